@@ -1,0 +1,93 @@
+/** Every refusal that a caller can meet. A new row also needs a line in docs/ERRORS.md (a test compares them). */
+export const REFUSALS = {
+  // OAuth: RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 9449 §5 and §8
+  invalid_request: { http: 400, trpc: 'BAD_REQUEST' },
+  invalid_client: { http: 401, trpc: 'UNAUTHORIZED' },
+  invalid_grant: { http: 400, trpc: 'BAD_REQUEST' },
+  unauthorized_client: { http: 400, trpc: 'BAD_REQUEST' },
+  unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' },
+  invalid_scope: { http: 400, trpc: 'BAD_REQUEST' },
+  invalid_target: { http: 400, trpc: 'BAD_REQUEST' },
+  invalid_dpop_proof: { http: 400, trpc: 'BAD_REQUEST' },
+  use_dpop_nonce: { http: 400, trpc: 'BAD_REQUEST' },
+  invalid_client_metadata: { http: 400, trpc: 'BAD_REQUEST' },
+  // Protected resource: RFC 6750 §3.1
+  invalid_token: { http: 401, trpc: 'UNAUTHORIZED' },
+  insufficient_scope: { http: 403, trpc: 'FORBIDDEN' },
+  // Ours: who may do what
+  forbidden: { http: 403, trpc: 'FORBIDDEN' },
+  not_found: { http: 404, trpc: 'NOT_FOUND' },
+  method_not_allowed: { http: 405, trpc: 'METHOD_NOT_SUPPORTED' },
+  origin_not_allowed: { http: 403, trpc: 'FORBIDDEN' },
+  // Ours: input
+  bad_input: { http: 400, trpc: 'BAD_REQUEST' },
+  unsupported_media_type: { http: 415, trpc: 'UNSUPPORTED_MEDIA_TYPE' },
+  body_too_large: { http: 413, trpc: 'PAYLOAD_TOO_LARGE' },
+  batch_too_large: { http: 400, trpc: 'BAD_REQUEST' },
+  bad_cursor: { http: 400, trpc: 'BAD_REQUEST' },
+  // Ours: state
+  already_exists: { http: 409, trpc: 'CONFLICT' },
+  conflict: { http: 409, trpc: 'CONFLICT' },
+  already_ended: { http: 409, trpc: 'CONFLICT' },
+  not_pending: { http: 409, trpc: 'CONFLICT' },
+  code_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  standing_too_large: { http: 400, trpc: 'BAD_REQUEST' },
+  // Ours: keys and cards
+  key_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  key_untrusted: { http: 400, trpc: 'BAD_REQUEST' },
+  key_ended: { http: 400, trpc: 'BAD_REQUEST' },
+  card_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  card_unsigned: { http: 400, trpc: 'BAD_REQUEST' },
+  card_signature_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  card_version_stale: { http: 409, trpc: 'CONFLICT' },
+  card_version_immutable: { http: 409, trpc: 'CONFLICT' },
+  card_version_unsupported: { http: 400, trpc: 'BAD_REQUEST' },
+  sd_jwt_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  key_binding_required: { http: 401, trpc: 'UNAUTHORIZED' },
+  release_policy_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  release_policy_stale: { http: 409, trpc: 'CONFLICT' },
+  // Ours: introductions and delegation
+  introduction_required: { http: 400, trpc: 'BAD_REQUEST' },
+  delegation_cycle: { http: 400, trpc: 'BAD_REQUEST' },
+  delegation_too_deep: { http: 400, trpc: 'BAD_REQUEST' },
+  // Ours: load and availability
+  rate_limited: { http: 429, trpc: 'TOO_MANY_REQUESTS' },
+  standing_unknown: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
+  unavailable: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
+  // A bug: logged with its stack, sent without detail
+  server_error: { http: 500, trpc: 'INTERNAL_SERVER_ERROR' },
+} as const
+
+export type Reason = keyof typeof REFUSALS
+
+/** One fault of an input: where (JSON Pointer, RFC 6901) and how to mend it. */
+export interface Fault {
+  readonly pointer: string
+  readonly hint: string
+}
+
+export interface RefusalDetail {
+  readonly faults?: readonly Fault[]
+  readonly retryAfterSeconds?: number
+  /** A fresh server nonce to answer with (RFC 9449 §8). */
+  readonly dpopNonce?: string
+}
+
+/** The caller's fault or our rule. Its text is safe for the caller. */
+export class Refusal extends Error {
+  readonly reason: Reason
+  readonly detail: RefusalDetail
+
+  constructor(reason: Reason, text: string, detail: RefusalDetail = {}) {
+    super(text)
+    this.name = 'Refusal'
+    this.reason = reason
+    this.detail = detail
+  }
+}
+
+export function refuse(reason: Reason, text: string, detail?: RefusalDetail): never {
+  throw new Refusal(reason, text, detail)
+}
+
+export const isRefusal = (error: unknown): error is Refusal => error instanceof Refusal

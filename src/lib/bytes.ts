@@ -1,0 +1,67 @@
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
+
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+/** The text, or undefined where the bytes are not UTF-8. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const VALUE = new Int8Array(128).fill(-1)
+for (let i = 0; i < 64; i++) VALUE[ALPHABET.charCodeAt(i)] = i
+
+export function base64url(bytes: Uint8Array): string {
+  let text = ''
+  let i = 0
+  for (; i + 2 < bytes.length; i += 3) {
+    const n = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    text += ALPHABET.charAt(n >> 18) + ALPHABET.charAt((n >> 12) & 63) + ALPHABET.charAt((n >> 6) & 63) + ALPHABET.charAt(n & 63)
+  }
+  if (i + 1 === bytes.length) {
+    const n = bytes[i] ?? 0
+    text += ALPHABET.charAt(n >> 2) + ALPHABET.charAt((n & 3) << 4)
+  } else if (i + 2 === bytes.length) {
+    const n = ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)
+    text += ALPHABET.charAt(n >> 10) + ALPHABET.charAt((n >> 4) & 63) + ALPHABET.charAt((n & 15) << 2)
+  }
+  return text
+}
+
+/** Canonical base64url without padding (RFC 7515 §2), or undefined: one text for each value, so that bytes cannot be respelled. */
+export function fromBase64url(text: string): Uint8Array | undefined {
+  const rest = text.length % 4
+  if (rest === 1) return undefined
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
+  let bits = 0
+  let held = 0
+  let at = 0
+  for (let i = 0; i < text.length; i++) {
+    const value = VALUE[text.charCodeAt(i)] ?? -1
+    if (value < 0) return undefined
+    bits = ((bits << 6) | value) & 0xffff
+    held += 6
+    if (held >= 8) {
+      held -= 8
+      bytes[at++] = (bits >> held) & 255
+    }
+  }
+  return (bits & ((1 << held) - 1)) === 0 ? bytes : undefined
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])

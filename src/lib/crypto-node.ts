@@ -1,0 +1,42 @@
+// The one cryptography interface below our parsers; crypto-web.ts is the same for browsers (package.json `imports`).
+import { constants, createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
+
+/** JWS algorithms that we accept anywhere (RFC 7518 §3.1, RFC 8037 §3.1). */
+export type SignatureAlgorithm = 'ES256' | 'ES384' | 'PS256' | 'RS256' | 'EdDSA'
+
+/** An imported public key; opaque to everyone but this file. */
+export interface PublicKey {
+  readonly opaque: unknown
+}
+
+export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest()
+
+/** Imports a public JWK that has passed the checks of credentials/; undefined where the platform refuses it (a point off its curve). */
+export async function importPublicKey(jwk: Readonly<Record<string, unknown>>, _alg: SignatureAlgorithm): Promise<PublicKey | undefined> {
+  try {
+    return { opaque: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }) }
+  } catch {
+    return undefined
+  }
+}
+
+/** True where `signature` (JOSE form: r‖s for ECDSA) is `key`'s over `data`; false for everything else, never an exception. */
+export async function verifySignature(alg: SignatureAlgorithm, key: PublicKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
+  try {
+    const keyObject = key.opaque as KeyObject
+    switch (alg) {
+      case 'ES256':
+        return verify('sha256', data, { key: keyObject, dsaEncoding: 'ieee-p1363' }, signature)
+      case 'ES384':
+        return verify('sha384', data, { key: keyObject, dsaEncoding: 'ieee-p1363' }, signature)
+      case 'PS256':
+        return verify('sha256', data, { key: keyObject, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, signature)
+      case 'RS256':
+        return verify('sha256', data, keyObject, signature)
+      case 'EdDSA':
+        return verify(null, data, keyObject, signature)
+    }
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
+import { Delegation, Names } from './rights.js'
+import { Standing } from './standing.js'
+
+/** Nested, never flattened: the newest actor outermost (RFC 8693 §4.1). */
+export interface Act {
+  readonly sub: AgentId
+  readonly act?: Act | undefined
+}
+export const Act: z.ZodType<Act> = z.strictObject({ sub: AgentId, act: z.lazy(() => Act).optional() })
+
+/** Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2). Wire spelling. */
+export const AccessTokenClaims = z.strictObject({
+  iss: z.string().max(256),
+  sub: ClientId,
+  aud: Audience,
+  client_id: ClientId,
+  iat: z.int(),
+  exp: z.int(),
+  jti: TokenId,
+  /** Space-separated; empty where an introduced token has none cannot occur. */
+  scope: z.string().max(8192),
+  cnf: z.strictObject({ jkt: Jkt }),
+  /** Organisation of the client. */
+  org: OrgId,
+  client_type: z.enum(['agent', 'member']),
+  act: Act.optional(),
+  task_id: TaskId.optional(),
+  /** Ancestors of the task, nearest first. */
+  parent_task_ids: z.array(TaskId).max(16).optional(),
+  introduction_id: IntroductionId.optional(),
+  allowed_tools: Names.optional(),
+  allowed_resources: Names.optional(),
+  delegation: Delegation.optional(),
+  standing: Standing,
+})
+export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
+
+/** Longest life in seconds: introduced tokens, root tokens. */
+export const INTRODUCED_TOKEN_SECONDS = 300
+export const ROOT_TOKEN_SECONDS = 900
+/** Allowed difference between two clocks, in seconds. */
+export const SKEW_SECONDS = 5
+export const MAX_TOKEN_BYTES = 6144
+
+/** Everyone in a chain: who it began with, then the actors from the first to the newest. */
+export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {
+  const actors: string[] = []
+  for (let act = claims.act; act; act = act.act) actors.unshift(act.sub)
+  return [claims.sub, ...actors]
+}

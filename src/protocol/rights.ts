@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { Audience } from './ids.js'
+
+/** One scope token (RFC 6749 §3.3). */
+export const Scope = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/)
+  .brand<'Scope'>()
+export type Scope = z.infer<typeof Scope>
+
+/** A right is a pair: a scope means nothing without the audience that it belongs to. */
+export const Right = z.strictObject({ audience: Audience, scope: Scope })
+export type Right = z.infer<typeof Right>
+
+export const Rights = z.array(Right).max(64)
+
+/** The right to pass on: how many more times, and at most what. */
+export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
+export type Delegation = z.infer<typeof Delegation>
+
+/** Tools and resources narrow like scopes. Absent: not restricted; empty: none. */
+export const Name = z.string().min(1).max(256)
+export const Names = z.array(Name).max(64)
+
+/** What an agent can at most be given. Life in seconds. */
+export const Ceiling = z.strictObject({
+  rights: Rights,
+  tools: Names.optional(),
+  resources: Names.optional(),
+  tokenSeconds: z.int().min(1).max(3600),
+  delegationDepth: z.int().min(0).max(5),
+})
+export type Ceiling = z.infer<typeof Ceiling>
+
+/** What an introduction grants towards its one audience. */
+export const Bounds = z.strictObject({
+  scopes: z.array(Scope).min(1).max(64),
+  tools: Names.optional(),
+  resources: Names.optional(),
+  delegation: Delegation.optional(),
+})
+export type Bounds = z.infer<typeof Bounds>
+
+/** A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, never `file_read:githubber`. */
+export const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
+
+export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((one) => covers(one, narrow))
+
+/** Never crosses audiences. */
+export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
+  wide.some((right) => right.audience === narrow.audience && covers(right.scope, narrow.scope))
+
+/** The scopes for `audience` among `rights`. */
+export const scopesFor = (rights: readonly Right[], audience: Audience): Scope[] =>
+  rights.filter((right) => right.audience === audience).map((right) => right.scope)
+
+/** What both lists cover: of each pair of which one covers the other, the narrower. */
+export function intersectNames<T extends string>(a: readonly T[], b: readonly T[]): T[] {
+  const both = [...a.filter((one) => coveredBySome(b, one)), ...b.filter((one) => coveredBySome(a, one))]
+  return [...new Set(both)]
+}
+
+/** As intersectNames, where undefined means everything. */
+export function narrowNames<T extends string>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] | undefined {
+  if (a === undefined) return b
+  return b === undefined ? a : intersectNames(a, b)
+}
+
+export function intersectRights(a: readonly Right[], b: readonly Right[]): Right[] {
+  const both = [...a.filter((one) => coversRight(b, one)), ...b.filter((one) => coversRight(a, one))]
+  return [...new Map(both.map((right) => [`${right.audience} ${right.scope}`, right])).values()]
+}
+
+/** `a b` ↔ ['a','b'] (RFC 6749 §3.3); undefined where a token is not a scope or one stands twice. */
+export function parseScope(text: string): Scope[] | undefined {
+  const parts = text.split(' ')
+  const scopes = parts.map((part) => Scope.safeParse(part)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
+  return scopes.length === parts.length && new Set(scopes).size === scopes.length && scopes.length <= 64 ? scopes : undefined
+}
+export const formatScope = (scopes: readonly Scope[]): string => [...scopes].sort().join(' ')
+
+/** Scopes of the registry's own resource (its issuer URL). */
+export const REGISTRY_SCOPES = ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write', 'revocations:read', 'admin'] as const
+export type RegistryScope = (typeof REGISTRY_SCOPES)[number]

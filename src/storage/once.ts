@@ -1,0 +1,18 @@
+import { z } from 'zod'
+import type { Collection, Storage } from './storage.js'
+
+const Spent = z.strictObject({ id: z.string().max(256), expiresAt: z.number() })
+type Spent = z.infer<typeof Spent>
+
+/** Spends single-use names. One atomic insert: of many callers one is told `true`. */
+export interface Once {
+  /** `purpose` keeps kinds of names apart; `expiresAt` is when the name could no longer be accepted anyway, skew included. */
+  spend(purpose: 'assertion' | 'proof' | 'nonce' | 'ticket', name: string, expiresAt: number): Promise<boolean>
+}
+
+export function newOnce(storage: Storage): Once {
+  const spent: Collection<Spent> = storage.collection({ name: 'spent', schema: Spent, key: 'id', indexes: {}, expires: 'expiresAt' })
+  return {
+    spend: async (purpose, name, expiresAt) => (await spent.insert({ id: `${purpose} ${name}`, expiresAt })) === 'inserted',
+  }
+}

@@ -1,0 +1,144 @@
+import type { z } from 'zod'
+import type { Block } from '../protocol/entry.js'
+import type { EntryId } from '../protocol/ids.js'
+
+/** A stored document: plain JSON values under names that are not operators. */
+export type Doc = object
+
+export type Key = string
+export type Scalar = string | number | boolean | null
+
+/**
+ * A typed collection. `key` is the field that names a document; `indexes` are the only ways to find more than one.
+ * An index is an ordered list of top-level fields: all but the last are matched by equality, the last gives the order (and may be matched too).
+ * A field that holds an array is multikey: a document is found under each of its elements (at most one such field an index).
+ * `expires` names a field of epoch seconds after which a document may be purged; it is absent for the reader from that second on.
+ */
+export interface Spec<D extends Doc> {
+  readonly name: string
+  readonly schema: z.ZodType<D>
+  readonly key: keyof D & string
+  readonly indexes: Readonly<Record<string, { readonly fields: readonly (keyof D & string)[]; readonly unique?: boolean }>>
+  readonly expires?: keyof D & string
+}
+
+/** All must hold. `null` is absence; `{ expiredBy }`: the field is a number that is at most it; `{ notExpiredBy }`: absent or greater. */
+export type Guard<D extends Doc> = { readonly [F in keyof D]?: Scalar | { readonly expiredBy: number } | { readonly notExpiredBy: number } }
+
+/** Fields to set; `undefined` removes one. The result must fit the schema: else it is a bug, thrown before anything is written. */
+export type Change<D extends Doc> = { readonly [F in keyof D]?: D[F] | undefined }
+
+export interface Query<D extends Doc> {
+  /** Equality on a prefix of the index's fields. */
+  readonly where: { readonly [F in keyof D]?: Scalar }
+  readonly limit: number
+  readonly order?: 'up' | 'down'
+  /** Documents after (in this order) the place of an earlier page's last document. Stable while others are written. */
+  readonly after?: Place
+}
+/** Value of the ordering field and key of the last document seen. */
+export type Place = readonly [Scalar, Key]
+export interface Page<D extends Doc> {
+  readonly items: readonly D[]
+  /** Where the next page begins; absent on the last. */
+  readonly next?: Place
+}
+
+/** One guarded operation of a commit. Made by a collection, so it is typed where it is written. */
+export type Operation =
+  | { readonly kind: 'insert'; readonly collection: string; readonly doc: Doc }
+  | { readonly kind: 'change'; readonly collection: string; readonly key: Key; readonly guard: object; readonly to: object }
+  | { readonly kind: 'take'; readonly collection: string; readonly key: Key; readonly guard: object }
+  | { readonly kind: 'count'; readonly key: Key; readonly by: number; readonly limit: number; readonly expiresAt: number }
+  | { readonly kind: 'index-card'; readonly row: CardRow }
+  | { readonly kind: 'unindex-card'; readonly cardId: string; readonly tier: CardTier }
+
+export interface Collection<D extends Doc> {
+  readonly spec: Spec<D>
+  /** `exists`: the key, or a unique index, is taken. */
+  insert(doc: D): Promise<'inserted' | 'exists'>
+  get(key: Key): Promise<D | undefined>
+  find(index: string, query: Query<D>): Promise<Page<D>>
+  /** The document after the change, or undefined where it is not there or the guard does not hold. One winner. */
+  change(key: Key, guard: Guard<D>, to: Change<D>): Promise<D | undefined>
+  /** Removes and returns the document. One winner. */
+  take(key: Key, guard: Guard<D>): Promise<D | undefined>
+  inserting(doc: D): Operation
+  changing(key: Key, guard: Guard<D>, to: Change<D>): Operation
+  taking(key: Key, guard: Guard<D>): Operation
+}
+
+/** All or nothing, durable when answered; `failed` is the index of the first operation that did not hold. */
+export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly failed: number }
+
+export interface Storage {
+  /** Declares a collection (creating its table and indexes) or returns it: the same object for the same spec. */
+  collection<D extends Doc>(spec: Spec<D>): Collection<D>
+  commit(operations: readonly Operation[]): Promise<CommitResult>
+  /** Adds `by` to a counter that is forgotten after `expiresAt`: the sum, or undefined (and nothing added) where it would pass `limit`. */
+  count(key: Key, by: number, limit: number, expiresAt: number): Promise<number | undefined>
+  readonly log: LogPort
+  readonly cards: CardSearchPort
+  /** Removes expired documents and counters, a bounded number a call; how many. */
+  purge(now: number, limit: number): Promise<number>
+  close(): Promise<void>
+}
+
+/** The trust log's blocks. `append` inserts under the unique number `n` and is durable when answered. */
+export interface LogPort {
+  append(block: Block): Promise<'appended' | 'taken'>
+  /** Blocks from number `from` on, in order, at most `limit`. Only durable ones. */
+  read(from: number, limit: number): Promise<readonly Block[]>
+  /** The newest durable block, or undefined where the log is empty. Never older than what was durable when asked. */
+  head(): Promise<Block | undefined>
+  /** The number of the block in which the entry stands, or undefined. */
+  has(entry: EntryId): Promise<number | undefined>
+  /** The block that holds position `seq`, or undefined. */
+  blockOf(seq: number): Promise<Block | undefined>
+  /** A doorbell: something may have been appended. Returns how to stop. */
+  onAppend(ring: () => void): () => void
+}
+
+/** Tiers of a card that search knows. A row of a tier is what a caller entitled to it may see, and is matched by nothing else. */
+export type CardTier = 'public' | 'authenticated' | 'introduced'
+
+/** The searchable words of one card at one tier. One index per tier: hidden rows never change order, score or total of another tier. */
+export interface CardRow {
+  readonly cardId: string
+  readonly tier: CardTier
+  readonly orgId: string
+  readonly name: string
+  readonly description: string
+  /** Names, ids and descriptions of skills, joined. */
+  readonly skillText: string
+  readonly skills: readonly string[]
+  readonly tags: readonly string[]
+  readonly modes: readonly string[]
+  readonly updatedAt: number
+}
+
+export interface CardQuery {
+  /** Words, all of which must match; taken literally (no operators, no wildcards). */
+  readonly words: readonly string[]
+  readonly skill?: string
+  /** All of them. */
+  readonly tags: readonly string[]
+  readonly tier: CardTier
+  /** Where given, only these cards (entitlement of an introduced caller: the cards it is introduced to). */
+  readonly cardIds?: readonly string[]
+  readonly limit: number
+  readonly after?: readonly [score: number, cardId: string]
+}
+export interface CardHits {
+  /** Best first: lower score is better, ties by cardId. The score of a card depends on rows of its tier only. */
+  readonly hits: readonly { readonly cardId: string; readonly score: number }[]
+  readonly total: number
+}
+export interface CardSearchPort {
+  search(query: CardQuery): Promise<CardHits>
+}
+
+/** Typed row operations for a commit that reveals or removes a card. */
+export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
+export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
+export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({ kind: 'count', key, by, limit, expiresAt })

@@ -1,0 +1,21 @@
+import type { Handle } from '../protocol/handles.js'
+import type { AgentId, Jkt, MemberId, OrgId, TokenId } from '../protocol/ids.js'
+import type { Scope } from '../protocol/rights.js'
+import type { Ground } from '../protocol/standing.js'
+
+export type Role = 'operator' | 'administrator' | 'member' | 'agent'
+
+/** Who sent an authenticated request: derived from its verified root token, after a fence, never from input. */
+export interface Caller {
+  readonly kind: 'agent' | 'member'
+  readonly id: AgentId | MemberId
+  readonly orgId: OrgId
+  readonly role: Role
+  readonly scopes: readonly Scope[]
+  readonly tokenId: TokenId
+  readonly jkt: Jkt
+  /** Everything its token stands on, itself and the registry key included: a stream of it lives as long as this stands. */
+  readonly ground: Ground
+  /** Identities by which it acts (its agt: or mem:, org:, and key:), recorded with what it grants (compromised-since). */
+  readonly by: readonly Handle[]
+}

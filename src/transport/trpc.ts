@@ -1,0 +1,113 @@
+import { initTRPC, TRPCError } from '@trpc/server'
+import { isRefusal, REFUSALS, type Refusal, refuse } from '../errors.js'
+import type { RegistryScope } from '../protocol/rights.js'
+import type { Caller, Role } from './caller.js'
+
+/** What every procedure gets. Made once a request by the composition root. */
+export interface TrpcContext {
+  readonly requestId: string
+  /** Authenticates the request (token, proof, fence), once; undefined where it carries no token; refuses a bad one. */
+  findCaller(): Promise<Caller | undefined>
+  /** Ends where the caller's standing ends, its token expires or the server closes: for subscriptions. */
+  readonly alive: (caller: Caller) => AbortSignal
+  /** Records that an authenticated caller was refused. */
+  onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
+  /** Logs a bug, once. */
+  onBug(path: string, error: unknown): void
+}
+
+const t = initTRPC.context<TrpcContext>().create({
+  isDev: false,
+  errorFormatter: ({ shape, error, ctx, path }) => {
+    const cause = error.cause
+    const reason = isRefusal(cause) ? cause.reason : reasonOf(error)
+    return {
+      code: shape.code,
+      message: isRefusal(cause) ? cause.message : reason === 'server_error' ? 'internal error' : PUBLIC[reason],
+      data: {
+        code: error.code,
+        httpStatus: REFUSALS[reason].http,
+        path,
+        reason,
+        faults: isRefusal(cause) ? (cause.detail.faults ?? []) : faultsOf(cause),
+        retryAfterSeconds: isRefusal(cause) ? cause.detail.retryAfterSeconds : undefined,
+        dpopNonce: isRefusal(cause) ? cause.detail.dpopNonce : undefined,
+        requestId: ctx?.requestId,
+      },
+    }
+  },
+})
+
+export const router = t.router
+
+/** Everything thrown below becomes a TRPCError whose cause is the refusal; a bug is logged here, once. */
+const guarded = t.procedure.use(async ({ ctx, path, next }) => {
+  const result = await next()
+  if (!result.ok && isRefusal(result.error.cause)) {
+    const refusal = result.error.cause
+    return { ...result, error: new TRPCError({ code: REFUSALS[refusal.reason].trpc, message: refusal.message, cause: refusal }) }
+  }
+  if (!result.ok && result.error.code === 'INTERNAL_SERVER_ERROR') ctx.onBug(path, result.error.cause ?? result.error)
+  return result
+})
+
+/** For anybody; `ctx.findCaller()` tells who it is where that matters. */
+export const openProcedure = guarded
+
+/** For a caller whose root token has `scope` and who has one of `roles` (all, where none is named). `ctx.caller` is who. */
+export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
+  guarded.use(async ({ ctx, path, next }) => {
+    const caller = await ctx.findCaller()
+    if (!caller) refuse('invalid_token', 'this call needs a root token')
+    if (!caller.scopes.some((held) => held === scope)) {
+      return refusedAs(ctx, caller, path, () => refuse('insufficient_scope', `this call needs the scope ${scope}`))
+    }
+    if (roles && !roles.includes(caller.role)) return refusedAs(ctx, caller, path, () => refuse('forbidden', `not for the role ${caller.role}`))
+    const result = await next({ ctx: { ...ctx, caller } })
+    if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)
+    return result
+  })
+
+async function refusedAs(ctx: TrpcContext, caller: Caller, path: string, refusing: () => never): Promise<never> {
+  try {
+    refusing()
+  } catch (refusal) {
+    if (isRefusal(refusal)) await ctx.onRefusal(caller, path, refusal)
+    throw refusal
+  }
+}
+
+const PUBLIC: Partial<Record<keyof typeof REFUSALS, string>> = {
+  bad_input: 'the input does not have the form of this call',
+  not_found: 'no such procedure',
+  method_not_allowed: 'not with this HTTP method',
+  unsupported_media_type: 'send application/json',
+  body_too_large: 'the body is too large',
+}
+
+function reasonOf(error: TRPCError): keyof typeof REFUSALS {
+  switch (error.code) {
+    case 'BAD_REQUEST':
+    case 'PARSE_ERROR':
+      return 'bad_input'
+    case 'NOT_FOUND':
+      return 'not_found'
+    case 'METHOD_NOT_SUPPORTED':
+      return 'method_not_allowed'
+    case 'UNSUPPORTED_MEDIA_TYPE':
+      return 'unsupported_media_type'
+    case 'PAYLOAD_TOO_LARGE':
+      return 'body_too_large'
+    default:
+      return 'server_error'
+  }
+}
+
+/** One fault for each zod issue: its JSON Pointer and what was expected. Never the value. */
+function faultsOf(cause: unknown): { pointer: string; hint: string }[] {
+  if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return []
+  return cause.issues.slice(0, 20).map((issue: { path?: readonly PropertyKey[]; message?: string }) => ({
+    pointer: (issue.path ?? []).map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+    hint: String(issue.message ?? 'invalid'),
+  }))
+}

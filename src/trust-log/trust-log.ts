@@ -1,0 +1,82 @@
+import type { Handle } from '../protocol/handles.js'
+import type { Ending, Entry, EntryType, Position } from '../protocol/entry.js'
+import type { EntryId } from '../protocol/ids.js'
+import type { Operation } from '../storage/storage.js'
+
+/** What a fence answers: everything that was acknowledged before it was asked for is applied. */
+export interface Fenced {
+  /** Epoch seconds: the later of the clock and log time, fixed before the log was read. Expiries are judged by it. */
+  readonly now: number
+  /** `seq` of the last applied entry. */
+  readonly at: number
+  readonly position: Position
+}
+
+/** What may be asked of the ended set after a fence. */
+export interface Ended {
+  has(handle: Handle): boolean
+}
+
+/** What a feature hands in to complete what a crash, or a slow writer, left half-way. */
+export interface HalfKind {
+  /** Operations that reveal what waits under `key` for entry `id`, guarded so that a second reveal does nothing. */
+  reveal(key: string, id: EntryId): Promise<readonly Operation[]>
+  /** Operations that drop it, its entry being left out of the log for ever. */
+  drop(key: string, id: EntryId): Promise<readonly Operation[]>
+}
+
+export interface Beginning {
+  /** Which HalfKind completes it (`cards`, `introductions`, …). */
+  readonly kind: string
+  readonly key: string
+  /** Chosen by the caller, for its hidden record names it. */
+  readonly id: EntryId
+  readonly type: EntryType
+  readonly begins: readonly Handle[]
+  /** What it stands on, besides: the writer leaves the entry out if one of these has ended. */
+  readonly on: readonly Handle[]
+  readonly ends?: readonly Ending[]
+  readonly digest?: string
+  /** Writes the hidden record (or the successor beside its record), and the audit row, in one commit. */
+  readonly hidden: readonly Operation[]
+}
+
+export type Begun =
+  | { readonly outcome: 'begun'; readonly entry: Entry }
+  /** Something in `begins` or `on` has ended meanwhile; dropped. */
+  | { readonly outcome: 'refused' }
+  /** The hidden commit failed at this operation; nothing was written. */
+  | { readonly outcome: 'failed'; readonly failed: number }
+
+export interface TrustLog {
+  /**
+   * Applies the log up to a head that was read after this call. Waiting callers share one.
+   * Refuses with `standing_unknown` (503) where the log cannot be read in time.
+   */
+  fence(): Promise<Fenced>
+  /** The later of the clock and log time, without a fence. */
+  now(): number
+  readonly ended: Ended
+  /** Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and for issue. */
+  fenced<T>(decide: (fenced: Fenced) => Promise<T>): Promise<T>
+  /** Hidden record, append, reveal (DESIGN §1). Resolves when revealed or dropped. */
+  begin(beginning: Beginning): Promise<Begun>
+  /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Handles that have ended already are left out; ending nothing new is fine. */
+  end(ending: { readonly type: EntryType; readonly ends: readonly Ending[]; readonly intent: readonly Operation[]; readonly id?: EntryId }): Promise<{ readonly position: Position }>
+  /** Completes (or drops) what waits under `key`: for a reader that meets a half. */
+  settle(kind: string, key: string): Promise<void>
+  /** Registers how a feature's halves complete; before start(). */
+  halves(kind: string, half: HalfKind): void
+  /** Called with every applied block, in order, once each. */
+  onApplied(listener: (applied: Applied) => void): () => void
+  /** Reads, or begins, the log; settles halves; starts the poll and the half timer. */
+  start(): Promise<void>
+  close(): Promise<void>
+  readonly epoch: Handle
+}
+
+export interface Applied {
+  readonly first: number
+  readonly last: number
+  readonly entries: readonly Entry[]
+}

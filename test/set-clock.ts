@@ -1,0 +1,31 @@
+import type { Clock } from '../src/lib/clock.js'
+
+export interface SetClock extends Clock {
+  advance(seconds: number): void
+}
+
+/** A clock that stands still until a test moves it; waiters wake when their moment comes. */
+export function setClock(start = 1_800_000_000): SetClock {
+  let ms = start * 1000
+  let waiters: { readonly at: number; readonly wake: () => void }[] = []
+  return {
+    now: () => Math.floor(ms / 1000),
+    monotonicMs: () => ms - start * 1000,
+    after: (delay, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve()
+        const waiter = { at: ms + delay, wake: resolve }
+        waiters.push(waiter)
+        signal?.addEventListener('abort', () => {
+          waiters = waiters.filter((one) => one !== waiter)
+          resolve()
+        })
+      }),
+    advance: (seconds) => {
+      ms += seconds * 1000
+      const due = waiters.filter((one) => one.at <= ms)
+      waiters = waiters.filter((one) => one.at > ms)
+      for (const one of due) one.wake()
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { type Fault, Refusal } from './errors.js'
+
+const Port = z.coerce.number().int().min(0).max(65_535)
+
+/** An issuer is a URL without path, query, fragment or trailing slash: its text is compared byte for byte. */
+const Issuer = z
+  .string()
+  .max(256)
+  .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'an origin such as https://registry.example, without a path or a trailing slash')
+
+export const Config = z
+  .strictObject({
+    dataDirectory: z.string().min(1).max(1024).default('.credence'),
+    /** The public URL. Default: the address that the server listens on, in development mode. */
+    issuer: Issuer.optional(),
+    host: z.string().min(1).max(255).default('127.0.0.1'),
+    port: Port.default(4000),
+    adminPort: Port.default(4001),
+    dev: z.boolean().default(false),
+    origins: z.array(z.string().max(256)).max(64).default([]),
+    trustedProxies: z.array(z.string().max(64)).max(32).default([]),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    drainSeconds: z.number().int().min(0).max(300).default(10),
+  })
+  .superRefine((config, context) => {
+    if (config.dev) {
+      if (!isLoopback(config.host)) context.addIssue({ code: 'custom', path: ['host'], message: 'development mode listens on loopback only' })
+      if (config.issuer && !isLoopback(new URL(config.issuer).hostname)) {
+        context.addIssue({ code: 'custom', path: ['issuer'], message: 'development mode needs an issuer on loopback' })
+      }
+    } else if (!config.issuer?.startsWith('https://')) {
+      context.addIssue({ code: 'custom', path: ['issuer'], message: 'an https issuer is needed (or --dev on this machine)' })
+    }
+  })
+export type Config = z.infer<typeof Config>
+
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '')
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'))
+}
+
+/** Merges defaults, the file, CREDENCE_* of the environment and flags (later wins); refuses with the path of each bad value. */
+export function parseConfig(flags: Readonly<Record<string, unknown>>, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const merged = { ...fromFile(file), ...fromEnvironment(env), ...flags }
+  const parsed = Config.safeParse(merged)
+  if (parsed.success) return parsed.data
+  const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: `/${issue.path.map(String).join('/')}`, hint: issue.message }))
+  throw new Refusal('bad_input', faults.map((fault) => `configuration ${fault.pointer}: ${fault.hint}`).join('\n'), { faults })
+}
+
+function fromFile(file: string | undefined): Record<string, unknown> {
+  if (file === undefined) return {}
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    throw new Refusal('bad_input', `configuration file ${file}: ${error instanceof Error ? error.message : 'unreadable'}`)
+  }
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  CREDENCE_DATA_DIRECTORY: 'dataDirectory',
+  CREDENCE_ISSUER: 'issuer',
+  CREDENCE_HOST: 'host',
+  CREDENCE_PORT: 'port',
+  CREDENCE_ADMIN_PORT: 'adminPort',
+  CREDENCE_LOG_LEVEL: 'logLevel',
+}
+
+const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(NAMES).flatMap(([name, key]) => (env[name] === undefined ? [] : [[key, env[name]]])))

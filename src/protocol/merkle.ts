@@ -94,7 +94,8 @@ export function newMerkleTree(sha256: Sha256): MerkleTree {
       if (size < 0 || size > frontier.size) throw new RangeError(`no tree of ${size} leaves`)
       return size === 0 ? rootOfFrontier(sha256, EMPTY_FRONTIER) : hashOf(0, size)
     },
-    inclusion: (index, size) => (isCount(index) && isCount(size) && index < size && size <= frontier.size ? path(index, 0, size) : undefined),
+    inclusion: (index, size) =>
+      isCount(index) && isCount(size) && index < size && size <= frontier.size ? path(index, 0, size) : undefined,
     consistency: (from, to) =>
       isCount(from) && isCount(to) && from > 0 && from <= to && to <= frontier.size ? subproof(from, 0, to, true) : undefined,
   }

@@ -85,7 +85,12 @@ const flip = (bytes: Uint8Array, at: number) => bytes.map((byte, i) => (i === at
 
 test('an inclusion proof with another leaf, index, size, root or hash fails', () => {
   const tree = treeOf(90)
-  const cases = fc.record({ size: fc.integer({ min: 1, max: 90 }), pick: fc.nat(), at: fc.nat(), what: fc.constantFrom('leaf', 'index', 'root', 'hash', 'shorter', 'longer') })
+  const cases = fc.record({
+    size: fc.integer({ min: 1, max: 90 }),
+    pick: fc.nat(),
+    at: fc.nat(),
+    what: fc.constantFrom('leaf', 'index', 'root', 'hash', 'shorter', 'longer'),
+  })
   fc.assert(
     fc.property(cases, ({ size, pick, at, what }) => {
       const index = pick % size
@@ -108,7 +113,12 @@ test('an inclusion proof with another leaf, index, size, root or hash fails', ()
 
 test('a consistency proof for another history fails', () => {
   const tree = treeOf(60)
-  const cases = fc.record({ to: fc.integer({ min: 2, max: 60 }), pick: fc.nat(), at: fc.nat(), what: fc.constantFrom('fromRoot', 'toRoot', 'hash', 'shorter', 'longer', 'from') })
+  const cases = fc.record({
+    to: fc.integer({ min: 2, max: 60 }),
+    pick: fc.nat(),
+    at: fc.nat(),
+    what: fc.constantFrom('fromRoot', 'toRoot', 'hash', 'shorter', 'longer', 'from'),
+  })
   fc.assert(
     fc.property(cases, ({ to, pick, at, what }) => {
       const from = 1 + (pick % (to - 1))

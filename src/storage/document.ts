@@ -1,0 +1,76 @@
+import type { Doc, Scalar, Spec } from './storage.js'
+
+/** A stored document as an adapter sees it: fields by name. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** The document as it will be stored. One that misfits its schema, or is not plain JSON, is a bug and throws. */
+export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): { readonly doc: D; readonly text: string; readonly key: string } {
+  const parsed = spec.schema.safeParse(doc)
+  if (!parsed.success) throw new Error(`a document of ${spec.name} misfits its schema: ${issuesOf(parsed.error)}`)
+  const text = JSON.stringify(parsed.data, plain)
+  const stored = JSON.parse(text) as D & Fields // plain JSON of what the schema has passed
+  const operator = Object.keys(stored).find((name) => name.startsWith('$') || name.includes('.'))
+  if (operator !== undefined) throw new Error(`a document of ${spec.name} has the field ${operator}`)
+  const key: unknown = stored[spec.key]
+  if (typeof key !== 'string' || key === '') throw new Error(`a document of ${spec.name} has no ${spec.key}`)
+  return { doc: stored, text, key }
+}
+
+/** The document with `to` set over it: `undefined` removes a field. The key never changes. */
+export function changed<D extends Doc>(spec: Spec<D>, doc: Fields, to: object): Fields {
+  const next: Record<string, unknown> = { ...doc }
+  for (const [field, value] of Object.entries(to)) {
+    if (field === spec.key) throw new Error(`a change of ${spec.name} names the key ${field}`)
+    if (value === undefined) delete next[field]
+    else next[field] = value
+  }
+  return next
+}
+
+/** True where every condition of the guard holds for the document. */
+export const holds = (guard: object, doc: Fields): boolean =>
+  Object.entries(guard).every(([field, condition]) => conditionHolds(condition, doc[field] ?? null))
+
+/** From its expiry on a document is absent to every reader. */
+export const hasExpired = (spec: Spec<Doc>, doc: Fields, now: number): boolean => {
+  const at = expiryOf(spec, doc)
+  return at !== null && at <= now
+}
+
+/** Epoch seconds, or null where the document lasts. */
+export function expiryOf(spec: { readonly expires?: string }, doc: Fields): number | null {
+  const at = spec.expires === undefined ? undefined : doc[spec.expires]
+  if (at === undefined || at === null) return null
+  if (typeof at !== 'number') throw new Error(`the expiry ${spec.expires} is not a number`)
+  return at
+}
+
+export function isScalar(value: unknown): value is Scalar {
+  return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+function conditionHolds(condition: unknown, value: unknown): boolean {
+  if (isScalar(condition)) return condition === value
+  const bound = (condition ?? {}) as Readonly<Record<string, unknown>> // a Guard's member: anything else throws below
+  if (typeof bound.expiredBy === 'number') return typeof value === 'number' && value <= bound.expiredBy
+  if (typeof bound.notExpiredBy === 'number') return value === null || (typeof value === 'number' && value > bound.notExpiredBy)
+  throw new Error('a guard is neither a scalar nor a bound of time')
+}
+
+/** JSON.stringify would turn these into null, or call them, without a word. */
+function plain(this: unknown, name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${name} is not a number that JSON has`)
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') throw new Error(`${name} is not plain JSON`)
+  if (value === undefined && Array.isArray(this)) throw new Error(`${name} of an array is undefined`)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlainObject(value))
+    throw new Error(`${name} is not a plain object`)
+  return value
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+const issuesOf = (error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string =>
+  error.issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'} ${issue.message}`).join('; ')

@@ -1,0 +1,147 @@
+// Full-text search over cards. Each tier has tables of its own, so what a caller may not see changes neither order, score nor total of what it may.
+// bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
+// the tier hold either: there it counts the matches of each row alone.
+import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
+import { type Cell, type Database, textCell } from './database.js'
+import type { GroupCommit } from './group-commit.js'
+
+export interface CardSearch extends CardSearchPort {
+  /** In a transaction. Replaces the card's row of that tier. */
+  index(row: CardRow): void
+  /** In a transaction. Whether there was a row. */
+  unindex(cardId: string, tier: CardTier): boolean
+}
+
+const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
+
+/** What a match in each column weighs: name, tags, text of skills, description. */
+const WEIGHTS = [8, 4, 4, 1] as const
+const COLUMNS = 'name, tags, skills, description'
+/** Scores leave as whole numbers, so that they order the same in SQL, in JSON and in a cursor. */
+const SCORE_UNIT = 1e9
+
+/** The tables of card search, for the file's first start. */
+export const CARD_SEARCH_SCHEMA = TIERS.map(
+  (tier) => `
+  CREATE TABLE card_${tier} (id INTEGER PRIMARY KEY, card TEXT NOT NULL UNIQUE, updated NOT NULL);
+  CREATE TABLE card_${tier}_terms (term TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
+  CREATE INDEX card_${tier}_terms_of ON card_${tier}_terms (id);
+  CREATE VIRTUAL TABLE card_${tier}_text USING fts5(${COLUMNS}, tokenize = 'unicode61 remove_diacritics 2');`,
+).join('')
+
+export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
+  return {
+    index: (row) => {
+      unindex(db, row.cardId, row.tier)
+      index(db, row)
+    },
+    unindex: (cardId, tier) => unindex(db, cardId, tier),
+    search: async (query) => {
+      for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
+      commits.check()
+      return search(db, query)
+    },
+  }
+}
+
+function index(db: Database, row: CardRow): void {
+  const card = `card_${row.tier}`
+  db.run(`INSERT INTO ${card} (card, updated) VALUES (?, ?)`, textCell(row.cardId), row.updatedAt)
+  const id = idOf(db, row.cardId, row.tier)
+  if (id === undefined) throw new Error('a card that was just indexed is not there')
+  for (const term of termsOf(row)) db.run(`INSERT OR IGNORE INTO ${card}_terms (term, id) VALUES (?, ?)`, textCell(term), id)
+  const texts = [row.name, row.tags.join('\n'), `${row.skills.join('\n')}\n${row.skillText}`, row.description]
+  db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...texts.map(searchable))
+}
+
+function unindex(db: Database, cardId: string, tier: CardTier): boolean {
+  const id = idOf(db, cardId, tier)
+  if (id === undefined) return false
+  db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
+  db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
+  db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
+  return true
+}
+
+function idOf(db: Database, cardId: string, tier: CardTier): number | undefined {
+  const id = db.one(`SELECT id FROM card_${tier} WHERE card = ?`, textCell(cardId))?.id
+  return id === undefined ? undefined : Number(id)
+}
+
+interface Part {
+  readonly sql: string
+  readonly cells: readonly Cell[]
+}
+
+function search(db: Database, query: CardQuery): CardHits {
+  const match = matchOf(query.words)
+  if (match === '') return { hits: [], total: 0 }
+  const scored = scoredRows(query, match)
+  const total = db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
+  const after: Part =
+    query.after === undefined
+      ? { sql: '', cells: [] }
+      : { sql: 'WHERE (score, card) > (?, ?)', cells: [query.after[0], textCell(query.after[1])] }
+  const rows = db.all(
+    `SELECT card, score FROM (${scored.sql}) ${after.sql} ORDER BY score, card LIMIT ?`,
+    ...scored.cells,
+    ...after.cells,
+    query.limit,
+  )
+  return { hits: rows.map((row) => ({ cardId: String(row.card), score: Number(row.score) })), total: Number(total) }
+}
+
+/** Every row that the query meets, with its score. */
+function scoredRows(query: CardQuery, match: string | undefined): Part {
+  const card = `card_${query.tier}`
+  const text = `${card}_text`
+  const terms = [...query.tags.map(tagTerm), ...(query.skill === undefined ? [] : [skillTerm(query.skill)])]
+  const conditions = terms.map(() => `c.id IN (SELECT id FROM ${card}_terms WHERE term = ?)`)
+  const cells: Cell[] = terms.map(textCell)
+  if (query.cardIds !== undefined) {
+    conditions.push('c.card IN (SELECT value FROM json_each(?))')
+    cells.push(JSON.stringify(query.cardIds))
+  }
+  if (match === undefined) {
+    // Without words the newest come first
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
+    return { sql: `SELECT c.card AS card, -c.updated AS score FROM ${card} c ${where}`, cells }
+  }
+  const score =
+    query.cardIds === undefined
+      ? `bm25(${text}, ${WEIGHTS.join(', ')})`
+      : `-(${WEIGHTS.map((weight, i) => `${weight} * ${matchesIn(text, i)}`).join(' + ')})`
+  return {
+    sql: `SELECT c.card AS card, CAST(round(${score} * ${SCORE_UNIT}) AS INTEGER) AS score
+      FROM ${text} JOIN ${card} c ON c.id = ${text}.rowid WHERE ${[`${text} MATCH ?`, ...conditions].join(' AND ')}`,
+    cells: [match, ...cells],
+  }
+}
+
+/** Of `n` matches in a column the first tells most: n / (n + 1). They are counted by the marks that highlight() sets. */
+function matchesIn(text: string, column: number): string {
+  const count = `(length(highlight(${text}, ${column}, char(${MARK}), '')) - length(highlight(${text}, ${column}, '', '')))`
+  return `(${count} / (${count} + 1.0))`
+}
+
+/** Every word as a quoted FTS5 string: no operators, no wildcards. Undefined: no words were asked for; '': words that no text can hold. */
+function matchOf(words: readonly string[]): string | undefined {
+  if (words.length === 0) return undefined
+  return words
+    .map(searchable)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word))
+    .map((word) => `"${word.replaceAll('"', '""')}"`)
+    .join(' ')
+}
+
+/** Text as the driver stores it whole (it cuts at NUL), without the mark that counts matches. */
+const searchable = (text: string): string =>
+  text
+    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
+    .replaceAll('\0', ' ')
+    .replaceAll(String.fromCharCode(MARK), ' ')
+const MARK = 1
+
+const tagTerm = (tag: string): string => `tag ${tag}`
+const skillTerm = (skill: string): string => `skill ${skill}`
+const termsOf = (row: CardRow): string[] => [...row.tags.map(tagTerm), ...row.skills.map(skillTerm)]

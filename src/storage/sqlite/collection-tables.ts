@@ -1,0 +1,152 @@
+import { expiryOf, type Fields, isScalar } from '../document.js'
+import type { Doc, Key, Scalar, Spec } from '../storage.js'
+import { type Cell, type Database, quoted, scalarCell, textCell } from './database.js'
+
+// A collection is a table of documents, and one table for each index that holds (fields…, key) for every document:
+// a document with an array in a field has a row there for each element.
+
+export interface Index {
+  readonly name: string
+  readonly table: string
+  readonly fields: readonly string[]
+  readonly unique: boolean
+}
+
+export interface Tables {
+  readonly spec: Spec<Doc>
+  readonly docs: string
+  readonly indexes: ReadonlyMap<string, Index>
+}
+
+/** Creates what the declaration needs; indexes that it added or dropped since the last start are built or removed. */
+export function openTables(db: Database, spec: Spec<Doc>): Tables {
+  const tables = tablesOf(spec)
+  const declared = declarationOf(spec)
+  const before = db.one('SELECT declared FROM collections WHERE name = ?', spec.name)?.declared
+  if (before === declared) return tables
+  const nested = db.inTransaction
+  if (!nested) db.exec('BEGIN IMMEDIATE')
+  db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
+  db.exec(`CREATE INDEX IF NOT EXISTS ${quoted(spec.name, 'expiry')} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
+  dropIndexes(db, spec.name)
+  for (const index of tables.indexes.values()) createIndex(db, spec.name, index)
+  if (before !== undefined) refill(db, tables)
+  db.run('INSERT OR REPLACE INTO collections (name, declared) VALUES (?, ?)', spec.name, declared)
+  if (!nested) db.exec('COMMIT')
+  return tables
+}
+
+/** Two declarations of one name must say the same; the schema is code and is not compared. */
+export const declarationOf = (spec: Spec<Doc>): string =>
+  JSON.stringify({
+    key: spec.key,
+    expires: spec.expires ?? null,
+    indexes: Object.entries(spec.indexes)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { fields, unique }]) => [name, fields, unique === true]),
+  })
+
+export function insertDoc(db: Database, tables: Tables, key: Key, doc: Fields, text: string): void {
+  db.run(`INSERT INTO ${tables.docs} (key, doc, expires) VALUES (?, ?, ?)`, textCell(key), text, expiryOf(tables.spec, doc))
+  for (const index of tables.indexes.values()) addRows(db, index, key, doc)
+}
+
+export function replaceDoc(db: Database, tables: Tables, key: Key, before: Fields, doc: Fields, text: string): void {
+  db.run(`UPDATE ${tables.docs} SET doc = ?, expires = ? WHERE key = ?`, text, expiryOf(tables.spec, doc), textCell(key))
+  for (const index of tables.indexes.values()) {
+    if (sameRows(index, before, doc)) continue
+    removeRows(db, index, key, before)
+    addRows(db, index, key, doc)
+  }
+}
+
+export function removeDoc(db: Database, tables: Tables, key: Key, doc: Fields): void {
+  for (const index of tables.indexes.values()) removeRows(db, index, key, doc)
+  db.run(`DELETE FROM ${tables.docs} WHERE key = ?`, textCell(key))
+}
+
+/** Keys of other documents that hold a place in a unique index which `doc` would take. A document without one of the fields takes none. */
+export function rivals(db: Database, tables: Tables, key: Key, doc: Fields): Cell[] {
+  const found: Cell[] = []
+  for (const index of tables.indexes.values()) {
+    if (!index.unique) continue
+    for (const values of rowsOf(index, doc)) {
+      if (values.includes(null)) continue
+      const row = db.one(
+        `SELECT key FROM ${index.table} WHERE ${index.fields.map((_, i) => `f${i} = ?`).join(' AND ')} AND key <> ?`,
+        ...values.map(scalarCell),
+        textCell(key),
+      )
+      if (row?.key !== undefined) found.push(row.key)
+    }
+  }
+  return found
+}
+
+function tablesOf(spec: Spec<Doc>): Tables {
+  const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, Index] => {
+    if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
+    return [name, { name, table: quoted(spec.name, 'index', name), fields, unique: unique === true }]
+  })
+  return { spec, docs: quoted(spec.name), indexes: new Map(indexes) }
+}
+
+function createIndex(db: Database, collection: string, index: Index): void {
+  const columns = [...index.fields.map((_, i) => `f${i}`), 'key'].join(', ')
+  db.exec(`CREATE TABLE ${index.table} (${columns}, PRIMARY KEY (${columns})) WITHOUT ROWID`)
+  db.run('INSERT INTO collection_indexes (collection, name) VALUES (?, ?)', collection, index.name)
+}
+
+function dropIndexes(db: Database, collection: string): void {
+  for (const { name } of db.all('SELECT name FROM collection_indexes WHERE collection = ?', collection)) {
+    db.exec(`DROP TABLE ${quoted(collection, 'index', String(name))}`)
+  }
+  db.run('DELETE FROM collection_indexes WHERE collection = ?', collection)
+}
+
+function refill(db: Database, tables: Tables): void {
+  for (let last = 0; ; ) {
+    const rows = db.all(`SELECT rowid AS id, doc FROM ${tables.docs} WHERE rowid > ? ORDER BY rowid LIMIT 500`, last)
+    if (rows.length === 0) return
+    for (const row of rows) {
+      const doc = JSON.parse(String(row.doc)) as Fields // written by insertDoc
+      const key = String(doc[tables.spec.key])
+      if (rivals(db, tables, key, doc).length > 0) throw new Error(`documents of ${tables.spec.name} break an index that has become unique`)
+      db.run(`UPDATE ${tables.docs} SET expires = ? WHERE rowid = ?`, expiryOf(tables.spec, doc), Number(row.id))
+      for (const index of tables.indexes.values()) addRows(db, index, key, doc)
+      last = Number(row.id)
+    }
+  }
+}
+
+function addRows(db: Database, index: Index, key: Key, doc: Fields): void {
+  const marks = [...index.fields, 'key'].map(() => '?').join(', ')
+  for (const values of rowsOf(index, doc)) db.run(`INSERT INTO ${index.table} VALUES (${marks})`, ...values.map(scalarCell), textCell(key))
+}
+
+function removeRows(db: Database, index: Index, key: Key, doc: Fields): void {
+  const where = index.fields.map((_, i) => `f${i} = ?`).join(' AND ')
+  for (const values of rowsOf(index, doc))
+    db.run(`DELETE FROM ${index.table} WHERE ${where} AND key = ?`, ...values.map(scalarCell), textCell(key))
+}
+
+const sameRows = (index: Index, a: Fields, b: Fields): boolean => JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))
+
+/** The rows of a document in an index: one, or one for each distinct element of its array (none for an empty one). */
+function rowsOf(index: Index, doc: Fields): Scalar[][] {
+  let rows: Scalar[][] = [[]]
+  let isMultikey = false
+  for (const field of index.fields) {
+    const value = doc[field] ?? null
+    if (Array.isArray(value) && isMultikey) throw new Error(`index ${index.name} would hold two arrays of one document`)
+    isMultikey ||= Array.isArray(value)
+    const elements: unknown[] = Array.isArray(value) ? [...new Set<unknown>(value)] : [value]
+    rows = rows.flatMap((row) => elements.map((element) => [...row, indexed(index, element)]))
+  }
+  return rows
+}
+
+function indexed(index: Index, value: unknown): Scalar {
+  if (!isScalar(value)) throw new Error(`index ${index.name} cannot hold ${typeof value}`)
+  return value
+}

@@ -1,0 +1,205 @@
+import { changed, type Fields, fitting, hasExpired, holds, isScalar } from '../document.js'
+import type { Change, Collection, Doc, Guard, Key, Operation, Page, Place, Query, Scalar, Spec } from '../storage.js'
+import { declarationOf, insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
+import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
+import type { GroupCommit } from './group-commit.js'
+
+/** What operations of a commit do in an open transaction. */
+export interface Collections {
+  collection<D extends Doc>(spec: Spec<D>): Collection<D>
+  /** Checks the operation at once; what it returns does it, in a transaction, and says whether it held. */
+  prepare(operation: Extract<Operation, { collection: string }>): () => boolean
+  /** Removes at most `limit` expired documents; in a transaction. */
+  purge(now: number, limit: number): number
+}
+
+interface CollectionsDeps {
+  readonly db: Database
+  readonly commits: GroupCommit
+  /** Epoch seconds, by which documents have expired. */
+  readonly now: () => number
+}
+
+interface Opened {
+  readonly tables: Tables
+  readonly declared: string
+  readonly collection: Collection<Doc>
+}
+
+export function newCollections(deps: CollectionsDeps): Collections {
+  const opened = new Map<string, Opened>()
+  const tablesOf = (name: string): Tables => {
+    const known = opened.get(name)
+    if (known === undefined) throw new Error(`collection ${name} is not declared`)
+    return known.tables
+  }
+  return {
+    collection: <D extends Doc>(spec: Spec<D>) => {
+      // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
+      const general = spec as unknown as Spec<Doc>
+      const declared = declarationOf(general)
+      const known = opened.get(spec.name) ?? open(deps, general, declared)
+      if (known.declared !== declared) throw new Error(`collection ${spec.name} is declared twice, differently`)
+      opened.set(spec.name, known)
+      return known.collection as unknown as Collection<D>
+    },
+    prepare: (operation) => {
+      const tables = tablesOf(operation.collection)
+      switch (operation.kind) {
+        case 'insert': {
+          const insert = preparedInsert(deps, tables, operation.doc)
+          return () => insert() === 'inserted'
+        }
+        case 'change':
+          return () => change(deps, tables, operation.key, operation.guard, operation.to) !== undefined
+        case 'take':
+          return () => take(deps, tables, operation.key, operation.guard) !== undefined
+      }
+    },
+    purge: (now, limit) => {
+      let left = limit
+      for (const { tables } of opened.values()) left -= purge(deps.db, tables, now, left)
+      return limit - left
+    },
+  }
+}
+
+function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened {
+  deps.commits.check()
+  const tables = openTables(deps.db, spec)
+  const { commits } = deps
+  const reading = async <T>(read: () => T): Promise<T> => {
+    for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
+    commits.check()
+    return read()
+  }
+  const collection: Collection<Doc> = {
+    spec,
+    insert: async (doc) => {
+      const insert = preparedInsert(deps, tables, doc)
+      return commits.write(() => {
+        const answer = insert()
+        return { keep: answer === 'inserted', answer }
+      })
+    },
+    get: (key) => reading(() => live(deps, tables, key)),
+    find: (index, query) => reading(() => find(deps, tables, index, query)),
+    change: (key, guard, to) =>
+      commits.write(() => {
+        const answer = change(deps, tables, key, guard, to)
+        return { keep: answer !== undefined, answer }
+      }),
+    take: (key, guard) =>
+      commits.write(() => {
+        const answer = take(deps, tables, key, guard)
+        return { keep: answer !== undefined, answer }
+      }),
+    inserting: (doc) => ({ kind: 'insert', collection: spec.name, doc }),
+    changing: (key: Key, guard: Guard<Doc>, to: Change<Doc>) => ({ kind: 'change', collection: spec.name, key, guard, to }),
+    taking: (key: Key, guard: Guard<Doc>) => ({ kind: 'take', collection: spec.name, key, guard }),
+  }
+  return { tables, declared, collection }
+}
+
+function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc): () => 'inserted' | 'exists' {
+  const { doc, text, key } = fitting(tables.spec, given)
+  return () => {
+    for (const rival of [textCell(key), ...rivals(db, tables, key, doc as Fields)]) {
+      const there = stored(db, tables, rival)
+      if (there === undefined) continue
+      if (!hasExpired(tables.spec, there, now())) return 'exists'
+      removeDoc(db, tables, String(there[tables.spec.key]), there)
+    }
+    insertDoc(db, tables, key, doc as Fields, text)
+    return 'inserted'
+  }
+}
+
+function change(deps: CollectionsDeps, tables: Tables, key: Key, guard: object, to: object): Doc | undefined {
+  const before = live(deps, tables, key)
+  if (before === undefined || !holds(guard, before)) return undefined
+  const { doc, text } = fitting(tables.spec, changed(tables.spec, before, to))
+  for (const rival of rivals(deps.db, tables, key, doc as Fields)) {
+    const there = stored(deps.db, tables, rival)
+    if (there === undefined) continue
+    if (!hasExpired(tables.spec, there, deps.now())) return undefined
+    removeDoc(deps.db, tables, String(there[tables.spec.key]), there)
+  }
+  replaceDoc(deps.db, tables, key, before, doc as Fields, text)
+  return doc
+}
+
+function take(deps: CollectionsDeps, tables: Tables, key: Key, guard: object): Doc | undefined {
+  const there = live(deps, tables, key)
+  if (there === undefined || !holds(guard, there)) return undefined
+  removeDoc(deps.db, tables, key, there)
+  return there
+}
+
+function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query: Query<Doc>): Page<Doc> {
+  const index = tables.indexes.get(name)
+  if (index === undefined) throw new Error(`${tables.spec.name} has no index ${name}`)
+  if (!Number.isInteger(query.limit) || query.limit < 1) throw new Error('a page holds at least one document')
+  const where = query.where as Readonly<Record<string, Scalar | undefined>> // Query's own type, by name
+  const last = index.fields.length - 1
+  const stray = Object.keys(where).find((field) => !index.fields.includes(field))
+  if (stray !== undefined) throw new Error(`index ${name} of ${tables.spec.name} does not have ${stray}`)
+  const conditions: string[] = []
+  const cells: Cell[] = []
+  for (const [i, field] of index.fields.entries()) {
+    const value = where[field]
+    if (value === undefined && i < last) throw new Error(`index ${name} of ${tables.spec.name} needs ${field}`)
+    if (value === undefined) continue
+    if (!isScalar(value)) throw new Error(`${field} is matched by a scalar`)
+    conditions.push(`i.f${i} = ?`)
+    cells.push(scalarCell(value))
+  }
+  const up = query.order !== 'down'
+  if (query.after !== undefined) {
+    conditions.push(`(i.f${last}, i.key) ${up ? '>' : '<'} (?, ?)`)
+    cells.push(scalarCell(query.after[0]), textCell(query.after[1]))
+  }
+  if (tables.spec.expires !== undefined) {
+    conditions.push('(d.expires IS NULL OR d.expires > ?)')
+    cells.push(now())
+  }
+  const direction = up ? 'ASC' : 'DESC'
+  const rows = db.all(
+    `SELECT d.doc AS doc, i.f${last} AS place FROM ${index.table} i CROSS JOIN ${tables.docs} d ON d.key = i.key
+     ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY i.f${last} ${direction}, i.key ${direction} LIMIT ?`,
+    ...cells,
+    query.limit + 1,
+  )
+  const items = rows.slice(0, query.limit).map((row) => parsed(row.doc))
+  const orderField = index.fields[last] ?? ''
+  if (where[orderField] === undefined && items.some((item) => Array.isArray(item[orderField]))) {
+    throw new Error(`index ${name} of ${tables.spec.name} ends in an array, which is matched and gives no order`)
+  }
+  const end = rows.length > query.limit ? rows[query.limit - 1] : undefined
+  if (end === undefined) return { items }
+  const next: Place = [scalarOf(end.place ?? null), String(parsed(end.doc)[tables.spec.key])]
+  return { items, next }
+}
+
+function purge(db: Database, tables: Tables, now: number, limit: number): number {
+  if (tables.spec.expires === undefined || limit <= 0) return 0
+  const rows = db.all(`SELECT doc FROM ${tables.docs} WHERE expires <= ? ORDER BY expires LIMIT ?`, now, limit)
+  for (const row of rows) {
+    const doc = parsed(row.doc)
+    removeDoc(db, tables, String(doc[tables.spec.key]), doc)
+  }
+  return rows.length
+}
+
+function live({ db, now }: CollectionsDeps, tables: Tables, key: Key): Fields | undefined {
+  const doc = stored(db, tables, textCell(key))
+  return doc === undefined || hasExpired(tables.spec, doc, now()) ? undefined : doc
+}
+
+function stored(db: Database, tables: Tables, key: Cell): Fields | undefined {
+  const row = db.one(`SELECT doc FROM ${tables.docs} WHERE key = ?`, key)
+  return row === undefined ? undefined : parsed(row.doc)
+}
+
+/** Written by insertDoc and replaceDoc after the schema had passed it. */
+const parsed = (doc: Cell | undefined): Fields => JSON.parse(String(doc)) as Fields

@@ -1,0 +1,128 @@
+// Requests that arrive in the same turn of the event loop share one durable commit, each inside a savepoint of its own.
+// Cost: one fsync for a group instead of one for each request. Limit: MAX_GROUP requests, so that a burst does not hold the loop.
+import { type Database, sqliteCode } from './database.js'
+
+/** What a request's work came to: kept, or undone (its savepoint is rolled back; the answer is given all the same). */
+export interface Worked<T> {
+  readonly keep: boolean
+  readonly answer: T
+  /** Run after COMMIT, before the answer. */
+  readonly durable?: () => void
+}
+
+/** Where a test may look, or kill the process. In order of their passing. */
+export type Step = 'begun' | 'savepoint' | 'worked' | 'released' | 'committing' | 'committed' | 'answered'
+
+export interface GroupCommit {
+  /** Resolves when the work is durable. What it throws rejects this request alone. */
+  write<T>(work: () => Worked<T>): Promise<T>
+  /** Where a test holds a commit: resolves when it is over. Undefined where nothing uncommitted can be read on the connection. */
+  settled(): Promise<void> | undefined
+  /** Commits what waits; later requests are refused. */
+  close(): Promise<void>
+  /** Throws where the storage is closed or its state on disk is in doubt. */
+  check(): void
+}
+
+export interface GroupHooks {
+  /** For tests: awaited after the work of a group, before its COMMIT. Readers wait for it, so it must not wait for them. */
+  readonly beforeCommit?: (() => void | Promise<void>) | undefined
+  readonly onStep?: ((step: Step) => void) | undefined
+}
+
+interface Request {
+  readonly work: () => Worked<unknown>
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+type Outcome = { readonly request: Request } & ({ readonly worked: Worked<unknown> } | { readonly error: unknown })
+
+const MAX_GROUP = 256
+const SQLITE_FULL = 13
+
+export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
+  const step = hooks.onStep ?? (() => {})
+  let waiting: Request[] = []
+  let running: Promise<void> | undefined
+  let refusal: Error | undefined
+
+  const workOf = (request: Request): Outcome => {
+    db.exec('SAVEPOINT request')
+    step('savepoint')
+    try {
+      const worked = request.work()
+      step('worked')
+      db.exec(worked.keep ? 'RELEASE request' : 'ROLLBACK TO request; RELEASE request')
+      step('released')
+      return { request, worked }
+    } catch (error) {
+      // SQLite ends the transaction by itself where the disk is full or fails: then nobody's work is there
+      if (!db.inTransaction) throw error
+      db.exec('ROLLBACK TO request; RELEASE request')
+      return { request, error }
+    }
+  }
+
+  const group = async (requests: readonly Request[]): Promise<void> => {
+    const outcomes: Outcome[] = []
+    try {
+      db.exec('BEGIN IMMEDIATE')
+      step('begun')
+      for (const request of requests) outcomes.push(workOf(request))
+      step('committing')
+      const hold = hooks.beforeCommit?.()
+      if (hold !== undefined) await hold
+      db.exec('COMMIT')
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK')
+      const failure = new Error('the storage has failed to commit', { cause: error })
+      // A full disk has written no commit record. After any other failure nobody knows what a crash would bring back: nothing more is answered.
+      if (sqliteCode(error) !== SQLITE_FULL) refusal = failure
+      for (const request of requests) request.reject(failure)
+      return
+    }
+    step('committed')
+    for (const outcome of outcomes) answer(outcome)
+    step('answered')
+  }
+
+  const drain = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve))
+    while (waiting.length > 0) {
+      const requests = waiting.slice(0, MAX_GROUP)
+      waiting = waiting.slice(MAX_GROUP)
+      if (refusal !== undefined) for (const request of requests) request.reject(refusal)
+      else await group(requests)
+      if (waiting.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    running = undefined
+  }
+
+  return {
+    write: (work) => {
+      if (refusal !== undefined) return Promise.reject(refusal)
+      return new Promise((resolve, reject) => {
+        // the answer has the type of the work that it came from
+        waiting.push({ work, resolve: resolve as (answer: unknown) => void, reject })
+        running ??= drain()
+      })
+    },
+    settled: () => (db.inTransaction ? running : undefined),
+    check: () => {
+      if (refusal !== undefined) throw refusal
+    },
+    close: async () => {
+      await running
+      refusal ??= new Error('the storage is closed')
+    },
+  }
+}
+
+function answer(outcome: Outcome): void {
+  if ('error' in outcome) {
+    outcome.request.reject(outcome.error)
+    return
+  }
+  if (outcome.worked.keep) outcome.worked.durable?.()
+  outcome.request.resolve(outcome.worked.answer)
+}

@@ -1,0 +1,78 @@
+import { Block } from '../../protocol/entry.js'
+import type { LogPort } from '../storage.js'
+import type { Cell, Database } from './database.js'
+import type { GroupCommit } from './group-commit.js'
+
+/** The log's blocks under their numbers, and which block holds which entry. One process writes, so the head is kept in memory. */
+export function newLog(db: Database, commits: GroupCommit): LogPort {
+  const listeners = new Set<() => void>()
+  let head = blockIn(db.one('SELECT block FROM log_blocks ORDER BY n DESC LIMIT 1'))
+
+  const insert = (block: Block, text: string): boolean => {
+    const last = db.one('SELECT max(n) AS n FROM log_blocks')?.n ?? null
+    if (last !== null && block.n <= Number(last)) return false
+    if (last !== null && block.n !== Number(last) + 1) throw new Error(`block ${block.n} would leave a hole after block ${String(last)}`)
+    db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, text)
+    // An id that stands already is ignored by every reader (DESIGN §1), so its first block is where it stands
+    for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
+    return true
+  }
+  const reading = async <T>(read: () => T): Promise<T> => {
+    for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
+    commits.check()
+    return read()
+  }
+  const ring = (): void => {
+    // Each in a task of its own: a listener that throws is a bug of its owner, not of the append
+    for (const listener of listeners) queueMicrotask(listener)
+  }
+
+  return {
+    append: async (given) => {
+      const block = frozen(Block.parse(given))
+      const text = JSON.stringify(block)
+      const isAppended = await commits.write(() => {
+        const answer = insert(block, text)
+        const durable = () => {
+          head = block
+          ring()
+        }
+        return { keep: answer, answer, durable }
+      })
+      return isAppended ? 'appended' : 'taken'
+    },
+    read: (from, limit) =>
+      reading(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
+    head: () => reading(() => head),
+    has: (entry) =>
+      reading(() => {
+        const n = db.one('SELECT n FROM log_entries WHERE id = ?', entry)?.n
+        return n === undefined ? undefined : Number(n)
+      }),
+    blockOf: (seq) =>
+      reading(() => {
+        const block = blockIn(db.one('SELECT block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
+        return block !== undefined && seq < block.first + block.entries.length ? block : undefined
+      }),
+    onAppend: (listener) => {
+      const own = () => listener()
+      listeners.add(own)
+      return () => {
+        listeners.delete(own)
+      }
+    },
+  }
+}
+
+const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined => (row?.block === undefined ? undefined : parsedBlock(row))
+
+/** Written by append after the schema had passed it. */
+const parsedBlock = (row: { readonly block?: Cell }): Block => frozen(JSON.parse(String(row.block)) as Block)
+
+/** The head is one object for all who ask. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const member of Object.values(value)) frozen(member)
+  return value
+}

@@ -1,0 +1,157 @@
+import { mkdir, open, realpath } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { Clock } from '../../lib/clock.js'
+import type { CommitResult, Operation, Storage } from '../storage.js'
+import { CARD_SEARCH_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
+import { type Collections, newCollections } from './collections.js'
+import { type Counters, newCounters } from './counters.js'
+import { type Database, openDatabase, sqliteCode } from './database.js'
+import { type GroupHooks, newGroupCommit } from './group-commit.js'
+import { newLog } from './log.js'
+
+export interface SqliteOptions extends GroupHooks {
+  /** Created, with its folder, where it is not there; readable by its owner alone. */
+  readonly file: string
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** What this build writes into a file (`user_version`); a change of a table's form raises it. */
+const FORMAT = 1
+/** `application_id`: "Cred". */
+const APPLICATION = 0x43726564
+
+const SCHEMA = `
+  CREATE TABLE collections (name TEXT PRIMARY KEY, declared TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE collection_indexes (collection TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (collection, name)) WITHOUT ROWID;
+  CREATE TABLE counters (key TEXT PRIMARY KEY, sum NOT NULL, expires NOT NULL) WITHOUT ROWID;
+  CREATE INDEX counters_expiry ON counters (expires);
+  CREATE TABLE log_blocks (n INTEGER PRIMARY KEY, first INTEGER NOT NULL, block TEXT NOT NULL);
+  CREATE INDEX log_blocks_first ON log_blocks (first);
+  CREATE TABLE log_entries (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+  ${CARD_SEARCH_SCHEMA}`
+
+/**
+ * The embedded store: one file, held by one process (two servers in it share this object).
+ * Everything is durable when it is answered; what is asked for in the same turn shares one commit.
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Storage> {
+  const file = await prepareFile(options.file)
+  const db = openOwned(file)
+  const commits = newGroupCommit(db, options)
+  const now = () => options.clock.now()
+  const collections = newCollections({ db, commits, now })
+  const counters = newCounters(db, now)
+  const cards = newCardSearch(db, commits)
+  let closing: Promise<void> | undefined
+  return {
+    collection: (spec) => collections.collection(spec),
+    commit: async (operations): Promise<CommitResult> => {
+      const prepared = operations.map((operation) => prepare({ collections, counters, cards }, operation))
+      return commits.write<CommitResult>(() => {
+        const failed = prepared.findIndex((run) => !run())
+        return failed === -1 ? { keep: true, answer: { ok: true } } : { keep: false, answer: { ok: false, failed } }
+      })
+    },
+    count: (key, by, limit, expiresAt) =>
+      commits.write(() => {
+        const answer = counters.add({ key, by, limit, expiresAt })
+        return { keep: answer !== undefined, answer }
+      }),
+    log: newLog(db, commits),
+    cards: { search: (query) => cards.search(query) },
+    purge: (at, limit) =>
+      commits.write(() => {
+        const documents = collections.purge(at, limit)
+        return { keep: true, answer: documents + counters.purge(at, limit - documents) }
+      }),
+    close: () => {
+      closing ??= commits.close().then(() => db.close())
+      return closing
+    },
+  }
+}
+
+/** Checks the operation before anything is written; what it returns does it and says whether it held. */
+function prepare(to: { collections: Collections; counters: Counters; cards: CardSearch }, operation: Operation): () => boolean {
+  switch (operation.kind) {
+    case 'insert':
+    case 'change':
+    case 'take':
+      return to.collections.prepare(operation)
+    case 'count':
+      return () => to.counters.add(operation) !== undefined
+    case 'index-card':
+      return () => {
+        to.cards.index(operation.row)
+        return true
+      }
+    case 'unindex-card':
+      return () => {
+        // What is not there need not be removed
+        to.cards.unindex(operation.cardId, operation.tier)
+        return true
+      }
+  }
+}
+
+async function prepareFile(given: string): Promise<string> {
+  if (given === '' || given === ':memory:') throw new Error('the storage needs a file')
+  await mkdir(dirname(resolve(given)), { recursive: true, mode: 0o700 })
+  // Private keys of the registry are kept in it. The write-ahead log takes over the file's mode.
+  const handle = await open(given, 'a', 0o600)
+  await handle.close()
+  return realpath(given)
+}
+
+function openOwned(file: string): Database {
+  const db = openDatabase(file)
+  try {
+    settle(db, file)
+    return db
+  } catch (error) {
+    db.close()
+    switch (sqliteCode(error)) {
+      case 5: // SQLITE_BUSY
+        throw new Error(`${file} is in use by another process: one registry process holds its data`, { cause: error })
+      case 11: // SQLITE_CORRUPT
+        throw new Error(`${file} is damaged; restore it from a backup`, { cause: error })
+      case 26: // SQLITE_NOTADB
+        throw new Error(`${file} is not a Credence database`, { cause: error })
+      default:
+        throw error
+    }
+  }
+}
+
+function settle(db: Database, file: string): void {
+  // Before the first access: then the lock is kept from the first read on until the process ends, however it ends
+  db.exec(
+    'PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON',
+  )
+  db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA temp_store = MEMORY')
+  expectPragma(db, 'journal_mode = WAL', 'wal')
+  db.exec('PRAGMA synchronous = FULL')
+  expectPragma(db, 'synchronous', 2)
+  expectPragma(db, 'mmap_size', 0)
+  expectPragma(db, 'locking_mode', 'exclusive')
+  db.exec('BEGIN IMMEDIATE')
+  const format = pragma(db, 'user_version')
+  const application = pragma(db, 'application_id')
+  const isEmpty = db.one('SELECT 1 AS there FROM sqlite_master LIMIT 1') === undefined
+  if (isEmpty && format === 0 && application === 0) {
+    db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT};`)
+  } else {
+    if (application !== APPLICATION) throw new Error(`${file} is not a Credence database`)
+    if (Number(format) > FORMAT)
+      throw new Error(`${file} was written by a newer Credence (format ${String(format)}, this one knows ${FORMAT})`)
+    if (format !== FORMAT) throw new Error(`${file} has the unknown format ${String(format)}`)
+  }
+  db.exec('COMMIT')
+}
+
+const pragma = (db: Database, name: string) => Object.values(db.one(`PRAGMA ${name}`) ?? {})[0]
+
+function expectPragma(db: Database, name: string, expected: string | number): void {
+  const actual = pragma(db, name)
+  if (actual !== expected) throw new Error(`SQLite answers ${name} with ${String(actual)}, not ${expected}`)
+}

@@ -7,7 +7,8 @@ export type Fields = Readonly<Record<string, unknown>>
 export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): { readonly doc: D; readonly text: string; readonly key: string } {
   const parsed = spec.schema.safeParse(doc)
   if (!parsed.success) throw new Error(`a document of ${spec.name} misfits its schema: ${issuesOf(parsed.error)}`)
-  const text = JSON.stringify(parsed.data, plain)
+  assertPlain(parsed.data, spec.name)
+  const text = JSON.stringify(parsed.data)
   const stored = JSON.parse(text) as D & Fields // plain JSON of what the schema has passed
   const operator = Object.keys(stored).find((name) => name.startsWith('$') || name.includes('.'))
   if (operator !== undefined) throw new Error(`a document of ${spec.name} has the field ${operator}`)
@@ -57,19 +58,19 @@ function conditionHolds(condition: unknown, value: unknown): boolean {
   throw new Error('a guard is neither a scalar nor a bound of time')
 }
 
-/** JSON.stringify would turn these into null, or call them, without a word. */
-function plain(this: unknown, name: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${name} is not a number that JSON has`)
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') throw new Error(`${name} is not plain JSON`)
-  if (value === undefined && Array.isArray(this)) throw new Error(`${name} of an array is undefined`)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlainObject(value))
-    throw new Error(`${name} is not a plain object`)
-  return value
+/** JSON.stringify would change what is not plain JSON without a word. A member that is undefined is absent. */
+function assertPlain(value: unknown, path: string): void {
+  if (typeof value === 'object' && value !== null) {
+    if (Array.isArray(value)) for (const [i, element] of value.entries()) assertPlain(element, `${path}[${i}]`)
+    else if (isPlainObject(value)) {
+      for (const [name, member] of Object.entries(value)) if (member !== undefined) assertPlain(member, `${path}.${name}`)
+    } else throw new Error(`${path} is not a plain object`)
+  } else if (!isScalar(value) || (typeof value === 'number' && !Number.isFinite(value))) throw new Error(`${path} is not plain JSON`)
 }
 
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  return (prototype === Object.prototype || prototype === null) && !('toJSON' in value)
 }
 
 const issuesOf = (error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string =>

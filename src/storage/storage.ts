@@ -12,6 +12,7 @@ export type Scalar = string | number | boolean | null
  * A typed collection. `key` is the field that names a document; `indexes` are the only ways to find more than one.
  * An index is an ordered list of top-level fields: all but the last are matched by equality, the last gives the order (and may be matched too).
  * A field that holds an array is multikey: a document is found under each of its elements (at most one such field an index).
+ * A unique index binds the documents that have all of its fields. A change that would take a taken place in it does not hold.
  * `expires` names a field of epoch seconds after which a document may be purged; it is absent for the reader from that second on.
  */
 export interface Spec<D extends Doc> {
@@ -29,7 +30,7 @@ export type Guard<D extends Doc> = { readonly [F in keyof D]?: Scalar | { readon
 export type Change<D extends Doc> = { readonly [F in keyof D]?: D[F] | undefined }
 
 export interface Query<D extends Doc> {
-  /** Equality on a prefix of the index's fields. */
+  /** Equality on all of the index's fields but the last, which may be matched too; `null` finds what does not have the field. */
   readonly where: { readonly [F in keyof D]?: Scalar }
   readonly limit: number
   readonly order?: 'up' | 'down'
@@ -75,7 +76,10 @@ export interface Storage {
   /** Declares a collection (creating its table and indexes) or returns it: the same object for the same spec. */
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
   commit(operations: readonly Operation[]): Promise<CommitResult>
-  /** Adds `by` to a counter that is forgotten after `expiresAt`: the sum, or undefined (and nothing added) where it would pass `limit`. */
+  /**
+   * Adds `by` to a counter: the sum, or undefined (and nothing added) where it would pass `limit`.
+   * The counter is forgotten at the `expiresAt` of its first addition; later ones do not move that.
+   */
   count(key: Key, by: number, limit: number, expiresAt: number): Promise<number | undefined>
   readonly log: LogPort
   readonly cards: CardSearchPort
@@ -130,7 +134,10 @@ export interface CardQuery {
   readonly after?: readonly [score: number, cardId: string]
 }
 export interface CardHits {
-  /** Best first: lower score is better, ties by cardId. The score of a card depends on rows of its tier only. */
+  /**
+   * Best first: lower score is better, ties by cardId; without words the newest first. The score of a card depends on rows of its tier only,
+   * and where `cardIds` is given on its own row only: an introduced caller must not learn what other cards hide.
+   */
   readonly hits: readonly { readonly cardId: string; readonly score: number }[]
   readonly total: number
 }
@@ -141,4 +148,10 @@ export interface CardSearchPort {
 /** Typed row operations for a commit that reveals or removes a card. */
 export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
 export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
-export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({ kind: 'count', key, by, limit, expiresAt })
+export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({
+  kind: 'count',
+  key,
+  by,
+  limit,
+  expiresAt,
+})

@@ -24,15 +24,15 @@ export function openTables(db: Database, spec: Spec<Doc>): Tables {
   const declared = declarationOf(spec)
   const before = db.one('SELECT declared FROM collections WHERE name = ?', spec.name)?.declared
   if (before === declared) return tables
-  const nested = db.inTransaction
-  if (!nested) db.exec('BEGIN IMMEDIATE')
-  db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
-  db.exec(`CREATE INDEX IF NOT EXISTS ${quoted(spec.name, 'expiry')} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
-  dropIndexes(db, spec.name)
-  for (const index of tables.indexes.values()) createIndex(db, spec.name, index)
-  if (before !== undefined) refill(db, tables)
-  db.run('INSERT OR REPLACE INTO collections (name, declared) VALUES (?, ?)', spec.name, declared)
-  if (!nested) db.exec('COMMIT')
+  db.exec('SAVEPOINT declaration')
+  try {
+    createTables(db, tables, before !== undefined)
+    db.run('INSERT OR REPLACE INTO collections (name, declared) VALUES (?, ?)', spec.name, declared)
+    db.exec('RELEASE declaration')
+  } catch (error) {
+    db.exec('ROLLBACK TO declaration; RELEASE declaration')
+    throw error
+  }
   return tables
 }
 
@@ -89,6 +89,15 @@ function tablesOf(spec: Spec<Doc>): Tables {
     return [name, { name, table: quoted(spec.name, 'index', name), fields, unique: unique === true }]
   })
   return { spec, docs: quoted(spec.name), indexes: new Map(indexes) }
+}
+
+function createTables(db: Database, tables: Tables, hasDocs: boolean): void {
+  const { name } = tables.spec
+  db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
+  db.exec(`CREATE INDEX IF NOT EXISTS ${quoted(name, 'expiry')} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
+  dropIndexes(db, name)
+  for (const index of tables.indexes.values()) createIndex(db, name, index)
+  if (hasDocs) refill(db, tables)
 }
 
 function createIndex(db: Database, collection: string, index: Index): void {

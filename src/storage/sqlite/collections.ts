@@ -150,7 +150,7 @@ function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query:
     const value = where[field]
     if (value === undefined && i < last) throw new Error(`index ${name} of ${tables.spec.name} needs ${field}`)
     if (value === undefined) continue
-    if (!isScalar(value)) throw new Error(`${field} is matched by a scalar`)
+    if (!isScalar(value) || (typeof value === 'number' && !Number.isFinite(value))) throw new Error(`${field} is matched by a scalar`)
     conditions.push(`i.f${i} = ?`)
     cells.push(scalarCell(value))
   }

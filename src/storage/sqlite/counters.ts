@@ -14,7 +14,8 @@ export function newCounters(db: Database, now: () => number): Counters {
       const row = db.one('SELECT sum, expires FROM counters WHERE key = ?', textCell(key))
       const there = row !== undefined && Number(row.expires) > now() ? row : undefined
       const sum = Number(there?.sum ?? 0) + by
-      if (!(sum <= limit)) return undefined
+      if (by > 0 && !(sum <= limit)) return undefined
+      if (by === 0) return sum
       db.run(
         'INSERT OR REPLACE INTO counters (key, sum, expires) VALUES (?, ?, ?)',
         textCell(key),

@@ -45,6 +45,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   let waiting: Request[] = []
   let running: Promise<void> | undefined
   let refusal: Error | undefined
+  let closed: Error | undefined
 
   const workOf = (request: Request): Outcome => {
     db.exec('SAVEPOINT request')
@@ -100,7 +101,8 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
 
   return {
     write: (work) => {
-      if (refusal !== undefined) return Promise.reject(refusal)
+      const refused = refusal ?? closed
+      if (refused !== undefined) return Promise.reject(refused)
       return new Promise((resolve, reject) => {
         // the answer has the type of the work that it came from
         waiting.push({ work, resolve: resolve as (answer: unknown) => void, reject })
@@ -109,11 +111,12 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     },
     settled: () => (db.inTransaction ? running : undefined),
     check: () => {
-      if (refusal !== undefined) throw refusal
+      const refused = refusal ?? closed
+      if (refused !== undefined) throw refused
     },
     close: async () => {
+      closed ??= new Error('the storage is closed')
       await running
-      refusal ??= new Error('the storage is closed')
     },
   }
 }

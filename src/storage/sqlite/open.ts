@@ -98,8 +98,12 @@ async function prepareFile(given: string): Promise<string> {
   if (given === '' || given === ':memory:') throw new Error('the storage needs a file')
   await mkdir(dirname(resolve(given)), { recursive: true, mode: 0o700 })
   // Private keys of the registry are kept in it. The write-ahead log takes over the file's mode.
-  const handle = await open(given, 'a', 0o600)
-  await handle.close()
+  // Never opened where it is there: to close a file ends the locks that this process has on it (POSIX fcntl)
+  const created = await open(given, 'ax', 0o600).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
+    throw error
+  })
+  await created?.close()
   return realpath(given)
 }
 

@@ -1,5 +1,6 @@
-import type { Handle } from '../protocol/handles.js'
+import type { Snapshot } from '../protocol/ended-set.js'
 import type { Ending, Entry, EntryType, Position } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 
@@ -62,7 +63,12 @@ export interface TrustLog {
   /** Hidden record, append, reveal (DESIGN §1). Resolves when revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
   /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Handles that have ended already are left out; ending nothing new is fine. */
-  end(ending: { readonly type: EntryType; readonly ends: readonly Ending[]; readonly intent: readonly Operation[]; readonly id?: EntryId }): Promise<{ readonly position: Position }>
+  end(ending: {
+    readonly type: EntryType
+    readonly ends: readonly Ending[]
+    readonly intent: readonly Operation[]
+    readonly id?: EntryId
+  }): Promise<{ readonly position: Position }>
   /** Completes (or drops) what waits under `key`: for a reader that meets a half. */
   settle(kind: string, key: string): Promise<void>
   /** Registers how a feature's halves complete; before start(). */
@@ -74,6 +80,44 @@ export interface TrustLog {
   close(): Promise<void>
   readonly epoch: Handle
 }
+
+/** Hashes are base64url, lowest first (RFC 6962 §2.1.1); `index` is the leaf's place in the tree of its epoch. */
+export interface InclusionProof {
+  readonly seq: number
+  readonly index: number
+  readonly size: number
+  readonly hashes: readonly string[]
+}
+export interface ConsistencyProof {
+  readonly from: number
+  readonly to: number
+  readonly hashes: readonly string[]
+}
+
+/** What anybody may read of the log, and check. Needs no fence: every answer says what it is as of. */
+export interface LogProofs {
+  /** A signed note over size, root and epoch of all that is applied. */
+  checkpoint(): Promise<string>
+  /** That entry `seq` stands in the tree of `size` leaves (by default: of all that is applied). Undefined where it does not. */
+  inclusion(seq: number, size?: number): InclusionProof | undefined
+  /** That the tree of `from` leaves is a beginning of that of `to`. Undefined where one of them is not there. */
+  consistency(from: number, to?: number): ConsistencyProof | undefined
+}
+
+/** What the feed of endings is made from. */
+export interface LogFeed {
+  /** The ended set with the position that it includes. */
+  snapshot(): Snapshot
+  /** Entries from `seq` on, in order, whole blocks, at most about `limit`; only applied ones. */
+  entries(seq: number, limit: number): Promise<readonly Entry[]>
+  /** base64url leaf hash of entry `seq` of this epoch, or undefined where it is not applied: tells whether a subscriber saw this history. */
+  leafHash(seq: number): string | undefined
+  /** Position of the last applied entry. */
+  readonly position: Position
+}
+
+/** The whole of it, as server.ts makes it. */
+export type ServedTrustLog = TrustLog & LogProofs & LogFeed
 
 export interface Applied {
   readonly first: number

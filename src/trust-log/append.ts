@@ -1,0 +1,238 @@
+// Append without a leader. Who has read block n−1 inserts block n under its unique number; of two with the same n one
+// fails, reads on, checks its entries again and retries. So a writer has read everything that stands before its block,
+// and the log is the arbiter of what may stand. One block is in flight at a time; whatever waits meanwhile shares the next.
+import { Refusal } from '../errors.js'
+import type { Clock, EpochSeconds } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import type { Random } from '../lib/random.js'
+import { VERSION_SECONDS } from '../protocol/ended-set.js'
+import type { Block, Ending, Entry, Proposal } from '../protocol/entry.js'
+import { type Handle, isVersion } from '../protocol/handles.js'
+import type { EntryId } from '../protocol/ids.js'
+import type { LogPort } from '../storage/storage.js'
+import { type AppliedLog, BrokenLog } from './apply.js'
+import { inTime } from './in-time.js'
+import { frontierAfter, frontierTexts } from './leaf.js'
+
+/** What goes into one block together, or not at all. */
+export interface Group {
+  readonly proposals: readonly Proposal[]
+  /** What it stands on, besides what it begins. */
+  readonly on: readonly Handle[]
+  /** When it was decided: too long ago, and it is not written (what it stands on may have been forgotten). */
+  readonly at: EpochSeconds
+}
+
+export type Written = { readonly outcome: 'stands'; readonly entries: readonly Entry[] } | { readonly outcome: 'left_out' }
+
+export interface Appender {
+  /** Resolves when it stands, durable and applied, or never will. Refuses with `standing_unknown` where that is not known. */
+  append(group: Group): Promise<Written>
+  close(): Promise<void>
+}
+
+export interface AppendDeps {
+  readonly port: LogPort
+  readonly applied: AppliedLog
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Names this instance in its blocks. */
+  readonly writer: string
+  readonly timeoutMs: number
+  /** False while this clock is more than the allowed skew away from the store's: then nothing is appended. */
+  readonly isClockSound: () => boolean
+}
+
+interface Waiting {
+  readonly group: Group
+  readonly resolve: (written: Written) => void
+  readonly reject: (error: unknown) => void
+}
+
+const MAX_ATTEMPTS = 30
+/** Losing means that another's block stands, so the first retries follow at once. */
+const EAGER_ATTEMPTS = 4
+const MAX_BACK_OFF_MS = 250
+const MAX_AGE_SECONDS = 60
+/** Bounds of a block, which a store must be able to hold as one document. */
+const MAX_GROUPS = 500
+const MAX_ENDINGS = 20_000
+
+export function newAppender(deps: AppendDeps): Appender {
+  let queue: Waiting[] = []
+  let writing: Promise<void> | undefined
+
+  const writeAll = async () => {
+    while (queue.length > 0) {
+      const batch = takeBatch(queue)
+      queue = queue.slice(batch.length)
+      await write(deps, batch)
+    }
+    writing = undefined
+  }
+
+  return {
+    append: (group) =>
+      new Promise((resolve, reject) => {
+        queue.push({ group, resolve, reject })
+        // Begun in a task of its own, so that what arrives together shares the first block too.
+        writing ??= Promise.resolve().then(writeAll)
+      }),
+    close: async () => {
+      await writing
+    },
+  }
+}
+
+function takeBatch(queue: readonly Waiting[]): Waiting[] {
+  let endings = 0
+  const count = queue.findIndex(({ group }, i) => {
+    endings += group.proposals.reduce((sum, proposal) => sum + proposal.ends.length, 0)
+    return i > 0 && (i >= MAX_GROUPS || endings > MAX_ENDINGS)
+  })
+  return queue.slice(0, count === -1 ? queue.length : count)
+}
+
+async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void> {
+  let left = batch
+  try {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      left = await withoutStanding(deps, left)
+      left = withoutLeftOut(deps, left)
+      if (left.length === 0) return
+      if (!deps.isClockSound()) return fail(left, 'the clock of this instance is wrong')
+      const { block, members } = newBlock(deps, left)
+      const written = members.length === 0 ? 'taken' : await insert(deps, block)
+      if (typeof written === 'object') {
+        deps.applied.apply(written)
+        for (const one of members) one.resolve({ outcome: 'stands', entries: entriesOf(written, one.group) })
+        left = left.filter((one) => !members.includes(one))
+        if (left.length === 0) return
+      } else {
+        await backOff(deps, attempt)
+        await readOn(deps)
+      }
+    }
+    fail(left, 'the log is too busy')
+  } catch (error) {
+    if (!(error instanceof BrokenLog)) deps.log.warn('an append failed', { error: String(error) })
+    fail(left, 'the log cannot be written')
+  }
+}
+
+function fail(left: readonly Waiting[], text: string): void {
+  for (const { reject } of left) reject(new Refusal('standing_unknown', text, { retryAfterSeconds: 1 }))
+}
+
+/** Whether an entry stands is asked of the store and then, without a pause before the block is made, of what was applied meanwhile. */
+async function withoutStanding(deps: AppendDeps, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+  const kept = await Promise.all(
+    batch.map(async (one) => {
+      const { proposals } = one.group
+      const own = await ask(deps, proposals[0]?.id)
+      if (own !== undefined) {
+        one.resolve({ outcome: 'stands', entries: await readEntries(deps, own, proposals) })
+        return undefined
+      }
+      const rivals = await Promise.all(proposals.map((proposal) => ask(deps, proposal.unless)))
+      if (rivals.every((n) => n === undefined)) return one
+      one.resolve({ outcome: 'left_out' })
+      return undefined
+    }),
+  )
+  return kept.filter((one) => one !== undefined)
+}
+
+const ask = async (deps: AppendDeps, id: EntryId | undefined): Promise<number | undefined> =>
+  id === undefined ? undefined : inTime(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
+
+/** The entries of a group that stands already, in block `n`: whoever else wrote it, this instance has applied it before it says so. */
+async function readEntries(deps: AppendDeps, n: number, proposals: readonly Proposal[]): Promise<readonly Entry[]> {
+  const [block] = await inTime(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
+  if (block === undefined) throw new Error(`block ${n} is not there`)
+  await inTime(deps.clock, deps.timeoutMs, 'read', deps.applied.readTo(block))
+  const ids = new Set(proposals.map((proposal) => proposal.id))
+  return block.entries.filter((entry) => ids.has(entry.id))
+}
+
+/** What the applied prefix rules out for ever. What it merely cannot answer in this block stays for the next. */
+function withoutLeftOut({ applied, clock }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
+  const now = Math.max(clock.now(), applied.time)
+  return batch.filter((one) => {
+    const { proposals, on, at } = one.group
+    const begins = [...on, ...proposals.flatMap((proposal) => proposal.begins ?? [])]
+    const isRuledOut = begins.some((handle) => applied.ended.has(handle)) || proposals.some((proposal) => applied.hasGivenUp(proposal.id))
+    if (isRuledOut) {
+      one.resolve({ outcome: 'left_out' })
+      return false
+    }
+    if (begins.length > 0 && now > at + MAX_AGE_SECONDS) {
+      fail([one], 'it took too long')
+      return false
+    }
+    return true
+  })
+}
+
+/** One block of all that do not touch each other; a group that another of them would rule out waits for the next block. */
+function newBlock(deps: AppendDeps, batch: readonly Waiting[]): { readonly block: Block; readonly members: readonly Waiting[] } {
+  const { applied, clock, writer } = deps
+  const ids = new Set<EntryId>()
+  const ended = new Set<Handle>()
+  const members = batch.filter(({ group: { proposals, on } }) => {
+    const stands = [...on, ...proposals.flatMap((proposal) => proposal.begins ?? [])]
+    const names = proposals.flatMap((proposal) => [proposal.id, ...(proposal.unless === undefined ? [] : [proposal.unless])])
+    if (stands.some((handle) => ended.has(handle)) || names.some((id) => ids.has(id) || applied.hasRecent(id))) return false
+    for (const id of names) ids.add(id)
+    for (const proposal of proposals) for (const { handle } of proposal.ends) ended.add(handle)
+    return true
+  })
+  // Log time never falls.
+  const time = Math.max(clock.now(), applied.time)
+  const first = applied.at + 1
+  const entries = members
+    .flatMap(({ group }) => group.proposals)
+    .map((proposal, i) => ({ ...proposal, ends: proposal.ends.map((ending) => withHorizon(ending, time)), seq: first + i, time }))
+  const epoch = applied.epoch
+  if (epoch === undefined) throw new Error('the log has not begun')
+  const frontier = frontierAfter(applied.frontier, entries)
+  return { block: { n: applied.n + 1, epoch, first, writer, entries, frontier: frontierTexts(frontier), size: frontier.size }, members }
+}
+
+const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>
+  ending.horizon === undefined && isVersion(ending.handle) ? { ...ending, horizon: time + VERSION_SECONDS } : ending
+
+/**
+ * Inserts the block; what a time-out or an exception leaves open is resolved by reading the block back.
+ * The block that stands is answered as it was read: an earlier try that landed late has the same entries and another time.
+ */
+async function insert(deps: AppendDeps, block: Block): Promise<Block | 'taken' | 'unknown'> {
+  const { clock, timeoutMs, port, log } = deps
+  try {
+    return (await inTime(clock, timeoutMs, 'append', port.append(block))) === 'appended' ? block : 'taken'
+  } catch (error) {
+    log.warn('an append is read back', { error: String(error), 'log.block': block.n })
+  }
+  const [there] = await inTime(clock, timeoutMs, 'read', port.read(block.n, 1))
+  if (there === undefined) return 'unknown'
+  return idsOf(there) === idsOf(block) && there.writer === block.writer ? there : 'taken'
+}
+
+const idsOf = (block: Block): string => block.entries.map((entry) => entry.id).join()
+
+function entriesOf(block: Block, group: Group): readonly Entry[] {
+  const ids = new Set(group.proposals.map((proposal) => proposal.id))
+  return block.entries.filter((entry) => ids.has(entry.id))
+}
+
+async function readOn({ clock, timeoutMs, port, applied }: AppendDeps): Promise<void> {
+  const head = await inTime(clock, timeoutMs, 'head', port.head())
+  if (head) await inTime(clock, timeoutMs, 'read', applied.readTo(head))
+}
+
+async function backOff({ clock, random }: AppendDeps, attempt: number): Promise<void> {
+  if (attempt < EAGER_ATTEMPTS) return
+  const share = (random.bytes(1)[0] ?? 0) / 256
+  await clock.after(share * Math.min(MAX_BACK_OFF_MS, 2 ** attempt))
+}

@@ -1,0 +1,85 @@
+import { isRefusal, refuse } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import { positionOf } from '../protocol/entry.js'
+import type { LogPort } from '../storage/storage.js'
+import { type AppliedLog, BrokenLog } from './apply.js'
+import { inTime } from './in-time.js'
+import type { Fenced } from './trust-log.js'
+
+export interface FenceDeps {
+  readonly port: LogPort
+  readonly applied: AppliedLog
+  readonly clock: Clock
+  readonly log: Log
+  /** The log must have been read within it. */
+  readonly timeoutMs: number
+  /** An answer must be there within it, counted from before the log was read. */
+  readonly freshMs: number
+}
+
+export interface Fence {
+  fence(): Promise<Fenced>
+  fenced<T>(decide: (fenced: Fenced) => Promise<T>): Promise<T>
+}
+
+interface TimedFence extends Fenced {
+  readonly startedMs: number
+}
+
+/** The log, read after a request arrived. Requests that wait share one: whoever comes while the log is being read waits for the next read. */
+export function newFence(deps: FenceDeps): Fence {
+  let running: Promise<TimedFence> | undefined
+  let next: Promise<TimedFence> | undefined
+
+  const start = (): Promise<TimedFence> => {
+    const run = readLog(deps).finally(() => {
+      if (running === run) running = undefined
+    })
+    running = run
+    return run
+  }
+  const wait = (): Promise<TimedFence> => {
+    if (running === undefined) return start()
+    // However the one before ends, this one reads for itself.
+    const begin = () => {
+      next = undefined
+      return start()
+    }
+    next ??= running.then(begin, begin)
+    return next
+  }
+
+  return {
+    fence: async () => withoutStart(await wait()),
+    fenced: async (decide) => {
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const timed = await wait()
+        const answer = await decide(withoutStart(timed))
+        if (deps.clock.monotonicMs() - timed.startedMs <= deps.freshMs) return answer
+      }
+      return refuse('standing_unknown', 'the answer took too long to be given', { retryAfterSeconds: 1 })
+    },
+  }
+}
+
+async function readLog({ port, applied, clock, log, timeoutMs }: FenceDeps): Promise<TimedFence> {
+  const startedMs = clock.monotonicMs()
+  const before = clock.now()
+  const known = applied.n
+  try {
+    const head = await inTime(clock, timeoutMs, 'head', port.head())
+    if (head === undefined || head.n < known)
+      throw new BrokenLog(`the store is behind what was read from it: block ${head?.n ?? -1} after block ${known}`)
+    await inTime(clock, timeoutMs, 'read', applied.readTo(head))
+  } catch (error) {
+    if (isRefusal(error)) throw error
+    log.warn('the log cannot be read', { error: String(error) })
+    return refuse('standing_unknown', 'the log cannot be read', { retryAfterSeconds: 1 })
+  }
+  if (applied.epoch === undefined) return refuse('standing_unknown', 'the log has not begun', { retryAfterSeconds: 1 })
+  // Log time after the reading: what it made forgotten had its horizon before this, and is refused as expired.
+  return { now: Math.max(before, applied.time), at: applied.at, position: positionOf(applied.epoch, applied.at), startedMs }
+}
+
+const withoutStart = ({ now, at, position }: TimedFence): Fenced => ({ now, at, position })

@@ -1,0 +1,179 @@
+// Record and log are two writes. What was begun and not completed (a crash, a slow writer) stands in `halves`, written in
+// one commit with the hidden record or the audit row. Settling a beginning: if its entry stands, reveal; else append an
+// entry that ends what it would begin, unless it stands after all; then drop. Two who settle agree: the log's order decides.
+// Settling an ending: append it.
+import { refuse } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import type { Random } from '../lib/random.js'
+import { type Ending, type Proposal, positionOf } from '../protocol/entry.js'
+import { type EntryId, newId } from '../protocol/ids.js'
+import type { Storage } from '../storage/storage.js'
+import type { Appender, Written } from './append.js'
+import type { AppliedLog } from './apply.js'
+import type { Fence } from './fence.js'
+import { type Half, halvesIn } from './half-store.js'
+import type { Beginning, Begun, HalfKind, TrustLog } from './trust-log.js'
+
+export interface HalvesDeps {
+  readonly storage: Storage
+  readonly applied: AppliedLog
+  readonly appender: Appender
+  readonly fence: Fence
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'settle' | 'halves'> {
+  /** Settles every half that is at least `seconds` old. */
+  settleOlderThan(seconds: number): Promise<void>
+  close(): Promise<void>
+}
+
+const ENDING = 'ending'
+const MAX_ENDS = 10_000
+const PAGE = 100
+/** How often the log is read for an entry that another instance may be about to append, before its half is given up. */
+const PATIENCE = 3
+const MAX_REVEALS = 8
+
+export function newHalves(deps: HalvesDeps): Halves {
+  const { storage, applied, appender, fence, clock, random, log } = deps
+  const halves = halvesIn(storage)
+  const kinds = new Map<string, HalfKind>()
+  /** Beginnings of this instance that are being appended: who meets one of them waits instead of giving it up. */
+  const underWay = new Map<EntryId, Promise<unknown>>()
+  const tidying = new Set<Promise<void>>()
+  const now = () => Math.max(clock.now(), applied.time)
+
+  const begin = async (beginning: Beginning): Promise<Begun> => {
+    const half = halfOf(beginning, now())
+    const committed = await storage.commit([...beginning.hidden, halves.inserting(half)])
+    if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
+    const written = await whileUnderWay(half.id, appender.append({ proposals: half.proposals, on: half.on, at: half.at }))
+    await complete(half, written)
+    const [entry] = written.outcome === 'stands' ? written.entries : []
+    return entry ? { outcome: 'begun', entry } : { outcome: 'refused' }
+  }
+  const whileUnderWay = async (id: EntryId, appending: Promise<Written>): Promise<Written> => {
+    underWay.set(
+      id,
+      appending.catch(() => undefined),
+    )
+    try {
+      return await appending
+    } finally {
+      underWay.delete(id)
+    }
+  }
+
+  /** Reveals or drops in one commit with the half's removal, so that it is done once. */
+  const complete = async (half: Half, { outcome }: Pick<Written, 'outcome'>): Promise<void> => {
+    const kind = kinds.get(half.kind)
+    if (kind === undefined) throw new Error(`nobody completes halves of kind ${half.kind}`)
+    for (let attempt = 0; attempt < MAX_REVEALS; attempt++) {
+      const operations = await (outcome === 'stands' ? kind.reveal(half.key, half.id) : kind.drop(half.key, half.id))
+      const committed = await storage.commit([halves.taking(half.id, {}), ...operations])
+      if (committed.ok || committed.failed === 0) return
+    }
+    throw new Error(`the half ${half.id} of kind ${half.kind} cannot be completed`)
+  }
+
+  const giveUp = async (half: Half): Promise<Written> => {
+    const ends: Ending[] = half.proposals.flatMap((proposal) => proposal.begins ?? []).map((handle) => ({ handle }))
+    const dropped: Proposal = { id: newId(random, 'ent'), type: 'half.dropped', ends, unless: half.id }
+    const written = await appender.append({ proposals: [dropped], on: [], at: now() })
+    return written.outcome === 'stands' ? { outcome: 'left_out' } : { outcome: 'stands', entries: [] }
+  }
+  const stands = async (half: Half): Promise<boolean> => (await storage.log.has(half.id)) !== undefined
+  const settleHalf = async (half: Half, patience: number): Promise<void> => {
+    if (half.intent === 'end') {
+      await appender.append({ proposals: half.proposals, on: [], at: now() })
+      await halves.take(half.id, {})
+      return
+    }
+    await underWay.get(half.id)
+    for (let read = 0; read < patience && !(await stands(half)); read++) await fence.fence()
+    if (!(await stands(half))) return complete(half, await giveUp(half))
+    // Its reader goes on to ask whether what it stands on has ended: that must be applied here as well.
+    await fence.fence()
+    await complete(half, { outcome: 'stands' })
+  }
+
+  const end: TrustLog['end'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
+    const left = distinctEndings(ends).filter(({ handle }) => !applied.ended.has(handle))
+    const proposals = chunks(left, MAX_ENDS).map((chunk, i): Proposal => ({ id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }))
+    const half: Half = { id, intent: 'end', kind: ENDING, key: id, proposals, on: [], at: now() }
+    const committed = await storage.commit(proposals.length === 0 ? intent : [...intent, halves.inserting(half)])
+    if (!committed.ok) refuse('conflict', 'the ending met another of the same id')
+    if (proposals.length === 0) return { position: here() }
+    const written = await appender.append({ proposals, on: [], at: half.at })
+    tidy(half)
+    const last = written.outcome === 'stands' ? written.entries.at(-1) : undefined
+    return { position: last === undefined || applied.epoch === undefined ? here() : positionOf(applied.epoch, last.seq) }
+  }
+  const here = () => applied.ended.position ?? refuse('standing_unknown', 'the log has not begun')
+  /** The ending holds already: its intent is removed behind the answer. */
+  const tidy = (half: Half) => {
+    const work = halves.take(half.id, {}).then(
+      () => undefined,
+      (error: unknown) => log.warn('an intent stays until the timer', { error: String(error) }),
+    )
+    tidying.add(work)
+    void work.finally(() => tidying.delete(work))
+  }
+
+  const settle = async (kind: string, key: string): Promise<void> => {
+    const { items } = await halves.find('place', { where: { kind, key }, limit: PAGE })
+    for (const half of items) await settleHalf(half, PATIENCE)
+  }
+  const settleOlderThan = async (seconds: number): Promise<void> => {
+    const until = clock.now() - seconds
+    for (let page = await halves.find('age', { where: {}, limit: PAGE }); ; ) {
+      for (const half of page.items) if (half.at <= until) await settleLogged(half)
+      if (page.next === undefined || (page.items.at(-1)?.at ?? 0) > until) return
+      page = await halves.find('age', { where: {}, limit: PAGE, after: page.next })
+    }
+  }
+  const settleLogged = async (half: Half): Promise<void> => {
+    try {
+      if (half.intent === 'end' || kinds.has(half.kind)) await settleHalf(half, 1)
+    } catch (error) {
+      log.error('a half stays open', error, { 'half.kind': half.kind, 'half.entry': half.id })
+    }
+  }
+
+  return {
+    begin,
+    end,
+    settle,
+    settleOlderThan,
+    halves: (kind, half) => {
+      if (kinds.has(kind)) throw new Error(`halves of kind ${kind} are completed by somebody else`)
+      kinds.set(kind, half)
+    },
+    close: async () => {
+      await Promise.all(tidying)
+    },
+  }
+}
+
+function halfOf({ kind, key, id, type, begins, on, ends = [], digest }: Beginning, at: number): Half {
+  const proposal: Proposal = { id, type, ends: [...ends], begins: [...begins], ...(digest !== undefined && { digest }) }
+  return { id, intent: 'begin', kind, key, proposals: [proposal], on: [...new Set(on)], at }
+}
+
+function distinctEndings(ends: readonly Ending[]): Ending[] {
+  const latest = new Map<string, Ending>()
+  for (const ending of ends) {
+    const known = latest.get(ending.handle)
+    // No horizon is the latest of all.
+    if (known === undefined || (known.horizon !== undefined && (ending.horizon ?? Number.POSITIVE_INFINITY) > known.horizon))
+      latest.set(ending.handle, ending)
+  }
+  return [...latest.values()]
+}
+
+const chunks = <T>(list: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))

@@ -1,0 +1,142 @@
+import { refuse } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import type { Random } from '../lib/random.js'
+import type { Block, Entry } from '../protocol/entry.js'
+import { newHandle } from '../protocol/handles.js'
+import { newId } from '../protocol/ids.js'
+import { EMPTY_FRONTIER } from '../protocol/merkle.js'
+import type { Storage } from '../storage/storage.js'
+import { newAppender } from './append.js'
+import { type AppliedLog, newAppliedLog } from './apply.js'
+import { newCheckpoints } from './checkpoint.js'
+import { newFence } from './fence.js'
+import { newHalves } from './halves.js'
+import { frontierAfter, frontierTexts } from './leaf.js'
+import { newProofs } from './proofs.js'
+import type { ServedTrustLog } from './trust-log.js'
+
+export interface TrustLogDeps {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Names this instance in the blocks that it writes; no other instance has the same. */
+  readonly writer: string
+  /** Names the registry in its checkpoints: its issuer without the scheme. */
+  readonly origin: string
+  /** A checkpoint's text as a signed note, by the registry's log key; asked for only after start(). */
+  readonly signNote: (text: string) => Promise<string>
+  /** False while this clock is more than the allowed skew away from the store's: then nothing is appended. */
+  readonly isClockSound?: () => boolean
+  readonly times?: Partial<TrustLogTimes>
+}
+
+export interface TrustLogTimes {
+  /** In which a fence must have read the log. */
+  readonly fenceMs: number
+  /** In which the store must have answered an append, else it is read back. */
+  readonly appendMs: number
+  /** From the reading of the log to the answer that was decided behind it. */
+  readonly freshMs: number
+  /** How often the log is read without a doorbell. */
+  readonly pollMs: number
+  /** How often halves are settled, and how old one must be for it. */
+  readonly halfSeconds: number
+}
+
+const TIMES: TrustLogTimes = { fenceMs: 2000, appendMs: 5000, freshMs: 250, pollMs: 500, halfSeconds: 30 }
+
+/** A trust log over the store: as many as there are instances, sharing nothing but it. */
+export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
+  const { storage, clock, random, log, writer } = deps
+  const times = { ...TIMES, ...deps.times }
+  const port = storage.log
+  const applied = newAppliedLog({ port, log })
+  const isClockSound = deps.isClockSound ?? (() => true)
+  const appender = newAppender({ port, applied, clock, random, log, writer, timeoutMs: times.appendMs, isClockSound })
+  const fence = newFence({ port, applied, clock, log, timeoutMs: times.fenceMs, freshMs: times.freshMs })
+  const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
+  const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, signNote: deps.signNote })
+  const closing = new AbortController()
+  const loops: Promise<void>[] = []
+  let unlisten = () => {}
+
+  const repeat = async (ms: number, work: () => Promise<unknown>) => {
+    for (;;) {
+      await clock.after(ms, closing.signal)
+      if (closing.signal.aborted) return
+      // A failure was logged where it was met; the next turn tries again.
+      await work().catch(() => undefined)
+    }
+  }
+  const begun = <T>(value: T | undefined): T =>
+    value ?? refuse('standing_unknown', 'the log has not been read yet', { retryAfterSeconds: 1 })
+
+  return {
+    ...fence,
+    begin: halves.begin,
+    end: halves.end,
+    settle: halves.settle,
+    halves: halves.halves,
+    ...newProofs(applied),
+    checkpoint,
+    ended: applied.ended,
+    now: () => Math.max(clock.now(), applied.time),
+    onApplied: applied.onApplied,
+    snapshot: () => applied.ended.snapshot(),
+    entries: (seq, limit) => readEntries(deps, applied, seq, limit),
+    get epoch() {
+      return begun(applied.epoch)
+    },
+    get position() {
+      return begun(applied.ended.position)
+    },
+    start: async () => {
+      await begin(deps, applied)
+      await halves.settleOlderThan(0)
+      unlisten = port.onAppend(() => void fence.fence().catch(() => undefined))
+      loops.push(repeat(times.pollMs, fence.fence))
+      loops.push(repeat(times.halfSeconds * 1000, () => halves.settleOlderThan(times.halfSeconds)))
+    },
+    close: async () => {
+      unlisten()
+      closing.abort()
+      await Promise.all(loops)
+      await appender.close()
+      await halves.close()
+    },
+  }
+}
+
+/** Reads the whole log; where it is empty, one of those who start begins it with the entry whose handle is the epoch. */
+async function begin({ storage, clock, random, writer }: TrustLogDeps, applied: AppliedLog): Promise<void> {
+  const { log } = storage
+  if ((await log.head()) === undefined) await log.append(genesis({ clock, random, writer }))
+  const head = await log.head()
+  if (head === undefined) throw new Error('the store has kept no first block')
+  await applied.readTo(head)
+}
+
+/** The first leaf commits to nothing before it: there is no earlier epoch. */
+function genesis({ clock, random, writer }: Pick<TrustLogDeps, 'clock' | 'random' | 'writer'>): Block {
+  const epoch = newHandle(random, 'epo')
+  const entry: Entry = { id: newId(random, 'ent'), type: 'epoch.started', ends: [], begins: [epoch], seq: 0, time: clock.now() }
+  const frontier = frontierAfter(EMPTY_FRONTIER, [entry])
+  return { n: 0, epoch, first: 0, writer, entries: [entry], frontier: frontierTexts(frontier), size: frontier.size }
+}
+
+async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {
+  if (seq < 0 || seq > applied.at) return []
+  const first = await storage.log.blockOf(seq)
+  if (first === undefined) return []
+  const entries: Entry[] = []
+  for (let n = first.n; n <= applied.n && entries.length < limit; ) {
+    const blocks = await storage.log.read(n, Math.min(256, limit))
+    if (blocks.length === 0) break
+    for (const block of blocks)
+      if (block.n <= applied.n && entries.length < limit) entries.push(...block.entries.filter((entry) => entry.seq >= seq))
+    n += blocks.length
+  }
+  return entries
+}

@@ -60,7 +60,11 @@ function specValue(value: JsonValue, member: MemberType): JsonValue {
 }
 
 const isDefault = (value: JsonValue): boolean =>
-  value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0) || (isJsonObject(value) && Object.keys(value).length === 0)
+  value === null ||
+  value === '' ||
+  value === false ||
+  (Array.isArray(value) && value.length === 0) ||
+  (isJsonObject(value) && Object.keys(value).length === 0)
 
 const mapValues = (object: JsonObject, change: (value: JsonValue) => JsonValue): JsonObject =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]))
@@ -156,4 +160,8 @@ const isEmptyValue = (value: JsonValue): boolean =>
 
 /** Those of the paths on which a caller's safety rests: endpoints and security. */
 export const uncoveredSecurity = (paths: readonly string[]): string[] =>
-  paths.filter((path) => /^\/(security|securitySchemes|securityRequirements|supportedInterfaces|url|additionalInterfaces|preferredTransport)(\/|$)|\/security(Requirements)?(\/|$)/.test(path))
+  paths.filter((path) =>
+    /^\/(security|securitySchemes|securityRequirements|supportedInterfaces|url|additionalInterfaces|preferredTransport)(\/|$)|\/security(Requirements)?(\/|$)/.test(
+      path,
+    ),
+  )

@@ -2,17 +2,29 @@ import { z } from 'zod'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import type { JsonObject, JsonValue } from '../lib/json.js'
 import type { Jkt } from '../protocol/ids.js'
-import { CARD_PROFILES, type CardProfile, canonicalCard, cardForm, uncoveredPaths, uncoveredSecurity, withoutSignatures } from './card-form.js'
+import {
+  CARD_PROFILES,
+  type CardProfile,
+  canonicalCard,
+  cardForm,
+  uncoveredPaths,
+  uncoveredSecurity,
+  withoutSignatures,
+} from './card-form.js'
 import { canonical } from './jcs.js'
 import { readPublicJwk, SIGNATURE_ALGORITHMS, type SignatureAlgorithm, thumbprint, type VerificationKey } from './jwk.js'
-import { type JwsHeader, type JwsRule, isSignedBy, readHeader } from './jws.js'
+import { isSignedBy, type JwsHeader, type JwsRule, readHeader } from './jws.js'
 import type { KeysFor } from './jwt.js'
 import type { Signer } from './sign.js'
 
 const RULE: JwsRule = { maxBytes: 8192, algs: SIGNATURE_ALGORITHMS, typ: ['jose', undefined] }
 const MAX_SIGNATURES = 8
 
-const Signature = z.object({ protected: z.string().max(8192), signature: z.string().max(1024), header: z.record(z.string(), z.unknown()).nullish() })
+const Signature = z.object({
+  protected: z.string().max(8192),
+  signature: z.string().max(1024),
+  header: z.record(z.string(), z.unknown()).nullish(),
+})
 
 export type SignatureVerdict = { readonly index: number; readonly kid?: string } & (
   | {
@@ -49,17 +61,20 @@ type Forms = readonly { readonly profile: CardProfile; readonly payload: string 
 async function judge(card: JsonObject, forms: Forms, value: JsonValue, index: number, keysFor: KeysFor): Promise<SignatureVerdict> {
   const parsed = Signature.safeParse(value)
   const signature = parsed.success ? fromBase64url(parsed.data.signature) : undefined
-  if (!parsed.success || signature === undefined) return { index, state: 'invalid', hint: 'it is not { protected, signature } in base64url' }
+  if (!parsed.success || signature === undefined)
+    return { index, state: 'invalid', hint: 'it is not { protected, signature } in base64url' }
   const header = readHeader(parsed.data.protected, RULE)
   if (typeof header === 'string') return { index, state: 'invalid', hint: header }
   const told = { index, ...(header.kid === undefined ? {} : { kid: header.kid }) }
   // RFC 7515 §7.2.1: the names in the two headers are disjoint. Nothing of the unprotected one is used.
   const unprotected = Object.keys(parsed.data.header ?? {})
-  if (unprotected.includes('crit') || unprotected.some((name) => name in header)) return { ...told, state: 'invalid', hint: 'its unprotected header repeats or extends the protected one' }
+  if (unprotected.includes('crit') || unprotected.some((name) => name in header))
+    return { ...told, state: 'invalid', hint: 'its unprotected header repeats or extends the protected one' }
   const keys = (await keysFor(header.kid)).slice(0, MAX_SIGNATURES)
   if (keys.length === 0) return { ...told, state: 'unknown_key', hint: 'no enrolled key is meant by its `kid`' }
   const found = await findForm(forms, parsed.data.protected, { header, signature }, keys)
-  if (found === undefined) return { ...told, state: 'invalid', hint: `it covers none of the forms ${CARD_PROFILES.join(', ')} of this card under an enrolled key` }
+  if (found === undefined)
+    return { ...told, state: 'invalid', hint: `it covers none of the forms ${CARD_PROFILES.join(', ')} of this card under an enrolled key` }
   const uncovered = uncoveredPaths(card, cardForm(card, found.profile))
   return { ...told, state: 'valid', ...found, uncovered, uncoveredSecurity: uncoveredSecurity(uncovered) }
 }
@@ -81,8 +96,8 @@ async function findForm(
 }
 
 /**
- * Signs a card of version 1.0 so that all canonical forms agree: members without a value are taken out of the card first.
- * Undefined where the forms cannot agree (an unknown member, an empty value that is required): `paths` of signableCard names them.
+ * Signs a card of version 1.0 so that all canonical forms agree: members without a value are taken out of it first. Where they cannot agree
+ * (a member that the schema does not know, a security requirement without scopes) the card is signed as it is, and verifies as `raw`.
  */
 export async function signCard(card: JsonObject, signer: Signer, options: { readonly kid?: string } = {}): Promise<JsonObject> {
   const signable = signableCard(card)
@@ -93,7 +108,7 @@ export async function signCard(card: JsonObject, signer: Signer, options: { read
   return { ...signable, signatures: [...earlier, { protected: head, signature }] }
 }
 
-/** The card without what carries no value: the form on which all profiles agree if the card has only members of A2A 1.0. */
+/** The card without members that carry no value, if then all profiles agree; else the card as it is. Without `signatures`. */
 export function signableCard(card: JsonObject): JsonObject {
   const sdk = cardForm(card, 'sdk')
   return uncoveredPaths(card, sdk).length === 0 ? sdk : withoutSignatures(card)

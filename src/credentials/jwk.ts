@@ -28,7 +28,11 @@ export interface ParsedKey {
 }
 
 /** A public signing key reduced to its minimal members, or a refusal. That a point is on its curve shows when it is loaded. */
-export function parsePublicJwk(value: unknown, algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS, reason: Reason = 'key_invalid'): ParsedKey {
+export function parsePublicJwk(
+  value: unknown,
+  algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS,
+  reason: Reason = 'key_invalid',
+): ParsedKey {
   const read = readPublicJwk(value, algs)
   return typeof read === 'string' ? refuse(reason, `the key is refused: ${read}`, { faults: [{ pointer: '', hint: read }] }) : read
 }
@@ -104,7 +108,11 @@ export async function loadKey(key: ParsedKey): Promise<PublicKey | undefined> {
 }
 
 /** As parsePublicJwk, and the platform has imported it: a point off its curve is refused too. */
-export async function requireUsableKey(value: unknown, algs?: readonly SignatureAlgorithm[], reason: Reason = 'key_invalid'): Promise<ParsedKey> {
+export async function requireUsableKey(
+  value: unknown,
+  algs?: readonly SignatureAlgorithm[],
+  reason: Reason = 'key_invalid',
+): Promise<ParsedKey> {
   const key = parsePublicJwk(value, algs, reason)
   return (await loadKey(key)) === undefined ? refuse(reason, 'the key is refused: it is no point of its curve') : key
 }

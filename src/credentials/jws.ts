@@ -1,5 +1,5 @@
-import { verifySignature } from '#crypto'
 import { z } from 'zod'
+import { verifySignature } from '#crypto'
 import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
 import { loadKey, type ParsedKey, readPublicJwk, SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
@@ -68,7 +68,10 @@ export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
 const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
 
 /** The key that signed among `keys`, or undefined. A key with a `kid` question is answered by thumbprint or its own `kid`. */
-export async function findSigner(jws: Pick<Jws, 'header' | 'signature' | 'signed'>, keys: readonly VerificationKey[]): Promise<ParsedKey | undefined> {
+export async function findSigner(
+  jws: Pick<Jws, 'header' | 'signature' | 'signed'>,
+  keys: readonly VerificationKey[],
+): Promise<ParsedKey | undefined> {
   for (const { jwk, alg } of keys) {
     const key = readPublicJwk(jwk, alg === undefined ? SIGNATURE_ALGORITHMS.filter((one) => one === jws.header.alg) : [alg])
     if (typeof key === 'string' || key.alg !== jws.header.alg) continue

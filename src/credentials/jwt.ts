@@ -2,8 +2,8 @@ import type { z } from 'zod'
 import { type Reason, refuse } from '../errors.js'
 import type { JsonObject } from '../lib/json.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
-import { findSigner, type Jws, type JwsRule, readClaims, readJws } from './jws.js'
 import type { ParsedKey, VerificationKey } from './jwk.js'
+import { findSigner, type Jws, type JwsRule, readClaims, readJws } from './jws.js'
 
 /** The keys among which a token's key is looked for: by `kid`, or all that may have signed. */
 export type KeysFor = (kid: string | undefined) => readonly VerificationKey[] | Promise<readonly VerificationKey[]>
@@ -67,6 +67,9 @@ export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: nu
 }
 
 /** Refuses unless each expectation holds; the texts name the claim, never its value. */
-export function requireAll(kind: { readonly name: string; readonly reason: Reason }, faults: readonly (string | undefined | false)[]): void {
+export function requireAll(
+  kind: { readonly name: string; readonly reason: Reason },
+  faults: readonly (string | undefined | false)[],
+): void {
   for (const fault of faults) if (fault) refuseAs(kind, fault)
 }

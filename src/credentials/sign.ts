@@ -1,9 +1,9 @@
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
-import { canonical } from './jcs.js'
-import { parsePublicJwk, type PublicJwk, type SignatureAlgorithm, thumbprint } from './jwk.js'
 import { digestOfText } from './digest.js'
+import { canonical } from './jcs.js'
+import { type PublicJwk, parsePublicJwk, type SignatureAlgorithm, thumbprint } from './jwk.js'
 import { ENROLMENT_TYP } from './verify-for.js'
 
 /** Anything that signs: a key in memory, in a keystore, on a device. Signatures are in JOSE form (r‖s for ECDSA). */
@@ -75,7 +75,10 @@ export interface ProofDeps {
 }
 
 /** A DPoP proof for one request (RFC 9449 §4.2). `htu` is sent without query and fragment. */
-export function proveDpop(deps: ProofDeps, request: { readonly htm: string; readonly htu: string; readonly accessToken?: string; readonly nonce?: string }): Promise<string> {
+export function proveDpop(
+  deps: ProofDeps,
+  request: { readonly htm: string; readonly htu: string; readonly accessToken?: string; readonly nonce?: string },
+): Promise<string> {
   const { signer, clock, random } = deps
   const claims = {
     jti: random.token(16),
@@ -89,9 +92,19 @@ export function proveDpop(deps: ProofDeps, request: { readonly htm: string; read
 }
 
 /** A client assertion for `private_key_jwt` (RFC 7523 §2.2) that lives a minute. */
-export function assertClient(deps: ProofDeps, client: { readonly clientId: string; readonly issuer: string; readonly lifeSeconds?: number }): Promise<string> {
+export function assertClient(
+  deps: ProofDeps,
+  client: { readonly clientId: string; readonly issuer: string; readonly lifeSeconds?: number },
+): Promise<string> {
   const iat = deps.clock.now()
-  const claims = { iss: client.clientId, sub: client.clientId, aud: client.issuer, iat, exp: iat + (client.lifeSeconds ?? 60), jti: deps.random.token(16) }
+  const claims = {
+    iss: client.clientId,
+    sub: client.clientId,
+    aud: client.issuer,
+    iat,
+    exp: iat + (client.lifeSeconds ?? 60),
+    jti: deps.random.token(16),
+  }
   return signJwt({ typ: 'client-authentication+jwt', kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }
 

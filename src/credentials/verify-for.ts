@@ -5,7 +5,7 @@ import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
 import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
 import { Standing } from '../protocol/standing.js'
-import { type SignatureAlgorithm, SIGNATURE_ALGORITHMS, type VerificationKey } from './jwk.js'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
 import { readClaims, readJws } from './jws.js'
 import { type JwtKind, type KeysFor, requireAll, timeFault, verifyJwt } from './jwt.js'
 
@@ -20,7 +20,15 @@ const CLIENT_ASSERTION: JwtKind<ClientAssertionClaims> = {
   maxBytes: 8192,
   algs: SIGNATURE_ALGORITHMS,
   typ: ['client-authentication+jwt', 'jwt', undefined],
-  claims: z.object({ iss: Text, sub: Text, aud: Text, exp: NumericDate, iat: NumericDate.optional(), nbf: NumericDate.optional(), jti: z.string().min(8).max(256) }),
+  claims: z.object({
+    iss: Text,
+    sub: Text,
+    aud: Text,
+    exp: NumericDate,
+    iat: NumericDate.optional(),
+    nbf: NumericDate.optional(),
+    jti: z.string().min(8).max(256),
+  }),
 }
 export interface ClientAssertionClaims {
   readonly iss: string
@@ -203,7 +211,12 @@ export interface KeyBindingExpectation {
  *
  * @see [RFC 9901 §7.3](https://www.rfc-editor.org/rfc/rfc9901.html#section-7.3)
  */
-export async function verifyKeyBinding(keyBinding: unknown, key: VerificationKey, sdHash: string, expected: KeyBindingExpectation): Promise<{ readonly jkt: Jkt }> {
+export async function verifyKeyBinding(
+  keyBinding: unknown,
+  key: VerificationKey,
+  sdHash: string,
+  expected: KeyBindingExpectation,
+): Promise<{ readonly jkt: Jkt }> {
   const verified = await verifyJwt(keyBinding, KEY_BINDING, () => [key])
   const { claims } = verified
   requireAll(KEY_BINDING, [

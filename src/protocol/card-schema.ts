@@ -11,7 +11,8 @@ export interface MemberType {
   readonly presence: Presence
 }
 
-const of = (type: MemberType['type'], presence: Presence, many?: 'list' | 'map'): MemberType => (many === undefined ? { type, presence } : { type, presence, many })
+const of = (type: MemberType['type'], presence: Presence, many?: 'list' | 'map'): MemberType =>
+  many === undefined ? { type, presence } : { type, presence, many }
 const text = of('string', 'implicit')
 const requiredText = of('string', 'required')
 const optionalText = of('string', 'optional')
@@ -98,7 +99,13 @@ export const CARD_SCHEMA: Readonly<Record<MessageName, Readonly<Record<string, M
     password: of('Password', 'optional'),
     deviceCode: of('DeviceCode', 'optional'),
   },
-  AuthorizationCode: { authorizationUrl: requiredText, tokenUrl: requiredText, refreshUrl: text, scopes, pkceRequired: of('boolean', 'implicit') },
+  AuthorizationCode: {
+    authorizationUrl: requiredText,
+    tokenUrl: requiredText,
+    refreshUrl: text,
+    scopes,
+    pkceRequired: of('boolean', 'implicit'),
+  },
   ClientCredentials: { tokenUrl: requiredText, refreshUrl: text, scopes },
   Implicit: { authorizationUrl: text, refreshUrl: text, scopes: of('string', 'implicit', 'map') },
   Password: { tokenUrl: text, refreshUrl: text, scopes: of('string', 'implicit', 'map') },

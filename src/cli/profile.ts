@@ -1,0 +1,52 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { refuse } from '../errors.js'
+
+/** Who the command line is at one registry: the private key never leaves this file (mode 0600). */
+export const Profile = z.strictObject({
+  registry: z.string().max(256),
+  clientId: z.string().max(64),
+  privateJwk: z.record(z.string(), z.unknown()),
+  /** Publisher key of the organisation, where one was enrolled from here. */
+  publisherJwk: z.record(z.string(), z.unknown()).optional(),
+})
+export type Profile = z.infer<typeof Profile>
+
+export interface Profiles {
+  read(name: string): Profile
+  write(name: string, profile: Profile): string
+}
+
+/** Profiles are files `<home>/<name>.json`; `home` defaults to `~/.credence`. */
+export function newProfiles(home: string = join(homedir(), '.credence')): Profiles {
+  const path = (name: string) => {
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) refuse('bad_input', `a profile name has a-z, 0-9 and - only: ${JSON.stringify(name)}`)
+    return join(home, `${name}.json`)
+  }
+  return {
+    read: (name) => {
+      const text = readIfThere(path(name))
+      if (text === undefined) refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
+      const parsed = Profile.safeParse(JSON.parse(text))
+      return parsed.success ? parsed.data : refuse('bad_input', `profile ${name} is damaged: ${path(name)}`)
+    },
+    write: (name, profile) => {
+      mkdirSync(home, { recursive: true, mode: 0o700 })
+      const file = path(name)
+      writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+      return file
+    },
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,27 @@
+import { parseConfig } from '../config.js'
+import { serve } from '../server.js'
+
+export interface ServeFlags {
+  readonly config?: string
+  readonly data?: string
+  readonly issuer?: string
+  readonly host?: string
+  readonly port?: string
+  readonly adminPort?: string
+  readonly dev?: boolean
+  readonly logLevel?: string
+}
+
+/** Runs the registry until SIGTERM or SIGINT, then drains and closes. */
+export async function runServe(flags: ServeFlags): Promise<void> {
+  const { config: file, data, ...rest } = flags
+  const config = parseConfig({ ...rest, ...(data === undefined ? {} : { dataDirectory: data }) }, file)
+  const registry = await serve(config)
+  process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
+  if (registry.firstCode) process.stdout.write(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --code …)\n`)
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+  await registry.close()
+}

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { parseConfig } from '../src/config.js'
+
+const pointersOf = (flags: Record<string, unknown>): string[] => {
+  try {
+    parseConfig(flags, undefined, {})
+    return []
+  } catch (error) {
+    return String(error instanceof Error ? error.message : error)
+      .split('\n')
+      .map((line) => /configuration (\S+):/.exec(line)?.[1] ?? line)
+  }
+}
+
+test('development mode on loopback needs nothing else', () => {
+  expect(parseConfig({ dev: true }, undefined, {})).toMatchObject({ host: '127.0.0.1', port: 4000, adminPort: 4001 })
+})
+
+test.each([
+  ['a port out of range', { dev: true, port: 70_000 }, ['/port']],
+  ['a port that is a word', { dev: true, port: 'http' }, ['/port']],
+  ['a misspelt name', { dev: true, prot: 1 }, ['/']],
+  ['an issuer with a path', { issuer: 'https://registry.example/a' }, ['/issuer']],
+  ['an issuer with a trailing slash', { issuer: 'https://registry.example/' }, ['/issuer']],
+  ['no issuer outside development mode', {}, ['/issuer']],
+  ['an http issuer outside development mode', { issuer: 'http://registry.example' }, ['/issuer']],
+  ['development mode on another interface', { dev: true, host: '0.0.0.0' }, ['/host']],
+  ['development mode under a public name', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
+  ['two bad values at once', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
+])('%s stops with the path of the bad value', (_, flags, pointers) => {
+  expect(pointersOf(flags)).toEqual(pointers)
+})
+
+test('the environment is read under its own names, and flags win over it', () => {
+  expect(parseConfig({ dev: true, port: '5001' }, undefined, { CREDENCE_PORT: '5000', CREDENCE_DATA_DIRECTORY: '/data' })).toMatchObject({
+    port: 5001,
+    dataDirectory: '/data',
+  })
+})

@@ -65,9 +65,3 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
-
-/** Standard base64 with padding (RFC 4648 §4), as signed notes spell bytes. */
-export function base64(bytes: Uint8Array): string {
-  const text = base64url(bytes).replaceAll('-', '+').replaceAll('_', '/')
-  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
-}

@@ -1,3 +1,4 @@
+import type { Signer } from '../credentials/sign.js'
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -23,10 +24,10 @@ export interface TrustLogDeps {
   readonly log: Log
   /** Names this instance in the blocks that it writes; no other instance has the same. */
   readonly writer: string
-  /** Names the registry in its checkpoints: its issuer without the scheme. */
+  /** Names the registry in its checkpoints: no spaces, no plus signs. */
   readonly origin: string
-  /** A checkpoint's text as a signed note, by the registry's log key; asked for only after start(). */
-  readonly signNote: (text: string) => Promise<string>
+  /** Signs checkpoints: the registry's log key, of the key ring that is made after the log. */
+  readonly logSigner: () => Promise<Signer>
   /** False while this clock is more than the allowed skew away from the store's: then nothing is appended. */
   readonly isClockSound?: () => boolean
   readonly times?: Partial<TrustLogTimes>
@@ -57,7 +58,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const appender = newAppender({ port, applied, clock, random, log, writer, timeoutMs: times.appendMs, isClockSound })
   const fence = newFence({ port, applied, clock, log, timeoutMs: times.fenceMs, freshMs: times.freshMs })
   const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
-  const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, signNote: deps.signNote })
+  const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
   const loops: Promise<void>[] = []
   let unlisten = () => {}

@@ -1,0 +1,28 @@
+import { describe } from 'vitest'
+import type { Storage } from '../../src/storage/storage.js'
+import type { SetClock } from '../set-clock.js'
+import { cardSearchContract } from './contract-cards.js'
+import { collectionContract } from './contract-collections.js'
+import { commitContract } from './contract-commit.js'
+import { findContract } from './contract-find.js'
+import { logContract } from './contract-log.js'
+
+/** A fresh, empty store for one test. */
+export interface ContractStore extends AsyncDisposable {
+  readonly storage: Storage
+  readonly clock: SetClock
+  /** A second Storage over the same data that shares no memory with the first where the adapter allows one, else the first. */
+  readonly other: Storage
+}
+export type OpenStore = () => Promise<ContractStore>
+
+/** What every adapter promises. A fix in one starts with a case here. */
+export function storageContract(name: string, open: OpenStore): void {
+  describe(name, () => {
+    describe('collections', () => collectionContract(open))
+    describe('find', () => findContract(open))
+    describe('commit and count', () => commitContract(open))
+    describe('log', () => logContract(open))
+    describe('card search', () => cardSearchContract(open))
+  })
+}

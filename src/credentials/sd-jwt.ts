@@ -193,14 +193,14 @@ function discloseMembers(
   depth: number,
   walk: Walk,
 ): void {
-  if (!Array.isArray(digests)) return walk.deny('`_sd` is not an array', pointer)
+  if (!Array.isArray(digests)) walk.deny('`_sd` is not an array', pointer)
   const found = digests.map((digest) => lookUp(digest, pointer, walk)).filter((one) => one !== undefined)
   walk.containers.push({ pointer, kind: 'object', digests: digests.length, disclosed: found.length })
   for (const disclosure of found) {
     const { name, value } = disclosure
-    if (name === undefined) return walk.deny('an array element disclosed as a member', pointer)
+    if (name === undefined) walk.deny('an array element disclosed as a member', pointer)
     // RFC 9901 §7.1 step 3.c.ii: what is disclosed overwrites nothing.
-    if (Object.hasOwn(shown, name)) return walk.deny('a disclosure of a claim that stands there already', pointer)
+    if (Object.hasOwn(shown, name)) walk.deny('a disclosure of a claim that stands there already', pointer)
     const place = `${pointer}/${pointerToken(name)}`
     use(disclosure, place, within, walk)
     shown[name] = walkValue(value, place, disclosure.digest, depth + 1, walk).shown

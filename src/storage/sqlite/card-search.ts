@@ -36,11 +36,7 @@ export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
       index(db, row)
     },
     unindex: (cardId, tier) => unindex(db, cardId, tier),
-    search: async (query) => {
-      for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
-      commits.check()
-      return search(db, query)
-    },
+    search: (query) => commits.read(() => search(db, query)),
   }
 }
 

@@ -86,15 +86,15 @@ export function rivals(db: Database, tables: Tables, key: Key, doc: Fields): Cel
 function tablesOf(spec: Spec<Doc>): Tables {
   const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, Index] => {
     if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
-    return [name, { name, table: quoted(spec.name, 'index', name), fields, unique: unique === true }]
+    return [name, { name, table: quoted('docs', spec.name, name), fields, unique: unique === true }]
   })
-  return { spec, docs: quoted(spec.name), indexes: new Map(indexes) }
+  return { spec, docs: quoted('docs', spec.name), indexes: new Map(indexes) }
 }
 
 function createTables(db: Database, tables: Tables, hasDocs: boolean): void {
   const { name } = tables.spec
   db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
-  db.exec(`CREATE INDEX IF NOT EXISTS ${quoted(name, 'expiry')} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
+  db.exec(`CREATE INDEX IF NOT EXISTS ${quoted('expiry', name)} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
   dropIndexes(db, name)
   for (const index of tables.indexes.values()) createIndex(db, name, index)
   if (hasDocs) refill(db, tables)
@@ -108,7 +108,7 @@ function createIndex(db: Database, collection: string, index: Index): void {
 
 function dropIndexes(db: Database, collection: string): void {
   for (const { name } of db.all('SELECT name FROM collection_indexes WHERE collection = ?', collection)) {
-    db.exec(`DROP TABLE ${quoted(collection, 'index', String(name))}`)
+    db.exec(`DROP TABLE ${quoted('docs', collection, String(name))}`)
   }
   db.run('DELETE FROM collection_indexes WHERE collection = ?', collection)
 }

@@ -68,11 +68,6 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
   deps.commits.check()
   const tables = openTables(deps.db, spec)
   const { commits } = deps
-  const reading = async <T>(read: () => T): Promise<T> => {
-    for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
-    commits.check()
-    return read()
-  }
   const collection: Collection<Doc> = {
     spec,
     insert: async (doc) => {
@@ -82,8 +77,8 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
         return { keep: answer === 'inserted', answer }
       })
     },
-    get: (key) => reading(() => live(deps, tables, key)),
-    find: (index, query) => reading(() => find(deps, tables, index, query)),
+    get: (key) => commits.read(() => live(deps, tables, key)),
+    find: (index, query) => commits.read(() => find(deps, tables, index, query)),
     change: (key, guard, to) =>
       commits.write(() => {
         const answer = change(deps, tables, key, guard, to)

@@ -11,13 +11,13 @@ export interface Worked<T> {
 }
 
 /** Where a test may look, or kill the process. In order of their passing. */
-export type Step = 'begun' | 'savepoint' | 'worked' | 'released' | 'committing' | 'committed' | 'answered'
+export type Step = 'begun' | 'savepoint' | 'worked' | 'released' | 'committing' | 'committed'
 
 export interface GroupCommit {
   /** Resolves when the work is durable. What it throws rejects this request alone. */
   write<T>(work: () => Worked<T>): Promise<T>
-  /** Where a test holds a commit: resolves when it is over. Undefined where nothing uncommitted can be read on the connection. */
-  settled(): Promise<void> | undefined
+  /** Reads what is committed, and only that: at once, but while a test holds a commit. */
+  read<T>(read: () => T): Promise<T>
   /** Commits what waits; later requests are refused. */
   close(): Promise<void>
   /** Throws where the storage is closed or its state on disk is in doubt. */
@@ -84,7 +84,6 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     }
     step('committed')
     for (const outcome of outcomes) answer(outcome)
-    step('answered')
   }
 
   const drain = async (): Promise<void> => {
@@ -99,6 +98,11 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     running = undefined
   }
 
+  const check = (): void => {
+    const refused = refusal ?? closed
+    if (refused !== undefined) throw refused
+  }
+
   return {
     write: (work) => {
       const refused = refusal ?? closed
@@ -109,11 +113,13 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
         running ??= drain()
       })
     },
-    settled: () => (db.inTransaction ? running : undefined),
-    check: () => {
-      const refused = refusal ?? closed
-      if (refused !== undefined) throw refused
+    read: async (read) => {
+      check()
+      while (db.inTransaction) await running
+      check()
+      return read()
     },
+    check,
     close: async () => {
       closed ??= new Error('the storage is closed')
       await running

@@ -17,11 +17,6 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
     return true
   }
-  const reading = async <T>(read: () => T): Promise<T> => {
-    for (let wait = commits.settled(); wait !== undefined; wait = commits.settled()) await wait
-    commits.check()
-    return read()
-  }
   const ring = (): void => {
     // Each in a task of its own: a listener that throws is a bug of its owner, not of the append
     for (const listener of listeners) queueMicrotask(listener)
@@ -42,15 +37,15 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
       return isAppended ? 'appended' : 'taken'
     },
     read: (from, limit) =>
-      reading(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
-    head: () => reading(() => head),
+      commits.read(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
+    head: () => commits.read(() => head),
     has: (entry) =>
-      reading(() => {
+      commits.read(() => {
         const n = db.one('SELECT n FROM log_entries WHERE id = ?', entry)?.n
         return n === undefined ? undefined : Number(n)
       }),
     blockOf: (seq) =>
-      reading(() => {
+      commits.read(() => {
         const block = blockIn(db.one('SELECT block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
         return block !== undefined && seq < block.first + block.entries.length ? block : undefined
       }),

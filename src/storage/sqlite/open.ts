@@ -65,7 +65,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Storage> {
         return { keep: true, answer: documents + counters.purge(at, limit - documents) }
       }),
     close: () => {
-      closing ??= commits.close().then(() => db.close())
+      closing ??= commits.close().then(() => release(db))
       return closing
     },
   }
@@ -113,6 +113,7 @@ function openOwned(file: string): Database {
     settle(db, file)
     return db
   } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK')
     db.close()
     switch (sqliteCode(error)) {
       case 5: // SQLITE_BUSY
@@ -128,29 +129,44 @@ function openOwned(file: string): Database {
 }
 
 function settle(db: Database, file: string): void {
-  // Before the first access: then the lock is kept from the first read on until the process ends, however it ends
-  db.exec(
-    'PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON',
-  )
-  db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA temp_store = MEMORY')
+  // Before the first access: then the lock is kept from here until it is released or the process ends, however it ends
+  db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
+  db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
+  db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
+  db.exec('BEGIN EXCLUSIVE')
+  const isNew = identify(db, file)
+  const damage = pragma(db, 'quick_check(1)')
+  if (damage !== 'ok') throw new Error(`${file} is damaged; restore it from a backup (${String(damage)})`)
+  if (isNew) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT};`)
+  db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')
-  db.exec('PRAGMA synchronous = FULL')
   expectPragma(db, 'synchronous', 2)
   expectPragma(db, 'mmap_size', 0)
   expectPragma(db, 'locking_mode', 'exclusive')
-  db.exec('BEGIN IMMEDIATE')
-  const format = pragma(db, 'user_version')
+}
+
+/** Whether the file is empty; refuses one that is not ours or not of this format. */
+function identify(db: Database, file: string): boolean {
+  const format = Number(pragma(db, 'user_version'))
   const application = pragma(db, 'application_id')
   const isEmpty = db.one('SELECT 1 AS there FROM sqlite_master LIMIT 1') === undefined
-  if (isEmpty && format === 0 && application === 0) {
-    db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT};`)
-  } else {
-    if (application !== APPLICATION) throw new Error(`${file} is not a Credence database`)
-    if (Number(format) > FORMAT)
-      throw new Error(`${file} was written by a newer Credence (format ${String(format)}, this one knows ${FORMAT})`)
-    if (format !== FORMAT) throw new Error(`${file} has the unknown format ${String(format)}`)
+  if (isEmpty && format === 0 && application === 0) return true
+  if (application !== APPLICATION) throw new Error(`${file} is not a Credence database`)
+  if (format > FORMAT) throw new Error(`${file} was written by a newer Credence (format ${format}, this one knows ${FORMAT})`)
+  if (format !== FORMAT) throw new Error(`${file} has the unknown format ${format}`)
+  return false
+}
+
+/**
+ * Closes the file and gives up its lock. The driver keeps a connection, and so its lock, until its statements are collected;
+ * and a lock taken before the first access in WAL mode is not given up while that mode lasts.
+ */
+function release(db: Database): void {
+  try {
+    db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_master')
+  } finally {
+    db.close()
   }
-  db.exec('COMMIT')
 }
 
 const pragma = (db: Database, name: string) => Object.values(db.one(`PRAGMA ${name}`) ?? {})[0]

@@ -9,7 +9,10 @@ const Port = z.coerce.number().int().min(0).max(65_535)
 const Issuer = z
   .string()
   .max(256)
-  .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'an origin such as https://registry.example, without a path or a trailing slash')
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'an origin such as https://registry.example, without a path or a trailing slash',
+  )
 
 export const Config = z
   .strictObject({
@@ -27,7 +30,8 @@ export const Config = z
   })
   .superRefine((config, context) => {
     if (config.dev) {
-      if (!isLoopback(config.host)) context.addIssue({ code: 'custom', path: ['host'], message: 'development mode listens on loopback only' })
+      if (!isLoopback(config.host))
+        context.addIssue({ code: 'custom', path: ['host'], message: 'development mode listens on loopback only' })
       if (config.issuer && !isLoopback(new URL(config.issuer).hostname)) {
         context.addIssue({ code: 'custom', path: ['issuer'], message: 'development mode needs an issuer on loopback' })
       }

@@ -26,7 +26,12 @@ const folderOf = (file: string): string => (file.includes('/') ? (file.split('/'
 const imports: Import[] = files.flatMap((file) => {
   const text = readFileSync(join(SRC, file), 'utf8')
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|import\('([^']+)'\)/gm)]
-  return found.map((match) => ({ file, from: folderOf(file), to: match[2] ?? match[3] ?? match[4] ?? '', typeOnly: match[1] !== undefined }))
+  return found.map((match) => ({
+    file,
+    from: folderOf(file),
+    to: match[2] ?? match[3] ?? match[4] ?? '',
+    typeOnly: match[1] !== undefined,
+  }))
 })
 
 const local = imports
@@ -99,7 +104,8 @@ test('features never read the configuration', () => {
 })
 
 test('no clock and no randomness outside lib', () => {
-  const forbidden = /\b(Date\.now|new Date\(\s*\)|Math\.random|performance\.now|randomUUID|randomBytes|getRandomValues|setTimeout|setInterval)\b/
+  const forbidden =
+    /\b(Date\.now|new Date\(\s*\)|Math\.random|performance\.now|randomUUID|randomBytes|getRandomValues|setTimeout|setInterval)\b/
   const wrong = files.filter((file) => !file.startsWith('lib/') && forbidden.test(readFileSync(join(SRC, file), 'utf8')))
   expect(wrong).toEqual([])
 })

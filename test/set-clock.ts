@@ -14,12 +14,17 @@ export function setClock(start = 1_800_000_000): SetClock {
     after: (delay, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve()
-        const waiter = { at: ms + delay, wake: resolve }
-        waiters.push(waiter)
-        signal?.addEventListener('abort', () => {
-          waiters = waiters.filter((one) => one !== waiter)
+        const wake = () => {
+          signal?.removeEventListener('abort', stop)
           resolve()
-        })
+        }
+        const waiter = { at: ms + delay, wake }
+        const stop = () => {
+          waiters = waiters.filter((one) => one !== waiter)
+          wake()
+        }
+        waiters.push(waiter)
+        signal?.addEventListener('abort', stop)
       }),
     advance: (seconds) => {
       ms += seconds * 1000

@@ -28,7 +28,8 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
   return {
     read: (name) => {
       const text = readIfThere(path(name))
-      if (text === undefined) refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
+      if (text === undefined)
+        refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
       const parsed = Profile.safeParse(JSON.parse(text))
       return parsed.success ? parsed.data : refuse('bad_input', `profile ${name} is damaged: ${path(name)}`)
     },

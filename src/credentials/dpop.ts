@@ -83,7 +83,7 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
  */
 export function comparableUrl(text: string): string | undefined {
   // The URL parser would quietly mend backslashes, spaces and controls.
-  if (!/^https?:\/\/[\x21-\x5b\x5d-\x7e]+$/i.test(text) || !URL.canParse(text)) return undefined
+  if (!/^https?:\/\/(?![/?#])[\x21-\x5b\x5d-\x7e]+$/i.test(text) || !URL.canParse(text)) return undefined
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') return undefined
   return `${url.protocol}//${url.host}${url.pathname.replace(/%[0-9a-f]{2}/gi, (code) => code.toUpperCase())}`

@@ -82,5 +82,13 @@ export function parseScope(text: string): Scope[] | undefined {
 export const formatScope = (scopes: readonly Scope[]): string => [...scopes].sort().join(' ')
 
 /** Scopes of the registry's own resource (its issuer URL). */
-export const REGISTRY_SCOPES = ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write', 'revocations:read', 'admin'] as const
+export const REGISTRY_SCOPES = [
+  'cards:write',
+  'agents:write',
+  'discovery:read',
+  'introductions:write',
+  'tasks:write',
+  'revocations:read',
+  'admin',
+] as const
 export type RegistryScope = (typeof REGISTRY_SCOPES)[number]

@@ -62,7 +62,8 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
     if (!caller.scopes.some((held) => held === scope)) {
       return refusedAs(ctx, caller, path, () => refuse('insufficient_scope', `this call needs the scope ${scope}`))
     }
-    if (roles && !roles.includes(caller.role)) return refusedAs(ctx, caller, path, () => refuse('forbidden', `not for the role ${caller.role}`))
+    if (roles && !roles.includes(caller.role))
+      return refusedAs(ctx, caller, path, () => refuse('forbidden', `not for the role ${caller.role}`))
     const result = await next({ ctx: { ...ctx, caller } })
     if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)
     return result

@@ -42,27 +42,31 @@ export function newHalves(deps: HalvesDeps): Halves {
   const { storage, applied, appender, fence, clock, random, log } = deps
   const halves = halvesIn(storage)
   const kinds = new Map<string, HalfKind>()
-  /** Beginnings of this instance that are being appended: who meets one of them waits instead of giving it up. */
-  const underWay = new Map<EntryId, Promise<unknown>>()
+  /** Beginnings of this instance until their entry stands or not: who meets one of them waits instead of giving it up. */
+  const underWay = new Map<EntryId, Promise<void>>()
   const tidying = new Set<Promise<void>>()
   const now = () => Math.max(clock.now(), applied.time)
 
   const begin = async (beginning: Beginning): Promise<Begun> => {
     const half = halfOf(beginning, now())
-    const committed = await storage.commit([...beginning.hidden, halves.inserting(half)])
-    if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
-    const written = await whileUnderWay(half.id, appender.append({ proposals: half.proposals, on: half.on, at: half.at }))
-    await complete(half, written)
-    const [entry] = written.outcome === 'stands' ? written.entries : []
+    const outcome = await whileUnderWay(half.id, async () => {
+      const committed = await storage.commit([...beginning.hidden, halves.inserting(half)])
+      return committed.ok ? appender.append({ proposals: half.proposals, on: half.on, at: half.at }) : committed.failed
+    })
+    if (typeof outcome === 'number') return { outcome: 'failed', failed: outcome }
+    await complete(half, outcome)
+    const [entry] = outcome.outcome === 'stands' ? outcome.entries : []
     return entry ? { outcome: 'begun', entry } : { outcome: 'refused' }
   }
-  const whileUnderWay = async (id: EntryId, appending: Promise<Written>): Promise<Written> => {
-    underWay.set(
-      id,
-      appending.catch(() => undefined),
+  const whileUnderWay = async <T>(id: EntryId, work: () => Promise<T>): Promise<T> => {
+    const working = work()
+    const over = working.then(
+      () => undefined,
+      () => undefined,
     )
+    underWay.set(id, over)
     try {
-      return await appending
+      return await working
     } finally {
       underWay.delete(id)
     }
@@ -87,14 +91,14 @@ export function newHalves(deps: HalvesDeps): Halves {
     return written.outcome === 'stands' ? { outcome: 'left_out' } : { outcome: 'stands', entries: [] }
   }
   const stands = async (half: Half): Promise<boolean> => (await storage.log.has(half.id)) !== undefined
-  const settleHalf = async (half: Half, patience: number): Promise<void> => {
+  const settleHalf = async (half: Half): Promise<void> => {
     if (half.intent === 'end') {
       await appender.append({ proposals: half.proposals, on: [], at: now() })
       await halves.take(half.id, {})
       return
     }
     await underWay.get(half.id)
-    for (let read = 0; read < patience && !(await stands(half)); read++) await fence.fence()
+    for (let read = 0; read < PATIENCE && !(await stands(half)); read++) await fence.fence()
     if (!(await stands(half))) return complete(half, await giveUp(half))
     // Its reader goes on to ask whether what it stands on has ended: that must be applied here as well.
     await fence.fence()
@@ -126,7 +130,7 @@ export function newHalves(deps: HalvesDeps): Halves {
 
   const settle = async (kind: string, key: string): Promise<void> => {
     const { items } = await halves.find('place', { where: { kind, key }, limit: PAGE })
-    for (const half of items) await settleHalf(half, PATIENCE)
+    for (const half of items) await settleHalf(half)
   }
   const settleOlderThan = async (seconds: number): Promise<void> => {
     const until = clock.now() - seconds
@@ -138,7 +142,7 @@ export function newHalves(deps: HalvesDeps): Halves {
   }
   const settleLogged = async (half: Half): Promise<void> => {
     try {
-      if (half.intent === 'end' || kinds.has(half.kind)) await settleHalf(half, 1)
+      if (half.intent === 'end' || (kinds.has(half.kind) && !underWay.has(half.id))) await settleHalf(half)
     } catch (error) {
       log.error('a half stays open', error, { 'half.kind': half.kind, 'half.entry': half.id })
     }

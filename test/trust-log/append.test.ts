@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import type { Block } from '../../src/protocol/entry.js'
+import { aHandle, anEntryId, begin, end, openLogs } from './open-logs.js'
+
+const blocksOf = (logs: Awaited<ReturnType<typeof openLogs>>) => logs.storage.log.read(0, 1000)
+const entriesIn = (blocks: readonly Block[]) => blocks.flatMap((block) => block.entries)
+
+test('the first of many that start begins the log, with the epoch that all share', async () => {
+  await using logs = await openLogs()
+  const all = await Promise.all([logs.open(), logs.open(), logs.open()])
+  const blocks = await blocksOf(logs)
+  expect(blocks.map((block) => block.n)).toEqual([0])
+  expect(entriesIn(blocks)).toMatchObject([{ seq: 0, type: 'epoch.started', begins: [all[0].epoch] }])
+  expect(new Set(all.map((log) => log.epoch)).size).toBe(1)
+})
+
+test('entries of racing writers stand once each, numbered without a hole', async () => {
+  await using logs = await openLogs()
+  const all = await Promise.all([logs.open(), logs.open(), logs.open()])
+  const handles = Array.from({ length: 60 }, () => aHandle())
+  await Promise.all(handles.map((handle, i) => end(all[i % 3] ?? all[0], handle)))
+  const entries = entriesIn(await blocksOf(logs))
+  expect(entries.map((entry) => entry.seq)).toEqual(entries.map((_, i) => i))
+  expect(entries.flatMap((entry) => entry.ends.map((ending) => ending.handle)).sort()).toEqual([...handles].sort())
+})
+
+test('what waits while a block is written shares the next one', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  await Promise.all(Array.from({ length: 50 }, () => end(log, aHandle())))
+  expect((await blocksOf(logs)).length).toBeLessThan(6)
+})
+
+test('an ending holds, when it is acknowledged, for a fence of any instance', async () => {
+  await using logs = await openLogs()
+  const [one, other] = [await logs.open(), await logs.open()]
+  const handle = aHandle()
+  const { position } = await end(one, handle)
+  const fenced = await other.fence()
+  expect(other.ended.has(handle)).toBe(true)
+  expect(fenced.position).toBe(position)
+})
+
+test('a beginning on what another instance has ended is left out', async () => {
+  await using logs = await openLogs()
+  const [one, other] = [await logs.open(), await logs.open()]
+  const [task, introduction] = [aHandle('tsk'), aHandle('int')]
+  await end(one, task)
+  expect(await begin(other, [introduction], [task])).toEqual({ outcome: 'refused' })
+  expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
+})
+
+test('a handle that has ended never begins', async () => {
+  await using logs = await openLogs()
+  const [one, other] = [await logs.open(), await logs.open()]
+  const handle = aHandle('int')
+  await end(one, handle)
+  expect(await begin(other, [handle])).toEqual({ outcome: 'refused' })
+})
+
+test('a beginning that waits for the same block as the ending before it is left out', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  for (let turn = 0; turn < 10; turn++) {
+    const [task, introduction] = [aHandle('tsk'), aHandle('int')]
+    const [, begun] = await Promise.all([end(log, task), begin(log, [introduction], [task])])
+    const entries = entriesIn(await blocksOf(logs))
+    const ended = entries.findIndex((entry) => entry.ends.some((ending) => ending.handle === task))
+    const began = entries.findIndex((entry) => entry.begins?.includes(introduction))
+    expect(began === -1 ? begun.outcome === 'refused' : began < ended).toBe(true)
+  }
+})
+
+test('log time never falls, whichever clock writes', async () => {
+  await using logs = await openLogs()
+  const ahead = { ...logs.clock, now: () => logs.clock.now() + 4 }
+  const [fast, slow] = [await logs.open({ clock: ahead }), await logs.open()]
+  await end(fast, aHandle())
+  await end(slow, aHandle())
+  await end(fast, aHandle())
+  const times = entriesIn(await blocksOf(logs)).map((entry) => entry.time)
+  expect(times).toEqual([...times].sort((a, b) => a - b))
+  expect(slow.now()).toBe(logs.clock.now() + 4)
+  expect((await slow.fence()).now).toBe(logs.clock.now() + 4)
+})
+
+test('an instance whose clock is wrong appends nothing', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open({ isClockSound: () => false })
+  await expect(end(log, aHandle())).rejects.toMatchObject({ reason: 'standing_unknown' })
+  expect(await blocksOf(logs)).toHaveLength(1)
+})
+
+test.each([
+  [
+    'its answer is lost',
+    async <T>(work: () => Promise<T>) => {
+      await work()
+      throw new Error('lost')
+    },
+  ],
+  [
+    'it is lost on the way',
+    async () => {
+      throw new Error('lost')
+    },
+  ],
+])('an append of which %s is read back, and stands once', async (_what, lose) => {
+  await using logs = await openLogs()
+  let left = 1
+  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => (name === 'log.append' && left-- === 1 ? lose(work) : work())
+  await logs.open()
+  const log = await logs.open({ gate })
+  const handle = aHandle()
+  await end(log, handle)
+  expect(entriesIn(await blocksOf(logs)).filter((entry) => entry.ends.some((ending) => ending.handle === handle))).toHaveLength(1)
+  expect(log.ended.has(handle)).toBe(true)
+})
+
+test('an append that does not answer in time and lands late stands once, with the time it was written at', async () => {
+  await using logs = await openLogs()
+  await logs.open()
+  let land = () => {}
+  let isLate = true
+  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (name !== 'log.append' || !isLate) return work()
+    isLate = false
+    await new Promise<void>((resolve) => {
+      land = resolve
+    })
+    return work()
+  }
+  const log = await logs.open({ gate })
+  const handle = aHandle()
+  const ending = end(log, handle)
+  await turns()
+  logs.clock.advance(6)
+  land()
+  await ending
+  const entries = entriesIn(await blocksOf(logs)).filter((entry) => entry.ends.some((one) => one.handle === handle))
+  expect(entries).toHaveLength(1)
+  expect((await log.entries(1, 10)).map((entry) => entry.id)).toEqual(entries.map((entry) => entry.id))
+})
+
+test('a beginning that was decided over a minute ago is not written', async () => {
+  await using logs = await openLogs()
+  let go = () => {}
+  let isHeld = false
+  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const answer = await work()
+    if (name !== 'commit' || isHeld) return answer
+    isHeld = true
+    await new Promise<void>((resolve) => {
+      go = resolve
+    })
+    return answer
+  }
+  const log = await logs.open({ gate })
+  const introduction = aHandle('int')
+  const begun = begin(log, [introduction])
+  await turns()
+  logs.clock.advance(61)
+  go()
+  await expect(begun).rejects.toMatchObject({ reason: 'standing_unknown' })
+  expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
+})
+
+test('an ending of more handles than one entry holds stands in one block', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  const handles = Array.from({ length: 10_001 }, () => aHandle('int'))
+  await end(log, ...handles)
+  const blocks = await blocksOf(logs)
+  expect(blocks.map((block) => block.entries.length)).toEqual([1, 2])
+  expect(handles.every((handle) => log.ended.has(handle))).toBe(true)
+})
+
+test('what has ended already is not ended again', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  const handle = aHandle()
+  const first = await end(log, handle)
+  expect(await end(log, handle, handle)).toEqual(first)
+  expect(entriesIn(await blocksOf(logs))).toHaveLength(2)
+})
+
+test('a version is forgotten an hour after it ended, an identity never', async () => {
+  await using logs = await openLogs()
+  const [log, other] = [await logs.open(), await logs.open()]
+  const [version, agent] = [aHandle('ver'), aHandle('agt')]
+  await end(log, version, agent)
+  logs.clock.advance(3600)
+  await end(log, aHandle())
+  expect(log.ended.has(version)).toBe(true)
+  logs.clock.advance(120)
+  await end(log, aHandle())
+  await other.fence()
+  for (const one of [log, other]) {
+    expect(one.ended.has(version)).toBe(false)
+    expect(one.ended.has(agent)).toBe(true)
+  }
+})
+
+test('an entry id that stands already does not stand a second time', async () => {
+  await using logs = await openLogs()
+  const [one, other] = [await logs.open(), await logs.open()]
+  const id = anEntryId()
+  const [a, b] = [aHandle('int'), aHandle('int')]
+  await begin(one, [a], [], id)
+  expect(await begin(other, [b], [], id)).toMatchObject({ outcome: 'begun', entry: { begins: [a] } })
+  expect(entriesIn(await blocksOf(logs)).filter((entry) => entry.id === id)).toHaveLength(1)
+})
+
+const turns = async () => {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { newEs256Signer } from '../../src/credentials/sign.js'
+import { silentLog } from '../../src/lib/log.js'
+import { systemRandom } from '../../src/lib/random.js'
+import type { Ending } from '../../src/protocol/entry.js'
+import { type Handle, type HandleKind, newHandle } from '../../src/protocol/handles.js'
+import { newId } from '../../src/protocol/ids.js'
+import { openSqlite } from '../../src/storage/sqlite/open.js'
+import type { Storage } from '../../src/storage/storage.js'
+import { newTrustLog, type TrustLogDeps } from '../../src/trust-log/new-trust-log.js'
+import type { HalfKind, ServedTrustLog } from '../../src/trust-log/trust-log.js'
+import { type SetClock, setClock } from '../set-clock.js'
+import { type Gate, gatedStorage } from './gated-storage.js'
+
+export interface Logs extends AsyncDisposable {
+  readonly storage: Storage
+  readonly clock: SetClock
+  /** A new trust log over the store that shares no memory with the others. A mortal one is not closed at the end: it is going to die. */
+  open(
+    options?: Partial<TrustLogDeps> & { readonly gate?: Gate; readonly halves?: HalfKind; readonly mortal?: boolean },
+  ): Promise<ServedTrustLog>
+}
+
+/** One store, and as many trust logs over it as a test wants. */
+export async function openLogs(): Promise<Logs> {
+  const folder = await mkdtemp(join(tmpdir(), 'credence-'))
+  const clock = setClock()
+  const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
+  const opened: ServedTrustLog[] = []
+  const logSigner = newEs256Signer()
+  return {
+    storage,
+    clock,
+    open: async ({ gate, halves, mortal = false, ...options } = {}) => {
+      const log = newTrustLog({
+        storage: gate ? gatedStorage(storage, gate) : storage,
+        clock,
+        random: systemRandom,
+        log: silentLog,
+        writer: systemRandom.token(8),
+        origin: 'registry.test',
+        logSigner: () => logSigner,
+        ...options,
+      })
+      log.halves('nothing', halves ?? { reveal: async () => [], drop: async () => [] })
+      await log.start()
+      if (!mortal) opened.push(log)
+      return log
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(opened.map((log) => log.close()))
+      await storage.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+export const aHandle = (kind: HandleKind = 'tok'): Handle => newHandle(systemRandom, kind)
+export const anEntryId = () => newId(systemRandom, 'ent')
+
+/** Ends handles (or endings) with nothing else to say. */
+export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) =>
+  log.end({ type: 'token.ended', ends: ends.map((one) => (typeof one === 'string' ? { handle: one } : one)), intent: [] })
+
+/** Begins handles that no record needs. */
+export const begin = (log: ServedTrustLog, begins: readonly Handle[], on: readonly Handle[] = [], id = anEntryId()) =>
+  log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, on, hidden: [] })

@@ -19,3 +19,11 @@ export interface Caller {
   /** Identities by which it acts (its agt: or mem:, org:, and key:), recorded with what it grants (compromised-since). */
   readonly by: readonly Handle[]
 }
+
+/** Administrators of the organisation, and the operator. */
+export const administers = (caller: Caller, orgId: OrgId): boolean =>
+  caller.role === 'operator' || (caller.role === 'administrator' && caller.orgId === orgId)
+
+/** Who may act for the organisation: its people, and the operator. Not its agents. */
+export const actsFor = (caller: Caller, orgId: OrgId): boolean =>
+  caller.role === 'operator' || (caller.kind === 'member' && caller.orgId === orgId)

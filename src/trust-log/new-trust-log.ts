@@ -87,6 +87,11 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     onApplied: applied.onApplied,
     snapshot: () => applied.ended.snapshot(),
     entries: (seq, limit) => readEntries(deps, applied, seq, limit),
+    find: async (id) => {
+      const n = await port.has(id)
+      const [block] = n === undefined || n > applied.n ? [] : await port.read(n, 1)
+      return block?.entries.find((entry) => entry.id === id)
+    },
     get epoch() {
       return begun(applied.epoch)
     },

@@ -110,6 +110,8 @@ export interface LogFeed {
   snapshot(): Snapshot
   /** Entries from `seq` on, in order, whole blocks, at most about `limit`; only applied ones. */
   entries(seq: number, limit: number): Promise<readonly Entry[]>
+  /** The entry of this id as it stands, or undefined: for proofs of it. */
+  find(id: EntryId): Promise<Entry | undefined>
   /** base64url leaf hash of entry `seq` of this epoch, or undefined where it is not applied: tells whether a subscriber saw this history. */
   leafHash(seq: number): string | undefined
   /** Position of the last applied entry. */

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { type Agent, createAgent } from '../client/index.js'
+import { signerFromJwk } from '../credentials/sign.js'
+import { refuse } from '../errors.js'
+import { newProfiles, type Profile } from './profile.js'
+
+/** Flags of every command that speaks to a registry. */
+export interface CommonFlags {
+  /** Which profile: who is speaking, to which registry. */
+  readonly profile: string
+  /** Folder of the profiles. */
+  readonly home?: string
+  /** Prints JSON instead of text. */
+  readonly json?: boolean
+}
+
+export const profilesOf = (flags: Pick<CommonFlags, 'home'>) => newProfiles(flags.home)
+
+/** The caller of a profile, speaking OAuth over HTTP as everybody does. */
+export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {
+  const profile = profilesOf(flags).read(flags.profile)
+  const signer = await signerFromJwk(profile.privateJwk)
+  const publisher = profile.publisherJwk === undefined ? undefined : await signerFromJwk(profile.publisherJwk)
+  const agent = createAgent({ issuer: profile.registry, clientId: profile.clientId, signer, ...(publisher && { publisher }) })
+  return { agent, profile }
+}
+
+/** One query or mutation under a profile, its answer printed. */
+export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: string, input: object): Promise<void> {
+  const { agent } = await openAgent(flags)
+  print(flags, await agent[kind](path, input))
+}
+
+export function print(flags: Pick<CommonFlags, 'json'>, value: unknown): void {
+  process.stdout.write(`${flags.json ? JSON.stringify(value) : readable(value)}\n`)
+}
+
+/** Objects as `name  value` lines, lists of objects one a block. */
+function readable(value: unknown, indent = ''): string {
+  if (Array.isArray(value))
+    return value.length === 0 ? `${indent}(none)` : value.map((one) => readable(one, indent)).join(`\n${indent}--\n`)
+  if (typeof value !== 'object' || value === null) return `${indent}${String(value)}`
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined)
+  const width = Math.max(0, ...entries.map(([name]) => name.length))
+  return entries
+    .map(([name, member]) => {
+      const isNested = typeof member === 'object' && member !== null
+      return isNested ? `${indent}${name}\n${readable(member, `${indent}  `)}` : `${indent}${name.padEnd(width)}  ${String(member)}`
+    })
+    .join('\n')
+}
+
+/** The text of a file, or of standard input for `-`. */
+export function textOfFile(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (error) {
+    return refuse('bad_input', `${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`)
+  }
+}
+
+/** Collects a flag that may be repeated. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value]
+
+/** `<audience>=<scope>`: the last `=` divides. */
+export function rightOf(text: string): { audience: string; scope: string } {
+  const at = text.lastIndexOf('=')
+  if (at < 1 || at === text.length - 1) refuse('bad_input', `a right is written <audience>=<scope>: ${text}`)
+  return { audience: text.slice(0, at), scope: text.slice(at + 1) }
+}
+
+/** `90s`, `15m`, `12h`, `30d` → seconds. */
+export function secondsOf(text: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(text)
+  const unit = { s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? '']
+  return match && unit ? Number(match[1]) * unit : refuse('bad_input', `a duration is written like 90s, 15m, 12h or 30d: ${text}`)
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { CredenceError } from '../client/index.js'
+import { isRefusal } from '../errors.js'
+import { agentCommands } from './agents.js'
+import { logCommands } from './log.js'
+import { peopleCommands } from './people.js'
+import { runServe, type ServeFlags } from './serve.js'
+import { workCommands } from './work.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+/** What every command that speaks to a registry takes. */
+const common = (command: Command): Command =>
+  command
+    .option('--profile <name>', 'who is speaking', 'default')
+    .option('--home <folder>', 'folder of the profiles (default: ~/.credence)')
+    .option('--json', 'print JSON')
+
+const program = new Command('credence')
+  .description('A trust registry for A2A agents: signed cards, introductions, revocation within a second')
+  .version(String(version))
+  .showHelpAfterError()
+
+program
+  .command('serve')
+  .description('run the registry')
+  .option('--config <file>', 'JSON file; flags and CREDENCE_* win over it')
+  .option('--data <folder>', 'data directory (default .credence)')
+  .option('--issuer <url>', 'public URL of the registry')
+  .option('--host <host>', 'address to listen on')
+  .option('--port <port>', 'default 4000')
+  .option('--admin-port <port>', 'health, on loopback; default 4001')
+  .option('--log-level <level>', 'trace, debug, info, warn, error, silent')
+  .option('--dev', 'development mode: http on loopback')
+  .action((flags: ServeFlags) => runServe(flags))
+
+peopleCommands(program, common)
+agentCommands(program, common)
+workCommands(program, common)
+logCommands(program, common)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = 1
+  process.stderr.write(`${describe(error)}\n`)
+}
+
+/** A refusal as its text and faults; anything else is a bug and shows where. */
+function describe(error: unknown): string {
+  if (isRefusal(error)) return lines(error.reason, error.message, error.detail.faults)
+  if (error instanceof CredenceError) return lines(error.reason, error.message, error.faults)
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+function lines(reason: string, text: string, faults: readonly { pointer: string; hint: string }[] = []): string {
+  return [`${reason}: ${text}`, ...faults.map(({ pointer, hint }) => `  ${pointer || '(whole)'}  ${hint}`)].join('\n')
+}

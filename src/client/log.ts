@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { sha256 } from '#crypto'
+import { canonical } from '../credentials/jcs.js'
+import type { VerificationKey } from '../credentials/jwk.js'
+import { type Checkpoint, verifyCheckpoint } from '../credentials/note.js'
+import { refuse } from '../errors.js'
+import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
+import { Entry } from '../protocol/entry.js'
+import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier, verifyConsistency, verifyInclusion } from '../protocol/merkle.js'
+
+/** Whose log it is, and the keys that may sign its checkpoints. */
+export interface LogSource {
+  readonly issuer: string
+  readonly keys: readonly VerificationKey[]
+  readonly fetch?: typeof globalThis.fetch
+}
+
+const Entries = z.object({ entries: z.array(Entry), next: z.int().optional() })
+const Hashes = z.array(z.string().length(43)).max(64)
+const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
+const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
+
+/** The log's name in its checkpoints: the issuer without its scheme. */
+export const logOrigin = (issuer: string): string => issuer.replace(/^https?:\/\//, '')
+
+/** The newest checkpoint, signed by one of the keys; refuses any other. */
+export async function readCheckpoint(source: LogSource): Promise<Checkpoint & { readonly note: string }> {
+  const note = await read(source, '/log/checkpoint')
+  return { ...(await parseCheckpoint(note, source)), note }
+}
+
+/** A checkpoint that was kept, its signature checked again. */
+export async function parseCheckpoint(note: string, source: Pick<LogSource, 'issuer' | 'keys'>): Promise<Checkpoint> {
+  const checkpoint = await verifyCheckpoint(note, logOrigin(source.issuer), source.keys)
+  return checkpoint ?? refuse('card_signature_invalid', 'the checkpoint is not signed by a key of this log')
+}
+
+/** Reads the whole log and computes its root: true where it is the one that the checkpoint signs. */
+export async function verifyWholeLog(source: LogSource): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
+  const checkpoint = await readCheckpoint(source)
+  let frontier = EMPTY_FRONTIER
+  for (let from = 0; frontier.size < checkpoint.size; ) {
+    const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${from}&limit=1000`)))
+    if (entries.length === 0) break
+    for (const entry of entries.slice(0, checkpoint.size - frontier.size)) {
+      if (entry.seq !== from) refuse('card_signature_invalid', `entry ${from} is missing`)
+      frontier = appendToFrontier(sha256, frontier, hashLeaf(sha256, utf8(canonical(entry))))
+      from++
+    }
+  }
+  const isSame = frontier.size === checkpoint.size && base64url(rootOfFrontier(sha256, frontier)) === checkpoint.root
+  return isSame
+    ? { checkpoint, entries: frontier.size }
+    : refuse('card_signature_invalid', 'the entries are not those that the checkpoint signs')
+}
+
+/** True where the entry stands in the log of the checkpoint. */
+export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Checkpoint): Promise<boolean> {
+  const proof = Inclusion.parse(JSON.parse(await read(source, `/log/inclusion?seq=${entry.seq}&size=${checkpoint.size}`)))
+  const leaf = hashLeaf(sha256, utf8(canonical(entry)))
+  return verifyInclusion(sha256, {
+    leaf,
+    index: proof.index,
+    size: checkpoint.size,
+    root: bytes(checkpoint.root),
+    proof: proof.hashes.map(bytes),
+  })
+}
+
+/** True where the log of `older` is a beginning of that of `newer`: the registry shows one history. */
+export async function isContinued(source: LogSource, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
+  if (older.epoch !== newer.epoch || older.origin !== newer.origin || older.size === 0) return false
+  const proof = Consistency.parse(JSON.parse(await read(source, `/log/consistency?from=${older.size}&to=${newer.size}`)))
+  return verifyConsistency(sha256, {
+    from: older.size,
+    to: newer.size,
+    fromRoot: bytes(older.root),
+    toRoot: bytes(newer.root),
+    proof: proof.hashes.map(bytes),
+  })
+}
+
+const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()
+
+async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: string): Promise<string> {
+  const answer = await fetch(issuer + path, { redirect: 'error' })
+  if (!answer.ok) refuse('unavailable', `the registry answers ${answer.status} for ${path}`)
+  return answer.text()
+}

@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry } from '../src/client/index.js'
+import { newEs256Signer, type Signer } from '../src/credentials/sign.js'
+import type { JsonObject } from '../src/lib/json.js'
+import { type Log, silentLog } from '../src/lib/log.js'
+import { systemRandom } from '../src/lib/random.js'
+import { type AgentId, type Audience, audienceOf, type OrgId } from '../src/protocol/ids.js'
+import { type RunningServer, startServer } from '../src/server.js'
+import { openSqlite } from '../src/storage/sqlite/open.js'
+import type { Storage } from '../src/storage/storage.js'
+import { type Front, openFront } from './front.js'
+import { type SetClock, setClock } from './set-clock.js'
+
+/** Somebody who speaks to the registry through its public doors only. */
+export interface Actor extends Agent {
+  readonly signer: Signer
+  readonly orgId: OrgId
+}
+export interface AgentActor extends Actor {
+  readonly agentId: AgentId
+  readonly audience: Audience
+}
+
+export interface Registration {
+  readonly name?: string
+  /** Whose agent: an administrator. Default: the first organisation's. */
+  readonly of?: Actor
+  readonly ceiling?: object
+  readonly contact?: object
+}
+
+export interface Registry extends AsyncDisposable {
+  readonly issuer: string
+  readonly clock: SetClock
+  readonly storage: Storage
+  readonly servers: readonly RunningServer[]
+  readonly front: Front
+  readonly operator: Actor
+  /** A new organisation with its administrator. */
+  organisation(name: string): Promise<Actor>
+  /** A registered, confirmed, active agent. */
+  agent(registration?: Registration): Promise<AgentActor>
+  /** The same client over other options (another clock, another key). */
+  as(actor: Actor, options?: Partial<AgentOptions>): Agent
+  /** Fetches a door as a stranger. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
+}
+
+/** Servers over one store that share no memory, behind one address; requests alternate among them. The clock stands still until a test moves it. */
+export async function startRegistry({ servers: count = 2, log = silentLog }: { servers?: number; log?: Log } = {}): Promise<Registry> {
+  const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
+  const clock = setClock()
+  const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
+  const front = await openFront()
+  const issuer = front.origin
+  const servers: RunningServer[] = []
+  let firstCode: string | undefined
+  for (let i = 0; i < count; i++) {
+    const server = await startServer({
+      storage,
+      clock,
+      random: systemRandom,
+      log,
+      issuer,
+      dev: true,
+      host: '127.0.0.1',
+      port: 0,
+      adminPort: 0,
+    })
+    firstCode ??= server.firstCode
+    servers.push(server)
+  }
+  front.route(servers.map((server) => server.port))
+
+  const actorOf = (clientId: string, signer: Signer, orgId: OrgId): Actor => ({
+    ...createAgent({ issuer, clientId, signer, clock }),
+    signer,
+    orgId,
+  })
+  const join_ = async (code: string, name: string): Promise<Actor> => {
+    const signer = await newEs256Signer()
+    const joined = await joinRegistry({ issuer, code, name, signer, clock })
+    return actorOf(joined.memberId, signer, joined.orgId)
+  }
+  const operator = await join_(firstCode ?? '', 'Olga')
+  const organisation = async (name: string): Promise<Actor> => {
+    const { orgId } = await operator.mutate<{ orgId: OrgId }>('organisations.create', { name })
+    const { code } = await operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+    return join_(code, `${name}'s administrator`)
+  }
+  let first: Promise<Actor> | undefined
+  return {
+    issuer,
+    clock,
+    storage,
+    servers,
+    front,
+    operator,
+    organisation,
+    agent: async ({ name = 'an agent', of, ceiling = {}, contact } = {}) => {
+      first ??= of ? undefined : organisation('First')
+      const admin = of ?? (await first)
+      if (!admin) throw new Error('nobody registers it')
+      const registered = await admin.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+        name,
+        ceiling,
+        ...(contact && { contact }),
+      })
+      const signer = await newEs256Signer()
+      const { agentId } = registered
+      await confirmAgent({ issuer, agentId, registrationToken: registered.registrationToken, signer, clock })
+      return { ...actorOf(agentId, signer, admin.orgId), agentId, audience: audienceOf(issuer, agentId) }
+    },
+    as: (actor, options) => createAgent({ issuer, clientId: actor.clientId, signer: actor.signer, clock, ...options }),
+    fetch: (path, init) => fetch(issuer + path, init),
+    [Symbol.asyncDispose]: async () => {
+      await front[Symbol.asyncDispose]()
+      await Promise.all(servers.map((server) => server.close()))
+      await storage.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/** A card of version 1.0; say what the test is about. */
+export function aCard(registry: { issuer: string }, changes: JsonObject = {}): JsonObject {
+  return {
+    name: 'Ocelot OCR',
+    description: 'Reads scanned documents.',
+    version: '1.0.0',
+    supportedInterfaces: [{ url: 'http://127.0.0.1:9/a2a', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+    capabilities: {},
+    securitySchemes: {
+      credence: {
+        oauth2SecurityScheme: {
+          flows: {
+            clientCredentials: {
+              tokenUrl: `${registry.issuer}/oauth/token`,
+              scopes: { 'ocr:read': 'read a page', 'ocr:admin': 'change settings' },
+            },
+          },
+          oauth2MetadataUrl: `${registry.issuer}/.well-known/oauth-authorization-server`,
+        },
+      },
+    },
+    securityRequirements: [{ schemes: { credence: { list: ['ocr:read'] } } }],
+    defaultInputModes: ['image/png'],
+    defaultOutputModes: ['text/plain'],
+    skills: [{ id: 'read-page', name: 'Read a page', description: 'Text of one scanned page.', tags: ['ocr', 'scan'] }],
+    ...changes,
+  }
+}

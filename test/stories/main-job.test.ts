@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import type { AgentId, IntroductionId, TaskId } from '../../src/protocol/ids.js'
+import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+
+/** An OCR agent with a published card, and a planner that may call it, introduced. */
+async function introduced(
+  registry: Registry,
+  scopes = ['ocr:read'],
+): Promise<{ ocr: AgentActor; planner: AgentActor; introductionId: IntroductionId }> {
+  const acme = await registry.organisation('Acme')
+  const ocr = await registry.agent({ of: acme, name: 'OCR', contact: { mode: 'ask' } })
+  await ocr.publish({ card: aCard(registry) })
+  const globex = await registry.organisation('Globex')
+  const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: ocr.audience, scope }))
+  const planner = await registry.agent({ of: globex, name: 'Planner', ceiling: { rights, delegationDepth: 2 } })
+  const asked = await planner.mutate<{ introductionId: IntroductionId; state: string }>('introductions.request', {
+    to: ocr.agentId,
+    purpose: 'read invoices',
+    scopes,
+  })
+  expect(asked.state).toBe('pending')
+  await ocr.mutate('introductions.approve', { introductionId: asked.introductionId })
+  return { ocr, planner, introductionId: asked.introductionId }
+}
+
+const reasonOf = async (work: Promise<unknown>): Promise<string> => {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    return error instanceof Error && 'reason' in error ? String(error.reason) : String(error)
+  }
+}
+
+describe('the main job over two servers that share only the store', () => {
+  test('publish, find, introduce, exchange, introspect, end', async () => {
+    await using registry = await startRegistry()
+    const { ocr, planner } = await introduced(registry)
+
+    const found = await planner.search({ text: 'scanned', tags: ['ocr'] })
+    expect(found.hits.map((hit) => hit.agentId)).toEqual([ocr.agentId])
+    expect(found.hits[0]).toMatchObject({ audience: ocr.audience, scopes: ['ocr:admin', 'ocr:read'] })
+
+    const { taskId } = await planner.tasks.create({ description: 'read the invoices of May' })
+    const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId })
+    expect(await ocr.introspect(token.accessToken)).toMatchObject({
+      active: true,
+      scope: 'ocr:read',
+      task_id: taskId,
+      sub: planner.agentId,
+    })
+
+    await planner.tasks.end(taskId)
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId }))).not.toBe('done')
+  })
+
+  test.each([
+    [
+      'the planner is suspended',
+      (r: { admin: AgentActor['mutate']; planner: AgentId }) => r.admin('agents.suspend', { agentId: r.planner }),
+    ],
+  ])('%s: its tokens are dead and stay so', async (_, end) => {
+    await using registry = await startRegistry()
+    const { ocr, planner } = await introduced(registry)
+    const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read' })
+    await end({ admin: registry.operator.mutate, planner: planner.agentId })
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    await registry.operator.mutate('agents.reinstate', { agentId: planner.agentId })
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read' }))).not.toBe('done')
+  })
+
+  test('a wider scope, another audience and a foreign task are refused, and nothing is issued', async () => {
+    await using registry = await startRegistry()
+    const { ocr, planner } = await introduced(registry)
+    const other = await registry.agent({ of: await registry.organisation('Other'), name: 'Other' })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:admin' }))).toBe('invalid_scope')
+    expect(await reasonOf(planner.exchange({ audience: other.audience, scope: 'ocr:read' }))).toBe('invalid_target')
+    const foreign = await other.mutate<{ taskId: TaskId }>('tasks.create', { description: 'mine' })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId: foreign.taskId }))).toBe('invalid_request')
+  })
+})

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { refuse } from '../errors.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { AgentId } from '../protocol/ids.js'
+import { Tier } from '../protocol/release-policy.js'
 import { type CommonFlags, call, collect, openAgent, print, secondsOf, textOfFile } from './context.js'
 
 /** Cards, search, introductions, tasks, tokens. */
@@ -73,7 +74,9 @@ async function publish(
   const { agent } = await openAgent(flags)
   const card = parseJson(textOfFile(file))
   if (!isJsonObject(card)) refuse('bad_input', `${file} is not a JSON object`)
-  const tiers = Object.fromEntries(flags.tier.map((one) => [one.slice(0, one.lastIndexOf('=')), one.slice(one.lastIndexOf('=') + 1)]))
+  const tiers = Object.fromEntries(
+    flags.tier.map((one) => [one.slice(0, one.lastIndexOf('=')), Tier.parse(one.slice(one.lastIndexOf('=') + 1))]),
+  )
   print(flags, await agent.publish({ agentId: AgentId.parse(agentId), card: card as JsonObject, hide: flags.hide, tiers }))
 }
 

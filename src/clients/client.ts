@@ -1,3 +1,4 @@
+import type { Enrolment } from '../enrolments/store.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, EnrolmentId, Jkt, MemberId, OrgId } from '../protocol/ids.js'
 import type { Ceiling } from '../protocol/rights.js'
@@ -26,3 +27,12 @@ export interface Client {
   readonly ground: Ground
   readonly keys: readonly ClientKey[]
 }
+
+/** An enrolment as its client authenticates with it. */
+export const clientKeyOf = ({ id, handle, jkt, jwk, alg, retiresAt }: Enrolment): ClientKey => ({
+  enrolmentId: id,
+  handle,
+  jkt,
+  jwk: { ...jwk, alg },
+  until: retiresAt ?? Number.POSITIVE_INFINITY,
+})

@@ -187,6 +187,8 @@ export interface CardOrder {
   /** The whole card without `signatures`; `hide` are JSON Pointers into it. */
   readonly card: JsonObject
   readonly hide: readonly string[]
+  /** Told the digest of each hidden part, by its pointer into the card. */
+  readonly onDisclosure?: (pointer: string, digest: string) => void
 }
 
 /** Signs a card as SD-JWT with all its disclosures. C0 is what publicCardOf gives for the same order. */
@@ -218,7 +220,12 @@ export function issueCardCredential(
   const within = (pointer: string): string => AGENT_CARD + pointer
   return issueSdJwt(
     { typ: CARD_TYP, kid: thumbprint(deps.signer.publicJwk) },
-    { claims, hide: order.hide.map(within), hideable: hideable.map(within) },
+    {
+      claims,
+      hide: order.hide.map(within),
+      hideable: hideable.map(within),
+      onDisclosure: (pointer, digest) => order.onDisclosure?.(pointer.slice(AGENT_CARD.length), digest),
+    },
     deps,
   )
 }

@@ -15,6 +15,8 @@ export interface SdJwtOrder {
   readonly hide: readonly string[]
   /** Pointers of objects and arrays that are padded even where nothing in them is hidden. */
   readonly hideable?: readonly string[]
+  /** Told the digest under which each hidden part stands: its place in the signed payload is known by it. */
+  readonly onDisclosure?: (pointer: string, digest: string) => void
 }
 
 /** An SD-JWT with all its disclosures. Refuses pointers that name nothing, or what is above a pointer that must stay plain. */
@@ -24,7 +26,13 @@ export async function issueSdJwt(
   deps: { readonly signer: Signer; readonly random: Pick<Random, 'bytes' | 'token'> },
 ): Promise<string> {
   checkOrder(order)
-  const work: Work = { hide: new Set(order.hide), hideable: new Set(order.hideable ?? []), disclosures: [], random: deps.random }
+  const work: Work = {
+    hide: new Set(order.hide),
+    hideable: new Set(order.hideable ?? []),
+    disclosures: [],
+    random: deps.random,
+    onDisclosure: order.onDisclosure ?? (() => {}),
+  }
   const claims = conceal(order.claims, '', work)
   const jwt = await signJwt(header, { ...(claims as object), _sd_alg: 'sha-256' }, deps.signer)
   return [jwt, ...shuffled(work.disclosures, deps.random), ''].join('~')
@@ -42,6 +50,7 @@ interface Work {
   readonly hideable: ReadonlySet<string>
   readonly disclosures: string[]
   readonly random: Pick<Random, 'bytes' | 'token'>
+  readonly onDisclosure: (pointer: string, digest: string) => void
 }
 
 function checkOrder({ claims, hide, hideable = [] }: SdJwtOrder): void {
@@ -89,7 +98,7 @@ function concealObject(object: JsonObject, pointer: string, work: Work): JsonObj
   for (const [name, value] of Object.entries(object)) {
     const place = `${pointer}/${pointerToken(name)}`
     const inner = conceal(value, place, work)
-    if (work.hide.has(place)) digests.push(disclose([name, inner], work))
+    if (work.hide.has(place)) digests.push(disclose([name, inner], place, work))
     else plain[name] = inner
   }
   return digests.length === 0 && !work.hideable.has(pointer) ? plain : { ...plain, _sd: padded(digests, work) }
@@ -101,7 +110,7 @@ function concealArray(array: readonly JsonValue[], pointer: string, work: Work):
   for (const [i, value] of array.entries()) {
     const place = `${pointer}/${i}`
     const inner = conceal(value, place, work)
-    if (work.hide.has(place)) digests.push(disclose([inner], work))
+    if (work.hide.has(place)) digests.push(disclose([inner], place, work))
     else plain.push(inner)
   }
   if (digests.length === 0 && !work.hideable.has(pointer)) return plain
@@ -112,10 +121,12 @@ function concealArray(array: readonly JsonValue[], pointer: string, work: Work):
   )
 }
 
-function disclose(rest: readonly JsonValue[], work: Work): string {
+function disclose(rest: readonly JsonValue[], pointer: string, work: Work): string {
   const encoded = base64url(utf8(JSON.stringify([work.random.token(16), ...rest])))
   work.disclosures.push(encoded)
-  return digestOfText(encoded)
+  const digest = digestOfText(encoded)
+  work.onDisclosure(pointer, digest)
+  return digest
 }
 
 /** RFC 9901 §4.2.5: a decoy is the digest of a random value that nobody keeps. */

@@ -53,6 +53,8 @@ export interface RecordsOptions<D> {
   versions(doc: D): readonly Handle[]
   /** More operations for the commit that reveals (search rows). `doc` is the record as it will be. */
   readonly revealing?: (doc: D) => readonly Operation[]
+  /** Fields to set (undefined: to remove) once it is revealed for the first time. */
+  readonly settled?: { readonly [F in keyof D]?: D[F] | undefined }
 }
 
 const MAX_TRIES = 5
@@ -61,12 +63,13 @@ const MAX_TRIES = 5
 export function newRecords<D extends Doc & LivingRecord>(
   { trustLog, random }: RecordsDeps,
   collection: Collection<D>,
-  { kind, versions, revealing = () => [] }: RecordsOptions<D>,
+  { kind, versions, revealing = () => [], settled }: RecordsOptions<D>,
 ): Records<D> {
   trustLog.halves(kind, {
     reveal: async (key, id) => {
       const doc = await collection.get(key)
-      if (doc?.hidden === id) return [collection.changing(key, guard({ hidden: id }), without('hidden')), ...revealing(doc)]
+      if (doc?.hidden === id)
+        return [collection.changing(key, guard({ hidden: id }), { ...settled, ...without('hidden') }), ...revealing(doc)]
       if (doc?.nextEntry !== id) return []
       const next = successor(doc.next ?? {})
       const whole = { ...doc, ...next } as D // the successor was checked with the record when it was written

@@ -1,0 +1,52 @@
+import { refuse } from '../errors.js'
+import type { ContactPolicy } from '../protocol/contact-policy.js'
+import { identitiesOf, newHandle } from '../protocol/handles.js'
+import type { AgentId } from '../protocol/ids.js'
+import { stands } from '../protocol/standing.js'
+import type { Caller } from '../transport/caller.js'
+import { type CeilingInput, ceilingOf } from './agent.js'
+import { requireAgent } from './authority.js'
+import type { RegisterDeps } from './register.js'
+
+export interface AgentChange {
+  readonly agentId: AgentId
+  readonly name?: string | undefined
+  readonly ceiling?: CeilingInput | undefined
+  readonly contact?: ContactPolicy | undefined
+}
+
+/** A new ceiling or contact policy is a new version, whichever way it goes: what was decided by the old one dies with it. */
+export async function changeAgent(
+  deps: RegisterDeps,
+  caller: Caller,
+  { agentId, name, ceiling, contact }: AgentChange,
+): Promise<{ agentId: AgentId }> {
+  await deps.trustLog.fence()
+  const agent = await requireAgent(deps, caller, agentId, 'change')
+  const { handle, ceilingVer, contactVer } = agent
+  if (!stands(deps.trustLog.ended, [handle, ceilingVer, contactVer])) refuse('already_ended', 'the agent has ended')
+  const fresh = { ceilingVer: newHandle(deps.random, 'ver'), contactVer: newHandle(deps.random, 'ver') }
+  const next = {
+    ...(name !== undefined && { name }),
+    ...(ceiling && { ceiling: ceilingOf(deps.issuer, ceiling), ceilingVer: fresh.ceilingVer }),
+    ...(contact && { contact, contactVer: fresh.contactVer }),
+  }
+  if (Object.keys(next).length === 0) return { agentId }
+  const { outcome } = await deps.agents.change(agentId, { handle, ceilingVer, contactVer }, next, {
+    type: 'record.changed',
+    ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(contact ? [{ handle: contactVer }] : [])],
+    begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(contact ? [fresh.contactVer] : [])],
+    on: [handle, ceilingVer, contactVer, ...identitiesOf(caller.ground.on)],
+    also: [
+      deps.audit.recording({
+        orgId: agent.orgId,
+        actor: caller.id,
+        action: 'agents.change',
+        outcome: 'done',
+        subject: agentId,
+        tokenId: caller.tokenId,
+      }),
+    ],
+  })
+  return outcome === 'begun' ? { agentId } : refuse('conflict', 'somebody changed it meanwhile')
+}

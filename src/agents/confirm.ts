@@ -1,0 +1,46 @@
+import { digestOfText } from '../credentials/digest.js'
+import { type EnrolDeps, enrolKey, requireOfferedKey } from '../enrolments/enrol.js'
+import { refuse } from '../errors.js'
+import type { AgentId, EnrolmentId, Jkt } from '../protocol/ids.js'
+import { stands } from '../protocol/standing.js'
+import type { Storage } from '../storage/storage.js'
+import type { FindAgentDeps } from './find.js'
+import { findContact } from './find.js'
+
+const MAX_TRIES = 5
+
+export interface Confirmation {
+  readonly agentId: AgentId
+  readonly registrationToken: string
+  readonly jwk: Record<string, unknown>
+  readonly proof: string
+}
+
+/** The agent's own key confirms the registration, which makes the agent active. One refusal for everything that is wrong with the token. */
+export async function confirmAgent(
+  deps: FindAgentDeps & EnrolDeps & { readonly storage: Storage },
+  { agentId, registrationToken, jwk, proof }: Confirmation,
+): Promise<{ readonly enrolmentId: EnrolmentId; readonly jkt: Jkt }> {
+  const { now } = await deps.trustLog.fence()
+  const deny = () => refuse('code_invalid', 'the registration token is wrong, used or expired')
+  const registration = await deps.agents.registrations.get(agentId)
+  const contact = await findContact(deps, agentId)
+  if (!registration || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return deny()
+  if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
+  const tokenHash = digestOfText(registrationToken)
+  if (tokenHash !== registration.tokenHash) return deny()
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
+  const agent = await deps.agents.get(agentId)
+  const { orgId } = contact
+  return enrolKey(
+    deps,
+    { owner: agentId, orgId, use: 'client', key, by: agent?.by ?? [], at: now },
+    {
+      on: contact.ground.on,
+      also: [
+        deps.agents.registrations.taking(agentId, { tokenHash }),
+        deps.audit.recording({ orgId, actor: agentId, action: 'agents.confirm', outcome: 'done', subject: agentId }),
+      ],
+    },
+  )
+}

@@ -1,0 +1,100 @@
+import { type Client, clientKeyOf } from '../clients/client.js'
+import { findEnrolments } from '../enrolments/find.js'
+import type { EnrolmentsStore } from '../enrolments/store.js'
+import type { OrganisationsStore } from '../organisations/store.js'
+import type { ContactPolicy } from '../protocol/contact-policy.js'
+import type { Ending } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
+import type { AgentId, OrgId } from '../protocol/ids.js'
+import { type Ceiling, intersectRights, narrowNames } from '../protocol/rights.js'
+import { type Ground, groundOf } from '../protocol/standing.js'
+import { MAX_AGENT_DEPTH } from './agent.js'
+import type { Agent, AgentsStore } from './store.js'
+
+export interface FindAgentDeps {
+  readonly agents: AgentsStore
+  readonly organisations: OrganisationsStore
+  readonly enrolments: EnrolmentsStore
+}
+
+/** An agent, then who registered it, up to the one that a member registered. */
+export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: AgentId): Promise<readonly Agent[]> {
+  const chain: Agent[] = []
+  for (let next: AgentId | undefined = id; next !== undefined && chain.length <= MAX_AGENT_DEPTH; ) {
+    const agent: Agent | undefined = await deps.agents.get(next)
+    if (agent === undefined) return []
+    chain.push(agent)
+    next = agent.parent
+  }
+  return chain
+}
+
+/** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its ground is theirs too. */
+export async function findAgentClient(deps: FindAgentDeps, id: AgentId): Promise<Client | undefined> {
+  const chain = await chainOfAgents(deps, id)
+  const [agent] = chain
+  const organisation = agent && (await deps.organisations.get(agent.orgId))
+  if (!agent || !organisation) return undefined
+  return {
+    kind: 'agent',
+    id: agent.id,
+    orgId: agent.orgId,
+    role: 'agent',
+    ceiling: chain.map(({ ceiling }) => ceiling).reduce(intersectCeilings),
+    ground: groundOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle]),
+    keys: (await findEnrolments(deps, id)).map(clientKeyOf),
+  }
+}
+
+function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
+  const tools = narrowNames(a.tools, b.tools)
+  const resources = narrowNames(a.resources, b.resources)
+  return {
+    rights: intersectRights(a.rights, b.rights),
+    ...(tools && { tools: [...tools] }),
+    ...(resources && { resources: [...resources] }),
+    tokenSeconds: Math.min(a.tokenSeconds, b.tokenSeconds),
+    delegationDepth: Math.min(a.delegationDepth, b.delegationDepth),
+  }
+}
+
+/** What others need to know of an agent that they want to be introduced to. */
+export interface Contact {
+  readonly agentId: AgentId
+  readonly orgId: OrgId
+  readonly name: string
+  readonly policy: ContactPolicy
+  /** `agt:`. */
+  readonly handle: Handle
+  /** Identities of the agent, its parents and its organisation. */
+  readonly ground: Ground
+  /** The version of its contact policy. */
+  readonly ver: Handle
+}
+
+export async function findContact(deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> {
+  const chain = await chainOfAgents(deps, id)
+  const [agent] = chain
+  const organisation = agent && (await deps.organisations.get(agent.orgId))
+  if (!agent || !organisation) return undefined
+  const { orgId, name, contact, contactVer, handle } = agent
+  return {
+    agentId: id,
+    orgId,
+    name,
+    policy: contact,
+    handle,
+    ver: contactVer,
+    ground: groundOf([...chain.map((one) => one.handle), organisation.handle]),
+  }
+}
+
+/** Agents that were registered by the handle since then. */
+export async function agentsGrantedBy(deps: Pick<FindAgentDeps, 'agents'>, handle: Handle, since: number): Promise<readonly Ending[]> {
+  const endings: Ending[] = []
+  for (let page = await deps.agents.collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
+    endings.push(...page.items.filter((one) => one.at >= since).map((one) => ({ handle: one.handle })))
+    if (page.next === undefined || (page.items.at(-1)?.at ?? 0) < since) return endings
+    page = await deps.agents.collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
+  }
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import type { Random } from '../lib/random.js'
+import { ContactPolicy } from '../protocol/contact-policy.js'
+import { Handle } from '../protocol/handles.js'
+import { AgentId, EntryId, OrgId } from '../protocol/ids.js'
+import { Ceiling } from '../protocol/rights.js'
+import type { Collection, Storage } from '../storage/storage.js'
+import { newRecords, type Records } from '../trust-log/records.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+
+export const Agent = z.strictObject({
+  id: AgentId,
+  orgId: OrgId,
+  name: z.string().min(1).max(128),
+  /** The agent that registered it. */
+  parent: AgentId.optional(),
+  /** `agt:`, and the `ver:` of ceiling and contact policy. */
+  handle: Handle,
+  ceiling: Ceiling,
+  ceilingVer: Handle,
+  contact: ContactPolicy,
+  contactVer: Handle,
+  by: z.array(Handle).max(16),
+  at: z.int().min(0),
+  /** Who ended it last, and how: reinstating needs at least that authority. */
+  endedBy: z.strictObject({ how: z.enum(['suspended', 'revoked']), rank: z.int().min(0).max(3) }).optional(),
+  hidden: EntryId.optional(),
+  nextEntry: EntryId.optional(),
+  next: z.record(z.string(), z.unknown()).optional(),
+})
+export type Agent = z.infer<typeof Agent>
+
+/** What an agent's own key must show to confirm its registration. */
+export const Registration = z.strictObject({ agentId: AgentId, tokenHash: z.string().length(43), expiresAt: z.int() })
+export type Registration = z.infer<typeof Registration>
+
+export interface AgentsStore extends Records<Agent> {
+  readonly registrations: Collection<Registration>
+}
+
+export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): AgentsStore {
+  const records = newRecords(
+    deps,
+    deps.storage.collection<Agent>({
+      name: 'agents',
+      schema: Agent,
+      key: 'id',
+      indexes: { organisation: { fields: ['orgId', 'at'] }, parent: { fields: ['parent', 'at'] }, by: { fields: ['by', 'at'] } },
+    }),
+    { kind: 'agents', versions: ({ handle, ceilingVer, contactVer }) => [handle, ceilingVer, contactVer] },
+  )
+  const registrations = deps.storage.collection<Registration>({
+    name: 'agent-registrations',
+    schema: Registration,
+    key: 'agentId',
+    indexes: {},
+    expires: 'expiresAt',
+  })
+  return { ...records, registrations }
+}

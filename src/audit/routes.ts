@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { refuse } from '../errors.js'
+import { OrgId } from '../protocol/ids.js'
+import { administers } from '../transport/caller.js'
+import { PageInput, pageOf, placeOf } from '../transport/paging.js'
+import { procedureFor, router } from '../transport/trpc.js'
+import type { AuditStore } from './store.js'
+
+export interface AuditRoutesDeps {
+  readonly audit: { readonly store: AuditStore }
+}
+
+export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
+  router({
+    /** Newest first. With `action`, rows of other actions are passed over: a page may be short of items before the last. */
+    list: procedureFor('admin')
+      .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }))
+      .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, action, ...paging } }) => {
+        if (!administers(caller, orgId)) refuse('not_found', 'no such organisation')
+        const page = await store.rows.find('organisation', { where: { orgs: orgId }, order: 'down', ...placeOf(paging) })
+        return pageOf(page, ({ id, writer, n, orgs, ...row }) =>
+          action === undefined || row.action === action ? { auditId: id, ...row } : undefined,
+        )
+      }),
+  })

@@ -1,0 +1,47 @@
+import { CARD_TYP } from '../credentials/card-credential.js'
+import { withoutSignatures } from '../credentials/card-form.js'
+import { SIGNATURE_ALGORITHMS } from '../credentials/jwk.js'
+import { readClaims, readJws } from '../credentials/jws.js'
+import { processSdJwt } from '../credentials/sd-jwt.js'
+import { presentSdJwt } from '../credentials/sd-jwt-issue.js'
+import { RELEASE_TYP } from '../credentials/verify-for.js'
+import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
+import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../protocol/release-policy.js'
+import type { Card } from './store.js'
+
+const AGENT_CARD = '/agent_card'
+
+export type ViewTier = Exclude<Tier, 'private'>
+
+/** A card as a tier may see it. Only what was verified when it was published is read here. */
+export interface ComposedCard {
+  readonly json: JsonObject
+  /** With just the disclosures that the tier is entitled to; absent for the public tier and for cards without one. */
+  readonly sdJwt?: string
+}
+
+export function composeCard(card: Pick<Card, 'c0' | 'sdJwt' | 'releasePolicy'>, tier: ViewTier): ComposedCard {
+  const { sdJwt } = card
+  if (sdJwt === undefined || tier === 'public') return { json: publicJson(card) }
+  const policy = policyOf(card)
+  const shown = presentSdJwt(
+    sdJwt,
+    (pointer) => policy !== undefined && tierCovers(tier, tierOf(policy, pointer.slice(AGENT_CARD.length))),
+    [CARD_TYP],
+  )
+  const json = processSdJwt(shown, { typ: [CARD_TYP] }).payload.agent_card
+  return { json: isJsonObject(json) ? json : {}, sdJwt: shown }
+}
+
+function publicJson({ c0 }: Pick<Card, 'c0'>): JsonObject {
+  const json = parseJson(c0)
+  return isJsonObject(json) ? withoutSignatures(json) : {}
+}
+
+/** The policy whose signature was verified when it was published. Without one nothing is released. */
+function policyOf({ releasePolicy }: Pick<Card, 'releasePolicy'>): ReleasePolicy | undefined {
+  const jws = readJws(releasePolicy, { maxBytes: 131_072, algs: SIGNATURE_ALGORITHMS, typ: [RELEASE_TYP] })
+  const claims = typeof jws === 'string' ? undefined : readClaims(jws.payload)
+  const parsed = ReleasePolicy.safeParse(claims)
+  return parsed.success ? parsed.data : undefined
+}

@@ -1,0 +1,160 @@
+import { type FindAgentDeps, findContact } from '../agents/find.js'
+import type { Audit } from '../audit/audit.js'
+import { digestOfText } from '../credentials/digest.js'
+import { parseCheckpointText } from '../credentials/note.js'
+import { signJwt } from '../credentials/sign.js'
+import { CARD_VIEW_TYP, type CardViewClaims } from '../credentials/verify-for.js'
+import { statementOf } from '../enrolments/find.js'
+import { refuse } from '../errors.js'
+import type { KeyRing } from '../keys/key-ring.js'
+import type { JsonObject } from '../lib/json.js'
+import { isJsonObject, parseJson } from '../lib/json.js'
+import type { CardView, EnrolmentProof, Verdict } from '../protocol/card-view.js'
+import { distinct } from '../protocol/handles.js'
+import { type AgentId, audienceOf } from '../protocol/ids.js'
+import { type Ground, groundOf, joinGrounds, stands } from '../protocol/standing.js'
+import { actsFor, type Caller } from '../transport/caller.js'
+import type { Fenced, ServedTrustLog } from '../trust-log/trust-log.js'
+import { composeCard, type ViewTier } from './compose.js'
+import type { Card, CardsStore } from './store.js'
+
+export interface GetCardDeps extends FindAgentDeps {
+  readonly cards: CardsStore
+  readonly trustLog: ServedTrustLog
+  readonly keyRing: KeyRing
+  readonly audit: Audit
+  readonly issuer: string
+  /** What entitles an authenticated caller to parts of an agent's card. */
+  readonly entitle: (
+    caller: Caller,
+    agentId: AgentId,
+  ) => Promise<{ readonly tier: 'authenticated' | 'introduced'; readonly ground: Ground }>
+}
+
+const VIEW_SECONDS = 300
+
+/** An agent's card as the caller may see it. Unknown, unpublished and ended are one answer. */
+export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
+  const { view, tier } = await deps.trustLog.fenced(async (fenced) => {
+    const found = await findShown(deps, agentId)
+    if (!caller) return { view: await publicView(deps, found, fenced), tier: 'public' }
+    const { tier, ground } =
+      caller.id === agentId || actsFor(caller, found.card.orgId)
+        ? { tier: 'introduced' as const, ground: groundOf([]) }
+        : await deps.entitle(caller, agentId)
+    return { view: await entitledView(deps, found, { caller, tier, ground, fenced }), tier }
+  })
+  if (caller)
+    await deps.audit.record({
+      orgId: caller.orgId,
+      actor: caller.id,
+      action: 'cards.get',
+      outcome: 'done',
+      subject: agentId,
+      tokenId: caller.tokenId,
+      facts: { tier, version: view.version },
+    })
+  return view
+}
+
+interface Found {
+  readonly card: Card
+  readonly agentName: string
+  readonly organisationName: string
+  /** Identities of the publisher. */
+  readonly on: Ground['on']
+}
+
+/** A card that is published by an agent that stands. */
+export async function findShown(deps: Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps, agentId: AgentId): Promise<Found> {
+  const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
+  if (!card || card.unpublished || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return refuse('not_found', 'no such card')
+  const organisation = await deps.organisations.get(card.orgId)
+  return { card, agentName: contact.name, organisationName: organisation?.name ?? '', on: contact.ground.on }
+}
+
+async function publicView(deps: GetCardDeps, { card, agentName, organisationName }: Found, { now, position }: Fenced): Promise<CardView> {
+  const { json } = composeCard(card, 'public')
+  return {
+    agentId: card.agentId,
+    orgId: card.orgId,
+    audience: audienceOf(deps.issuer, card.agentId),
+    version: card.version,
+    tier: 'public',
+    c0: card.c0,
+    facts: {
+      verdict: verdictNow(deps, card, now),
+      asOf: position,
+      ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
+      scopes: card.scopes,
+      publishedAt: card.publishedAt,
+      agentName,
+      organisationName,
+    },
+    claims: json,
+    text: textOf(card),
+  }
+}
+
+interface Entitled {
+  readonly caller: Caller
+  readonly tier: Exclude<ViewTier, 'public'>
+  readonly ground: Ground
+  readonly fenced: Fenced
+}
+
+async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, ground, fenced }: Entitled): Promise<CardView> {
+  const { card } = found
+  const composed = composeCard(card, tier)
+  const standsOn = joinGrounds(ground, caller.ground, groundOf([...found.on, card.core.ver, ...(card.signer ? [card.signer.handle] : [])]))
+  const claims: CardViewClaims = {
+    iss: deps.issuer,
+    aud: caller.id,
+    iat: fenced.now,
+    exp: Math.min(fenced.now + VIEW_SECONDS, Math.floor(standsOn.until)),
+    ...(composed.sdJwt !== undefined && { sd_hash: digestOfText(composed.sdJwt) }),
+    tier,
+    card_id: card.agentId,
+    card_version: card.version,
+    card_sha256: card.cardSha256,
+    standing: { at: fenced.at, on: distinct(standsOn.on) },
+  }
+  const signer = await deps.keyRing.signer('card')
+  const base = await publicView(deps, found, fenced)
+  const proof = await proofOf(deps, card)
+  return {
+    ...base,
+    tier,
+    ...(composed.sdJwt !== undefined && { sdJwt: composed.sdJwt }),
+    view: await signJwt({ typ: CARD_VIEW_TYP, kid: signer.kid }, claims, signer),
+    ...(proof && { proof }),
+    facts: {
+      ...base.facts,
+      scopes: tier === 'introduced' ? card.allScopes : card.scopes,
+      ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
+    },
+    claims: composed.json,
+  }
+}
+
+/** That the publisher's key was enrolled: its statement, the entry with its digest, and the way to a signed root. */
+async function proofOf({ enrolments, trustLog }: GetCardDeps, { signer }: Card): Promise<EnrolmentProof | undefined> {
+  const enrolment = signer && (await enrolments.get(signer.enrolmentId))
+  const entry = enrolment && (await trustLog.find(enrolment.entry))
+  if (!enrolment || !entry) return undefined
+  const checkpoint = await trustLog.checkpoint()
+  const size = parseCheckpointText(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1))?.size
+  const inclusion = size === undefined ? undefined : trustLog.inclusion(entry.seq, size)
+  return inclusion && { statement: statementOf(enrolment), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
+}
+
+export function verdictNow({ trustLog }: Pick<GetCardDeps, 'trustLog'>, { verdict, signer, expiresAt }: Card, now: number): Verdict {
+  if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
+  return expiresAt !== undefined && expiresAt <= now ? { ...verdict, state: 'stale' } : verdict
+}
+
+function textOf({ c0 }: Card): CardView['text'] {
+  const json = parseJson(c0)
+  const card: JsonObject = isJsonObject(json) ? json : {}
+  return { name: String(card.name ?? ''), description: String(card.description ?? '') }
+}

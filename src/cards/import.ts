@@ -1,0 +1,75 @@
+import { cardDigest } from '../credentials/card-credential.js'
+import { verifyCardSignatures } from '../credentials/card-jws.js'
+import { digestOfText } from '../credentials/digest.js'
+import { findPublisherKeys } from '../enrolments/find.js'
+import type { Enrolment } from '../enrolments/store.js'
+import type { Fault } from '../errors.js'
+import type { JsonObject } from '../lib/json.js'
+import { type CardState, type CardVersion, readCard } from '../protocol/card-model.js'
+import type { Verdict } from '../protocol/card-view.js'
+import type { AgentId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { endpointOf, partsOf, scopesOf } from './card.js'
+import { isUsable, verdictOf } from './check.js'
+import { keepCard, type PublishDeps, requirePublisher } from './publish.js'
+import type { Card } from './store.js'
+
+export interface Imported {
+  readonly state: CardState
+  readonly a2aVersion?: CardVersion | undefined
+  readonly faults: readonly Fault[]
+  /** Absent where the card was refused: nothing was kept. */
+  readonly version?: number
+  readonly verdict?: Verdict
+}
+
+/** Keeps a card as it is, with its verdict: also one that nobody signed, or in an older form. Never `verified`; all of it is public. */
+export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<Imported> {
+  const { now } = await deps.trustLog.fence()
+  const publisher = await requirePublisher(deps, caller, agentId)
+  const { state, version: a2aVersion, json, model, faults } = readCard(text)
+  if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults }
+  const { verdict, signer } = await judge(deps, { orgId: publisher.orgId, agentId }, json, now)
+  const before = await deps.cards.get(agentId)
+  const cardSha256 = cardDigest(json)
+  if (before?.c0 === text && !before.unpublished) return { state, a2aVersion, faults, version: before.version, verdict: before.verdict }
+  const version = (before?.version ?? 0) + 1
+  const card: Card = {
+    agentId,
+    orgId: publisher.orgId,
+    version,
+    revision: 0,
+    c0: text,
+    c0Sha256: digestOfText(text),
+    cardSha256,
+    releaseNumber: before?.releaseNumber ?? 0,
+    verdict,
+    ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
+    ...partsOf(model, before?.unpublished ? undefined : before, deps.random),
+    ...(endpointOf(model) !== undefined && { endpoint: endpointOf(model) }),
+    scopes: scopesOf(model),
+    allScopes: scopesOf(model),
+    publishedAt: now,
+  }
+  await keepCard(deps, caller, { before, card, also: [], on: publisher.on }, 'cards.import')
+  return { state, a2aVersion, faults, version, verdict }
+}
+
+async function judge(
+  deps: PublishDeps,
+  of: Parameters<typeof findPublisherKeys>[1],
+  json: JsonObject,
+  now: number,
+): Promise<{ verdict: Verdict; signer?: Enrolment }> {
+  const keys = (await findPublisherKeys(deps, of)).filter((key) => isUsable(deps, key, now))
+  const verdicts = await verifyCardSignatures(json, (kid) =>
+    keys.filter(({ jkt }) => kid === undefined || kid === jkt).map(({ jwk, alg }) => ({ jwk, alg })),
+  )
+  const valid = verdicts.find((one) => one.state === 'valid')
+  const signer = valid?.state === 'valid' ? keys.find(({ jkt }) => jkt === valid.jkt) : undefined
+  if (valid?.state === 'valid' && signer && valid.uncoveredSecurity.length === 0) return { verdict: verdictOf(valid, signer, now), signer }
+  const isUnknown = verdicts.length > 0 && verdicts.every((one) => one.state === 'unknown_key')
+  const state = verdicts.length === 0 ? 'unsigned' : isUnknown ? 'unknown_key' : 'invalid'
+  const hints = verdicts.flatMap((one) => (one.state === 'valid' ? ['it does not cover security requirements'] : [one.hint]))
+  return { verdict: { state, checkedAt: now, uncovered: [], hints: hints.slice(0, 16) } }
+}

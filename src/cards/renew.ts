@@ -1,0 +1,62 @@
+import { canonical } from '../credentials/jcs.js'
+import { refuse } from '../errors.js'
+import { isJsonObject, parseJson } from '../lib/json.js'
+import type { AgentId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { isUsable, requireCredential } from './check.js'
+import { composeCard } from './compose.js'
+import { type PublishDeps, requirePublisher } from './publish.js'
+
+export interface RenewInput {
+  readonly agentId: AgentId
+  readonly sdJwt: string
+  readonly releasePolicy?: string | undefined
+}
+
+/** The same content under new dates: not a new version, and nothing ends. */
+export async function renewCard(
+  deps: PublishDeps,
+  caller: Caller,
+  { agentId, sdJwt, releasePolicy }: RenewInput,
+): Promise<{ version: number; expiresAt: number }> {
+  const { now } = await deps.trustLog.fence()
+  const publisher = await requirePublisher(deps, caller, agentId)
+  const card = await deps.cards.get(agentId)
+  if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no card with an SD-JWT')
+  const signer = await deps.enrolments.get(card.signer.enrolmentId)
+  if (!signer || !isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed the card has ended: publish it anew')
+  const json = parseJson(card.c0)
+  if (!isJsonObject(json)) throw new Error('a card that is no JSON object')
+  const { credential, releaseNumber } = await requireCredential(
+    deps,
+    { json, signer },
+    { agentId, sdJwt, releasePolicy: releasePolicy ?? card.releasePolicy },
+    now,
+  )
+  if (credential.claims.card_version !== card.version)
+    return refuse('card_version_stale', `card_version is not ${card.version}, which is published`)
+  if (releasePolicy !== undefined && releaseNumber <= card.releaseNumber)
+    return refuse('release_policy_stale', 'the number of the release policy does not rise')
+  const renewed = { ...card, sdJwt, ...(releasePolicy !== undefined && { releasePolicy }), releaseNumber }
+  for (const tier of ['authenticated', 'introduced'] as const)
+    if (canonical(composeCard(renewed, tier).json) !== canonical(composeCard(card, tier).json))
+      return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
+  const expiresAt = credential.claims.exp
+  const committed = await deps.storage.commit([
+    deps.cards.collection.changing(
+      agentId,
+      { version: card.version, revision: card.revision, nextEntry: null },
+      { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt },
+    ),
+    deps.audit.recording({
+      orgId: publisher.orgId,
+      actor: caller.id,
+      action: 'cards.renew',
+      outcome: 'done',
+      subject: agentId,
+      tokenId: caller.tokenId,
+      facts: { version: card.version },
+    }),
+  ])
+  return committed.ok ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
+}

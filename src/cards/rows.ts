@@ -1,0 +1,30 @@
+import type { JsonValue } from '../lib/json.js'
+import { type CardModel, readCardJson } from '../protocol/card-model.js'
+import type { CardRow, CardTier } from '../storage/storage.js'
+import { composeCard } from './compose.js'
+import type { Card } from './store.js'
+
+const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
+
+/** One row a tier: the words that a caller of that tier may see, and no others. */
+export function rowsOf(card: Card): CardRow[] {
+  return TIERS.flatMap((tier) => {
+    const model = readCardJson(composeCard(card, tier).json as JsonValue).model // what a card's JSON is
+    return model === undefined ? [] : [rowOf(card, tier, model)]
+  })
+}
+
+function rowOf({ agentId, orgId, publishedAt }: Card, tier: CardTier, model: CardModel): CardRow {
+  return {
+    cardId: agentId,
+    tier,
+    orgId,
+    name: model.name,
+    description: model.description,
+    skillText: model.skills.map((skill) => [skill.name, skill.description, ...skill.examples].join('\n')).join('\n'),
+    skills: model.skills.map(({ id }) => id),
+    tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
+    modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
+    updatedAt: publishedAt,
+  }
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import type { Random } from '../lib/random.js'
+import { Verdict } from '../protocol/card-view.js'
+import { KeyOwner } from '../protocol/enrolment-statement.js'
+import { Handle } from '../protocol/handles.js'
+import { AgentId, EnrolmentId, EntryId, OrgId } from '../protocol/ids.js'
+import { Scope } from '../protocol/rights.js'
+import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
+import { newRecords, type Records } from '../trust-log/records.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import { rowsOf } from './rows.js'
+
+/** One version of a part that callers rely on, and the digest of what it says. */
+const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })
+
+/** The current card of an agent. What strangers wrote is kept as text, never as documents with its names. */
+export const Card = z.strictObject({
+  agentId: AgentId,
+  orgId: OrgId,
+  /** Public version; a revision changes hidden parts only. */
+  version: z.int().min(1),
+  revision: z.int().min(0),
+  /** Exact bytes received, as text, and their SHA-256. */
+  c0: z.string().max(65_536),
+  c0Sha256: z.string().length(43),
+  /** Digest of C0 without signatures: what the SD-JWT is tied to. */
+  cardSha256: z.string().length(43),
+  sdJwt: z.string().max(262_144).optional(),
+  releasePolicy: z.string().max(131_072).optional(),
+  releaseNumber: z.int().min(0),
+  verdict: Verdict,
+  signer: z.strictObject({ enrolmentId: EnrolmentId, handle: Handle, owner: KeyOwner }).optional(),
+  core: Part,
+  skills: z.array(Part.extend({ id: z.string().max(256) })).max(256),
+  endpoint: z.string().max(2048).optional(),
+  /** Scopes that C0 lists, and those that the whole card lists. */
+  scopes: z.array(Scope).max(256),
+  allScopes: z.array(Scope).max(256),
+  publishedAt: z.int(),
+  /** `exp` of the SD-JWT. */
+  expiresAt: z.int().optional(),
+  /** Taken from search when true. */
+  unpublished: z.literal(true).optional(),
+  hidden: EntryId.optional(),
+  nextEntry: EntryId.optional(),
+  next: z.record(z.string(), z.unknown()).optional(),
+})
+export type Card = z.infer<typeof Card>
+
+/** A content that was published once: it does not come back. */
+export const CardVersion = z.strictObject({ id: z.string().max(96), agentId: AgentId, version: z.int().min(1), at: z.int() })
+export type CardVersion = z.infer<typeof CardVersion>
+
+export interface CardsStore extends Records<Card> {
+  readonly versions: Collection<CardVersion>
+  /** Replaces the rows of search by those of the card. */
+  indexing(card: Card): readonly Operation[]
+}
+
+export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): CardsStore {
+  const indexing = (card: Card): readonly Operation[] => {
+    if (card.unpublished) return (['public', 'authenticated', 'introduced'] as const).map((tier) => unindexingCard(card.agentId, tier))
+    return rowsOf(card).map(indexingCard)
+  }
+  const records = newRecords(deps, deps.storage.collection<Card>({ name: 'cards', schema: Card, key: 'agentId', indexes: {} }), {
+    kind: 'cards',
+    versions: ({ core, skills }) => [core.ver, ...skills.map(({ ver }) => ver)],
+    revealing: indexing,
+  })
+  const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
+  return { ...records, versions, indexing }
+}

@@ -1,0 +1,31 @@
+import { refuse } from '../errors.js'
+import type { Position } from '../protocol/entry.js'
+import type { AgentId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { versionsOf } from './card.js'
+import { type PublishDeps, requirePublisher } from './publish.js'
+
+/** Takes the card from everybody, and ends what callers relied on in it. */
+export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
+  await deps.trustLog.fence()
+  const publisher = await requirePublisher(deps, caller, agentId)
+  const card = await deps.cards.get(agentId)
+  if (!card || card.unpublished) return refuse('not_found', 'the agent has no card')
+  const gone = { ...card, unpublished: true as const }
+  return deps.trustLog.end({
+    type: 'card.ended',
+    ends: versionsOf(card).map((handle) => ({ handle })),
+    intent: [
+      deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
+      ...deps.cards.indexing(gone),
+      deps.audit.recording({
+        orgId: publisher.orgId,
+        actor: caller.id,
+        action: 'cards.unpublish',
+        outcome: 'done',
+        subject: agentId,
+        tokenId: caller.tokenId,
+      }),
+    ],
+  })
+}

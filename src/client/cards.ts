@@ -1,0 +1,107 @@
+import { type VerifiedCard, verifyCardViewBundle } from '../credentials/card-view.js'
+import { signAndSplit } from '../credentials/publish-card.js'
+import type { Signer } from '../credentials/sign.js'
+import type { JsonObject } from '../lib/json.js'
+import type { CardView, Verdict } from '../protocol/card-view.js'
+import type { Handle } from '../protocol/handles.js'
+import { AgentId, type OrgId } from '../protocol/ids.js'
+import type { Tier } from '../protocol/release-policy.js'
+import type { Calls } from './call.js'
+import type { TokenDeps } from './tokens.js'
+
+export interface PublishOptions {
+  readonly card: JsonObject
+  /** Whose card; default: this agent's own. */
+  readonly agentId?: string
+  /** JSON Pointers of what not everybody may see, such as `/skills/1`. */
+  readonly hide?: readonly string[]
+  /** Tier of a hidden part; `defaultTier` (introduced) for the others. */
+  readonly tiers?: Readonly<Record<string, Tier>>
+  readonly defaultTier?: Tier
+  /** Life of the signed card; 30 days, at most 90. */
+  readonly seconds?: number
+}
+
+export interface Published {
+  readonly agentId: AgentId
+  readonly version: number
+  readonly etag: string
+  readonly verdict: Verdict
+}
+
+export interface Cards {
+  /** Signs, splits and publishes a card in one call. */
+  publish(options: PublishOptions): Promise<Published>
+  /** The card as this client may see it, verified back to its publisher. */
+  card(agentId: string): Promise<VerifiedCard>
+  /** The card's own view as it came, unverified. */
+  cardView(agentId: string): Promise<CardView>
+}
+
+export interface CardsDeps extends TokenDeps {
+  /** Signs cards for the organisation; absent: this agent signs its own. */
+  readonly publisher?: Signer | undefined
+  readonly pins: () => Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** What is known to have ended. */
+  readonly ended: () => { has(handle: Handle): boolean } | undefined
+}
+
+interface Next {
+  readonly version: number
+  readonly published: number
+  readonly cardSha256?: string
+  readonly releaseNumber: number
+  readonly orgId: OrgId
+  readonly sub: string
+  readonly vct: string
+}
+
+const DEFAULT_SECONDS = 30 * 86_400
+
+export function newCards(deps: CardsDeps, calls: Calls): Cards {
+  const cardView = (agentId: string) => calls.query<CardView>('cards.get', { agentId })
+  return {
+    publish: async ({ card, agentId = deps.clientId, hide = [], tiers = {}, defaultTier = 'introduced', seconds = DEFAULT_SECONDS }) => {
+      const id = AgentId.parse(agentId)
+      const next = await calls.query<Next>('cards.next', { agentId: id })
+      const signer = deps.publisher ?? deps.signer
+      const split = async (version: number) =>
+        signAndSplit(
+          {
+            card,
+            hide,
+            tiers,
+            defaultTier,
+            iss: deps.publisher ? next.orgId : id,
+            sub: next.sub,
+            vct: next.vct,
+            agentId: id,
+            version,
+            releaseNumber: next.releaseNumber,
+            seconds,
+          },
+          { signer, random: deps.random, now: deps.clock.now() },
+        )
+      const made = await split(next.version)
+      // Where the public card stays as it is, the change is a revision of the published version.
+      const isRevision = next.published > 0 && made.cardSha256 === next.cardSha256
+      const { c0, sdJwt, releasePolicy } = isRevision ? await split(next.published) : made
+      return calls.mutate<Published>('cards.publish', {
+        agentId: id,
+        c0,
+        ...(sdJwt !== undefined && { sdJwt }),
+        ...(releasePolicy !== undefined && { releasePolicy }),
+      })
+    },
+    card: async (agentId) => {
+      const [view, keys] = await Promise.all([cardView(agentId), deps.pins()])
+      const ended = deps.ended()
+      return verifyCardViewBundle(
+        view,
+        { issuer: deps.issuer, keys },
+        { audience: deps.clientId, now: deps.clock.now(), ...(ended && { ended }) },
+      )
+    },
+    cardView,
+  }
+}

@@ -1,0 +1,47 @@
+import { proveEnrolment, type Signer } from '../credentials/sign.js'
+import { type Clock, systemClock } from '../lib/clock.js'
+import { isJsonObject } from '../lib/json.js'
+import { systemRandom } from '../lib/random.js'
+import type { EnrolmentId, Jkt, MemberId, OrgId } from '../protocol/ids.js'
+import { errorOf, type Fetch, requestJson } from './http.js'
+
+interface Enrolling {
+  readonly issuer: string
+  /** The new key: its private part stays where it is. */
+  readonly signer: Signer
+  readonly clock?: Clock
+  readonly fetch?: Fetch
+}
+
+/** Redeems an invitation, or a registry's first code: who calls becomes a member. */
+export function joinRegistry(
+  options: Enrolling & { readonly code: string; readonly name: string },
+): Promise<{ memberId: MemberId; orgId: OrgId; role: string; enrolmentId: EnrolmentId }> {
+  const [invitation = ''] = options.code.split('.')
+  return enrol(options, invitation, 'members.join', { code: options.code, name: options.name })
+}
+
+/** Confirms an agent's registration with its own key: the agent becomes active. */
+export function confirmAgent(
+  options: Enrolling & { readonly agentId: string; readonly registrationToken: string },
+): Promise<{ enrolmentId: EnrolmentId; jkt: Jkt }> {
+  const { agentId, registrationToken } = options
+  return enrol(options, agentId, 'agents.confirm', { agentId, registrationToken })
+}
+
+async function enrol<T>(
+  { issuer, signer, clock = systemClock, fetch = globalThis.fetch }: Enrolling,
+  owner: string,
+  path: string,
+  input: object,
+): Promise<T> {
+  const proof = await proveEnrolment({ signer, clock, random: systemRandom }, { issuer, owner })
+  const { answer, body } = await requestJson({ fetch, clock }, `${issuer}/trpc/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...input, jwk: signer.publicJwk, proof }),
+  })
+  const { result } = body
+  if (!answer.ok || !isJsonObject(result)) throw errorOf(answer, body)
+  return result.data as T // the procedure's output, as its two callers say it
+}

@@ -1,0 +1,42 @@
+import { proveDpop } from '../credentials/sign.js'
+import type { Fetch } from './http.js'
+import type { AccessToken, TokenDeps } from './tokens.js'
+
+const EARLY_SECONDS = 5
+const MAX_RETRY_SECONDS = 5
+
+/**
+ * A `fetch` that calls one peer: each request carries the token and a proof of its own; a new token is had before the old one expires. Once more
+ * where the peer wants a nonce (RFC 9449 §8) or does not know now (503 with Retry-After).
+ */
+export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
+  let token: Promise<AccessToken> | undefined
+  let nonce: string | undefined
+  const current = async (): Promise<AccessToken> => {
+    const known = await token?.catch(() => undefined)
+    if (known && known.expiresAt - EARLY_SECONDS > deps.clock.now()) return known
+    token = exchange()
+    return token
+  }
+  const send = async (input: Parameters<Fetch>[0], init: RequestInit): Promise<Response> => {
+    const { accessToken } = await current()
+    const url = input instanceof Request ? input.url : String(input)
+    const method = (init.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
+    const proof = await proveDpop(deps, { htm: method, htu: url, accessToken, ...(nonce !== undefined && { nonce }) })
+    const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
+    headers.set('authorization', `DPoP ${accessToken}`)
+    headers.set('dpop', proof)
+    const answer = await deps.fetch(input instanceof Request ? input.clone() : input, { redirect: 'error', ...init, headers })
+    nonce = answer.headers.get('dpop-nonce') ?? nonce
+    return answer
+  }
+  return async (input, init = {}) => {
+    const answer = await send(input, init)
+    const isNonce = answer.status === 401 && answer.headers.get('dpop-nonce') !== null
+    const retryAfter = answer.status === 503 ? Number(answer.headers.get('retry-after') ?? Number.NaN) : Number.NaN
+    if (!isNonce && !Number.isFinite(retryAfter)) return answer
+    await answer.body?.cancel()
+    if (Number.isFinite(retryAfter)) await deps.clock.after(Math.min(retryAfter, MAX_RETRY_SECONDS) * 1000)
+    return send(input, init)
+  }
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import type { Clock } from '../lib/clock.js'
+import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
+import { CredenceError } from './errors.js'
+
+export type Fetch = typeof globalThis.fetch
+
+export interface HttpDeps {
+  readonly fetch: Fetch
+  readonly clock: Pick<Clock, 'after'>
+}
+
+const MAX_ANSWER_BYTES = 8_388_608
+const MAX_RETRY_SECONDS = 5
+
+/** An answer whose body is a JSON object, or a CredenceError. Redirects are not followed: a token is for one place. */
+export async function requestJson(
+  deps: HttpDeps,
+  url: string,
+  init: RequestInit,
+): Promise<{ readonly answer: Response; readonly body: JsonObject }> {
+  const answer = await sent(deps, url, init)
+  const text = await answer.text()
+  const json = readJson(text, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
+  const body = 'value' in json && isJsonObject(json.value) ? json.value : undefined
+  if (body === undefined)
+    throw new CredenceError({
+      reason: 'unavailable',
+      text: `the answer of ${new URL(url).pathname} is no JSON object`,
+      status: answer.status,
+    })
+  return { answer, body }
+}
+
+async function sent({ fetch }: HttpDeps, url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { redirect: 'error', ...init })
+  } catch (error) {
+    throw new CredenceError({
+      reason: 'unavailable',
+      text: `${new URL(url).origin} cannot be reached: ${error instanceof Error ? error.message : 'unknown'}`,
+      status: 0,
+    })
+  }
+}
+
+const Problem = z.object({
+  reason: z.string(),
+  text: z.string(),
+  faults: z.array(z.object({ pointer: z.string(), hint: z.string() })).default([]),
+  requestId: z.string().optional(),
+})
+
+/** The refusal in an answer: of OAuth (RFC 6749 §5.2), of tRPC, or of another door. */
+export function errorOf(answer: Response, body: JsonObject): CredenceError {
+  const { error } = body
+  const data = isJsonObject(error) && isJsonObject(error.data) ? error.data : undefined
+  const parsed = Problem.safeParse(
+    isJsonObject(error)
+      ? { reason: data?.reason, text: error.message, faults: data?.faults, requestId: data?.requestId }
+      : {
+          reason: error,
+          text: body.error_description ?? body.message ?? '',
+          faults: body.faults,
+          requestId: body.requestId ?? body.request_id,
+        },
+  )
+  const retryAfter = Number(answer.headers.get('retry-after') ?? data?.retryAfterSeconds ?? Number.NaN)
+  return new CredenceError({
+    ...(parsed.success ? parsed.data : { reason: 'unavailable', text: `the answer ${answer.status} says nothing` }),
+    status: answer.status,
+    retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
+  })
+}
+
+/** Once more where the registry says that it does not know now (503 with Retry-After). */
+export async function withOneRetry<T>({ clock }: Pick<HttpDeps, 'clock'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof CredenceError) || error.status !== 503 || error.retryAfterSeconds === undefined) throw error
+    await clock.after(Math.min(error.retryAfterSeconds, MAX_RETRY_SECONDS) * 1000)
+    return work()
+  }
+}

@@ -1,0 +1,39 @@
+import { findEnrolments } from '../enrolments/find.js'
+import type { EnrolmentsStore } from '../enrolments/store.js'
+import type { MembersStore } from '../members/store.js'
+import type { OrganisationsStore } from '../organisations/store.js'
+import { Audience, type MemberId } from '../protocol/ids.js'
+import { REGISTRY_SCOPES, Scope } from '../protocol/rights.js'
+import { groundOf } from '../protocol/standing.js'
+import { type Client, clientKeyOf } from './client.js'
+
+export interface MemberClientDeps {
+  readonly members: MembersStore
+  readonly organisations: OrganisationsStore
+  readonly enrolments: EnrolmentsStore
+  readonly issuer: string
+}
+
+const MEMBER_TOKEN_SECONDS = 900
+
+/** A member as an OAuth client: it speaks to the registry only, within its role. */
+export async function findMemberClient(deps: MemberClientDeps, id: MemberId): Promise<Client | undefined> {
+  const member = await deps.members.get(id)
+  const organisation = member && (await deps.organisations.get(member.orgId))
+  if (!member || !organisation) return undefined
+  const audience = Audience.parse(deps.issuer)
+  return {
+    kind: 'member',
+    id: member.id,
+    orgId: member.orgId,
+    role: member.role,
+    ceiling: {
+      // What a scope reaches is decided by the role, at each procedure.
+      rights: REGISTRY_SCOPES.map((scope) => ({ audience, scope: Scope.parse(scope) })),
+      tokenSeconds: MEMBER_TOKEN_SECONDS,
+      delegationDepth: 0,
+    },
+    ground: groundOf([member.handle, member.ver, organisation.handle]),
+    keys: (await findEnrolments(deps, id)).map(clientKeyOf),
+  }
+}

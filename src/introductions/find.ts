@@ -1,0 +1,63 @@
+import { SKEW_SECONDS } from '../protocol/claims.js'
+import type { Ending } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
+import type { AgentId } from '../protocol/ids.js'
+import { groundOf, stands } from '../protocol/standing.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Granted } from './granted.js'
+import type { Introduction, IntroductionsStore } from './store.js'
+
+export interface FindIntroductionDeps {
+  readonly introductions: IntroductionsStore
+  readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
+}
+
+const MAX_CANDIDATES = 100
+
+/** Introductions from one agent to another that stand, the newest first. Asked behind a fence. */
+export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly Granted[]> {
+  const { items } = await deps.introductions.collection.find('pair', {
+    where: { pair: `${from} ${to}` },
+    order: 'down',
+    limit: MAX_CANDIDATES,
+  })
+  const whole = await Promise.all(items.map((one) => currentOf(deps, one)))
+  return whole.map((one) => one && grantedOf(one)).filter((one) => one !== undefined && isStanding(deps, one)) as Granted[] // filtered
+}
+
+/** The agents that this one is introduced to. */
+export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId, limit = 200): Promise<readonly Granted[]> {
+  const { items } = await deps.introductions.collection.find('from', { where: { from }, order: 'down', limit })
+  return items.map(grantedOf).filter((one) => one !== undefined && isStanding(deps, one)) as Granted[] // filtered
+}
+
+/** What waits to become granted is completed by whoever meets it. */
+async function currentOf(deps: FindIntroductionDeps, one: Introduction): Promise<Introduction | undefined> {
+  return one.hidden === undefined && one.nextEntry === undefined ? one : deps.introductions.get(one.id)
+}
+
+function grantedOf({ id, from, to, state, bounds, relies, on, handle, ver, expiresAt, hidden }: Introduction): Granted | undefined {
+  if (state !== 'granted' || hidden !== undefined || !bounds || !relies || !on || expiresAt === undefined) return undefined
+  return { id, from, to, bounds, relies, ground: groundOf([handle, ver, ...on], expiresAt) }
+}
+
+const isStanding = ({ trustLog }: FindIntroductionDeps, { ground }: Granted): boolean =>
+  ground.until > trustLog.now() && stands(trustLog.ended, ground.on)
+
+export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Ending =>
+  expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }
+
+/** Introductions that were granted by the handle since then. */
+export async function introductionsGrantedBy(
+  deps: Pick<FindIntroductionDeps, 'introductions'>,
+  handle: Handle,
+  since: number,
+): Promise<readonly Ending[]> {
+  const endings: Ending[] = []
+  const { collection } = deps.introductions
+  for (let page = await collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
+    endings.push(...page.items.filter((one) => (one.grantedAt ?? 0) >= since).map(endingOfIntroduction))
+    if (page.next === undefined || (page.items.at(-1)?.grantedAt ?? 0) < since) return endings
+    page = await collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
+  }
+}

@@ -1,0 +1,147 @@
+import type { Contact } from '../agents/find.js'
+import type { Reliance } from '../cards/reliance.js'
+import { refuse } from '../errors.js'
+import { withNotices } from '../inbox/post.js'
+import { distinct, type Handle, identitiesOf } from '../protocol/handles.js'
+import { type Bounds, coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope } from '../protocol/rights.js'
+import { stands } from '../protocol/standing.js'
+import type { Caller } from '../transport/caller.js'
+import type { Beginnings, Outcome } from '../trust-log/records.js'
+import type { IntroductionDeps } from './request.js'
+import type { Introduction } from './store.js'
+import { type IntroductionView, noticeOf, viewOf } from './view.js'
+
+export interface Target {
+  readonly contact: Contact
+  readonly reliance: Reliance
+  readonly now: number
+}
+
+/** How an approver narrows what was asked for; absent: as asked. `delegation: null` gives no right to pass on. */
+export interface Narrowing {
+  readonly scopes?: readonly Scope[] | undefined
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+  readonly delegation?: Delegation | null | undefined
+  readonly seconds?: number | undefined
+}
+
+/** By policy: begins as granted. */
+export async function grantAtOnce(
+  deps: IntroductionDeps,
+  caller: Caller,
+  pending: Introduction,
+  target: Target,
+): Promise<IntroductionView> {
+  const granting = await newGranting(deps, pending, target, {}, [])
+  const granted: Introduction = { ...pending, ...granting }
+  return tell(deps, caller, granted, target, 'introductions.request', (also) =>
+    deps.introductions.begin(granted, beginningOf(granted, caller, also)),
+  )
+}
+
+/** By the target: one answer wins. */
+export async function grantPending(
+  deps: IntroductionDeps,
+  caller: Caller,
+  pending: Introduction,
+  target: Target,
+  narrowing: Narrowing,
+): Promise<IntroductionView> {
+  const granting = await newGranting(deps, pending, target, narrowing, caller.by)
+  const granted: Introduction = { ...pending, ...granting }
+  return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
+    if (outcome.outcome !== 'exists') return outcome
+    const there = await deps.introductions.get(pending.id)
+    return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
+  })
+}
+
+type Granting = Required<Pick<Introduction, 'bounds' | 'relies' | 'on' | 'by' | 'grantedAt' | 'expiresAt'>> & { readonly state: 'granted' }
+
+async function newGranting(
+  deps: IntroductionDeps,
+  pending: Introduction,
+  { contact, reliance, now }: Target,
+  narrowing: Narrowing,
+  by: readonly Handle[],
+): Promise<Granting> {
+  const requester = await deps.clients.find(pending.from)
+  if (!requester || !stands(deps.trustLog.ended, requester.ground.on)) refuse('not_found', 'the requester is gone')
+  const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, contact.policy.maxSeconds)
+  return {
+    state: 'granted',
+    bounds: narrowed(pending.asked, narrowing, reliance.scopes),
+    relies: reliesOf(pending, reliance),
+    // Long things stand on identities only.
+    on: distinct(identitiesOf([...(requester?.ground.on ?? []), ...contact.ground.on])),
+    by: [...by],
+    grantedAt: now,
+    expiresAt: now + seconds,
+  }
+}
+
+/** What was asked for, no wider than the approver says and the card lists. */
+export function narrowed(asked: Bounds, narrowing: Narrowing, listed: readonly Scope[]): Bounds {
+  const scopes = narrowing.scopes ? intersectNames(asked.scopes, narrowing.scopes) : asked.scopes
+  const within = scopes.filter((scope) => coveredBySome(listed, scope))
+  if (within.length === 0) return refuse('invalid_scope', 'nothing would be granted: no scope is left')
+  const tools = narrowNames(asked.tools, narrowing.tools)
+  const resources = narrowNames(asked.resources, narrowing.resources)
+  const delegation = narrowedDelegation(asked.delegation, narrowing.delegation)
+  return {
+    scopes: within,
+    ...(tools && { tools: [...tools] }),
+    ...(resources && { resources: [...resources] }),
+    ...(delegation && { delegation }),
+  }
+}
+
+function narrowedDelegation(asked: Delegation | undefined, narrowing: Delegation | null | undefined): Delegation | undefined {
+  if (asked === undefined || narrowing === null) return undefined
+  if (narrowing === undefined) return asked
+  const rights = narrowing.rights.filter((right) => coversRight(asked.rights, right))
+  return rights.length === 0 ? undefined : { depth: Math.min(asked.depth, narrowing.depth), rights }
+}
+
+/** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */
+function reliesOf({ skills }: Introduction, reliance: Reliance): Handle[] {
+  const named = (skills ?? []).map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined)
+  return [reliance.core, ...(skills === undefined ? Object.values(reliance.skills) : named)]
+}
+
+const beginningOf = (granted: Introduction, caller: Caller, also: Beginnings['also']): Beginnings => ({
+  type: 'introduction.granted',
+  begins: [granted.handle, granted.ver],
+  on: [...(granted.on ?? []), ...(granted.relies ?? []), ...identitiesOf(caller.ground.on)],
+  ...(also && { also }),
+})
+
+/** Both sides learn of it, in one commit with it. */
+async function tell(
+  deps: IntroductionDeps,
+  caller: Caller,
+  granted: Introduction,
+  { now }: Target,
+  action: string,
+  begin: (also: Beginnings['also']) => Promise<Outcome>,
+): Promise<IntroductionView> {
+  const notice = noticeOf(granted, 'granted', now)
+  const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
+  const outcome = await withNotices(deps, notices, async (posts) => {
+    const row = deps.audit.recording({
+      orgId: caller.orgId,
+      otherOrgId: caller.orgId === granted.toOrg ? granted.fromOrg : granted.toOrg,
+      actor: caller.id,
+      action,
+      outcome: 'done',
+      subject: granted.id,
+      tokenId: caller.tokenId,
+      facts: { state: 'granted' },
+    })
+    const begun = await begin([row, ...posts])
+    return begun.outcome === 'exists' ? 'again' : begun
+  })
+  return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')
+}

@@ -1,0 +1,158 @@
+import type { Contact } from '../agents/find.js'
+import type { Audit } from '../audit/audit.js'
+import type { Reliance } from '../cards/reliance.js'
+import type { Clients } from '../clients/clients.js'
+import { type Fault, refuse } from '../errors.js'
+import { withNotices } from '../inbox/post.js'
+import type { InboxStore } from '../inbox/store.js'
+import type { Random } from '../lib/random.js'
+import { newHandle } from '../protocol/handles.js'
+import { AgentId, agentOfAudience, newId, type OrgId, type TaskId } from '../protocol/ids.js'
+import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../protocol/rights.js'
+import { stands } from '../protocol/standing.js'
+import type { Storage } from '../storage/storage.js'
+import type { Caller } from '../transport/caller.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import { grantAtOnce } from './grant.js'
+import type { Introduction, IntroductionsStore } from './store.js'
+import { type IntroductionView, noticeOf, viewOf } from './view.js'
+
+export interface IntroductionDeps {
+  readonly introductions: IntroductionsStore
+  readonly inbox: InboxStore
+  readonly storage: Storage
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  readonly clients: Clients
+  readonly issuer: string
+  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+}
+
+export interface IntroductionInput {
+  readonly to: AgentId
+  readonly purpose: string
+  readonly scopes: readonly Scope[]
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+  readonly delegation?: Delegation | undefined
+  readonly taskId?: TaskId | undefined
+  readonly seconds?: number | undefined
+  readonly skills?: readonly string[] | undefined
+}
+
+/** So many skills may be relied on: a token names each. */
+export const MAX_RELIED_SKILLS = 24
+export const PENDING_SECONDS = 7 * 86_400
+const DEFAULT_SECONDS = 30 * 86_400
+
+/** Asks to be introduced. The target's contact policy grants at once, asks, or refuses. */
+export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
+  const { now } = await deps.trustLog.fence()
+  const from = AgentId.safeParse(caller.id)
+  if (!from.success) return refuse('forbidden', 'agents are introduced to agents')
+  const { contact, reliance } = await requireTarget(deps, from.data, input.to)
+  await requireAskable(deps, from.data, reliance, input)
+  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: contact.orgId, input, now })
+  switch (answerOf(contact, caller.orgId, introduction.asked)) {
+    case 'closed':
+      return refuse('forbidden', 'the agent takes no introductions from your organisation')
+    case 'open':
+      return grantAtOnce(deps, caller, introduction, { contact, reliance, now })
+    case 'ask':
+      return ask(deps, caller, introduction, now)
+  }
+}
+
+/** An agent that stands and has a published card. To a stranger there is no other. */
+async function requireTarget(deps: IntroductionDeps, from: AgentId, to: AgentId): Promise<{ contact: Contact; reliance: Reliance }> {
+  const [contact, reliance] = await Promise.all([deps.findContact(to), deps.findReliance(to)])
+  const isThere =
+    contact && reliance && from !== to && stands(deps.trustLog.ended, [...contact.ground.on, ...reliance.ground.on, reliance.core])
+  return isThere ? { contact, reliance } : refuse('not_found', 'no such agent')
+}
+
+/** Scopes that the card lists and the requester's ceiling can hold; a right to pass on names agents of this registry. */
+async function requireAskable(deps: IntroductionDeps, from: AgentId, reliance: Reliance, input: IntroductionInput): Promise<void> {
+  const client = await deps.clients.find(from)
+  const own = scopesFor(client?.ceiling.rights ?? [], reliance.audience)
+  const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
+    if (!coveredBySome(reliance.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card lists no such scope' }]
+    if (!coveredBySome(own, scope))
+      return [{ pointer: `/scopes/${i}`, hint: 'your ceiling has no such right towards this audience: ask your administrator for it' }]
+    return []
+  })
+  const strangers = (input.delegation?.rights ?? []).flatMap((right, i): Fault[] =>
+    agentOfAudience(deps.issuer, right.audience) === undefined
+      ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'no agent of this registry' }]
+      : [],
+  )
+  const unknown = (input.skills ?? []).flatMap((skill, i): Fault[] =>
+    Object.hasOwn(reliance.skills, skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card has no such skill' }],
+  )
+  const tooMany: Fault[] =
+    (input.skills ?? Object.keys(reliance.skills)).length > MAX_RELIED_SKILLS
+      ? [{ pointer: '/skills', hint: `name the skills that you rely on: at most ${MAX_RELIED_SKILLS}` }]
+      : []
+  const all = [...faults, ...strangers, ...unknown, ...tooMany]
+  if (faults.length > 0) refuse('invalid_scope', 'a scope cannot be asked for', { faults: all })
+  if (all.length > 0) refuse('bad_input', 'the request names what is not there', { faults: all })
+}
+
+function newIntroduction(
+  { random }: IntroductionDeps,
+  { from, fromOrg, toOrg, input, now }: { from: AgentId; fromOrg: OrgId; toOrg: OrgId; input: IntroductionInput; now: number },
+): Introduction {
+  const asked: Bounds = {
+    scopes: [...input.scopes],
+    ...(input.tools && { tools: [...input.tools] }),
+    ...(input.resources && { resources: [...input.resources] }),
+    ...(input.delegation && { delegation: input.delegation }),
+  }
+  return {
+    id: newId(random, 'int'),
+    from,
+    to: input.to,
+    fromOrg,
+    toOrg,
+    pair: `${from} ${input.to}`,
+    purpose: input.purpose,
+    asked,
+    ...(input.skills && { skills: [...input.skills] }),
+    ...(input.taskId && { taskId: input.taskId }),
+    seconds: input.seconds ?? DEFAULT_SECONDS,
+    state: 'pending',
+    handle: newHandle(random, 'int'),
+    ver: newHandle(random, 'ver'),
+    at: now,
+    pendingUntil: now + PENDING_SECONDS,
+  }
+}
+
+/** `open` within its conditions; beyond them it asks. A right to pass on is always asked for. */
+export function answerOf({ policy }: Pick<Contact, 'policy'>, orgId: OrgId, asked: Bounds): 'open' | 'ask' | 'closed' {
+  if (policy.mode === 'closed' || (policy.organisations && !policy.organisations.includes(orgId))) return 'closed'
+  if (policy.mode === 'ask' || asked.delegation !== undefined) return 'ask'
+  const { scopes } = policy
+  return scopes === undefined || asked.scopes.every((scope) => coveredBySome(scopes, scope)) ? 'open' : 'ask'
+}
+
+/** A pending request makes no log entry: nothing stands on it. */
+async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
+  const notice = noticeOf(introduction, 'requested', now)
+  await withNotices(deps, [{ agentId: introduction.to, notice }], async (posts) => {
+    const row = deps.audit.recording({
+      orgId: introduction.fromOrg,
+      otherOrgId: introduction.toOrg,
+      actor: caller.id,
+      action: 'introductions.request',
+      outcome: 'done',
+      subject: introduction.id,
+      tokenId: caller.tokenId,
+    })
+    const committed = await deps.storage.commit([deps.introductions.collection.inserting(introduction), row, ...posts])
+    return committed.ok ? introduction : 'again'
+  })
+  return viewOf(deps, introduction, now)
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import type { Random } from '../lib/random.js'
+import { Handle } from '../protocol/handles.js'
+import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
+import { Bounds } from '../protocol/rights.js'
+import type { Storage } from '../storage/storage.js'
+import { newRecords, type Records } from '../trust-log/records.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+
+/** `granted` says that it was; that it still stands its handle says. */
+export const IntroductionState = z.enum(['pending', 'granted', 'denied'])
+
+export const Introduction = z.strictObject({
+  id: IntroductionId,
+  from: AgentId,
+  to: AgentId,
+  fromOrg: OrgId,
+  toOrg: OrgId,
+  /** `<from> <to>`. */
+  pair: z.string().max(64),
+  purpose: z.string().max(512),
+  asked: Bounds,
+  /** Ids of the skills that the requester relies on; absent: all that the card had. */
+  skills: z.array(z.string().max(256)).max(64).optional(),
+  taskId: TaskId.optional(),
+  seconds: z.int(),
+  state: IntroductionState,
+  /** `int:`, and the `ver:` of the granted bounds. */
+  handle: Handle,
+  ver: Handle,
+  at: z.int(),
+  /** A pending one is answered before this, or not at all. */
+  pendingUntil: z.int(),
+  bounds: Bounds.optional(),
+  /** Versions of what it relies on in the target's card. */
+  relies: z.array(Handle).max(300).optional(),
+  /** Identities of both sides when it was granted. */
+  on: z.array(Handle).max(64).optional(),
+  /** By which handles it was granted. */
+  by: z.array(Handle).max(16).optional(),
+  grantedAt: z.int().optional(),
+  expiresAt: z.int().optional(),
+  note: z.string().max(512).optional(),
+  hidden: EntryId.optional(),
+  nextEntry: EntryId.optional(),
+  next: z.record(z.string(), z.unknown()).optional(),
+})
+export type Introduction = z.infer<typeof Introduction>
+
+export type IntroductionsStore = Records<Introduction>
+
+export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore =>
+  newRecords(
+    deps,
+    deps.storage.collection<Introduction>({
+      name: 'introductions',
+      schema: Introduction,
+      key: 'id',
+      indexes: {
+        pair: { fields: ['pair', 'at'] },
+        from: { fields: ['from', 'at'] },
+        to: { fields: ['to', 'at'] },
+        fromOrg: { fields: ['fromOrg', 'at'] },
+        toOrg: { fields: ['toOrg', 'at'] },
+        by: { fields: ['by', 'grantedAt'] },
+      },
+    }),
+    // A pending one that is being granted ends nothing: whoever reads it meanwhile finds it pending.
+    { kind: 'introductions', versions: () => [] },
+  )

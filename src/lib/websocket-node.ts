@@ -1,0 +1,16 @@
+// The WebSocket of the standard (WHATWG), which Node 20 does not have as a global; websocket-web.ts is the same for browsers.
+import { WebSocket as NodeWebSocket } from 'ws'
+
+/** What a client uses of a WebSocket. */
+export interface WebSocketLike {
+  readonly readyState: number
+  send(text: string): void
+  close(code?: number, reason?: string): void
+  addEventListener(type: 'open', listener: () => void): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void
+  addEventListener(type: 'error', listener: () => void): void
+}
+
+export const openWebSocket = (url: string, protocols: readonly string[]): WebSocketLike =>
+  new NodeWebSocket(url, [...protocols], { perMessageDeflate: false })

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import type { EnrolDeps } from '../enrolments/enrol.js'
+import { OfferedJwk, OfferedProof } from '../enrolments/routes.js'
+import { refuse } from '../errors.js'
+import { MemberId, OrgId } from '../protocol/ids.js'
+import { administers } from '../transport/caller.js'
+import { PageInput, pageOf, placeOf } from '../transport/paging.js'
+import { openProcedure, procedureFor, router } from '../transport/trpc.js'
+import { changeRole, endMember, type ManageMemberDeps } from './change-role.js'
+import { type InviteDeps, invite } from './invite.js'
+import { join } from './join.js'
+import { MemberRole } from './store.js'
+
+const ById = z.strictObject({ memberId: MemberId })
+
+export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps) =>
+  router({
+    invite: procedureFor('admin')
+      .input(z.strictObject({ orgId: OrgId, role: MemberRole }))
+      .mutation(({ ctx, input }) => invite(deps, ctx.caller, input.orgId, input.role)),
+    join: openProcedure
+      .input(
+        z.strictObject({ code: z.string().min(1).max(128), name: z.string().trim().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }),
+      )
+      .mutation(({ input }) => join(deps, input)),
+    list: procedureFor('admin')
+      .input(PageInput.extend({ orgId: OrgId }))
+      .query(async ({ ctx, input: { orgId, ...paging } }) => {
+        if (!administers(ctx.caller, orgId)) refuse('not_found', 'no such organisation')
+        const page = await deps.members.collection.find('organisation', { where: { orgId }, ...placeOf(paging) })
+        return pageOf(page, ({ id, name, role, at, handle, hidden }) =>
+          hidden ? undefined : { memberId: id, name, role, joinedAt: at, state: deps.trustLog.ended.has(handle) ? 'ended' : 'active' },
+        )
+      }),
+    changeRole: procedureFor('admin')
+      .input(ById.extend({ role: MemberRole }))
+      .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),
+    end: procedureFor('admin')
+      .input(ById)
+      .mutation(({ ctx, input }) => endMember(deps, ctx.caller, input.memberId)),
+  })

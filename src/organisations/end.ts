@@ -1,0 +1,37 @@
+import type { Audit } from '../audit/audit.js'
+import { refuse } from '../errors.js'
+import type { Position } from '../protocol/entry.js'
+import type { OrgId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import type { OrganisationsStore } from './store.js'
+
+export interface EndOrganisationDeps {
+  readonly organisations: OrganisationsStore
+  readonly trustLog: TrustLog
+  readonly audit: Audit
+}
+
+/** Ends the organisation and, by rule 2, everything of it. The one that runs the registry stays. */
+export async function endOrganisation(deps: EndOrganisationDeps, caller: Caller, orgId: OrgId): Promise<{ position: Position }> {
+  await deps.trustLog.fence()
+  const organisation = await deps.organisations.get(orgId)
+  if (!organisation) return refuse('not_found', 'no such organisation')
+  if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot end')
+  if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_ended', 'the organisation has ended')
+  return deps.trustLog.end({
+    type: 'organisation.ended',
+    ends: [{ handle: organisation.handle }],
+    intent: [
+      deps.audit.recording({
+        orgId: caller.orgId,
+        otherOrgId: orgId,
+        actor: caller.id,
+        action: 'organisations.end',
+        outcome: 'done',
+        subject: orgId,
+        tokenId: caller.tokenId,
+      }),
+    ],
+  })
+}

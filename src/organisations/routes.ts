@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { OrgId } from '../protocol/ids.js'
+import { PageInput } from '../transport/paging.js'
+import { procedureFor, router } from '../transport/trpc.js'
+import { type CreateOrganisationDeps, createOrganisation } from './create.js'
+import { type EndOrganisationDeps, endOrganisation } from './end.js'
+import { getOrganisation, type ListOrganisationsDeps, listOrganisations } from './list.js'
+
+const ById = z.strictObject({ orgId: OrgId })
+
+export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisationDeps & ListOrganisationsDeps) =>
+  router({
+    create: procedureFor('admin', ['operator'])
+      .input(z.strictObject({ name: z.string().trim().min(1).max(128) }))
+      .mutation(({ ctx, input }) => createOrganisation(deps, ctx.caller, input.name)),
+    get: procedureFor('admin')
+      .input(ById)
+      .query(({ ctx, input }) => getOrganisation(deps, ctx.caller, input.orgId)),
+    list: procedureFor('admin')
+      .input(PageInput)
+      .query(({ ctx, input }) => listOrganisations(deps, ctx.caller, input)),
+    end: procedureFor('admin', ['operator'])
+      .input(ById)
+      .mutation(({ ctx, input }) => endOrganisation(deps, ctx.caller, input.orgId)),
+  })

@@ -1,0 +1,119 @@
+// One hub per instance. It reads the log's contiguous prefix and makes one batch, with one frame, for everybody who stands at the
+// same place; what is applied in one turn shares a batch. Who is further behind gets batches made from the log.
+import { utf8 } from '../lib/bytes.js'
+import type { Snapshot } from '../protocol/ended-set.js'
+import type { Ending, Entry } from '../protocol/entry.js'
+import { parsePosition, positionOf } from '../protocol/entry.js'
+import { type FeedPlace, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
+import type { Handle } from '../protocol/handles.js'
+import type { ServedTrustLog } from '../trust-log/trust-log.js'
+
+export interface Batch {
+  readonly epoch: Handle
+  /** `seq` after which it begins, and of its last entry. */
+  readonly prev: number
+  readonly last: number
+  readonly time: number
+  readonly hash: string
+  readonly ended: readonly Ending[]
+  /** The `events` message as it is sent, shared by all. */
+  readonly frame: Uint8Array
+}
+
+/** Whether a subscriber may go on from where it says that it stands. */
+export type Resuming = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
+
+export interface Hub {
+  /** `seq` up to which batches are there. */
+  readonly at: number
+  readonly place: FeedPlace
+  /** The batch that begins after `seq`, or undefined where there is nothing yet. */
+  batchAfter(seq: number): Promise<Batch | undefined> | Batch | undefined
+  /** Applies the log up to a head read after this call, and makes batches of all of it. */
+  fence(): Promise<void>
+  judge(from: FeedPlace): Resuming
+  snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPlace; readonly seq: number }
+  onBatch(listener: (batch: Batch) => void): () => void
+  close(): void
+}
+
+const KEPT_BATCHES = 512
+const REPLAY_PAGE = 1000
+
+export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
+  const listeners = new Set<(batch: Batch) => void>()
+  const kept = new Map<number, Batch>()
+  let at = parsePosition(trustLog.position).seq
+  let waiting: Entry[] = []
+
+  const batchOf = (prev: number, entries: readonly Entry[]): Batch => {
+    const last = entries.at(-1)
+    const hash = last && trustLog.leafHash(last.seq)
+    if (last === undefined || hash === undefined) throw new Error(`entry ${prev + 1} of the log is not there`)
+    const ended = entries.flatMap(({ ends }) => ends)
+    const fields = { epoch: trustLog.epoch, prev, last: last.seq, time: last.time, hash, ended }
+    const message: ServerMessage = { type: 'events', ...fields }
+    return { ...fields, frame: utf8(JSON.stringify(message)) }
+  }
+  const flush = () => {
+    if (waiting.length === 0) return
+    const batch = batchOf(at, waiting)
+    waiting = []
+    at = batch.last
+    kept.set(batch.prev, batch)
+    for (const oldest of kept.keys()) {
+      if (kept.size <= KEPT_BATCHES) break
+      kept.delete(oldest)
+    }
+    for (const listener of listeners) listener(batch)
+  }
+  const unlisten = trustLog.onApplied(({ entries, first }) => {
+    if (first !== at + 1 + waiting.length) throw new Error('the log was applied with a gap')
+    if (waiting.length === 0) queueMicrotask(flush)
+    waiting.push(...entries)
+  })
+  const placeAt = (seq: number): FeedPlace => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
+
+  return {
+    get at() {
+      return at
+    },
+    get place() {
+      return placeAt(at)
+    },
+    batchAfter: (seq) => {
+      if (seq >= at) return undefined
+      return (
+        kept.get(seq) ??
+        trustLog.entries(seq + 1, REPLAY_PAGE).then((entries) => {
+          const known = entries.filter((entry) => entry.seq <= at)
+          return known.length === 0 ? undefined : batchOf(seq, known)
+        })
+      )
+    },
+    fence: async () => {
+      await trustLog.fence()
+      flush()
+    },
+    judge: ({ position, hash }) => {
+      const { epoch, seq } = parsePosition(position)
+      if (epoch !== trustLog.epoch) return 'unknown_epoch'
+      // A position beyond what this instance has read is of another history, or of one that this registry has lost.
+      if (trustLog.leafHash(seq) !== hash) return 'other_history'
+      return at - seq > MAX_REPLAY_ENTRIES ? 'snapshot_required' : 'resumed'
+    },
+    snapshot: () => {
+      flush()
+      const seq = at
+      return { snapshot: trustLog.snapshot(), place: placeAt(seq), seq }
+    },
+    onBatch: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: () => {
+      unlisten()
+      listeners.clear()
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod'
+import { Handle } from '../protocol/handles.js'
+import { ClientId, Jkt, TokenId } from '../protocol/ids.js'
+import { Scope } from '../protocol/rights.js'
+import type { Collection, Storage } from '../storage/storage.js'
+
+/** A one-time ticket for a WebSocket: who asked for it, by the hash of its text. */
+export const Ticket = z.strictObject({
+  id: z.string().length(43),
+  clientId: ClientId,
+  tokenId: TokenId,
+  jkt: Jkt,
+  scopes: z.array(Scope).max(64),
+  on: z.array(Handle).max(128),
+  by: z.array(Handle).max(16),
+  until: z.int(),
+  expiresAt: z.int(),
+})
+export type Ticket = z.infer<typeof Ticket>
+
+export const ticketsIn = (storage: Storage): Collection<Ticket> =>
+  storage.collection<Ticket>({ name: 'tickets', schema: Ticket, key: 'id', indexes: {}, expires: 'expiresAt' })

@@ -1,0 +1,331 @@
+// The composition root: the only file that constructs adapters, clock, random and log, and hands one feature to another.
+import { readFileSync } from 'node:fs'
+import { createServer as createNetServer } from 'node:net'
+import { join } from 'node:path'
+import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
+import { type AgentsStore, agentsStore } from './agents/store.js'
+import { newAudit } from './audit/new-audit.js'
+import { cardEndpoints } from './cards/endpoints.js'
+import { findReliance } from './cards/find-reliance.js'
+import { cardsStore } from './cards/store.js'
+import { newClients } from './clients/clients.js'
+import { findMemberClient } from './clients/member-client.js'
+import type { Config } from './config.js'
+import { endRetiredKeys } from './enrolments/end.js'
+import { enrolmentsGrantedBy } from './enrolments/find.js'
+import { enrolmentsStore } from './enrolments/store.js'
+import { inboxStore } from './inbox/store.js'
+import { entitlementOf, introducedTo } from './introductions/entitle.js'
+import { findGranted, introductionsGrantedBy } from './introductions/find.js'
+import { introductionsStore } from './introductions/store.js'
+import { newKeyRing } from './keys/key-ring.js'
+import { type Clock, systemClock } from './lib/clock.js'
+import type { Log } from './lib/log.js'
+import { type Random, systemRandom } from './lib/random.js'
+import { ensureFirstCode } from './members/first-code.js'
+import { type MembersStore, membersStore } from './members/store.js'
+import { type OrganisationsStore, organisationsStore } from './organisations/store.js'
+import { newPinoLog } from './pino-log.js'
+import type { KeyOwner } from './protocol/enrolment-statement.js'
+import { FEED_PROTOCOL } from './protocol/feed.js'
+import type { Handle } from './protocol/handles.js'
+import { AgentId, type OrgId, OrgId as OrgIdSchema, type TaskId } from './protocol/ids.js'
+import { newAlive } from './revocations/alive.js'
+import { serveFeed } from './revocations/feed-socket.js'
+import { newHub } from './revocations/hub.js'
+import { newTickets } from './revocations/tickets.js'
+import { newRouter } from './router.js'
+import { newOnce } from './storage/once.js'
+import { openSqlite } from './storage/sqlite/open.js'
+import type { Storage } from './storage/storage.js'
+import { findTask, tasksGrantedBy } from './tasks/find.js'
+import { tasksStore } from './tasks/store.js'
+import { authenticateRequest, authenticateToken } from './tokens/authenticate.js'
+import { tokenEndpoints } from './tokens/endpoints.js'
+import { isCalledFor } from './tokens/lineage.js'
+import { tokensStore } from './tokens/store.js'
+import { newTokenKeys } from './tokens/token-keys.js'
+import { startAdmin } from './transport/admin.js'
+import type { Caller } from './transport/caller.js'
+import type { HttpRequest } from './transport/http.js'
+import { startHttp } from './transport/http-server.js'
+import type { TrpcContext } from './transport/trpc.js'
+import { trpcOverHttp } from './transport/trpc-http.js'
+import { trpcOverWs } from './transport/trpc-ws.js'
+import { serveUpgrades } from './transport/ws.js'
+import { logEndpoints } from './trust-log/log-endpoints.js'
+import { newTrustLog } from './trust-log/new-trust-log.js'
+
+/** What a server object is made from. Several may share a store, and nothing else. */
+export interface ServerParts {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly issuer: string
+  readonly dev: boolean
+  readonly host: string
+  readonly port: number
+  readonly adminPort: number
+  readonly origins?: readonly string[]
+  readonly trustedProxies?: readonly string[]
+}
+
+export interface RunningServer {
+  readonly port: number
+  readonly adminPort: number
+  /** With which the first operator enrols, where none has. */
+  readonly firstCode: string | undefined
+  close(): Promise<void>
+}
+
+const PURGE_MS = 60_000
+const PURGE_LIMIT = 2000
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
+
+/** One instance of the registry over a store. */
+export async function startServer(parts: ServerParts): Promise<RunningServer> {
+  const { clock, log } = parts
+  const features = await newFeatures(parts)
+  const { trustLog, hub, alive } = features
+  const router = newRouter(features)
+  const http = await startHttp({
+    issuer: parts.issuer,
+    host: parts.host,
+    port: parts.port,
+    routes: [...tokenEndpoints(features), ...cardEndpoints(features), ...logEndpoints(features)],
+    trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
+    trustedProxies: parts.trustedProxies ?? [],
+    random: parts.random,
+    log,
+  })
+  const trpcWs = trpcOverWs({ router, createContext: (request, caller) => contextOf(features, log, request, caller), alive: alive.signal })
+  const feedUrl = { method: 'GET', url: `${parts.issuer}/revocations` }
+  const upgrades = serveUpgrades(http.server, {
+    issuer: parts.issuer,
+    handlers: [
+      trpcWs,
+      {
+        path: '/revocations',
+        protocol: FEED_PROTOCOL,
+        scope: 'revocations:read',
+        accept: (ws, caller) =>
+          serveFeed(
+            {
+              hub,
+              clock,
+              issuer: parts.issuer,
+              alive: alive.signal,
+              authenticateToken: (token, proof) => authenticateToken(features, token, proof, feedUrl),
+              onBug: (error) => log.error('a subscriber cannot be served', error),
+            },
+            ws,
+            caller,
+          ),
+      },
+    ],
+    origins: parts.origins ?? [],
+    authenticate: features.authenticate,
+    redeemTicket: features.tickets.redeem,
+    random: parts.random,
+    log,
+  })
+  const isReady = () =>
+    trustLog.fence().then(
+      () => true,
+      () => false,
+    )
+  const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, isReady })
+  const firstCode = await ensureFirstCode(features)
+  const closing = new AbortController()
+  const tending = tend(features, parts, closing.signal)
+  return {
+    port: http.port,
+    adminPort: admin.port,
+    firstCode,
+    close: async () => {
+      closing.abort()
+      trpcWs.close()
+      alive.close()
+      hub.close()
+      upgrades.close()
+      await http.close()
+      await admin.close()
+      await tending
+      await features.audit.close()
+      await features.keyRing.close()
+      await trustLog.close()
+    },
+  }
+}
+
+type Features = Awaited<ReturnType<typeof newFeatures>>
+
+/** Every feature with what it needs of the others, started. */
+async function newFeatures({ storage, clock, random, log, issuer, dev }: ServerParts) {
+  const writer = random.token(8)
+  const trustLog = newTrustLog({
+    storage,
+    clock,
+    random,
+    log,
+    writer,
+    origin: issuer.replace(/^https?:\/\//, ''),
+    logSigner: () => keyRing.signer('log'),
+  })
+  const keyRing = newKeyRing({ storage, trustLog, clock, random, log })
+  const once = newOnce(storage)
+  const audit = newAudit({ storage, clock, random, log, writer })
+  const base = { storage, trustLog, clock, random, log, issuer, dev, version, keyRing, once, audit }
+  const enrolments = enrolmentsStore(base)
+  const stores = {
+    organisations: organisationsStore(base),
+    enrolments,
+    members: membersStore({ ...base, enrolments }),
+    agents: agentsStore(base),
+    inbox: inboxStore(base),
+    tasks: tasksStore(base),
+    cards: cardsStore(base),
+    introductions: introductionsStore(base),
+    tokens: tokensStore(base),
+    cardSearch: storage.cards,
+  }
+  const found = { ...base, ...stores }
+  const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
+  const tokenKeys = newTokenKeys({ keyRing, clock })
+  const finders = {
+    findContact: (id: AgentId) => findContact(found, id),
+    findReliance: (id: AgentId) => findReliance(found, id),
+    findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
+    findTask: (id: TaskId) => findTask(found, id),
+    entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
+    introducedTo: (caller: Caller) => introducedTo(found, caller),
+    orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
+    grantedBy: async (handle: Handle, since: number) =>
+      (
+        await Promise.all([
+          enrolmentsGrantedBy(found, handle, since),
+          agentsGrantedBy(found, handle, since),
+          tasksGrantedBy(found, handle, since),
+          introductionsGrantedBy(found, handle, since),
+        ])
+      ).flat(),
+  }
+  const all = { ...found, ...finders, clients, tokenKeys }
+  const authenticate = (request: HttpRequest) => authenticateRequest(all, request)
+  await trustLog.start()
+  await keyRing.start()
+  await audit.start()
+  return {
+    ...all,
+    authenticate,
+    isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(all, agentId, taskId),
+    hub: newHub({ trustLog }),
+    alive: newAlive({ trustLog, clock }),
+    tickets: newTickets({ ...base, findClient: clients.find }),
+  }
+}
+
+async function orgOfOwner({ organisations, agents, members }: Owners, owner: KeyOwner): Promise<OrgId | undefined> {
+  const organisation = OrgIdSchema.safeParse(owner)
+  if (organisation.success) return (await organisations.get(organisation.data))?.id
+  const agent = AgentId.safeParse(owner)
+  return (agent.success ? await agents.get(agent.data) : await members.get(owner))?.orgId
+}
+
+interface Owners {
+  readonly organisations: OrganisationsStore
+  readonly agents: AgentsStore
+  readonly members: MembersStore
+}
+
+/** What a tRPC call knows of its request. A caller of a WebSocket was authenticated before its upgrade. */
+function contextOf(features: Features, log: Log, request: HttpRequest, known?: Caller): TrpcContext {
+  let caller: Promise<Caller | undefined> | undefined
+  return {
+    requestId: request.requestId,
+    findCaller: async () => {
+      caller ??= known ? Promise.resolve(known) : features.authenticate(request)
+      return caller
+    },
+    alive: features.alive.signal,
+    onRefusal: (by, path, { reason }) =>
+      features.audit.record({ orgId: by.orgId, actor: by.id, action: path, outcome: 'refused', reason, tokenId: by.tokenId }),
+    onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
+  }
+}
+
+/** What nobody waits for: expired documents go, retired keys end. */
+async function tend(features: Features, { storage, clock, log }: ServerParts, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.after(PURGE_MS, signal)
+    if (signal.aborted) return
+    try {
+      await endRetiredKeys(features)
+      while ((await storage.purge(clock.now(), PURGE_LIMIT)) === PURGE_LIMIT && !signal.aborted);
+    } catch (error) {
+      log.warn('tending failed; the next turn tries again', { error: String(error) })
+    }
+  }
+}
+
+export interface Registry {
+  readonly issuer: string
+  readonly adminUrl: string
+  readonly firstCode: string | undefined
+  close(): Promise<void>
+}
+
+/** The registry as `credence serve` runs it: the embedded store in the data directory. */
+export async function serve(config: Config): Promise<Registry> {
+  const log = newPinoLog(config.logLevel)
+  const storage = await openSqlite({ file: join(config.dataDirectory, 'credence.db'), clock: systemClock })
+  try {
+    const port = config.port === 0 ? await freePort(config.host) : config.port
+    const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+    const { dev, host, adminPort, origins, trustedProxies } = config
+    const server = await startServer({
+      storage,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      issuer,
+      dev,
+      host,
+      port,
+      adminPort,
+      origins,
+      trustedProxies,
+    })
+    log.info('the registry serves', { issuer, port: server.port, dev })
+    return {
+      issuer,
+      adminUrl: `http://127.0.0.1:${server.adminPort}`,
+      firstCode: server.firstCode,
+      close: async () => {
+        await inSeconds(config.drainSeconds, server.close())
+        await storage.close()
+        log.info('the registry has closed')
+      },
+    }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+/** Requests under way are waited for, but not for ever. */
+async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work, systemClock.after(seconds * 1000, over.signal)])
+  over.abort()
+}
+
+/** A port for an issuer that is named before it listens (development, tests). */
+async function freePort(host: string): Promise<number> {
+  const server = createNetServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, () => resolve()))
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return typeof address === 'object' && address ? address.port : 0
+}

@@ -1,0 +1,31 @@
+import { SKEW_SECONDS } from '../protocol/claims.js'
+import type { Ending } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
+import type { TaskId } from '../protocol/ids.js'
+import { groundOf } from '../protocol/standing.js'
+import type { Task, TasksStore } from './store.js'
+import type { TaskGround } from './task-ground.js'
+
+export interface FindTaskDeps {
+  readonly tasks: TasksStore
+}
+
+/** A task as an exchange reads it; who decides checks that its ground stands. */
+export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskGround | undefined> {
+  const task = await deps.tasks.get(id)
+  // A child's deadline is never later than its parents'.
+  return task && { id, owner: task.owner, parents: task.parents, ground: groundOf([task.handle, ...task.on], task.deadline) }
+}
+
+/** Nothing that stands on a task is valid after its deadline. */
+export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })
+
+/** Tasks that were created by the handle since then. */
+export async function tasksGrantedBy(deps: FindTaskDeps, handle: Handle, since: number): Promise<readonly Ending[]> {
+  const endings: Ending[] = []
+  for (let page = await deps.tasks.collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
+    endings.push(...page.items.filter((one) => one.at >= since).map(endingOfTask))
+    if (page.next === undefined || (page.items.at(-1)?.at ?? 0) < since) return endings
+    page = await deps.tasks.collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
+  }
+}

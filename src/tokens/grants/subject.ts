@@ -1,0 +1,81 @@
+import type { Clients } from '../../clients/clients.js'
+import type { KeysFor } from '../../credentials/jwt.js'
+import { verifyAccessToken } from '../../credentials/verify-for.js'
+import { isRefusal, refuse } from '../../errors.js'
+import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
+import { handleOfRegistryKey, handleOfToken, identitiesOf } from '../../protocol/handles.js'
+import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
+import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
+import type { Ended } from '../../trust-log/trust-log.js'
+import type { AuthenticatedClient } from '../client-auth.js'
+
+export interface SubjectDeps {
+  readonly tokenKeys: KeysFor
+  readonly issuer: string
+  readonly clients: Clients
+  readonly trustLog: { readonly ended: Ended }
+}
+
+/** A token that the presenter may exchange: its own root token, or one that was given to it with the right to pass on. */
+export interface Subject {
+  readonly kind: 'root' | 'introduced'
+  readonly claims: AccessTokenClaims
+  /** Identities that it stands on, and the ceilings of everyone in its chain as they are now; until it expires. */
+  readonly ground: Ground
+  /** Everyone in its chain. */
+  readonly chain: readonly string[]
+}
+
+/** Dead, foreign, forged and without the right to pass on are one answer. */
+const deny = (): never =>
+  refuse('invalid_request', 'the subject token cannot be exchanged: it is not yours to exchange, or it no longer stands')
+
+export async function requireSubject(
+  deps: SubjectDeps,
+  { client }: AuthenticatedClient,
+  token: string,
+  jkt: Jkt,
+  now: number,
+): Promise<Subject> {
+  const read = await readToken(deps, token, now)
+  const claims = read?.claims
+  const own = AgentId.safeParse(client.id)
+  if (!read || !claims || !own.success) return deny()
+  const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act === undefined
+  const isIntroduced = claims.aud === audienceOf(deps.issuer, own.data) && claims.delegation !== undefined
+  if (!isRoot && !isIntroduced) return deny()
+  const chain = chainOf(claims)
+  const grounds = await groundsOf(deps, chain)
+  return { kind: isRoot ? 'root' : 'introduced', claims, chain, ground: joinGrounds(read.ground, ...grounds) }
+}
+
+/** An actor token is a root token of the authenticated client, bound to the key of this request. Its handles are merged. */
+export async function requireActor(
+  deps: SubjectDeps,
+  { client }: AuthenticatedClient,
+  token: string,
+  jkt: Jkt,
+  now: number,
+): Promise<Pick<Subject, 'claims' | 'ground'>> {
+  const read = await readToken(deps, token, now)
+  const isOwn = read && read.claims.aud === deps.issuer && read.claims.client_id === client.id && read.claims.cnf.jkt === jkt
+  return isOwn ? read : refuse('invalid_request', 'the actor token is not a root token of yours, bound to this key')
+}
+
+/** Its claims, if it stands; versions are decided anew, so only its identities count. */
+async function readToken(deps: SubjectDeps, token: string, now: number): Promise<Pick<Subject, 'claims' | 'ground'> | undefined> {
+  try {
+    const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, reason: 'invalid_request' })
+    const on = [...identitiesOf(claims.standing.on), handleOfToken(claims.jti)]
+    return stands(deps.trustLog.ended, [...on, handleOfRegistryKey(kid)]) ? { claims, ground: groundOf(on, claims.exp) } : undefined
+  } catch (error) {
+    if (isRefusal(error)) return undefined
+    throw error
+  }
+}
+
+/** Everyone in the chain as they are now: an actor whose ceiling was narrowed a moment ago stands on the new one. */
+async function groundsOf(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Ground[]> {
+  const clients = await Promise.all(chain.map((id) => deps.clients.find(ClientId.parse(id))))
+  return clients.map((client) => client?.ground ?? deny())
+}

@@ -1,0 +1,183 @@
+// The order is DESIGN's: who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
+// depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
+import type { Reliance } from '../../cards/reliance.js'
+import { refuse } from '../../errors.js'
+import type { Granted } from '../../introductions/granted.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { type AgentId, AgentId as AgentIdSchema, type Jkt, type TaskId } from '../../protocol/ids.js'
+import { coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope, scopesFor } from '../../protocol/rights.js'
+import { groundOf, stands } from '../../protocol/standing.js'
+import type { TaskGround } from '../../tasks/task-ground.js'
+import type { OAuthForm } from '../../transport/oauth.js'
+import type { AuthenticatedClient } from '../client-auth.js'
+import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
+import { requestedScopes } from './client-credentials.js'
+import { type ExchangeRequest, parseExchange } from './exchange-request.js'
+import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
+
+export interface ExchangeDeps extends IssueDeps, SubjectDeps {
+  readonly issuer: string
+  readonly trustLog: IssueDeps['trustLog']
+  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly Granted[]>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findTask: (taskId: TaskId) => Promise<TaskGround | undefined>
+}
+
+/**
+ * A token for one audience, narrower than everything that it came from.
+ *
+ * @see [RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693.html#section-2)
+ */
+export async function grantTokenExchange(
+  deps: ExchangeDeps,
+  authenticated: AuthenticatedClient,
+  jkt: Jkt,
+  form: OAuthForm,
+): Promise<IssuedToken> {
+  const request = parseExchange(form, deps.issuer)
+  return deps.trustLog.fenced(async (fenced) => {
+    const { now } = fenced
+    const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
+    const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
+    const { reliance, audienceGround, introductions } = await requireTarget(deps, authenticated, request)
+    const { granted, rights } = choose(introductions, (one) => rightsOf(authenticated, subject, one, request, form))
+    const task = await requireTask(deps, authenticated, subject, request)
+    const delegation = delegationOf(authenticated, subject, granted, request)
+    requireNewInChain(authenticated, subject, request)
+    const presenter = AgentIdSchema.parse(authenticated.client.id)
+    return issueToken(deps, fenced, {
+      kind: 'introduced',
+      authenticated,
+      jkt,
+      sub: subject.claims.sub,
+      audience: request.audience,
+      ...rights,
+      // RFC 8693 §4.1: who passes on is the newest actor, outermost; a root token's client acts for itself.
+      act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
+      task,
+      introductionId: granted.id,
+      delegation,
+      parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
+      grounds: [
+        subject.ground,
+        ...(actor ? [actor.ground] : []),
+        granted.ground,
+        groundOf([...granted.relies, reliance.core, ...audienceGround]),
+        reliance.ground,
+        ...(task ? [task.ground] : []),
+      ],
+    })
+  })
+}
+
+/** An introduction from presenter to audience, both of which stand, and whose reliance still holds. */
+async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
+  const presenter = AgentIdSchema.safeParse(client.id)
+  const [found, reliance, audience] = await Promise.all([
+    presenter.success ? deps.findGranted(presenter.data, target) : [],
+    deps.findReliance(target),
+    deps.clients.find(target),
+  ])
+  const audienceGround = identitiesOf(audience?.ground.on ?? [])
+  const { ended } = deps.trustLog
+  const introductions = found.filter(({ relies }) => stands(ended, relies))
+  if (!reliance || !audience || introductions.length === 0 || !stands(ended, [...audienceGround, ...reliance.ground.on]))
+    return refuse('invalid_target', 'no introduction to this audience stands, or what it relied on has changed')
+  return { reliance, audienceGround, introductions }
+}
+
+interface Rights {
+  readonly scopes: readonly Scope[]
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+}
+
+/** Of several introductions the newest that covers what was asked for; where none does, the newest says why. */
+function choose(introductions: readonly Granted[], rightsBy: (granted: Granted) => Rights): { granted: Granted; rights: Rights } {
+  let first: unknown
+  for (const granted of introductions) {
+    try {
+      return { granted, rights: rightsBy(granted) }
+    } catch (error) {
+      first ??= error
+    }
+  }
+  throw first
+}
+
+/** Ceiling, subject, introduction and request each narrow. */
+function rightsOf(
+  { client }: AuthenticatedClient,
+  { claims, kind }: Subject,
+  { bounds }: Granted,
+  request: ExchangeRequest,
+  form: OAuthForm,
+): Rights {
+  const ofCeiling = scopesFor(client.ceiling.rights, request.audience)
+  const ofIntroduction = intersectNames(bounds.scopes, ofCeiling)
+  const allowed =
+    kind === 'root' ? ofIntroduction : intersectNames(scopesFor(claims.delegation?.rights ?? [], request.audience), ofIntroduction)
+  const scopes = requestedScopes(form, allowed)
+  const tools = narrowed([claims.allowed_tools, client.ceiling.tools, bounds.tools], request.tools, request.requiredTools, 'tools')
+  const resources = narrowed(
+    [claims.allowed_resources, client.ceiling.resources, bounds.resources],
+    request.resources,
+    request.requiredResources,
+    'resources',
+  )
+  return { scopes, tools, resources }
+}
+
+function narrowed(
+  sources: readonly (readonly string[] | undefined)[],
+  asked: readonly string[] | undefined,
+  required: readonly string[],
+  what: string,
+): readonly string[] | undefined {
+  const allowed = sources.reduce(narrowNames, undefined)
+  const covered = (names: readonly string[]) => allowed === undefined || names.every((name) => coveredBySome(allowed, name))
+  const names = asked ?? allowed
+  if (!covered(asked ?? []) || !covered(required) || names?.length === 0) return refuse('invalid_scope', `these ${what} cannot be given`)
+  if (names !== undefined && !required.every((name) => coveredBySome(names, name)))
+    return refuse('invalid_scope', `the required ${what} are not among those asked for`)
+  return names
+}
+
+/** The subject's task or a child of it that the presenter declared; a flow that begins here names a task of the presenter. */
+async function requireTask(
+  deps: ExchangeDeps,
+  { client }: AuthenticatedClient,
+  { claims }: Subject,
+  request: ExchangeRequest,
+): Promise<TaskGround | undefined> {
+  const id = request.taskId ?? claims.task_id
+  if (id === undefined) return undefined
+  const task = await deps.findTask(id)
+  const isSubjects = task !== undefined && task.id === claims.task_id
+  const isOwn = task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.parents.includes(claims.task_id))
+  const isGood = task && (isSubjects || isOwn) && stands(deps.trustLog.ended, task.ground.on)
+  return isGood ? task : refuse('invalid_request', 'the task is not the subject token’s, nor a standing child of it that you declared')
+}
+
+/** The right to pass on is absent unless asked for and granted, and narrows at each step. */
+function delegationOf(
+  { client }: AuthenticatedClient,
+  { claims, kind }: Subject,
+  { bounds }: Granted,
+  { delegation }: ExchangeRequest,
+): Delegation | undefined {
+  if (delegation === undefined) return undefined
+  const left = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
+  if (delegation.depth > Math.min(left, bounds.delegation?.depth ?? 0, client.ceiling.delegationDepth))
+    return refuse('delegation_too_deep', 'the right to pass on was not granted so far')
+  const sources = [bounds.delegation?.rights ?? [], client.ceiling.rights, ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]
+  const isCovered = delegation.rights.every((right) => sources.every((rights) => coversRight(rights, right)))
+  return isCovered ? delegation : refuse('invalid_scope', 'the right to pass on is wider than what was granted')
+}
+
+/** Nobody stands twice in a chain. */
+function requireNewInChain({ client }: AuthenticatedClient, { chain, kind }: Subject, { target }: ExchangeRequest): void {
+  const before = kind === 'root' ? chain : [...chain, client.id]
+  if (before.includes(target) || (kind === 'introduced' && chain.includes(client.id)))
+    refuse('delegation_cycle', 'an agent would stand twice in the chain')
+}

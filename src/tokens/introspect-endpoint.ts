@@ -1,0 +1,71 @@
+import type { Audit } from '../audit/audit.js'
+import type { Client } from '../clients/client.js'
+import type { KeysFor } from '../credentials/jwt.js'
+import { verifyAccessToken } from '../credentials/verify-for.js'
+import { isRefusal, refuse } from '../errors.js'
+import type { AccessTokenClaims } from '../protocol/claims.js'
+import { handleOfRegistryKey, handleOfToken } from '../protocol/handles.js'
+import { AgentId, audienceOf } from '../protocol/ids.js'
+import { stands } from '../protocol/standing.js'
+import { json, type Route } from '../transport/http.js'
+import { parseForm } from '../transport/oauth.js'
+import { authenticateClient, type ClientAuthDeps } from './client-auth.js'
+
+export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+
+const INACTIVE = { active: false }
+
+/**
+ * For the token's audience, its client and the administrators of its organisation. Every no is the same.
+ *
+ * @see [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662.html#section-2)
+ */
+export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/introspect',
+  endpoint: async (request) => {
+    const form = parseForm(request)
+    const { client } = await authenticateClient(deps, request, form)
+    const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+    const claims = await deps.trustLog.fenced(({ now }) => activeClaims(deps, client, token, now))
+    const subject = claims?.jti
+    await deps.audit.record({
+      orgId: client.orgId,
+      actor: client.id,
+      action: 'oauth.introspect',
+      outcome: 'done',
+      ...(subject && { tokenId: subject }),
+      facts: { active: claims !== undefined },
+    })
+    return json(200, claims ? answerOf(claims) : INACTIVE)
+  },
+})
+
+async function activeClaims(deps: IntrospectDeps, client: Client, token: string, now: number): Promise<AccessTokenClaims | undefined> {
+  const verified = await verifiedToken(deps, token, now)
+  if (!verified || !maySee(deps, client, verified.claims)) return undefined
+  const { claims, kid } = verified
+  const on = [...claims.standing.on, handleOfToken(claims.jti), handleOfRegistryKey(kid)]
+  return stands(deps.trustLog.ended, on) ? claims : undefined
+}
+
+async function verifiedToken(deps: IntrospectDeps, token: string, now: number) {
+  try {
+    return await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now })
+  } catch (error) {
+    if (isRefusal(error)) return undefined
+    throw error
+  }
+}
+
+function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenClaims): boolean {
+  const agent = AgentId.safeParse(client.id)
+  if (claims.client_id === client.id) return true
+  if (agent.success) return claims.aud === audienceOf(issuer, agent.data)
+  return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.org)
+}
+
+/** What stands behind it (`standing`) is left out: whoever asks here does not judge it alone. */
+function answerOf({ standing: _, ...claims }: AccessTokenClaims) {
+  return { active: true, token_type: 'DPoP', ...claims }
+}

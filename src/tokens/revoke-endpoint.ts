@@ -1,0 +1,49 @@
+import type { Audit } from '../audit/audit.js'
+import type { KeysFor } from '../credentials/jwt.js'
+import { verifyAccessToken } from '../credentials/verify-for.js'
+import { isRefusal, refuse } from '../errors.js'
+import type { AccessTokenClaims } from '../protocol/claims.js'
+import { handleOfToken } from '../protocol/handles.js'
+import { json, type Route } from '../transport/http.js'
+import { parseForm } from '../transport/oauth.js'
+import { authenticateClient, type ClientAuthDeps } from './client-auth.js'
+import { endingOfToken } from './end.js'
+
+export type RevokeDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+
+/**
+ * Ends a token of one's own, and all that came from it. An unknown, foreign or expired token is answered alike.
+ *
+ * @see [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009.html#section-2)
+ */
+export const revokeEndpoint = (deps: RevokeDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/revoke',
+  endpoint: async (request) => {
+    const form = parseForm(request)
+    const { client } = await authenticateClient(deps, request, form)
+    const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+    const { now } = await deps.trustLog.fence()
+    const claims = await ownClaims(deps, client.id, token, now)
+    if (claims && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
+      await deps.trustLog.end({
+        type: 'token.ended',
+        ends: [endingOfToken({ id: claims.jti, expiresAt: claims.exp })],
+        intent: [
+          deps.audit.recording({ orgId: client.orgId, actor: client.id, action: 'oauth.revoke', outcome: 'done', tokenId: claims.jti }),
+        ],
+      })
+    }
+    return json(200, {})
+  },
+})
+
+async function ownClaims(deps: RevokeDeps, clientId: string, token: string, now: number): Promise<AccessTokenClaims | undefined> {
+  try {
+    const { claims } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now })
+    return claims.client_id === clientId ? claims : undefined
+  } catch (error) {
+    if (isRefusal(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,70 @@
+import type { AnyRouter } from '@trpc/server'
+import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
+import { REFUSALS, Refusal, refuse } from '../errors.js'
+import { readJson } from '../lib/json.js'
+import type { HttpAnswer, HttpRequest } from './http.js'
+import type { TrpcContext } from './trpc.js'
+
+export interface TrpcHttpDeps {
+  readonly router: AnyRouter
+  readonly createContext: (request: HttpRequest) => TrpcContext
+}
+
+const MAX_BATCH = 10
+const MAX_PATH_LENGTH = 512
+const PREFIX = '/trpc'
+
+/** tRPC over HTTP: our limits first, then the stock adapter. */
+export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request: HttpRequest) => Promise<HttpAnswer> {
+  return async (request) => {
+    try {
+      check(request)
+    } catch (error) {
+      if (error instanceof Refusal) return answerOf(error, request.requestId)
+      throw error
+    }
+    const answer = await fetchRequestHandler({
+      endpoint: PREFIX,
+      router,
+      req: new Request(`${new URL(request.url).origin}${request.path}?${request.query}`, {
+        method: request.method,
+        headers: { 'content-type': 'application/json' },
+        ...(request.method === 'POST' && { body: request.body.length === 0 ? null : Buffer.from(request.body) }),
+      }),
+      createContext: () => createContext(request),
+    })
+    const headers = Object.fromEntries(answer.headers)
+    return { status: answer.status, headers: { ...headers, 'cache-control': 'no-store' }, body: await answer.text() }
+  }
+}
+
+function check({ method, path, query, headers, body }: HttpRequest): void {
+  if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
+  const names = path.slice(PREFIX.length + 1).split(',')
+  if (names.length > MAX_BATCH) refuse('batch_too_large', `at most ${MAX_BATCH} calls in one batch`)
+  // A path is two plain words: whatever else is known to objects is no procedure.
+  if (!names.every((name) => /^[a-z]{1,32}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
+  if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'the method is not overridden')
+  if (method === 'POST') {
+    const [type = ''] = String(headers['content-type'] ?? '').split(';')
+    if (type.trim().toLowerCase() !== 'application/json') refuse('unsupported_media_type', 'send application/json')
+    if (body.length > 0) requireJson(body)
+  }
+  const input = query.get('input')
+  if (input !== null) requireJson(input)
+}
+
+function requireJson(text: string | Uint8Array): void {
+  const read = readJson(text)
+  if ('fault' in read) refuse('bad_input', `the JSON is refused: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
+}
+
+/** As the formatter in transport/trpc.ts renders it. */
+function answerOf({ reason, message, detail }: Refusal, requestId: string): HttpAnswer {
+  const data = { code: REFUSALS[reason].trpc, httpStatus: REFUSALS[reason].http, reason, faults: detail.faults ?? [], requestId }
+  return {
+    status: data.httpStatus,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ error: { message, code: -32600, data } }),
+  }
+}

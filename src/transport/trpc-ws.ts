@@ -1,0 +1,92 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AnyRouter } from '@trpc/server'
+import { applyWSSHandler } from '@trpc/server/adapters/ws'
+import type { WebSocket } from 'ws'
+import { CLOSE_CODES } from '../protocol/feed.js'
+import type { Caller } from './caller.js'
+import type { HttpRequest } from './http.js'
+import type { TrpcContext } from './trpc.js'
+import type { UpgradeHandler } from './ws.js'
+
+export interface TrpcWsDeps {
+  readonly router: AnyRouter
+  readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
+  /** Aborts when the caller's standing ends or its token expires. */
+  readonly alive: (caller: Caller) => AbortSignal
+}
+
+const MAX_SUBSCRIPTIONS = 8
+/** A reader so far behind is closed; its client resumes from the tracked position. */
+const MAX_BUFFERED_BYTES = 262_144
+const PING_MS = 30_000
+
+/** The part of a `WebSocketServer` that the stock adapter uses: it is handed sockets that were authenticated before their upgrade. */
+interface Sockets extends EventEmitter {
+  readonly clients: Set<WebSocket>
+}
+
+/** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
+export function trpcOverWs({ router, createContext, alive }: TrpcWsDeps): UpgradeHandler & { close(): void } {
+  const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
+  const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
+  const handler = applyWSSHandler({
+    wss: sockets as unknown as Parameters<typeof applyWSSHandler>[0]['wss'], // what it uses of one: `on`, `clients`
+    router,
+    createContext: ({ req }) => {
+      const known = callers.get(req)
+      if (!known) throw new Error('a socket that was not authenticated')
+      return createContext(known.request, known.caller)
+    },
+    keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PING_MS },
+  })
+  return {
+    path: '/trpc',
+    accept: (ws, caller, request, raw) => {
+      callers.set(raw, { caller, request })
+      sockets.clients.add(ws)
+      ws.on('close', () => sockets.clients.delete(ws))
+      limitSubscriptions(ws)
+      limitBuffer(ws)
+      const end = () => ws.close(CLOSE_CODES.unauthenticated, 'the token no longer stands')
+      const signal = alive(caller)
+      if (signal.aborted) return end()
+      signal.addEventListener('abort', end)
+      ws.on('close', () => signal.removeEventListener('abort', end))
+      sockets.emit('connection', ws, raw)
+    },
+    close: () => {
+      handler.broadcastReconnectNotification()
+      for (const ws of sockets.clients) ws.close(CLOSE_CODES.moved, 'this instance goes away')
+    },
+  }
+}
+
+function limitSubscriptions(ws: WebSocket): void {
+  const open = new Set<unknown>()
+  ws.on('message', (data) => {
+    for (const { id, method } of messagesOf(String(data))) {
+      if (method === 'subscription') open.add(id)
+      if (method === 'subscription.stop') open.delete(id)
+    }
+    if (open.size > MAX_SUBSCRIPTIONS) ws.close(CLOSE_CODES.too_many_subscriptions, `at most ${MAX_SUBSCRIPTIONS} subscriptions`)
+  })
+}
+
+function messagesOf(text: string): readonly { id?: unknown; method?: unknown }[] {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return (Array.isArray(parsed) ? parsed : [parsed]).filter((one) => typeof one === 'object' && one !== null)
+  } catch {
+    // The adapter answers what is not JSON.
+    return []
+  }
+}
+
+function limitBuffer(ws: WebSocket): void {
+  const send = ws.send.bind(ws) as (...args: unknown[]) => void // the overloads of `send`, passed on as they are
+  ws.send = ((...args: unknown[]) => {
+    if (ws.bufferedAmount > MAX_BUFFERED_BYTES) return ws.close(CLOSE_CODES.slow_reader, 'the reader is too slow')
+    return send(...args)
+  }) as WebSocket['send']
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { isRefusal, REFUSALS, type Reason, refuse } from '../errors.js'
+import type { Log } from '../lib/log.js'
+import type { Random } from '../lib/random.js'
+import { MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/feed.js'
+import type { RegistryScope } from '../protocol/rights.js'
+import type { Caller } from './caller.js'
+import type { HttpRequest } from './http.js'
+import { headersOf } from './http-server.js'
+
+/** Who takes the sockets of one path. */
+export interface UpgradeHandler {
+  readonly path: string
+  /** The subprotocol to select; undefined: none is needed. */
+  readonly protocol?: string
+  readonly scope?: RegistryScope
+  accept(socket: WebSocket, caller: Caller, request: HttpRequest, raw: IncomingMessage): void
+}
+
+export interface UpgradeDeps {
+  readonly issuer: string
+  readonly handlers: readonly UpgradeHandler[]
+  /** Browser origins that may connect. */
+  readonly origins: readonly string[]
+  readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
+  readonly redeemTicket: (ticket: string) => Promise<Caller | undefined>
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Handshakes in flight, and open sockets, of one address and of all. */
+const MAX_HANDSHAKES = 64
+const MAX_SOCKETS = 20_000
+const MAX_PROTOCOLS = 8
+
+/** Every upgrade comes through here: origin, then who it is, and only then a WebSocket. */
+export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): void; readonly sockets: number } {
+  const wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: (offered, request) =>
+      protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? false,
+  })
+  const handshakes = new Map<string, number>()
+
+  const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const address = raw.socket.remoteAddress ?? ''
+    const under = handshakes.get(address) ?? 0
+    // A peer that goes away is no error of ours.
+    socket.on('error', () => socket.destroy())
+    try {
+      if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS) return deny(socket, 'rate_limited', 'too many connections', 1)
+      handshakes.set(address, under + 1)
+      const { handler, request, caller } = await admit(deps, raw)
+      if (socket.destroyed) return
+      wss.handleUpgrade(raw, socket, head, (ws) => {
+        ws.on('error', () => ws.terminate())
+        handler.accept(ws, caller, request, raw)
+      })
+    } catch (error) {
+      if (!isRefusal(error)) deps.log.error('an upgrade failed', error)
+      deny(
+        socket,
+        isRefusal(error) ? error.reason : 'server_error',
+        isRefusal(error) ? error.message : 'internal error',
+        isRefusal(error) ? error.detail.retryAfterSeconds : undefined,
+      )
+    } finally {
+      const left = (handshakes.get(address) ?? 1) - 1
+      if (left <= 0) handshakes.delete(address)
+      else handshakes.set(address, left)
+    }
+  }
+  server.on('upgrade', (raw, socket, head) => void onUpgrade(raw, socket, head))
+  return {
+    get sockets() {
+      return wss.clients.size
+    },
+    close: () => {
+      for (const ws of wss.clients) ws.terminate()
+      wss.close()
+    },
+  }
+}
+
+async function admit(deps: UpgradeDeps, raw: IncomingMessage): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
+  const request = requestOf(deps, raw)
+  const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'there is nothing here')
+  const { origin } = raw.headers
+  // RFC 6455 §10.2: browsers say where a script comes from; who is not on the list is not upgraded.
+  if (origin !== undefined && !deps.origins.includes(origin)) refuse('origin_not_allowed', 'this origin is not on the list')
+  if (['access_token', 'token', 'ticket', 'authorization'].some((name) => request.query.has(name)))
+    refuse('invalid_request', 'credentials do not belong in a URL')
+  const offered = offeredProtocols(raw)
+  if (offered.length > MAX_PROTOCOLS) refuse('invalid_request', 'too many subprotocols')
+  if (handler.protocol !== undefined && !offered.includes(handler.protocol))
+    refuse('invalid_request', `offer the subprotocol ${handler.protocol}`)
+  const ticket = offered.find((one) => one.startsWith(TICKET_PREFIX))?.slice(TICKET_PREFIX.length)
+  const caller = ticket === undefined ? await deps.authenticate(request) : await deps.redeemTicket(ticket)
+  if (!caller) return refuse('invalid_token', 'a token with its proof, or a ticket, is needed')
+  if (handler.scope !== undefined && !caller.scopes.some((one) => one === handler.scope))
+    refuse('insufficient_scope', `this needs the scope ${handler.scope}`)
+  return { handler, request, caller }
+}
+
+const offeredProtocols = (raw: IncomingMessage): string[] =>
+  (raw.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+
+const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
+  handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])
+
+function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage): HttpRequest {
+  const [path = '/', query = ''] = (raw.url ?? '/').split('?')
+  return {
+    method: raw.method ?? 'GET',
+    path,
+    url: issuer + path,
+    params: {},
+    query: new URLSearchParams(query),
+    headers: headersOf(raw),
+    body: new Uint8Array(),
+    requestId: `req_${random.token(12)}`,
+    address: raw.socket.remoteAddress ?? '',
+  }
+}
+
+function deny(socket: Duplex, reason: Reason, message: string, retryAfterSeconds?: number): void {
+  if (socket.destroyed) return
+  const body = JSON.stringify({ error: reason, message })
+  const { http } = REFUSALS[reason]
+  const lines = [
+    `HTTP/1.1 ${http} ${http === 401 ? 'Unauthorized' : 'Refused'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(http === 401 ? [`WWW-Authenticate: DPoP error="${reason}", algs="ES256 EdDSA"`] : []),
+    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
+    'Connection: close',
+  ]
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
+}

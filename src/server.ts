@@ -1,7 +1,5 @@
 // The composition root: the only file that constructs adapters, clock, random and log, and hands one feature to another.
 import { readFileSync } from 'node:fs'
-import { createServer as createNetServer } from 'node:net'
-import { join } from 'node:path'
 import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
 import { type AgentsStore, agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
@@ -10,7 +8,6 @@ import { findReliance } from './cards/find-reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { findMemberClient } from './clients/member-client.js'
-import type { Config } from './config.js'
 import { endRetiredKeys } from './enrolments/end.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { enrolmentsStore } from './enrolments/store.js'
@@ -19,13 +16,12 @@ import { entitlementOf, introducedTo } from './introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from './introductions/find.js'
 import { introductionsStore } from './introductions/store.js'
 import { newKeyRing } from './keys/key-ring.js'
-import { type Clock, systemClock } from './lib/clock.js'
+import type { Clock } from './lib/clock.js'
 import type { Log } from './lib/log.js'
-import { type Random, systemRandom } from './lib/random.js'
+import type { Random } from './lib/random.js'
 import { ensureFirstCode } from './members/first-code.js'
 import { type MembersStore, membersStore } from './members/store.js'
 import { type OrganisationsStore, organisationsStore } from './organisations/store.js'
-import { newPinoLog } from './pino-log.js'
 import type { KeyOwner } from './protocol/enrolment-statement.js'
 import { FEED_PROTOCOL } from './protocol/feed.js'
 import type { Handle } from './protocol/handles.js'
@@ -36,7 +32,6 @@ import { newHub } from './revocations/hub.js'
 import { newTickets } from './revocations/tickets.js'
 import { newRouter } from './router.js'
 import { newOnce } from './storage/once.js'
-import { openSqlite } from './storage/sqlite/open.js'
 import type { Storage } from './storage/storage.js'
 import { findTask, tasksGrantedBy } from './tasks/find.js'
 import { tasksStore } from './tasks/store.js'
@@ -267,65 +262,4 @@ async function tend(features: Features, { storage, clock, log }: ServerParts, si
       log.warn('tending failed; the next turn tries again', { error: String(error) })
     }
   }
-}
-
-export interface Registry {
-  readonly issuer: string
-  readonly adminUrl: string
-  readonly firstCode: string | undefined
-  close(): Promise<void>
-}
-
-/** The registry as `credence serve` runs it: the embedded store in the data directory. */
-export async function serve(config: Config): Promise<Registry> {
-  const log = newPinoLog(config.logLevel)
-  const storage = await openSqlite({ file: join(config.dataDirectory, 'credence.db'), clock: systemClock })
-  try {
-    const port = config.port === 0 ? await freePort(config.host) : config.port
-    const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-    const { dev, host, adminPort, origins, trustedProxies } = config
-    const server = await startServer({
-      storage,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      issuer,
-      dev,
-      host,
-      port,
-      adminPort,
-      origins,
-      trustedProxies,
-    })
-    log.info('the registry serves', { issuer, port: server.port, dev })
-    return {
-      issuer,
-      adminUrl: `http://127.0.0.1:${server.adminPort}`,
-      firstCode: server.firstCode,
-      close: async () => {
-        await inSeconds(config.drainSeconds, server.close())
-        await storage.close()
-        log.info('the registry has closed')
-      },
-    }
-  } catch (error) {
-    await storage.close()
-    throw error
-  }
-}
-
-/** Requests under way are waited for, but not for ever. */
-async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {
-  const over = new AbortController()
-  await Promise.race([work, systemClock.after(seconds * 1000, over.signal)])
-  over.abort()
-}
-
-/** A port for an issuer that is named before it listens (development, tests). */
-async function freePort(host: string): Promise<number> {
-  const server = createNetServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, () => resolve()))
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return typeof address === 'object' && address ? address.port : 0
 }

@@ -69,7 +69,8 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
       port: 0,
       adminPort: 0,
     })
-    firstCode ??= server.firstCode
+    // Each start makes a new code, and the earlier one void.
+    firstCode = server.firstCode
     servers.push(server)
   }
   front.route(servers.map((server) => server.port))

@@ -1,5 +1,5 @@
 import { parseConfig } from '../config.js'
-import { serve } from '../server.js'
+import { serve } from '../serve.js'
 
 export interface ServeFlags {
   readonly config?: string

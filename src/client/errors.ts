@@ -16,7 +16,7 @@ export class CredenceError extends Error {
     requestId?: string | undefined
     retryAfterSeconds?: number | undefined
   }) {
-    super(answer.text)
+    super([answer.text, ...(answer.faults ?? []).map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; '))
     this.name = 'CredenceError'
     this.reason = answer.reason
     this.status = answer.status

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import type { JsonObject, JsonValue } from '../lib/json.js'
+import { readCardJson } from '../protocol/card-model.js'
 import type { Jkt } from '../protocol/ids.js'
 import {
   CARD_PROFILES,
@@ -108,10 +109,12 @@ export async function signCard(card: JsonObject, signer: Signer, options: { read
   return { ...signable, signatures: [...earlier, { protected: head, signature }] }
 }
 
-/** The card without members that carry no value, if then all profiles agree; else the card as it is. Without `signatures`. */
+/** The card without members that carry no value, if then all profiles agree and it is still a card; else as it is. Without `signatures`. */
 export function signableCard(card: JsonObject): JsonObject {
   const sdk = cardForm(card, 'sdk')
-  return uncoveredPaths(card, sdk).length === 0 ? sdk : withoutSignatures(card)
+  // A required member without a value (`capabilities: {}`) is one that the SDKs leave out and the specification demands.
+  const fits = uncoveredPaths(card, sdk).length === 0 && readCardJson(sdk).state !== 'refused'
+  return fits ? sdk : withoutSignatures(card)
 }
 
 /** True where the three canonical forms of the card are the same bytes. */

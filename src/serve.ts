@@ -1,0 +1,70 @@
+// The registry as one process runs it: the embedded store, the machine's clock and randomness, logs on standard error.
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Config } from './config.js'
+import { systemClock } from './lib/clock.js'
+import { systemRandom } from './lib/random.js'
+import { newPinoLog } from './pino-log.js'
+import { startServer } from './server.js'
+import { openSqlite } from './storage/sqlite/open.js'
+
+export interface Registry {
+  readonly issuer: string
+  readonly adminUrl: string
+  readonly firstCode: string | undefined
+  close(): Promise<void>
+}
+
+/** The registry as `credence serve` runs it: the embedded store in the data directory. */
+export async function serve(config: Config): Promise<Registry> {
+  const log = newPinoLog(config.logLevel)
+  const storage = await openSqlite({ file: join(config.dataDirectory, 'credence.db'), clock: systemClock })
+  try {
+    const port = config.port === 0 ? await freePort(config.host) : config.port
+    const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+    const { dev, host, adminPort, origins, trustedProxies } = config
+    const server = await startServer({
+      storage,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      issuer,
+      dev,
+      host,
+      port,
+      adminPort,
+      origins,
+      trustedProxies,
+    })
+    log.info('the registry serves', { issuer, port: server.port, dev })
+    return {
+      issuer,
+      adminUrl: `http://127.0.0.1:${server.adminPort}`,
+      firstCode: server.firstCode,
+      close: async () => {
+        await inSeconds(config.drainSeconds, server.close())
+        await storage.close()
+        log.info('the registry has closed')
+      },
+    }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+/** Requests under way are waited for, but not for ever. */
+async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([work, systemClock.after(seconds * 1000, over.signal)])
+  over.abort()
+}
+
+/** A port for an issuer that is named before it listens (development, tests). */
+async function freePort(host: string): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, () => resolve()))
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return typeof address === 'object' && address ? address.port : 0
+}

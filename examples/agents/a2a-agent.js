@@ -1,30 +1,96 @@
-// An A2A server, built with @a2a-js/sdk, that is a Credence agent: it confirms its own registration with a key that never leaves this
-// process, follows the feed of endings, and lets nobody in without a token that stands.
-import { DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
+// An A2A server, built with @a2a-js/sdk, that is a Credence agent: it confirms its own registration with a key that never leaves this process,
+// follows the feed of endings, and lets nobody in without a token that stands.
+import { ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
+import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
 import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
 import { openCalleeStore } from 'credence'
 import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
-import { a2aUser, createVerifier, guardA2A } from 'credence/verifier'
+import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from 'credence/verifier'
 import express from 'express'
 
+/** What an agent is told when it is started: who it is, where it listens, where it keeps what it must not forget. */
+const registration = JSON.parse(process.env.AGENT ?? '{}')
+
 /**
- * Confirms, subscribes and listens.
- * `registration`: { issuer, agentId, registrationToken, port, store }; `card(url)`: its Agent Card; `needs`: which A2A method needs which scope.
+ * Confirms, subscribes and listens. `scope` is what its callers need; `work({ text, verified, agent })` answers a message.
  */
-export async function startAgent({ registration, card, needs, executor }) {
+export async function startAgent({ scope, work }) {
   const { issuer, agentId, registrationToken, port, store } = registration
   const signer = await newEs256Signer()
   await confirmAgent({ issuer, agentId, registrationToken, signer })
   const agent = createAgent({ issuer, clientId: agentId, signer })
   const feed = await agent.subscribe()
 
-  const url = `http://127.0.0.1:${port}/a2a`
-  const audience = `${issuer}/agents/${agentId}`
-  const calleeStore = openCalleeStore(store)
-  const verifier = createVerifier({ issuer, audience, publicUrl: `http://127.0.0.1:${port}`, standing: feed, ...calleeStore })
-  const handler = new DefaultRequestHandler(card(url), new InMemoryTaskStore(), executor(agent))
+  const publicUrl = `http://127.0.0.1:${port}`
+  const verifier = createVerifier({ issuer, audience: `${issuer}/agents/${agentId}`, publicUrl, standing: feed, ...openCalleeStore(store) })
+  const handler = new DefaultRequestHandler(plainCard(`${publicUrl}/a2a`), new InMemoryTaskStore(), executorOf(work, agent))
   const app = express()
-  app.use('/a2a', jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs }), userBuilder: a2aUser(verifier) }))
+  app.use(
+    '/a2a',
+    guard(verifier),
+    jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs: needsForAll({ scope }) }), userBuilder: a2aUser }),
+  )
   await new Promise((resolve) => app.listen(port, '127.0.0.1', resolve))
-  return { agent, feed, url, audience, signer }
+  return { agent, feed, url: `${publicUrl}/a2a`, audience: `${issuer}/agents/${agentId}` }
 }
+
+/** One message in, one finished task out. */
+const executorOf = (work, agent) => ({
+  async execute({ taskId, contextId, userMessage, context }, bus) {
+    const text = userMessage.parts.map(({ content }) => (content?.$case === 'text' ? content.value : '')).join('')
+    bus.publish(
+      AgentEvent.task({
+        id: taskId,
+        contextId,
+        status: { state: 2, timestamp: new Date().toISOString() },
+        artifacts: [],
+        history: [userMessage],
+      }),
+    )
+    const answer = await work({ text, verified: verifiedOf(context), agent }).catch((error) => `refused: ${error.reason ?? error.message}`)
+    const part = { content: { $case: 'text', value: answer } }
+    bus.publish(
+      AgentEvent.artifactUpdate({ taskId, contextId, artifact: { artifactId: 'answer', name: 'answer', parts: [part] }, lastChunk: true }),
+    )
+    bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: { state: 3, timestamp: new Date().toISOString() } }))
+    bus.finished()
+  },
+  async cancelTask() {},
+})
+
+/** An A2A client for a peer, whose every request carries a token for it and a proof. */
+export async function a2aClient(agent, peer, endpoint) {
+  const transport = new JsonRpcTransportFactory({ fetchImpl: agent.fetchAs(peer) })
+  const options = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, { transports: [transport] })
+  return new ClientFactory(options).createFromAgentCard(plainCard(endpoint))
+}
+
+/** Sends a text to a peer: the answer, and the A2A task in which it was given. */
+export async function ask(client, text) {
+  const message = { messageId: crypto.randomUUID(), role: 1, parts: [{ content: { $case: 'text', value: text } }] }
+  const task = await client.sendMessage({ message })
+  return { taskId: task.id, text: task.artifacts.flatMap(({ parts }) => parts.map(({ content }) => content.value)).join('') }
+}
+
+/** Answers the commands of the demo, `{ id, command, ...options }`, over the channel of its parent process. */
+export function answerCommands(commands) {
+  process.on('message', async ({ id, command, ...options }) => {
+    try {
+      process.send({ id, result: (await commands[command](options)) ?? null })
+    } catch (error) {
+      process.send({ id, error: { reason: error.reason ?? error.name, message: error.message } })
+    }
+  })
+  process.send({ ready: true })
+}
+
+const plainCard = (url) => ({
+  name: 'agent',
+  description: '',
+  version: '1.0.0',
+  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+  capabilities: { streaming: true },
+  defaultInputModes: ['text/plain'],
+  defaultOutputModes: ['text/plain'],
+  skills: [],
+})

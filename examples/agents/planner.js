@@ -1,0 +1,26 @@
+// Plans: finds peers, is introduced to them, and calls them for a task.
+import { a2aClient, answerCommands, ask, startAgent } from './a2a-agent.js'
+
+const { agent, feed, url, audience } = await startAgent({
+  scope: 'planner:ask',
+  work: async ({ text }) => `planned: ${text}`,
+})
+
+/** A2A clients by the name that the demo gives them. */
+const clients = new Map()
+
+answerCommands({
+  search: (query) => agent.search(query),
+  card: ({ agentId }) => agent.card(agentId),
+  introduce: ({ to, scopes, purpose, delegation }) => agent.introduce({ to, scopes, purpose, ...(delegation && { delegation }) }),
+  task: ({ description, parentTaskId }) => agent.tasks.create({ description, ...(parentTaskId && { parentTaskId }) }),
+  endTask: ({ taskId }) => agent.tasks.end(taskId),
+  exchange: ({ peer }) => agent.exchange(peer),
+  connect: async ({ name, peer, endpoint }) => {
+    clients.set(name, await a2aClient(agent, peer, endpoint))
+  },
+  ask: ({ name, text }) => ask(clients.get(name), text),
+  getTask: ({ name, taskId }) => clients.get(name).getTask({ id: taskId }),
+  lineage: ({ taskId }) => agent.lineage({ taskId }),
+  place: () => ({ at: feed.at, handles: feed.ended.size, url, audience }),
+})

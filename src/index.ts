@@ -1,0 +1,5 @@
+export { type CalleeStore, openCalleeStore } from './callee-store.js'
+export { Config, parseConfig } from './config.js'
+export { REFUSALS, type Reason, Refusal } from './errors.js'
+export type { AppRouter } from './router.js'
+export { type Registry, serve } from './serve.js'

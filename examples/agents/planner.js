@@ -21,6 +21,23 @@ answerCommands({
   },
   ask: ({ name, text }) => ask(clients.get(name), text),
   getTask: ({ name, taskId }) => clients.get(name).getTask({ id: taskId }),
+  replay: async ({ peer, endpoint }) => {
+    // The same request twice, to the byte: token, proof and body.
+    const sent = []
+    const { fetch } = globalThis
+    globalThis.fetch = (input, init) => {
+      if (String(input) === endpoint) sent.push([input, init])
+      return fetch(input, init)
+    }
+    await agent.fetchAs(peer)(endpoint, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+    })
+    globalThis.fetch = fetch
+    const answer = await fetch(...sent[0])
+    return { status: answer.status, error: (await answer.json()).error }
+  },
   lineage: ({ taskId }) => agent.lineage({ taskId }),
   place: () => ({ at: feed.at, handles: feed.ended.size, url, audience }),
 })

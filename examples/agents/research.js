@@ -44,5 +44,6 @@ answerCommands({
     peer = { audience, endpoint }
     return agent.introduce({ to: agentId, purpose: 'read what I find', scopes: ['ocr:read'] })
   },
+  passOn: ({ subjectToken }) => agent.exchange({ audience: peer.audience, scope: 'ocr:read', subjectToken }),
   place: () => ({ at: feed.at, handles: feed.ended.size }),
 })

@@ -19,6 +19,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
   const registry = await serve(config)
   process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
   if (registry.firstCode) process.stdout.write(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --code …)\n`)
+  process.stdout.write('serving\n')
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())

@@ -1,0 +1,38 @@
+// Chapter 1: what becomes of cards of every version.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chapter, claim, table } from './stage.js'
+
+export async function importCards(admin) {
+  chapter('1. Cards of every version are imported')
+  const rows = [['file', 'becomes', 'signature', 'why']]
+  const counts = {}
+  const take = async ({ folder, file }) => {
+    const { agentId } = await admin.mutate('agents.register', { name: file.slice(0, 100) })
+    const imported = await admin.mutate('cards.import', { agentId, card: readFileSync(new URL(file, folder), 'utf8') })
+    counts[imported.state] = (counts[imported.state] ?? 0) + 1
+    return imported
+  }
+  for (const one of cardsIn('../cards')) {
+    const { state, verdict, faults } = await take(one)
+    const why = faults.map(({ pointer, hint }) => `${pointer || '/'} ${hint}`).join('; ')
+    rows.push([one.file, state, verdict?.state ?? '-', why.length > 90 ? `${why.slice(0, 90)}…` : why])
+  }
+  table(rows)
+  const wild = cardsIn('../../../shared/cards')
+  for (const one of wild) await take(one)
+  if (wild.length > 0) console.log(`  and ${wild.length} more, as found in the wild`)
+  claim(
+    ['accepted', 'normalised', 'legacy', 'refused'].every((state) => counts[state] > 0),
+    Object.entries(counts)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', '),
+  )
+}
+
+function cardsIn(path) {
+  const folder = new URL(`${path}/`, import.meta.url)
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((file) => /\.(json|txt)$/.test(file))
+    .map((file) => ({ folder, file }))
+}

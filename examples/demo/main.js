@@ -1,0 +1,203 @@
+// The story of Credence: one registry process, three agent processes, and every claim asserted before it is printed.
+import { once } from 'node:events'
+import { setTimeout as after } from 'node:timers/promises'
+import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
+import { importCards } from './cards.js'
+import { chapter, claim, claimed, freePort, newStage, refusal, table, untilDone } from './stage.js'
+
+const stage = await newStage()
+const started = performance.now()
+try {
+  await play()
+  console.log(`\n${claimed()} claims held, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
+} finally {
+  await stage.close()
+}
+process.exit(0)
+
+async function play() {
+  const port = await freePort()
+  const issuer = `http://127.0.0.1:${port}`
+  let registry = await stage.registry(port)
+  console.log(`The registry is ${issuer}: a process of its own, on the embedded store.`)
+  const operator = await join(issuer, registry.firstCode, 'Olga')
+  const acme = await organisation(issuer, operator, 'Acme Documents')
+  const globex = await organisation(issuer, operator, 'Globex Planning')
+  await importCards(acme)
+
+  chapter('2. An OCR agent publishes a card with two hidden skills and a hidden interface')
+  const register = (admin, name, ceiling = {}) => admin.mutate('agents.register', { name, ceiling, contact: { mode: 'ask' } })
+  const start = async (file, registration) => stage.agent(file, { issuer, ...registration, port: await freePort() })
+  const ocrIs = await register(acme, 'OCR')
+  const mayRead = { audience: ocrIs.audience, scope: 'ocr:read' }
+  const researchIs = await register(globex, 'Research', { rights: [mayRead] })
+  const plannerIs = await register(globex, 'Planner', {
+    rights: [mayRead, { audience: researchIs.audience, scope: 'research:ask' }],
+    delegationDepth: 1,
+  })
+  const ocr = await start('ocr.js', ocrIs)
+  const research = await start('research.js', researchIs)
+  const planner = await start('planner.js', plannerIs)
+  const published = await ocr('publish')
+  claim(
+    published.version === 1 && published.verdict.state === 'signed',
+    'the agent signed its card with its own enrolled key, split it and published it in one call',
+  )
+
+  const strangers = await (await fetch(`${issuer}/agents/${ocrIs.agentId}/card`)).json()
+  const known = await planner('card', { agentId: ocrIs.agentId })
+  const { hits } = await planner('search', { text: 'scanned documents', tags: ['ocr'] })
+  const hit = hits.find(({ agentId }) => agentId === ocrIs.agentId)
+  const introduction = await planner('introduce', { to: hit.agentId, scopes: ['ocr:read'], purpose: 'read invoices' })
+  const met = await planner('card', { agentId: ocrIs.agentId })
+  const skills = ({ skills }) =>
+    skills
+      .map(({ id }) => id)
+      .sort()
+      .join(' ')
+  table([
+    ['who', 'tier', 'interfaces', 'skills', 'verified back to the key'],
+    ['a stranger', strangers.tier, strangers.claims.supportedInterfaces.length, skills(strangers.claims), '(gets no SD-JWT)'],
+    ['a known agent', known.view.tier, known.card.supportedInterfaces.length, skills(known.card), `${known.publisher.jkt.slice(0, 12)}…`],
+    ['an introduced agent', met.view.tier, met.card.supportedInterfaces.length, skills(met.card), `${met.publisher.jkt.slice(0, 12)}…`],
+  ])
+  claim(
+    strangers.sdJwt === undefined && skills(strangers.claims) === 'read-page',
+    'a stranger sees one skill, and not even how much is hidden',
+  )
+  claim(known.state === 'verified' && skills(known.card) === 'read-page read-passport', 'a known agent sees one more')
+  claim(
+    met.state === 'verified' && met.card.skills.length === 3 && met.card.supportedInterfaces.length === 2,
+    'an introduced agent sees all of it',
+  )
+
+  chapter('3. The planner is introduced, exchanges its token, and calls')
+  claim(
+    hit.audience === ocrIs.audience && hit.scopes.includes('ocr:read'),
+    `found by search: ${hit.text.name}, with audience, endpoint and scopes`,
+  )
+  claim(introduction.state === 'granted', 'the OCR agent was asked, and approved the introduction')
+  const { taskId } = await planner('task', { description: 'read the invoices of May' })
+  const mine = { audience: ocrIs.audience, scope: 'ocr:read', taskId }
+  const { endpoint } = hit
+  await planner('connect', { name: 'ocr', peer: mine, endpoint })
+  const read = await planner('ask', { name: 'ocr', text: 'invoice 17' })
+  claim(read.text === `read "invoice 17" for ${plannerIs.agentId}`, 'the planner called the OCR agent through the A2A SDK')
+
+  await research('publish')
+  await research('meet', { agentId: ocrIs.agentId, audience: ocrIs.audience, endpoint })
+  const passOn = { depth: 1, rights: [mayRead] }
+  const toResearch = await planner('introduce', {
+    to: researchIs.agentId,
+    scopes: ['research:ask'],
+    purpose: 'find sources',
+    delegation: passOn,
+  })
+  claim(toResearch.state === 'granted', 'the research agent approved an introduction with the right to pass on once')
+  const researchUrl = (await planner('card', { agentId: researchIs.agentId })).card.supportedInterfaces[0].url
+  await planner('connect', { name: 'research', peer: { audience: researchIs.audience, taskId, delegation: passOn }, endpoint: researchUrl })
+  const found = await planner('ask', { name: 'research', text: 'tariffs' })
+  claim(
+    found.text.endsWith(`for ${plannerIs.agentId} → ${researchIs.agentId}`),
+    'it delegated to the research agent, which called the OCR agent: two actors',
+  )
+  const names = { [plannerIs.agentId]: 'planner', [researchIs.agentId]: 'research', [ocrIs.agentId]: 'ocr' }
+  const lineage = await planner('lineage', { taskId })
+  printTree(lineage, names)
+  claim(lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended), 'lineage shows which token came from which')
+
+  chapter('4. What must fail')
+  const attempt = async (what, expected, work) => {
+    const answer = await refusal(work)
+    claim(expected.test(answer), `${what}: ${answer}`)
+  }
+  await attempt('a wider scope', /invalid_scope/, () => planner('exchange', { peer: { ...mine, scope: 'ocr:admin' } }))
+  await attempt('an audience without an introduction', /invalid_target/, () =>
+    planner('exchange', { peer: { audience: `${issuer}/agents/agt_AAAAAAAAAAAAAAAAAAAAAA` } }),
+  )
+  await attempt('passing on without the right', /invalid_request/, async () => {
+    const plain = await planner('exchange', { peer: { audience: researchIs.audience, scope: 'research:ask', taskId } })
+    return research('passOn', { subjectToken: plain.accessToken })
+  })
+  await attempt('a stolen token without its key', /401 invalid_token/, async () => {
+    const { accessToken } = await planner('exchange', { peer: mine })
+    const thief = {
+      signer: await newEs256Signer(),
+      clock: { now: () => Math.floor(Date.now() / 1000) },
+      random: { token: () => crypto.randomUUID() },
+    }
+    const dpop = await proveDpop(thief, { htm: 'POST', htu: endpoint, accessToken })
+    const answer = await fetch(endpoint, { method: 'POST', headers: { authorization: `DPoP ${accessToken}`, dpop }, body: '{}' })
+    if (!answer.ok) throw new Error(`${answer.status} ${(await answer.json()).error}`)
+  })
+  await attempt('a replayed proof', /401 invalid_token/, async () => {
+    const { status, error } = await planner('replay', { peer: mine, endpoint })
+    throw new Error(`${status} ${error}`)
+  })
+  await attempt('an A2A task of another task', /Task not found/, async () => {
+    const other = await planner('task', { description: 'something else' })
+    await planner('connect', { name: 'other', peer: { ...mine, taskId: other.taskId }, endpoint })
+    return planner('getTask', { name: 'other', taskId: read.taskId })
+  })
+
+  chapter('5. The task is ended; then the registry is killed')
+  await planner('endTask', { taskId })
+  const acknowledged = performance.now()
+  const answers = await Promise.all(
+    ['ocr', 'research'].map(async (name) => [
+      name,
+      await refusal(() => planner('ask', { name, text: 'again' })),
+      performance.now() - acknowledged,
+    ]),
+  )
+  for (const [name, answer, ms] of answers)
+    claim(/401|invalid_token/.test(answer), `${name} refused ${ms.toFixed(1)} ms after the acknowledgement`)
+  const june = await planner('task', { description: 'the invoices of June' })
+  await planner('connect', { name: 'june', peer: { ...mine, taskId: june.taskId }, endpoint })
+  await planner('ask', { name: 'june', text: 'invoice 18' })
+  const before = await ocr('place')
+  registry.child.kill('SIGKILL')
+  await once(registry.child, 'exit')
+  await after(1100)
+  const stale = await refusal(() => planner('ask', { name: 'june', text: 'invoice 19' }))
+  claim(/503|standing_unknown/.test(stale), 'with the registry killed (-9) the OCR agent says that it does not know: 503 standing_unknown')
+  registry = await stage.registry(port)
+  const again = await untilDone(() => planner('ask', { name: 'june', text: 'invoice 19' }))
+  claim(again.text.includes('invoice 19'), 'after its restart the same token is served again')
+  const dead = await planner('lineage', { taskId })
+  claim(
+    dead.filter(({ taskId: of }) => of === taskId).every(({ ended }) => ended),
+    'nothing acknowledged was lost: what had ended has ended',
+  )
+  await planner('endTask', { taskId: june.taskId })
+  const place = await untilDone(async () => {
+    const now = await ocr('place')
+    return now.at > before.at && now.handles > before.handles ? now : Promise.reject(new Error('not yet'))
+  })
+  claim(place.handles === before.handles + 1, `subscribers resumed after entry ${before.at} and stand at ${place.at}, without a gap`)
+}
+
+async function join(issuer, code, name) {
+  const signer = await newEs256Signer()
+  const { memberId } = await joinRegistry({ issuer, code, name, signer })
+  return createAgent({ issuer, clientId: memberId, signer })
+}
+
+/** A new organisation, and its administrator. */
+async function organisation(issuer, operator, name) {
+  const { orgId } = await operator.mutate('organisations.create', { name })
+  const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
+  return join(issuer, code, `administrator of ${name}`)
+}
+
+function printTree(nodes, names) {
+  const nameOf = (id) => names[id] ?? 'the registry'
+  const print = (node, indent) => {
+    const through = node.act.length > 0 ? ` through ${node.act.map(nameOf).join(', ')}` : ''
+    console.log(
+      `  ${indent}${node.tokenId.slice(0, 10)}… ${nameOf(node.sub)}${through} → ${nameOf(node.audience.split('/').at(-1))}${node.taskId ? `: ${node.scope}` : ''}`,
+    )
+    for (const child of nodes.filter(({ parents }) => parents.includes(node.tokenId))) print(child, `${indent}  └ `)
+  }
+  for (const node of nodes.filter(({ parents }) => !parents.some((id) => nodes.some(({ tokenId }) => tokenId === id)))) print(node, '')
+}

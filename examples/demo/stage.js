@@ -1,0 +1,130 @@
+// What the demo plays on: processes, ports, a place for files, and claims that are asserted before they are printed.
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+let claims = 0
+
+/** Prints a claim that holds; stops the demo at one that does not. */
+export function claim(holds, text) {
+  if (!holds) throw new Error(`NOT TRUE: ${text}`)
+  claims++
+  console.log(`  ✓ ${text}`)
+}
+
+/** The reason with which something is refused; not being refused is a failure. */
+export async function refusal(work) {
+  let result
+  try {
+    result = await work()
+  } catch (error) {
+    return error.reason && error.reason !== 'Error' ? `${error.reason} ${error.message}` : error.message
+  }
+  throw new Error(`NOT TRUE: it should have been refused, and gave ${JSON.stringify(result)}`)
+}
+
+export const chapter = (title) => console.log(`\n${title}`)
+export const claimed = () => claims
+
+export function table(rows) {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => String(row[i]).length)))
+  for (const row of rows)
+    console.log(
+      `  ${row
+        .map((cell, i) => String(cell).padEnd(widths[i]))
+        .join('  ')
+        .trimEnd()}`,
+    )
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Everything that was started is ended in any case. */
+export async function newStage() {
+  const folder = await mkdtemp(join(tmpdir(), 'credence-demo-'))
+  const children = new Set()
+  const keep = (child) => {
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    return child
+  }
+  return {
+    /** A real registry process on the embedded store; started again it goes on with the same data. */
+    async registry(port) {
+      const args = [
+        'dist/cli/main.js',
+        'serve',
+        '--dev',
+        '--data',
+        join(folder, 'registry'),
+        '--port',
+        String(port),
+        '--admin-port',
+        '0',
+        '--log-level',
+        'warn',
+      ]
+      const child = keep(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }))
+      let text = ''
+      child.stdout.setEncoding('utf8')
+      await new Promise((resolve, reject) => {
+        child.once('exit', (code) => reject(new Error(`the registry ended with ${code}`)))
+        child.stdout.on('data', (chunk) => {
+          text += chunk
+          if (text.includes('serving')) resolve()
+        })
+      })
+      return { child, firstCode: /^first code (\S+)/m.exec(text)?.[1] }
+    },
+    /** A real agent process; commands go over its channel. */
+    async agent(file, registration) {
+      const env = { ...process.env, AGENT: JSON.stringify({ ...registration, store: join(folder, `${file}.db`) }) }
+      const child = keep(fork(join(root, 'examples/agents', file), { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+      const waiting = new Map()
+      let calls = 0
+      await new Promise((resolve, reject) => {
+        child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)))
+        child.on('message', ({ ready, id, result, error }) => {
+          if (ready) return resolve()
+          const { done, fail } = waiting.get(id)
+          waiting.delete(id)
+          return error ? fail(Object.assign(new Error(error.message), { reason: error.reason })) : done(result)
+        })
+      })
+      return (command, options = {}) =>
+        new Promise((done, fail) => {
+          const id = calls++
+          waiting.set(id, { done, fail })
+          child.send({ id, command, ...options })
+        })
+    },
+    async close() {
+      for (const child of children) child.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Tries until it works, for some seconds. */
+export async function untilDone(work, seconds = 15) {
+  for (const until = performance.now() + seconds * 1000; ; ) {
+    try {
+      return await work()
+    } catch (error) {
+      if (performance.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}

@@ -1,6 +1,6 @@
 import { canonical } from '../credentials/jcs.js'
 import { refuse } from '../errors.js'
-import { isJsonObject, parseJson } from '../lib/json.js'
+import { isJsonObject, type JsonValue, parseJson } from '../lib/json.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { isUsable, requireCredential } from './check.js'
@@ -39,7 +39,7 @@ export async function renewCard(
     return refuse('release_policy_stale', 'the number of the release policy does not rise')
   const renewed = { ...card, sdJwt, ...(releasePolicy !== undefined && { releasePolicy }), releaseNumber }
   for (const tier of ['authenticated', 'introduced'] as const)
-    if (canonical(composeCard(renewed, tier).json) !== canonical(composeCard(card, tier).json))
+    if (contentOf(composeCard(renewed, tier).json) !== contentOf(composeCard(card, tier).json))
       return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
   const expiresAt = credential.claims.exp
   const committed = await deps.storage.commit([
@@ -59,4 +59,12 @@ export async function renewCard(
     }),
   ])
   return committed.ok ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
+}
+
+/** The content without the order of lists: where a hidden part stands among the others is drawn anew with each signature. */
+const contentOf = (json: JsonValue): string => canonical(unordered(json))
+
+function unordered(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(unordered).sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1))
+  return isJsonObject(value) ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, unordered(one)])) : value
 }

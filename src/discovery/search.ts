@@ -54,6 +54,7 @@ export interface Found {
 }
 
 const MAX_ROUNDS = 5
+const MAX_WORDS = 16
 
 /**
  * Filtered by entitlement before matching: each tier has its own index. Cards that the caller is introduced to come first, from their
@@ -117,12 +118,11 @@ async function totalOf(
   return everybodys + own - both.total
 }
 
-/** Words are taken literally; no operators, no wildcards. */
-const wordsOf = (text: string | undefined): string[] =>
-  (text ?? '')
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '')
-    .slice(0, 16)
+/** Words are taken literally; no operators, no wildcards. A text without any word finds nothing. */
+function wordsOf(text = ''): string[] {
+  const words = text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '')
+  return words.length > 0 || text.trim() === '' ? words.slice(0, MAX_WORDS) : [text]
+}
 
 async function hitsOf(deps: SearchDeps, found: CardHits['hits'], tier: CardTier): Promise<readonly Hit[]> {
   const hits = await Promise.all(

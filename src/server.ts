@@ -50,6 +50,7 @@ import { trpcOverWs } from './transport/trpc-ws.js'
 import { serveUpgrades } from './transport/ws.js'
 import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
+import type { ServedTrustLog } from './trust-log/trust-log.js'
 
 /** What a server object is made from. Several may share a store, and nothing else. */
 export interface ServerParts {
@@ -71,6 +72,7 @@ export interface RunningServer {
   readonly adminPort: number
   /** With which the first operator enrols, where none has. */
   readonly firstCode: string | undefined
+  readonly trustLog: ServedTrustLog
   close(): Promise<void>
 }
 
@@ -138,6 +140,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     port: http.port,
     adminPort: admin.port,
     firstCode,
+    trustLog,
     close: async () => {
       closing.abort()
       trpcWs.close()

@@ -41,8 +41,9 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
+    // A client that offers something fails where nothing is selected (WHATWG WebSockets §3.1), also where it offers a ticket alone.
     handleProtocols: (offered, request) =>
-      protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? false,
+      protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
   const handshakes = new Map<string, number>()
 

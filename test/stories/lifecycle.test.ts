@@ -1,0 +1,290 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { confirmAgent, createAgent, joinRegistry } from '../../src/client/index.js'
+import { newEs256Signer, proveEnrolment, type Signer } from '../../src/credentials/sign.js'
+import { systemRandom } from '../../src/lib/random.js'
+import type { AgentId } from '../../src/protocol/ids.js'
+import { type Actor, aCard, type Registry, startRegistry } from '../registry.js'
+import { aCallee, aPair, introduce, reasonOf } from './actors.js'
+
+let registry: Registry
+let acme: Actor
+beforeAll(async () => {
+  registry = await startRegistry()
+  acme = await registry.organisation('Acme')
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const proofFor = (signer: Signer, owner: string) =>
+  proveEnrolment({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
+const stateOf = async (by: Actor, agentId: string) => (await by.query<{ state: string }>('agents.get', { agentId })).state
+const enrolmentOf = async (by: Actor, owner: string) =>
+  (await by.query<{ items: { enrolmentId: string; jkt: string; state: string }[] }>('enrolments.list', { owner })).items
+
+describe('one-time codes', () => {
+  test('an invitation is redeemed once, also by ten at once', async () => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, async () =>
+        reasonOf(joinRegistry({ issuer: registry.issuer, code, name: 'x', signer: await newEs256Signer(), clock: registry.clock })),
+      ),
+    )
+    expect(answers.filter((answer) => answer === 'done')).toHaveLength(1)
+    expect(answers.filter((answer) => answer === 'code_invalid')).toHaveLength(3)
+  })
+  test('five tries, then the right one is refused too; an old one; a proof of another key or for another code', async () => {
+    const join = async (code: string, by?: Signer) =>
+      reasonOf(joinRegistry({ issuer: registry.issuer, code, name: 'x', signer: by ?? (await newEs256Signer()), clock: registry.clock }))
+    const invite = async () => (await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })).code
+    const code = await invite()
+    for (let i = 0; i < 5; i++) expect(await join(`${code}x`)).toBe('code_invalid')
+    expect(await join(code)).toBe('code_invalid')
+    const late = await invite()
+    registry.clock.advance(7 * 86_400 + 1)
+    expect(await join(late)).toBe('code_invalid')
+    for (const nonsense of ['', 'inv_x', `${late}.x`]) expect(['code_invalid', 'bad_input']).toContain(await join(nonsense))
+    const [mine, theirs] = [await newEs256Signer(), await newEs256Signer()]
+    const fresh = await invite()
+    const body = { code: fresh, name: 'x', jwk: theirs.publicJwk, proof: await proofFor(mine, fresh.split('.')[0] ?? '') }
+    const answer = await registry.fetch('/trpc/members.join', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect((await answer.json()).error.data.reason).toBe('key_invalid')
+    expect(await join(fresh)).toBe('done')
+  })
+  test('an invitation is void when whoever gave it is gone', async () => {
+    const admin = await registry.organisation('Short-lived')
+    const { code } = await admin.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role: 'member' })
+    await registry.operator.mutate('members.end', { memberId: admin.clientId })
+    expect(
+      await reasonOf(joinRegistry({ issuer: registry.issuer, code, name: 'x', signer: await newEs256Signer(), clock: registry.clock })),
+    ).toBe('code_invalid')
+  })
+  test.each([
+    ['a private key', (jwk: object) => ({ ...jwk, d: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' })],
+    ['a symmetric key', () => ({ kty: 'oct', k: 'AAAA' })],
+    ['a point off its curve', (jwk: object) => ({ ...jwk, x: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' })],
+    ['a key to encrypt with', (jwk: object) => ({ ...jwk, use: 'enc' })],
+  ])('%s is not enrolled', async (_, change) => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+    const signer = await newEs256Signer()
+    const body = { code, name: 'x', jwk: change(signer.publicJwk), proof: await proofFor(signer, code.split('.')[0] ?? '') }
+    const answer = await registry.fetch('/trpc/members.join', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect((await answer.json()).error.data).toMatchObject({ reason: 'invalid_client_metadata', httpStatus: 400 })
+  })
+})
+
+describe('roles', () => {
+  test('who may do what', async () => {
+    const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+    const signer = await newEs256Signer()
+    const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'Mia', signer, clock: registry.clock })
+    const member = createAgent({ issuer: registry.issuer, clientId: memberId, signer, clock: registry.clock })
+    const stranger = await registry.organisation('Stranger')
+    const agent = await registry.agent({ of: acme })
+    const table: [string, Pick<Actor, 'mutate'>, object, string][] = [
+      ['organisations.create', acme, { name: 'x' }, 'forbidden'],
+      ['organisations.create', member, { name: 'x' }, 'forbidden'],
+      ['organisations.create', agent, { name: 'x' }, 'insufficient_scope'],
+      ['organisations.end', acme, { orgId: acme.orgId }, 'forbidden'],
+      ['members.invite', member, { orgId: acme.orgId, role: 'member' }, 'not_found'],
+      ['members.invite', stranger, { orgId: acme.orgId, role: 'administrator' }, 'not_found'],
+      ['members.invite', acme, { orgId: acme.orgId, role: 'operator' }, 'forbidden'],
+      ['members.changeRole', member, { memberId, role: 'administrator' }, 'forbidden'],
+      ['agents.register', stranger, { orgId: acme.orgId, name: 'x' }, 'not_found'],
+      ['agents.register', agent, { name: 'x' }, 'insufficient_scope'],
+      ['agents.suspend', stranger, { agentId: agent.agentId }, 'not_found'],
+      ['agents.revoke', member, { agentId: agent.agentId }, 'forbidden'],
+      ['agents.register', member, { name: 'x', ceiling: { scopes: ['admin'] } }, 'bad_input'],
+      ['agents.register', member, { name: 'x', orgid: acme.orgId }, 'bad_input'],
+    ]
+    for (const [path, by, input, expected] of table)
+      expect(await reasonOf(by.mutate(path, input)), `${path} ${JSON.stringify(input)}`).toBe(expected)
+    await acme.mutate('members.changeRole', { memberId, role: 'administrator' })
+    expect(await reasonOf(member.mutate('members.invite', { orgId: acme.orgId, role: 'member' }))).toBe('done')
+    await acme.mutate('members.end', { memberId })
+    expect(await reasonOf(member.query('agents.list'))).toBe('invalid_client')
+  })
+})
+
+describe('an agent', () => {
+  test('registered → active → suspended → active under a new handle → revoked, for ever', async () => {
+    const { agentId, registrationToken } = await acme.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+      name: 'life',
+    })
+    expect(await stateOf(acme, agentId)).toBe('registered')
+    const signer = await newEs256Signer()
+    const early = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
+    expect(await reasonOf(early.token())).toBe('invalid_client')
+    const confirming = { issuer: registry.issuer, agentId, registrationToken, clock: registry.clock }
+    const answers = await Promise.all(
+      [signer, await newEs256Signer(), await newEs256Signer()].map((one) => reasonOf(confirmAgent({ ...confirming, signer: one }))),
+    )
+    expect(answers.filter((answer) => answer === 'done')).toHaveLength(1)
+    expect(await stateOf(acme, agentId)).toBe('active')
+    await acme.mutate('agents.suspend', { agentId })
+    expect(await stateOf(acme, agentId)).toBe('suspended')
+    expect(await reasonOf(acme.mutate('agents.suspend', { agentId }))).toBe('already_ended')
+    await acme.mutate('agents.reinstate', { agentId })
+    expect(await stateOf(acme, agentId)).toBe('active')
+    expect(await reasonOf(acme.mutate('agents.reinstate', { agentId }))).toBe('conflict')
+    await acme.mutate('agents.revoke', { agentId })
+    expect(await stateOf(acme, agentId)).toBe('revoked')
+    expect(await reasonOf(acme.mutate('agents.reinstate', { agentId }))).toBe('already_ended')
+  })
+  test('a registration token: wrong ones, five tries, a day', async () => {
+    const register = () => acme.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { name: 'x' })
+    const confirm = async (agentId: string, registrationToken: string) =>
+      reasonOf(confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer: await newEs256Signer(), clock: registry.clock }))
+    const one = await register()
+    for (let i = 0; i < 5; i++) expect(await confirm(one.agentId, 'wrong')).toBe('code_invalid')
+    expect(await confirm(one.agentId, one.registrationToken)).toBe('code_invalid')
+    expect(await confirm('agt_AAAAAAAAAAAAAAAAAAAAAA', 'x')).toBe('code_invalid')
+    const late = await register()
+    registry.clock.advance(86_401)
+    expect(await confirm(late.agentId, late.registrationToken)).toBe('code_invalid')
+  })
+  test('reinstating needs the authority of whoever ended it', async () => {
+    const agent = await registry.agent({ of: acme })
+    await registry.operator.mutate('agents.suspend', { agentId: agent.agentId })
+    expect(await reasonOf(acme.mutate('agents.reinstate', { agentId: agent.agentId }))).toBe('forbidden')
+    await registry.operator.mutate('agents.reinstate', { agentId: agent.agentId })
+    expect(await reasonOf(registry.as(agent).token())).toBe('done')
+  })
+  test('of two who change it at once one wins', async () => {
+    const agent = await registry.agent({ of: acme })
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, i) =>
+        reasonOf(acme.mutate('agents.change', { agentId: agent.agentId, ceiling: { tokenSeconds: 100 + i } })),
+      ),
+    )
+    expect(answers.filter((answer) => answer === 'done').length).toBeGreaterThanOrEqual(1)
+    expect(answers.every((answer) => answer === 'done' || answer === 'conflict')).toBe(true)
+    expect(await reasonOf(registry.as(agent).token())).toBe('done')
+  })
+  test('a changed ceiling takes effect at once: tokens of the old one are dead, a new one is decided anew', async () => {
+    const { planner, ocr, globex } = await aPair(registry)
+    const token = await planner.exchange({ audience: ocr.audience })
+    await globex.mutate('agents.change', {
+      agentId: planner.agentId,
+      ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read/page' }] },
+    })
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    expect((await planner.exchange({ audience: ocr.audience })).scope).toBe('ocr:read/page')
+  })
+  test('a child is bounded by its parent at each use, and dies with it', async () => {
+    const callee = await aCallee(registry, { of: acme, contact: { mode: 'open' } })
+    const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: callee.audience, scope }))
+    const parent = await registry.agent({
+      of: acme,
+      ceiling: { scopes: ['agents:write', 'introductions:write', 'discovery:read'], rights: [rights[0]] },
+    })
+    const child = await registry.agent({ of: { ...parent, orgId: acme.orgId }, name: 'child', ceiling: { rights } })
+    expect(await reasonOf(child.introductions.request({ to: callee.agentId, purpose: 'x', scopes: ['ocr:admin'] }))).toBe('invalid_scope')
+    await introduce(child, callee)
+    const token = await child.exchange({ audience: callee.audience })
+    await acme.mutate('agents.suspend', { agentId: parent.agentId })
+    expect(await callee.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await reasonOf(registry.as(child).token())).toBe('invalid_client')
+    await acme.mutate('agents.reinstate', { agentId: parent.agentId })
+    expect(await callee.introspect(token.accessToken)).toEqual({ active: false })
+  })
+  test('ending an organisation ends all of it, in one entry', async () => {
+    const { planner, ocr, globex } = await aPair(registry)
+    const token = await planner.exchange({ audience: ocr.audience })
+    await registry.operator.mutate('organisations.end', { orgId: globex.orgId })
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await reasonOf(registry.as(planner).token())).toBe('invalid_client')
+    expect(await reasonOf(registry.as(globex).token())).toBe('invalid_client')
+  })
+})
+
+describe('keys', () => {
+  test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody', async () => {
+    const agent = await registry.agent({ of: acme })
+    const fresh = await newEs256Signer()
+    const enrol = async (signer: Signer) =>
+      acme.mutate('enrolments.enrol', {
+        owner: agent.agentId,
+        use: 'client',
+        jwk: signer.publicJwk,
+        proof: await proofFor(signer, agent.agentId),
+      })
+    await enrol(fresh)
+    expect(await reasonOf(enrol(fresh))).toBe('already_exists')
+    const [first] = await enrolmentOf(acme, agent.agentId)
+    await acme.mutate('enrolments.retire', { enrolmentId: first?.enrolmentId, overlapSeconds: 600 })
+    expect(await reasonOf(registry.as(agent).token())).toBe('done')
+    registry.clock.advance(601)
+    expect(await reasonOf(registry.as(agent).token())).toBe('invalid_client')
+    expect(
+      await reasonOf(createAgent({ issuer: registry.issuer, clientId: agent.clientId, signer: fresh, clock: registry.clock }).token()),
+    ).toBe('done')
+  })
+  test('compromised since: with it ends what it granted since, and nothing that it granted before', async () => {
+    const callee = await aCallee(registry, { of: acme })
+    const caller = await registry.agent({
+      of: await registry.organisation('Caller'),
+      ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] },
+    })
+    const before = await introduce(caller, callee)
+    registry.clock.advance(1000)
+    const since = registry.clock.now()
+    const after = await introduce(caller, callee)
+    const [key] = await enrolmentOf(acme, callee.agentId)
+    const second = await newEs256Signer()
+    const proof = await proofFor(second, callee.agentId)
+    await acme.mutate('enrolments.enrol', { owner: callee.agentId, use: 'client', jwk: second.publicJwk, proof })
+    const ended = await acme.mutate<{ ended: number }>('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    expect(ended.ended).toBe(2)
+    expect((await caller.introductions.get(after)).state).toBe('ended')
+    expect((await caller.introductions.get(before)).state).toBe('granted')
+    expect(await reasonOf(registry.as(callee).token())).toBe('invalid_client')
+    // The card was signed by the stolen key: nobody is introduced by it any more until it is published anew.
+    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('invalid_target')
+    const restored = createAgent({ issuer: registry.issuer, clientId: callee.clientId, signer: second, clock: registry.clock })
+    await restored.publish({ card: aCard(registry, { version: '1.0.1' }) })
+    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('done')
+  })
+  test('a stolen administrator’s key: the agents that it registered since die, those of before stay', async () => {
+    const admin = await registry.organisation('Burgled')
+    const before = await registry.agent({ of: admin })
+    registry.clock.advance(100)
+    const since = registry.clock.now()
+    const after = await registry.agent({ of: admin })
+    const [key] = await enrolmentOf(registry.operator, admin.clientId)
+    await registry.operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
+    expect(await reasonOf(registry.as(before).token())).toBe('done')
+    expect(await reasonOf(registry.as(admin).token())).toBe('invalid_client')
+  })
+})
+
+describe('audit', () => {
+  test('a row for every decision, done or refused; none for strangers; administrators read their own', async () => {
+    const admin = await registry.organisation('Audited')
+    const agent = await registry.agent({ of: admin })
+    await reasonOf(agent.mutate('organisations.create', { name: 'x' }))
+    await reasonOf(registry.as(agent).exchange({ audience: 'https://elsewhere.example' }))
+    await registry.fetch('/trpc/organisations.create', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"name":"x"}',
+    })
+    const { items } = await admin.query<{ items: { action: string; outcome: string; reason?: string; actor: string }[] }>('audit.list', {
+      limit: 100,
+    })
+    const of = (action: string, outcome: string) => items.filter((row) => row.action === action && row.outcome === outcome)
+    expect(of('agents.register', 'done')).toHaveLength(1)
+    expect(of('agents.confirm', 'done')).toHaveLength(1)
+    expect(of('organisations.create', 'refused')).toMatchObject([{ reason: 'insufficient_scope', actor: agent.agentId }])
+    expect(of('oauth.token', 'refused')).toMatchObject([{ reason: 'invalid_target', actor: agent.agentId }])
+    expect(await reasonOf(admin.query('audit.list', { orgId: acme.orgId }))).toBe('not_found')
+    expect(await reasonOf(agent.query('audit.list'))).toBe('insufficient_scope')
+  })
+})

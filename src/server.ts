@@ -96,7 +96,12 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     random: parts.random,
     log,
   })
-  const trpcWs = trpcOverWs({ router, createContext: (request, caller) => contextOf(features, log, request, caller), alive: alive.signal })
+  const trpcWs = trpcOverWs({
+    router,
+    createContext: (request, caller) => contextOf(features, log, request, caller),
+    alive: alive.signal,
+    onBug: (path, error) => log.error('a subscription failed', error, { 'trpc.path': path }),
+  })
   const feedUrl = { method: 'GET', url: `${parts.issuer}/revocations` }
   const upgrades = serveUpgrades(http.server, {
     issuer: parts.issuer,

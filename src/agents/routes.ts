@@ -41,7 +41,7 @@ export const agentsRoutes = (deps: RegisterDeps & EnrolDeps & { readonly storage
         return viewOf(deps, await requireAgent(deps, ctx.caller, input.agentId, 'see'))
       }),
     list: procedureFor('agents:write')
-      .input(PageInput.extend({ orgId: OrgId.optional() }))
+      .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
       .query(async ({ ctx: { caller }, input: { orgId, ...paging } }) => {
         await deps.trustLog.fence()
         const { collection } = deps.agents

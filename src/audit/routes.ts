@@ -14,7 +14,7 @@ export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
   router({
     /** Newest first. With `action`, rows of other actions are passed over: a page may be short of items before the last. */
     list: procedureFor('admin')
-      .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }))
+      .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }).prefault({}))
       .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, action, ...paging } }) => {
         if (!administers(caller, orgId)) refuse('not_found', 'no such organisation')
         const page = await store.rows.find('organisation', { where: { orgs: orgId }, order: 'down', ...placeOf(paging) })

@@ -58,7 +58,7 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       ),
     /** Newest first. An agent's own, or those of one's organisation, asked (`from`) or received (`to`). */
     list: procedureFor('introductions:write')
-      .input(PageInput.extend({ role: z.enum(['from', 'to']).default('to') }))
+      .input(PageInput.extend({ role: z.enum(['from', 'to']).default('to') }).prefault({}))
       .query(({ ctx: { caller }, input: { role, ...paging } }) =>
         deps.trustLog.fenced(async ({ now }) => {
           const agent = AgentId.safeParse(caller.id)
@@ -87,7 +87,7 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       .mutation(({ ctx, input }) => endIntroduction(deps, ctx.caller, input.introductionId)),
     /** What the agent was told after position `after`. */
     inbox: procedureFor('introductions:write')
-      .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }))
+      .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))
       .query(async ({ ctx, input: { after, limit } }) => {
         const items = await readInbox(deps, agentOf(ctx.caller), after, limit)
         return { items: items.map(itemOf), last: items.at(-1)?.seq ?? after }

@@ -17,7 +17,7 @@ export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisati
       .input(ById)
       .query(({ ctx, input }) => getOrganisation(deps, ctx.caller, input.orgId)),
     list: procedureFor('admin')
-      .input(PageInput)
+      .input(PageInput.prefault({}))
       .query(({ ctx, input }) => listOrganisations(deps, ctx.caller, input)),
     end: procedureFor('admin', ['operator'])
       .input(ById)

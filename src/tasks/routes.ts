@@ -27,7 +27,7 @@ export const tasksRoutes = (deps: TaskDeps) =>
       ),
     /** One's own, newest first; people see those of their organisation. */
     list: procedureFor('tasks:write')
-      .input(PageInput)
+      .input(PageInput.prefault({}))
       .query(({ ctx: { caller }, input }) =>
         deps.trustLog.fenced(async ({ now }) => {
           const place = { order: 'down' as const, ...placeOf(input) }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AnyRouter } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
+import { isRefusal } from '../errors.js'
 import { CLOSE_CODES } from '../protocol/feed.js'
 import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
@@ -14,6 +15,8 @@ export interface TrpcWsDeps {
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
   /** Aborts when the caller's standing ends or its token expires. */
   readonly alive: (caller: Caller) => AbortSignal
+  /** Logs a bug of a subscription, once. */
+  readonly onBug: (path: string, error: unknown) => void
 }
 
 const MAX_SUBSCRIPTIONS = 8
@@ -27,7 +30,7 @@ interface Sockets extends EventEmitter {
 }
 
 /** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
-export function trpcOverWs({ router, createContext, alive }: TrpcWsDeps): UpgradeHandler & { close(): void } {
+export function trpcOverWs({ router, createContext, alive, onBug }: TrpcWsDeps): UpgradeHandler & { close(): void } {
   const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
   const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
   const handler = applyWSSHandler({
@@ -37,6 +40,10 @@ export function trpcOverWs({ router, createContext, alive }: TrpcWsDeps): Upgrad
       const known = callers.get(req)
       if (!known) throw new Error('a socket that was not authenticated')
       return createContext(known.request, known.caller)
+    },
+    onError: ({ error, path, type }) => {
+      const isBug = type === 'subscription' && error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(error.cause)
+      if (isBug) onBug(path ?? '', error.cause ?? error)
     },
     keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PING_MS },
   })

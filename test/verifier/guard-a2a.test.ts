@@ -1,0 +1,231 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Task } from '@a2a-js/sdk'
+import { type Client, ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
+import { AgentEvent, type AgentExecutor, DefaultRequestHandler, InMemoryPushNotificationStore, InMemoryTaskStore } from '@a2a-js/sdk/server'
+import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
+import express from 'express'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Feed } from '../../src/client/feed.js'
+import { openCalleeStore } from '../../src/storage/sqlite/callee-store.js'
+import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from '../../src/verifier/index.js'
+import { type Registry, startRegistry } from '../registry.js'
+import { tempFolder } from '../storage/open-store.js'
+import { aPair, introduce, type Pair } from '../stories/actors.js'
+
+const cardAt = (url: string) => ({
+  name: 'ocr',
+  description: '',
+  version: '1',
+  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0', tenant: '' }],
+  capabilities: { streaming: true, pushNotifications: true, extensions: [] },
+  defaultInputModes: ['text/plain'],
+  defaultOutputModes: ['text/plain'],
+  skills: [],
+  securitySchemes: {},
+  securityRequirements: [],
+  signatures: [],
+  provider: undefined,
+})
+
+let registry: Registry
+let pair: Pair
+let feed: Feed
+let server: Server
+let url: string
+let seen: string[] = []
+let folder: Awaited<ReturnType<typeof tempFolder>>
+
+/** Keeps a task working, so that it can be continued, cancelled and subscribed to. */
+const executor: AgentExecutor = {
+  async execute({ taskId, contextId, userMessage, context, task }, bus) {
+    seen.push(verifiedOf(context).chain.join())
+    if (!task)
+      bus.publish(
+        AgentEvent.task({
+          id: taskId,
+          contextId,
+          status: { state: 2, timestamp: new Date().toISOString(), message: undefined },
+          artifacts: [],
+          history: [userMessage],
+          metadata: undefined,
+        } as Task),
+      )
+    else bus.publish(AgentEvent.task({ ...task, history: [...task.history, userMessage] }))
+    bus.publish(
+      AgentEvent.statusUpdate({
+        taskId,
+        contextId,
+        status: { state: 6, timestamp: new Date().toISOString(), message: undefined },
+        metadata: undefined,
+      }),
+    )
+    bus.finished()
+  },
+  async cancelTask(taskId, bus) {
+    bus.publish(
+      AgentEvent.statusUpdate({
+        taskId,
+        contextId: '',
+        status: { state: 5, timestamp: new Date().toISOString(), message: undefined },
+        metadata: undefined,
+      }),
+    )
+    bus.finished()
+  },
+}
+
+const store = new InMemoryTaskStore()
+const pushes = new InMemoryPushNotificationStore()
+async function listen(needs = needsForAll({ scope: 'ocr:read' })) {
+  const app = express()
+  server = await new Promise<Server>((resolve) => {
+    const listening = app.listen(0, '127.0.0.1', () => resolve(listening))
+  })
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  url = `${origin}/a2a`
+  const verifier = createVerifier({
+    issuer: registry.issuer,
+    audience: pair.ocr.audience,
+    publicUrl: origin,
+    standing: feed,
+    clock: registry.clock,
+    ...openCalleeStore(`${folder.path}/callee.db`, registry.clock.now),
+  })
+  const handler = new DefaultRequestHandler(cardAt(url) as never, store, executor, undefined, pushes)
+  app.use('/a2a', guard(verifier), jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs }), userBuilder: a2aUser }))
+}
+
+beforeAll(async () => {
+  registry = await startRegistry()
+  pair = await aPair(registry)
+  feed = await pair.ocr.subscribe()
+  folder = await tempFolder()
+  await listen()
+})
+afterAll(async () => {
+  feed.close()
+  server.closeAllConnections()
+  server.close()
+  await folder[Symbol.asyncDispose]()
+  await registry[Symbol.asyncDispose]()
+})
+
+const clientFor = async (peer: object, agent = pair.planner): Promise<Client> => {
+  const fetchImpl = agent.fetchAs({ audience: pair.ocr.audience, scope: 'ocr:read', ...peer })
+  const options = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
+    transports: [new JsonRpcTransportFactory({ fetchImpl })],
+  })
+  return new ClientFactory(options).createFromAgentCard(cardAt(url) as never)
+}
+const message = (more: object = {}) =>
+  ({ message: { messageId: crypto.randomUUID(), role: 1, parts: [{ content: { $case: 'text', value: 'hi' } }], ...more } }) as never
+const begin = async (client: Client): Promise<Task> => (await client.sendMessage(message())) as Task
+const reason = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error) => error.name,
+  )
+const drain = async (stream: AsyncIterable<unknown>) => {
+  for await (const _ of stream) {
+  }
+}
+
+describe('an A2A task belongs to the task of the token that began it', () => {
+  test('continued, read, listed, cancelled and subscribed to by a token of that task; found by no other', async () => {
+    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
+    const [own, foreign, none] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId }), await clientFor({})]
+    const { id, contextId } = await begin(own)
+    const config = { taskId: id, id: 'c1', url: 'https://hook.example/', token: '', tenant: '', authentication: undefined }
+    const calls = (client: Client): [string, () => Promise<unknown>][] => [
+      ['get', () => client.getTask({ id } as never)],
+      ['continue', () => client.sendMessage(message({ taskId: id, contextId }))],
+      ['continue by context', () => client.sendMessage(message({ contextId }))],
+      ['refer to', () => client.sendMessage(message({ referenceTaskIds: [id] }))],
+      ['stream', () => drain(client.sendMessageStream(message({ taskId: id, contextId })))],
+      ['create push configuration', () => client.createTaskPushNotificationConfig(config as never)],
+      ['get push configuration', () => client.getTaskPushNotificationConfig({ taskId: id, id: 'c1' } as never)],
+      ['list push configurations', () => client.listTaskPushNotificationConfig({ taskId: id } as never)],
+      ['delete push configuration', () => client.deleteTaskPushNotificationConfig({ taskId: id, id: 'c1' } as never)],
+      ['cancel', () => client.cancelTask({ id } as never)],
+    ]
+    for (const client of [foreign, none])
+      for (const [what, call] of calls(client)) expect(await reason(call()), what).toBe('TaskNotFoundError')
+    expect(await reason(drain(foreign.resubscribeTask({ id } as never)))).toBe('TaskNotFoundError')
+    for (const [what, call] of calls(own)) expect(await reason(call()), what).not.toBe('TaskNotFoundError')
+    expect(
+      (await own.listTasks({ tenant: '', contextId: '', status: 0, pageToken: '', statusTimestampAfter: undefined })).tasks.map(
+        (task) => task.id,
+      ),
+    ).toContain(id)
+    expect(
+      (await foreign.listTasks({ tenant: '', contextId: '', status: 0, pageToken: '', statusTimestampAfter: undefined })).tasks.map(
+        (task) => task.id,
+      ),
+    ).not.toContain(id)
+  })
+
+  test('an unknown id and a foreign one are answered alike', async () => {
+    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
+    const { id } = await begin(await clientFor({ taskId: mine.taskId }))
+    const foreign = await clientFor({ taskId: other.taskId })
+    const texts = await Promise.all(
+      [id, crypto.randomUUID()].map((one) =>
+        foreign.getTask({ id: one } as never).then(
+          () => 'done',
+          (error: Error) => error.message.replace(/none-\S+/, 'none'),
+        ),
+      ),
+    )
+    expect(texts[0]).toBe(texts[1])
+    expect(texts[0]).not.toContain(id)
+  })
+
+  test('a token of an ancestor may, one of a child may not', async () => {
+    const parent = await pair.planner.tasks.create({ description: 'parent' })
+    const child = await pair.planner.tasks.create({ description: 'child', parentTaskId: parent.taskId })
+    const [ofParent, ofChild] = [await clientFor({ taskId: parent.taskId }), await clientFor({ taskId: child.taskId })]
+    const fromChild = await begin(ofChild)
+    const fromParent = await begin(ofParent)
+    expect(await reason(ofParent.getTask({ id: fromChild.id } as never))).toBe('done')
+    expect(await reason(ofChild.getTask({ id: fromParent.id } as never))).toBe('TaskNotFoundError')
+  })
+
+  test('the tie survives a restart of the callee', async () => {
+    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
+    const { id } = await begin(await clientFor({ taskId: mine.taskId }))
+    server.closeAllConnections()
+    server.close()
+    await listen()
+    expect(await reason((await clientFor({ taskId: mine.taskId })).getTask({ id } as never))).toBe('done')
+    expect(await reason((await clientFor({ taskId: other.taskId })).getTask({ id } as never))).toBe('TaskNotFoundError')
+  })
+})
+
+test('a method that is not mapped is refused, and so is a scope that the token lacks', async () => {
+  server.closeAllConnections()
+  server.close()
+  await listen({ SendMessage: { scope: 'ocr:read' }, GetTask: { scope: 'ocr:admin' } })
+  const client = await clientFor({ taskId: (await pair.planner.tasks.create({ description: 'x' })).taskId })
+  const { id } = await begin(client)
+  expect(await reason(client.getTask({ id } as never))).toBe('UnsupportedOperationError')
+  expect(await reason(client.cancelTask({ id } as never))).toBe('UnsupportedOperationError')
+})
+
+test('without a token nothing reaches the agent', async () => {
+  seen = []
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SendMessage', params: {} })
+  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', 'a2a-version': '1.0' }, body })
+  expect(answer.status).toBe(401)
+  expect(answer.headers.get('www-authenticate')).toMatch(/^DPoP /)
+  expect(seen).toEqual([])
+})
+
+test('an introduction that ends is known at the next call after a challenge', async () => {
+  const client = await clientFor({})
+  expect(await reason(client.sendMessage(message()))).toBe('done')
+  await pair.ocr.introductions.end(pair.introductionId)
+  await feed.sync()
+  expect(await reason(client.sendMessage(message()))).not.toBe('done')
+  await introduce(pair.planner, pair.ocr)
+})

@@ -12,6 +12,7 @@ import { openSqlite } from '../src/storage/sqlite/open.js'
 import type { Storage } from '../src/storage/storage.js'
 import { type Front, openFront } from './front.js'
 import { type SetClock, setClock } from './set-clock.js'
+import { type Gate, gatedStorage } from './trust-log/gated-storage.js'
 
 /** Somebody who speaks to the registry through its public doors only. */
 export interface Actor extends Agent {
@@ -44,6 +45,8 @@ export interface Registry extends AsyncDisposable {
   agent(registration?: Registration): Promise<AgentActor>
   /** The same client over other options (another clock, another key). */
   as(actor: Actor, options?: Partial<AgentOptions>): Agent
+  /** One more server over the store, whose every access passes the gate. */
+  addServer(gate: Gate): Promise<RunningServer>
   /** Fetches a door as a stranger. */
   fetch(path: string, init?: RequestInit): Promise<Response>
 }
@@ -56,19 +59,10 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
   const front = await openFront()
   const issuer = front.origin
   const servers: RunningServer[] = []
+  const parts = { clock, random: systemRandom, log, issuer, dev: true, host: '127.0.0.1', port: 0, adminPort: 0 }
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
-    const server = await startServer({
-      storage,
-      clock,
-      random: systemRandom,
-      log,
-      issuer,
-      dev: true,
-      host: '127.0.0.1',
-      port: 0,
-      adminPort: 0,
-    })
+    const server = await startServer({ ...parts, storage })
     // Each start makes a new code, and the earlier one void.
     firstCode = server.firstCode
     servers.push(server)
@@ -115,6 +109,11 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
       return { ...actorOf(agentId, signer, admin.orgId), agentId, audience: audienceOf(issuer, agentId) }
     },
     as: (actor, options) => createAgent({ issuer, clientId: actor.clientId, signer: actor.signer, clock, ...options }),
+    addServer: async (gate) => {
+      const server = await startServer({ ...parts, storage: gatedStorage(storage, gate) })
+      servers.push(server)
+      return server
+    },
     fetch: (path, init) => fetch(issuer + path, init),
     [Symbol.asyncDispose]: async () => {
       await front[Symbol.asyncDispose]()

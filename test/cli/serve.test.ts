@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
+import { tempFolder } from '../storage/open-store.js'
+
+// The built program, as a user runs it: `npm test` builds it first.
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
+const run = (args: readonly string[]) =>
+  spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
+
+async function output(child: ChildProcess): Promise<{ code: number | null; out: string; err: string }> {
+  const texts = { out: '', err: '' }
+  child.stdout?.on('data', (data) => {
+    texts.out += data
+  })
+  child.stderr?.on('data', (data) => {
+    texts.err += data
+  })
+  const [code] = await once(child, 'exit')
+  return { code, ...texts }
+}
+
+async function serving(
+  data: string,
+  more: readonly string[] = [],
+): Promise<{ child: ChildProcess; text: string; issuer: string; admin: string; code: string | undefined; log: () => string }> {
+  const child = run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0', ...more])
+  let text = ''
+  let log = ''
+  child.stderr?.on('data', (chunk) => {
+    log += chunk
+  })
+  await new Promise<void>((done, fail) => {
+    child.once('exit', (code) => fail(new Error(`it ended with ${code}: ${log}`)))
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('serving')) done()
+    })
+  })
+  const line = (name: string) => new RegExp(`^${name}\\s+(\\S+)`, 'm').exec(text)?.[1]
+  return { child, text, issuer: line('registry') ?? '', admin: line('admin') ?? '', code: line('first code'), log: () => log }
+}
+
+test('the program is built', () => {
+  expect(existsSync(MAIN)).toBe(true)
+})
+
+test.each([
+  [['serve', '--dev', '--port', '99999'], 'configuration /port'],
+  [['serve'], 'configuration /issuer'],
+  [['serve', '--issuer', 'https://a.example/path'], 'configuration /issuer'],
+  [['serve', '--dev', '--host', '0.0.0.0'], 'configuration /host'],
+  [['serve', '--config', '/nowhere.json'], 'configuration file /nowhere.json'],
+])('%j stops with the path of the bad value', async (args, expected) => {
+  const { code, err } = await output(run(args))
+  expect(code).toBe(1)
+  expect(err).toContain(expected)
+  expect(err).not.toContain('    at ')
+})
+
+test('first start, one-time code, health, a second process refused, SIGTERM, and the next start without a code', async () => {
+  await using folder = await tempFolder()
+  const first = await serving(folder.path, ['--log-level', 'info'])
+  expect((await fetch(`${first.admin}/livez`)).status).toBe(200)
+  expect((await fetch(`${first.admin}/readyz`)).status).toBe(200)
+  expect((await fetch(`${first.issuer}/readyz`)).status).toBe(404)
+  const signer = await newEs256Signer()
+  const { memberId, role } = await joinRegistry({ issuer: first.issuer, code: first.code ?? '', name: 'Olga', signer })
+  expect(role).toBe('operator')
+  const second = await output(run(['serve', '--dev', '--data', folder.path, '--port', '0', '--admin-port', '0']))
+  expect(second.code).toBe(1)
+  expect(second.err).toContain('in use by another process')
+  const operator = createAgent({ issuer: first.issuer, clientId: memberId, signer })
+  await operator.mutate('organisations.create', { name: 'Acme' })
+  first.child.kill('SIGTERM')
+  expect((await once(first.child, 'exit'))[0]).toBe(0)
+  const lines = first
+    .log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(lines.map(({ msg }) => msg)).toEqual(['the registry serves', 'the registry has closed'])
+  const again = await serving(folder.path)
+  expect(again.code).toBeUndefined()
+  again.child.kill('SIGTERM')
+  await once(again.child, 'exit')
+}, 30_000)
+
+test('a command line from login to an introduced agent', async () => {
+  await using folder = await tempFolder()
+  const registry = await serving(`${folder.path}/data`)
+  const cli = async (profile: string, ...args: string[]) => {
+    const { code, out, err } = await output(run([...args, '--profile', profile, '--home', `${folder.path}/home`, '--json']))
+    if (code !== 0) throw new Error(err)
+    return JSON.parse(out)
+  }
+  try {
+    await cli('olga', 'login', '--registry', registry.issuer, '--code', registry.code ?? '')
+    const { orgId } = await cli('olga', 'org', 'create', 'Acme')
+    const { code } = await cli('olga', 'org', 'invite', orgId, '--role', 'administrator')
+    await cli('ada', 'login', '--registry', registry.issuer, '--code', code, '--name', 'Ada')
+    const callee = await cli('ada', 'agent', 'register', 'callee', '--contact', 'open')
+    await cli('callee', 'agent', 'confirm', callee.agentId, '--registry', registry.issuer, '--token', callee.registrationToken)
+    const card = resolve(import.meta.dirname, '../../examples/cards/v10-juniper-clinic.json')
+    expect(
+      await cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
+    ).toMatchObject({ version: 1 })
+    const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${callee.audience}=slots:read`)
+    await cli('caller', 'agent', 'confirm', caller.agentId, '--registry', registry.issuer, '--token', caller.registrationToken)
+    expect((await cli('caller', 'search', 'appointments')).hits).toHaveLength(1)
+    expect(await cli('caller', 'introduction', 'request', callee.agentId, '--scope', 'slots:read', '--purpose', 'look')).toMatchObject({
+      state: 'granted',
+    })
+    expect((await cli('caller', 'card', 'show', callee.agentId)).state).toBe('verified')
+    const { taskId } = await cli('caller', 'task', 'create', 'book')
+    await cli('caller', 'task', 'end', taskId)
+    expect(await cli('x', 'log', 'verify', '--registry', registry.issuer)).toMatchObject({ verified: true })
+    await expect(cli('caller', 'org', 'create', 'Mine')).rejects.toThrow('insufficient_scope')
+  } finally {
+    registry.child.kill('SIGTERM')
+    await once(registry.child, 'exit')
+  }
+}, 60_000)

@@ -8,8 +8,9 @@ import { chapter, claim, claimed, freePort, newStage, refusal, table, untilDone 
 const stage = await newStage()
 const started = performance.now()
 try {
-  await play()
+  const { issuer, operator, ocr } = await play()
   console.log(`\n${claimed()} claims held, in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
+  if (process.argv.includes('--stay')) await stay(issuer, operator, ocr)
 } finally {
   await stage.close()
 }
@@ -175,6 +176,21 @@ async function play() {
     return now.at > before.at && now.handles > before.handles ? now : Promise.reject(new Error('not yet'))
   })
   claim(place.handles === before.handles + 1, `subscribers resumed after entry ${before.at} and stand at ${place.at}, without a gap`)
+  return { issuer, operator, ocr: ocrIs }
+}
+
+/** Leaves registry and agents running, for somebody who wants to build an agent of their own beside them. */
+async function stay(issuer, operator, ocr) {
+  const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
+  const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
+  chapter('Everything goes on running until Ctrl-C')
+  table([
+    ['registry', issuer],
+    ['invitation', code],
+    ['OCR agent', ocr.agentId],
+    ['its audience', ocr.audience],
+  ])
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 }
 
 async function join(issuer, code, name) {

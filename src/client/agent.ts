@@ -1,5 +1,5 @@
 import type { Signer } from '../credentials/sign.js'
-import { type Clock, systemClock } from '../lib/clock.js'
+import { type Clock, waitingClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/card-view.js'
@@ -99,7 +99,7 @@ export interface Agent extends Calls, Cards {
 
 export function createAgent(options: AgentOptions): Agent {
   const { issuer, clientId, signer, publisher } = options
-  const clock = options.clock ?? systemClock
+  const clock = options.clock ?? waitingClock
   const random = options.random ?? systemRandom
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   const http = { fetch, clock }

@@ -1,5 +1,5 @@
 import { proveEnrolment, type Signer } from '../credentials/sign.js'
-import { type Clock, systemClock } from '../lib/clock.js'
+import { type Clock, waitingClock } from '../lib/clock.js'
 import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'
 import type { EnrolmentId, Jkt, MemberId, OrgId } from '../protocol/ids.js'
@@ -30,7 +30,7 @@ export function confirmAgent(
 }
 
 async function enrol<T>(
-  { issuer, signer, clock = systemClock, fetch = globalThis.fetch }: Enrolling,
+  { issuer, signer, clock = waitingClock, fetch = globalThis.fetch }: Enrolling,
   owner: string,
   path: string,
   input: object,

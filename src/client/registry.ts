@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { systemClock } from '../lib/clock.js'
+import { waitingClock } from '../lib/clock.js'
 import { errorOf, type Fetch, type HttpDeps, requestJson } from './http.js'
 
 const Url = z.string().max(2048)
@@ -43,6 +43,6 @@ export async function fetchKeys(deps: HttpDeps, issuer: string): Promise<readonl
 
 /** Its keys of one use: `log` signs checkpoints, `card` views, `token` access tokens. */
 export async function fetchRegistryKeys(issuer: string, use: string, fetch: Fetch = globalThis.fetch) {
-  const keys = await fetchKeys({ fetch, clock: systemClock }, issuer)
+  const keys = await fetchKeys({ fetch, clock: waitingClock }, issuer)
   return keys.filter((jwk) => jwk.credence_use === use).map((jwk) => ({ jwk, alg: 'ES256' as const }))
 }

@@ -5,11 +5,11 @@ export interface Clock {
   now(): EpochSeconds
   /** Milliseconds from an arbitrary start that never go back. */
   monotonicMs(): number
-  /** Resolves after `ms`, or as soon as `signal` aborts. Never keeps the process alive. */
+  /** Resolves after `ms`, or as soon as `signal` aborts. */
   after(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-export const systemClock: Clock = {
+const clockOf = (keepsAlive: boolean): Clock => ({
   now: () => Math.floor(Date.now() / 1000),
   monotonicMs: () => performance.now(),
   after: (ms, signal) =>
@@ -21,7 +21,13 @@ export const systemClock: Clock = {
         resolve()
       }
       const timer: { unref?: () => void } & ReturnType<typeof setTimeout> = setTimeout(done, ms)
-      timer.unref?.()
+      if (!keepsAlive) timer.unref?.()
       signal?.addEventListener('abort', done)
     }),
-}
+})
+
+/** A server's clock: its loops end with what they belong to, and never keep the process alive. */
+export const systemClock: Clock = clockOf(false)
+
+/** A client's clock: who waits for an answer keeps the process alive. */
+export const waitingClock: Clock = clockOf(true)

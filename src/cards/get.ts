@@ -10,9 +10,8 @@ import type { KeyRing } from '../keys/key-ring.js'
 import type { JsonObject } from '../lib/json.js'
 import { isJsonObject, parseJson } from '../lib/json.js'
 import type { CardView, EnrolmentProof, Verdict } from '../protocol/card-view.js'
-import { distinct } from '../protocol/handles.js'
 import { type AgentId, audienceOf } from '../protocol/ids.js'
-import { type Ground, groundOf, joinGrounds, stands } from '../protocol/standing.js'
+import { type Ground, groundOf, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
 import { actsFor, type Caller } from '../transport/caller.js'
 import type { Fenced, ServedTrustLog } from '../trust-log/trust-log.js'
 import { composeCard, type ViewTier } from './compose.js'
@@ -107,6 +106,7 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
   const { card } = found
   const composed = composeCard(card, tier)
   const standsOn = joinGrounds(ground, caller.ground, groundOf([...found.on, card.core.ver, ...(card.signer ? [card.signer.handle] : [])]))
+  if (standsOn.on.length > MAX_STANDING) refuse('standing_too_large', `the view would stand on more than ${MAX_STANDING} handles`)
   const claims: CardViewClaims = {
     iss: deps.issuer,
     aud: caller.id,
@@ -117,7 +117,7 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
     card_id: card.agentId,
     card_version: card.version,
     card_sha256: card.cardSha256,
-    standing: { at: fenced.at, on: distinct(standsOn.on) },
+    standing: { at: fenced.at, on: [...standsOn.on] },
   }
   const signer = await deps.keyRing.signer('card')
   const base = await publicView(deps, found, fenced)

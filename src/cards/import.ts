@@ -7,11 +7,11 @@ import type { Fault } from '../errors.js'
 import type { JsonObject } from '../lib/json.js'
 import { type CardState, type CardVersion, readCard } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'
-import type { AgentId } from '../protocol/ids.js'
+import { type AgentId, newId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { endpointOf, partsOf, scopesOf } from './card.js'
 import { isUsable, verdictOf } from './check.js'
-import { keepCard, type PublishDeps, requirePublisher } from './publish.js'
+import { keepCard, keepingContent, type PublishDeps, requirePublisher } from './publish.js'
 import type { Card } from './store.js'
 
 export interface Imported {
@@ -32,13 +32,15 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
   const { verdict, signer } = await judge(deps, { orgId: publisher.orgId, agentId }, json, now)
   const before = await deps.cards.get(agentId)
   const cardSha256 = cardDigest(json)
-  if (before?.c0 === text && !before.unpublished) return { state, a2aVersion, faults, version: before.version, verdict: before.verdict }
-  const version = (before?.version ?? 0) + 1
+  const isSame = before?.c0 === text && !before.unpublished
+  if (isSame && before.verdict.state === verdict.state)
+    return { state, a2aVersion, faults, version: before.version, verdict: before.verdict }
+  const version = isSame ? before.version : (before?.version ?? 0) + 1
   const card: Card = {
     agentId,
     orgId: publisher.orgId,
     version,
-    revision: 0,
+    revision: isSame ? before.revision + 1 : 0,
     c0: text,
     c0Sha256: digestOfText(text),
     cardSha256,
@@ -49,9 +51,11 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
     ...(endpointOf(model) !== undefined && { endpoint: endpointOf(model) }),
     scopes: scopesOf(model),
     allScopes: scopesOf(model),
-    publishedAt: now,
+    publishedAt: isSame ? before.publishedAt : now,
   }
-  await keepCard(deps, caller, { before, card, also: [], on: publisher.on }, 'cards.import')
+  const entry = newId(deps.random, 'ent')
+  const also = signer ? await keepingContent(deps, before, { card, entry, at: now }) : []
+  await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, ...(signer ? [signer.handle] : [])] }, 'cards.import')
   return { state, a2aVersion, faults, version, verdict }
 }
 

@@ -7,11 +7,11 @@ import type { Random } from '../lib/random.js'
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'
 import { identitiesOf } from '../protocol/handles.js'
-import type { AgentId, OrgId } from '../protocol/ids.js'
+import { type AgentId, type EntryId, newId, type OrgId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Operation, Storage } from '../storage/storage.js'
 import { actsFor, type Caller } from '../transport/caller.js'
-import type { TrustLog } from '../trust-log/trust-log.js'
+import type { LogFeed, TrustLog } from '../trust-log/trust-log.js'
 import { endpointOf, partsOf, scopesOf, versionsOf, versionsOnlyIn } from './card.js'
 import { type CheckDeps, type CheckedCredential, requireCredential, requireSignedCard } from './check.js'
 import type { Card, CardsStore } from './store.js'
@@ -19,7 +19,7 @@ import type { Card, CardsStore } from './store.js'
 export interface PublishDeps extends CheckDeps, FindAgentDeps {
   readonly cards: CardsStore
   readonly storage: Storage
-  readonly trustLog: TrustLog
+  readonly trustLog: TrustLog & Pick<LogFeed, 'find'>
   readonly random: Random
   readonly audit: Audit
 }
@@ -47,25 +47,26 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   const before = await deps.cards.get(input.agentId)
   const cardSha256 = cardDigest(checked.json)
   const isSame = before?.cardSha256 === cardSha256 && !before.unpublished
+  // C0, its bytes and ETag stay as they were where the same key signs the same again: then only hidden parts change.
+  const keepsBytes = isSame && before.signer?.enrolmentId === checked.signer.id
   const version = isSame ? before.version : (before?.version ?? 0) + 1
   const { sdJwt, releasePolicy } = input
   const hiding =
     sdJwt === undefined ? undefined : await requireCredential(deps, checked, { agentId: input.agentId, sdJwt, releasePolicy }, now)
-  if (isSame && (sdJwt === before.sdJwt || (sdJwt === undefined && before.c0 === input.c0))) return publishedOf(before)
-  requireNext(before, version, isSame, hiding)
-  const whole: CardModel = hiding ? (readCardJson(hiding.credential.card).model ?? checked.model) : checked.model
+  if (keepsBytes && sdJwt === before.sdJwt && releasePolicy === before.releasePolicy) return publishedOf(before)
+  requireNext(before, version, hiding)
+  const whole = hiding ? requireWhole(hiding) : checked.model
   const parts = partsOf(whole, before?.unpublished ? undefined : before, deps.random)
   const card: Card = {
     agentId: input.agentId,
     orgId: publisher.orgId,
     version,
     revision: isSame ? before.revision + 1 : 0,
-    // C0, its bytes and ETag stay as they were where only hidden parts change.
-    ...(isSame ? { c0: before.c0, c0Sha256: before.c0Sha256 } : { c0: input.c0, c0Sha256: digestOfText(input.c0) }),
+    ...(keepsBytes ? { c0: before.c0, c0Sha256: before.c0Sha256 } : { c0: input.c0, c0Sha256: digestOfText(input.c0) }),
     cardSha256,
     ...(sdJwt !== undefined && { sdJwt }),
     ...(releasePolicy !== undefined && { releasePolicy }),
-    releaseNumber: hiding?.releaseNumber ?? before?.releaseNumber ?? 0,
+    releaseNumber: Math.max(before?.releaseNumber ?? 0, hiding?.releaseNumber ?? 0),
     verdict: checked.verdict,
     signer: { enrolmentId: checked.signer.id, handle: checked.signer.handle, owner: checked.signer.owner },
     ...parts,
@@ -75,10 +76,9 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
     publishedAt: isSame ? before.publishedAt : now,
     ...(hiding && { expiresAt: hiding.credential.claims.exp }),
   }
-  const also = isSame
-    ? []
-    : [deps.cards.versions.inserting({ id: `${input.agentId} ${cardSha256}`, agentId: input.agentId, version, at: now })]
-  await keepCard(deps, caller, { before, card, also, on: [...publisher.on, checked.signer.handle] }, 'cards.publish')
+  const entry = newId(deps.random, 'ent')
+  const also = await keepingContent(deps, before, { card, entry, at: now })
+  await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, checked.signer.handle] }, 'cards.publish')
   return publishedOf(card)
 }
 
@@ -94,8 +94,13 @@ export async function requirePublisher(
   return { orgId: contact.orgId, on: contact.ground.on }
 }
 
+function requireWhole({ credential }: CheckedCredential): CardModel {
+  const { model, faults } = readCardJson(credential.card)
+  return model ?? refuse('card_invalid', 'the card with its hidden parts does not fit A2A', { faults })
+}
+
 /** Versions rise by one and never change; the number of the release policy rises too. */
-function requireNext(before: Card | undefined, version: number, isSame: boolean, hiding: CheckedCredential | undefined): void {
+function requireNext(before: Card | undefined, version: number, hiding: CheckedCredential | undefined): void {
   const claimed = hiding?.credential.claims.card_version
   if (claimed !== undefined && claimed !== version) {
     const reason = claimed === before?.version ? 'card_version_immutable' : 'card_version_stale'
@@ -108,21 +113,41 @@ function requireNext(before: Card | undefined, version: number, isSame: boolean,
     refuse('release_policy_stale', 'the number of the release policy does not rise', {
       faults: [{ pointer: '/number', hint: `more than ${last}` }],
     })
-  if (isSame && hiding === undefined) refuse('card_version_immutable', 'this version was published with hidden parts: publish them with it')
+}
+
+/** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
+export async function keepingContent(
+  { cards, trustLog }: Pick<PublishDeps, 'cards' | 'trustLog'>,
+  before: Card | undefined,
+  { card: { agentId, cardSha256, version }, entry, at }: { readonly card: Card; readonly entry: EntryId; readonly at: number },
+): Promise<readonly Operation[]> {
+  const id = `${agentId} ${cardSha256}`
+  const known = await cards.versions.get(id)
+  if (known === undefined) return [cards.versions.inserting({ id, agentId, version, entry, at })]
+  // What was set out to be published and dropped was never a version.
+  if ((await trustLog.find(known.entry)) === undefined) return [cards.versions.changing(id, { entry: known.entry }, { version, entry, at })]
+  return before?.cardSha256 === cardSha256 ? [] : refuse('card_version_stale', 'this content was published before, as an earlier version')
 }
 
 interface Keeping {
   readonly before: Card | undefined
   readonly card: Card
+  readonly entry: EntryId
   readonly also: readonly Operation[]
   readonly on: readonly Card['core']['ver'][]
 }
 
 /** Begins the card, or changes it: of two racing publishers one wins. */
-export async function keepCard(deps: PublishDeps, caller: Caller, { before, card, also, on }: Keeping, action: string): Promise<void> {
+export async function keepCard(
+  deps: PublishDeps,
+  caller: Caller,
+  { before, card, entry, also, on }: Keeping,
+  action: string,
+): Promise<void> {
   const begins = before && !before.unpublished ? versionsOnlyIn(card, before) : versionsOf(card)
   const ends = (before && !before.unpublished ? versionsOnlyIn(before, card) : []).map((handle) => ({ handle }))
   const beginning = {
+    id: entry,
     type: 'card.published' as const,
     begins,
     ends,
@@ -156,8 +181,13 @@ export async function keepCard(deps: PublishDeps, caller: Caller, { before, card
         beginning,
       )
     : await deps.cards.begin(card, beginning)
-  if (outcome === 'exists') refuse('card_version_stale', 'somebody else has published meanwhile, or this content was published before')
-  if (outcome === 'refused') refuse('conflict', 'what the card stands on has ended meanwhile')
+  if (outcome === 'begun') return
+  const now = await deps.cards.get(card.agentId)
+  const isOvertaken = outcome === 'exists' || now?.version !== before?.version || now?.revision !== before?.revision
+  refuse(
+    isOvertaken ? 'card_version_stale' : 'conflict',
+    isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
+  )
 }
 
 const INTERNAL: ReadonlySet<string> = new Set(['hidden', 'nextEntry', 'next', 'agentId'])

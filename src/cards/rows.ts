@@ -4,11 +4,11 @@ import type { CardRow, CardTier } from '../storage/storage.js'
 import { composeCard } from './compose.js'
 import type { Card } from './store.js'
 
-const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
+export const CARD_TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 
-/** One row a tier: the words that a caller of that tier may see, and no others. */
+/** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
 export function rowsOf(card: Card): CardRow[] {
-  return TIERS.flatMap((tier) => {
+  return CARD_TIERS.flatMap((tier) => {
     const model = readCardJson(composeCard(card, tier).json as JsonValue).model // what a card's JSON is
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })

@@ -8,7 +8,7 @@ import { Scope } from '../protocol/rights.js'
 import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { rowsOf } from './rows.js'
+import { CARD_TIERS, rowsOf } from './rows.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
 const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })
@@ -47,8 +47,15 @@ export const Card = z.strictObject({
 })
 export type Card = z.infer<typeof Card>
 
-/** A content that was published once: it does not come back. */
-export const CardVersion = z.strictObject({ id: z.string().max(96), agentId: AgentId, version: z.int().min(1), at: z.int() })
+/** A content that was published once, if its entry stands: it does not come back after another. */
+export const CardVersion = z.strictObject({
+  /** `<agent> <card_sha256>`. */
+  id: z.string().max(96),
+  agentId: AgentId,
+  version: z.int().min(1),
+  entry: EntryId,
+  at: z.int(),
+})
 export type CardVersion = z.infer<typeof CardVersion>
 
 export interface CardsStore extends Records<Card> {
@@ -59,8 +66,11 @@ export interface CardsStore extends Records<Card> {
 
 export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): CardsStore {
   const indexing = (card: Card): readonly Operation[] => {
-    if (card.unpublished) return (['public', 'authenticated', 'introduced'] as const).map((tier) => unindexingCard(card.agentId, tier))
-    return rowsOf(card).map(indexingCard)
+    const rows = card.unpublished ? [] : rowsOf(card)
+    return CARD_TIERS.map((tier) => {
+      const row = rows.find((one) => one.tier === tier)
+      return row ? indexingCard(row) : unindexingCard(card.agentId, tier)
+    })
   }
   const records = newRecords(deps, deps.storage.collection<Card>({ name: 'cards', schema: Card, key: 'agentId', indexes: {} }), {
     kind: 'cards',

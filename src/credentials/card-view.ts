@@ -13,7 +13,7 @@ import { withoutSignatures } from './card-form.js'
 import { verifyCardSignatures } from './card-jws.js'
 import { digestOfJson, digestOfText } from './digest.js'
 import { canonical } from './jcs.js'
-import type { VerificationKey } from './jwk.js'
+import { readPublicJwk, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
 import { verifyCheckpoint } from './note.js'
 import { verifyCardView } from './verify-for.js'
 
@@ -121,12 +121,20 @@ async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { e
     proof: inclusion.hashes.map(bytes),
   })
   if (!isIn || inclusion.size !== signed.size || inclusion.seq !== entry.seq) return deny('the entry does not stand in the log')
-  if (pins.keys.some(({ kid }) => kid === statement.jkt)) return deny('a key of the registry in place of the publisher’s')
+  // The statement is the registry's word: that it names its key rightly is seen from the key.
+  if (jktOf(statement.jwk, statement.alg) !== statement.jkt) return deny('the key is not the one that the enrolment names')
+  if (pins.keys.some((pin) => pin.kid === statement.jkt || jktOf(pin, 'ES256') === statement.jkt))
+    return deny('a key of the registry in place of the publisher’s')
   if (ended?.has(statement.handle)) return deny('the key of the publisher has ended')
   return { jwk: statement.jwk, alg: statement.alg }
 }
 
 const keysOf = ({ keys }: RegistryPins, use: string): VerificationKey[] =>
   keys.filter((jwk) => jwk.credence_use === use).map((jwk) => ({ jwk, alg: 'ES256' }))
+
+const jktOf = (jwk: Readonly<Record<string, unknown>>, alg: SignatureAlgorithm): string | undefined => {
+  const key = readPublicJwk(jwk, [alg])
+  return typeof key === 'string' ? undefined : key.jkt
+}
 
 const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()

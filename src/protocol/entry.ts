@@ -42,7 +42,8 @@ export const Proposal = z.strictObject({
   id: EntryId,
   type: EntryType,
   ends: z.array(Ending).max(10_000),
-  begins: z.array(Handle).max(64).optional(),
+  /** A card begins a version for each of its skills (at most 256) and one more. */
+  begins: z.array(Handle).max(512).optional(),
   /** Left out where the entry of this id stands. */
   unless: EntryId.optional(),
   /** base64url SHA-256 of details that stand elsewhere, salted. */

@@ -8,6 +8,7 @@ import type { Handle } from '../protocol/handles.js'
 import type { AgentId, OrgId } from '../protocol/ids.js'
 import { type Ceiling, intersectRights, narrowNames } from '../protocol/rights.js'
 import { type Ground, groundOf } from '../protocol/standing.js'
+import { grantedSince } from '../trust-log/granted-since.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
@@ -90,11 +91,5 @@ export async function findContact(deps: FindAgentDeps, id: AgentId): Promise<Con
 }
 
 /** Agents that were registered by the handle since then. */
-export async function agentsGrantedBy(deps: Pick<FindAgentDeps, 'agents'>, handle: Handle, since: number): Promise<readonly Ending[]> {
-  const endings: Ending[] = []
-  for (let page = await deps.agents.collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
-    endings.push(...page.items.filter((one) => one.at >= since).map((one) => ({ handle: one.handle })))
-    if (page.next === undefined || (page.items.at(-1)?.at ?? 0) < since) return endings
-    page = await deps.agents.collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
-  }
-}
+export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, by: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(agents.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })

@@ -3,6 +3,7 @@ import { EnrolmentStatement, type KeyOwner } from '../protocol/enrolment-stateme
 import type { Ending } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, OrgId } from '../protocol/ids.js'
+import { grantedSince } from '../trust-log/granted-since.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
 export interface FindDeps {
@@ -30,11 +31,5 @@ export async function findPublisherKeys(
 export const statementOf = (enrolment: Enrolment): EnrolmentStatement => z.object(EnrolmentStatement.shape).parse(enrolment)
 
 /** Enrolments that were made by the handle since then. */
-export async function enrolmentsGrantedBy(deps: FindDeps, handle: Handle, since: number): Promise<readonly Ending[]> {
-  const endings: Ending[] = []
-  for (let page = await deps.enrolments.collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
-    endings.push(...page.items.filter((one) => one.at >= since).map((one) => ({ handle: one.handle })))
-    if (page.next === undefined || (page.items.at(-1)?.at ?? 0) < since) return endings
-    page = await deps.enrolments.collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
-  }
-}
+export const enrolmentsGrantedBy = ({ enrolments }: FindDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(enrolments.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })

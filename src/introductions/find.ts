@@ -3,6 +3,7 @@ import type { Ending } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import { groundOf, stands } from '../protocol/standing.js'
+import { grantedSince } from '../trust-log/granted-since.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Granted } from './granted.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -48,16 +49,9 @@ export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Endin
   expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }
 
 /** Introductions that were granted by the handle since then. */
-export async function introductionsGrantedBy(
-  deps: Pick<FindIntroductionDeps, 'introductions'>,
-  handle: Handle,
+export const introductionsGrantedBy = (
+  { introductions }: Pick<FindIntroductionDeps, 'introductions'>,
+  by: Handle,
   since: number,
-): Promise<readonly Ending[]> {
-  const endings: Ending[] = []
-  const { collection } = deps.introductions
-  for (let page = await collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
-    endings.push(...page.items.filter((one) => (one.grantedAt ?? 0) >= since).map(endingOfIntroduction))
-    if (page.next === undefined || (page.items.at(-1)?.grantedAt ?? 0) < since) return endings
-    page = await collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
-  }
-}
+): Promise<readonly Ending[]> =>
+  grantedSince(introductions.collection, { by, since, at: ({ grantedAt }) => grantedAt ?? 0, ending: endingOfIntroduction })

@@ -3,6 +3,7 @@ import type { Ending } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { TaskId } from '../protocol/ids.js'
 import { groundOf } from '../protocol/standing.js'
+import { grantedSince } from '../trust-log/granted-since.js'
 import type { Task, TasksStore } from './store.js'
 import type { TaskGround } from './task-ground.js'
 
@@ -21,11 +22,5 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskGrou
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })
 
 /** Tasks that were created by the handle since then. */
-export async function tasksGrantedBy(deps: FindTaskDeps, handle: Handle, since: number): Promise<readonly Ending[]> {
-  const endings: Ending[] = []
-  for (let page = await deps.tasks.collection.find('by', { where: { by: handle }, limit: 500, order: 'down' }); ; ) {
-    endings.push(...page.items.filter((one) => one.at >= since).map(endingOfTask))
-    if (page.next === undefined || (page.items.at(-1)?.at ?? 0) < since) return endings
-    page = await deps.tasks.collection.find('by', { where: { by: handle }, limit: 500, order: 'down', after: page.next })
-  }
-}
+export const tasksGrantedBy = ({ tasks }: FindTaskDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(tasks.collection, { by, since, at: ({ at }) => at, ending: endingOfTask })

@@ -82,7 +82,7 @@ async function publicView(deps: GetCardDeps, { card, agentName, organisationName
     tier: 'public',
     c0: card.c0,
     facts: {
-      verdict: verdictNow(deps, card, now),
+      verdict: verdictNow(deps, card, { tier: 'public', now }),
       asOf: position,
       ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
       scopes: card.scopes,
@@ -130,6 +130,7 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
     ...(proof && { proof }),
     facts: {
       ...base.facts,
+      verdict: verdictNow(deps, card, { tier, now: fenced.now }),
       scopes: tier === 'introduced' ? card.allScopes : card.scopes,
       ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
     },
@@ -148,9 +149,15 @@ async function proofOf({ enrolments, trustLog }: GetCardDeps, { signer }: Card):
   return inclusion && { statement: statementOf(enrolment), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
 }
 
-export function verdictNow({ trustLog }: Pick<GetCardDeps, 'trustLog'>, { verdict, signer, expiresAt }: Card, now: number): Verdict {
+export function verdictNow(
+  { trustLog }: Pick<GetCardDeps, 'trustLog'>,
+  { verdict, signer, expiresAt }: Card,
+  { tier, now }: { readonly tier: ViewTier; readonly now: number },
+): Verdict {
   if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
-  return expiresAt !== undefined && expiresAt <= now ? { ...verdict, state: 'stale' } : verdict
+  // That there is an SD-JWT to expire tells a stranger that something is hidden.
+  const hasExpired = tier !== 'public' && expiresAt !== undefined && expiresAt <= now
+  return hasExpired ? { ...verdict, state: 'stale' } : verdict
 }
 
 function textOf({ c0 }: Card): CardView['text'] {

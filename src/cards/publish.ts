@@ -67,7 +67,8 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
     ...(sdJwt !== undefined && { sdJwt }),
     ...(releasePolicy !== undefined && { releasePolicy }),
     releaseNumber: Math.max(before?.releaseNumber ?? 0, hiding?.releaseNumber ?? 0),
-    verdict: checked.verdict,
+    // Nor does a stranger see when they were checked again.
+    verdict: keepsBytes ? before.verdict : checked.verdict,
     signer: { enrolmentId: checked.signer.id, handle: checked.signer.handle, owner: checked.signer.owner },
     ...parts,
     ...(endpointOf(checked.model) !== undefined && { endpoint: endpointOf(checked.model) }),

@@ -14,7 +14,11 @@ export function rowsOf(card: Card): CardRow[] {
   })
 }
 
-function rowOf({ agentId, orgId, publishedAt }: Card, tier: CardTier, model: CardModel): CardRow {
+export function rowOf(
+  { agentId, orgId, publishedAt }: Pick<Card, 'agentId' | 'orgId' | 'publishedAt'>,
+  tier: CardTier,
+  model: CardModel,
+): CardRow {
   return {
     cardId: agentId,
     tier,

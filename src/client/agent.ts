@@ -49,6 +49,8 @@ export interface Hit {
   readonly verdict: Verdict
   readonly tier: 'public' | 'authenticated' | 'introduced'
   readonly score: number
+  /** Where the words stand: name, tags, skills, description. */
+  readonly relevance: readonly string[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
 }

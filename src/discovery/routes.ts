@@ -22,6 +22,6 @@ export const discoveryRoutes = (deps: SearchDeps) =>
         const caller = await ctx.findCaller()
         if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
           refuse('insufficient_scope', 'this call needs the scope discovery:read')
-        return deps.trustLog.fenced(() => searchCards(deps, caller, input))
+        return deps.trustLog.fenced(({ now }) => searchCards(deps, caller, input, now))
       }),
   })

@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyCardViewBundle } from '../../src/credentials/card-view.js'
-import { digestOfText } from '../../src/credentials/digest.js'
+import { digestOfJson, digestOfText } from '../../src/credentials/digest.js'
+import { canonical } from '../../src/credentials/jcs.js'
+import { thumbprint } from '../../src/credentials/jwk.js'
+import { signCheckpoint } from '../../src/credentials/note.js'
 import { signAndSplit } from '../../src/credentials/publish-card.js'
-import { newEs256Signer, signJwt } from '../../src/credentials/sign.js'
+import { processSdJwt } from '../../src/credentials/sd-jwt.js'
+import { newEs256Signer, type Signer, signJwt } from '../../src/credentials/sign.js'
+import { base64url, utf8 } from '../../src/lib/bytes.js'
+import { sha256 } from '../../src/lib/crypto-node.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { CardView } from '../../src/protocol/card-view.js'
+import { Handle } from '../../src/protocol/handles.js'
+import type { Jkt } from '../../src/protocol/ids.js'
+import { hashLeaf } from '../../src/protocol/merkle.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { aCallee, introduce, reasonOf } from '../stories/actors.js'
 
@@ -130,7 +139,7 @@ test('a registry that signs in the publisher’s place is found out', async () =
     ...keys,
     {
       ...registryKey.publicJwk,
-      kid: (await import('../../src/credentials/jwk.js')).thumbprint(registryKey.publicJwk),
+      kid: thumbprint(registryKey.publicJwk),
       alg: 'ES256',
       credence_use: 'card',
     },
@@ -154,6 +163,67 @@ test('a registry that signs in the publisher’s place is found out', async () =
   // Also where it names its own key in the statement, whose digest the log does not have.
   const statement = { ...view.proof?.statement, jwk: registryKey.publicJwk, jkt: pins.at(-1)?.kid }
   expect(await reasonOf(verify({ ...bundle, proof: { ...view.proof, statement } }, {}, { keys: pins }))).not.toBe('done')
+})
+
+describe('a registry that enrols one of its own keys as the publisher’s, and has its log say so', () => {
+  const bundleWith = async (jktOf: (jkt: Jkt) => string, isPinned: boolean) => {
+    const [card_, log] = [await newEs256Signer(), await newEs256Signer()]
+    const own = thumbprint(card_.publicJwk)
+    const pinOf = (signer: Signer, use: string) => ({ ...signer.publicJwk, kid: thumbprint(signer.publicJwk), credence_use: use })
+    const publisherKey = isPinned ? card_ : await newEs256Signer()
+    const now = registry.clock.now()
+    const { c0, sdJwt, cardSha256 } = await signAndSplit(
+      {
+        card,
+        hide: ['/skills/1'],
+        tiers: {},
+        defaultTier: 'introduced',
+        iss: publisher.agentId,
+        sub: publisher.audience,
+        vct: `${registry.issuer}/vct/a2a-agent-card/1`,
+        agentId: publisher.agentId,
+        version: view.version,
+        releaseNumber: 1,
+        seconds: 3600,
+      },
+      { signer: publisherKey, random: systemRandom, now },
+    )
+    const jwk = { ...publisherKey.publicJwk }
+    const statement = { ...view.proof?.statement, jwk, jkt: jktOf(thumbprint(publisherKey.publicJwk)) }
+    const entry = { ...view.proof?.entry, digest: digestOfJson(statement) }
+    const root = base64url(hashLeaf(sha256, utf8(canonical(entry))))
+    const epoch = Handle.parse(`epo:${'A'.repeat(22)}`)
+    const checkpoint = await signCheckpoint({ origin: new URL(registry.issuer).host, size: 1, root, epoch }, log)
+    const claims = {
+      iss: registry.issuer,
+      aud: reader.agentId,
+      iat: now,
+      exp: now + 300,
+      sd_hash: digestOfText(sdJwt ?? ''),
+      tier: 'introduced',
+      card_id: publisher.agentId,
+      card_version: view.version,
+      card_sha256: cardSha256,
+      standing: { at: 0, on: [] },
+    }
+    const { payload } = processSdJwt(sdJwt, { typ: ['dc+sd-jwt'] })
+    const bundle = {
+      ...view,
+      c0,
+      sdJwt,
+      claims: payload.agent_card,
+      view: await signJwt({ typ: 'card-view+jwt', kid: own }, claims, card_),
+      proof: { statement, entry, inclusion: { seq: view.proof?.entry.seq, index: 0, size: 1, hashes: [] }, checkpoint },
+    }
+    return verify(bundle, {}, { keys: [pinOf(card_, 'card'), pinOf(log, 'log')] })
+  }
+  test('by its name, and under another', async () => {
+    // Whoever is in the log under a key of their own is believed: the forgery below fails for its key alone.
+    expect((await bundleWith((jkt) => jkt, false)).state).toBe('verified')
+    expect(await reasonOf(bundleWith((jkt) => jkt, true))).toBe('card_signature_invalid')
+    expect(await reasonOf(bundleWith(() => 'A'.repeat(43), true))).toBe('card_signature_invalid')
+    expect(await reasonOf(bundleWith(() => 'A'.repeat(43), false))).toBe('card_signature_invalid')
+  })
 })
 
 test('an unsigned card is what the registry says, and no more', async () => {

@@ -119,6 +119,27 @@ describe('search', () => {
     expect((await ask({ text })).result.data.total).toBe(0)
   })
 
+  test('says where the words stand, without case and diacritics', async () => {
+    const [hit] = (await ask({ text: 'RÉADER public', limit: 1 })).result.data.hits
+    expect(hit.relevance).toEqual(['name', 'skills'])
+    expect((await ask({ tags: ['ocr'], limit: 1 })).result.data.hits[0].relevance).toEqual([])
+  })
+
+  test('a page of which nothing is left says where the next begins', async () => {
+    const { hits } = (await ask({ text: 'reader' })).result.data
+    const first = agents.find(({ agentId }) => agentId === hits[0].agentId)
+    await registry.operator.mutate('agents.suspend', { agentId: first?.agentId })
+    const found: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = (await ask({ text: 'reader', limit: 1, ...(cursor && { cursor }) })).result.data
+      found.push(...page.hits.map(({ agentId }: { agentId: string }) => agentId))
+      cursor = page.cursor
+    } while (cursor)
+    expect(found).toEqual(hits.slice(1).map(({ agentId }: { agentId: string }) => agentId))
+    await registry.operator.mutate('agents.reinstate', { agentId: first?.agentId })
+  })
+
   test('a card that is unpublished, and one whose agent ended, are not found', async () => {
     const [gone, ended] = agents
     await gone?.mutate('cards.unpublish', { agentId: gone.agentId })

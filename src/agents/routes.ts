@@ -12,9 +12,11 @@ import { CeilingInput } from './agent.js'
 import { requireAgent } from './authority.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
-import { reinstateAgent, revokeAgent, suspendAgent } from './end.js'
 import { type RegisterDeps, registerAgent } from './register.js'
+import { reinstateAgent } from './reinstate.js'
+import { revokeAgent } from './revoke.js'
 import type { Agent } from './store.js'
+import { suspendAgent } from './suspend.js'
 
 const ById = z.strictObject({ agentId: AgentId })
 const Name = z.string().trim().min(1).max(128)

@@ -5,9 +5,11 @@ import { identitiesOf } from '../protocol/handles.js'
 import { EnrolmentId, OrgId } from '../protocol/ids.js'
 import { procedureFor, router } from '../transport/trpc.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
-import { compromiseKey, type EndKeyDeps, endKey, retireKey } from './end.js'
+import { compromiseKey } from './compromise.js'
+import { type EndKeyDeps, endKey } from './end.js'
 import { type EnrolDeps, enrolKey, requireOfferedKey } from './enrol.js'
 import { findEnrolments } from './find.js'
+import { retireKey } from './retire.js'
 
 const ById = z.strictObject({ enrolmentId: EnrolmentId })
 

@@ -1,7 +1,6 @@
 import type { Audit } from '../audit/audit.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
-import type { Position } from '../protocol/entry.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { MemberId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
@@ -45,17 +44,5 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
   return outcome === 'begun' ? { role } : refuse('conflict', 'somebody changed it meanwhile')
 }
 
-/** Ends a membership: oneself, or an administrator. */
-export async function endMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
-  const member = await requireMember(deps, caller, id)
-  if (deps.trustLog.ended.has(member.handle)) refuse('already_ended', 'the member has ended')
-  return deps.trustLog.end({
-    type: 'member.ended',
-    ends: [{ handle: member.handle }],
-    intent: [auditOf(deps, caller, 'members.end', member)],
-  })
-}
-
-const auditOf = ({ audit }: ManageMemberDeps, caller: Caller, action: string, { id, orgId }: Member) =>
+export const auditOf = ({ audit }: ManageMemberDeps, caller: Caller, action: string, { id, orgId }: Member) =>
   audit.recording({ orgId, actor: caller.id, action, outcome: 'done', subject: id, tokenId: caller.tokenId })

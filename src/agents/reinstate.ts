@@ -1,5 +1,4 @@
 import { refuse } from '../errors.js'
-import type { Position } from '../protocol/entry.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
@@ -8,38 +7,6 @@ import { requireAgent } from './authority.js'
 import { chainOfAgents } from './find.js'
 import type { RegisterDeps } from './register.js'
 import type { Agent } from './store.js'
-
-/** Ends the agent until somebody with at least this authority gives it a new handle. */
-export const suspendAgent = (deps: RegisterDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
-  end(deps, caller, id, 'suspended')
-
-/** Ends the agent for ever. */
-export const revokeAgent = (deps: RegisterDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
-  end(deps, caller, id, 'revoked')
-
-async function end(deps: RegisterDeps, caller: Caller, id: AgentId, how: 'suspended' | 'revoked'): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
-  const agent = await requireAgent(deps, caller, id, how === 'suspended' ? 'suspend' : 'revoke')
-  const hasEnded = deps.trustLog.ended.has(agent.handle)
-  if (hasEnded && (how === 'suspended' || agent.endedBy?.how === 'revoked')) refuse('already_ended', 'the agent has ended')
-  // A later ending by a narrower authority takes nothing back.
-  const rank = Math.max(RANK[caller.role], hasEnded ? (agent.endedBy?.rank ?? 0) : 0)
-  return deps.trustLog.end({
-    type: how === 'suspended' ? 'agent.suspended' : 'agent.ended',
-    ends: [{ handle: agent.handle }],
-    intent: [
-      deps.agents.collection.changing(id, { handle: agent.handle }, { endedBy: { how, rank } }),
-      deps.audit.recording({
-        orgId: agent.orgId,
-        actor: caller.id,
-        action: how === 'suspended' ? 'agents.suspend' : 'agents.revoke',
-        outcome: 'done',
-        subject: id,
-        tokenId: caller.tokenId,
-      }),
-    ],
-  })
-}
 
 /** Lets a suspended agent back in under a new handle: what stood on the old one stays dead. */
 export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {

@@ -1,0 +1,43 @@
+import { refuse } from '../errors.js'
+import { withNotices } from '../inbox/post.js'
+import type { Position } from '../protocol/entry.js'
+import type { IntroductionId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { endingOfIntroduction } from './find.js'
+import { auditOf, closePending } from './pending.js'
+import type { IntroductionDeps } from './request.js'
+import type { Introduction } from './store.js'
+import { noticeOf, requireIntroduction, stateOf } from './view.js'
+
+/** Either side ends it. A request that is still pending is withdrawn. */
+export async function endIntroduction(deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position }> {
+  const { now, position } = await deps.trustLog.fence()
+  const introduction = await requireIntroduction(deps, caller, id)
+  if (introduction.state === 'pending') {
+    await closePending(deps, caller, { ...introduction, state: 'denied', note: 'withdrawn' }, 'introductions.end', now)
+    return { position }
+  }
+  if (stateOf(deps.trustLog, introduction, now) === 'ended') return refuse('already_ended', 'the introduction has ended')
+  if (introduction.state === 'denied') return refuse('not_pending', 'the introduction was denied')
+  const notice = noticeOf(introduction, 'ended', now)
+  return withNotices(
+    deps,
+    [introduction.from, introduction.to].map((agentId) => ({ agentId, notice })),
+    (posts) => endWith(deps, caller, introduction, posts),
+  )
+}
+
+async function endWith(
+  deps: IntroductionDeps,
+  caller: Caller,
+  introduction: Introduction,
+  posts: Parameters<Parameters<typeof withNotices>[2]>[0],
+): Promise<{ position: Position } | 'again'> {
+  const intent = [...posts, auditOf(deps, caller, introduction, 'introductions.end')]
+  try {
+    return await deps.trustLog.end({ type: 'introduction.ended', ends: [endingOfIntroduction(introduction)], intent })
+  } catch (error) {
+    if (error instanceof Error && 'reason' in error && error.reason === 'conflict') return 'again'
+    throw error
+  }
+}

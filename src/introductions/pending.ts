@@ -1,0 +1,53 @@
+import { refuse } from '../errors.js'
+import { withNotices } from '../inbox/post.js'
+import type { IntroductionId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import type { IntroductionDeps } from './request.js'
+import type { Introduction } from './store.js'
+import { isSide, noticeOf, requireIntroduction, stateOf } from './view.js'
+
+/** The introduction, for whoever may answer it, while it waits. */
+export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
+  const introduction = await requireIntroduction(deps, caller, id)
+  if (!isSide(caller, introduction, 'to')) return refuse('forbidden', 'the agent that was asked answers, or its organisation')
+  return stateOf(deps.trustLog, introduction, now) === 'pending'
+    ? introduction
+    : refuse('not_pending', 'it has been answered, has expired or has ended')
+}
+
+/** One answer wins. */
+export async function closePending(
+  deps: IntroductionDeps,
+  caller: Caller,
+  denied: Introduction,
+  action: string,
+  now: number,
+): Promise<void> {
+  const notice = noticeOf(denied, 'denied', now)
+  await withNotices(
+    deps,
+    [denied.from, denied.to].map((agentId) => ({ agentId, notice })),
+    async (posts) => {
+      const changing = deps.introductions.collection.changing(
+        denied.id,
+        { state: 'pending', nextEntry: null },
+        { state: 'denied', note: denied.note },
+      )
+      const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...posts])
+      if (committed.ok) return denied
+      if (committed.failed === 0) return refuse('not_pending', 'it has been answered')
+      return 'again'
+    },
+  )
+}
+
+export const auditOf = ({ audit }: IntroductionDeps, caller: Caller, { id, fromOrg, toOrg }: Introduction, action: string) =>
+  audit.recording({
+    orgId: caller.orgId,
+    otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg,
+    actor: caller.id,
+    action,
+    outcome: 'done',
+    subject: id,
+    tokenId: caller.tokenId,
+  })

@@ -1,0 +1,17 @@
+import { refuse } from '../errors.js'
+import type { Position } from '../protocol/entry.js'
+import type { MemberId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { auditOf, type ManageMemberDeps, requireMember } from './change-role.js'
+
+/** Ends a membership: oneself, or an administrator. */
+export async function endMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
+  await deps.trustLog.fence()
+  const member = await requireMember(deps, caller, id)
+  if (deps.trustLog.ended.has(member.handle)) refuse('already_ended', 'the member has ended')
+  return deps.trustLog.end({
+    type: 'member.ended',
+    ends: [{ handle: member.handle }],
+    intent: [auditOf(deps, caller, 'members.end', member)],
+  })
+}

@@ -136,15 +136,39 @@ describe('versions', () => {
     expect(await reasonOf(publish(agent, agent.agentId, first))).toBe('card_version_stale')
   })
 
-  test('of two racing publishers one wins', async () => {
+  test('of publishers who race for one version one wins', async () => {
     await anAgent()
-    await agent.publish({ card: aCard(registry) })
-    const cards = await Promise.all(
-      ['2.0.0', '2.0.1', '2.0.2', '2.0.3'].map((version) => signCard(aCard(registry, { version }), agent.signer)),
+    const first = await split(agent)
+    await publish(agent, agent.agentId, first.c0, { sdJwt: first.sdJwt, releasePolicy: first.releasePolicy })
+    const seconds = await Promise.all(
+      ['2.0.0', '2.0.1', '2.0.2', '2.0.3'].map((version) => split(agent, { card: { ...hidden, version }, version: 2, releaseNumber: 2 })),
     )
-    const reasons = await Promise.all(cards.map((card) => reasonOf(publish(agent, agent.agentId, card))))
+    const reasons = await Promise.all(
+      seconds.map(({ c0, sdJwt, releasePolicy }) => reasonOf(publish(agent, agent.agentId, c0, { sdJwt, releasePolicy }))),
+    )
     expect(reasons.filter((reason) => reason === 'done')).toHaveLength(1)
-    expect(reasons.filter((reason) => reason === 'card_version_stale')).toHaveLength(3)
+    // Who reads after the winner meets a version that is taken.
+    const late = ['card_version_stale', 'card_version_immutable']
+    expect(reasons.filter((reason) => late.includes(reason))).toHaveLength(3)
+  })
+
+  test('publishers who name no version get one each', async () => {
+    await anAgent()
+    const cards = await Promise.all(
+      ['1.0.0', '1.0.1', '1.0.2', '1.0.3'].map((version) => signCard(aCard(registry, { version }), agent.signer)),
+    )
+    const outcomes = await Promise.all(
+      cards.map((card) =>
+        publish(agent, agent.agentId, card).then(
+          (done) => (done as { version: number }).version,
+          ({ reason }) => reason,
+        ),
+      ),
+    )
+    const versions = outcomes.filter((outcome) => typeof outcome === 'number').sort()
+    expect(versions).toEqual(versions.map((_, i) => i + 1))
+    expect(versions.length).toBeGreaterThan(0)
+    expect(outcomes.filter((outcome) => outcome === 'card_version_stale')).toHaveLength(4 - versions.length)
   })
 
   test('an SD-JWT of another version, agent, publisher or type', async () => {

@@ -11,6 +11,7 @@ import { findMemberClient } from './clients/member-client.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { endRetiredKeys } from './enrolments/retire.js'
 import { enrolmentsStore } from './enrolments/store.js'
+import { refuse } from './errors.js'
 import { inboxStore } from './inbox/store.js'
 import { entitlementOf, introducedTo } from './introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from './introductions/find.js'
@@ -26,6 +27,7 @@ import type { KeyOwner } from './protocol/enrolment-statement.js'
 import { FEED_PROTOCOL } from './protocol/feed.js'
 import type { Handle } from './protocol/handles.js'
 import { AgentId, type OrgId, OrgId as OrgIdSchema, type TaskId } from './protocol/ids.js'
+import { stands } from './protocol/standing.js'
 import { newAlive } from './revocations/alive.js'
 import { serveFeed } from './revocations/feed-socket.js'
 import { newHub } from './revocations/hub.js'
@@ -242,13 +244,14 @@ interface Owners {
   readonly members: MembersStore
 }
 
-/** What a tRPC call knows of its request. A caller of a WebSocket was authenticated before its upgrade. */
+/** What a tRPC call knows of its request. A caller of a WebSocket was authenticated before its upgrade; that it still stands is asked at each call. */
 function contextOf(features: Features, log: Log, request: HttpRequest, known?: Caller): TrpcContext {
   let caller: Promise<Caller | undefined> | undefined
   return {
     requestId: request.requestId,
     findCaller: async () => {
-      caller ??= known ? Promise.resolve(known) : features.authenticate(request)
+      if (known) return stillStanding(features, known)
+      caller ??= features.authenticate(request)
       return caller
     },
     alive: features.alive.signal,
@@ -256,6 +259,13 @@ function contextOf(features: Features, log: Log, request: HttpRequest, known?: C
       features.audit.record({ orgId: by.orgId, actor: by.id, action: path, outcome: 'refused', reason, tokenId: by.tokenId }),
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
   }
+}
+
+/** Behind a fence, as for every request: an ending that was acknowledged elsewhere holds here too. */
+async function stillStanding({ trustLog }: Features, caller: Caller): Promise<Caller> {
+  const { now } = await trustLog.fence()
+  const { on, until } = caller.ground
+  return until > now && stands(trustLog.ended, on) ? caller : refuse('invalid_token', 'the token no longer stands')
 }
 
 /** What nobody waits for: expired documents go, retired keys end. */

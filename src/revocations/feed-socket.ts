@@ -31,6 +31,8 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   let pumping = false
   let parked: AbortController | undefined
   let syncs: number[] = []
+  /** Challenges that have come and are not answered. */
+  let syncing = 0
   let current = caller
   const over = new AbortController()
 
@@ -77,7 +79,10 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   }
   const answerSyncs = () => {
     const head = hub.place
-    for (const n of syncs.splice(0)) send({ type: 'synced', n, head })
+    for (const n of syncs.splice(0)) {
+      syncing--
+      send({ type: 'synced', n, head })
+    }
   }
   // The fast way: it stands where the batch begins, and its socket drains.
   const unlisten = hub.onBatch((batch) => {
@@ -110,7 +115,8 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     void pump()
   }
   const sync = async (n: number) => {
-    if (syncs.length >= MAX_SYNCS_WAITING) return ws.close(1008, 'too many challenges')
+    if (syncing >= MAX_SYNCS_WAITING) return ws.close(1008, 'too many challenges')
+    syncing++
     await hub.fence()
     syncs.push(n)
     if (at === undefined) send({ type: 'error', reason: 'bad_input', text: 'subscribe first' })

@@ -288,6 +288,14 @@ describe('while connected', () => {
     expect(await reasonOf(agent.query('tasks.list'))).toBe('done')
   })
 
+  test('a flood of challenges closes the socket', async () => {
+    const socket = await open()
+    socket.say({ type: 'subscribe' })
+    await socket.next('snapshot')
+    for (let n = 0; n < 1000; n++) socket.say({ type: 'sync', n })
+    expect((await socket.closed).code).toBe(1008)
+  })
+
   test('a second subscribe is refused', async () => {
     const socket = await open()
     socket.say({ type: 'subscribe' })

@@ -252,3 +252,26 @@ test('more than eight subscriptions on one socket close it', async () => {
   })
   expect(code).toBe(4429)
 })
+
+test('a call over a socket is refused after an ending that another server acknowledged, though no doorbell rang', async () => {
+  const victim = await registry.agent()
+  const deaf = await registry.addServer((name, work) => (name === 'log.ring' ? Promise.reject(new Error('lost')) : work()))
+  const { accessToken } = await victim.token()
+  const headers = {
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proofOf(registry, victim.signer, { htm: 'GET', path: '/trpc', accessToken }),
+  }
+  const socket = new WebSocket(`ws://127.0.0.1:${deaf.port}/trpc`, { headers })
+  const call = (id: number) =>
+    new Promise<string>((resolve) => {
+      socket.once('message', (data) => resolve(String(data)))
+      socket.once('close', (code) => resolve(`closed ${code}`))
+      socket.send(JSON.stringify({ id, method: 'query', params: { path: 'introductions.inbox', input: {} } }))
+    })
+  await new Promise<void>((resolve) => socket.once('open', () => resolve()))
+  expect(await call(1)).toContain('"items":[]')
+  // A procedure that reads behind no fence of its own.
+  await registry.operator.mutate('agents.suspend', { agentId: victim.agentId })
+  expect(await call(2)).toMatch(/invalid_token|closed 4401/)
+  socket.terminate()
+})

@@ -16,7 +16,8 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       head: () => gate('log.head', () => log.head()),
       has: (entry) => gate('log.has', () => log.has(entry)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
-      onAppend: (ring) => log.onAppend(ring),
+      // A doorbell may get lost.
+      onAppend: (ring) => log.onAppend(() => void gate('log.ring', async () => ring()).catch(() => undefined)),
     },
     cards,
     purge: (now, limit) => gate('purge', () => storage.purge(now, limit)),

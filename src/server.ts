@@ -4,6 +4,7 @@ import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
 import { type AgentsStore, agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
+import { findAskable } from './cards/find-askable.js'
 import { findReliance } from './cards/find-reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
@@ -201,6 +202,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev }: ServerP
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
     findReliance: (id: AgentId) => findReliance(found, id),
+    findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),
     entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),

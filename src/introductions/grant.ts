@@ -106,10 +106,10 @@ function narrowedDelegation(asked: Delegation | undefined, narrowing: Delegation
 }
 
 /** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */
-function reliesOf({ skills }: Introduction, reliance: Reliance): Handle[] {
-  const named = (skills ?? []).map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined)
-  return [reliance.core, ...(skills === undefined ? Object.values(reliance.skills) : named)]
-}
+const reliesOf = ({ skills }: Introduction, reliance: Reliance): Handle[] => [
+  reliance.core,
+  ...skills.map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined),
+]
 
 const beginningOf = (granted: Introduction, caller: Caller, also: Beginnings['also']): Beginnings => ({
   type: 'introduction.granted',

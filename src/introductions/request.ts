@@ -1,5 +1,6 @@
 import type { Contact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
+import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import type { Clients } from '../clients/clients.js'
 import { type Fault, refuse } from '../errors.js'
@@ -7,12 +8,13 @@ import { withNotices } from '../inbox/post.js'
 import type { InboxStore } from '../inbox/store.js'
 import type { Random } from '../lib/random.js'
 import { newHandle } from '../protocol/handles.js'
-import { AgentId, agentOfAudience, newId, type OrgId, type TaskId } from '../protocol/ids.js'
+import { AgentId, type Audience, agentOfAudience, newId, type OrgId, type TaskId } from '../protocol/ids.js'
 import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Entitlement } from './entitle.js'
 import { grantAtOnce } from './grant.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
@@ -28,6 +30,8 @@ export interface IntroductionDeps {
   readonly issuer: string
   readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
   readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
+  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
 }
 
 export interface IntroductionInput {
@@ -53,8 +57,10 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const from = AgentId.safeParse(caller.id)
   if (!from.success) return refuse('forbidden', 'agents are introduced to agents')
   const { contact, reliance } = await requireTarget(deps, from.data, input.to)
-  await requireAskable(deps, from.data, reliance, input)
-  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: contact.orgId, input, now })
+  const { tier } = await deps.entitle(caller, input.to)
+  const askable = await deps.findAskable(input.to, tier)
+  await requireAskable(deps, from.data, reliance.audience, askable, input)
+  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: contact.orgId, input, askable, now })
   switch (answerOf(contact, caller.orgId, introduction.asked)) {
     case 'closed':
       return refuse('forbidden', 'the agent takes no introductions from your organisation')
@@ -73,12 +79,18 @@ async function requireTarget(deps: IntroductionDeps, from: AgentId, to: AgentId)
   return isThere ? { contact, reliance } : refuse('not_found', 'no such agent')
 }
 
-/** Scopes that the card lists and the requester's ceiling can hold; a right to pass on names agents of this registry. */
-async function requireAskable(deps: IntroductionDeps, from: AgentId, reliance: Reliance, input: IntroductionInput): Promise<void> {
+/** Scopes that the card lists for the requester and its ceiling can hold; a right to pass on names agents of this registry. */
+async function requireAskable(
+  deps: IntroductionDeps,
+  from: AgentId,
+  audience: Audience,
+  askable: Askable,
+  input: IntroductionInput,
+): Promise<void> {
   const client = await deps.clients.find(from)
-  const own = scopesFor(client?.ceiling.rights ?? [], reliance.audience)
+  const own = scopesFor(client?.ceiling.rights ?? [], audience)
   const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
-    if (!coveredBySome(reliance.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card lists no such scope' }]
+    if (!coveredBySome(askable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card lists no such scope' }]
     if (!coveredBySome(own, scope))
       return [{ pointer: `/scopes/${i}`, hint: 'your ceiling has no such right towards this audience: ask your administrator for it' }]
     return []
@@ -89,10 +101,10 @@ async function requireAskable(deps: IntroductionDeps, from: AgentId, reliance: R
       : [],
   )
   const unknown = (input.skills ?? []).flatMap((skill, i): Fault[] =>
-    Object.hasOwn(reliance.skills, skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card has no such skill' }],
+    askable.skills.includes(skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card has no such skill' }],
   )
   const tooMany: Fault[] =
-    (input.skills ?? Object.keys(reliance.skills)).length > MAX_RELIED_SKILLS
+    (input.skills ?? askable.skills).length > MAX_RELIED_SKILLS
       ? [{ pointer: '/skills', hint: `name the skills that you rely on: at most ${MAX_RELIED_SKILLS}` }]
       : []
   const all = [...faults, ...strangers, ...unknown, ...tooMany]
@@ -100,10 +112,16 @@ async function requireAskable(deps: IntroductionDeps, from: AgentId, reliance: R
   if (all.length > 0) refuse('bad_input', 'the request names what is not there', { faults: all })
 }
 
-function newIntroduction(
-  { random }: IntroductionDeps,
-  { from, fromOrg, toOrg, input, now }: { from: AgentId; fromOrg: OrgId; toOrg: OrgId; input: IntroductionInput; now: number },
-): Introduction {
+interface NewIntroduction {
+  readonly from: AgentId
+  readonly fromOrg: OrgId
+  readonly toOrg: OrgId
+  readonly input: IntroductionInput
+  readonly askable: Askable
+  readonly now: number
+}
+
+function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, askable, now }: NewIntroduction): Introduction {
   const asked: Bounds = {
     scopes: [...input.scopes],
     ...(input.tools && { tools: [...input.tools] }),
@@ -119,7 +137,8 @@ function newIntroduction(
     pair: `${from} ${input.to}`,
     purpose: input.purpose,
     asked,
-    ...(input.skills && { skills: [...input.skills] }),
+    // What it relies on is what it can see.
+    skills: [...(input.skills ?? askable.skills)],
     ...(input.taskId && { taskId: input.taskId }),
     seconds: input.seconds ?? DEFAULT_SECONDS,
     state: 'pending',

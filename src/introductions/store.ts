@@ -20,8 +20,8 @@ export const Introduction = z.strictObject({
   pair: z.string().max(64),
   purpose: z.string().max(512),
   asked: Bounds,
-  /** Ids of the skills that the requester relies on; absent: all that the card had. */
-  skills: z.array(z.string().max(256)).max(64).optional(),
+  /** Ids of the skills that the requester relies on: those that it named, or all that it could see. */
+  skills: z.array(z.string().max(256)).max(64),
   taskId: TaskId.optional(),
   seconds: z.int(),
   state: IntroductionState,
@@ -33,7 +33,7 @@ export const Introduction = z.strictObject({
   pendingUntil: z.int(),
   bounds: Bounds.optional(),
   /** Versions of what it relies on in the target's card. */
-  relies: z.array(Handle).max(300).optional(),
+  relies: z.array(Handle).max(65).optional(),
   /** Identities of both sides when it was granted. */
   on: z.array(Handle).max(64).optional(),
   /** By which handles it was granted. */

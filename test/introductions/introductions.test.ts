@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
+import type { JsonObject } from '../../src/lib/json.js'
+import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { aCallee, introduce, reasonOf } from '../stories/actors.js'
 
 let registry: Registry
@@ -65,6 +66,30 @@ describe('what can be asked for', () => {
     })
     expect(await reasonOf(ask(caller, callee, { skills: ['unknown'] }))).toBe('bad_input')
     expect(await reasonOf(ask(caller, callee, { scopes: [] }))).toBe('bad_input')
+  })
+  test('hidden skills and scopes are answered like unknown ones, until one is entitled to see them', async () => {
+    const callee = await registry.agent({ of: acme, contact: { mode: 'open' } })
+    const flows = (scope: string) => ({ clientCredentials: { tokenUrl: `${registry.issuer}/oauth/token`, scopes: { [scope]: scope } } })
+    const [plain] = aCard(registry).skills as JsonObject[]
+    const card = aCard(registry, {
+      securitySchemes: {
+        open: { oauth2SecurityScheme: { flows: flows('ocr:read') } },
+        hidden: { oauth2SecurityScheme: { flows: flows('ocr:admin') } },
+      },
+      securityRequirements: [],
+      skills: [plain ?? {}, { id: 'secret', name: 'Secret', description: 'hidden', tags: ['x'] }],
+    })
+    await callee.publish({ card, hide: ['/skills/1', '/securitySchemes/hidden'] })
+    const caller = await aCaller(callee)
+    const asked = [{ skills: ['secret'] }, { skills: ['unknown'] }, { scopes: ['ocr:admin'] }, { scopes: ['ocr:unknown'] }]
+    const answers = await Promise.all(
+      asked.map((more) => ask(caller, callee, more).catch(({ message }: Error) => message.replace(/secret|unknown|admin/g, ''))),
+    )
+    expect(answers[0]).toEqual(answers[1])
+    expect(answers[2]).toEqual(answers[3])
+    await ask(caller, callee)
+    expect(await reasonOf(ask(caller, callee, { skills: ['secret'] }))).toBe('done')
+    expect(await reasonOf(ask(caller, callee, { scopes: ['ocr:admin'] }))).toBe('done')
   })
   test('people are not introduced', async () => {
     const callee = await aCallee(registry, { of: acme })

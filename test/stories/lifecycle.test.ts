@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, joinRegistry } from '../../src/client/index.js'
+import { thumbprint } from '../../src/credentials/jwk.js'
 import { newEs256Signer, proveEnrolment, type Signer } from '../../src/credentials/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { AgentId } from '../../src/protocol/ids.js'
@@ -217,7 +218,7 @@ describe('keys', () => {
       })
     await enrol(fresh)
     expect(await reasonOf(enrol(fresh))).toBe('already_exists')
-    const [first] = await enrolmentOf(acme, agent.agentId)
+    const first = (await enrolmentOf(acme, agent.agentId)).find(({ jkt }) => jkt === thumbprint(agent.signer.publicJwk))
     await acme.mutate('enrolments.retire', { enrolmentId: first?.enrolmentId, overlapSeconds: 600 })
     expect(await reasonOf(registry.as(agent).token())).toBe('done')
     registry.clock.advance(601)

@@ -1,0 +1,489 @@
+import { connect } from 'node:net'
+import { expect } from 'vitest'
+import WebSocket from 'ws'
+import { signCard } from '../../src/credentials/card-jws.js'
+import type { JsonObject } from '../../src/lib/json.js'
+import { FEED_PROTOCOL } from '../../src/protocol/feed.js'
+import { createVerifier } from '../../src/verifier/index.js'
+import { proofOf } from '../oauth.js'
+import { aCard } from '../registry.js'
+import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
+import { attack, ground, raw } from './attack.js'
+
+const on = ground()
+const publish = (by: { mutate: typeof on.ocr.mutate }, agentId: string, card: JsonObject | string, more: object = {}) =>
+  reasonOf(by.mutate('cards.publish', { agentId, c0: typeof card === 'string' ? card : JSON.stringify(card), ...more }))
+const json = { 'content-type': 'application/json' }
+const post = (path: string, body: string, headers: Record<string, string> = json) =>
+  raw(on.registry, path, { method: 'POST', body, headers })
+const ask = (path: string, input: unknown) => raw(on.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`)
+
+attack(
+  'CARD-02',
+  'a card that was changed after it was signed',
+  on,
+  async () => {
+    const signed = await signCard(aCard(on.registry), on.ocr.signer)
+    const [skill] = signed.skills as JsonObject[]
+    for (const change of [
+      { supportedInterfaces: [{ url: 'http://127.0.0.1:6/', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }] },
+      { skills: [{ ...skill, description: 'other' }] },
+      { defaultInputModes: ['image/png', 'a'] },
+    ])
+      expect(await publish(on.ocr, on.ocr.agentId, { ...signed, ...change })).toBe('card_signature_invalid')
+  },
+  { writes: false },
+)
+attack(
+  'CARD-05',
+  'no signature, none in the list, only an unprotected header',
+  on,
+  async () => {
+    for (const signatures of [undefined, []])
+      expect(await publish(on.ocr, on.ocr.agentId, aCard(on.registry, signatures ? { signatures } : {}))).toBe('card_unsigned')
+    const [one] = (await signCard(aCard(on.registry), on.ocr.signer)).signatures as JsonObject[]
+    const bare = { protected: Buffer.from('{}').toString('base64url'), header: { alg: 'ES256' }, signature: one?.signature ?? '' }
+    expect(await publish(on.ocr, on.ocr.agentId, aCard(on.registry, { signatures: [bare] }))).toBe('card_signature_invalid')
+  },
+  { writes: false },
+)
+attack('CARD-07', 'an older signed card, to roll back', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  const [first, second] = [
+    await signCard(aCard(on.registry, { version: '1' }), callee.signer),
+    await signCard(aCard(on.registry, { version: '2' }), callee.signer),
+  ]
+  for (const card of [first, second]) expect(await publish(callee, callee.agentId, card)).toBe('done')
+  expect(await publish(callee, callee.agentId, first)).toBe('card_version_stale')
+})
+attack('CARD-08', 'a published version with other content: the next number is another version', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  const one = await callee.publish({ card: aCard(on.registry, { version: '1' }) })
+  const other = await callee.publish({ card: aCard(on.registry, { version: '1', description: 'other' }) })
+  expect([one.version, other.version]).toEqual([1, 2])
+})
+attack('CARD-09', 'a card signed by a key that was ended a second ago', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  const card = await signCard(aCard(on.registry), callee.signer)
+  const { items } = await on.acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner: callee.agentId })
+  await on.acme.mutate('enrolments.end', { enrolmentId: items[0]?.enrolmentId })
+  expect(await publish(on.acme, callee.agentId, card)).toBe('key_ended')
+})
+attack('SDJ-20', 'a claim that the viewer is not entitled to', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  const [plain] = aCard(on.registry).skills as JsonObject[]
+  const skills = [plain ?? {}, { id: 'canary-skill', name: 'Canary', description: 'canary', tags: ['canary'] }]
+  await callee.publish({ card: aCard(on.registry, { skills }), hide: ['/skills/1'] })
+  const seen = [
+    await (await on.registry.fetch(`/agents/${callee.agentId}/card`)).text(),
+    await (await on.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).text(),
+    JSON.stringify(await on.stranger.cardView(callee.agentId)),
+    JSON.stringify(await on.stranger.search({ text: 'canary' })),
+    JSON.stringify(await on.acme.query('audit.list', { limit: 100 })),
+    await (await on.registry.fetch('/log/entries?from=0&limit=1000')).text(),
+  ]
+  for (const text of seen) expect(text.toLowerCase()).not.toContain('canary')
+  expect(JSON.parse(seen[0] ?? '').sdJwt).toBeUndefined()
+})
+
+attack('REG-08', 'an agent id that is guessed, revoked or not published: one answer, to the byte', on, async () => {
+  const gone = await aCallee(on.registry, { of: on.acme })
+  await on.acme.mutate('agents.revoke', { agentId: gone.agentId })
+  const cardless = await on.registry.agent({ of: on.acme })
+  const answers = await Promise.all(
+    ['agt_AAAAAAAAAAAAAAAAAAAAAA', gone.agentId, cardless.agentId, 'x'].flatMap((id) =>
+      ['card', '.well-known/agent-card.json'].map(async (door) => {
+        const answer = await on.registry.fetch(`/agents/${id}/${door}`)
+        const body = (await answer.text()).replace(/req_[\w-]+/, '')
+        const headers = [...answer.headers].filter(([name]) => !['date'].includes(name))
+        return JSON.stringify([answer.status, body, headers])
+      }),
+    ),
+  )
+  expect(new Set(answers).size).toBe(1)
+})
+attack('REG-09', 'a limit of a billion, an offset, cursors that were made up or are somebody else’s', on, async () => {
+  for (const input of [{ limit: 1e9 }, { limit: 0 }, { offset: 1e12 }, { limit: '5' }])
+    expect(await reasonOf(on.planner.query('tasks.list', input))).toBe('bad_input')
+  for (const cursor of ['x', 'e30', Buffer.from('["a"]').toString('base64url'), Buffer.from('[{},"x"]').toString('base64url')])
+    expect(await reasonOf(on.planner.query('tasks.list', { cursor }))).toBe('bad_cursor')
+  for (let i = 0; i < 3; i++) await on.planner.tasks.create({ description: `${i}` })
+  const { cursor } = await on.planner.query<{ cursor: string }>('tasks.list', { limit: 1 })
+  expect((await on.stranger.query<{ items: unknown[] }>('tasks.list', { cursor })).items).toEqual([])
+})
+attack(
+  'REG-10',
+  'operators, wildcards and size in a search',
+  on,
+  async () => {
+    for (const text of ['x'.repeat(10_000), { $regex: '.*' }]) expect(await ask('discovery.search', { text })).toEqual([400, 'bad_input'])
+    expect(await ask('discovery.search', { tags: Array(100).fill('x') })).toEqual([400, 'bad_input'])
+    for (const text of ['*', '%', '(a+)+$', 'a" OR "b', 'NEAR(a)']) expect((await ask('discovery.search', { text }))[0]).toBe(200)
+  },
+  { writes: false },
+)
+attack('REG-11', 'two writers of one revision', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  await callee.publish({ card: aCard(on.registry) })
+  const cards = await Promise.all(['2', '3'].map((version) => signCard(aCard(on.registry, { version }), callee.signer)))
+  const answers = await Promise.all(cards.map((card) => publish(callee, callee.agentId, card)))
+  // Who loses the race is told so; who came after the other's end has the version after it.
+  const done = answers.filter((answer) => answer === 'done').length
+  expect(answers.every((answer) => answer === 'done' || answer === 'card_version_stale')).toBe(true)
+  expect((await callee.query<{ version: number }>('cards.get', { agentId: callee.agentId })).version).toBe(1 + done)
+})
+attack(
+  'REG-12',
+  'a card of somebody else, and fields that are not the publisher’s to set',
+  on,
+  async () => {
+    const card = await signCard(aCard(on.registry), on.ocr.signer)
+    for (const by of [on.planner, on.stranger, on.globex]) expect(await publish(by, on.ocr.agentId, card)).toBe('not_found')
+    for (const more of [{ verified: true }, { orgId: on.globex.orgId }, { trustScore: 1 }])
+      expect(await publish(on.ocr, on.ocr.agentId, card, more)).toBe('bad_input')
+  },
+  { writes: false },
+)
+attack(
+  'REG-15',
+  'an administrator at the operator’s procedures',
+  on,
+  async () => {
+    for (const [path, input] of [
+      ['organisations.create', { name: 'x' }],
+      ['organisations.end', { orgId: on.acme.orgId }],
+      ['members.invite', { orgId: on.registry.operator.orgId, role: 'operator' }],
+    ] as const)
+      expect(['forbidden', 'not_found']).toContain(await reasonOf(on.acme.mutate(path, input)))
+  },
+  { writes: false },
+)
+
+attack(
+  'TEN-01',
+  'another organisation named in the input or a header',
+  on,
+  async () => {
+    expect(await reasonOf(on.acme.mutate('agents.register', { name: 'x', orgId: on.globex.orgId }))).toBe('not_found')
+    expect(await reasonOf(on.acme.query('audit.list', { orgId: on.globex.orgId }))).toBe('not_found')
+    expect(await reasonOf(on.acme.mutate('tasks.create', { description: 'x', orgId: on.globex.orgId }))).toBe('bad_input')
+  },
+  { writes: false },
+)
+attack('TEN-02', 'what belongs to another organisation, read by its id', on, async () => {
+  const { taskId } = await on.planner.tasks.create({ description: 'secret' })
+  const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience, taskId })
+  const { jti } = await on.planner.introspect(accessToken)
+  const reads: [string, object][] = [
+    ['tasks.get', { taskId }],
+    ['tokens.lineage', { taskId }],
+    ['tokens.lineage', { tokenId: jti }],
+    ['introductions.get', { introductionId: on.introductionId }],
+    ['agents.get', { agentId: on.planner.agentId }],
+    ['enrolments.list', { owner: on.planner.agentId }],
+    ['cards.next', { agentId: on.planner.agentId }],
+  ]
+  const outsider = await on.registry.organisation('Outsider')
+  for (const by of [on.stranger, outsider])
+    for (const [path, input] of reads) expect(['not_found', 'insufficient_scope'], path).toContain(await reasonOf(by.query(path, input)))
+  for (const [path, input] of [
+    ['tasks.end', { taskId }],
+    ['tokens.end', { tokenId: jti }],
+    ['introductions.end', { introductionId: on.introductionId }],
+    ['agents.suspend', { agentId: on.planner.agentId }],
+  ] as const)
+    expect(['not_found', 'insufficient_scope']).toContain(await reasonOf(outsider.mutate(path, input)))
+})
+
+const feedHeaders = async () => {
+  const { accessToken } = await on.planner.token()
+  return {
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/revocations', accessToken }),
+  }
+}
+const socketUrl = (path = '/revocations') => `${on.registry.issuer.replace('http', 'ws')}${path}`
+const upgrade = (options: WebSocket.ClientOptions, path?: string, protocols = [FEED_PROTOCOL]) =>
+  new Promise<number>((resolve) => {
+    const ws = new WebSocket(socketUrl(path), protocols, options)
+    ws.on('unexpected-response', (request, { statusCode }) => {
+      resolve(statusCode ?? 0)
+      request.destroy()
+    })
+    ws.on('open', () => {
+      resolve(101)
+      ws.terminate()
+    })
+    ws.on('error', () => resolve(0))
+  })
+attack(
+  'WS-01',
+  'a script of another origin',
+  on,
+  async () => expect(await upgrade({ origin: 'https://evil.example', headers: { ...(await feedHeaders()), cookie: 'a=b' } })).toBe(403),
+  { writes: false },
+)
+attack(
+  'WS-02',
+  'a token in the URL',
+  on,
+  async () => {
+    const { accessToken } = await on.planner.token()
+    for (const name of ['access_token', 'token', 'ticket']) expect(await upgrade({}, `/revocations?${name}=${accessToken}`)).toBe(400)
+  },
+  { writes: false },
+)
+attack(
+  'WS-03',
+  'three hundred upgrades without a token',
+  on,
+  async () => {
+    const statuses = new Set(await Promise.all(Array.from({ length: 300 }, () => upgrade({}))))
+    expect([...statuses].every((status) => status === 401 || status === 429)).toBe(true)
+    expect(await upgrade({ headers: await feedHeaders() })).toBe(101)
+  },
+  { writes: false },
+)
+attack(
+  'WS-06',
+  'an offer of compression is not taken up',
+  on,
+  async () => {
+    const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], { headers: await feedHeaders(), perMessageDeflate: true })
+    await new Promise<void>((resolve) => ws.on('open', () => resolve()))
+    expect(ws.extensions).toBe('')
+    ws.terminate()
+  },
+  { writes: false },
+)
+attack(
+  'WS-07',
+  'thousands of headers, huge protocols, odd extensions',
+  on,
+  async () => {
+    const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`x-${i}`, 'y']))
+    for (const headers of [many, { 'sec-websocket-extensions': 'constructor' }, { 'sec-websocket-protocol': 'x,'.repeat(3000) }])
+      expect(await upgrade({ headers })).not.toBe(101)
+  },
+  { writes: false },
+)
+attack(
+  'WS-08',
+  'more than eight subscriptions on a socket',
+  on,
+  async () => {
+    const { accessToken } = await on.planner.token()
+    const headers = {
+      authorization: `DPoP ${accessToken}`,
+      dpop: await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/trpc', accessToken }),
+    }
+    const ws = new WebSocket(socketUrl('/trpc'), { headers })
+    const code = await new Promise<number>((resolve) => {
+      ws.on('open', () => {
+        for (let id = 1; id <= 100; id++)
+          ws.send(JSON.stringify({ id, method: 'subscription', params: { path: 'revocations.watch', input: {} } }))
+      })
+      ws.on('close', resolve)
+    })
+    expect(code).toBe(4429)
+  },
+  { writes: false },
+)
+for (const [what, frame, codes] of [
+  ['binary', Buffer.from([1]), [1003]],
+  ['no JSON', '{', [1008]],
+  ['an id that is null', '{"id":null}', [1008]],
+  ['70 KB', 'x'.repeat(70_000), [1009]],
+] as const)
+  attack(
+    'WS-09',
+    `a frame that is ${what}`,
+    on,
+    async () => {
+      const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], { headers: await feedHeaders() })
+      ws.on('open', () => ws.send(frame))
+      expect(codes).toContain(await new Promise<number>((resolve) => ws.on('close', resolve)))
+    },
+    { writes: false },
+  )
+attack('WS-10', 'whoever is revoked while connected', on, async () => {
+  const agent = await on.registry.agent({ of: on.globex })
+  const { accessToken } = await agent.token()
+  const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], {
+    headers: {
+      authorization: `DPoP ${accessToken}`,
+      dpop: await proofOf(on.registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken }),
+    },
+  })
+  await new Promise<void>((resolve) => ws.on('message', () => resolve()))
+  const closed = new Promise<number>((resolve) => ws.on('close', resolve))
+  await on.globex.mutate('agents.suspend', { agentId: agent.agentId })
+  on.registry.clock.advance(1)
+  expect(await closed).toBe(4401)
+})
+
+attack(
+  'MDB-01',
+  'operators and lists in place of texts',
+  on,
+  async () => {
+    for (const value of [{ $ne: null }, { $gt: '' }, { $regex: '.*' }, ['a'], 5, null, true]) {
+      expect(await ask('cards.get', { agentId: value })).toEqual([400, 'bad_input'])
+      expect(await post('/trpc/members.join', JSON.stringify({ code: value, name: 'x', jwk: {}, proof: 'x' }))).toEqual([400, 'bad_input'])
+      expect(await reasonOf(on.planner.query('tasks.get', { taskId: value }))).toBe('bad_input')
+    }
+  },
+  { writes: false },
+)
+attack('MDB-02', 'odd names inside a card are kept as text, or refused', on, async () => {
+  const callee = await on.registry.agent({ of: on.acme })
+  const odd = aCard(on.registry, { $where: 'x', 'a.b': 1, _id: 'x', 'nul\u0000': 1 })
+  expect(await publish(callee, callee.agentId, await signCard(odd, callee.signer))).toBe('done')
+  const served = await (await on.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).json()
+  expect(served).toMatchObject({ $where: 'x', 'a.b': 1, _id: 'x' })
+  expect(await publish(callee, callee.agentId, '{"__proto__":{"polluted":1}}')).toBe('card_invalid')
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+})
+attack(
+  'MDB-03',
+  'a regular expression that would run for ever',
+  on,
+  async () => expect((await ask('discovery.search', { text: '(a+)+$ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' }))[0]).toBe(200),
+  { writes: false },
+)
+
+attack(
+  'NOD-01',
+  'a batch of 1,600 calls',
+  on,
+  async () => {
+    expect((await raw(on.registry, `/trpc/${Array(11).fill('system.info').join(',')}?batch=1`))[1]).toBe('batch_too_large')
+    const [status] = await raw(on.registry, `/trpc/${Array(1300).fill('system.info').join(',')}?batch=1`).catch(() => [431])
+    expect([400, 404, 431, 414]).toContain(status)
+  },
+  { writes: false },
+)
+attack(
+  'NOD-02',
+  'a body of 30 MB',
+  on,
+  async () => {
+    const status = await new Promise<number>((resolve, reject) => {
+      const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+      socket.on('error', reject).on('data', (data) => {
+        resolve(Number(/^HTTP\/1.1 (\d{3})/.exec(String(data))?.[1]))
+        socket.destroy()
+      })
+      socket.write('POST /trpc/members.join HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 31457280\r\n\r\n"x')
+    })
+    expect(status).toBe(413)
+  },
+  { writes: false },
+)
+attack(
+  'NOD-04',
+  'paths that every object knows',
+  on,
+  async () => {
+    for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', '%2e%2e', 'x'.repeat(10_000)])
+      expect([404, 431, 414]).toContain((await raw(on.registry, `/trpc/${path}`).catch(() => [431]))[0])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-05',
+  'names that pollute',
+  on,
+  async () => {
+    for (const body of ['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}', '{"name":{"__proto__":{}}}'])
+      expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-06',
+  'a hundred thousand levels',
+  on,
+  async () => {
+    for (const body of ['['.repeat(100_000), '{"a":'.repeat(100_000)])
+      expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-07',
+  'simple requests of a browser',
+  on,
+  async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
+      expect(await post('/trpc/members.join', '{}', { 'content-type': type })).toEqual([415, 'unsupported_media_type'])
+    expect((await post('/trpc/system.info', '{}', { ...json, 'x-http-method-override': 'GET' }))[0]).toBe(405)
+  },
+  { writes: false },
+)
+
+/** The status line that raw bytes get. */
+const rawly = (bytes: string) =>
+  new Promise<number>((resolve) => {
+    const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+    socket
+      .on('error', () => resolve(0))
+      .on('close', () => resolve(0))
+      .on('data', (data) => {
+        resolve(Number(/^HTTP\/1.1 (\d{3})/.exec(String(data))?.[1]))
+        socket.destroy()
+      })
+    socket.write(bytes)
+  })
+attack(
+  'NOD-08',
+  'headers without end, and requests that two readers would cut differently',
+  on,
+  async () => {
+    expect([431, 400]).toContain(await rawly(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`))
+    expect([400, 0]).toContain(
+      await rawly('POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
+    )
+    expect([400, 0]).toContain(await rawly('GET / HTTP/1.1\nHost x\n\n'))
+  },
+  { writes: false },
+)
+
+attack('TEX-18', 'a token for one agent at another; the right audience with another scope', on, async () => {
+  const own = await aPair(on.registry)
+  const feed = await own.ocr.subscribe()
+  const { accessToken } = await own.planner.exchange({ audience: own.ocr.audience })
+  const request = async (path: string) => ({
+    method: 'POST',
+    url: path,
+    headers: {
+      authorization: `DPoP ${accessToken}`,
+      dpop: await proofOf(on.registry, own.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
+    },
+  })
+  const at = (audience: string) =>
+    createVerifier({ issuer: on.registry.issuer, audience, publicUrl: 'https://a.example', standing: feed, clock: on.registry.clock })
+  expect(await reasonOf(at(on.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
+  expect(await reasonOf(at(own.ocr.audience).verify(await request('/b'), { scope: 'ocr:admin' }))).toBe('insufficient_scope')
+  expect(await reasonOf(at(own.ocr.audience).verify(await request('/c'), { scope: 'ocr:read' }))).toBe('done')
+  feed.close()
+})
+
+attack(
+  'AUD-05',
+  'health is not on the public listener',
+  on,
+  async () => {
+    for (const path of ['/readyz', '/livez', '/metrics', '/debug']) expect((await raw(on.registry, path))[0]).toBe(404)
+    const [server] = on.registry.servers
+    expect((await fetch(`http://127.0.0.1:${server?.adminPort}/readyz`)).status).toBe(200)
+  },
+  { writes: false },
+)
+
+attack('TEX-19', 'a renewal changes nothing of what was relied on', on, async () => {
+  const own = await aPair(on.registry)
+  await own.ocr.publish({ card: aCard(on.registry, { description: 'Only prose has changed.' }) })
+  expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
+  await introduce(own.planner, own.ocr)
+})

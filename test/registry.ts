@@ -36,6 +36,8 @@ export interface Registry extends AsyncDisposable {
   readonly issuer: string
   readonly clock: SetClock
   readonly storage: Storage
+  /** Where the store's files lie. */
+  readonly folder: string
   readonly servers: readonly RunningServer[]
   readonly front: Front
   readonly operator: Actor
@@ -90,6 +92,7 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
     issuer,
     clock,
     storage,
+    folder,
     servers,
     front,
     operator,

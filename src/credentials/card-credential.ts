@@ -59,7 +59,6 @@ export interface CardCredential {
   readonly alg: SignatureAlgorithm
   readonly kid?: string
   readonly sdHash: string
-  readonly keyBinding?: string
 }
 
 export interface CardExpectation {
@@ -68,7 +67,7 @@ export interface CardExpectation {
   readonly subject?: string
   readonly vct?: string
   readonly cardId?: string
-  /** Required by the verifier's own rule, never by whether one was sent (RFC 9901 §9.5). */
+  /** Required by the verifier's own rule, never by whether one was sent (RFC 9901 §9.5); where it is not, none may stand there. */
   readonly keyBinding?: KeyBindingExpectation
 }
 
@@ -92,6 +91,7 @@ export async function verifyCardCredential(
     ...timeFaults(claims, expected.now),
     ...hidingFaults(verified),
     ...tieFaults(verified.undisclosed, claims, c0),
+    ...(verified.keyBinding === undefined || expected.keyBinding ? [] : [{ pointer: '', hint: 'it does not end with a tilde' }]),
   ]
   const [first] = faults
   if (first !== undefined) refuse('sd_jwt_invalid', `the card's SD-JWT is refused: ${first.hint}`, { faults })
@@ -105,7 +105,6 @@ export async function verifyCardCredential(
     alg: verified.alg,
     sdHash: verified.sdHash,
     ...(verified.header.kid === undefined ? {} : { kid: verified.header.kid }),
-    ...(verified.keyBinding === undefined ? {} : { keyBinding: verified.keyBinding }),
   }
 }
 

@@ -1,0 +1,199 @@
+import { describe, expect, test } from 'vitest'
+import { verifyCardCredential } from '../../src/credentials/card-credential.js'
+import { digestOfText } from '../../src/credentials/digest.js'
+import { type PublishableCard, signAndSplit } from '../../src/credentials/publish-card.js'
+import { bindPresentation, presentSdJwt } from '../../src/credentials/sd-jwt-issue.js'
+import { base64url, utf8 } from '../../src/lib/bytes.js'
+import type { JsonObject } from '../../src/lib/json.js'
+import { systemRandom } from '../../src/lib/random.js'
+import { forge, newSigner } from '../credentials/forge.js'
+import { aCard } from '../registry.js'
+import { reasonOf } from '../stories/actors.js'
+import { attack, ground } from './attack.js'
+
+const on = ground()
+const SALT = 'c2FsdC1vZi0xNi1ieXRlcw'
+const disclosure = (...parts: unknown[]) => base64url(utf8(JSON.stringify(parts)))
+
+interface Parts {
+  readonly payload: JsonObject & { agent_card: JsonObject & { _sd?: string[] } }
+  readonly disclosures: string[]
+}
+
+/** A good SD-JWT of the OCR agent. */
+function split(): Promise<PublishableCard> {
+  const skills = [
+    { id: 'read-page', name: 'Read a page', description: 'Text of one page.', tags: ['ocr'] },
+    { id: 'sealed', name: 'Sealed', description: 'hidden', tags: ['sealed'] },
+  ]
+  const order = {
+    card: aCard(on.registry, { skills }),
+    hide: ['/skills/1'],
+    tiers: {},
+    defaultTier: 'introduced' as const,
+    iss: on.ocr.agentId,
+    sub: on.ocr.audience,
+    vct: `${on.registry.issuer}/vct/a2a-agent-card/1`,
+    agentId: on.ocr.agentId,
+    version: 2,
+    releaseNumber: 2,
+    seconds: 86_400,
+  }
+  return signAndSplit(order, { signer: on.ocr.signer, random: systemRandom, now: on.registry.clock.now() })
+}
+
+/** The same under the publisher's own key, after whatever a lying publisher did to it. */
+async function publishForged(change: (parts: Parts) => Parts | string, spell: (text: string) => string = (text) => text): Promise<string> {
+  const { c0, sdJwt = '', releasePolicy } = await split()
+  const [jwt = '', ...rest] = sdJwt.split('~')
+  const [head = '', body = ''] = jwt.split('.')
+  const parsed = { payload: JSON.parse(Buffer.from(body, 'base64url').toString()), disclosures: rest.slice(0, -1) }
+  const changed = change(parsed)
+  const { payload, disclosures } = typeof changed === 'string' ? { payload: changed, disclosures: parsed.disclosures } : changed
+  const signed = await forge(Buffer.from(head, 'base64url').toString(), payload, on.ocr.signer)
+  const text = spell([signed, ...disclosures, ''].join('~'))
+  return reasonOf(on.ocr.mutate('cards.publish', { agentId: on.ocr.agentId, c0, sdJwt: text, releasePolicy }))
+}
+/** Puts a disclosure into the card's own list, as an honest publisher would. */
+const hiding =
+  (...made: string[]) =>
+  ({ payload, disclosures }: Parts): Parts => ({
+    payload: {
+      ...payload,
+      agent_card: {
+        ...payload.agent_card,
+        _sd: [...made, ...Array.from({ length: 16 - made.length }, () => systemRandom.token(32))].map((text) =>
+          text.length === 43 ? text : digestOfText(text),
+        ),
+      },
+    },
+    disclosures: [...disclosures, ...made],
+  })
+const refused = (id: string, what: string, change: (parts: Parts) => Parts | string, spell?: (text: string) => string) =>
+  attack(
+    id,
+    what,
+    on,
+    async () => {
+      expect(await publishForged(change, spell)).toBe('sd_jwt_invalid')
+      expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+    },
+    { writes: false },
+  )
+
+refused('SDJ-01', 'a disclosure whose digest stands nowhere', ({ payload, disclosures }) => ({
+  payload,
+  disclosures: [...disclosures, disclosure(SALT, 'role', 'admin')],
+}))
+refused('SDJ-02', 'one digest at two levels', (parts) => {
+  const made = hiding(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
+  return { ...made, payload: { ...made.payload, _sd: made.payload.agent_card._sd ?? [] } }
+})
+refused('SDJ-02', 'one digest twice in a list', (parts) => {
+  const made = hiding(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
+  const list = made.payload.agent_card._sd ?? []
+  return { ...made, payload: { ...made.payload, agent_card: { ...made.payload.agent_card, _sd: [...list.slice(0, 15), list[0] ?? ''] } } }
+})
+for (const claim of ['iss', 'exp'])
+  refused('SDJ-03', `a disclosed \`${claim}\` beside the plain one`, ({ payload, disclosures }) => {
+    const made = disclosure(SALT, claim, 9_999_999_999)
+    return { payload: { ...payload, _sd: [digestOfText(made)] }, disclosures: [...disclosures, made] }
+  })
+for (const name of ['__proto__', 'constructor', 'toString', ''])
+  refused('SDJ-06', `a hidden member named ${JSON.stringify(name)}`, hiding(disclosure(SALT, name, { polluted: true })))
+for (const [what, made] of [
+  ['of one element', disclosure(SALT)],
+  ['of four elements', disclosure(SALT, 'iconUrl', 'x', 'y')],
+  ['that is an object', base64url(utf8('{"salt":"x"}'))],
+  ['with a number for its salt', disclosure(5, 'iconUrl', 'x')],
+  ['with a number for its name', disclosure(SALT, 5, 'x')],
+  ['with 64 bits of salt', disclosure('MTIzNDU2Nzg', 'iconUrl', 'x')],
+] as const)
+  refused('SDJ-08', `a disclosure ${what}`, hiding(made))
+for (const alg of ['sha-1', 'md5', 'none', 'SHA-256', 'sha3-256'])
+  refused('SDJ-09', `_sd_alg ${alg}`, ({ payload, disclosures }) => ({ payload: { ...payload, _sd_alg: alg }, disclosures }))
+refused('SDJ-09', 'an _sd_alg within the card', ({ payload, disclosures }) => ({
+  payload: { ...payload, agent_card: { ...payload.agent_card, _sd_alg: 'sha-256' } },
+  disclosures,
+}))
+attack(
+  'SDJ-17',
+  '8000 flat disclosures',
+  on,
+  async () => {
+    const made = Array.from({ length: 8000 }, (_, i) => disclosure(SALT, `n${i}`, i))
+    expect(['sd_jwt_invalid', 'bad_input', 'too_large']).toContain(await publishForged(hiding(...made)))
+  },
+  { writes: false },
+)
+attack(
+  'SDJ-18',
+  '8000 levels',
+  on,
+  async () => {
+    expect(await publishForged(() => `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`)).toBe('sd_jwt_invalid')
+  },
+  { writes: false },
+)
+for (const claim of ['iss', 'sub', 'exp', 'vct', 'cnf', 'nbf'])
+  refused('SDJ-23', `\`${claim}\` hidden and withheld`, ({ payload, disclosures }) => {
+    const { [claim]: taken, ...rest } = payload
+    const made = disclosure(SALT, claim, taken ?? 1)
+    return { payload: { ...rest, _sd: [digestOfText(made)] } as unknown as Parts['payload'], disclosures }
+  })
+for (const [what, spell] of [
+  ['no tilde at its end', (text: string) => text.slice(0, -1)],
+  ['nothing but tildes', () => '~~~'],
+  ['two tildes in a row', (text: string) => text.replace('~', '~~')],
+  ['an empty text', () => ''],
+] as const)
+  attack(
+    'SDJ-24',
+    what,
+    on,
+    async () => {
+      expect(['sd_jwt_invalid', 'bad_input']).toContain(await publishForged((parts) => parts, spell))
+    },
+    { writes: false },
+  )
+
+describe('a presentation with a key binding', () => {
+  const bound = async () => {
+    const { c0, ownSdJwt = '' } = await split()
+    const holder = await newSigner()
+    const [jwt = '', ...rest] = ownSdJwt.split('~')
+    const [head = '', body = ''] = jwt.split('.')
+    const payload = { ...JSON.parse(Buffer.from(body, 'base64url').toString()), cnf: { jwk: holder.publicJwk } }
+    const whole = [await forge(Buffer.from(head, 'base64url').toString(), payload, on.ocr.signer), ...rest].join('~')
+    const now = on.registry.clock.now()
+    const binding = { audience: 'https://verifier.example', nonce: 'n-1', now }
+    const verify = (text: string) =>
+      reasonOf(verifyCardCredential(text, JSON.parse(c0), [{ jwk: on.ocr.signer.publicJwk }], { now, keyBinding: binding }))
+    return { whole, binding, holder, verify }
+  }
+  test('SDJ-10 that was cut off is missed, whatever was sent', async () => {
+    const { whole, binding, holder, verify } = await bound()
+    const good = await bindPresentation(whole, binding, holder)
+    expect(await verify(good)).toBe('done')
+    expect(await verify(good.slice(0, good.lastIndexOf('~') + 1))).toBe('key_binding_required')
+  })
+  test('SDJ-11 by another key', async () => {
+    const { whole, binding, verify } = await bound()
+    expect(await verify(await bindPresentation(whole, binding, await newSigner()))).toBe('key_binding_required')
+  })
+  test('SDJ-12 for another verifier, another nonce, another time', async () => {
+    const { whole, binding, holder, verify } = await bound()
+    for (const wrong of [{ audience: 'https://other.example' }, { nonce: 'n-2' }, { now: binding.now - 3600 }])
+      expect(await verify(await bindPresentation(whole, { ...binding, ...wrong }, holder))).toBe('key_binding_required')
+  })
+  test('SDJ-14 over another choice of disclosures', async () => {
+    const { whole, binding, holder, verify } = await bound()
+    const fewer = await bindPresentation(
+      presentSdJwt(whole, () => false),
+      binding,
+      holder,
+    )
+    const keyBinding = fewer.slice(fewer.lastIndexOf('~') + 1)
+    expect(await verify(whole + keyBinding)).toBe('key_binding_required')
+  })
+})

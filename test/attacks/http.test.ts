@@ -1,0 +1,140 @@
+import { connect } from 'node:net'
+import { expect } from 'vitest'
+import { createVerifier } from '../../src/verifier/index.js'
+import { proofOf } from '../oauth.js'
+import { aPair, reasonOf } from '../stories/actors.js'
+import { attack, ground, raw } from './attack.js'
+
+const on = ground()
+const json = { 'content-type': 'application/json' }
+const post = (path: string, body: string, headers: Record<string, string> = json) =>
+  raw(on.registry, path, { method: 'POST', body, headers })
+
+attack(
+  'NOD-01',
+  'a batch of 1,600 calls',
+  on,
+  async () => {
+    expect((await raw(on.registry, `/trpc/${Array(11).fill('system.info').join(',')}?batch=1`))[1]).toBe('batch_too_large')
+    const [status] = await raw(on.registry, `/trpc/${Array(1300).fill('system.info').join(',')}?batch=1`).catch(() => [431])
+    expect([400, 404, 431, 414]).toContain(status)
+  },
+  { writes: false },
+)
+attack(
+  'NOD-02',
+  'a body of 30 MB',
+  on,
+  async () => {
+    const status = await new Promise<number>((resolve, reject) => {
+      const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+      socket.on('error', reject).on('data', (data) => {
+        resolve(Number(/^HTTP\/1.1 (\d{3})/.exec(String(data))?.[1]))
+        socket.destroy()
+      })
+      socket.write('POST /trpc/members.join HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 31457280\r\n\r\n"x')
+    })
+    expect(status).toBe(413)
+  },
+  { writes: false },
+)
+attack(
+  'NOD-04',
+  'paths that every object knows',
+  on,
+  async () => {
+    for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', '%2e%2e', 'x'.repeat(10_000)])
+      expect([404, 431, 414]).toContain((await raw(on.registry, `/trpc/${path}`).catch(() => [431]))[0])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-05',
+  'names that pollute',
+  on,
+  async () => {
+    for (const body of ['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}', '{"name":{"__proto__":{}}}'])
+      expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-06',
+  'a hundred thousand levels',
+  on,
+  async () => {
+    for (const body of ['['.repeat(100_000), '{"a":'.repeat(100_000)])
+      expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
+  },
+  { writes: false },
+)
+attack(
+  'NOD-07',
+  'simple requests of a browser',
+  on,
+  async () => {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
+      expect(await post('/trpc/members.join', '{}', { 'content-type': type })).toEqual([415, 'unsupported_media_type'])
+    expect((await post('/trpc/system.info', '{}', { ...json, 'x-http-method-override': 'GET' }))[0]).toBe(405)
+  },
+  { writes: false },
+)
+
+/** The status line that raw bytes get. */
+const rawly = (bytes: string) =>
+  new Promise<number>((resolve) => {
+    const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+    socket
+      .on('error', () => resolve(0))
+      .on('close', () => resolve(0))
+      .on('data', (data) => {
+        resolve(Number(/^HTTP\/1.1 (\d{3})/.exec(String(data))?.[1]))
+        socket.destroy()
+      })
+    socket.write(bytes)
+  })
+attack(
+  'NOD-08',
+  'headers without end, and requests that two readers would cut differently',
+  on,
+  async () => {
+    expect([431, 400]).toContain(await rawly(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`))
+    expect([400, 0]).toContain(
+      await rawly('POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
+    )
+    expect([400, 0]).toContain(await rawly('GET / HTTP/1.1\nHost x\n\n'))
+  },
+  { writes: false },
+)
+
+attack('TEX-18', 'a token for one agent at another; the right audience with another scope', on, async () => {
+  const own = await aPair(on.registry)
+  const feed = await own.ocr.subscribe()
+  const { accessToken } = await own.planner.exchange({ audience: own.ocr.audience })
+  const request = async (path: string) => ({
+    method: 'POST',
+    url: path,
+    headers: {
+      authorization: `DPoP ${accessToken}`,
+      dpop: await proofOf(on.registry, own.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
+    },
+  })
+  const at = (audience: string) =>
+    createVerifier({ issuer: on.registry.issuer, audience, publicUrl: 'https://a.example', standing: feed, clock: on.registry.clock })
+  expect(await reasonOf(at(on.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
+  expect(await reasonOf(at(own.ocr.audience).verify(await request('/b'), { scope: 'ocr:admin' }))).toBe('insufficient_scope')
+  expect(await reasonOf(at(own.ocr.audience).verify(await request('/c'), { scope: 'ocr:read' }))).toBe('done')
+  feed.close()
+})
+
+attack(
+  'AUD-05',
+  'health is not on the public listener',
+  on,
+  async () => {
+    for (const path of ['/readyz', '/livez', '/metrics', '/debug']) expect((await raw(on.registry, path))[0]).toBe(404)
+    const [server] = on.registry.servers
+    expect((await fetch(`http://127.0.0.1:${server?.adminPort}/readyz`)).status).toBe(200)
+  },
+  { writes: false },
+)

@@ -7,7 +7,6 @@ import { presentSdJwt } from '../credentials/sd-jwt-issue.js'
 import { RELEASE_TYP } from '../credentials/verify-for.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../protocol/release-policy.js'
-import type { Card } from './store.js'
 
 const AGENT_CARD = '/agent_card'
 
@@ -20,7 +19,14 @@ export interface ComposedCard {
   readonly sdJwt?: string
 }
 
-export function composeCard(card: Pick<Card, 'c0' | 'sdJwt' | 'releasePolicy'>, tier: ViewTier): ComposedCard {
+/** What a publisher sent, as it is stored. */
+export interface SentCard {
+  readonly c0: string
+  readonly sdJwt?: string | undefined
+  readonly releasePolicy?: string | undefined
+}
+
+export function composeCard(card: SentCard, tier: ViewTier): ComposedCard {
   const { sdJwt } = card
   if (sdJwt === undefined || tier === 'public') return { json: publicJson(card) }
   const policy = policyOf(card)
@@ -33,13 +39,13 @@ export function composeCard(card: Pick<Card, 'c0' | 'sdJwt' | 'releasePolicy'>, 
   return { json: isJsonObject(json) ? json : {}, sdJwt: shown }
 }
 
-function publicJson({ c0 }: Pick<Card, 'c0'>): JsonObject {
+function publicJson({ c0 }: SentCard): JsonObject {
   const json = parseJson(c0)
   return isJsonObject(json) ? withoutSignatures(json) : {}
 }
 
 /** The policy whose signature was verified when it was published. Without one nothing is released. */
-function policyOf({ releasePolicy }: Pick<Card, 'releasePolicy'>): ReleasePolicy | undefined {
+function policyOf({ releasePolicy }: SentCard): ReleasePolicy | undefined {
   const jws = readJws(releasePolicy, { maxBytes: 131_072, algs: SIGNATURE_ALGORITHMS, typ: [RELEASE_TYP] })
   const claims = typeof jws === 'string' ? undefined : readClaims(jws.payload)
   const parsed = ReleasePolicy.safeParse(claims)

@@ -2,9 +2,9 @@ import { refuse } from '../errors.js'
 import type { IntroductionId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
+import type { IntroductionDeps } from './grant.js'
 import { grantPending, type Narrowing } from './grant.js'
 import { requirePending } from './pending.js'
-import type { IntroductionDeps } from './request.js'
 import type { IntroductionView } from './view.js'
 
 /** The target agent, or a member of its organisation, grants what was asked for or less. */

@@ -1,7 +1,7 @@
 import type { IntroductionId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
+import type { IntroductionDeps } from './grant.js'
 import { closePending, requirePending } from './pending.js'
-import type { IntroductionDeps } from './request.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 

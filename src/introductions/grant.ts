@@ -1,15 +1,38 @@
 import type { Contact } from '../agents/find.js'
+import type { Audit } from '../audit/audit.js'
+import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
+import type { Clients } from '../clients/clients.js'
 import { refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
+import type { InboxStore } from '../inbox/store.js'
+import type { Random } from '../lib/random.js'
 import { distinct, type Handle, identitiesOf } from '../protocol/handles.js'
+import type { AgentId } from '../protocol/ids.js'
 import { type Bounds, coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
+import type { Storage } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { Beginnings, Outcome } from '../trust-log/records.js'
-import type { IntroductionDeps } from './request.js'
-import type { Introduction } from './store.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Entitlement } from './entitle.js'
+import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
+
+export interface IntroductionDeps {
+  readonly introductions: IntroductionsStore
+  readonly inbox: InboxStore
+  readonly storage: Storage
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  readonly clients: Clients
+  readonly issuer: string
+  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
+  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
+}
 
 export interface Target {
   readonly contact: Contact

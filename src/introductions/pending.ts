@@ -2,7 +2,7 @@ import { refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
 import type { IntroductionId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import type { IntroductionDeps } from './request.js'
+import type { IntroductionDeps } from './grant.js'
 import type { Introduction } from './store.js'
 import { isSide, noticeOf, requireIntroduction, stateOf } from './view.js'
 

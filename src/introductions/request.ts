@@ -1,38 +1,16 @@
 import type { Contact } from '../agents/find.js'
-import type { Audit } from '../audit/audit.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
-import type { Clients } from '../clients/clients.js'
 import { type Fault, refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
-import type { InboxStore } from '../inbox/store.js'
-import type { Random } from '../lib/random.js'
 import { newHandle } from '../protocol/handles.js'
 import { AgentId, type Audience, agentOfAudience, newId, type OrgId, type TaskId } from '../protocol/ids.js'
 import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
-import type { Storage } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
-import type { TrustLog } from '../trust-log/trust-log.js'
-import type { Entitlement } from './entitle.js'
-import { grantAtOnce } from './grant.js'
-import type { Introduction, IntroductionsStore } from './store.js'
+import { grantAtOnce, type IntroductionDeps } from './grant.js'
+import type { Introduction } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
-
-export interface IntroductionDeps {
-  readonly introductions: IntroductionsStore
-  readonly inbox: InboxStore
-  readonly storage: Storage
-  readonly trustLog: TrustLog
-  readonly random: Random
-  readonly audit: Audit
-  readonly clients: Clients
-  readonly issuer: string
-  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
-  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
-  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
-}
 
 export interface IntroductionInput {
   readonly to: AgentId

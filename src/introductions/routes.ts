@@ -11,7 +11,8 @@ import { procedureFor, router } from '../transport/trpc.js'
 import { approveIntroduction } from './approve.js'
 import { denyIntroduction } from './deny.js'
 import { endIntroduction } from './end.js'
-import { type IntroductionDeps, requestIntroduction } from './request.js'
+import type { IntroductionDeps } from './grant.js'
+import { requestIntroduction } from './request.js'
 import { requireIntroduction, viewOf } from './view.js'
 
 const ById = z.strictObject({ introductionId: IntroductionId })

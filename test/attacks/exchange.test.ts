@@ -32,6 +32,19 @@ attack(
 )
 
 attack(
+  'TEX-03',
+  'a root token of another client, under the key that both prove with',
+  on,
+  async () => {
+    const { accessToken } = await on.planner.token()
+    const form = exchangeForm(accessToken, on.ocr.audience)
+    const { body } = await tokenRequest(on.registry, on.stranger, form, { signer: on.planner.signer })
+    expect(body.error).toBe('invalid_request')
+  },
+  { writes: false },
+)
+
+attack(
   'TEX-02',
   'audiences that one is not entitled to: unknown, empty, a wildcard, fifty',
   on,

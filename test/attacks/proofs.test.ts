@@ -65,6 +65,17 @@ attack(
   { writes: false },
 )
 attack(
+  'POP-05',
+  'a stolen token under a key of the thief',
+  on,
+  async () => {
+    const { accessToken } = await on.planner.token()
+    const dpop = await proofOf(on.registry, on.stranger.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken })
+    expect(await call({ authorization: `DPoP ${accessToken}`, dpop })).toEqual([401, 'invalid_token'])
+  },
+  { writes: false },
+)
+attack(
   'POP-06',
   'a bound token as Bearer, two credentials',
   on,

@@ -5,7 +5,6 @@ import { proofOf } from '../oauth.js'
 import { attack, ground } from './attack.js'
 
 const on = ground()
-const _json = { 'content-type': 'application/json' }
 
 const feedHeaders = async () => {
   const { accessToken } = await on.planner.token()

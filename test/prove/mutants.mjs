@@ -1,0 +1,247 @@
+// Plants one bug at a time in a copy of the project and asks the tests whether they notice. Each bug removes one security rule.
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const root = resolve(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+const VERIFY = 'src/credentials/verify-for.ts'
+const DPOP = 'src/credentials/dpop.ts'
+const EXCHANGE = 'src/tokens/grants/token-exchange.ts'
+const SUBJECT = 'src/tokens/grants/subject.ts'
+const ISSUE = 'src/tokens/issue.ts'
+const CALLEE = 'src/verifier/verify-request.ts'
+const TOKENS = ['test/tokens', 'test/attacks', 'test/stories']
+
+/** [rule, file, what stands there, what is planted, tests that may notice] */
+const MUTANTS = [
+  [
+    'an assertion is for this issuer',
+    VERIFY,
+    "claims.aud !== expected.issuer && '`aud` is not exactly this issuer',\n    timeFault(claims, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }",
+    'timeFault(claims, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }',
+    ['test/credentials', 'test/attacks/clients.test.ts'],
+  ],
+  [
+    'an access token is for its audience',
+    VERIFY,
+    "expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is another audience',",
+    '',
+    ['test/credentials', 'test/verifier', 'test/attacks'],
+  ],
+  [
+    'a token is of the issuer',
+    VERIFY,
+    "claims.iss !== expected.issuer && '`iss` is not the issuer',\n    expected.audience",
+    'expected.audience',
+    ['test/credentials'],
+  ],
+  ['an assertion is used once', 'src/tokens/client-auth.ts', 'return key && isFirst ?', 'return key ?', TOKENS],
+  ['a suspended client does not authenticate', 'src/tokens/client-auth.ts', '!stands(ended, client.ground.on) || ', '', TOKENS],
+  [
+    'an ended key does not authenticate',
+    'src/tokens/client-auth.ts',
+    'key.until > now && stands(ended, [key.handle])',
+    'key.until > now',
+    ['test/attacks', 'test/stories'],
+  ],
+  [
+    'a proof is used once at the token endpoint',
+    'src/tokens/proof.ts',
+    "return refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
+    '{}',
+    TOKENS,
+  ],
+  [
+    'a proof is used once at a resource',
+    'src/tokens/authenticate.ts',
+    "refuse('invalid_token', 'the DPoP proof was used before')",
+    '{}',
+    TOKENS,
+  ],
+  [
+    'a proof is of the key that the token is bound to',
+    'src/tokens/authenticate.ts',
+    'if (proof.jkt !== claims.cnf.jkt) ',
+    'if (proof.jkt === "") ',
+    TOKENS,
+  ],
+  [
+    'a proof is for its method',
+    DPOP,
+    "claims.htm !== expected.htm && '`htm` is another method',",
+    '',
+    ['test/credentials', 'test/attacks'],
+  ],
+  ['a proof is for its token', DPOP, 'claims.ath !== digestOfText(expected.accessToken)', 'false', ['test/credentials', 'test/attacks']],
+  ['a proof’s time is within the window', DPOP, "> window && '`iat`", "> window * 100 && '`iat`", ['test/credentials', 'test/attacks']],
+  ['a nonce is current', DPOP, '!expected.nonce.accepts(claims.nonce)', 'false', ['test/credentials', 'test/attacks', 'test/tokens']],
+  [
+    'a root token is exchanged by its client',
+    SUBJECT,
+    'claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act',
+    'claims.aud === deps.issuer && claims.cnf.jkt === jkt && claims.act',
+    TOKENS,
+  ],
+  [
+    'a root token is exchanged under its key',
+    SUBJECT,
+    'claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act',
+    'claims.client_id === client.id && claims.act',
+    TOKENS,
+  ],
+  ['a token is passed on by right', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],
+  ['a token stands on what its parent stands on', SUBJECT, '...identitiesOf(claims.standing.on), handleOfToken', 'handleOfToken', TOKENS],
+  ['a token stands on all that was decided by', ISSUE, '    ...decision.grounds,\n', '', TOKENS],
+  ['a token stands on everyone in its chain as they are', SUBJECT, 'joinGrounds(read.ground, ...grounds)', 'read.ground', TOKENS],
+  ['a token stands on its client', ISSUE, '    client.ground,\n', '', TOKENS],
+  ['a token stands on its client’s key', ISSUE, '[key.handle, handleOfToken(jti)', '[handleOfToken(jti)', TOKENS],
+  [
+    'a token lives no longer than what it stands on',
+    ISSUE,
+    'Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(ground.until))',
+    'now + Math.min(longest, client.ceiling.tokenSeconds)',
+    TOKENS,
+  ],
+  ['an introduction must stand', EXCHANGE, 'found.filter(({ relies }) => stands(ended, relies))', 'found', TOKENS],
+  ['the introduction narrows', EXCHANGE, 'intersectNames(bounds.scopes, ofCeiling)', 'ofCeiling', TOKENS],
+  ['the ceiling narrows', EXCHANGE, 'intersectNames(bounds.scopes, ofCeiling)', 'bounds.scopes', TOKENS],
+  [
+    'the subject narrows',
+    EXCHANGE,
+    "kind === 'root' ? ofIntroduction : intersectNames(scopesFor(claims.delegation?.rights ?? [], request.audience), ofIntroduction)",
+    'ofIntroduction',
+    TOKENS,
+  ],
+  ['the right to pass on shrinks at each step', EXCHANGE, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
+  ['a task is the subject’s', EXCHANGE, 'const isGood = task && (isSubjects || isOwn)', 'const isGood = task', TOKENS],
+  ['a token stands on its task', EXCHANGE, '...(task ? [task.ground] : []),', '', TOKENS],
+  ['nobody stands twice in a chain', EXCHANGE, 'if (before.includes(target) ||', 'if (false ||', TOKENS],
+  [
+    'introspection is for whom it concerns',
+    'src/tokens/introspect-endpoint.ts',
+    '!verified || !maySee(deps, client, verified.claims)',
+    '!verified',
+    TOKENS,
+  ],
+  [
+    'introspection says what ended',
+    'src/tokens/introspect-endpoint.ts',
+    'return stands(deps.trustLog.ended, on) ? claims : undefined',
+    'return claims',
+    TOKENS,
+  ],
+  [
+    'a callee checks the key of the proof',
+    CALLEE,
+    'if (proof.jkt !== claims.cnf.jkt) ',
+    'if (proof.jkt === "") ',
+    ['test/verifier', 'test/attacks'],
+  ],
+  [
+    'a callee takes a proof once',
+    CALLEE,
+    "refuse('invalid_token', 'the DPoP proof was used before')",
+    '{}',
+    ['test/verifier', 'test/attacks'],
+  ],
+  [
+    'a callee that is stale says so',
+    'src/verifier/standing.ts',
+    '<= maxStalenessMs && feed.at >= at',
+    '>= 0 && feed.at >= at',
+    ['test/verifier'],
+  ],
+  ['a callee that is behind the issuer asks', 'src/verifier/standing.ts', ' && feed.at >= at', '', ['test/verifier']],
+  ['what ended is dead', 'src/protocol/standing.ts', 'if (ended.has(handle)) return false', '', ['test/stories', 'test/verifier']],
+  [
+    'a waiting request reads the log after it came',
+    'src/trust-log/fence.ts',
+    'next ??= running.then(begin, begin)\n    return next',
+    'return running',
+    ['test/trust-log'],
+  ],
+  [
+    'an answer that took too long is none',
+    'src/trust-log/fence.ts',
+    'deps.clock.monotonicMs() - timed.startedMs <= deps.freshMs',
+    'true',
+    ['test/trust-log'],
+  ],
+  [
+    'a viewer gets what its tier covers',
+    'src/cards/compose.ts',
+    'policy !== undefined && tierCovers(tier, tierOf(policy, pointer.slice(AGENT_CARD.length)))',
+    'policy !== undefined',
+    ['test/cards', 'test/attacks'],
+  ],
+  [
+    'a card’s SD-JWT ends with its tilde',
+    'src/credentials/card-credential.ts',
+    'verified.keyBinding === undefined || expected.keyBinding',
+    'true',
+    ['test/attacks/sd-jwt.test.ts'],
+  ],
+  [
+    'a salt is used once',
+    'src/credentials/card-credential.ts',
+    'salts.size < disclosures.length',
+    'false',
+    ['test/credentials', 'test/cards'],
+  ],
+]
+
+const only = process.argv[2]
+const chosen = only === undefined ? MUTANTS : MUTANTS.filter(([rule]) => rule.includes(only))
+
+const folder = await mkdtemp(join(tmpdir(), 'credence-mutants-'))
+try {
+  const workers = await Promise.all([0, 1].map((n) => copyTo(join(folder, String(n)))))
+  const queue = [...chosen]
+  const escaped = []
+  let done = 0
+  await Promise.all(
+    workers.map(async (copy) => {
+      for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+        const verdict = await plant(copy, mutant)
+        if (verdict !== 'caught') escaped.push(`${mutant[0]} (${verdict})`)
+        done += 1
+        console.log(`${String(done).padStart(2)}/${chosen.length} ${verdict.padEnd(8)} ${mutant[0]}`)
+      }
+    }),
+  )
+  console.log(`\nmutants: ${chosen.length - escaped.length} caught of ${chosen.length} planted`)
+  for (const one of escaped) console.log(`  not caught: ${one}`)
+  process.exitCode = escaped.length === 0 ? 0 : 1
+} finally {
+  await rm(folder, { recursive: true })
+}
+
+async function copyTo(copy) {
+  const left = new Set(['node_modules', '.git', 'dist'])
+  await cp(root, copy, { recursive: true, filter: (path) => !left.has(path.slice(root.length + 1)) })
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  return copy
+}
+
+/** `caught` where a test fails; `moved` where the source no longer has that line, which is a fault of this list. */
+async function plant(copy, [, file, from, to, tests]) {
+  const path = join(copy, file)
+  const source = await readFile(path, 'utf8')
+  if (source.split(from).length !== 2) return 'moved'
+  await writeFile(
+    path,
+    source.replace(from, () => to),
+  )
+  try {
+    await run('npx', ['vitest', 'run', '--bail=1', '--maxWorkers=1', ...tests], { cwd: copy, timeout: 180_000, maxBuffer: 64 << 20 })
+    return 'escaped'
+  } catch (error) {
+    return error.killed ? 'hung' : /Tests .*failed|FAIL/.test(error.stdout) ? 'caught' : 'broken'
+  } finally {
+    await writeFile(path, source)
+  }
+}

@@ -194,7 +194,8 @@ const MUTANTS = [
   ],
 ]
 
-const only = process.argv[2]
+const [what = 'mutants', only] = process.argv.slice(2)
+if (what !== 'mutants') throw new Error(`nothing proves ${what}: npm run prove -- mutants [part of a rule's name]`)
 const chosen = only === undefined ? MUTANTS : MUTANTS.filter(([rule]) => rule.includes(only))
 
 const folder = await mkdtemp(join(tmpdir(), 'credence-mutants-'))

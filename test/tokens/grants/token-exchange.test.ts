@@ -263,6 +263,17 @@ describe('passing on', () => {
     for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
   })
 
+  test('a token that was passed on is dead when the ceiling of whoever it began with changes', async () => {
+    const own = await aPair(registry)
+    const research = await aChain(own)
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    const given = await own.planner.exchange({ audience: research.audience, delegation })
+    const passed = await research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken })
+    expect(await own.ocr.introspect(passed.accessToken)).toMatchObject({ active: true })
+    await own.globex.mutate('agents.change', { agentId: own.planner.agentId, ceiling: { rights: [], delegationDepth: 0 } })
+    expect(await own.ocr.introspect(passed.accessToken)).toEqual({ active: false })
+  })
+
   test('not without asking, not further, not wider, and not in a circle', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)

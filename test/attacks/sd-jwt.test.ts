@@ -110,6 +110,13 @@ for (const [what, made] of [
   ['with 64 bits of salt', disclosure('MTIzNDU2Nzg', 'iconUrl', 'x')],
 ] as const)
   refused('SDJ-08', `a disclosure ${what}`, hiding(made))
+attack('SDJ-08', 'one salt for two disclosures', on, async () => {
+  const icon = (salt: string) => disclosure(salt, 'iconUrl', 'https://icon.example/')
+  const docs = disclosure(SALT, 'documentationUrl', 'https://docs.example/')
+  expect(await publishForged(hiding(icon(SALT), docs))).toBe('sd_jwt_invalid')
+  // With a salt each it is a good one.
+  expect(await publishForged(hiding(icon('YW5vdGhlci1zYWx0LTE2Yg'), docs))).toBe('done')
+})
 for (const alg of ['sha-1', 'md5', 'none', 'SHA-256', 'sha3-256'])
   refused('SDJ-09', `_sd_alg ${alg}`, ({ payload, disclosures }) => ({ payload: { ...payload, _sd_alg: alg }, disclosures }))
 refused('SDJ-09', 'an _sd_alg within the card', ({ payload, disclosures }) => ({

@@ -190,7 +190,7 @@ const MUTANTS = [
     'src/credentials/card-credential.ts',
     'salts.size < disclosures.length',
     'false',
-    ['test/credentials', 'test/cards'],
+    ['test/attacks/sd-jwt.test.ts'],
   ],
 ]
 

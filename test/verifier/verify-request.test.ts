@@ -160,6 +160,10 @@ describe('freshness', () => {
       expect(answerOf(error).headers['retry-after']).toBe('1')
     }
     expect(await outcome(verifier.verify(call))).toBe('served')
+    // The last sign of life counts for just as long as was allowed.
+    const lastHeard = (msAgo: number) => newVerifier({ standing: { ...lost, freshAt: registry.clock.monotonicMs() - msAgo } })
+    expect(await outcome(lastHeard(1001).verify(await aCall(token)))).toBe('503 standing_unknown')
+    expect(await outcome(lastHeard(1000).verify(await aCall(token)))).toBe('served')
   })
   test('a verifier that is behind the issuer of a token asks first, however fresh it is', async () => {
     const token = await aToken()

@@ -288,6 +288,8 @@ describe('passing on', () => {
         own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [{ ...right, scope: 'ocr:admin' }] } }),
       ),
     ).toBe('invalid_scope')
+    // However far its own introduction would let it.
+    await introduce(research, own.ocr, ['ocr:read'], { delegation: { depth: 2, rights: [right] } })
     const given = await own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right] } })
     expect(
       await reasonOf(

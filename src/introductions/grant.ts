@@ -9,13 +9,13 @@ import type { InboxStore } from '../inbox/store.js'
 import type { Random } from '../lib/random.js'
 import { distinct, type Handle, identitiesOf } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
-import { type Bounds, coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope } from '../protocol/rights.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { Beginnings, Outcome } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Entitlement } from './entitle.js'
+import { type Narrowing, narrowed } from './narrow.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -38,15 +38,6 @@ export interface Target {
   readonly contact: Contact
   readonly reliance: Reliance
   readonly now: number
-}
-
-/** How an approver narrows what was asked for; absent: as asked. `delegation: null` gives no right to pass on. */
-export interface Narrowing {
-  readonly scopes?: readonly Scope[] | undefined
-  readonly tools?: readonly string[] | undefined
-  readonly resources?: readonly string[] | undefined
-  readonly delegation?: Delegation | null | undefined
-  readonly seconds?: number | undefined
 }
 
 /** By policy: begins as granted. */
@@ -103,29 +94,6 @@ async function newGranting(
     grantedAt: now,
     expiresAt: now + seconds,
   }
-}
-
-/** What was asked for, no wider than the approver says and the card lists. */
-export function narrowed(asked: Bounds, narrowing: Narrowing, listed: readonly Scope[]): Bounds {
-  const scopes = narrowing.scopes ? intersectNames(asked.scopes, narrowing.scopes) : asked.scopes
-  const within = scopes.filter((scope) => coveredBySome(listed, scope))
-  if (within.length === 0) return refuse('invalid_scope', 'nothing would be granted: no scope is left')
-  const tools = narrowNames(asked.tools, narrowing.tools)
-  const resources = narrowNames(asked.resources, narrowing.resources)
-  const delegation = narrowedDelegation(asked.delegation, narrowing.delegation)
-  return {
-    scopes: within,
-    ...(tools && { tools: [...tools] }),
-    ...(resources && { resources: [...resources] }),
-    ...(delegation && { delegation }),
-  }
-}
-
-function narrowedDelegation(asked: Delegation | undefined, narrowing: Delegation | null | undefined): Delegation | undefined {
-  if (asked === undefined || narrowing === null) return undefined
-  if (narrowing === undefined) return asked
-  const rights = narrowing.rights.filter((right) => coversRight(asked.rights, right))
-  return rights.length === 0 ? undefined : { depth: Math.min(asked.depth, narrowing.depth), rights }
 }
 
 /** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
-import { Delegation, Names } from './rights.js'
+import { Delegation, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
 /** Nested, never flattened: the newest actor outermost (RFC 8693 §4.1). */
@@ -20,7 +20,7 @@ export const AccessTokenClaims = z.strictObject({
   exp: z.int(),
   jti: TokenId,
   /** Space-separated; empty where an introduced token has none cannot occur. */
-  scope: z.string().max(8192),
+  scope: z.string().max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1)),
   cnf: z.strictObject({ jkt: Jkt }),
   /** Organisation of the client. */
   org: OrgId,

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { Audience } from './ids.js'
 
+export const MAX_SCOPE_LENGTH = 128
+
 /** One scope token (RFC 6749 §3.3). */
 export const Scope = z
   .string()
   .min(1)
-  .max(128)
+  .max(MAX_SCOPE_LENGTH)
   .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/)
   .brand<'Scope'>()
 export type Scope = z.infer<typeof Scope>
@@ -14,7 +16,10 @@ export type Scope = z.infer<typeof Scope>
 export const Right = z.strictObject({ audience: Audience, scope: Scope })
 export type Right = z.infer<typeof Right>
 
-export const Rights = z.array(Right).max(64)
+/** In one list of rights, scopes, tools or resources. */
+export const MAX_NAMES = 64
+
+export const Rights = z.array(Right).max(MAX_NAMES)
 
 /** The right to pass on: how many more times, and at most what. */
 export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
@@ -22,7 +27,7 @@ export type Delegation = z.infer<typeof Delegation>
 
 /** Tools and resources narrow like scopes. Absent: not restricted; empty: none. */
 export const Name = z.string().min(1).max(256)
-export const Names = z.array(Name).max(64)
+export const Names = z.array(Name).max(MAX_NAMES)
 
 /** What an agent can at most be given. Life in seconds. */
 export const Ceiling = z.strictObject({
@@ -36,7 +41,7 @@ export type Ceiling = z.infer<typeof Ceiling>
 
 /** What an introduction grants towards its one audience. */
 export const Bounds = z.strictObject({
-  scopes: z.array(Scope).min(1).max(64),
+  scopes: z.array(Scope).min(1).max(MAX_NAMES),
   tools: Names.optional(),
   resources: Names.optional(),
   delegation: Delegation.optional(),
@@ -77,7 +82,7 @@ export function intersectRights(a: readonly Right[], b: readonly Right[]): Right
 export function parseScope(text: string): Scope[] | undefined {
   const parts = text.split(' ')
   const scopes = parts.map((part) => Scope.safeParse(part)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
-  return scopes.length === parts.length && new Set(scopes).size === scopes.length && scopes.length <= 64 ? scopes : undefined
+  return scopes.length === parts.length && new Set(scopes).size === scopes.length && scopes.length <= MAX_NAMES ? scopes : undefined
 }
 export const formatScope = (scopes: readonly Scope[]): string => [...scopes].sort().join(' ')
 

@@ -4,7 +4,7 @@ import { refuse } from '../errors.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import type { Random } from '../lib/random.js'
 import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
-import { distinct, handleOfToken } from '../protocol/handles.js'
+import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Scope } from '../protocol/rights.js'
 import { type Ground, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
@@ -65,7 +65,8 @@ export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision:
     ...decision.grounds,
   )
   const on = distinct(ground.on)
-  if (!stands(deps.trustLog.ended, [...on, signer.handle])) refuse('invalid_request', 'something that the token would stand on has ended')
+  const standsOn = [...on, signer.handle]
+  if (!stands(deps.trustLog.ended, standsOn)) refuse('invalid_request', 'something that the token would stand on has ended')
   if (on.length > MAX_STANDING) refuse('standing_too_large', `the token would stand on more than ${MAX_STANDING} handles`)
   const longest = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
   const exp = Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(ground.until))
@@ -94,12 +95,12 @@ export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision:
   })
   const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)
   if (accessToken.length > MAX_TOKEN_BYTES) refuse('standing_too_large', `the token would be larger than ${MAX_TOKEN_BYTES} bytes`)
-  await keep(deps, decision, claims)
+  await keep(deps, decision, claims, standsOn)
   return { accessToken, expiresIn: exp - now, scope }
 }
 
 /** No record, no token: it leaves only after this commit. */
-async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessTokenClaims): Promise<void> {
+async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessTokenClaims, on: readonly Handle[]): Promise<void> {
   const tasks = decision.task ? [decision.task.id, ...decision.task.parents] : []
   const record: TokenRecord = {
     id: claims.jti,
@@ -117,6 +118,7 @@ async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessToke
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
     jkt: decision.jkt,
+    on: [...on],
     issuedAt: claims.iat,
     expiresAt: claims.exp,
     keptUntil: claims.exp + RECORD_KEPT_SECONDS,

@@ -1,5 +1,4 @@
 import { refuse } from '../errors.js'
-import { handleOfToken } from '../protocol/handles.js'
 import { AgentId, audienceOf, type TaskId, type TokenId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { TaskGround } from '../tasks/task-ground.js'
@@ -20,7 +19,7 @@ const MAX_NODES = 500
 export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
   return deps.trustLog.fenced(async () => {
     const records = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
-    return { nodes: await Promise.all(records.map((record) => nodeOf(deps, record))) }
+    return { nodes: records.map((record) => nodeOf(deps, record)) }
   })
 }
 
@@ -67,10 +66,8 @@ function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, ac
   )
 }
 
-async function nodeOf(deps: LineageDeps, record: TokenRecord) {
+function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
   const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt } = record
-  const task = taskId === undefined ? undefined : await deps.findTask(taskId)
-  const on = [handleOfToken(id), ...parents.map(handleOfToken), ...(task?.ground.on ?? [])]
   return {
     tokenId: id,
     parents,
@@ -83,7 +80,7 @@ async function nodeOf(deps: LineageDeps, record: TokenRecord) {
     introductionId,
     issuedAt,
     expiresAt,
-    ended: !stands(deps.trustLog.ended, on),
+    ended: !stands(trustLog.ended, record.on),
   }
 }
 
@@ -94,5 +91,5 @@ export async function isCalledFor({ tokens, trustLog, issuer }: LineageDeps, age
     order: 'down',
     limit: 10,
   })
-  return items.some(({ id, expiresAt }) => expiresAt > trustLog.now() && stands(trustLog.ended, [handleOfToken(id)]))
+  return items.some(({ on, expiresAt }) => expiresAt > trustLog.now() && stands(trustLog.ended, on))
 }

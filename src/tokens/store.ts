@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { AccessTokenClaims } from '../protocol/claims.js'
+import { Handle } from '../protocol/handles.js'
 import { Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import { MAX_STANDING } from '../protocol/standing.js'
 import type { Collection, Storage } from '../storage/storage.js'
 
 /** What is kept of an issued token: never its text. */
@@ -10,7 +13,7 @@ export const TokenRecord = z.strictObject({
   orgId: OrgId,
   sub: ClientId,
   audience: Audience,
-  scope: z.string().max(8192),
+  scope: AccessTokenClaims.shape.scope,
   /** The tokens that it came from: subject token, actor token. */
   parents: z.array(TokenId).max(2),
   /** Who it passed through, the first first. */
@@ -22,6 +25,8 @@ export const TokenRecord = z.strictObject({
   calledFor: z.string().max(600).optional(),
   introductionId: IntroductionId.optional(),
   jkt: Jkt,
+  /** All that it stands on: what its text says, and the key that signed it. */
+  on: z.array(Handle).max(MAX_STANDING + 1),
   issuedAt: z.int(),
   expiresAt: z.int(),
   /** The record outlives the token, so that its lineage can be read. */

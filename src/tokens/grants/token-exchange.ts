@@ -1,8 +1,9 @@
 // The order is DESIGN's: who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
 // depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
 import type { Reliance } from '../../cards/reliance.js'
-import { refuse } from '../../errors.js'
+import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { Granted } from '../../introductions/granted.js'
+import { requireFewNames } from '../../introductions/narrow.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { type AgentId, AgentId as AgentIdSchema, type Jkt, type TaskId } from '../../protocol/ids.js'
 import { coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope, scopesFor } from '../../protocol/rights.js'
@@ -40,9 +41,11 @@ export async function grantTokenExchange(
     const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
     const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
     const { reliance, audienceGround, introductions } = await requireTarget(deps, authenticated, request)
-    const { granted, rights } = choose(introductions, (one) => rightsOf(authenticated, subject, one, request, form))
+    const { granted, rights } = choose(introductions, (one) => ({
+      ...rightsOf(authenticated, subject, one, request, form),
+      delegation: delegationOf(authenticated, subject, one, request),
+    }))
     const task = await requireTask(deps, authenticated, subject, request)
-    const delegation = delegationOf(authenticated, subject, granted, request)
     requireNewInChain(authenticated, subject, request)
     const presenter = AgentIdSchema.parse(authenticated.client.id)
     return issueToken(deps, fenced, {
@@ -56,7 +59,6 @@ export async function grantTokenExchange(
       act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
       task,
       introductionId: granted.id,
-      delegation,
       parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
       grounds: [
         subject.ground,
@@ -93,16 +95,17 @@ interface Rights {
 }
 
 /** Of several introductions the newest that covers what was asked for; where none does, the newest says why. */
-function choose(introductions: readonly Granted[], rightsBy: (granted: Granted) => Rights): { granted: Granted; rights: Rights } {
-  let first: unknown
+function choose<Rights>(introductions: readonly Granted[], rightsBy: (granted: Granted) => Rights): { granted: Granted; rights: Rights } {
+  let first: Refusal | undefined
   for (const granted of introductions) {
     try {
       return { granted, rights: rightsBy(granted) }
     } catch (error) {
+      if (!isRefusal(error)) throw error
       first ??= error
     }
   }
-  throw first
+  throw first ?? new Error('none to choose from')
 }
 
 /** Ceiling, subject, introduction and request each narrow. */
@@ -125,6 +128,7 @@ function rightsOf(
     request.requiredResources,
     'resources',
   )
+  requireFewNames(scopes, tools, resources)
   return { scopes, tools, resources }
 }
 

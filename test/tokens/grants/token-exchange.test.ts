@@ -203,6 +203,43 @@ describe('scopes, tools and resources', () => {
   })
 })
 
+describe('several introductions', () => {
+  test('the newest that covers all that was asked for, the right to pass on as well', async () => {
+    const own = await aPair(registry)
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    registry.clock.advance(1)
+    const withRight = await introduce(own.planner, own.ocr, ['ocr:read'], { delegation })
+    registry.clock.advance(1)
+    const newest = await introduce(own.planner, own.ocr)
+    const plain = await own.planner.exchange({ audience: own.ocr.audience })
+    expect(claimsOf(plain.accessToken).introduction_id).toBe(newest)
+    const passing = await own.planner.exchange({ audience: own.ocr.audience, delegation })
+    expect(claimsOf(passing.accessToken)).toMatchObject({ introduction_id: withRight, delegation })
+  })
+})
+
+test('lists that name parts of one another are refused where together they are too long, and given where fewer are asked for', async () => {
+  const parts = (of: string) => Array.from({ length: 63 }, (_, at) => `${of}/${at}`)
+  const own = await aPair(registry, ['ocr:read'], { tools: ['scan', ...parts('print')] })
+  const rights = [{ audience: own.ocr.audience, scope: 'ocr:read' }]
+  await own.globex.mutate('agents.change', {
+    agentId: own.planner.agentId,
+    ceiling: { rights, tools: ['print', ...parts('scan')], delegationDepth: 0 },
+  })
+  expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_scope')
+  const few = await own.planner.exchange({ audience: own.ocr.audience, tools: ['scan/1', 'print/2'] })
+  expect(claimsOf(few.accessToken).allowed_tools).toEqual(['scan/1', 'print/2'])
+  // The same where the two lists are the requester's and the approver's.
+  const asked = await own.planner.introductions.request({
+    to: own.ocr.agentId,
+    purpose: 'many tools',
+    scopes: ['ocr:read'],
+    tools: ['scan', ...parts('print')],
+  })
+  const approving = own.ocr.introductions.approve(asked.introductionId, { tools: ['print', ...parts('scan')] })
+  expect(await reasonOf(approving)).toBe('invalid_scope')
+})
+
 describe('tasks', () => {
   test('of somebody else, ended, and past its deadline', async () => {
     const { planner, ocr } = pair
@@ -259,7 +296,11 @@ describe('passing on', () => {
 
     const lineage = await own.planner.lineage({ taskId })
     expect(lineage.map(({ act }) => act.length).sort()).toEqual([0, 0, 1, 1])
-    await own.planner.revoke(given.accessToken)
+    expect(lineage.filter(({ ended }) => ended)).toEqual([])
+    await own.planner.revoke((await own.planner.token()).accessToken)
+    // What came from it is dead with it, however far down, and is shown so.
+    expect((await own.planner.lineage({ taskId })).filter(({ ended }) => !ended)).toEqual([])
+    expect(await reasonOf(research.tasks.create({ description: 'too late', parentTaskId: taskId }))).toBe('not_found')
     for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
   })
 

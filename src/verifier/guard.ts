@@ -1,4 +1,4 @@
-import { answerOf } from './answer.js'
+import { admit } from './answer.js'
 import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it; `credence` is set once it is verified. */
@@ -15,7 +15,7 @@ export interface GuardedResponse {
 }
 
 /**
- * Middleware: calls `next` for a request that may be served, and answers any other itself. With node:http alone:
+ * Middleware for Express and its kin: calls `next` for a request that may be served, and answers any other itself. With node:http alone:
  * `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
@@ -23,20 +23,17 @@ export function guard(
   needs: Needs = {},
 ): (request: GuardedRequest, response: GuardedResponse, next: (error?: unknown) => unknown) => Promise<void> {
   return async (request, response, next) => {
+    const { method = 'GET', originalUrl, url = '/', headers } = request
+    let admitted: Awaited<ReturnType<typeof admit>>
     try {
-      const { method = 'GET', originalUrl, url = '/', headers } = request
-      request.credence = await verifier.verify({ method, url: originalUrl ?? url, headers }, needs)
-    } catch (error) {
-      let answer: ReturnType<typeof answerOf>
-      try {
-        answer = answerOf(error)
-      } catch (bug) {
-        next(bug)
-        return
-      }
-      response.writeHead(answer.status, { ...answer.headers }).end(answer.body)
+      admitted = await admit(verifier, { method, url: originalUrl ?? url, headers }, needs)
+    } catch (bug) {
+      next(bug)
       return
     }
-    next()
+    if ('verified' in admitted) {
+      request.credence = admitted.verified
+      next()
+    } else response.writeHead(admitted.answer.status, { ...admitted.answer.headers }).end(admitted.answer.body)
   }
 }

@@ -1,5 +1,7 @@
-export { answerOf } from './answer.js'
+export { type Answer, admit, answerOf } from './answer.js'
 export { type GuardedRequest, guard } from './guard.js'
 export { A2A_METHODS, type A2AMethod, type A2ANeeds, a2aUser, guardA2A, needsForAll, verifiedOf } from './guard-a2a.js'
+export { guardFastify } from './guard-fastify.js'
+export { guardFetch, guardHono } from './guard-fetch.js'
 export { memoryStores, type ReplayStore, type Tie, type TieStore } from './stores.js'
 export { createVerifier, type IncomingRequest, type Needs, type Verified, type Verifier, type VerifierOptions } from './verify-request.js'

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry } from '../src/client/index.js'
 import { newEs256Signer, type Signer } from '../src/credentials/sign.js'
+import { type Clock, waitingClock } from '../src/lib/clock.js'
 import type { JsonObject } from '../src/lib/json.js'
 import { type Log, silentLog } from '../src/lib/log.js'
 import { systemRandom } from '../src/lib/random.js'
@@ -32,7 +33,7 @@ export interface Registration {
   readonly contact?: object
 }
 
-export interface Registry extends AsyncDisposable {
+export interface Registry extends Cast, AsyncDisposable {
   readonly issuer: string
   readonly clock: SetClock
   readonly storage: Storage
@@ -40,13 +41,6 @@ export interface Registry extends AsyncDisposable {
   readonly folder: string
   readonly servers: readonly RunningServer[]
   readonly front: Front
-  readonly operator: Actor
-  /** A new organisation with its administrator. */
-  organisation(name: string): Promise<Actor>
-  /** A registered, confirmed, active agent. */
-  agent(registration?: Registration): Promise<AgentActor>
-  /** The same client over other options (another clock, another key). */
-  as(actor: Actor, options?: Partial<AgentOptions>): Agent
   /** One more server over the store, whose every access passes the gate. */
   addServer(gate: Gate): Promise<RunningServer>
   /** Fetches a door as a stranger. */
@@ -71,23 +65,7 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
   }
   front.route(servers.map((server) => server.port))
 
-  const actorOf = (clientId: string, signer: Signer, orgId: OrgId): Actor => ({
-    ...createAgent({ issuer, clientId, signer, clock }),
-    signer,
-    orgId,
-  })
-  const join_ = async (code: string, name: string): Promise<Actor> => {
-    const signer = await newEs256Signer()
-    const joined = await joinRegistry({ issuer, code, name, signer, clock })
-    return actorOf(joined.memberId, signer, joined.orgId)
-  }
-  const operator = await join_(firstCode ?? '', 'Olga')
-  const organisation = async (name: string): Promise<Actor> => {
-    const { orgId } = await operator.mutate<{ orgId: OrgId }>('organisations.create', { name })
-    const { code } = await operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
-    return join_(code, `${name}'s administrator`)
-  }
-  let first: Promise<Actor> | undefined
+  const cast = await newCast({ issuer, clock, firstCode: firstCode ?? '' })
   return {
     issuer,
     clock,
@@ -95,23 +73,7 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
     folder,
     servers,
     front,
-    operator,
-    organisation,
-    agent: async ({ name = 'an agent', of, ceiling = {}, contact } = {}) => {
-      first ??= of ? undefined : organisation('First')
-      const admin = of ?? (await first)
-      if (!admin) throw new Error('nobody registers it')
-      const registered = await admin.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
-        name,
-        ceiling,
-        ...(contact && { contact }),
-      })
-      const signer = await newEs256Signer()
-      const { agentId } = registered
-      await confirmAgent({ issuer, agentId, registrationToken: registered.registrationToken, signer, clock })
-      return { ...actorOf(agentId, signer, admin.orgId), agentId, audience: audienceOf(issuer, agentId) }
-    },
-    as: (actor, options) => createAgent({ issuer, clientId: actor.clientId, signer: actor.signer, clock, ...options }),
+    ...cast,
     addServer: async (gate) => {
       const server = await startServer({ ...parts, storage: gatedStorage(storage, gate) })
       servers.push(server)
@@ -124,6 +86,72 @@ export async function startRegistry({ servers: count = 2, log = silentLog }: { s
       await storage.close()
       await rm(folder, { recursive: true })
     },
+  }
+}
+
+/** Who plays: the operator, who joins by the first code, and whom it lets in. */
+export interface Cast {
+  readonly operator: Actor
+  /** A new organisation with its administrator. */
+  organisation(name: string): Promise<Actor>
+  /** A registered agent that nobody has confirmed. */
+  registration(
+    registration?: Registration,
+  ): Promise<{ readonly agentId: AgentId; readonly registrationToken: string; readonly orgId: OrgId }>
+  /** A registered, confirmed, active agent. */
+  agent(registration?: Registration): Promise<AgentActor>
+  /** The same client over other options (another clock, another key). */
+  as(actor: Actor, options?: Partial<AgentOptions>): Agent
+}
+
+export async function newCast({
+  issuer,
+  clock = waitingClock,
+  firstCode,
+}: {
+  readonly issuer: string
+  readonly clock?: Clock
+  readonly firstCode: string
+}): Promise<Cast> {
+  const actorOf = (clientId: string, signer: Signer, orgId: OrgId): Actor => ({
+    ...createAgent({ issuer, clientId, signer, clock }),
+    signer,
+    orgId,
+  })
+  const join_ = async (code: string, name: string): Promise<Actor> => {
+    const signer = await newEs256Signer()
+    const joined = await joinRegistry({ issuer, code, name, signer, clock })
+    return actorOf(joined.memberId, signer, joined.orgId)
+  }
+  const operator = await join_(firstCode, 'Olga')
+  const organisation = async (name: string): Promise<Actor> => {
+    const { orgId } = await operator.mutate<{ orgId: OrgId }>('organisations.create', { name })
+    const { code } = await operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+    return join_(code, `${name}'s administrator`)
+  }
+  let first: Promise<Actor> | undefined
+  const registration: Cast['registration'] = async ({ name = 'an agent', of, ceiling = {}, contact } = {}) => {
+    first ??= of ? undefined : organisation('First')
+    const admin = of ?? (await first)
+    if (!admin) throw new Error('nobody registers it')
+    const registered = await admin.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+      name,
+      ceiling,
+      ...(contact && { contact }),
+    })
+    return { ...registered, orgId: admin.orgId }
+  }
+  return {
+    operator,
+    organisation,
+    registration,
+    agent: async (asked) => {
+      const { agentId, registrationToken, orgId } = await registration(asked)
+      const signer = await newEs256Signer()
+      await confirmAgent({ issuer, agentId, registrationToken, signer, clock })
+      return { ...actorOf(agentId, signer, orgId), agentId, audience: audienceOf(issuer, agentId) }
+    },
+    as: (actor, options) => createAgent({ issuer, clientId: actor.clientId, signer: actor.signer, clock, ...options }),
   }
 }
 

@@ -1,3 +1,4 @@
+import { importPrivateKey, signData } from '#crypto'
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
@@ -31,18 +32,6 @@ const GENERATE: Readonly<Record<'ES256' | 'ES384' | 'EdDSA', EcKeyGenParams | Al
   ES384: { name: 'ECDSA', namedCurve: 'P-384' },
   EdDSA: { name: 'Ed25519' },
 }
-const SIGN: Readonly<Record<SignatureAlgorithm, EcdsaParams | RsaPssParams | Algorithm>> = {
-  ES256: { name: 'ECDSA', hash: 'SHA-256' },
-  ES384: { name: 'ECDSA', hash: 'SHA-384' },
-  PS256: { name: 'RSA-PSS', saltLength: 32 },
-  RS256: { name: 'RSASSA-PKCS1-v1_5' },
-  EdDSA: { name: 'Ed25519' },
-}
-const HASHED_IMPORT: Partial<Record<SignatureAlgorithm, RsaHashedImportParams>> = {
-  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
-  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-}
-
 /** A new private key (JWK with its `alg`): to be kept by its owner, never sent. */
 export async function newPrivateJwk(alg: 'ES256' | 'ES384' | 'EdDSA' = 'ES256'): Promise<JsonWebKey> {
   const pair = await crypto.subtle.generateKey(GENERATE[alg], true, ['sign', 'verify'])
@@ -62,10 +51,8 @@ export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>
   const bare = Object.fromEntries(Object.entries(jwk).filter(([name]) => ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use'].includes(name)))
   const { jwk: publicJwk, alg } = parsePublicJwk(bare)
   const secret = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
-  const params = HASHED_IMPORT[alg] ?? (alg === 'PS256' || alg === 'RS256' ? undefined : GENERATE[alg])
-  if (params === undefined) throw new Error(`no import for ${alg}`)
-  const key = await crypto.subtle.importKey('jwk', secret, params, false, ['sign'])
-  return { alg, publicJwk, sign: async (data) => new Uint8Array(await crypto.subtle.sign(SIGN[alg], key, new Uint8Array(data))) }
+  const key = await importPrivateKey(secret, alg)
+  return { alg, publicJwk, sign: (data) => signData(alg, key, data) }
 }
 
 export interface ProofDeps {

@@ -1,11 +1,16 @@
 // The one cryptography interface below our parsers; crypto-web.ts is the same for browsers (package.json `imports`).
-import { constants, createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
+import { constants, createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto'
 
 /** JWS algorithms that we accept anywhere (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'PS256' | 'RS256' | 'EdDSA'
 
 /** An imported public key; opaque to everyone but this file. */
 export interface PublicKey {
+  readonly opaque: unknown
+}
+
+/** An imported private key; opaque to everyone but this file. */
+export interface PrivateKey {
   readonly opaque: unknown
 }
 
@@ -38,5 +43,27 @@ export async function verifySignature(alg: SignatureAlgorithm, key: PublicKey, s
     }
   } catch {
     return false
+  }
+}
+
+/** Imports a private JWK; throws what the platform throws where it is none. */
+export const importPrivateKey = async (jwk: Readonly<Record<string, unknown>>, _alg: SignatureAlgorithm): Promise<PrivateKey> => ({
+  opaque: createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+})
+
+/** The signature in JOSE form. */
+export async function signData(alg: SignatureAlgorithm, { opaque }: PrivateKey, data: Uint8Array): Promise<Uint8Array> {
+  const key = opaque as KeyObject
+  switch (alg) {
+    case 'ES256':
+      return sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' })
+    case 'ES384':
+      return sign('sha384', data, { key, dsaEncoding: 'ieee-p1363' })
+    case 'PS256':
+      return sign('sha256', data, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 })
+    case 'RS256':
+      return sign('sha256', data, key)
+    case 'EdDSA':
+      return sign(null, data, key)
   }
 }

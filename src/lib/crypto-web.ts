@@ -1,8 +1,8 @@
 // The same interface as crypto-node.ts with web globals only. Hashing is synchronous there and here, hence @noble/hashes.
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
-import type { PublicKey, SignatureAlgorithm } from './crypto-node.js'
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from './crypto-node.js'
 
-export type { PublicKey, SignatureAlgorithm } from './crypto-node.js'
+export type { PrivateKey, PublicKey, SignatureAlgorithm } from './crypto-node.js'
 
 const IMPORT: Record<SignatureAlgorithm, EcKeyImportParams | RsaHashedImportParams | Algorithm> = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
@@ -12,7 +12,7 @@ const IMPORT: Record<SignatureAlgorithm, EcKeyImportParams | RsaHashedImportPara
   EdDSA: { name: 'Ed25519' },
 }
 
-const VERIFY: Record<SignatureAlgorithm, EcdsaParams | RsaPssParams | Algorithm> = {
+const PARAMS: Record<SignatureAlgorithm, EcdsaParams | RsaPssParams | Algorithm> = {
   ES256: { name: 'ECDSA', hash: 'SHA-256' },
   ES384: { name: 'ECDSA', hash: 'SHA-384' },
   PS256: { name: 'RSA-PSS', saltLength: 32 },
@@ -34,8 +34,15 @@ export async function importPublicKey(jwk: Readonly<Record<string, unknown>>, al
 
 export async function verifySignature(alg: SignatureAlgorithm, key: PublicKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
   try {
-    return await crypto.subtle.verify(VERIFY[alg], key.opaque as CryptoKey, new Uint8Array(signature), new Uint8Array(data))
+    return await crypto.subtle.verify(PARAMS[alg], key.opaque as CryptoKey, new Uint8Array(signature), new Uint8Array(data))
   } catch {
     return false
   }
 }
+
+export const importPrivateKey = async (jwk: Readonly<Record<string, unknown>>, alg: SignatureAlgorithm): Promise<PrivateKey> => ({
+  opaque: await crypto.subtle.importKey('jwk', jwk as JsonWebKey, IMPORT[alg], false, ['sign']),
+})
+
+export const signData = async (alg: SignatureAlgorithm, key: PrivateKey, data: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(await crypto.subtle.sign(PARAMS[alg], key.opaque as CryptoKey, new Uint8Array(data)))

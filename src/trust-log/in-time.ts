@@ -11,16 +11,20 @@ export class TimedOut extends Error {
 /** The answer, or TimedOut after `ms`. The work goes on unseen. */
 export async function inTime<T>(clock: Clock, ms: number, what: string, work: Promise<T>): Promise<T> {
   const over = new AbortController()
-  const timer = clock.after(ms, over.signal).then((): T => {
+  const timer = clock.after(ms, over.signal).then((): Promise<T> | T => {
+    // Nobody waits for it any more
+    if (over.signal.aborted) return work
     throw new TimedOut(what, ms)
   })
-  // The loser of the race may still fail: nobody is left to hear it.
-  timer.catch(() => undefined)
-  work.catch(() => undefined)
   try {
     return await Promise.race([work, timer])
   } finally {
-    // This resolves clock.after, whose `then` throws into a promise that nobody awaits any more.
-    over.abort()
+    // The loser of the race may still fail: nobody is left to hear it.
+    timer.catch(() => undefined)
+    work.catch(() => undefined)
+    over.abort(OVER)
   }
 }
+
+/** Given as the reason, for an exception is made for it otherwise. */
+const OVER = 'over'

@@ -48,12 +48,13 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   let closed: Error | undefined
 
   const workOf = (request: Request): Outcome => {
-    db.exec('SAVEPOINT request')
+    db.run('SAVEPOINT request')
     step('savepoint')
     try {
       const worked = request.work()
       step('worked')
-      db.exec(worked.keep ? 'RELEASE request' : 'ROLLBACK TO request; RELEASE request')
+      if (!worked.keep) db.run('ROLLBACK TO request')
+      db.run('RELEASE request')
       step('released')
       return { request, worked }
     } catch (error) {
@@ -67,13 +68,13 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   const group = async (requests: readonly Request[]): Promise<void> => {
     const outcomes: Outcome[] = []
     try {
-      db.exec('BEGIN IMMEDIATE')
+      db.run('BEGIN IMMEDIATE')
       step('begun')
       for (const request of requests) outcomes.push(workOf(request))
       step('committing')
       const hold = hooks.beforeCommit?.()
       if (hold !== undefined) await hold
-      db.exec('COMMIT')
+      db.run('COMMIT')
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
       const failure = new Error('the storage has failed to commit', { cause: error })

@@ -1,0 +1,93 @@
+// What an exchange costs the server, beside the bare cryptography that it needs; and client_credentials beside oidc-provider.
+import { thumbprint } from '../dist/credentials/jwk.js'
+import { assertClient, proveDpop } from '../dist/credentials/sign.js'
+import { systemClock } from '../dist/lib/clock.js'
+import { systemRandom } from '../dist/lib/random.js'
+import { aPair, newCast } from './lib/cast.js'
+import { pinned, startChild } from './lib/child.js'
+import { closedLoop, send } from './lib/load.js'
+import { median } from './lib/report.js'
+
+const CALLERS = 32
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+/** Forms and proofs, signed beforehand: a client's work is not the server's. */
+async function requests(count, { signer, clientId, issuer, url, form, nonce }) {
+  const deps = { signer, clock: systemClock, random: systemRandom }
+  const made = []
+  for (let i = 0; i < count; i++) {
+    const assertion = await assertClient(deps, { clientId, issuer })
+    const dpop = await proveDpop(deps, { htm: 'POST', htu: url, ...(nonce && { nonce }) })
+    const body = new URLSearchParams({ ...form, client_assertion_type: JWT_BEARER, client_assertion: assertion }).toString()
+    made.push({ headers: { 'content-type': 'application/x-www-form-urlencoded', dpop }, body })
+  }
+  return made
+}
+
+async function sendAll(url, jobs) {
+  return closedLoop(jobs, CALLERS, async (job) => {
+    const { status, text } = await send(url, job)
+    if (status !== 200) throw new Error(`${status} ${text}`)
+  })
+}
+
+async function nonceOf(url, client) {
+  const [first] = await requests(1, { ...client, url })
+  return (await send(url, first)).headers['dpop-nonce']
+}
+
+export async function run(report) {
+  const [rounds, count] = report.isQuick ? [3, 60] : [7, 1500]
+  report.say(`exchange: ${rounds} rounds of ${count}, ${CALLERS} callers, server on ${pinned}`)
+  const registry = await startChild('credence.js')
+  const { issuer } = registry.facts
+  const { ocr, planner } = await aPair(await newCast(registry.facts), issuer)
+  const jwk = { ...planner.signer.publicJwk, kid: thumbprint(planner.signer.publicJwk) }
+  const peer = await startChild('oidc-provider.js', { clientId: planner.agentId, jwk })
+  const bare = await startChild('crypto.js')
+  const url = `${issuer}/oauth/token`
+  const peerUrl = `${peer.facts.issuer}/token`
+  const ours = { signer: planner.signer, clientId: planner.agentId, issuer, form: { grant_type: 'client_credentials' } }
+  const theirs = { ...ours, issuer: peer.facts.issuer }
+
+  const found = { exchange: [], ratio: [], bare: [], ours: [], theirs: [], beside: [] }
+  const cpuOf = async (child, work) => {
+    const before = await child.ask('cpu')
+    await work()
+    return (await child.ask('cpu')) - before
+  }
+  for (let round = -1; round < rounds; round++) {
+    const nonce = await nonceOf(url, ours)
+    const { accessToken } = await planner.token()
+    const form = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: accessToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      audience: ocr.audience,
+    }
+    const exchanges = await requests(count, { ...ours, form, url, nonce })
+    const floor = (await cpuOf(bare, () => bare.ask('run', { rounds: count, checks: 3, signatures: 1 }))) / count
+    const cpu = (await cpuOf(registry, () => sendAll(url, exchanges))) / count
+    const credentials = await requests(count, { ...ours, url, nonce })
+    const { ms } = await sendAll(url, credentials)
+    const other = await requests(count, { ...theirs, url: peerUrl })
+    const peerMs = (await sendAll(peerUrl, other)).ms
+    if (round < 0) continue // the first round warms up
+    found.exchange.push(cpu)
+    found.bare.push(floor)
+    found.ratio.push(cpu / floor)
+    found.ours.push((count / ms) * 1000)
+    found.theirs.push((count / peerMs) * 1000)
+    found.beside.push(peerMs / ms)
+    report.say(
+      `round ${round + 1}: ${Math.round(cpu)} µs an exchange, ${Math.round(floor)} µs bare; ${Math.round((count / ms) * 1000)}/s beside ${Math.round((count / peerMs) * 1000)}/s`,
+    )
+  }
+  report.figure('exchange, CPU', median(found.exchange), 'µs')
+  report.figure('bare cryptography, CPU', median(found.bare), 'µs')
+  report.goal('exchange / bare cryptography', median(found.ratio), { atMost: 2.5 })
+  report.figure('client_credentials', median(found.ours), '/s')
+  report.figure('oidc-provider client_credentials', median(found.theirs), '/s')
+  report.goal('client_credentials / oidc-provider', median(found.beside), { atLeast: 2 })
+  for (const child of [registry, peer, bare]) await child.stop()
+}

@@ -1,0 +1,75 @@
+// A program of bench/servers in a process of its own, on one core where `taskset` is there, spoken to by messages.
+import { spawn, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const hasTaskset = spawnSync('taskset', ['-c', '0', 'true']).status === 0
+export const pinned = hasTaskset ? 'one core (taskset)' : 'not pinned: no taskset here'
+
+/** Starts it; `ask(what)` is answered by the function of that name which it exports to `serveQuestions`. */
+export async function startChild(program, options = {}, { core = 0 } = {}) {
+  const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
+  // BENCH_PROFILE=<folder>: what the time is spent on, for the profiler of Chromium
+  const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
+  const [command, args] = hasTaskset ? ['taskset', ['-c', String(core), process.execPath, ...profile, path]] : [process.execPath, [...profile, path]]
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, BENCH: JSON.stringify(options) },
+  })
+  const waiting = new Map()
+  let number = 0
+  let ready
+  const told = new Promise((resolve, reject) => {
+    ready = resolve
+    child.once('exit', (code) => reject(new Error(`${program} ended with ${code}`)))
+  })
+  child.on('message', ({ id, result, error, started }) => {
+    if (started !== undefined) return ready(started)
+    const { resolve, reject } = waiting.get(id)
+    waiting.delete(id)
+    if (error === undefined) resolve(result)
+    else reject(new Error(error))
+  })
+  const facts = await told
+  return {
+    facts,
+    pid: child.pid,
+    ask: (what, given) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++number, { resolve, reject })
+        child.send({ id: number, what, given })
+      }),
+    stop: async () => {
+      child.removeAllListeners('exit')
+      const over = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await over
+    },
+  }
+}
+
+/** In the child: answers questions; `cpu` (microseconds so far) and `memory` (bytes) are always known. */
+export function serveQuestions(started, answers = {}) {
+  const all = {
+    cpu: () => {
+      const { user, system } = process.cpuUsage()
+      return user + system
+    },
+    memory: () => {
+      globalThis.gc?.()
+      return process.memoryUsage().rss
+    },
+    ...answers,
+  }
+  process.on('message', async ({ id, what, given }) => {
+    try {
+      process.send({ id, result: await all[what](given) })
+    } catch (error) {
+      process.send({ id, error: String(error.stack ?? error) })
+    }
+  })
+  process.on('SIGTERM', () => process.exit(0))
+  process.on('disconnect', () => process.exit(0))
+  process.send({ started })
+}
+
+export const optionsOf = () => JSON.parse(process.env.BENCH ?? '{}')

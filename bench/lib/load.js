@@ -1,0 +1,40 @@
+import { Agent, request } from 'node:http'
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+
+/** One request with a body that is ready; status, headers, text. */
+export function send(url, { method = 'POST', headers = {}, body = '' }) {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      url,
+      { method, agent, headers: { ...headers, ...(body !== '' && { 'content-length': Buffer.byteLength(body) }) } },
+      (answer) => {
+        let text = ''
+        answer.setEncoding('utf8').on('data', (chunk) => {
+          text += chunk
+        })
+        answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, text }))
+      },
+    )
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+/** Runs every job, `callers` at a time; milliseconds of the whole, and of each. */
+export async function closedLoop(jobs, callers, run) {
+  const each = []
+  let next = 0
+  const started = performance.now()
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      while (next < jobs.length) {
+        const job = jobs[next++]
+        const at = performance.now()
+        await run(job)
+        each.push(performance.now() - at)
+      }
+    }),
+  )
+  return { ms: performance.now() - started, each }
+}

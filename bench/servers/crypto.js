@@ -1,0 +1,20 @@
+// The bare cryptography of an exchange: three signatures checked, one made, by keys that are known.
+import { generateKeyPairSync, sign, verify } from 'node:crypto'
+import { serveQuestions } from '../lib/child.js'
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const data = Buffer.alloc(600, 'x')
+const key = { key: privateKey, dsaEncoding: 'ieee-p1363' }
+const publicOne = { key: publicKey, dsaEncoding: 'ieee-p1363' }
+const signature = sign('sha256', data, key)
+serveQuestions(
+  {},
+  {
+    run: ({ rounds, checks, signatures }) => {
+      for (let i = 0; i < rounds; i++) {
+        for (let j = 0; j < checks; j++) if (!verify('sha256', data, publicOne, signature)) throw new Error('not verified')
+        for (let j = 0; j < signatures; j++) sign('sha256', data, key)
+      }
+    },
+  },
+)

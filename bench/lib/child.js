@@ -10,7 +10,9 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
   const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   // BENCH_PROFILE=<folder>: what the time is spent on, for the profiler of Chromium
   const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
-  const [command, args] = hasTaskset ? ['taskset', ['-c', String(core), process.execPath, ...profile, path]] : [process.execPath, [...profile, path]]
+  const [command, args] = hasTaskset
+    ? ['taskset', ['-c', String(core), process.execPath, ...profile, path]]
+    : [process.execPath, [...profile, path]]
   const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, BENCH: JSON.stringify(options) },

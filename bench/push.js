@@ -1,0 +1,53 @@
+// What it costs to tell everybody, beside a bare loop that sends one prepared Buffer over the same sockets.
+import { startChild } from './lib/child.js'
+import { median, percentile } from './lib/report.js'
+
+const BURST = 16
+
+export async function run(report) {
+  const sizes = report.isQuick ? [50] : [1000, 10_000]
+  const rounds = report.isQuick ? 3 : 9
+  report.say(`push: ${rounds} rounds; each socket is one open file at either end (ulimit -n above ${Math.max(...sizes) + 100})`)
+  for (const count of sizes) {
+    const server = await startChild('feed.js')
+    const readers = await startChild('readers.js', { port: server.facts.port }, { core: 1 })
+    await readers.ask('open', count)
+    const cpuOf = async (deliveries, expected, work) => {
+      await readers.ask('expect', expected)
+      const before = await server.ask('cpu')
+      await work()
+      await readers.ask('arrived')
+      return ((await server.ask('cpu')) - before) / deliveries
+    }
+    const found = { one: [], bare: [], burst: [], ratio: [], burstRatio: [] }
+    let sent = 0
+    await server.ask('end', 1)
+    for (let round = -1; round < rounds; round++) {
+      const { bytes } = await readers.ask('facts')
+      const bare = await cpuOf(count, 1, () => server.ask('bare', bytes || 200))
+      const one = await cpuOf(count, 1, () => server.ask('end', 1))
+      const burst = await cpuOf(count * BURST, BURST, () => server.ask('end', BURST))
+      sent += 1 + BURST
+      if (round < 0) continue
+      for (const [name, value] of Object.entries({ one, bare, burst, ratio: one / bare, burstRatio: burst / bare })) found[name].push(value)
+    }
+    const { endings, gaps } = await readers.ask('facts')
+    report.figure(`one event, ${count} sockets, CPU a delivery`, median(found.one), 'µs')
+    report.figure(`bare ws loop, ${count} sockets, CPU a delivery`, median(found.bare), 'µs')
+    report.goal(`one event / bare, ${count} sockets`, median(found.ratio), { atMost: 1.5 })
+    report.goal(`bursts of ${BURST} / bare, ${count} sockets`, median(found.burstRatio), { atMost: 0.3 })
+    report.goal(`lost, ${count} sockets`, (sent + 1) * count - endings + gaps, { atMost: 0 })
+    report.figure(`memory, ${count} sockets`, (await server.ask('memory')) / 2 ** 20, 'MiB')
+    if (count === 1000 || report.isQuick) {
+      const seconds = report.isQuick ? 1 : 10
+      const before = await server.ask('cpu')
+      const waits = await readers.ask('fresh', { seconds, calls: 10 })
+      const cpu = (await server.ask('cpu')) - before
+      report.figure(`${count} verifiers, 10 calls/s: challenges`, waits.length / seconds, '/s')
+      report.figure(`${count} verifiers, 10 calls/s: share of a core`, cpu / 1e4 / seconds, '%')
+      report.figure(`${count} verifiers, 10 calls/s: a challenge, p99`, percentile(waits, 0.99), 'ms')
+    }
+    await readers.stop()
+    await server.stop()
+  }
+}

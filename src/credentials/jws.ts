@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { verifySignature } from '#crypto'
 import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
-import { loadKey, type ParsedKey, readPublicJwk, SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
+import { loadKey, type ParsedKey, readPublicJwk, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
 
 /** What is read of a protected header. Others (`jku`, `x5u`, `x5c`) are hints by a stranger: nothing here reads them. */
 const Header = z.object({
@@ -73,12 +73,23 @@ export async function findSigner(
   keys: readonly VerificationKey[],
 ): Promise<ParsedKey | undefined> {
   for (const { jwk, alg } of keys) {
-    const key = readPublicJwk(jwk, alg === undefined ? SIGNATURE_ALGORITHMS.filter((one) => one === jws.header.alg) : [alg])
+    const key = heldKey(jwk, alg ?? jws.header.alg)
     if (typeof key === 'string' || key.alg !== jws.header.alg) continue
     if (jws.header.kid !== undefined && jws.header.kid !== key.jkt && jws.header.kid !== jwk.kid) continue
     if (await isSignedBy(jws, key)) return key
   }
   return undefined
+}
+
+const held = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | string>>()
+
+/** A key that somebody holds on to is read once. */
+function heldKey(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
+  const known = held.get(jwk)?.get(alg)
+  if (known !== undefined) return known
+  const key = readPublicJwk(jwk, [alg])
+  held.set(jwk, (held.get(jwk) ?? new Map()).set(alg, key))
+  return key
 }
 
 export async function isSignedBy(jws: Pick<Jws, 'header' | 'signature' | 'signed'>, key: ParsedKey): Promise<boolean> {

@@ -72,18 +72,19 @@ interface Part {
 function search(db: Database, query: CardQuery): CardHits {
   const match = matchOf(query.words)
   if (match === '') return { hits: [], total: 0 }
-  const scored = scoredRows(query, match)
-  const total = db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
+  const scored = scoredRows(query, match && withTags(match, query.tags))
   const after: Part =
     query.after === undefined
       ? { sql: '', cells: [] }
       : { sql: 'WHERE (score, card) > (?, ?)', cells: [query.after[0], textCell(query.after[1])] }
+  // Counted on the way: a second pass would score every row again
   const rows = db.all(
-    `SELECT card, score FROM (${scored.sql}) ${after.sql} ORDER BY score, card LIMIT ?`,
+    `SELECT * FROM (SELECT card, score, count(*) OVER () AS total FROM (${scored.sql})) ${after.sql} ORDER BY score, card LIMIT ?`,
     ...scored.cells,
     ...after.cells,
     query.limit,
   )
+  const total = rows[0]?.total ?? db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
   return { hits: rows.map((row) => ({ cardId: String(row.card), score: Number(row.score) })), total: Number(total) }
 }
 
@@ -92,7 +93,12 @@ function scoredRows(query: CardQuery, match: string | undefined): Part {
   const card = `card_${query.tier}`
   const text = `${card}_text`
   const terms = [...query.tags.map(tagTerm), ...(query.skill === undefined ? [] : [skillTerm(query.skill)])]
-  const conditions = terms.map(() => `c.id IN (SELECT id FROM ${card}_terms WHERE term = ?)`)
+  // Where words have narrowed the rows, each is looked up; where not, the lists of the terms are met
+  const conditions = terms.map(() =>
+    match === undefined
+      ? `c.id IN (SELECT id FROM ${card}_terms WHERE term = ?)`
+      : `EXISTS (SELECT 1 FROM ${card}_terms WHERE term = ? AND id = c.id)`,
+  )
   const cells: Cell[] = terms.map(textCell)
   if (query.cardIds !== undefined) {
     conditions.push('c.card IN (SELECT value FROM json_each(?))')
@@ -122,13 +128,18 @@ function matchesIn(text: string, column: number): string {
 
 /** Every word as a quoted FTS5 string: no operators, no wildcards. Undefined: no words were asked for; '': words that no text can hold. */
 function matchOf(words: readonly string[]): string | undefined {
-  if (words.length === 0) return undefined
-  return words
+  return words.length === 0 ? undefined : phrasesOf(words).join(' ')
+}
+
+const phrasesOf = (words: readonly string[]): string[] =>
+  words
     .map(searchable)
     .filter((word) => /[\p{L}\p{N}]/u.test(word))
     .map((word) => `"${word.replaceAll('"', '""')}"`)
-    .join(' ')
-}
+
+/** The words of the tags narrow what is scored; that they are the whole tags is for the terms to say. */
+const withTags = (match: string, tags: readonly string[]): string =>
+  [`(${match})`, ...phrasesOf(tags).map((phrase) => `tags : ${phrase}`)].join(' AND ')
 
 /** Text as the driver stores it whole (it cuts at NUL), without the mark that counts matches. */
 const searchable = (text: string): string =>

@@ -1,0 +1,99 @@
+// The registry with many cards, seeded below the door from one that was published through it; and a bare FTS5 table of the same texts.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
+import { rowsOf } from '../../dist/cards/rows.js'
+import { systemClock } from '../../dist/lib/clock.js'
+import { silentLog } from '../../dist/lib/log.js'
+import { systemRandom } from '../../dist/lib/random.js'
+import { newId } from '../../dist/protocol/ids.js'
+import { startServer } from '../../dist/server.js'
+import { openSqlite } from '../../dist/storage/sqlite/open.js'
+import { serveQuestions } from '../lib/child.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'credence-bench-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const port = await new Promise((resolve) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address()
+    server.close(() => resolve(port))
+  })
+})
+const issuer = `http://127.0.0.1:${port}`
+const storage = await openSqlite({ file: join(folder, 'store.db'), clock: systemClock })
+const parts = {
+  storage,
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLog,
+  issuer,
+  dev: true,
+  host: '127.0.0.1',
+  port,
+  adminPort: 0,
+}
+const server = await startServer(parts)
+const bare = new DatabaseSync(join(folder, 'bare.db'))
+bare.exec(
+  "PRAGMA journal_mode = WAL; CREATE VIRTUAL TABLE t USING fts5(name, tags, skills, description, tokenize = 'unicode61 remove_diacritics 2')",
+)
+
+const WORDS = Array.from({ length: 4000 }, (_, i) => `${'kelvintradomispur'.slice(i % 11, (i % 11) + 4)}${i.toString(36)}`)
+const TAGS = Array.from({ length: 200 }, (_, i) => `tag${i}`)
+// The same words in every run, the frequent ones much more often than the rare
+let seed = 1
+const random = () => {
+  seed = (seed * 48271) % 2147483647
+  return seed / 2147483647
+}
+const pick = (list) => list[Math.floor(random() ** 2 * list.length)]
+
+serveQuestions(
+  { issuer, firstCode: server.firstCode },
+  {
+    seed: async ({ agentId, count }) => {
+      const agents = storage.collection(
+        (await import('../../dist/agents/store.js')).agentsStore({ storage, trustLog: { halves() {} }, random: systemRandom }).collection
+          .spec,
+      )
+      const cards = storage.collection(
+        (await import('../../dist/cards/store.js')).cardsStore({ storage, trustLog: { halves() {} }, random: systemRandom }).collection
+          .spec,
+      )
+      const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
+      const model = JSON.parse(card.c0)
+      const insert = bare.prepare('INSERT INTO t VALUES (?, ?, ?, ?)')
+      for (let done = 0; done < count; ) {
+        const operations = []
+        bare.exec('BEGIN')
+        for (const end = Math.min(count, done + 500); done < end; done++) {
+          const id = newId(systemRandom, 'agt')
+          const text = (words) => Array.from({ length: words }, () => pick(WORDS)).join(' ')
+          const tags = [pick(TAGS), pick(TAGS), pick(TAGS)]
+          const skills = [{ id: 'one', name: text(3), description: text(20), tags }]
+          const named = { ...model, name: text(3), description: text(25), skills }
+          const clone = { ...card, agentId: id, c0: JSON.stringify(named), publishedAt: card.publishedAt + done }
+          operations.push(agents.inserting({ ...agent, id }), cards.inserting(clone))
+          for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
+          insert.run(named.name, [...new Set(tags)].join('\n'), `one\n${skills[0].name}\n${skills[0].description}`, named.description)
+        }
+        bare.exec('COMMIT')
+        const { ok } = await storage.commit(operations)
+        if (!ok) throw new Error('not seeded')
+      }
+    },
+    /** Words and tags of cards that are there. */
+    queries: (count) =>
+      Array.from({ length: count }, () => ({ text: pick(WORDS), tags: [pick(TAGS.slice(0, 60)), pick(TAGS.slice(0, 60))] })),
+    bare: (queries) => {
+      const search = bare.prepare('SELECT rowid, bm25(t, 8, 4, 4, 1) AS score FROM t WHERE t MATCH ? ORDER BY score LIMIT 20')
+      return queries.map(({ text, tags }) => {
+        const at = performance.now()
+        search.all([text, ...tags].map((word) => `"${word}"`).join(' '))
+        return performance.now() - at
+      })
+    },
+  },
+)

@@ -1,40 +1,15 @@
 // The registry with many cards, seeded below the door from one that was published through it; and a bare FTS5 table of the same texts.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
+import { agentsStore } from '../../dist/agents/store.js'
 import { rowsOf } from '../../dist/cards/rows.js'
-import { systemClock } from '../../dist/lib/clock.js'
-import { silentLog } from '../../dist/lib/log.js'
+import { cardsStore } from '../../dist/cards/store.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { newId } from '../../dist/protocol/ids.js'
-import { startServer } from '../../dist/server.js'
-import { openSqlite } from '../../dist/storage/sqlite/open.js'
 import { serveQuestions } from '../lib/child.js'
+import { openRegistry } from '../lib/open.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'credence-bench-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-const port = await new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address()
-    server.close(() => resolve(port))
-  })
-})
-const issuer = `http://127.0.0.1:${port}`
-const storage = await openSqlite({ file: join(folder, 'store.db'), clock: systemClock })
-const parts = {
-  storage,
-  clock: systemClock,
-  random: systemRandom,
-  log: silentLog,
-  issuer,
-  dev: true,
-  host: '127.0.0.1',
-  port,
-  adminPort: 0,
-}
-const server = await startServer(parts)
+const { issuer, folder, storage, server } = await openRegistry()
 const bare = new DatabaseSync(join(folder, 'bare.db'))
 bare.exec(
   "PRAGMA journal_mode = WAL; CREATE VIRTUAL TABLE t USING fts5(name, tags, skills, description, tokenize = 'unicode61 remove_diacritics 2')",
@@ -54,14 +29,8 @@ serveQuestions(
   { issuer, firstCode: server.firstCode },
   {
     seed: async ({ agentId, count }) => {
-      const agents = storage.collection(
-        (await import('../../dist/agents/store.js')).agentsStore({ storage, trustLog: { halves() {} }, random: systemRandom }).collection
-          .spec,
-      )
-      const cards = storage.collection(
-        (await import('../../dist/cards/store.js')).cardsStore({ storage, trustLog: { halves() {} }, random: systemRandom }).collection
-          .spec,
-      )
+      const deps = { storage, trustLog: { halves: () => {} }, random: systemRandom }
+      const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
       const model = JSON.parse(card.c0)
       const insert = bare.prepare('INSERT INTO t VALUES (?, ?, ?, ?)')

@@ -1,0 +1,40 @@
+// The registry, with as many token records and ended handles as asked for, seeded below the door.
+import { systemClock } from '../../dist/lib/clock.js'
+import { systemRandom } from '../../dist/lib/random.js'
+import { newHandle } from '../../dist/protocol/handles.js'
+import { newId } from '../../dist/protocol/ids.js'
+import { tokensStore } from '../../dist/tokens/store.js'
+import { optionsOf, serveQuestions } from '../lib/child.js'
+import { openRegistry } from '../lib/open.js'
+
+const { issuer, storage, server, trustLog, startMs } = await openRegistry({ ...optionsOf(), keep: true })
+const tokens = tokensStore({ storage })
+
+serveQuestions(
+  { issuer, firstCode: server.firstCode, startMs },
+  {
+    /** Copies of a token's record under other ids; with `parent`, as what came from it. */
+    records: async ({ tokenId, count, parent }) => {
+      const like = await tokens.get(tokenId)
+      for (let done = 0; done < count; ) {
+        const operations = []
+        for (const end = Math.min(count, done + 1000); done < end; done++)
+          operations.push(
+            tokens.inserting({ ...like, id: newId(systemRandom, 'tok'), parents: parent ? [parent] : [newId(systemRandom, 'tok')] }),
+          )
+        if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
+      }
+    },
+    ended: async (count) => {
+      const horizon = systemClock.now() + 3600
+      for (let done = 0; done < count; done += 10_000) {
+        const ends = Array.from({ length: Math.min(10_000, count - done) }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon }))
+        await trustLog.end({ type: 'token.ended', ends, intent: [] })
+      }
+    },
+    close: async () => {
+      await server.close()
+      await storage.close()
+    },
+  },
+)

@@ -1,0 +1,31 @@
+// That every benchmark runs and says what it found in its last line; how fast anything is, no test asserts.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const run = async (args: readonly string[]): Promise<{ code: number | null; lines: string[] }> => {
+  const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bench/main.js'), ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let text = ''
+  child.stdout.on('data', (data) => {
+    text += data
+  })
+  const [code] = await once(child, 'exit')
+  return { code, lines: text.trim().split('\n') }
+}
+
+test.each(['exchange', 'verify', 'push', 'search', 'growth'])('%s runs, and its last line is JSON with figures and goals', async (name) => {
+  const { code, lines } = await run([name, '--quick'])
+  expect(code).toBe(0)
+  const { bench, figures, goals, met } = JSON.parse(lines.at(-1) ?? '')
+  expect(bench).toBe(name)
+  expect(Object.keys(goals).length).toBeGreaterThan(0)
+  for (const [goal, { value }] of Object.entries<{ value: number }>(goals)) expect(figures[goal]).toBe(value)
+  expect(met).toBe(Object.values<{ met: boolean }>(goals).every((goal) => goal.met))
+}, 30_000)
+
+test('a benchmark that there is not is said so', async () => {
+  expect((await run(['speed'])).code).toBe(2)
+})

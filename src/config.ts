@@ -17,6 +17,8 @@ const Issuer = z
 export const Config = z
   .strictObject({
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
+    /** File that remembers the log's head, best on another disk. Default: `witness.json` in the data directory. */
+    witness: z.string().min(1).max(1024).optional(),
     /** The public URL. Default: the address that the server listens on, in development mode. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
@@ -71,6 +73,7 @@ const NAMES: Readonly<Record<string, string>> = {
   CREDENCE_PORT: 'port',
   CREDENCE_ADMIN_PORT: 'adminPort',
   CREDENCE_LOG_LEVEL: 'logLevel',
+  CREDENCE_WITNESS: 'witness',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

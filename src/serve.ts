@@ -7,6 +7,7 @@ import { systemRandom } from './lib/random.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
 import { openSqlite } from './storage/sqlite/open.js'
+import { witnessFile } from './witness-file.js'
 
 export interface Registry {
   readonly issuer: string
@@ -18,11 +19,12 @@ export interface Registry {
 /** The registry as `credence serve` runs it: the embedded store in the data directory. */
 export async function serve(config: Config): Promise<Registry> {
   const log = newPinoLog(config.logLevel)
-  const storage = await openSqlite({ file: join(config.dataDirectory, 'credence.db'), clock: systemClock })
+  const storage = await openSqlite({ file: storePath(config), clock: systemClock })
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
     const { dev, host, adminPort, origins, trustedProxies } = config
+    const witness = witnessFile(witnessPath(config))
     const server = await startServer({
       storage,
       clock: systemClock,
@@ -35,6 +37,7 @@ export async function serve(config: Config): Promise<Registry> {
       adminPort,
       origins,
       trustedProxies,
+      witness,
     })
     log.info('the registry serves', { issuer, port: server.port, dev })
     return {
@@ -52,6 +55,11 @@ export async function serve(config: Config): Promise<Registry> {
     throw error
   }
 }
+
+/** Where the store and its witness lie: the program that restores finds them as the server does. */
+export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): string => join(dataDirectory, 'credence.db')
+export const witnessPath = ({ dataDirectory, witness }: Pick<Config, 'dataDirectory' | 'witness'>): string =>
+  witness ?? join(dataDirectory, 'witness.json')
 
 /** Requests under way are waited for, but not for ever. */
 async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {

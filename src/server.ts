@@ -54,6 +54,7 @@ import { serveUpgrades } from './transport/ws.js'
 import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
 import type { ServedTrustLog } from './trust-log/trust-log.js'
+import { keepWitness, type WitnessStore } from './trust-log/witness.js'
 
 /** What a server object is made from. Several may share a store, and nothing else. */
 export interface ServerParts {
@@ -68,6 +69,8 @@ export interface ServerParts {
   readonly adminPort: number
   readonly origins?: readonly string[]
   readonly trustedProxies?: readonly string[]
+  /** Where this deployment remembers its log's head, outside the store; absent: nobody notices a store that was put back. */
+  readonly witness?: WitnessStore
 }
 
 export interface RunningServer {
@@ -160,6 +163,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
       await tending
       await features.audit.close()
       await features.keyRing.close()
+      await features.leaveWitness?.()
       await trustLog.close()
     },
   }
@@ -168,7 +172,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
 type Features = Awaited<ReturnType<typeof newFeatures>>
 
 /** Every feature with what it needs of the others, started. */
-async function newFeatures({ storage, clock, random, log, issuer, dev }: ServerParts) {
+async function newFeatures({ storage, clock, random, log, issuer, dev, witness }: ServerParts) {
   const writer = random.token(8)
   const trustLog = newTrustLog({
     storage,
@@ -178,6 +182,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev }: ServerP
     writer,
     origin: issuer.replace(/^https?:\/\//, ''),
     logSigner: () => keyRing.signer('log'),
+    witness,
   })
   const keyRing = newKeyRing({ storage, trustLog, clock, random, log })
   const once = newOnce(storage)
@@ -221,12 +226,14 @@ async function newFeatures({ storage, clock, random, log, issuer, dev }: ServerP
   const all = { ...found, ...finders, clients, tokenKeys }
   const authenticate = (request: HttpRequest) => authenticateRequest(all, request)
   await trustLog.start()
+  const leaveWitness = witness && keepWitness(witness, trustLog, { clock, log })
   await keyRing.start()
   await audit.start()
   return {
     ...all,
     authenticate,
     isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(all, agentId, taskId),
+    leaveWitness,
     hub: newHub({ trustLog }),
     alive: newAlive({ trustLog, clock }),
     tickets: newTickets({ ...base, findClient: clients.find }),

@@ -59,7 +59,7 @@ test('a file imports from its own folder or an earlier one', () => {
   expect(told(late.filter((one) => !allowed(one)))).toEqual([])
 })
 
-test('storage is imported by stores, users of once, the trust log, keys and server.ts only', () => {
+test('storage is imported by stores, users of once, the trust log, keys, and what serves or restores a store only', () => {
   const users = local.filter((one) => targetFolder(one.target) === 'storage' && one.from !== 'storage')
   const allowed = (one: (typeof users)[number]) =>
     one.from === 'trust-log' ||
@@ -68,6 +68,7 @@ test('storage is imported by stores, users of once, the trust log, keys and serv
     one.target === 'storage/once.js' ||
     one.file === 'server.ts' ||
     one.file === 'serve.ts' ||
+    one.file === 'restore.ts' ||
     one.file === 'callee-store.ts' ||
     (one.file === 'index.ts' && one.target.startsWith('storage/sqlite/')) ||
     (one.typeOnly && one.target === 'storage/storage.js')

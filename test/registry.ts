@@ -94,6 +94,8 @@ export interface Cast {
   readonly operator: Actor
   /** A new organisation with its administrator. */
   organisation(name: string): Promise<Actor>
+  /** Redeems an invitation. */
+  join(code: string, name: string): Promise<Actor>
   /** A registered agent that nobody has confirmed. */
   registration(
     registration?: Registration,
@@ -144,6 +146,7 @@ export async function newCast({
   return {
     operator,
     organisation,
+    join: join_,
     registration,
     agent: async (asked) => {
       const { agentId, registrationToken, orgId } = await registration(asked)

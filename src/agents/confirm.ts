@@ -25,7 +25,7 @@ export async function confirmAgent(
   const deny = () => refuse('code_invalid', 'the registration token is wrong, used or expired')
   const registration = await deps.agents.registrations.get(agentId)
   const contact = await findContact(deps, agentId)
-  if (!registration || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return deny()
+  if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.ground.on, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (tokenHash !== registration.tokenHash) return deny()

@@ -65,7 +65,12 @@ export async function registerAgent(deps: RegisterDeps, caller: Caller, input: R
     begins: [agent.handle, agent.ceilingVer, agent.contactVer],
     on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map(({ handle }) => handle)],
     also: [
-      deps.agents.registrations.inserting({ agentId: agent.id, tokenHash: digestOfText(registrationToken), expiresAt }),
+      deps.agents.registrations.inserting({
+        agentId: agent.id,
+        epoch: deps.trustLog.epoch,
+        tokenHash: digestOfText(registrationToken),
+        expiresAt,
+      }),
       deps.audit.recording({
         orgId,
         actor: caller.id,

@@ -31,7 +31,7 @@ export const Agent = z.strictObject({
 export type Agent = z.infer<typeof Agent>
 
 /** What an agent's own key must show to confirm its registration. */
-export const Registration = z.strictObject({ agentId: AgentId, tokenHash: z.string().length(43), expiresAt: z.int() })
+export const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 export type Registration = z.infer<typeof Registration>
 
 export interface AgentsStore extends Records<Agent> {

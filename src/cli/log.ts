@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { fetchRegistryKeys, isContinued, parseCheckpoint, readCheckpoint, verifyWholeLog } from '../client/index.js'
+import { fetchRegistryKeys, isContinued, newLogCopy, parseCheckpoint, readCheckpoint, verifyWholeLog } from '../client/index.js'
 import { refuse } from '../errors.js'
+import { waitingClock } from '../lib/clock.js'
+import { mirrorFile } from '../mirror-file.js'
 import { type CommonFlags, print, textOfFile } from './context.js'
 
 interface LogFlags extends CommonFlags {
@@ -12,7 +14,7 @@ interface LogFlags extends CommonFlags {
 
 /** What anybody may check of a registry's log; needs no profile. */
 export function logCommands(program: Command, common: (command: Command) => Command): void {
-  const log = program.command('log').description('the trust log: checkpoint, verify')
+  const log = program.command('log').description('the trust log: checkpoint, verify, mirror')
   common(log.command('checkpoint'))
     .description('the newest checkpoint, its signature checked')
     .requiredOption('--registry <url>')
@@ -22,11 +24,36 @@ export function logCommands(program: Command, common: (command: Command) => Comm
       if (flags.save) writeFileSync(flags.save, note)
       print(flags, checkpoint)
     })
+  common(log.command('mirror'))
+    .description('keeps a verified copy of the log, and goes on as it grows: what a restore merges')
+    .requiredOption('--registry <url>')
+    .requiredOption('--to <file>')
+    .option('--once', 'stop when the copy has what the checkpoint says')
+    .action(mirror)
   common(log.command('verify'))
     .description('reads every entry and computes the root; with --since also that the log continues that checkpoint')
     .requiredOption('--registry <url>')
     .option('--since <file>', 'an earlier checkpoint')
     .action(verify)
+}
+
+interface MirrorFlags extends LogFlags {
+  readonly to: string
+  readonly once?: boolean
+}
+
+const MIRROR_MS = 1000
+
+async function mirror(flags: MirrorFlags): Promise<void> {
+  const file = mirrorFile(flags.to)
+  const copy = newLogCopy(file.read())
+  for (;;) {
+    // Keys are read anew: they rotate
+    const added = await copy.catchUp(await sourceOf(flags), file.append)
+    if (added > 0 || flags.once) print(flags, { at: copy.at, added })
+    if (flags.once) return
+    await waitingClock.after(MIRROR_MS)
+  }
 }
 
 const sourceOf = async ({ registry }: LogFlags) => ({ issuer: registry, keys: await fetchRegistryKeys(registry, 'log') })

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { CredenceError } from '../client/index.js'
 import { isRefusal } from '../errors.js'
+import { adminCommands } from './admin.js'
 import { agentCommands } from './agents.js'
 import { logCommands } from './log.js'
 import { peopleCommands } from './people.js'
@@ -28,6 +29,7 @@ program
   .description('run the registry')
   .option('--config <file>', 'JSON file; flags and CREDENCE_* win over it')
   .option('--data <folder>', 'data directory (default .credence)')
+  .option('--witness <file>', 'remembers the head of the log, best on another disk (default: in the data directory)')
   .option('--issuer <url>', 'public URL of the registry')
   .option('--host <host>', 'address to listen on')
   .option('--port <port>', 'default 4000')
@@ -40,6 +42,7 @@ peopleCommands(program, common)
 agentCommands(program, common)
 workCommands(program, common)
 logCommands(program, common)
+adminCommands(program)
 
 try {
   await program.parseAsync()

@@ -4,6 +4,7 @@ import { serve } from '../serve.js'
 export interface ServeFlags {
   readonly config?: string
   readonly data?: string
+  readonly witness?: string
   readonly issuer?: string
   readonly host?: string
   readonly port?: string

@@ -116,6 +116,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
         if (message.part + 1 < message.parts) return
         // Merged, never replaced: what had ended stays ended, whatever history this registry shows.
         const snapshot = { position: message.place.position, time: message.time, ended: parts }
+        if (isBehind(message.place)) return from.close()
         if (place && parsePosition(place.position).epoch === parsePosition(message.place.position).epoch) set.merge(snapshot)
         else set.moveTo(snapshot)
         return took(message.place, parts)
@@ -140,6 +141,12 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
       case 'error':
         return from.close()
     }
+  }
+  /** An earlier place of the same history: the registry has lost what it once showed. Nothing of it counts; without a fresh answer the verifier says so. */
+  const isBehind = ({ position }: FeedPlace): boolean => {
+    if (place === undefined) return false
+    const [now, then] = [parsePosition(position), parsePosition(place.position)]
+    return now.epoch === then.epoch && now.seq < then.seq
   }
   const took = async (at: FeedPlace, ended: readonly Ending[]): Promise<void> => {
     place = at

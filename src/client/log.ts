@@ -6,7 +6,15 @@ import { type Checkpoint, verifyCheckpoint } from '../credentials/note.js'
 import { refuse } from '../errors.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Entry } from '../protocol/entry.js'
-import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier, verifyConsistency, verifyInclusion } from '../protocol/merkle.js'
+import {
+  appendToFrontier,
+  EMPTY_FRONTIER,
+  type Frontier,
+  hashLeaf,
+  rootOfFrontier,
+  verifyConsistency,
+  verifyInclusion,
+} from '../protocol/merkle.js'
 
 /** Whose log it is, and the keys that may sign its checkpoints. */
 export interface LogSource {
@@ -35,23 +43,82 @@ export async function parseCheckpoint(note: string, source: Pick<LogSource, 'iss
   return checkpoint ?? refuse('card_signature_invalid', 'the checkpoint is not signed by a key of this log')
 }
 
-/** Reads the whole log and computes its root: true where it is the one that the checkpoint signs. */
+/** Reads the whole log and computes its root: an answer where it is the one that the checkpoint signs, else a refusal. */
 export async function verifyWholeLog(source: LogSource): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
-  const checkpoint = await readCheckpoint(source)
-  let frontier = EMPTY_FRONTIER
-  for (let from = 0; frontier.size < checkpoint.size; ) {
-    const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${from}&limit=1000`)))
-    if (entries.length === 0) break
-    for (const entry of entries.slice(0, checkpoint.size - frontier.size)) {
-      if (entry.seq !== from) refuse('card_signature_invalid', `entry ${from} is missing`)
-      frontier = appendToFrontier(sha256, frontier, hashLeaf(sha256, utf8(canonical(entry))))
-      from++
-    }
+  const copy = newLogCopy([])
+  await copy.catchUp(source, () => undefined)
+  const { checkpoint } = copy
+  if (checkpoint === undefined) return refuse('unavailable', 'the registry shows no checkpoint')
+  return { checkpoint, entries: checkpoint.size }
+}
+
+/** A copy of a log that is checked as it grows. */
+export interface LogCopy {
+  /** `seq` of its last entry, or −1. */
+  readonly at: number
+  /** The last one that its entries came up to. */
+  readonly checkpoint: Checkpoint | undefined
+  /**
+   * Reads what the copy does not have, up to a new checkpoint; hands it to `keep` once it is known to be what the checkpoint signs. How many.
+   * Refuses where the registry shows another history than the copy has, or an earlier one.
+   */
+  catchUp(source: LogSource, keep: (entries: readonly Entry[]) => void): Promise<number>
+}
+
+const PAGE = 1000
+
+export function newLogCopy(known: readonly Entry[]): LogCopy {
+  let state = known.reduce(grown, { at: -1, epoch: undefined, frontier: EMPTY_FRONTIER })
+  let checkpoint: Checkpoint | undefined
+  return {
+    get at() {
+      return state.at
+    },
+    get checkpoint() {
+      return checkpoint
+    },
+    catchUp: async (source, keep) => {
+      const newest = await readCheckpoint(source)
+      let next = state
+      const added: Entry[] = []
+      while (next.epoch !== newest.epoch || next.frontier.size < newest.size) {
+        const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${next.at + 1}&limit=${PAGE}`)))
+        if (entries.length === 0) break
+        for (const entry of entries) {
+          if (next.epoch === newest.epoch && next.frontier.size === newest.size && entry.type !== 'epoch.started') break
+          next = grown(next, entry)
+          added.push(entry)
+        }
+      }
+      const isSame =
+        next.epoch === newest.epoch &&
+        next.frontier.size === newest.size &&
+        base64url(rootOfFrontier(sha256, next.frontier)) === newest.root
+      if (!isSame)
+        refuse('card_signature_invalid', 'the entries are not those that the checkpoint signs: another history, or an earlier one')
+      keep(added)
+      state = next
+      checkpoint = newest
+      return added.length
+    },
   }
-  const isSame = frontier.size === checkpoint.size && base64url(rootOfFrontier(sha256, frontier)) === checkpoint.root
-  return isSame
-    ? { checkpoint, entries: frontier.size }
-    : refuse('card_signature_invalid', 'the entries are not those that the checkpoint signs')
+}
+
+interface Grown {
+  readonly at: number
+  readonly epoch: string | undefined
+  readonly frontier: Frontier
+}
+
+/** Each epoch has a tree of its own, which begins with the entry that begins it. */
+function grown({ at, epoch, frontier }: Grown, entry: Entry): Grown {
+  if (entry.seq !== at + 1) refuse('card_signature_invalid', `entry ${at + 1} is missing`)
+  const begins = entry.type === 'epoch.started'
+  return {
+    at: entry.seq,
+    epoch: begins ? entry.begins?.[0] : epoch,
+    frontier: appendToFrontier(sha256, begins ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(canonical(entry)))),
+  }
 }
 
 /** True where the entry stands in the log of the checkpoint. */

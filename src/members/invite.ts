@@ -41,7 +41,7 @@ export async function invite(
     orgId,
     role,
     by: caller.by,
-    on: [...identitiesOf(caller.by).filter((handle) => !handle.startsWith('key:')), organisation.handle],
+    on: [...identitiesOf(caller.by).filter((handle) => !handle.startsWith('key:')), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
   })
   const row = deps.audit.recording({

@@ -90,7 +90,9 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     else void pump()
   })
 
-  const subscribe = (from: FeedPlace | undefined) => {
+  const subscribe = async (from: FeedPlace | undefined) => {
+    // Another instance may have read on: what this one has not applied yet is no other history.
+    if (from !== undefined && parsePosition(from.position).seq > hub.at) await hub.fence()
     if (at !== undefined) return send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
     if (from === undefined) return sendSnapshot()
     const judged = hub.judge(from)

@@ -16,6 +16,7 @@ import { newHalves } from './halves.js'
 import { frontierAfter, frontierTexts } from './leaf.js'
 import { newProofs } from './proofs.js'
 import type { ServedTrustLog } from './trust-log.js'
+import { requireWitnessed, type WitnessStore } from './witness.js'
 
 export interface TrustLogDeps {
   readonly storage: Storage
@@ -31,6 +32,8 @@ export interface TrustLogDeps {
   /** False while this clock is more than the allowed skew away from the store's: then nothing is appended. */
   readonly isClockSound?: () => boolean
   readonly times?: Partial<TrustLogTimes>
+  /** What the head must not be behind; absent: nobody watches. */
+  readonly witness?: WitnessStore | undefined
 }
 
 export interface TrustLogTimes {
@@ -116,8 +119,10 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 }
 
 /** Reads the whole log; where it is empty, one of those who start begins it with the entry whose handle is the epoch. */
-async function begin({ storage, clock, random, writer }: TrustLogDeps, applied: AppliedLog): Promise<void> {
+async function begin({ storage, clock, random, writer, witness }: TrustLogDeps, applied: AppliedLog): Promise<void> {
   const { log } = storage
+  // Before anything is written: a store that was put back is left as it is.
+  if (witness) await requireWitnessed(log, witness)
   if ((await log.head()) === undefined) await log.append(genesis({ clock, random, writer }))
   const head = await log.head()
   if (head === undefined) throw new Error('the store has kept no first block')

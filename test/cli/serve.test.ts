@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
@@ -124,3 +124,29 @@ test('a command line from login to an introduced agent', async () => {
     await once(registry.child, 'exit')
   }
 }, 60_000)
+
+test('a mirror is kept, a backup that was put back is not served, and restored it is', async () => {
+  await using folder = await tempFolder()
+  const data = `${folder.path}/data`
+  const first = await serving(data)
+  const ended = async (child: ChildProcess) => {
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+  const mirror = `${folder.path}/mirror.jsonl`
+  const mirrored = await output(run(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json']))
+  expect(JSON.parse(mirrored.out).added).toBeGreaterThan(0)
+  await ended(first.child)
+  copyFileSync(`${data}/credence.db`, `${folder.path}/backup.db`)
+  const second = await serving(data)
+  await joinRegistry({ issuer: second.issuer, code: second.code ?? '', name: 'Olga', signer: await newEs256Signer() })
+  await ended(second.child)
+  copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
+  const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
+  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('everything that lasts is held')])
+  const again = await serving(data)
+  expect(again.code).toBeDefined()
+  await ended(again.child)
+}, 30_000)

@@ -1,0 +1,144 @@
+// After a backup was put back: a new epoch, in which nothing that was issued before counts, and nothing that was ended since the backup returns.
+import { sha256 } from '#crypto'
+import { base64url, utf8 } from '../lib/bytes.js'
+import type { Clock } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import type { Random } from '../lib/random.js'
+import type { Block, Ending, Entry, EntryType, Proposal } from '../protocol/entry.js'
+import { type Handle, newHandle } from '../protocol/handles.js'
+import { newId } from '../protocol/ids.js'
+import { EMPTY_FRONTIER, type Frontier } from '../protocol/merkle.js'
+import type { LogPort } from '../storage/storage.js'
+import { newAppliedLog } from './apply.js'
+import { frontierAfter, frontierTexts, leafOfEntry } from './leaf.js'
+import { hashAt, type WitnessStore } from './witness.js'
+
+export interface RestoreDeps {
+  readonly port: LogPort
+  readonly witness: WitnessStore
+  /** Entries that a mirror has kept, in order. */
+  readonly mirror: readonly Entry[]
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface Restored {
+  readonly epoch: Handle
+  /** Entries of the mirror that the backup did not have and that ended something. */
+  readonly merged: number
+  /** False where endings may be missing: then `held` handles were ended, for a member to confirm anew. */
+  readonly isComplete: boolean
+  readonly held: number
+}
+
+/** What lasts, and what it is called when it is held: each kind is confirmed anew by its own door. */
+const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
+  ['agt:', 'agent.suspended'],
+  ['mem:', 'member.ended'],
+  ['key:', 'key.ended'],
+  ['int:', 'introduction.ended'],
+  ['tsk:', 'task.ended'],
+]
+const MAX_ENDINGS = 10_000
+const PAGE = 256
+
+/** Nobody else may have the store meanwhile. Run again, it begins one more epoch. */
+export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
+  const { port, witness, clock, random, log } = deps
+  const applied = newAppliedLog({ port, log })
+  const head = await port.head()
+  if (head === undefined) throw new Error('the store has no log: there is nothing to restore')
+  await applied.readTo(head)
+  const lost = await requireSameHistory(deps, head, applied.at)
+  // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
+  await append(deps, { frontier: applied.frontier, head }, lost)
+  const end = (await port.head()) ?? head
+  await applied.readTo(end)
+  const isComplete = await reachesWitness(deps)
+
+  const standing = (await begunIn(port, end)).filter((handle) => !applied.ended.has(handle))
+  const epoch = newHandle(random, 'epo')
+  const ends = standing.filter((handle) => /^(epo|rk):/.test(handle)).map((handle) => ({ handle }))
+  // RFC 6962 tree of an epoch: its first leaf commits to the last one of the epoch before.
+  const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
+  const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', begins: [epoch], ends, digest }
+  const held = isComplete
+    ? []
+    : HELD.flatMap(([prefix, type]) =>
+        heldBy(
+          deps,
+          type,
+          standing.filter((one) => one.startsWith(prefix)),
+        ),
+      )
+  const time = Math.max(clock.now(), applied.time)
+  const entries = [first, ...held].map((proposal, i) => ({ ...proposal, seq: applied.at + 1 + i, time }))
+  await append(deps, { frontier: applied.frontier, head: end }, entries)
+  const last = entries.at(-1) ?? entries[0]
+  if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
+  const merged = lost.filter((entry) => entry.ends.length > 0).length
+  return { epoch, merged, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
+}
+
+/** Every handle that the log has begun. */
+async function begunIn(port: LogPort, head: Block): Promise<readonly Handle[]> {
+  const begun = new Set<Handle>()
+  for (let n = 0; n <= head.n; n += PAGE)
+    for (const block of await port.read(n, PAGE)) for (const { begins = [] } of block.entries) for (const one of begins) begun.add(one)
+  return [...begun]
+}
+
+/** What the mirror has after the store's last entry. Refused where the two are not one history. */
+async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, at: number): Promise<readonly Entry[]> {
+  if (mirror.length === 0) return []
+  const own = head.entries.at(-1)
+  const copy = mirror.find(({ seq }) => seq === at)
+  if (own && copy && base64url(leafOfEntry(copy)) !== base64url(leafOfEntry(own)))
+    throw new Error('the mirror is of another history than the backup')
+  const lost = mirror.filter(({ seq }) => seq > at)
+  if (lost.length > 0 && (lost[0]?.seq !== at + 1 || copy === undefined))
+    throw new Error(`the mirror does not go on where the backup ends, at entry ${at}`)
+  if (lost.length === 0 && copy === undefined) {
+    const last = mirror.at(-1)
+    if (last && (await hashAt(port, { epoch: head.epoch, seq: last.seq })) !== base64url(leafOfEntry(last)))
+      throw new Error('the mirror is of another history than the backup')
+  }
+  return lost
+}
+
+/** Whether the log reaches the last head that anyone can prove. */
+async function reachesWitness({ port, witness }: RestoreDeps): Promise<boolean> {
+  const witnessed = await witness.read()
+  return witnessed !== undefined && (await hashAt(port, witnessed)) === witnessed.hash
+}
+
+function heldBy({ random }: RestoreDeps, type: EntryType, handles: readonly Handle[]): Proposal[] {
+  const entries: Proposal[] = []
+  for (let i = 0; i < handles.length; i += MAX_ENDINGS) {
+    const ends: Ending[] = handles.slice(i, i + MAX_ENDINGS).map((handle) => ({ handle }))
+    entries.push({ id: newId(random, 'ent'), type, ends })
+  }
+  return entries
+}
+
+/** A block for each entry: a block is bounded, and the witness is raised only after the last. */
+async function append(
+  { port }: RestoreDeps,
+  { head, frontier: from }: { readonly head: Block; readonly frontier: Frontier },
+  entries: readonly Entry[],
+): Promise<void> {
+  let { epoch } = head
+  let frontier = from
+  for (const [i, entry] of entries.entries()) {
+    const [begun] = entry.type === 'epoch.started' ? (entry.begins ?? []) : []
+    if (begun !== undefined) {
+      epoch = begun
+      frontier = EMPTY_FRONTIER
+    }
+    frontier = frontierAfter(frontier, [entry])
+    const tree = { frontier: frontierTexts(frontier), size: frontier.size }
+    const block: Block = { n: head.n + 1 + i, epoch, first: entry.seq, writer: 'restore', entries: [entry], ...tree }
+    if ((await port.append(block)) === 'taken') throw new Error('somebody else writes into the store: stop every registry first')
+  }
+}

@@ -1,0 +1,75 @@
+// What this deployment remembers of its log's head outside the store: a store that was put back to an earlier state is behind it, and is not served.
+import { z } from 'zod'
+import { base64url } from '../lib/bytes.js'
+import type { Clock } from '../lib/clock.js'
+import type { Log } from '../lib/log.js'
+import { parsePosition } from '../protocol/entry.js'
+import { Handle } from '../protocol/handles.js'
+import type { LogPort } from '../storage/storage.js'
+import { leafOfEntry } from './leaf.js'
+import type { ServedTrustLog } from './trust-log.js'
+
+/** The last entry that is known to have stood: its epoch, number, and the base64url hash of its leaf. */
+export const Witnessed = z.strictObject({ epoch: Handle, seq: z.int().min(0), hash: z.string().length(43) })
+export type Witnessed = z.infer<typeof Witnessed>
+
+/** Where it is kept; outside the store, or it is put back with it. */
+export interface WitnessStore {
+  /** In messages: where it is. */
+  readonly name: string
+  read(): Promise<Witnessed | undefined>
+  write(witnessed: Witnessed): Promise<void>
+}
+
+/** The store is not the one whose head was witnessed: nothing is served from it. */
+export class NotWitnessed extends Error {
+  constructor(text: string) {
+    super(`${text}. If a backup was put back, run: credence admin restore`)
+    this.name = 'NotWitnessed'
+  }
+}
+
+/** Throws NotWitnessed unless the log holds what was witnessed. A log that is empty needs no witness, and must have none. */
+export async function requireWitnessed(port: LogPort, witness: WitnessStore): Promise<void> {
+  const witnessed = await witness.read()
+  const head = await port.head()
+  // A first block alone holds nothing that could have been lost: its server died before it had written a witness.
+  if (witnessed === undefined && (head === undefined || head.n === 0)) return
+  if (witnessed === undefined) throw new NotWitnessed(`the store has a log, but there is no witness of its head at ${witness.name}`)
+  if ((await hashAt(port, witnessed)) !== witnessed.hash)
+    throw new NotWitnessed(`the store is behind its witness ${witness.name}: entry ${witnessed.seq} stood in it and does not now`)
+}
+
+/** The base64url leaf hash of the entry at that place, or undefined where the log does not have it. */
+export async function hashAt(port: LogPort, { epoch, seq }: Pick<Witnessed, 'epoch' | 'seq'>): Promise<string | undefined> {
+  const block = await port.blockOf(seq)
+  const entry = block?.epoch === epoch ? block.entries.find((one) => one.seq === seq) : undefined
+  return entry && base64url(leafOfEntry(entry))
+}
+
+const RAISE_MS = 1000
+
+/** Raises the witness at once at the start, then at most every second while the log grows. Returns how to stop, after a last time. */
+export function keepWitness(witness: WitnessStore, trustLog: ServedTrustLog, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+  const closing = new AbortController()
+  let written = -1
+  const raise = async (): Promise<void> => {
+    const { seq } = parsePosition(trustLog.position)
+    const hash = trustLog.leafHash(seq)
+    if (seq === written || hash === undefined) return
+    await witness.write({ epoch: trustLog.epoch, seq, hash })
+    written = seq
+  }
+  const tried = () => raise().catch((error: unknown) => log.error('the witness cannot be raised', error, { witness: witness.name }))
+  const raising = (async () => {
+    while (!closing.signal.aborted) {
+      await tried()
+      await clock.after(RAISE_MS, closing.signal)
+    }
+  })()
+  return async (): Promise<void> => {
+    closing.abort()
+    await raising
+    await tried()
+  }
+}

@@ -1,5 +1,7 @@
 // A copy of the log as anybody can keep it: one entry a line, in order, without holes.
+
 import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs'
+import { refuse } from './errors.js'
 import { Entry } from './protocol/entry.js'
 
 export interface MirrorFile {
@@ -17,7 +19,7 @@ export function mirrorFile(file: string): MirrorFile {
       // What stands behind the last line end was not finished
       return lines.slice(0, -1).map((line, i) => {
         const parsed = Entry.safeParse(JSON.parse(line))
-        if (!parsed.success || parsed.data.seq !== i) throw new Error(`${file}, line ${i + 1}, is not entry ${i} of a log`)
+        if (!parsed.success || parsed.data.seq !== i) refuse('unavailable', `${file}, line ${i + 1}, is not entry ${i} of a log`)
         return parsed.data
       })
     },

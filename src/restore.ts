@@ -1,6 +1,8 @@
 // `credence admin restore`: makes a store that was put back from a backup one that may be served again.
+
 import { existsSync } from 'node:fs'
 import type { Config } from './config.js'
+import { refuse } from './errors.js'
 import { systemClock } from './lib/clock.js'
 import { silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
@@ -13,7 +15,7 @@ import { witnessFile } from './witness-file.js'
 /** The registry must not run; its store must be there already. */
 export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
   const file = storePath(config)
-  if (!existsSync(file)) throw new Error(`${file} is not there: put the backup in its place first`)
+  if (!existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
   const storage = await openSqlite({ file, clock: systemClock })
   try {

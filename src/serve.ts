@@ -19,7 +19,11 @@ export interface Registry {
 /** The registry as `credence serve` runs it: the embedded store in the data directory. */
 export async function serve(config: Config): Promise<Registry> {
   const log = newPinoLog(config.logLevel)
-  const storage = await openSqlite({ file: storePath(config), clock: systemClock })
+  const storage = await openSqlite({
+    file: storePath(config),
+    clock: systemClock,
+    onFailure: (error) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file: storePath(config) }),
+  })
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`

@@ -1,6 +1,8 @@
 // The witness as a file beside, or better far from, the store.
+
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { refuse } from './errors.js'
 import { Witnessed, type WitnessStore } from './trust-log/witness.js'
 
 /** Written whole or not at all, and durable when answered. */
@@ -14,7 +16,7 @@ export function witnessFile(file: string): WitnessStore {
       })
       if (text === undefined) return undefined
       const parsed = Witnessed.safeParse(jsonOf(text))
-      if (!parsed.success) throw new Error(`${file} is no witness`)
+      if (!parsed.success) refuse('unavailable', `${file} is no witness`)
       return parsed.data
     },
     write: async (witnessed) => {

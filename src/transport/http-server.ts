@@ -1,7 +1,9 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { isRefusal, Refusal } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import { newAdmission } from './admission.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { problemAnswer } from './problem.js'
@@ -37,11 +39,17 @@ const KEEP_ALIVE_MS = 65_000
 const ONCE = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  let begin: RequestListener = () => undefined
+  const admission = newAdmission<Exchange>({
+    start: ({ request, response }) => begin(request, response),
+    turnAway: ({ response }) => turnAway(response),
+  })
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS },
+    serverFactory: (handler) => {
+      begin = handler
+      return createServer(SERVER, (request, response) => admission.come({ request, response }))
+    },
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
@@ -49,6 +57,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     exposeHeadRoutes: false,
   })
   app.server.maxHeadersCount = MAX_HEADERS
+  // Counted from when its body is there: a slow sender takes nobody's place.
+  app.addHook('preHandler', async (_request, reply) => {
+    admission.begin()
+    reply.raw.once('close', admission.end)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
@@ -69,7 +82,24 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     })
   await app.listen({ host: options.host, port: options.port })
   const address = app.server.address()
-  return { port: typeof address === 'object' && address ? address.port : options.port, server: app.server, close: () => app.close() }
+  return {
+    port: typeof address === 'object' && address ? address.port : options.port,
+    server: app.server,
+    close: () => app.close(),
+  }
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
+const BUSY = JSON.stringify({ error: 'unavailable', error_description: 'too many requests are under way', reason: 'unavailable' })
+
+/** As cheap as an answer can be: it is given when there is no time. */
+function turnAway(response: ServerResponse): void {
+  response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY)
 }
 
 function requestOf(issuer: string, request: FastifyRequest): HttpRequest {

@@ -1,5 +1,7 @@
 // After a backup was put back: a new epoch, in which nothing that was issued before counts, and nothing that was ended since the backup returns.
+
 import { sha256 } from '#crypto'
+import { refuse } from '../errors.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -48,7 +50,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const { port, witness, clock, random, log } = deps
   const applied = newAppliedLog({ port, log })
   const head = await port.head()
-  if (head === undefined) throw new Error('the store has no log: there is nothing to restore')
+  if (head === undefined) refuse('unavailable', 'the store has no log: there is nothing to restore')
   await applied.readTo(head)
   const lost = await requireSameHistory(deps, head, applied.at)
   // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
@@ -95,14 +97,14 @@ async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, at
   const own = head.entries.at(-1)
   const copy = mirror.find(({ seq }) => seq === at)
   if (own && copy && base64url(leafOfEntry(copy)) !== base64url(leafOfEntry(own)))
-    throw new Error('the mirror is of another history than the backup')
+    refuse('unavailable', 'the mirror is of another history than the backup')
   const lost = mirror.filter(({ seq }) => seq > at)
   if (lost.length > 0 && (lost[0]?.seq !== at + 1 || copy === undefined))
-    throw new Error(`the mirror does not go on where the backup ends, at entry ${at}`)
+    refuse('unavailable', `the mirror does not go on where the backup ends, at entry ${at}`)
   if (lost.length === 0 && copy === undefined) {
     const last = mirror.at(-1)
     if (last && (await hashAt(port, { epoch: head.epoch, seq: last.seq })) !== base64url(leafOfEntry(last)))
-      throw new Error('the mirror is of another history than the backup')
+      refuse('unavailable', 'the mirror is of another history than the backup')
   }
   return lost
 }
@@ -139,6 +141,6 @@ async function append(
     frontier = frontierAfter(frontier, [entry])
     const tree = { frontier: frontierTexts(frontier), size: frontier.size }
     const block: Block = { n: head.n + 1 + i, epoch, first: entry.seq, writer: 'restore', entries: [entry], ...tree }
-    if ((await port.append(block)) === 'taken') throw new Error('somebody else writes into the store: stop every registry first')
+    if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
   }
 }

@@ -1,5 +1,6 @@
 // What this deployment remembers of its log's head outside the store: a store that was put back to an earlier state is behind it, and is not served.
 import { z } from 'zod'
+import { refuse } from '../errors.js'
 import { base64url } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -21,23 +22,18 @@ export interface WitnessStore {
   write(witnessed: Witnessed): Promise<void>
 }
 
-/** The store is not the one whose head was witnessed: nothing is served from it. */
-export class NotWitnessed extends Error {
-  constructor(text: string) {
-    super(`${text}. If a backup was put back, run: credence admin restore`)
-    this.name = 'NotWitnessed'
-  }
-}
+const HINT = 'If a backup was put back, run: credence admin restore'
 
-/** Throws NotWitnessed unless the log holds what was witnessed. A log that is empty needs no witness, and must have none. */
+/** Refuses unless the log holds what was witnessed. A log that is empty needs no witness, and must have none. */
 export async function requireWitnessed(port: LogPort, witness: WitnessStore): Promise<void> {
   const witnessed = await witness.read()
   const head = await port.head()
   // A first block alone holds nothing that could have been lost: its server died before it had written a witness.
   if (witnessed === undefined && (head === undefined || head.n === 0)) return
-  if (witnessed === undefined) throw new NotWitnessed(`the store has a log, but there is no witness of its head at ${witness.name}`)
+  if (witnessed === undefined)
+    return refuse('unavailable', `the store has a log, but there is no witness of its head at ${witness.name}. ${HINT}`)
   if ((await hashAt(port, witnessed)) !== witnessed.hash)
-    throw new NotWitnessed(`the store is behind its witness ${witness.name}: entry ${witnessed.seq} stood in it and does not now`)
+    refuse('unavailable', `the store is behind its witness ${witness.name}: entry ${witnessed.seq} stood in it and does not now. ${HINT}`)
 }
 
 /** The base64url leaf hash of the entry at that place, or undefined where the log does not have it. */

@@ -1,5 +1,6 @@
 // Requests that arrive in the same turn of the event loop share one durable commit, each inside a savepoint of its own.
 // Cost: one fsync for a group instead of one for each request. Limit: MAX_GROUP requests, so that a burst does not hold the loop.
+import { Refusal } from '../../errors.js'
 import { type Database, sqliteCode } from './database.js'
 
 /** What a request's work came to: kept, or undone (its savepoint is rolled back; the answer is given all the same). */
@@ -28,6 +29,8 @@ export interface GroupHooks {
   /** For tests: awaited after the work of a group, before its COMMIT. Readers wait for it, so it must not wait for them. */
   readonly beforeCommit?: (() => void | Promise<void>) | undefined
   readonly onStep?: ((step: Step) => void) | undefined
+  /** Told why a commit failed: a full disk, a disk that is read-only, damage. Callers hear only that it did. */
+  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 interface Request {
@@ -44,7 +47,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   const step = hooks.onStep ?? (() => {})
   let waiting: Request[] = []
   let running: Promise<void> | undefined
-  let refusal: Error | undefined
+  let refusal: Refusal | undefined
   let closed: Error | undefined
 
   const workOf = (request: Request): Outcome => {
@@ -77,7 +80,8 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
       db.run('COMMIT')
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
-      const failure = new Error('the storage has failed to commit', { cause: error })
+      const failure = new Refusal('unavailable', 'the storage has failed to commit', { retryAfterSeconds: 5 })
+      hooks.onFailure?.(error)
       // A full disk has written no commit record. After any other failure nobody knows what a crash would bring back: nothing more is answered.
       if (sqliteCode(error) !== SQLITE_FULL) refusal = failure
       for (const request of requests) request.reject(failure)

@@ -1,5 +1,6 @@
 import { mkdir, open, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { CommitResult, Operation, Storage } from '../storage.js'
 import { CARD_SEARCH_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
@@ -117,11 +118,15 @@ function openOwned(file: string): Database {
     db.close()
     switch (sqliteCode(error)) {
       case 5: // SQLITE_BUSY
-        throw new Error(`${file} is in use by another process: one registry process holds its data`, { cause: error })
+        return refuse('unavailable', `${file} is in use by another process: one registry process holds its data`)
+      case 8: // SQLITE_READONLY
+        return refuse('unavailable', `${file} cannot be written: it, or its disk, is read-only`)
       case 11: // SQLITE_CORRUPT
-        throw new Error(`${file} is damaged; restore it from a backup`, { cause: error })
+        return refuse('unavailable', `${file} is damaged; put a backup in its place and run: credence admin restore`)
+      case 13: // SQLITE_FULL
+        return refuse('unavailable', `${file} cannot be written: its disk is full`)
       case 26: // SQLITE_NOTADB
-        throw new Error(`${file} is not a Credence database`, { cause: error })
+        return refuse('unavailable', `${file} is not a Credence database`)
       default:
         throw error
     }
@@ -136,7 +141,8 @@ function settle(db: Database, file: string): void {
   db.exec('BEGIN EXCLUSIVE')
   const isNew = identify(db, file)
   const damage = pragma(db, 'quick_check(1)')
-  if (damage !== 'ok') throw new Error(`${file} is damaged; restore it from a backup (${String(damage)})`)
+  if (damage !== 'ok')
+    refuse('unavailable', `${file} is damaged (${String(damage)}); put a backup in its place and run: credence admin restore`)
   if (isNew) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT};`)
   db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')
@@ -151,9 +157,9 @@ function identify(db: Database, file: string): boolean {
   const application = pragma(db, 'application_id')
   const isEmpty = db.one('SELECT 1 AS there FROM sqlite_master LIMIT 1') === undefined
   if (isEmpty && format === 0 && application === 0) return true
-  if (application !== APPLICATION) throw new Error(`${file} is not a Credence database`)
-  if (format > FORMAT) throw new Error(`${file} was written by a newer Credence (format ${format}, this one knows ${FORMAT})`)
-  if (format !== FORMAT) throw new Error(`${file} has the unknown format ${format}`)
+  if (application !== APPLICATION) return refuse('unavailable', `${file} is not a Credence database`)
+  if (format > FORMAT) return refuse('unavailable', `${file} was written by a newer Credence (format ${format}, this one knows ${FORMAT})`)
+  if (format !== FORMAT) return refuse('unavailable', `${file} has the unknown format ${format}`)
   return false
 }
 

@@ -1,23 +1,34 @@
 import { isRefusal, REFUSALS } from '../errors.js'
 
-/** How a refused call is answered: status, headers, JSON. What is no refusal is a bug and thrown on. */
-export function answerOf(error: unknown): {
+/** A whole answer to a request that is not served. */
+export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-} {
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+
+/** How a refused call is answered: status, headers, JSON. What is no refusal is a bug and thrown on. */
+export function answerOf(error: unknown): Answer {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
   const status = REFUSALS[reason].http
   return {
     status,
     headers: {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
+      ...JSON_HEADERS,
       // RFC 9449 §7.1, RFC 6750 §3
       ...((status === 401 || status === 403) && { 'www-authenticate': `DPoP error="${reason}", algs="ES256 EdDSA"` }),
       ...(detail.retryAfterSeconds !== undefined && { 'retry-after': String(detail.retryAfterSeconds) }),
     },
     body: JSON.stringify({ error: reason, error_description: message }),
   }
+}
+
+/** What a caller is told of a bug. */
+export const BROKEN: Answer = {
+  status: 500,
+  headers: JSON_HEADERS,
+  body: JSON.stringify({ error: 'server_error', error_description: 'the call could not be checked' }),
 }

@@ -101,6 +101,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const now = Math.max(clock.now(), standing.time)
       const { claims, kid } = await known(() => verifyAccessToken(token, keysFor, { issuer, audience, now }))
       const [path = ''] = request.url.split('?')
+      // Behind an origin anything else would name another host.
+      if (!path.startsWith('/')) refuse('invalid_token', 'the request names no path of this server')
       const proof = await verifyDpopProof(dpop, {
         htm: request.method,
         htu: publicUrlOf(request) + path,

@@ -1,0 +1,119 @@
+"""What an agent says to its registry: private_key_jwt and DPoP over plain HTTP, tRPC paths as URLs."""
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+
+import httpx
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def digest(text: str) -> str:
+    return base64url(hashlib.sha256(text.encode()).digest())
+
+
+def new_key() -> ECKey:
+    return ECKey.generate_key("P-256", private=True)
+
+
+def public_jwk(key) -> dict:
+    return {name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x", "y")}
+
+
+def sign(typ: str, claims: dict, key, header: dict | None = None) -> str:
+    return jwt.encode({"typ": typ, "alg": "ES256", **(header or {})}, claims, key, algorithms=["ES256"])
+
+
+class RegistryError(Exception):
+    def __init__(self, status: int, reason: str, text: str):
+        super().__init__(f"{reason}: {text}")
+        self.status, self.reason = status, reason
+
+
+class Registry:
+    """One client of a registry: its key never leaves the process."""
+
+    def __init__(self, issuer: str, client_id: str, key):
+        self.issuer, self.client_id, self.key = issuer, client_id, key
+        self.http = httpx.Client(timeout=10)  # redirects are not followed: a token is for one place
+        self.nonce: str | None = None
+        self.root: tuple[str, float] | None = None
+        self.metadata = self.http.get(f"{issuer}/.well-known/oauth-authorization-server").json()
+        # RFC 8414 §3.3: a liar would otherwise get assertions that an honest registry accepts.
+        if self.metadata["issuer"] != issuer:
+            raise RegistryError(0, "invalid_client_metadata", "the metadata are of another issuer")
+
+    def confirm(self, registration_token: str) -> None:
+        """Enrols the key under which the registration becomes this agent's."""
+        now = int(time.time())
+        claims = {"aud": self.issuer, "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(16), "owner": self.client_id}
+        proof = sign("credence-enrolment+jwt", claims, self.key, {"kid": self.key.thumbprint()})
+        body = {"agentId": self.client_id, "registrationToken": registration_token, "jwk": public_jwk(self.key), "proof": proof}
+        self._data(self.http.post(f"{self.issuer}/trpc/agents.confirm", json=body))
+
+    def query(self, path: str, **parameters):
+        return self._call("GET", path, parameters)
+
+    def mutate(self, path: str, **parameters):
+        return self._call("POST", path, parameters)
+
+    def exchange(self, audience: str, scope: str, **more: str) -> str:
+        """A token for one peer (RFC 8693)."""
+        form = {"subject_token": self.root_token(), "subject_token_type": ACCESS_TOKEN, "audience": audience, "scope": scope, **more}
+        return self._token({"grant_type": EXCHANGE, **form})["access_token"]
+
+    def root_token(self) -> str:
+        if self.root is None or self.root[1] < time.time():
+            answer = self._token({"grant_type": "client_credentials"})
+            self.root = (answer["access_token"], time.time() + answer["expires_in"] - 30)
+        return self.root[0]
+
+    def credentials(self, method: str, url: str, token: str | None = None) -> dict[str, str]:
+        """Headers of one request: the token, and a proof that is for this request only (RFC 9449 §7)."""
+        access = token or self.root_token()
+        return {"authorization": f"DPoP {access}", "dpop": self.proof(method, url, ath=digest(access))}
+
+    def proof(self, method: str, url: str, **more: str) -> str:
+        claims = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(time.time()), **more}
+        return sign("dpop+jwt", claims, self.key, {"jwk": public_jwk(self.key)})
+
+    def _call(self, method: str, path: str, parameters: dict):
+        url = f"{self.issuer}/trpc/{path}"
+        how = {"params": {"input": json.dumps(parameters)}} if method == "GET" else {"json": parameters}
+        return self._data(self.http.request(method, url, headers=self.credentials(method, url), **how))
+
+    def _token(self, form: dict) -> dict:
+        url = self.metadata["token_endpoint"]
+        # RFC 9449 §8: once more, with the nonce that came with the refusal. An assertion and a proof are used once.
+        for _ in range(2):
+            now = int(time.time())
+            claims = {"iss": self.client_id, "sub": self.client_id, "aud": self.issuer, "iat": now, "exp": now + 60}
+            assertion = sign("client-authentication+jwt", {**claims, "jti": secrets.token_urlsafe(16)}, self.key)
+            proof = self.proof("POST", url, **({"nonce": self.nonce} if self.nonce else {}))
+            body = {**form, "client_assertion_type": JWT_BEARER, "client_assertion": assertion}
+            answer = self.http.post(url, data=body, headers={"dpop": proof})
+            self.nonce = answer.headers.get("dpop-nonce", self.nonce)
+            if answer.is_success:
+                return answer.json()
+            if answer.json()["error"] != "use_dpop_nonce":
+                break
+        refusal = answer.json()
+        raise RegistryError(answer.status_code, refusal["error"], refusal.get("error_description", ""))
+
+    @staticmethod
+    def _data(answer: httpx.Response):
+        body = answer.json()
+        if answer.is_success:
+            return body["result"]["data"]
+        raise RegistryError(answer.status_code, body["error"]["data"]["reason"], body["error"]["message"])

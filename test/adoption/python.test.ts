@@ -1,0 +1,146 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Feed } from '../../src/client/feed.js'
+import { createVerifier, credenceOf, guard } from '../../src/verifier/index.js'
+import { proofOf } from '../oauth.js'
+import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { findPython } from './find-python.js'
+import { type Registered, register } from './peers.js'
+import { type Running, run } from './process.js'
+
+const AGENT = resolve(import.meta.dirname, '../../examples/python/agent.py')
+const python = findPython()
+if (python === undefined)
+  console.warn(
+    '\n*** examples/python was NOT tested: no Python with its packages.\n*** pip install -r examples/python/requirements.txt, and name that Python in CREDENCE_TEST_PYTHON.\n',
+  )
+
+describe.skipIf(python === undefined)('an agent in Python with stock libraries only', () => {
+  let registry: Registry
+  let ocr: AgentActor
+  let ocrServer: Server
+  let feed: Feed
+  let planner: AgentActor
+  let registered: Registered
+  let agent: Running
+  let url: string
+
+  beforeAll(async () => {
+    registry = await startRegistry({ clock: runningClock() })
+    const acme = await registry.organisation('Acme')
+
+    // A peer for it to call.
+    ocr = await registry.agent({ of: acme, name: 'OCR', contact: { mode: 'ask' } })
+    feed = await ocr.subscribe()
+    ocrServer = createServer((request, response) =>
+      protect(request, response, async () => response.end(`read "${await text(request)}" for ${credenceOf(request).chain.join()}`)),
+    )
+    await new Promise<void>((done) => ocrServer.listen(0, '127.0.0.1', done))
+    const ocrUrl = `http://127.0.0.1:${(ocrServer.address() as AddressInfo).port}`
+    const { issuer, clock } = registry
+    const protect = guard(createVerifier({ issuer, audience: ocr.audience, publicUrl: ocrUrl, standing: feed, clock }), {
+      scope: 'ocr:read',
+    })
+    const supportedInterfaces = [{ url: `${ocrUrl}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }]
+    await ocr.publish({ card: aCard(registry, { supportedInterfaces }) })
+
+    registered = await register(registry, acme, { ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    const { agentId, registrationToken, audience } = registered
+    const told = { issuer, agentId, registrationToken, find: 'scanned', scope: 'ocr:read' }
+    agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(told), PYTHONDONTWRITEBYTECODE: '1' })
+
+    const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
+    planner = await registry.agent({ of: acme, name: 'planner', ceiling: { rights } })
+  }, 60_000)
+  afterAll(async () => {
+    await agent?.[Symbol.asyncDispose]()
+    feed?.close()
+    ocrServer?.close()
+    await registry?.[Symbol.asyncDispose]()
+  })
+
+  const saw = async (event: string, more = '') => {
+    const [line] = await agent.wrote(new RegExp(`^\\{"event": "${event}".*${more}.*$`, 'm'))
+    return JSON.parse(line)
+  }
+  const token = async (more: object = {}) =>
+    (await planner.exchange({ audience: registered.audience, scope: 'translate:text', ...more })).accessToken
+  const signed = async (accessToken: string, htu = url) => ({
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proofOf(registry, planner.signer, { path: '', accessToken }, { htu }),
+  })
+  const send = async (headers: Record<string, string>) => {
+    const answer = await fetch(url, { method: 'POST', headers, body: 'Guten Tag' })
+    return { status: answer.status, challenge: answer.headers.get('www-authenticate'), headers: answer.headers, body: await answer.json() }
+  }
+  const status = async (accessToken: string) => (await send(await signed(accessToken))).status
+
+  test('confirms, publishes, is introduced, exchanges and calls a peer', async () => {
+    expect(await saw('published')).toMatchObject({ version: 1, verdict: 'signed' })
+    await expect.poll(async () => (await ocr.introductions.inbox()).items.length, { timeout: 10_000 }).toBe(1)
+    const [asked] = (await ocr.introductions.inbox()).items
+    expect(asked).toMatchObject({ kind: 'requested', from: registered.agentId, scopes: ['ocr:read'] })
+    await ocr.introductions.approve(asked?.introductionId ?? '')
+    expect(await saw('introduced')).toMatchObject({ state: 'granted', to: ocr.agentId })
+    expect(await saw('called')).toMatchObject({ status: 200, answer: `read "page 1" for ${registered.agentId}` })
+    url = `http://127.0.0.1:${(await saw('listening')).port}/a2a`
+  })
+  test('its card verifies back to its key; the hidden skill is seen by who is introduced, and by nobody else', async () => {
+    const skills = async (who: AgentActor) => {
+      const { card, state } = await who.card(registered.agentId)
+      return [state, ...(card.skills as { id: string }[]).map(({ id }) => id)]
+    }
+    expect(await skills(planner)).toEqual(['verified', 'translate-text'])
+    const { state } = await planner.introduce({
+      to: registered.agentId,
+      purpose: 'translate',
+      scopes: ['translate:text', 'translate:admin'],
+    })
+    expect(state).toBe('granted')
+    expect((await skills(planner)).sort()).toEqual(['translate-contract', 'translate-text', 'verified'])
+    const [hit] = (await planner.search({ text: 'translates' })).hits
+    expect(hit).toMatchObject({ agentId: registered.agentId, endpoint: url, scopes: ['translate:admin', 'translate:text'] })
+  })
+  test('checks who calls it: a good call is served, the others are refused as a guard would', async () => {
+    const { taskId } = await planner.tasks.create({ description: 'translate' })
+    const good = await signed(await token({ taskId }))
+    expect(await send(good)).toMatchObject({
+      status: 200,
+      body: { subject: planner.agentId, actors: [], scopes: ['translate:text'], task: taskId, body: 'Guten Tag' },
+    })
+    const invalid = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', body: { error: 'invalid_token' } }
+    expect(await send(good), 'a used proof').toMatchObject(invalid)
+    expect(await send({}), 'no token').toMatchObject(invalid)
+    expect(await send({ ...good, authorization: good.authorization.replace('DPoP', 'Bearer') }), 'a Bearer').toMatchObject(invalid)
+    expect(await send(await signed(await token(), 'http://127.0.0.1/other')), 'another URL').toMatchObject(invalid)
+    expect(await send(await signed((await planner.token()).accessToken)), 'another audience').toMatchObject(invalid)
+    expect(await send({ ...(await signed(await token())), dpop: 'e30.e30.e30' }), 'nonsense').toMatchObject(invalid)
+    const forged = (await token()).replace(/\.[^.]+$/, `.${'A'.repeat(86)}`)
+    expect(await send(await signed(forged)), 'a forged token').toMatchObject(invalid)
+    const { accessToken } = await planner.exchange({ audience: registered.audience, scope: 'translate:admin' })
+    expect(await send(await signed(accessToken)), 'another scope').toMatchObject({ status: 403, body: { error: 'insufficient_scope' } })
+  })
+  test('follows what ends; while its registry is away it says that it does not know; then it goes on from where it was', async () => {
+    const [first, second] = await Promise.all(['one', 'two'].map((description) => planner.tasks.create({ description })))
+    const tokens = [await token({ taskId: first?.taskId }), await token({ taskId: second?.taskId })] as const
+    expect(await status(tokens[0])).toBe(200)
+    await planner.tasks.end(first?.taskId ?? '')
+    await expect.poll(() => status(tokens[0]), { timeout: 10_000, interval: 20 }).toBe(401)
+
+    expect(await status(tokens[1])).toBe(200)
+    registry.front.route([1]) // a port on which nobody listens
+    registry.front.cutSockets()
+    await expect.poll(() => status(tokens[1]), { timeout: 10_000, interval: 50 }).toBe(503)
+    expect((await send(await signed(tokens[1]))).headers.get('retry-after')).toBe('1')
+    registry.front.route(registry.servers.map(({ port }) => port))
+    await planner.tasks.end(second?.taskId ?? '')
+    await expect.poll(() => status(tokens[1]), { timeout: 15_000, interval: 50 }).toBe(401)
+    expect((await saw('feed', '"how": "resumed"')).at).toBeGreaterThan(0)
+    expect(agent.text().match(/"how": "snapshot"/g)).toHaveLength(1)
+    expect(await status(await token())).toBe(200)
+  }, 40_000)
+})

@@ -20,6 +20,7 @@ from registry import Registry, new_key
 from verifier import Refused, Verifier
 
 SCOPE = "translate:text"
+MAX_BODY = 1_000_000
 
 
 def tell(event: str, **more) -> None:
@@ -62,7 +63,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+        length = int(self.headers.get("content-length", 0))
+        if length > MAX_BODY:
+            self.close_connection = True
+            return self.answer(413, {"error": "too_large"}, {})
+        body = self.rfile.read(length).decode()
         credentials = [self.headers.get_all(name, []) for name in ("authorization", "dpop")]
         try:
             claims = self.server.verifier.verify("POST", self.path.partition("?")[0], *credentials, scope=SCOPE)

@@ -73,7 +73,7 @@ class Feed:
                 self._follow()
             except (OSError, WebSocketException, httpx.HTTPError, RegistryError) as error:
                 self.tell("feed lost", why=type(error).__name__)
-            self.socket = None
+            self.socket, self.registry.root = None, None
             back_off = FIRST_BACK_OFF if self.at > before else min(back_off * 2, MAX_BACK_OFF)
             time.sleep(back_off)
 

@@ -46,7 +46,7 @@ class Verifier:
         try:
             claims, kid = self._token(found[1])
             jkt, jti, until = self._proof(dpop[0], method, path, found[1])
-        except (JoseError, KeyError, TypeError, ValueError) as error:
+        except (JoseError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise Refused(401, "invalid_token", "token or proof is malformed or not signed by a key that counts") from error
         require(jkt == claims["cnf"]["jkt"], "the proof is by another key than the token is bound to")
         standing = claims["standing"]
@@ -74,8 +74,8 @@ class Verifier:
         """The registry's token key of this name; an unknown one makes it read them again, not more often than every 30 s."""
         with self.lock:
             if kid not in self.keys and time.monotonic() - self.read_at >= REREAD:
-                listed = self.registry.http.get(self.registry.metadata["jwks_uri"]).json()["keys"]
-                self.keys = {jwk["kid"]: jwk for jwk in listed if jwk["credence_use"] == "token"}
+                answer = self.registry.http.get(self.registry.metadata["jwks_uri"]).raise_for_status()
+                self.keys = {jwk["kid"]: jwk for jwk in answer.json()["keys"] if jwk["credence_use"] == "token"}
                 self.read_at = time.monotonic()
         return KeySet.import_key_set({"keys": [self.keys[kid]]}).keys[0]
 

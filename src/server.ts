@@ -130,6 +130,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
       },
     ],
     origins: parts.origins ?? [],
+    trustedProxies: parts.trustedProxies ?? [],
     authenticate: features.authenticate,
     redeemTicket: features.tickets.redeem,
     random: parts.random,

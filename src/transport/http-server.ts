@@ -5,6 +5,7 @@ import type { Random } from '../lib/random.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { problemAnswer } from './problem.js'
+import { addressOf, newProxies } from './proxies.js'
 
 export interface HttpOptions {
   readonly issuer: string
@@ -42,12 +43,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS },
-    trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
+  const isProxy = newProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -58,21 +59,25 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
   for (const { method, path, endpoint } of options.routes) {
-    app.route({ method, url: path, handler: async (request, reply) => send(reply, await endpoint(requestOf(options.issuer, request))) })
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => send(reply, await endpoint(requestOf(options.issuer, request, isProxy))),
+    })
   }
   const { trpc } = options
   if (trpc)
     app.route({
       method: ['GET', 'POST'],
       url: '/trpc/*',
-      handler: async (request, reply) => send(reply, await trpc(requestOf(options.issuer, request))),
+      handler: async (request, reply) => send(reply, await trpc(requestOf(options.issuer, request, isProxy))),
     })
   await app.listen({ host: options.host, port: options.port })
   const address = app.server.address()
   return { port: typeof address === 'object' && address ? address.port : options.port, server: app.server, close: () => app.close() }
 }
 
-function requestOf(issuer: string, request: FastifyRequest): HttpRequest {
+function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {
   const mark = request.raw.url?.indexOf('?') ?? -1
   const target = request.raw.url ?? '/'
   const path = mark < 0 ? target : target.slice(0, mark)
@@ -86,7 +91,7 @@ function requestOf(issuer: string, request: FastifyRequest): HttpRequest {
     headers: headersOf(request),
     body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     requestId: request.id,
-    address: request.ip,
+    address: addressOf(request.raw, isProxy),
   }
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Fault, Refusal } from './errors.js'
+import { isAddressRange } from './transport/proxies.js'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
 
@@ -26,7 +27,7 @@ export const Config = z
     adminPort: Port.default(4001),
     dev: z.boolean().default(false),
     origins: z.array(z.string().max(256)).max(64).default([]),
-    trustedProxies: z.array(z.string().max(64)).max(32).default([]),
+    trustedProxies: z.array(z.string().max(64).refine(isAddressRange, 'an address, or a range such as 10.0.0.0/8')).max(32).default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })

@@ -133,6 +133,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
       },
     ],
     origins: parts.origins ?? [],
+    trustedProxies: parts.trustedProxies ?? [],
     authenticate: features.authenticate,
     redeemTicket: features.tickets.redeem,
     random: parts.random,

@@ -26,6 +26,8 @@ test.each([
   ['an http issuer outside development mode', { issuer: 'http://registry.example' }, ['/issuer']],
   ['development mode on another interface', { dev: true, host: '0.0.0.0' }, ['/host']],
   ['development mode under a public name', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
+  ['a proxy that is a name', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],
+  ['a range of more bits than there are', { dev: true, trustedProxies: ['10.0.0.0/33'] }, ['/trustedProxies/0']],
   ['two bad values at once', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
 ])('%s stops with the path of the bad value', (_, flags, pointers) => {
   expect(pointersOf(flags)).toEqual(pointers)

@@ -48,9 +48,16 @@ export interface Registry extends Cast, AsyncDisposable {
 }
 
 /** Servers over one store that share no memory, behind one address; requests alternate among them. The clock stands still until a test moves it. */
-export async function startRegistry({ servers: count = 2, log = silentLog }: { servers?: number; log?: Log } = {}): Promise<Registry> {
+export async function startRegistry({
+  servers: count = 2,
+  log = silentLog,
+  clock = setClock(),
+}: {
+  servers?: number
+  log?: Log
+  clock?: SetClock
+} = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
-  const clock = setClock()
   const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
   const front = await openFront()
   const issuer = front.origin

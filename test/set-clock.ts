@@ -1,4 +1,4 @@
-import type { Clock } from '../src/lib/clock.js'
+import { type Clock, systemClock } from '../src/lib/clock.js'
 
 export interface SetClock extends Clock {
   advance(seconds: number): void
@@ -31,6 +31,19 @@ export function setClock(start = 1_800_000_000): SetClock {
       const due = waiters.filter((one) => one.at <= ms)
       waiters = waiters.filter((one) => one.at > ms)
       for (const one of due) one.wake()
+    },
+  }
+}
+
+/** The machine's clock, which a test can only put forward: for registries that other programs talk to. */
+export function runningClock(): SetClock {
+  let ahead = 0
+  return {
+    now: () => systemClock.now() + ahead,
+    monotonicMs: () => systemClock.monotonicMs() + ahead * 1000,
+    after: systemClock.after,
+    advance: (seconds) => {
+      ahead += seconds
     },
   }
 }

@@ -1,11 +1,16 @@
-// A callee on Express 5.
 import { createVerifier, guard } from 'credence/verifier'
 import express from 'express'
-import { answerTo } from './who.js'
+import { ready, seen, thisAgent } from './this-agent.js'
 
-export function start(options, port) {
-  const app = express()
-  app.use('/a2a', guard(createVerifier(options), { scope: 'ocr:read' }))
-  app.post('/a2a', express.text({ type: '*/*' }), (request, response) => response.json(answerTo(request.credence, request.body)))
-  return app.listen(port, '127.0.0.1')
-}
+const { issuer, audience, publicUrl, port, agent } = await thisAgent()
+const app = express()
+
+// All that it takes:
+const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
+app.use('/a2a', guard(verifier, { scope: 'ocr:read' }))
+
+app.post('/a2a', express.text(), (request, response) => {
+  response.json(seen(request.credence, request.body))
+})
+
+const server = app.listen(port, '127.0.0.1', () => ready(server.address().port))

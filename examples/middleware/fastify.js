@@ -1,13 +1,15 @@
-// A callee on Fastify 5.
 import { createVerifier, guardFastify } from 'credence/verifier'
 import { fastify } from 'fastify'
-import { answerTo } from './who.js'
+import { ready, seen, thisAgent } from './this-agent.js'
 
-export function start(options, port) {
-  const app = fastify()
-  app.addHook('onRequest', guardFastify(createVerifier(options), { scope: 'ocr:read' }))
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
-  app.post('/a2a', (request) => answerTo(request.credence, request.body))
-  app.listen({ port, host: '127.0.0.1' })
-  return app.server
-}
+const { issuer, audience, publicUrl, port, agent } = await thisAgent()
+const app = fastify()
+
+// All that it takes (for all routes of this instance; for one route: `app.post(path, { onRequest: guardFastify(…) }, handler)`):
+const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
+app.addHook('onRequest', guardFastify(verifier, { scope: 'ocr:read' }))
+
+app.post('/a2a', async (request) => seen(request.credence, request.body))
+
+await app.listen({ host: '127.0.0.1', port })
+ready(app.server.address().port)

@@ -1,12 +1,15 @@
-// A callee on Hono 4; the same middleware runs on Deno, Bun and workers.
 import { serve } from '@hono/node-server'
 import { createVerifier, guardHono } from 'credence/verifier'
 import { Hono } from 'hono'
-import { answerTo } from './who.js'
+import { ready, seen, thisAgent } from './this-agent.js'
 
-export function start(options, port) {
-  const app = new Hono()
-  app.use('/a2a', guardHono(createVerifier(options), { scope: 'ocr:read' }))
-  app.post('/a2a', async (c) => c.json(answerTo(c.get('credence'), await c.req.text())))
-  return serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
-}
+const { issuer, audience, publicUrl, port, agent } = await thisAgent()
+const app = new Hono()
+
+// All that it takes:
+const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
+app.use('/a2a', guardHono(verifier, { scope: 'ocr:read' }))
+
+app.post('/a2a', async (c) => c.json(seen(c.get('credence'), await c.req.text())))
+
+serve({ fetch: app.fetch, hostname: '127.0.0.1', port }, (info) => ready(info.port))

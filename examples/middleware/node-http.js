@@ -1,18 +1,18 @@
-// A callee on node:http alone.
 import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { createVerifier, guard } from 'credence/verifier'
-import { answerTo } from './who.js'
+import { ready, seen, thisAgent } from './this-agent.js'
 
-export function start(options, port) {
-  const protect = guard(createVerifier(options), { scope: 'ocr:read' })
-  const server = createServer((request, response) =>
-    protect(request, response, async () => response.end(JSON.stringify(answerTo(request.credence, await textOf(request))))),
-  )
-  return server.listen(port, '127.0.0.1')
+const { issuer, audience, publicUrl, port, agent } = await thisAgent()
+
+// All that it takes:
+const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
+const protect = guard(verifier, { scope: 'ocr:read' })
+const server = createServer((request, response) => protect(request, response, () => handle(request, response)))
+
+async function handle(request, response) {
+  const body = await text(request)
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(seen(request.credence, body)))
 }
 
-async function textOf(request) {
-  let text = ''
-  for await (const chunk of request.setEncoding('utf8')) text += chunk
-  return text
-}
+server.listen(port, '127.0.0.1', () => ready(server.address().port))

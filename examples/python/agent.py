@@ -1,124 +1,120 @@
-"""A whole agent with stock libraries: python agent.py <issuer> <agent id> <registration token> [<peer's agent id> <scope>]
+"""An agent of a Credence registry in Python, with stock libraries only. See README.md beside it.
 
-It confirms its registration, publishes a card with one hidden skill, follows the feed of endings, approves whoever asks to be introduced,
-and answers calls. With a peer it is introduced to it, exchanges its token and calls it. It writes one JSON object a line.
+AGENT='{"issuer": …, "agentId": …, "registrationToken": …}' python agent.py
+
+It makes its key, confirms its registration, publishes a card with a hidden skill, follows what ends, and serves calls that it has checked.
+With `"find"` and `"scope"` in AGENT it also finds a peer by that text, is introduced to it, exchanges a token for it and calls it.
 """
 
 import json
+import os
 import sys
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from callee import Callee, Denied
-from card import agent_card, release_policy, sd_jwt, signed_card
+import httpx
+
+from card import publish
 from feed import Feed
-from jose import Key
-from registry import Registry
+from registry import Registry, new_key
+from verifier import Refused, Verifier
 
-SCOPE = "pages:count"
-HIDDEN_SKILL = {"id": "count-words", "name": "Count words", "description": "Counts words too.", "tags": ["words"]}
-
-
-def say(**facts) -> None:
-    print(json.dumps(facts), flush=True)
+SCOPE = "translate:text"
+MAX_BODY = 1_000_000
 
 
-def main(issuer: str, agent_id: str, registration_token: str, peer: str | None = None, scope: str | None = None) -> None:
-    registry = Registry(issuer, agent_id, Key())
-    registry.confirm(registration_token)
-    say(did="confirmed")
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{server.server_port}"
-    publish(registry, f"{url}/a2a")
-
-    feed = Feed(registry)
-    if not feed.wait_until_ready(10):
-        raise SystemExit("the feed cannot be had")
-    Handler.callee = Callee(registry, feed, f"{issuer}/agents/{agent_id}", url, SCOPE)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    say(did="listening", url=f"{url}/a2a")
-
-    if peer and scope:
-        call_peer(registry, peer, scope)
-    threading.Thread(target=approve_all, args=(registry,), daemon=True).start()
-    for line in sys.stdin:  # `cut` loses the feed's connection; the end of the input ends the agent
-        if line.strip() == "cut":
-            feed.cut()
-            say(did="cut", at=feed.place["position"])
-    server.shutdown()
+def tell(event: str, **more) -> None:
+    """One JSON line per event."""
+    print(json.dumps({"event": event, **more}), flush=True)
 
 
-def publish(registry: Registry, url: str) -> None:
-    next_ = registry.query("cards.next", {"agentId": registry.agent_id})
-    card = agent_card(url, registry.issuer, SCOPE)
-    published = registry.mutate(
-        "cards.publish",
-        {
-            "agentId": registry.agent_id,
-            "c0": json.dumps(signed_card(card, registry.key)),
-            "sdJwt": sd_jwt(card, HIDDEN_SKILL, registry.key, next_, registry.agent_id),
-            "releasePolicy": release_policy(card, registry.key, next_, registry.agent_id),
-        },
-    )
-    say(did="published", version=published["version"], verdict=published["verdict"])
+def main() -> None:
+    told = json.loads(os.environ["AGENT"])
+    registry = Registry(told["issuer"], told["agentId"], new_key())
+    registry.confirm(told["registrationToken"])
+    server = ThreadingHTTPServer(("127.0.0.1", told.get("port", 0)), Handler)
+    public_url = told.get("publicUrl", f"http://127.0.0.1:{server.server_port}")
+    published = publish(registry, card_at(f"{public_url}/a2a", registry.issuer), hidden={"translate-contract": "introduced"})
+    tell("published", version=published["version"], verdict=published["verdict"]["state"])
+    server.verifier = Verifier(registry, Feed(registry, tell), f"{registry.issuer}/agents/{registry.client_id}", public_url)
+    if "find" in told:
+        call_peer(registry, told["find"], told["scope"])
+    tell("listening", port=server.server_port)
+    server.serve_forever()
 
 
-def call_peer(registry: Registry, peer: str, scope: str) -> None:
-    """Asks for an introduction, waits for the answer, exchanges the token and calls."""
-    asked = registry.mutate("introductions.request", {"to": peer, "purpose": "a call from Python", "scopes": [scope]})
+def call_peer(registry: Registry, text: str, scope: str) -> None:
+    """Finds a peer, asks for an introduction and waits for it, then calls under a token for this one peer, scope and task."""
+    [peer, *_] = registry.query("discovery.search", text=text)["hits"]
+    asked = registry.mutate("introductions.request", to=peer["agentId"], purpose="translate what it reads", scopes=[scope])
     while asked["state"] == "pending":
         time.sleep(0.2)
-        asked = registry.query("introductions.get", {"introductionId": asked["introductionId"]})
-    say(did="introduced", state=asked["state"])
-    hit = next(one for one in registry.query("discovery.search", {"text": "scanned documents"})["hits"] if one["agentId"] == peer)
-    task = registry.mutate("tasks.create", {"description": "a call from Python"})
-    token = registry.exchange(hit["audience"], scope, task_id=task["taskId"])
-    answer = registry.http.post(hit["endpoint"], content="page 1", headers=registry.headers("POST", hit["endpoint"], token))
-    say(did="called", status=answer.status_code, answer=answer.text)
-
-
-def approve_all(registry: Registry) -> None:
-    """Reads the inbox by position: after a restart it would go on from the last number it had handled."""
-    last = 0
-    while True:
-        page = registry.query("introductions.inbox", {"after": last})
-        for item in page["items"]:
-            if item["kind"] == "requested" and item["to"] == registry.agent_id:
-                registry.mutate("introductions.approve", {"introductionId": item["introductionId"]})
-                say(did="approved", who=item["from"])
-        last = page["last"]
-        time.sleep(0.2)
+        asked = registry.query("introductions.get", introductionId=asked["introductionId"])
+    tell("introduced", state=asked["state"], to=peer["agentId"])
+    task = registry.mutate("tasks.create", description="read one page")
+    token = registry.exchange(peer["audience"], scope, task_id=task["taskId"])
+    headers = {**registry.credentials("POST", peer["endpoint"], token), "content-type": "text/plain"}
+    answer = httpx.post(peer["endpoint"], headers=headers, content="page 1")
+    registry.mutate("tasks.end", taskId=task["taskId"])
+    tell("called", status=answer.status_code, answer=answer.text)
 
 
 class Handler(BaseHTTPRequestHandler):
-    callee: Callee
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+        length = int(self.headers.get("content-length", 0))
+        if length > MAX_BODY:
+            self.close_connection = True
+            return self.answer(413, {"error": "too_large"}, {})
+        body = self.rfile.read(length).decode()
+        credentials = [self.headers.get_all(name, []) for name in ("authorization", "dpop")]
         try:
-            claims = self.callee.admit("POST", self.path, self.headers.get("authorization"), self.headers.get("dpop"))
-            self._send(200, {"pages": text.count("\f") + 1, "for": claims["sub"], "task": claims.get("task_id")})
-        except Denied as denied:
-            self._send(denied.status, {"error": denied.error})
+            claims = self.server.verifier.verify("POST", self.path.partition("?")[0], *credentials, scope=SCOPE)
+        except Refused as refused:
+            return self.answer(refused.status, {"error": refused.error, "error_description": str(refused)}, refused.headers)
+        except httpx.HTTPError:
+            return self.answer(503, {"error": "standing_unknown", "error_description": "no keys"}, {"Retry-After": "1"})
+        actors, act = [], claims.get("act")
+        while act:
+            actors.insert(0, act["sub"])
+            act = act.get("act")
+        seen = {"subject": claims["sub"], "actors": actors, "scopes": claims["scope"].split(), "task": claims.get("task_id"), "body": body}
+        self.answer(200, seen, {})
 
-    def _send(self, status: int, body: dict) -> None:
-        data = json.dumps(body).encode()
+    def answer(self, status: int, content: dict, headers: dict[str, str]) -> None:
+        data = json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        if status in (401, 403):
-            self.send_header("www-authenticate", f'DPoP error="{body["error"]}", algs="ES256"')
-        if status == 503:
-            self.send_header("retry-after", "1")
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, *_args) -> None:
+    def log_message(self, *_) -> None:
         pass
 
 
+def card_at(url: str, issuer: str) -> dict:
+    def skill(id_: str, name: str) -> dict:
+        return {"id": id_, "name": name, "description": f"{name}, sentence by sentence.", "tags": ["translate"]}
+
+    flow = {"tokenUrl": f"{issuer}/oauth/token", "scopes": {SCOPE: "translate a text", "translate:admin": "change glossaries"}}
+    return {
+        "name": "Python Polyglot",
+        "description": "Translates texts, even Ελληνικά.",
+        "version": "1.0.0",
+        "supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
+        "capabilities": {"streaming": True},
+        "securitySchemes": {"credence": {"oauth2SecurityScheme": {"flows": {"clientCredentials": flow}}}},
+        "securityRequirements": [{"schemes": {"credence": {"list": [SCOPE]}}}],
+        "defaultInputModes": ["text/plain"],
+        "defaultOutputModes": ["text/plain"],
+        "skills": [skill("translate-text", "Translate a text"), skill("translate-contract", "Translate a contract")],
+    }
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,84 +1,92 @@
-"""Signs an Agent Card and hides one of its skills (SD-JWT, RFC 9901): what a publisher sends to the registry."""
+"""Signing a card: C0, which everybody sees, as JWS over its canonical form; and the whole card as SD-JWT (RFC 9901)."""
 
 import json
 import secrets
 import time
 
-from jose import Key, base64url, canonical, digest
+from joserfc import jws
 
-PADDED = 16  # digests in every list: neither their number nor their place tells what is hidden
+from registry import Registry, base64url, digest, sign
 
-
-def agent_card(url: str, issuer: str, scope: str) -> dict:
-    return {
-        "name": "Python pages",
-        "description": "Counts the pages of a text.",
-        "version": "1.0.0",
-        "supportedInterfaces": [{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
-        "capabilities": {"streaming": False},
-        "securitySchemes": {
-            "credence": {
-                "oauth2SecurityScheme": {
-                    "flows": {"clientCredentials": {"tokenUrl": f"{issuer}/oauth/token", "scopes": {scope: "count pages"}}}
-                }
-            }
-        },
-        "securityRequirements": [{"schemes": {"credence": {"list": [scope]}}}],
-        "defaultInputModes": ["text/plain"],
-        "defaultOutputModes": ["text/plain"],
-        "skills": [{"id": "count-pages", "name": "Count pages", "description": "Counts pages.", "tags": ["pages"]}],
-    }
+DAYS_30 = 30 * 86_400
+RANDOM = secrets.SystemRandom()
 
 
-def signed_card(card: dict, key: Key) -> dict:
-    """The public card with its signature (A2A section 8.4): over the RFC 8785 bytes of the card without signatures."""
-    head, _, signature = key.sign({"typ": "JOSE", "kid": key.thumbprint}, canonical(card)).split(".")
-    return {**card, "signatures": [{"protected": head, "signature": signature}]}
+def canonical(value) -> str:
+    """RFC 8785 for what stands in a card: texts, flags, lists and objects, whose names are ASCII. (Of numbers it would need more.)"""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def sd_jwt(card: dict, hidden_skill: dict, key: Key, next_: dict, agent_id: str) -> str:
-    """The card with one more skill, as a disclosure of its own."""
-    disclosure = base64url(json.dumps([secrets.token_urlsafe(16), hidden_skill]).encode())
-    now = int(time.time())
+def publish(registry: Registry, card: dict, hidden: dict[str, str]) -> dict:
+    """Publishes a card. `hidden`: id of a skill → tier of those who may see it (`authenticated`, `introduced`).
+
+    The card has no member without a value (empty text, list or object), so that all canonical forms of A2A agree on it.
+    """
+    turn = registry.query("cards.next", agentId=registry.client_id)
+    key, now = registry.key, int(time.time())
+    public = {**card, "skills": [skill for skill in card["skills"] if skill["id"] not in hidden]}
+    protected, _, signature = jws.serialize_compact(
+        {"alg": "ES256", "kid": key.thumbprint(), "typ": "JOSE"}, canonical(public).encode(), key, algorithms=["ES256"]
+    ).split(".")
+    c0 = {**public, "signatures": [{"protected": protected, "signature": signature}]}
+    card_sha256 = digest(canonical(public))
+
+    split, disclosures, tiers = split_card(card, hidden)
     claims = {
-        "iss": agent_id,
-        "sub": next_["sub"],
+        "iss": registry.client_id,
+        "sub": turn["sub"],
         "iat": now,
-        "exp": now + 30 * 86400,
-        "vct": next_["vct"],
-        "card_id": agent_id,
-        "card_version": next_["version"],
-        "card_sha256": digest(canonical(card)),
-        "agent_card": {
-            **card,
-            "skills": card["skills"] + placeholders(digest(disclosure.encode())),
-            "supportedInterfaces": card["supportedInterfaces"] + placeholders(),
-            "_sd": decoys(PADDED),
-        },
+        "exp": now + DAYS_30,
+        "vct": turn["vct"],
+        "card_id": registry.client_id,
+        "card_version": turn["version"],
+        "card_sha256": card_sha256,
+        "agent_card": split,
         "_sd_alg": "sha-256",
     }
-    return f"{key.sign_jwt({'typ': 'dc+sd-jwt', 'kid': key.thumbprint}, claims)}~{disclosure}~"
-
-
-def release_policy(card: dict, key: Key, next_: dict, agent_id: str) -> str:
-    """Who may see what is hidden: by default whoever is introduced."""
-    claims = {
-        "iss": agent_id,
-        "sub": next_["sub"],
-        "iat": int(time.time()),
-        "number": next_["releaseNumber"],
-        "card_sha256": digest(canonical(card)),
+    sd_jwt = "~".join([sign("dc+sd-jwt", claims, key, {"kid": key.thumbprint()}), *disclosures, ""])
+    policy = {
+        "iss": registry.client_id,
+        "sub": turn["sub"],
+        "iat": now,
+        "number": turn["releaseNumber"],
+        "card_sha256": card_sha256,
         "default": "introduced",
-        "tiers": {},
+        "tiers": tiers,
     }
-    return key.sign_jwt({"typ": "credence-release+jwt", "kid": key.thumbprint}, claims)
+    release = sign("credence-release+jwt", policy, key, {"kid": key.thumbprint()})
+    return registry.mutate("cards.publish", agentId=registry.client_id, c0=json.dumps(c0), sdJwt=sd_jwt, releasePolicy=release)
 
 
-def decoys(count: int) -> list[str]:
-    return [digest(secrets.token_bytes(32)) for _ in range(count)]
+def split_card(card: dict, hidden: dict[str, str]) -> tuple[dict, list[str], dict[str, str]]:
+    """The card with digests in place of the hidden skills, the disclosures, and the tier of each by its place among the digests."""
+    plain, digests, disclosures, tier_of = [], [], [], {}
+    for skill in card["skills"]:
+        if skill["id"] not in hidden:
+            plain.append(skill)
+            continue
+        disclosure = base64url(json.dumps([secrets.token_urlsafe(16), skill]).encode())
+        disclosures.append(disclosure)
+        digests.append(digest(disclosure))
+        tier_of[digests[-1]] = hidden[skill["id"]]
+    skills = mixed(plain, padded(digests))
+    tiers = {f"/skills/{place}": tier_of[one["..."]] for place, one in enumerate(skills) if one.get("...") in tier_of}
+    # Padded where something could be hidden, so that nobody can tell where something is.
+    interfaces = mixed(card["supportedInterfaces"], padded([]))
+    return {**card, "skills": skills, "supportedInterfaces": interfaces, "_sd": padded([])}, sorted(disclosures), tiers
 
 
-def placeholders(*digests: str) -> list[dict]:
-    every = [*digests, *decoys(PADDED - len(digests))]
-    secrets.SystemRandom().shuffle(every)
-    return [{"...": one} for one in every]
+def padded(digests: list[str]) -> list[str]:
+    """With decoys (RFC 9901 §4.2.5) up to a power of two, at least 16 and more than what is hidden, in random order."""
+    count = 16
+    while count <= len(digests):
+        count *= 2
+    decoys = [digest(secrets.token_urlsafe(32)) for _ in range(count - len(digests))]
+    return RANDOM.sample(digests + decoys, count)
+
+
+def mixed(plain: list[dict], digests: list[str]) -> list[dict]:
+    """Digests at random places; what is plain keeps its order."""
+    slots = RANDOM.sample([True] * len(plain) + [False] * len(digests), len(plain) + len(digests))
+    kept, placeholders = iter(plain), iter({"...": one} for one in digests)
+    return [next(kept if is_plain else placeholders) for is_plain in slots]

@@ -1,90 +1,126 @@
-"""One agent's way to a Credence registry: OAuth without secrets, tRPC over plain HTTP."""
+"""What an agent says to its registry: private_key_jwt and DPoP over plain HTTP, tRPC paths as URLs."""
 
+import base64
+import hashlib
 import json
 import secrets
 import time
-from urllib.parse import quote
 
 import httpx
-from jose import Key
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class Refused(Exception):
-    """What the registry answered instead, with the reason by its name (docs/ERRORS.md)."""
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
-    def __init__(self, reason: str, text: str):
+
+def digest(text: str) -> str:
+    return base64url(hashlib.sha256(text.encode()).digest())
+
+
+def new_key() -> ECKey:
+    return ECKey.generate_key("P-256", private=True)
+
+
+def public_jwk(key) -> dict:
+    return {name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x", "y")}
+
+
+def sign(typ: str, claims: dict, key, header: dict | None = None) -> str:
+    return jwt.encode({"typ": typ, "alg": "ES256", **(header or {})}, claims, key, algorithms=["ES256"])
+
+
+class RegistryError(Exception):
+    def __init__(self, status: int, reason: str, text: str):
         super().__init__(f"{reason}: {text}")
-        self.reason = reason
+        self.status, self.reason = status, reason
 
 
 class Registry:
-    def __init__(self, issuer: str, agent_id: str, key: Key):
-        self.issuer, self.agent_id, self.key = issuer, agent_id, key
-        self.http = httpx.Client(timeout=10, follow_redirects=False)
+    """One client of a registry: its key never leaves the process."""
+
+    def __init__(self, issuer: str, client_id: str, key):
+        self.issuer, self.client_id, self.key = issuer, client_id, key
+        self.http = httpx.Client(timeout=10)  # redirects are not followed: a token is for one place
+        self.nonce: str | None = None
+        self.root: tuple[str, float] | None = None
         self.metadata = self.http.get(f"{issuer}/.well-known/oauth-authorization-server").json()
-        if self.metadata["issuer"] != issuer:  # RFC 8414 section 3.3
-            raise ValueError("the metadata are of another issuer")
-        self._nonce: str | None = None
-        self._root: tuple[str, float] | None = None
+        # RFC 8414 §3.3: a liar would otherwise get assertions that an honest registry accepts.
+        if self.metadata["issuer"] != issuer:
+            raise RegistryError(0, "invalid_client_metadata", "the metadata are of another issuer")
 
     def confirm(self, registration_token: str) -> None:
-        """Enrols this agent's key: the first and only use of its registration token."""
+        """Enrols the key under which the registration becomes this agent's."""
         now = int(time.time())
-        claims = {"aud": self.issuer, "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(16), "owner": self.agent_id}
-        proof = self.key.sign_jwt({"typ": "credence-enrolment+jwt", "kid": self.key.thumbprint}, claims)
-        body = {"agentId": self.agent_id, "registrationToken": registration_token, "jwk": self.key.public, "proof": proof}
-        self._answer(self.http.post(f"{self.issuer}/trpc/agents.confirm", json=body))
+        claims = {"aud": self.issuer, "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(16), "owner": self.client_id}
+        proof = sign("credence-enrolment+jwt", claims, self.key, {"kid": self.key.thumbprint()})
+        body = {"agentId": self.client_id, "registrationToken": registration_token, "jwk": public_jwk(self.key), "proof": proof}
+        self._data(self.http.post(f"{self.issuer}/trpc/agents.confirm", json=body))
 
-    def root_token(self) -> str:
-        """A token for the registry itself, kept until shortly before it expires."""
-        if self._root is None or self._root[1] < time.time() + 30:
-            body = self._token({"grant_type": "client_credentials"})
-            self._root = (body["access_token"], time.time() + body["expires_in"])
-        return self._root[0]
+    def query(self, path: str, **parameters):
+        return self._call("GET", path, parameters)
+
+    def mutate(self, path: str, **parameters):
+        return self._call("POST", path, parameters)
 
     def exchange(self, audience: str, scope: str, **more: str) -> str:
         """A token for one peer (RFC 8693)."""
-        form = {"grant_type": EXCHANGE, "subject_token": self.root_token(), "subject_token_type": ACCESS_TOKEN}
-        return self._token({**form, "audience": audience, "scope": scope, **more})["access_token"]
+        form = {"subject_token": self.root_token(), "subject_token_type": ACCESS_TOKEN, "audience": audience, "scope": scope, **more}
+        return self._token({"grant_type": EXCHANGE, **form})["access_token"]
 
-    def query(self, path: str, given: dict | None = None):
+    def root_token(self) -> str:
+        if self.root is None or self.root[1] < time.time():
+            answer = self._token({"grant_type": "client_credentials"})
+            self.root = (answer["access_token"], time.time() + answer["expires_in"] - 30)
+        return self.root[0]
+
+    def credentials(self, method: str, url: str, token: str | None = None) -> dict[str, str]:
+        """Headers of one request: the token, and a proof that is for this request only (RFC 9449 §7)."""
+        access = token or self.root_token()
+        return {"authorization": f"DPoP {access}", "dpop": self.proof(method, url, ath=digest(access))}
+
+    def proof(self, method: str, url: str, **more: str) -> str:
+        claims = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(time.time()), **more}
+        return sign("dpop+jwt", claims, self.key, {"jwk": public_jwk(self.key)})
+
+    def _call(self, method: str, path: str, parameters: dict):
         url = f"{self.issuer}/trpc/{path}"
-        headers = self.headers("GET", url)
-        return self._answer(self.http.get(f"{url}?input={quote(json.dumps(given or {}))}", headers=headers))
-
-    def mutate(self, path: str, given: dict | None = None):
-        url = f"{self.issuer}/trpc/{path}"
-        return self._answer(self.http.post(url, json=given or {}, headers=self.headers("POST", url)))
-
-    def headers(self, method: str, url: str, token: str | None = None) -> dict[str, str]:
-        """Token and proof for one request; the root token where none is given."""
-        token = token or self.root_token()
-        return {"Authorization": f"DPoP {token}", "DPoP": self.key.proof(method, url, token)}
+        how = {"params": {"input": json.dumps(parameters)}} if method == "GET" else {"json": parameters}
+        try:
+            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **how))
+        except RegistryError as error:
+            # The root token may have ended with a version that it stood on (a changed ceiling): a new one is decided anew.
+            if error.reason != "invalid_token":
+                raise
+            self.root = None
+            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **how))
 
     def _token(self, form: dict) -> dict:
         url = self.metadata["token_endpoint"]
-        for _ in range(2):  # once more with the nonce that came with the refusal (RFC 9449 section 8)
-            assertion = self.key.assertion(self.agent_id, self.issuer)
-            answer = self.http.post(
-                url,
-                data={**form, "client_assertion_type": JWT_BEARER, "client_assertion": assertion},
-                headers={"DPoP": self.key.proof("POST", url, nonce=self._nonce)},
-            )
-            self._nonce = answer.headers.get("dpop-nonce", self._nonce)
-            body = answer.json()
+        # RFC 9449 §8: once more, with the nonce that came with the refusal. An assertion and a proof are used once.
+        for _ in range(2):
+            now = int(time.time())
+            claims = {"iss": self.client_id, "sub": self.client_id, "aud": self.issuer, "iat": now, "exp": now + 60}
+            assertion = sign("client-authentication+jwt", {**claims, "jti": secrets.token_urlsafe(16)}, self.key)
+            proof = self.proof("POST", url, **({"nonce": self.nonce} if self.nonce else {}))
+            body = {**form, "client_assertion_type": JWT_BEARER, "client_assertion": assertion}
+            answer = self.http.post(url, data=body, headers={"dpop": proof})
+            self.nonce = answer.headers.get("dpop-nonce", self.nonce)
             if answer.is_success:
-                return body
-            if body.get("error") != "use_dpop_nonce":
+                return answer.json()
+            if answer.json()["error"] != "use_dpop_nonce":
                 break
-        raise Refused(body["error"], body.get("error_description", ""))
+        refusal = answer.json()
+        raise RegistryError(answer.status_code, refusal["error"], refusal.get("error_description", ""))
 
     @staticmethod
-    def _answer(answer: httpx.Response):
+    def _data(answer: httpx.Response):
         body = answer.json()
         if answer.is_success:
             return body["result"]["data"]
-        raise Refused(body["error"]["data"]["reason"], body["error"]["message"])
+        raise RegistryError(answer.status_code, body["error"]["data"]["reason"], body["error"]["message"])

@@ -7,6 +7,7 @@ import { newAdmission } from './admission.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { problemAnswer } from './problem.js'
+import { addressOf, newProxies } from './proxies.js'
 
 export interface HttpOptions {
   readonly issuer: string
@@ -50,12 +51,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       begin = handler
       return createServer(SERVER, (request, response) => admission.come({ request, response }))
     },
-    trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
+  const isProxy = newProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
   // Counted from when its body is there: a slow sender takes nobody's place.
   app.addHook('preHandler', async (_request, reply) => {
@@ -71,14 +72,18 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
   for (const { method, path, endpoint } of options.routes) {
-    app.route({ method, url: path, handler: async (request, reply) => send(reply, await endpoint(requestOf(options.issuer, request))) })
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => send(reply, await endpoint(requestOf(options.issuer, request, isProxy))),
+    })
   }
   const { trpc } = options
   if (trpc)
     app.route({
       method: ['GET', 'POST'],
       url: '/trpc/*',
-      handler: async (request, reply) => send(reply, await trpc(requestOf(options.issuer, request))),
+      handler: async (request, reply) => send(reply, await trpc(requestOf(options.issuer, request, isProxy))),
     })
   await app.listen({ host: options.host, port: options.port })
   const address = app.server.address()
@@ -102,7 +107,7 @@ function turnAway(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY)
 }
 
-function requestOf(issuer: string, request: FastifyRequest): HttpRequest {
+function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {
   const mark = request.raw.url?.indexOf('?') ?? -1
   const target = request.raw.url ?? '/'
   const path = mark < 0 ? target : target.slice(0, mark)
@@ -116,7 +121,7 @@ function requestOf(issuer: string, request: FastifyRequest): HttpRequest {
     headers: headersOf(request),
     body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     requestId: request.id,
-    address: request.ip,
+    address: addressOf(request.raw, isProxy),
   }
 }
 

@@ -9,6 +9,7 @@ import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
 import { headersOf } from './http-server.js'
+import { addressOf, newProxies } from './proxies.js'
 
 /** Who takes the sockets of one path. */
 export interface UpgradeHandler {
@@ -26,6 +27,7 @@ export interface UpgradeDeps {
   readonly origins: readonly string[]
   readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
   readonly redeemTicket: (ticket: string) => Promise<Caller | undefined>
+  readonly trustedProxies: readonly string[]
   readonly random: Random
   readonly log: Log
 }
@@ -46,16 +48,18 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
       protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
   const handshakes = new Map<string, number>()
+  const isProxy = newProxies(deps.trustedProxies)
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const address = raw.socket.remoteAddress ?? ''
+    const address = addressOf(raw, isProxy)
     const under = handshakes.get(address) ?? 0
     // A peer that goes away is no error of ours.
     socket.on('error', () => socket.destroy())
+    // Before anything is counted: who is refused here takes nobody's place, and frees none.
+    if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS) return deny(socket, 'rate_limited', 'too many connections', 1)
+    handshakes.set(address, under + 1)
     try {
-      if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS) return deny(socket, 'rate_limited', 'too many connections', 1)
-      handshakes.set(address, under + 1)
-      const { handler, request, caller } = await admit(deps, raw)
+      const { handler, request, caller } = await admit(deps, raw, address)
       if (socket.destroyed) return
       wss.handleUpgrade(raw, socket, head, (ws) => {
         ws.on('error', () => ws.terminate())
@@ -87,8 +91,12 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
   }
 }
 
-async function admit(deps: UpgradeDeps, raw: IncomingMessage): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
-  const request = requestOf(deps, raw)
+async function admit(
+  deps: UpgradeDeps,
+  raw: IncomingMessage,
+  address: string,
+): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
+  const request = requestOf(deps, raw, address)
   const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'there is nothing here')
   const { origin } = raw.headers
   // RFC 6455 §10.2: browsers say where a script comes from; who is not on the list is not upgraded.
@@ -116,7 +124,7 @@ const offeredProtocols = (raw: IncomingMessage): string[] =>
 const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
   handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])
 
-function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage): HttpRequest {
+function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage, address: string): HttpRequest {
   const [path = '/', query = ''] = (raw.url ?? '/').split('?')
   return {
     method: raw.method ?? 'GET',
@@ -127,7 +135,7 @@ function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage): HttpR
     headers: headersOf(raw),
     body: new Uint8Array(),
     requestId: `req_${random.token(12)}`,
-    address: raw.socket.remoteAddress ?? '',
+    address,
   }
 }
 

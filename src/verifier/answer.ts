@@ -1,13 +1,13 @@
 import { isRefusal, REFUSALS } from '../errors.js'
-import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
 
-/** How a refused call is answered. */
+/** A whole answer to a request that is not served. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** JSON. */
   readonly body: string
 }
+
+const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
 /** How a refused call is answered: status, headers, JSON. What is no refusal is a bug and thrown on. */
 export function answerOf(error: unknown): Answer {
@@ -17,8 +17,7 @@ export function answerOf(error: unknown): Answer {
   return {
     status,
     headers: {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
+      ...JSON_HEADERS,
       // RFC 9449 §7.1, RFC 6750 §3
       ...((status === 401 || status === 403) && { 'www-authenticate': `DPoP error="${reason}", algs="ES256 EdDSA"` }),
       ...(detail.retryAfterSeconds !== undefined && { 'retry-after': String(detail.retryAfterSeconds) }),
@@ -27,15 +26,9 @@ export function answerOf(error: unknown): Answer {
   }
 }
 
-/** For middleware of any framework: the request may be served, or this is what to answer instead. A bug is thrown. */
-export async function admit(
-  verifier: Verifier,
-  request: IncomingRequest,
-  needs: Needs = {},
-): Promise<{ readonly verified: Verified } | { readonly answer: Answer }> {
-  try {
-    return { verified: await verifier.verify(request, needs) }
-  } catch (error) {
-    return { answer: answerOf(error) }
-  }
+/** What a caller is told of a bug. */
+export const BROKEN: Answer = {
+  status: 500,
+  headers: JSON_HEADERS,
+  body: JSON.stringify({ error: 'server_error', error_description: 'the call could not be checked' }),
 }

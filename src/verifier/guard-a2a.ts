@@ -4,7 +4,7 @@
 import { isRefusal } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { systemRandom } from '../lib/random.js'
-import type { GuardedRequest } from './guard.js'
+import { credenceOf } from './guard.js'
 import { claim, mayTouch } from './ties.js'
 import { type Needs, requireNeeds, type Verified, type Verifier } from './verify-request.js'
 
@@ -56,8 +56,7 @@ interface HandlerShape {
 export async function a2aUser(
   request: object,
 ): Promise<{ readonly isAuthenticated: boolean; readonly userName: string; readonly credence: Verified }> {
-  const { credence } = request as GuardedRequest // set by guard()
-  if (!credence) throw new Error('guard(verifier) must run before the A2A handler')
+  const credence = credenceOf(request)
   return { isAuthenticated: true, userName: credence.claims.sub, credence }
 }
 

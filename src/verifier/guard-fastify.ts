@@ -1,27 +1,33 @@
-import { admit } from './answer.js'
-import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
+import { type Admitting, admit } from './admit.js'
+import type { IncomingRequest, Needs, Verified } from './verify-request.js'
 
-/** A request of Fastify, as far as it is touched here; `credence` is set once it is verified. */
+/** What is touched of Fastify's request and reply. */
 export interface FastifyRequestShape {
-  readonly raw: { readonly method?: string | undefined; readonly url?: string | undefined; readonly headers: IncomingRequest['headers'] }
+  readonly method: string
+  readonly originalUrl: string
+  readonly headers: IncomingRequest['headers']
+  readonly raw: { readonly socket: { readonly remoteAddress?: string | undefined } }
   credence?: Verified
 }
-
 export interface FastifyReplyShape {
-  code(status: number): { headers(headers: Record<string, string>): { send(body: string): unknown } }
+  code(status: number): { headers(values: Record<string, string>): { send(body: string): unknown } }
 }
 
-/** An `onRequest` hook for Fastify: it runs before the body is read, and answers what may not be served. */
-export const guardFastify =
-  (verifier: Verifier, needs: Needs = {}) =>
-  async (request: FastifyRequestShape, reply: FastifyReplyShape): Promise<unknown> => {
-    const { method = 'GET', url = '/', headers } = request.raw
-    const admitted = await admit(verifier, { method, url, headers }, needs)
-    if ('answer' in admitted)
+/** An `onRequest` hook of Fastify, for a route or for all of a plugin: it runs before the body is read. Sets `request.credence`. */
+export function guardFastify(
+  verifier: Admitting,
+  needs: Needs = {},
+): (request: FastifyRequestShape, reply: FastifyReplyShape) => Promise<unknown> {
+  return async (request, reply) => {
+    const { method, originalUrl: url, headers, raw } = request
+    // The connection's own address: `request.ip` may come from a header.
+    const { verified, answer } = await admit(verifier, { method, url, headers, peer: raw.socket.remoteAddress }, needs)
+    if (answer)
       return reply
-        .code(admitted.answer.status)
-        .headers({ ...admitted.answer.headers })
-        .send(admitted.answer.body)
-    request.credence = admitted.verified
+        .code(answer.status)
+        .headers({ ...answer.headers })
+        .send(answer.body)
+    request.credence = verified
     return undefined
   }
+}

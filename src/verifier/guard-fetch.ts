@@ -1,30 +1,46 @@
-import { admit } from './answer.js'
-import type { Needs, Verified, Verifier } from './verify-request.js'
+// Guards for whatever speaks Request and Response: Hono, Deno, Bun, Cloudflare Workers.
+import { type Admission, type Admitting, admit } from './admit.js'
+import type { Answer } from './answer.js'
+import type { Needs, Verified } from './verify-request.js'
 
-/** For servers that take a web `Request` (Deno, Bun, workers): who calls, or the `Response` to give instead. The body is not touched. */
-export async function guardFetch(verifier: Verifier, request: Request, needs: Needs = {}): Promise<Verified | Response> {
-  const { pathname, search } = new URL(request.url)
-  // Headers joins one that was sent twice with a comma, as node:http does.
-  const headers = Object.fromEntries(request.headers)
-  const admitted = await admit(verifier, { method: request.method, url: pathname + search, headers }, needs)
-  if ('verified' in admitted) return admitted.verified
-  const { status, headers: answerHeaders, body } = admitted.answer
-  return new Response(body, { status, headers: { ...answerHeaders } })
+/** `fetch` of a server: `Deno.serve(guardFetch(verifier, needs, handler))`, `export default { fetch: guardFetch(…) }`. The body is not touched. */
+export function guardFetch<Rest extends readonly unknown[]>(
+  verifier: Admitting,
+  needs: Needs,
+  handler: (request: Request, credence: Verified, ...rest: Rest) => Response | Promise<Response>,
+): (request: Request, ...rest: Rest) => Promise<Response> {
+  return async (request, ...rest) => {
+    const { verified, answer } = await admitFetch(verifier, request, needs)
+    return answer ? responseOf(answer) : handler(request, verified, ...rest)
+  }
 }
 
-/** A context of Hono, as far as it is touched here. */
+/** What is touched of Hono's context; `env` has the connection on Node (`@hono/node-server`). */
 export interface HonoContextShape {
   readonly req: { readonly raw: Request }
-  set(name: 'credence', verified: Verified): void
+  readonly env: unknown
+  set(name: 'credence', value: Verified): void
 }
 
-/** Middleware for Hono: `c.get('credence')` in the handlers behind it. */
-export const guardHono =
-  (verifier: Verifier, needs: Needs = {}) =>
-  async (c: HonoContextShape, next: () => Promise<void>): Promise<Response | undefined> => {
-    const admitted = await guardFetch(verifier, c.req.raw, needs)
-    if (admitted instanceof Response) return admitted
-    c.set('credence', admitted)
+/** Middleware of Hono. Handlers read `c.get('credence')`. */
+export function guardHono(
+  verifier: Admitting,
+  needs: Needs = {},
+): (context: HonoContextShape, next: () => Promise<void>) => Promise<Response | undefined> {
+  return async (context, next) => {
+    const { incoming } = (context.env ?? {}) as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } } // absent elsewhere
+    const { verified, answer } = await admitFetch(verifier, context.req.raw, needs, incoming?.socket?.remoteAddress)
+    if (answer) return responseOf(answer)
+    context.set('credence', verified)
     await next()
     return undefined
   }
+}
+
+function admitFetch(verifier: Admitting, { method, url, headers }: Request, needs: Needs, peer?: string): Promise<Admission> {
+  // Its host is what the caller wrote in a header: only path and query are taken.
+  const { pathname, search } = new URL(url)
+  return admit(verifier, { method, url: pathname + search, headers: Object.fromEntries(headers), peer }, needs)
+}
+
+const responseOf = ({ status, headers, body }: Answer): Response => new Response(body, { status, headers })

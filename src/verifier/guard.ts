@@ -1,5 +1,5 @@
-import { admit } from './answer.js'
-import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
+import { type Admitting, admit } from './admit.js'
+import type { IncomingRequest, Needs, Verified } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it; `credence` is set once it is verified. */
 export interface GuardedRequest {
@@ -7,6 +7,7 @@ export interface GuardedRequest {
   readonly url?: string | undefined
   readonly originalUrl?: string | undefined
   readonly headers: IncomingRequest['headers']
+  readonly socket?: { readonly remoteAddress?: string | undefined }
   credence?: Verified
 }
 
@@ -15,25 +16,28 @@ export interface GuardedResponse {
 }
 
 /**
- * Middleware for Express and its kin: calls `next` for a request that may be served, and answers any other itself. With node:http alone:
- * `createServer((req, res) => protect(req, res, () => …))`.
+ * Middleware of Express and its kind: calls `next` for a request that may be served, and answers any other itself. The body is not touched. With
+ * node:http alone: `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
-  verifier: Verifier,
+  verifier: Admitting,
   needs: Needs = {},
-): (request: GuardedRequest, response: GuardedResponse, next: (error?: unknown) => unknown) => Promise<void> {
+): (request: GuardedRequest, response: GuardedResponse, next: () => unknown) => Promise<void> {
   return async (request, response, next) => {
-    const { method = 'GET', originalUrl, url = '/', headers } = request
-    let admitted: Awaited<ReturnType<typeof admit>>
-    try {
-      admitted = await admit(verifier, { method, url: originalUrl ?? url, headers }, needs)
-    } catch (bug) {
-      next(bug)
+    const { method = 'GET', originalUrl, url = '/', headers, socket } = request
+    const { verified, answer } = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
+    if (answer) {
+      response.writeHead(answer.status, { ...answer.headers }).end(answer.body)
       return
     }
-    if ('verified' in admitted) {
-      request.credence = admitted.verified
-      next()
-    } else response.writeHead(admitted.answer.status, { ...admitted.answer.headers }).end(admitted.answer.body)
+    request.credence = verified
+    next()
   }
+}
+
+/** Who calls, in a handler behind a guard that sets it on the request. */
+export function credenceOf(request: object): Verified {
+  const { credence } = request as { readonly credence?: Verified } // set by a guard
+  if (!credence) throw new Error('a guard must run before the handler')
+  return credence
 }

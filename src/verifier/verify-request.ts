@@ -11,6 +11,7 @@ import { handleOfRegistryKey, handleOfToken } from '../protocol/handles.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import { newKeys } from './keys.js'
+import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
 import { memoryStores, type ReplayStore, type TieStore } from './stores.js'
 
@@ -19,8 +20,10 @@ export interface VerifierOptions {
   readonly issuer: string
   /** This agent's audience URI, `<issuer>/agents/<agent id>`. */
   readonly audience: string
-  /** Origin under which callers know this server: what proofs must name. Never read from a request. */
+  /** URL under which callers reach this server, with the path that a proxy takes off: what proofs must name. */
   readonly publicUrl: string
+  /** Proxies whose word about scheme and host replaces those of `publicUrl`; default: nobody's, and no header of a request counts. */
+  readonly proxies?: Proxies
   /** How it knows what stands: the feed, or where there is no socket introspection under its own client. */
   readonly standing: Feed | { readonly introspect: (token: string) => Promise<JsonObject> }
   /** Default: memory, which a restart forgets. */
@@ -32,6 +35,8 @@ export interface VerifierOptions {
   readonly keys?: readonly VerificationKey[]
   readonly clock?: Clock
   readonly fetch?: typeof globalThis.fetch
+  /** Told what should not happen, such as a store that fails; its call is answered 500. Default: `console.error`. */
+  readonly onBug?: (error: unknown) => void
 }
 
 /** What a call needs of its token. */
@@ -46,6 +51,8 @@ export interface IncomingRequest {
   /** Path and query. */
   readonly url: string
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Address of the other end of the connection, where the platform tells it. */
+  readonly peer?: string | undefined
 }
 
 /** A request that may be served. */
@@ -62,6 +69,7 @@ export interface Verifier {
   /** Token, proof with replay protection, audience, standing, freshness, then what the call needs. Throws a Refusal. */
   verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
   readonly ties: TieStore
+  readonly onBug: (error: unknown) => void
 }
 
 const MAX_STALENESS_MS = 1000
@@ -72,7 +80,8 @@ const MAX_STALENESS_MS = 1000
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { issuer, audience, publicUrl } = options
+  const { issuer, audience } = options
+  const publicUrlOf = newPublicUrl(options.publicUrl, options.proxies)
   const clock = options.clock ?? systemClock
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   const freshness = { clock, maxStalenessMs: options.maxStalenessMs ?? MAX_STALENESS_MS }
@@ -86,14 +95,17 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   return {
     ties: options.ties ?? memory.ties,
+    onBug: options.onBug ?? ((error) => console.error(error)),
     verify: async (request, needs = {}) => {
       const { token, dpop } = credentialsOf(request)
       const now = Math.max(clock.now(), standing.time)
       const { claims, kid } = await known(() => verifyAccessToken(token, keysFor, { issuer, audience, now }))
       const [path = ''] = request.url.split('?')
+      // Behind an origin anything else would name another host.
+      if (!path.startsWith('/')) refuse('invalid_token', 'the request names no path of this server')
       const proof = await verifyDpopProof(dpop, {
         htm: request.method,
-        htu: publicUrl + path,
+        htu: publicUrlOf(request) + path,
         now: clock.now(),
         accessToken: token,
         reason: 'invalid_token',

@@ -1,133 +1,151 @@
-// Every middleware example, started as it stands and called over HTTP: one set of expectations for all of them.
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Front, openFront } from '../front.js'
+import type { Signer } from '../../src/credentials/sign.js'
 import { proofOf } from '../oauth.js'
-import { type Registry, startRegistry } from '../registry.js'
-import { aPair, type Pair } from '../stories/actors.js'
+import { type Actor, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { type Callers, callersOf, type Registered, register } from './peers.js'
+import { type Running, run } from './process.js'
 
-type Feed = Awaited<ReturnType<Pair['ocr']['subscribe']>>
-interface Example {
-  start(options: object, port: number): Server
-}
+// The examples as a user runs them, over the built package (`npm test` builds it first).
+const EXAMPLES = resolve(import.meta.dirname, '../../examples/middleware')
+const PUBLIC = 'https://ocr.example'
+const BODY = '{ "page" : "1",\n "name":"Zoë" }'
 
 let registry: Registry
-let pair: Pair
+let acme: Actor
 beforeAll(async () => {
-  registry = await startRegistry()
-  pair = await aPair(registry, ['ocr:read', 'ocr:admin'])
+  registry = await startRegistry({ clock: runningClock() })
+  acme = await registry.organisation('Acme')
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** How a text is sent to an example, and found in its answer. */
-const PLAIN = { wrap: (text: string) => text, unwrap: (body: string) => JSON.parse(body) }
+interface Sent {
+  readonly dpop?: string
+  readonly authorization?: string
+  readonly forwarded?: Record<string, string>
+}
+
+/** How the body travels, and how the answer of the handler is read. */
+const PLAIN = { type: 'text/plain', body: BODY, read: (text: string) => JSON.parse(text) }
 const A2A = {
-  wrap: (text: string) =>
-    JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'SendMessage',
-      params: { message: { messageId: 'm', role: 'ROLE_USER', parts: [{ text }] } },
-    }),
-  unwrap: (body: string) => JSON.parse(JSON.parse(body).result.message.parts[0].text),
+  type: 'application/json',
+  body: JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'SendMessage',
+    params: { message: { messageId: 'm1', role: 'ROLE_USER', parts: [{ text: BODY }] } },
+  }),
+  read: (text: string) => JSON.parse(JSON.parse(text).result.task.artifacts[0].parts[0].text),
 }
 
 describe.each([
-  ['node-http', PLAIN],
-  ['express', PLAIN],
-  ['fastify', PLAIN],
-  ['hono', PLAIN],
-  ['a2a-sdk', A2A],
-])('%s', (name, { wrap, unwrap }) => {
-  let feed: Feed
-  let front: Front
-  let server: Server
+  ['node-http.js', PLAIN],
+  ['express.js', PLAIN],
+  ['fastify.js', PLAIN],
+  ['hono.js', PLAIN],
+  ['a2a-sdk.js', A2A],
+])('examples/middleware/%s', (file, way) => {
+  let callee: Registered
+  let callers: Callers
+  let example: Running
+  let url: string
+
   beforeAll(async () => {
-    feed = await pair.ocr.subscribe()
-    front = await openFront()
-    const { start }: Example = await import(`../../examples/middleware/${name}.js`)
-    const { issuer, clock } = registry
-    server = start({ issuer, audience: pair.ocr.audience, publicUrl: front.origin, standing: feed, clock }, 0)
-    if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
-    front.route([(server.address() as AddressInfo).port])
+    callee = await register(registry, acme)
+    const { agentId, registrationToken } = callee
+    const registration = { issuer: registry.issuer, agentId, registrationToken, publicUrl: PUBLIC, port: 0 }
+    example = run(process.execPath, [resolve(EXAMPLES, file)], { AGENT: JSON.stringify(registration) })
+    const [, port] = await example.wrote(/listening on (\d+)/)
+    url = `http://127.0.0.1:${port}/a2a`
+    callers = await callersOf(registry, acme, callee)
   })
-  afterAll(async () => {
-    feed.close()
-    server.closeAllConnections()
-    server.close()
-    await front[Symbol.asyncDispose]()
-  })
+  afterAll(() => example[Symbol.asyncDispose]())
 
-  const aToken = async (more: object = {}) =>
-    (await pair.planner.exchange({ audience: pair.ocr.audience, scope: 'ocr:read', ...more })).accessToken
-  const aCall = async (accessToken: string, changes: object = {}): Promise<Record<string, string>> => ({
-    authorization: `DPoP ${accessToken}`,
-    dpop: await proofOf(registry, pair.planner.signer, { htm: 'POST', path: '', accessToken }, { htu: `${front.origin}/a2a`, ...changes }),
-    'content-type': name === 'a2a-sdk' ? 'application/json' : 'text/plain',
-    'a2a-version': '1.0',
-  })
-  const send = (headers: Record<string, string>, text = 'page 1') =>
-    fetch(`${front.origin}/a2a?of=1`, { method: 'POST', headers, body: wrap(text) })
-
-  test('a good call reaches the handler with its body, and says who calls and for which task', async () => {
-    const { taskId } = await pair.planner.tasks.create({ description: 'read' })
-    const answer = await send(await aCall(await aToken({ taskId })))
-    expect(answer.status).toBe(200)
-    expect(unwrap(await answer.text())).toEqual({ chain: [pair.planner.agentId], scope: 'ocr:read', taskId, text: 'page 1' })
-  })
-
-  test('no token, a Bearer token, a proof that was used, one for another address: 401 with a challenge', async () => {
-    const call = await aCall(await aToken())
-    expect((await send(call)).status).toBe(200)
-    const { authorization: _, ...bare } = call
-    const bearer = { ...call, authorization: call.authorization?.replace('DPoP', 'Bearer') ?? '' }
-    const elsewhere = await aCall(await aToken(), { htu: 'https://elsewhere.example/a2a' })
-    for (const headers of [bare, bearer, call, elsewhere]) {
-      const refused = await send(headers)
-      expect(refused.status).toBe(401)
-      expect(refused.headers.get('www-authenticate')).toMatch(/^DPoP error="invalid_token"/)
-      expect(await refused.json()).toMatchObject({ error: 'invalid_token' })
+  const send = async ({ dpop, authorization, forwarded = {} }: Sent) => {
+    const headers = {
+      'content-type': way.type,
+      'a2a-version': '1.0',
+      ...forwarded,
+      ...(authorization && { authorization }),
+      ...(dpop && { dpop }),
     }
+    const answer = await fetch(url, { method: 'POST', headers, body: way.body })
+    return { status: answer.status, headers: answer.headers, text: await answer.text() }
+  }
+  const signed = async (accessToken: string, { signer = callers.planner.signer as Signer, htu = `${PUBLIC}/a2a` } = {}) => ({
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proofOf(registry, signer, { path: '', accessToken }, { htu }),
   })
+  const token = async (more: object = {}) =>
+    (await callers.planner.exchange({ audience: callee.audience, scope: 'ocr:read', ...more })).accessToken
+  const refusal = async (sent: Sent) => {
+    const { status, headers, text } = await send(sent)
+    return { status, challenge: headers.get('www-authenticate'), error: JSON.parse(text).error }
+  }
+  const INVALID = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', error: 'invalid_token' }
 
-  test('headers of a proxy change nothing: the address is the configured one', async () => {
-    const { host } = new URL('https://elsewhere.example')
-    const forged = { 'x-forwarded-host': host, 'x-forwarded-proto': 'https', forwarded: `host=${host};proto=https` }
-    const elsewhere = await aCall(await aToken(), { htu: `https://${host}/a2a` })
-    expect((await send({ ...elsewhere, ...forged })).status).toBe(401)
-    expect((await send({ ...(await aCall(await aToken())), ...forged })).status).toBe(200)
+  test('adopting takes five lines', () => {
+    const [, after = ''] = readFileSync(resolve(EXAMPLES, file), 'utf8').split(/^\/\/ All that it takes.*\n/m)
+    const [lines = ''] = after.split('\n\n')
+    expect(lines).toContain('createVerifier')
+    expect(lines.trim().split('\n').length).toBeLessThanOrEqual(5)
   })
+  test('a good call reaches the handler with its body, and with who calls: subject, actors, scopes, task', async () => {
+    const { planner, research } = callers
+    const { taskId } = await planner.tasks.create({ description: 'read' })
+    const direct = await send(await signed(await token({ taskId })))
+    expect(direct.status).toBe(200)
+    expect(way.read(direct.text)).toEqual({ subject: planner.agentId, actors: [], scopes: ['ocr:read'], task: taskId, body: BODY })
 
-  test('a token without the scope is refused: the caller hears what was needed', async () => {
-    const answer = await send(await aCall(await aToken({ scope: 'ocr:admin' })))
-    const text = await answer.text()
-    // Behind the A2A handler it is the handler's own error, with status 200 as JSON-RPC has it
-    expect(answer.status).toBe(name === 'a2a-sdk' ? 200 : 403)
-    expect(text).toContain('ocr:read')
+    const delegation = { depth: 1, rights: [{ audience: callee.audience, scope: 'ocr:read' }] }
+    const passed = await planner.exchange({ audience: research.audience, taskId, delegation })
+    const onward = await research.exchange({ audience: callee.audience, subjectToken: passed.accessToken })
+    const through = await send(await signed(onward.accessToken, { signer: research.signer }))
+    expect(way.read(through.text)).toMatchObject({ subject: planner.agentId, actors: [research.agentId], task: taskId })
   })
-
-  test('after its task ended, 401', async () => {
-    const { taskId } = await pair.planner.tasks.create({ description: 'brief' })
-    const token = await aToken({ taskId })
-    expect((await send(await aCall(token))).status).toBe(200)
-    await pair.planner.tasks.end(taskId)
-    expect((await send(await aCall(token))).status).toBe(401)
+  test('no token, a Bearer, a used proof and a proof for another URL are 401; a scope that lacks is 403; each with its challenge', async () => {
+    const accessToken = await token()
+    expect(await refusal({})).toEqual(INVALID)
+    expect(await refusal({ authorization: `Bearer ${accessToken}` })).toEqual(INVALID)
+    const once = await signed(accessToken)
+    expect((await send(once)).status).toBe(200)
+    expect(await refusal(once)).toEqual(INVALID)
+    expect(await refusal(await signed(accessToken, { htu: url }))).toEqual(INVALID)
+    expect(await refusal(await signed(await token({ scope: 'ocr:admin' })))).toEqual({
+      status: 403,
+      challenge: 'DPoP error="insufficient_scope", algs="ES256 EdDSA"',
+      error: 'insufficient_scope',
+    })
   })
-
-  test('a callee that cannot know what stands says so: 503, Retry-After', async () => {
-    const token = await aToken()
-    const { start }: Example = await import(`../../examples/middleware/${name}.js`)
-    const { issuer, clock } = registry
-    const introspect = () => Promise.reject(new Error('the registry is away'))
-    const lost = start({ issuer, audience: pair.ocr.audience, publicUrl: front.origin, standing: { introspect }, clock }, 0)
-    if (!lost.listening) await new Promise((resolve) => lost.once('listening', resolve))
-    front.route([(lost.address() as AddressInfo).port])
-    const answer = await send(await aCall(token))
-    front.route([(server.address() as AddressInfo).port])
-    lost.closeAllConnections()
-    lost.close()
-    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
-    expect(await answer.json()).toMatchObject({ error: 'standing_unknown' })
+  test('a forwarded header changes nothing: no proxy was named', async () => {
+    const { host, protocol } = new URL(url)
+    const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1), forwarded: `host=${host};proto=http` }
+    expect(await refusal({ ...(await signed(await token(), { htu: url })), forwarded })).toEqual(INVALID)
+    expect((await send({ ...(await signed(await token())), forwarded })).status).toBe(200)
+  })
+  test('a task that ended is refused: at once where it is known, and within maxStaleness everywhere', async () => {
+    const { taskId } = await callers.planner.tasks.create({ description: 'short' })
+    const accessToken = await token({ taskId })
+    expect((await send(await signed(accessToken))).status).toBe(200)
+    await callers.planner.tasks.end(taskId)
+    // Its entry is on its way; each call either was too early or says what it shall.
+    await expect.poll(async () => (await send(await signed(accessToken))).status, { timeout: 10_000, interval: 20 }).toBe(401)
+    expect(await refusal(await signed(accessToken))).toEqual(INVALID)
+  })
+  test('while its registry is away it says that it does not know: 503 and Retry-After; then it serves again, with the same proof', async () => {
+    const accessToken = await token()
+    registry.front.route([1]) // a port on which nobody listens
+    registry.front.cutSockets()
+    try {
+      await expect.poll(async () => (await send(await signed(accessToken))).status, { timeout: 10_000, interval: 50 }).toBe(503)
+      const { status, headers, text } = await send(await signed(accessToken))
+      expect([status, headers.get('retry-after'), JSON.parse(text).error]).toEqual([503, '1', 'standing_unknown'])
+    } finally {
+      registry.front.route(registry.servers.map(({ port }) => port))
+    }
+    const kept = await signed(accessToken)
+    await expect.poll(async () => (await send(kept)).status, { timeout: 10_000, interval: 50 }).toBe(200)
   })
 })

@@ -1,181 +1,146 @@
-// The Python agent of examples/python against a registry on the real clock: it publishes, is introduced, exchanges, verifies, follows the feed.
-// PYTHON_WITH_PACKAGES names a Python that has examples/python/requirements.txt (.ci/run makes one where python3 is there).
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Server } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseConfig } from '../../src/config.js'
-import type { AgentId } from '../../src/protocol/ids.js'
-import { audienceOf } from '../../src/protocol/ids.js'
-import { serve } from '../../src/serve.js'
-import { createVerifier, guard } from '../../src/verifier/index.js'
-import { type AgentActor, aCard, type Cast, newCast } from '../registry.js'
-import { tempFolder } from '../storage/open-store.js'
+import type { Feed } from '../../src/client/feed.js'
+import { createVerifier, credenceOf, guard } from '../../src/verifier/index.js'
+import { proofOf } from '../oauth.js'
+import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { findPython } from './find-python.js'
+import { type Registered, register } from './peers.js'
+import { type Running, run } from './process.js'
 
-const PYTHON = process.env.PYTHON_WITH_PACKAGES
+const AGENT = resolve(import.meta.dirname, '../../examples/python/agent.py')
+const python = findPython()
+if (python === undefined)
+  console.warn(
+    '\n*** examples/python was NOT tested: no Python with its packages.\n*** pip install -r examples/python/requirements.txt, and name that Python in CREDENCE_TEST_PYTHON.\n',
+  )
 
-interface Python {
-  readonly child: ChildProcess
-  /** The next line that says it did this. */
-  did(what: string): Promise<Record<string, unknown>>
-  say(line: string): void
-}
+describe.skipIf(python === undefined)('an agent in Python with stock libraries only', () => {
+  let registry: Registry
+  let ocr: AgentActor
+  let ocrServer: Server
+  let feed: Feed
+  let planner: AgentActor
+  let registered: Registered
+  let agent: Running
+  let url: string
 
-function startPython(args: readonly string[]): Python {
-  const child = spawn(PYTHON ?? '', ['agent.py', ...args], {
-    cwd: resolve(import.meta.dirname, '../../examples/python'),
-    stdio: ['pipe', 'pipe', 'inherit'],
+  beforeAll(async () => {
+    registry = await startRegistry({ clock: runningClock() })
+    const acme = await registry.organisation('Acme')
+
+    // A peer for it to call.
+    ocr = await registry.agent({ of: acme, name: 'OCR', contact: { mode: 'ask' } })
+    feed = await ocr.subscribe()
+    ocrServer = createServer((request, response) =>
+      protect(request, response, async () => response.end(`read "${await text(request)}" for ${credenceOf(request).chain.join()}`)),
+    )
+    await new Promise<void>((done) => ocrServer.listen(0, '127.0.0.1', done))
+    const ocrUrl = `http://127.0.0.1:${(ocrServer.address() as AddressInfo).port}`
+    const { issuer, clock } = registry
+    const protect = guard(createVerifier({ issuer, audience: ocr.audience, publicUrl: ocrUrl, standing: feed, clock }), {
+      scope: 'ocr:read',
+    })
+    const supportedInterfaces = [{ url: `${ocrUrl}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }]
+    await ocr.publish({ card: aCard(registry, { supportedInterfaces }) })
+
+    registered = await register(registry, acme, { ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    const { agentId, registrationToken, audience } = registered
+    const told = { issuer, agentId, registrationToken, find: 'scanned', scope: 'ocr:read' }
+    agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(told), PYTHONDONTWRITEBYTECODE: '1' })
+
+    const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
+    planner = await registry.agent({ of: acme, name: 'planner', ceiling: { rights } })
+  }, 60_000)
+  afterAll(async () => {
+    await agent?.[Symbol.asyncDispose]()
+    feed?.close()
+    ocrServer?.close()
+    await registry?.[Symbol.asyncDispose]()
   })
-  const said: Record<string, unknown>[] = []
-  const waiting = new Set<() => void>()
-  let isOver = false
-  const wake = () => {
-    for (const one of waiting) one()
+
+  const saw = async (event: string, more = '') => {
+    const [line] = await agent.wrote(new RegExp(`^\\{"event": "${event}".*${more}.*$`, 'm'))
+    return JSON.parse(line)
   }
-  createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
-    said.push(JSON.parse(line))
-    wake()
+  const token = async (more: object = {}) =>
+    (await planner.exchange({ audience: registered.audience, scope: 'translate:text', ...more })).accessToken
+  const signed = async (accessToken: string, htu = url) => ({
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proofOf(registry, planner.signer, { path: '', accessToken }, { htu }),
   })
-  child.once('exit', () => {
-    isOver = true
-    wake()
-  })
-  return {
-    child,
-    say: (line) => child.stdin?.write(`${line}\n`),
-    did: (what) =>
-      new Promise((found, missed) => {
-        const look = () => {
-          const at = said.findIndex(({ did }) => did === what)
-          if (at < 0 && !isOver) return
-          waiting.delete(look)
-          const [line] = at < 0 ? [] : said.splice(at, 1)
-          if (line) found(line)
-          else missed(new Error(`the Python agent ended before it ${what}`))
-        }
-        waiting.add(look)
-        look()
-      }),
+  const send = async (headers: Record<string, string>) => {
+    const answer = await fetch(url, { method: 'POST', headers, body: 'Guten Tag' })
+    return { status: answer.status, challenge: answer.headers.get('www-authenticate'), headers: answer.headers, body: await answer.json() }
   }
-}
+  const status = async (accessToken: string) => (await send(await signed(accessToken))).status
 
-if (PYTHON === undefined) {
-  console.warn('\n*** PYTHON_WITH_PACKAGES IS NOT SET: THE PYTHON AGENT DID NOT RUN ***\n')
-  test('NOT RUN: the Python agent, for PYTHON_WITH_PACKAGES is not set', () => {
-    expect(PYTHON).toBeUndefined()
+  test('confirms, publishes, is introduced, exchanges and calls a peer', async () => {
+    expect(await saw('published')).toMatchObject({ version: 1, verdict: 'signed' })
+    await expect.poll(async () => (await ocr.introductions.inbox()).items.length, { timeout: 10_000 }).toBe(1)
+    const [asked] = (await ocr.introductions.inbox()).items
+    expect(asked).toMatchObject({ kind: 'requested', from: registered.agentId, scopes: ['ocr:read'] })
+    await ocr.introductions.approve(asked?.introductionId ?? '')
+    expect(await saw('introduced')).toMatchObject({ state: 'granted', to: ocr.agentId })
+    expect(await saw('called')).toMatchObject({ status: 200, answer: `read "page 1" for ${registered.agentId}` })
+    url = `http://127.0.0.1:${(await saw('listening')).port}/a2a`
   })
-} else {
-  describe('the Python agent', () => {
-    let folder: Awaited<ReturnType<typeof tempFolder>>
-    let registry: Awaited<ReturnType<typeof serve>>
-    let cast: Cast
-    let ocr: AgentActor
-    let server: Server
-    let feed: Awaited<ReturnType<AgentActor['subscribe']>>
-    let python: Python
-    let url: string
-    let agentId: AgentId
-    let planner: AgentActor
-
-    beforeAll(async () => {
-      folder = await tempFolder()
-      registry = await serve(
-        parseConfig({ dev: true, dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}),
-      )
-      const { issuer, firstCode = '' } = registry
-      cast = await newCast({ issuer, firstCode })
-      // A callee of ours for it to call
-      ocr = await cast.agent({ name: 'ocr', contact: { mode: 'open' } })
-      feed = await ocr.subscribe()
-      server = createServer().listen(0, '127.0.0.1')
-      await new Promise((listening) => server.once('listening', listening))
-      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      const protect = guard(createVerifier({ issuer, audience: ocr.audience, publicUrl: origin, standing: feed }), { scope: 'ocr:read' })
-      server.on('request', (request, response) =>
-        protect(request, response, () => {
-          const { claims } = (request as unknown as { credence: { claims: { sub: string } } }).credence
-          response.end(`read for ${claims.sub}`)
-        }),
-      )
-      const supportedInterfaces = [{ url: `${origin}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }]
-      await ocr.publish({ card: aCard({ issuer }, { supportedInterfaces }) })
-      const registered = await cast.registration({ name: 'python', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
-      agentId = registered.agentId
-      planner = await cast.agent({
-        name: 'planner',
-        ceiling: { rights: [{ audience: audienceOf(issuer, agentId), scope: 'pages:count' }] },
-      })
-      python = startPython([issuer, agentId, registered.registrationToken, ocr.agentId, 'ocr:read'])
-    }, 30_000)
-    afterAll(async () => {
-      python.child.stdin?.end()
-      await new Promise((over) => python.child.once('exit', over))
-      feed.close()
-      server.closeAllConnections()
-      server.close()
-      await registry.close()
-      await folder[Symbol.asyncDispose]()
+  test('its card verifies back to its key; the hidden skill is seen by who is introduced, and by nobody else', async () => {
+    const skills = async (who: AgentActor) => {
+      const { card, state } = await who.card(registered.agentId)
+      return [state, ...(card.skills as { id: string }[]).map(({ id }) => id)]
+    }
+    expect(await skills(planner)).toEqual(['verified', 'translate-text'])
+    const { state } = await planner.introduce({
+      to: registered.agentId,
+      purpose: 'translate',
+      scopes: ['translate:text', 'translate:admin'],
     })
-
-    test('it confirms, and publishes a signed card with a hidden skill that verifies back to its key', async () => {
-      await python.did('confirmed')
-      expect(await python.did('published')).toMatchObject({ version: 1, verdict: { state: 'signed', uncovered: [] } })
-      url = String((await python.did('listening')).url)
-      const stranger = await planner.card(agentId)
-      expect((stranger.card.skills as { id: string }[]).map(({ id }) => id)).toEqual(['count-pages'])
-    })
-
-    test('it is introduced, exchanges its token and calls a callee of ours', async () => {
-      expect(await python.did('introduced')).toMatchObject({ state: 'granted' })
-      expect(await python.did('called')).toMatchObject({ status: 200, answer: `read for ${agentId}` })
-    })
-
-    test('it approves, and lets in who was introduced, until the task ends; after a lost connection too', async () => {
-      const introduction = await planner.introduce({ to: agentId, purpose: 'count', scopes: ['pages:count'] })
-      expect(introduction.state).toBe('granted')
-      await python.did('approved')
-      const { card } = await planner.card(agentId)
-      expect((card.skills as { id: string }[]).map(({ id }) => id).sort()).toEqual(['count-pages', 'count-words'])
-
-      const first = await planner.tasks.create({ description: 'first' })
-      const second = await planner.tasks.create({ description: 'second' })
-      const audience = audienceOf(registry.issuer, agentId)
-      const [call, other] = [first, second].map(({ taskId }) => planner.fetchAs({ audience, scope: 'pages:count', taskId }))
-      if (!call || !other) throw new Error('no calls')
-      const send = (by: typeof call) => by(url, { method: 'POST', body: 'one\ftwo' })
-      const answer = await send(call)
-      expect([answer.status, await answer.json()]).toEqual([200, { pages: 2, for: planner.agentId, task: first.taskId }])
-      expect((await send(other)).status).toBe(200)
-      await planner.tasks.end(first.taskId)
-      expect((await send(call)).status).toBe(401)
-
-      // What ends while it is away is known when it is back; until then it says that it does not know.
-      python.say('cut')
-      await python.did('cut')
-      await planner.tasks.end(second.taskId)
-      const refused: number[] = []
-      while (!refused.includes(401)) refused.push((await send(other)).status)
-      expect(refused.filter((status) => status !== 503 && status !== 401)).toEqual([])
-    })
-
-    test('no token, a token without proof, a used proof: 401', async () => {
-      expect((await fetch(url, { method: 'POST', body: 'x' })).status).toBe(401)
-      const audience = audienceOf(registry.issuer, agentId)
-      const { accessToken } = await planner.exchange({ audience })
-      const bare = { authorization: `DPoP ${accessToken}` }
-      expect((await fetch(url, { method: 'POST', headers: bare, body: 'x' })).status).toBe(401)
-      const sent: Record<string, string>[] = []
-      const spy: typeof fetch = (input, init) => {
-        sent.push(Object.fromEntries(new Headers(init?.headers)))
-        return fetch(input, init)
-      }
-      await cast.as(planner, { fetch: spy }).fetchAs({ audience, scope: 'pages:count' })(url, { method: 'POST', body: 'x' })
-      const used = sent.at(-1) ?? {}
-      expect(used.dpop).toBeDefined()
-      expect((await fetch(url, { method: 'POST', headers: used, body: 'x' })).status).toBe(401)
-    })
+    expect(state).toBe('granted')
+    expect((await skills(planner)).sort()).toEqual(['translate-contract', 'translate-text', 'verified'])
+    const [hit] = (await planner.search({ text: 'translates' })).hits
+    expect(hit).toMatchObject({ agentId: registered.agentId, endpoint: url, scopes: ['translate:admin', 'translate:text'] })
   })
-}
+  test('checks who calls it: a good call is served, the others are refused as a guard would', async () => {
+    const { taskId } = await planner.tasks.create({ description: 'translate' })
+    const good = await signed(await token({ taskId }))
+    expect(await send(good)).toMatchObject({
+      status: 200,
+      body: { subject: planner.agentId, actors: [], scopes: ['translate:text'], task: taskId, body: 'Guten Tag' },
+    })
+    const invalid = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', body: { error: 'invalid_token' } }
+    expect(await send(good), 'a used proof').toMatchObject(invalid)
+    expect(await send({}), 'no token').toMatchObject(invalid)
+    expect(await send({ ...good, authorization: good.authorization.replace('DPoP', 'Bearer') }), 'a Bearer').toMatchObject(invalid)
+    expect(await send(await signed(await token(), 'http://127.0.0.1/other')), 'another URL').toMatchObject(invalid)
+    expect(await send(await signed((await planner.token()).accessToken)), 'another audience').toMatchObject(invalid)
+    expect(await send({ ...(await signed(await token())), dpop: 'e30.e30.e30' }), 'nonsense').toMatchObject(invalid)
+    const forged = (await token()).replace(/\.[^.]+$/, `.${'A'.repeat(86)}`)
+    expect(await send(await signed(forged)), 'a forged token').toMatchObject(invalid)
+    const { accessToken } = await planner.exchange({ audience: registered.audience, scope: 'translate:admin' })
+    expect(await send(await signed(accessToken)), 'another scope').toMatchObject({ status: 403, body: { error: 'insufficient_scope' } })
+  })
+  test('follows what ends; while its registry is away it says that it does not know; then it goes on from where it was', async () => {
+    const [first, second] = await Promise.all(['one', 'two'].map((description) => planner.tasks.create({ description })))
+    const tokens = [await token({ taskId: first?.taskId }), await token({ taskId: second?.taskId })] as const
+    expect(await status(tokens[0])).toBe(200)
+    await planner.tasks.end(first?.taskId ?? '')
+    await expect.poll(() => status(tokens[0]), { timeout: 10_000, interval: 20 }).toBe(401)
+
+    expect(await status(tokens[1])).toBe(200)
+    registry.front.route([1]) // a port on which nobody listens
+    registry.front.cutSockets()
+    await expect.poll(() => status(tokens[1]), { timeout: 10_000, interval: 50 }).toBe(503)
+    expect((await send(await signed(tokens[1]))).headers.get('retry-after')).toBe('1')
+    registry.front.route(registry.servers.map(({ port }) => port))
+    await planner.tasks.end(second?.taskId ?? '')
+    await expect.poll(() => status(tokens[1]), { timeout: 15_000, interval: 50 }).toBe(401)
+    expect((await saw('feed', '"how": "resumed"')).at).toBeGreaterThan(0)
+    expect(agent.text().match(/"how": "snapshot"/g)).toHaveLength(1)
+    expect(await status(await token())).toBe(200)
+  }, 40_000)
+})

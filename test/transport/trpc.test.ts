@@ -205,6 +205,7 @@ test('a bug’s message reaches no caller, from calls and running subscriptions 
     issuer: 'http://127.0.0.1',
     handlers: [ws],
     origins: [],
+    trustedProxies: [],
     authenticate: async () => caller,
     redeemTicket: async () => undefined,
     random: systemRandom,

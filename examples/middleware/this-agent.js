@@ -1,0 +1,44 @@
+// What the five examples share and adopting does not need: an agent that confirms its own registration and publishes a card.
+// AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"publicUrl":"https://ocr.example","port":8080}' node examples/middleware/express.js
+import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
+
+export async function thisAgent() {
+  const { issuer, agentId, registrationToken, publicUrl, port } = JSON.parse(process.env.AGENT ?? '{}')
+  const signer = await newEs256Signer()
+  await confirmAgent({ issuer, agentId, registrationToken, signer })
+  const agent = createAgent({ issuer, clientId: agentId, signer })
+  const card = cardAt(`${publicUrl}/a2a`, issuer)
+  await agent.publish({ card })
+  return { issuer, audience: `${issuer}/agents/${agentId}`, publicUrl, port, agent, card }
+}
+
+/** What a handler sees of its caller, with the body as it came. */
+export const seen = ({ claims, chain, taskId }, body) => ({
+  subject: claims.sub,
+  actors: chain.slice(1),
+  scopes: claims.scope.split(' '),
+  task: taskId,
+  body,
+})
+
+export const ready = (port) => console.log(`listening on ${port}`)
+
+const cardAt = (url, issuer) => ({
+  name: 'Ocelot OCR',
+  description: 'Reads scanned documents.',
+  version: '1.0.0',
+  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+  capabilities: { streaming: true },
+  securitySchemes: {
+    credence: {
+      oauth2SecurityScheme: {
+        flows: {
+          clientCredentials: { tokenUrl: `${issuer}/oauth/token`, scopes: { 'ocr:read': 'read pages', 'ocr:admin': 'change settings' } },
+        },
+      },
+    },
+  },
+  defaultInputModes: ['text/plain'],
+  defaultOutputModes: ['text/plain'],
+  skills: [{ id: 'read-page', name: 'Read a page', description: 'Text of one scanned page.', tags: ['ocr'] }],
+})

@@ -1,0 +1,23 @@
+import { isRefusal } from '../errors.js'
+import { type Answer, answerOf, BROKEN } from './answer.js'
+import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
+
+/** What a guard asks of a verifier. */
+export type Admitting = Pick<Verifier, 'verify' | 'onBug'>
+
+/** A request is served for somebody, or it is answered. */
+export type Admission = { readonly verified: Verified; readonly answer?: never } | { readonly verified?: never; readonly answer: Answer }
+
+/**
+ * What all guards do. A bug (a store that fails) is answered too, without detail: a guard that handed it on could reach a handler that does
+ * not look at errors.
+ */
+export async function admit(verifier: Admitting, request: IncomingRequest, needs: Needs): Promise<Admission> {
+  try {
+    return { verified: await verifier.verify(request, needs) }
+  } catch (error) {
+    if (isRefusal(error)) return { answer: answerOf(error) }
+    verifier.onBug(error)
+    return { answer: BROKEN }
+  }
+}

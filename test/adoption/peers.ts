@@ -1,0 +1,39 @@
+import { type AgentId, audienceOf } from '../../src/protocol/ids.js'
+import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'
+import { introduce } from '../stories/actors.js'
+
+export interface Registered {
+  readonly agentId: AgentId
+  readonly registrationToken: string
+  readonly audience: string
+}
+
+/** An agent that another program will confirm; whoever asks is introduced to it. */
+export async function register(registry: Registry, of: Actor, more: object = {}): Promise<Registered> {
+  const registered = await of.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+    name: 'callee',
+    contact: { mode: 'open' },
+    ...more,
+  })
+  return { ...registered, audience: audienceOf(registry.issuer, registered.agentId) }
+}
+
+export interface Callers {
+  readonly planner: AgentActor
+  readonly research: AgentActor
+}
+
+/** A planner that may call the callee, and that may call through a research agent. */
+export async function callersOf(registry: Registry, of: Actor, callee: { agentId: AgentId; audience: string }): Promise<Callers> {
+  const right = { audience: callee.audience, scope: 'ocr:read' }
+  const rights = [right, { audience: callee.audience, scope: 'ocr:admin' }]
+  const research = await registry.agent({ of, name: 'research', contact: { mode: 'open' }, ceiling: { rights } })
+  await research.publish({ card: aCard(registry) })
+  const mayAsk = { audience: research.audience, scope: 'ocr:read' }
+  const planner = await registry.agent({ of, name: 'planner', ceiling: { rights: [...rights, mayAsk], delegationDepth: 1 } })
+  const to = { agentId: callee.agentId } as AgentActor // of whom only the id is read: its contact policy is open
+  await introduce(planner, to, ['ocr:read', 'ocr:admin'])
+  await introduce(research, to)
+  await introduce(planner, research, ['ocr:read'], { delegation: { depth: 1, rights: [right] } })
+  return { planner, research }
+}

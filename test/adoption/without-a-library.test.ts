@@ -1,0 +1,140 @@
+// An agent that has no Credence library: plain oauth4webapi, as caller and as callee, against our metadata and keys. Its clock is the machine's.
+import * as oauth from 'oauth4webapi'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { confirmAgent, createAgent, signerFromJwk } from '../../src/client/index.js'
+import { type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { aCallee } from '../stories/actors.js'
+import { register } from './peers.js'
+
+const INSECURE = { [oauth.allowInsecureRequests]: true } // http on loopback
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+
+let registry: Registry
+let callee: AgentActor
+let server: oauth.AuthorizationServer
+let client: oauth.Client
+let auth: oauth.ClientAuth
+let dpopKeys: CryptoKeyPair
+let dpop: oauth.DPoPHandle
+
+beforeAll(async () => {
+  registry = await startRegistry({ clock: runningClock() })
+  const acme = await registry.organisation('Acme')
+  callee = await aCallee(registry, { of: acme })
+  const rights = [{ audience: callee.audience, scope: 'ocr:read' }]
+  const { agentId, registrationToken } = await register(registry, acme, { ceiling: { rights } })
+
+  // Enrolling its key is the one step that OAuth has no words for.
+  const keys = await oauth.generateKeyPair('ES256', { extractable: true })
+  const signer = await signerFromJwk({ ...(await crypto.subtle.exportKey('jwk', keys.privateKey)), alg: 'ES256' })
+  await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer, clock: registry.clock })
+  const itself = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
+  const { introductionId } = await itself.introductions.request({ to: callee.agentId, purpose: 'read', scopes: ['ocr:read'] })
+  await callee.introductions.approve(introductionId)
+
+  const issuer = new URL(registry.issuer)
+  server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...INSECURE }))
+  client = { client_id: agentId }
+  auth = oauth.PrivateKeyJwt(keys.privateKey)
+  dpopKeys = await oauth.generateKeyPair('ES256')
+  dpop = oauth.DPoP(client, dpopKeys)
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+/** How often it had to come again with a nonce. */
+let nonceRetries = 0
+async function withNonce<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!oauth.isDPoPNonceError(error)) throw error
+    nonceRetries++
+    return work()
+  }
+}
+const rootToken = () =>
+  withNonce(async () => {
+    const answer = await oauth.clientCredentialsGrantRequest(server, client, auth, {}, { DPoP: dpop, ...INSECURE })
+    return oauth.processClientCredentialsResponse(server, client, answer)
+  })
+const exchanged = async (more: Record<string, string> = {}) => {
+  const form = { subject_token: (await rootToken()).access_token, subject_token_type: ACCESS_TOKEN, audience: callee.audience, ...more }
+  return withNonce(async () => {
+    const answer = await oauth.genericTokenEndpointRequest(server, client, auth, EXCHANGE, form, { DPoP: dpop, ...INSECURE })
+    return oauth.processGenericTokenEndpointResponse(server, client, answer)
+  })
+}
+
+describe('as a caller', () => {
+  test('discovery, client_credentials with private_key_jwt and DPoP (with the nonce that it is told), token exchange', async () => {
+    expect(server).toMatchObject({ issuer: registry.issuer, token_endpoint: `${registry.issuer}/oauth/token` })
+    const root = await rootToken()
+    expect(root).toMatchObject({ token_type: 'dpop', expires_in: 900 })
+    expect(nonceRetries).toBeGreaterThan(0)
+    const token = await exchanged({ scope: 'ocr:read' })
+    expect(token).toMatchObject({ token_type: 'dpop', scope: 'ocr:read', issued_token_type: ACCESS_TOKEN })
+    expect(token.expires_in).toBeLessThanOrEqual(300)
+  })
+  test('the registry itself answers it, and a refusal is one that it understands', async () => {
+    const { access_token: root } = await rootToken()
+    const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
+    const headers = new Headers({ 'content-type': 'application/json' })
+    const answer = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', { DPoP: dpop, ...INSECURE })
+    const { result } = await answer.json()
+    expect(result.data.taskId).toMatch(/^tsk_/)
+    await expect(exchanged({ audience: `${registry.issuer}/agents/agt_${'A'.repeat(22)}` })).rejects.toMatchObject({
+      error: 'invalid_target',
+      status: 400,
+    })
+  })
+})
+
+describe('as a callee', () => {
+  /** What it is called with: a request with token and proof. */
+  const call = async (accessToken: string, by = dpop) => {
+    let request: Request | undefined
+    const take = async (url: string, { method, headers }: { method: string; headers: Record<string, string> }) => {
+      request = new Request(url, { method, headers })
+      return new Response()
+    }
+    const url = new URL('https://ocr.example/a2a')
+    await oauth.protectedResourceRequest(accessToken, 'POST', url, new Headers(), null, { DPoP: by, [oauth.customFetch]: take })
+    if (!request) throw new Error('nothing was sent')
+    return request
+  }
+  const validate = (request: Request, audience: string = callee.audience) =>
+    oauth.validateJwtAccessToken(server, request, audience, { requireDPoP: true, signingAlgorithms: ['ES256'], ...INSECURE })
+
+  test('a token and its proof are valid by metadata and keys alone; for another audience or by another key they are not', async () => {
+    const { access_token: token } = await exchanged()
+    const claims = await validate(await call(token))
+    expect(claims).toMatchObject({ iss: registry.issuer, aud: callee.audience, sub: client.client_id, scope: 'ocr:read' })
+    await expect(validate(await call(token), 'https://other.example')).rejects.toThrow('"aud"')
+    await expect(validate(await call((await rootToken()).access_token))).rejects.toThrow('"aud"')
+    const thief = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
+    await expect(validate(await call(token, thief))).rejects.toThrow('JWT Access Token confirmation mismatch')
+  })
+
+  // What it lacks, as docs/ADOPTING.md says.
+  test('it does not see that a token has ended: introspection tells it, asked with plain OAuth too', async () => {
+    const { access_token: root } = await rootToken()
+    const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
+    const headers = new Headers({ 'content-type': 'application/json' })
+    const made = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', { DPoP: dpop, ...INSECURE })
+    const { taskId } = (await made.json()).result.data
+    const { access_token: token } = await exchanged({ task_id: taskId })
+    const introspected = async () =>
+      oauth.processIntrospectionResponse(server, client, await oauth.introspectionRequest(server, client, auth, token, INSECURE))
+    expect(await introspected()).toMatchObject({ active: true, task_id: taskId })
+    await registry.operator.mutate('tasks.end', { taskId })
+    expect(await introspected()).toEqual({ active: false })
+    expect((await validate(await call(token))).task_id).toBe(taskId)
+  })
+  test('it takes the same proof twice, and knows no tie of its work to a task', async () => {
+    const { access_token: token } = await exchanged()
+    const request = await call(token)
+    for (let i = 0; i < 2; i++) expect((await validate(request.clone())).sub).toBe(client.client_id)
+  })
+})

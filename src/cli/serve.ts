@@ -18,12 +18,14 @@ export async function runServe(flags: ServeFlags): Promise<void> {
   const { config: file, data, ...rest } = flags
   const config = parseConfig({ ...rest, ...(data === undefined ? {} : { dataDirectory: data }) }, file)
   const registry = await serve(config)
-  process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
-  if (registry.firstCode) process.stdout.write(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --code …)\n`)
-  process.stdout.write('serving\n')
-  await new Promise<void>((resolve) => {
+  // Before anybody is told that it serves: whoever hears it may end it at once
+  const ended = new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
   })
+  process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
+  if (registry.firstCode) process.stdout.write(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --code …)\n`)
+  process.stdout.write('serving\n')
+  await ended
   await registry.close()
 }

@@ -194,31 +194,29 @@ const MUTANTS = [
   ],
 ]
 
-const [what = 'mutants', only] = process.argv.slice(2)
-if (what !== 'mutants') throw new Error(`nothing proves ${what}: npm run prove -- mutants [part of a rule's name]`)
-const chosen = only === undefined ? MUTANTS : MUTANTS.filter(([rule]) => rule.includes(only))
-
-const folder = await mkdtemp(join(tmpdir(), 'credence-mutants-'))
-try {
-  const workers = await Promise.all([0, 1].map((n) => copyTo(join(folder, String(n)))))
-  const queue = [...chosen]
-  const escaped = []
-  let done = 0
-  await Promise.all(
-    workers.map(async (copy) => {
-      for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
-        const verdict = await plant(copy, mutant)
-        if (verdict !== 'caught') escaped.push(`${mutant[0]} (${verdict})`)
-        done += 1
-        console.log(`${String(done).padStart(2)}/${chosen.length} ${verdict.padEnd(8)} ${mutant[0]}`)
-      }
-    }),
-  )
-  console.log(`\nmutants: ${chosen.length - escaped.length} caught of ${chosen.length} planted`)
-  for (const one of escaped) console.log(`  not caught: ${one}`)
-  process.exitCode = escaped.length === 0 ? 0 : 1
-} finally {
-  await rm(folder, { recursive: true })
+/** `only`: part of a rule's name. `say` hears of each. */
+export async function runMutants({ only, say = () => {} } = {}) {
+  const chosen = only === undefined ? MUTANTS : MUTANTS.filter(([rule]) => rule.includes(only))
+  const folder = await mkdtemp(join(tmpdir(), 'credence-mutants-'))
+  try {
+    const workers = await Promise.all([0, 1].map((n) => copyTo(join(folder, String(n)))))
+    const queue = [...chosen]
+    const escaped = []
+    let done = 0
+    await Promise.all(
+      workers.map(async (copy) => {
+        for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+          const verdict = await plant(copy, mutant)
+          if (verdict !== 'caught') escaped.push(`${mutant[0]} (${verdict})`)
+          done += 1
+          say(`${String(done).padStart(2)}/${chosen.length} ${verdict.padEnd(8)} ${mutant[0]}`)
+        }
+      }),
+    )
+    return { planted: chosen.length, escaped }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
 async function copyTo(copy) {

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+
+interface Fuzz {
+  runFuzz(options: {
+    seconds: number
+    seed: string
+    dice: () => number
+  }): Promise<{ total: number; counts: Record<string, number>; faults: string[] }>
+}
+interface Dice {
+  newDice(seed: number): () => number
+}
+
+test('whatever a stranger sends to any door: refused in our words, nothing written, nothing logged as a bug', async () => {
+  const { runFuzz }: Fuzz = await import(`./${'doors'}.mjs`)
+  const { newDice }: Dice = await import(`../prove/${'kills'}.mjs`)
+  const seed = Math.floor(Date.now() / 1000) % 1_000_000
+  const { counts, faults } = await runFuzz({ seconds: 6, seed: String(seed), dice: newDice(seed) })
+  expect(faults, `seed ${seed}`).toEqual([])
+  expect(Object.keys(counts)).toHaveLength(15)
+}, 40_000)

@@ -1,0 +1,10 @@
+// npm run fuzz -- [seconds [seed]]: the doors of a started registry, for as long as you like; the seed repeats a run's choices.
+import { newDice } from '../prove/kills.mjs'
+import { runFuzz } from './doors.mjs'
+
+const [seconds = '60', seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+const { total, counts, faults } = await runFuzz({ seconds: Number(seconds), seed, dice: newDice(Number(seed)), say: console.log })
+for (const [name, count] of Object.entries(counts)) console.log(`${String(count).padStart(7)} ${name}`)
+console.log(`fuzz: ${total} sent with seed ${seed}, ${faults.length} faults`)
+for (const fault of faults) console.log(`  ${fault}`)
+process.exitCode = faults.length === 0 ? 0 : 1

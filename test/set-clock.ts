@@ -2,14 +2,17 @@ import { type Clock, systemClock } from '../src/lib/clock.js'
 
 export interface SetClock extends Clock {
   advance(seconds: number): void
+  /** As somebody sets the clock of a machine, back too: what is monotonic does not notice. */
+  step(seconds: number): void
 }
 
 /** A clock that stands still until a test moves it; waiters wake when their moment comes. */
 export function setClock(start = 1_800_000_000): SetClock {
   let ms = start * 1000
+  let stepped = 0
   let waiters: { readonly at: number; readonly wake: () => void }[] = []
   return {
-    now: () => Math.floor(ms / 1000),
+    now: () => Math.floor(ms / 1000) + stepped,
     monotonicMs: () => ms - start * 1000,
     after: (delay, signal) =>
       new Promise((resolve) => {
@@ -32,18 +35,25 @@ export function setClock(start = 1_800_000_000): SetClock {
       waiters = waiters.filter((one) => one.at > ms)
       for (const one of due) one.wake()
     },
+    step: (seconds) => {
+      stepped += seconds
+    },
   }
 }
 
 /** The machine's clock, which a test can only put forward: for registries that other programs talk to. */
 export function runningClock(): SetClock {
   let ahead = 0
+  let stepped = 0
   return {
-    now: () => systemClock.now() + ahead,
+    now: () => systemClock.now() + ahead + stepped,
     monotonicMs: () => systemClock.monotonicMs() + ahead * 1000,
     after: systemClock.after,
     advance: (seconds) => {
       ahead += seconds
+    },
+    step: (seconds) => {
+      stepped += seconds
     },
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
-import { openMongo } from '../../src/storage/mongodb/open.js'
+import { openMongo } from '../../src/storage/mongo/open.js'
 import { setClock } from '../set-clock.js'
 import type { ContractStore } from './contract.js'
 

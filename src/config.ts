@@ -18,6 +18,12 @@ const Issuer = z
 export const Config = z
   .strictObject({
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
+    /** `mongodb://…` with the database's name, where one machine is not enough; absent: the file in the data directory. */
+    store: z
+      .string()
+      .max(2048)
+      .regex(/^mongodb(\+srv)?:\/\//, 'a mongodb:// URL')
+      .optional(),
     /** File that remembers the log's head, best on another disk. Default: `witness.json` in the data directory. */
     witness: z.string().min(1).max(1024).optional(),
     /** The public URL. Default: the address that the server listens on, in development mode. */
@@ -75,6 +81,7 @@ const NAMES: Readonly<Record<string, string>> = {
   CREDENCE_ADMIN_PORT: 'adminPort',
   CREDENCE_LOG_LEVEL: 'logLevel',
   CREDENCE_WITNESS: 'witness',
+  CREDENCE_STORE: 'store',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

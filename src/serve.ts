@@ -3,10 +3,13 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Config } from './config.js'
 import { systemClock } from './lib/clock.js'
+import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
+import { openMongo } from './storage/mongo/open.js'
 import { openSqlite } from './storage/sqlite/open.js'
+import type { Storage } from './storage/storage.js'
 import { witnessFile } from './witness-file.js'
 
 export interface Registry {
@@ -19,11 +22,7 @@ export interface Registry {
 /** The registry as `credence serve` runs it: the embedded store in the data directory. */
 export async function serve(config: Config): Promise<Registry> {
   const log = newPinoLog(config.logLevel)
-  const storage = await openSqlite({
-    file: storePath(config),
-    clock: systemClock,
-    onFailure: (error) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file: storePath(config) }),
-  })
+  const storage = await openStore(config, log)
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
@@ -58,6 +57,15 @@ export async function serve(config: Config): Promise<Registry> {
     await storage.close()
     throw error
   }
+}
+
+function openStore(config: Config, log: Log): Promise<Storage> {
+  const clock = systemClock
+  if (config.store !== undefined)
+    return openMongo({ url: config.store, clock, instance: systemRandom.token(8), warn: (text, facts) => log.warn(text, { ...facts }) })
+  const file = storePath(config)
+  const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })
+  return openSqlite({ file, clock, onFailure })
 }
 
 /** Where the store and its witness lie: the program that restores finds them as the server does. */

@@ -29,6 +29,7 @@ program
   .description('run the registry')
   .option('--config <file>', 'JSON file; flags and CREDENCE_* win over it')
   .option('--data <folder>', 'data directory (default .credence)')
+  .option('--store <url>', 'mongodb://…/<database>, where one machine is not enough (default: a file in the data directory)')
   .option('--witness <file>', 'remembers the head of the log, best on another disk (default: in the data directory)')
   .option('--issuer <url>', 'public URL of the registry')
   .option('--host <host>', 'address to listen on')

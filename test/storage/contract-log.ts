@@ -126,8 +126,9 @@ export function logContract(open: OpenStore): void {
 
   test('when the bell rings, the block can be read', async () => {
     await using store = await open()
-    const seen = new Promise<number | undefined>((resolve) => {
-      store.other.log.onAppend(() => void store.other.log.head().then((head) => resolve(head?.n)))
+    // A bell may also ring for nothing.
+    const seen = new Promise<number>((resolve) => {
+      store.other.log.onAppend(() => void store.other.log.head().then((head) => head && resolve(head.n)))
     })
     await store.storage.log.append(aBlock({ n: 0 }))
     expect(await seen).toBe(0)

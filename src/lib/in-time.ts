@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js'
+import type { Clock } from './clock.js'
 
 /** The store did not answer in time; whether it did what it was asked is not known. */
 export class TimedOut extends Error {

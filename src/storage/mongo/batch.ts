@@ -1,0 +1,45 @@
+interface Waiting<T, R> {
+  readonly item: T
+  readonly resolve: (answer: R) => void
+  readonly reject: (error: unknown) => void
+}
+
+const MAX_BATCH = 256
+
+/** What arrives while a batch is under way shares the next one. `run` answers each item in its order; where it throws, all of the batch fail. */
+export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly (() => R)[]>): (item: T) => Promise<R> {
+  let waiting: Waiting<T, R>[] = []
+  let isRunning = false
+
+  const drain = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, MAX_BATCH)
+      waiting = waiting.slice(MAX_BATCH)
+      try {
+        const answers = await run(batch.map(({ item }) => item))
+        for (const [i, { resolve, reject }] of batch.entries()) settle(answers[i], resolve, reject)
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    isRunning = false
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      if (isRunning) return
+      isRunning = true
+      // Begun in a task of its own, so that what arrives together shares the first batch too.
+      queueMicrotask(() => void drain())
+    })
+}
+
+function settle<R>(answer: (() => R) | undefined, resolve: (answer: R) => void, reject: (error: unknown) => void): void {
+  try {
+    if (answer === undefined) throw new Error('a batch left an item without an answer')
+    resolve(answer())
+  } catch (error) {
+    reject(error)
+  }
+}

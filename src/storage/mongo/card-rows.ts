@@ -1,0 +1,137 @@
+// Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
+// of other documents), so what a caller may not see changes neither order, score nor total of what it may.
+import type { ClientSession, Collection, Document } from 'mongodb'
+import type { CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
+import type { CollectionsDeps } from './collections.js'
+import type { Declared } from './declare.js'
+import { reach } from './failures.js'
+import { onceReady } from './ready.js'
+import { encoded } from './stored.js'
+import { columnsOf, runOf, wordsIn } from './words.js'
+
+export interface CardRows extends CardSearchPort {
+  ready(): Promise<void>
+  /** Replaces the card's row of that tier. */
+  index(row: CardRow, session: ClientSession): Promise<true>
+  /** What is not there need not be removed. */
+  unindex(cardId: string, tier: CardTier, session: ClientSession): Promise<true>
+}
+
+interface StoredRow {
+  readonly _id: string
+  readonly tier: CardTier
+  readonly card: string
+  readonly updated: number
+  /** Tags and skills, whole and with their case. */
+  readonly terms: readonly string[]
+  readonly words: readonly string[]
+  readonly columns: string
+  readonly text: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
+}
+
+/** What a match in each column weighs: name, tags, text of skills, description. */
+const WEIGHTS = { 'text.name': 8, 'text.tags': 4, 'text.skills': 4, 'text.description': 1 }
+/** Scores leave as whole numbers, so that they order the same here, in JSON and in a cursor. */
+const SCORE_UNIT = 1e9
+
+const NAME = 'card-rows'
+const DECLARED: Declared = {
+  name: NAME,
+  validator: { $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text'] } },
+  indexes: [
+    {
+      name: 'text',
+      key: { tier: 1, ...Object.fromEntries(Object.keys(WEIGHTS).map((path) => [path, 'text'])) },
+      weights: WEIGHTS,
+      default_language: 'none',
+      language_override: 'language-of-nothing',
+    },
+    { name: 'terms', key: { tier: 1, terms: 1, updated: -1, card: 1 } },
+    { name: 'newest', key: { tier: 1, updated: -1, card: 1 } },
+  ],
+}
+
+export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>): CardRows {
+  const rows: Collection<StoredRow> = db.collection(NAME)
+  const ready = onceReady(() => declare(DECLARED))
+  return {
+    ready,
+    index: async (row, session) => {
+      const { _id, ...stored } = storedRow(row)
+      await rows.replaceOne({ _id: { $eq: _id } }, stored, { upsert: true, session })
+      return true
+    },
+    unindex: async (cardId, tier, session) => {
+      await rows.deleteOne({ _id: { $eq: idOf(cardId, tier) } }, { session })
+      return true
+    },
+    search: async (query) => {
+      const words = query.words.map(wordsIn)
+      // Words that no text can hold
+      if (words.length > 0 && words.every((run) => run.length === 0)) return { hits: [], total: 0 }
+      await ready()
+      const runs = words.filter((run) => run.length > 0)
+      const [answer] = await reach(() =>
+        rows.aggregate<{ hits: { card: string; score: number }[]; total: { total: number }[] }>(pipelineOf(query, runs)).toArray(),
+      )
+      return {
+        hits: (answer?.hits ?? []).map(({ card, score }) => ({ cardId: card, score })),
+        total: answer?.total[0]?.total ?? 0,
+      }
+    },
+  }
+}
+
+function storedRow(row: CardRow): StoredRow {
+  const texts = {
+    name: row.name,
+    tags: row.tags.join('\n'),
+    skills: `${row.skills.join('\n')}\n${row.skillText}`,
+    description: row.description,
+  }
+  const split = (text: string) => wordsIn(text).join(' ')
+  return {
+    _id: idOf(row.cardId, row.tier),
+    tier: row.tier,
+    card: row.cardId,
+    updated: row.updatedAt,
+    terms: [...new Set([...row.tags.map(tagTerm), ...row.skills.map(skillTerm)])],
+    words: [...new Set(Object.values(texts).flatMap(wordsIn))],
+    columns: columnsOf(Object.values(texts)),
+    text: { name: split(texts.name), tags: split(texts.tags), skills: split(texts.skills), description: split(texts.description) },
+  }
+}
+
+/** Fixed stages; what a caller wrote stands only in values. */
+function pipelineOf(query: CardQuery, runs: readonly (readonly string[])[]): Document[] {
+  const terms = [...query.tags.map(tagTerm), ...(query.skill === undefined ? [] : [skillTerm(query.skill)])]
+  const all = [...new Set(runs.flat())]
+  const isRun = runs.some((run) => run.length > 1)
+  const match: Document = {
+    tier: { $eq: query.tier },
+    ...(query.cardIds !== undefined && { card: { $in: query.cardIds } }),
+    ...(terms.length > 0 && { terms: { $all: terms } }),
+    // As phrases all must be there; the list of words makes it whole words
+    ...(all.length > 0 && { $text: { $search: all.map((word) => `"${word}"`).join(' ') }, words: { $all: all } }),
+    ...(isRun && {
+      $expr: {
+        $and: runs.filter((run) => run.length > 1).map((run) => ({ $gte: [{ $indexOfCP: ['$columns', { $literal: runOf(run) }] }, 0] })),
+      },
+    }),
+  }
+  const score = all.length === 0 ? { $multiply: [-1, '$updated'] } : { $round: [{ $multiply: [-SCORE_UNIT, { $meta: 'textScore' }] }, 0] }
+  const [afterScore, afterCard] = query.after ?? []
+  const after =
+    afterScore === undefined
+      ? []
+      : [{ $match: { $or: [{ score: { $gt: afterScore } }, { score: { $eq: afterScore }, card: { $gt: afterCard } }] } }]
+  return [
+    { $match: match },
+    { $project: { _id: 0, card: 1, score } },
+    { $facet: { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }], total: [{ $count: 'total' }] } },
+  ]
+}
+
+const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardId}`
+const tagTerm = (tag: string): string => encoded(`tag ${tag}`)
+const skillTerm = (skill: string): string => encoded(`skill ${skill}`)

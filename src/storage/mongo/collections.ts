@@ -1,0 +1,215 @@
+import type { ClientSession, Db, Collection as Driver } from 'mongodb'
+import { changed, hasExpired, holds } from '../document.js'
+import type { Change, Collection, Doc, Guard, Key, Page, Spec } from '../storage.js'
+import { newBatch } from './batch.js'
+import { type Declared, declaredOf } from './declare.js'
+import { isTaken, reach, reachIn } from './failures.js'
+import { find } from './find.js'
+import { onceReady } from './ready.js'
+import { docOf, encoded, type Stored, storedOf } from './stored.js'
+
+export interface Opened {
+  readonly spec: Spec<Doc>
+  readonly declared: Declared
+  readonly docs: Driver<Stored>
+  /** Resolves when the collection and its indexes are there. */
+  ready(): Promise<void>
+}
+
+export interface CollectionsDeps {
+  readonly db: Db
+  readonly now: () => number
+  readonly declare: (declared: Declared) => Promise<void>
+}
+
+export interface Collections {
+  collection<D extends Doc>(spec: Spec<D>): Collection<D>
+  /** The collection of this name, or a throw: a bug. */
+  opened(name: string): Opened
+  readonly all: () => readonly Opened[]
+}
+
+export function newCollections(deps: CollectionsDeps): Collections {
+  const known = new Map<string, Opened & { readonly collection: Collection<Doc> }>()
+  return {
+    collection: <D extends Doc>(spec: Spec<D>) => {
+      // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
+      const general = spec as unknown as Spec<Doc>
+      const before = known.get(spec.name)
+      const opened = before ?? open(deps, general)
+      if (JSON.stringify(before?.declared ?? opened.declared) !== JSON.stringify(declaredOf(general)))
+        throw new Error(`collection ${spec.name} is declared twice, differently`)
+      known.set(spec.name, opened)
+      return opened.collection as unknown as Collection<D>
+    },
+    opened: (name) => {
+      const opened = known.get(name)
+      if (opened === undefined) throw new Error(`collection ${name} is not declared`)
+      return opened
+    },
+    all: () => [...known.values()],
+  }
+}
+
+function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly collection: Collection<Doc> } {
+  const declared = declaredOf(spec)
+  const opened: Opened = {
+    spec,
+    declared,
+    docs: deps.db.collection<Stored>(spec.name),
+    ready: onceReady(() => deps.declare(declared)),
+  }
+  const insertBatched = newBatch((docs: readonly Stored[]) => insertMany(deps, opened, docs))
+  const collection: Collection<Doc> = {
+    spec,
+    insert: async (doc) => {
+      const { stored } = storedOf(spec, doc)
+      await opened.ready()
+      return insertBatched(stored)
+    },
+    get: async (key) => {
+      await opened.ready()
+      return (await live(deps, opened, key))?.doc
+    },
+    find: async (index, query): Promise<Page<Doc>> => {
+      await opened.ready()
+      return find(opened, index, query, deps.now())
+    },
+    change: async (key, guard, to) => {
+      await opened.ready()
+      return change(deps, opened, key, guard, to)
+    },
+    take: async (key, guard) => {
+      await opened.ready()
+      return take(deps, opened, key, guard)
+    },
+    inserting: (doc) => ({ kind: 'insert', collection: spec.name, doc }),
+    changing: (key: Key, guard: Guard<Doc>, to: Change<Doc>) => ({ kind: 'change', collection: spec.name, key, guard, to }),
+    taking: (key: Key, guard: Guard<Doc>) => ({ kind: 'take', collection: spec.name, key, guard }),
+  }
+  return { ...opened, collection }
+}
+
+/** One command for all that wait; each hears of its own. What only expired documents stand in the way of is tried again by itself. */
+async function insertMany(
+  deps: CollectionsDeps,
+  opened: Opened,
+  docs: readonly Stored[],
+): Promise<readonly (() => 'inserted' | 'exists')[]> {
+  const failed = await reach(() =>
+    opened.docs.bulkWrite(
+      docs.map((document) => ({ insertOne: { document } })),
+      { ordered: false },
+    ),
+  ).then(
+    () => new Set<number>(),
+    (error: unknown) => {
+      if (!isTaken(error)) throw error
+      return takenIn(error)
+    },
+  )
+  return Promise.all(
+    docs.map(async (doc, i) => {
+      const answer = failed.has(i) ? await insertOver(deps, opened, doc) : 'inserted'
+      return () => answer
+    }),
+  )
+}
+
+/** Which of a bulk write's documents were not inserted, all of them for a taken place. */
+function takenIn(error: unknown): ReadonlySet<number> {
+  const errors = error instanceof Error && 'writeErrors' in error ? [error.writeErrors].flat() : []
+  return new Set(
+    errors.map((one: unknown) => {
+      if (typeof one !== 'object' || one === null || !('index' in one) || !('code' in one) || one.code !== 11000) throw error
+      return Number(one.index)
+    }),
+  )
+}
+
+async function insertOver(deps: CollectionsDeps, opened: Opened, doc: Stored): Promise<'inserted' | 'exists'> {
+  for (;;) {
+    if (!(await evict(deps, opened, doc))) return 'exists'
+    try {
+      await reach(() => opened.docs.insertOne(doc))
+      return 'inserted'
+    } catch (error) {
+      if (!isTaken(error)) throw error
+    }
+  }
+}
+
+/** Removes the expired documents that stand where `doc` would; whether there were any. */
+export async function evict({ now }: CollectionsDeps, opened: Opened, doc: Stored, session?: ClientSession): Promise<boolean> {
+  if (opened.spec.expires === undefined) return false
+  const filter = { $or: placesOf(opened.spec, doc), expires: { $lte: now() } }
+  const { deletedCount } = await reachIn(session, (at) => opened.docs.deleteMany(filter, at))
+  return deletedCount > 0
+}
+
+/** The key, and the document's places in unique indexes. */
+export function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: unknown } | { readonly $in: readonly unknown[] }>[] {
+  const unique = Object.values(spec.indexes).filter(
+    (index) => index.unique === true && index.fields.every((field) => doc.f[field] !== undefined),
+  )
+  return [
+    { _id: { $eq: doc._id } },
+    ...unique.map(({ fields }) =>
+      Object.fromEntries(
+        fields.map((field) => {
+          const value = doc.f[field]
+          return [`f.${field}`, Array.isArray(value) ? { $in: value } : { $eq: value }]
+        }),
+      ),
+    ),
+  ]
+}
+
+async function live({ now }: CollectionsDeps, { docs, spec }: Opened, key: Key, session?: ClientSession) {
+  const stored = await reachIn(session, (at) => docs.findOne({ _id: { $eq: encoded(key) } }, at))
+  if (stored === null) return undefined
+  const doc = docOf(stored)
+  return hasExpired(spec, doc, now()) ? undefined : { doc, text: stored.text }
+}
+
+/** Compared by its whole text when it is written, so of two who read the same one wins and the other reads again. */
+export async function change(
+  deps: CollectionsDeps,
+  opened: Opened,
+  key: Key,
+  guard: object,
+  to: object,
+  session?: ClientSession,
+): Promise<Doc | undefined> {
+  for (;;) {
+    const before = await live(deps, opened, key, session)
+    if (before === undefined || !holds(guard, before.doc)) return undefined
+    const { doc, stored } = storedOf(opened.spec, changed(opened.spec, before.doc, to))
+    try {
+      const filter = { _id: { $eq: stored._id }, text: { $eq: before.text } }
+      const { _id, ...rest } = stored
+      const { matchedCount } = await reachIn(session, (at) => opened.docs.replaceOne(filter, rest, at))
+      if (matchedCount === 1) return doc
+    } catch (error) {
+      // In a transaction the commit is done anew, carefully
+      if (!isTaken(error) || session !== undefined) throw error
+      if (!(await evict(deps, opened, { ...stored, _id: '' }))) return undefined
+    }
+  }
+}
+
+export async function take(
+  deps: CollectionsDeps,
+  opened: Opened,
+  key: Key,
+  guard: object,
+  session?: ClientSession,
+): Promise<Doc | undefined> {
+  for (;;) {
+    const there = await live(deps, opened, key, session)
+    if (there === undefined || !holds(guard, there.doc)) return undefined
+    const filter = { _id: { $eq: encoded(key) }, text: { $eq: there.text } }
+    const { deletedCount } = await reachIn(session, (at) => opened.docs.deleteOne(filter, at))
+    if (deletedCount === 1) return there.doc
+  }
+}

@@ -1,0 +1,145 @@
+// A commit is one transaction. What only inserts can share it with others that wait: if one of them fails, each is done alone.
+import type { ClientSession, MongoClient } from 'mongodb'
+import type { CommitResult, Operation } from '../storage.js'
+import { newBatch } from './batch.js'
+import type { CardRows } from './card-rows.js'
+import { type Collections, type CollectionsDeps, change, evict, type Opened, take } from './collections.js'
+import type { Counters } from './counters.js'
+import { isTaken, reach } from './failures.js'
+import { type Stored, storedOf } from './stored.js'
+
+export interface CommitDeps extends CollectionsDeps {
+  readonly client: MongoClient
+  readonly collections: Collections
+  readonly counters: Counters
+  readonly cards: CardRows
+}
+
+/** Does it in the transaction; whether it held. `isCareful`: looks for expired documents in the way, which a first try does not. */
+type Step = (session: ClientSession, isCareful: boolean) => Promise<boolean>
+
+interface Insert {
+  readonly opened: Opened
+  readonly stored: Stored
+}
+
+interface Prepared {
+  readonly steps: readonly Step[]
+  readonly inserts: readonly Insert[]
+  /** Nothing but inserts: no guard that would have to be told apart. */
+  readonly isPlain: boolean
+}
+
+export function newCommit(deps: CommitDeps): (operations: readonly Operation[]) => Promise<CommitResult> {
+  const batched = newBatch((all: readonly Prepared[]) => commitAll(deps, all))
+  return async (operations) => {
+    const prepared = prepare(deps, operations)
+    await Promise.all(readyFor(deps, operations))
+    if (operations.length === 0) return { ok: true }
+    return prepared.isPlain ? batched(prepared) : commitAlone(deps, prepared)
+  }
+}
+
+async function commitAll(deps: CommitDeps, all: readonly Prepared[]): Promise<readonly (() => CommitResult)[]> {
+  if (all.length > 1 && (await insertTogether(deps, all))) return all.map(() => () => ({ ok: true }))
+  const outcomes = await Promise.allSettled(all.map((one) => commitAlone(deps, one)))
+  return outcomes.map((outcome) => () => {
+    if (outcome.status === 'fulfilled') return outcome.value
+    throw outcome.reason
+  })
+}
+
+/** All inserts of all, one command a collection. False where one of them failed: then none is there. */
+async function insertTogether({ client }: CommitDeps, all: readonly Prepared[]): Promise<boolean> {
+  const byCollection = new Map<Opened, Stored[]>()
+  for (const { opened, stored } of all.flatMap(({ inserts }) => inserts))
+    byCollection.set(opened, [...(byCollection.get(opened) ?? []), stored])
+  try {
+    await transaction(client, async (session) => {
+      for (const [{ docs }, stored] of byCollection) await docs.insertMany(stored, { session })
+    })
+    return true
+  } catch (error) {
+    if (isTaken(error)) return false
+    throw error
+  }
+}
+
+async function commitAlone({ client }: CommitDeps, { steps }: Prepared): Promise<CommitResult> {
+  let isCareful = false
+  for (;;) {
+    let failed = -1
+    try {
+      await transaction(client, async (session) => {
+        failed = -1
+        for (const [i, step] of steps.entries()) {
+          failed = i
+          if (!(await step(session, isCareful))) throw new NotHeld()
+        }
+        failed = -1
+      })
+      return { ok: true }
+    } catch (error) {
+      if (error instanceof NotHeld) return { ok: false, failed }
+      if (!isTaken(error)) throw error
+      // A taken key ends the transaction. Looked at again: an expired document may be all that stands there.
+      if (isCareful) return { ok: false, failed }
+      isCareful = true
+    }
+  }
+}
+
+/** An operation of a commit did not hold: the transaction is given up. */
+class NotHeld extends Error {}
+
+/** The driver does it anew where the server says that it may pass: a conflict, a change of the primary. */
+const transaction = (client: MongoClient, work: (session: ClientSession) => Promise<void>): Promise<void> =>
+  reach(() =>
+    client.withSession((session) =>
+      session.withTransaction(work, { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority', journal: true } }),
+    ),
+  )
+
+function prepare(deps: CommitDeps, operations: readonly Operation[]): Prepared {
+  const inserts: Insert[] = []
+  const steps = operations.map((operation) => stepOf(deps, operation, inserts))
+  return { steps, inserts, isPlain: operations.every(({ kind }) => kind === 'insert') }
+}
+
+function stepOf(deps: CommitDeps, operation: Operation, inserts: Insert[]): Step {
+  switch (operation.kind) {
+    case 'insert': {
+      const opened = deps.collections.opened(operation.collection)
+      const { stored } = storedOf(opened.spec, operation.doc)
+      inserts.push({ opened, stored })
+      return async (session, isCareful) => {
+        if (isCareful) await evict(deps, opened, stored, session)
+        await opened.docs.insertOne(stored, { session })
+        return true
+      }
+    }
+    case 'change':
+    case 'take': {
+      const opened = deps.collections.opened(operation.collection)
+      const { key, guard } = operation
+      if (operation.kind === 'take') return async (session) => (await take(deps, opened, key, guard, session)) !== undefined
+      return async (session) => (await change(deps, opened, key, guard, operation.to, session)) !== undefined
+    }
+    case 'count':
+      return async (session) => (await deps.counters.add(operation, session)) !== undefined
+    case 'index-card':
+      return async (session) => deps.cards.index(operation.row, session)
+    case 'unindex-card':
+      return async (session) => deps.cards.unindex(operation.cardId, operation.tier, session)
+  }
+}
+
+/** A collection cannot be made within a transaction that others share. */
+const readyFor = ({ collections, counters, cards }: CommitDeps, operations: readonly Operation[]): Promise<void>[] => [
+  ...new Set(
+    operations.map((operation) => {
+      if ('collection' in operation) return collections.opened(operation.collection).ready()
+      return operation.kind === 'count' ? counters.ready() : cards.ready()
+    }),
+  ),
+]

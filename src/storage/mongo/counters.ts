@@ -1,0 +1,90 @@
+import type { ClientSession } from 'mongodb'
+import type { CollectionsDeps } from './collections.js'
+import { isTaken, reach, reachIn } from './failures.js'
+import { onceReady } from './ready.js'
+import { encoded } from './stored.js'
+
+interface Counter {
+  readonly _id: string
+  readonly sum: number
+  /** Epoch seconds; 0 where nothing was ever added. */
+  readonly expires: number
+  /** The sum that the last addition was told, or null where it did not fit. */
+  readonly told: number | null
+}
+
+export interface Counters {
+  ready(): Promise<void>
+  /** The sum, or undefined (and nothing added) where it would pass `limit`. */
+  add(
+    count: { readonly key: string; readonly by: number; readonly limit: number; readonly expiresAt: number },
+    session?: ClientSession,
+  ): Promise<number | undefined>
+  purge(now: number, limit: number): Promise<number>
+}
+
+export function newCounters({ db, now, declare }: CollectionsDeps): Counters {
+  const counters = db.collection<Counter>('counters')
+  const numbers = { bsonType: ['int', 'long', 'double'] }
+  const validator = {
+    $jsonSchema: {
+      bsonType: 'object',
+      required: ['_id', 'sum', 'expires'],
+      properties: { _id: { bsonType: 'string' }, sum: numbers, expires: numbers },
+    },
+  }
+  const declared = { name: 'counters', validator, indexes: [{ name: 'expires', key: { expires: 1 } }] }
+  const ready = onceReady(() => declare(declared))
+  return {
+    ready,
+    add: async (count, session) => {
+      const { key, by } = count
+      if (!Number.isFinite(by) || !Number.isFinite(count.expiresAt)) throw new Error('a counter adds finite numbers')
+      await ready()
+      const _id = encoded(key)
+      for (;;) {
+        const after = await reachIn(session, (at) =>
+          counters.findOneAndUpdate({ _id: { $eq: _id } }, addition(count, now()), { returnDocument: 'after', ...at }),
+        )
+        if (after !== null) return after.told ?? undefined
+        // Two may begin it at once: whoever comes second finds it begun
+        await reachIn(session, (at) => counters.insertOne({ _id, sum: 0, expires: 0, told: null }, at)).catch((error: unknown) => {
+          if (!isTaken(error) || session !== undefined) throw error
+        })
+      }
+    },
+    purge: async (at, limit) => {
+      if (limit <= 0) return 0
+      await ready()
+      return reach(async () => {
+        const expired = await counters
+          .find({ expires: { $lte: at } })
+          .sort({ expires: 1 })
+          .limit(limit)
+          .project({ _id: 1 })
+          .toArray()
+        if (expired.length === 0) return 0
+        const { deletedCount } = await counters.deleteMany({ _id: { $in: expired.map((one) => String(one._id)) }, expires: { $lte: at } })
+        return deletedCount
+      })
+    },
+  }
+}
+
+/** One update that decides by what it finds. All values are numbers of ours. */
+function addition({ by, limit, expiresAt }: { readonly by: number; readonly limit: number; readonly expiresAt: number }, now: number) {
+  const isLive = { $gt: [{ $ifNull: ['$expires', 0] }, now] }
+  const fits = by > 0 ? { $lte: ['$next', Number.isFinite(limit) ? limit : Number.MAX_VALUE] } : true
+  return [
+    { $set: { was: { $cond: [isLive, '$sum', 0] }, until: { $cond: [isLive, '$expires', by === 0 ? 0 : expiresAt] } } },
+    { $set: { next: { $add: ['$was', by] } } },
+    {
+      $set: {
+        sum: { $cond: [fits, '$next', '$was'] },
+        told: { $cond: [fits, '$next', null] },
+        expires: { $cond: [fits, '$until', { $cond: [isLive, '$expires', 0] }] },
+      },
+    },
+    { $unset: ['was', 'until', 'next'] },
+  ]
+}

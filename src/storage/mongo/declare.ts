@@ -1,0 +1,130 @@
+// What the database must have: collections with their validators, and indexes. Made where it is missing; never removed here.
+import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
+import { z } from 'zod'
+import { systemClock } from '../../lib/clock.js'
+import type { Doc, Spec } from '../storage.js'
+import { isTaken } from './failures.js'
+import { indexedFields } from './stored.js'
+
+export interface Declared {
+  readonly name: string
+  readonly validator: Document
+  readonly indexes: readonly IndexDescription[]
+}
+
+/** An ordered index ends with the key, so that a page can begin after any document. A unique one binds documents that have all of its fields. */
+export function declaredOf(spec: Spec<Doc>): Declared {
+  const indexes = Object.entries(spec.indexes).flatMap(([name, { fields, unique }]): IndexDescription[] => {
+    if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
+    const paths = fields.map((field) => `f.${field}`)
+    const ordered = { name: orderedIndex(name), key: Object.fromEntries([...paths, '_id'].map((path) => [path, 1])) }
+    if (unique !== true) return [ordered]
+    const all = Object.fromEntries(paths.map((path) => [path, { $exists: true }]))
+    return [
+      ordered,
+      { name: `unique_${name}`, key: Object.fromEntries(paths.map((path) => [path, 1])), unique: true, partialFilterExpression: all },
+    ]
+  })
+  const expiry: IndexDescription[] =
+    spec.expires === undefined
+      ? []
+      : [
+          { name: 'expires', key: { expires: 1 } },
+          { name: 'gone', key: { gone: 1 }, expireAfterSeconds: 0 },
+        ]
+  return { name: spec.name, validator: validatorOf(spec), indexes: [...indexes, ...expiry] }
+}
+
+export const orderedIndex = (name: string): string => `by_${name}`
+
+/** Makes collections, one instance at a time each: `declarations` says what stands and who is at it. */
+export async function openDeclarations(db: Db): Promise<(declared: Declared) => Promise<void>> {
+  const standing = db.collection<Declaration>('declarations')
+  if (!(await db.listCollections({ name: 'declarations' }, { nameOnly: true }).hasNext())) await create(db, 'declarations', {})
+  return async (declared) => {
+    const text = JSON.stringify(declared)
+    const giveUp = systemClock.now() + LEASE_SECONDS
+    for (;;) {
+      const there = await standing.findOne({ _id: { $eq: declared.name } })
+      if (there?.text === text && there.until === undefined) return
+      if (await claim(standing, declared.name, there, systemClock.now())) break
+      if (systemClock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
+      await systemClock.after(WAIT_MS)
+    }
+    await create(db, declared.name, declared.validator)
+    if (declared.indexes.length > 0) await db.collection(declared.name).createIndexes([...declared.indexes])
+    await standing.updateOne({ _id: { $eq: declared.name } }, { $set: { text }, $unset: { until: true } })
+  }
+}
+
+interface Declaration {
+  readonly _id: string
+  /** What stands, as JSON; empty while it is made for the first time. */
+  readonly text: string
+  /** Somebody is at it, until then at most (epoch seconds). */
+  readonly until?: number
+}
+
+const LEASE_SECONDS = 60
+const WAIT_MS = 50
+
+async function claim(standing: Collection<Declaration>, name: string, there: Declaration | null, now: number): Promise<boolean> {
+  const until = now + LEASE_SECONDS
+  if (there === null) {
+    try {
+      await standing.insertOne({ _id: name, text: '', until })
+      return true
+    } catch (error) {
+      if (isTaken(error)) return false
+      throw error
+    }
+  }
+  if (there.until !== undefined && there.until > now) return false
+  const filter = { _id: { $eq: name }, until: there.until === undefined ? { $exists: false } : { $eq: there.until } }
+  return (await standing.updateOne(filter, { $set: { until } })).modifiedCount === 1
+}
+
+async function create(db: Db, name: string, validator: Document): Promise<void> {
+  try {
+    await db.createCollection(name, { validator })
+  } catch (error) {
+    if (!(error instanceof MongoServerError && error.code === 48)) throw error // NamespaceExists
+    await db.command({ collMod: name, validator })
+  }
+}
+
+const BSON: Readonly<Record<string, readonly string[]>> = {
+  string: ['string'],
+  number: ['int', 'long', 'double'],
+  integer: ['int', 'long', 'double'],
+  boolean: ['bool'],
+  array: ['array'],
+}
+
+/** The schema of the whole document is checked before it is written; the server keeps others from writing what no index could hold. */
+function validatorOf(spec: Spec<Doc>): Document {
+  const fields = indexedFields(spec).map((field) => [field, { bsonType: bsonTypes(spec, field) }])
+  const properties = {
+    _id: { bsonType: 'string' },
+    text: { bsonType: 'string' },
+    f: { bsonType: 'object', additionalProperties: false, properties: Object.fromEntries(fields) },
+    expires: { bsonType: BSON.number },
+    gone: { bsonType: 'date' },
+  }
+  return { $jsonSchema: { bsonType: 'object', required: ['_id', 'text', 'f'], additionalProperties: false, properties } }
+}
+
+function bsonTypes(spec: Spec<Doc>, field: string): readonly string[] {
+  const schema = z.toJSONSchema(spec.schema, { unrepresentable: 'any', io: 'output' })
+  const types = typesIn(schema.properties?.[field])
+  return types.length > 0 ? [...new Set(types.flatMap((type) => BSON[type] ?? []))] : Object.values(BSON).flat()
+}
+
+function typesIn(schema: unknown): readonly string[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  if ('type' in schema && typeof schema.type === 'string') return [schema.type]
+  if ('const' in schema) return [typeof schema.const]
+  const options = 'anyOf' in schema ? schema.anyOf : 'enum' in schema ? schema.enum : []
+  if (!Array.isArray(options)) return []
+  return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
+}

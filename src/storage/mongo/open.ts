@@ -1,0 +1,62 @@
+import type { Clock } from '../../lib/clock.js'
+import type { Storage } from '../storage.js'
+import { newCardRows } from './card-rows.js'
+import { newCollections } from './collections.js'
+import { newCommit } from './commit.js'
+import { connect } from './connect.js'
+import { newCounters } from './counters.js'
+import { openDeclarations } from './declare.js'
+import { reach } from './failures.js'
+import { newLog } from './log.js'
+
+export interface MongoOptions {
+  /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
+  readonly url: string
+  readonly clock: Pick<Clock, 'now'>
+  /** Names this instance among others: any text that no other has. */
+  readonly instance: string
+  readonly warn: (text: string, facts: object) => void
+}
+
+/** The store for more than one machine: any number of instances over one replica set, none of which leads. */
+export async function openMongo({ url, clock, instance, warn }: MongoOptions): Promise<Storage> {
+  const client = await connect(url, warn)
+  const db = client.db()
+  const now = () => clock.now()
+  const deps = { db, now, declare: await openDeclarations(db) }
+  const collections = newCollections(deps)
+  const counters = newCounters(deps)
+  const cards = newCardRows(deps)
+  const log = newLog(deps, instance)
+  let closing: Promise<void> | undefined
+  return {
+    collection: (spec) => collections.collection(spec),
+    commit: newCommit({ ...deps, client, collections, counters, cards }),
+    count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
+    log,
+    cards,
+    purge: async (at, limit) => {
+      let left = limit
+      for (const { spec, docs, ready } of collections.all()) {
+        if (spec.expires === undefined || left <= 0) continue
+        await ready()
+        const expired = await reach(() =>
+          docs
+            .find({ expires: { $lte: at } })
+            .sort({ expires: 1 })
+            .limit(left)
+            .project({ _id: 1 })
+            .toArray(),
+        )
+        if (expired.length === 0) continue
+        const ids = expired.map(({ _id }) => String(_id))
+        left -= (await reach(() => docs.deleteMany({ _id: { $in: ids }, expires: { $lte: at } }))).deletedCount
+      }
+      return limit - left + (await counters.purge(at, left))
+    },
+    close: () => {
+      closing ??= log.close().then(() => client.close())
+      return closing
+    },
+  }
+}

@@ -9,10 +9,12 @@ import { type Log, silentLog } from '../src/lib/log.js'
 import { systemRandom } from '../src/lib/random.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../src/protocol/ids.js'
 import { type RunningServer, startServer } from '../src/server.js'
+import { openMongo } from '../src/storage/mongo/open.js'
 import { openSqlite } from '../src/storage/sqlite/open.js'
 import type { Storage } from '../src/storage/storage.js'
 import { type Front, openFront } from './front.js'
 import { type SetClock, setClock } from './set-clock.js'
+import { type Mongod, startMongod } from './storage/open-mongo.js'
 import { type Gate, gatedStorage } from './trust-log/gated-storage.js'
 
 /** Somebody who speaks to the registry through its public doors only. */
@@ -47,6 +49,31 @@ export interface Registry extends Cast, AsyncDisposable {
   fetch(path: string, init?: RequestInit): Promise<Response>
 }
 
+/** A Storage for each server. CREDENCE_TEST_STORE=mongodb: over MongoDB, where they share nothing but the database; else one file, one object. */
+async function openStorages(
+  folder: string,
+  clock: SetClock,
+  count: number,
+): Promise<{ readonly storages: readonly Storage[]; close(): Promise<void> }> {
+  if (process.env.CREDENCE_TEST_STORE !== 'mongodb') {
+    const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
+    return { storages: Array.from({ length: count }, () => storage), close: () => storage.close() }
+  }
+  mongod ??= startMongod()
+  const server = await mongod
+  const url = server.url()
+  const storages: Storage[] = []
+  for (let i = 0; i < count; i++) storages.push(await openMongo({ url, clock, instance: `${i}`, warn: () => undefined }))
+  return {
+    storages,
+    close: async () => {
+      await Promise.all(storages.map((one) => one.close()))
+      await server.drop(url)
+    },
+  }
+}
+let mongod: Promise<Mongod> | undefined
+
 /** Servers over one store that share no memory, behind one address; requests alternate among them. The clock stands still until a test moves it. */
 export async function startRegistry({
   servers: count = 2,
@@ -58,14 +85,16 @@ export async function startRegistry({
   clock?: SetClock
 } = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
-  const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
+  const { storages, close } = await openStorages(folder, clock, count)
+  const [storage] = storages
+  if (storage === undefined) throw new Error('a registry has one server at least')
   const front = await openFront()
   const issuer = front.origin
   const servers: RunningServer[] = []
   const parts = { clock, random: systemRandom, log, issuer, dev: true, host: '127.0.0.1', port: 0, adminPort: 0 }
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
-    const server = await startServer({ ...parts, storage })
+    const server = await startServer({ ...parts, storage: storages[i] ?? storage })
     // Each start makes a new code, and the earlier one void.
     firstCode = server.firstCode
     servers.push(server)
@@ -90,7 +119,7 @@ export async function startRegistry({
     [Symbol.asyncDispose]: async () => {
       await front[Symbol.asyncDispose]()
       await Promise.all(servers.map((server) => server.close()))
-      await storage.close()
+      await close()
       await rm(folder, { recursive: true })
     },
   }

@@ -60,7 +60,7 @@ export const aCard = (issuer, description = 'Reads scanned documents.') => ({
   skills: [{ id: 'read', name: 'Read', description: 'Reads.', tags: ['ocr'] }],
 })
 
-/** An operator's registry with two agents of one organisation; `sent` has the last token request of the planner as it went out. */
+/** An operator's registry with two agents of one organisation; `sent` has the last token request that was answered. */
 export async function newCast({ issuer, firstCode }) {
   const join_ = async (code, name) => {
     const signer = await newEs256Signer()
@@ -72,13 +72,12 @@ export async function newCast({ issuer, firstCode }) {
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   const admin = await join_(code, 'administrator')
   const sent = { last: undefined }
-  const fetchKept = (url, init) => {
-    if (String(url).endsWith('/oauth/token'))
-      sent.last = {
-        url,
-        init: { ...init, headers: { ...init.headers, 'content-type': 'application/x-www-form-urlencoded' }, body: String(init.body) },
-      }
-    return fetch(url, init)
+  // Kept once it was answered: what was not may well be good still
+  const fetchKept = async (url, init) => {
+    const answer = await fetch(url, init)
+    const headers = { ...init?.headers, 'content-type': 'application/x-www-form-urlencoded' }
+    if (answer.ok && String(url).endsWith('/oauth/token')) sent.last = { url, init: { ...init, headers, body: String(init.body) } }
+    return answer
   }
   const agent = async (name, ceiling = {}) => {
     const { agentId, registrationToken, audience } = await admin.mutate('agents.register', { name, ceiling, contact: { mode: 'open' } })

@@ -104,7 +104,9 @@ test('a block that is not the one that was read is not answered from, ever', asy
   let isForged = false
   const forge = async () => {
     const head = await logs.storage.log.head()
-    return head && isForged ? { ...head, frontier: head.frontier.map((hash) => `${hash.startsWith('A') ? 'B' : 'A'}${hash.slice(1)}`) } : head
+    return head && isForged
+      ? { ...head, frontier: head.frontier.map((hash) => `${hash.startsWith('A') ? 'B' : 'A'}${hash.slice(1)}`) }
+      : head
   }
   const log = await logs.open({ storage: { ...logs.storage, log: { ...logs.storage.log, head: forge } } })
   await end(log, aHandle())

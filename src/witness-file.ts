@@ -3,6 +3,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from './errors.js'
+import { readJson } from './lib/json.js'
 import { Witnessed, type WitnessStore } from './trust-log/witness.js'
 
 /** Written whole or not at all, and durable when answered. */
@@ -15,7 +16,8 @@ export function witnessFile(file: string): WitnessStore {
         throw error
       })
       if (text === undefined) return undefined
-      const parsed = Witnessed.safeParse(jsonOf(text))
+      const json = readJson(text)
+      const parsed = Witnessed.safeParse('value' in json ? json.value : undefined)
       if (!parsed.success) refuse('unavailable', `${file} is no witness`)
       return parsed.data
     },
@@ -31,13 +33,5 @@ export function witnessFile(file: string): WitnessStore {
       }
       await rename(next, file)
     },
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -1,4 +1,4 @@
-// Who plays in a benchmark: an operator, an organisation, agents; by the public doors only.
+// Who plays in a benchmark, and where something is proved: an operator, an organisation, agents; by the public doors only.
 import { confirmAgent, createAgent, joinRegistry, newEs256Signer } from 'credence/client'
 
 export async function newCast({ issuer, firstCode }) {
@@ -13,11 +13,11 @@ export async function newCast({ issuer, firstCode }) {
   const admin = await join(code, 'administrator')
   return {
     admin,
-    async agent(name, { ceiling = {}, contact = { mode: 'open' } } = {}) {
+    async agent(name, { ceiling = {}, contact = { mode: 'open' }, ...options } = {}) {
       const { agentId, registrationToken, audience } = await admin.mutate('agents.register', { name, ceiling, contact })
       const signer = await newEs256Signer()
       await confirmAgent({ issuer, agentId, registrationToken, signer })
-      return { ...createAgent({ issuer, clientId: agentId, signer }), signer, agentId, audience }
+      return { ...createAgent({ issuer, clientId: agentId, signer, ...options }), signer, agentId, audience }
     },
   }
 }
@@ -40,10 +40,10 @@ export const aCard = (issuer) => ({
 })
 
 /** A planner that may call an OCR agent, and is introduced to it. */
-export async function aPair(cast, issuer) {
-  const ocr = await cast.agent('ocr')
+export async function aPair(cast, issuer, options = {}) {
+  const ocr = await cast.agent('ocr', options)
   await ocr.publish({ card: aCard(issuer) })
-  const planner = await cast.agent('planner', { ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+  const planner = await cast.agent('planner', { ...options, ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
   await planner.introduce({ to: ocr.agentId, purpose: 'bench', scopes: ['ocr:read'] })
   return { ocr, planner }
 }

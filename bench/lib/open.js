@@ -1,6 +1,5 @@
 // A registry in this process, with its store within reach: for seeding below the door.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../dist/lib/clock.js'
@@ -8,6 +7,7 @@ import { silentLog } from '../../dist/lib/log.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { startServer } from '../../dist/server.js'
 import { openSqlite } from '../../dist/storage/sqlite/open.js'
+import { freePort } from '../../examples/demo/stage.js'
 
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'credence-bench-'))
 
@@ -31,11 +31,3 @@ export async function openRegistry({ folder = newFolder(), keep = false } = {}) 
   const server = await startServer(parts)
   return { issuer, folder, storage, server, trustLog: server.trustLog, startMs: performance.now() - started }
 }
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })

@@ -1,13 +1,11 @@
 // The registry on the embedded store, as `credence serve --dev` runs it.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { parseConfig } from '../../dist/config.js'
 import { serve } from '../../dist/serve.js'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { serveQuestions } from '../lib/child.js'
+import { newFolder } from '../lib/open.js'
 
-const { dataDirectory = mkdtempSync(join(tmpdir(), 'credence-bench-')), keep = false } = optionsOf()
-if (!keep) process.on('exit', () => rmSync(dataDirectory, { recursive: true, force: true }))
-const started = performance.now()
+const dataDirectory = newFolder()
+process.on('exit', () => rmSync(dataDirectory, { recursive: true, force: true }))
 const registry = await serve(parseConfig({ dev: true, dataDirectory, port: 0, adminPort: 0, logLevel: 'error' }, undefined, {}))
-serveQuestions({ issuer: registry.issuer, firstCode: registry.firstCode, startMs: performance.now() - started })
+serveQuestions({ issuer: registry.issuer, firstCode: registry.firstCode })

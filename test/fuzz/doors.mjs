@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
-import { freePort, newCast, startRegistry, stopRegistry } from '../prove/kills.mjs'
+import { freePort } from '../../examples/demo/stage.js'
+import { newCast, startRegistry, stopRegistry } from '../prove/kills.mjs'
 
 const b64 = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 const ODD = [
@@ -245,7 +246,7 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
         agentId: cast.ocr.agentId,
         to: cast.ocr.agentId,
         purpose: 'x',
-        scopes: ['read'],
+        scopes: ['ocr:read'],
         description: 'x',
         limit: 3,
         text: 'scanned',

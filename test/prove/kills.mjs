@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { confirmAgent, createAgent, joinRegistry, newEs256Signer } from 'credence/client'
+import { aCard, aPair, newCast as newPlayers } from '../../bench/lib/cast.js'
+import { freePort } from '../../examples/demo/stage.js'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
@@ -36,41 +36,8 @@ export async function stopRegistry({ child }, signal = 'SIGTERM') {
   await once(child, 'exit')
 }
 
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-export const aCard = (issuer, description = 'Reads scanned documents.') => ({
-  name: 'Ocelot OCR',
-  description,
-  version: '1.0.0',
-  supportedInterfaces: [{ url: 'http://127.0.0.1:9/a2a', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
-  capabilities: {},
-  securitySchemes: {
-    credence: { oauth2SecurityScheme: { flows: { clientCredentials: { tokenUrl: `${issuer}/oauth/token`, scopes: { read: 'read' } } } } },
-  },
-  securityRequirements: [{ schemes: { credence: { list: ['read'] } } }],
-  defaultInputModes: ['image/png'],
-  defaultOutputModes: ['text/plain'],
-  skills: [{ id: 'read', name: 'Read', description: 'Reads.', tags: ['ocr'] }],
-})
-
 /** An operator's registry with two agents of one organisation; `sent` has the last token request that was answered. */
-export async function newCast({ issuer, firstCode }) {
-  const join_ = async (code, name) => {
-    const signer = await newEs256Signer()
-    const { memberId, orgId } = await joinRegistry({ issuer, code, name, signer })
-    return { ...createAgent({ issuer, clientId: memberId, signer }), orgId }
-  }
-  const operator = await join_(firstCode, 'operator')
-  const { orgId } = await operator.mutate('organisations.create', { name: 'Acme' })
-  const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
-  const admin = await join_(code, 'administrator')
+export async function newCast(facts) {
   const sent = { last: undefined }
   // Kept once it was answered: what was not may well be good still
   const fetchKept = async (url, init) => {
@@ -79,18 +46,12 @@ export async function newCast({ issuer, firstCode }) {
     if (answer.ok && String(url).endsWith('/oauth/token')) sent.last = { url, init: { ...init, headers, body: String(init.body) } }
     return answer
   }
-  const agent = async (name, ceiling = {}) => {
-    const { agentId, registrationToken, audience } = await admin.mutate('agents.register', { name, ceiling, contact: { mode: 'open' } })
-    const signer = await newEs256Signer()
-    await confirmAgent({ issuer, agentId, registrationToken, signer })
-    return { ...createAgent({ issuer, clientId: agentId, signer, fetch: fetchKept }), agentId, audience }
-  }
-  const ocr = await agent('ocr')
-  await ocr.publish({ card: aCard(issuer) })
-  const planner = await agent('planner', { rights: [{ audience: ocr.audience, scope: 'read' }] })
-  await planner.introduce({ to: ocr.agentId, purpose: 'work', scopes: ['read'] })
-  return { admin, ocr, planner, sent }
+  const cast = await newPlayers(facts)
+  return { admin: cast.admin, ...(await aPair(cast, facts.issuer, { fetch: fetchKept })), sent }
 }
+
+/** The OCR agent's card with another description. */
+const describedAs = (issuer, description) => ({ ...aCard(issuer), description })
 
 /** Seeded, so that a round can be repeated. */
 export function newDice(seed) {
@@ -105,11 +66,11 @@ export function newDice(seed) {
 async function work({ ocr, planner, sent }, issuer, told, isOver) {
   const jobs = [
     async () => {
-      const { version } = await ocr.publish({ card: aCard(issuer, `Reads, ${Math.random()}.`) })
+      const { version } = await ocr.publish({ card: describedAs(issuer, `Reads, ${Math.random()}.`) })
       told.version = Math.max(told.version, version)
     },
     async () => {
-      const { introductionId } = await planner.introduce({ to: ocr.agentId, purpose: 'more', scopes: ['read'] })
+      const { introductionId } = await planner.introduce({ to: ocr.agentId, purpose: 'more', scopes: ['ocr:read'] })
       told.introductions.add(introductionId)
     },
     async () => {
@@ -223,8 +184,8 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
       registry = await startRegistry({ data, port })
       const found = await faultsOf(cast, told, feed)
       // Nothing is stuck half-way: the same things can be done again
-      await cast.ocr.publish({ card: aCard(issuer, `Reads, round ${round}.`) })
-      await cast.planner.introduce({ to: cast.ocr.agentId, purpose: 'again', scopes: ['read'] })
+      await cast.ocr.publish({ card: describedAs(issuer, `Reads, round ${round}.`) })
+      await cast.planner.introduce({ to: cast.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })
       const count = told.introductions.size + told.tokens.size + told.ended.size + told.endedIntroductions.size
       acknowledged += count
       faults.push(...found.map((fault) => `round ${round}: ${fault}`))

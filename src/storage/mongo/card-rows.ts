@@ -1,6 +1,7 @@
 // Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
 import type { ClientSession, Collection, Document } from 'mongodb'
+import { CARD_WEIGHTS, type CardTexts, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
 import type { CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
@@ -26,13 +27,10 @@ interface StoredRow {
   readonly terms: readonly string[]
   readonly words: readonly string[]
   readonly columns: string
-  readonly text: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
+  readonly text: CardTexts
 }
 
-/** What a match in each column weighs: name, tags, text of skills, description. */
-const WEIGHTS = { 'text.name': 8, 'text.tags': 4, 'text.skills': 4, 'text.description': 1 }
-/** Scores leave as whole numbers, so that they order the same here, in JSON and in a cursor. */
-const SCORE_UNIT = 1e9
+const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
 
 const NAME = 'card-rows'
 const DECLARED: Declared = {
@@ -83,19 +81,14 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
 }
 
 function storedRow(row: CardRow): StoredRow {
-  const texts = {
-    name: row.name,
-    tags: row.tags.join('\n'),
-    skills: `${row.skills.join('\n')}\n${row.skillText}`,
-    description: row.description,
-  }
+  const texts = textsOf(row)
   const split = (text: string) => wordsIn(text).join(' ')
   return {
     _id: idOf(row.cardId, row.tier),
     tier: row.tier,
     card: row.cardId,
     updated: row.updatedAt,
-    terms: [...new Set([...row.tags.map(tagTerm), ...row.skills.map(skillTerm)])],
+    terms: [...new Set(termsOf(row).map(encoded))],
     words: [...new Set(Object.values(texts).flatMap(wordsIn))],
     columns: columnsOf(Object.values(texts)),
     text: { name: split(texts.name), tags: split(texts.tags), skills: split(texts.skills), description: split(texts.description) },
@@ -104,7 +97,7 @@ function storedRow(row: CardRow): StoredRow {
 
 /** Fixed stages; what a caller wrote stands only in values. */
 function pipelineOf(query: CardQuery, runs: readonly (readonly string[])[]): Document[] {
-  const terms = [...query.tags.map(tagTerm), ...(query.skill === undefined ? [] : [skillTerm(query.skill)])]
+  const terms = termsAsked(query).map(encoded)
   const all = [...new Set(runs.flat())]
   const isRun = runs.some((run) => run.length > 1)
   const match: Document = {
@@ -133,5 +126,3 @@ function pipelineOf(query: CardQuery, runs: readonly (readonly string[])[]): Doc
 }
 
 const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardId}`
-const tagTerm = (tag: string): string => encoded(`tag ${tag}`)
-const skillTerm = (skill: string): string => encoded(`skill ${skill}`)

@@ -148,7 +148,7 @@ export async function evict({ now }: CollectionsDeps, opened: Opened, doc: Store
 }
 
 /** The key, and the document's places in unique indexes. */
-export function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: unknown } | { readonly $in: readonly unknown[] }>[] {
+function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: unknown } | { readonly $in: readonly unknown[] }>[] {
   const unique = Object.values(spec.indexes).filter(
     (index) => index.unique === true && index.fields.every((field) => doc.f[field] !== undefined),
   )

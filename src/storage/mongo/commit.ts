@@ -52,8 +52,11 @@ async function commitAll(deps: CommitDeps, all: readonly Prepared[]): Promise<re
 /** All inserts of all, one command a collection. False where one of them failed: then none is there. */
 async function insertTogether({ client }: CommitDeps, all: readonly Prepared[]): Promise<boolean> {
   const byCollection = new Map<Opened, Stored[]>()
-  for (const { opened, stored } of all.flatMap(({ inserts }) => inserts))
-    byCollection.set(opened, [...(byCollection.get(opened) ?? []), stored])
+  for (const { opened, stored } of all.flatMap(({ inserts }) => inserts)) {
+    const list = byCollection.get(opened)
+    if (list) list.push(stored)
+    else byCollection.set(opened, [stored])
+  }
   try {
     await transaction(client, async (session) => {
       for (const [{ docs }, stored] of byCollection) await docs.insertMany(stored, { session })
@@ -118,12 +121,13 @@ function stepOf(deps: CommitDeps, operation: Operation, inserts: Insert[]): Step
         return true
       }
     }
-    case 'change':
+    case 'change': {
+      const opened = deps.collections.opened(operation.collection)
+      return async (session) => (await change(deps, opened, operation.key, operation.guard, operation.to, session)) !== undefined
+    }
     case 'take': {
       const opened = deps.collections.opened(operation.collection)
-      const { key, guard } = operation
-      if (operation.kind === 'take') return async (session) => (await take(deps, opened, key, guard, session)) !== undefined
-      return async (session) => (await change(deps, opened, key, guard, operation.to, session)) !== undefined
+      return async (session) => (await take(deps, opened, operation.key, operation.guard, session)) !== undefined
     }
     case 'count':
       return async (session) => (await deps.counters.add(operation, session)) !== undefined

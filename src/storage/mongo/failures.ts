@@ -4,6 +4,7 @@ import { isRefusal, refuse } from '../../errors.js'
 /** A key, or a place in a unique index, is taken. */
 export const isTaken = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11000
 
+/** Codes of what we asked wrongly: BadValue, FailedToParse, TypeMismatch, ConflictingUpdateOperators, DollarPrefixedFieldName, DocumentValidationFailure, and too large. */
 const BUGS = new Set([2, 9, 14, 40, 52, 121, 17419])
 
 /** Runs a call of the driver: a server that is away, slow or changing its primary is `unavailable` (503), not a bug. */

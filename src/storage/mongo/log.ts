@@ -1,4 +1,5 @@
-import type { ChangeStream, ClientSession, Collection, Document } from 'mongodb'
+import type { ChangeStream, Collection, Document } from 'mongodb'
+import { frozen } from '../../lib/frozen.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
@@ -35,15 +36,8 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     newest = Math.max(newest, block.n)
     return frozen(block)
   }
-  const one = (filter: Document, sort: Record<string, 1 | -1>, session?: ClientSession): Promise<StoredBlock | undefined> =>
-    reach(
-      async () =>
-        (await blocks
-          .find(filter, session ? { session } : {})
-          .sort(sort)
-          .limit(1)
-          .next()) ?? undefined,
-    )
+  const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
+    reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
 
   return {
     append: async (given) => {
@@ -167,12 +161,4 @@ function newBell(blocks: Collection<StoredBlock>, ready: () => Promise<void>): B
       await stream?.close().catch(() => undefined)
     },
   }
-}
-
-/** A block is one object for all who ask. */
-function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const member of Object.values(value)) frozen(member)
-  return value
 }

@@ -1,6 +1,7 @@
 // Full-text search over cards. Each tier has tables of its own, so what a caller may not see changes neither order, score nor total of what it may.
 // bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
 // the tier hold either: there it counts the matches of each row alone.
+import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
 import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
@@ -14,11 +15,8 @@ export interface CardSearch extends CardSearchPort {
 
 const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 
-/** What a match in each column weighs: name, tags, text of skills, description. */
-const WEIGHTS = [8, 4, 4, 1] as const
-const COLUMNS = 'name, tags, skills, description'
-/** Scores leave as whole numbers, so that they order the same in SQL, in JSON and in a cursor. */
-const SCORE_UNIT = 1e9
+const WEIGHTS = Object.values(CARD_WEIGHTS)
+const COLUMNS = Object.keys(CARD_WEIGHTS).join(', ')
 
 /** The tables of card search, for the file's first start. */
 export const CARD_SEARCH_SCHEMA = TIERS.map(
@@ -46,8 +44,7 @@ function index(db: Database, row: CardRow): void {
   const id = idOf(db, row.cardId, row.tier)
   if (id === undefined) throw new Error('a card that was just indexed is not there')
   for (const term of termsOf(row)) db.run(`INSERT OR IGNORE INTO ${card}_terms (term, id) VALUES (?, ?)`, textCell(term), id)
-  const texts = [row.name, row.tags.join('\n'), `${row.skills.join('\n')}\n${row.skillText}`, row.description]
-  db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...texts.map(searchable))
+  db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...Object.values(textsOf(row)).map(searchable))
 }
 
 function unindex(db: Database, cardId: string, tier: CardTier): boolean {
@@ -92,7 +89,7 @@ function search(db: Database, query: CardQuery): CardHits {
 function scoredRows(query: CardQuery, match: string | undefined): Part {
   const card = `card_${query.tier}`
   const text = `${card}_text`
-  const terms = [...query.tags.map(tagTerm), ...(query.skill === undefined ? [] : [skillTerm(query.skill)])]
+  const terms = termsAsked(query)
   // Where words have narrowed the rows, each is looked up; where not, the lists of the terms are met
   const conditions = terms.map(() =>
     match === undefined
@@ -148,7 +145,3 @@ const searchable = (text: string): string =>
     .replaceAll('\0', ' ')
     .replaceAll(String.fromCharCode(MARK), ' ')
 const MARK = 1
-
-const tagTerm = (tag: string): string => `tag ${tag}`
-const skillTerm = (skill: string): string => `skill ${skill}`
-const termsOf = (row: CardRow): string[] => [...row.tags.map(tagTerm), ...row.skills.map(skillTerm)]

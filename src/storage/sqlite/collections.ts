@@ -1,5 +1,6 @@
-import { changed, type Fields, fitting, hasExpired, holds, isScalar } from '../document.js'
-import type { Change, Collection, Doc, Guard, Key, Operation, Page, Place, Query, Scalar, Spec } from '../storage.js'
+import { changed, type Fields, fitting, hasExpired, holds } from '../document.js'
+import { indexQueryOf, requireOrder } from '../query.js'
+import type { Change, Collection, Doc, Guard, Key, Operation, Page, Place, Query, Spec } from '../storage.js'
 import { declarationOf, insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
 import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
@@ -134,22 +135,11 @@ function take(deps: CollectionsDeps, tables: Tables, key: Key, guard: object): D
 function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query: Query<Doc>): Page<Doc> {
   const index = tables.indexes.get(name)
   if (index === undefined) throw new Error(`${tables.spec.name} has no index ${name}`)
-  if (!Number.isInteger(query.limit) || query.limit < 1) throw new Error('a page holds at least one document')
-  const where = query.where as Readonly<Record<string, Scalar | undefined>> // Query's own type, by name
+  const asked = indexQueryOf(tables.spec, name, query)
   const last = index.fields.length - 1
-  const stray = Object.keys(where).find((field) => !index.fields.includes(field))
-  if (stray !== undefined) throw new Error(`index ${name} of ${tables.spec.name} does not have ${stray}`)
-  const conditions: string[] = []
-  const cells: Cell[] = []
-  for (const [i, field] of index.fields.entries()) {
-    const value = where[field]
-    if (value === undefined && i < last) throw new Error(`index ${name} of ${tables.spec.name} needs ${field}`)
-    if (value === undefined) continue
-    if (!isScalar(value) || (typeof value === 'number' && !Number.isFinite(value))) throw new Error(`${field} is matched by a scalar`)
-    conditions.push(`i.f${i} = ?`)
-    cells.push(scalarCell(value))
-  }
-  const up = query.order !== 'down'
+  const conditions = asked.equal.map(({ at }) => `i.f${at} = ?`)
+  const cells: Cell[] = asked.equal.map(({ value }) => scalarCell(value))
+  const up = asked.isUp
   if (query.after !== undefined) {
     conditions.push(`(i.f${last}, i.key) ${up ? '>' : '<'} (?, ?)`)
     cells.push(scalarCell(query.after[0]), textCell(query.after[1]))
@@ -166,10 +156,7 @@ function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query:
     query.limit + 1,
   )
   const items = rows.slice(0, query.limit).map((row) => parsed(row.doc))
-  const orderField = index.fields[last] ?? ''
-  if (where[orderField] === undefined && items.some((item) => Array.isArray(item[orderField]))) {
-    throw new Error(`index ${name} of ${tables.spec.name} ends in an array, which is matched and gives no order`)
-  }
+  requireOrder(tables.spec, name, asked, items)
   const end = rows.length > query.limit ? rows[query.limit - 1] : undefined
   if (end === undefined) return { items }
   const next: Place = [scalarOf(end.place ?? null), String(parsed(end.doc)[tables.spec.key])]

@@ -1,3 +1,4 @@
+import { frozen } from '../../lib/frozen.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
@@ -63,11 +64,3 @@ const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined 
 
 /** Written by append after the schema had passed it. */
 const parsedBlock = (row: { readonly block?: Cell }): Block => frozen(JSON.parse(String(row.block)) as Block)
-
-/** The head is one object for all who ask. */
-function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const member of Object.values(value)) frozen(member)
-  return value
-}

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js'
+import type { Clock } from '../lib/clock.js'
 
 /** The store did not answer in time; whether it did what it was asked is not known. */
 export class TimedOut extends Error {
@@ -19,9 +19,6 @@ export async function inTime<T>(clock: Clock, ms: number, what: string, work: Pr
   try {
     return await Promise.race([work, timer])
   } finally {
-    // The loser of the race may still fail: nobody is left to hear it.
-    timer.catch(() => undefined)
-    work.catch(() => undefined)
     over.abort(OVER)
   }
 }

@@ -80,7 +80,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     const opened = openWebSocket(url, [FEED_PROTOCOL, TICKET_PREFIX + ticket])
     socket = opened
     opened.addEventListener('message', ({ data }) => {
-      handling = handling.then(() => (socket === opened ? receive(opened, String(data)) : undefined)).catch(() => opened.close())
+      handling = handling.then(() => (socket === opened ? receive(opened, String(data)) : undefined)).catch(() => drop(opened))
     })
     opened.addEventListener('error', () => undefined)
     opened.addEventListener('close', () => {
@@ -94,6 +94,11 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     flying = undefined
     void reconnect()
   }
+  /** Nothing that this socket has said or says counts any more. */
+  const drop = (from: WebSocketLike) => {
+    from.close()
+    if (socket === from) lose()
+  }
   const reconnect = async (): Promise<void> => {
     if (isClosed) return
     const share = 0.5 + (random.bytes(1)[0] ?? 0) / 512
@@ -106,7 +111,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
 
   const receive = async (from: WebSocketLike, text: string): Promise<void> => {
     const parsed = ServerMessage.safeParse(JSON.parse(text))
-    if (!parsed.success) return from.close()
+    if (!parsed.success) return drop(from)
     const message = parsed.data
     switch (message.type) {
       case 'hello':
@@ -116,7 +121,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
         if (message.part + 1 < message.parts) return
         // Merged, never replaced: what had ended stays ended, whatever history this registry shows.
         const snapshot = { position: message.place.position, time: message.time, ended: parts }
-        if (isBehind(message.place)) return from.close()
+        if (isBehind(message.place)) return drop(from)
         if (place && parsePosition(place.position).epoch === parsePosition(message.place.position).epoch) set.merge(snapshot)
         else set.moveTo(snapshot)
         return took(message.place, parts)
@@ -125,21 +130,22 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
         const { epoch, prev, last, time, ended, hash } = message
         const applied = set.apply({ epoch, prev, last, time, ended })
         // A gap, or another epoch: from the place that is known for sure.
-        if (applied === 'gap' || applied === 'other_epoch') return from.close()
+        if (applied === 'gap' || applied === 'other_epoch') return drop(from)
         if (applied === 'applied' && set.position) await took({ position: set.position, hash: hash as FeedPlace['hash'] }, ended)
         return
       }
       case 'synced':
-        if (!isLive && set.at >= parsePosition(message.head.position).seq) live()
+        // A sign of life counts from the place that is applied here, and from no other history.
+        if (message.head.position !== place?.position || message.head.hash !== place.hash) return drop(from)
+        if (!isLive) live()
         if (flying?.n === message.n) flying.settle()
         return
       case 'reset':
       case 'snapshot_required':
         return say({ type: 'subscribe' })
       case 'move':
-        return from.close()
       case 'error':
-        return from.close()
+        return drop(from)
     }
   }
   /** An earlier place of the same history: the registry has lost what it once showed. Nothing of it counts; without a fresh answer the verifier says so. */

@@ -22,7 +22,7 @@ export type FeedPlace = z.infer<typeof FeedPlace>
 export const ClientMessage = z.discriminatedUnion('type', [
   /** Without `from`: answered by a snapshot. Also after `reset` and `snapshot_required`. */
   z.strictObject({ type: z.literal('subscribe'), from: FeedPlace.optional() }),
-  /** A fence: answered by `synced` once all that a new read of the log found has been sent. */
+  /** A fence: answered by `synced` once the socket has subscribed and all that a new read of the log found has been sent. */
   z.strictObject({ type: z.literal('sync'), n: z.int().min(0) }),
   z.strictObject({ type: z.literal('ack'), position: Position }),
   /** A new token for the same client, before the old one expires. */

@@ -31,7 +31,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   let pumping = false
   let parked: AbortController | undefined
   let syncs: number[] = []
-  /** Challenges that have come and are not answered. */
+  /** Challenges that have come and are not answered: one that comes before the subscription waits for it. */
   let syncing = 0
   let current = caller
   const over = new AbortController()
@@ -121,7 +121,6 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     syncing++
     await hub.fence()
     syncs.push(n)
-    if (at === undefined) send({ type: 'error', reason: 'bad_input', text: 'subscribe first' })
     void pump()
   }
   const authenticate = async (token: string, proof: string) => {

@@ -96,6 +96,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       flush()
     },
     judge: ({ position, hash }) => {
+      flush()
       const { epoch, seq } = parsePosition(position)
       if (epoch !== trustLog.epoch) return 'unknown_epoch'
       // A position beyond what this instance has read is of another history, or of one that this registry has lost.

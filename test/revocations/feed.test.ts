@@ -128,6 +128,15 @@ describe('the feed', () => {
     socket.ws.close()
   })
 
+  test('a challenge that comes before the subscription is answered after it', async () => {
+    const socket = await open()
+    socket.say({ type: 'sync', n: 7 })
+    socket.say({ type: 'subscribe' })
+    expect(await socket.next('synced')).toMatchObject({ n: 7 })
+    expect(socket.messages.map(({ type }) => type)).toEqual(['hello', 'snapshot', 'synced'])
+    socket.ws.close()
+  })
+
   test('synced says that everything acknowledged before the challenge was sent has come', async () => {
     const socket = await open()
     socket.say({ type: 'subscribe' })

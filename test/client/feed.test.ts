@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type Feed, openFeed } from '../../src/client/feed.js'
+import { systemClock } from '../../src/lib/clock.js'
+import { systemRandom } from '../../src/lib/random.js'
+import { positionOf } from '../../src/protocol/entry.js'
+import type { ClientMessage, FeedPlace, ServerMessage } from '../../src/protocol/feed.js'
+import { newHandle } from '../../src/protocol/handles.js'
+
+type Says = (message: ServerMessage) => void
+/** What the registry answers; each test plays one that lies. */
+let answer: (message: ClientMessage, say: Says) => void
+let registry: WebSocketServer
+let feed: Feed | undefined
+let connections = 0
+const epoch = newHandle(systemRandom, 'epo')
+const placeOf = (seq: number, hash = 'h'): FeedPlace => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
+const snapshotAt = (place: FeedPlace): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, place, time: 1, ended: [] })
+
+beforeEach(async () => {
+  connections = 0
+  registry = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: ([first]) => first ?? false })
+  registry.on('connection', (ws: WebSocket) => {
+    connections++
+    const say: Says = (message) => ws.send(JSON.stringify(message))
+    ws.on('message', (data) => answer(JSON.parse(String(data)), say))
+    say({ type: 'hello', version: 1, registry: 'r', head: placeOf(5), expiresAt: 1 })
+  })
+  await new Promise((resolve) => registry.once('listening', resolve))
+})
+afterEach(() => {
+  feed?.close()
+  for (const ws of registry.clients) ws.terminate()
+  registry.close()
+})
+const open = async (): Promise<Feed> => {
+  const { port } = registry.address() as { port: number }
+  feed = await openFeed({
+    url: async () => `ws://127.0.0.1:${port}`,
+    ticket: async () => 't',
+    clock: systemClock,
+    random: systemRandom,
+  })
+  return feed
+}
+const honest =
+  (place: FeedPlace) =>
+  (message: ClientMessage, say: Says): void => {
+    if (message.type === 'subscribe') say(snapshotAt(place))
+    if (message.type === 'sync') say({ type: 'synced', n: message.n, head: place })
+  }
+
+test('a sign of life counts from the place that is applied, and from no other', async () => {
+  answer = honest(placeOf(5))
+  const feed = await open()
+  await feed.sync()
+  const { freshAt } = feed
+  for (const head of [
+    placeOf(4),
+    placeOf(6),
+    placeOf(5, 'x'),
+    { ...placeOf(5), position: positionOf(newHandle(systemRandom, 'epo'), 5) },
+  ]) {
+    answer = (message, say) => message.type === 'sync' && say({ type: 'synced', n: message.n, head })
+    await expect(feed.sync(500)).rejects.toThrow()
+    answer = honest(placeOf(5))
+    await expect.poll(() => feed.sync(200).then(() => 'fresh', String)).toBe('fresh')
+  }
+  expect(feed.freshAt).toBeGreaterThan(freshAt ?? 0)
+  expect(feed.place).toEqual(placeOf(5))
+})
+
+test('what a dropped socket says after its lie counts for nothing', async () => {
+  answer = honest(placeOf(5))
+  const feed = await open()
+  await feed.sync()
+  const { freshAt } = feed
+  // An earlier place, and in the same breath a sign of life for every challenge that may come
+  answer = (_, say) => {
+    say(snapshotAt(placeOf(3)))
+    for (let n = 0; n < 20; n++) say({ type: 'synced', n, head: placeOf(5) })
+  }
+  const before = connections
+  for (let i = 0; i < 5; i++) await expect(feed.sync(100)).rejects.toThrow()
+  await expect.poll(() => connections).toBeGreaterThan(before + 1)
+  expect([feed.at, feed.freshAt]).toEqual([5, freshAt])
+})

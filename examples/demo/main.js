@@ -184,12 +184,8 @@ async function stay(issuer, operator, ocr) {
   const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   chapter('Everything goes on running until Ctrl-C')
-  table([
-    ['registry', issuer],
-    ['invitation', code],
-    ['OCR agent', ocr.agentId],
-    ['its audience', ocr.audience],
-  ])
+  console.log('  In a second terminal, registry, invitation, the OCR agent and its audience:\n')
+  console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 }
 

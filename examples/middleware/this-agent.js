@@ -1,11 +1,16 @@
 // What the five examples share and adopting does not need: an agent that confirms its own registration and publishes a card.
 // AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"publicUrl":"https://ocr.example","port":8080}' node examples/middleware/express.js
-import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
+// With "keyFile" it keeps its key there, and starts again without the token.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from 'credence/client'
 
 export async function thisAgent() {
-  const { issuer, agentId, registrationToken, publicUrl, port } = JSON.parse(process.env.AGENT ?? '{}')
-  const signer = await newEs256Signer()
-  await confirmAgent({ issuer, agentId, registrationToken, signer })
+  const { issuer, agentId, registrationToken, publicUrl, port, keyFile } = JSON.parse(process.env.AGENT ?? '{}')
+  const isNew = keyFile === undefined || !existsSync(keyFile)
+  const privateJwk = isNew ? await newPrivateJwk() : JSON.parse(readFileSync(keyFile, 'utf8'))
+  const signer = await signerFromJwk(privateJwk)
+  if (isNew) await confirmAgent({ issuer, agentId, registrationToken, signer })
+  if (isNew && keyFile !== undefined) writeFileSync(keyFile, JSON.stringify(privateJwk), { mode: 0o600 })
   const agent = createAgent({ issuer, clientId: agentId, signer })
   const card = cardAt(`${publicUrl}/a2a`, issuer)
   await agent.publish({ card })
@@ -24,8 +29,8 @@ export const seen = ({ claims, chain, taskId }, body) => ({
 export const ready = (port) => console.log(`listening on ${port}`)
 
 const cardAt = (url, issuer) => ({
-  name: 'Ocelot OCR',
-  description: 'Reads scanned documents.',
+  name: 'Magpie OCR',
+  description: 'Reads photographed pages.',
   version: '1.0.0',
   supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
   capabilities: { streaming: true },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { Audience } from '../protocol/ids.js'
+import { refuse } from '../errors.js'
+import { Audience, agentOfAudience } from '../protocol/ids.js'
 import { type Ceiling, Names, REGISTRY_SCOPES, Right, Scope } from '../protocol/rights.js'
 import type { Role } from '../transport/caller.js'
 
@@ -22,6 +23,12 @@ export type CeilingInput = z.infer<typeof CeilingInput>
 export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   const audience = Audience.parse(issuer)
   const own = (input.scopes ?? DEFAULT_SCOPES).map((scope) => ({ audience, scope: Scope.parse(scope) }))
+  const faults = (input.rights ?? []).flatMap((right, i) =>
+    right.audience === audience || agentOfAudience(issuer, right.audience) !== undefined
+      ? []
+      : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `no audience of an agent of this registry: ${issuer}/agents/agt_…` }],
+  )
+  if (faults.length > 0) refuse('bad_input', 'a ceiling has rights towards agents of this registry', { faults })
   // Rights at the registry are named by `scopes` alone, so that nobody slips in `admin`.
   const others = (input.rights ?? []).filter((right) => right.audience !== audience)
   return {

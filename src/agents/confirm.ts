@@ -22,7 +22,11 @@ export async function confirmAgent(
   { agentId, registrationToken, jwk, proof }: Confirmation,
 ): Promise<{ readonly enrolmentId: EnrolmentId; readonly jkt: Jkt }> {
   const { now } = await deps.trustLog.fence()
-  const deny = () => refuse('code_invalid', 'the registration token is wrong, used or expired')
+  const deny = () =>
+    refuse(
+      'code_invalid',
+      'the registration token is wrong, used or expired; an agent confirms once, then starts with the key that it confirmed with',
+    )
   const registration = await deps.agents.registrations.get(agentId)
   const contact = await findContact(deps, agentId)
   if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.ground.on, registration.epoch])) return deny()

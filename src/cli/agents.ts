@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { confirmAgent } from '../client/index.js'
+import { confirmAgent, issuerOf } from '../client/index.js'
 import { newPrivateJwk, proveEnrolment, signerFromJwk } from '../credentials/sign.js'
 import { systemClock } from '../lib/clock.js'
 import { systemRandom } from '../lib/random.js'
@@ -95,7 +95,11 @@ async function confirm(agentId: string, flags: CommonFlags & { registry: string;
   const privateJwk = await newPrivateJwk('ES256')
   const signer = await signerFromJwk(privateJwk)
   const confirmed = await confirmAgent({ issuer: flags.registry, agentId, registrationToken: flags.token, signer })
-  const file = profilesOf(flags).write(flags.profile, { registry: flags.registry, clientId: agentId, privateJwk: { ...privateJwk } })
+  const file = profilesOf(flags).write(flags.profile, {
+    registry: issuerOf(flags.registry),
+    clientId: agentId,
+    privateJwk: { ...privateJwk },
+  })
   print(flags, { ...confirmed, profile: file })
 }
 

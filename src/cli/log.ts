@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { fetchRegistryKeys, isContinued, newLogCopy, parseCheckpoint, readCheckpoint, verifyWholeLog } from '../client/index.js'
+import { fetchRegistryKeys, isContinued, issuerOf, newLogCopy, parseCheckpoint, readCheckpoint, verifyWholeLog } from '../client/index.js'
 import { refuse } from '../errors.js'
 import { waitingClock } from '../lib/clock.js'
 import { mirrorFile } from '../mirror-file.js'
@@ -56,7 +56,7 @@ async function mirror(flags: MirrorFlags): Promise<void> {
   }
 }
 
-const sourceOf = async ({ registry }: LogFlags) => ({ issuer: registry, keys: await fetchRegistryKeys(registry, 'log') })
+const sourceOf = async ({ registry }: LogFlags) => ({ issuer: issuerOf(registry), keys: await fetchRegistryKeys(registry, 'log') })
 
 async function verify(flags: LogFlags): Promise<void> {
   const source = await sourceOf(flags)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { joinRegistry } from '../client/index.js'
+import { issuerOf, joinRegistry } from '../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../credentials/sign.js'
 import { type CommonFlags, call, openAgent, print, profilesOf } from './context.js'
 
@@ -65,7 +65,7 @@ async function login(flags: LoginFlags): Promise<void> {
   const privateJwk = await newPrivateJwk('ES256')
   const joined = await joinRegistry({ issuer: flags.registry, code: flags.code, name: flags.name, signer: await signerFromJwk(privateJwk) })
   const file = profilesOf(flags).write(flags.profile, {
-    registry: flags.registry,
+    registry: issuerOf(flags.registry),
     clientId: joined.memberId,
     privateJwk: { ...privateJwk },
   })

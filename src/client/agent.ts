@@ -10,7 +10,7 @@ import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
 import type { Fetch } from './http.js'
 import { type Introductions, newIntroductions } from './introductions.js'
-import { fetchKeys, fetchMetadata, type RegistryMetadata } from './registry.js'
+import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
 import { type AccessToken, type ExchangeOptions, newTokens } from './tokens.js'
 
 export interface AgentOptions {
@@ -100,7 +100,8 @@ export interface Agent extends Calls, Cards {
 }
 
 export function createAgent(options: AgentOptions): Agent {
-  const { issuer, clientId, signer, publisher } = options
+  const { clientId, signer, publisher } = options
+  const issuer = issuerOf(options.issuer)
   const clock = options.clock ?? waitingClock
   const random = options.random ?? systemRandom
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))

@@ -4,6 +4,7 @@ import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'
 import type { EnrolmentId, Jkt, MemberId, OrgId } from '../protocol/ids.js'
 import { errorOf, type Fetch, requestJson } from './http.js'
+import { fetchMetadata, issuerOf } from './registry.js'
 
 interface Enrolling {
   readonly issuer: string
@@ -30,11 +31,13 @@ export function confirmAgent(
 }
 
 async function enrol<T>(
-  { issuer, signer, clock = waitingClock, fetch = globalThis.fetch }: Enrolling,
+  { issuer: given, signer, clock = waitingClock, fetch = globalThis.fetch }: Enrolling,
   owner: string,
   path: string,
   input: object,
 ): Promise<T> {
+  // What the registry calls itself is what the proof must name
+  const { issuer } = await fetchMetadata({ fetch, clock }, issuerOf(given))
   const proof = await proveEnrolment({ signer, clock, random: systemRandom }, { issuer, owner })
   const { answer, body } = await requestJson({ fetch, clock }, `${issuer}/trpc/${path}`, {
     method: 'POST',

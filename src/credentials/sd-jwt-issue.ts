@@ -58,7 +58,9 @@ function checkOrder({ claims, hide, hideable = [] }: SdJwtOrder): void {
     refuse('sd_jwt_invalid', `the SD-JWT cannot be issued: ${hint}`, { faults: [{ pointer, hint }] })
   if (hide.length > MAX_DISCLOSURES) deny('', `more than ${MAX_DISCLOSURES} disclosures`)
   if (new Set(hide).size !== hide.length) deny('', 'a pointer stands twice')
-  for (const pointer of hide) if (pointer === '' || find(claims, pointer) === undefined) deny(pointer, 'the pointer names nothing')
+  for (const pointer of hide)
+    if (pointer === '' || find(claims, pointer) === undefined)
+      deny(pointer, `${pointer || 'the empty pointer'} names nothing that can be hidden`)
   for (const pointer of hideable) if (typeof find(claims, pointer) !== 'object') deny(pointer, 'the pointer names no object or array')
   forEachName(claims, '', (name, pointer) => {
     if (isForbiddenName(name)) deny(pointer, 'the name is reserved')

@@ -70,7 +70,12 @@ async function requireAskable(
   const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
     if (!coveredBySome(askable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card lists no such scope' }]
     if (!coveredBySome(own, scope))
-      return [{ pointer: `/scopes/${i}`, hint: 'your ceiling has no such right towards this audience: ask your administrator for it' }]
+      return [
+        {
+          pointer: `/scopes/${i}`,
+          hint: 'your ceiling, what you may ask for at most, has no such right towards this audience: your administrator adds it (agents.change)',
+        },
+      ]
     return []
   })
   const strangers = (input.delegation?.rights ?? []).flatMap((right, i): Fault[] =>

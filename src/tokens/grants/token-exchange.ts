@@ -84,7 +84,10 @@ async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient
   const { ended } = deps.trustLog
   const introductions = found.filter(({ relies }) => stands(ended, relies))
   if (!reliance || !audience || introductions.length === 0 || !stands(ended, [...audienceGround, ...reliance.ground.on]))
-    return refuse('invalid_target', 'no introduction to this audience stands, or what it relied on has changed')
+    return refuse(
+      'invalid_target',
+      'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',
+    )
   return { reliance, audienceGround, introductions }
 }
 
@@ -160,7 +163,9 @@ async function requireTask(
   const isSubjects = task !== undefined && task.id === claims.task_id
   const isOwn = task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.parents.includes(claims.task_id))
   const isGood = task && (isSubjects || isOwn) && stands(deps.trustLog.ended, task.ground.on)
-  return isGood ? task : refuse('invalid_request', 'the task is not the subject token’s, nor a standing child of it that you declared')
+  return isGood
+    ? task
+    : refuse('invalid_request', 'the task is not the subject token’s, nor a child of it that you declared, or it has ended')
 }
 
 /** The right to pass on is absent unless asked for and granted, and narrows at each step. */

@@ -9,7 +9,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'NOD-03': 'test/transport/trpc.test.ts: batch, body and depth limits',
   'NOD-11': 'test/attacks/canaries.test.ts: a store that fails is answered as a bug, and the process serves on',
   'NOD-12': 'every parser bounds its input first; test/credentials and test/lib run them over arbitrary bytes',
-  'AUD-03': 'an audit row is part of the commit of what it tells of; test/storage/contract-commit.ts: all or nothing',
 }
 
 describeShared('.', 'the attacks of area core', (material) => {

@@ -1,6 +1,7 @@
 // Beyond the list: for each door, what else a stranger, a neighbour, a thief, a revoked agent or a liar would try. Each case names the rule that it attacks.
 import { afterAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/sign.js'
+import { newRouter, type RouterDeps } from '../../src/router.js'
 import { proofOf } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
@@ -14,19 +15,22 @@ afterAll(async () => {
 
 const AGT = 'agt_AAAAAAAAAAAAAAAAAAAAAA'
 const ORG = 'org_AAAAAAAAAAAAAAAAAAAAAA'
-const [TSK, TOK, INT, ENR, MEM] = ['tsk', 'tok', 'int', 'enr', 'mem'].map((kind) => `${kind}_AAAAAAAAAAAAAAAAAAAAAA`)
+const [TSK, TOK, INT, KEY, MEM] = ['tsk', 'tok', 'int', 'key', 'mem'].map((kind) => `${kind}_AAAAAAAAAAAAAAAAAAAAAA`)
 /** Every procedure that is not open, with input that its schema takes. */
 const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string, unknown>])[] = [
   ['query', 'organisations.list', {}],
   ['mutate', 'organisations.create', { name: 'x' }],
+  ['query', 'organisations.get', { orgId: ORG }],
   ['mutate', 'organisations.end', { orgId: ORG }],
   ['mutate', 'members.invite', { orgId: ORG, role: 'member' }],
   ['query', 'members.list', { orgId: ORG }],
   ['mutate', 'members.changeRole', { memberId: MEM, role: 'member' }],
   ['mutate', 'members.end', { memberId: MEM }],
   ['query', 'enrolments.list', { owner: AGT }],
-  ['mutate', 'enrolments.end', { enrolmentId: ENR }],
-  ['mutate', 'enrolments.retire', { enrolmentId: ENR }],
+  ['mutate', 'enrolments.end', { enrolmentId: KEY }],
+  ['mutate', 'enrolments.retire', { enrolmentId: KEY }],
+  ['mutate', 'enrolments.enrol', { owner: AGT, use: 'client', jwk: {}, proof: 'x' }],
+  ['mutate', 'enrolments.compromise', { enrolmentId: KEY, since: 0 }],
   ['mutate', 'agents.register', { name: 'x', ceiling: {} }],
   ['query', 'agents.get', { agentId: AGT }],
   ['query', 'agents.list', {}],
@@ -39,6 +43,9 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'tasks.list', {}],
   ['mutate', 'tasks.end', { taskId: TSK }],
   ['query', 'cards.next', { agentId: AGT }],
+  ['mutate', 'cards.publish', { agentId: AGT, c0: '{}' }],
+  ['mutate', 'cards.renew', { agentId: AGT, sdJwt: 'x' }],
+  ['mutate', 'cards.import', { agentId: AGT, card: '{}' }],
   ['mutate', 'cards.unpublish', { agentId: AGT }],
   ['mutate', 'introductions.request', { to: AGT, purpose: 'x', scopes: ['x'] }],
   ['query', 'introductions.get', { introductionId: INT }],
@@ -52,6 +59,10 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'system.ticket', {}],
   ['query', 'audit.list', {}],
 ]
+/** What a stranger may call. */
+const OPEN = ['agents.confirm', 'cards.get', 'discovery.search', 'members.join', 'system.info']
+/** Over sockets; test/revocations and test/introductions. */
+const SUBSCRIPTIONS = ['introductions.watch', 'revocations.watch']
 const ask = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>
   kind === 'query'
     ? raw(on.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers })
@@ -60,6 +71,11 @@ const ask = (kind: string, path: string, input: object, headers: Record<string, 
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(input),
       })
+
+test('the list is that of the router', () => {
+  const { procedures } = newRouter({ audit: {} } as RouterDeps)._def // which are made, and not called
+  expect([...PROCEDURES.map(([, path]) => path), ...OPEN, ...SUBSCRIPTIONS].sort()).toEqual(Object.keys(procedures).sort())
+})
 
 describe('rule: a procedure that is not open answers nobody without a token, and writes nothing', () => {
   test.each(PROCEDURES)('%s %s', async (kind, path, input) => {

@@ -1,9 +1,12 @@
-// Everything that a stranger can send, changed at random from what is right: pure noise dies at the first check. Whatever comes, every answer is a
+// Everything that a stranger, or an agent with a good key, can send, changed at random from what is right: pure noise dies at the first check. Whatever comes, every answer is a
 // refusal in our words (never 500), comes in time, and writes nothing that lasts; the process goes on.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
+import { assertClient, proveDpop } from '../../dist/credentials/sign.js'
+import { systemClock } from '../../dist/lib/clock.js'
+import { systemRandom } from '../../dist/lib/random.js'
 import { freePort } from '../../examples/demo/stage.js'
 import { newCast, startRegistry, stopRegistry } from '../prove/kills.mjs'
 
@@ -139,7 +142,52 @@ function doorsOf(dice, issuer, right) {
       'audit.list',
       'enrolments.enrol',
     ])
+  const fresh = { signer: right.signer, clock: systemClock, random: systemRandom }
+  const PARAMETERS = {
+    scope: 'ocr:read',
+    audience: right.form.audience,
+    resource: right.form.audience,
+    task_id: right.taskId,
+    delegation: JSON.stringify({ depth: 1, rights: [{ audience: right.form.audience, scope: 'ocr:read' }] }),
+    allowed_tools: '["a:*"]',
+    allowed_resources: '["r"]',
+    required_tools: '["a:b"]',
+    required_resources: '["r"]',
+    actor_token: right.token,
+    actor_token_type: right.form.subject_token_type,
+    requested_token_type: right.form.subject_token_type,
+  }
+  const changedValue = (text) => {
+    try {
+      return JSON.stringify(changedJson(dice, JSON.parse(text)))
+    } catch {
+      return /^ey/.test(text) ? changedJws(dice, text) : changedText(dice, text)
+    }
+  }
+  /** By a client that authenticates, with a proof of its own: what is wrong is what it asks for. */
+  const exchange = async (isRight = false) => {
+    const [client_assertion, dpop] = await Promise.all([
+      assertClient(fresh, { clientId: right.clientId, issuer }),
+      proveDpop(fresh, { htm: 'POST', htu: `${issuer}/oauth/token`, nonce: right.nonce }),
+    ])
+    const fields = { ...right.form, client_assertion }
+    for (const name of Object.keys(PARAMETERS)) if (!isRight && dice() < 0.3) fields[name] = PARAMETERS[name]
+    const changeable = Object.keys(fields).filter((name) => !name.startsWith('client_'))
+    const name = pick(changeable)
+    if (!isRight) fields[name] = changedValue(fields[name])
+    const asked = form(fields)
+    return [`${issuer}/oauth/token`, { ...asked, headers: { ...asked.headers, dpop } }]
+  }
+  const authorizedQuery = async (isRight = false) => {
+    const [path, input] = pick(Object.entries(right.queries))
+    const url = `${issuer}/trpc/${path}`
+    const dpop = await proveDpop(fresh, { htm: 'GET', htu: url, accessToken: right.token, nonce: right.nonce })
+    const asked = isRight ? input : changedJson(dice, input)
+    return [`${url}?input=${encoded(JSON.stringify(asked))}`, { headers: authorized(right.token, dpop) }]
+  }
   return {
+    'token: exchange, by a client that authenticates': exchange,
+    'tRPC query, by a caller that authenticates': authorizedQuery,
     'token: assertion, subject, parameters': () => [`${issuer}/oauth/token`, form(changedForm())],
     'token: proof': () => [
       `${issuer}/oauth/token`,
@@ -232,12 +280,14 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
   const registry = await startRegistry({ data: join(folder, 'data'), port })
   const faults = []
   const counts = {}
+  const outcomes = {}
   try {
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     await cast.planner.exchange({ audience: cast.ocr.audience })
     const kept = cast.sent.last
     const { accessToken } = await cast.planner.token()
     const head = async () => (await (await fetch(`${issuer}/log/entries?from=0&limit=1`)).json()).asOf
+    const { taskId } = await cast.planner.tasks.create({ description: 'x', seconds: 3000 })
     const right = {
       form: Object.fromEntries(new URLSearchParams(kept.init.body)),
       proof: kept.init.headers.dpop,
@@ -262,6 +312,21 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
       },
       cursor: `${b64({ id: 'x', of: 'A'.repeat(43), place: { pass: 'tier' } })}.${'A'.repeat(43)}`,
       position: await head(),
+      signer: cast.planner.signer,
+      clientId: cast.planner.clientId,
+      taskId,
+      nonce: JSON.parse(Buffer.from(kept.init.headers.dpop.split('.')[1], 'base64url')).nonce,
+      queries: {
+        'agents.get': { agentId: cast.ocr.agentId },
+        'agents.list': { limit: 3 },
+        'tasks.list': { limit: 3 },
+        'introductions.list': { limit: 3 },
+        'introductions.inbox': { after: 0 },
+        'cards.get': { agentId: cast.ocr.agentId },
+        'discovery.search': { text: 'scanned', tags: ['ocr'], limit: 3 },
+        'tokens.lineage': { taskId },
+        'enrolments.list': { owner: cast.planner.agentId },
+      },
       ticket: () => cast.planner.mutate('system.ticket', {}),
     }
     const before = await head()
@@ -269,6 +334,12 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
       Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${registry.child.pid}/status`, 'utf8').catch(() => ''))?.[1] ?? 0) / 1024
     const doors = doorsOf(dice, issuer, right)
     const names = [...Object.keys(doors), 'frames']
+    // What is changed is right at first, and gets past authentication.
+    for (const name of names.filter((one) => one.includes('authenticates'))) {
+      const [url, init] = await doors[name](true)
+      const { status } = await fetch(url, init)
+      if (status !== 200) faults.push(`${status} for what is right: ${name}`)
+    }
     for (const until = performance.now() + seconds * 1000; performance.now() < until && faults.length < 5; ) {
       const name = names[Math.floor(dice() * names.length)]
       counts[name] = (counts[name] ?? 0) + 1
@@ -276,11 +347,15 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
         await frames(dice, issuer, right)
         continue
       }
-      const [url, init] = doors[name]()
+      const [url, init] = await doors[name]()
       const sent = `${name}: ${String(url).slice(0, 600)} ${JSON.stringify(init).slice(0, 1200)}`
       try {
         const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(5000) })
         const text = await answer.text()
+        // By whom nonces are asked for is told the next one
+        right.nonce = answer.headers.get('dpop-nonce') ?? right.nonce
+        outcomes[name] ??= {}
+        outcomes[name][answer.status] = (outcomes[name][answer.status] ?? 0) + 1
         if (answer.status >= 500) faults.push(`${answer.status} ${text.slice(0, 200)} for ${sent}`)
       } catch (error) {
         // Some cannot be sent at all; what was sent must be answered
@@ -289,11 +364,11 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
     }
     if (registry.child.exitCode !== null) faults.push('the registry ended')
     if ((await head()) !== before) faults.push('something was written into the log')
-    if (registry.log() !== '') faults.push(`the registry logged: $registry.log().slice(0, 600)`)
+    if (registry.log() !== '') faults.push(`the registry logged: ${registry.log().slice(0, 600)}`)
     say(`memory ${Math.round(await memory())} MiB`)
   } finally {
     await stopRegistry(registry, 'SIGKILL')
     await rm(folder, { recursive: true, force: true })
   }
-  return { seed, counts, total: Object.values(counts).reduce((sum, one) => sum + one, 0), faults }
+  return { seed, counts, outcomes, total: Object.values(counts).reduce((sum, one) => sum + one, 0), faults }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AgentId, IntroductionId, TaskId } from '../../src/protocol/ids.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { reasonOf } from './actors.js'
 
 /** An OCR agent with a published card, and a planner that may call it, introduced. */
 async function introduced(
@@ -21,15 +22,6 @@ async function introduced(
   expect(asked.state).toBe('pending')
   await ocr.mutate('introductions.approve', { introductionId: asked.introductionId })
   return { ocr, planner, introductionId: asked.introductionId }
-}
-
-const reasonOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work
-    return 'done'
-  } catch (error) {
-    return error instanceof Error && 'reason' in error ? String(error.reason) : String(error)
-  }
 }
 
 describe('the main job over two servers that share only the store', () => {

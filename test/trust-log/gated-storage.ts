@@ -1,14 +1,14 @@
-import type { Collection, Doc, Storage } from '../../src/storage/storage.js'
+import type { Collection, Doc, Operation, Storage } from '../../src/storage/storage.js'
 
-/** Runs, delays, refuses or swallows one operation of a store: `log.append`, `commit`, `halves.take`, … */
-export type Gate = <T>(name: string, work: () => Promise<T>) => Promise<T>
+/** Runs, delays, refuses or swallows one operation of a store: `log.append`, `commit` (of these operations), `halves.take`, … */
+export type Gate = <T>(name: string, work: () => Promise<T>, operations?: readonly Operation[]) => Promise<T>
 
 /** The same store, each of whose operations passes the gate: what a network, a crash or a slow disk does to it. */
 export function gatedStorage(storage: Storage, gate: Gate): Storage {
   const { log, cards } = storage
   return {
     collection: (spec) => gatedCollection(storage.collection(spec), gate),
-    commit: (operations) => gate('commit', () => storage.commit(operations)),
+    commit: (operations) => gate('commit', () => storage.commit(operations), operations),
     count: (key, by, limit, expiresAt) => gate('count', () => storage.count(key, by, limit, expiresAt)),
     log: {
       append: (block) => gate('log.append', () => log.append(block)),

@@ -86,6 +86,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     ...fence,
     begin: halves.begin,
     end: halves.end,
+    tryEnd: halves.tryEnd,
     settle: halves.settle,
     halves: halves.halves,
     ...newProofs(applied),

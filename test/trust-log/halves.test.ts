@@ -263,6 +263,23 @@ test('many that settle one half agree', async () => {
   expect(await openHalves(logs)).toBe(0)
 })
 
+test('an ending whose intent does not hold says which operation, and ends nothing', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const things = thingsIn(logs.storage)
+  await create(logs, log, aThing())
+  const ending = { type: 'token.ended', ends: [{ handle: aHandle() }], id: anEntryId() } as const
+  const intent = [things.changing('thing', {}, { body: 'two' }), things.changing('thing', { body: 'three' }, { body: 'four' })]
+  expect(await log.tryEnd({ ...ending, intent })).toEqual({ outcome: 'failed', failed: 1 })
+  await expect(log.end({ ...ending, intent })).rejects.toMatchObject({
+    reason: 'conflict',
+    message: expect.stringContaining('has changed'),
+  })
+  expect(log.ended.has(ending.ends[0].handle)).toBe(false)
+  expect(await stored(logs)).toMatchObject({ body: 'one' })
+  expect(await log.tryEnd({ ...ending, intent: [] })).toMatchObject({ outcome: 'ended' })
+})
+
 test('halves that cannot be looked for are logged, and looked for again', async () => {
   await using logs = await openLogs()
   let isBroken = false

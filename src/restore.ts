@@ -14,6 +14,9 @@ import { witnessFile } from './witness-file.js'
 
 /** The registry must not run; its store must be there already. */
 export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
+  // The file in the data directory is not what such a registry serves: restoring it would only overwrite the witness.
+  if (config.store !== undefined)
+    refuse('unavailable', 'the store is MongoDB, and only a file can be restored: do not serve a database that was put back')
   const file = storePath(config)
   if (!existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()

@@ -96,7 +96,7 @@ export interface Agent extends Calls, Cards {
   /** A `fetch` for one peer, under a token that fits it. */
   fetchAs(peer: ExchangeOptions): Fetch
   /** Follows the feed of endings. */
-  subscribe(options?: Pick<FeedDeps, 'store' | 'onEnded'>): Promise<Feed>
+  subscribe(options?: Pick<FeedDeps, 'store' | 'onEnded' | 'onError'>): Promise<Feed>
 }
 
 export function createAgent(options: AgentOptions): Agent {
@@ -138,6 +138,7 @@ export function createAgent(options: AgentOptions): Agent {
     fetchAs: (peer) => newFetchAs(deps, () => tokens.exchange(peer)),
     subscribe: async (how = {}) => {
       feed = await openFeed({
+        onError: options.onError,
         ...how,
         clock,
         random,

@@ -20,6 +20,8 @@ export interface FeedDeps {
   readonly clock: Clock
   readonly random: Random
   readonly store?: FeedStore
+  /** Told what the loop in the background met: a handler or store that fails, a registry that cannot be reached. It goes on trying. */
+  readonly onError?: ((error: unknown) => void) | undefined
   /** Told what ended; the position is kept after it has finished. */
   readonly onEnded?: (ended: readonly Ending[], position: Position) => void | Promise<void>
 }
@@ -51,7 +53,7 @@ interface Challenge {
 
 /** Resolves once it has what the registry has. */
 export async function openFeed(deps: FeedDeps): Promise<Feed> {
-  const { clock, random } = deps
+  const { clock, random, onError = () => undefined } = deps
   const set = newEndedSet()
   let place: FeedPlace | undefined
   let socket: WebSocketLike | undefined
@@ -80,7 +82,12 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     const opened = openWebSocket(url, [FEED_PROTOCOL, TICKET_PREFIX + ticket])
     socket = opened
     opened.addEventListener('message', ({ data }) => {
-      handling = handling.then(() => (socket === opened ? receive(opened, String(data)) : undefined)).catch(() => drop(opened))
+      handling = handling
+        .then(() => (socket === opened ? receive(opened, String(data)) : undefined))
+        .catch((error: unknown) => {
+          drop(opened)
+          onError(error)
+        })
     })
     opened.addEventListener('error', () => undefined)
     opened.addEventListener('close', () => {
@@ -105,7 +112,10 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     await clock.after(backOff * share, over.signal)
     backOff = Math.min(backOff * 2, MAX_BACK_OFF_MS)
     if (isClosed) return
-    await connect().catch(() => reconnect())
+    await connect().catch((error: unknown) => {
+      onError(error)
+      return reconnect()
+    })
   }
   const say = (message: object) => socket?.send(JSON.stringify(message))
 

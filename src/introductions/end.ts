@@ -34,10 +34,7 @@ async function endWith(
   posts: Parameters<Parameters<typeof withNotices>[2]>[0],
 ): Promise<{ position: Position } | 'again'> {
   const intent = [...posts, auditOf(deps, caller, introduction, 'introductions.end')]
-  try {
-    return await deps.trustLog.end({ type: 'introduction.ended', ends: [endingOfIntroduction(introduction)], intent })
-  } catch (error) {
-    if (error instanceof Error && 'reason' in error && error.reason === 'conflict') return 'again'
-    throw error
-  }
+  const ends = [endingOfIntroduction(introduction)]
+  const tried = await deps.trustLog.tryEnd({ type: 'introduction.ended', ends, intent })
+  return tried.outcome === 'failed' ? 'again' : { position: tried.position }
 }

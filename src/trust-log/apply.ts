@@ -34,7 +34,10 @@ export interface AppliedLog {
   readonly frontier: Frontier
   /** Whether the entry stands among the last few thousand: what a read of the store that began before may have missed. */
   hasRecent(id: EntryId): boolean
-  /** Whether an entry stands that was to stand unless this one does: so this one never may. */
+  /**
+   * Whether one of the last few thousand entries of its kind stands that was to stand unless this one does: so this one never may.
+   * It also ends what this one would have begun, so that who comes later meets that.
+   */
   hasGivenUp(id: EntryId): boolean
   apply(block: Block): void
   /** Reads on until block `head` is applied. */
@@ -62,9 +65,8 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     throw broken
   }
   const remember = (entry: Entry) => {
-    recent.add(entry.id)
-    if (entry.unless !== undefined) givenUp.add(entry.unless)
-    if (recent.size > RECENT) for (const oldest of recent) return recent.delete(oldest)
+    addNewest(recent, entry.id)
+    if (entry.unless !== undefined) addNewest(givenUp, entry.unless)
   }
   const apply = (block: Block) => {
     if (broken) throw broken
@@ -141,6 +143,16 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+  }
+}
+
+/** A set is in the order in which it grew. */
+function addNewest(newest: Set<EntryId>, id: EntryId): void {
+  newest.add(id)
+  if (newest.size <= RECENT) return
+  for (const oldest of newest) {
+    newest.delete(oldest)
+    return
   }
 }
 

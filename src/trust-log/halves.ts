@@ -25,7 +25,7 @@ export interface HalvesDeps {
   readonly log: Log
 }
 
-export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'settle' | 'halves'> {
+export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'tryEnd' | 'settle' | 'halves'> {
   /** Settles every half that is at least `seconds` old. */
   settleOlderThan(seconds: number): Promise<void>
   close(): Promise<void>
@@ -105,17 +105,21 @@ export function newHalves(deps: HalvesDeps): Halves {
     await complete(half, { outcome: 'stands' })
   }
 
-  const end: TrustLog['end'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
+  const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
     const left = distinctEndings(ends).filter(({ handle }) => !applied.ended.has(handle))
     const proposals = chunks(left, MAX_ENDS).map((chunk, i): Proposal => ({ id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }))
     const half: Half = { id, intent: 'end', kind: ENDING, key: id, proposals, on: [], at: now() }
     const committed = await storage.commit(proposals.length === 0 ? intent : [...intent, halves.inserting(half)])
-    if (!committed.ok) refuse('conflict', 'the ending met another of the same id')
-    if (proposals.length === 0) return { position: here() }
+    if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
+    if (proposals.length === 0) return { outcome: 'ended', position: here() }
     const written = await appender.append({ proposals, on: [], at: half.at })
     tidy(half)
     const last = written.outcome === 'stands' ? written.entries.at(-1) : undefined
-    return { position: last === undefined || applied.epoch === undefined ? here() : positionOf(applied.epoch, last.seq) }
+    return { outcome: 'ended', position: last === undefined || applied.epoch === undefined ? here() : positionOf(applied.epoch, last.seq) }
+  }
+  const end: TrustLog['end'] = async (ending) => {
+    const tried = await tryEnd(ending)
+    return tried.outcome === 'ended' ? { position: tried.position } : refuse('conflict', 'what it was decided on has changed meanwhile')
   }
   const here = () => applied.ended.position ?? refuse('standing_unknown', 'the log has not begun')
   /** The ending holds already: its intent is removed behind the answer. */
@@ -151,6 +155,7 @@ export function newHalves(deps: HalvesDeps): Halves {
   return {
     begin,
     end,
+    tryEnd,
     settle,
     settleOlderThan,
     halves: (kind, half) => {

@@ -70,10 +70,15 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     for (;;) {
       await clock.after(ms, closing.signal)
       if (closing.signal.aborted) return
-      // A failure was logged where it was met; the next turn tries again.
-      await work().catch(() => undefined)
+      await work()
     }
   }
+  // Why the log cannot be read is logged by the fence, once for all who wait.
+  const poll = () => fence.fence().catch(() => undefined)
+  const settleOld = () =>
+    halves
+      .settleOlderThan(times.halfSeconds)
+      .catch((error: unknown) => log.warn('halves cannot be looked for; the next turn tries again', { error: String(error) }))
   const begun = <T>(value: T | undefined): T =>
     value ?? refuse('standing_unknown', 'the log has not been read yet', { retryAfterSeconds: 1 })
 
@@ -81,6 +86,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     ...fence,
     begin: halves.begin,
     end: halves.end,
+    tryEnd: halves.tryEnd,
     settle: halves.settle,
     halves: halves.halves,
     ...newProofs(applied),
@@ -104,9 +110,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     start: async () => {
       await begin(deps, applied)
       await halves.settleOlderThan(0)
-      unlisten = port.onAppend(() => void fence.fence().catch(() => undefined))
-      loops.push(repeat(times.pollMs, fence.fence))
-      loops.push(repeat(times.halfSeconds * 1000, () => halves.settleOlderThan(times.halfSeconds)))
+      unlisten = port.onAppend(() => void poll())
+      loops.push(repeat(times.pollMs, poll))
+      loops.push(repeat(times.halfSeconds * 1000, settleOld))
     },
     close: async () => {
       unlisten()

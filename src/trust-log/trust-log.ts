@@ -49,6 +49,20 @@ export type Begun =
   /** The hidden commit failed at this operation; nothing was written. */
   | { readonly outcome: 'failed'; readonly failed: number }
 
+/** Handles that have ended already are left out; ending nothing new is fine. */
+export interface EndingIntent {
+  readonly type: EntryType
+  readonly ends: readonly Ending[]
+  /** Written in one commit with what makes anybody able to complete the ending: the audit row. */
+  readonly intent: readonly Operation[]
+  readonly id?: EntryId
+}
+
+export type TriedEnding =
+  | { readonly outcome: 'ended'; readonly position: Position }
+  /** Index of the operation that did not hold; one past the last: an ending of the same `id` is there already. */
+  | { readonly outcome: 'failed'; readonly failed: number }
+
 export interface TrustLog {
   /**
    * Applies the log up to a head that was read after this call. Waiting callers share one.
@@ -60,15 +74,12 @@ export interface TrustLog {
   readonly ended: Ended
   /** Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and for issue. */
   fenced<T>(decide: (fenced: Fenced) => Promise<T>): Promise<T>
-  /** Hidden record, append, reveal (DESIGN §1). Resolves when revealed or dropped. */
+  /** Hidden record, append, reveal. Resolves when revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
-  /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Handles that have ended already are left out; ending nothing new is fine. */
-  end(ending: {
-    readonly type: EntryType
-    readonly ends: readonly Ending[]
-    readonly intent: readonly Operation[]
-    readonly id?: EntryId
-  }): Promise<{ readonly position: Position }>
+  /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Refuses with `conflict` where an operation of the intent does not hold. */
+  end(ending: EndingIntent): Promise<{ readonly position: Position }>
+  /** The same, and says which operation of the intent did not hold: nothing was written then. */
+  tryEnd(ending: EndingIntent): Promise<TriedEnding>
   /** Completes (or drops) what waits under `key`: for a reader that meets a half. */
   settle(kind: string, key: string): Promise<void>
   /** Registers how a feature's halves complete; before start(). */

@@ -1,4 +1,6 @@
+import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
+import { TIE_SECONDS } from '../protocol/tie-seconds.js'
 
 /** Where used proofs are remembered. One atomic call; it must survive a restart, and replicas of a callee share it. */
 export interface ReplayStore {
@@ -13,39 +15,75 @@ export interface Tie {
   readonly sub: string
 }
 
-/** Which Credence task an A2A task or context belongs to. The first tie of an id stays. */
+/** Which Credence task an A2A task or context belongs to. The first tie of an id stays, until nobody has used it for `TIE_SECONDS`. */
 export interface TieStore {
   tie(id: string, tie: Tie): Promise<Tie>
   find(id: string): Promise<Tie | undefined>
 }
 
+export interface MemoryBounds {
+  /** More used proofs than this are not served: none may be forgotten early. */
+  readonly maxSpent?: number
+  /** More ties than this, and the one that was not used for longest goes: its task is then nobody's. */
+  readonly maxTies?: number
+}
+
+const MAX_SPENT = 1_000_000
+const MAX_TIES = 100_000
+const SWEEP_SECONDS = 60
+
 /** For one process, and gone with it: development, and callees without state of their own. */
-export function memoryStores(clock: { now(): number }): { readonly replay: ReplayStore; readonly ties: TieStore } {
+export function memoryStores(
+  clock: { now(): number },
+  { maxSpent = MAX_SPENT, maxTies = MAX_TIES }: MemoryBounds = {},
+): { readonly replay: ReplayStore; readonly ties: TieStore } {
+  return { replay: memoryReplay(clock, maxSpent), ties: memoryTies(clock, maxTies) }
+}
+
+function memoryReplay(clock: { now(): number }, maxSpent: number): ReplayStore {
   const spent = new Map<string, number>()
-  const ties = new Map<string, Tie>()
   let sweptAt = clock.now()
   const sweep = () => {
-    if (clock.now() - sweptAt < 60) return
+    if (clock.now() - sweptAt < SWEEP_SECONDS) return
     sweptAt = clock.now()
     for (const [name, expiresAt] of spent) if (expiresAt <= sweptAt) spent.delete(name)
   }
   return {
-    replay: {
-      spend: async (name, expiresAt) => {
-        sweep()
-        if (spent.has(name)) return false
-        spent.set(name, expiresAt)
-        return true
-      },
+    spend: async (name, expiresAt) => {
+      sweep()
+      if (spent.has(name)) return false
+      if (spent.size >= maxSpent) refuse('unavailable', 'too many proofs are remembered', { retryAfterSeconds: SWEEP_SECONDS })
+      spent.set(name, expiresAt)
+      return true
     },
-    ties: {
-      tie: async (id, tie) => {
-        const known = ties.get(id)
-        if (known) return known
-        ties.set(id, tie)
-        return tie
-      },
-      find: async (id) => ties.get(id),
+  }
+}
+
+function memoryTies(clock: { now(): number }, maxTies: number): TieStore {
+  /** In the order of their last use, so what is too old stands in front. */
+  const ties = new Map<string, { readonly tie: Tie; readonly expiresAt: number }>()
+  const use = (id: string, tie: Tie): Tie => {
+    ties.delete(id)
+    ties.set(id, { tie, expiresAt: clock.now() + TIE_SECONDS })
+    return tie
+  }
+  const forget = () => {
+    for (const [id, { expiresAt }] of ties) {
+      if (expiresAt > clock.now() && ties.size <= maxTies) return
+      ties.delete(id)
+    }
+  }
+  const find = (id: string): Tie | undefined => {
+    forget()
+    const known = ties.get(id)
+    return known && use(id, known.tie)
+  }
+  return {
+    tie: async (id, tie) => {
+      const held = find(id) ?? use(id, tie)
+      forget()
+      return held
     },
+    find: async (id) => find(id),
   }
 }

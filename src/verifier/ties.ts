@@ -1,6 +1,9 @@
 import type { AccessTokenClaims } from '../protocol/claims.js'
 import type { Tie, TieStore } from './stores.js'
 
+/** Servers make their own ids, and short ones: what is longer was made up by a caller, and is nobody's. */
+const MAX_ID_LENGTH = 256
+
 /** The tie that a token makes: its task with the ancestors, and whom it is for. */
 export const tieOf = (claims: AccessTokenClaims): Tie => ({
   taskId: claims.task_id,
@@ -16,11 +19,11 @@ export function isTied(tie: Tie, claims: AccessTokenClaims): boolean {
 
 /** True where the token may continue, read or cancel what has this id. */
 export async function mayTouch(ties: TieStore, id: string, claims: AccessTokenClaims): Promise<boolean> {
-  const tie = await ties.find(id)
+  const tie = id.length > MAX_ID_LENGTH ? undefined : await ties.find(id)
   return tie !== undefined && isTied(tie, claims)
 }
 
 /** Ties a new id to the token; false where it belongs to another already. */
 export async function claim(ties: TieStore, id: string, claims: AccessTokenClaims): Promise<boolean> {
-  return isTied(await ties.tie(id, tieOf(claims)), claims)
+  return id.length <= MAX_ID_LENGTH && isTied(await ties.tie(id, tieOf(claims)), claims)
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Feed, openFeed } from '../../src/client/feed.js'
+import { type Feed, type FeedDeps, openFeed } from '../../src/client/feed.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { positionOf } from '../../src/protocol/entry.js'
@@ -33,13 +33,14 @@ afterEach(() => {
   for (const ws of registry.clients) ws.terminate()
   registry.close()
 })
-const open = async (): Promise<Feed> => {
+const open = async (options: Partial<FeedDeps> = {}): Promise<Feed> => {
   const { port } = registry.address() as { port: number }
   feed = await openFeed({
     url: async () => `ws://127.0.0.1:${port}`,
     ticket: async () => 't',
     clock: systemClock,
     random: systemRandom,
+    ...options,
   })
   return feed
 }
@@ -84,4 +85,37 @@ test('what a dropped socket says after its lie counts for nothing', async () => 
   for (let i = 0; i < 5; i++) await expect(feed.sync(100)).rejects.toThrow()
   await expect.poll(() => connections).toBeGreaterThan(before + 1)
   expect([feed.at, feed.freshAt]).toEqual([5, freshAt])
+})
+
+test.each(['onEnded', 'save'])('%s that fails is told of, and tried again on the next connection', async (which) => {
+  const full = snapshotAt(placeOf(5))
+  const ended = [{ handle: newHandle(systemRandom, 'tok') }]
+  answer = (message, say) => message.type === 'subscribe' && say({ ...full, ...(full.type === 'snapshot' && { ended }) })
+  const errors: unknown[] = []
+  let left = 2
+  const failing = async () => {
+    if (left-- > 0) throw new Error('disk full')
+  }
+  await open({
+    onError: (error) => errors.push(error),
+    ...(which === 'onEnded' ? { onEnded: failing } : { store: { load: async () => undefined, save: failing } }),
+  })
+  await expect.poll(() => left).toBeLessThan(0)
+  expect(errors.map(String)).toEqual(['Error: disk full', 'Error: disk full'])
+})
+
+test('a registry that cannot be reached again is told of', async () => {
+  answer = honest(placeOf(5))
+  const errors: unknown[] = []
+  let isGone = false
+  const ticket = async () => {
+    if (isGone) throw new Error('unreachable')
+    return 't'
+  }
+  await open({ ticket, onError: (error) => errors.push(error) })
+  isGone = true
+  for (const ws of registry.clients) ws.terminate()
+  await expect.poll(() => errors.map(String)).toContain('Error: unreachable')
+  isGone = false
+  await expect.poll(() => feed?.sync(200).then(() => 'fresh', String)).toBe('fresh')
 })

@@ -1,5 +1,5 @@
 // A backup is put back, with endings after it: what a registry with a witness does, and what a restore brings back and what not. Real files, real clock.
-import { copyFile, rm } from 'node:fs/promises'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
@@ -151,6 +151,14 @@ test('without a mirror everything that lasts is held: a new operator comes in by
   await admin.mutate('enrolments.enrol', { owner: ocr.agentId, use: 'client', jwk: signer.publicJwk, proof })
   expect(await reasonOf(again.as({ ...ocr, signer }).token())).toBe('done')
   expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
+})
+
+test('where the store is a database the file beside it is not restored, and the witness stays', async () => {
+  await stop()
+  const before = await readFile(file('witness.json'), 'utf8')
+  const elsewhere = { ...config, store: 'mongodb://127.0.0.1:9/credence' }
+  await expect(restore(elsewhere, file('mirror.jsonl'))).rejects.toMatchObject({ reason: 'unavailable' })
+  expect(await readFile(file('witness.json'), 'utf8')).toBe(before)
 })
 
 test('a store that is ahead of its witness (it died before it wrote it) needs no mirror', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { silentLog } from '../../src/lib/log.js'
 import { Handle } from '../../src/protocol/handles.js'
 import { EntryId } from '../../src/protocol/ids.js'
 import type { Storage } from '../../src/storage/storage.js'
@@ -260,6 +261,48 @@ test('many that settle one half agree', async () => {
   await Promise.all([...all, ...all].map((log) => log.settle('nothing', 'thing')))
   expect(await stored(logs)).toBeUndefined()
   expect(await openHalves(logs)).toBe(0)
+})
+
+test('an ending whose intent does not hold says which operation, and ends nothing', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const things = thingsIn(logs.storage)
+  await create(logs, log, aThing())
+  const ending = { type: 'token.ended', ends: [{ handle: aHandle() }], id: anEntryId() } as const
+  const intent = [things.changing('thing', {}, { body: 'two' }), things.changing('thing', { body: 'three' }, { body: 'four' })]
+  expect(await log.tryEnd({ ...ending, intent })).toEqual({ outcome: 'failed', failed: 1 })
+  await expect(log.end({ ...ending, intent })).rejects.toMatchObject({
+    reason: 'conflict',
+    message: expect.stringContaining('has changed'),
+  })
+  expect(log.ended.has(ending.ends[0].handle)).toBe(false)
+  expect(await stored(logs)).toMatchObject({ body: 'one' })
+  expect(await log.tryEnd({ ...ending, intent: [] })).toMatchObject({ outcome: 'ended' })
+})
+
+test('halves that cannot be looked for are logged, and looked for again', async () => {
+  await using logs = await openLogs()
+  let isBroken = false
+  const warnings: string[] = []
+  const gate: Gate = async (name, work) => {
+    if (isBroken && name === 'halves.find') throw new Error('the disk is gone')
+    return work()
+  }
+  await logs.open({ gate, halves: completing(logs.storage), log: { ...silentLog, warn: (text) => warnings.push(text) } })
+  const { gate: dies, arm } = dying('log.append', 1, 'before')
+  const dead = await crashed(logs, dies)
+  arm()
+  const lost = create(logs, dead, aThing()).catch(() => undefined)
+  await turns()
+  isBroken = true
+  logs.clock.advance(31)
+  await turns()
+  expect(warnings.filter((text) => text.includes('halves cannot be looked for'))).toHaveLength(1)
+  isBroken = false
+  logs.clock.advance(31)
+  await turns()
+  expect(await openHalves(logs)).toBe(0)
+  await lost
 })
 
 /** A trust log that is going to die: nobody closes it. */

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { silentLog } from '../../src/lib/log.js'
+import type { Entry } from '../../src/protocol/entry.js'
+import { EMPTY_FRONTIER } from '../../src/protocol/merkle.js'
+import { openSqlite } from '../../src/storage/sqlite/open.js'
+import { newAppliedLog } from '../../src/trust-log/apply.js'
+import { frontierAfter, frontierTexts } from '../../src/trust-log/leaf.js'
+import { setClock } from '../set-clock.js'
+import { tempFolder } from '../storage/open-store.js'
+import { aHandle, anEntryId } from './open-logs.js'
+
+test('of entries that were given up the newest are known, not all that there ever were', async () => {
+  await using folder = await tempFolder()
+  const storage = await openSqlite({ file: `${folder.path}/store.db`, clock: setClock() })
+  const applied = newAppliedLog({ port: storage.log, log: silentLog })
+  const entries = Array.from(
+    { length: 10_000 },
+    (_, seq): Entry => ({ id: anEntryId(), type: 'half.dropped', ends: [], unless: anEntryId(), seq, time: 1 }),
+  )
+  const frontier = frontierAfter(EMPTY_FRONTIER, entries)
+  const block = { n: 0, epoch: aHandle('epo'), first: 0, writer: 'w', entries, frontier: frontierTexts(frontier), size: frontier.size }
+  applied.apply(block)
+  const known = entries.map(({ unless }) => unless !== undefined && applied.hasGivenUp(unless))
+  expect([known[0], known[1000], known[5000], known.at(-1)]).toEqual([false, false, true, true])
+  expect(applied.hasRecent(entries[0]?.id ?? anEntryId())).toBe(false)
+  await storage.close()
+})

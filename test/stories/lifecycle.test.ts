@@ -206,7 +206,7 @@ describe('an agent', () => {
 })
 
 describe('keys', () => {
-  test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody', async () => {
+  test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody, and ends', async () => {
     const agent = await registry.agent({ of: acme })
     const fresh = await newEs256Signer()
     const enrol = async (signer: Signer) =>
@@ -226,6 +226,11 @@ describe('keys', () => {
     expect(
       await reasonOf(createAgent({ issuer: registry.issuer, clientId: agent.clientId, signer: fresh, clock: registry.clock }).token()),
     ).toBe('done')
+    const states = async () =>
+      Object.fromEntries((await enrolmentOf(acme, agent.agentId)).map(({ enrolmentId, state }) => [enrolmentId, state]))
+    expect((await states())[first?.enrolmentId ?? '']).toBe('retired')
+    registry.clock.advance(3606)
+    await expect.poll(async () => Object.values(await states()), { timeout: 10_000 }).toEqual(['ended', 'active'])
   })
   test('compromised since: with it ends what it granted since, and nothing that it granted before', async () => {
     const callee = await aCallee(registry, { of: acme })

@@ -21,8 +21,10 @@ import { newKeyRing } from './keys/key-ring.js'
 import type { Clock } from './lib/clock.js'
 import type { Log } from './lib/log.js'
 import type { Random } from './lib/random.js'
+import { membersGrantedBy } from './members/find.js'
 import { ensureFirstCode } from './members/first-code.js'
 import { type MembersStore, membersStore } from './members/store.js'
+import { organisationsGrantedBy } from './organisations/find.js'
 import { type OrganisationsStore, organisationsStore } from './organisations/store.js'
 import type { KeyOwner } from './protocol/enrolment-statement.js'
 import { FEED_PROTOCOL } from './protocol/feed.js'
@@ -217,6 +219,8 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     grantedBy: async (handle: Handle, since: number) =>
       (
         await Promise.all([
+          organisationsGrantedBy(found, handle, since),
+          membersGrantedBy(found, handle, since),
           enrolmentsGrantedBy(found, handle, since),
           agentsGrantedBy(found, handle, since),
           tasksGrantedBy(found, handle, since),

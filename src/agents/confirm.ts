@@ -1,7 +1,7 @@
 import { digestOfText } from '../credentials/digest.js'
-import { type EnrolDeps, enrolKey, requireOfferedKey } from '../enrolments/enrol.js'
+import { type EnrolDeps, type Enrolled, enrolKey, requireOfferedKey } from '../enrolments/enrol.js'
 import { refuse } from '../errors.js'
-import type { AgentId, EnrolmentId, Jkt } from '../protocol/ids.js'
+import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
 import type { FindAgentDeps } from './find.js'
@@ -20,7 +20,7 @@ export interface Confirmation {
 export async function confirmAgent(
   deps: FindAgentDeps & EnrolDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
-): Promise<{ readonly enrolmentId: EnrolmentId; readonly jkt: Jkt }> {
+): Promise<Enrolled> {
   const { now } = await deps.trustLog.fence()
   const deny = () =>
     refuse(
@@ -36,7 +36,7 @@ export async function confirmAgent(
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
   const agent = await deps.agents.get(agentId)
   const { orgId } = contact
-  return enrolKey(
+  const enrolled = await enrolKey(
     deps,
     { owner: agentId, orgId, use: 'client', key, by: agent?.by ?? [], at: now },
     {
@@ -47,4 +47,5 @@ export async function confirmAgent(
       ],
     },
   )
+  return enrolled ?? deny()
 }

@@ -14,7 +14,7 @@ export interface EndKeyDeps {
   readonly trustLog: TrustLog
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
-  /** What was granted by a handle since then, of all features (introductions, enrolments, child agents, tasks). */
+  /** What was granted by a handle since then, of all features: organisations, members, enrolments, agents, tasks, introductions. */
   readonly grantedBy: (handle: Handle, since: number) => Promise<readonly Ending[]>
 }
 

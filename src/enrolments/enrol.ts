@@ -11,7 +11,7 @@ import { type EnrolmentId, type Jkt, newId, type OrgId } from '../protocol/ids.j
 import type { Once } from '../storage/once.js'
 import type { Operation } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { findEnrolments } from './find.js'
+import { requireSlot } from './slot.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
 export interface EnrolDeps {
@@ -52,10 +52,11 @@ export interface Enrolling {
   readonly at: number
 }
 
-/** A new enrolment and the digest that its log entry carries. */
+/** A new enrolment, in the first slot of its owner's unless another is said, and the digest that its log entry carries. */
 export function newEnrolment(
   { random }: Pick<EnrolDeps, 'random'>,
   { owner, orgId, use, key, by, at }: Enrolling,
+  slot = 0,
 ): { enrolment: Enrolment; digest: string } {
   const statement: EnrolmentStatement = {
     id: newId(random, 'key'),
@@ -69,34 +70,39 @@ export function newEnrolment(
     at,
     salt: random.token(16),
   }
-  const enrolment = { ...statement, by: [...by], entry: newId(random, 'ent'), place: `${owner} ${key.jkt}` }
+  const enrolment = { ...statement, by: [...by], entry: newId(random, 'ent'), slot, holds: `${owner} ${key.jkt}` }
   return { enrolment, digest: digestOfJson(statement) }
 }
 
-/** Enrols a key beside an owner's others. `on`: what it stands on besides its owner's handles. */
+export interface Enrolled {
+  readonly enrolmentId: EnrolmentId
+  readonly jkt: Jkt
+}
+
+/**
+ * Enrols a key beside an owner's others. `on`: what it stands on besides its owner's handles.
+ * Undefined where an operation of `also` did not hold.
+ */
 export async function enrolKey(
   deps: EnrolDeps,
   enrolling: Enrolling,
   standing: { readonly on: readonly Handle[]; readonly also: readonly Operation[] },
-): Promise<{ readonly enrolmentId: EnrolmentId; readonly jkt: Jkt }> {
-  await requireNewKey(deps, enrolling.owner, enrolling.key.jkt)
-  const { enrolment, digest } = newEnrolment(deps, enrolling)
-  const { outcome } = await deps.enrolments.begin(enrolment, {
-    id: enrolment.entry,
-    type: 'key.enrolled',
-    begins: [enrolment.handle],
-    on: standing.on,
-    digest,
-    also: standing.also,
-  })
-  if (outcome === 'exists') return refuse('code_invalid', 'the token or code is wrong, used or expired')
-  return outcome === 'begun'
-    ? { enrolmentId: enrolment.id, jkt: enrolment.jkt }
-    : refuse('conflict', 'what it stands on has ended meanwhile')
-}
-
-async function requireNewKey(deps: EnrolDeps, owner: KeyOwner, jkt: Jkt): Promise<void> {
-  const enrolled = await findEnrolments(deps, owner)
-  if (enrolled.some((one) => one.jkt === jkt && !deps.trustLog.ended.has(one.handle)))
-    refuse('already_exists', 'this key is enrolled for this owner already')
+): Promise<Enrolled | undefined> {
+  const { owner, key } = enrolling
+  for (let slot = await requireSlot(deps, owner, key.jkt); ; ) {
+    const { enrolment, digest } = newEnrolment(deps, enrolling, slot)
+    const { outcome } = await deps.enrolments.begin(enrolment, {
+      id: enrolment.entry,
+      type: 'key.enrolled',
+      begins: [enrolment.handle],
+      on: standing.on,
+      digest,
+      also: standing.also,
+    })
+    if (outcome === 'begun') return { enrolmentId: enrolment.id, jkt: key.jkt }
+    if (outcome === 'refused') return refuse('conflict', 'what it stands on has ended meanwhile')
+    const next = await requireSlot(deps, owner, key.jkt)
+    if (next === slot) return undefined
+    slot = next
+  }
 }

@@ -1,11 +1,17 @@
 import { refuse } from '../errors.js'
+import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { EnrolmentId } from '../protocol/ids.js'
+import type { Page, Place } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import { requireEnrolment } from './authority.js'
 import { auditOf, type EndKeyDeps, requireStanding } from './end.js'
+import type { Enrolment } from './store.js'
 
 /** Nothing that stands on a key lives longer than an access token. */
 const LONGEST_TOKEN = 3600
+/** What was never retired has no `endsAt` and stands first in the index. */
+const BEFORE_ALL: Place = [0, '']
+const PAGE = 100
 
 /** Retire: no new use after the overlap; the handle ends when nothing can stand on it any more. */
 export async function retireKey(
@@ -20,22 +26,24 @@ export async function retireKey(
   const retiresAt = Math.min(now + overlapSeconds, enrolment.retiresAt ?? Number.POSITIVE_INFINITY)
   const guard = enrolment.retiresAt === undefined ? null : enrolment.retiresAt
   const committed = await deps.storage.commit([
-    deps.enrolments.collection.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + LONGEST_TOKEN }),
+    deps.enrolments.collection.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + LONGEST_TOKEN + SKEW_SECONDS }),
     auditOf(deps, caller, 'enrolments.retire', enrolment),
   ])
   return committed.ok ? { retiresAt } : refuse('conflict', 'somebody changed it meanwhile')
 }
 
 /** Ends what was retired long enough ago; called on a timer. */
-export async function endRetiredKeys(deps: Pick<EndKeyDeps, 'enrolments' | 'trustLog'>): Promise<void> {
-  const now = deps.trustLog.now()
-  const { items } = await deps.enrolments.collection.find('retired', { where: {}, limit: 100 })
-  for (const { id, handle, endsAt } of items) {
-    if (endsAt === undefined || endsAt > now) continue
-    await deps.trustLog.end({
-      type: 'key.retired',
-      ends: [{ handle }],
-      intent: [deps.enrolments.collection.changing(id, {}, { endsAt: undefined })],
-    })
+export async function endRetiredKeys({ enrolments, trustLog }: Pick<EndKeyDeps, 'enrolments' | 'trustLog'>): Promise<void> {
+  const now = trustLog.now()
+  for (let after: Place | undefined = BEFORE_ALL; after !== undefined; ) {
+    const page: Page<Enrolment> = await enrolments.collection.find('retired', { where: {}, after, limit: PAGE })
+    const due = page.items.filter(({ endsAt = Number.POSITIVE_INFINITY }) => endsAt <= now)
+    if (due.length > 0)
+      await trustLog.end({
+        type: 'key.retired',
+        ends: due.map(({ handle }) => ({ handle })),
+        intent: due.map(({ id }) => enrolments.collection.changing(id, {}, { endsAt: undefined })),
+      })
+    after = due.length < page.items.length ? undefined : page.next
   }
 }

@@ -37,7 +37,9 @@ export const enrolmentsRoutes = (deps: EnrolDeps & EndKeyDeps & OwnerDeps) =>
           subject: owner,
           tokenId: caller.tokenId,
         })
-        return enrolKey(deps, { owner, orgId, use, key, by: caller.by, at: now }, { on: identitiesOf(caller.ground.on), also: [audit] })
+        const enrolling = { owner, orgId, use, key, by: caller.by, at: now }
+        const enrolled = await enrolKey(deps, enrolling, { on: identitiesOf(caller.ground.on), also: [audit] })
+        return enrolled ?? refuse('conflict', 'somebody changed it meanwhile')
       }),
     list: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner }))

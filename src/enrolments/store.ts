@@ -12,8 +12,11 @@ export const Enrolment = EnrolmentStatement.extend({
   by: z.array(Handle).max(16),
   /** The log entry that begins its handle and holds the digest of its statement. */
   entry: EntryId,
-  /** `<owner> <jkt>`: one owner enrols a key once. */
-  place: z.string().max(128),
+  /** Its number among its owner's keys, and `<owner> <jkt>`: held while it stands, so that an owner has few keys, and each once. */
+  slot: z.int().min(0).optional(),
+  holds: z.string().max(128).optional(),
+  /** Written by earlier builds; nothing reads it. */
+  place: z.string().max(128).optional(),
   /** No new use from then on. */
   retiresAt: z.int().optional(),
   /** When its handle ends, once retired. */
@@ -39,7 +42,8 @@ export const enrolmentsStore = (deps: {
       key: 'id',
       indexes: {
         owner: { fields: ['owner', 'at'] },
-        place: { fields: ['place', 'at'] },
+        slot: { fields: ['owner', 'slot'], unique: true },
+        holds: { fields: ['holds'], unique: true },
         by: { fields: ['by', 'at'] },
         retired: { fields: ['endsAt'] },
       },

@@ -5,9 +5,10 @@ import type { IntroductionId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { endingOfIntroduction } from './find.js'
 import type { IntroductionDeps } from './grant.js'
+import { KEPT_SECONDS, stateOf } from './introduction.js'
 import { auditOf, closePending } from './pending.js'
 import type { Introduction } from './store.js'
-import { noticeOf, requireIntroduction, stateOf } from './view.js'
+import { noticeOf, requireIntroduction } from './view.js'
 
 /** Either side ends it. A request that is still pending is withdrawn. */
 export async function endIntroduction(deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position }> {
@@ -33,7 +34,9 @@ async function endWith(
   introduction: Introduction,
   posts: Parameters<Parameters<typeof withNotices>[2]>[0],
 ): Promise<{ position: Position } | 'again'> {
-  const intent = [...posts, auditOf(deps, caller, introduction, 'introductions.end')]
+  const goneAt = deps.trustLog.now() + KEPT_SECONDS
+  const marking = deps.introductions.collection.changing(introduction.id, {}, { state: 'ended', goneAt })
+  const intent = [...posts, marking, auditOf(deps, caller, introduction, 'introductions.end')]
   const ends = [endingOfIntroduction(introduction)]
   const tried = await deps.trustLog.tryEnd({ type: 'introduction.ended', ends, intent })
   return tried.outcome === 'failed' ? 'again' : { position: tried.position }

@@ -18,8 +18,8 @@ export async function entitlementOf(deps: FindIntroductionDeps, caller: Caller, 
   return { tier: 'introduced', ground: joinGrounds(valid.ground, groundOf(valid.relies)) }
 }
 
+/** The agents whose `introduced` tier a caller may see. */
 export async function introducedTo(deps: FindIntroductionDeps, caller: Caller): Promise<readonly AgentId[]> {
   const from = AgentId.safeParse(caller.id)
-  const granted = from.success ? await findIntroducedTo(deps, from.data) : []
-  return [...new Set(granted.filter(({ relies }) => stands(deps.trustLog.ended, relies)).map(({ to }) => to))]
+  return from.success ? findIntroducedTo(deps, from.data) : []
 }

@@ -3,6 +3,7 @@ import type { Ending } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import { groundOf, stands } from '../protocol/standing.js'
+import type { Query } from '../storage/storage.js'
 import { grantedSince } from '../trust-log/granted-since.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Granted } from './granted.js'
@@ -13,23 +14,50 @@ export interface FindIntroductionDeps {
   readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
 }
 
-const MAX_CANDIDATES = 100
+/** So many are read for an answer: what was denied, ended by a side, or has expired is not among them. */
+const MAX_READ = 2000
+const PAGE = 100
+/** To so many agents is one introduced, for a search. */
+const MAX_TARGETS = 200
 
 /** Introductions from one agent to another that stand, the newest first. Asked behind a fence. */
 export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly Granted[]> {
-  const { items } = await deps.introductions.collection.find('pair', {
-    where: { pair: `${from} ${to}` },
-    order: 'down',
-    limit: MAX_CANDIDATES,
-  })
-  const whole = await Promise.all(items.map((one) => currentOf(deps, one)))
-  return whole.map((one) => one && grantedOf(one)).filter((one) => one !== undefined && isStanding(deps, one)) as Granted[] // filtered
+  const found: { readonly granted: Granted; readonly at: number }[] = []
+  for await (const one of grantedIn(deps, 'pairGranted', { pair: `${from} ${to}` })) {
+    const current = await currentOf(deps, one)
+    const granted = current && grantedOf(current)
+    if (granted && isStanding(deps, granted)) found.push({ granted, at: one.at })
+  }
+  return found.sort((a, b) => b.at - a.at).map(({ granted }) => granted)
 }
 
-/** The agents that this one is introduced to. */
-export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId, limit = 200): Promise<readonly Granted[]> {
-  const { items } = await deps.introductions.collection.find('from', { where: { from }, order: 'down', limit })
-  return items.map(grantedOf).filter((one) => one !== undefined && isStanding(deps, one)) as Granted[] // filtered
+/** The agents that this one is introduced to, what it relies on in their cards being unchanged. */
+export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId): Promise<readonly AgentId[]> {
+  const found = new Set<AgentId>()
+  for await (const one of grantedIn(deps, 'fromGranted', { from })) {
+    const granted = grantedOf(one)
+    if (granted && isStanding(deps, granted) && stands(deps.trustLog.ended, granted.relies)) found.add(one.to)
+    if (found.size === MAX_TARGETS) break
+  }
+  return [...found]
+}
+
+/** What was granted and has not expired, the longest lasting first. */
+async function* grantedIn(
+  { introductions, trustLog }: FindIntroductionDeps,
+  index: 'pairGranted' | 'fromGranted',
+  of: Query<Introduction>['where'],
+): AsyncGenerator<Introduction, void, undefined> {
+  const query = { where: { ...of, state: 'granted' }, order: 'down', limit: PAGE } as const
+  let page = await introductions.collection.find(index, query)
+  for (let read = PAGE; ; read += PAGE) {
+    for (const one of page.items) {
+      if ((one.expiresAt ?? 0) <= trustLog.now()) return
+      yield one
+    }
+    if (page.next === undefined || read >= MAX_READ) return
+    page = await introductions.collection.find(index, { ...query, after: page.next })
+  }
 }
 
 /** What waits to become granted is completed by whoever meets it. */

@@ -15,6 +15,7 @@ import type { Caller } from '../transport/caller.js'
 import type { Beginnings, Outcome } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Entitlement } from './entitle.js'
+import { KEPT_SECONDS } from './introduction.js'
 import { type Narrowing, narrowed } from './narrow.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
@@ -65,14 +66,17 @@ export async function grantPending(
   const granting = await newGranting(deps, pending, target, narrowing, caller.by)
   const granted: Introduction = { ...pending, ...granting }
   return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
-    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
+    const next = { ...granting, slot: null }
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, next, beginningOf(granted, caller, also))
     if (outcome.outcome !== 'exists') return outcome
     const there = await deps.introductions.get(pending.id)
     return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
   })
 }
 
-type Granting = Required<Pick<Introduction, 'bounds' | 'relies' | 'on' | 'by' | 'grantedAt' | 'expiresAt'>> & { readonly state: 'granted' }
+type Granting = Required<Pick<Introduction, 'bounds' | 'relies' | 'on' | 'by' | 'grantedAt' | 'expiresAt' | 'goneAt'>> & {
+  readonly state: 'granted'
+}
 
 async function newGranting(
   deps: IntroductionDeps,
@@ -93,6 +97,7 @@ async function newGranting(
     by: [...by],
     grantedAt: now,
     expiresAt: now + seconds,
+    goneAt: now + seconds + KEPT_SECONDS,
   }
 }
 

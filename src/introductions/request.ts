@@ -9,6 +9,8 @@ import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } fr
 import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { grantAtOnce, type IntroductionDeps } from './grant.js'
+import { answerOf, KEPT_SECONDS, MAX_RELIED_SKILLS, PENDING_SECONDS } from './introduction.js'
+import { requirePendingSlot } from './pending.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -24,9 +26,6 @@ export interface IntroductionInput {
   readonly skills?: readonly string[] | undefined
 }
 
-/** So many skills may be relied on: a token names each. */
-export const MAX_RELIED_SKILLS = 24
-export const PENDING_SECONDS = 7 * 86_400
 const DEFAULT_SECONDS = 30 * 86_400
 
 /** Asks to be introduced. The target's contact policy grants at once, asks, or refuses. */
@@ -129,15 +128,8 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
     ver: newHandle(random, 'ver'),
     at: now,
     pendingUntil: now + PENDING_SECONDS,
+    goneAt: now + PENDING_SECONDS + KEPT_SECONDS,
   }
-}
-
-/** `open` within its conditions; beyond them it asks. A right to pass on is always asked for. */
-export function answerOf({ policy }: Pick<Contact, 'policy'>, orgId: OrgId, asked: Bounds): 'open' | 'ask' | 'closed' {
-  if (policy.mode === 'closed' || (policy.organisations && !policy.organisations.includes(orgId))) return 'closed'
-  if (policy.mode === 'ask' || asked.delegation !== undefined) return 'ask'
-  const { scopes } = policy
-  return scopes === undefined || asked.scopes.every((scope) => coveredBySome(scopes, scope)) ? 'open' : 'ask'
 }
 
 /** A pending request makes no log entry: nothing stands on it. */
@@ -153,7 +145,8 @@ async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introdu
       subject: introduction.id,
       tokenId: caller.tokenId,
     })
-    const committed = await deps.storage.commit([deps.introductions.collection.inserting(introduction), row, ...posts])
+    const slot = await requirePendingSlot(deps, introduction.from, now)
+    const committed = await deps.storage.commit([deps.introductions.collection.inserting({ ...introduction, slot }), row, ...posts])
     return committed.ok ? introduction : 'again'
   })
   return viewOf(deps, introduction, now)

@@ -7,8 +7,8 @@ import type { Storage } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 
-/** `granted` says that it was; that it still stands its handle says. */
-export const IntroductionState = z.enum(['pending', 'granted', 'denied'])
+/** What was answered. `granted` says that it was, and that it still stands its handle says; `ended` keeps it out of the way of others. */
+export const IntroductionState = z.enum(['pending', 'granted', 'denied', 'ended'])
 
 export const Introduction = z.strictObject({
   id: IntroductionId,
@@ -31,6 +31,8 @@ export const Introduction = z.strictObject({
   at: z.int(),
   /** A pending one is answered before this, or not at all. */
   pendingUntil: z.int(),
+  /** Its number among the requests of its agent that wait: held until it is answered, so that they are few. */
+  slot: z.int().min(0).optional(),
   bounds: Bounds.optional(),
   /** Versions of what it relies on in the target's card. */
   relies: z.array(Handle).max(65).optional(),
@@ -41,6 +43,8 @@ export const Introduction = z.strictObject({
   grantedAt: z.int().optional(),
   expiresAt: z.int().optional(),
   note: z.string().max(512).optional(),
+  /** Some time after it was denied, ended, or has expired. */
+  goneAt: z.int().optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
   next: z.record(z.string(), z.unknown()).optional(),
@@ -57,13 +61,16 @@ export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog;
       schema: Introduction,
       key: 'id',
       indexes: {
-        pair: { fields: ['pair', 'at'] },
+        pairGranted: { fields: ['pair', 'state', 'expiresAt'] },
+        fromGranted: { fields: ['from', 'state', 'expiresAt'] },
+        slot: { fields: ['from', 'slot'], unique: true },
         from: { fields: ['from', 'at'] },
         to: { fields: ['to', 'at'] },
         fromOrg: { fields: ['fromOrg', 'at'] },
         toOrg: { fields: ['toOrg', 'at'] },
         by: { fields: ['by', 'grantedAt'] },
       },
+      expires: 'goneAt',
     }),
     // A pending one that is being granted ends nothing: whoever reads it meanwhile finds it pending.
     { kind: 'introductions', versions: () => [] },

@@ -41,7 +41,8 @@ export async function invite(
     orgId,
     role,
     by: caller.by,
-    on: [...identitiesOf(caller.by).filter((handle) => !handle.startsWith('key:')), organisation.handle, deps.trustLog.epoch],
+    // The inviting key too: an invitation outlives neither a stolen key nor one that was replaced.
+    on: [...identitiesOf(caller.by), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
   })
   const row = deps.audit.recording({

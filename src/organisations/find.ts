@@ -1,6 +1,12 @@
-import type { OrgId } from '../protocol/ids.js'
-import type { Organisation, OrganisationsStore } from './store.js'
+import type { Ending } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
+import { grantedSince } from '../trust-log/granted-since.js'
+import type { OrganisationsStore } from './store.js'
 
-/** The organisation, standing or not: who decides checks its handle. */
-export const findOrganisation = (deps: { readonly organisations: OrganisationsStore }, id: OrgId): Promise<Organisation | undefined> =>
-  deps.organisations.get(id)
+/** Organisations that were created by the handle since then. */
+export const organisationsGrantedBy = (
+  { organisations }: { readonly organisations: OrganisationsStore },
+  by: Handle,
+  since: number,
+): Promise<readonly Ending[]> =>
+  grantedSince(organisations.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })

@@ -36,7 +36,7 @@ export const organisationsStore = (deps: StoreDeps): OrganisationsStore =>
       name: 'organisations',
       schema: Organisation,
       key: 'id',
-      indexes: { role: { fields: ['role', 'at'] } },
+      indexes: { role: { fields: ['role', 'at'] }, by: { fields: ['by', 'at'] } },
     }),
     { kind: 'organisations', versions: () => [] },
   )

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KEPT_SECONDS, MAX_PENDING, PENDING_SECONDS } from '../../src/introductions/introduction.js'
 import type { JsonObject } from '../../src/lib/json.js'
+import type { IntroductionId } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { aCallee, introduce, reasonOf } from '../stories/actors.js'
 
@@ -153,6 +155,50 @@ describe('answers', () => {
     expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('invalid_target')
     await introduce(caller, callee)
     expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('done')
+  })
+})
+
+describe('requests that wait', () => {
+  test('are few: an answer, a withdrawal or time makes room, and those of others do not count', async () => {
+    const callee = await aCallee(registry, { of: acme })
+    const [caller, other] = [await aCaller(callee), await aCaller(callee)]
+    const asked: IntroductionId[] = []
+    for (let i = 0; i < MAX_PENDING; i += 5)
+      asked.push(...(await Promise.all(Array.from({ length: 5 }, () => ask(caller, callee)))).map(({ introductionId }) => introductionId))
+    const [denied = '', approved = '', withdrawn = ''] = asked
+    const askTwice = async () => (await Promise.all([reasonOf(ask(caller, callee)), reasonOf(ask(caller, callee))])).sort()
+    expect(await askTwice()).toEqual(['conflict', 'conflict'])
+    expect(await reasonOf(ask(other, callee))).toBe('done')
+    await callee.introductions.deny(denied)
+    expect(await askTwice()).toEqual(['conflict', 'done'])
+    await callee.introductions.approve(approved)
+    expect(await askTwice()).toEqual(['conflict', 'done'])
+    await caller.introductions.end(withdrawn)
+    expect(await askTwice()).toEqual(['conflict', 'done'])
+    registry.clock.advance(PENDING_SECONDS)
+    expect(await askTwice()).toEqual(['done', 'done'])
+  })
+  test('and what was denied, withdrawn, never answered or ended is forgotten after a month', async () => {
+    const callee = await aCallee(registry, { of: acme, contact: { mode: 'ask' } })
+    const caller = await aCaller(callee)
+    const [denied, withdrawn, late, ended] = [
+      await ask(caller, callee),
+      await ask(caller, callee),
+      await ask(caller, callee),
+      await ask(caller, callee),
+    ]
+    const standing = await introduce(caller, callee, ['ocr:read'], { seconds: 300 * 86_400 })
+    await callee.introductions.deny(denied.introductionId)
+    await caller.introductions.end(withdrawn.introductionId)
+    await callee.introductions.approve(ended.introductionId)
+    await callee.introductions.end(ended.introductionId)
+    const gone = [denied, withdrawn, late, ended].map(({ introductionId }) => introductionId)
+    const there = async () =>
+      Promise.all([...gone, standing].map((introductionId) => reasonOf(caller.query('introductions.get', { introductionId }))))
+    registry.clock.advance(KEPT_SECONDS - 60)
+    expect(await there()).toEqual(['done', 'done', 'done', 'done', 'done'])
+    registry.clock.advance(PENDING_SECONDS + 60)
+    expect(await there()).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 'done'])
   })
 })
 

@@ -206,7 +206,7 @@ describe('an agent', () => {
 })
 
 describe('keys', () => {
-  test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody', async () => {
+  test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody, and ends', async () => {
     const agent = await registry.agent({ of: acme })
     const fresh = await newEs256Signer()
     const enrol = async (signer: Signer) =>
@@ -226,6 +226,11 @@ describe('keys', () => {
     expect(
       await reasonOf(createAgent({ issuer: registry.issuer, clientId: agent.clientId, signer: fresh, clock: registry.clock }).token()),
     ).toBe('done')
+    const states = async () =>
+      Object.fromEntries((await enrolmentOf(acme, agent.agentId)).map(({ enrolmentId, state }) => [enrolmentId, state]))
+    expect((await states())[first?.enrolmentId ?? '']).toBe('retired')
+    registry.clock.advance(3606)
+    await expect.poll(async () => Object.values(await states()), { timeout: 10_000 }).toEqual(['ended', 'active'])
   })
   test('compromised since: with it ends what it granted since, and nothing that it granted before', async () => {
     const callee = await aCallee(registry, { of: acme })
@@ -263,6 +268,48 @@ describe('keys', () => {
     expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
     expect(await reasonOf(registry.as(before).token())).toBe('done')
     expect(await reasonOf(registry.as(admin).token())).toBe('invalid_client')
+  })
+  test('a stolen administrator’s key: whom it invited since dies, with what these did; its open invitations are void', async () => {
+    const admin = await registry.organisation('Burgled by invitation')
+    const invite = async (role: string) => (await admin.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role })).code
+    const before = await registry.join(await invite('member'), 'Ben')
+    registry.clock.advance(100)
+    const since = registry.clock.now()
+    const accomplice = await registry.join(await invite('administrator'), 'Eve')
+    const [open, onwards] = [
+      await invite('member'),
+      await accomplice.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role: 'member' }),
+    ]
+    const agent = await registry.agent({ of: accomplice })
+    const second = await newEs256Signer()
+    const proof = await proofFor(second, before.clientId)
+    await admin.mutate('enrolments.enrol', { owner: before.clientId, use: 'client', jwk: second.publicJwk, proof })
+    const asBen = { ...registry.as(before, { signer: second }), signer: second, orgId: admin.orgId }
+    const bySecond = await registry.agent({ of: asBen })
+    const [key] = await enrolmentOf(registry.operator, admin.clientId)
+    await registry.operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    for (const dead of [accomplice, agent, asBen, bySecond])
+      expect(await reasonOf(registry.as(dead).token()), dead.clientId).toBe('invalid_client')
+    for (const code of [open, onwards.code]) expect(await reasonOf(registry.join(code, 'x'))).toBe('code_invalid')
+    expect(await reasonOf(registry.as(before).token())).toBe('done')
+  })
+  test('a stolen operator’s key: the organisations that it created since die', async () => {
+    const { operator } = registry
+    const { code } = await operator.mutate<{ code: string }>('members.invite', { orgId: operator.orgId, role: 'operator' })
+    const burgled = await registry.join(code, 'Otto')
+    const create = async (name: string) => {
+      const { orgId } = await burgled.mutate<{ orgId: string }>('organisations.create', { name })
+      const invitation = await operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+      return registry.join(invitation.code, 'x')
+    }
+    const before = await create('Before')
+    registry.clock.advance(100)
+    const since = registry.clock.now()
+    const after = await create('After')
+    const [key] = await enrolmentOf(operator, burgled.clientId)
+    await operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
+    expect(await reasonOf(registry.as(before).token())).toBe('done')
   })
 })
 

@@ -6,7 +6,7 @@ const SRC = resolve(import.meta.dirname, '../src')
 
 /** A file imports from its own folder or from an earlier one. */
 const ORDER =
-  'lib protocol credentials storage transport trust-log keys revocations audit limits policies organisations enrolments members clients agents inbox approvals tasks cards introductions discovery tokens (root) client verifier cli'.split(
+  'lib protocol credentials storage transport trust-log audit keys revocations limits policies organisations enrolments members clients agents inbox approvals tasks cards introductions discovery tokens (root) client verifier cli'.split(
     ' ',
   )
 

@@ -4,6 +4,7 @@ import { cardsRoutes } from './cards/routes.js'
 import { discoveryRoutes } from './discovery/routes.js'
 import { enrolmentsRoutes } from './enrolments/routes.js'
 import { introductionsRoutes } from './introductions/routes.js'
+import { keysRoutes } from './keys/routes.js'
 import { membersRoutes } from './members/routes.js'
 import { organisationsRoutes } from './organisations/routes.js'
 import { revocationsRoutes, systemRoutes } from './revocations/routes.js'
@@ -17,6 +18,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof enrolmentsRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
+  Parameters<typeof keysRoutes>[0] &
   Parameters<typeof tasksRoutes>[0] &
   Parameters<typeof cardsRoutes>[0] &
   Parameters<typeof introductionsRoutes>[0] &
@@ -38,6 +40,7 @@ export const newRouter = (deps: RouterDeps) =>
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),
     revocations: revocationsRoutes(deps),
+    keys: keysRoutes(deps),
     audit: auditRoutes(deps),
     system: systemRoutes(deps),
   })

@@ -17,6 +17,8 @@ import { inboxStore } from './inbox/store.js'
 import { entitlementOf, introducedTo } from './introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from './introductions/find.js'
 import { introductionsStore } from './introductions/store.js'
+import { newGenerations } from './keys/generations.js'
+import { jwksEndpoint } from './keys/jwks-endpoint.js'
 import { newKeyRing } from './keys/key-ring.js'
 import type { Clock } from './lib/clock.js'
 import type { Log } from './lib/log.js'
@@ -98,7 +100,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     issuer: parts.issuer,
     host: parts.host,
     port: parts.port,
-    routes: [...tokenEndpoints(features), ...cardEndpoints(features), ...logEndpoints(features)],
+    routes: [...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features)],
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
     trustedProxies: parts.trustedProxies ?? [],
     random: parts.random,
@@ -187,10 +189,11 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     logSigner: () => keyRing.signer('log'),
     witness,
   })
-  const keyRing = newKeyRing({ storage, trustLog, clock, random, log })
+  const generations = newGenerations({ storage, trustLog, random })
+  const keyRing = newKeyRing({ storage, generations, trustLog, clock, random, log })
   const once = newOnce(storage)
   const audit = newAudit({ storage, clock, random, log, writer })
-  const base = { storage, trustLog, clock, random, log, issuer, dev, version, keyRing, once, audit }
+  const base = { storage, trustLog, clock, random, log, issuer, dev, version, generations, keyRing, once, audit }
   const enrolments = enrolmentsStore(base)
   const stores = {
     organisations: organisationsStore(base),

@@ -6,7 +6,7 @@ const SRC = resolve(import.meta.dirname, '../src')
 
 /** A file imports from its own folder or from an earlier one. */
 const ORDER =
-  'lib protocol credentials storage transport trust-log keys revocations audit organisations enrolments members clients agents inbox tasks cards introductions discovery tokens (root) client verifier cli'.split(
+  'lib protocol credentials storage transport trust-log audit keys revocations organisations enrolments members clients agents inbox tasks cards introductions discovery tokens (root) client verifier cli'.split(
     ' ',
   )
 

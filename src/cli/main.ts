@@ -7,6 +7,7 @@ import { adminCommands } from './admin.js'
 import { agentCommands } from './agents.js'
 import { logCommands } from './log.js'
 import { peopleCommands } from './people.js'
+import { registryKeyCommands } from './registry-keys.js'
 import { runServe, type ServeFlags } from './serve.js'
 import { workCommands } from './work.js'
 
@@ -43,6 +44,7 @@ peopleCommands(program, common)
 agentCommands(program, common)
 workCommands(program, common)
 logCommands(program, common)
+registryKeyCommands(program, common)
 adminCommands(program)
 
 try {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
 import { CredenceError } from './errors.js'
@@ -20,8 +21,7 @@ export async function requestJson(
   init: RequestInit,
 ): Promise<{ readonly answer: Response; readonly body: JsonObject }> {
   const answer = await sent(deps, url, init)
-  const text = await answer.text()
-  const json = readJson(text, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
+  const json = readJson(await readBounded(answer, MAX_ANSWER_BYTES), { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
   const body = 'value' in json && isJsonObject(json.value) ? json.value : undefined
   if (body === undefined)
     throw new CredenceError({
@@ -30,6 +30,28 @@ export async function requestJson(
       status: answer.status,
     })
   return { answer, body }
+}
+
+/** The body of an answer, at most `maxBytes` of it: whoever sends more is hung up on while it comes, or before. */
+export async function readBounded(answer: Response, maxBytes: number): Promise<Uint8Array> {
+  const tooLong = () =>
+    new CredenceError({ reason: 'unavailable', text: `the answer of ${answer.url} passes ${maxBytes} bytes`, status: answer.status })
+  if (Number(answer.headers.get('content-length') ?? 0) > maxBytes) {
+    await answer.body?.cancel()
+    throw tooLong()
+  }
+  const parts: Uint8Array[] = []
+  let size = 0
+  const reader = answer.body?.getReader()
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    size += read.value.length
+    if (size > maxBytes) {
+      await reader?.cancel()
+      throw tooLong()
+    }
+    parts.push(read.value)
+  }
+  return concatBytes(...parts)
 }
 
 async function sent({ fetch }: HttpDeps, url: string, init: RequestInit): Promise<Response> {

@@ -95,22 +95,36 @@ export function newTokens(deps: TokenDeps): Tokens {
     roots.set(scope, token)
     return token
   }
+  const exchange = (subjectToken: string, asked: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
+    const { audience, scope, taskId, actorToken, delegation, tools, resources } = asked
+    return requestToken({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: subjectToken,
+      subject_token_type: ACCESS_TOKEN_TYPE,
+      audience,
+      ...(scope !== undefined && { scope }),
+      ...(taskId !== undefined && { task_id: taskId }),
+      ...(actorToken !== undefined && { actor_token: actorToken, actor_token_type: ACCESS_TOKEN_TYPE }),
+      ...(delegation && { delegation: JSON.stringify(delegation) }),
+      ...(tools && { allowed_tools: JSON.stringify(tools) }),
+      ...(resources && { allowed_resources: JSON.stringify(resources) }),
+    })
+  }
 
   return {
     root,
-    exchange: async ({ audience, scope, taskId, subjectToken, actorToken, delegation, tools, resources }) =>
-      requestToken({
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        subject_token: subjectToken ?? (await root()).accessToken,
-        subject_token_type: ACCESS_TOKEN_TYPE,
-        audience,
-        ...(scope !== undefined && { scope }),
-        ...(taskId !== undefined && { task_id: taskId }),
-        ...(actorToken !== undefined && { actor_token: actorToken, actor_token_type: ACCESS_TOKEN_TYPE }),
-        ...(delegation && { delegation: JSON.stringify(delegation) }),
-        ...(tools && { allowed_tools: JSON.stringify(tools) }),
-        ...(resources && { allowed_resources: JSON.stringify(resources) }),
-      }),
+    exchange: async ({ subjectToken, ...asked }) => {
+      if (subjectToken !== undefined) return exchange(subjectToken, asked)
+      const { accessToken } = await root()
+      try {
+        return await exchange(accessToken, asked)
+      } catch (error) {
+        // The root token may have ended with what it stood on (a key of the registry): a new one is had, and asked with once.
+        if (!(error instanceof CredenceError) || error.reason !== 'invalid_request') throw error
+        roots.clear()
+        return exchange((await root()).accessToken, asked)
+      }
+    },
     post: (endpoint, parameters) =>
       withOneRetry(deps, async () => {
         const { [endpoint]: url } = await deps.metadata()

@@ -5,7 +5,7 @@ import { refuse } from '../errors.js'
 import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { CardView, type EnrolmentProof } from '../protocol/card-view.js'
-import type { Handle } from '../protocol/handles.js'
+import { type Handle, handleOfRegistryKey } from '../protocol/handles.js'
 import { hashLeaf, verifyInclusion } from '../protocol/merkle.js'
 import { stands } from '../protocol/standing.js'
 import { cardDigest, cardType, verifyCardCredential } from './card-credential.js'
@@ -88,7 +88,7 @@ async function requireRegistryWord(
   pins: RegistryPins,
   { audience, now, ended }: ViewExpectation,
 ): Promise<void> {
-  const keys = keysOf(pins, 'card')
+  const keys = keysOf(pins, 'card', ended)
   const { claims } = await verifyCardView(view.view, (kid) => keys.filter(({ jwk }) => jwk.kid === kid), {
     issuer: pins.issuer,
     audience,
@@ -108,7 +108,7 @@ async function requireRegistryWord(
 /** The key of the enrolment, if the log that the registry signs says that it was enrolled. Never one of the registry's own. */
 async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { ended }: ViewExpectation): Promise<VerificationKey> {
   const { statement, entry, inclusion, checkpoint } = proof
-  const signed = await verifyCheckpoint(checkpoint, pins.issuer.replace(/^https?:\/\//, ''), keysOf(pins, 'log'))
+  const signed = await verifyCheckpoint(checkpoint, pins.issuer.replace(/^https?:\/\//, ''), keysOf(pins, 'log', ended))
   if (signed === undefined) return deny('its checkpoint is not signed by a pinned key')
   if (entry.digest !== digestOfJson(statement) || !entry.begins?.includes(statement.handle))
     return deny('the entry is not of this enrolment')
@@ -129,8 +129,11 @@ async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { e
   return { jwk: statement.jwk, alg: statement.alg }
 }
 
-const keysOf = ({ keys }: RegistryPins, use: string): VerificationKey[] =>
-  keys.filter((jwk) => jwk.credence_use === use).map((jwk) => ({ jwk, alg: 'ES256' }))
+/** A pinned key that is known to have ended signs for nobody. */
+const keysOf = ({ keys }: RegistryPins, use: string, ended: ViewExpectation['ended']): VerificationKey[] =>
+  keys
+    .filter((jwk) => jwk.credence_use === use && !(typeof jwk.kid === 'string' && ended?.has(handleOfRegistryKey(jwk.kid))))
+    .map((jwk) => ({ jwk, alg: 'ES256' }))
 
 const jktOf = (jwk: Readonly<Record<string, unknown>>, alg: SignatureAlgorithm): string | undefined => {
   const key = readPublicJwk(jwk, [alg])

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { digestOfJson } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
 import type { Secrets } from '../keys/secrets.js'
-import { base64url, equalBytes, fromBase64url, utf8 } from '../lib/bytes.js'
+import { base64url, equalTexts, fromBase64url, utf8 } from '../lib/bytes.js'
 import { readJson } from '../lib/json.js'
 
 /** Where a page of search begins: in which of the two passes, after which hit. */
@@ -29,7 +29,7 @@ export async function openCursor(secrets: Secrets, query: unknown, cursor: strin
   const json = bytes && readJson(bytes, { maxDepth: 6 })
   const sealed = Sealed.safeParse(json && 'value' in json ? json.value : undefined)
   const secret = sealed.success ? await secrets.find(sealed.data.id) : undefined
-  if (!sealed.success || !secret || !equalBytes(utf8(mac), utf8(macOf(secret.bytes, payload)))) return deny()
+  if (!sealed.success || !secret || !equalTexts(mac, macOf(secret.bytes, payload))) return deny()
   return sealed.data.of === digestOfJson(query) ? sealed.data.place : deny()
 }
 

@@ -4,7 +4,7 @@ import { EntryId } from '../protocol/ids.js'
 import type { Collection, Storage } from '../storage/storage.js'
 
 /** One key for one use, so that a signature of one kind never passes for another. */
-export const KEY_USES = ['token', 'card', 'log', 'event'] as const
+export const KEY_USES = ['token', 'card', 'log'] as const
 export const KeyUse = z.enum(KEY_USES)
 export type KeyUse = z.infer<typeof KeyUse>
 
@@ -22,6 +22,8 @@ export const RegistryKey = z.strictObject({
   /** The private key; removed when it signs no more. */
   d: Coordinate.optional(),
   at: z.int().min(0),
+  /** It is published from its beginning, and signs from here on. */
+  signsFrom: z.int().min(0),
   /** Ends then; set once a newer one signs. */
   retiresAt: z.int().min(0).optional(),
   hidden: EntryId.optional(),

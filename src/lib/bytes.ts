@@ -64,4 +64,13 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return all
 }
 
-export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+/** Looks at every byte, wherever the first difference is: how long it takes says nothing about a secret. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0)
+  return difference === 0
+}
+
+/** As equalBytes, for MACs and hashes that are kept as text. */
+export const equalTexts = (a: string, b: string): boolean => equalBytes(utf8(a), utf8(b))

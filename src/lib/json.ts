@@ -1,7 +1,7 @@
 // Strict JSON (RFC 8259, I-JSON of RFC 7493 §2.2–2.3): one pass over the text finds too deep nesting, duplicate members, numbers
 // beyond a double and names that collide with object internals; then the platform parses. Cost: linear in the bytes.
 import { type Reason, refuse } from '../errors.js'
-import { textOf } from './bytes.js'
+import { textOf, utf8 } from './bytes.js'
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
 export interface JsonObject {
@@ -24,7 +24,7 @@ export const isJsonObject = (value: unknown): value is JsonObject => typeof valu
 /** The value, or what is wrong with the text in words that are safe to show. */
 export function readJson(input: string | Uint8Array, limits: JsonLimits = {}): { readonly value: JsonValue } | { readonly fault: string } {
   const maxBytes = limits.maxBytes ?? MAX_JSON_BYTES
-  if (input.length > maxBytes) return { fault: `longer than ${maxBytes} bytes` }
+  if (isLonger(input, maxBytes)) return { fault: `longer than ${maxBytes} bytes` }
   const text = typeof input === 'string' ? input : textOf(input)
   if (text === undefined) return { fault: 'not UTF-8' }
   if (loneSurrogate.test(text)) return { fault: 'a lone surrogate' }
@@ -42,6 +42,10 @@ export function parseJson(input: string | Uint8Array, limits: JsonLimits & { rea
   const read = readJson(input, limits)
   return 'value' in read ? read.value : refuse(limits.reason ?? 'bad_input', `the JSON is refused: ${read.fault}`)
 }
+
+/** A unit of a string is one to three bytes of UTF-8: they are counted only where that decides. */
+const isLonger = (input: string | Uint8Array, maxBytes: number): boolean =>
+  input.length > maxBytes || (typeof input === 'string' && input.length * 3 > maxBytes && utf8(input).length > maxBytes)
 
 const loneSurrogate = /\p{Surrogate}/u
 const NUMBER = /[-+.0-9eE]*/y

@@ -10,6 +10,7 @@ export const ENTRY_TYPES = [
   'epoch.started',
   'registry-key.began',
   'registry-key.retired',
+  'registry-key.ended',
   'organisation.created',
   'organisation.ended',
   'member.enrolled',

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { ProofExpectation } from '../credentials/dpop.js'
 import type { Secret, Secrets } from '../keys/secrets.js'
-import { base64url, equalBytes, fromBase64url, utf8 } from '../lib/bytes.js'
+import { base64url, equalTexts, fromBase64url } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 
 /** How long a server nonce is accepted, in seconds. */
@@ -37,7 +37,7 @@ function isGood(nonce: string, secret: Secret, now: number): boolean {
   const [time = '', id, mac = '', ...rest] = nonce.split('.')
   const at = /^\d{1,12}$/.test(time) ? Number(time) : Number.NaN
   if (rest.length > 0 || id !== secret.id || String(at) !== time || Math.abs(now - at) > NONCE_SECONDS) return false
-  return fromBase64url(mac) !== undefined && equalBytes(utf8(mac), utf8(macOf(secret, at)))
+  return fromBase64url(mac) !== undefined && equalTexts(mac, macOf(secret, at))
 }
 
 /** The nonce that a proof claims, unverified: only to load the secret that it names. */

@@ -1,5 +1,4 @@
 import { SIGNATURE_ALGORITHMS } from '../credentials/jwk.js'
-import type { KeyRing } from '../keys/key-ring.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
 import { json, type Route } from '../transport/http.js'
 import { GRANT_TYPES } from './token-endpoint.js'
@@ -7,13 +6,12 @@ import { GRANT_TYPES } from './token-endpoint.js'
 export interface MetadataDeps {
   readonly issuer: string
   readonly dev: boolean
-  readonly keyRing: KeyRing
 }
 
 const PUBLIC = { 'cache-control': 'public, max-age=60' }
 
-/** RFC 8414 §2, RFC 9728 §2, RFC 7517 §5. */
-export function metadataEndpoints({ issuer, dev, keyRing }: MetadataDeps): Route[] {
+/** RFC 8414 §2, RFC 9728 §2. */
+export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
   const authMethods = { methods: ['private_key_jwt'], algs: [...SIGNATURE_ALGORITHMS] }
   const server = {
     issuer,
@@ -47,6 +45,5 @@ export function metadataEndpoints({ issuer, dev, keyRing }: MetadataDeps): Route
   return [
     { method: 'GET', path: '/.well-known/oauth-authorization-server', endpoint: async () => json(200, server, PUBLIC) },
     { method: 'GET', path: '/.well-known/oauth-protected-resource', endpoint: async () => json(200, resource, PUBLIC) },
-    { method: 'GET', path: '/.well-known/jwks.json', endpoint: async () => json(200, await keyRing.jwks(), PUBLIC) },
   ]
 }

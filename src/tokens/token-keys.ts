@@ -14,13 +14,17 @@ export function newTokenKeys({ keyRing, clock }: { readonly keyRing: KeyRing; re
   const known = new Map<string, VerificationKey>()
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
+  // A key that has begun may have signed already: whoever shows its `kid` does not wait.
+  keyRing.onChanged(() => {
+    readAt = Number.NEGATIVE_INFINITY
+  })
   const read = async () => {
     readAt = clock.monotonicMs()
     for (const jwk of (await keyRing.jwks()).keys) if (jwk.credence_use === 'token') known.set(jwk.kid, { jwk: { ...jwk }, alg: 'ES256' })
   }
   return async (kid) => {
     if (kid === undefined) return []
-    if (!known.has(kid) && (clock.monotonicMs() - readAt >= REREAD_MS || known.size === 0)) {
+    while (!known.has(kid) && clock.monotonicMs() - readAt >= REREAD_MS) {
       reading ??= read().finally(() => {
         reading = undefined
       })

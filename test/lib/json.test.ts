@@ -47,6 +47,14 @@ describe('strict JSON', () => {
     expect(readJson(`"${'x'.repeat(100)}"`, { maxBytes: 64 })).toEqual({ fault: 'longer than 64 bytes' })
   })
 
+  test('a bound is in bytes of UTF-8, however the text is handed over', () => {
+    const text = `"${'€'.repeat(20)}"`
+    for (const input of [text, utf8(text)]) {
+      expect(readJson(input, { maxBytes: 61 })).toEqual({ fault: 'longer than 61 bytes' })
+      expect(readJson(input, { maxBytes: 62 })).toHaveProperty('value')
+    }
+  })
+
   test('the same name in two objects is no duplicate, nor is a name that stands in a string', () => {
     const text = '[{"a":{"a":"{\\"a\\":1,\\"a\\":2}"}},{"a":"a"},"a","a"]'
     expect(parseJson(text)).toEqual(JSON.parse(text))

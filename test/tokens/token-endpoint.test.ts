@@ -167,6 +167,6 @@ test('metadata name this issuer and its endpoints, and the keys are public', asy
     grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
   })
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
-  expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual(['card', 'event', 'log', 'token'])
+  expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual(['card', 'log', 'token'])
   expect(keys.every((key: object) => !('d' in key))).toBe(true)
 })

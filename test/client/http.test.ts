@@ -1,0 +1,68 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readBounded, requestJson } from '../../src/client/http.js'
+import { waitingClock } from '../../src/lib/clock.js'
+
+/** What the other side answers; each test plays one that means no good. */
+let answer: (request: IncomingMessage, response: ServerResponse) => void
+let server: Server
+let url: string
+beforeAll(async () => {
+  server = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
+
+/** Writes for ever, as fast as it is read. */
+const endless = (response: ServerResponse): Promise<unknown> => {
+  const gone = once(response, 'close')
+  const block = Buffer.alloc(65_536, ' ')
+  const more = (): void => {
+    while (!response.destroyed && response.write(block));
+  }
+  response.on('drain', more)
+  response.on('error', () => undefined)
+  more()
+  return gone
+}
+const deps = { fetch: globalThis.fetch, clock: waitingClock }
+
+test('an answer without end is hung up on at the bound', async () => {
+  let gone: Promise<unknown> | undefined
+  answer = (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    gone = endless(response)
+  }
+  await expect(requestJson(deps, url, {})).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('8388608') })
+  await gone
+})
+
+test('an answer that says how long it is is not read where that is too long', async () => {
+  let gone: Promise<unknown> | undefined
+  answer = (_, response) => {
+    response.writeHead(200, { 'content-length': '1000000000' })
+    gone = endless(response)
+  }
+  await expect(readBounded(await fetch(url), 100)).rejects.toMatchObject({ reason: 'unavailable' })
+  await gone
+})
+
+test('an answer of just the bound is read, one without a body too', async () => {
+  answer = (_, response) => response.end('é'.repeat(50))
+  expect(await readBounded(await fetch(url), 100)).toHaveLength(100)
+  await expect(readBounded(await fetch(url), 99)).rejects.toMatchObject({ reason: 'unavailable' })
+  expect(await readBounded(new Response(null), 10)).toHaveLength(0)
+})
+
+test('what is no JSON object, or not UTF-8, is refused', async () => {
+  for (const body of ['[]', 'nothing', Buffer.from('{"a":"\xff"}', 'latin1')]) {
+    answer = (_, response) => response.end(body)
+    await expect(requestJson(deps, url, {})).rejects.toMatchObject({ reason: 'unavailable' })
+  }
+})

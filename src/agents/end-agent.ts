@@ -1,37 +1,78 @@
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
+import { Handle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
+import type { Guard } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
 import { requireAgent } from './authority.js'
 import type { RegisterDeps } from './register.js'
+import type { Agent } from './store.js'
 
-/** Ends an agent's handle and records by which authority: nobody with less reinstates it. */
+const MAX_TRIES = 10
+
+/**
+ * Ends an agent's handle and records by which authority: nobody with less reinstates it. What somebody reinstates at the same moment ends too:
+ * when this is acknowledged, neither its handle nor a successor stands.
+ */
 export async function endAgent(
   deps: RegisterDeps,
   caller: Caller,
   id: AgentId,
   how: 'suspended' | 'revoked',
 ): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
-  const agent = await requireAgent(deps, caller, id, how === 'suspended' ? 'suspend' : 'revoke')
-  const hasEnded = deps.trustLog.ended.has(agent.handle)
-  if (hasEnded && (how === 'suspended' || agent.endedBy?.how === 'revoked')) refuse('already_ended', 'the agent has ended')
-  // A later ending by a narrower authority takes nothing back.
-  const rank = Math.max(RANK[caller.role], hasEnded ? (agent.endedBy?.rank ?? 0) : 0)
-  return deps.trustLog.end({
-    type: how === 'suspended' ? 'agent.suspended' : 'agent.ended',
-    ends: [{ handle: agent.handle }],
-    intent: [
-      deps.agents.collection.changing(id, { handle: agent.handle }, { endedBy: { how, rank } }),
-      deps.audit.recording({
-        orgId: agent.orgId,
-        actor: caller.id,
-        action: how === 'suspended' ? 'agents.suspend' : 'agents.revoke',
-        outcome: 'done',
-        subject: id,
-        tokenId: caller.tokenId,
-      }),
-    ],
-  })
+  const { ended } = deps.trustLog
+  let position: Position | undefined
+  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+    await deps.trustLog.fence()
+    const agent = await requireAgent(deps, caller, id, how === 'suspended' ? 'suspend' : 'revoke')
+    const known = endingOf(agent)
+    const handles = [agent.handle, ...successorOf(agent)]
+    const hasEnded = ended.has(agent.handle)
+    if (position !== undefined && known.how !== undefined && handles.every((handle) => ended.has(handle))) return { position }
+    const addsNothing = known.how === 'revoked' || (how === 'suspended' && RANK[caller.role] <= known.rank)
+    if (position === undefined && hasEnded && addsNothing) refuse('already_ended', 'the agent has ended')
+    // A later ending by a narrower authority takes nothing back.
+    const endedHow = known.how === 'revoked' ? 'revoked' : how
+    const endedRank = Math.max(RANK[caller.role], hasEnded || known.how !== undefined ? known.rank : 0)
+    const tried = await deps.trustLog.tryEnd({
+      type: how === 'suspended' ? 'agent.suspended' : 'agent.ended',
+      ends: handles.map((handle) => ({ handle })),
+      intent: [
+        deps.agents.collection.changing(id, unchanged(agent), { endedHandle: agent.handle, endedHow, endedRank }),
+        deps.audit.recording({
+          orgId: agent.orgId,
+          actor: caller.id,
+          action: how === 'suspended' ? 'agents.suspend' : 'agents.revoke',
+          outcome: 'done',
+          subject: id,
+          tokenId: caller.tokenId,
+        }),
+      ],
+    })
+    if (tried.outcome !== 'failed') position = tried.position
+  }
+  return position === undefined ? refuse('conflict', 'somebody else changes it all the time') : { position }
+}
+
+/** How its handle was ended. Whoever ended it some other way (a stolen key, declared) had an administrator's authority at least. */
+export function endingOf({ handle, endedHandle, endedHow: how, endedRank: rank }: Agent): {
+  readonly how?: 'suspended' | 'revoked'
+  readonly rank: number
+} {
+  return endedHandle === handle && how !== undefined && rank !== undefined ? { how, rank } : { rank: RANK.administrator }
+}
+
+/** Nobody has ended or reinstated it since it was read. */
+export const unchanged = ({ handle, endedHandle, endedHow, endedRank }: Agent): Guard<Agent> => ({
+  handle,
+  endedHandle: endedHandle ?? null,
+  endedHow: endedHow ?? null,
+  endedRank: endedRank ?? null,
+})
+
+/** The handle that a reinstatement under way would give it. */
+function successorOf({ next }: Agent): Handle[] {
+  const handle = Handle.safeParse(next?.handle)
+  return handle.success ? [handle.data] : []
 }

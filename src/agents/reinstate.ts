@@ -4,6 +4,7 @@ import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
 import { requireAgent } from './authority.js'
+import { endingOf, unchanged } from './end-agent.js'
 import { chainOfAgents } from './find.js'
 import type { RegisterDeps } from './register.js'
 import type { Agent } from './store.js'
@@ -18,8 +19,9 @@ export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: Age
   const organisation = (await deps.organisations.get(agent.orgId)) ?? refuse('not_found', 'no such agent')
   const { outcome } = await deps.agents.change(
     id,
-    { handle: agent.handle },
-    { handle, endedBy: null },
+    // Somebody who ended it with more authority meanwhile has the last word
+    unchanged(agent),
+    { handle },
     {
       type: 'agent.reinstated',
       begins: [handle],
@@ -39,10 +41,10 @@ export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: Age
   return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')
 }
 
-function requireMayReinstate({ trustLog }: RegisterDeps, caller: Caller, { id, handle, endedBy }: Agent): void {
-  if (!trustLog.ended.has(handle)) refuse('conflict', 'the agent stands')
-  if (endedBy?.how === 'revoked') refuse('already_ended', 'the agent was revoked, for ever')
-  // Whoever ended it some other way (a stolen key, declared) had an administrator's authority at least.
-  if (caller.id === id || RANK[caller.role] < (endedBy?.rank ?? RANK.administrator))
+function requireMayReinstate({ trustLog }: RegisterDeps, caller: Caller, agent: Agent): void {
+  if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent stands')
+  const { how, rank } = endingOf(agent)
+  if (how === 'revoked') refuse('already_ended', 'the agent was revoked, for ever')
+  if (caller.id === agent.id || RANK[caller.role] < rank)
     refuse('forbidden', 'reinstating needs at least the authority of whoever ended it')
 }

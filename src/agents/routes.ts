@@ -12,6 +12,7 @@ import { CeilingInput } from './agent.js'
 import { requireAgent } from './authority.js'
 import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
+import { endingOf } from './end-agent.js'
 import { type RegisterDeps, registerAgent } from './register.js'
 import { reinstateAgent } from './reinstate.js'
 import { revokeAgent } from './revoke.js'
@@ -72,11 +73,11 @@ export const agentsRoutes = (deps: RegisterDeps & EnrolDeps & { readonly storage
   })
 
 async function viewOf(deps: RegisterDeps, agent: Agent) {
-  const { id, orgId, name, parent, ceiling, contact, handle, endedBy, at } = agent
+  const { id, orgId, name, parent, ceiling, contact, handle, at } = agent
   const isEnded = deps.trustLog.ended.has(handle)
   const keys = isEnded ? [] : await findEnrolments(deps, id)
   const state = isEnded
-    ? endedBy?.how === 'revoked'
+    ? endingOf(agent).how === 'revoked'
       ? ('revoked' as const)
       : ('suspended' as const)
     : keys.some((key) => stands(deps.trustLog.ended, [key.handle]))

@@ -22,8 +22,10 @@ export const Agent = z.strictObject({
   contactVer: Handle,
   by: z.array(Handle).max(16),
   at: z.int().min(0),
-  /** Who ended it last, and how: reinstating needs at least that authority. */
-  endedBy: z.strictObject({ how: z.enum(['suspended', 'revoked']), rank: z.int().min(0).max(3) }).optional(),
+  /** Which handle of it was ended here last, how, and by which authority: reinstating needs at least that. */
+  endedHandle: Handle.optional(),
+  endedHow: z.enum(['suspended', 'revoked']).optional(),
+  endedRank: z.int().min(0).max(3).optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
   next: z.record(z.string(), z.unknown()).optional(),

@@ -19,6 +19,9 @@ const [TSK, TOK, INT, KEY, MEM] = ['tsk', 'tok', 'int', 'key', 'mem'].map((kind)
 /** Every procedure that is not open, with input that its schema takes. */
 const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string, unknown>])[] = [
   ['query', 'organisations.list', {}],
+  ['query', 'keys.list', {}],
+  ['mutate', 'keys.rotate', { use: 'token' }],
+  ['mutate', 'keys.end', { kid: 'A'.repeat(43) }],
   ['mutate', 'organisations.create', { name: 'x' }],
   ['query', 'organisations.get', { orgId: ORG }],
   ['mutate', 'organisations.end', { orgId: ORG }],

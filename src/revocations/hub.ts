@@ -32,6 +32,7 @@ export interface Hub {
   /** Applies the log up to a head read after this call, and makes batches of all of it. */
   fence(): Promise<void>
   judge(from: FeedPlace): Resuming
+  /** One for all who ask at the same place. */
   snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPlace; readonly seq: number }
   onBatch(listener: (batch: Batch) => void): () => void
   close(): void
@@ -45,6 +46,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
   const kept = new Map<number, Batch>()
   let at = parsePosition(trustLog.position).seq
   let waiting: Entry[] = []
+  let newest: ReturnType<Hub['snapshot']> | undefined
 
   const batchOf = (prev: number, entries: readonly Entry[]): Batch => {
     const last = entries.at(-1)
@@ -60,6 +62,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     const batch = batchOf(at, waiting)
     waiting = []
     at = batch.last
+    newest = undefined
     kept.set(batch.prev, batch)
     for (const oldest of kept.keys()) {
       if (kept.size <= KEPT_BATCHES) break
@@ -105,8 +108,8 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     },
     snapshot: () => {
       flush()
-      const seq = at
-      return { snapshot: trustLog.snapshot(), place: placeAt(seq), seq }
+      newest ??= { snapshot: trustLog.snapshot(), place: placeAt(at), seq: at }
+      return newest
     },
     onBatch: (listener) => {
       listeners.add(listener)

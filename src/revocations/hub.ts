@@ -2,8 +2,7 @@
 // same place; what is applied in one turn shares a batch. Who is further behind gets batches made from the log.
 import { utf8 } from '../lib/bytes.js'
 import type { Snapshot } from '../protocol/ended-set.js'
-import type { Ending, Entry } from '../protocol/entry.js'
-import { parsePosition, positionOf } from '../protocol/entry.js'
+import { type Ending, type Entry, MAX_ENDINGS, parsePosition, positionOf } from '../protocol/entry.js'
 import { type FeedPlace, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
@@ -58,9 +57,10 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     return { ...fields, frame: utf8(JSON.stringify(message)) }
   }
   const flush = () => {
-    if (waiting.length === 0) return
-    const batch = batchOf(at, waiting)
-    waiting = []
+    while (waiting.length > 0) add(batchOf(at, firstOf(waiting)))
+  }
+  const add = (batch: Batch) => {
+    waiting = waiting.slice(batch.last - at)
     at = batch.last
     newest = undefined
     kept.set(batch.prev, batch)
@@ -90,7 +90,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
         kept.get(seq) ??
         trustLog.entries(seq + 1, REPLAY_PAGE).then((entries) => {
           const known = entries.filter((entry) => entry.seq <= at)
-          return known.length === 0 ? undefined : batchOf(seq, known)
+          return known.length === 0 ? undefined : batchOf(seq, firstOf(known))
         })
       )
     },
@@ -120,4 +120,14 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       listeners.clear()
     },
   }
+}
+
+/** As many as one message holds: one entry at least. */
+function firstOf(entries: readonly Entry[]): readonly Entry[] {
+  let endings = 0
+  const end = entries.findIndex(({ ends }, i) => {
+    endings += ends.length
+    return i > 0 && endings > MAX_ENDINGS
+  })
+  return end === -1 ? entries : entries.slice(0, end)
 }

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { systemRandom } from '../../src/lib/random.js'
-import type { ServerMessage } from '../../src/protocol/feed.js'
+import { ServerMessage } from '../../src/protocol/feed.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
 import { AgentId, Jkt, newId, OrgId, TokenId } from '../../src/protocol/ids.js'
 import { serveFeed } from '../../src/revocations/feed-socket.js'
@@ -127,4 +127,26 @@ test('a second subscription inside a snapshot is refused', async () => {
   slow.ws.resume()
   await expect.poll(() => slow.messages.some(({ type }) => type === 'error'), { timeout: 10_000 }).toBe(true)
   await expect.poll(() => slow.ended().size, { timeout: 10_000 }).toBe(handles.length)
+}, 20_000)
+
+test('what ends in one block, however much, comes in messages that the protocol allows', async () => {
+  const quick = await reader()
+  quick.say({ type: 'subscribe', from: hub.place })
+  quick.say({ type: 'sync', n: 1 })
+  await expect.poll(() => quick.messages.at(-1)?.type).toBe('synced')
+  const place = hub.place
+  const many = Array.from({ length: 25_000 }, () => newHandle(systemRandom, 'int'))
+  await end(trustLog, ...many)
+  handles.push(...many)
+  const replayed = await reader()
+  replayed.say({ type: 'subscribe', from: place })
+  for (const one of [quick, replayed]) {
+    one.say({ type: 'sync', n: 2 })
+    await expect.poll(() => one.messages.at(-1)?.type, { timeout: 10_000 }).toBe('synced')
+    expect(one.messages.filter((message) => !ServerMessage.safeParse(message).success)).toEqual([])
+    const stretches = one.messages.filter(({ type }) => type === 'events').map((message) => message as ServerMessage & { type: 'events' })
+    expect(stretches.map(({ ended }) => ended.length)).toEqual([10_000, 10_000, 5000])
+    expect(stretches.slice(1).every(({ prev }, i) => prev === stretches[i]?.last)).toBe(true)
+    expect(one.ended()).toEqual(new Set(many))
+  }
 }, 20_000)

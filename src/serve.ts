@@ -1,4 +1,4 @@
-// The registry as one process runs it: the embedded store, the machine's clock and randomness, logs on standard error.
+// The registry as one process runs it: over a file or MongoDB, with the machine's clock and randomness, logs on standard error.
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Config } from './config.js'
@@ -19,7 +19,7 @@ export interface Registry {
   close(): Promise<void>
 }
 
-/** The registry as `credence serve` runs it: the embedded store in the data directory. */
+/** The registry as `credence serve` runs it. */
 export async function serve(config: Config): Promise<Registry> {
   const log = newPinoLog(config.logLevel)
   const storage = await openStore(config, log)

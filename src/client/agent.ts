@@ -92,6 +92,7 @@ export interface Agent extends Calls, Cards {
   readonly introductions: Introductions
   introduce: Introductions['introduce']
   readonly tasks: Tasks
+  /** At most 500 tokens; `query('tokens.lineage', of)` also says whether these are all. */
   lineage(of: { readonly taskId: string } | { readonly tokenId: string }): Promise<readonly LineageNode[]>
   /** A `fetch` for one peer, under a token that fits it. */
   fetchAs(peer: ExchangeOptions): Fetch

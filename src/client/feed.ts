@@ -65,6 +65,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
   let isClosed = false
   let backOff = FIRST_BACK_OFF_MS
   let parts: Ending[] = []
+  let nextPart = 0
   /** Messages are handled one after the other, so that a slow handler delays and never reorders. */
   let handling: Promise<void> = Promise.resolve()
   const over = new AbortController()
@@ -127,8 +128,11 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
       case 'hello':
         return say({ type: 'subscribe', ...(place && { from: place }) })
       case 'snapshot': {
-        parts = message.part === 0 ? [...message.ended] : [...parts, ...message.ended]
-        if (message.part + 1 < message.parts) return
+        if (message.part === 0) [parts, nextPart] = [[], 0]
+        // A part that is missing would be an ending that is missing.
+        if (message.part !== nextPart++) return drop(from)
+        for (const ending of message.ended) parts.push(ending)
+        if (nextPart < message.parts) return
         // Merged, never replaced: what had ended stays ended, whatever history this registry shows.
         const snapshot = { position: message.place.position, time: message.time, ended: parts }
         if (isBehind(message.place)) return drop(from)

@@ -20,7 +20,8 @@ export const Snapshot = z.strictObject({
   position: Position.optional(),
   /** Log time at that position. */
   time: z.int().min(0),
-  ended: z.array(Ending),
+  /** About 100 bytes each, where it is held. */
+  ended: z.array(Ending).max(10_000_000),
 })
 export type Snapshot = z.infer<typeof Snapshot>
 

@@ -6,6 +6,11 @@ import { EntryId } from './ids.js'
 export const Ending = z.strictObject({ handle: Handle, horizon: z.int().min(0).optional() })
 export type Ending = z.infer<typeof Ending>
 
+/** Of one entry, and of one message of the feed. */
+export const MAX_ENDINGS = 10_000
+/** What was handed in together (64 entries at most), 500 times. */
+const MAX_BLOCK_ENTRIES = 32_000
+
 export const ENTRY_TYPES = [
   'epoch.started',
   'registry-key.began',
@@ -42,7 +47,7 @@ export type EntryType = z.infer<typeof EntryType>
 export const Proposal = z.strictObject({
   id: EntryId,
   type: EntryType,
-  ends: z.array(Ending).max(10_000),
+  ends: z.array(Ending).max(MAX_ENDINGS),
   /** A card begins a version for each of its skills (at most 256) and one more. */
   begins: z.array(Handle).max(512).optional(),
   /** Left out where the entry of this id stands. */
@@ -62,9 +67,9 @@ export const Block = z.strictObject({
   /** `seq` of the first entry. */
   first: z.int().min(0),
   writer: z.string().max(64),
-  entries: z.array(Entry).min(1),
+  entries: z.array(Entry).min(1).max(MAX_BLOCK_ENTRIES),
   /** Hashes (base64url) of the perfect subtrees of the epoch's tree after this block, largest first (RFC 6962 §2.1). */
-  frontier: z.array(z.string()),
+  frontier: z.array(z.string().max(43)).max(64),
   /** Entries of this epoch after this block. */
   size: z.int().min(1),
 })

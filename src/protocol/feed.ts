@@ -1,7 +1,8 @@
-// Messages of `GET /revocations`, WebSocket subprotocol `a2a-revocation.v1+json`: one JSON object a text frame, at most 64 KiB.
+// Messages of `GET /revocations`, WebSocket subprotocol `a2a-revocation.v1+json`: one JSON object a text frame. A client's has at most 64 KiB,
+// the registry's at most MAX_ENDINGS endings (about 0.7 MB).
 // The client subscribes from what it has applied; the server sends what ended since, in order; `prev` shows a gap.
 import { z } from 'zod'
-import { Ending, Position } from './entry.js'
+import { Ending, MAX_ENDINGS, Position } from './entry.js'
 import { Handle } from './handles.js'
 
 export const FEED_PROTOCOL = 'a2a-revocation.v1+json'
@@ -32,7 +33,7 @@ export type ClientMessage = z.infer<typeof ClientMessage>
 
 export const ServerMessage = z.discriminatedUnion('type', [
   /** First message. `expiresAt`: authenticate anew before then (epoch seconds). */
-  z.object({ type: z.literal('hello'), version: z.literal(1), registry: z.string(), head: FeedPlace, expiresAt: z.int() }),
+  z.object({ type: z.literal('hello'), version: z.literal(1), registry: z.string().max(256), head: FeedPlace, expiresAt: z.int() }),
   /** Everything after `prev` up to `last`; `hash` is that of entry `last`. Few entries end something, so `ended` may be empty. */
   z.object({
     type: z.literal('events'),
@@ -41,7 +42,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     last: z.int().min(0),
     time: z.int(),
     hash: LeafHash,
-    ended: z.array(Ending),
+    ended: z.array(Ending).max(MAX_ENDINGS),
   }),
   /** The ended set as of `place`, in `parts` messages numbered from 0; merge each, take up `place` after the last. */
   z.object({
@@ -50,7 +51,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     parts: z.int().min(1),
     place: FeedPlace,
     time: z.int(),
-    ended: z.array(Ending),
+    ended: z.array(Ending).max(MAX_ENDINGS),
   }),
   z.object({ type: z.literal('synced'), n: z.int().min(0), head: FeedPlace }),
   /** `from` is too long ago: subscribe without it. */
@@ -59,7 +60,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('reset'), reason: z.enum(['unknown_epoch', 'other_history']) }),
   /** This instance goes away: connect again (to another one). */
   z.object({ type: z.literal('move') }),
-  z.object({ type: z.literal('error'), reason: z.string(), text: z.string() }),
+  z.object({ type: z.literal('error'), reason: z.string().max(64), text: z.string().max(1024) }),
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>
 

@@ -1,5 +1,5 @@
-// One subscriber of `GET /revocations`. It stands at a position; batches are sent while its socket drains. Past MAX_BUFFERED_BYTES it is
-// parked: nothing is queued for it, and once it has drained it is served from its position. A parked one is closed after 30 s.
+// One subscriber of `GET /revocations`. It stands at a position, or inside a snapshot; parts and batches are sent while its socket drains.
+// Nothing is queued for one that is parked: once it has drained it is served from where it stands.
 import type { RawData, WebSocket } from 'ws'
 import { isRefusal } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
@@ -8,6 +8,7 @@ import { parsePosition } from '../protocol/entry.js'
 import { CLOSE_CODES, ClientMessage, type FeedPlace, type ServerMessage } from '../protocol/feed.js'
 import type { Caller } from '../transport/caller.js'
 import type { Batch, Hub } from './hub.js'
+import { newPacedSocket } from './paced-socket.js'
 
 export interface FeedSocketDeps {
   readonly hub: Hub
@@ -19,57 +20,53 @@ export interface FeedSocketDeps {
   readonly onBug: (error: unknown) => void
 }
 
-const MAX_BUFFERED_BYTES = 262_144
-const PARKED_MS = 30_000
 const SNAPSHOT_PART = 800
 const MAX_SYNCS_WAITING = 16
 
 export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): void {
   const { hub, clock } = deps
-  /** `seq` up to which everything was sent; undefined until it has subscribed. */
+  /** `seq` up to which everything was sent; undefined until it has subscribed and has the whole snapshot. */
   let at: number | undefined
+  /** What is left of the snapshot that it is being sent. */
+  let parts: Iterator<ServerMessage, number> | undefined
   let pumping = false
-  let parked: AbortController | undefined
   let syncs: number[] = []
   /** Challenges that have come and are not answered: one that comes before the subscription waits for it. */
   let syncing = 0
   let current = caller
   const over = new AbortController()
+  const paced = newPacedSocket(ws, clock, () => void pump())
 
-  const send = (message: ServerMessage) => ws.send(JSON.stringify(message), onSent)
-  /** Called as the socket drains. */
-  const onSent = () => {
-    if (parked === undefined || ws.bufferedAmount > MAX_BUFFERED_BYTES / 2) return
-    parked.abort()
-    parked = undefined
-    void pump()
-  }
-  const isFull = (): boolean => {
-    if (ws.bufferedAmount <= MAX_BUFFERED_BYTES) return false
-    if (parked === undefined) {
-      const park = new AbortController()
-      parked = park
-      void clock.after(PARKED_MS, park.signal).then(() => {
-        if (!park.signal.aborted) ws.close(CLOSE_CODES.slow_reader, 'the reader is too slow')
-      })
-    }
-    return true
-  }
+  const send = (message: ServerMessage) => paced.send(JSON.stringify(message))
   const deliver = (batch: Batch) => {
-    ws.send(batch.frame, { binary: false }, onSent)
+    paced.send(batch.frame)
     at = batch.last
   }
-  /** Sends whatever is there from its position on. */
+  const mayGoOn = () => ws.readyState === ws.OPEN && !paced.isFull()
+  const sendParts = () => {
+    while (parts !== undefined && mayGoOn()) {
+      const part = parts.next()
+      if (!part.done) {
+        send(part.value)
+        continue
+      }
+      parts = undefined
+      at = part.value
+    }
+  }
+  /** Sends whatever is there from where it stands on. */
   const pump = async (): Promise<void> => {
-    if (pumping || at === undefined) return
+    if (pumping) return
     pumping = true
     try {
-      while (at < hub.at && ws.readyState === ws.OPEN && !isFull()) {
+      sendParts()
+      if (at === undefined) return
+      while (at < hub.at && mayGoOn()) {
         const batch = await hub.batchAfter(at)
         if (batch === undefined) break
         deliver(batch)
       }
-      if (at >= hub.at && !isFull()) answerSyncs()
+      if (at >= hub.at && mayGoOn()) answerSyncs()
     } catch (error) {
       deps.onBug(error)
       ws.close(1011)
@@ -86,34 +83,24 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   }
   // The fast way: it stands where the batch begins, and its socket drains.
   const unlisten = hub.onBatch((batch) => {
-    if (at === batch.prev && !pumping && ws.readyState === ws.OPEN && !isFull()) deliver(batch)
+    if (at === batch.prev && !pumping && mayGoOn()) deliver(batch)
     else void pump()
   })
 
   const subscribe = async (from: FeedPlace | undefined) => {
     // Another instance may have read on: what this one has not applied yet is no other history.
     if (from !== undefined && parsePosition(from.position).seq > hub.at) await hub.fence()
-    if (at !== undefined) return send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
-    if (from === undefined) return sendSnapshot()
+    if (at !== undefined || parts !== undefined)
+      return send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
+    if (from === undefined) {
+      parts = partsOf(hub.snapshot())
+      void pump()
+      return
+    }
     const judged = hub.judge(from)
     if (judged === 'snapshot_required') return send({ type: 'snapshot_required' })
     if (judged !== 'resumed') return send({ type: 'reset', reason: judged })
     at = parsePosition(from.position).seq
-    void pump()
-  }
-  const sendSnapshot = () => {
-    const { snapshot, place, seq } = hub.snapshot()
-    const parts = Math.max(1, Math.ceil(snapshot.ended.length / SNAPSHOT_PART))
-    for (let part = 0; part < parts; part++)
-      send({
-        type: 'snapshot',
-        part,
-        parts,
-        place,
-        time: snapshot.time,
-        ended: snapshot.ended.slice(part * SNAPSHOT_PART, (part + 1) * SNAPSHOT_PART),
-      })
-    at = seq
     void pump()
   }
   const sync = async (n: number) => {
@@ -173,10 +160,19 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   })
   ws.on('close', () => {
     unlisten()
-    parked?.abort()
+    paced.stop()
     over.abort()
     syncs = []
   })
   send(helloOf())
   watchStanding()
+}
+
+/** The snapshot in its messages, made as they are sent; then where it ends. */
+function* partsOf({ snapshot, place, seq }: ReturnType<Hub['snapshot']>): Generator<ServerMessage, number> {
+  const { time, ended } = snapshot
+  const parts = Math.max(1, Math.ceil(ended.length / SNAPSHOT_PART))
+  for (let part = 0; part < parts; part++)
+    yield { type: 'snapshot', part, parts, place, time, ended: ended.slice(part * SNAPSHOT_PART, (part + 1) * SNAPSHOT_PART) }
+  return seq
 }

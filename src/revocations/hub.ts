@@ -2,8 +2,7 @@
 // same place; what is applied in one turn shares a batch. Who is further behind gets batches made from the log.
 import { utf8 } from '../lib/bytes.js'
 import type { Snapshot } from '../protocol/ended-set.js'
-import type { Ending, Entry } from '../protocol/entry.js'
-import { parsePosition, positionOf } from '../protocol/entry.js'
+import { type Ending, type Entry, MAX_ENDINGS, parsePosition, positionOf } from '../protocol/entry.js'
 import { type FeedPlace, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
@@ -32,6 +31,7 @@ export interface Hub {
   /** Applies the log up to a head read after this call, and makes batches of all of it. */
   fence(): Promise<void>
   judge(from: FeedPlace): Resuming
+  /** One for all who ask at the same place. */
   snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPlace; readonly seq: number }
   onBatch(listener: (batch: Batch) => void): () => void
   close(): void
@@ -45,6 +45,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
   const kept = new Map<number, Batch>()
   let at = parsePosition(trustLog.position).seq
   let waiting: Entry[] = []
+  let newest: ReturnType<Hub['snapshot']> | undefined
 
   const batchOf = (prev: number, entries: readonly Entry[]): Batch => {
     const last = entries.at(-1)
@@ -56,10 +57,12 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     return { ...fields, frame: utf8(JSON.stringify(message)) }
   }
   const flush = () => {
-    if (waiting.length === 0) return
-    const batch = batchOf(at, waiting)
-    waiting = []
+    while (waiting.length > 0) add(batchOf(at, firstOf(waiting)))
+  }
+  const add = (batch: Batch) => {
+    waiting = waiting.slice(batch.last - at)
     at = batch.last
+    newest = undefined
     kept.set(batch.prev, batch)
     for (const oldest of kept.keys()) {
       if (kept.size <= KEPT_BATCHES) break
@@ -87,7 +90,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
         kept.get(seq) ??
         trustLog.entries(seq + 1, REPLAY_PAGE).then((entries) => {
           const known = entries.filter((entry) => entry.seq <= at)
-          return known.length === 0 ? undefined : batchOf(seq, known)
+          return known.length === 0 ? undefined : batchOf(seq, firstOf(known))
         })
       )
     },
@@ -105,8 +108,8 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     },
     snapshot: () => {
       flush()
-      const seq = at
-      return { snapshot: trustLog.snapshot(), place: placeAt(seq), seq }
+      newest ??= { snapshot: trustLog.snapshot(), place: placeAt(at), seq: at }
+      return newest
     },
     onBatch: (listener) => {
       listeners.add(listener)
@@ -117,4 +120,14 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       listeners.clear()
     },
   }
+}
+
+/** As many as one message holds: one entry at least. */
+function firstOf(entries: readonly Entry[]): readonly Entry[] {
+  let endings = 0
+  const end = entries.findIndex(({ ends }, i) => {
+    endings += ends.length
+    return i > 0 && endings > MAX_ENDINGS
+  })
+  return end === -1 ? entries : entries.slice(0, end)
 }

@@ -1,6 +1,7 @@
 import { refuse } from '../errors.js'
 import { AgentId, audienceOf, type TaskId, type TokenId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
+import type { Page } from '../storage/storage.js'
 import type { TaskGround } from '../tasks/task-ground.js'
 import { actsFor, type Caller } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
@@ -14,30 +15,49 @@ export interface LineageDeps {
 }
 
 const MAX_NODES = 500
+/** So many tokens of a task are looked through for one that the caller has to do with. */
+const MAX_LOOKED_AT = 20_000
 
-/** Which token came from which: of a task and its children, or above and below one token. */
+interface Found {
+  readonly records: readonly TokenRecord[]
+  /** False where there are more than are shown. */
+  readonly isComplete: boolean
+}
+
+/** Which token came from which: of a task and its children, or above and below one token. The earliest 500, and whether these are all. */
 export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
   return deps.trustLog.fenced(async () => {
-    const records = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
-    return { nodes: records.map((record) => nodeOf(deps, record)) }
+    const { records, isComplete } = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
+    return { nodes: records.map((record) => nodeOf(deps, record)), isComplete }
   })
 }
 
-async function ofTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<readonly TokenRecord[]> {
+async function ofTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<Found> {
   const task = await deps.findTask(taskId)
-  const { items } = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES })
-  const isOwner = task !== undefined && task.owner === caller.id
-  if (!task || !(isOwner || items.some((one) => isInvolved(deps, caller, one)))) return refuse('not_found', 'no such task')
+  const page = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES })
+  if (!task || !(task.owner === caller.id || (await involvesSome(deps, caller, taskId, page)))) return refuse('not_found', 'no such task')
+  const { items } = page
   // A task's tokens come from root tokens, which belong to no task.
   const roots = await Promise.all(
     [...new Set(items.flatMap(({ parents }) => parents))]
       .filter((id) => !items.some((one) => one.id === id))
       .map((id) => deps.tokens.get(id)),
   )
-  return [...roots.filter((one) => one !== undefined), ...items]
+  return { records: [...roots.filter((one) => one !== undefined), ...items], isComplete: page.next === undefined }
 }
 
-async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<readonly TokenRecord[]> {
+/** Also where the token that involves the caller is none of those that are shown. */
+async function involvesSome(deps: LineageDeps, caller: Caller, taskId: TaskId, first: Page<TokenRecord>): Promise<boolean> {
+  let page = first
+  for (let seen = 0; seen < MAX_LOOKED_AT; seen += MAX_NODES) {
+    if (page.items.some((one) => isInvolved(deps, caller, one))) return true
+    if (page.next === undefined) return false
+    page = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES, after: page.next })
+  }
+  return false
+}
+
+async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<Found> {
   const token = await deps.tokens.get(id)
   if (!token || !isInvolved(deps, caller, token)) return refuse('not_found', 'no such token')
   const found = new Map([[token.id, token]])
@@ -47,14 +67,16 @@ async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<
     found.set(parent.id, parent)
     waiting.push(...parent.parents)
   }
-  for (const waiting = [token.id]; waiting.length > 0 && found.size < MAX_NODES; ) {
-    const { items } = await deps.tokens.find('parents', { where: { parents: waiting.shift() ?? '' }, limit: 100 })
-    for (const child of items.filter((one) => !found.has(one.id))) {
+  for (const waiting = [token.id]; waiting.length > 0; ) {
+    const { items, next } = await deps.tokens.find('parents', { where: { parents: waiting.shift() ?? '' }, limit: MAX_NODES })
+    const children = items.filter((one) => !found.has(one.id))
+    for (const child of children.slice(0, MAX_NODES - found.size)) {
       found.set(child.id, child)
       waiting.push(child.id)
     }
+    if (next !== undefined || children.some((one) => !found.has(one.id))) return { records: [...found.values()], isComplete: false }
   }
-  return [...found.values()]
+  return { records: [...found.values()], isComplete: true }
 }
 
 /** Whom it came from, passed through or was for, and the people of its client's organisation. */

@@ -6,7 +6,7 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { type Ending, type Proposal, positionOf } from '../protocol/entry.js'
+import { type Ending, MAX_ENDINGS, type Proposal, positionOf } from '../protocol/entry.js'
 import { type EntryId, newId } from '../protocol/ids.js'
 import type { Storage } from '../storage/storage.js'
 import type { Appender, Written } from './append.js'
@@ -32,7 +32,6 @@ export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'tryEnd' | 'set
 }
 
 const ENDING = 'ending'
-const MAX_ENDS = 10_000
 const PAGE = 100
 /** How often the log is read for an entry that another instance may be about to append, before its half is given up. */
 const PATIENCE = 3
@@ -107,7 +106,9 @@ export function newHalves(deps: HalvesDeps): Halves {
 
   const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
     const left = distinctEndings(ends).filter(({ handle }) => !applied.ended.has(handle))
-    const proposals = chunks(left, MAX_ENDS).map((chunk, i): Proposal => ({ id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }))
+    const proposals = chunks(left, MAX_ENDINGS).map(
+      (chunk, i): Proposal => ({ id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }),
+    )
     const half: Half = { id, intent: 'end', kind: ENDING, key: id, proposals, on: [], at: now() }
     const committed = await storage.commit(proposals.length === 0 ? intent : [...intent, halves.inserting(half)])
     if (!committed.ok) return { outcome: 'failed', failed: committed.failed }

@@ -29,8 +29,6 @@ export interface TrustLogDeps {
   readonly origin: string
   /** Signs checkpoints: the registry's log key, of the key ring that is made after the log. */
   readonly logSigner: () => Promise<Signer>
-  /** False while this clock is more than the allowed skew away from the store's: then nothing is appended. */
-  readonly isClockSound?: () => boolean
   readonly times?: Partial<TrustLogTimes>
   /** What the head must not be behind; absent: nobody watches. */
   readonly witness?: WitnessStore | undefined
@@ -57,8 +55,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const isClockSound = deps.isClockSound ?? (() => true)
-  const appender = newAppender({ port, applied, clock, random, log, writer, timeoutMs: times.appendMs, isClockSound })
+  const appender = newAppender({ port, applied, clock, random, log, writer, timeoutMs: times.appendMs })
   const fence = newFence({ port, applied, clock, log, timeoutMs: times.fenceMs, freshMs: times.freshMs })
   const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })

@@ -6,7 +6,7 @@ import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import type { Block, Ending, Entry, EntryType, Proposal } from '../protocol/entry.js'
+import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
 import { type Handle, newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import { EMPTY_FRONTIER, type Frontier } from '../protocol/merkle.js'
@@ -42,7 +42,6 @@ const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['int:', 'introduction.ended'],
   ['tsk:', 'task.ended'],
 ]
-const MAX_ENDINGS = 10_000
 const PAGE = 256
 
 /** Nobody else may have the store meanwhile. Run again, it begins one more epoch. */

@@ -87,6 +87,31 @@ test('what a dropped socket says after its lie counts for nothing', async () => 
   expect([feed.at, feed.freshAt]).toEqual([5, freshAt])
 })
 
+test('a snapshot counts whole, in the order of its parts, or not at all', async () => {
+  const handles = Array.from({ length: 3 }, () => newHandle(systemRandom, 'tok'))
+  const part = (n: number): ServerMessage => ({
+    type: 'snapshot',
+    part: n,
+    parts: 3,
+    place: placeOf(5),
+    time: 1,
+    ended: [{ handle: handles[n] ?? newHandle(systemRandom, 'tok') }],
+  })
+  const orders = [
+    [0, 2],
+    [1, 2],
+    [0, 1, 1, 2],
+    [0, 1, 0, 1, 2],
+  ]
+  answer = (message, say) => {
+    if (message.type !== 'subscribe') return
+    for (const n of orders.shift() ?? []) say(part(n))
+  }
+  const opened = await open()
+  expect([connections, opened.ended.size]).toEqual([4, 3])
+  expect(handles.every((handle) => opened.ended.has(handle))).toBe(true)
+})
+
 test.each(['onEnded', 'save'])('%s that fails is told of, and tried again on the next connection', async (which) => {
   const full = snapshotAt(placeOf(5))
   const ended = [{ handle: newHandle(systemRandom, 'tok') }]

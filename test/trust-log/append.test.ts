@@ -84,13 +84,6 @@ test('log time never falls, whichever clock writes', async () => {
   expect((await slow.fence()).now).toBe(logs.clock.now() + 4)
 })
 
-test('an instance whose clock is wrong appends nothing', async () => {
-  await using logs = await openLogs()
-  const log = await logs.open({ isClockSound: () => false })
-  await expect(end(log, aHandle())).rejects.toMatchObject({ reason: 'standing_unknown' })
-  expect(await blocksOf(logs)).toHaveLength(1)
-})
-
 test.each([
   [
     'its answer is lost',

@@ -1,0 +1,152 @@
+// One subscriber served over a real socket whose server side can be looked at.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import WebSocket, { WebSocketServer } from 'ws'
+import { systemRandom } from '../../src/lib/random.js'
+import { ServerMessage } from '../../src/protocol/feed.js'
+import { type Handle, newHandle } from '../../src/protocol/handles.js'
+import { AgentId, Jkt, newId, OrgId, TokenId } from '../../src/protocol/ids.js'
+import { serveFeed } from '../../src/revocations/feed-socket.js'
+import { type Hub, newHub } from '../../src/revocations/hub.js'
+import { MAX_BUFFERED_BYTES } from '../../src/revocations/paced-socket.js'
+import type { Caller } from '../../src/transport/caller.js'
+import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
+import { end, type Logs, openLogs } from '../trust-log/open-logs.js'
+
+const COUNT = 175_000
+const FRAME_BYTES = 65_536
+let logs: Logs
+let trustLog: ServedTrustLog
+let hub: Hub
+let server: WebSocketServer
+let served: WebSocket[]
+const handles: Handle[] = []
+
+const caller: Caller = {
+  kind: 'agent',
+  id: AgentId.parse(newId(systemRandom, 'agt')),
+  orgId: OrgId.parse(newId(systemRandom, 'org')),
+  role: 'agent',
+  scopes: [],
+  tokenId: TokenId.parse(newId(systemRandom, 'tok')),
+  jkt: Jkt.parse('A'.repeat(43)),
+  ground: { on: [], until: 2_000_000_000 },
+  by: [],
+}
+
+/** About 7 MB of ended handles: more than the buffers of the kernel hold. */
+const flood = async () => {
+  for (let i = 0; i < COUNT / 10_000; i++) {
+    const some = Array.from({ length: 10_000 }, () => newHandle(systemRandom, 'tok'))
+    handles.push(...some)
+    await end(trustLog, ...some)
+  }
+}
+
+beforeAll(async () => {
+  logs = await openLogs()
+  trustLog = await logs.open()
+  hub = newHub({ trustLog })
+  await flood()
+})
+afterAll(async () => {
+  hub.close()
+  await logs[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  served = []
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  const { clock } = logs
+  const alive = () => new AbortController().signal
+  server.on('connection', (ws) => {
+    served.push(ws)
+    const deps = {
+      hub,
+      clock,
+      issuer: 'r',
+      alive,
+      authenticateToken: async () => caller,
+      onBug: (error: unknown) => expect(error).toBe(''),
+    }
+    serveFeed(deps, ws, caller)
+  })
+  await new Promise((resolve) => server.once('listening', resolve))
+})
+afterEach(() => {
+  for (const ws of server.clients) ws.terminate()
+  server.close()
+})
+
+async function reader() {
+  const { port } = server.address() as { port: number }
+  const ws = new WebSocket(`ws://127.0.0.1:${port}`)
+  const messages: ServerMessage[] = []
+  ws.on('message', (data) => messages.push(JSON.parse(String(data))))
+  await new Promise((resolve) => ws.once('open', resolve))
+  const code = new Promise<number>((resolve) => ws.once('close', resolve))
+  const ended = () =>
+    new Set(messages.flatMap((one) => (one.type === 'snapshot' || one.type === 'events' ? one.ended.map(({ handle }) => handle) : [])))
+  return { ws, messages, ended, code, say: (message: object) => ws.send(JSON.stringify(message)) }
+}
+
+test('of a snapshot no more waits for a reader that stops than the bound; it gets the rest, and what ended meanwhile, when it reads on', async () => {
+  const slow = await reader()
+  slow.ws.pause()
+  slow.say({ type: 'subscribe' })
+  slow.say({ type: 'sync', n: 1 })
+  const [ws] = served
+  await expect.poll(() => ws?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
+  const late = newHandle(systemRandom, 'tok')
+  await end(trustLog, late)
+  handles.push(late)
+  expect(ws?.bufferedAmount).toBeLessThan(MAX_BUFFERED_BYTES + FRAME_BYTES)
+  slow.ws.resume()
+  await expect.poll(() => slow.messages.some(({ type }) => type === 'synced'), { timeout: 10_000 }).toBe(true)
+  expect(slow.ended()).toEqual(new Set(handles))
+  const kinds = slow.messages.map(({ type }) => type)
+  expect(kinds.lastIndexOf('snapshot')).toBeLessThan(kinds.indexOf('events'))
+  expect(kinds.indexOf('events')).toBeLessThan(kinds.indexOf('synced'))
+}, 20_000)
+
+test('a reader that stops inside its snapshot is told to go after 30 s', async () => {
+  const slow = await reader()
+  slow.ws.pause()
+  slow.say({ type: 'subscribe' })
+  await expect.poll(() => served[0]?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
+  logs.clock.advance(31)
+  slow.ws.resume()
+  expect(await slow.code).toBe(4408)
+  expect(slow.ended().size).toBeLessThan(handles.length)
+}, 20_000)
+
+test('a second subscription inside a snapshot is refused', async () => {
+  const slow = await reader()
+  slow.ws.pause()
+  slow.say({ type: 'subscribe' })
+  slow.say({ type: 'subscribe' })
+  await expect.poll(() => served[0]?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
+  slow.ws.resume()
+  await expect.poll(() => slow.messages.some(({ type }) => type === 'error'), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => slow.ended().size, { timeout: 10_000 }).toBe(handles.length)
+}, 20_000)
+
+test('what ends in one block, however much, comes in messages that the protocol allows', async () => {
+  const quick = await reader()
+  quick.say({ type: 'subscribe', from: hub.place })
+  quick.say({ type: 'sync', n: 1 })
+  await expect.poll(() => quick.messages.at(-1)?.type).toBe('synced')
+  const place = hub.place
+  const many = Array.from({ length: 25_000 }, () => newHandle(systemRandom, 'int'))
+  await end(trustLog, ...many)
+  handles.push(...many)
+  const replayed = await reader()
+  replayed.say({ type: 'subscribe', from: place })
+  for (const one of [quick, replayed]) {
+    one.say({ type: 'sync', n: 2 })
+    await expect.poll(() => one.messages.at(-1)?.type, { timeout: 10_000 }).toBe('synced')
+    expect(one.messages.filter((message) => !ServerMessage.safeParse(message).success)).toEqual([])
+    const stretches = one.messages.filter(({ type }) => type === 'events').map((message) => message as ServerMessage & { type: 'events' })
+    expect(stretches.map(({ ended }) => ended.length)).toEqual([10_000, 10_000, 5000])
+    expect(stretches.slice(1).every(({ prev }, i) => prev === stretches[i]?.last)).toBe(true)
+    expect(one.ended()).toEqual(new Set(many))
+  }
+}, 20_000)

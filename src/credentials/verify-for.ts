@@ -4,6 +4,7 @@ import type { Reason } from '../errors.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
 import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
+import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { Standing } from '../protocol/standing.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
 import { readClaims, readJws } from './jws.js'
@@ -92,7 +93,7 @@ export async function verifyAccessToken(
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
     expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is another audience',
-    timeFault(claims, expected.now, 3600),
+    timeFault(claims, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }
 }

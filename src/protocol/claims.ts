@@ -40,8 +40,6 @@ export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 /** Longest life in seconds: introduced tokens, root tokens. */
 export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
-/** No token, and nothing else that stands on a version, lives longer. */
-export const MAX_TOKEN_SECONDS = 3600
 /** Allowed difference between two clocks, in seconds. */
 export const SKEW_SECONDS = 5
 export const MAX_TOKEN_BYTES = 6144

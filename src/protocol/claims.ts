@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
 import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
 import { Delegation, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
@@ -43,6 +44,13 @@ export const ROOT_TOKEN_SECONDS = 900
 /** Allowed difference between two clocks, in seconds. */
 export const SKEW_SECONDS = 5
 export const MAX_TOKEN_BYTES = 6144
+
+/** All that a token stands on: what its text says, itself, and the key that signed it. */
+export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' | 'jti'>, kid: string): Handle[] => [
+  ...standing.on,
+  handleOfToken(jti),
+  handleOfRegistryKey(kid),
+]
 
 /** Everyone in a chain: who it began with, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

@@ -3,8 +3,6 @@ export const REFUSALS = {
   // OAuth: RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 9449 §5 and §8
   invalid_request: { http: 400, trpc: 'BAD_REQUEST' },
   invalid_client: { http: 401, trpc: 'UNAUTHORIZED' },
-  invalid_grant: { http: 400, trpc: 'BAD_REQUEST' },
-  unauthorized_client: { http: 400, trpc: 'BAD_REQUEST' },
   unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' },
   invalid_scope: { http: 400, trpc: 'BAD_REQUEST' },
   invalid_target: { http: 400, trpc: 'BAD_REQUEST' },
@@ -47,7 +45,6 @@ export const REFUSALS = {
   release_policy_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   release_policy_stale: { http: 409, trpc: 'CONFLICT' },
   // Ours: introductions and delegation
-  introduction_required: { http: 400, trpc: 'BAD_REQUEST' },
   delegation_cycle: { http: 400, trpc: 'BAD_REQUEST' },
   delegation_too_deep: { http: 400, trpc: 'BAD_REQUEST' },
   // Ours: load and availability

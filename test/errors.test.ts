@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { REFUSALS } from '../src/errors.js'
 
@@ -11,4 +11,11 @@ test('docs/ERRORS.md has a line for every refusal, with its HTTP status, and no 
       .map(([reason, row]) => [reason, row.http])
       .sort(),
   )
+})
+
+test('every reason is one that some line of src names', () => {
+  const src = resolve(import.meta.dirname, '../src')
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && file !== 'errors.ts')
+  const text = files.map((file) => readFileSync(join(src, file), 'utf8')).join('\n')
+  expect(Object.keys(REFUSALS).filter((reason) => !text.includes(`'${reason}'`))).toEqual([])
 })

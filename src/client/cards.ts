@@ -1,7 +1,8 @@
 import { type VerifiedCard, verifyCardViewBundle } from '../credentials/card-view.js'
+import { presentCard, verifyCardPresentation } from '../credentials/present-card.js'
 import { signAndSplit } from '../credentials/publish-card.js'
 import type { Signer } from '../credentials/sign.js'
-import type { JsonObject } from '../lib/json.js'
+import type { JsonObject, JsonValue } from '../lib/json.js'
 import type { CardView, Verdict } from '../protocol/card-view.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
@@ -20,6 +21,8 @@ export interface PublishOptions {
   readonly defaultTier?: Tier
   /** Life of the signed card; 30 days, at most 90. */
   readonly seconds?: number
+  /** Public key of the agent that will show private parts itself; default: this client's, where the card is its own. */
+  readonly holder?: Readonly<Record<string, unknown>>
 }
 
 export interface Published {
@@ -27,6 +30,18 @@ export interface Published {
   readonly version: number
   readonly etag: string
   readonly verdict: Verdict
+  /** Where parts are private: the card with them. Keep it: the registry does not have it, and the agent presents from it. */
+  readonly ownSdJwt?: string
+}
+
+export interface Presenting {
+  /** As `publish` gave it. */
+  readonly ownSdJwt: string
+  /** Which hidden parts to show; absent: all. A part that stands inside another is shown only with it. */
+  readonly show?: (part: { readonly value: JsonValue; readonly pointer: string }) => boolean
+  /** Client id of whom it is for, and the nonce that they sent. */
+  readonly audience: string
+  readonly nonce: string
 }
 
 export interface Cards {
@@ -36,6 +51,10 @@ export interface Cards {
   card(agentId: string): Promise<VerifiedCard>
   /** The card's own view as it came, unverified. */
   cardView(agentId: string): Promise<CardView>
+  /** What this agent itself shows of its card, private parts too: for one client, bound by its key (RFC 9901 §4.3). */
+  present(presenting: Presenting): Promise<string>
+  /** The card of an agent with what the agent itself presented to this client, verified back to its publisher. The nonce is used once by whoever made it. */
+  verifyPresentation(agentId: string, presentation: string, nonce: string): Promise<VerifiedCard>
 }
 
 export interface CardsDeps extends TokenDeps {
@@ -60,9 +79,27 @@ const DEFAULT_SECONDS = 30 * 86_400
 
 export function newCards(deps: CardsDeps, calls: Calls): Cards {
   const cardView = (agentId: string) => calls.query<CardView>('cards.get', { agentId })
+  const card = async (agentId: string): Promise<VerifiedCard> => {
+    const [view, keys] = await Promise.all([cardView(agentId), deps.pins()])
+    const ended = deps.ended()
+    return verifyCardViewBundle(
+      view,
+      { issuer: deps.issuer, keys },
+      { audience: deps.clientId, now: deps.clock.now(), ...(ended && { ended }) },
+    )
+  }
   return {
-    publish: async ({ card, agentId = deps.clientId, hide = [], tiers = {}, defaultTier = 'introduced', seconds = DEFAULT_SECONDS }) => {
+    publish: async ({
+      card,
+      agentId = deps.clientId,
+      hide = [],
+      tiers = {},
+      defaultTier = 'introduced',
+      seconds = DEFAULT_SECONDS,
+      ...of
+    }) => {
       const id = AgentId.parse(agentId)
+      const holder = of.holder ?? (id === deps.clientId ? deps.signer.publicJwk : undefined)
       const next = await calls.query<Next>('cards.next', { agentId: id })
       const signer = deps.publisher ?? deps.signer
       const split = async (version: number) =>
@@ -79,29 +116,31 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
             version,
             releaseNumber: next.releaseNumber,
             seconds,
+            holder,
           },
           { signer, random: deps.random, now: deps.clock.now() },
         )
       const made = await split(next.version)
       // Where the public card stays as it is, the change is a revision of the published version.
       const isRevision = next.published > 0 && made.cardSha256 === next.cardSha256
-      const { c0, sdJwt, releasePolicy } = isRevision ? await split(next.published) : made
-      return calls.mutate<Published>('cards.publish', {
+      const { c0, sdJwt, releasePolicy, ownSdJwt } = isRevision ? await split(next.published) : made
+      const published = await calls.mutate<Published>('cards.publish', {
         agentId: id,
         c0,
         ...(sdJwt !== undefined && { sdJwt }),
         ...(releasePolicy !== undefined && { releasePolicy }),
       })
+      return { ...published, ...(ownSdJwt !== undefined && { ownSdJwt }) }
     },
-    card: async (agentId) => {
-      const [view, keys] = await Promise.all([cardView(agentId), deps.pins()])
-      const ended = deps.ended()
-      return verifyCardViewBundle(
-        view,
-        { issuer: deps.issuer, keys },
-        { audience: deps.clientId, now: deps.clock.now(), ...(ended && { ended }) },
-      )
-    },
+    card,
     cardView,
+    present: ({ ownSdJwt, show, audience, nonce }) =>
+      presentCard({ ownSdJwt, show }, { audience, nonce, now: deps.clock.now() }, deps.signer),
+    verifyPresentation: async (agentId, presentation, nonce) =>
+      verifyCardPresentation(await card(agentId), presentation, {
+        issuer: deps.issuer,
+        now: deps.clock.now(),
+        keyBinding: { audience: deps.clientId, nonce, now: deps.clock.now() },
+      }),
   }
 }

@@ -1,7 +1,7 @@
 export { type RegistryPins, type VerifiedCard, verifyCardViewBundle } from '../credentials/card-view.js'
 export { newEs256Signer, newPrivateJwk, proveDpop, type Signer, signerFromJwk } from '../credentials/sign.js'
 export { type Agent, type AgentOptions, createAgent, type Hit, type LineageNode, type SearchOptions, type Tasks } from './agent.js'
-export type { Cards, Published, PublishOptions } from './cards.js'
+export type { Cards, Presenting, Published, PublishOptions } from './cards.js'
 export { confirmAgent, joinRegistry } from './enrol.js'
 export { CredenceError } from './errors.js'
 export type { Feed, FeedStore } from './feed.js'

@@ -11,10 +11,10 @@ import { digestOfJson } from './digest.js'
 import { canonical } from './jcs.js'
 import { type SignatureAlgorithm, thumbprint, type VerificationKey } from './jwk.js'
 import { timeFault } from './jwt.js'
+import { type KeyBindingExpectation, verifyKeyBinding } from './key-binding.js'
 import { type Container, type Disclosure, type ProcessedSdJwt, verifySdJwt } from './sd-jwt.js'
 import { issueSdJwt, paddedCount } from './sd-jwt-issue.js'
 import type { Signer } from './sign.js'
-import { type KeyBindingExpectation, verifyKeyBinding } from './verify-for.js'
 
 export const CARD_TYP = 'dc+sd-jwt'
 export const MAX_CARD_SECONDS = 90 * 86_400

@@ -5,6 +5,7 @@
 // All without `signatures`, then RFC 8785. Cost: linear in the card.
 import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
 import { pointerToken } from '../lib/json-pointer.js'
+import { unreachable } from '../lib/unreachable.js'
 import { CARD_SCHEMA, type MemberType, type MessageName, ONE_OF, snakeCase } from '../protocol/card-schema.js'
 import { canonical } from './jcs.js'
 
@@ -23,6 +24,8 @@ export function cardForm(card: JsonObject, profile: CardProfile): JsonObject {
       const cleaned = cleanEmpty(sdkMessage(bare, 'AgentCard'))
       return isJsonObject(cleaned) ? cleaned : {}
     }
+    default:
+      throw unreachable(profile)
   }
 }
 

@@ -116,6 +116,3 @@ export function signableCard(card: JsonObject): JsonObject {
   const fits = uncoveredPaths(card, sdk).length === 0 && readCardJson(sdk).state !== 'refused'
   return fits ? sdk : withoutSignatures(card)
 }
-
-/** True where the three canonical forms of the card are the same bytes. */
-export const formsAgree = (card: JsonObject): boolean => new Set(CARD_PROFILES.map((profile) => canonicalCard(card, profile))).size === 1

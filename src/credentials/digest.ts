@@ -7,5 +7,3 @@ export const digestOfText = (text: string): string => base64url(sha256(utf8(text
 
 /** base64url SHA-256 of a value's RFC 8785 bytes: card digests, enrolment statements. */
 export const digestOfJson = (value: unknown): string => digestOfText(canonical(value))
-
-export const digestOfBytes = (bytes: Uint8Array): string => base64url(sha256(bytes))

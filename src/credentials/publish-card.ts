@@ -28,6 +28,8 @@ export interface CardToPublish {
   readonly releaseNumber: number
   /** Life of the SD-JWT. */
   readonly seconds: number
+  /** Public key of the agent, by which it shows its private parts itself (`cnf`). */
+  readonly holder?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface PublishableCard {
@@ -36,7 +38,7 @@ export interface PublishableCard {
   readonly cardSha256: string
   readonly sdJwt?: string
   readonly releasePolicy?: string
-  /** Every disclosure, the private ones too: what the agent itself presents from. */
+  /** Where something is private: every disclosure, those too. What the agent itself presents from; it is never uploaded. */
   readonly ownSdJwt?: string
 }
 
@@ -51,7 +53,8 @@ export async function signAndSplit(
   const cardSha256 = cardDigest(publicCard)
   if (order.hide.length === 0) return { c0, cardSha256 }
   const ordered = new Map<string, string>()
-  const ownSdJwt = await issueCardCredential(
+  const isPrivate = order.hide.some((pointer) => (order.tiers[pointer] ?? order.defaultTier) === 'private')
+  const all = await issueCardCredential(
     {
       iss: order.iss,
       sub: order.sub,
@@ -62,11 +65,12 @@ export async function signAndSplit(
       cardVersion: order.version,
       card: whole,
       hide: order.hide,
+      ...(isPrivate && order.holder && { holder: order.holder }),
       onDisclosure: (pointer, digest) => ordered.set(digest, pointer),
     },
     { signer, random },
   )
-  const tiers = tiersByPlace(order, ordered, ownSdJwt)
+  const tiers = tiersByPlace(order, ordered, all)
   const policy = ReleasePolicy.parse({
     iss: order.iss,
     sub: order.sub,
@@ -78,8 +82,8 @@ export async function signAndSplit(
   })
   const releasePolicy = await signJwt({ typ: RELEASE_TYP, kid: thumbprint(signer.publicJwk) }, policy, signer)
   const secret = [...tiers].filter(([, tier]) => tier === 'private').map(([pointer]) => AGENT_CARD + pointer)
-  const sdJwt = presentSdJwt(ownSdJwt, (pointer) => !secret.some((one) => isWithin(one, pointer)), [CARD_TYP])
-  return { c0, cardSha256, sdJwt, releasePolicy, ownSdJwt }
+  const sdJwt = presentSdJwt(all, (pointer) => !secret.some((one) => isWithin(one, pointer)), [CARD_TYP])
+  return { c0, cardSha256, sdJwt, releasePolicy, ...(isPrivate && { ownSdJwt: all }) }
 }
 
 const AGENT_CARD = '/agent_card'

@@ -3,7 +3,7 @@
 import { refuse } from '../errors.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
-import { isWithin, pathOf, pointerToken } from '../lib/json-pointer.js'
+import { pathOf, pointerToken } from '../lib/json-pointer.js'
 import type { Random } from '../lib/random.js'
 import { digestOfText } from './digest.js'
 import { isForbiddenName, MAX_DISCLOSURES, processSdJwt } from './sd-jwt.js'
@@ -173,17 +173,3 @@ export function presentSdJwt(
 }
 
 export const ANY_SD_JWT = ['dc+sd-jwt', 'vc+sd-jwt', 'example+sd-jwt', undefined] as const
-
-/** A presentation with a key binding (RFC 9901 §4.3) by the holder's key, for one audience and one nonce. */
-export async function bindPresentation(
-  presentation: string,
-  binding: { readonly audience: string; readonly nonce: string; readonly now: number },
-  signer: Signer,
-): Promise<string> {
-  const bare = presentation.slice(0, presentation.lastIndexOf('~') + 1)
-  const claims = { iat: binding.now, aud: binding.audience, nonce: binding.nonce, sd_hash: digestOfText(bare) }
-  return bare + (await signJwt({ typ: 'kb+jwt' }, claims, signer))
-}
-
-/** True where hiding `pointer` would also hide something at or below one of `plain`. */
-export const hidesAny = (pointer: string, plain: readonly string[]): boolean => plain.some((one) => isWithin(pointer, one))

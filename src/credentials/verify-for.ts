@@ -4,6 +4,7 @@ import type { Reason } from '../errors.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
 import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
+import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { Standing } from '../protocol/standing.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
 import { readClaims, readJws } from './jws.js'
@@ -92,7 +93,7 @@ export async function verifyAccessToken(
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
     expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is another audience',
-    timeFault(claims, expected.now, 3600),
+    timeFault(claims, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }
 }
@@ -186,45 +187,4 @@ export async function verifyCardView(
     timeFault(claims, expected.now, MAX_PROOF_SECONDS),
   ])
   return { claims, kid: key.jkt }
-}
-
-/** `typ` of a key binding is `kb+jwt` (RFC 9901 §4.3). */
-const KEY_BINDING: JwtKind<{ iat: number; aud: string; nonce: string; sd_hash: string }> = {
-  name: 'key binding',
-  reason: 'key_binding_required',
-  maxBytes: 8192,
-  algs: SIGNATURE_ALGORITHMS,
-  typ: ['kb+jwt'],
-  claims: z.object({ iat: NumericDate, aud: Text, nonce: Text, sd_hash: Digest }),
-}
-
-export interface KeyBindingExpectation {
-  readonly audience: string
-  /** Spent by the caller, in one storage call. */
-  readonly nonce: string
-  readonly now: number
-  readonly maxAgeSeconds?: number
-}
-
-/**
- * A holder's key binding over one presentation.
- *
- * @see [RFC 9901 §7.3](https://www.rfc-editor.org/rfc/rfc9901.html#section-7.3)
- */
-export async function verifyKeyBinding(
-  keyBinding: unknown,
-  key: VerificationKey,
-  sdHash: string,
-  expected: KeyBindingExpectation,
-): Promise<{ readonly jkt: Jkt }> {
-  const verified = await verifyJwt(keyBinding, KEY_BINDING, () => [key])
-  const { claims } = verified
-  requireAll(KEY_BINDING, [
-    claims.aud !== expected.audience && '`aud` is another verifier',
-    claims.nonce !== expected.nonce && '`nonce` is another',
-    claims.sd_hash !== sdHash && '`sd_hash` is of another presentation',
-    timeFault({ iat: claims.iat }, expected.now),
-    claims.iat < expected.now - (expected.maxAgeSeconds ?? MAX_PROOF_SECONDS) && 'it is too old',
-  ])
-  return { jkt: verified.key.jkt }
 }

@@ -1,5 +1,6 @@
 // The one cryptography interface below our parsers; crypto-web.ts is the same for browsers (package.json `imports`).
 import { constants, createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto'
+import { unreachable } from './unreachable.js'
 
 /** JWS algorithms that we accept anywhere (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type SignatureAlgorithm = 'ES256' | 'ES384' | 'PS256' | 'RS256' | 'EdDSA'
@@ -40,6 +41,8 @@ export async function verifySignature(alg: SignatureAlgorithm, key: PublicKey, s
         return verify('sha256', data, keyObject, signature)
       case 'EdDSA':
         return verify(null, data, keyObject, signature)
+      default:
+        throw unreachable(alg)
     }
   } catch {
     return false
@@ -65,5 +68,7 @@ export async function signData(alg: SignatureAlgorithm, { opaque }: PrivateKey, 
       return sign('sha256', data, key)
     case 'EdDSA':
       return sign(null, data, key)
+    default:
+      throw unreachable(alg)
   }
 }

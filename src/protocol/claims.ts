@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
 import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
 import { Delegation, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
@@ -40,11 +41,16 @@ export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 /** Longest life in seconds: introduced tokens, root tokens. */
 export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
-/** No token, and nothing else that stands on a version, lives longer. */
-export const MAX_TOKEN_SECONDS = 3600
 /** Allowed difference between two clocks, in seconds. */
 export const SKEW_SECONDS = 5
 export const MAX_TOKEN_BYTES = 6144
+
+/** All that a token stands on: what its text says, itself, and the key that signed it. */
+export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' | 'jti'>, kid: string): Handle[] => [
+  ...standing.on,
+  handleOfToken(jti),
+  handleOfRegistryKey(kid),
+]
 
 /** Everyone in a chain: who it began with, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {

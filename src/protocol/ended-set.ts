@@ -5,14 +5,15 @@ import { z } from 'zod'
 import { SKEW_SECONDS } from './claims.js'
 import { Ending, Position, parsePosition, positionOf } from './entry.js'
 import type { Handle } from './handles.js'
+import { MAX_TOKEN_SECONDS } from './rights.js'
 
 /**
  * An ended handle is forgotten so long after its horizon, by log time: once the allowed skew for the clock that wrote
  * log time, and once for the clock of a decision that is under way.
  */
 export const FORGET_AFTER_SECONDS = 2 * SKEW_SECONDS
-/** Whatever stands on a version lives an hour at most, so a version that ended has its horizon then. */
-export const VERSION_SECONDS = 3600
+/** Whatever stands on a version has expired then, so a version that ended has its horizon then. */
+export const VERSION_SECONDS = MAX_TOKEN_SECONDS
 
 /** The whole set as of a position: what a newcomer merges before it follows the feed. */
 export const Snapshot = z.strictObject({

@@ -31,14 +31,12 @@ export const ENTRY_TYPES = [
   'record.changed',
   'half.dropped',
   'card.published',
-  'card.renewed',
   'card.ended',
   'introduction.granted',
   'introduction.ended',
   'task.created',
   'task.ended',
   'token.ended',
-  'audit.anchored',
 ] as const
 export const EntryType = z.enum(ENTRY_TYPES)
 export type EntryType = z.infer<typeof EntryType>

@@ -4,12 +4,12 @@ import { z } from 'zod'
  * What can lose trust has a handle: a random 128-bit name that ends once, for ever.
  * `ver:` names one version of a record that decisions read; all others are identities.
  */
-export const HANDLE_KINDS = ['org', 'mem', 'agt', 'key', 'iss', 'cns', 'int', 'tsk', 'fam', 'tok', 'rk', 'epo', 'ver'] as const
+export const HANDLE_KINDS = ['org', 'mem', 'agt', 'key', 'int', 'tsk', 'tok', 'rk', 'epo', 'ver'] as const
 export type HandleKind = (typeof HANDLE_KINDS)[number]
 
 export const Handle = z
   .string()
-  .regex(/^(org|mem|agt|key|iss|cns|int|tsk|fam|tok|rk|epo|ver):[A-Za-z0-9_-]{22,43}$/)
+  .regex(new RegExp(`^(${HANDLE_KINDS.join('|')}):[A-Za-z0-9_-]{22,43}$`))
   .brand<'Handle'>()
 export type Handle = z.infer<typeof Handle>
 

@@ -29,12 +29,15 @@ export type Delegation = z.infer<typeof Delegation>
 export const Name = z.string().min(1).max(256)
 export const Names = z.array(Name).max(MAX_NAMES)
 
+/** No token lives longer, nor does anything else that stands on a version. */
+export const MAX_TOKEN_SECONDS = 3600
+
 /** What an agent can at most be given. Life in seconds. */
 export const Ceiling = z.strictObject({
   rights: Rights,
   tools: Names.optional(),
   resources: Names.optional(),
-  tokenSeconds: z.int().min(1).max(3600),
+  tokenSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS),
   delegationDepth: z.int().min(0).max(5),
 })
 export type Ceiling = z.infer<typeof Ceiling>

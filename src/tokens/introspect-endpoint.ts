@@ -1,15 +1,14 @@
 import type { Audit } from '../audit/audit.js'
 import type { Client } from '../clients/client.js'
 import type { KeysFor } from '../credentials/jwt.js'
-import { verifyAccessToken } from '../credentials/verify-for.js'
-import { isRefusal, refuse } from '../errors.js'
+import { refuse } from '../errors.js'
 import type { AccessTokenClaims } from '../protocol/claims.js'
-import { handleOfRegistryKey, handleOfToken } from '../protocol/handles.js'
 import { AgentId, audienceOf } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import { json, type Route } from '../transport/http.js'
 import { parseForm } from '../transport/oauth.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth.js'
+import { findToken } from './find-token.js'
 
 export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
 
@@ -42,20 +41,10 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
 })
 
 async function activeClaims(deps: IntrospectDeps, client: Client, token: string, now: number): Promise<AccessTokenClaims | undefined> {
-  const verified = await verifiedToken(deps, token, now)
+  const verified = await findToken(deps, token, now)
   if (!verified || !maySee(deps, client, verified.claims)) return undefined
-  const { claims, kid } = verified
-  const on = [...claims.standing.on, handleOfToken(claims.jti), handleOfRegistryKey(kid)]
+  const { claims, on } = verified
   return stands(deps.trustLog.ended, on) ? claims : undefined
-}
-
-async function verifiedToken(deps: IntrospectDeps, token: string, now: number) {
-  try {
-    return await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now })
-  } catch (error) {
-    if (isRefusal(error)) return undefined
-    throw error
-  }
 }
 
 function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenClaims): boolean {

@@ -51,7 +51,7 @@ export interface IssuedToken {
 
 /**
  * Every grant ends here. The token stands on all that was read, lives no longer than any of it, and is bound to the proof's key.
- * Its record and its audit row are one durable commit; then it is signed.
+ * Its record and its audit row are one durable commit, after which it leaves: a token that nobody recorded is seen by nobody.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
@@ -99,7 +99,7 @@ export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision:
   return { accessToken, expiresIn: exp - now, scope }
 }
 
-/** No record, no token: it leaves only after this commit. */
+/** No record, no token. */
 async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessTokenClaims, on: readonly Handle[]): Promise<void> {
   const tasks = decision.task ? [decision.task.id, ...decision.task.parents] : []
   const record: TokenRecord = {

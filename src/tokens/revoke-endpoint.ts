@@ -1,13 +1,12 @@
 import type { Audit } from '../audit/audit.js'
 import type { KeysFor } from '../credentials/jwt.js'
-import { verifyAccessToken } from '../credentials/verify-for.js'
-import { isRefusal, refuse } from '../errors.js'
-import type { AccessTokenClaims } from '../protocol/claims.js'
+import { refuse } from '../errors.js'
 import { handleOfToken } from '../protocol/handles.js'
 import { json, type Route } from '../transport/http.js'
 import { parseForm } from '../transport/oauth.js'
 import { authenticateClient, type ClientAuthDeps } from './client-auth.js'
 import { endingOfToken } from './end.js'
+import { findToken } from './find-token.js'
 
 export type RevokeDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
 
@@ -24,8 +23,8 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     const { client } = await authenticateClient(deps, request, form)
     const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
     const { now } = await deps.trustLog.fence()
-    const claims = await ownClaims(deps, client.id, token, now)
-    if (claims && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
+    const claims = (await findToken(deps, token, now))?.claims
+    if (claims?.client_id === client.id && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
       await deps.trustLog.end({
         type: 'token.ended',
         ends: [endingOfToken({ id: claims.jti, expiresAt: claims.exp })],
@@ -37,13 +36,3 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
     return json(200, {})
   },
 })
-
-async function ownClaims(deps: RevokeDeps, clientId: string, token: string, now: number): Promise<AccessTokenClaims | undefined> {
-  try {
-    const { claims } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now })
-    return claims.client_id === clientId ? claims : undefined
-  } catch (error) {
-    if (isRefusal(error)) return undefined
-    throw error
-  }
-}

@@ -6,8 +6,7 @@ import { verifyAccessToken } from '../credentials/verify-for.js'
 import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
-import { type AccessTokenClaims, chainOf } from '../protocol/claims.js'
-import { handleOfRegistryKey, handleOfToken } from '../protocol/handles.js'
+import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import { newKeys } from './keys.js'
@@ -111,7 +110,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         reason: 'invalid_token',
       })
       if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
-      const on = [...claims.standing.on, handleOfToken(claims.jti), handleOfRegistryKey(kid)]
+      const on = handlesOf(claims, kid)
       switch (await standing.check(token, { at: claims.standing.at, on })) {
         case 'ended':
           return refuse('invalid_token', 'the token no longer stands')

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { verifyCardCredential } from '../../src/credentials/card-credential.js'
 import { digestOfText } from '../../src/credentials/digest.js'
+import { bindPresentation } from '../../src/credentials/key-binding.js'
 import { type PublishableCard, signAndSplit } from '../../src/credentials/publish-card.js'
-import { bindPresentation, presentSdJwt } from '../../src/credentials/sd-jwt-issue.js'
+import { presentSdJwt } from '../../src/credentials/sd-jwt-issue.js'
 import { base64url, utf8 } from '../../src/lib/bytes.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -166,9 +167,9 @@ for (const [what, spell] of [
 
 describe('a presentation with a key binding', () => {
   const bound = async () => {
-    const { c0, ownSdJwt = '' } = await split()
+    const { c0, sdJwt = '' } = await split()
     const holder = await newSigner()
-    const [jwt = '', ...rest] = ownSdJwt.split('~')
+    const [jwt = '', ...rest] = sdJwt.split('~')
     const [head = '', body = ''] = jwt.split('.')
     const payload = { ...JSON.parse(Buffer.from(body, 'base64url').toString()), cnf: { jwk: holder.publicJwk } }
     const whole = [await forge(Buffer.from(head, 'base64url').toString(), payload, on.ocr.signer), ...rest].join('~')

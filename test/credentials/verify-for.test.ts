@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import * as jose from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { thumbprint } from '../../src/credentials/jwk.js'
+import { verifyKeyBinding } from '../../src/credentials/key-binding.js'
 import { assertClient, newPrivateJwk, proveEnrolment, type Signer, signerFromJwk, signJwt } from '../../src/credentials/sign.js'
 import {
   clientIdOfAssertion,
@@ -9,7 +10,6 @@ import {
   verifyCardView,
   verifyClientAssertion,
   verifyEnrolmentProof,
-  verifyKeyBinding,
   verifyReleasePolicy,
 } from '../../src/credentials/verify-for.js'
 import { isRefusal } from '../../src/errors.js'

@@ -108,6 +108,19 @@ test('an ended key signs nothing any more, and what it signed is refused at once
   expect(await reasonOf(end(kid))).toBe('already_ended')
 })
 
+test('what was had for a token of an ended key ends with it, also where a newer key has signed it', async () => {
+  const waiting = await rotate('token')
+  const [, old] = await list('token')
+  await pair.planner.token()
+  registry.clock.advance(121)
+  const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
+  expect(kidOf(accessToken)).toBe(waiting.kid)
+  expect(kidOf((await pair.planner.token()).accessToken)).toBe(old?.kid)
+  expect(await pair.ocr.introspect(accessToken)).toMatchObject({ active: true })
+  await end(old?.kid ?? '')
+  expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
+})
+
 test('where the signing key ends, one that waits signs at once', async () => {
   const [old] = await list('token')
   const waiting = await rotate('token')
@@ -154,6 +167,6 @@ test('the keys of the registry are for its operators, and what they do with them
   expect(await reasonOf(rotate('event'))).toBe('bad_input')
   const { items } = await registry.operator.query<{ items: { action: string; outcome: string }[] }>('audit.list', { limit: 100 })
   const done = items.filter(({ outcome }) => outcome === 'done').map(({ action }) => action)
-  expect(done.filter((action) => action === 'keys.rotate')).toHaveLength(3)
-  expect(done.filter((action) => action === 'keys.end')).toHaveLength(3)
+  expect(done.filter((action) => action === 'keys.rotate')).toHaveLength(4)
+  expect(done.filter((action) => action === 'keys.end')).toHaveLength(4)
 })

@@ -94,7 +94,7 @@ const MUTANTS = [
     TOKENS,
   ],
   ['a token is passed on by right', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],
-  ['a token stands on what its parent stands on', SUBJECT, '...identitiesOf(claims.standing.on), handleOfToken', 'handleOfToken', TOKENS],
+  ['a token stands on what its parent stands on', SUBJECT, 'groundOf(on, found.claims.exp)', 'groundOf([], found.claims.exp)', TOKENS],
   ['a token stands on all that was decided by', ISSUE, '    ...decision.grounds,\n', '', TOKENS],
   ['a token stands on everyone in its chain as they are', SUBJECT, 'joinGrounds(read.ground, ...grounds)', 'read.ground', TOKENS],
   ['a token stands on its client', ISSUE, '    client.ground,\n', '', TOKENS],

@@ -229,7 +229,7 @@ test('a slow writer that would begin no handle is kept out by its entry having b
     return work()
   })
   const id = anEntryId()
-  const beginning = slow.begin({ kind: 'nothing', key: 'thing', id, type: 'card.renewed', begins: [], on: [], hidden: [] })
+  const beginning = slow.begin({ kind: 'nothing', key: 'thing', id, type: 'card.published', begins: [], on: [], hidden: [] })
   await turns()
   await log.settle('nothing', 'thing')
   go()

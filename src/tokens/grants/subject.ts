@@ -1,13 +1,13 @@
 import type { Clients } from '../../clients/clients.js'
 import type { KeysFor } from '../../credentials/jwt.js'
-import { verifyAccessToken } from '../../credentials/verify-for.js'
-import { isRefusal, refuse } from '../../errors.js'
+import { refuse } from '../../errors.js'
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
-import { handleOfRegistryKey, handleOfToken, identitiesOf } from '../../protocol/handles.js'
+import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
+import { findToken } from '../find-token.js'
 
 export interface SubjectDeps {
   readonly tokenKeys: KeysFor
@@ -62,16 +62,12 @@ export async function requireActor(
   return isOwn ? read : refuse('invalid_request', 'the actor token is not a root token of yours, bound to this key')
 }
 
-/** Its claims, if it stands; versions are decided anew, so only its identities count. */
+/** Its claims, if it stands; versions are decided anew, so only its identities count: the key that signed it is one. */
 async function readToken(deps: SubjectDeps, token: string, now: number): Promise<Pick<Subject, 'claims' | 'ground'> | undefined> {
-  try {
-    const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, reason: 'invalid_request' })
-    const on = [...identitiesOf(claims.standing.on), handleOfToken(claims.jti)]
-    return stands(deps.trustLog.ended, [...on, handleOfRegistryKey(kid)]) ? { claims, ground: groundOf(on, claims.exp) } : undefined
-  } catch (error) {
-    if (isRefusal(error)) return undefined
-    throw error
-  }
+  const found = await findToken(deps, token, now)
+  if (!found) return undefined
+  const on = identitiesOf(found.on)
+  return stands(deps.trustLog.ended, on) ? { claims: found.claims, ground: groundOf(on, found.claims.exp) } : undefined
 }
 
 /** Everyone in the chain as they are now: an actor whose ceiling was narrowed a moment ago stands on the new one. */

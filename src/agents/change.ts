@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { ContactPolicy } from '../protocol/contact-policy.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
@@ -37,16 +38,7 @@ export async function changeAgent(
     ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(contact ? [{ handle: contactVer }] : [])],
     begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(contact ? [fresh.contactVer] : [])],
     on: [handle, ceilingVer, contactVer, ...identitiesOf(caller.ground.on)],
-    also: [
-      deps.audit.recording({
-        orgId: agent.orgId,
-        actor: caller.id,
-        action: 'agents.change',
-        outcome: 'done',
-        subject: agentId,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    also: [deps.audit.recording(doneBy(caller, 'agents.change', { orgId: agent.orgId, subject: agentId }))],
   })
   return outcome === 'begun' ? { agentId } : refuse('conflict', 'somebody changed it meanwhile')
 }

@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
@@ -24,14 +25,7 @@ export async function endAgent(
     ends: [{ handle: agent.handle }],
     intent: [
       deps.agents.collection.changing(id, { handle: agent.handle }, { endedBy: { how, rank } }),
-      deps.audit.recording({
-        orgId: agent.orgId,
-        actor: caller.id,
-        action: how === 'suspended' ? 'agents.suspend' : 'agents.revoke',
-        outcome: 'done',
-        subject: id,
-        tokenId: caller.tokenId,
-      }),
+      deps.audit.recording(doneBy(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })),
     ],
   })
 }

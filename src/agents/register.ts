@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { digestOfText } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
@@ -71,14 +72,7 @@ export async function registerAgent(deps: RegisterDeps, caller: Caller, input: R
         tokenHash: digestOfText(registrationToken),
         expiresAt,
       }),
-      deps.audit.recording({
-        orgId,
-        actor: caller.id,
-        action: 'agents.register',
-        outcome: 'done',
-        subject: agent.id,
-        tokenId: caller.tokenId,
-      }),
+      deps.audit.recording(doneBy(caller, 'agents.register', { orgId, subject: agent.id })),
     ],
   })
   if (outcome !== 'begun') refuse('conflict', 'what you stand on has ended meanwhile')

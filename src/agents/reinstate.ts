@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
@@ -24,16 +25,7 @@ export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: Age
       type: 'agent.reinstated',
       begins: [handle],
       on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map((parent) => parent.handle)],
-      also: [
-        deps.audit.recording({
-          orgId: agent.orgId,
-          actor: caller.id,
-          action: 'agents.reinstate',
-          outcome: 'done',
-          subject: id,
-          tokenId: caller.tokenId,
-        }),
-      ],
+      also: [deps.audit.recording(doneBy(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
     },
   )
   return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')

@@ -1,5 +1,6 @@
 import { type FindAgentDeps, findContact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { cardDigest } from '../credentials/card-credential.js'
 import { digestOfText } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
@@ -155,15 +156,9 @@ export async function keepCard(
     on: [...on, ...identitiesOf(caller.ground.on)],
     also: [
       ...also,
-      deps.audit.recording({
-        orgId: card.orgId,
-        actor: caller.id,
-        action,
-        outcome: 'done',
-        subject: card.agentId,
-        tokenId: caller.tokenId,
-        facts: { version: card.version, state: card.verdict.state },
-      }),
+      deps.audit.recording(
+        doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
+      ),
     ],
   }
   const removed = before

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { KeyOwner, KeyPurpose } from '../protocol/enrolment-statement.js'
 import { identitiesOf } from '../protocol/handles.js'
@@ -29,14 +30,7 @@ export const enrolmentsRoutes = (deps: EnrolDeps & EndKeyDeps & OwnerDeps) =>
             faults: [{ pointer: '/use', hint: 'publisher for an organisation, client for an agent or a member' }],
           })
         const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
-        const audit = deps.audit.recording({
-          orgId,
-          actor: caller.id,
-          action: 'enrolments.enrol',
-          outcome: 'done',
-          subject: owner,
-          tokenId: caller.tokenId,
-        })
+        const audit = deps.audit.recording(doneBy(caller, 'enrolments.enrol', { orgId, subject: owner }))
         const enrolling = { owner, orgId, use, key, by: caller.by, at: now }
         const enrolled = await enrolKey(deps, enrolling, { on: identitiesOf(caller.ground.on), also: [audit] })
         return enrolled ?? refuse('conflict', 'somebody changed it meanwhile')

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
@@ -45,4 +46,4 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
 }
 
 export const auditOf = ({ audit }: ManageMemberDeps, caller: Caller, action: string, { id, orgId }: Member) =>
-  audit.recording({ orgId, actor: caller.id, action, outcome: 'done', subject: id, tokenId: caller.tokenId })
+  audit.recording(doneBy(caller, action, { orgId, subject: id }))

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { distinct, identitiesOf, newHandle } from '../protocol/handles.js'
@@ -55,17 +56,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     type: 'task.created',
     begins: [task.handle],
     on: [...task.on, ...identitiesOf(caller.ground.on)],
-    also: [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        actor: caller.id,
-        action: 'tasks.create',
-        outcome: 'done',
-        subject: task.id,
-        taskId: task.id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    also: [deps.audit.recording(doneBy(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
   })
   return outcome === 'begun'
     ? { taskId: task.id, deadline: task.deadline }

@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { TaskId } from '../protocol/ids.js'
@@ -21,16 +22,6 @@ export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promi
   return deps.trustLog.end({
     type: 'task.ended',
     ends: [endingOfTask(task)],
-    intent: [
-      deps.audit.recording({
-        orgId: task.orgId,
-        actor: caller.id,
-        action: 'tasks.end',
-        outcome: 'done',
-        subject: id,
-        taskId: id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    intent: [deps.audit.recording(doneBy(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
   })
 }

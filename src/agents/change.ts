@@ -6,8 +6,7 @@ import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { type CeilingInput, ceilingOf } from './agent.js'
-import { requireAgent } from './authority.js'
-import type { RegisterDeps } from './register.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 
 export interface AgentChange {
   readonly agentId: AgentId
@@ -18,7 +17,7 @@ export interface AgentChange {
 
 /** A new ceiling or contact policy is a new version, whichever way it goes: what was decided by the old one dies with it. */
 export async function changeAgent(
-  deps: RegisterDeps,
+  deps: AgentsDeps,
   caller: Caller,
   { agentId, name, ceiling, contact }: AgentChange,
 ): Promise<{ agentId: AgentId }> {

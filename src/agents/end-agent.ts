@@ -4,12 +4,11 @@ import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
-import { requireAgent } from './authority.js'
-import type { RegisterDeps } from './register.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 
 /** Ends an agent's handle and records by which authority: nobody with less reinstates it. */
 export async function endAgent(
-  deps: RegisterDeps,
+  deps: AgentsDeps,
   caller: Caller,
   id: AgentId,
   how: 'suspended' | 'revoked',

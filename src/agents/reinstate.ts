@@ -4,13 +4,12 @@ import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
-import { requireAgent } from './authority.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 import { chainOfAgents } from './find.js'
-import type { RegisterDeps } from './register.js'
 import type { Agent } from './store.js'
 
 /** Lets a suspended agent back in under a new handle: what stood on the old one stays dead. */
-export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
+export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
   await deps.trustLog.fence()
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
@@ -31,7 +30,7 @@ export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: Age
   return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')
 }
 
-function requireMayReinstate({ trustLog }: RegisterDeps, caller: Caller, { id, handle, endedBy }: Agent): void {
+function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, { id, handle, endedBy }: Agent): void {
   if (!trustLog.ended.has(handle)) refuse('conflict', 'the agent stands')
   if (endedBy?.how === 'revoked') refuse('already_ended', 'the agent was revoked, for ever')
   // Whoever ended it some other way (a stolen key, declared) had an administrator's authority at least.

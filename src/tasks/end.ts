@@ -2,16 +2,9 @@ import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { TaskId } from '../protocol/ids.js'
-import { actsFor, administers, type Caller } from '../transport/caller.js'
-import type { TaskDeps } from './create.js'
+import { administers, type Caller } from '../transport/caller.js'
+import { requireTask, type TaskDeps } from './authority.js'
 import { endingOfTask } from './find.js'
-import type { Task } from './store.js'
-
-/** Its owner, and the people of its organisation. */
-export async function requireTask(deps: Pick<TaskDeps, 'tasks'>, caller: Caller, id: TaskId): Promise<Task> {
-  const task = await deps.tasks.get(id)
-  return task && (task.owner === caller.id || actsFor(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
-}
 
 /** Ends a task, its children and every token of them, in one entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {

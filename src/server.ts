@@ -1,7 +1,8 @@
-// The composition root: the only file that constructs adapters, clock, random and log, and hands one feature to another.
+// The composition root: the only file that constructs features and hands one to another. What they run on (store, clock, random, log) is handed in.
 import { readFileSync } from 'node:fs'
 import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
-import { type AgentsStore, agentsStore } from './agents/store.js'
+import { orgOfOwner } from './agents/owner.js'
+import { agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
 import { findAskable } from './cards/find-askable.js'
@@ -10,7 +11,6 @@ import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { findMemberClient } from './clients/member-client.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
-import { endRetiredKeys } from './enrolments/retire.js'
 import { enrolmentsStore } from './enrolments/store.js'
 import { refuse } from './errors.js'
 import { inboxStore } from './inbox/store.js'
@@ -25,13 +25,13 @@ import type { Log } from './lib/log.js'
 import type { Random } from './lib/random.js'
 import { membersGrantedBy } from './members/find.js'
 import { ensureFirstCode } from './members/first-code.js'
-import { type MembersStore, membersStore } from './members/store.js'
+import { membersStore } from './members/store.js'
 import { organisationsGrantedBy } from './organisations/find.js'
-import { type OrganisationsStore, organisationsStore } from './organisations/store.js'
+import { organisationsStore } from './organisations/store.js'
 import type { KeyOwner } from './protocol/enrolment-statement.js'
 import { FEED_PROTOCOL } from './protocol/feed.js'
 import type { Handle } from './protocol/handles.js'
-import { AgentId, type OrgId, OrgId as OrgIdSchema, type TaskId } from './protocol/ids.js'
+import type { AgentId, TaskId } from './protocol/ids.js'
 import { stands } from './protocol/standing.js'
 import { newAlive } from './revocations/alive.js'
 import { serveFeed } from './revocations/feed-socket.js'
@@ -42,6 +42,7 @@ import { newOnce } from './storage/once.js'
 import type { Storage } from './storage/storage.js'
 import { findTask, tasksGrantedBy } from './tasks/find.js'
 import { tasksStore } from './tasks/store.js'
+import { tend } from './tend.js'
 import { authenticateRequest, authenticateToken } from './tokens/authenticate.js'
 import { tokenEndpoints } from './tokens/endpoints.js'
 import { isCalledFor } from './tokens/lineage.js'
@@ -86,8 +87,6 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-const PURGE_MS = 60_000
-const PURGE_LIMIT = 2000
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
 
 /** One instance of the registry over a store. */
@@ -151,7 +150,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, isReady })
   const firstCode = await ensureFirstCode(features)
   const closing = new AbortController()
-  const tending = tend(features, parts, closing.signal)
+  const tending = tend(features, closing.signal)
   return {
     port: http.port,
     adminPort: admin.port,
@@ -248,19 +247,6 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   }
 }
 
-async function orgOfOwner({ organisations, agents, members }: Owners, owner: KeyOwner): Promise<OrgId | undefined> {
-  const organisation = OrgIdSchema.safeParse(owner)
-  if (organisation.success) return (await organisations.get(organisation.data))?.id
-  const agent = AgentId.safeParse(owner)
-  return (agent.success ? await agents.get(agent.data) : await members.get(owner))?.orgId
-}
-
-interface Owners {
-  readonly organisations: OrganisationsStore
-  readonly agents: AgentsStore
-  readonly members: MembersStore
-}
-
 /** What a tRPC call knows of its request. A caller of a WebSocket was authenticated before its upgrade; that it still stands is asked at each call. */
 function contextOf(features: Features, log: Log, request: HttpRequest, known?: Caller): TrpcContext {
   let caller: Promise<Caller | undefined> | undefined
@@ -283,18 +269,4 @@ async function stillStanding({ trustLog }: Features, caller: Caller): Promise<Ca
   const { now } = await trustLog.fence()
   const { on, until } = caller.ground
   return until > now && stands(trustLog.ended, on) ? caller : refuse('invalid_token', 'the token no longer stands')
-}
-
-/** What nobody waits for: expired documents go, retired keys end. */
-async function tend(features: Features, { storage, clock, log }: ServerParts, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await clock.after(PURGE_MS, signal)
-    if (signal.aborted) return
-    try {
-      await endRetiredKeys(features)
-      while ((await storage.purge(clock.now(), PURGE_LIMIT)) === PURGE_LIMIT && !signal.aborted);
-    } catch (error) {
-      log.warn('tending failed; the next turn tries again', { error: String(error) })
-    }
-  }
 }

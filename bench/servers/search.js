@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { agentsStore } from '../../dist/agents/store.js'
-import { rowsOf } from '../../dist/cards/rows.js'
+import { rowsOf } from '../../dist/cards/search-rows.js'
 import { cardsStore } from '../../dist/cards/store.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { newId } from '../../dist/protocol/ids.js'

@@ -1,9 +1,19 @@
+import type { Audit } from '../audit/audit.js'
 import { refuse } from '../errors.js'
+import type { Random } from '../lib/random.js'
 import type { AgentId } from '../protocol/ids.js'
 import { actsFor, administers, type Caller } from '../transport/caller.js'
-import type { FindAgentDeps } from './find.js'
-import { chainOfAgents } from './find.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
+
+/** What the operations on agents are made of. */
+export interface AgentsDeps extends FindAgentDeps {
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  readonly issuer: string
+}
 
 /** What one may do with an agent: see it, change it, suspend it, revoke it. */
 export type Doing = 'see' | 'change' | 'suspend' | 'revoke'

@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { ContactPolicy } from '../protocol/contact-policy.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
@@ -5,8 +6,7 @@ import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { type CeilingInput, ceilingOf } from './agent.js'
-import { requireAgent } from './authority.js'
-import type { RegisterDeps } from './register.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 
 export interface AgentChange {
   readonly agentId: AgentId
@@ -17,7 +17,7 @@ export interface AgentChange {
 
 /** A new ceiling or contact policy is a new version, whichever way it goes: what was decided by the old one dies with it. */
 export async function changeAgent(
-  deps: RegisterDeps,
+  deps: AgentsDeps,
   caller: Caller,
   { agentId, name, ceiling, contact }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
@@ -37,16 +37,7 @@ export async function changeAgent(
     ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(contact ? [{ handle: contactVer }] : [])],
     begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(contact ? [fresh.contactVer] : [])],
     on: [handle, ceilingVer, contactVer, ...identitiesOf(caller.ground.on)],
-    also: [
-      deps.audit.recording({
-        orgId: agent.orgId,
-        actor: caller.id,
-        action: 'agents.change',
-        outcome: 'done',
-        subject: agentId,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    also: [deps.audit.recording(doneBy(caller, 'agents.change', { orgId: agent.orgId, subject: agentId }))],
   })
   return outcome === 'begun' ? { agentId } : refuse('conflict', 'somebody changed it meanwhile')
 }

@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import { Handle } from '../protocol/handles.js'
@@ -5,8 +6,7 @@ import type { AgentId } from '../protocol/ids.js'
 import type { Guard } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
-import { requireAgent } from './authority.js'
-import type { RegisterDeps } from './register.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 import type { Agent } from './store.js'
 
 const MAX_TRIES = 10
@@ -16,7 +16,7 @@ const MAX_TRIES = 10
  * when this is acknowledged, neither its handle nor a successor stands.
  */
 export async function endAgent(
-  deps: RegisterDeps,
+  deps: AgentsDeps,
   caller: Caller,
   id: AgentId,
   how: 'suspended' | 'revoked',
@@ -40,14 +40,7 @@ export async function endAgent(
       ends: handles.map((handle) => ({ handle })),
       intent: [
         deps.agents.collection.changing(id, unchanged(agent), { endedHandle: agent.handle, endedHow, endedRank }),
-        deps.audit.recording({
-          orgId: agent.orgId,
-          actor: caller.id,
-          action: how === 'suspended' ? 'agents.suspend' : 'agents.revoke',
-          outcome: 'done',
-          subject: id,
-          tokenId: caller.tokenId,
-        }),
+        deps.audit.recording(doneBy(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })),
       ],
     })
     if (tried.outcome !== 'failed') position = tried.position

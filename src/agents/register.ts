@@ -1,22 +1,14 @@
-import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { digestOfText } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
-import type { Random } from '../lib/random.js'
 import type { ContactPolicy } from '../protocol/contact-policy.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, newId, type OrgId } from '../protocol/ids.js'
 import { actsFor, type Caller } from '../transport/caller.js'
-import type { TrustLog } from '../trust-log/trust-log.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
-import { chainOfAgents, type FindAgentDeps } from './find.js'
+import type { AgentsDeps } from './authority.js'
+import { chainOfAgents } from './find.js'
 import type { Agent } from './store.js'
-
-export interface RegisterDeps extends FindAgentDeps {
-  readonly trustLog: TrustLog
-  readonly random: Random
-  readonly audit: Audit
-  readonly issuer: string
-}
 
 export interface RegisterInput {
   readonly orgId?: OrgId | undefined
@@ -37,7 +29,7 @@ const REGISTRATION_SECONDS = 86_400
 const REGISTRATION_BYTES = 32
 
 /** Registers an agent of one's organisation; an agent registers a child, whose effective ceiling its own bounds at each use. */
-export async function registerAgent(deps: RegisterDeps, caller: Caller, input: RegisterInput): Promise<Registered> {
+export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<Registered> {
   const { now } = await deps.trustLog.fence()
   const orgId = input.orgId ?? caller.orgId
   const parent = AgentId.safeParse(caller.id)
@@ -71,14 +63,7 @@ export async function registerAgent(deps: RegisterDeps, caller: Caller, input: R
         tokenHash: digestOfText(registrationToken),
         expiresAt,
       }),
-      deps.audit.recording({
-        orgId,
-        actor: caller.id,
-        action: 'agents.register',
-        outcome: 'done',
-        subject: agent.id,
-        tokenId: caller.tokenId,
-      }),
+      deps.audit.recording(doneBy(caller, 'agents.register', { orgId, subject: agent.id })),
     ],
   })
   if (outcome !== 'begun') refuse('conflict', 'what you stand on has ended meanwhile')

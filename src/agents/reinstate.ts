@@ -1,16 +1,16 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { RANK } from './agent.js'
-import { requireAgent } from './authority.js'
+import { type AgentsDeps, requireAgent } from './authority.js'
 import { endingOf, unchanged } from './end-agent.js'
 import { chainOfAgents } from './find.js'
-import type { RegisterDeps } from './register.js'
 import type { Agent } from './store.js'
 
 /** Lets a suspended agent back in under a new handle: what stood on the old one stays dead. */
-export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
+export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
   await deps.trustLog.fence()
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
@@ -26,22 +26,13 @@ export async function reinstateAgent(deps: RegisterDeps, caller: Caller, id: Age
       type: 'agent.reinstated',
       begins: [handle],
       on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map((parent) => parent.handle)],
-      also: [
-        deps.audit.recording({
-          orgId: agent.orgId,
-          actor: caller.id,
-          action: 'agents.reinstate',
-          outcome: 'done',
-          subject: id,
-          tokenId: caller.tokenId,
-        }),
-      ],
+      also: [deps.audit.recording(doneBy(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
     },
   )
   return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')
 }
 
-function requireMayReinstate({ trustLog }: RegisterDeps, caller: Caller, agent: Agent): void {
+function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, agent: Agent): void {
   if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent stands')
   const { how, rank } = endingOf(agent)
   if (how === 'revoked') refuse('already_ended', 'the agent was revoked, for ever')

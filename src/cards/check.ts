@@ -48,7 +48,8 @@ export async function requireSignedCard(
   return { json, model, signer, verdict: verdictOf(found, signer, now) }
 }
 
-const keysByKid = (keys: readonly Enrolment[]) => (kid: string | undefined) =>
+/** As a signature is verified: its `kid` is a thumbprint; without one every key is tried. */
+export const keysByKid = (keys: readonly Enrolment[]) => (kid: string | undefined) =>
   keys.filter(({ jkt }) => kid === undefined || kid === jkt).map(({ jwk, alg }) => ({ jwk, alg }))
 
 export const isUsable = ({ trustLog }: Pick<CheckDeps, 'trustLog'>, { handle, retiresAt }: Enrolment, now: number): boolean =>

@@ -1,5 +1,6 @@
 import { type FindAgentDeps, findContact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { digestOfText } from '../credentials/digest.js'
 import { parseCheckpointText } from '../credentials/note.js'
 import { signJwt } from '../credentials/sign.js'
@@ -43,16 +44,7 @@ export async function getCard(deps: GetCardDeps, caller: Caller | undefined, age
         : await deps.entitle(caller, agentId)
     return { view: await entitledView(deps, found, { caller, tier, ground, fenced }), tier }
   })
-  if (caller)
-    await deps.audit.record({
-      orgId: caller.orgId,
-      actor: caller.id,
-      action: 'cards.get',
-      outcome: 'done',
-      subject: agentId,
-      tokenId: caller.tokenId,
-      facts: { tier, version: view.version },
-    })
+  if (caller) await deps.audit.record(doneBy(caller, 'cards.get', { subject: agentId, facts: { tier, version: view.version } }))
   return view
 }
 

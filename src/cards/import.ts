@@ -1,6 +1,5 @@
 import { cardDigest } from '../credentials/card-credential.js'
 import { verifyCardSignatures } from '../credentials/card-jws.js'
-import { digestOfText } from '../credentials/digest.js'
 import { findPublisherKeys } from '../enrolments/find.js'
 import type { Enrolment } from '../enrolments/store.js'
 import type { Fault } from '../errors.js'
@@ -9,10 +8,9 @@ import { type CardState, type CardVersion, readCard } from '../protocol/card-mod
 import type { Verdict } from '../protocol/card-view.js'
 import { type AgentId, newId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import { endpointOf, partsOf, scopesOf } from './card.js'
-import { isUsable, verdictOf } from './check.js'
+import { newCard } from './card.js'
+import { isUsable, keysByKid, verdictOf } from './check.js'
 import { keepCard, keepingContent, type PublishDeps, requirePublisher } from './publish.js'
-import type { Card } from './store.js'
 
 export interface Imported {
   readonly state: CardState
@@ -31,32 +29,28 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
   if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults }
   const { verdict, signer } = await judge(deps, { orgId: publisher.orgId, agentId }, json, now)
   const before = await deps.cards.get(agentId)
-  const cardSha256 = cardDigest(json)
-  const isSame = before?.c0 === text && !before.unpublished
-  if (isSame && before.verdict.state === verdict.state)
-    return { state, a2aVersion, faults, version: before.version, verdict: before.verdict }
-  const version = isSame ? before.version : (before?.version ?? 0) + 1
-  const card: Card = {
-    agentId,
-    orgId: publisher.orgId,
-    version,
-    revision: isSame ? before.revision + 1 : 0,
-    c0: text,
-    c0Sha256: digestOfText(text),
-    cardSha256,
-    releaseNumber: before?.releaseNumber ?? 0,
-    verdict,
-    ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf(model, before?.unpublished ? undefined : before, deps.random),
-    ...(endpointOf(model) !== undefined && { endpoint: endpointOf(model) }),
-    scopes: scopesOf(model),
-    allScopes: scopesOf(model),
-    publishedAt: isSame ? before.publishedAt : now,
-  }
+  const same = before?.c0 === text && !before.unpublished ? before : undefined
+  if (same?.verdict.state === verdict.state) return { state, a2aVersion, faults, version: same.version, verdict: same.verdict }
+  const card = newCard(
+    { random: deps.random, now },
+    {
+      agentId,
+      orgId: publisher.orgId,
+      before,
+      same,
+      c0: text,
+      cardSha256: cardDigest(json),
+      model,
+      whole: model,
+      hiding: { releaseNumber: before?.releaseNumber ?? 0 },
+      verdict,
+      signer,
+    },
+  )
   const entry = newId(deps.random, 'ent')
   const also = signer ? await keepingContent(deps, before, { card, entry, at: now }) : []
   await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, ...(signer ? [signer.handle] : [])] }, 'cards.import')
-  return { state, a2aVersion, faults, version, verdict }
+  return { state, a2aVersion, faults, version: card.version, verdict }
 }
 
 async function judge(
@@ -66,9 +60,7 @@ async function judge(
   now: number,
 ): Promise<{ verdict: Verdict; signer?: Enrolment }> {
   const keys = (await findPublisherKeys(deps, of)).filter((key) => isUsable(deps, key, now))
-  const verdicts = await verifyCardSignatures(json, (kid) =>
-    keys.filter(({ jkt }) => kid === undefined || kid === jkt).map(({ jwk, alg }) => ({ jwk, alg })),
-  )
+  const verdicts = await verifyCardSignatures(json, keysByKid(keys))
   const valid = verdicts.find((one) => one.state === 'valid')
   const signer = valid?.state === 'valid' ? keys.find(({ jkt }) => jkt === valid.jkt) : undefined
   if (valid?.state === 'valid' && signer && valid.uncoveredSecurity.length === 0) return { verdict: verdictOf(valid, signer, now), signer }

@@ -1,18 +1,18 @@
 import { type FindAgentDeps, findContact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { cardDigest } from '../credentials/card-credential.js'
-import { digestOfText } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'
-import { identitiesOf } from '../protocol/handles.js'
+import { type Handle, identitiesOf } from '../protocol/handles.js'
 import { type AgentId, type EntryId, newId, type OrgId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Operation, Storage } from '../storage/storage.js'
 import { actsFor, type Caller } from '../transport/caller.js'
 import type { LogFeed, TrustLog } from '../trust-log/trust-log.js'
-import { endpointOf, partsOf, scopesOf, versionsOf, versionsOnlyIn } from './card.js'
+import { newCard, versionAfter, versionsOf, versionsOnlyIn } from './card.js'
 import { type CheckDeps, type CheckedCredential, requireCredential, requireSignedCard } from './check.js'
 import type { Card, CardsStore } from './store.js'
 
@@ -46,37 +46,36 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   const checked = await requireSignedCard(deps, { orgId: publisher.orgId, agentId: input.agentId }, input.c0, now)
   const before = await deps.cards.get(input.agentId)
   const cardSha256 = cardDigest(checked.json)
-  const isSame = before?.cardSha256 === cardSha256 && !before.unpublished
+  const same = before?.cardSha256 === cardSha256 && !before.unpublished ? before : undefined
   // C0, its bytes and ETag stay as they were where the same key signs the same again: then only hidden parts change.
-  const keepsBytes = isSame && before.signer?.enrolmentId === checked.signer.id
-  const version = isSame ? before.version : (before?.version ?? 0) + 1
+  const kept = same?.signer?.enrolmentId === checked.signer.id ? same : undefined
   const { sdJwt, releasePolicy } = input
   const hiding =
     sdJwt === undefined ? undefined : await requireCredential(deps, checked, { agentId: input.agentId, sdJwt, releasePolicy }, now)
-  if (keepsBytes && sdJwt === before.sdJwt && releasePolicy === before.releasePolicy) return publishedOf(before)
-  requireNext(before, version, hiding)
-  const whole = hiding ? requireWhole(hiding) : checked.model
-  const parts = partsOf(whole, before?.unpublished ? undefined : before, deps.random)
-  const card: Card = {
-    agentId: input.agentId,
-    orgId: publisher.orgId,
-    version,
-    revision: isSame ? before.revision + 1 : 0,
-    ...(keepsBytes ? { c0: before.c0, c0Sha256: before.c0Sha256 } : { c0: input.c0, c0Sha256: digestOfText(input.c0) }),
-    cardSha256,
-    ...(sdJwt !== undefined && { sdJwt }),
-    ...(releasePolicy !== undefined && { releasePolicy }),
-    releaseNumber: Math.max(before?.releaseNumber ?? 0, hiding?.releaseNumber ?? 0),
-    // Nor does a stranger see when they were checked again.
-    verdict: keepsBytes ? before.verdict : checked.verdict,
-    signer: { enrolmentId: checked.signer.id, handle: checked.signer.handle, owner: checked.signer.owner },
-    ...parts,
-    ...(endpointOf(checked.model) !== undefined && { endpoint: endpointOf(checked.model) }),
-    scopes: scopesOf(checked.model),
-    allScopes: scopesOf(whole),
-    publishedAt: isSame ? before.publishedAt : now,
-    ...(hiding && { expiresAt: hiding.credential.claims.exp }),
-  }
+  if (kept && sdJwt === kept.sdJwt && releasePolicy === kept.releasePolicy) return publishedOf(kept)
+  requireNext(before, versionAfter(before, same), hiding)
+  const card = newCard(
+    { random: deps.random, now },
+    {
+      agentId: input.agentId,
+      orgId: publisher.orgId,
+      before,
+      same,
+      c0: kept?.c0 ?? input.c0,
+      cardSha256,
+      model: checked.model,
+      whole: hiding ? requireWhole(hiding) : checked.model,
+      hiding: {
+        ...(sdJwt !== undefined && { sdJwt }),
+        ...(releasePolicy !== undefined && { releasePolicy }),
+        releaseNumber: Math.max(before?.releaseNumber ?? 0, hiding?.releaseNumber ?? 0),
+        ...(hiding && { expiresAt: hiding.credential.claims.exp }),
+      },
+      // Nor does a stranger see when they were checked again.
+      verdict: kept?.verdict ?? checked.verdict,
+      signer: checked.signer,
+    },
+  )
   const entry = newId(deps.random, 'ent')
   const also = await keepingContent(deps, before, { card, entry, at: now })
   await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, checked.signer.handle] }, 'cards.publish')
@@ -88,7 +87,7 @@ export async function requirePublisher(
   deps: PublishDeps,
   caller: Caller,
   agentId: AgentId,
-): Promise<{ orgId: OrgId; on: readonly Card['core']['ver'][] }> {
+): Promise<{ orgId: OrgId; on: readonly Handle[] }> {
   const contact = await findContact(deps, agentId)
   const isOwn = contact !== undefined && (caller.id === agentId || actsFor(caller, contact.orgId))
   if (!isOwn || !stands(deps.trustLog.ended, contact.ground.on)) return refuse('not_found', 'no such agent')
@@ -135,7 +134,7 @@ interface Keeping {
   readonly card: Card
   readonly entry: EntryId
   readonly also: readonly Operation[]
-  readonly on: readonly Card['core']['ver'][]
+  readonly on: readonly Handle[]
 }
 
 /** Begins the card, or changes it: of two racing publishers one wins. */
@@ -155,15 +154,9 @@ export async function keepCard(
     on: [...on, ...identitiesOf(caller.ground.on)],
     also: [
       ...also,
-      deps.audit.recording({
-        orgId: card.orgId,
-        actor: caller.id,
-        action,
-        outcome: 'done',
-        subject: card.agentId,
-        tokenId: caller.tokenId,
-        facts: { version: card.version, state: card.verdict.state },
-      }),
+      deps.audit.recording(
+        doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
+      ),
     ],
   }
   const removed = before

@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { canonical } from '../credentials/jcs.js'
 import { refuse } from '../errors.js'
 import { isJsonObject, type JsonValue, parseJson } from '../lib/json.js'
@@ -48,15 +49,7 @@ export async function renewCard(
       { version: card.version, revision: card.revision, nextEntry: null },
       { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt },
     ),
-    deps.audit.recording({
-      orgId: publisher.orgId,
-      actor: caller.id,
-      action: 'cards.renew',
-      outcome: 'done',
-      subject: agentId,
-      tokenId: caller.tokenId,
-      facts: { version: card.version },
-    }),
+    deps.audit.recording(doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } })),
   ])
   return committed.ok ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
 }

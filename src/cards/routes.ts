@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { findContact } from '../agents/find.js'
-import { cardType } from '../credentials/card-credential.js'
-import { AgentId, audienceOf } from '../protocol/ids.js'
+import { AgentId } from '../protocol/ids.js'
 import { openProcedure, procedureFor, router } from '../transport/trpc.js'
 import { type GetCardDeps, getCard } from './get.js'
 import { importCard } from './import.js'
-import { type PublishDeps, publishCard, requirePublisher } from './publish.js'
+import { nextCard } from './next.js'
+import { type PublishDeps, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
@@ -15,23 +14,9 @@ const Policy = z.string().min(1).max(131_072)
 
 export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
   router({
-    /** What the next version of a card must say. */
     next: procedureFor('cards:write')
       .input(ById)
-      .query(async ({ ctx, input: { agentId } }) => {
-        await deps.trustLog.fence()
-        await requirePublisher(deps, ctx.caller, agentId)
-        const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
-        return {
-          version: (card?.version ?? 0) + 1,
-          published: card && !card.unpublished ? card.version : 0,
-          cardSha256: card?.cardSha256,
-          releaseNumber: (card?.releaseNumber ?? 0) + 1,
-          orgId: contact?.orgId,
-          sub: audienceOf(deps.issuer, agentId),
-          vct: cardType(deps.issuer),
-        }
-      }),
+      .query(({ ctx, input }) => nextCard(deps, ctx.caller, input.agentId)),
     publish: procedureFor('cards:write')
       .input(ById.extend({ c0: z.string().min(2).max(65_536), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => publishCard(deps, ctx.caller, input)),

@@ -8,7 +8,7 @@ import { Scope } from '../protocol/rights.js'
 import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { CARD_TIERS, rowsOf } from './rows.js'
+import { CARD_TIERS, rowsOf } from './search-rows.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
 const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })

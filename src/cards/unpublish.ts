@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
@@ -18,14 +19,7 @@ export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: 
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
       ...deps.cards.indexing(gone),
-      deps.audit.recording({
-        orgId: publisher.orgId,
-        actor: caller.id,
-        action: 'cards.unpublish',
-        outcome: 'done',
-        subject: agentId,
-        tokenId: caller.tokenId,
-      }),
+      deps.audit.recording(doneBy(caller, 'cards.unpublish', { orgId: publisher.orgId, subject: agentId })),
     ],
   })
 }

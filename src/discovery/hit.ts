@@ -1,6 +1,6 @@
 import { composeCard } from '../cards/compose.js'
 import { verdictNow } from '../cards/get.js'
-import { rowOf } from '../cards/rows.js'
+import { rowOf } from '../cards/search-rows.js'
 import type { Card } from '../cards/store.js'
 import { readCardJson } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'

@@ -1,9 +1,10 @@
 import { type FindAgentDeps, findContact } from '../agents/find.js'
 import type { CardsStore } from '../cards/store.js'
+import { refuse } from '../errors.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
-import type { CardHits, CardSearchPort, CardTier } from '../storage/storage.js'
+import type { CardHits, CardQuery, CardSearchPort, CardTier } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { openCursor, type SearchPlace, sealCursor } from './cursor.js'
@@ -37,11 +38,18 @@ export interface Found {
 
 const MAX_ROUNDS = 5
 
+/** For anybody; a token with `discovery:read` shows more. */
+export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
+  if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
+    refuse('insufficient_scope', 'this call needs the scope discovery:read')
+  return deps.trustLog.fenced(({ now }) => searchAt(deps, caller, input, now))
+}
+
 /**
  * Filtered by entitlement before matching: each tier has its own index. Cards that the caller is introduced to come first, from their
  * own rows; then everybody's, from the rows of the caller's tier.
  */
-export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput, now: number): Promise<Found> {
+async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: SearchInput, now: number): Promise<Found> {
   const { limit, cursor, ...asked } = input
   const query = { ...asked, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
@@ -51,54 +59,29 @@ export async function searchCards(deps: SearchDeps, caller: Caller | undefined, 
     cursor === undefined ? { pass: introduced.length > 0 ? 'introduced' : 'tier' } : await openCursor(secrets, query, cursor)
 
   const words = wordsOf(asked.text)
-  const look = (pass: SearchPlace['pass'], count: number, after?: SearchPlace['after']): Promise<CardHits> =>
-    deps.cardSearch.search({
-      words,
-      ...(asked.skill !== undefined && { skill: asked.skill }),
-      tags: asked.tags ?? [],
-      tier: pass === 'introduced' ? 'introduced' : tier,
-      ...(pass === 'introduced' && { cardIds: introduced }),
-      limit: count,
-      ...(after && { after }),
-    })
+  const look = (of: Look): Promise<CardHits> =>
+    deps.cardSearch.search({ words, ...(asked.skill !== undefined && { skill: asked.skill }), tags: asked.tags ?? [], ...of })
+  const among = { introduced: { tier: 'introduced', cardIds: introduced }, tier: { tier } } as const
   const hits: Hit[] = []
   let isMore = true
   for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
     const wanted = limit - hits.length
-    const page = await look(place.pass, wanted, place.after)
+    const page = await look({ ...among[place.pass], limit: wanted, ...(place.after && { after: place.after }) })
     const last = page.hits.at(-1)
     const shown = place.pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
-    hits.push(...(await hitsOf(deps, shown, { tier: place.pass === 'introduced' ? 'introduced' : tier, words, now })))
+    hits.push(...(await hitsOf(deps, shown, { tier: among[place.pass].tier, words, now })))
     if (page.hits.length === wanted && last) place = { pass: place.pass, after: [last.score, last.cardId] }
     else if (place.pass === 'introduced') place = { pass: 'tier' }
     else isMore = false
   }
-  const total = await totalOf(look, introduced.length > 0, introduced, deps, asked, tier)
-  return { hits, total, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
+  const totalOf = async (of: Omit<Look, 'limit'>) => (await look({ ...of, limit: 1 })).total
+  const everybodys = await totalOf(among.tier)
+  // Both passes, less what both find.
+  const more = introduced.length === 0 ? 0 : (await totalOf(among.introduced)) - (await totalOf({ ...among.tier, cardIds: introduced }))
+  return { hits, total: everybodys + more, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
 }
 
-/** Both passes, less what both find. */
-async function totalOf(
-  look: (pass: SearchPlace['pass'], count: number) => Promise<CardHits>,
-  isIntroduced: boolean,
-  introduced: readonly AgentId[],
-  { cardSearch }: SearchDeps,
-  asked: Omit<SearchInput, 'limit' | 'cursor'>,
-  tier: CardTier,
-): Promise<number> {
-  const everybodys = (await look('tier', 1)).total
-  if (!isIntroduced) return everybodys
-  const own = (await look('introduced', 1)).total
-  const both = await cardSearch.search({
-    words: wordsOf(asked.text),
-    ...(asked.skill !== undefined && { skill: asked.skill }),
-    tags: asked.tags ?? [],
-    tier,
-    cardIds: introduced,
-    limit: 1,
-  })
-  return everybodys + own - both.total
-}
+type Look = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
 async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<Place, 'score'>): Promise<readonly Hit[]> {
   const hits = await Promise.all(

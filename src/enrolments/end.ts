@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Ending, Position } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
@@ -35,11 +36,4 @@ export function requireStanding({ trustLog }: Pick<EndKeyDeps, 'trustLog'>, { ha
 }
 
 export const auditOf = ({ audit }: Pick<EndKeyDeps, 'audit'>, caller: Caller, action: string, enrolment: Enrolment) =>
-  audit.recording({
-    orgId: enrolment.orgId,
-    actor: caller.id,
-    action,
-    outcome: 'done',
-    subject: enrolment.id,
-    tokenId: caller.tokenId,
-  })
+  audit.recording(doneBy(caller, action, { orgId: enrolment.orgId, subject: enrolment.id }))

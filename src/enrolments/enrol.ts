@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { digestOfJson } from '../credentials/digest.js'
 import { type ParsedKey, requireUsableKey } from '../credentials/jwk.js'
 import { verifyEnrolmentProof } from '../credentials/verify-for.js'
@@ -6,11 +7,13 @@ import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { EnrolmentStatement, KeyOwner, KeyPurpose } from '../protocol/enrolment-statement.js'
-import { type Handle, newHandle } from '../protocol/handles.js'
-import { type EnrolmentId, type Jkt, newId, type OrgId } from '../protocol/ids.js'
+import { type Handle, identitiesOf, newHandle } from '../protocol/handles.js'
+import { type EnrolmentId, type Jkt, newId, OrgId } from '../protocol/ids.js'
 import type { Once } from '../storage/once.js'
 import type { Operation } from '../storage/storage.js'
+import type { Caller } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import { type OwnerDeps, requireOwner } from './authority.js'
 import { requireSlot } from './slot.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
@@ -21,6 +24,28 @@ export interface EnrolDeps {
   readonly once: Once
   readonly issuer: string
   readonly audit: Audit
+}
+
+export interface EnrolInput {
+  readonly owner: KeyOwner
+  readonly use: KeyPurpose
+  readonly jwk: unknown
+  readonly proof: string
+}
+
+/** One more key of an organisation, an agent or a member, by whoever manages its keys. */
+export async function enrol(deps: EnrolDeps & OwnerDeps, caller: Caller, { owner, use, jwk, proof }: EnrolInput): Promise<Enrolled> {
+  const { now } = await deps.trustLog.fence()
+  const orgId = await requireOwner(deps, caller, owner)
+  if ((use === 'publisher') !== OrgId.safeParse(owner).success)
+    refuse('bad_input', 'publisher keys belong to organisations, client keys to agents and members', {
+      faults: [{ pointer: '/use', hint: 'publisher for an organisation, client for an agent or a member' }],
+    })
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
+  const row = deps.audit.recording(doneBy(caller, 'enrolments.enrol', { orgId, subject: owner }))
+  const enrolling = { owner, orgId, use, key, by: caller.by, at: now }
+  const enrolled = await enrolKey(deps, enrolling, { on: identitiesOf(caller.ground.on), also: [row] })
+  return enrolled ?? refuse('conflict', 'somebody changed it meanwhile')
 }
 
 /** A key that asks to be enrolled, and its proof for `proofOwner` (an invitation, an agent, …). */

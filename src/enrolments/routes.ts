@@ -1,14 +1,12 @@
 import { z } from 'zod'
-import { refuse } from '../errors.js'
 import { KeyOwner, KeyPurpose } from '../protocol/enrolment-statement.js'
-import { identitiesOf } from '../protocol/handles.js'
-import { EnrolmentId, OrgId } from '../protocol/ids.js'
+import { EnrolmentId } from '../protocol/ids.js'
 import { procedureFor, router } from '../transport/trpc.js'
-import { type OwnerDeps, requireOwner } from './authority.js'
+import type { OwnerDeps } from './authority.js'
 import { compromiseKey } from './compromise.js'
 import { type EndKeyDeps, endKey } from './end.js'
-import { type EnrolDeps, enrolKey, requireOfferedKey } from './enrol.js'
-import { findEnrolments } from './find.js'
+import { type EnrolDeps, enrol } from './enrol.js'
+import { listEnrolments } from './list.js'
 import { retireKey } from './retire.js'
 
 const ById = z.strictObject({ enrolmentId: EnrolmentId })
@@ -21,44 +19,10 @@ export const enrolmentsRoutes = (deps: EnrolDeps & EndKeyDeps & OwnerDeps) =>
   router({
     enrol: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))
-      .mutation(async ({ ctx: { caller }, input: { owner, use, jwk, proof } }) => {
-        const { now } = await deps.trustLog.fence()
-        const orgId = await requireOwner(deps, caller, owner)
-        if ((use === 'publisher') !== OrgId.safeParse(owner).success)
-          refuse('bad_input', 'publisher keys belong to organisations, client keys to agents and members', {
-            faults: [{ pointer: '/use', hint: 'publisher for an organisation, client for an agent or a member' }],
-          })
-        const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
-        const audit = deps.audit.recording({
-          orgId,
-          actor: caller.id,
-          action: 'enrolments.enrol',
-          outcome: 'done',
-          subject: owner,
-          tokenId: caller.tokenId,
-        })
-        const enrolling = { owner, orgId, use, key, by: caller.by, at: now }
-        const enrolled = await enrolKey(deps, enrolling, { on: identitiesOf(caller.ground.on), also: [audit] })
-        return enrolled ?? refuse('conflict', 'somebody changed it meanwhile')
-      }),
+      .mutation(({ ctx, input }) => enrol(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner }))
-      .query(async ({ ctx, input }) => {
-        await requireOwner(deps, ctx.caller, input.owner)
-        const enrolments = await findEnrolments(deps, input.owner)
-        return {
-          items: enrolments.map(({ id, owner, use, jkt, alg, at, handle, retiresAt }) => ({
-            enrolmentId: id,
-            owner,
-            use,
-            jkt,
-            alg,
-            enrolledAt: at,
-            retiresAt,
-            state: deps.trustLog.ended.has(handle) ? 'ended' : retiresAt === undefined ? 'active' : 'retired',
-          })),
-        }
-      }),
+      .query(({ ctx, input }) => listEnrolments(deps, ctx.caller, input.owner)),
     retire: procedureFor('agents:write')
       .input(
         ById.extend({

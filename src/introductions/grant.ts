@@ -1,5 +1,6 @@
 import type { Contact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import type { Clients } from '../clients/clients.js'
@@ -126,16 +127,13 @@ async function tell(
   const notice = noticeOf(granted, 'granted', now)
   const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
   const outcome = await withNotices(deps, notices, async (posts) => {
-    const row = deps.audit.recording({
-      orgId: caller.orgId,
-      otherOrgId: caller.orgId === granted.toOrg ? granted.fromOrg : granted.toOrg,
-      actor: caller.id,
-      action,
-      outcome: 'done',
-      subject: granted.id,
-      tokenId: caller.tokenId,
-      facts: { state: 'granted' },
-    })
+    const row = deps.audit.recording(
+      doneBy(caller, action, {
+        otherOrgId: caller.orgId === granted.toOrg ? granted.fromOrg : granted.toOrg,
+        subject: granted.id,
+        facts: { state: 'granted' },
+      }),
+    )
     const begun = await begin([row, ...posts])
     return begun.outcome === 'exists' ? 'again' : begun
   })

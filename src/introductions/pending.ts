@@ -1,3 +1,4 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
 import type { AgentId, IntroductionId } from '../protocol/ids.js'
@@ -57,12 +58,4 @@ export async function closePending(
 }
 
 export const auditOf = ({ audit }: IntroductionDeps, caller: Caller, { id, fromOrg, toOrg }: Introduction, action: string) =>
-  audit.recording({
-    orgId: caller.orgId,
-    otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg,
-    actor: caller.id,
-    action,
-    outcome: 'done',
-    subject: id,
-    tokenId: caller.tokenId,
-  })
+  audit.recording(doneBy(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id }))

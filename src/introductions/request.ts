@@ -1,4 +1,5 @@
 import type { Contact } from '../agents/find.js'
+import { doneBy } from '../audit/done-by.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import { type Fault, refuse } from '../errors.js'
@@ -136,15 +137,9 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
 async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
   const notice = noticeOf(introduction, 'requested', now)
   await withNotices(deps, [{ agentId: introduction.to, notice }], async (posts) => {
-    const row = deps.audit.recording({
-      orgId: introduction.fromOrg,
-      otherOrgId: introduction.toOrg,
-      actor: caller.id,
-      action: 'introductions.request',
-      outcome: 'done',
-      subject: introduction.id,
-      tokenId: caller.tokenId,
-    })
+    const row = deps.audit.recording(
+      doneBy(caller, 'introductions.request', { orgId: introduction.fromOrg, otherOrgId: introduction.toOrg, subject: introduction.id }),
+    )
     const slot = await requirePendingSlot(deps, introduction.from, now)
     const committed = await deps.storage.commit([deps.introductions.collection.inserting({ ...introduction, slot }), row, ...posts])
     return committed.ok ? introduction : 'again'

@@ -1,25 +1,11 @@
-import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
-import type { Random } from '../lib/random.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
 import type { MemberId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import { administers, type Caller } from '../transport/caller.js'
-import type { TrustLog } from '../trust-log/trust-log.js'
-import type { Member, MemberRole, MembersStore } from './store.js'
-
-export interface ManageMemberDeps {
-  readonly members: MembersStore
-  readonly trustLog: TrustLog
-  readonly random: Random
-  readonly audit: Audit
-}
-
-/** A member of an organisation that the caller administers, or itself. */
-export async function requireMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<Member> {
-  const member = await deps.members.get(id)
-  return member && (member.id === caller.id || administers(caller, member.orgId)) ? member : refuse('not_found', 'no such member')
-}
+import { type ManageMemberDeps, requireMember } from './authority.js'
+import type { MemberRole } from './store.js'
 
 /** A new role is a new version: tokens that were issued under the old one die. */
 export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: MemberId, role: MemberRole): Promise<{ role: MemberRole }> {
@@ -38,11 +24,8 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
       ends: [{ handle: member.ver }],
       begins: [ver],
       on: [member.handle, ...identitiesOf(caller.ground.on)],
-      also: [auditOf(deps, caller, 'members.changeRole', member)],
+      also: [deps.audit.recording(doneBy(caller, 'members.changeRole', { orgId: member.orgId, subject: id }))],
     },
   )
   return outcome === 'begun' ? { role } : refuse('conflict', 'somebody changed it meanwhile')
 }
-
-export const auditOf = ({ audit }: ManageMemberDeps, caller: Caller, action: string, { id, orgId }: Member) =>
-  audit.recording({ orgId, actor: caller.id, action, outcome: 'done', subject: id, tokenId: caller.tokenId })

@@ -1,8 +1,9 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { MemberId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import { auditOf, type ManageMemberDeps, requireMember } from './change-role.js'
+import { type ManageMemberDeps, requireMember } from './authority.js'
 
 /** Ends a membership: oneself, or an administrator. */
 export async function endMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
@@ -12,6 +13,6 @@ export async function endMember(deps: ManageMemberDeps, caller: Caller, id: Memb
   return deps.trustLog.end({
     type: 'member.ended',
     ends: [{ handle: member.handle }],
-    intent: [auditOf(deps, caller, 'members.end', member)],
+    intent: [deps.audit.recording(doneBy(caller, 'members.end', { orgId: member.orgId, subject: id }))],
   })
 }

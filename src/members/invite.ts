@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { digestOfText } from '../credentials/digest.js'
 import { refuse } from '../errors.js'
 import { equalBytes, utf8 } from '../lib/bytes.js'
@@ -45,16 +46,7 @@ export async function invite(
     on: [...identitiesOf(caller.by), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
   })
-  const row = deps.audit.recording({
-    orgId: caller.orgId,
-    otherOrgId: orgId,
-    actor: caller.id,
-    action: 'members.invite',
-    outcome: 'done',
-    subject: invitation.id,
-    tokenId: caller.tokenId,
-    facts: { role },
-  })
+  const row = deps.audit.recording(doneBy(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
   return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be kept')
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod'
 import type { EnrolDeps } from '../enrolments/enrol.js'
 import { OfferedJwk, OfferedProof } from '../enrolments/routes.js'
-import { refuse } from '../errors.js'
 import { MemberId, OrgId } from '../protocol/ids.js'
-import { administers } from '../transport/caller.js'
-import { PageInput, pageOf, placeOf } from '../transport/paging.js'
+import { PageInput } from '../transport/paging.js'
 import { openProcedure, procedureFor, router } from '../transport/trpc.js'
-import { changeRole, type ManageMemberDeps } from './change-role.js'
+import type { ManageMemberDeps } from './authority.js'
+import { changeRole } from './change-role.js'
 import { endMember } from './end.js'
 import { type InviteDeps, invite } from './invite.js'
 import { join } from './join.js'
+import { listMembers } from './list.js'
 import { MemberRole } from './store.js'
 
 const ById = z.strictObject({ memberId: MemberId })
@@ -26,13 +26,7 @@ export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps) =
       .mutation(({ input }) => join(deps, input)),
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId }))
-      .query(async ({ ctx, input: { orgId, ...paging } }) => {
-        if (!administers(ctx.caller, orgId)) refuse('not_found', 'no such organisation')
-        const page = await deps.members.collection.find('organisation', { where: { orgId }, ...placeOf(paging) })
-        return pageOf(page, ({ id, name, role, at, handle, hidden }) =>
-          hidden ? undefined : { memberId: id, name, role, joinedAt: at, state: deps.trustLog.ended.has(handle) ? 'ended' : 'active' },
-        )
-      }),
+      .query(({ ctx, input }) => listMembers(deps, ctx.caller, input)),
     changeRole: procedureFor('admin')
       .input(ById.extend({ role: MemberRole }))
       .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),

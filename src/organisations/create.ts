@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { identitiesOf, newHandle } from '../protocol/handles.js'
@@ -29,16 +30,7 @@ export async function createOrganisation(deps: CreateOrganisationDeps, caller: C
     type: 'organisation.created',
     begins: [organisation.handle],
     on: identitiesOf(caller.ground.on),
-    also: [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        actor: caller.id,
-        action: 'organisations.create',
-        outcome: 'done',
-        subject: organisation.id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    also: [deps.audit.recording(doneBy(caller, 'organisations.create', { subject: organisation.id }))],
   })
   return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'what you stand on has ended meanwhile')
 }

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { OrgId } from '../protocol/ids.js'
@@ -22,16 +23,6 @@ export async function endOrganisation(deps: EndOrganisationDeps, caller: Caller,
   return deps.trustLog.end({
     type: 'organisation.ended',
     ends: [{ handle: organisation.handle }],
-    intent: [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        otherOrgId: orgId,
-        actor: caller.id,
-        action: 'organisations.end',
-        outcome: 'done',
-        subject: orgId,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    intent: [deps.audit.recording(doneBy(caller, 'organisations.end', { otherOrgId: orgId, subject: orgId }))],
   })
 }

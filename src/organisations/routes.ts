@@ -4,11 +4,12 @@ import { PageInput } from '../transport/paging.js'
 import { procedureFor, router } from '../transport/trpc.js'
 import { type CreateOrganisationDeps, createOrganisation } from './create.js'
 import { type EndOrganisationDeps, endOrganisation } from './end.js'
-import { getOrganisation, type ListOrganisationsDeps, listOrganisations } from './list.js'
+import { type GetOrganisationDeps, getOrganisation } from './get.js'
+import { listOrganisations } from './list.js'
 
 const ById = z.strictObject({ orgId: OrgId })
 
-export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisationDeps & ListOrganisationsDeps) =>
+export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisationDeps & GetOrganisationDeps) =>
   router({
     create: procedureFor('admin', ['operator'])
       .input(z.strictObject({ name: z.string().trim().min(1).max(128) }))

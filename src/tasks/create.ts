@@ -1,20 +1,10 @@
-import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
-import type { Random } from '../lib/random.js'
 import { distinct, identitiesOf, newHandle } from '../protocol/handles.js'
-import { AgentId, type ClientId, newId, type TaskId } from '../protocol/ids.js'
+import { AgentId, newId, type TaskId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import type { TrustLog } from '../trust-log/trust-log.js'
-import { MAX_TASK_DEPTH, type Task, type TasksStore } from './store.js'
-
-export interface TaskDeps {
-  readonly tasks: TasksStore
-  readonly trustLog: TrustLog
-  readonly random: Random
-  readonly audit: Audit
-  /** Whether an agent is being called for a task: the audience of a token of it. Such an agent may declare children. */
-  readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
-}
+import type { TaskDeps } from './authority.js'
+import { MAX_TASK_DEPTH, type Task } from './store.js'
 
 export interface TaskInput {
   readonly description: string
@@ -38,7 +28,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
   const identities = identitiesOf(caller.by).filter((handle) => !handle.startsWith('key:'))
   const task: Task = {
     id: newId(deps.random, 'tsk'),
-    owner: caller.id as ClientId, // a caller's id is a client's
+    owner: caller.id,
     orgId: caller.orgId,
     handle: newHandle(deps.random, 'tsk'),
     parents: parent ? [parent.id, ...parent.parents] : [],
@@ -55,17 +45,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     type: 'task.created',
     begins: [task.handle],
     on: [...task.on, ...identitiesOf(caller.ground.on)],
-    also: [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        actor: caller.id,
-        action: 'tasks.create',
-        outcome: 'done',
-        subject: task.id,
-        taskId: task.id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    also: [deps.audit.recording(doneBy(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
   })
   return outcome === 'begun'
     ? { taskId: task.id, deadline: task.deadline }

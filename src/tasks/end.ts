@@ -1,16 +1,10 @@
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { TaskId } from '../protocol/ids.js'
-import { actsFor, administers, type Caller } from '../transport/caller.js'
-import type { TaskDeps } from './create.js'
+import { administers, type Caller } from '../transport/caller.js'
+import { requireTask, type TaskDeps } from './authority.js'
 import { endingOfTask } from './find.js'
-import type { Task } from './store.js'
-
-/** Its owner, and the people of its organisation. */
-export async function requireTask(deps: Pick<TaskDeps, 'tasks'>, caller: Caller, id: TaskId): Promise<Task> {
-  const task = await deps.tasks.get(id)
-  return task && (task.owner === caller.id || actsFor(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
-}
 
 /** Ends a task, its children and every token of them, in one entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
@@ -21,16 +15,6 @@ export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promi
   return deps.trustLog.end({
     type: 'task.ended',
     ends: [endingOfTask(task)],
-    intent: [
-      deps.audit.recording({
-        orgId: task.orgId,
-        actor: caller.id,
-        action: 'tasks.end',
-        outcome: 'done',
-        subject: id,
-        taskId: id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    intent: [deps.audit.recording(doneBy(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
   })
 }

@@ -1,4 +1,3 @@
-import type { JsonValue } from '../lib/json.js'
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
 import type { AgentId, OrgId } from '../protocol/ids.js'
 import type { CardRow, CardTier } from '../storage/storage.js'
@@ -15,7 +14,7 @@ export interface CardOwner {
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
 export function rowsOf(card: SentCard & CardOwner): CardRow[] {
   return CARD_TIERS.flatMap((tier) => {
-    const model = readCardJson(composeCard(card, tier).json as JsonValue).model // what a card's JSON is
+    const model = readCardJson(composeCard(card, tier).json).model
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })
 }

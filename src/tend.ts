@@ -1,0 +1,29 @@
+import type { EndKeyDeps } from './enrolments/end.js'
+import { endRetiredKeys } from './enrolments/retire.js'
+import type { Clock } from './lib/clock.js'
+import type { Log } from './lib/log.js'
+import type { Storage } from './storage/storage.js'
+
+export interface TendDeps extends Pick<EndKeyDeps, 'enrolments' | 'trustLog'> {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const TURN_MS = 60_000
+const PURGE_LIMIT = 2000
+
+/** What nobody waits for, turn after turn until `signal` aborts: expired documents go, retired keys end. */
+export async function tend(deps: TendDeps, signal: AbortSignal): Promise<void> {
+  const { storage, clock, log } = deps
+  for (;;) {
+    await clock.after(TURN_MS, signal)
+    if (signal.aborted) return
+    try {
+      await endRetiredKeys(deps)
+      while ((await storage.purge(clock.now(), PURGE_LIMIT)) === PURGE_LIMIT && !signal.aborted);
+    } catch (error) {
+      log.warn('tending failed; the next turn tries again', { error: String(error) })
+    }
+  }
+}

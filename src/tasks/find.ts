@@ -15,7 +15,9 @@ export interface FindTaskDeps {
 export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskGround | undefined> {
   const task = await deps.tasks.get(id)
   // A child's deadline is never later than its parents'.
-  return task && { id, owner: task.owner, parents: task.parents, ground: groundOf([task.handle, ...task.on], task.deadline) }
+  return (
+    task && { id, owner: task.owner, orgId: task.orgId, parents: task.parents, ground: groundOf([task.handle, ...task.on], task.deadline) }
+  )
 }
 
 /** Nothing that stands on a task is valid after its deadline. */

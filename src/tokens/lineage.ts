@@ -24,7 +24,10 @@ interface Found {
   readonly isComplete: boolean
 }
 
-/** Which token came from which: of a task and its children, or above and below one token. The earliest 500, and whether these are all. */
+/**
+ * Which token came from which: of a task and its children, or above and below one token. The earliest 500, and whether these are all.
+ * Whose task it is sees all of it; everybody else what they have to do with: whom else a caller calls is not their business.
+ */
 export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
   return deps.trustLog.fenced(async () => {
     const { records, isComplete } = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
@@ -35,15 +38,17 @@ export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonl
 async function ofTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<Found> {
   const task = await deps.findTask(taskId)
   const page = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES })
-  if (!task || !(task.owner === caller.id || (await involvesSome(deps, caller, taskId, page)))) return refuse('not_found', 'no such task')
-  const { items } = page
+  if (!task || !(isOwnTask(caller, task) || (await involvesSome(deps, caller, taskId, page)))) return refuse('not_found', 'no such task')
+  const isOwn = isOwnTask(caller, task)
+  const items = isOwn ? page.items : page.items.filter((one) => isInvolved(deps, caller, one))
   // A task's tokens come from root tokens, which belong to no task.
   const roots = await Promise.all(
     [...new Set(items.flatMap(({ parents }) => parents))]
       .filter((id) => !items.some((one) => one.id === id))
       .map((id) => deps.tokens.get(id)),
   )
-  return { records: [...roots.filter((one) => one !== undefined), ...items], isComplete: page.next === undefined }
+  const seen = roots.filter((one) => one !== undefined && (isOwn || isInvolved(deps, caller, one))) as TokenRecord[] // filtered
+  return { records: [...seen, ...items], isComplete: page.next === undefined }
 }
 
 /** Also where the token that involves the caller is none of those that are shown. */
@@ -60,6 +65,9 @@ async function involvesSome(deps: LineageDeps, caller: Caller, taskId: TaskId, f
 async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<Found> {
   const token = await deps.tokens.get(id)
   if (!token || !isInvolved(deps, caller, token)) return refuse('not_found', 'no such token')
+  const task = token.taskId && (await deps.findTask(token.taskId))
+  const isOwn = task !== undefined && isOwnTask(caller, task)
+  const shown = () => [...found.values()].filter((one) => isOwn || isInvolved(deps, caller, one))
   const found = new Map([[token.id, token]])
   for (const waiting = [...token.parents]; waiting.length > 0 && found.size < MAX_NODES; ) {
     const parent = await deps.tokens.get(waiting.shift() ?? '')
@@ -74,10 +82,12 @@ async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<
       found.set(child.id, child)
       waiting.push(child.id)
     }
-    if (next !== undefined || children.some((one) => !found.has(one.id))) return { records: [...found.values()], isComplete: false }
+    if (next !== undefined || children.some((one) => !found.has(one.id))) return { records: shown(), isComplete: false }
   }
-  return { records: [...found.values()], isComplete: true }
+  return { records: shown(), isComplete: true }
 }
+
+const isOwnTask = (caller: Caller, { owner, orgId }: TaskGround): boolean => owner === caller.id || actsFor(caller, orgId)
 
 /** Whom it came from, passed through or was for, and the people of its client's organisation. */
 function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, actors, audience, orgId }: TokenRecord): boolean {

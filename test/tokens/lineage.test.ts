@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemRandom } from '../../src/lib/random.js'
 import { newId, TokenId } from '../../src/protocol/ids.js'
 import { type TokenRecord, tokensStore } from '../../src/tokens/store.js'
-import { type AgentActor, type Registry, startRegistry } from '../registry.js'
-import { aPair, type Pair, reasonOf } from '../stories/actors.js'
+import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { aCallee, aPair, introduce, type Pair, reasonOf } from '../stories/actors.js'
 
 interface Lineage {
   readonly nodes: readonly { readonly tokenId: string }[]
@@ -56,4 +56,26 @@ test('who has to do with a late token of a task may see it, and nobody else', as
   expect((await lineage({ taskId }, late)).isComplete).toBe(false)
   const stranger = await registry.agent({ name: 'stranger' })
   expect(await reasonOf(lineage({ taskId }, stranger))).toBe('not_found')
+}, 20_000)
+
+test('a callee sees what it has to do with, and not whom else its caller calls', async () => {
+  const { planner, globex, ocr } = pair
+  const rival = await aCallee(registry, { of: await registry.organisation('Rival') })
+  const rights = [ocr, rival].map(({ audience }) => ({ audience, scope: 'ocr:read' }))
+  const caller = await registry.agent({ of: globex, name: 'caller', ceiling: { rights } })
+  await introduce(caller, ocr)
+  await introduce(caller, rival)
+  const { taskId } = await caller.tasks.create({ description: 'two callees' })
+  const forRival = idOf((await caller.exchange({ audience: rival.audience, taskId })).accessToken)
+  const forOcr = idOf((await caller.exchange({ audience: ocr.audience, taskId })).accessToken)
+  const seen = async (by: Pick<Actor, 'query'>, of: { taskId: string } | { tokenId: string }) =>
+    (await by.query<Lineage>('tokens.lineage', of)).nodes.map(({ tokenId }) => tokenId)
+  expect(await seen(ocr, { taskId })).toEqual([forOcr])
+  expect(await seen(ocr, { tokenId: forOcr })).toEqual([forOcr])
+  expect(await reasonOf(ocr.query('tokens.lineage', { tokenId: forRival }))).toBe('not_found')
+  for (const one of [caller, globex]) {
+    expect(await seen(one, { taskId })).toEqual(expect.arrayContaining([forOcr, forRival]))
+    expect(await seen(one, { taskId })).toHaveLength(3)
+  }
+  expect(await reasonOf(planner.query('tokens.lineage', { taskId }))).toBe('not_found')
 }, 20_000)

@@ -20,15 +20,24 @@ export async function linkRows(store: AuditStore, writer: string, upTo: number):
 
 /** What is wrong with a writer's chain: nothing, or the first link that its rows do not fit. */
 export async function verifyChain(store: AuditStore, writer: string): Promise<{ readonly links: number; readonly broken?: number }> {
-  let prev: AuditLink | undefined
   for (let k = 0; ; k++) {
-    const link = await store.links.get(`${writer}:${k}`)
-    if (link === undefined) return { links: k }
-    const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
-    const expected = newLink(prev, writer, link.from, link.to, rows)
-    if (expected.hash !== link.hash || link.from !== (prev === undefined ? 0 : prev.to + 1)) return { links: k, broken: k }
-    prev = link
+    const checked = await checkLink(store, writer, k)
+    if (checked === undefined) return { links: k }
+    if (!checked.fits) return { links: k, broken: k }
   }
+}
+
+/** Whether link `k` is there and fits its rows and the link before; undefined behind the last one. */
+export async function checkLink(
+  store: AuditStore,
+  writer: string,
+  k: number,
+): Promise<{ readonly fits: boolean; readonly rows: number } | undefined> {
+  const [link, prev] = [await store.links.get(`${writer}:${k}`), await store.links.get(`${writer}:${k - 1}`)]
+  if (link === undefined) return ((await lastLink(store, writer))?.k ?? -1) < k ? undefined : { fits: false, rows: 0 }
+  const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
+  const expected = newLink(prev, writer, link.from, link.to, rows)
+  return { fits: expected.hash === link.hash && link.from === (prev === undefined ? 0 : prev.to + 1), rows: rows.length }
 }
 
 export async function lastLink(store: AuditStore, writer: string): Promise<AuditLink | undefined> {

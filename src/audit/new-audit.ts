@@ -17,7 +17,7 @@ export interface AuditDeps {
 
 export interface RunningAudit extends Audit {
   readonly store: AuditStore
-  /** Links what writers that are gone have left, then what this one writes. */
+  /** Links what writers that are gone have left, and what this one writes; goes on doing both. */
   start(): Promise<void>
   close(): Promise<void>
 }
@@ -25,8 +25,10 @@ export interface RunningAudit extends Audit {
 /** A row is linked once it is so old that its commit has ended one way or the other. */
 const SETTLE_SECONDS = 10
 const LINK_MS = 5000
-/** So long without a row, a writer that was not closed is gone. */
+/** A writer says so often that it lives, and so long after the last time that it did not it is gone. */
+const BEAT_SECONDS = 20
 const ABANDONED_SECONDS = 60
+const PAGE = 100
 
 export function newAudit(deps: AuditDeps): RunningAudit {
   const { clock, random, writer, log } = deps
@@ -35,6 +37,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   /** Number handed out next, and the numbers handed out by moment. */
   let next = 0
   let marks: { readonly at: number; readonly n: number }[] = []
+  let beatAt = 0
   let linking: Promise<void> = Promise.resolve()
 
   const rowOf = (draft: AuditDraft): AuditRow => {
@@ -59,11 +62,21 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     await linkRows(store, writer, upTo)
     marks = settled === -1 ? [] : marks.slice(settled)
   }
+  /** Open as well: an instance that was stopped for so long that others took it for gone goes on. */
+  const beat = async (): Promise<void> => {
+    const now = clock.now()
+    if (Math.abs(now - beatAt) < BEAT_SECONDS) return
+    await store.writers.change(writer, {}, { at: now, open: true })
+    beatAt = now
+  }
   const linkOften = async (): Promise<void> => {
     for (;;) {
       await clock.after(LINK_MS, closing.signal)
       if (closing.signal.aborted) return
-      await link().catch((error: unknown) => log.warn('audit rows are not linked yet', { error: String(error) }))
+      await link()
+        .then(beat)
+        .then(() => adopt(store, clock.now() - ABANDONED_SECONDS))
+        .catch((error: unknown) => log.warn('audit rows are not linked yet', { error: String(error) }))
     }
   }
 
@@ -75,7 +88,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     },
     start: async () => {
       await adopt(store, clock.now() - ABANDONED_SECONDS)
-      await store.writers.insert({ id: writer, at: clock.now(), open: true })
+      beatAt = clock.now()
+      await store.writers.insert({ id: writer, at: beatAt, open: true })
       linking = linkOften()
     },
     close: async () => {
@@ -85,18 +99,24 @@ export function newAudit(deps: AuditDeps): RunningAudit {
         await linkRows(store, writer, next)
         await store.writers.change(writer, {}, { open: undefined })
       } catch (error) {
-        // A store that is gone is no reason not to go; whoever starts next links the rest.
-        log.warn('audit rows are left for the next start to link', { error: String(error) })
+        // A store that is gone is no reason not to go; whoever has it next links the rest.
+        log.warn('audit rows are left for others to link', { error: String(error) })
       }
     },
   }
 }
 
-/** Other writers that were not closed: what they have left is linked. */
+/** Other writers that were not closed and are gone: what they have left is linked, once. */
 async function adopt(store: AuditStore, until: number): Promise<void> {
-  const { items } = await store.writers.find('open', { where: { open: true }, limit: 100 })
-  for (const { id } of items) {
-    const last = await lastRow(store, id)
-    if (last !== undefined && last.at <= until) await linkRows(store, id, last.n + 1)
+  // Who was longest silent comes first, and leaves the list when it is linked: the first page is always the next one.
+  for (;;) {
+    const { items } = await store.writers.find('open', { where: { open: true }, limit: PAGE })
+    const gone = items.filter(({ at }) => at <= until)
+    for (const { id, at } of gone) {
+      const last = await lastRow(store, id)
+      if (last !== undefined) await linkRows(store, id, last.n + 1)
+      await store.writers.change(id, { at }, { open: undefined })
+    }
+    if (gone.length < PAGE) return
   }
 }

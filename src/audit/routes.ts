@@ -5,6 +5,7 @@ import { administers } from '../transport/caller.js'
 import { PageInput, pageOf, placeOf } from '../transport/paging.js'
 import { procedureFor, router } from '../transport/trpc.js'
 import type { AuditStore } from './store.js'
+import { verifyAudit } from './verify.js'
 
 export interface AuditRoutesDeps {
   readonly audit: { readonly store: AuditStore }
@@ -22,4 +23,8 @@ export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
           action === undefined || row.action === action ? { auditId: id, ...row } : undefined,
         )
       }),
+    /** Whether rows still fit the chains that link them; `cursor` goes on with the next stretch. */
+    verify: procedureFor('admin')
+      .input(z.strictObject({ cursor: z.string().max(256).optional() }).prefault({}))
+      .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, caller, cursor)),
   })

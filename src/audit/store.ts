@@ -39,7 +39,7 @@ export const AuditLink = z.strictObject({
 })
 export type AuditLink = z.infer<typeof AuditLink>
 
-/** A writer that has rows which no link covers yet. */
+/** A writer, and when it said last that it lives; `open` while it may have rows that no link covers yet. */
 export const AuditWriter = z.strictObject({ id: z.string().max(64), at: z.int(), open: z.literal(true).optional() })
 export type AuditWriter = z.infer<typeof AuditWriter>
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { issuerOf, joinRegistry } from '../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../credentials/sign.js'
+import { auditVerifyCommand } from './audit.js'
 import { type CommonFlags, call, openAgent, print, profilesOf } from './context.js'
 
 interface LoginFlags extends CommonFlags {
@@ -47,7 +48,7 @@ export function peopleCommands(program: Command, common: (command: Command) => C
   common(member.command('end <memberId>')).action((memberId: string, flags: CommonFlags) =>
     call(flags, 'mutate', 'members.end', { memberId }),
   )
-  common(program.command('audit'))
+  const audit = common(program.command('audit'))
     .description('what was decided on requests of your organisation, newest first')
     .option('--org <orgId>')
     .option('--action <path>')
@@ -59,6 +60,7 @@ export function peopleCommands(program: Command, common: (command: Command) => C
         limit: Number(flags.limit),
       }),
     )
+  auditVerifyCommand(audit, common)
 }
 
 async function login(flags: LoginFlags): Promise<void> {

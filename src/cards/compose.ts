@@ -1,10 +1,10 @@
 import { CARD_TYP } from '../credentials/card-credential.js'
 import { withoutSignatures } from '../credentials/card-form.js'
-import { SIGNATURE_ALGORITHMS } from '../credentials/jwk.js'
 import { readClaims, readJws } from '../credentials/jws.js'
 import { processSdJwt } from '../credentials/sd-jwt.js'
 import { presentSdJwt } from '../credentials/sd-jwt-issue.js'
 import { RELEASE_TYP } from '../credentials/verify-for.js'
+import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../protocol/release-policy.js'
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import type { JsonObject, JsonValue } from '../lib/json.js'
 import { readCardJson } from '../protocol/card-model.js'
@@ -13,7 +14,7 @@ import {
   withoutSignatures,
 } from './card-form.js'
 import { canonical } from './jcs.js'
-import { readPublicJwk, SIGNATURE_ALGORITHMS, type SignatureAlgorithm, thumbprint, type VerificationKey } from './jwk.js'
+import { readPublicJwk, thumbprint, type VerificationKey } from './jwk.js'
 import { isSignedBy, type JwsHeader, type JwsRule, readHeader } from './jws.js'
 import type { KeysFor } from './jwt.js'
 import type { Signer } from './sign.js'

@@ -2,6 +2,7 @@
 // whose enrolment stands in the signed log. A registry that signs in a publisher's place is found out.
 import { sha256 } from '#crypto'
 import { refuse } from '../errors.js'
+import type { SignatureAlgorithm } from '../lib/algorithms.js'
 import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { CardView, type EnrolmentProof } from '../protocol/card-view.js'
@@ -13,7 +14,7 @@ import { withoutSignatures } from './card-form.js'
 import { verifyCardSignatures } from './card-jws.js'
 import { digestOfJson, digestOfText } from './digest.js'
 import { canonical } from './jcs.js'
-import { readPublicJwk, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
+import { readPublicJwk, type VerificationKey } from './jwk.js'
 import { verifyCheckpoint } from './note.js'
 import { verifyCardView } from './verify-for.js'
 

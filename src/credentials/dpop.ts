@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Reason, refuse } from '../errors.js'
+import { DPOP_ALGORITHMS } from '../lib/algorithms.js'
 import type { Jkt } from '../protocol/ids.js'
 import { digestOfText } from './digest.js'
 import { type PublicJwk, readPublicJwk } from './jwk.js'
@@ -13,7 +14,7 @@ const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; 
   name: 'DPoP proof',
   reason: 'invalid_dpop_proof',
   maxBytes: 8192,
-  algs: ['ES256', 'EdDSA'],
+  algs: DPOP_ALGORITHMS,
   typ: ['dpop+jwt'],
   mayBringKey: true,
   claims: z.object({

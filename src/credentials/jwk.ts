@@ -1,13 +1,10 @@
-import { importPublicKey, type PublicKey, type SignatureAlgorithm } from '#crypto'
+import { importPublicKey, type PublicKey } from '#crypto'
 import { type Reason, refuse } from '../errors.js'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { fromBase64url } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject } from '../lib/json.js'
 import { Jkt } from '../protocol/ids.js'
 import { digestOfJson } from './digest.js'
-
-export type { SignatureAlgorithm } from '#crypto'
-
-export const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = ['ES256', 'ES384', 'PS256', 'RS256', 'EdDSA']
 
 /** The minimal members of a public key (RFC 7638 §3.2) and nothing else. */
 export type PublicJwk =

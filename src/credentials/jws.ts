@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { verifySignature } from '#crypto'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
-import { loadKey, type ParsedKey, readPublicJwk, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
+import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
 
 /** What is read of a protected header. Others (`jku`, `x5u`, `x5c`) are hints by a stranger: nothing here reads them. */
 const Header = z.object({
-  alg: z.enum(['ES256', 'ES384', 'PS256', 'RS256', 'EdDSA']),
+  alg: z.enum(SIGNATURE_ALGORITHMS),
   typ: z.string().max(64).optional(),
   cty: z.string().max(64).optional(),
   kid: z.string().min(1).max(256).optional(),

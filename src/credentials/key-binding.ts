@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import type { Jkt } from '../protocol/ids.js'
 import { digestOfText } from './digest.js'
-import { SIGNATURE_ALGORITHMS, type VerificationKey } from './jwk.js'
+import type { VerificationKey } from './jwk.js'
 import { type JwtKind, requireAll, timeFault, verifyJwt } from './jwt.js'
 import { type Signer, signJwt } from './sign.js'
 

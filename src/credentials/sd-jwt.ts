@@ -1,12 +1,13 @@
 // SD-JWT verification, our own and strict (RFC 9901 §7.1). The work is bounded before it begins: bytes, then the number of disclosures,
 // each of which is hashed once; then one walk over the payload and over what is disclosed, in which every digest may stand once.
 import { type Reason, refuse } from '../errors.js'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { fromBase64url } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, type JsonValue, readJson, UNSAFE_NAMES } from '../lib/json.js'
 import { pointerToken } from '../lib/json-pointer.js'
 import type { Jkt } from '../protocol/ids.js'
 import { digestOfText } from './digest.js'
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
+import type { VerificationKey } from './jwk.js'
 import { findSigner, type Jws, readClaims, readJws } from './jws.js'
 
 export const MAX_SD_JWT_BYTES = 262_144

@@ -1,10 +1,11 @@
 import { importPrivateKey, signData } from '#crypto'
+import type { SignatureAlgorithm } from '../lib/algorithms.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import { digestOfText } from './digest.js'
 import { canonical } from './jcs.js'
-import { type PublicJwk, parsePublicJwk, type SignatureAlgorithm, thumbprint } from './jwk.js'
+import { type PublicJwk, parsePublicJwk, thumbprint } from './jwk.js'
 import { ENROLMENT_TYP } from './verify-for.js'
 
 /** Anything that signs: a key in memory, in a keystore, on a device. Signatures are in JOSE form (r‖s for ECDSA). */

@@ -1,12 +1,13 @@
 // One function per kind of JWT. Algorithms, type, size and required claims are fixed by the kind; `now` is passed in.
 import { z } from 'zod'
 import type { Reason } from '../errors.js'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
 import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { Standing } from '../protocol/standing.js'
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, type VerificationKey } from './jwk.js'
+import type { VerificationKey } from './jwk.js'
 import { readClaims, readJws } from './jws.js'
 import { type JwtKind, type KeysFor, requireAll, timeFault, verifyJwt } from './jwt.js'
 

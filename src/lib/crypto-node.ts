@@ -1,9 +1,7 @@
 // The one cryptography interface below our parsers; crypto-web.ts is the same for browsers (package.json `imports`).
 import { constants, createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto'
+import type { SignatureAlgorithm } from './algorithms.js'
 import { unreachable } from './unreachable.js'
-
-/** JWS algorithms that we accept anywhere (RFC 7518 §3.1, RFC 8037 §3.1). */
-export type SignatureAlgorithm = 'ES256' | 'ES384' | 'PS256' | 'RS256' | 'EdDSA'
 
 /** An imported public key; opaque to everyone but this file. */
 export interface PublicKey {

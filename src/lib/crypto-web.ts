@@ -1,8 +1,9 @@
 // The same interface as crypto-node.ts with web globals only. Hashing is synchronous there and here, hence @noble/hashes.
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from './crypto-node.js'
+import type { SignatureAlgorithm } from './algorithms.js'
+import type { PrivateKey, PublicKey } from './crypto-node.js'
 
-export type { PrivateKey, PublicKey, SignatureAlgorithm } from './crypto-node.js'
+export type { PrivateKey, PublicKey } from './crypto-node.js'
 
 const IMPORT: Record<SignatureAlgorithm, EcKeyImportParams | RsaHashedImportParams | Algorithm> = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { Handle } from './handles.js'
 import { AgentId, EnrolmentId, Jkt, MemberId, OrgId } from './ids.js'
 
@@ -20,7 +21,7 @@ export const EnrolmentStatement = z.strictObject({
   use: KeyPurpose,
   handle: Handle,
   jkt: Jkt,
-  alg: z.enum(['ES256', 'ES384', 'PS256', 'RS256', 'EdDSA']),
+  alg: z.enum(SIGNATURE_ALGORITHMS),
   jwk: z.record(z.string().max(16), z.string().max(1024)),
   at: z.int().min(0),
   salt: z.string().length(22),

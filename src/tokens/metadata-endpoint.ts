@@ -1,4 +1,4 @@
-import { SIGNATURE_ALGORITHMS } from '../credentials/jwk.js'
+import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
 import { json, type Route } from '../transport/http.js'
 import { GRANT_TYPES } from './token-endpoint.js'
@@ -28,7 +28,7 @@ export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
         [`${name}_endpoint_auth_signing_alg_values_supported`, authMethods.algs],
       ]),
     ),
-    dpop_signing_alg_values_supported: ['ES256', 'EdDSA'],
+    dpop_signing_alg_values_supported: [...DPOP_ALGORITHMS],
     credence_revocations: `${issuer.replace(/^http/, 'ws')}/revocations`,
     credence_log: `${issuer}/log/checkpoint`,
     ...(dev && { credence_development: true }),

@@ -1,4 +1,5 @@
 import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
+import { dpopChallenge } from '../protocol/dpop.js'
 import type { HttpAnswer } from './http.js'
 
 /** A refusal at an HTTP door that is neither OAuth nor tRPC: `{ error, message, faults, requestId }`. */
@@ -15,7 +16,7 @@ export function problemAnswer(error: unknown, requestId: string): HttpAnswer {
     headers: {
       'content-type': 'application/json',
       'cache-control': 'no-store',
-      ...(REFUSALS[reason].http === 401 && { 'www-authenticate': `DPoP error="${reason}", algs="ES256 EdDSA"` }),
+      ...(REFUSALS[reason].http === 401 && { 'www-authenticate': dpopChallenge(reason) }),
       ...(isRefusal(error) ? refusalHeaders(error) : {}),
     },
     body: JSON.stringify(body),

@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { isRefusal, REFUSALS, type Reason, refuse } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import { dpopChallenge } from '../protocol/dpop.js'
 import { MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
@@ -147,7 +148,7 @@ function deny(socket: Duplex, reason: Reason, message: string, retryAfterSeconds
     `HTTP/1.1 ${http} ${http === 401 ? 'Unauthorized' : 'Refused'}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(http === 401 ? [`WWW-Authenticate: DPoP error="${reason}", algs="ES256 EdDSA"`] : []),
+    ...(http === 401 ? [`WWW-Authenticate: ${dpopChallenge(reason)}`] : []),
     ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
     'Connection: close',
   ]

@@ -1,4 +1,5 @@
 import { isRefusal, REFUSALS } from '../errors.js'
+import { dpopChallenge } from '../protocol/dpop.js'
 
 /** A whole answer to a request that is not served. */
 export interface Answer {
@@ -19,7 +20,7 @@ export function answerOf(error: unknown): Answer {
     headers: {
       ...JSON_HEADERS,
       // RFC 9449 §7.1, RFC 6750 §3
-      ...((status === 401 || status === 403) && { 'www-authenticate': `DPoP error="${reason}", algs="ES256 EdDSA"` }),
+      ...((status === 401 || status === 403) && { 'www-authenticate': dpopChallenge(reason) }),
       ...(detail.retryAfterSeconds !== undefined && { 'retry-after': String(detail.retryAfterSeconds) }),
     },
     body: JSON.stringify({ error: reason, error_description: message }),

@@ -7,6 +7,7 @@ import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.js'
+import { dpopTokenOf } from '../protocol/dpop.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import { newKeys } from './keys.js'
@@ -143,7 +144,7 @@ async function known<T>(work: () => Promise<T>): Promise<T> {
 /** One DPoP-bound token and one proof; nothing else is a credential here. */
 function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: string } {
   const { authorization, dpop } = headers
-  const token = typeof authorization === 'string' ? /^DPoP ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1] : undefined
+  const token = dpopTokenOf(authorization)
   // node:http joins a header that was sent twice with a comma.
   if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))
     return refuse('invalid_token', 'send one DPoP-bound token and one proof')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { SIGNATURE_ALGORITHMS } from '../../src/credentials/jwk.js'
 import { findSigner, readJws } from '../../src/credentials/jws.js'
+import { SIGNATURE_ALGORITHMS } from '../../src/lib/algorithms.js'
 import { describeShared } from '../shared-material.js'
 
 const rule = { maxBytes: 8192, algs: SIGNATURE_ALGORITHMS, typ: [undefined] }

@@ -200,7 +200,13 @@ test('a bug’s message reaches no caller, from calls and running subscriptions 
     random: systemRandom,
     log,
   })
-  const ws = trpcOverWs({ router: routes, createContext: context, alive: () => new AbortController().signal, onBug: context().onBug })
+  const ws = trpcOverWs({
+    router: routes,
+    createContext: context,
+    admission: http.admission,
+    alive: () => new AbortController().signal,
+    onBug: context().onBug,
+  })
   const caller = { scopes: [] } as unknown as Caller // nobody in particular: these procedures ask for none
   const upgrades = serveUpgrades(http.server, {
     issuer: 'http://127.0.0.1',

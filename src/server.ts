@@ -108,6 +108,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const trpcWs = trpcOverWs({
     router,
     createContext: (request, caller) => contextOf(features, log, request, caller),
+    admission: http.admission,
     alive: alive.signal,
     onBug: (path, error) => log.error('a subscription failed', error, { 'trpc.path': path }),
   })

@@ -1,3 +1,5 @@
+import { Refusal } from '../errors.js'
+
 /** Requests that are worked on at once, while the store or the log lets them wait. */
 export const MAX_WORKING = 128
 /** Requests that wait for their turn. Who comes then is told at once to come back; what has come is answered in time. */
@@ -5,17 +7,25 @@ export const MAX_WAITING = 128
 /** Begun in one turn of the event loop: turns stay short, so that new connections are accepted and answers leave meanwhile. */
 const A_TURN = 8
 
-export interface Admission<T> {
-  /** Begins it when its turn comes, or turns it away. */
-  come(one: T): void
-  /** From when its work begins to when it is answered it counts as worked on. */
-  begin(): void
-  end(): void
+export interface Admission {
+  /** Who comes now is turned away. */
+  isFull(): boolean
+  /**
+   * Works when the turn comes; `unavailable` where too many wait, or where by then nobody waits for it. It counts as worked on until the work
+   * ends, whether its caller waits or has hung up: the store does the work all the same.
+   */
+  admit<T>(isThere: () => boolean, work: () => Promise<T>): Promise<T>
 }
 
-/** One queue before everything that is answered. A slow sender is in nobody's way: it counts from when its body is there. */
-export function newAdmission<T>({ start, turnAway }: { start(one: T): void; turnAway(one: T): void }): Admission<T> {
-  const waiting: T[] = []
+interface Waiting {
+  isThere(): boolean
+  start(): void
+  turnAway(): void
+}
+
+/** One queue before everything that is answered. A slow sender is in nobody's way: it comes here when its body is there. */
+export function newAdmission(): Admission {
+  let waiting: Waiting[] = []
   let working = 0
   let isTurnSet = false
 
@@ -24,22 +34,39 @@ export function newAdmission<T>({ start, turnAway }: { start(one: T): void; turn
     isTurnSet = true
     setImmediate(() => {
       isTurnSet = false
-      for (const one of waiting.splice(0, Math.min(A_TURN, MAX_WORKING - working))) start(one)
+      for (const one of waiting.splice(0, Math.min(A_TURN, MAX_WORKING - working))) begin(one)
       setTurn()
     })
   }
-  return {
-    come: (one) => {
-      if (waiting.length >= MAX_WAITING) return turnAway(one)
-      waiting.push(one)
-      setTurn()
-    },
-    begin: () => {
+  const begin = (one: Waiting): void => {
+    if (one.isThere()) {
       working++
-    },
-    end: () => {
-      working--
-      setTurn()
+      one.start()
+    } else one.turnAway()
+  }
+  const isFull = (): boolean => {
+    if (waiting.length < MAX_WAITING) return false
+    // Who has hung up holds no place.
+    const gone = waiting.filter((one) => !one.isThere())
+    waiting = waiting.filter((one) => one.isThere())
+    for (const one of gone) one.turnAway()
+    return waiting.length >= MAX_WAITING
+  }
+  return {
+    isFull,
+    admit: async (isThere, work) => {
+      await new Promise<void>((start, reject) => {
+        const turnAway = () => reject(new Refusal('unavailable', 'too many requests are under way', { retryAfterSeconds: 1 }))
+        if (isFull()) return turnAway()
+        waiting.push({ isThere, start, turnAway })
+        setTurn()
+      })
+      try {
+        return await work()
+      } finally {
+        working--
+        setTurn()
+      }
     },
   }
 }

@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { isRefusal, Refusal } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { newAdmission } from './admission.js'
+import { type Admission, newAdmission } from './admission.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { problemAnswer } from './problem.js'
@@ -14,8 +15,8 @@ export interface HttpOptions {
   readonly host: string
   readonly port: number
   readonly routes: readonly Route[]
-  /** Answers everything under `/trpc/`. */
-  readonly trpc?: (request: HttpRequest) => Promise<HttpAnswer>
+  /** Answers everything under `/trpc/`. The signal aborts when the caller hangs up. */
+  readonly trpc?: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>
   readonly trustedProxies: readonly string[]
   readonly random: Random
   readonly log: Log
@@ -25,6 +26,8 @@ export interface HttpServer {
   readonly port: number
   /** The node server, for upgrades. */
   readonly server: FastifyInstance['server']
+  /** Whose turn it is, also for calls that come over its sockets. */
+  readonly admission: Admission
   /** Takes no new connections and waits for the requests under way. */
   close(): Promise<void>
 }
@@ -40,17 +43,11 @@ const KEEP_ALIVE_MS = 65_000
 const ONCE = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  let begin: RequestListener = () => undefined
-  const admission = newAdmission<Exchange>({
-    start: ({ request, response }) => begin(request, response),
-    turnAway: ({ response }) => turnAway(response),
-  })
+  const admission = newAdmission()
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    serverFactory: (handler) => {
-      begin = handler
-      return createServer(SERVER, (request, response) => admission.come({ request, response }))
-    },
+    serverFactory: (handler) =>
+      createServer(SERVER, (request, response) => (admission.isFull() ? turnAway(response) : handler(request, response))),
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
@@ -58,11 +55,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   const isProxy = newProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
-  // Counted from when its body is there: a slow sender takes nobody's place.
-  app.addHook('preHandler', async (_request, reply) => {
-    admission.begin()
-    reply.raw.once('close', admission.end)
-  })
+  // Each request that is pipelined on it listens for its end.
+  app.server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
@@ -71,32 +65,26 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     return send(reply, render(request, refusal ?? error))
   })
   app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
-  for (const { method, path, endpoint } of options.routes) {
+  const route = (method: Route['method'][], url: string, answer: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>) =>
     app.route({
       method,
-      url: path,
-      handler: async (request, reply) => send(reply, await endpoint(requestOf(options.issuer, request, isProxy))),
+      url,
+      handler: async (request, reply) =>
+        whileConnected(request.raw.socket, async (signal) => {
+          const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
+          return send(reply, await admission.admit(() => !signal.aborted, work))
+        }),
     })
-  }
-  const { trpc } = options
-  if (trpc)
-    app.route({
-      method: ['GET', 'POST'],
-      url: '/trpc/*',
-      handler: async (request, reply) => send(reply, await trpc(requestOf(options.issuer, request, isProxy))),
-    })
+  for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
+  if (options.trpc) route(['GET', 'POST'], '/trpc/*', options.trpc)
   await app.listen({ host: options.host, port: options.port })
   const address = app.server.address()
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
     server: app.server,
+    admission,
     close: () => app.close(),
   }
-}
-
-interface Exchange {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
 }
 
 const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
@@ -105,6 +93,19 @@ const BUSY = JSON.stringify({ error: 'unavailable', error_description: 'too many
 /** As cheap as an answer can be: it is given when there is no time. */
 function turnAway(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY)
+}
+
+/** The signal aborts when the connection ends before the work does. The response's own `close` never comes where it waits behind another. */
+async function whileConnected<T>(socket: Socket, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const gone = new AbortController()
+  const leave = () => gone.abort()
+  if (socket.destroyed) leave()
+  socket.once('close', leave)
+  try {
+    return await work(gone.signal)
+  } finally {
+    socket.off('close', leave)
+  }
 }
 
 function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {

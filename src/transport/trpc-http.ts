@@ -1,4 +1,4 @@
-import type { AnyRouter } from '@trpc/server'
+import type { AnyProcedure, AnyRouter } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { REFUSALS, Refusal, refuse } from '../errors.js'
 import { readJson } from '../lib/json.js'
@@ -10,15 +10,16 @@ export interface TrpcHttpDeps {
   readonly createContext: (request: HttpRequest) => TrpcContext
 }
 
-const MAX_BATCH = 10
+/** Calls that may come at once: in one request, in one frame of a WebSocket. */
+export const MAX_BATCH = 10
 const MAX_PATH_LENGTH = 512
 const PREFIX = '/trpc'
 
 /** tRPC over HTTP: our limits first, then the stock adapter. */
-export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request: HttpRequest) => Promise<HttpAnswer> {
-  return async (request) => {
+export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer> {
+  return async (request, signal) => {
     try {
-      check(request)
+      check(router, request)
     } catch (error) {
       if (error instanceof Refusal) return answerOf(error, request.requestId)
       throw error
@@ -28,6 +29,7 @@ export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request:
       router,
       req: new Request(`${new URL(request.url).origin}${request.path}?${request.query}`, {
         method: request.method,
+        signal,
         headers: { 'content-type': 'application/json' },
         ...(request.method === 'POST' && { body: request.body.length === 0 ? null : Buffer.from(request.body) }),
       }),
@@ -38,12 +40,14 @@ export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request:
   }
 }
 
-function check({ method, path, query, headers, body }: HttpRequest): void {
+function check(router: AnyRouter, { method, path, query, headers, body }: HttpRequest): void {
   if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
   const names = path.slice(PREFIX.length + 1).split(',')
   if (names.length > MAX_BATCH) refuse('batch_too_large', `at most ${MAX_BATCH} calls in one batch`)
   // A path is two plain words: whatever else is known to objects is no procedure.
   if (!names.every((name) => /^[a-z]{1,32}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
+  // A subscription does not end, and an answer here is sent when it has ended.
+  if (names.some((name) => isSubscription(router, name))) refuse('method_not_allowed', 'subscribe over a WebSocket')
   if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'the method is not overridden')
   if (method === 'POST') {
     const [type = ''] = String(headers['content-type'] ?? '').split(';')
@@ -52,6 +56,11 @@ function check({ method, path, query, headers, body }: HttpRequest): void {
   }
   const input = query.get('input')
   if (input !== null) requireJson(input)
+}
+
+function isSubscription(router: AnyRouter, name: string): boolean {
+  const procedures: Readonly<Record<string, AnyProcedure>> = router._def.procedures
+  return procedures[name]?._def.type === 'subscription'
 }
 
 function requireJson(text: string | Uint8Array): void {

@@ -3,16 +3,20 @@ import type { IncomingMessage } from 'node:http'
 import type { AnyRouter } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
-import { isRefusal } from '../errors.js'
+import { isRefusal, refuse } from '../errors.js'
 import { CLOSE_CODES } from '../protocol/feed.js'
+import type { Admission } from './admission.js'
 import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
 import type { TrpcContext } from './trpc.js'
+import { MAX_BATCH } from './trpc-http.js'
 import type { UpgradeHandler } from './ws.js'
 
 export interface TrpcWsDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
+  /** The queue of the requests over HTTP: a call over a socket waits in it too. */
+  readonly admission: Admission
   /** Aborts when the caller's standing ends or its token expires. */
   readonly alive: (caller: Caller) => AbortSignal
   /** Logs a bug of a subscription, once. */
@@ -20,6 +24,8 @@ export interface TrpcWsDeps {
 }
 
 const MAX_SUBSCRIPTIONS = 8
+/** Calls of one socket that wait or are worked on. */
+export const MAX_CALLS = 32
 /** A reader so far behind is closed; its client resumes from the tracked position. */
 const MAX_BUFFERED_BYTES = 262_144
 const PING_MS = 30_000
@@ -30,17 +36,19 @@ interface Sockets extends EventEmitter {
 }
 
 /** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
-export function trpcOverWs({ router, createContext, alive, onBug }: TrpcWsDeps): UpgradeHandler & { close(): void } {
+export function trpcOverWs({ router, createContext, admission, alive, onBug }: TrpcWsDeps): UpgradeHandler & { close(): void } {
   const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
   const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
   const handler = applyWSSHandler({
     wss: sockets as unknown as Parameters<typeof applyWSSHandler>[0]['wss'], // what it uses of one: `on`, `clients`
     router,
-    createContext: ({ req }) => {
+    // Once a socket.
+    createContext: ({ req, res }) => {
       const known = callers.get(req)
       if (!known) throw new Error('a socket that was not authenticated')
-      return createContext(known.request, known.caller)
+      return { ...createContext(known.request, known.caller), admit: limitCalls(admission, res) }
     },
+    maxBatchSize: MAX_BATCH,
     onError: ({ error, path, type }) => {
       const isBug = type === 'subscription' && error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(error.cause)
       if (isBug) onBug(path ?? '', error.cause ?? error)
@@ -66,6 +74,20 @@ export function trpcOverWs({ router, createContext, alive, onBug }: TrpcWsDeps):
       handler.broadcastReconnectNotification()
       for (const ws of sockets.clients) ws.close(CLOSE_CODES.moved, 'this instance goes away')
     },
+  }
+}
+
+/** A socket takes the places of some calls at most; more are refused at once, and the others go on. */
+function limitCalls(admission: Admission, ws: WebSocket): NonNullable<TrpcContext['admit']> {
+  let calls = 0
+  return async (work) => {
+    if (calls >= MAX_CALLS) refuse('rate_limited', `at most ${MAX_CALLS} calls of one socket at once`, { retryAfterSeconds: 1 })
+    calls++
+    try {
+      return await admission.admit(() => ws.readyState === ws.OPEN, work)
+    } finally {
+      calls--
+    }
   }
 }
 

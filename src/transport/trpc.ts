@@ -14,6 +14,8 @@ export interface TrpcContext {
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void
+  /** Works when the turn of this call comes. Absent where its request has had its turn (HTTP). */
+  readonly admit?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
 }
 
 const t = initTRPC.context<TrpcContext>().create({
@@ -41,7 +43,7 @@ const t = initTRPC.context<TrpcContext>().create({
 export const router = t.router
 
 /** Everything thrown below becomes a TRPCError whose cause is the refusal; a bug is logged here, once. */
-const guarded = t.procedure.use(async ({ ctx, path, type, next }) => {
+const answered = t.procedure.use(async ({ ctx, path, type, next }) => {
   const result = await next()
   if (!result.ok && isRefusal(result.error.cause)) {
     const refusal = result.error.cause
@@ -52,6 +54,8 @@ const guarded = t.procedure.use(async ({ ctx, path, type, next }) => {
     ctx.onBug(path, result.error.cause ?? result.error)
   return result
 })
+
+const guarded = answered.use(({ ctx, next }) => (ctx.admit ? ctx.admit(next) : next()))
 
 /** For anybody; `ctx.findCaller()` tells who it is where that matters. */
 export const openProcedure = guarded
@@ -82,13 +86,18 @@ async function refusedAs(ctx: TrpcContext, caller: Caller, path: string, refusin
 
 const PUBLIC: Partial<Record<keyof typeof REFUSALS, string>> = {
   bad_input: 'the input does not have the form of this call',
+  batch_too_large: 'too many calls at once',
   not_found: 'no such procedure',
   method_not_allowed: 'not with this HTTP method',
   unsupported_media_type: 'send application/json',
   body_too_large: 'the body is too large',
 }
 
+/** As @trpc/server says it of a frame (adapters/ws). */
+const BATCH_TOO_LARGE = 'Batch call exceeds maximum size'
+
 function reasonOf(error: TRPCError): keyof typeof REFUSALS {
+  if (error.message === BATCH_TOO_LARGE) return 'batch_too_large'
   switch (error.code) {
     case 'BAD_REQUEST':
     case 'PARSE_ERROR':

@@ -79,9 +79,10 @@ describe('limits at the door', () => {
     expect(body.error.data).toMatchObject({ reason: 'bad_input', requestId: expect.stringMatching(/^req_/) })
     expect(body.error.data.faults.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual(['', '/code', '/name'])
   })
-  test('a query is not posted, a mutation not got, and elsewhere is nothing', async () => {
+  test('a query is not posted, a mutation not got, a subscription neither, and elsewhere is nothing', async () => {
     expect((await post('/trpc/system.info', '{}')).status).toBe(405)
     expect((await get('/trpc/members.join?input={}')).status).toBe(405)
+    for (const path of ['revocations.watch', 'introductions.watch']) expect((await get(`/trpc/${path}?input={}`)).status).toBe(405)
     expect((await get('/nothing')).status).toBe(404)
     expect((await get('/oauth/token')).status).toBe(405)
   })
@@ -199,7 +200,13 @@ test('a bug’s message reaches no caller, from calls and running subscriptions 
     random: systemRandom,
     log,
   })
-  const ws = trpcOverWs({ router: routes, createContext: context, alive: () => new AbortController().signal, onBug: context().onBug })
+  const ws = trpcOverWs({
+    router: routes,
+    createContext: context,
+    admission: http.admission,
+    alive: () => new AbortController().signal,
+    onBug: context().onBug,
+  })
   const caller = { scopes: [] } as unknown as Caller // nobody in particular: these procedures ask for none
   const upgrades = serveUpgrades(http.server, {
     issuer: 'http://127.0.0.1',

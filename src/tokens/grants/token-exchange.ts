@@ -2,7 +2,7 @@
 // depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
 import type { Reliance } from '../../cards/reliance.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
-import type { Granted } from '../../introductions/granted.js'
+import { type Granted, relianceHolds } from '../../introductions/granted.js'
 import { requireFewNames } from '../../introductions/narrow.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { type AgentId, AgentId as AgentIdSchema, type Jkt, type TaskId } from '../../protocol/ids.js'
@@ -82,8 +82,8 @@ async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient
   ])
   const audienceGround = identitiesOf(audience?.ground.on ?? [])
   const { ended } = deps.trustLog
-  const introductions = found.filter(({ relies }) => stands(ended, relies))
-  if (!reliance || !audience || introductions.length === 0 || !stands(ended, [...audienceGround, ...reliance.ground.on]))
+  const introductions = found.filter((one) => relianceHolds(ended, one, reliance))
+  if (!reliance || !audience || introductions.length === 0 || !stands(ended, audienceGround))
     return refuse(
       'invalid_target',
       'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',

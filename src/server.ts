@@ -210,14 +210,15 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const found = { ...base, ...stores }
   const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
+  const entitling = { ...found, findReliance: (id: AgentId) => findReliance(found, id) }
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
-    findReliance: (id: AgentId) => findReliance(found, id),
+    findReliance: entitling.findReliance,
     findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),
-    entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
-    introducedTo: (caller: Caller) => introducedTo(found, caller),
+    entitle: (caller: Caller, id: AgentId) => entitlementOf(entitling, caller, id),
+    introducedTo: (caller: Caller) => introducedTo(entitling, caller),
     orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
     grantedBy: async (handle: Handle, since: number) =>
       (

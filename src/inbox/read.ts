@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js'
 import type { AgentId } from '../protocol/ids.js'
+import { numberPosted } from './post.js'
 import type { InboxItem, InboxStore } from './store.js'
 
 export interface ReadInboxDeps {
@@ -10,13 +11,14 @@ export interface ReadInboxDeps {
 const POLL_MS = 500
 const PAGE = 100
 
-/** Items after position `after`, in order. */
+/** Items after position `after`, in order: all that was posted before this was asked. */
 export async function readInbox(
   { inbox }: Pick<ReadInboxDeps, 'inbox'>,
   agentId: AgentId,
   after: number,
   limit = PAGE,
 ): Promise<readonly InboxItem[]> {
+  await numberPosted({ inbox }, agentId)
   // No key sorts after this one: everything at the place of `after` itself has been read.
   const { items } = await inbox.items.find('place', { where: { agentId }, after: [after, '\uffff'], limit })
   return items

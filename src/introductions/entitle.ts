@@ -1,7 +1,13 @@
+import type { Reliance } from '../cards/reliance.js'
 import { AgentId } from '../protocol/ids.js'
-import { type Ground, groundOf, joinGrounds, stands } from '../protocol/standing.js'
+import { type Ground, groundOf, joinGrounds } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find.js'
+import { type Granted, relianceHolds } from './granted.js'
+
+export interface EntitleDeps extends FindIntroductionDeps {
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+}
 
 /** What entitles an authenticated caller to parts of an agent's card. */
 export interface Entitlement {
@@ -10,16 +16,24 @@ export interface Entitlement {
 }
 
 /** An introduction whose reliance still holds entitles to the `introduced` tier. */
-export async function entitlementOf(deps: FindIntroductionDeps, caller: Caller, agentId: AgentId): Promise<Entitlement> {
+export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: AgentId): Promise<Entitlement> {
   const from = AgentId.safeParse(caller.id)
   const granted = from.success ? await findGranted(deps, from.data, agentId) : []
-  const valid = granted.find(({ relies }) => stands(deps.trustLog.ended, relies))
+  const reliance = granted.length === 0 ? undefined : await deps.findReliance(agentId)
+  const valid = granted.find((one) => relianceHolds(deps.trustLog.ended, one, reliance))
   if (!valid) return { tier: 'authenticated', ground: groundOf([]) }
   return { tier: 'introduced', ground: joinGrounds(valid.ground, groundOf(valid.relies)) }
 }
 
 /** The agents whose `introduced` tier a caller may see. */
-export async function introducedTo(deps: FindIntroductionDeps, caller: Caller): Promise<readonly AgentId[]> {
+export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<readonly AgentId[]> {
   const from = AgentId.safeParse(caller.id)
-  return from.success ? findIntroducedTo(deps, from.data) : []
+  const byTarget = from.success ? await findIntroducedTo(deps, from.data) : new Map<AgentId, readonly Granted[]>()
+  const held = await Promise.all(
+    [...byTarget].map(async ([to, granted]) => {
+      const reliance = await deps.findReliance(to)
+      return granted.some((one) => relianceHolds(deps.trustLog.ended, one, reliance)) ? [to] : []
+    }),
+  )
+  return held.flat()
 }

@@ -31,15 +31,15 @@ export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to:
   return found.sort((a, b) => b.at - a.at).map(({ granted }) => granted)
 }
 
-/** The agents that this one is introduced to, what it relies on in their cards being unchanged. */
-export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId): Promise<readonly AgentId[]> {
-  const found = new Set<AgentId>()
+/** The agents that this one is introduced to, with the introductions that stand: whether what they rely on still holds is to be judged. */
+export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId): Promise<ReadonlyMap<AgentId, readonly Granted[]>> {
+  const found = new Map<AgentId, Granted[]>()
   for await (const one of grantedIn(deps, 'fromGranted', { from })) {
     const granted = grantedOf(one)
-    if (granted && isStanding(deps, granted) && stands(deps.trustLog.ended, granted.relies)) found.add(one.to)
+    if (granted && isStanding(deps, granted)) found.set(one.to, [...(found.get(one.to) ?? []), granted])
     if (found.size === MAX_TARGETS) break
   }
-  return [...found]
+  return found
 }
 
 /** What was granted and has not expired, the longest lasting first. */

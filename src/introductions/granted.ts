@@ -1,7 +1,9 @@
+import type { Reliance } from '../cards/reliance.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, IntroductionId } from '../protocol/ids.js'
 import type { Bounds } from '../protocol/rights.js'
-import type { Ground } from '../protocol/standing.js'
+import { type Ground, stands } from '../protocol/standing.js'
+import type { Ended } from '../trust-log/trust-log.js'
 
 /** A granted introduction as an exchange, or an entitlement, reads it. */
 export interface Granted {
@@ -9,8 +11,19 @@ export interface Granted {
   readonly from: AgentId
   readonly to: AgentId
   readonly bounds: Bounds
-  /** The versions of what it relies on in the target's card when it was granted: if one ended, it needs consent again. */
+  /** The versions of what it relies on in the target's card when it was granted: see `relianceHolds`. */
   readonly relies: readonly Handle[]
   /** int:, the ver: of its bounds, and the identities of both sides; until its expiry. */
   readonly ground: Ground
+}
+
+/**
+ * Whether what an introduction relies on is still so: every version is one of the target's current card and stands, and so does the key
+ * that signed the card. A changed card needs consent again, however long ago it changed: an ended `ver:` is forgotten after an hour,
+ * what is current is not.
+ */
+export function relianceHolds(ended: Ended, { relies }: Pick<Granted, 'relies'>, reliance: Reliance | undefined): reliance is Reliance {
+  if (!reliance) return false
+  const current = new Set([reliance.core, ...Object.values(reliance.skills)])
+  return relies.every((ver) => current.has(ver)) && stands(ended, [...relies, ...reliance.ground.on])
 }

@@ -1,9 +1,13 @@
+import type { Reliance } from '../../cards/reliance.js'
+import type { Client } from '../../clients/client.js'
 import type { Clients } from '../../clients/clients.js'
 import type { KeysFor } from '../../credentials/jwt.js'
 import { refuse } from '../../errors.js'
+import { type Granted, relianceHolds } from '../../introductions/granted.js'
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
+import type { Ceiling } from '../../protocol/rights.js'
 import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
@@ -14,16 +18,19 @@ export interface SubjectDeps {
   readonly issuer: string
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
+  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly Granted[]>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
 }
 
 /** A token that the presenter may exchange: its own root token, or one that was given to it with the right to pass on. */
 export interface Subject {
   readonly kind: 'root' | 'introduced'
   readonly claims: AccessTokenClaims
-  /** Identities that it stands on, and the ceilings of everyone in its chain as they are now; until it expires. */
+  /** Identities that it stands on, and what was decided anew: everyone in its chain, and each introduction behind it; until it expires. */
   readonly ground: Ground
-  /** Everyone in its chain. */
+  /** Everyone in its chain, from who it began with to the newest, and what each may at most be given as of now. */
   readonly chain: readonly string[]
+  readonly ceilings: readonly Ceiling[]
 }
 
 /** Dead, foreign, forged and without the right to pass on are one answer. */
@@ -45,8 +52,16 @@ export async function requireSubject(
   const isIntroduced = claims.aud === audienceOf(deps.issuer, own.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
   const chain = chainOf(claims)
-  const grounds = await groundsOf(deps, chain)
-  return { kind: isRoot ? 'root' : 'introduced', claims, chain, ground: joinGrounds(read.ground, ...grounds) }
+  const clients = await clientsOf(deps, chain)
+  const consents = isRoot ? [] : await consentsOf(deps, claims, [...chain, own.data])
+  const grounds = clients.map(({ ground, ceiling }) => groundOf(ground.on, now + ceiling.tokenSeconds))
+  return {
+    kind: isRoot ? 'root' : 'introduced',
+    claims,
+    chain,
+    ceilings: clients.map(({ ceiling }) => ceiling),
+    ground: joinGrounds(read.ground, ...grounds, ...consents),
+  }
 }
 
 /** An actor token is a root token of the authenticated client, bound to the key of this request. Its handles are merged. */
@@ -71,7 +86,22 @@ async function readToken(deps: SubjectDeps, token: string, now: number): Promise
 }
 
 /** Everyone in the chain as they are now: an actor whose ceiling was narrowed a moment ago stands on the new one. */
-async function groundsOf(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Ground[]> {
+async function clientsOf(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Client[]> {
   const clients = await Promise.all(chain.map((id) => deps.clients.find(ClientId.parse(id))))
-  return clients.map((client) => client?.ground ?? deny())
+  return clients.map((client) => client ?? deny())
+}
+
+/** The introduction behind each step of the chain: the one that the token stands on, which stands and whose reliance still holds. */
+function consentsOf(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Ground[]> {
+  const on = new Set(standing.on)
+  return Promise.all(
+    chain.slice(1).map(async (id, i) => {
+      const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
+      if (!from.success || !to.success) return deny()
+      const [introductions, reliance] = await Promise.all([deps.findGranted(from.data, to.data), deps.findReliance(to.data)])
+      const granted = introductions.find(({ ground }) => identitiesOf(ground.on).every((handle) => on.has(handle)))
+      if (!granted || !relianceHolds(deps.trustLog.ended, granted, reliance)) return deny()
+      return joinGrounds(granted.ground, reliance.ground, groundOf([...granted.relies, reliance.core]))
+    }),
+  )
 }

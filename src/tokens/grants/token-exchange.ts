@@ -1,12 +1,20 @@
 // The order is DESIGN's: who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
 // depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
-import type { Reliance } from '../../cards/reliance.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
-import type { Granted } from '../../introductions/granted.js'
+import { type Granted, relianceHolds } from '../../introductions/granted.js'
 import { requireFewNames } from '../../introductions/narrow.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { type AgentId, AgentId as AgentIdSchema, type Jkt, type TaskId } from '../../protocol/ids.js'
-import { coveredBySome, coversRight, type Delegation, intersectNames, narrowNames, type Scope, scopesFor } from '../../protocol/rights.js'
+import { AgentId, type Jkt, type TaskId } from '../../protocol/ids.js'
+import {
+  type Ceiling,
+  coveredBySome,
+  coversRight,
+  type Delegation,
+  intersectNames,
+  narrowNames,
+  type Scope,
+  scopesFor,
+} from '../../protocol/rights.js'
 import { groundOf, stands } from '../../protocol/standing.js'
 import type { TaskGround } from '../../tasks/task-ground.js'
 import type { OAuthForm } from '../../transport/oauth.js'
@@ -19,8 +27,6 @@ import { requireActor, requireSubject, type Subject, type SubjectDeps } from './
 export interface ExchangeDeps extends IssueDeps, SubjectDeps {
   readonly issuer: string
   readonly trustLog: IssueDeps['trustLog']
-  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly Granted[]>
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
   readonly findTask: (taskId: TaskId) => Promise<TaskGround | undefined>
 }
 
@@ -47,7 +53,7 @@ export async function grantTokenExchange(
     }))
     const task = await requireTask(deps, authenticated, subject, request)
     requireNewInChain(authenticated, subject, request)
-    const presenter = AgentIdSchema.parse(authenticated.client.id)
+    const presenter = AgentId.parse(authenticated.client.id)
     return issueToken(deps, fenced, {
       kind: 'introduced',
       authenticated,
@@ -74,7 +80,7 @@ export async function grantTokenExchange(
 
 /** An introduction from presenter to audience, both of which stand, and whose reliance still holds. */
 async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
-  const presenter = AgentIdSchema.safeParse(client.id)
+  const presenter = AgentId.safeParse(client.id)
   const [found, reliance, audience] = await Promise.all([
     presenter.success ? deps.findGranted(presenter.data, target) : [],
     deps.findReliance(target),
@@ -82,8 +88,8 @@ async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient
   ])
   const audienceGround = identitiesOf(audience?.ground.on ?? [])
   const { ended } = deps.trustLog
-  const introductions = found.filter(({ relies }) => stands(ended, relies))
-  if (!reliance || !audience || introductions.length === 0 || !stands(ended, [...audienceGround, ...reliance.ground.on]))
+  const introductions = found.filter((one) => relianceHolds(ended, one, reliance))
+  if (!reliance || !audience || introductions.length === 0 || !stands(ended, audienceGround))
     return refuse(
       'invalid_target',
       'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',
@@ -111,22 +117,31 @@ function choose<Rights>(introductions: readonly Granted[], rightsBy: (granted: G
   throw first ?? new Error('none to choose from')
 }
 
-/** Ceiling, subject, introduction and request each narrow. */
+/** The ceilings of everyone in the chain of the new token, from who it began with to the presenter, as of now. */
+const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject): readonly Ceiling[] =>
+  kind === 'root' ? [client.ceiling] : [...ceilings, client.ceiling]
+
+/** Everyone's ceiling, subject, introduction and request each narrow. */
 function rightsOf(
-  { client }: AuthenticatedClient,
-  { claims, kind }: Subject,
+  authenticated: AuthenticatedClient,
+  subject: Subject,
   { bounds }: Granted,
   request: ExchangeRequest,
   form: OAuthForm,
 ): Rights {
-  const ofCeiling = scopesFor(client.ceiling.rights, request.audience)
-  const ofIntroduction = intersectNames(bounds.scopes, ofCeiling)
-  const allowed =
-    kind === 'root' ? ofIntroduction : intersectNames(scopesFor(claims.delegation?.rights ?? [], request.audience), ofIntroduction)
+  const { claims, kind } = subject
+  const ceilings = ceilingsOf(authenticated, subject)
+  const sources = [...ceilings.map(({ rights }) => rights), ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]
+  const allowed = sources.map((rights) => scopesFor(rights, request.audience)).reduce(intersectNames, bounds.scopes)
   const scopes = requestedScopes(form, allowed)
-  const tools = narrowed([claims.allowed_tools, client.ceiling.tools, bounds.tools], request.tools, request.requiredTools, 'tools')
+  const tools = narrowed(
+    [claims.allowed_tools, ...ceilings.map((one) => one.tools), bounds.tools],
+    request.tools,
+    request.requiredTools,
+    'tools',
+  )
   const resources = narrowed(
-    [claims.allowed_resources, client.ceiling.resources, bounds.resources],
+    [claims.allowed_resources, ...ceilings.map((one) => one.resources), bounds.resources],
     request.resources,
     request.requiredResources,
     'resources',
@@ -168,18 +183,27 @@ async function requireTask(
     : refuse('invalid_request', 'the task is not the subject token’s, nor a child of it that you declared, or it has ended')
 }
 
-/** The right to pass on is absent unless asked for and granted, and narrows at each step. */
+/** The right to pass on is absent unless asked for and granted, and narrows at each step. Nobody's token travels further than its ceiling lets it. */
 function delegationOf(
-  { client }: AuthenticatedClient,
-  { claims, kind }: Subject,
+  authenticated: AuthenticatedClient,
+  subject: Subject,
   { bounds }: Granted,
   { delegation }: ExchangeRequest,
 ): Delegation | undefined {
+  const { claims, kind } = subject
+  const ceilings = ceilingsOf(authenticated, subject)
+  const steps = delegation?.depth ?? 0
+  if (ceilings.some(({ delegationDepth }, i) => ceilings.length - 1 - i + steps > delegationDepth))
+    return refuse('delegation_too_deep', 'somebody in the chain may not have its tokens passed on so far')
   if (delegation === undefined) return undefined
   const left = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
-  if (delegation.depth > Math.min(left, bounds.delegation?.depth ?? 0, client.ceiling.delegationDepth))
+  if (delegation.depth > Math.min(left, bounds.delegation?.depth ?? 0))
     return refuse('delegation_too_deep', 'the right to pass on was not granted so far')
-  const sources = [bounds.delegation?.rights ?? [], client.ceiling.rights, ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]
+  const sources = [
+    bounds.delegation?.rights ?? [],
+    ...ceilings.map(({ rights }) => rights),
+    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),
+  ]
   const isCovered = delegation.rights.every((right) => sources.every((rights) => coversRight(rights, right)))
   return isCovered ? delegation : refuse('invalid_scope', 'the right to pass on is wider than what was granted')
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Reason, refuse } from '../errors.js'
 import { DPOP_ALGORITHMS } from '../lib/algorithms.js'
+import { REPLAY_MARGIN_SECONDS } from '../protocol/claims.js'
 import type { Jkt } from '../protocol/ids.js'
 import { digestOfText } from './digest.js'
 import { type PublicJwk, readPublicJwk } from './jwk.js'
@@ -43,9 +44,9 @@ export interface ProofExpectation {
 export interface VerifiedProof {
   readonly jkt: Jkt
   readonly jwk: PublicJwk
-  /** Spent by the caller together with `jkt` (RFC 9449 §11.1): once per proof key. */
+  /** Spent by the caller (spendProof) together with `jkt`. */
   readonly jti: string
-  /** After this the proof would be refused anyway: until then its (`jkt`, `jti`) is kept. */
+  /** After this the proof would be refused anyway. */
   readonly expiresAt: number
 }
 
@@ -75,6 +76,16 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   }
   return { jkt: key.jkt, jwk: key.jwk, jti: claims.jti, expiresAt: claims.iat + window + 1 }
 }
+
+/**
+ * Spends a proof, once per proof key; false where it was spent before. Whoever sees proofs keeps them equally long.
+ *
+ * @see [RFC 9449 §11.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-11.1)
+ */
+export const spendProof = (
+  { jkt, jti, expiresAt }: Pick<VerifiedProof, 'jkt' | 'jti' | 'expiresAt'>,
+  spend: (name: string, keptUntil: number) => Promise<boolean>,
+): Promise<boolean> => spend(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
 
 /**
  * Case of scheme, host and percent-encoding, dot segments, default port and empty path do not count; query and fragment are dropped.

@@ -1,11 +1,11 @@
 import type { Audit } from '../audit/audit.js'
 import { doneBy } from '../audit/done-by.js'
 import { digestOfJson } from '../credentials/digest.js'
+import { spendProof } from '../credentials/dpop.js'
 import { type ParsedKey, requireUsableKey } from '../credentials/jwk.js'
 import { verifyEnrolmentProof } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
-import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { EnrolmentStatement, KeyOwner, KeyPurpose } from '../protocol/enrolment-statement.js'
 import { type Handle, identitiesOf, newHandle } from '../protocol/handles.js'
 import { type EnrolmentId, type Jkt, newId, OrgId } from '../protocol/ids.js'
@@ -64,7 +64,7 @@ export async function requireOfferedKey(deps: Pick<EnrolDeps, 'once' | 'issuer'>
     owner: offer.proofOwner,
     now,
   })
-  const isFirst = await deps.once.spend('proof', `${key.jkt} ${jti}`, exp + SKEW_SECONDS)
+  const isFirst = await spendProof({ jkt: key.jkt, jti, expiresAt: exp }, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))
   return isFirst ? key : refuse('key_invalid', 'the proof of the key was used before')
 }
 

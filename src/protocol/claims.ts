@@ -43,6 +43,8 @@ export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
 /** Allowed difference between two clocks, in seconds. */
 export const SKEW_SECONDS = 5
+/** Spent names are kept so much longer than they count, that no step of a clock brings one back. */
+export const REPLAY_MARGIN_SECONDS = 900
 export const MAX_TOKEN_BYTES = 6144
 
 /** All that a token stands on: what its text says, itself, and the key that signed it. */

@@ -3,18 +3,35 @@ import type { Doc, Scalar, Spec } from './storage.js'
 /** A stored document as an adapter sees it: fields by name. */
 export type Fields = Readonly<Record<string, unknown>>
 
+export interface Fitting<D extends Doc> {
+  /** As an index looks at it: a member that is undefined is absent. */
+  readonly fields: Fields
+  readonly text: string
+  readonly key: string
+  /** As it is read again; parsed when it is asked for. */
+  readonly doc: D
+}
+
 /** The document as it will be stored. One that misfits its schema, or is not plain JSON, is a bug and throws. */
-export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): { readonly doc: D; readonly text: string; readonly key: string } {
+export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): Fitting<D> {
   const parsed = spec.schema.safeParse(doc)
   if (!parsed.success) throw new Error(`a document of ${spec.name} misfits its schema: ${issuesOf(parsed.error)}`)
   assertPlain(parsed.data, spec.name)
-  const text = JSON.stringify(parsed.data)
-  const stored = JSON.parse(text) as D & Fields // plain JSON of what the schema has passed
-  const operator = Object.keys(stored).find((name) => name.startsWith('$') || name.includes('.'))
-  if (operator !== undefined) throw new Error(`a document of ${spec.name} has the field ${operator}`)
-  const key: unknown = stored[spec.key]
+  const fields = parsed.data as Fields // plain JSON of what the schema has passed
+  for (const name of Object.keys(fields))
+    if ((name.startsWith('$') || name.includes('.')) && fields[name] !== undefined)
+      throw new Error(`a document of ${spec.name} has the field ${name}`)
+  const key: unknown = fields[spec.key]
   if (typeof key !== 'string' || key === '') throw new Error(`a document of ${spec.name} has no ${spec.key}`)
-  return { doc: stored, text, key }
+  const text = JSON.stringify(fields)
+  return {
+    fields,
+    text,
+    key,
+    get doc() {
+      return JSON.parse(text) as D // the text of what the schema has passed
+    },
+  }
 }
 
 /** The document with `to` set over it: `undefined` removes a field. The key never changes. */

@@ -1,6 +1,6 @@
 import type { Client } from '../clients/client.js'
 import type { Clients } from '../clients/clients.js'
-import { verifyDpopProof } from '../credentials/dpop.js'
+import { spendProof, verifyDpopProof } from '../credentials/dpop.js'
 import type { KeysFor } from '../credentials/jwt.js'
 import { verifyAccessToken } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
@@ -13,7 +13,6 @@ import type { Once } from '../storage/once.js'
 import type { Caller } from '../transport/caller.js'
 import type { HttpRequest } from '../transport/http.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { REPLAY_MARGIN_SECONDS } from './client-auth.js'
 
 export interface AuthenticateDeps {
   readonly clients: Clients
@@ -59,7 +58,7 @@ export async function authenticateToken(
     reason: 'invalid_token',
   })
   if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
-  if (!(await deps.once.spend('proof', `${proof.jkt} ${proof.jti}`, proof.expiresAt + REPLAY_MARGIN_SECONDS)))
+  if (!(await spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))))
     refuse('invalid_token', 'the DPoP proof was used before')
   const ground = groundOf([...claims.standing.on, handleOfToken(claims.jti), handleOfRegistryKey(kid)], claims.exp)
   const client = await deps.clients.find(claims.client_id)

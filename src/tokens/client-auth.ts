@@ -2,6 +2,7 @@ import type { Client, ClientKey } from '../clients/client.js'
 import type { Clients } from '../clients/clients.js'
 import { clientIdOfAssertion, MAX_PROOF_SECONDS, verifyClientAssertion } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
+import { REPLAY_MARGIN_SECONDS } from '../protocol/claims.js'
 import { ClientId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Once } from '../storage/once.js'
@@ -23,8 +24,13 @@ export interface AuthenticatedClient {
 }
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-/** Spent names are kept so much longer than they count, that no step of a clock brings one back. */
-export const REPLAY_MARGIN_SECONDS = 900
+
+/** A client whose assertion is good, if it was not used before: that shows when it is spent. */
+export interface ShownClient extends AuthenticatedClient {
+  readonly assertion: { readonly name: string; readonly keptUntil: number }
+}
+
+const deny = (): never => refuse('invalid_client', 'client authentication failed')
 
 /**
  * `private_key_jwt` and nothing else; one refusal for everything that is wrong with it.
@@ -32,8 +38,20 @@ export const REPLAY_MARGIN_SECONDS = 900
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
 export async function authenticateClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<AuthenticatedClient> {
+  const shown = await verifyClient(deps, request, form)
+  return authenticated(shown, await spendAssertion(deps, shown))
+}
+
+/** RFC 7523 §3: an assertion is used once, whatever comes after. */
+export const spendAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { assertion }: ShownClient): Promise<boolean> =>
+  once.spend('assertion', assertion.name, assertion.keptUntil)
+
+/** The client whose assertion was spent for the first time. */
+export const authenticated = ({ client, key }: ShownClient, isFirst: boolean): AuthenticatedClient => (isFirst ? { client, key } : deny())
+
+/** Everything about the assertion but that it was not used before. Who goes on spends it. */
+export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<ShownClient> {
   const assertion = assertionOf(request, form)
-  const deny = (): never => refuse('invalid_client', 'client authentication failed')
   const { now } = await deps.trustLog.fence()
   const id = ClientId.safeParse(clientIdOfAssertion(assertion))
   const claimed = form.one('client_id')
@@ -48,11 +66,9 @@ export async function authenticateClient(deps: ClientAuthDeps, request: HttpRequ
     issuer: deps.issuer,
     now,
   })
-  const key = keys.find((one) => one.jkt === jkt)
-  // RFC 7523 §3: an assertion is used once, whatever comes after.
+  const key = keys.find((one) => one.jkt === jkt) ?? deny()
   const keptUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
-  const isFirst = await deps.once.spend('assertion', `${client.id} ${claims.jti}`, keptUntil)
-  return key && isFirst ? { client, key } : deny()
+  return { client, key, assertion: { name: `${client.id} ${claims.jti}`, keptUntil } }
 }
 
 /** Exactly one method (RFC 6749 §2.3): the assertion. */

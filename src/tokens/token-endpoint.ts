@@ -1,14 +1,15 @@
 import type { Audit } from '../audit/audit.js'
-import { isRefusal, refuse } from '../errors.js'
+import { spendProof } from '../credentials/dpop.js'
+import { isRefusal, type Refusal, refuse } from '../errors.js'
 import type { Jkt } from '../protocol/ids.js'
 import { json, type Route } from '../transport/http.js'
 import { type OAuthForm, parseForm } from '../transport/oauth.js'
-import { type AuthenticatedClient, authenticateClient, type ClientAuthDeps } from './client-auth.js'
+import { type AuthenticatedClient, authenticated, type ClientAuthDeps, spendAssertion, verifyClient } from './client-auth.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
 import { type ExchangeDeps, grantTokenExchange } from './grants/token-exchange.js'
 import type { IssuedToken } from './issue.js'
-import { type ProofDeps, requireProof } from './proof.js'
+import { type ProofDeps, verifyProof } from './proof.js'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const GRANT_TYPES = ['client_credentials', TOKEN_EXCHANGE] as const
@@ -26,27 +27,35 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.one('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
-    const authenticated = await authenticateClient(deps, request, form)
-    return recorded(deps, authenticated, async () => {
-      const { jkt, freshNonce } = await requireProof(deps, request)
-      const issued = await grant(deps, grantType, authenticated, jkt, form)
-      return json(200, answerOf(issued, grantType), { 'dpop-nonce': freshNonce, pragma: 'no-cache' })
+    const shown = await verifyClient(deps, request, form)
+    const proof = await verifyProof(deps, request).catch(refusalOf)
+    // Both are spent in one write, the assertion also where the proof is bad.
+    const [isFirstUse, isFirstProof] = await Promise.all([
+      spendAssertion(deps, shown),
+      isRefusal(proof) || spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil)),
+    ])
+    const client = authenticated(shown, isFirstUse)
+    return recorded(deps, client, async () => {
+      if (isRefusal(proof)) throw proof
+      if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')
+      const issued = await grant(deps, grantType, client, proof.jkt, form)
+      return json(200, answerOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
     })
   },
 })
 
-function grant(
-  deps: TokenEndpointDeps,
-  grantType: string,
-  authenticated: AuthenticatedClient,
-  jkt: Jkt,
-  form: OAuthForm,
-): Promise<IssuedToken> {
+/** A refusal as an answer; anything else is a bug. */
+function refusalOf(error: unknown): Refusal {
+  if (isRefusal(error)) return error
+  throw error
+}
+
+function grant(deps: TokenEndpointDeps, grantType: string, client: AuthenticatedClient, jkt: Jkt, form: OAuthForm): Promise<IssuedToken> {
   switch (grantType) {
     case 'client_credentials':
-      return grantClientCredentials(deps, authenticated, jkt, form)
+      return grantClientCredentials(deps, client, jkt, form)
     case TOKEN_EXCHANGE:
-      return grantTokenExchange(deps, authenticated, jkt, form)
+      return grantTokenExchange(deps, client, jkt, form)
     default:
       return refuse('unsupported_grant_type', 'this grant type is not served')
   }

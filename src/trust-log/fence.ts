@@ -67,11 +67,14 @@ async function readLog({ port, applied, clock, log, timeoutMs }: FenceDeps): Pro
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
-  try {
-    const head = await inTime(clock, timeoutMs, 'head', port.head())
+  const readOn = async (): Promise<void> => {
+    const head = await port.head()
     if (head === undefined || head.n < known)
       throw new BrokenLog(`the store is behind what was read from it: block ${head?.n ?? -1} after block ${known}`)
-    await inTime(clock, timeoutMs, 'read', applied.readTo(head))
+    await applied.readTo(head)
+  }
+  try {
+    await inTime(clock, timeoutMs, 'the reading of the log', readOn())
   } catch (error) {
     if (isRefusal(error)) throw error
     log.warn('the log cannot be read', { error: String(error) })

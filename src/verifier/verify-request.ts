@@ -1,6 +1,6 @@
 import type { Feed } from '../client/feed.js'
 import { fetchKeys } from '../client/registry.js'
-import { verifyDpopProof } from '../credentials/dpop.js'
+import { spendProof, verifyDpopProof } from '../credentials/dpop.js'
 import type { VerificationKey } from '../credentials/jwk.js'
 import { verifyAccessToken } from '../credentials/verify-for.js'
 import { isRefusal, refuse } from '../errors.js'
@@ -120,7 +120,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
         case 'stands':
       }
       // RFC 9449 §11.1: spent last, so that a call which is to be tried again (503) may bring its proof again.
-      if (!(await replay.spend(`${proof.jkt} ${proof.jti}`, proof.expiresAt))) refuse('invalid_token', 'the DPoP proof was used before')
+      if (!(await spendProof(proof, (name, keptUntil) => replay.spend(name, keptUntil))))
+        refuse('invalid_token', 'the DPoP proof was used before')
       requireNeeds(claims, needs)
       return { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
     },

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { digestOfText } from '../../src/credentials/digest.js'
-import { comparableUrl, verifyDpopProof } from '../../src/credentials/dpop.js'
+import { comparableUrl, spendProof, verifyDpopProof } from '../../src/credentials/dpop.js'
 import { thumbprint } from '../../src/credentials/jwk.js'
 import { newPrivateJwk, proveDpop, type Signer } from '../../src/credentials/sign.js'
 import { setClock } from '../set-clock.js'
@@ -119,6 +119,14 @@ describe('a DPoP proof', () => {
     const nonce = { accepts: () => false, fresh: () => 'fresh' }
     await refused(await forge(header(), { ...claims, htm: 'GET' }, signer), { ...expected, nonce })
   })
+})
+
+test('a proof is spent by its key and kept so long after it has expired that no step of a clock brings it back', async () => {
+  const proof = await verifyDpopProof(await forge(header(), claims, signer), expected)
+  const kept: unknown[] = []
+  const spend = async (...name: unknown[]) => kept.push(...name) > 0
+  expect(await spendProof(proof, spend)).toBe(true)
+  expect(kept).toEqual([`${proof.jkt} unique-jti`, proof.expiresAt + 900])
 })
 
 describe('URLs are compared', () => {

@@ -158,6 +158,27 @@ test('what is used once is spent, whatever comes after', async () => {
   expect((await tokenRequest(registry, agent, GRANT, { assertion })).body.error).toBe('invalid_client')
 })
 
+test('an assertion is spent where the proof beside it is bad, and a proof where the assertion is', async () => {
+  const [assertion, nonce] = [await assertionOf(registry, agent), await freshNonce(registry, agent)]
+  const bad = await proofOf(registry, agent.signer, { path: '/elsewhere', nonce })
+  const good = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce })
+  const reasons = []
+  for (const proof of [bad, good]) reasons.push((await tokenRequest(registry, agent, GRANT, { assertion, proof })).body.error)
+  reasons.push((await tokenRequest(registry, agent, GRANT, { proof: good })).body.error)
+  expect(reasons).toEqual(['invalid_dpop_proof', 'invalid_client', 'invalid_dpop_proof'])
+})
+
+test('what was spent does not come back where a clock goes on and back again', async () => {
+  const [assertion, nonce] = [await assertionOf(registry, agent), await freshNonce(registry, agent)]
+  const proof = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce })
+  expect((await tokenRequest(registry, agent, GRANT, { assertion, proof })).status).toBe(200)
+  registry.clock.advance(600)
+  await registry.storage.purge(registry.clock.now(), 1000)
+  registry.clock.advance(-600)
+  expect((await tokenRequest(registry, agent, GRANT, { assertion })).body.error).toBe('invalid_client')
+  expect((await tokenRequest(registry, agent, GRANT, { proof })).body.error).toBe('invalid_dpop_proof')
+})
+
 test('metadata name this issuer and its endpoints, and the keys are public', async () => {
   const metadata = await (await registry.fetch('/.well-known/oauth-authorization-server')).json()
   expect(metadata).toMatchObject({

@@ -10,12 +10,15 @@ export interface Index {
   readonly table: string
   readonly fields: readonly string[]
   readonly unique: boolean
+  /** Statements, written once: a text that is put together anew is hashed anew to find what was prepared. */
+  readonly sql: { readonly add: string; readonly remove: string; readonly rival: string }
 }
 
 export interface Tables {
   readonly spec: Spec<Doc>
   readonly docs: string
   readonly indexes: ReadonlyMap<string, Index>
+  readonly sql: { readonly insert: string; readonly read: string; readonly replace: string; readonly remove: string }
 }
 
 /** Creates what the declaration needs; indexes that it added or dropped since the last start are built or removed. */
@@ -46,13 +49,15 @@ export const declarationOf = (spec: Spec<Doc>): string =>
       .map(([name, { fields, unique }]) => [name, fields, unique === true]),
   })
 
-export function insertDoc(db: Database, tables: Tables, key: Key, doc: Fields, text: string): void {
-  db.run(`INSERT INTO ${tables.docs} (key, doc, expires) VALUES (?, ?, ?)`, textCell(key), text, expiryOf(tables.spec, doc))
+/** False, and nothing is written, where the key is taken. */
+export function insertDoc(db: Database, tables: Tables, key: Key, doc: Fields, text: string): boolean {
+  if (db.run(tables.sql.insert, textCell(key), text, expiryOf(tables.spec, doc)) === 0) return false
   for (const index of tables.indexes.values()) addRows(db, index, key, doc)
+  return true
 }
 
 export function replaceDoc(db: Database, tables: Tables, key: Key, before: Fields, doc: Fields, text: string): void {
-  db.run(`UPDATE ${tables.docs} SET doc = ?, expires = ? WHERE key = ?`, text, expiryOf(tables.spec, doc), textCell(key))
+  db.run(tables.sql.replace, text, expiryOf(tables.spec, doc), textCell(key))
   for (const index of tables.indexes.values()) {
     if (sameRows(index, before, doc)) continue
     removeRows(db, index, key, before)
@@ -62,7 +67,7 @@ export function replaceDoc(db: Database, tables: Tables, key: Key, before: Field
 
 export function removeDoc(db: Database, tables: Tables, key: Key, doc: Fields): void {
   for (const index of tables.indexes.values()) removeRows(db, index, key, doc)
-  db.run(`DELETE FROM ${tables.docs} WHERE key = ?`, textCell(key))
+  db.run(tables.sql.remove, textCell(key))
 }
 
 /** Keys of other documents that hold a place in a unique index which `doc` would take. A document without one of the fields takes none. */
@@ -72,11 +77,7 @@ export function rivals(db: Database, tables: Tables, key: Key, doc: Fields): Cel
     if (!index.unique) continue
     for (const values of rowsOf(index, doc)) {
       if (values.includes(null)) continue
-      const row = db.one(
-        `SELECT key FROM ${index.table} WHERE ${index.fields.map((_, i) => `f${i} = ?`).join(' AND ')} AND key <> ?`,
-        ...values.map(scalarCell),
-        textCell(key),
-      )
+      const row = db.one(index.sql.rival, ...values.map(scalarCell), textCell(key))
       if (row?.key !== undefined) found.push(row.key)
     }
   }
@@ -86,14 +87,30 @@ export function rivals(db: Database, tables: Tables, key: Key, doc: Fields): Cel
 function tablesOf(spec: Spec<Doc>): Tables {
   const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, Index] => {
     if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
-    return [name, { name, table: quoted('docs', spec.name, name), fields, unique: unique === true }]
+    const table = quoted('docs', spec.name, name)
+    const where = fields.map((_, i) => `f${i} = ?`).join(' AND ')
+    const sql = {
+      add: `INSERT INTO ${table} VALUES (${[...fields, 'key'].map(() => '?').join(', ')})`,
+      remove: `DELETE FROM ${table} WHERE ${where} AND key = ?`,
+      rival: `SELECT key FROM ${table} WHERE ${where} AND key <> ?`,
+    }
+    return [name, { name, table, fields, unique: unique === true, sql }]
   })
-  return { spec, docs: quoted('docs', spec.name), indexes: new Map(indexes) }
+  const docs = quoted('docs', spec.name)
+  const sql = {
+    insert: `INSERT INTO ${docs} (key, doc, expires) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+    read: `SELECT doc FROM ${docs} WHERE key = ?`,
+    replace: `UPDATE ${docs} SET doc = ?, expires = ? WHERE key = ?`,
+    remove: `DELETE FROM ${docs} WHERE key = ?`,
+  }
+  return { spec, docs, indexes: new Map(indexes), sql }
 }
 
 function createTables(db: Database, tables: Tables, hasDocs: boolean): void {
   const { name } = tables.spec
-  db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
+  // What is small, found by its key alone and soon forgotten (used proofs) stands in the key's own tree: one page is written, not two
+  const isSmall = tables.indexes.size === 0 && tables.spec.expires !== undefined
+  db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires) ${isSmall ? 'WITHOUT ROWID' : ''}`)
   db.exec(`CREATE INDEX IF NOT EXISTS ${quoted('expiry', name)} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
   dropIndexes(db, name)
   for (const index of tables.indexes.values()) createIndex(db, name, index)
@@ -114,29 +131,26 @@ function dropIndexes(db: Database, collection: string): void {
 }
 
 function refill(db: Database, tables: Tables): void {
-  for (let last = 0; ; ) {
-    const rows = db.all(`SELECT rowid AS id, doc FROM ${tables.docs} WHERE rowid > ? ORDER BY rowid LIMIT 500`, last)
+  for (let last: Cell = ''; ; ) {
+    const rows = db.all(`SELECT key, doc FROM ${tables.docs} WHERE key > ? ORDER BY key LIMIT 500`, last)
     if (rows.length === 0) return
     for (const row of rows) {
       const doc = JSON.parse(String(row.doc)) as Fields // written by insertDoc
       const key = String(doc[tables.spec.key])
       if (rivals(db, tables, key, doc).length > 0) throw new Error(`documents of ${tables.spec.name} break an index that has become unique`)
-      db.run(`UPDATE ${tables.docs} SET expires = ? WHERE rowid = ?`, expiryOf(tables.spec, doc), Number(row.id))
+      db.run(`UPDATE ${tables.docs} SET expires = ? WHERE key = ?`, expiryOf(tables.spec, doc), row.key ?? null)
       for (const index of tables.indexes.values()) addRows(db, index, key, doc)
-      last = Number(row.id)
+      last = row.key ?? null
     }
   }
 }
 
 function addRows(db: Database, index: Index, key: Key, doc: Fields): void {
-  const marks = [...index.fields, 'key'].map(() => '?').join(', ')
-  for (const values of rowsOf(index, doc)) db.run(`INSERT INTO ${index.table} VALUES (${marks})`, ...values.map(scalarCell), textCell(key))
+  for (const values of rowsOf(index, doc)) db.run(index.sql.add, ...values.map(scalarCell), textCell(key))
 }
 
 function removeRows(db: Database, index: Index, key: Key, doc: Fields): void {
-  const where = index.fields.map((_, i) => `f${i} = ?`).join(' AND ')
-  for (const values of rowsOf(index, doc))
-    db.run(`DELETE FROM ${index.table} WHERE ${where} AND key = ?`, ...values.map(scalarCell), textCell(key))
+  for (const values of rowsOf(index, doc)) db.run(index.sql.remove, ...values.map(scalarCell), textCell(key))
 }
 
 const sameRows = (index: Index, a: Fields, b: Fields): boolean => JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))

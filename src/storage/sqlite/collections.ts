@@ -98,31 +98,34 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
 }
 
 function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc): () => 'inserted' | 'exists' {
-  const { doc, text, key } = fitting(tables.spec, given)
+  const { fields, text, key } = fitting(tables.spec, given)
+  const makeRoom = (place: Cell): boolean => {
+    const there = stored(db, tables, place)
+    if (there === undefined) return true
+    if (!hasExpired(tables.spec, there, now())) return false
+    removeDoc(db, tables, String(there[tables.spec.key]), there)
+    return true
+  }
   return () => {
-    for (const rival of [textCell(key), ...rivals(db, tables, key, doc as Fields)]) {
-      const there = stored(db, tables, rival)
-      if (there === undefined) continue
-      if (!hasExpired(tables.spec, there, now())) return 'exists'
-      removeDoc(db, tables, String(there[tables.spec.key]), there)
-    }
-    insertDoc(db, tables, key, doc as Fields, text)
-    return 'inserted'
+    if (!rivals(db, tables, key, fields).every(makeRoom)) return 'exists'
+    // The key is free nearly always: what stands under it is looked at only where it is not
+    if (insertDoc(db, tables, key, fields, text)) return 'inserted'
+    return makeRoom(textCell(key)) && insertDoc(db, tables, key, fields, text) ? 'inserted' : 'exists'
   }
 }
 
 function change(deps: CollectionsDeps, tables: Tables, key: Key, guard: object, to: object): Doc | undefined {
   const before = live(deps, tables, key)
   if (before === undefined || !holds(guard, before)) return undefined
-  const { doc, text } = fitting(tables.spec, changed(tables.spec, before, to))
-  for (const rival of rivals(deps.db, tables, key, doc as Fields)) {
+  const fit = fitting(tables.spec, changed(tables.spec, before, to))
+  for (const rival of rivals(deps.db, tables, key, fit.fields)) {
     const there = stored(deps.db, tables, rival)
     if (there === undefined) continue
     if (!hasExpired(tables.spec, there, deps.now())) return undefined
     removeDoc(deps.db, tables, String(there[tables.spec.key]), there)
   }
-  replaceDoc(deps.db, tables, key, before, doc as Fields, text)
-  return doc
+  replaceDoc(deps.db, tables, key, before, fit.fields, fit.text)
+  return fit.doc
 }
 
 function take(deps: CollectionsDeps, tables: Tables, key: Key, guard: object): Doc | undefined {
@@ -179,7 +182,7 @@ function live({ db, now }: CollectionsDeps, tables: Tables, key: Key): Fields | 
 }
 
 function stored(db: Database, tables: Tables, key: Cell): Fields | undefined {
-  const row = db.one(`SELECT doc FROM ${tables.docs} WHERE key = ?`, key)
+  const row = db.one(tables.sql.read, key)
   return row === undefined ? undefined : parsed(row.doc)
 }
 

@@ -1,4 +1,6 @@
-import type { ChangeStream, Collection, Document } from 'mongodb'
+import type { ChangeStream, Collection, Db, Document } from 'mongodb'
+import { refuse } from '../../errors.js'
+import { systemClock } from '../../lib/clock.js'
 import { frozen } from '../../lib/frozen.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
@@ -30,6 +32,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
   const ready = onceReady(() => declare(DECLARED))
   const bell = newBell(blocks, ready)
   let newest = -1
+  let hasFenced = false
 
   const parsed = (stored: StoredBlock): Block => {
     const block = JSON.parse(String(stored.block)) as Block // written by append after the schema had passed it
@@ -74,6 +77,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
       // A write on the majority first: whoever is primary no longer cannot do it. Then a read that is not older than it.
       return reach(() =>
         db.client.withSession({ causalConsistency: true }, async (session) => {
+          hasFenced = true
           await blocks.updateOne(
             { _id: { $eq: `fence ${instance}` } },
             { $inc: { count: 1 }, $currentDate: { gone: true } },
@@ -100,8 +104,33 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
       return block !== undefined && seq < block.first + block.entries.length ? block : undefined
     },
     onAppend: (listener) => bell.listen(listener),
-    close: () => bell.close(),
+    close: async () => {
+      await bell.close()
+      // So that nobody waits for it in vain; left behind, the server removes it
+      if (hasFenced) await blocks.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
+    },
   }
+}
+
+/** A running instance fences twice a second. What has not for so long is no more, or cut off. */
+const ALIVE_MS = 5000
+const WATCHED_MS = 2000
+
+/** Refuses while an instance reads the log of this database. One that was closed left no fence; one that was killed, or came back with a backup, does not move. */
+export async function requireAlone(db: Db): Promise<void> {
+  const fences = async (): Promise<readonly StoredBlock[]> => {
+    const { localTime } = await db.command({ hello: 1 })
+    const since = new Date(Number(localTime) - ALIVE_MS)
+    return db
+      .collection<StoredBlock>(NAME)
+      .find({ gone: { $gt: since } })
+      .toArray()
+  }
+  const before = await reach(fences)
+  if (before.length === 0) return
+  await systemClock.after(WATCHED_MS)
+  const moved = (await reach(fences)).filter(({ _id, count }) => before.find((one) => one._id === _id)?.count !== count).length
+  if (moved > 0) refuse('unavailable', `${moved} ${moved === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
 }
 
 const DECLARED: Declared = {

@@ -1,3 +1,4 @@
+import type { MongoClient } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { Storage } from '../storage.js'
 import { newCardRows } from './card-rows.js'
@@ -7,7 +8,7 @@ import { connect } from './connect.js'
 import { newCounters } from './counters.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
-import { newLog } from './log.js'
+import { newLog, requireAlone } from './log.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
@@ -15,12 +16,28 @@ export interface MongoOptions {
   readonly clock: Pick<Clock, 'now'>
   /** Names this instance among others: any text that no other has. */
   readonly instance: string
+  /** Refused while any other instance reads the log: for what nobody else may see half done. */
+  readonly isAlone?: boolean
   readonly warn: (text: string, facts: object) => void
 }
 
 /** The store for more than one machine: any number of instances over one replica set, none of which leads. */
-export async function openMongo({ url, clock, instance, warn }: MongoOptions): Promise<Storage> {
+export async function openMongo({ url, clock, instance, isAlone = false, warn }: MongoOptions): Promise<Storage> {
   const client = await connect(url, warn)
+  try {
+    if (isAlone) await requireAlone(client.db())
+    return await openDatabase({ client, clock, instance })
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+async function openDatabase({
+  client,
+  clock,
+  instance,
+}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<Storage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await openDeclarations(db) }

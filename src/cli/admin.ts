@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import { adminMigrate } from './admin-migrate.js'
 import { adminRestore } from './admin-restore.js'
 
 /** What is done to the data of a registry; needs its store and no profile. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('the data of a registry: restore')
+  const admin = program.command('admin').description('the data of a registry: restore, migrate')
   adminRestore(admin)
+  adminMigrate(admin)
 }

@@ -1,25 +1,25 @@
-import type { ChangeStream, Collection, Db, Document } from 'mongodb'
-import { refuse } from '../../errors.js'
-import { systemClock } from '../../lib/clock.js'
+import type { ChangeStream, Collection, Document } from 'mongodb'
 import { frozen } from '../../lib/frozen.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
 import { isTaken, reach } from './failures.js'
+import { FORMAT } from './format.js'
 import { onceReady } from './ready.js'
 
-interface StoredBlock {
+export interface StoredBlock {
   readonly _id: number | string
   readonly first?: number
   readonly entries?: readonly string[]
   readonly block?: string
   /** Of an instance's fence. */
   readonly count?: number
+  readonly format?: number
   readonly gone?: Date
 }
 
-const NAME = 'log-blocks'
+export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
 
 export interface MongoLog extends LogPort {
@@ -28,8 +28,8 @@ export interface MongoLog extends LogPort {
 
 /** Blocks under their numbers. `instance` names this one's fence document, which lies in the same collection (DESIGN: one order for both). */
 export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
-  const blocks: Collection<StoredBlock> = db.collection(NAME)
-  const ready = onceReady(() => declare(DECLARED))
+  const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
+  const ready = onceReady(() => declare(LOG))
   const bell = newBell(blocks, ready)
   let newest = -1
   let hasFenced = false
@@ -80,7 +80,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
           hasFenced = true
           await blocks.updateOne(
             { _id: { $eq: `fence ${instance}` } },
-            { $inc: { count: 1 }, $currentDate: { gone: true } },
+            { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
             { upsert: true, session },
           )
           const stored = await blocks
@@ -112,29 +112,8 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
   }
 }
 
-/** A running instance fences twice a second. What has not for so long is no more, or cut off. */
-const ALIVE_MS = 5000
-const WATCHED_MS = 2000
-
-/** Refuses while an instance reads the log of this database. One that was closed left no fence; one that was killed, or came back with a backup, does not move. */
-export async function requireAlone(db: Db): Promise<void> {
-  const fences = async (): Promise<readonly StoredBlock[]> => {
-    const { localTime } = await db.command({ hello: 1 })
-    const since = new Date(Number(localTime) - ALIVE_MS)
-    return db
-      .collection<StoredBlock>(NAME)
-      .find({ gone: { $gt: since } })
-      .toArray()
-  }
-  const before = await reach(fences)
-  if (before.length === 0) return
-  await systemClock.after(WATCHED_MS)
-  const moved = (await reach(fences)).filter(({ _id, count }) => before.find((one) => one._id === _id)?.count !== count).length
-  if (moved > 0) refuse('unavailable', `${moved} ${moved === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
-}
-
-const DECLARED: Declared = {
-  name: NAME,
+export const LOG: Declared = {
+  name: LOG_COLLECTION,
   validator: {},
   indexes: [
     { name: 'entries', key: { entries: 1, _id: 1 } },

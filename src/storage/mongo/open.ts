@@ -1,6 +1,7 @@
 import type { MongoClient } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { Storage } from '../storage.js'
+import { requireAlone } from './alone.js'
 import { newCardRows } from './card-rows.js'
 import { newCollections } from './collections.js'
 import { newCommit } from './commit.js'
@@ -8,7 +9,8 @@ import { connect } from './connect.js'
 import { newCounters } from './counters.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
-import { newLog, requireAlone } from './log.js'
+import { requireFormat } from './format.js'
+import { newLog } from './log.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
@@ -25,6 +27,7 @@ export interface MongoOptions {
 export async function openMongo({ url, clock, instance, isAlone = false, warn }: MongoOptions): Promise<Storage> {
   const client = await connect(url, warn)
   try {
+    await requireFormat(client.db())
     if (isAlone) await requireAlone(client.db())
     return await openDatabase({ client, clock, instance })
   } catch (error) {

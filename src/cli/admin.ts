@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { adminMigrate } from './admin-migrate.js'
 import { adminRestore } from './admin-restore.js'
+import { adminShard } from './admin-shard.js'
 
 /** What is done to the data of a registry; needs its store and no profile. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('the data of a registry: restore, migrate')
+  const admin = program.command('admin').description('the data of a registry: restore, migrate, shard')
   adminRestore(admin)
   adminMigrate(admin)
+  adminShard(admin)
 }

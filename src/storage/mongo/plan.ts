@@ -71,7 +71,10 @@ function indexing({ name, indexes }: Declared, standing: readonly Document[]): S
       ? []
       : [step('replace', name, `${describe(index)}, which is another now`, false, index.name)]
   })
-  const unused = standing.filter((one) => one.name !== '_id_' && !indexes.some((index) => index.name === one.name))
+  const unused = standing.filter(
+    // A hashed one is of a shard key
+    ({ name: own, key }) => own !== '_id_' && !Object.values(key ?? {}).includes('hashed') && !indexes.some((index) => index.name === own),
+  )
   return [...wanted.flat(), ...unused.map((one) => step('drop', name, `index ${one.name}, which nothing uses`, false, String(one.name)))]
 }
 

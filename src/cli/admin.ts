@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
+import { adminCopy } from './admin-copy.js'
 import { adminMigrate } from './admin-migrate.js'
 import { adminRestore } from './admin-restore.js'
 import { adminShard } from './admin-shard.js'
 
 /** What is done to the data of a registry; needs its store and no profile. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('the data of a registry: restore, migrate, shard')
+  const admin = program.command('admin').description('the data of a registry: restore, migrate, shard, copy')
   adminRestore(admin)
   adminMigrate(admin)
   adminShard(admin)
+  adminCopy(admin)
 }

@@ -33,6 +33,8 @@ export const ENTRY_TYPES = [
   'task.ended',
   'token.ended',
   'audit.anchored',
+  'log.sealed',
+  'log.continued',
 ] as const
 export const EntryType = z.enum(ENTRY_TYPES)
 export type EntryType = z.infer<typeof EntryType>

@@ -1,5 +1,6 @@
 // What `credence admin` does to a MongoDB deployment, all over one server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mongoCopy } from './mongo-copy.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
 import { type Mongod, mongodBinary, startMongod } from './open-mongo.js'
@@ -17,5 +18,6 @@ if (mongodBinary === undefined) {
   afterAll(() => mongod[Symbol.asyncDispose]())
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
+  describe('admin copy', () => mongoCopy(() => mongod))
   describe('admin restore', () => mongoRestore(() => mongod))
 }

@@ -5,7 +5,7 @@ import { isTaken, reach, reachIn } from './failures.js'
 import { onceReady } from './ready.js'
 import { encoded } from './stored.js'
 
-interface Counter {
+export interface Counter {
   readonly _id: string
   readonly sum: number
   /** Epoch seconds; 0 where nothing was ever added. */

@@ -18,6 +18,8 @@ export interface Declaration {
   /** Documents that older instances wrote meanwhile may lack fields of its indexes. */
   readonly isUnfilled?: boolean
   readonly format?: number
+  /** What a copy into this database calls it. */
+  readonly copy?: string
 }
 
 /** The format of what stands; undefined where the database is empty. A deployment that does not say is of the first. */

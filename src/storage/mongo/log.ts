@@ -22,7 +22,15 @@ export interface StoredBlock {
 export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
 
+export const storedBlock = (block: Block): StoredBlock => ({
+  _id: block.n,
+  first: block.first,
+  entries: block.entries.map(({ id }) => id),
+  block: JSON.stringify(block),
+})
+
 export interface MongoLog extends LogPort {
+  ready(): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,15 +51,14 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
 
   return {
+    ready,
     append: async (given) => {
       const block = Block.parse(given)
       await ready()
       if (block.n > newest + 1 && block.n > 0 && (await one({ _id: { $eq: block.n - 1 } }, {})) === undefined)
         throw new Error(`block ${block.n} would leave a hole`)
       try {
-        await reach(() =>
-          blocks.insertOne({ _id: block.n, first: block.first, entries: block.entries.map(({ id }) => id), block: JSON.stringify(block) }),
-        )
+        await reach(() => blocks.insertOne(storedBlock(block)))
       } catch (error) {
         if (isTaken(error)) return 'taken'
         throw error

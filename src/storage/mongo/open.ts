@@ -1,5 +1,6 @@
 import type { MongoClient } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
+import type { Receiver } from '../holdings.js'
 import type { Storage } from '../storage.js'
 import { requireAlone } from './alone.js'
 import { newCardRows } from './card-rows.js'
@@ -10,6 +11,7 @@ import { newCounters } from './counters.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
 import { requireFormat } from './format.js'
+import { newHoldings, requireWhole } from './holdings.js'
 import { newLog } from './log.js'
 
 export interface MongoOptions {
@@ -20,14 +22,21 @@ export interface MongoOptions {
   readonly instance: string
   /** Refused while any other instance reads the log: for what nobody else may see half done. */
   readonly isAlone?: boolean
+  /** For a copy into it. Without, a database into which one is under way is refused. */
+  readonly receives?: boolean
   readonly warn: (text: string, facts: object) => void
 }
 
+export interface MongoStorage extends Storage {
+  readonly holdings: Receiver
+}
+
 /** The store for more than one machine: any number of instances over one replica set, none of which leads. */
-export async function openMongo({ url, clock, instance, isAlone = false, warn }: MongoOptions): Promise<Storage> {
+export async function openMongo({ url, clock, instance, isAlone = false, receives = false, warn }: MongoOptions): Promise<MongoStorage> {
   const client = await connect(url, warn)
   try {
     await requireFormat(client.db())
+    if (!receives) await requireWhole(client.db())
     if (isAlone) await requireAlone(client.db())
     return await openDatabase({ client, clock, instance })
   } catch (error) {
@@ -40,7 +49,7 @@ async function openDatabase({
   client,
   clock,
   instance,
-}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<Storage> {
+}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await openDeclarations(db) }
@@ -55,6 +64,13 @@ async function openDatabase({
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
+    holdings: newHoldings({
+      db,
+      opened: (name) => collections.opened(name),
+      ready: async () => {
+        await Promise.all([log.ready(), cards.ready(), counters.ready()])
+      },
+    }),
     purge: async (at, limit) => {
       let left = limit
       for (const { spec, docs, ready } of collections.all()) {

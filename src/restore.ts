@@ -7,20 +7,19 @@ import { systemClock } from './lib/clock.js'
 import { silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { mirrorFile } from './mirror-file.js'
-import { storePath, witnessPath } from './serve.js'
-import { openSqlite } from './storage/sqlite/open.js'
+import { openStore, storePath, witnessPath } from './serve.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
 import { witnessFile } from './witness-file.js'
 
-/** The registry must not run; its store must be there already. */
+/** No registry may run over the store; the backup must be in its place already. */
 export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
   // The file in the data directory is not what such a registry serves: restoring it would only overwrite the witness.
   if (config.store !== undefined)
     refuse('unavailable', 'the store is MongoDB, and only a file can be restored: do not serve a database that was put back')
   const file = storePath(config)
-  if (!existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
+  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
-  const storage = await openSqlite({ file, clock: systemClock })
+  const storage = await openStore(config, silentLog, true)
   try {
     return await restoreLog({
       port: storage.log,

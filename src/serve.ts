@@ -59,10 +59,11 @@ export async function serve(config: Config): Promise<Registry> {
   }
 }
 
-function openStore(config: Config, log: Log): Promise<Storage> {
+/** The store that the configuration names. `isAlone`: refused while any registry runs over it. */
+export function openStore(config: Config, log: Log, isAlone = false): Promise<Storage> {
   const clock = systemClock
-  if (config.store !== undefined)
-    return openMongo({ url: config.store, clock, instance: systemRandom.token(8), warn: (text, facts) => log.warn(text, { ...facts }) })
+  const warn = (text: string, facts: object) => log.warn(text, { ...facts })
+  if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), isAlone, warn })
   const file = storePath(config)
   const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })
   return openSqlite({ file, clock, onFailure })

@@ -1,36 +1,14 @@
 import type { Command } from 'commander'
-import { parseConfig } from '../config.js'
-import { restore } from '../restore.js'
-import { print } from './context.js'
+import { adminCopy } from './admin-copy.js'
+import { adminMigrate } from './admin-migrate.js'
+import { adminRestore } from './admin-restore.js'
+import { adminShard } from './admin-shard.js'
 
-interface RestoreFlags {
-  readonly config?: string
-  readonly data?: string
-  readonly witness?: string
-  readonly mirror?: string
-  readonly json?: boolean
-}
-
-/** What is done to the data of a registry that does not run; needs its files and no profile. */
+/** What is done to the data of a registry; needs its store and no profile. */
 export function adminCommands(program: Command): void {
-  program
-    .command('admin')
-    .description('the data of a registry that does not run: restore')
-    .command('restore')
-    .description('after a backup was put back: a new epoch, in which nothing that was ended since returns')
-    .option('--config <file>')
-    .option('--data <folder>', 'data directory (default .credence)')
-    .option('--witness <file>', 'as the server has it')
-    .option('--mirror <file>', 'what `credence log mirror` has kept')
-    .option('--json', 'print JSON')
-    .action(async ({ config: file, data, witness, mirror, json = false }: RestoreFlags) => {
-      const flags = { dev: true, ...(data && { dataDirectory: data }), ...(witness && { witness }) }
-      const restored = await restore(parseConfig(flags, file), mirror)
-      print({ json }, restored)
-      if (!json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
-    })
+  const admin = program.command('admin').description('the data of a registry: restore, migrate, shard, copy')
+  adminRestore(admin)
+  adminMigrate(admin)
+  adminShard(admin)
+  adminCopy(admin)
 }
-
-const COMPLETE = 'Nothing that anybody can prove is missing. Every token is dead; agents and members go on with new ones.'
-const INCOMPLETE = `Endings may be missing, so everything that lasts is held: agents are suspended, members, keys, introductions and tasks are ended.
-The next start prints a one-time code for the first operator (credence login); it invites administrators, who reinstate their agents and enrol keys.`

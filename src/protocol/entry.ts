@@ -37,6 +37,8 @@ export const ENTRY_TYPES = [
   'task.created',
   'task.ended',
   'token.ended',
+  'log.sealed',
+  'log.continued',
 ] as const
 export const EntryType = z.enum(ENTRY_TYPES)
 export type EntryType = z.infer<typeof EntryType>

@@ -15,6 +15,7 @@ import { newFence } from './fence.js'
 import { newHalves } from './halves.js'
 import { frontierAfter, frontierTexts } from './leaf.js'
 import { newProofs } from './proofs.js'
+import { requireUnsealed } from './seal.js'
 import type { ServedTrustLog } from './trust-log.js'
 import { requireWitnessed, type WitnessStore } from './witness.js'
 
@@ -124,7 +125,8 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 /** Reads the whole log; where it is empty, one of those who start begins it with the entry whose handle is the epoch. */
 async function begin({ storage, clock, random, writer, witness }: TrustLogDeps, applied: AppliedLog): Promise<void> {
   const { log } = storage
-  // Before anything is written: a store that was put back is left as it is.
+  // Before anything is written: a store that was moved, or put back, is left as it is.
+  await requireUnsealed(log)
   if (witness) await requireWitnessed(log, witness)
   if ((await log.head()) === undefined) await log.append(genesis({ clock, random, writer }))
   const head = await log.head()

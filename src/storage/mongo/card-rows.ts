@@ -33,7 +33,7 @@ interface StoredRow {
 const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
 
 const NAME = 'card-rows'
-const DECLARED: Declared = {
+export const CARD_ROWS: Declared = {
   name: NAME,
   validator: { $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text'] } },
   indexes: [
@@ -51,7 +51,7 @@ const DECLARED: Declared = {
 
 export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>): CardRows {
   const rows: Collection<StoredRow> = db.collection(NAME)
-  const ready = onceReady(() => declare(DECLARED))
+  const ready = onceReady(() => declare(CARD_ROWS))
   return {
     ready,
     index: async (row, session) => {

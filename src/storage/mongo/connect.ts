@@ -56,12 +56,7 @@ export async function connect(url: string, warn: (text: string, facts: object) =
 
 /** The URL may name hosts, credentials and TLS; it may not ask for less than what is promised. */
 function refuseWeaker(url: string): void {
-  const asked = new Map(
-    [...new URL(url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host')).searchParams].map(([name, value]) => [
-      name.toLowerCase(),
-      value,
-    ]),
-  )
+  const asked = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
   const allowed: readonly (readonly [string, string])[] = [
     ['w', 'majority'],
     ['journal', 'true'],
@@ -77,6 +72,12 @@ function refuseWeaker(url: string): void {
       throw new Error(`the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
   }
 }
+
+/** The database that the URL names; the driver's own default where it names none. */
+export const databaseOf = (url: string): string => decodeURIComponent(withoutHosts(url).pathname.slice(1)) || 'test'
+
+/** A URL that can be parsed as one: a list of hosts cannot. */
+const withoutHosts = (url: string): URL => new URL(url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host'))
 
 function refuseServer(hello: object, version: readonly [number, number, number]): void {
   if (isBelow(version, FLOOR)) throw new Error(`MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`)

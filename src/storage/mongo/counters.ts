@@ -1,10 +1,11 @@
 import type { ClientSession } from 'mongodb'
 import type { CollectionsDeps } from './collections.js'
+import type { Declared } from './declare.js'
 import { isTaken, reach, reachIn } from './failures.js'
 import { onceReady } from './ready.js'
 import { encoded } from './stored.js'
 
-interface Counter {
+export interface Counter {
   readonly _id: string
   readonly sum: number
   /** Epoch seconds; 0 where nothing was ever added. */
@@ -23,18 +24,22 @@ export interface Counters {
   purge(now: number, limit: number): Promise<number>
 }
 
-export function newCounters({ db, now, declare }: CollectionsDeps): Counters {
-  const counters = db.collection<Counter>('counters')
-  const numbers = { bsonType: ['int', 'long', 'double'] }
-  const validator = {
+const NUMBERS = { bsonType: ['int', 'long', 'double'] }
+export const COUNTERS: Declared = {
+  name: 'counters',
+  validator: {
     $jsonSchema: {
       bsonType: 'object',
       required: ['_id', 'sum', 'expires'],
-      properties: { _id: { bsonType: 'string' }, sum: numbers, expires: numbers },
+      properties: { _id: { bsonType: 'string' }, sum: NUMBERS, expires: NUMBERS },
     },
-  }
-  const declared = { name: 'counters', validator, indexes: [{ name: 'expires', key: { expires: 1 } }] }
-  const ready = onceReady(() => declare(declared))
+  },
+  indexes: [{ name: 'expires', key: { expires: 1 } }],
+}
+
+export function newCounters({ db, now, declare }: CollectionsDeps): Counters {
+  const counters = db.collection<Counter>(COUNTERS.name)
+  const ready = onceReady(() => declare(COUNTERS))
   return {
     ready,
     add: async (count, session) => {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { systemClock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
 import { isTaken } from './failures.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './format.js'
 import { indexedFields } from './stored.js'
 
 export interface Declared {
@@ -39,14 +40,16 @@ export const orderedIndex = (name: string): string => `by_${name}`
 
 /** Makes collections, one instance at a time each: `declarations` says what stands and who is at it. */
 export async function openDeclarations(db: Db): Promise<(declared: Declared) => Promise<void>> {
-  const standing = db.collection<Declaration>('declarations')
-  if (!(await db.listCollections({ name: 'declarations' }, { nameOnly: true }).hasNext())) await create(db, 'declarations', {})
+  const standing = db.collection<Declaration>(DECLARATIONS)
+  if (!(await db.listCollections({ name: DECLARATIONS }, { nameOnly: true }).hasNext())) await create(db, DECLARATIONS, {})
   return async (declared) => {
     const text = JSON.stringify(declared)
     const giveUp = systemClock.now() + LEASE_SECONDS
     for (;;) {
       const there = await standing.findOne({ _id: { $eq: declared.name } })
       if (there?.text === text && there.until === undefined) return
+      // A newer build has migrated it since this one started: what stands serves both
+      if (there !== null && there.text !== text && ((await formatOf(db)) ?? FORMAT) > FORMAT) return
       if (await claim(standing, declared.name, there, systemClock.now())) break
       if (systemClock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
       await systemClock.after(WAIT_MS)
@@ -55,14 +58,6 @@ export async function openDeclarations(db: Db): Promise<(declared: Declared) => 
     if (declared.indexes.length > 0) await db.collection(declared.name).createIndexes([...declared.indexes])
     await standing.updateOne({ _id: { $eq: declared.name } }, { $set: { text }, $unset: { until: true } })
   }
-}
-
-interface Declaration {
-  readonly _id: string
-  /** What stands, as JSON; empty while it is made for the first time. */
-  readonly text: string
-  /** Somebody is at it, until then at most (epoch seconds). */
-  readonly until?: number
 }
 
 const LEASE_SECONDS = 60
@@ -84,7 +79,7 @@ async function claim(standing: Collection<Declaration>, name: string, there: Dec
   return (await standing.updateOne(filter, { $set: { until } })).modifiedCount === 1
 }
 
-async function create(db: Db, name: string, validator: Document): Promise<void> {
+export async function create(db: Db, name: string, validator: Document): Promise<void> {
   try {
     await db.createCollection(name, { validator })
   } catch (error) {
@@ -127,4 +122,10 @@ function typesIn(schema: unknown): readonly string[] {
   const options = 'anyOf' in schema ? schema.anyOf : 'enum' in schema ? schema.enum : []
   if (!Array.isArray(options)) return []
   return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
+}
+
+/** The kinds that a validator allows, by indexed field. */
+export function fieldTypes(validator: Document): Readonly<Record<string, readonly string[]>> {
+  const properties: Document = validator.$jsonSchema?.properties?.f?.properties ?? {}
+  return Object.fromEntries(Object.entries(properties).map(([field, { bsonType }]) => [field, [bsonType].flat().map(String)]))
 }

@@ -5,31 +5,42 @@ import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
 import { isTaken, reach } from './failures.js'
+import { FORMAT } from './format.js'
 import { onceReady } from './ready.js'
 
-interface StoredBlock {
+export interface StoredBlock {
   readonly _id: number | string
   readonly first?: number
   readonly entries?: readonly string[]
   readonly block?: string
   /** Of an instance's fence. */
   readonly count?: number
+  readonly format?: number
   readonly gone?: Date
 }
 
-const NAME = 'log-blocks'
+export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
 
+export const storedBlock = (block: Block): StoredBlock => ({
+  _id: block.n,
+  first: block.first,
+  entries: block.entries.map(({ id }) => id),
+  block: JSON.stringify(block),
+})
+
 export interface MongoLog extends LogPort {
+  ready(): Promise<void>
   close(): Promise<void>
 }
 
 /** Blocks under their numbers. `instance` names this one's fence document, which lies in the same collection (DESIGN: one order for both). */
 export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
-  const blocks: Collection<StoredBlock> = db.collection(NAME)
-  const ready = onceReady(() => declare(DECLARED))
+  const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
+  const ready = onceReady(() => declare(LOG))
   const bell = newBell(blocks, ready)
   let newest = -1
+  let hasFenced = false
 
   const parsed = (stored: StoredBlock): Block => {
     const block = JSON.parse(String(stored.block)) as Block // written by append after the schema had passed it
@@ -40,15 +51,14 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
 
   return {
+    ready,
     append: async (given) => {
       const block = Block.parse(given)
       await ready()
       if (block.n > newest + 1 && block.n > 0 && (await one({ _id: { $eq: block.n - 1 } }, {})) === undefined)
         throw new Error(`block ${block.n} would leave a hole`)
       try {
-        await reach(() =>
-          blocks.insertOne({ _id: block.n, first: block.first, entries: block.entries.map(({ id }) => id), block: JSON.stringify(block) }),
-        )
+        await reach(() => blocks.insertOne(storedBlock(block)))
       } catch (error) {
         if (isTaken(error)) return 'taken'
         throw error
@@ -74,9 +84,10 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
       // A write on the majority first: whoever is primary no longer cannot do it. Then a read that is not older than it.
       return reach(() =>
         db.client.withSession({ causalConsistency: true }, async (session) => {
+          hasFenced = true
           await blocks.updateOne(
             { _id: { $eq: `fence ${instance}` } },
-            { $inc: { count: 1 }, $currentDate: { gone: true } },
+            { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
             { upsert: true, session },
           )
           const stored = await blocks
@@ -100,12 +111,16 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
       return block !== undefined && seq < block.first + block.entries.length ? block : undefined
     },
     onAppend: (listener) => bell.listen(listener),
-    close: () => bell.close(),
+    close: async () => {
+      await bell.close()
+      // So that nobody waits for it in vain; left behind, the server removes it
+      if (hasFenced) await blocks.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
+    },
   }
 }
 
-const DECLARED: Declared = {
-  name: NAME,
+export const LOG: Declared = {
+  name: LOG_COLLECTION,
   validator: {},
   indexes: [
     { name: 'entries', key: { entries: 1, _id: 1 } },

@@ -1,5 +1,8 @@
+import type { MongoClient } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
+import type { Receiver } from '../holdings.js'
 import type { Storage } from '../storage.js'
+import { requireAlone } from './alone.js'
 import { newCardRows } from './card-rows.js'
 import { newCollections } from './collections.js'
 import { newCommit } from './commit.js'
@@ -7,6 +10,8 @@ import { connect } from './connect.js'
 import { newCounters } from './counters.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
+import { requireFormat } from './format.js'
+import { newHoldings, requireWhole } from './holdings.js'
 import { newLog } from './log.js'
 
 export interface MongoOptions {
@@ -15,12 +20,36 @@ export interface MongoOptions {
   readonly clock: Pick<Clock, 'now'>
   /** Names this instance among others: any text that no other has. */
   readonly instance: string
+  /** Refused while any other instance reads the log: for what nobody else may see half done. */
+  readonly isAlone?: boolean
+  /** For a copy into it. Without, a database into which one is under way is refused. */
+  readonly receives?: boolean
   readonly warn: (text: string, facts: object) => void
 }
 
+export interface MongoStorage extends Storage {
+  readonly holdings: Receiver
+}
+
 /** The store for more than one machine: any number of instances over one replica set, none of which leads. */
-export async function openMongo({ url, clock, instance, warn }: MongoOptions): Promise<Storage> {
+export async function openMongo({ url, clock, instance, isAlone = false, receives = false, warn }: MongoOptions): Promise<MongoStorage> {
   const client = await connect(url, warn)
+  try {
+    await requireFormat(client.db())
+    if (!receives) await requireWhole(client.db())
+    if (isAlone) await requireAlone(client.db())
+    return await openDatabase({ client, clock, instance })
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+async function openDatabase({
+  client,
+  clock,
+  instance,
+}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await openDeclarations(db) }
@@ -35,6 +64,13 @@ export async function openMongo({ url, clock, instance, warn }: MongoOptions): P
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
+    holdings: newHoldings({
+      db,
+      opened: (name) => collections.opened(name),
+      ready: async () => {
+        await Promise.all([log.ready(), cards.ready(), counters.ready()])
+      },
+    }),
     purge: async (at, limit) => {
       let left = limit
       for (const { spec, docs, ready } of collections.all()) {

@@ -38,6 +38,7 @@ export const indexedFields = (spec: Spec<Doc>): readonly string[] => [
 /** A text as BSON holds it whole: it replaces lone surrogates, and two keys must never become one. Such texts, which nobody needs, stand as JSON. */
 export const encoded = (text: string): string =>
   !/\p{Surrogate}/u.test(text) && !text.startsWith(MARK) ? text : MARK + JSON.stringify(text)
+export const decoded = (id: string): string => (id.startsWith(MARK) ? String(JSON.parse(id.slice(MARK.length))) : id)
 const MARK = '\uffff'
 
 export const encodedScalar = (value: Scalar): Scalar => (typeof value === 'string' ? encoded(value) : value)

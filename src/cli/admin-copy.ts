@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { type CopyOptions, copy, type Progress } from '../copy.js'
+import { print } from './context.js'
+
+type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
+
+/** `credence admin copy`. */
+export function adminCopy(admin: Command): void {
+  admin
+    .command('copy')
+    .description('moves a registry from a file into a MongoDB deployment; run it again if it was interrupted')
+    .requiredOption('--from <source>', 'sqlite:<file>')
+    .requiredOption('--to <target>', 'mongodb://…/<database>, an empty one')
+    .option('--witness <file>', 'of the source now, of the target afterwards (default: witness.json beside the file)')
+    .option('--rehearse', 'copy and compare, and leave the source as it is')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false, ...options }: CopyFlags) => {
+      const onProgress = (progress: Progress) => {
+        process.stderr.write(`${lineOf(progress)}\n`)
+      }
+      const copied = await copy({ ...options, onProgress })
+      print({ json }, copied)
+      if (!json) process.stdout.write(`${ENDINGS[copied.outcome]}\n`)
+    })
+}
+
+const ENDINGS = {
+  'moved-before': 'The source was moved to this deployment before. Serve it: credence serve --store <url>',
+  rehearsed: 'Both hold the same. The source is as it was and may be served; run it again without --rehearse to move.',
+  moved: 'Moved. The source is sealed and refuses; serve the deployment: credence serve --store <url>',
+}
+
+const lineOf = ({ stage, collection, done }: Progress): string =>
+  [stage, collection, done || undefined].filter((part) => part !== undefined).join(' ')

@@ -1,0 +1,62 @@
+// `credence admin copy`: from the file of one machine to a deployment of many.
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { refuse } from './errors.js'
+import { base64url } from './lib/bytes.js'
+import { systemClock } from './lib/clock.js'
+import { systemRandom } from './lib/random.js'
+import { type Copied, copyRegistry, type Progress } from './move/copy.js'
+import { openMongo } from './storage/mongo/open.js'
+import { openSqlite } from './storage/sqlite/open.js'
+import type { LogPort } from './storage/storage.js'
+import { leafOfEntry } from './trust-log/leaf.js'
+import { sealOf } from './trust-log/seal.js'
+import { requireWitnessed, type WitnessStore } from './trust-log/witness.js'
+import { witnessFile } from './witness-file.js'
+
+export type { Copied, Progress }
+
+export interface CopyOptions {
+  /** `sqlite:<file>`. */
+  readonly from: string
+  /** `mongodb://…/<database>`. */
+  readonly to: string
+  /** Of the source now, of the target afterwards. Default: `witness.json` beside the source's file. */
+  readonly witness?: string
+  readonly rehearse?: boolean
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** No registry may run over either. */
+export async function copy({ from, to, witness, rehearse = false, onProgress = () => undefined }: CopyOptions): Promise<Copied> {
+  const [, file] = /^sqlite:(.+)$/.exec(from) ?? []
+  if (file === undefined) return refuse('bad_input', `the source is written sqlite:<file>: ${from}`)
+  if (!/^mongodb(\+srv)?:\/\//.test(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
+  if (!existsSync(file)) return refuse('unavailable', `${file} is not there`)
+  const kept = witnessFile(witness ?? join(dirname(file), 'witness.json'))
+  const clock = systemClock
+  const source = await openSqlite({ file, clock })
+  try {
+    const instance = systemRandom.token(8)
+    const target = await openMongo({ url: to, clock, instance, isAlone: true, receives: true, warn: () => undefined })
+    try {
+      // A source that was put back from a backup would bring to life what was ended since
+      if (sealOf(await source.log.head()) === undefined) await requireWitnessed(source.log, kept)
+      const copied = await copyRegistry({ from: source, to: target, clock, random: systemRandom, rehearse, onProgress })
+      if (copied.outcome !== 'rehearsed') await witnessContinued(target.log, kept)
+      return copied
+    } finally {
+      await target.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+/** The target's head, as long as nobody has served it: then whoever serves it keeps the witness. */
+async function witnessContinued(log: LogPort, witness: WitnessStore): Promise<void> {
+  const head = await log.head()
+  const last = head?.entries.at(-1)
+  if (head === undefined || last?.type !== 'log.continued') return
+  await witness.write({ epoch: head.epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
+}

@@ -1,0 +1,226 @@
+// A running story moves from a file to MongoDB: what lived lives, what was ended stays ended, and nobody can serve the old place.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Db } from 'mongodb'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { fetchRegistryKeys, newLogCopy } from '../../src/client/index.js'
+import { parseConfig } from '../../src/config.js'
+import { type CopyOptions, copy, type Progress } from '../../src/copy.js'
+import { systemClock } from '../../src/lib/clock.js'
+import { mirrorFile } from '../../src/mirror-file.js'
+import { openStores, registryCollections } from '../../src/move/collections.js'
+import { requireSame } from '../../src/move/compare.js'
+import { type Registry as Served, serve } from '../../src/serve.js'
+import { openMongo } from '../../src/storage/mongo/open.js'
+import { openSqlite } from '../../src/storage/sqlite/open.js'
+import type { Doc, Spec } from '../../src/storage/storage.js'
+import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
+import { introduce, reasonOf } from '../stories/actors.js'
+import { withDatabase } from './mongo-backup.js'
+import type { Mongod } from './open-mongo.js'
+import { tempFolder } from './open-store.js'
+
+export function mongoCopy(mongod: () => Mongod): void {
+  let folder: Awaited<ReturnType<typeof tempFolder>>
+  let url: string
+  let running: Served[] = []
+  let cast: Cast
+  let acme: Actor
+  let ocr: AgentActor
+  let planner: AgentActor
+  let port: number
+  const file = (name: string) => join(folder.path, name)
+  const start = async (store?: string) => {
+    const flags = { dev: true, ...(store && { store }), dataDirectory: file('data'), port, adminPort: 0, logLevel: 'silent' }
+    const registry = await serve(parseConfig(flags, undefined, {}))
+    running.push(registry)
+    port = Number(new URL(registry.issuer).port)
+    return registry
+  }
+  const stop = async () => {
+    await Promise.all(running.map((one) => one.close()))
+    running = []
+  }
+  const move = (options: Partial<CopyOptions> = {}) => copy({ from: `sqlite:${file('data/credence.db')}`, to: url, ...options })
+  /** The run ends at its progress number `at`, as if it had been killed there; whether it got so far. */
+  const killedAt = async (at: number): Promise<boolean> => {
+    let seen = 0
+    const onProgress = () => {
+      if (seen++ === at) throw new Error('killed')
+    }
+    const outcome = await move({ onProgress }).then(
+      () => 'done',
+      (error: Error) => error.message,
+    )
+    if (outcome !== 'done') expect(outcome).toBe('killed')
+    return outcome !== 'done'
+  }
+  const callOcr = async () =>
+    planner.exchange({ audience: ocr.audience, taskId: (await planner.tasks.create({ description: 'read' })).taskId })
+
+  beforeEach(async () => {
+    folder = await tempFolder()
+    url = mongod().url()
+    port = 0
+    const { issuer, firstCode = '' } = await start()
+    cast = await newCast({ issuer, firstCode })
+    acme = await cast.organisation('Acme')
+    ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'open' } })
+    const invoices = { id: 'invoices', name: 'Read invoices', description: 'Totals of invoices.', tags: ['invoice'] }
+    const [page] = aCard({ issuer }).skills as readonly object[]
+    await ocr.publish({
+      card: aCard({ issuer }, { skills: [page, invoices] as never }),
+      hide: ['/skills/1'],
+      tiers: { '/skills/1': 'authenticated' },
+    })
+    planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    await introduce(planner, ocr)
+  }, 30_000)
+  afterEach(async () => {
+    await stop()
+    await mongod().drop(url)
+    await folder[Symbol.asyncDispose]()
+  })
+
+  test('a token from before is accepted after, one that was ended is not, search is the same, and the source refuses', async () => {
+    const [lives, ended] = [await callOcr(), await callOcr()]
+    await planner.revoke(ended.accessToken)
+    const searches = () =>
+      Promise.all(['scanned', 'invoices', ''].map((text) => planner.search(text === '' ? { tags: ['ocr'] } : { text })))
+    const found = await searches()
+    expect(found.map(({ total }) => total)).toEqual([1, 1, 1])
+    const feed = await ocr.subscribe()
+    await feed.sync()
+    const at = feed.at
+    const kept = mirrorFile(file('mirror.jsonl'))
+    const mirror = async () =>
+      newLogCopy(kept.read()).catchUp({ issuer: acme.issuer, keys: await fetchRegistryKeys(acme.issuer, 'log') }, kept.append)
+    await mirror()
+    await stop()
+
+    const progress: Progress[] = []
+    const copied = await move({ onProgress: (one) => progress.push(one) })
+    if (copied.outcome !== 'moved') throw new Error(copied.outcome)
+    const { compared } = copied
+    expect([compared.documents.agents, compared.documents.cards, compared.cards.public]).toEqual([2, 1, 1])
+    expect(compared.documents.tokens).toBeGreaterThan(2)
+    const stages = [...new Set(progress.map(({ stage }) => stage))].filter((stage) => stage !== 'counters')
+    expect(stages).toEqual(['log', 'documents', 'search', 'compare', 'seal', 'continue', 'finish'])
+
+    await expect(start()).rejects.toThrow(/entry \d+ seals the log of this store: it was moved/)
+    expect((await start(url)).firstCode).toBeUndefined()
+    expect([await ocr.introspect(lives.accessToken), await ocr.introspect(ended.accessToken)]).toEqual([
+      expect.objectContaining({ active: true }),
+      { active: false },
+    ])
+    const withoutScores = (all: Awaited<ReturnType<typeof searches>>) =>
+      all.map(({ hits, total }) => [total, hits.map(({ agentId }) => agentId)])
+    expect(withoutScores(await searches())).toEqual(withoutScores(found))
+    // The feed goes on in the same epoch: it needs no new snapshot
+    await acme.mutate('agents.suspend', { agentId: planner.agentId })
+    // Its socket was cut, and comes back by itself
+    await vi.waitFor(() => feed.sync(), { timeout: 15_000 })
+    expect(feed.at).toBeGreaterThan(at)
+    expect(await ocr.introspect(lives.accessToken)).toEqual({ active: false })
+    feed.close()
+    await mirror()
+    expect(kept.read().map(({ type }) => type)).toEqual(expect.arrayContaining(['log.sealed', 'log.continued']))
+    // Once more changes nothing, and a second target is refused
+    await stop()
+    expect(await move()).toEqual({ outcome: 'moved-before' })
+    const second = mongod().url()
+    await expect(move({ to: second })).rejects.toThrow('the source was sealed for another deployment')
+    await mongod().drop(second)
+  }, 60_000)
+
+  test('killed at each of its steps, and served meanwhile as long as it is not sealed, it ends with the same', async () => {
+    const lives = await callOcr()
+    await stop()
+    let at = 0
+    for (let isSealed = false; await killedAt(at); at++) {
+      await expect(start(url)).rejects.toThrow(/a copy into this deployment is not finished|witness/)
+      // Every so often the source goes on, and changes
+      if (at % 9 !== 0 || isSealed) continue
+      const isServed = await start().then(
+        () => true,
+        () => false,
+      )
+      isSealed = !isServed
+      if (isServed)
+        await acme.mutate('agents.change', {
+          agentId: planner.agentId,
+          ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }], delegationDepth: at % 3 },
+        })
+      if (isServed) await (await callOcr()).accessToken
+      await stop()
+    }
+    expect(at).toBeGreaterThan(15)
+    expect(await move()).toEqual({ outcome: 'moved-before' })
+    await start(url)
+    expect((await planner.search({ text: 'scanned' })).total).toBe(1)
+    expect(await ocr.introspect(lives.accessToken)).toMatchObject({ active: expect.any(Boolean) })
+    expect(await reasonOf(callOcr())).toBe('done')
+  }, 120_000)
+
+  test('a rehearsal leaves the source as it was; what is not an empty target, or a source that was put back, is refused', async () => {
+    await stop()
+    await copyFile(file('data/credence.db'), file('backup.db'))
+    expect(await move({ rehearse: true })).toMatchObject({ outcome: 'rehearsed' })
+    await start()
+    await acme.mutate('agents.suspend', { agentId: planner.agentId })
+    await expect(move()).rejects.toThrow('in use by another process')
+    await stop()
+    await copyFile(file('data/credence.db'), file('newer.db'))
+    await copyFile(file('backup.db'), file('data/credence.db'))
+    await expect(move()).rejects.toThrow('is behind its witness')
+    await copyFile(file('newer.db'), file('data/credence.db'))
+    expect(await move()).toMatchObject({ outcome: 'moved' })
+  }, 60_000)
+
+  test('what the target has lost, or holds otherwise, is found', async () => {
+    await stop()
+    await move({ rehearse: true })
+    const from = await openSqlite({ file: file('data/credence.db'), clock: systemClock })
+    const to = await openMongo({ url, clock: systemClock, instance: 'test', receives: true, warn: () => undefined })
+    const specs = registryCollections()
+    openStores(from)
+    openStores(to)
+    const compare = () => requireSame({ from, to, specs, now: systemClock.now() })
+    expect((await compare()).documents.agents).toBe(2)
+    const inDatabase = async (change: (db: Db) => Promise<unknown>) => {
+      await withDatabase(url, change)
+      const outcome = await compare().catch((error: Error) => error.message)
+      await to.holdings.put(AGENTS, await from.holdings.documents(AGENTS, { limit: 9, now: 0 }))
+      return outcome
+    }
+    const AGENTS = specs.find(({ name }) => name === 'agents') as Spec<Doc> // one of ours
+    expect(await inDatabase((db) => db.collection('agents').deleteOne({}))).toBe('agents: the source holds 2, the target 1')
+    const renamed = [{ $set: { text: { $replaceOne: { input: '$text', find: '"name":"', replacement: '"name":"x' } } } }]
+    expect(await inDatabase((db) => db.collection('agents').updateOne({}, renamed))).toBe('agents: the target holds others than the source')
+    const head = await from.log.head()
+    if (head === undefined) throw new Error('there is a log')
+    expect(await inDatabase((db) => db.collection('log-blocks').deleteOne({ _id: head.n as never }))).toMatch(/the target has no block/)
+    await to.holdings.putBlocks([head])
+    expect(await inDatabase((db) => db.collection('card-rows').deleteOne({ tier: 'public' }))).toMatch(/search at the public tier/)
+    await Promise.all([from.close(), to.close()])
+  }, 60_000)
+
+  test.each(['documents', 'seal', 'finish'])('the program, killed with -9 at its stage %s, goes on when it is run again', async (stage) => {
+    await stop()
+    const args = ['admin', 'copy', '--from', `sqlite:${file('data/credence.db')}`, '--to', url, '--json']
+    const first = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+    first.stderr.on('data', (text) => String(text).includes(stage) && first.kill('SIGKILL'))
+    await once(first, 'exit')
+    const again = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const out: string[] = []
+    again.stdout.on('data', (text) => out.push(String(text)))
+    expect((await once(again, 'exit'))[0]).toBe(0)
+    expect(JSON.parse(out.join('')).outcome).toMatch(/^moved/)
+    await start(url)
+    expect((await planner.search({ text: 'scanned' })).total).toBe(1)
+  }, 60_000)
+}
+
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')

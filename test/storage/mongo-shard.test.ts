@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { shardDeployment } from '../../src/deployment.js'
+import { registryCollections } from '../../src/move/collections.js'
+import { declaredBy } from '../../src/storage/mongo/migrate.js'
+import { shardKeyOf } from '../../src/storage/mongo/shard.js'
+
+const declared = declaredBy(registryCollections())
+
+test.each(declared.map((one) => [one.name, one] as const))('unique indexes of %s begin with its shard key', (name, { indexes }) => {
+  const key = shardKeyOf(name)
+  if (key === undefined) return
+  const fields = Object.keys(key)
+  const unique = indexes.filter((index) => index.unique === true)
+  for (const index of unique) expect(Object.keys(index.key).slice(0, fields.length)).toEqual(fields)
+  // The server keeps ids unique on each shard only: what is not spread by its id has its fields in another unique index
+  if (!('_id' in key)) expect(unique).not.toEqual([])
+})
+
+test('what is not spread by its id has an id that is made of what is unique', () => {
+  expect(declared.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)).toEqual(['inbox'])
+})
+
+test('a command for each collection, of the database that the URL names', () => {
+  const commands = shardDeployment('mongodb://a:1,b:2/my-registry?replicaSet=rs0')
+  expect(commands).toContain('sh.shardCollection("my-registry.tokens", {"_id":"hashed"})')
+  expect(commands).toContain('sh.shardCollection("my-registry.inbox", {"f.agentId":"hashed"})')
+  expect(commands.filter((one) => one.startsWith('// log-blocks stays whole'))).toHaveLength(1)
+  for (const { name } of declared) expect(commands.join('\n')).toContain(name)
+})
+
+test('the names that stay whole are those of collections', () => {
+  const names = [...declared.map(({ name }) => name), 'declarations']
+  const whole = names.filter((name) => shardKeyOf(name) === undefined)
+  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'halves', 'log-blocks', 'registry-keys', 'registry-secrets'])
+})

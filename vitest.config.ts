@@ -1,4 +1,22 @@
 import { defineConfig } from 'vitest/config'
+import { findMongod, HOW } from './test/storage/find-mongod.mjs'
+
+/** The contract, and whatever else is about MongoDB alone. */
+const MONGODB = ['test/storage/mongo*.test.ts']
+/** What runs over the embedded store and again over MongoDB, with two servers that share nothing but the database. */
+const OVER_BOTH = [
+  'test/attacks/*.test.ts',
+  'test/cards/*.test.ts',
+  'test/discovery/*.test.ts',
+  'test/introductions/*.test.ts',
+  'test/revocations/*.test.ts',
+  'test/stories/{clock,lifecycle,main-job,standing}.test.ts',
+  'test/tokens/**/*.test.ts',
+]
+
+const hasMongod = findMongod() !== undefined
+if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required') throw new Error(`MongoDB is to be tested, and there is none. ${HOW}`)
+if (!hasMongod) console.warn(`\n*** NOT TESTED OVER MONGODB: the storage contract, and ${OVER_BOTH.join(', ')}. ${HOW} ***\n`)
 
 export default defineConfig({
   resolve: {
@@ -8,10 +26,23 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['node_modules/**', ...MONGODB] } },
+      {
+        extends: true,
+        test: {
+          name: 'mongodb',
+          include: hasMongod ? [...MONGODB, ...OVER_BOTH] : MONGODB,
+          globalSetup: 'test/one-mongod.ts',
+          env: { CREDENCE_TEST_STORE: 'mongodb' },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
   },
 })

@@ -52,6 +52,7 @@ import { startAdmin } from './transport/admin.js'
 import type { Caller } from './transport/caller.js'
 import type { HttpRequest } from './transport/http.js'
 import { startHttp } from './transport/http-server.js'
+import { withLastAnswers } from './transport/last-answer.js'
 import type { TrpcContext } from './transport/trpc.js'
 import { trpcOverHttp } from './transport/trpc-http.js'
 import { trpcOverWs } from './transport/trpc-ws.js'
@@ -99,7 +100,10 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     issuer: parts.issuer,
     host: parts.host,
     port: parts.port,
-    routes: [...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features)],
+    routes: withLastAnswers([...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features)], {
+      clock,
+      ended: trustLog.ended,
+    }),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
     trustedProxies: parts.trustedProxies ?? [],
     random: parts.random,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry } from '../src/client/index.js'
@@ -39,8 +39,8 @@ export interface Registry extends Cast, AsyncDisposable {
   readonly issuer: string
   readonly clock: SetClock
   readonly storage: Storage
-  /** Where the store's files lie. */
-  readonly folder: string
+  /** Everything that the store holds, as text: what is looked for in it is found, wherever it lies. */
+  stored(): Promise<readonly string[]>
   readonly servers: readonly RunningServer[]
   readonly front: Front
   /** One more server over the store, whose every access passes the gate. */
@@ -54,10 +54,17 @@ async function openStorages(
   folder: string,
   clock: SetClock,
   count: number,
-): Promise<{ readonly storages: readonly Storage[]; close(): Promise<void> }> {
+): Promise<Pick<Registry, 'stored'> & { readonly storages: readonly Storage[]; close(): Promise<void> }> {
   if (process.env.CREDENCE_TEST_STORE !== 'mongodb') {
     const storage = await openSqlite({ file: join(folder, 'store.db'), clock })
-    return { storages: Array.from({ length: count }, () => storage), close: () => storage.close() }
+    return {
+      storages: Array.from({ length: count }, () => storage),
+      stored: async () => {
+        const names = (await readdir(folder)).filter((name) => name.startsWith('store.db'))
+        return Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')))
+      },
+      close: () => storage.close(),
+    }
   }
   mongod ??= startMongod()
   const server = await mongod
@@ -66,6 +73,7 @@ async function openStorages(
   for (let i = 0; i < count; i++) storages.push(await openMongo({ url, clock, instance: `${i}`, warn: () => undefined }))
   return {
     storages,
+    stored: () => server.documents(url),
     close: async () => {
       await Promise.all(storages.map((one) => one.close()))
       await server.drop(url)
@@ -85,7 +93,7 @@ export async function startRegistry({
   clock?: SetClock
 } = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
-  const { storages, close } = await openStorages(folder, clock, count)
+  const { storages, stored, close } = await openStorages(folder, clock, count)
   const [storage] = storages
   if (storage === undefined) throw new Error('a registry has one server at least')
   const front = await openFront()
@@ -106,7 +114,7 @@ export async function startRegistry({
     issuer,
     clock,
     storage,
-    folder,
+    stored,
     servers,
     front,
     ...cast,

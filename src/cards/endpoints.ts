@@ -14,10 +14,10 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     method: 'GET',
     path: '/agents/:id/.well-known/agent-card.json',
     endpoint: async (request) => {
-      const { card } = await findShown(deps, agentOf(request))
+      const { card, on } = await findShown(deps, agentOf(request))
       const headers = { etag: `"${card.c0Sha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
       if (isKnown(request, headers.etag)) return { status: 304, headers }
-      return { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: card.c0 }
+      return { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: card.c0, standsOn: [...on, card.core.ver] }
     },
   },
   {
@@ -36,13 +36,14 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     method: 'GET',
     path: '/agents/:id/jwks.json',
     endpoint: async (request) => {
-      const { card } = await findShown(deps, agentOf(request))
+      const { card, on } = await findShown(deps, agentOf(request))
       const enrolment = card.signer && (await deps.enrolments.get(card.signer.enrolmentId))
       const keys =
         enrolment && !deps.trustLog.ended.has(enrolment.handle)
           ? [{ ...enrolment.jwk, kid: enrolment.jkt, alg: enrolment.alg, use: 'sig' }]
           : []
-      return json(200, { keys }, { 'cache-control': 'public, max-age=60' })
+      const standsOn = enrolment ? [...on, enrolment.handle] : on
+      return { ...json(200, { keys }, { 'cache-control': 'public, max-age=60' }), standsOn }
     },
   },
   {

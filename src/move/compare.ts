@@ -1,6 +1,6 @@
 // Whether two stores hold the same: counts and digests of every collection, of counters and blocks, the log's root, and what search counts.
 import { sha256 } from '#crypto'
-import { CARD_TIERS } from '../cards/rows.js'
+import { CARD_TIERS } from '../cards/search-rows.js'
 import { refuse } from '../errors.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import { silentLog } from '../lib/log.js'

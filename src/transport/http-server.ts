@@ -36,6 +36,8 @@ const MAX_BODY_BYTES = 1_048_576
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
 const REQUEST_MS = 30_000
+/** In which a request that is there is answered, whatever the storage does: then 503, and its work goes on unseen. */
+const ANSWER_MS = 10_000
 const HEADERS_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
 
@@ -50,6 +52,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       createServer(SERVER, (request, response) => (admission.isFull() ? turnAway(response) : handler(request, response))),
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
+    handlerTimeout: ANSWER_MS,
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
@@ -152,6 +155,7 @@ function render(request: FastifyRequest, error: unknown): HttpAnswer {
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
+  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body passes 1 MB')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal('invalid_request', 'the request is malformed')
   return undefined

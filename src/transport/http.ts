@@ -1,3 +1,5 @@
+import type { Handle } from '../protocol/handles.js'
+
 /** A request as endpoints see it; which server framework carries it is known to this folder alone. */
 export interface HttpRequest {
   readonly method: string
@@ -19,6 +21,8 @@ export interface HttpAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Public bytes: handles with whose end they are not answered from memory any more (transport/last-answer). */
+  readonly standsOn?: readonly Handle[]
 }
 
 export type Endpoint = (request: HttpRequest) => Promise<HttpAnswer>

@@ -1,6 +1,6 @@
 import type { AnyProcedure, AnyRouter } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
-import { REFUSALS, Refusal, refuse } from '../errors.js'
+import { isRefusal, REFUSALS, Refusal, refuse } from '../errors.js'
 import { readJson } from '../lib/json.js'
 import type { HttpAnswer, HttpRequest } from './http.js'
 import type { TrpcContext } from './trpc.js'
@@ -34,10 +34,18 @@ export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request:
         ...(request.method === 'POST' && { body: request.body.length === 0 ? null : Buffer.from(request.body) }),
       }),
       createContext: () => createContext(request),
+      responseMeta: ({ errors }) => ({ headers: comeBack(errors.map(({ cause }) => cause)) }),
     })
     const headers = Object.fromEntries(answer.headers)
     return { status: answer.status, headers: { ...headers, 'cache-control': 'no-store' }, body: await answer.text() }
   }
+}
+
+/** RFC 9110 §10.2.3: of the calls of a batch the one that has to wait longest says when. */
+function comeBack(causes: readonly unknown[]): Headers {
+  const seconds = causes.map((cause) => (isRefusal(cause) ? (cause.detail.retryAfterSeconds ?? 0) : 0))
+  const longest = Math.max(0, ...seconds)
+  return new Headers(longest > 0 ? { 'retry-after': String(longest) } : {})
 }
 
 function check(router: AnyRouter, { method, path, query, headers, body }: HttpRequest): void {

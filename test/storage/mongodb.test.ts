@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { storageContract } from './contract.js'
+import { HOW } from './find-mongod.mjs'
 import { type Mongod, mongodBinary, openMongoStore, startMongod } from './open-mongo.js'
 
 if (mongodBinary === undefined) {
-  console.warn('\n*** MONGOD_BINARY IS NOT SET: THE CONTRACT DID NOT RUN OVER MONGODB ***\n')
-  test('NOT RUN over MongoDB: MONGOD_BINARY is not set', () => {
+  test(`NOT RUN over MongoDB: ${HOW}`, () => {
     expect(mongodBinary).toBeUndefined()
   })
 } else {

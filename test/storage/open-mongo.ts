@@ -3,37 +3,58 @@ import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import { setClock } from '../set-clock.js'
 import type { ContractStore } from './contract.js'
+import { findMongod, HOW, mongodProgram } from './find-mongod.mjs'
 
 export interface Mongod extends AsyncDisposable {
   /** A URL for a database of its own. */
   url(): string
   /** Removes it: the server keeps its files open as long as it is there. */
   drop(url: string): Promise<void>
+  /** Every document of every collection of it, as text. */
+  documents(url: string): Promise<readonly string[]>
 }
 
 let databases = 0
+/** Before the database's name (there may be several hosts, which no URL parser takes), and the name. */
+const URL_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/([^?]*))?/
 
-/** Which server there is to test against; nothing is looked for that was not named. */
-export const mongodBinary = process.env.MONGOD_BINARY
+const found = findMongod()
+/** Which server there is to test against: MONGODB_URI, MONGOD_BINARY, the one beside the project, or a download that was asked for. */
+export const mongodBinary = found?.uri ?? found?.binary ?? found?.download
 
-/** One member of a replica set. */
+const nameIn = (url: string): string | undefined => URL_PARTS.exec(url)?.[2]
+
+/** The server that the whole run shares, where there is one (test/one-mongod.ts), or a deployment; else one member of a replica set of its own. */
 export async function startMongod(): Promise<Mongod> {
-  if (mongodBinary === undefined) throw new Error('MONGOD_BINARY names no server')
-  const replSet = await MongoMemoryReplSet.create({
-    binary: { systemBinary: mongodBinary, checkMD5: false },
-    replSet: { count: 1, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
-  })
-  const client = await MongoClient.connect(replSet.getUri())
+  const there = process.env.CREDENCE_TEST_MONGOD ?? found?.uri
+  const own = there === undefined ? await startMember() : undefined
+  const uri = there ?? own?.getUri() ?? ''
+  const client = await MongoClient.connect(uri)
   return {
-    url: () => replSet.getUri(`credence-${process.pid}-${databases++}`),
+    url: () => uri.replace(URL_PARTS, (_, hosts: string) => `${hosts}/credence-${process.pid}-${databases++}`),
     drop: async (url) => {
-      await client.db(new URL(url).pathname.slice(1)).dropDatabase()
+      await client.db(nameIn(url)).dropDatabase()
+    },
+    documents: async (url) => {
+      const collections = await client.db(nameIn(url)).collections()
+      const lists = await Promise.all(collections.map((collection) => collection.find().toArray()))
+      return lists.flat().map((document) => JSON.stringify(document))
     },
     [Symbol.asyncDispose]: async () => {
       await client.close()
-      await replSet.stop({ doCleanup: true, force: true })
+      await own?.stop({ doCleanup: true, force: true })
     },
   }
+}
+
+/** One member of a replica set; it ends with this process. */
+export async function startMember(): Promise<MongoMemoryReplSet> {
+  if (found === undefined) throw new Error(`no MongoDB to test against. ${HOW}`)
+  return MongoMemoryReplSet.create({
+    binary: { systemBinary: await mongodProgram(found), checkMD5: false, version: '7.0.15' },
+    replSet: { count: 1, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
+    instanceOpts: [{ launchTimeout: 60_000 }],
+  })
 }
 
 /** A fresh database, and two Storage objects over it that share no memory. */

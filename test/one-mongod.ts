@@ -1,0 +1,33 @@
+// One MongoDB server for all files of a run: each costs 400 MB and seconds to start. Ends with a line that says what was done on it.
+import { MongoClient } from 'mongodb'
+import { findMongod } from './storage/find-mongod.mjs'
+import { startMember } from './storage/open-mongo.js'
+
+/** Vitest calls it before the first file that needs MongoDB; what it returns, after the last. */
+export async function setup(): Promise<() => Promise<void>> {
+  const found = findMongod()
+  if (found === undefined) return async () => undefined
+  const own = found.uri === undefined ? await startMember() : undefined
+  const uri = found.uri ?? own?.getUri() ?? ''
+  process.env.CREDENCE_TEST_MONGOD = uri
+  const client = await MongoClient.connect(uri)
+  const admin = client.db('admin')
+  const { version } = await admin.command({ buildInfo: 1 })
+  const before = await inserts(client)
+  return async () => {
+    const after = await inserts(client)
+    await client.close()
+    await own?.stop({ doCleanup: true, force: true })
+    console.log(`\n*** MongoDB ${version}: ${after - before} documents were written by the tests ***\n`)
+    if (process.env.CREDENCE_TEST_MONGODB === 'required' && after - before < LEAST)
+      throw new Error('MongoDB was to be used by the tests, and was not')
+  }
+}
+
+/** A run that used it writes thousands. */
+const LEAST = 1000
+
+async function inserts(client: MongoClient): Promise<number> {
+  const { opcounters } = await client.db('admin').command({ serverStatus: 1 })
+  return Number(opcounters.insert)
+}

@@ -1,0 +1,176 @@
+// Plants one fault at a time in a copy of the built program, runs it on a real replica set, and asks whether the judge notices.
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { runOver } from '../mongodb.mjs'
+import { startReplicaSet } from './replica-set.mjs'
+
+const root = resolve(import.meta.dirname, '../../..')
+const CONNECT = 'storage/mongo/connect.js'
+const COMMIT = 'storage/mongo/commit.js'
+const LOG = 'storage/mongo/log.js'
+const APPEND = 'trust-log/append.js'
+const HALVES = 'trust-log/halves.js'
+const FENCE = 'trust-log/fence.js'
+const HUB = 'revocations/hub.js'
+const COLLECTIONS = 'storage/mongo/collections.js'
+const CUT_OFF = 'the primary is cut off, with an instance'
+const PAUSED = 'the primary is paused'
+/** Longer than an append waits, shorter than the set waits for its primary: a deposed one does not know it yet. */
+const ELECTION_MS = 9000
+
+/** `edits`: [file, what stands there, what is planted]; `by`: the rules that may notice; `faults`, `seconds`: what is done to the set. */
+export const PLANTED = [
+  {
+    name: 'w:1',
+    edits: [
+      [CONNECT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
+      [COMMIT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
+    ],
+    faults: [CUT_OFF],
+    seconds: 12,
+  },
+  {
+    name: 'local reads',
+    edits: [[CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"]],
+    faults: [CUT_OFF],
+    seconds: 12,
+  },
+  {
+    name: 'check, then insert',
+    edits: [
+      [
+        COLLECTIONS,
+        'const failed = await reach(',
+        'const there = new Set((await opened.docs.find({ _id: { $in: docs.map(({ _id }) => _id) } }).toArray()).map(({ _id }) => _id));\nconst failed = await reach(',
+      ],
+      [
+        COLLECTIONS,
+        'docs.map((document) => ({ insertOne: { document } }))',
+        'docs.filter(({ _id }) => !there.has(_id)).map(({ _id, ...replacement }) => ({ replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }))',
+      ],
+      [COLLECTIONS, '.then(() => new Set(),', '.then(() => new Set(docs.flatMap(({ _id }, i) => there.has(_id) ? [i] : [])),'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'the head was read before the request',
+    edits: [
+      [
+        FENCE,
+        'if (running === undefined)',
+        'if (kept && deps.clock.monotonicMs() - kept.startedMs < 200)\n            return Promise.resolve(kept);\n        if (running === undefined)',
+      ],
+      [FENCE, 'const run = readLog(deps)', 'const run = readLog(deps).then((timed) => (kept = timed))'],
+      [FENCE, 'let running;', 'let running, kept;'],
+    ],
+    faults: [],
+  },
+  {
+    name: 'the head of a deposed primary',
+    edits: [[LOG, 'await blocks.updateOne(', 'if (false) await blocks.updateOne(']],
+    faults: [CUT_OFF],
+    seconds: 14,
+    electionMs: 2000,
+  },
+  {
+    name: 'an unacknowledged block is applied',
+    edits: [[APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", 'return block;']],
+    faults: [CUT_OFF],
+    seconds: 12,
+  },
+  {
+    name: 'a retry that appends twice',
+    edits: [
+      [APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", "return 'taken';"],
+      [APPEND, 'const ask = async (deps, id) => id === undefined ? undefined :', 'const ask = async (deps, id) => true ? undefined :'],
+      [APPEND, 'applied.hasRecent(id)', 'false'],
+    ],
+    faults: [PAUSED],
+    seconds: 7,
+  },
+  {
+    name: 'of what is applied together the first is told',
+    edits: [[HUB, 'entries.flatMap(({ ends }) => ends)', 'entries.slice(0, 1).flatMap(({ ends }) => ends)']],
+    faults: [],
+  },
+  {
+    name: 'the time-outs of the driver',
+    edits: [[CONNECT, '...TIMES,', '']],
+    faults: [PAUSED],
+    seconds: 20,
+    electionMs: 60_000,
+  },
+  {
+    name: 'acknowledged before it stands',
+    edits: [
+      [
+        HALVES,
+        'const written = await appender.append({ proposals, on: [], at: half.at });',
+        "void appender.append({ proposals, on: [], at: half.at });\n        const written = { outcome: 'left_out' };",
+      ],
+    ],
+    faults: [],
+  },
+]
+
+/** `only`: part of a fault's name. */
+export async function runPlanted({ only, say = () => {} } = {}) {
+  const chosen = PLANTED.filter(({ name }) => only === undefined || name.includes(only))
+  const callers = { pids: () => [] }
+  const set = await startReplicaSet({ electionMs: ELECTION_MS, callers: () => callers.pids() })
+  const escaped = []
+  try {
+    for (const [i, planted] of chosen.entries()) {
+      const found = await tryIt({ set, callers, planted, database: `planted-${i}` })
+      if (found.length === 0) escaped.push(planted.name)
+      say(
+        `${String(i + 1).padStart(2)}/${chosen.length} ${found.length === 0 ? 'ESCAPED' : 'caught '} ${planted.name}: ${found.length} times, ${found[0] ?? ''}`,
+      )
+    }
+  } finally {
+    await set.stop()
+  }
+  return { planted: chosen.length, escaped }
+}
+
+/** Tried up to three times: some faults show only if something was under way in the right moment. */
+async function tryIt({ set, callers, planted, database }) {
+  const copy = await plant(planted)
+  try {
+    await set.electionMs(planted.electionMs ?? ELECTION_MS)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { faults } = await runOver({
+        set,
+        callers,
+        database: `${database}-${attempt}`,
+        dist: join(copy, 'dist'),
+        seed: attempt + 1,
+        seconds: planted.faults.length === 0 ? 8 : 6,
+        faultSeconds: planted.seconds,
+        only: planted.faults,
+      })
+      if (faults.length > 0) return faults
+    }
+    return []
+  } finally {
+    await rm(copy, { recursive: true })
+  }
+}
+
+async function plant({ name, edits }) {
+  const copy = await mkdtemp(join(tmpdir(), 'credence-planted-'))
+  await cp(join(root, 'dist'), join(copy, 'dist'), { recursive: true })
+  await cp(join(root, 'package.json'), join(copy, 'package.json'))
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  for (const [file, from, to] of edits) {
+    const path = join(copy, 'dist', file)
+    const source = await readFile(path, 'utf8')
+    if (source.split(from).length !== 2) throw new Error(`${name}: ${file} no longer has that line once: ${from}`)
+    await writeFile(
+      path,
+      source.replace(from, () => to),
+    )
+  }
+  return copy
+}

@@ -1,0 +1,154 @@
+// Three members of a replica set as processes of their own, each behind a proxy under whose port everybody knows it.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
+import { freePort } from '../../../examples/demo/stage.js'
+import { mongodProgram } from '../../storage/find-mongod.mjs'
+import { newNetwork } from './partition.mjs'
+
+const SET = 'rs0'
+/** So that what a paused member has is given up soon. */
+const TIMES = {
+  serverSelectionTimeoutMS: 3000,
+  socketTimeoutMS: 3000,
+  connectTimeoutMS: 1000,
+  heartbeatFrequencyMS: 500,
+  minHeartbeatFrequencyMS: 100,
+}
+const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+
+/** `electionMs`: after how long without a primary another is elected. `callers()`: processes that may be cut off, besides the members. */
+export async function startReplicaSet({ members: count = 3, electionMs = 2000, callers = () => [] } = {}) {
+  const program = await mongodProgram()
+  const folder = await mkdtemp(join(tmpdir(), 'credence-mongod-'))
+  const network = newNetwork()
+  const members = []
+  for (let i = 0; i < count; i++)
+    members.push(await newMember({ program, folder: join(folder, `${i}`), network, pids: () => [...pidsOf(members), ...callers()] }))
+  await Promise.all(members.map((member) => member.start()))
+  const hosts = members.map(({ host }) => host)
+  await initiate(members, electionMs)
+  const url = (database) => `mongodb://${hosts.join(',')}/${database}?replicaSet=${SET}`
+  const client = new MongoClient(url('admin'), { ...TIMES })
+  const set = {
+    url,
+    members,
+    network,
+    client,
+    /** The member that a majority takes for the primary, once there is one. */
+    async primary() {
+      for (const until = performance.now() + 60_000; performance.now() < until; await pause(100)) {
+        const host = await client
+          .db('admin')
+          .command({ hello: 1 })
+          .then(
+            ({ primary }) => primary,
+            () => undefined,
+          )
+        const member = members.find((one) => one.host === host)
+        if (member) return member
+      }
+      throw new Error('no primary within a minute')
+    },
+    /** How long it waits for its primary from now on. */
+    async electionMs(electionTimeoutMillis) {
+      const { config } = await client.db('admin').command({ replSetGetConfig: 1 })
+      const settings = { ...config.settings, electionTimeoutMillis }
+      await client.db('admin').command({ replSetReconfig: { ...config, version: config.version + 1, settings } })
+    },
+    /** Writes are acknowledged by a majority again. */
+    async writable() {
+      for (const until = performance.now() + 60_000; performance.now() < until; await pause(100)) {
+        const done = await client
+          .db('prove')
+          .collection('writable')
+          .insertOne({}, { writeConcern: { w: 'majority', j: true, wtimeoutMS: 2000 } })
+          .then(
+            () => true,
+            () => false,
+          )
+        if (done) return
+      }
+      throw new Error('no majority within a minute')
+    },
+    async stop() {
+      await client.close()
+      for (const member of members) member.close()
+      await Promise.all(members.map((member) => member.kill()))
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  try {
+    await set.writable()
+  } catch (error) {
+    await set.stop()
+    throw error
+  }
+  return set
+}
+
+/** A server that outlives whoever started it costs 400 MB for ever. */
+const alive = new Set()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+const pidsOf = (members) => members.map((member) => member.pid()).filter((pid) => pid !== undefined)
+
+async function newMember({ program, folder, network, pids }) {
+  const port = await freePort()
+  let child
+  const proxy = await network.proxy({ port: () => port, pid: () => child?.pid }, pids)
+  return {
+    host: `127.0.0.1:${proxy.port}`,
+    direct: `mongodb://127.0.0.1:${port}/?directConnection=true`,
+    pid: () => child?.pid,
+    async start() {
+      if (child !== undefined) return
+      await mkdir(folder, { recursive: true })
+      const args = ['--replSet', SET, '--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1']
+      child = spawn(program, [...args, '--oplogSize', '128', '--wiredTigerCacheSizeGB', '0.25', '--quiet'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const started = child
+      alive.add(started)
+      started.once('exit', () => alive.delete(started))
+      let said = ''
+      await new Promise((done, fail) => {
+        started.once('exit', (code) => fail(new Error(`mongod ended with ${code}: ${said.slice(-2000)}`)))
+        started.stdout.on('data', (chunk) => {
+          said = (said + chunk).slice(-20_000)
+          if (said.includes('Waiting for connections')) done()
+        })
+      })
+      started.stdout.removeAllListeners('data').resume()
+    },
+    signal: (name) => child?.kill(name),
+    /** kill -9. */
+    async kill() {
+      if (child === undefined) return
+      const ending = child
+      child = undefined
+      if (ending.exitCode !== null || ending.signalCode !== null) return
+      const over = once(ending, 'exit')
+      ending.kill('SIGCONT')
+      ending.kill('SIGKILL')
+      await over
+    },
+    close: () => proxy.close(),
+  }
+}
+
+async function initiate(members, electionMs) {
+  const client = await MongoClient.connect(members[0].direct)
+  const config = {
+    _id: SET,
+    members: members.map(({ host }, _id) => ({ _id, host })),
+    settings: { electionTimeoutMillis: electionMs, heartbeatIntervalMillis: 500, heartbeatTimeoutSecs: 2 },
+  }
+  await client.db('admin').command({ replSetInitiate: config })
+  await client.close()
+}

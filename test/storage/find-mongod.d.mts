@@ -1,0 +1,7 @@
+export type FoundMongod =
+  | { readonly uri: string; readonly binary?: undefined; readonly download?: undefined }
+  | { readonly uri?: undefined; readonly binary: string; readonly download?: undefined }
+  | { readonly uri?: undefined; readonly binary?: undefined; readonly download: string }
+export const HOW: string
+export function findMongod(env?: NodeJS.ProcessEnv): FoundMongod | undefined
+export function mongodProgram(found?: FoundMongod): Promise<string>

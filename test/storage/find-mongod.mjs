@@ -1,0 +1,26 @@
+// Which MongoDB the tests use. In this order: a deployment (MONGODB_URI), a program (MONGOD_BINARY), the one that lies beside the project,
+// a download (only where MONGOD_DOWNLOAD=1 asks for it). Nothing else is looked for.
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+const BESIDE = resolve(import.meta.dirname, '../../../shared/mongod/bin/mongod')
+/** What is downloaded where that is asked for: a release without published vulnerabilities that matter here. */
+const VERSION = '7.0.28'
+
+export const HOW = 'Set MONGODB_URI (a replica set), MONGOD_BINARY (a mongod of 7.0 or newer), or MONGOD_DOWNLOAD=1.'
+
+/** `{ uri }`, `{ binary }` or `{ download }`; undefined where there is none. */
+export function findMongod(env = process.env) {
+  if (env.MONGODB_URI) return { uri: env.MONGODB_URI }
+  if (env.MONGOD_BINARY) return { binary: env.MONGOD_BINARY }
+  if (existsSync(BESIDE)) return { binary: BESIDE }
+  return env.MONGOD_DOWNLOAD === '1' ? { download: VERSION } : undefined
+}
+
+/** The program that `findMongod` found, fetched first where it is to be downloaded. */
+export async function mongodProgram(found = findMongod()) {
+  if (found?.binary !== undefined) return found.binary
+  if (found?.download === undefined) throw new Error(`no mongod. ${HOW}`)
+  const { MongoBinary } = await import('mongodb-memory-server-core')
+  return MongoBinary.getPath({ version: found.download })
+}

@@ -6,7 +6,6 @@ import type { Random } from '../lib/random.js'
 import { newAdmission } from './admission.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
-import { problemAnswer } from './problem.js'
 import { addressOf, newProxies } from './proxies.js'
 
 export interface HttpOptions {
@@ -68,9 +67,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
-    return send(reply, render(request, refusal ?? error))
+    return send(reply, oauthErrorAnswer(refusal ?? error, request.id))
   })
-  app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
+  app.setNotFoundHandler(async (request, reply) => send(reply, oauthErrorAnswer(notFound(app, request), request.id)))
   for (const { method, path, endpoint } of options.routes) {
     app.route({
       method,
@@ -143,10 +142,6 @@ export function headersOf(request: {
     ),
   )
   return { ...request.headers, ...twice }
-}
-
-function render(request: FastifyRequest, error: unknown): HttpAnswer {
-  return request.url.startsWith('/oauth/') ? oauthErrorAnswer(error, request.id) : problemAnswer(error, request.id)
 }
 
 /** What the framework refuses by itself, in our words. */

@@ -9,6 +9,7 @@ import { findReliance } from './cards/find-reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { findMemberClient } from './clients/member-client.js'
+import { logOrigin } from './credentials/note.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { endRetiredKeys } from './enrolments/retire.js'
 import { enrolmentsStore } from './enrolments/store.js'
@@ -183,7 +184,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     random,
     log,
     writer,
-    origin: issuer.replace(/^https?:\/\//, ''),
+    origin: logOrigin(issuer),
     logSigner: () => keyRing.signer('log'),
     witness,
   })

@@ -67,9 +67,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
-    return send(reply, oauthErrorAnswer(refusal ?? error, request.id))
+    return send(reply, render(request, refusal ?? error))
   })
-  app.setNotFoundHandler(async (request, reply) => send(reply, oauthErrorAnswer(notFound(app, request), request.id)))
+  app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
   for (const { method, path, endpoint } of options.routes) {
     app.route({
       method,
@@ -143,6 +143,8 @@ export function headersOf(request: {
   )
   return { ...request.headers, ...twice }
 }
+
+const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErrorAnswer(error, id)
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Fault, Refusal } from './errors.js'
+import { pointerOf } from './lib/json-pointer.js'
 import { isAddressRange } from './transport/proxies.js'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
@@ -60,7 +61,7 @@ export function parseConfig(flags: Readonly<Record<string, unknown>>, file?: str
   const merged = { ...fromFile(file), ...fromEnvironment(env), ...flags }
   const parsed = Config.safeParse(merged)
   if (parsed.success) return parsed.data
-  const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: `/${issue.path.map(String).join('/')}`, hint: issue.message }))
+  const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: pointerOf(issue.path.map(String)) || '/', hint: issue.message }))
   throw new Refusal('bad_input', faults.map((fault) => `configuration ${fault.pointer}: ${fault.hint}`).join('\n'), { faults })
 }
 

@@ -10,6 +10,7 @@ import { findReliance } from './cards/find-reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { findMemberClient } from './clients/member-client.js'
+import { logOrigin } from './credentials/note.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { enrolmentsStore } from './enrolments/store.js'
 import { refuse } from './errors.js'
@@ -189,7 +190,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     random,
     log,
     writer,
-    origin: issuer.replace(/^https?:\/\//, ''),
+    origin: logOrigin(issuer),
     logSigner: () => keyRing.signer('log'),
     witness,
   })

@@ -1,14 +1,12 @@
-import { CARD_TYP } from '../credentials/card-credential.js'
+import { AGENT_CARD, CARD_TYP } from '../credentials/card-credential.js'
 import { withoutSignatures } from '../credentials/card-form.js'
 import { readClaims, readJws } from '../credentials/jws.js'
 import { processSdJwt } from '../credentials/sd-jwt.js'
 import { presentSdJwt } from '../credentials/sd-jwt-issue.js'
-import { RELEASE_TYP } from '../credentials/verify-for.js'
+import { MAX_RELEASE_POLICY_BYTES, RELEASE_TYP } from '../credentials/verify-for.js'
 import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../protocol/release-policy.js'
-
-const AGENT_CARD = '/agent_card'
 
 export type ViewTier = Exclude<Tier, 'private'>
 
@@ -46,7 +44,7 @@ function publicJson({ c0 }: SentCard): JsonObject {
 
 /** The policy whose signature was verified when it was published. Without one nothing is released. */
 function policyOf({ releasePolicy }: SentCard): ReleasePolicy | undefined {
-  const jws = readJws(releasePolicy, { maxBytes: 131_072, algs: SIGNATURE_ALGORITHMS, typ: [RELEASE_TYP] })
+  const jws = readJws(releasePolicy, { maxBytes: MAX_RELEASE_POLICY_BYTES, algs: SIGNATURE_ALGORITHMS, typ: [RELEASE_TYP] })
   const claims = typeof jws === 'string' ? undefined : readClaims(jws.payload)
   const parsed = ReleasePolicy.safeParse(claims)
   return parsed.success ? parsed.data : undefined

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { MAX_SD_JWT_BYTES } from '../credentials/sd-jwt.js'
+import { MAX_RELEASE_POLICY_BYTES } from '../credentials/verify-for.js'
+import { MAX_CARD_BYTES } from '../protocol/card-model.js'
 import { AgentId } from '../protocol/ids.js'
 import { openProcedure, procedureFor, router } from '../transport/trpc.js'
 import { type GetCardDeps, getCard } from './get.js'
@@ -9,8 +12,8 @@ import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
 const ById = z.strictObject({ agentId: AgentId })
-const SdJwt = z.string().min(1).max(262_144)
-const Policy = z.string().min(1).max(131_072)
+const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
+const Policy = z.string().min(1).max(MAX_RELEASE_POLICY_BYTES)
 
 export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
   router({
@@ -18,13 +21,13 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
       .input(ById)
       .query(({ ctx, input }) => nextCard(deps, ctx.caller, input.agentId)),
     publish: procedureFor('cards:write')
-      .input(ById.extend({ c0: z.string().min(2).max(65_536), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
+      .input(ById.extend({ c0: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => publishCard(deps, ctx.caller, input)),
     renew: procedureFor('cards:write')
       .input(ById.extend({ sdJwt: SdJwt, releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => renewCard(deps, ctx.caller, input)),
     import: procedureFor('cards:write')
-      .input(ById.extend({ card: z.string().min(1).max(262_144) }))
+      .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
       .mutation(({ ctx, input }) => importCard(deps, ctx.caller, input.agentId, input.card)),
     get: openProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     unpublish: procedureFor('cards:write')

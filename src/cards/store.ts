@@ -1,5 +1,8 @@
 import { z } from 'zod'
+import { MAX_SD_JWT_BYTES } from '../credentials/sd-jwt.js'
+import { MAX_RELEASE_POLICY_BYTES } from '../credentials/verify-for.js'
 import type { Random } from '../lib/random.js'
+import { MAX_CARD_BYTES } from '../protocol/card-model.js'
 import { Verdict } from '../protocol/card-view.js'
 import { KeyOwner } from '../protocol/enrolment-statement.js'
 import { Handle } from '../protocol/handles.js'
@@ -21,12 +24,12 @@ export const Card = z.strictObject({
   version: z.int().min(1),
   revision: z.int().min(0),
   /** Exact bytes received, as text, and their SHA-256. */
-  c0: z.string().max(65_536),
+  c0: z.string().max(MAX_CARD_BYTES),
   c0Sha256: z.string().length(43),
   /** Digest of C0 without signatures: what the SD-JWT is tied to. */
   cardSha256: z.string().length(43),
-  sdJwt: z.string().max(262_144).optional(),
-  releasePolicy: z.string().max(131_072).optional(),
+  sdJwt: z.string().max(MAX_SD_JWT_BYTES).optional(),
+  releasePolicy: z.string().max(MAX_RELEASE_POLICY_BYTES).optional(),
   releaseNumber: z.int().min(0),
   verdict: Verdict,
   signer: z.strictObject({ enrolmentId: EnrolmentId, handle: Handle, owner: KeyOwner }).optional(),

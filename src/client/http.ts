@@ -73,19 +73,14 @@ const Problem = z.object({
   requestId: z.string().optional(),
 })
 
-/** The refusal in an answer: of OAuth (RFC 6749 §5.2), of tRPC, or of another door. */
+/** The refusal in an answer: of tRPC, or of any other door (RFC 6749 §5.2). */
 export function errorOf(answer: Response, body: JsonObject): CredenceError {
   const { error } = body
   const data = isJsonObject(error) && isJsonObject(error.data) ? error.data : undefined
   const parsed = Problem.safeParse(
     isJsonObject(error)
       ? { reason: data?.reason, text: error.message, faults: data?.faults, requestId: data?.requestId }
-      : {
-          reason: error,
-          text: body.error_description ?? body.message ?? '',
-          faults: body.faults,
-          requestId: body.requestId ?? body.request_id,
-        },
+      : { reason: error, text: body.error_description ?? '', faults: body.faults, requestId: body.request_id },
   )
   const retryAfter = Number(answer.headers.get('retry-after') ?? data?.retryAfterSeconds ?? Number.NaN)
   return new CredenceError({

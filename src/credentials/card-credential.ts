@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type Fault, refuse } from '../errors.js'
 import type { SignatureAlgorithm } from '../lib/algorithms.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
-import { isWithin, pointerToken } from '../lib/json-pointer.js'
+import { isWithin, pointerOf, pointerToken } from '../lib/json-pointer.js'
 import type { Random } from '../lib/random.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
@@ -109,14 +109,13 @@ export async function verifyCardCredential(
   }
 }
 
-const AGENT_CARD = '/agent_card'
+/** Where the card stands in the claims of its SD-JWT. */
+export const AGENT_CARD = '/agent_card'
 
 function claimsOf(payload: JsonObject): CardCredentialClaims {
   const parsed = CardCredentialClaims.safeParse(payload)
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues
-    .slice(0, 16)
-    .map(({ path, message }) => ({ pointer: path.map((part) => `/${pointerToken(String(part))}`).join(''), hint: message }))
+  const faults = parsed.error.issues.slice(0, 16).map(({ path, message }) => ({ pointer: pointerOf(path.map(String)), hint: message }))
   return refuse('sd_jwt_invalid', "the card's SD-JWT is refused: its claims are not those of a card", { faults })
 }
 

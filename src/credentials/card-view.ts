@@ -7,6 +7,7 @@ import { fromBase64url, utf8 } from '../lib/bytes.js'
 import { isJsonObject, type JsonObject, parseJson } from '../lib/json.js'
 import { CardView, type EnrolmentProof } from '../protocol/card-view.js'
 import { type Handle, handleOfRegistryKey } from '../protocol/handles.js'
+import { audienceOf } from '../protocol/ids.js'
 import { hashLeaf, verifyInclusion } from '../protocol/merkle.js'
 import { stands } from '../protocol/standing.js'
 import { cardDigest, cardType, verifyCardCredential } from './card-credential.js'
@@ -15,7 +16,7 @@ import { verifyCardSignatures } from './card-jws.js'
 import { digestOfJson, digestOfText } from './digest.js'
 import { canonical } from './jcs.js'
 import { readPublicJwk, type VerificationKey } from './jwk.js'
-import { verifyCheckpoint } from './note.js'
+import { logOrigin, verifyCheckpoint } from './note.js'
 import { verifyCardView } from './verify-for.js'
 
 /** The registry as it was pinned at first contact, or by configuration. */
@@ -101,7 +102,7 @@ async function requireRegistryWord(
     claims.tier === view.tier &&
     claims.card_sha256 === cardDigest(c0) &&
     claims.sd_hash === (view.sdJwt === undefined ? undefined : digestOfText(view.sdJwt)) &&
-    view.audience === `${pins.issuer}/agents/${view.agentId}`
+    view.audience === audienceOf(pins.issuer, view.agentId)
   if (!isOfThese) deny('it speaks of other bytes')
   if (ended && !stands(ended, claims.standing.on)) deny('something that it stands on has ended')
 }
@@ -109,7 +110,7 @@ async function requireRegistryWord(
 /** The key of the enrolment, if the log that the registry signs says that it was enrolled. Never one of the registry's own. */
 async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { ended }: ViewExpectation): Promise<VerificationKey> {
   const { statement, entry, inclusion, checkpoint } = proof
-  const signed = await verifyCheckpoint(checkpoint, pins.issuer.replace(/^https?:\/\//, ''), keysOf(pins, 'log', ended))
+  const signed = await verifyCheckpoint(checkpoint, logOrigin(pins.issuer), keysOf(pins, 'log', ended))
   if (signed === undefined) return deny('its checkpoint is not signed by a pinned key')
   if (entry.digest !== digestOfJson(statement) || !entry.begins?.includes(statement.handle))
     return deny('the entry is not of this enrolment')

@@ -17,6 +17,9 @@ export interface Checkpoint {
   readonly epoch: Handle
 }
 
+/** A log's name in its checkpoints: the issuer without its scheme. */
+export const logOrigin = (issuer: string): string => issuer.replace(/^https?:\/\//, '')
+
 const MAX_NOTE_BYTES = 8192
 const MAX_SIGNATURES = 16
 

@@ -3,7 +3,7 @@ import { isWithin } from '../lib/json-pointer.js'
 import type { Random } from '../lib/random.js'
 import type { AgentId } from '../protocol/ids.js'
 import { ReleasePolicy, type Tier } from '../protocol/release-policy.js'
-import { CARD_TYP, cardDigest, issueCardCredential, publicCardOf } from './card-credential.js'
+import { AGENT_CARD, CARD_TYP, cardDigest, issueCardCredential, publicCardOf } from './card-credential.js'
 import { signableCard, signCard } from './card-jws.js'
 import { thumbprint } from './jwk.js'
 import { processSdJwt } from './sd-jwt.js'
@@ -85,8 +85,6 @@ export async function signAndSplit(
   const sdJwt = presentSdJwt(all, (pointer) => !secret.some((one) => isWithin(one, pointer)), [CARD_TYP])
   return { c0, cardSha256, sdJwt, releasePolicy, ...(isPrivate && { ownSdJwt: all }) }
 }
-
-const AGENT_CARD = '/agent_card'
 
 /** The tier of each disclosure by its place in the signed card, where array positions count placeholders and decoys. */
 function tiersByPlace({ tiers, defaultTier }: CardToPublish, ordered: ReadonlyMap<string, string>, sdJwt: string): Map<string, Tier> {

@@ -125,10 +125,11 @@ export async function verifyEnrolmentProof(
 }
 
 export const RELEASE_TYP = 'credence-release+jwt'
+export const MAX_RELEASE_POLICY_BYTES = 131_072
 const RELEASE_POLICY: JwtKind<ReleasePolicy> = {
   name: 'release policy',
   reason: 'release_policy_invalid',
-  maxBytes: 131_072,
+  maxBytes: MAX_RELEASE_POLICY_BYTES,
   algs: SIGNATURE_ALGORITHMS,
   typ: [RELEASE_TYP],
   claims: ReleasePolicy,

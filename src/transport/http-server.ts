@@ -7,7 +7,6 @@ import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
-import { problemAnswer } from './problem.js'
 import { addressOf, newProxies } from './proxies.js'
 
 export interface HttpOptions {
@@ -149,9 +148,7 @@ export function headersOf(request: {
   return { ...request.headers, ...twice }
 }
 
-function render(request: FastifyRequest, error: unknown): HttpAnswer {
-  return request.url.startsWith('/oauth/') ? oauthErrorAnswer(error, request.id) : problemAnswer(error, request.id)
-}
+const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErrorAnswer(error, id)
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {

@@ -2,8 +2,8 @@ import type { AnyProcedure, AnyRouter } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../errors.js'
 import { readJson } from '../lib/json.js'
-import type { HttpAnswer, HttpRequest } from './http.js'
-import type { TrpcContext } from './trpc.js'
+import { type HttpAnswer, type HttpRequest, json } from './http.js'
+import { refusedCall, type TrpcContext } from './trpc.js'
 
 export interface TrpcHttpDeps {
   readonly router: AnyRouter
@@ -76,12 +76,9 @@ function requireJson(text: string | Uint8Array): void {
   if ('fault' in read) refuse('bad_input', `the JSON is refused: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
 }
 
-/** As the formatter in transport/trpc.ts renders it. */
-function answerOf({ reason, message, detail }: Refusal, requestId: string): HttpAnswer {
-  const data = { code: REFUSALS[reason].trpc, httpStatus: REFUSALS[reason].http, reason, faults: detail.faults ?? [], requestId }
-  return {
-    status: data.httpStatus,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: JSON.stringify({ error: { message, code: -32600, data } }),
-  }
+function answerOf(refusal: Refusal, requestId: string): HttpAnswer {
+  return json(REFUSALS[refusal.reason].http, { error: { code: INVALID_REQUEST, ...refusedCall(refusal, requestId) } })
 }
+
+/** JSON-RPC 2.0 §5.1. */
+const INVALID_REQUEST = -32600

@@ -1,5 +1,6 @@
 import { initTRPC, TRPCError } from '@trpc/server'
-import { isRefusal, REFUSALS, type Refusal, refuse } from '../errors.js'
+import { type Fault, isRefusal, REFUSALS, Refusal, refuse } from '../errors.js'
+import { pointerOf } from '../lib/json-pointer.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller, Role } from './caller.js'
 
@@ -21,22 +22,23 @@ export interface TrpcContext {
 const t = initTRPC.context<TrpcContext>().create({
   isDev: false,
   errorFormatter: ({ shape, error, ctx, path }) => {
-    const cause = error.cause
-    const reason = isRefusal(cause) ? cause.reason : reasonOf(error)
-    return {
-      code: shape.code,
-      message: isRefusal(cause) ? cause.message : reason === 'server_error' ? 'internal error' : PUBLIC[reason],
-      data: {
-        code: error.code,
-        httpStatus: REFUSALS[reason].http,
-        path,
-        reason,
-        faults: isRefusal(cause) ? (cause.detail.faults ?? []) : faultsOf(cause),
-        retryAfterSeconds: isRefusal(cause) ? cause.detail.retryAfterSeconds : undefined,
-        dpopNonce: isRefusal(cause) ? cause.detail.dpopNonce : undefined,
-        requestId: ctx?.requestId,
-      },
-    }
+    const refusal = isRefusal(error.cause) ? error.cause : refusalOf(error)
+    return { code: shape.code, ...refusedCall(refusal, ctx?.requestId, path) }
+  },
+})
+
+/** How a refused call is told, in this process and to `transport/trpc-http`, which refuses before a call begins. */
+export const refusedCall = ({ reason, message, detail }: Refusal, requestId?: string, path?: string) => ({
+  message,
+  data: {
+    code: REFUSALS[reason].trpc,
+    httpStatus: REFUSALS[reason].http,
+    path,
+    reason,
+    faults: detail.faults ?? [],
+    retryAfterSeconds: detail.retryAfterSeconds,
+    dpopNonce: detail.dpopNonce,
+    requestId,
   },
 })
 
@@ -84,6 +86,12 @@ async function refusedAs(ctx: TrpcContext, caller: Caller, path: string, refusin
   }
 }
 
+/** What the library refuses by itself, in our words; anything else is a bug, of which nothing is told. */
+function refusalOf(error: TRPCError): Refusal {
+  const reason = reasonOf(error)
+  return new Refusal(reason, reason === 'server_error' ? 'internal error' : (PUBLIC[reason] ?? ''), { faults: faultsOf(error.cause) })
+}
+
 const PUBLIC: Partial<Record<keyof typeof REFUSALS, string>> = {
   bad_input: 'the input does not have the form of this call',
   batch_too_large: 'too many calls at once',
@@ -116,10 +124,10 @@ function reasonOf(error: TRPCError): keyof typeof REFUSALS {
 }
 
 /** One fault for each zod issue: its JSON Pointer and what was expected. Never the value. */
-function faultsOf(cause: unknown): { pointer: string; hint: string }[] {
+function faultsOf(cause: unknown): Fault[] {
   if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return []
   return cause.issues.slice(0, 20).map((issue: { path?: readonly PropertyKey[]; message?: string }) => ({
-    pointer: (issue.path ?? []).map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+    pointer: pointerOf((issue.path ?? []).map(String)),
     hint: String(issue.message ?? 'invalid'),
   }))
 }

@@ -1,15 +1,15 @@
-import type { IncomingMessage, Server } from 'node:http'
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { isRefusal, REFUSALS, type Reason, refuse } from '../errors.js'
+import { isRefusal, Refusal, refuse } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { dpopChallenge } from '../protocol/dpop.js'
 import { MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
 import { headersOf } from './http-server.js'
+import { oauthErrorAnswer } from './oauth-error.js'
 import { addressOf, newProxies } from './proxies.js'
 
 /** Who takes the sockets of one path. */
@@ -53,27 +53,24 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const address = addressOf(raw, isProxy)
+    const requestId = `req_${deps.random.token(12)}`
     const under = handshakes.get(address) ?? 0
     // A peer that goes away is no error of ours.
     socket.on('error', () => socket.destroy())
     // Before anything is counted: who is refused here takes nobody's place, and frees none.
-    if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS) return deny(socket, 'rate_limited', 'too many connections', 1)
+    if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS)
+      return deny(socket, new Refusal('rate_limited', 'too many connections', { retryAfterSeconds: 1 }), requestId)
     handshakes.set(address, under + 1)
     try {
-      const { handler, request, caller } = await admit(deps, raw, address)
+      const { handler, request, caller } = await admit(deps, requestOf(deps, raw, { address, requestId }), raw)
       if (socket.destroyed) return
       wss.handleUpgrade(raw, socket, head, (ws) => {
         ws.on('error', () => ws.terminate())
         handler.accept(ws, caller, request, raw)
       })
     } catch (error) {
-      if (!isRefusal(error)) deps.log.error('an upgrade failed', error)
-      deny(
-        socket,
-        isRefusal(error) ? error.reason : 'server_error',
-        isRefusal(error) ? error.message : 'internal error',
-        isRefusal(error) ? error.detail.retryAfterSeconds : undefined,
-      )
+      if (!isRefusal(error)) deps.log.error('an upgrade failed', error, { 'request.id': requestId })
+      deny(socket, error, requestId)
     } finally {
       const left = (handshakes.get(address) ?? 1) - 1
       if (left <= 0) handshakes.delete(address)
@@ -94,10 +91,9 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
 
 async function admit(
   deps: UpgradeDeps,
+  request: HttpRequest,
   raw: IncomingMessage,
-  address: string,
 ): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
-  const request = requestOf(deps, raw, address)
   const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'there is nothing here')
   const { origin } = raw.headers
   // RFC 6455 §10.2: browsers say where a script comes from; who is not on the list is not upgraded.
@@ -125,7 +121,7 @@ const offeredProtocols = (raw: IncomingMessage): string[] =>
 const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
   handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])
 
-function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage, address: string): HttpRequest {
+function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, known: Pick<HttpRequest, 'address' | 'requestId'>): HttpRequest {
   const [path = '/', query = ''] = (raw.url ?? '/').split('?')
   return {
     method: raw.method ?? 'GET',
@@ -135,22 +131,19 @@ function requestOf({ issuer, random }: UpgradeDeps, raw: IncomingMessage, addres
     query: new URLSearchParams(query),
     headers: headersOf(raw),
     body: new Uint8Array(),
-    requestId: `req_${random.token(12)}`,
-    address,
+    ...known,
   }
 }
 
-function deny(socket: Duplex, reason: Reason, message: string, retryAfterSeconds?: number): void {
+/** The answer of every other door, on a socket that has no response yet. */
+function deny(socket: Duplex, error: unknown, requestId: string): void {
   if (socket.destroyed) return
-  const body = JSON.stringify({ error: reason, message })
-  const { http } = REFUSALS[reason]
+  const { status, headers = {}, body = '' } = oauthErrorAnswer(error, requestId)
   const lines = [
-    `HTTP/1.1 ${http} ${http === 401 ? 'Unauthorized' : 'Refused'}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(http === 401 ? [`WWW-Authenticate: ${dpopChallenge(reason)}`] : []),
-    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
-    'Connection: close',
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
+    ...Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }).map(
+      ([name, value]) => `${name}: ${value}`,
+    ),
   ]
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -2,6 +2,7 @@ import type { Feed } from '../client/feed.js'
 import { fetchKeys } from '../client/registry.js'
 import { spendProof, verifyDpopProof } from '../credentials/dpop.js'
 import type { VerificationKey } from '../credentials/jwk.js'
+import { newKeysByKid } from '../credentials/keys-by-kid.js'
 import { verifyAccessToken } from '../credentials/verify-for.js'
 import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
@@ -10,7 +11,6 @@ import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.j
 import { dpopTokenOf } from '../protocol/dpop.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
-import { newKeys } from './keys.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
 import { memoryStores, type ReplayStore, type TieStore } from './stores.js'
@@ -73,6 +73,8 @@ export interface Verifier {
 }
 
 const MAX_STALENESS_MS = 1000
+/** How often an unknown `kid` may make a verifier ask the registry. */
+const REREAD_MS = 30_000
 
 /**
  * Checks calls to one agent, alone and fast.
@@ -91,7 +93,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
       : standingByFeed(options.standing, freshness)
   const memory = memoryStores(clock)
   const replay = options.replay ?? memory.replay
-  const keysFor = newKeys(async () => options.keys ?? (await tokenKeys({ fetch, clock }, issuer)), clock)
+  const { keysFor } = newKeysByKid({
+    read: async () => options.keys ?? (await tokenKeys({ fetch, clock }, issuer)),
+    clock,
+    rereadMs: REREAD_MS,
+  })
 
   return {
     ties: options.ties ?? memory.ties,

@@ -136,7 +136,7 @@ test('unknown, unpublished, revoked, and no id at all are one answer at every do
     const answers = await Promise.all(
       [...ids, 'nonsense'].map(async (id) => {
         const answer = await registry.fetch(`/agents/${id}/${door}`)
-        const { requestId: _, ...body } = await answer.json()
+        const { request_id: _, ...body } = await answer.json()
         return { status: answer.status, body, cache: answer.headers.get('cache-control') }
       }),
     )

@@ -276,7 +276,7 @@ test('the public card is served byte for byte, with its ETag; unknown, unpublish
   const bodies = await Promise.all(
     [path, '/agents/agt_AAAAAAAAAAAAAAAAAAAAAA/.well-known/agent-card.json', '/agents/x/.well-known/agent-card.json'].map(async (one) => {
       const { status, ...rest } = await registry.fetch(one)
-      return [status, (await (await registry.fetch(one)).json()).message, rest]
+      return [status, (await (await registry.fetch(one)).json()).error_description, rest]
     }),
   )
   expect(bodies.map(([status, message]) => [status, message])).toEqual(Array(3).fill([404, 'no such card']))

@@ -14,6 +14,7 @@ import { trpcOverWs } from '../../src/transport/trpc-ws.js'
 import { serveUpgrades } from '../../src/transport/ws.js'
 import { proofOf } from '../oauth.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { aCallee, introduce } from '../stories/actors.js'
 
 let registry: Registry
 let agent: AgentActor
@@ -130,10 +131,18 @@ describe('who calls', () => {
     expect(await call({ ...(await credentials()), 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' })).toBe('done')
   })
   test('a token for another audience', async () => {
-    const callee = await registry.agent()
-    const { accessToken } = await callee.token()
-    const forged = accessToken.replace(/^[^.]+/, (head) => head)
-    expect(await call({ authorization: `DPoP ${forged.slice(0, -4)}AAAA`, dpop: (await credentials()).dpop })).toBe('invalid_token')
+    const ocr = await aCallee(registry, { of: await registry.organisation('Acme'), contact: { mode: 'open' } })
+    const planner = await registry.agent({ ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    await introduce(planner, ocr)
+    const { accessToken } = await planner.exchange({ audience: ocr.audience })
+    const dpop = await proofOf(registry, planner.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken })
+    const { status, body } = await get('/trpc/tasks.list', { authorization: `DPoP ${accessToken}`, dpop })
+    expect([status, body.error.data.reason, body.error.message]).toEqual([401, 'invalid_token', expect.stringContaining('`aud`')])
+  })
+  test('a token whose signature is another', async () => {
+    const { authorization, dpop } = await credentials()
+    const { status, body } = await get('/trpc/tasks.list', { authorization: `${authorization.slice(0, -4)}AAAA`, dpop })
+    expect([status, body.error.data.reason, body.error.message]).toEqual([401, 'invalid_token', expect.stringContaining('not signed')])
   })
 })
 

@@ -5,6 +5,8 @@ import { isRefusal, Refusal } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
+import { newBodies } from './bodies.js'
+import { newConnections } from './connections.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { problemAnswer } from './problem.js'
@@ -20,6 +22,9 @@ export interface HttpOptions {
   readonly trustedProxies: readonly string[]
   readonly random: Random
   readonly log: Log
+  readonly maxConnections?: number
+  /** Of all bodies together that have come in part. */
+  readonly maxUnfinishedBytes?: number
 }
 
 export interface HttpServer {
@@ -33,6 +38,8 @@ export interface HttpServer {
 }
 
 const MAX_BODY_BYTES = 1_048_576
+/** A form of the largest request that makes sense: two tokens, an assertion, details. */
+const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
 const REQUEST_MS = 30_000
@@ -55,10 +62,10 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   const isProxy = newProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
-  // Each request that is pipelined on it listens for its end.
-  app.server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
+  const connections = newConnections(app.server, options.maxConnections)
+  const readBody = newBodies(options.maxUnfinishedBytes)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
@@ -69,10 +76,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     app.route({
       method,
       url,
+      bodyLimit: isOAuth(url) ? MAX_FORM_BYTES : MAX_BODY_BYTES,
       handler: async (request, reply) =>
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
-          return send(reply, await admission.admit(() => !signal.aborted, work))
+          const turn = () => admission.admit(() => !signal.aborted, work)
+          return send(reply, await connections.work(request.raw.socket, turn))
         }),
     })
   for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
@@ -146,13 +155,14 @@ export function headersOf(request: {
   return { ...request.headers, ...twice }
 }
 
+const isOAuth = (url: string): boolean => url.startsWith('/oauth/')
+
 function render(request: FastifyRequest, error: unknown): HttpAnswer {
-  return request.url.startsWith('/oauth/') ? oauthErrorAnswer(error, request.id) : problemAnswer(error, request.id)
+  return isOAuth(request.url) ? oauthErrorAnswer(error, request.id) : problemAnswer(error, request.id)
 }
 
 /** What the framework refuses by itself, in our words. */
-function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body passes 1 MB')
+function frameworkRefusal({ statusCode }: { statusCode?: number }): Refusal | undefined {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal('invalid_request', 'the request is malformed')
   return undefined
 }

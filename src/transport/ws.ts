@@ -151,5 +151,6 @@ function deny(socket: Duplex, reason: Reason, message: string, retryAfterSeconds
     ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
     'Connection: close',
   ]
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
+  // Not half: its sender need never close it, and no limit counts it.
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }

@@ -56,7 +56,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     return true
   }
   const deliver = (batch: Batch) => {
-    ws.send(batch.frame, { binary: false }, onSent)
+    for (const frame of batch.frames) ws.send(frame, { binary: false }, onSent)
     at = batch.last
   }
   /** Sends whatever is there from its position on. */

@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
 import { newBodies } from './bodies.js'
+import { type Budget, newBudget } from './budget.js'
 import { newConnections } from './connections.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
@@ -25,6 +26,8 @@ export interface HttpOptions {
   readonly maxConnections?: number
   /** Of all bodies together that have come in part. */
   readonly maxUnfinishedBytes?: number
+  /** Of all answers together that their callers have not taken. */
+  readonly maxUnreadBytes?: number
 }
 
 export interface HttpServer {
@@ -42,6 +45,7 @@ const MAX_BODY_BYTES = 1_048_576
 const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
+const MAX_UNREAD_BYTES = 67_108_864
 const REQUEST_MS = 30_000
 const HEADERS_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
@@ -64,6 +68,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   app.server.maxHeadersCount = MAX_HEADERS
   const connections = newConnections(app.server, options.maxConnections)
   const readBody = newBodies(options.maxUnfinishedBytes)
+  const unread = newBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
@@ -81,7 +86,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
           const turn = () => admission.admit(() => !signal.aborted, work)
-          return send(reply, await connections.work(request.raw.socket, turn))
+          const answered = await connections.work(request.raw.socket, turn)
+          holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
+          return send(reply, answered)
         }),
     })
   for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
@@ -115,6 +122,19 @@ async function whileConnected<T>(socket: Socket, work: (signal: AbortSignal) => 
   } finally {
     socket.off('close', leave)
   }
+}
+
+/** An answer that its caller does not take holds memory, and no place among the requests; past the budget its connection is cut. */
+function holdUntilRead(unread: Budget, response: ServerResponse, socket: Socket, bytes: number): void {
+  const held = unread.hold(() => socket.destroy())
+  const leave = () => {
+    response.off('finish', leave)
+    socket.off('close', leave)
+    held.release()
+  }
+  response.once('finish', leave)
+  socket.once('close', leave)
+  if (!socket.destroyed) held.grow(bytes)
 }
 
 function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { get, heldServer, statusOn } from './held-server.js'
+import { get, heldServer, LARGE_BYTES, statusOn } from './held-server.js'
 
 test('past so many connections the one that has been quiet longest makes room; who waits for an answer gets it', async () => {
   await using server = await heldServer({ maxConnections: 4 })
@@ -22,4 +22,16 @@ test('past so many connections the one that has been quiet longest makes room; w
   expect(await statusOn(waits)).toBe('200')
   first.write(get('/quick'))
   expect(await statusOn(first)).toBe('200')
+})
+
+test('answers that nobody takes have so much memory together: past it the one that has waited longest is cut', async () => {
+  await using server = await heldServer({ maxUnreadBytes: LARGE_BYTES + 1000 })
+  for (let i = 0; i < 5; i++) {
+    await server.send(get('/large'))
+    await server.until(({ large }) => large > i)
+  }
+  const answer = await server.fetch('/large')
+  expect((await answer.arrayBuffer()).byteLength).toBe(LARGE_BYTES)
+  await server.until(({ closed }) => closed === 5)
+  expect((await server.fetch('/quick')).status).toBe(200)
 })

@@ -37,7 +37,15 @@ export async function heldServer(options: Partial<HttpOptions> = {}) {
         },
       },
       { method: 'GET', path: '/quick', endpoint: async () => ({ status: 200, body: String(++seen.quick) }) },
-      { method: 'GET', path: '/large', endpoint: async () => (seen.large++, look(), { status: 200, body: LARGE }) },
+      {
+        method: 'GET',
+        path: '/large',
+        endpoint: async () => {
+          seen.large++
+          look()
+          return { status: 200, body: LARGE }
+        },
+      },
       { method: 'POST', path: '/body', endpoint: async ({ body }) => ({ status: 200, body: String(body.length) }) },
       { method: 'POST', path: '/oauth/body', endpoint: async ({ body }) => ({ status: 200, body: String(body.length) }) },
     ],

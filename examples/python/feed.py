@@ -101,7 +101,10 @@ class Feed:
     def _take(self, message: dict) -> bool:
         """False: connect again, from the place that is known for sure."""
         kind = message["type"]
-        if kind == "events":
+        if kind == "ended":
+            # Ahead of the `events` that has no room for it: it has ended, whatever becomes of this socket.
+            self.ended |= {one["handle"] for one in message["ended"]}
+        elif kind == "events":
             epoch = self.place["position"].rpartition(".")[0] if self.place else None
             if message["epoch"] != epoch or message["prev"] > self.at:
                 return False

@@ -66,6 +66,8 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
   let backOff = FIRST_BACK_OFF_MS
   let parts: Ending[] = []
   let nextPart = 0
+  /** Of the next stretch. */
+  let ahead: Ending[] = []
   /** Messages are handled one after the other, so that a slow handler delays and never reorders. */
   let handling: Promise<void> = Promise.resolve()
   const over = new AbortController()
@@ -82,6 +84,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     if (isClosed) return
     const opened = openWebSocket(url, [FEED_PROTOCOL, TICKET_PREFIX + ticket])
     socket = opened
+    ahead = []
     opened.addEventListener('message', ({ data }) => {
       handling = handling
         .then(() => (socket === opened ? receive(opened, String(data)) : undefined))
@@ -140,8 +143,13 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
         else set.moveTo(snapshot)
         return took(message.place, parts)
       }
+      case 'ended':
+        ahead.push(...message.ended)
+        return
       case 'events': {
-        const { epoch, prev, last, time, ended, hash } = message
+        const { epoch, prev, last, time, hash } = message
+        const ended = [...ahead, ...message.ended]
+        ahead = []
         const applied = set.apply({ epoch, prev, last, time, ended })
         // A gap, or another epoch: from the place that is known for sure.
         if (applied === 'gap' || applied === 'other_epoch') return drop(from)

@@ -44,6 +44,8 @@ export const ServerMessage = z.discriminatedUnion('type', [
     hash: LeafHash,
     ended: z.array(Ending).max(MAX_ENDINGS),
   }),
+  /** Part of what ends in the next `events`, which has no room for all of it: keep it until that comes. */
+  z.object({ type: z.literal('ended'), ended: z.array(Ending) }),
   /** The ended set as of `place`, in `parts` messages numbered from 0; merge each, take up `place` after the last. */
   z.object({
     type: z.literal('snapshot'),

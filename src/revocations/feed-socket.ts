@@ -39,7 +39,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
 
   const send = (message: ServerMessage) => paced.send(JSON.stringify(message))
   const deliver = (batch: Batch) => {
-    paced.send(batch.frame)
+    for (const frame of batch.frames) paced.send(frame)
     at = batch.last
   }
   const mayGoOn = () => ws.readyState === ws.OPEN && !paced.isFull()

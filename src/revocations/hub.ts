@@ -1,9 +1,10 @@
-// One hub per instance. It reads the log's contiguous prefix and makes one batch, with one frame, for everybody who stands at the
-// same place; what is applied in one turn shares a batch. Who is further behind gets batches made from the log.
+// One hub per instance. It reads the log's contiguous prefix and makes one batch, with its frames, for everybody who stands at the
+// same place; what is applied in one turn shares a batch as far as one message has room. Who is further behind gets batches made from
+// the log. Only an entry that alone ends more than a message has room for needs several frames: what ends is one entry, whatever its size.
 import { utf8 } from '../lib/bytes.js'
 import type { Snapshot } from '../protocol/ended-set.js'
-import { type Ending, type Entry, MAX_ENDINGS, parsePosition, positionOf } from '../protocol/entry.js'
-import { type FeedPlace, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
+import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/entry.js'
+import { type FeedPlace, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
@@ -15,8 +16,8 @@ export interface Batch {
   readonly time: number
   readonly hash: string
   readonly ended: readonly Ending[]
-  /** The `events` message as it is sent, shared by all. */
-  readonly frame: Uint8Array
+  /** The `events` message as it is sent, after the `ended` ones that it needs; shared by all. */
+  readonly frames: readonly Uint8Array[]
 }
 
 /** Whether a subscriber may go on from where it says that it stands. */
@@ -39,6 +40,11 @@ export interface Hub {
 
 const KEPT_BATCHES = 512
 const REPLAY_PAGE = 1000
+/** Of a message, beside its endings. */
+const ENVELOPE_BYTES = 512
+/** Of an ending, beside its handle: `{"handle":"","horizon":9007199254740991},`. */
+const ENDING_BYTES = 41
+const ROOM = MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
   const listeners = new Set<(batch: Batch) => void>()
@@ -53,14 +59,20 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     if (last === undefined || hash === undefined) throw new Error(`entry ${prev + 1} of the log is not there`)
     const ended = entries.flatMap(({ ends }) => ends)
     const fields = { epoch: trustLog.epoch, prev, last: last.seq, time: last.time, hash, ended }
-    const message: ServerMessage = { type: 'events', ...fields }
-    return { ...fields, frame: utf8(JSON.stringify(message)) }
+    const parts = stretches(ended, (ending) => bytesOf([ending]))
+    const messages: ServerMessage[] = [
+      ...parts.slice(0, -1).map((part) => ({ type: 'ended' as const, ended: part })),
+      { type: 'events', ...fields, ended: parts.at(-1) ?? [] },
+    ]
+    return { ...fields, frames: messages.map((message) => utf8(JSON.stringify(message))) }
   }
   const flush = () => {
-    while (waiting.length > 0) add(batchOf(at, firstOf(waiting)))
+    if (waiting.length === 0) return
+    const applied = waiting
+    waiting = []
+    for (const entries of stretches(applied, ({ ends }) => bytesOf(ends))) keep(batchOf(at, entries))
   }
-  const add = (batch: Batch) => {
-    waiting = waiting.slice(batch.last - at)
+  const keep = (batch: Batch) => {
     at = batch.last
     newest = undefined
     kept.set(batch.prev, batch)
@@ -90,7 +102,8 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
         kept.get(seq) ??
         trustLog.entries(seq + 1, REPLAY_PAGE).then((entries) => {
           const known = entries.filter((entry) => entry.seq <= at)
-          return known.length === 0 ? undefined : batchOf(seq, firstOf(known))
+          const [first] = stretches(known, ({ ends }) => bytesOf(ends))
+          return first && batchOf(seq, first)
         })
       )
     },
@@ -122,12 +135,22 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
   }
 }
 
-/** As many as one message holds: one entry at least. */
-function firstOf(entries: readonly Entry[]): readonly Entry[] {
-  let endings = 0
-  const end = entries.findIndex(({ ends }, i) => {
-    endings += ends.length
-    return i > 0 && endings > MAX_ENDINGS
-  })
-  return end === -1 ? entries : entries.slice(0, end)
+const bytesOf = (ended: readonly Ending[]): number => ended.reduce((sum, { handle }) => sum + handle.length + ENDING_BYTES, 0)
+
+/** In order, as many together as one message has room for; what has no room in any stands alone. */
+function stretches<T>(all: readonly T[], sizeOf: (one: T) => number): T[][] {
+  const found: T[][] = []
+  let room = 0
+  for (const one of all) {
+    const size = sizeOf(one)
+    const last = found.at(-1)
+    if (last && size <= room) {
+      last.push(one)
+      room -= size
+    } else {
+      found.push([one])
+      room = ROOM - size
+    }
+  }
+  return found
 }

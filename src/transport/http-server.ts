@@ -5,6 +5,9 @@ import { isRefusal, Refusal } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
+import { newBodies } from './bodies.js'
+import { type Budget, newBudget } from './budget.js'
+import { newConnections } from './connections.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { addressOf, newProxies } from './proxies.js'
@@ -19,6 +22,11 @@ export interface HttpOptions {
   readonly trustedProxies: readonly string[]
   readonly random: Random
   readonly log: Log
+  readonly maxConnections?: number
+  /** Of all bodies together that have come in part. */
+  readonly maxUnfinishedBytes?: number
+  /** Of all answers together that their callers have not taken. */
+  readonly maxUnreadBytes?: number
 }
 
 export interface HttpServer {
@@ -32,8 +40,11 @@ export interface HttpServer {
 }
 
 const MAX_BODY_BYTES = 1_048_576
+/** A form of the largest request that makes sense: two tokens, an assertion, details. */
+const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
+const MAX_UNREAD_BYTES = 67_108_864
 const REQUEST_MS = 30_000
 /** In which a request that is there is answered, whatever the storage does: then 503, and its work goes on unseen. */
 const ANSWER_MS = 10_000
@@ -57,10 +68,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   const isProxy = newProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
-  // Each request that is pipelined on it listens for its end.
-  app.server.on('connection', (socket: Socket) => socket.setMaxListeners(0))
+  const connections = newConnections(app.server, options.maxConnections)
+  const readBody = newBodies(options.maxUnfinishedBytes)
+  const unread = newBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
@@ -71,10 +83,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     app.route({
       method,
       url,
+      bodyLimit: isOAuth(url) ? MAX_FORM_BYTES : MAX_BODY_BYTES,
       handler: async (request, reply) =>
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
-          return send(reply, await admission.admit(() => !signal.aborted, work))
+          const turn = () => admission.admit(() => !signal.aborted, work)
+          const answered = await connections.work(request.raw.socket, turn)
+          holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
+          return send(reply, answered)
         }),
     })
   for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
@@ -108,6 +124,19 @@ async function whileConnected<T>(socket: Socket, work: (signal: AbortSignal) => 
   } finally {
     socket.off('close', leave)
   }
+}
+
+/** An answer that its caller does not take holds memory, and no place among the requests; past the budget its connection is cut. */
+function holdUntilRead(unread: Budget, response: ServerResponse, socket: Socket, bytes: number): void {
+  const held = unread.hold(() => socket.destroy())
+  const leave = () => {
+    response.off('finish', leave)
+    socket.off('close', leave)
+    held.release()
+  }
+  response.once('finish', leave)
+  socket.once('close', leave)
+  if (!socket.destroyed) held.grow(bytes)
 }
 
 function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {
@@ -147,6 +176,8 @@ export function headersOf(request: {
   )
   return { ...request.headers, ...twice }
 }
+
+const isOAuth = (url: string): boolean => url.startsWith('/oauth/')
 
 const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErrorAnswer(error, id)
 

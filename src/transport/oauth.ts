@@ -20,10 +20,10 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
   if ([...request.query.keys()].length > 0) refuse('invalid_request', 'parameters belong in the body')
   const text = textOf(request.body)
   if (text === undefined || /%(?![0-9a-fA-F]{2})/.test(text) || /%00/.test(text)) return refuse('invalid_request', 'the form is malformed')
+  // Counted before they are split: empty ones cost too.
+  if (text.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
   const values = new Map<string, string[]>()
-  const pairs = [...new URLSearchParams(text)]
-  if (pairs.length > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
-  for (const [name, value] of pairs) {
+  for (const [name, value] of new URLSearchParams(text)) {
     if (value.length > MAX_VALUE_LENGTH) refuse('invalid_request', 'a parameter is too long')
     if (value !== '') values.set(name, [...(values.get(name) ?? []), value])
   }

@@ -33,8 +33,9 @@ export interface UpgradeDeps {
   readonly log: Log
 }
 
-/** Handshakes in flight, and open sockets, of one address and of all. */
+/** Handshakes in flight of one address; open sockets of one client, so that none can shut out the others, and of all. */
 const MAX_HANDSHAKES = 64
+export const MAX_SOCKETS_OF_CLIENT = 256
 const MAX_SOCKETS = 20_000
 const MAX_PROTOCOLS = 8
 
@@ -48,23 +49,27 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
     handleProtocols: (offered, request) =>
       protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
-  const handshakes = new Map<string, number>()
+  const handshakes = newTally(MAX_HANDSHAKES)
+  const sockets = newTally(MAX_SOCKETS_OF_CLIENT)
   const isProxy = newProxies(deps.trustedProxies)
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const address = addressOf(raw, isProxy)
     const requestId = `req_${deps.random.token(12)}`
-    const under = handshakes.get(address) ?? 0
     // A peer that goes away is no error of ours.
     socket.on('error', () => socket.destroy())
     // Before anything is counted: who is refused here takes nobody's place, and frees none.
-    if (under >= MAX_HANDSHAKES || wss.clients.size >= MAX_SOCKETS)
+    if (handshakes.isFull(address) || wss.clients.size >= MAX_SOCKETS)
       return deny(socket, new Refusal('rate_limited', 'too many connections', { retryAfterSeconds: 1 }), requestId)
-    handshakes.set(address, under + 1)
+    handshakes.enter(address)
     try {
       const { handler, request, caller } = await admit(deps, requestOf(deps, raw, { address, requestId }), raw)
       if (socket.destroyed) return
+      // From here to the socket in one turn, so that no other handshake of this client comes between.
+      if (sockets.isFull(caller.id)) refuse('rate_limited', 'too many sockets of this client', { retryAfterSeconds: 1 })
       wss.handleUpgrade(raw, socket, head, (ws) => {
+        sockets.enter(caller.id)
+        ws.on('close', () => sockets.leave(caller.id))
         ws.on('error', () => ws.terminate())
         handler.accept(ws, caller, request, raw)
       })
@@ -72,9 +77,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
       if (!isRefusal(error)) deps.log.error('an upgrade failed', error, { 'request.id': requestId })
       deny(socket, error, requestId)
     } finally {
-      const left = (handshakes.get(address) ?? 1) - 1
-      if (left <= 0) handshakes.delete(address)
-      else handshakes.set(address, left)
+      handshakes.leave(address)
     }
   }
   server.on('upgrade', (raw, socket, head) => void onUpgrade(raw, socket, head))
@@ -85,6 +88,20 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
     close: () => {
       for (const ws of wss.clients) ws.terminate()
       wss.close()
+    },
+  }
+}
+
+/** How many each has, of `max`. */
+function newTally(max: number): { isFull(of: string): boolean; enter(of: string): void; leave(of: string): void } {
+  const counts = new Map<string, number>()
+  const countOf = (of: string): number => counts.get(of) ?? 0
+  return {
+    isFull: (of) => countOf(of) >= max,
+    enter: (of) => counts.set(of, countOf(of) + 1),
+    leave: (of) => {
+      if (countOf(of) <= 1) counts.delete(of)
+      else counts.set(of, countOf(of) - 1)
     },
   }
 }
@@ -145,5 +162,6 @@ function deny(socket: Duplex, error: unknown, requestId: string): void {
       ([name, value]) => `${name}: ${value}`,
     ),
   ]
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
+  // Not half: its sender need never close it, and no limit counts it.
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }

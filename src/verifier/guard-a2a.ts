@@ -1,6 +1,7 @@
 // Wraps the request handler of an A2A server. Our task is what work is for; an A2A task is the remote unit of work. Every A2A task and context
 // is tied to the Credence task of the token that began it, before anybody can know its id; every later call must bring a token of that task or
-// of an ancestor. An id that is not the caller's is replaced by one that nobody has: the server answers as for an unknown one.
+// of an ancestor. An id that is not the caller's is replaced by one that nobody has: the server answers as for an unknown one. A context is
+// begun by the server alone: who could name a new one could find out which there are, and take the names of others.
 import { isRefusal } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { systemRandom } from '../lib/random.js'
@@ -26,6 +27,9 @@ export type A2AMethod = (typeof A2A_METHODS)[number]
 
 /** What each method needs; a function decides by the parameters (which skill, which tool). A method that is not mapped is refused. */
 export type A2ANeeds = { readonly [M in A2AMethod]?: Needs | ((params: never) => Needs | undefined) }
+
+/** Of ListTasks (A2A 1.0 §3.1.4). */
+const LARGEST_PAGE = 100
 
 /** The same for every method. */
 export const needsForAll = (needs: Needs): A2ANeeds => Object.fromEntries(A2A_METHODS.map((method) => [method, needs]))
@@ -88,14 +92,14 @@ export function guardA2A<H extends HandlerShape>(
     return verified
   }
   const own = async (id: string, { claims }: Verified): Promise<string> => ((await mayTouch(ties, id, claims)) ? id : nobodys())
-  /** Of a message: the task and context that it continues, or a context that is new and becomes this token's. */
+  /** Of a message: the task and context that it continues. */
   const ownMessage = async <P>(params: P, verified: Verified): Promise<P> => {
     const { message } = params as MessageParams // as the SDK parsed it
     const { taskId, contextId, referenceTaskIds = [] } = message ?? {}
     const isMine =
       (!taskId || (await mayTouch(ties, taskId, verified.claims))) &&
       (await Promise.all(referenceTaskIds.map((id) => mayTouch(ties, id, verified.claims)))).every(Boolean) &&
-      (!contextId || (await claim(ties, `context ${contextId}`, verified.claims)))
+      (!contextId || (await mayTouch(ties, `context ${contextId}`, verified.claims)))
     return isMine ? params : ({ ...params, message: { ...message, taskId: nobodys(), contextId: '', referenceTaskIds: [] } } as P)
   }
   /** Before the caller can know an id, it is tied. */
@@ -142,10 +146,16 @@ export function guardA2A<H extends HandlerShape>(
     },
     listTasks: async (params, context) => {
       const { claims } = enter('ListTasks', params, context)
-      const page = await handler.listTasks(params, context)
-      const shown = await Promise.all(page.tasks.map(async (task) => ((await mayTouch(ties, task.id, claims)) ? [task] : [])))
-      const tasks = shown.flat()
-      return { ...page, tasks, totalSize: tasks.length }
+      // The caller's page size, so that a bad one is refused in the server's words.
+      const first = await handler.listTasks({ ...params, pageToken: '' }, context)
+      const own: ById[] = []
+      for (let page = first; ; ) {
+        const shown = await Promise.all(page.tasks.map(async (task) => ((await mayTouch(ties, task.id, claims)) ? [task] : [])))
+        own.push(...shown.flat())
+        if (!page.nextPageToken) break
+        page = await handler.listTasks({ ...params, pageSize: LARGEST_PAGE, pageToken: page.nextPageToken }, context)
+      }
+      return { ...first, ...pageOf(own, params.pageToken, first.pageSize ?? LARGEST_PAGE) }
     },
     createTaskPushNotificationConfig: byTaskId('CreateTaskPushNotificationConfig', (params, context) =>
       handler.createTaskPushNotificationConfig(params, context),
@@ -163,8 +173,28 @@ export function guardA2A<H extends HandlerShape>(
   return guarded as unknown as H
 }
 
+/**
+ * Of the caller's own tasks. Their number, and a token that is the id of the last one shown, tell nothing of the tasks of others, as the server's
+ * own would. A token that names no task of the caller gets the same empty page, whatever it names.
+ */
+function pageOf(own: readonly ById[], after: string | undefined, size: number): object {
+  const last = after ? own.findIndex(({ id }) => id === after) : -1
+  const from = after && last < 0 ? own.length : last + 1
+  const tasks = own.slice(from, from + size)
+  return { tasks, nextPageToken: from + size < own.length ? (tasks.at(-1)?.id ?? '') : '', totalSize: own.length }
+}
+
 interface ById {
   readonly id: string
+}
+interface ListParams {
+  readonly pageSize?: number
+  readonly pageToken?: string
+}
+interface ListAnswer {
+  readonly tasks: readonly ById[]
+  readonly nextPageToken?: string
+  readonly pageSize?: number
 }
 interface ByTaskId {
   readonly taskId: string
@@ -177,7 +207,7 @@ interface Loose {
   getTask(params: ById, context: Context): Promise<unknown>
   cancelTask(params: ById, context: Context): Promise<unknown>
   resubscribe(params: ById, context: Context): AsyncGenerator<unknown, void, undefined>
-  listTasks(params: unknown, context: Context): Promise<{ readonly tasks: readonly ById[] }>
+  listTasks(params: ListParams, context: Context): Promise<ListAnswer>
   createTaskPushNotificationConfig(params: ByTaskId, context: Context): Promise<unknown>
   getTaskPushNotificationConfig(params: ByTaskId, context: Context): Promise<unknown>
   listTaskPushNotificationConfigs(params: ByTaskId, context: Context): Promise<unknown>

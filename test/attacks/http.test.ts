@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
 import { createVerifier } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth.js'
 import { aPair, reasonOf } from '../stories/actors.js'
@@ -106,6 +106,14 @@ attack(
   },
   { writes: false },
 )
+test('a form of thousands of parameters, of empty ones too, and one of 1 MB', async () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  for (const unit of ['&', '&a', 'a=&', '&a=%41'])
+    expect(await post('/oauth/token', `grant_type=x${unit.repeat(9000)}`, form)).toEqual([400, 'invalid_request'])
+  expect(
+    await rawly(`POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${form['content-type']}\r\nContent-Length: 1000000\r\n\r\n`),
+  ).toBe(413)
+})
 
 attack('TEX-18', 'a token for one agent at another; the right audience with another scope', on, async () => {
   const own = await aPair(on.registry)

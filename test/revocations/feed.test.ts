@@ -75,7 +75,7 @@ const endSomething = async () => {
   await agent.tasks.end(taskId)
 }
 const endedIn = (socket: Socket) =>
-  socket.messages.flatMap(({ type, ended }) => (type === 'events' || type === 'snapshot' ? ended : [])).map(({ handle }) => handle)
+  socket.messages.flatMap(({ type, ended }) => (['events', 'ended', 'snapshot'].includes(type) ? ended : [])).map(({ handle }) => handle)
 
 describe('the feed', () => {
   test('hello, snapshot, then every ending in order, each stretch after the one before', async () => {

@@ -4,13 +4,17 @@ import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { type HttpOptions, startHttp } from '../../src/transport/http-server.js'
 
+/** More than the buffers of a connection hold. */
+export const LARGE_BYTES = 33_554_432
+const LARGE = Buffer.alloc(LARGE_BYTES, 'a')
+
 /** A server whose `/held` answers when it is let go, as where the store lets all wait, and whose `/quick` answers at once. */
 export async function heldServer(options: Partial<HttpOptions> = {}) {
   let release: () => void = () => undefined
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const seen = { begun: 0, quick: 0, working: 0, most: 0, closed: 0 }
+  const seen = { begun: 0, quick: 0, large: 0, working: 0, most: 0, closed: 0 }
   const watchers = new Set<() => void>()
   const look = () => {
     for (const watcher of watchers) watcher()
@@ -33,6 +37,15 @@ export async function heldServer(options: Partial<HttpOptions> = {}) {
         },
       },
       { method: 'GET', path: '/quick', endpoint: async () => ({ status: 200, body: String(++seen.quick) }) },
+      {
+        method: 'GET',
+        path: '/large',
+        endpoint: async () => {
+          seen.large++
+          look()
+          return { status: 200, body: LARGE }
+        },
+      },
       { method: 'POST', path: '/body', endpoint: async ({ body }) => ({ status: 200, body: String(body.length) }) },
       { method: 'POST', path: '/oauth/body', endpoint: async ({ body }) => ({ status: 200, body: String(body.length) }) },
     ],

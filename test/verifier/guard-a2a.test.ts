@@ -181,6 +181,66 @@ describe('an A2A task belongs to the task of the token that began it', () => {
     expect(texts[0]).not.toContain(id)
   })
 
+  test('ListTasks pages over the caller’s own tasks; neither token nor total nor filter tells of others', async () => {
+    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
+    const [own, foreign] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId })]
+    const none = await clientFor({ taskId: (await pair.planner.tasks.create({ description: 'c' })).taskId })
+    const [ours, theirs]: [string[], string[]] = [[], []]
+    let contextId = ''
+    for (let i = 0; i < 3; i++) {
+      const task = await begin(own)
+      contextId = task.contextId
+      ours.push(task.id)
+      theirs.push((await begin(foreign)).id)
+    }
+    const list = (client: Client, more: object = {}) =>
+      client.listTasks({ tenant: '', contextId: '', status: 0, pageToken: '', statusTimestampAfter: undefined, ...more } as never)
+    for (const [client, ids] of [
+      [own, ours],
+      [foreign, theirs],
+    ] as const) {
+      const shown: string[] = []
+      let pageToken = ''
+      do {
+        const page = await list(client, { pageSize: 1, pageToken })
+        expect([page.tasks.length, page.totalSize]).toEqual([1, 3])
+        shown.push(...page.tasks.map(({ id }) => id))
+        pageToken = page.nextPageToken
+        expect(['', ...ids]).toContain(pageToken)
+      } while (pageToken !== '')
+      expect(shown.sort()).toEqual([...ids].sort())
+    }
+    const empty = { tasks: [], nextPageToken: '', totalSize: 0 }
+    for (const more of [{}, { contextId }, { contextId: crypto.randomUUID() }, { status: 6 }, { contextId, status: 6 }])
+      expect(await list(none, { pageSize: 1, ...more })).toMatchObject(empty)
+    for (const pageToken of [ours[0], crypto.randomUUID(), 'MjAyNnw='])
+      expect(await list(foreign, { pageSize: 1, pageToken })).toMatchObject({ tasks: [], nextPageToken: '', totalSize: 3 })
+    expect(await list(own, { contextId })).toMatchObject({ tasks: [{ id: ours[2] }], totalSize: 1 })
+    expect(await reason(list(own, { pageSize: 101 }))).not.toBe('done')
+  })
+
+  test('a context of another and one that nobody has are answered alike, and naming one does not make it the caller’s', async () => {
+    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
+    const [own, foreign] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId })]
+    const { contextId } = await begin(own)
+    const unknown = crypto.randomUUID()
+    const answers = await Promise.all(
+      [contextId, unknown].map((one) =>
+        foreign.sendMessage(message({ contextId: one })).then(
+          () => 'done',
+          (error: Error) => `${error.name} ${error.message.replace(/none-\S+/, 'none')}`,
+        ),
+      ),
+    )
+    expect(answers[0]).toBe(answers[1])
+    expect(answers[0]).toMatch(/^TaskNotFoundError/)
+    const callee = openCalleeStore(`${folder.path}/callee.db`, registry.clock.now)
+    expect(await callee.ties.find(`context ${unknown}`)).toBeUndefined()
+    expect(await callee.ties.find(`context ${contextId}`)).toMatchObject({ taskId: mine.taskId })
+    callee.close()
+    expect(await reason(own.sendMessage(message({ contextId })))).toBe('done')
+  })
+
   test('a token of an ancestor may, one of a child may not', async () => {
     const parent = await pair.planner.tasks.create({ description: 'parent' })
     const child = await pair.planner.tasks.create({ description: 'child', parentTaskId: parent.taskId })

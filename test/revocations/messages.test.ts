@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { systemRandom } from '../../src/lib/random.js'
+import { FEED_PROTOCOL, type FeedPlace, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/feed.js'
+import { type Handle, newHandle } from '../../src/protocol/handles.js'
+import { proofOf } from '../oauth.js'
+import { type AgentActor, type Registry, startRegistry } from '../registry.js'
+
+let registry: Registry
+let agent: AgentActor
+beforeAll(async () => {
+  registry = await startRegistry()
+  agent = await registry.agent()
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+/** One entry for each count, written together. */
+const endAtOnce = async (counts: readonly number[]): Promise<Handle[]> => {
+  const all = counts.map((count) => Array.from({ length: count }, () => newHandle(systemRandom, 'tok')))
+  const horizon = registry.clock.now() + 3600
+  await Promise.all(
+    all.map((handles) =>
+      registry.servers[0]?.trustLog.end({ type: 'token.ended', ends: handles.map((handle) => ({ handle, horizon })), intent: [] }),
+    ),
+  )
+  return all.flat()
+}
+
+/** Everything that a server says to who subscribes from there, until its answer to a challenge. */
+async function told(port: number, from: FeedPlace): Promise<{ readonly message: ServerMessage; readonly bytes: number }[]> {
+  const { accessToken } = await agent.token()
+  const dpop = await proofOf(registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken })
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/revocations`, [FEED_PROTOCOL], {
+    headers: { authorization: `DPoP ${accessToken}`, dpop },
+  })
+  const heard: { message: ServerMessage; bytes: number }[] = []
+  await new Promise<void>((resolve, reject) => {
+    ws.on('error', reject)
+    ws.on('message', (data) => {
+      const text = String(data)
+      const message = ServerMessage.parse(JSON.parse(text))
+      heard.push({ message, bytes: Buffer.byteLength(text) })
+      if (message.type === 'hello') ws.send(JSON.stringify({ type: 'subscribe', from }))
+      if (message.type === 'hello') ws.send(JSON.stringify({ type: 'sync', n: 1 }))
+      if (message.type === 'synced') resolve()
+    })
+  })
+  ws.terminate()
+  return heard
+}
+
+test('a message has 64 KiB at most, however much ends at once; to a client it is one stretch', async () => {
+  const seen: { handles: Handle[]; position: string }[] = []
+  const feed = await agent.subscribe({
+    onEnded: (ended, position) => {
+      seen.push({ handles: ended.map(({ handle }) => handle), position })
+    },
+  })
+  const { place } = feed
+  if (place === undefined) throw new Error('the feed has no place')
+  const ended = [...(await endAtOnce([5000])), ...(await endAtOnce(Array(20).fill(300)))]
+  await feed.sync(10_000)
+  expect(ended.filter((handle) => !feed.ended.has(handle))).toEqual([])
+  expect(seen.flatMap(({ handles }) => handles).sort()).toEqual([...ended].sort())
+  expect(seen.filter(({ handles }) => handles.length >= 5000)).toHaveLength(1)
+  feed.close()
+
+  // From memory, and from the log by a server that has come since.
+  const late = await registry.addServer((_, work) => work())
+  for (const port of [registry.servers[0]?.port ?? 0, late.port]) {
+    const heard = await told(port, place)
+    expect(Math.max(...heard.map(({ bytes }) => bytes))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+    let at = Number(place.position.split('.').at(-1))
+    for (const { message } of heard) {
+      if (message.type !== 'events') continue
+      expect(message.prev).toBe(at)
+      at = message.last
+    }
+    const handles = heard.flatMap(({ message }) => (message.type === 'events' || message.type === 'ended' ? message.ended : []))
+    expect(handles.map(({ handle }) => handle).sort()).toEqual([...ended].sort())
+    expect(heard.filter(({ message }) => message.type === 'ended').length).toBeGreaterThan(0)
+  }
+})

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { AgentId } from '../protocol/ids.js'
 import { openProcedure, procedureFor, router } from '../transport/trpc.js'
+import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
 import { importCard } from './import.js'
 import { nextCard } from './next.js'
-import { type PublishDeps, publishCard } from './publish.js'
+import { publishCard } from './publish.js'
 import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 

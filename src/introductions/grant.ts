@@ -1,6 +1,5 @@
 import type { Contact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
-import { doneBy } from '../audit/done-by.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import type { Clients } from '../clients/clients.js'
@@ -18,6 +17,7 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Entitlement } from './entitle.js'
 import { KEPT_SECONDS } from './introduction.js'
 import { type Narrowing, narrowed } from './narrow.js'
+import { auditOf } from './pending.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -127,13 +127,7 @@ async function tell(
   const notice = noticeOf(granted, 'granted', now)
   const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
   const outcome = await withNotices(deps, notices, async (posts) => {
-    const row = deps.audit.recording(
-      doneBy(caller, action, {
-        otherOrgId: caller.orgId === granted.toOrg ? granted.fromOrg : granted.toOrg,
-        subject: granted.id,
-        facts: { state: 'granted' },
-      }),
-    )
+    const row = auditOf(deps, caller, granted, action, { state: 'granted' })
     const begun = await begin([row, ...posts])
     return begun.outcome === 'exists' ? 'again' : begun
   })

@@ -1,3 +1,4 @@
+import type { AuditDraft } from '../audit/audit.js'
 import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
@@ -57,5 +58,11 @@ export async function closePending(
   )
 }
 
-export const auditOf = ({ audit }: IntroductionDeps, caller: Caller, { id, fromOrg, toOrg }: Introduction, action: string) =>
-  audit.recording(doneBy(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id }))
+/** The row of an answer or a request: both sides may read it. */
+export const auditOf = (
+  { audit }: IntroductionDeps,
+  caller: Caller,
+  { id, fromOrg, toOrg }: Introduction,
+  action: string,
+  facts?: AuditDraft['facts'],
+) => audit.recording(doneBy(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) }))

@@ -11,7 +11,8 @@ import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { grantAtOnce, type IntroductionDeps } from './grant.js'
 import { answerOf, KEPT_SECONDS, MAX_RELIED_SKILLS, PENDING_SECONDS } from './introduction.js'
-import { auditOf, requirePendingSlot } from './pending.js'
+import { auditOf } from './pending.js'
+import { requirePlace, takingPlace } from './places.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -136,8 +137,9 @@ async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introdu
   const notice = noticeOf(introduction, 'requested', now)
   await withNotices(deps, [{ agentId: introduction.to, notice }], async (posts) => {
     const row = auditOf(deps, caller, introduction, 'introductions.request')
-    const slot = await requirePendingSlot(deps, introduction.from, now)
-    const committed = await deps.storage.commit([deps.introductions.collection.inserting({ ...introduction, slot }), row, ...posts])
+    const slot = await requirePlace(deps.introductions, introduction.from)
+    const inserting = deps.introductions.collection.inserting({ ...introduction, slot })
+    const committed = await deps.storage.commit([inserting, takingPlace(deps.introductions, introduction, slot), row, ...posts])
     return committed.ok ? introduction : 'again'
   })
   return viewOf(deps, introduction, now)

@@ -1,0 +1,23 @@
+import { refuse } from '../errors.js'
+import type { AgentId } from '../protocol/ids.js'
+import type { Operation } from '../storage/storage.js'
+import { MAX_PENDING } from './introduction.js'
+import type { Introduction, IntroductionsStore } from './store.js'
+
+/** A number that no waiting request of the agent has. */
+export async function requirePlace({ places }: IntroductionsStore, from: AgentId): Promise<number> {
+  const { items } = await places.find('from', { where: { from }, limit: MAX_PENDING })
+  const taken = new Set(items.map(({ n }) => n))
+  const free = Array.from({ length: MAX_PENDING }, (_, n) => n).find((n) => !taken.has(n))
+  return free ?? refuse('conflict', `${MAX_PENDING} requests of this agent wait for an answer: end one first`)
+}
+
+/** For the commit that writes the request: of two who found the same number free one gets it. */
+export const takingPlace = ({ places }: IntroductionsStore, { id, from, pendingUntil }: Introduction, n: number): Operation =>
+  places.inserting({ id: `${from} ${n}`, from, n, introductionId: id, until: pendingUntil })
+
+/** For the commit that answers it. A place that has expired, and may be another's by now, is left. */
+export async function leavingPlace({ places }: IntroductionsStore, { id, from, slot }: Introduction): Promise<readonly Operation[]> {
+  const place = slot === undefined ? undefined : await places.get(`${from} ${slot}`)
+  return place?.introductionId === id ? [places.taking(place.id, { introductionId: id })] : []
+}

@@ -137,7 +137,7 @@ async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introdu
   const notice = noticeOf(introduction, 'requested', now)
   await withNotices(deps, [{ agentId: introduction.to, notice }], async (posts) => {
     const row = auditOf(deps, caller, introduction, 'introductions.request')
-    const slot = await requirePlace(deps.introductions, introduction.from)
+    const slot = await requirePlace(deps.introductions, introduction)
     const inserting = deps.introductions.collection.inserting({ ...introduction, slot })
     const committed = await deps.storage.commit([inserting, takingPlace(deps.introductions, introduction, slot), row, ...posts])
     return committed.ok ? introduction : 'again'

@@ -9,7 +9,7 @@ import { systemRandom as random } from '../../src/lib/random.js'
 import { newId } from '../../src/protocol/ids.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { type Registry, startRegistry } from '../registry.js'
-import { setClock } from '../set-clock.js'
+import { runningClock, setClock } from '../set-clock.js'
 import { openStore } from '../storage/open-store.js'
 import { reasonOf } from '../stories/actors.js'
 import { end, openLogs } from '../trust-log/open-logs.js'
@@ -22,7 +22,7 @@ const count = (answers: readonly string[]) =>
   Object.fromEntries([...new Set(answers)].map((one) => [one, answers.filter((a) => a === one).length]))
 
 test('one owner enrols a key once, however many ask at once, and again when it has ended', async () => {
-  await using registry = await startRegistry()
+  await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
   const { agentId } = await registry.agent({ of: admin })
   const enrol = enrolling(registry, admin, agentId)
@@ -43,7 +43,7 @@ test('one owner enrols a key once, however many ask at once, and again when it h
 })
 
 test('one owner has so many keys at most, however many ask at once; one that ended makes room', async () => {
-  await using registry = await startRegistry()
+  await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
   const { agentId } = await registry.agent({ of: admin })
   const enrol = enrolling(registry, admin, agentId)

@@ -8,9 +8,10 @@ import { type CardState, type CardVersion, readCard } from '../protocol/card-mod
 import type { Verdict } from '../protocol/card-view.js'
 import { type AgentId, newId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard } from './card.js'
 import { isUsable, keysByKid, verdictOf } from './check.js'
-import { keepCard, keepingContent, type PublishDeps, requirePublisher } from './publish.js'
+import { keepCard, keepingContent } from './keep.js'
 
 export interface Imported {
   readonly state: CardState

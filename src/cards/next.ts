@@ -2,7 +2,7 @@ import { findContact } from '../agents/find.js'
 import { cardType } from '../credentials/card-credential.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import { type PublishDeps, requirePublisher } from './publish.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
 
 /** What the next version of a card must say. */
 export interface NextCard {

@@ -1,28 +1,14 @@
-import { type FindAgentDeps, findContact } from '../agents/find.js'
-import type { Audit } from '../audit/audit.js'
-import { doneBy } from '../audit/done-by.js'
 import { cardDigest } from '../credentials/card-credential.js'
 import { refuse } from '../errors.js'
-import type { Random } from '../lib/random.js'
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'
-import { type Handle, identitiesOf } from '../protocol/handles.js'
-import { type AgentId, type EntryId, newId, type OrgId } from '../protocol/ids.js'
-import { stands } from '../protocol/standing.js'
-import type { Operation, Storage } from '../storage/storage.js'
-import { actsFor, type Caller } from '../transport/caller.js'
-import type { LogFeed, TrustLog } from '../trust-log/trust-log.js'
-import { newCard, versionAfter, versionsOf, versionsOnlyIn } from './card.js'
-import { type CheckDeps, type CheckedCredential, requireCredential, requireSignedCard } from './check.js'
-import type { Card, CardsStore } from './store.js'
-
-export interface PublishDeps extends CheckDeps, FindAgentDeps {
-  readonly cards: CardsStore
-  readonly storage: Storage
-  readonly trustLog: TrustLog & Pick<LogFeed, 'find'>
-  readonly random: Random
-  readonly audit: Audit
-}
+import { type AgentId, newId } from '../protocol/ids.js'
+import type { Caller } from '../transport/caller.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
+import { newCard, versionAfter } from './card.js'
+import { type CheckedCredential, requireCredential, requireSignedCard } from './check.js'
+import { keepCard, keepingContent } from './keep.js'
+import type { Card } from './store.js'
 
 export interface PublishInput {
   readonly agentId: AgentId
@@ -82,18 +68,6 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   return publishedOf(card)
 }
 
-/** The agent itself, or the people of its organisation; the agent and organisation stand. */
-export async function requirePublisher(
-  deps: PublishDeps,
-  caller: Caller,
-  agentId: AgentId,
-): Promise<{ orgId: OrgId; on: readonly Handle[] }> {
-  const contact = await findContact(deps, agentId)
-  const isOwn = contact !== undefined && (caller.id === agentId || actsFor(caller, contact.orgId))
-  if (!isOwn || !stands(deps.trustLog.ended, contact.ground.on)) return refuse('not_found', 'no such agent')
-  return { orgId: contact.orgId, on: contact.ground.on }
-}
-
 function requireWhole({ credential }: CheckedCredential): CardModel {
   const { model, faults } = readCardJson(credential.card)
   return model ?? refuse('card_invalid', 'the card with its hidden parts does not fit A2A', { faults })
@@ -114,76 +88,5 @@ function requireNext(before: Card | undefined, version: number, hiding: CheckedC
       faults: [{ pointer: '/number', hint: `more than ${last}` }],
     })
 }
-
-/** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
-export async function keepingContent(
-  { cards, trustLog }: Pick<PublishDeps, 'cards' | 'trustLog'>,
-  before: Card | undefined,
-  { card: { agentId, cardSha256, version }, entry, at }: { readonly card: Card; readonly entry: EntryId; readonly at: number },
-): Promise<readonly Operation[]> {
-  const id = `${agentId} ${cardSha256}`
-  const known = await cards.versions.get(id)
-  if (known === undefined) return [cards.versions.inserting({ id, agentId, version, entry, at })]
-  // What was set out to be published and dropped was never a version.
-  if ((await trustLog.find(known.entry)) === undefined) return [cards.versions.changing(id, { entry: known.entry }, { version, entry, at })]
-  return before?.cardSha256 === cardSha256 ? [] : refuse('card_version_stale', 'this content was published before, as an earlier version')
-}
-
-interface Keeping {
-  readonly before: Card | undefined
-  readonly card: Card
-  readonly entry: EntryId
-  readonly also: readonly Operation[]
-  readonly on: readonly Handle[]
-}
-
-/** Begins the card, or changes it: of two racing publishers one wins. */
-export async function keepCard(
-  deps: PublishDeps,
-  caller: Caller,
-  { before, card, entry, also, on }: Keeping,
-  action: string,
-): Promise<void> {
-  const begins = before && !before.unpublished ? versionsOnlyIn(card, before) : versionsOf(card)
-  const ends = (before && !before.unpublished ? versionsOnlyIn(before, card) : []).map((handle) => ({ handle }))
-  const beginning = {
-    id: entry,
-    type: 'card.published' as const,
-    begins,
-    ends,
-    on: [...on, ...identitiesOf(caller.ground.on)],
-    also: [
-      ...also,
-      deps.audit.recording(
-        doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
-      ),
-    ],
-  }
-  const removed = before
-    ? Object.fromEntries(
-        Object.keys(before)
-          .filter((name) => !(name in card) && !INTERNAL.has(name))
-          .map((name) => [name, null]),
-      )
-    : {}
-  const { agentId: _, ...fields } = card
-  const { outcome } = before
-    ? await deps.cards.change(
-        card.agentId,
-        { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 },
-        { ...fields, ...removed },
-        beginning,
-      )
-    : await deps.cards.begin(card, beginning)
-  if (outcome === 'begun') return
-  const now = await deps.cards.get(card.agentId)
-  const isOvertaken = outcome === 'exists' || now?.version !== before?.version || now?.revision !== before?.revision
-  refuse(
-    isOvertaken ? 'card_version_stale' : 'conflict',
-    isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
-  )
-}
-
-const INTERNAL: ReadonlySet<string> = new Set(['hidden', 'nextEntry', 'next', 'agentId'])
 
 const publishedOf = ({ agentId, version, c0Sha256, verdict }: Card): Published => ({ agentId, version, etag: `"${c0Sha256}"`, verdict })

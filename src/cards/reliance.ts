@@ -1,7 +1,8 @@
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, Audience } from '../protocol/ids.js'
+import { type AgentId, type Audience, audienceOf } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
-import type { Ground } from '../protocol/standing.js'
+import { type Ground, groundOf } from '../protocol/standing.js'
+import type { CardsStore } from './store.js'
 
 /** What callers rely on in an agent's current card. */
 export interface Reliance {
@@ -15,4 +16,22 @@ export interface Reliance {
   readonly skills: Readonly<Record<string, Handle>>
   /** The enrolment that signed the card, where one did. */
   readonly ground: Ground
+}
+
+/** What callers rely on in an agent's current card; undefined where it has none. Who decides checks that it stands. */
+export async function findReliance(
+  deps: { readonly cards: CardsStore; readonly issuer: string },
+  agentId: AgentId,
+): Promise<Reliance | undefined> {
+  const card = await deps.cards.get(agentId)
+  if (!card || card.unpublished) return undefined
+  return {
+    agentId,
+    audience: audienceOf(deps.issuer, agentId),
+    endpoint: card.endpoint ?? '',
+    scopes: card.allScopes,
+    core: card.core.ver,
+    skills: Object.fromEntries(card.skills.map(({ id, ver }) => [id, ver])),
+    ground: groundOf(card.signer ? [card.signer.handle] : []),
+  }
 }

@@ -4,9 +4,9 @@ import { refuse } from '../errors.js'
 import { isJsonObject, type JsonValue, parseJson } from '../lib/json.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
 import { isUsable, requireCredential } from './check.js'
 import { composeCard } from './compose.js'
-import { type PublishDeps, requirePublisher } from './publish.js'
 
 export interface RenewInput {
   readonly agentId: AgentId

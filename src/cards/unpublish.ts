@@ -3,8 +3,8 @@ import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
 import { versionsOf } from './card.js'
-import { type PublishDeps, requirePublisher } from './publish.js'
 
 /** Takes the card from everybody, and ends what callers relied on in it. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {

@@ -31,7 +31,7 @@ export const FIELDS = ['name', 'tags', 'skills', 'description'] as const
 export type Field = (typeof FIELDS)[number]
 
 /** Where a hit was found. */
-export interface Place {
+export interface FoundAt {
   readonly tier: CardTier
   readonly score: number
   readonly words: readonly string[]
@@ -51,7 +51,7 @@ export function wordsOf(text = ''): string[] {
 export function hitOf(
   deps: { readonly trustLog: ServedTrustLog; readonly issuer: string },
   card: Card,
-  { tier, score, words, now }: Place,
+  { tier, score, words, now }: FoundAt,
 ): Hit | undefined {
   const model = readCardJson(composeCard(card, tier).json).model
   return (

@@ -8,7 +8,7 @@ import type { CardHits, CardQuery, CardSearchPort, CardTier } from '../storage/s
 import type { Caller } from '../transport/caller.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { openCursor, type SearchPlace, sealCursor } from './cursor.js'
-import { type Hit, hitOf, type Place, wordsOf } from './hit.js'
+import { type FoundAt, type Hit, hitOf, wordsOf } from './hit.js'
 
 export interface SearchDeps extends FindAgentDeps {
   readonly cards: CardsStore
@@ -83,7 +83,7 @@ async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: Sea
 
 type Look = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
-async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<Place, 'score'>): Promise<readonly Hit[]> {
+async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<FoundAt, 'score'>): Promise<readonly Hit[]> {
   const hits = await Promise.all(
     found.map(async ({ cardId, score }): Promise<Hit | undefined> => {
       const agentId = AgentId.parse(cardId)

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../audit/audit.js'
 import { doneBy } from '../audit/done-by.js'
 import { digestOfJson } from '../credentials/digest.js'
@@ -14,7 +15,7 @@ import type { Operation } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
-import { requireSlot } from './slot.js'
+import { requirePlaces, takingPlaces } from './places.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
 export interface EnrolDeps {
@@ -77,11 +78,10 @@ export interface Enrolling {
   readonly at: number
 }
 
-/** A new enrolment, in the first slot of its owner's unless another is said, and the digest that its log entry carries. */
+/** A new enrolment and the digest that its log entry carries. */
 export function newEnrolment(
   { random }: Pick<EnrolDeps, 'random'>,
   { owner, orgId, use, key, by, at }: Enrolling,
-  slot = 0,
 ): { enrolment: Enrolment; digest: string } {
   const statement: EnrolmentStatement = {
     id: newId(random, 'key'),
@@ -95,7 +95,7 @@ export function newEnrolment(
     at,
     salt: random.token(16),
   }
-  const enrolment = { ...statement, by: [...by], entry: newId(random, 'ent'), slot, holds: `${owner} ${key.jkt}` }
+  const enrolment = { ...statement, by: [...by], entry: newId(random, 'ent') }
   return { enrolment, digest: digestOfJson(statement) }
 }
 
@@ -114,20 +114,20 @@ export async function enrolKey(
   standing: { readonly on: readonly Handle[]; readonly also: readonly Operation[] },
 ): Promise<Enrolled | undefined> {
   const { owner, key } = enrolling
-  for (let slot = await requireSlot(deps, owner, key.jkt); ; ) {
-    const { enrolment, digest } = newEnrolment(deps, enrolling, slot)
+  for (let places = await requirePlaces(deps, owner, key.jkt); ; ) {
+    const { enrolment, digest } = newEnrolment(deps, enrolling)
     const { outcome } = await deps.enrolments.begin(enrolment, {
       id: enrolment.entry,
       type: 'key.enrolled',
       begins: [enrolment.handle],
       on: standing.on,
       digest,
-      also: standing.also,
+      also: [...takingPlaces(deps.enrolments, places, enrolment), ...standing.also],
     })
     if (outcome === 'begun') return { enrolmentId: enrolment.id, jkt: key.jkt }
     if (outcome === 'refused') return refuse('conflict', 'what it stands on has ended meanwhile')
-    const next = await requireSlot(deps, owner, key.jkt)
-    if (next === slot) return undefined
-    slot = next
+    const next = await requirePlaces(deps, owner, key.jkt)
+    if (isDeepStrictEqual(next, places)) return undefined
+    places = next
   }
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Random } from '../lib/random.js'
-import { EnrolmentStatement } from '../protocol/enrolment-statement.js'
+import { EnrolmentStatement, KeyOwner } from '../protocol/enrolment-statement.js'
 import { Handle } from '../protocol/handles.js'
-import { EntryId } from '../protocol/ids.js'
-import type { Storage } from '../storage/storage.js'
+import { EnrolmentId, EntryId } from '../protocol/ids.js'
+import type { Collection, Storage } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 
@@ -12,9 +12,6 @@ export const Enrolment = EnrolmentStatement.extend({
   by: z.array(Handle).max(16),
   /** The log entry that begins its handle and holds the digest of its statement. */
   entry: EntryId,
-  /** Its number among its owner's keys, and `<owner> <jkt>`: held while it stands, so that an owner has few keys, and each once. */
-  slot: z.int().min(0).optional(),
-  holds: z.string().max(128).optional(),
   /** Written by earlier builds; nothing reads it. */
   place: z.string().max(128).optional(),
   /** No new use from then on. */
@@ -27,26 +24,36 @@ export const Enrolment = EnrolmentStatement.extend({
 })
 export type Enrolment = z.infer<typeof Enrolment>
 
-export type EnrolmentsStore = Records<Enrolment>
+/** What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is enrolled (`<owner> <jkt>`). */
+export const KeyPlace = z.strictObject({
+  id: z.string().max(128),
+  owner: KeyOwner,
+  n: z.int().min(0).optional(),
+  enrolmentId: EnrolmentId,
+  handle: Handle,
+})
+export type KeyPlace = z.infer<typeof KeyPlace>
 
-export const enrolmentsStore = (deps: {
-  readonly storage: Storage
-  readonly trustLog: TrustLog
-  readonly random: Random
-}): EnrolmentsStore =>
-  newRecords(
+export interface EnrolmentsStore extends Records<Enrolment> {
+  readonly places: Collection<KeyPlace>
+}
+
+export function enrolmentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): EnrolmentsStore {
+  const records = newRecords(
     deps,
     deps.storage.collection<Enrolment>({
       name: 'enrolments',
       schema: Enrolment,
       key: 'id',
-      indexes: {
-        owner: { fields: ['owner', 'at'] },
-        slot: { fields: ['owner', 'slot'], unique: true },
-        holds: { fields: ['holds'], unique: true },
-        by: { fields: ['by', 'at'] },
-        retired: { fields: ['endsAt'] },
-      },
+      indexes: { owner: { fields: ['owner', 'at'] }, by: { fields: ['by', 'at'] }, retired: { fields: ['endsAt'] } },
     }),
     { kind: 'enrolments', versions: () => [] },
   )
+  const places = deps.storage.collection<KeyPlace>({
+    name: 'key-places',
+    schema: KeyPlace,
+    key: 'id',
+    indexes: { owner: { fields: ['owner', 'n'] } },
+  })
+  return { ...records, places }
+}

@@ -1,6 +1,5 @@
 import type { Contact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
-import { doneBy } from '../audit/done-by.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import type { Clients } from '../clients/clients.js'
@@ -18,6 +17,8 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Entitlement } from './entitle.js'
 import { KEPT_SECONDS } from './introduction.js'
 import { type Narrowing, narrowed } from './narrow.js'
+import { auditOf } from './pending.js'
+import { leavingPlace } from './places.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -67,8 +68,7 @@ export async function grantPending(
   const granting = await newGranting(deps, pending, target, narrowing, caller.by)
   const granted: Introduction = { ...pending, ...granting }
   return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
-    const next = { ...granting, slot: null }
-    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, next, beginningOf(granted, caller, also))
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
     if (outcome.outcome !== 'exists') return outcome
     const there = await deps.introductions.get(pending.id)
     return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
@@ -127,14 +127,8 @@ async function tell(
   const notice = noticeOf(granted, 'granted', now)
   const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
   const outcome = await withNotices(deps, notices, async (posts) => {
-    const row = deps.audit.recording(
-      doneBy(caller, action, {
-        otherOrgId: caller.orgId === granted.toOrg ? granted.fromOrg : granted.toOrg,
-        subject: granted.id,
-        facts: { state: 'granted' },
-      }),
-    )
-    const begun = await begin([row, ...posts])
+    const row = auditOf(deps, caller, granted, action, { state: 'granted' })
+    const begun = await begin([row, ...posts, ...(await leavingPlace(deps.introductions, granted))])
     return begun.outcome === 'exists' ? 'again' : begun
   })
   return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')

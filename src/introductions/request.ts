@@ -1,9 +1,9 @@
 import type { Contact } from '../agents/find.js'
-import { doneBy } from '../audit/done-by.js'
 import type { Askable } from '../cards/find-askable.js'
 import type { Reliance } from '../cards/reliance.js'
 import { type Fault, refuse } from '../errors.js'
 import { withNotices } from '../inbox/post.js'
+import { unreachable } from '../lib/unreachable.js'
 import { newHandle } from '../protocol/handles.js'
 import { AgentId, type Audience, agentOfAudience, newId, type OrgId, type TaskId } from '../protocol/ids.js'
 import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../protocol/rights.js'
@@ -11,7 +11,8 @@ import { stands } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
 import { grantAtOnce, type IntroductionDeps } from './grant.js'
 import { answerOf, KEPT_SECONDS, MAX_RELIED_SKILLS, PENDING_SECONDS } from './introduction.js'
-import { requirePendingSlot } from './pending.js'
+import { auditOf } from './pending.js'
+import { requirePlace, takingPlace } from './places.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, noticeOf, viewOf } from './view.js'
 
@@ -39,13 +40,16 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const askable = await deps.findAskable(input.to, tier)
   await requireAskable(deps, from.data, reliance.audience, askable, input)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: contact.orgId, input, askable, now })
-  switch (answerOf(contact, caller.orgId, introduction.asked)) {
+  const answer = answerOf(contact, caller.orgId, introduction.asked)
+  switch (answer) {
     case 'closed':
       return refuse('forbidden', 'the agent takes no introductions from your organisation')
     case 'open':
       return grantAtOnce(deps, caller, introduction, { contact, reliance, now })
     case 'ask':
       return ask(deps, caller, introduction, now)
+    default:
+      throw unreachable(answer)
   }
 }
 
@@ -137,11 +141,10 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
 async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
   const notice = noticeOf(introduction, 'requested', now)
   await withNotices(deps, [{ agentId: introduction.to, notice }], async (posts) => {
-    const row = deps.audit.recording(
-      doneBy(caller, 'introductions.request', { orgId: introduction.fromOrg, otherOrgId: introduction.toOrg, subject: introduction.id }),
-    )
-    const slot = await requirePendingSlot(deps, introduction.from, now)
-    const committed = await deps.storage.commit([deps.introductions.collection.inserting({ ...introduction, slot }), row, ...posts])
+    const row = auditOf(deps, caller, introduction, 'introductions.request')
+    const slot = await requirePlace(deps.introductions, introduction)
+    const inserting = deps.introductions.collection.inserting({ ...introduction, slot })
+    const committed = await deps.storage.commit([inserting, takingPlace(deps.introductions, introduction, slot), row, ...posts])
     return committed.ok ? introduction : 'again'
   })
   return viewOf(deps, introduction, now)

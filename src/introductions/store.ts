@@ -3,7 +3,7 @@ import type { Random } from '../lib/random.js'
 import { Handle } from '../protocol/handles.js'
 import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
 import { Bounds } from '../protocol/rights.js'
-import type { Storage } from '../storage/storage.js'
+import type { Collection, Storage } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 
@@ -31,7 +31,7 @@ export const Introduction = z.strictObject({
   at: z.int(),
   /** A pending one is answered before this, or not at all. */
   pendingUntil: z.int(),
-  /** Its number among the requests of its agent that wait: held until it is answered, so that they are few. */
+  /** Its number among the requests of its agent that wait. */
   slot: z.int().min(0).optional(),
   bounds: Bounds.optional(),
   /** Versions of what it relies on in the target's card. */
@@ -51,10 +51,22 @@ export const Introduction = z.strictObject({
 })
 export type Introduction = z.infer<typeof Introduction>
 
-export type IntroductionsStore = Records<Introduction>
+/** What one waiting request of an agent has for itself, so that they are few: one number (`<from> <n>`), until it is answered or too late. */
+export const PendingPlace = z.strictObject({
+  id: z.string().max(64),
+  from: AgentId,
+  n: z.int().min(0),
+  introductionId: IntroductionId,
+  until: z.int(),
+})
+export type PendingPlace = z.infer<typeof PendingPlace>
 
-export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore =>
-  newRecords(
+export interface IntroductionsStore extends Records<Introduction> {
+  readonly places: Collection<PendingPlace>
+}
+
+export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
+  const records = newRecords(
     deps,
     deps.storage.collection<Introduction>({
       name: 'introductions',
@@ -63,7 +75,6 @@ export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog;
       indexes: {
         pairGranted: { fields: ['pair', 'state', 'expiresAt'] },
         fromGranted: { fields: ['from', 'state', 'expiresAt'] },
-        slot: { fields: ['from', 'slot'], unique: true },
         from: { fields: ['from', 'at'] },
         to: { fields: ['to', 'at'] },
         fromOrg: { fields: ['fromOrg', 'at'] },
@@ -75,3 +86,12 @@ export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog;
     // A pending one that is being granted ends nothing: whoever reads it meanwhile finds it pending.
     { kind: 'introductions', versions: () => [] },
   )
+  const places = deps.storage.collection<PendingPlace>({
+    name: 'pending-places',
+    schema: PendingPlace,
+    key: 'id',
+    indexes: { from: { fields: ['from', 'n'] } },
+    expires: 'until',
+  })
+  return { ...records, places }
+}

@@ -1,4 +1,5 @@
 import { type EnrolDeps, newEnrolment, requireOfferedKey } from '../enrolments/enrol.js'
+import { firstPlaces, takingPlaces } from '../enrolments/places.js'
 import { refuse } from '../errors.js'
 import { newHandle } from '../protocol/handles.js'
 import { type EnrolmentId, type MemberId, newId, type OrgId } from '../protocol/ids.js'
@@ -41,6 +42,7 @@ export async function join(
     on: invitation.on,
     digest,
     also: [
+      ...takingPlaces(deps.enrolments, firstPlaces(id, key.jkt), enrolment),
       deps.members.invitations.taking(invitation.id, { codeHash: invitation.codeHash }),
       deps.audit.recording({ orgId, actor: id, action: 'members.join', outcome: 'done', subject: invitation.id, facts: { role } }),
     ],

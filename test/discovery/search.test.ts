@@ -75,10 +75,12 @@ describe('what hidden parts tell to whom', () => {
 
 describe('search', () => {
   let registry: Registry
+  let acme: Actor
   let agents: AgentActor[]
   beforeAll(async () => {
     registry = await startRegistry()
-    agents = await populate(registry, await registry.organisation('Acme'), ['', '', '', '', ''])
+    acme = await registry.organisation('Acme')
+    agents = await populate(registry, acme, ['', '', '', '', ''])
   })
   afterAll(() => registry[Symbol.asyncDispose]())
   const ask = async (input: object) => JSON.parse(await stranger(registry, input))
@@ -141,10 +143,21 @@ describe('search', () => {
   })
 
   test('a card that is unpublished, and one whose agent ended, are not found', async () => {
-    const [gone, ended] = agents
+    const published = await Promise.all(
+      ['gone', 'ended', 'there'].map(async (name) => {
+        const agent = await registry.agent({ of: acme })
+        await agent.publish({ card: aCard(registry, { name: `Vanishing ${name}` }) })
+        return agent
+      }),
+    )
+    const found = async () => {
+      const { hits } = (await ask({ text: 'vanishing' })).result.data
+      return new Set(hits.map(({ agentId }: { agentId: string }) => agentId))
+    }
+    expect(await found()).toEqual(new Set(published.map(({ agentId }) => agentId)))
+    const [gone, ended, there] = published
     await gone?.mutate('cards.unpublish', { agentId: gone.agentId })
     await registry.operator.mutate('agents.revoke', { agentId: ended?.agentId })
-    const { hits } = (await ask({ text: 'reader' })).result.data
-    expect(hits).toHaveLength(3)
+    expect(await found()).toEqual(new Set([there?.agentId]))
   })
 })

@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { thumbprint } from '../../src/credentials/jwk.js'
 import { newEs256Signer, proveEnrolment, type Signer } from '../../src/credentials/sign.js'
 import { newEnrolment } from '../../src/enrolments/enrol.js'
-import { MAX_KEYS, requireSlot } from '../../src/enrolments/slot.js'
+import { firstPlaces, MAX_KEYS, requirePlaces } from '../../src/enrolments/places.js'
 import { enrolmentsStore } from '../../src/enrolments/store.js'
 import { systemRandom as random } from '../../src/lib/random.js'
 import { newId } from '../../src/protocol/ids.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { type Registry, startRegistry } from '../registry.js'
-import { setClock } from '../set-clock.js'
+import { runningClock, setClock } from '../set-clock.js'
 import { openStore } from '../storage/open-store.js'
 import { reasonOf } from '../stories/actors.js'
 import { end, openLogs } from '../trust-log/open-logs.js'
@@ -22,7 +22,7 @@ const count = (answers: readonly string[]) =>
   Object.fromEntries([...new Set(answers)].map((one) => [one, answers.filter((a) => a === one).length]))
 
 test('one owner enrols a key once, however many ask at once, and again when it has ended', async () => {
-  await using registry = await startRegistry()
+  await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
   const { agentId } = await registry.agent({ of: admin })
   const enrol = enrolling(registry, admin, agentId)
@@ -43,7 +43,7 @@ test('one owner enrols a key once, however many ask at once, and again when it h
 })
 
 test('one owner has so many keys at most, however many ask at once; one that ended makes room', async () => {
-  await using registry = await startRegistry()
+  await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
   const { agentId } = await registry.agent({ of: admin })
   const enrol = enrolling(registry, admin, agentId)
@@ -63,8 +63,8 @@ test('a store of an earlier build is opened, also where one key was enrolled twi
   const owner = newId(random, 'agt')
   const make = (text: string) => {
     const of = { owner, orgId: newId(random, 'org'), use: 'client' as const, by: [], at: 1 }
-    const { slot, holds, ...before } = newEnrolment({ random }, { ...of, key: { jwk: key.publicJwk, alg: key.alg, jkt } }).enrolment
-    return { ...before, place: `${owner} ${text}` }
+    const { enrolment } = newEnrolment({ random }, { ...of, key: { jwk: key.publicJwk, alg: key.alg, jkt } })
+    return { ...enrolment, place: `${owner} ${text}` }
   }
   const [ended, standing] = [make(jkt), make(jkt)]
   const earlier = store.storage.collection({
@@ -92,9 +92,9 @@ test('a store of an earlier build is opened, also where one key was enrolled twi
   const trustLog = await logs.open()
   const enrolments = enrolmentsStore({ storage, trustLog, random })
   await end(trustLog, ended.handle)
-  expect(await reasonOf(requireSlot({ enrolments, trustLog }, owner, jkt))).toBe('already_exists')
+  expect(await reasonOf(requirePlaces({ enrolments, trustLog }, owner, jkt))).toBe('already_exists')
   expect(await enrolments.collection.change(standing.id, {}, { retiresAt: 5, endsAt: 6 })).toMatchObject({ endsAt: 6 })
   await end(trustLog, standing.handle)
-  expect(await requireSlot({ enrolments, trustLog }, owner, jkt)).toBe(0)
+  expect(await requirePlaces({ enrolments, trustLog }, owner, jkt)).toEqual(firstPlaces(owner, jkt))
   await storage.close()
 })

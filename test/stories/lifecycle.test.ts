@@ -25,12 +25,12 @@ describe('one-time codes', () => {
   test('an invitation is redeemed once, also by ten at once', async () => {
     const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
     const answers = await Promise.all(
-      Array.from({ length: 4 }, async () =>
+      Array.from({ length: 10 }, async () =>
         reasonOf(joinRegistry({ issuer: registry.issuer, code, name: 'x', signer: await newEs256Signer(), clock: registry.clock })),
       ),
     )
     expect(answers.filter((answer) => answer === 'done')).toHaveLength(1)
-    expect(answers.filter((answer) => answer === 'code_invalid')).toHaveLength(3)
+    expect(answers.filter((answer) => answer === 'code_invalid')).toHaveLength(9)
   })
   test('five tries, then the right one is refused too; an old one; a proof of another key or for another code', async () => {
     const join = async (code: string, by?: Signer) =>
@@ -157,15 +157,16 @@ describe('an agent', () => {
     await registry.operator.mutate('agents.reinstate', { agentId: agent.agentId })
     expect(await reasonOf(registry.as(agent).token())).toBe('done')
   })
-  test('of two who change it at once one wins', async () => {
+  test('of several who change it at once, who is refused has changed nothing', async () => {
     const agent = await registry.agent({ of: acme })
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, i) =>
         reasonOf(acme.mutate('agents.change', { agentId: agent.agentId, ceiling: { tokenSeconds: 100 + i } })),
       ),
     )
-    expect(answers.filter((answer) => answer === 'done').length).toBeGreaterThanOrEqual(1)
-    expect(answers.every((answer) => answer === 'done' || answer === 'conflict')).toBe(true)
+    expect(new Set([...answers, 'conflict'])).toEqual(new Set(['done', 'conflict']))
+    const { ceiling } = await acme.query<{ ceiling: { tokenSeconds: number } }>('agents.get', { agentId: agent.agentId })
+    expect(answers[ceiling.tokenSeconds - 100]).toBe('done')
     expect(await reasonOf(registry.as(agent).token())).toBe('done')
   })
   test('a changed ceiling takes effect at once: tokens of the old one are dead, a new one is decided anew', async () => {
@@ -230,7 +231,8 @@ describe('keys', () => {
       Object.fromEntries((await enrolmentOf(acme, agent.agentId)).map(({ enrolmentId, state }) => [enrolmentId, state]))
     expect((await states())[first?.enrolmentId ?? '']).toBe('retired')
     registry.clock.advance(3606)
-    await expect.poll(async () => Object.values(await states()), { timeout: 10_000 }).toEqual(['ended', 'active'])
+    await expect.poll(async () => (await states())[first?.enrolmentId ?? ''], { timeout: 10_000 }).toBe('ended')
+    expect(Object.values(await states()).sort()).toEqual(['active', 'ended'])
   })
   test('compromised since: with it ends what it granted since, and nothing that it granted before', async () => {
     const callee = await aCallee(registry, { of: acme })

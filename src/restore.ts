@@ -7,10 +7,9 @@ import { systemClock } from './lib/clock.js'
 import { silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { mirrorFile } from './mirror-file.js'
-import { storePath, witnessPath } from './serve.js'
+import { issuerOf, storePath, witnessOf } from './serve.js'
 import { openSqlite } from './storage/sqlite/open.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
-import { witnessFile } from './witness-file.js'
 
 /** The registry must not run; its store must be there already. */
 export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
@@ -24,7 +23,7 @@ export async function restore(config: Config, mirror: string | undefined): Promi
   try {
     return await restoreLog({
       port: storage.log,
-      witness: witnessFile(witnessPath(config)),
+      witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
       clock: systemClock,
       random: systemRandom,

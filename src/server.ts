@@ -55,6 +55,7 @@ import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
 import type { ServedTrustLog } from './trust-log/trust-log.js'
 import { keepWitness, type WitnessStore } from './trust-log/witness.js'
+import { witnessRoutes } from './witnessing.js'
 
 /** What a server object is made from. Several may share a store, and nothing else. */
 export interface ServerParts {
@@ -71,6 +72,8 @@ export interface ServerParts {
   readonly trustedProxies?: readonly string[]
   /** Where this deployment remembers its log's head, outside the store; absent: nobody notices a store that was put back. */
   readonly witness?: WitnessStore
+  /** Issuers of the registries that this one is a witness of. */
+  readonly witnessFor?: readonly string[]
 }
 
 export interface RunningServer {
@@ -96,7 +99,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     issuer: parts.issuer,
     host: parts.host,
     port: parts.port,
-    routes: [...tokenEndpoints(features), ...cardEndpoints(features), ...logEndpoints(features)],
+    routes: [...tokenEndpoints(features), ...cardEndpoints(features), ...logEndpoints(features), ...witnessRoutes(parts)],
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
     trustedProxies: parts.trustedProxies ?? [],
     random: parts.random,

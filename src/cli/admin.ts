@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseConfig } from '../config.js'
+import { parseDataConfig } from '../config.js'
 import { restore } from '../restore.js'
 import { print } from './context.js'
 
@@ -7,6 +7,7 @@ interface RestoreFlags {
   readonly config?: string
   readonly data?: string
   readonly witness?: string
+  readonly issuer?: string
   readonly mirror?: string
   readonly json?: boolean
 }
@@ -20,12 +21,13 @@ export function adminCommands(program: Command): void {
     .description('after a backup was put back: a new epoch, in which nothing that was ended since returns')
     .option('--config <file>')
     .option('--data <folder>', 'data directory (default .credence)')
-    .option('--witness <file>', 'as the server has it')
+    .option('--witness <file or url>', 'as the server has it')
+    .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--mirror <file>', 'what `credence log mirror` has kept')
     .option('--json', 'print JSON')
-    .action(async ({ config: file, data, witness, mirror, json = false }: RestoreFlags) => {
-      const flags = { dev: true, ...(data && { dataDirectory: data }), ...(witness && { witness }) }
-      const restored = await restore(parseConfig(flags, file), mirror)
+    .action(async ({ config: file, data, witness, issuer, mirror, json = false }: RestoreFlags) => {
+      const flags = { ...(data && { dataDirectory: data }), ...(witness && { witness }), ...(issuer && { issuer }) }
+      const restored = await restore(parseDataConfig(flags, file), mirror)
       print({ json }, restored)
       if (!json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
     })

@@ -16,6 +16,9 @@ const Issuer = z
     'an origin such as https://registry.example, without a path or a trailing slash',
   )
 
+/** Names another registry, and no file. */
+export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)
+
 export const Config = z
   .strictObject({
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
@@ -25,8 +28,19 @@ export const Config = z
       .max(2048)
       .regex(/^mongodb(\+srv)?:\/\//, 'a mongodb:// URL')
       .optional(),
-    /** File that remembers the log's head, best on another disk. Default: `witness.json` in the data directory. */
-    witness: z.string().min(1).max(1024).optional(),
+    /** What remembers the log's head: a file, best on another disk, or another registry by its issuer. Default: `witness.json` in the data directory. */
+    witness: z
+      .union([
+        Issuer,
+        z
+          .string()
+          .min(1)
+          .max(1024)
+          .refine((text) => !isUrl(text), 'a file, or the issuer of another registry'),
+      ])
+      .optional(),
+    /** Issuers of the registries that this one is a witness of. */
+    witnessFor: z.array(Issuer).max(64).default([]),
     /** The public URL. Default: the address that the server listens on, in development mode. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
@@ -39,6 +53,14 @@ export const Config = z
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })
   .superRefine((config, context) => {
+    const others = [...(config.witness !== undefined && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
+    const open = others.find((url) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname)))
+    if (open !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: [open === config.witness ? 'witness' : 'witnessFor'],
+        message: 'another registry is asked over https',
+      })
     if (config.dev) {
       if (!isLoopback(config.host))
         context.addIssue({ code: 'custom', path: ['host'], message: 'development mode listens on loopback only' })
@@ -57,8 +79,20 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Merges defaults, the file, CREDENCE_* of the environment and flags (later wins); refuses with the path of each bad value. */
-export function parseConfig(flags: Readonly<Record<string, unknown>>, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
-  const merged = { ...fromFile(file), ...fromEnvironment(env), ...flags }
+export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  return checked({ ...fromFile(file), ...fromEnvironment(env), ...flags })
+}
+
+/** The same for what works on the data of a registry that does not run: without an issuer, or with that of development mode, it is in that mode. */
+export function parseDataConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const merged: Flags = { ...fromFile(file), ...fromEnvironment(env), ...flags }
+  const isDev = merged.issuer === undefined || String(merged.issuer).startsWith('http://')
+  return checked(isDev ? { ...merged, dev: true } : merged)
+}
+
+type Flags = Readonly<Record<string, unknown>>
+
+function checked(merged: Flags): Config {
   const parsed = Config.safeParse(merged)
   if (parsed.success) return parsed.data
   const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: pointerOf(issue.path.map(String)) || '/', hint: issue.message }))

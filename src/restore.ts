@@ -7,15 +7,11 @@ import { systemClock } from './lib/clock.js'
 import { silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { mirrorFile } from './mirror-file.js'
-import { openStore, storePath, witnessPath } from './serve.js'
+import { issuerOf, openStore, storePath, witnessOf } from './serve.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
-import { witnessFile } from './witness-file.js'
 
 /** No registry may run over the store; the backup must be in its place already. */
 export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
-  // The file in the data directory is not what such a registry serves: restoring it would only overwrite the witness.
-  if (config.store !== undefined)
-    refuse('unavailable', 'the store is MongoDB, and only a file can be restored: do not serve a database that was put back')
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
@@ -23,7 +19,7 @@ export async function restore(config: Config, mirror: string | undefined): Promi
   try {
     return await restoreLog({
       port: storage.log,
-      witness: witnessFile(witnessPath(config)),
+      witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
       clock: systemClock,
       random: systemRandom,

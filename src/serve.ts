@@ -1,7 +1,7 @@
 // The registry as one process runs it: over a file or MongoDB, with the machine's clock and randomness, logs on standard error.
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import type { Config } from './config.js'
+import { type Config, isUrl } from './config.js'
 import { systemClock } from './lib/clock.js'
 import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
@@ -10,7 +10,10 @@ import { startServer } from './server.js'
 import { openMongo } from './storage/mongo/open.js'
 import { openSqlite } from './storage/sqlite/open.js'
 import type { Storage } from './storage/storage.js'
+import type { WitnessStore } from './trust-log/witness.js'
 import { witnessFile } from './witness-file.js'
+import { registryWitness } from './witness-registry.js'
+import { logOf } from './witnessing.js'
 
 export interface Registry {
   readonly issuer: string
@@ -25,9 +28,9 @@ export async function serve(config: Config): Promise<Registry> {
   const storage = await openStore(config, log)
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
-    const issuer = config.issuer ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-    const { dev, host, adminPort, origins, trustedProxies } = config
-    const witness = witnessFile(witnessPath(config))
+    const issuer = issuerOf({ ...config, port })
+    const { dev, host, adminPort, origins, trustedProxies, witnessFor } = config
+    const witness = witnessOf({ ...config, issuer })
     const server = await startServer({
       storage,
       clock: systemClock,
@@ -41,6 +44,7 @@ export async function serve(config: Config): Promise<Registry> {
       origins,
       trustedProxies,
       witness,
+      witnessFor,
     })
     log.info('the registry serves', { issuer, port: server.port, dev })
     return {
@@ -71,8 +75,23 @@ export function openStore(config: Config, log: Log, isAlone = false): Promise<St
 
 /** Where the store and its witness lie: the program that restores finds them as the server does. */
 export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): string => join(dataDirectory, 'credence.db')
-export const witnessPath = ({ dataDirectory, witness }: Pick<Config, 'dataDirectory' | 'witness'>): string =>
-  witness ?? join(dataDirectory, 'witness.json')
+
+/** The public URL; where none is named, that of the address. */
+export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string =>
+  issuer ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** A file, or another registry. */
+export function witnessOf({
+  dataDirectory,
+  witness,
+  issuer,
+}: Pick<Config, 'dataDirectory' | 'witness'> & { issuer: string }): WitnessStore {
+  const file = witnessFile(join(dataDirectory, 'witness.json'))
+  if (witness === undefined) return file
+  if (!isUrl(witness)) return witnessFile(witness)
+  const restoredFile = join(dataDirectory, 'restored.json')
+  return registryWitness({ witness, log: logOf(issuer), restoredFile, before: file, clock: systemClock })
+}
 
 /** Requests under way are waited for, but not for ever. */
 async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {

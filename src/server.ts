@@ -62,6 +62,7 @@ import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
 import type { ServedTrustLog } from './trust-log/trust-log.js'
 import { keepWitness, type WitnessStore } from './trust-log/witness.js'
+import { witnessRoutes } from './witnessing.js'
 
 /** What a server object is made from. Several may share a store, and nothing else. */
 export interface ServerParts {
@@ -78,6 +79,8 @@ export interface ServerParts {
   readonly trustedProxies?: readonly string[]
   /** Where this deployment remembers its log's head, outside the store; absent: nobody notices a store that was put back. */
   readonly witness?: WitnessStore
+  /** Issuers of the registries that this one is a witness of. */
+  readonly witnessFor?: readonly string[]
 }
 
 export interface RunningServer {
@@ -101,10 +104,10 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     issuer: parts.issuer,
     host: parts.host,
     port: parts.port,
-    routes: withLastAnswers([...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features)], {
-      clock,
-      ended: trustLog.ended,
-    }),
+    routes: withLastAnswers(
+      [...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features), ...witnessRoutes(parts)],
+      { clock, ended: trustLog.ended },
+    ),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
     trustedProxies: parts.trustedProxies ?? [],
     random: parts.random,

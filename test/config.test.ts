@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseConfig } from '../src/config.js'
+import { parseConfig, parseDataConfig } from '../src/config.js'
 
 const pointersOf = (flags: Record<string, unknown>): string[] => {
   try {
@@ -28,6 +28,10 @@ test.each([
   ['development mode under a public name', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
   ['a proxy that is a name', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],
   ['a range of more bits than there are', { dev: true, trustedProxies: ['10.0.0.0/33'] }, ['/trustedProxies/0']],
+  ['a witness that is asked over http', { issuer: 'https://a.example', witness: 'http://b.example' }, ['/witness']],
+  ['a witness over http that is not on this machine', { dev: true, witness: 'http://b.example' }, ['/witness']],
+  ['a witness with a path', { issuer: 'https://a.example', witness: 'https://b.example/' }, ['/witness']],
+  ['a witness for somebody over http', { issuer: 'https://a.example', witnessFor: ['http://b.example'] }, ['/witnessFor']],
   ['two bad values at once', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
 ])('%s stops with the path of the bad value', (_, flags, pointers) => {
   expect(pointersOf(flags)).toEqual(pointers)
@@ -38,4 +42,18 @@ test('the environment is read under its own names, and flags win over it', () =>
     port: 5001,
     dataDirectory: '/data',
   })
+})
+
+test('what works on the data alone needs no issuer, and takes the one that is named', () => {
+  expect(parseDataConfig({ dataDirectory: '/data' }, undefined, {})).toMatchObject({ dataDirectory: '/data', dev: true })
+  expect(parseDataConfig({}, undefined, { CREDENCE_ISSUER: 'https://a.example' })).toMatchObject({
+    issuer: 'https://a.example',
+    dev: false,
+  })
+})
+
+test('a witness is a file, or another registry', () => {
+  expect(parseConfig({ dev: true, witness: '/elsewhere/witness.json' }, undefined, {}).witness).toBe('/elsewhere/witness.json')
+  expect(parseConfig({ dev: true, witness: 'http://127.0.0.1:4100' }, undefined, {}).witness).toBe('http://127.0.0.1:4100')
+  expect(parseConfig({ issuer: 'https://a.example', witness: 'https://b.example' }, undefined, {}).witness).toBe('https://b.example')
 })

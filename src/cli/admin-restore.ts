@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseConfig } from '../config.js'
+import { parseDataConfig } from '../config.js'
 import { restore } from '../restore.js'
 import { print } from './context.js'
 
@@ -8,6 +8,7 @@ interface RestoreFlags {
   readonly data?: string
   readonly store?: string
   readonly witness?: string
+  readonly issuer?: string
   readonly mirror?: string
   readonly json?: boolean
 }
@@ -20,12 +21,18 @@ export function adminRestore(admin: Command): void {
     .option('--config <file>')
     .option('--data <folder>', 'data directory (default .credence)')
     .option('--store <url>', 'mongodb://…/<database>, as the server has it')
-    .option('--witness <file>', 'as the server has it')
+    .option('--witness <file or url>', 'as the server has it')
+    .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--mirror <file>', 'what `credence log mirror` has kept')
     .option('--json', 'print JSON')
-    .action(async ({ config: file, data, store, witness, mirror, json = false }: RestoreFlags) => {
-      const flags = { dev: true, ...(data && { dataDirectory: data }), ...(store && { store }), ...(witness && { witness }) }
-      const restored = await restore(parseConfig(flags, file), mirror)
+    .action(async ({ config: file, data, store, witness, issuer, mirror, json = false }: RestoreFlags) => {
+      const flags = {
+        ...(data && { dataDirectory: data }),
+        ...(store && { store }),
+        ...(witness && { witness }),
+        ...(issuer && { issuer }),
+      }
+      const restored = await restore(parseDataConfig(flags, file), mirror)
       print({ json }, restored)
       if (!json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
     })

@@ -5,6 +5,7 @@ import { CredenceError } from '../client/index.js'
 import { isRefusal } from '../errors.js'
 import { adminCommands } from './admin.js'
 import { agentCommands } from './agents.js'
+import { collect } from './context.js'
 import { logCommands } from './log.js'
 import { peopleCommands } from './people.js'
 import { registryKeyCommands } from './registry-keys.js'
@@ -31,7 +32,11 @@ program
   .option('--config <file>', 'JSON file; flags and CREDENCE_* win over it')
   .option('--data <folder>', 'data directory (default .credence)')
   .option('--store <url>', 'mongodb://…/<database>, where one machine is not enough (default: a file in the data directory)')
-  .option('--witness <file>', 'remembers the head of the log, best on another disk (default: in the data directory)')
+  .option(
+    '--witness <file or url>',
+    'remembers the head of the log: a file, best on another disk, or another registry (default: in the data directory)',
+  )
+  .option('--witness-for <url>', 'a registry that this one is a witness of (repeat)', collect)
   .option('--issuer <url>', 'public URL of the registry')
   .option('--host <host>', 'address to listen on')
   .option('--port <port>', 'default 4000')

@@ -5,6 +5,7 @@ export interface ServeFlags {
   readonly config?: string
   readonly data?: string
   readonly witness?: string
+  readonly witnessFor?: readonly string[]
   readonly store?: string
   readonly issuer?: string
   readonly host?: string

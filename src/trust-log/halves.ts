@@ -1,7 +1,5 @@
 // Record and log are two writes. What was begun and not completed (a crash, a slow writer) stands in `halves`, written in
-// one commit with the hidden record or the audit row. Settling a beginning: if its entry stands, reveal; else append an
-// entry that ends what it would begin, unless it stands after all; then drop. Two who settle agree: the log's order decides.
-// Settling an ending: append it.
+// one commit with the hidden record or the audit row. Whoever meets one settles it.
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -9,10 +7,11 @@ import type { Random } from '../lib/random.js'
 import { type Ending, MAX_ENDINGS, type Proposal, positionOf } from '../protocol/entry.js'
 import { type EntryId, newId } from '../protocol/ids.js'
 import type { Storage } from '../storage/storage.js'
-import type { Appender, Written } from './append.js'
+import type { Appender } from './append.js'
 import type { AppliedLog } from './apply.js'
 import type { Fence } from './fence.js'
 import { type Half, halvesIn } from './half-store.js'
+import { newSettler } from './settler.js'
 import type { Beginning, Begun, HalfKind, TrustLog } from './trust-log.js'
 
 export interface HalvesDeps {
@@ -33,18 +32,16 @@ export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'tryEnd' | 'set
 
 const ENDING = 'ending'
 const PAGE = 100
-/** How often the log is read for an entry that another instance may be about to append, before its half is given up. */
-const PATIENCE = 3
-const MAX_REVEALS = 8
 
 export function newHalves(deps: HalvesDeps): Halves {
-  const { storage, applied, appender, fence, clock, random, log } = deps
+  const { storage, applied, appender, clock, random, log } = deps
   const halves = halvesIn(storage)
   const kinds = new Map<string, HalfKind>()
   /** Beginnings of this instance until their entry stands or not: who meets one of them waits instead of giving it up. */
   const underWay = new Map<EntryId, Promise<void>>()
   const tidying = new Set<Promise<void>>()
   const now = () => Math.max(clock.now(), applied.time)
+  const settler = newSettler({ ...deps, halves, kindOf: (kind) => kinds.get(kind), now })
 
   const begin = async (beginning: Beginning): Promise<Begun> => {
     const half = halfOf(beginning, now())
@@ -53,7 +50,7 @@ export function newHalves(deps: HalvesDeps): Halves {
       return committed.ok ? appender.append({ proposals: half.proposals, on: half.on, at: half.at }) : committed.failed
     })
     if (typeof outcome === 'number') return { outcome: 'failed', failed: outcome }
-    await complete(half, outcome)
+    await settler.complete(half, outcome)
     const [entry] = outcome.outcome === 'stands' ? outcome.entries : []
     return entry ? { outcome: 'begun', entry } : { outcome: 'refused' }
   }
@@ -69,39 +66,6 @@ export function newHalves(deps: HalvesDeps): Halves {
     } finally {
       underWay.delete(id)
     }
-  }
-
-  /** Reveals or drops in one commit with the half's removal, so that it is done once. */
-  const complete = async (half: Half, { outcome }: Pick<Written, 'outcome'>): Promise<void> => {
-    const kind = kinds.get(half.kind)
-    if (kind === undefined) throw new Error(`nobody completes halves of kind ${half.kind}`)
-    for (let attempt = 0; attempt < MAX_REVEALS; attempt++) {
-      const operations = await (outcome === 'stands' ? kind.reveal(half.key, half.id) : kind.drop(half.key, half.id))
-      const committed = await storage.commit([halves.taking(half.id, {}), ...operations])
-      if (committed.ok || committed.failed === 0) return
-    }
-    throw new Error(`the half ${half.id} of kind ${half.kind} cannot be completed`)
-  }
-
-  const giveUp = async (half: Half): Promise<Written> => {
-    const ends: Ending[] = half.proposals.flatMap((proposal) => proposal.begins ?? []).map((handle) => ({ handle }))
-    const dropped: Proposal = { id: newId(random, 'ent'), type: 'half.dropped', ends, unless: half.id }
-    const written = await appender.append({ proposals: [dropped], on: [], at: now() })
-    return written.outcome === 'stands' ? { outcome: 'left_out' } : { outcome: 'stands', entries: [] }
-  }
-  const stands = async (half: Half): Promise<boolean> => (await storage.log.has(half.id)) !== undefined
-  const settleHalf = async (half: Half): Promise<void> => {
-    if (half.intent === 'end') {
-      await appender.append({ proposals: half.proposals, on: [], at: now() })
-      await halves.take(half.id, {})
-      return
-    }
-    await underWay.get(half.id)
-    for (let read = 0; read < PATIENCE && !(await stands(half)); read++) await fence.fence()
-    if (!(await stands(half))) return complete(half, await giveUp(half))
-    // Its reader goes on to ask whether what it stands on has ended: that must be applied here as well.
-    await fence.fence()
-    await complete(half, { outcome: 'stands' })
   }
 
   const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
@@ -133,9 +97,13 @@ export function newHalves(deps: HalvesDeps): Halves {
     void work.finally(() => tidying.delete(work))
   }
 
+  const settleOne = async (half: Half): Promise<void> => {
+    await underWay.get(half.id)
+    await settler.settle(half)
+  }
   const settle = async (kind: string, key: string): Promise<void> => {
     const { items } = await halves.find('place', { where: { kind, key }, limit: PAGE })
-    for (const half of items) await settleHalf(half)
+    for (const half of items) await settleOne(half)
   }
   const settleOlderThan = async (seconds: number): Promise<void> => {
     const until = clock.now() - seconds
@@ -147,7 +115,7 @@ export function newHalves(deps: HalvesDeps): Halves {
   }
   const settleLogged = async (half: Half): Promise<void> => {
     try {
-      if (half.intent === 'end' || (kinds.has(half.kind) && !underWay.has(half.id))) await settleHalf(half)
+      if (half.intent === 'end' || (kinds.has(half.kind) && !underWay.has(half.id))) await settleOne(half)
     } catch (error) {
       log.error('a half stays open', error, { 'half.kind': half.kind, 'half.entry': half.id })
     }

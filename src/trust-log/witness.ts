@@ -8,18 +8,22 @@ import { parsePosition } from '../protocol/entry.js'
 import { Handle } from '../protocol/handles.js'
 import type { LogPort } from '../storage/storage.js'
 import { leafOfEntry } from './leaf.js'
-import type { ServedTrustLog } from './trust-log.js'
+import type { LogFeed, LogProofs, ServedTrustLog } from './trust-log.js'
 
 /** The last entry that is known to have stood: its epoch, number, and the base64url hash of its leaf. */
 export const Witnessed = z.strictObject({ epoch: Handle, seq: z.int().min(0), hash: z.string().length(43) })
 export type Witnessed = z.infer<typeof Witnessed>
+
+/** With which a log shows others that it has what it says. */
+export type Evidence = LogProofs & Pick<LogFeed, 'entries'>
 
 /** Where it is kept; outside the store, or it is put back with it. */
 export interface WitnessStore {
   /** In messages: where it is. */
   readonly name: string
   read(): Promise<Witnessed | undefined>
-  write(witnessed: Witnessed): Promise<void>
+  /** `evidence` of the log that has it, for who does not take its word; absent after a restore, when no log is served. */
+  write(witnessed: Witnessed, evidence?: Evidence): Promise<void>
 }
 
 const HINT = 'If a backup was put back, run: credence admin restore'
@@ -44,19 +48,30 @@ export async function hashAt(port: LogPort, { epoch, seq }: Pick<Witnessed, 'epo
 }
 
 const RAISE_MS = 1000
+const LOGGED_FAILURE = 2
 
 /** Raises the witness at once at the start, then at most every second while the log grows. Returns how to stop, after a last time. */
 export function keepWitness(witness: WitnessStore, trustLog: ServedTrustLog, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
   const closing = new AbortController()
   let written = -1
+  let failures = 0
   const raise = async (): Promise<void> => {
     const { seq } = parsePosition(trustLog.position)
     const hash = trustLog.leafHash(seq)
     if (seq === written || hash === undefined) return
-    await witness.write({ epoch: trustLog.epoch, seq, hash })
+    await witness.write({ epoch: trustLog.epoch, seq, hash }, trustLog)
     written = seq
   }
-  const tried = () => raise().catch((error: unknown) => log.error('the witness cannot be raised', error, { witness: witness.name }))
+  // Once: another registry asks this one for its keys, and so may fail while this one starts, and is gone for longer than a second.
+  const onFailure = (error: unknown) => {
+    failures++
+    if (failures === LOGGED_FAILURE || closing.signal.aborted) log.error('the witness cannot be raised', error, { witness: witness.name })
+  }
+  const onRaised = () => {
+    if (failures >= LOGGED_FAILURE) log.info('the witness is raised again', { witness: witness.name })
+    failures = 0
+  }
+  const tried = () => raise().then(onRaised, onFailure)
   const raising = (async () => {
     while (!closing.signal.aborted) {
       await tried()

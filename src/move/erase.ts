@@ -3,7 +3,7 @@
 import { refuse } from '../errors.js'
 import type { OrgId } from '../protocol/ids.js'
 import type { WholeStorage } from '../storage/holdings.js'
-import { type CardTier, type Doc, unindexingCard } from '../storage/storage.js'
+import { type CardTier, type Change, type Doc, type Spec, unindexingCard } from '../storage/storage.js'
 import { type Belonging, belongingsOf, type Owned, ownedBy } from './belongings.js'
 import { registryCollections } from './collections.js'
 
@@ -61,7 +61,8 @@ async function erase(storage: WholeStorage, owned: Owned, one: Belonging): Promi
     case 'introductions':
       return clearIntroduction(owned, one)
     case 'inbox':
-      if (!owned.all.has(String(doc.agentId))) return clearNotice(owned, one)
+    case 'inbox-posted':
+      if (!owned.all.has(String(doc.agentId))) return clearNotice(storage, owned, one)
       return take(storage, one)
     case 'cards':
       await storage.commit(TIERS.map((tier) => unindexingCard(key, tier)))
@@ -80,18 +81,25 @@ async function clearIntroduction({ orgId, stores }: Owned, { key, doc }: Belongi
     ...(doc.toOrg === orgId && doc.note !== undefined ? { note: undefined } : {}),
   }
   if (Object.keys(texts).length === 0) return 'kept'
-  return (await collection.change(key, { nextEntry: null }, texts)) ? 'cleared' : 'left'
+  if (await collection.change(key, { nextEntry: null }, texts)) return 'cleared'
+  // Expired meanwhile, or an instance is at it
+  return (await collection.get(key)) === undefined ? 'nothing' : 'left'
 }
 
 /** A notice to another's agent: it repeats the purpose, which its asker wrote. */
-async function clearNotice({ all, stores }: Owned, { key, doc }: Belonging): Promise<Outcome> {
+async function clearNotice(storage: WholeStorage, { all }: Owned, { collection, key, doc }: Belonging): Promise<Outcome> {
   if (!all.has(String(doc.from)) || doc.purpose === '') return 'kept'
-  return (await stores.inbox.items.change(key, {}, { purpose: '' })) ? 'cleared' : 'nothing'
+  const cleared = { purpose: '' } as Change<Doc> // a field of both kinds of notices
+  return (await storage.collection<Doc>(specOf(collection)).change(key, {}, cleared)) ? 'cleared' : 'nothing'
 }
 
 /** What has expired is absent already, and purged by every registry. */
 async function take(storage: WholeStorage, { collection, key }: Belonging): Promise<Outcome> {
+  return (await storage.collection<Doc>(specOf(collection)).take(key, {})) ? 'erased' : 'nothing'
+}
+
+function specOf(collection: string): Spec<Doc> {
   const spec = registryCollections().find(({ name }) => name === collection)
   if (spec === undefined) throw new Error(`there is no collection ${collection}`)
-  return (await storage.collection<Doc>(spec).take(key, {})) ? 'erased' : 'nothing'
+  return spec
 }

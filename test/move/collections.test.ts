@@ -14,5 +14,5 @@ test.runIf(process.env.CREDENCE_TEST_STORE !== 'mongodb')(
 )
 
 test('of every collection it is said whose its documents are', () => {
-  expect(Object.keys(RULES).sort()).toEqual(registryCollections().map(({ name }) => name))
+  expect(registryCollections().filter(({ name }) => RULES[name] === undefined)).toEqual([])
 })

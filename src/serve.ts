@@ -7,9 +7,9 @@ import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
+import type { WholeStorage } from './storage/holdings.js'
 import { openMongo } from './storage/mongo/open.js'
 import { openSqlite } from './storage/sqlite/open.js'
-import type { Storage } from './storage/storage.js'
 import type { WitnessStore } from './trust-log/witness.js'
 import { witnessFile } from './witness-file.js'
 import { registryWitness } from './witness-registry.js'
@@ -64,7 +64,7 @@ export async function serve(config: Config): Promise<Registry> {
 }
 
 /** The store that the configuration names. `isAlone`: refused while any registry runs over it. */
-export function openStore(config: Config, log: Log, isAlone = false): Promise<Storage> {
+export function openStore(config: Config, log: Log, isAlone = false): Promise<WholeStorage> {
   const clock = systemClock
   const warn = (text: string, facts: object) => log.warn(text, { ...facts })
   if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), isAlone, warn })

@@ -71,6 +71,7 @@ test('storage is imported by stores, users of once, the trust log, keys, and wha
     one.file === 'serve.ts' ||
     one.file === 'deployment.ts' ||
     one.file === 'copy.ts' ||
+    one.file === 'organisation-data.ts' ||
     one.file === 'callee-store.ts' ||
     (one.file === 'index.ts' && one.target.startsWith('storage/sqlite/')) ||
     (one.typeOnly && one.target === 'storage/storage.js')

@@ -1,14 +1,16 @@
 import type { Command } from 'commander'
 import { adminCopy } from './admin-copy.js'
 import { adminMigrate } from './admin-migrate.js'
+import { adminOrganisation } from './admin-organisation.js'
 import { adminRestore } from './admin-restore.js'
 import { adminShard } from './admin-shard.js'
 
 /** What is done to the data of a registry; needs its store and no profile. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('the data of a registry: restore, migrate, shard, copy')
+  const admin = program.command('admin').description('the data of a registry: restore, copy, migrate, shard, export, erase')
   adminRestore(admin)
   adminMigrate(admin)
   adminShard(admin)
   adminCopy(admin)
+  adminOrganisation(admin)
 }

@@ -7,7 +7,7 @@ import { silentLog } from '../lib/log.js'
 import type { Block } from '../protocol/entry.js'
 import { rootOfFrontier } from '../protocol/merkle.js'
 import { fitting } from '../storage/document.js'
-import type { Holdings } from '../storage/holdings.js'
+import type { Holdings, WholeStorage } from '../storage/holdings.js'
 import type { Doc, LogPort, Spec, Storage } from '../storage/storage.js'
 import { newAppliedLog } from '../trust-log/apply.js'
 import { pages } from './pages.js'
@@ -25,8 +25,8 @@ export interface Compared {
 }
 
 export interface CompareDeps {
-  readonly from: Storage & { readonly holdings: Holdings }
-  readonly to: Storage & { readonly holdings: Holdings }
+  readonly from: WholeStorage
+  readonly to: WholeStorage
   readonly specs: readonly Spec<Doc>[]
   /** What has expired by then is not looked at. */
   readonly now: number

@@ -1,6 +1,6 @@
 // What a store holds, as a whole: for moving it to another. Features never see this.
 import type { Block } from '../protocol/entry.js'
-import type { Doc, Key, Spec } from './storage.js'
+import type { Doc, Key, Spec, Storage } from './storage.js'
 
 /** A document as it lies there: its key and its JSON text. */
 export interface Held {
@@ -29,6 +29,11 @@ export interface Holdings {
   /** Those of these keys that are there, expired or not. */
   documentsOf(spec: Spec<Doc>, keys: readonly Key[]): Promise<readonly Held[]>
   counters(page: HeldPage): Promise<readonly HeldCounter[]>
+}
+
+/** A store that can be read as a whole. */
+export interface WholeStorage extends Storage {
+  readonly holdings: Holdings
 }
 
 /** A store that is filled from another. */

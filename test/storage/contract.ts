@@ -5,6 +5,7 @@ import { cardSearchContract } from './contract-cards.js'
 import { collectionContract } from './contract-collections.js'
 import { commitContract } from './contract-commit.js'
 import { findContract } from './contract-find.js'
+import { holdingsContract } from './contract-holdings.js'
 import { logContract } from './contract-log.js'
 
 /** A fresh, empty store for one test. */
@@ -23,6 +24,7 @@ export function storageContract(name: string, open: OpenStore): void {
     describe('find', () => findContract(open))
     describe('commit and count', () => commitContract(open))
     describe('log', () => logContract(open))
+    describe('holdings', () => holdingsContract(open))
     describe('card search', () => cardSearchContract(open))
   })
 }

@@ -1,6 +1,8 @@
 // What `credence admin` does to a MongoDB deployment, all over one server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { organisationData } from '../move/organisation.js'
 import { mongoCopy } from './mongo-copy.js'
+import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
 import { type Mongod, mongodBinary, startMongod } from './open-mongo.js'
@@ -19,5 +21,11 @@ if (mongodBinary === undefined) {
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
   describe('admin copy', () => mongoCopy(() => mongod))
+  describe('explain', () => mongoExplain(() => mongod))
+  describe('admin export and erase', () =>
+    organisationData(() => {
+      const url = mongod.url()
+      return { url, drop: () => mongod.drop(url) }
+    }))
   describe('admin restore', () => mongoRestore(() => mongod))
 }

@@ -153,7 +153,7 @@ test('without a mirror everything that lasts is held: a new operator comes in by
   expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
 })
 
-test('where the store is a database the file beside it is not restored, and the witness stays', async () => {
+test('where the store is a database that cannot be reached, the file beside it is not restored, and the witness stays', async () => {
   await stop()
   const before = await readFile(file('witness.json'), 'utf8')
   const elsewhere = { ...config, store: 'mongodb://127.0.0.1:9/credence' }

@@ -67,17 +67,24 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
       const words = query.words.map(wordsIn)
       // Words that no text can hold
       if (words.length > 0 && words.every((run) => run.length === 0)) return { hits: [], total: 0 }
+      if (query.cardIds?.length === 0) return { hits: [], total: 0 }
       await ready()
       const runs = words.filter((run) => run.length > 0)
-      const [answer] = await reach(() =>
-        rows.aggregate<{ hits: { card: string; score: number }[]; total: { total: number }[] }>(pipelineOf(query, runs)).toArray(),
-      )
+      const { pipeline, hint } = runs.length > 0 ? byScore(query, runs) : byAge(query)
+      const found = await reach(() => rows.aggregate<Found>(pipeline, hint === undefined ? {} : { hint }).toArray())
       return {
-        hits: (answer?.hits ?? []).map(({ card, score }) => ({ cardId: card, score })),
-        total: answer?.total[0]?.total ?? 0,
+        hits: found.flatMap(({ card, score }) => (card === undefined || score === undefined ? [] : [{ cardId: card, score }])),
+        total: found.find(({ total }) => total !== undefined)?.total ?? 0,
       }
     },
   }
+}
+
+/** A hit, or the number of all. */
+interface Found {
+  readonly card?: string
+  readonly score?: number
+  readonly total?: number
 }
 
 function storedRow(row: CardRow): StoredRow {
@@ -95,34 +102,74 @@ function storedRow(row: CardRow): StoredRow {
   }
 }
 
-/** Fixed stages; what a caller wrote stands only in values. */
-function pipelineOf(query: CardQuery, runs: readonly (readonly string[])[]): Document[] {
+/** Fixed stages, here and below; what a caller wrote stands only in values. */
+function matchOf({ tier, cardIds, ...query }: CardQuery): Document {
   const terms = termsAsked(query).map(encoded)
+  return {
+    tier: { $eq: tier },
+    ...(cardIds !== undefined && { _id: { $in: cardIds.map((id) => idOf(id, tier)) } }),
+    ...(terms.length > 0 && { terms: { $all: terms } }),
+  }
+}
+
+interface Search {
+  readonly pipeline: Document[]
+  /** The index that gives the order, or the few rows that are asked about. A text index is found by itself. */
+  readonly hint?: string
+}
+
+/** Rows that hold the words, the best first. They are sorted in memory: their scores stand in no index. */
+function byScore(query: CardQuery, runs: readonly (readonly string[])[]): Search {
   const all = [...new Set(runs.flat())]
   const isRun = runs.some((run) => run.length > 1)
   const match: Document = {
-    tier: { $eq: query.tier },
-    ...(query.cardIds !== undefined && { card: { $in: query.cardIds } }),
-    ...(terms.length > 0 && { terms: { $all: terms } }),
+    ...matchOf(query),
     // As phrases all must be there; the list of words makes it whole words
-    ...(all.length > 0 && { $text: { $search: all.map((word) => `"${word}"`).join(' ') }, words: { $all: all } }),
+    $text: { $search: all.map((word) => `"${word}"`).join(' ') },
+    words: { $all: all },
     ...(isRun && {
       $expr: {
         $and: runs.filter((run) => run.length > 1).map((run) => ({ $gte: [{ $indexOfCP: ['$columns', { $literal: runOf(run) }] }, 0] })),
       },
     }),
   }
-  const score = all.length === 0 ? { $multiply: [-1, '$updated'] } : { $round: [{ $multiply: [-SCORE_UNIT, { $meta: 'textScore' }] }, 0] }
+  const score = { $round: [{ $multiply: [-SCORE_UNIT, { $meta: 'textScore' }] }, 0] }
   const [afterScore, afterCard] = query.after ?? []
   const after =
     afterScore === undefined
       ? []
       : [{ $match: { $or: [{ score: { $gt: afterScore } }, { score: { $eq: afterScore }, card: { $gt: afterCard } }] } }]
-  return [
-    { $match: match },
-    { $project: { _id: 0, card: 1, score } },
-    { $facet: { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }], total: [{ $count: 'total' }] } },
-  ]
+  const facets = { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }], total: [{ $count: 'total' }] }
+  return {
+    pipeline: [
+      { $match: match },
+      { $project: { _id: 0, card: 1, score } },
+      { $facet: facets },
+      { $project: { found: { $concatArrays: ['$hits', '$total'] } } },
+      { $unwind: '$found' },
+      { $replaceRoot: { newRoot: '$found' } },
+    ],
+  }
+}
+
+/** Without words the newest come first, in the order of an index. */
+function byAge(query: CardQuery): Search {
+  const match = matchOf(query)
+  const [score = 0, card] = query.after ?? []
+  const after = card !== undefined && {
+    updated: { $lte: -score },
+    $or: [{ updated: { $lt: -score } }, { updated: { $eq: -score }, card: { $gt: card } }],
+  }
+  return {
+    pipeline: [
+      { $match: { ...match, ...after } },
+      { $sort: { updated: -1, card: 1 } },
+      { $limit: query.limit },
+      { $project: { _id: 0, card: 1, score: { $multiply: [-1, '$updated'] } } },
+      { $unionWith: { coll: NAME, pipeline: [{ $match: match }, { $count: 'total' }] } },
+    ],
+    hint: query.cardIds !== undefined ? '_id_' : match.terms !== undefined ? 'terms' : 'newest',
+  }
 }
 
 const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardId}`

@@ -1,5 +1,6 @@
 // How the official driver is set up, on purpose: what is acknowledged is on a majority and in its journals, and nothing waits for ever.
-import { MongoClient, type MongoClientOptions } from 'mongodb'
+import { MongoClient, type MongoClientOptions, MongoError } from 'mongodb'
+import { refuse } from '../../errors.js'
 
 /** The driver's defaults let a write wait 33 s for a paused primary; these bound every operation, its retries included. Milliseconds. */
 const TIMES = {
@@ -50,6 +51,8 @@ export async function connect(url: string, warn: (text: string, facts: object) =
     return client
   } catch (error) {
     await client.close()
+    // What the driver says names hosts and the reason, no credentials
+    if (error instanceof MongoError) return refuse('unavailable', `the storage cannot be opened: ${error.message}`)
     throw error
   }
 }
@@ -69,7 +72,7 @@ function refuseWeaker(url: string): void {
   for (const [name, only] of allowed) {
     const value = asked.get(name)
     if (value !== undefined && value !== only)
-      throw new Error(`the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
+      refuse('bad_input', `the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
   }
 }
 
@@ -80,10 +83,11 @@ export const databaseOf = (url: string): string => decodeURIComponent(withoutHos
 const withoutHosts = (url: string): URL => new URL(url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host'))
 
 function refuseServer(hello: object, version: readonly [number, number, number]): void {
-  if (isBelow(version, FLOOR)) throw new Error(`MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`)
+  if (isBelow(version, FLOOR)) refuse('unavailable', `MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`)
   const isReplicaSet = 'setName' in hello || ('msg' in hello && hello.msg === 'isdbgrid')
   if (!isReplicaSet)
-    throw new Error(
+    refuse(
+      'unavailable',
       'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()"',
     )
 }

@@ -27,7 +27,7 @@ export async function formatOf(db: Db): Promise<number | undefined> {
   const declarations: Collection<Declaration> = db.collection(DECLARATIONS)
   const there = await declarations.findOne({ _id: { $eq: ID } })
   if (there?.format !== undefined) return there.format
-  return (await declarations.findOne({})) === null ? undefined : 1
+  return (await declarations.findOne({ _id: { $gt: '' } })) === null ? undefined : 1
 }
 
 export async function raiseFormat(db: Db, format: number): Promise<void> {

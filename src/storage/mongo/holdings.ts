@@ -39,7 +39,9 @@ export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
     collections: () => reach(async () => (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)),
     documents: async (spec, page) => {
       const docs = await docsOf(spec)
-      return reach(async () => (await docs.find(pageOf(page)).sort({ _id: 1 }).limit(page.limit).toArray()).map((one) => held(spec, one)))
+      return reach(async () =>
+        (await docs.find(pageOf(page)).hint({ _id: 1 }).sort({ _id: 1 }).limit(page.limit).toArray()).map((one) => held(spec, one)),
+      )
     },
     documentsOf: async (spec, keys) => {
       const docs = await docsOf(spec)
@@ -47,7 +49,7 @@ export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
     },
     counters: async (page) => {
       await ready()
-      const found = await reach(() => counters.find(pageOf(page)).sort({ _id: 1 }).limit(page.limit).toArray())
+      const found = await reach(() => counters.find(pageOf(page)).hint({ _id: 1 }).sort({ _id: 1 }).limit(page.limit).toArray())
       return found.map(({ _id, sum, expires }) => ({ key: decoded(_id), sum, expiresAt: expires }))
     },
 

@@ -20,7 +20,7 @@ export async function planOf(db: Db, declared: readonly Declared[]): Promise<rea
   const unfilled = await reach(() =>
     db
       .collection<Declaration>(DECLARATIONS)
-      .find({ isUnfilled: { $eq: true } })
+      .find({ _id: { $in: declared.map(({ name }) => name) }, isUnfilled: { $eq: true } })
       .toArray(),
   )
   const steps: Step[] = []

@@ -2,8 +2,8 @@ import { mkdir, open, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import type { Holdings } from '../holdings.js'
-import type { CommitResult, Operation, Storage } from '../storage.js'
+import type { WholeStorage } from '../holdings.js'
+import type { CommitResult, Operation } from '../storage.js'
 import { CARD_SEARCH_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
@@ -41,15 +41,11 @@ const SCHEMA = `
   CREATE TABLE log_entries (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
   ${CARD_SEARCH_SCHEMA}`
 
-export interface SqliteStorage extends Storage {
-  readonly holdings: Holdings
-}
-
 /**
  * The embedded store: one file, held by one process (two servers in it share this object).
  * Everything is durable when it is answered; what is asked for in the same turn shares one commit.
  */
-export async function openSqlite(options: SqliteOptions): Promise<SqliteStorage> {
+export async function openSqlite(options: SqliteOptions): Promise<WholeStorage> {
   const file = await prepareFile(options.file)
   const db = openOwned(file)
   const commits = newGroupCommit(db, options)

@@ -1,0 +1,40 @@
+// `credence admin export` and `erase`: the data of one organisation, over the store that the configuration names.
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import type { Config } from './config.js'
+import { refuse } from './errors.js'
+import { systemClock } from './lib/clock.js'
+import { silentLog } from './lib/log.js'
+import { type Erased, eraseOrganisation } from './move/erase.js'
+import { exportOrganisation } from './move/export.js'
+import { OrgId } from './protocol/ids.js'
+import { openStore } from './serve.js'
+import type { WholeStorage } from './storage/holdings.js'
+
+/** Writes JSON lines into a file that is not there yet; how many documents of what. */
+export const exportData = (config: Config, org: string, to: string): Promise<object> =>
+  withStore(config, async (storage) => {
+    let last: object = {}
+    async function* lines() {
+      for await (const one of exportOrganisation(storage, idOf(org), systemClock.now())) {
+        last = one
+        yield `${JSON.stringify(one)}\n`
+      }
+    }
+    await pipeline(lines(), createWriteStream(to, { flags: 'wx', mode: 0o600 }))
+    return last
+  })
+
+export const eraseData = (config: Config, org: string): Promise<Erased> =>
+  withStore(config, (storage) => eraseOrganisation(storage, idOf(org)))
+
+const idOf = (org: string): OrgId => OrgId.safeParse(org).data ?? refuse('bad_input', `an organisation's id begins with org_: ${org}`)
+
+async function withStore<T>(config: Config, work: (storage: WholeStorage) => Promise<T>): Promise<T> {
+  const storage = await openStore(config, silentLog)
+  try {
+    return await work(storage)
+  } finally {
+    await storage.close()
+  }
+}

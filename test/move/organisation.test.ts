@@ -1,0 +1,3 @@
+import { organisationData } from './organisation.js'
+
+organisationData(() => undefined)

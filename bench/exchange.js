@@ -12,7 +12,7 @@ const CALLERS = 32
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** Forms and proofs, signed beforehand: a client's work is not the server's. */
-async function requests(count, { signer, clientId, issuer, url, form, nonce }) {
+export async function requests(count, { signer, clientId, issuer, url, form, nonce }) {
   const deps = { signer, clock: systemClock, random: systemRandom }
   const made = []
   for (let i = 0; i < count; i++) {
@@ -24,14 +24,14 @@ async function requests(count, { signer, clientId, issuer, url, form, nonce }) {
   return made
 }
 
-async function sendAll(url, jobs) {
+export async function sendAll(url, jobs) {
   return closedLoop(jobs, CALLERS, async (job) => {
     const { status, text } = await send(url, job)
     if (status !== 200) throw new Error(`${status} ${text}`)
   })
 }
 
-async function nonceOf(url, client) {
+export async function nonceOf(url, client) {
   const [first] = await requests(1, { ...client, url })
   return (await send(url, first)).headers['dpop-nonce']
 }

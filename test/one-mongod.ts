@@ -1,7 +1,7 @@
 // One MongoDB server for all files of a run: each costs 400 MB and seconds to start. Ends with a line that says what was done on it.
 import { MongoClient } from 'mongodb'
 import { findMongod } from './storage/find-mongod.mjs'
-import { startMember } from './storage/open-mongo.js'
+import { POOL, startMember } from './storage/open-mongo.js'
 
 /** Vitest calls it before the first file that needs MongoDB; what it returns, after the last. */
 export async function setup(): Promise<() => Promise<void>> {
@@ -16,6 +16,8 @@ export async function setup(): Promise<() => Promise<void>> {
   const before = await inserts(client)
   return async () => {
     const after = await inserts(client)
+    const names = await client.db(POOL).collection<{ _id: string }>('free').distinct('_id')
+    for (const name of [...names, POOL]) await client.db(name).dropDatabase()
     await client.close()
     await own?.stop({ doCleanup: true, force: true })
     console.log(`\n*** MongoDB ${version}: ${after - before} documents were written by the tests ***\n`)

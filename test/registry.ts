@@ -68,7 +68,7 @@ async function openStorages(
   }
   mongod ??= startMongod()
   const server = await mongod
-  const url = server.url()
+  const url = await server.lease()
   const storages: Storage[] = []
   for (let i = 0; i < count; i++) storages.push(await openMongo({ url, clock, instance: `${i}`, warn: () => undefined }))
   return {
@@ -76,7 +76,7 @@ async function openStorages(
     stored: () => server.documents(url),
     close: async () => {
       await Promise.all(storages.map((one) => one.close()))
-      await server.drop(url)
+      await server.release(url)
     },
   }
 }

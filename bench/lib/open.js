@@ -6,16 +6,21 @@ import { systemClock } from '../../dist/lib/clock.js'
 import { silentLog } from '../../dist/lib/log.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { startServer } from '../../dist/server.js'
+import { openMongo } from '../../dist/storage/mongo/open.js'
 import { openSqlite } from '../../dist/storage/sqlite/open.js'
 import { freePort } from '../../examples/demo/stage.js'
 
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'credence-bench-'))
 
-export async function openRegistry({ folder = newFolder(), keep = false } = {}) {
+/** `store`: a MongoDB URL instead of a file. `issuer`: the registry's name, where this is not its only instance. */
+export async function openRegistry({ folder = newFolder(), keep = false, store, issuer: named } = {}) {
   if (!keep) process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
-  const storage = await openSqlite({ file: join(folder, 'store.db'), clock: systemClock })
+  const issuer = named ?? `http://127.0.0.1:${port}`
+  const clock = systemClock
+  const storage = store
+    ? await openMongo({ url: store, clock, instance: `${process.pid}`, warn: () => {} })
+    : await openSqlite({ file: join(folder, 'store.db'), clock })
   const parts = {
     storage,
     clock: systemClock,
@@ -29,5 +34,5 @@ export async function openRegistry({ folder = newFolder(), keep = false } = {}) 
   }
   const started = performance.now()
   const server = await startServer(parts)
-  return { issuer, folder, storage, server, trustLog: server.trustLog, startMs: performance.now() - started }
+  return { issuer, port, folder, storage, server, trustLog: server.trustLog, startMs: performance.now() - started }
 }

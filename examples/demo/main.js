@@ -1,11 +1,15 @@
-// The story of Credence: one registry process, three agent processes, and every claim asserted before it is printed.
+// The story of Credence: a registry (one process; with --mongodb two over a replica set), three agent processes, and every claim asserted before
+// it is printed.
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
 import { importCards } from './cards.js'
+import { overMongodb } from './over-mongodb.js'
 import { chapter, claim, claimed, freePort, newStage, refusal, table, untilDone } from './stage.js'
 
+const isOverMongodb = process.argv.includes('--mongodb')
 const stage = await newStage()
+let registry
 const started = performance.now()
 try {
   const { issuer, operator, ocr } = await play()
@@ -13,14 +17,14 @@ try {
   if (process.argv.includes('--stay')) await stay(issuer, operator, ocr)
 } finally {
   await stage.close()
+  await registry?.close()
 }
 process.exit(0)
 
 async function play() {
-  const port = await freePort()
-  const issuer = `http://127.0.0.1:${port}`
-  let registry = await stage.registry(port)
-  console.log(`The registry is ${issuer}: a process of its own, on the embedded store.`)
+  registry = isOverMongodb ? await overMongodb() : await stage.registry()
+  const { issuer } = registry
+  console.log(`The registry is ${issuer}: ${registry.about}.`)
   const operator = await join(issuer, registry.firstCode, 'Olga')
   const acme = await organisation(issuer, operator, 'Acme Documents')
   const globex = await organisation(issuer, operator, 'Globex Planning')
@@ -157,12 +161,12 @@ async function play() {
   await planner('connect', { name: 'june', peer: { ...mine, taskId: june.taskId }, endpoint })
   await planner('ask', { name: 'june', text: 'invoice 18' })
   const before = await ocr('place')
-  registry.child.kill('SIGKILL')
-  await once(registry.child, 'exit')
+  if (isOverMongodb) await loseOneOfEach(() => planner('ask', { name: 'june', text: 'invoice 18' }))
+  await registry.kill()
   await after(1100)
   const stale = await refusal(() => planner('ask', { name: 'june', text: 'invoice 19' }))
   claim(/503|standing_unknown/.test(stale), 'with the registry killed (-9) the OCR agent says that it does not know: 503 standing_unknown')
-  registry = await stage.registry(port)
+  await registry.restart()
   const again = await untilDone(() => planner('ask', { name: 'june', text: 'invoice 19' }))
   claim(again.text.includes('invoice 19'), 'after its restart the same token is served again')
   const dead = await planner('lineage', { taskId })
@@ -177,6 +181,19 @@ async function play() {
   })
   claim(place.handles === before.handles + 1, `subscribers resumed after entry ${before.at} and stand at ${place.at}, without a gap`)
   return { issuer, operator, ocr: ocrIs }
+}
+
+/** What a deployment of several survives without anybody's noticing but for a moment. */
+async function loseOneOfEach(call) {
+  await registry.killOne()
+  claim((await untilDone(call)).text.includes('invoice 18'), 'with one instance killed (-9) the other one serves')
+  await registry.startOne()
+  const startAgain = await registry.killPrimary()
+  claim(
+    (await untilDone(call, 30)).text.includes('invoice 18'),
+    'with the primary of the database killed (-9) another one is elected, and it goes on',
+  )
+  await startAgain()
 }
 
 /** Leaves registry and agents running, for somebody who wants to build an agent of their own beside them. */

@@ -62,7 +62,8 @@ export async function newStage() {
   }
   return {
     /** A real registry process on the embedded store; started again it goes on with the same data. */
-    async registry(port) {
+    async registry() {
+      const port = await freePort()
       const args = [
         'dist/cli/main.js',
         'serve',
@@ -76,17 +77,32 @@ export async function newStage() {
         '--log-level',
         'warn',
       ]
-      const child = keep(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }))
-      let text = ''
-      child.stdout.setEncoding('utf8')
-      await new Promise((resolve, reject) => {
-        child.once('exit', (code) => reject(new Error(`the registry ended with ${code}`)))
-        child.stdout.on('data', (chunk) => {
-          text += chunk
-          if (text.includes('serving')) resolve()
+      let child
+      const start = async () => {
+        child = keep(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }))
+        let text = ''
+        child.stdout.setEncoding('utf8')
+        await new Promise((resolve, reject) => {
+          child.once('exit', (code) => reject(new Error(`the registry ended with ${code}`)))
+          child.stdout.on('data', (chunk) => {
+            text += chunk
+            if (text.includes('serving')) resolve()
+          })
         })
-      })
-      return { child, firstCode: /^first code (\S+)/m.exec(text)?.[1] }
+        return /^first code (\S+)/m.exec(text)?.[1]
+      }
+      return {
+        issuer: `http://127.0.0.1:${port}`,
+        firstCode: await start(),
+        about: 'a process of its own, on the embedded store',
+        /** kill -9. */
+        async kill() {
+          child.kill('SIGKILL')
+          await once(child, 'exit')
+        },
+        restart: start,
+        close: async () => {},
+      }
     },
     /** A real agent process; commands go over its channel. */
     async agent(file, registration) {

@@ -10,6 +10,10 @@ export interface Mongod extends AsyncDisposable {
   url(): string
   /** Removes it: the server keeps its files open as long as it is there. */
   drop(url: string): Promise<void>
+  /** An empty database whose collections and indexes may be there already: making them is most of what a fresh one costs. */
+  lease(): Promise<string>
+  /** Empties it, for whoever comes next. */
+  release(url: string): Promise<void>
   /** Every document of every collection of it, as text. */
   documents(url: string): Promise<readonly string[]>
 }
@@ -21,6 +25,9 @@ const URL_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/([^?]*))?/
 const found = findMongod()
 /** Which server there is to test against: MONGODB_URI, MONGOD_BINARY, the one beside the project, or a download that was asked for. */
 export const mongodBinary = found?.uri ?? found?.binary ?? found?.download
+
+/** Whichever test file needs one takes it from here. */
+export const POOL = 'credence-tests'
 
 const nameIn = (url: string): string | undefined => URL_PARTS.exec(url)?.[2]
 
@@ -34,6 +41,17 @@ export async function startMongod(): Promise<Mongod> {
     url: () => uri.replace(URL_PARTS, (_, hosts: string) => `${hosts}/credence-${process.pid}-${databases++}`),
     drop: async (url) => {
       await client.db(nameIn(url)).dropDatabase()
+    },
+    lease: async () => {
+      const free = await client.db(POOL).collection<{ _id: string }>('free').findOneAndDelete({})
+      return uri.replace(URL_PARTS, (_, hosts: string) => `${hosts}/${free?._id ?? `credence-${process.pid}-${databases++}`}`)
+    },
+    release: async (url) => {
+      const name = nameIn(url) ?? ''
+      const collections = await client.db(name).collections()
+      const used = collections.filter(({ collectionName }) => collectionName !== 'declarations')
+      await Promise.all(used.map((collection) => collection.deleteMany({})))
+      await client.db(POOL).collection<{ _id: string }>('free').insertOne({ _id: name })
     },
     documents: async (url) => {
       const collections = await client.db(nameIn(url)).collections()

@@ -59,6 +59,7 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly colle
     docs: deps.db.collection<Stored>(spec.name),
     ready: onceReady(() => deps.declare(declared)),
   }
+  const getBatched = newBatch((ids: readonly string[]) => getMany(opened, ids))
   const insertBatched = newBatch((docs: readonly Stored[]) => insertMany(deps, opened, docs))
   const collection: Collection<Doc> = {
     spec,
@@ -69,7 +70,7 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly colle
     },
     get: async (key) => {
       await opened.ready()
-      return (await live(deps, opened, key))?.doc
+      return liveIn(deps, opened, await getBatched(encoded(key)))?.doc
     },
     find: async (index, query): Promise<Page<Doc>> => {
       await opened.ready()
@@ -88,6 +89,20 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly colle
     taking: (key: Key, guard: Guard<Doc>) => ({ kind: 'take', collection: spec.name, key, guard }),
   }
   return { ...opened, collection }
+}
+
+/** One command for all that wait: each is read after it was asked for. */
+async function getMany({ docs }: Opened, ids: readonly string[]): Promise<readonly (() => Stored | null)[]> {
+  const wanted = [...new Set(ids)]
+  const found = await reach(() =>
+    docs
+      .find({ _id: { $in: wanted } })
+      .limit(wanted.length)
+      .batchSize(wanted.length)
+      .toArray(),
+  )
+  const byId = new Map(found.map((stored) => [stored._id, stored]))
+  return ids.map((id) => () => byId.get(id) ?? null)
 }
 
 /** One command for all that wait; each hears of its own. What only expired documents stand in the way of is tried again by itself. */
@@ -165,8 +180,11 @@ function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: 
   ]
 }
 
-async function live({ now }: CollectionsDeps, { docs, spec }: Opened, key: Key, session?: ClientSession) {
-  const stored = await reachIn(session, (at) => docs.findOne({ _id: { $eq: encoded(key) } }, at))
+async function live(deps: CollectionsDeps, opened: Opened, key: Key, session?: ClientSession) {
+  return liveIn(deps, opened, await reachIn(session, (at) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, at)))
+}
+
+function liveIn({ now }: CollectionsDeps, { spec }: Opened, stored: Stored | null) {
   if (stored === null) return undefined
   const doc = docOf(stored)
   return hasExpired(spec, doc, now()) ? undefined : { doc, text: stored.text }

@@ -12,9 +12,9 @@ import { newNetwork } from './partition.mjs'
 const SET = 'rs0'
 /** So that what a paused member has is given up soon. */
 const TIMES = {
-  serverSelectionTimeoutMS: 3000,
-  socketTimeoutMS: 3000,
-  connectTimeoutMS: 1000,
+  serverSelectionTimeoutMS: 5000,
+  socketTimeoutMS: 6000,
+  connectTimeoutMS: 2000,
   heartbeatFrequencyMS: 500,
   minHeartbeatFrequencyMS: 100,
 }
@@ -61,18 +61,18 @@ export async function startReplicaSet({ members: count = 3, electionMs = 2000, c
     },
     /** Writes are acknowledged by a majority again. */
     async writable() {
-      for (const until = performance.now() + 60_000; performance.now() < until; await pause(100)) {
+      for (const until = performance.now() + 120_000; performance.now() < until; await pause(100)) {
         const done = await client
           .db('prove')
           .collection('writable')
-          .insertOne({}, { writeConcern: { w: 'majority', j: true, wtimeoutMS: 2000 } })
+          .insertOne({}, { writeConcern: { w: 'majority', j: true, wtimeoutMS: 5000 } })
           .then(
             () => true,
             () => false,
           )
         if (done) return
       }
-      throw new Error('no majority within a minute')
+      throw new Error('no majority within two minutes')
     },
     async stop() {
       await client.close()

@@ -1,0 +1,41 @@
+// A MongoDB to measure: a deployment that is named, or members of a replica set that end with the run. And what is asked of it, counted.
+import { MongoClient } from 'mongodb'
+import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
+import { findMongod, mongodProgram } from '../../test/storage/find-mongod.mjs'
+
+/** `url(database)`, `stop()`. */
+export async function startMongod(count = 1) {
+  const found = findMongod()
+  if (found?.uri)
+    return {
+      url: (name) => found.uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(\/[^?]*)?/, (_, hosts) => `${hosts}/${name}`),
+      stop: async () => {},
+    }
+  const set = await MongoMemoryReplSet.create({
+    binary: { systemBinary: await mongodProgram(found), checkMD5: false, version: '7.0.15' },
+    replSet: { count, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
+    instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000 })),
+  })
+  return { url: (name) => set.getUri(name), stop: () => set.stop({ doCleanup: true, force: true }) }
+}
+
+/** Counts what every client of this process sends from now on, by the driver's own monitoring. Call it before a client is made. */
+export function countCommands() {
+  const counts = new Map()
+  const { connect } = MongoClient.prototype
+  MongoClient.prototype.connect = function () {
+    this.on('commandStarted', ({ commandName }) => counts.set(commandName, (counts.get(commandName) ?? 0) + 1))
+    return connect.call(this)
+  }
+  return {
+    /** Since the last time it was asked. */
+    take() {
+      const taken = Object.fromEntries(counts)
+      counts.clear()
+      return taken
+    },
+  }
+}
+
+/** So that a client's commands can be counted. */
+export const monitored = (url) => `${url}${url.includes('?') ? '&' : '?'}monitorCommands=true`

@@ -1,0 +1,76 @@
+// One instance of the registry over a store, whose commands are counted where it is MongoDB.
+import { agentsStore } from '../../dist/agents/store.js'
+import { rowsOf } from '../../dist/cards/rows.js'
+import { cardsStore } from '../../dist/cards/store.js'
+import { systemRandom } from '../../dist/lib/random.js'
+import { newHandle } from '../../dist/protocol/handles.js'
+import { newId } from '../../dist/protocol/ids.js'
+import { tokensStore } from '../../dist/tokens/store.js'
+import { optionsOf, serveQuestions } from '../lib/child.js'
+import { countCommands } from '../lib/mongod.js'
+import { openRegistry } from '../lib/open.js'
+
+const commands = countCommands()
+const { issuer, port, storage, server, trustLog } = await openRegistry(optionsOf())
+
+serveQuestions(
+  { issuer, port, firstCode: server.firstCode },
+  {
+    commands: () => commands.take(),
+    /** Milliseconds of fences, one after the other. */
+    fences: async (count) => {
+      const times = []
+      for (let i = 0; i < count; i++) {
+        const at = performance.now()
+        await trustLog.fence()
+        times.push(performance.now() - at)
+      }
+      return times
+    },
+    end: () =>
+      trustLog.end({ type: 'token.ended', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], intent: [] }),
+    /** Cards like that of an agent, with names of their own. */
+    cards: async ({ agentId, count }) => {
+      const deps = { storage, trustLog: { halves: () => {} }, random: systemRandom }
+      const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
+      const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
+      const model = JSON.parse(card.c0)
+      for (let done = 0; done < count; ) {
+        const operations = []
+        for (const end = Math.min(count, done + 250); done < end; done++) {
+          const id = newId(systemRandom, 'agt')
+          const skills = [
+            { ...model.skills[0], name: wordOf(done, 1), description: `${wordOf(done, 2)} ${wordOf(done, 3)}`, tags: [`tag${done % 97}`] },
+          ]
+          const clone = {
+            ...card,
+            agentId: id,
+            c0: JSON.stringify({ ...model, name: `${wordOf(done, 4)} ${wordOf(done, 5)}`, skills }),
+            publishedAt: card.publishedAt + done,
+          }
+          operations.push(agents.inserting({ ...agent, id }), cards.inserting(clone))
+          for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
+        }
+        if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
+      }
+    },
+    /** Records like that of a token, and as many ended handles in the log. */
+    grow: async ({ tokenId, count }) => {
+      const tokens = tokensStore({ storage })
+      const like = await tokens.get(tokenId)
+      for (let done = 0; done < count; ) {
+        const operations = []
+        for (const end = Math.min(count, done + 1000); done < end; done++)
+          operations.push(tokens.inserting({ ...like, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
+        if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
+        const ends = operations.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
+        await trustLog.end({ type: 'token.ended', ends, intent: [] })
+      }
+    },
+  },
+)
+
+/** Some two hundred words, each in one card of forty. */
+function wordOf(card, place) {
+  return `word${(card * (place * 2 + 1) + place * 31) % 211}`
+}

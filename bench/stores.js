@@ -1,0 +1,279 @@
+// MongoDB: what is asked of it, what an answer waits for, and whether two instances agree; beside the bare driver, and SQLite, in this run.
+import { createAgent } from 'credence/client'
+import { MongoClient } from 'mongodb'
+import WebSocket from 'ws'
+import { nonceOf, requests } from './exchange.js'
+import { aPair, newCast } from './lib/cast.js'
+import { startChild } from './lib/child.js'
+import { closedLoop, send } from './lib/load.js'
+import { monitored, startMongod } from './lib/mongod.js'
+import { median, percentile } from './lib/report.js'
+
+const MAJORITY = { writeConcern: { w: 'majority', journal: true }, readConcern: { level: 'majority' }, readPreference: 'primary' }
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
+const inWords = (counts, per) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${(count / per).toFixed(2)}`)
+    .join(', ')
+const timed = async (work) => {
+  const at = performance.now()
+  await work()
+  return performance.now() - at
+}
+
+/** Requests that the registry turned away because it could not answer freshly in time: on a busy machine some are. */
+let turnedAway = 0
+
+/** Every job, 32 callers at most. */
+function sendAll(url, jobs) {
+  return closedLoop(jobs, 32, async (job) => {
+    const { status, text } = await send(url, job)
+    if (status === 503) turnedAway++
+    else if (status !== 200) throw new Error(`${status} ${text}`)
+  })
+}
+
+export async function run(report) {
+  const mongod = await startMongod()
+  const url = mongod.url('credence-bench')
+  const bare = await MongoClient.connect(url, MAJORITY)
+  const a = await startChild('stores.js', { store: monitored(url) })
+  const b = await startChild('stores.js', { store: monitored(url), issuer: a.facts.issuer }, { core: 1 })
+  const sqlite = await startChild('stores.js', {})
+  try {
+    // The code of the instance that started last is the one that is good
+    const world = await played({ ...a.facts, firstCode: b.facts.firstCode })
+    const other = await played(sqlite.facts)
+    await commands(report, world, a)
+    await latency(report, world, bare)
+    await rates(report, { world, other, a, sqlite })
+    await agreement(report, { world, a, b, bare })
+    await pushed(report, { world, a, b, bare })
+    await search(report, { world, a, bare })
+    await growth(report, { world, a })
+    report.figure('turned away (503)', turnedAway)
+  } finally {
+    for (const child of [a, b, sqlite]) await child.stop()
+    await bare.close()
+    await mongod.stop()
+  }
+}
+
+async function played(facts) {
+  const { issuer } = facts
+  const pair = await aPair(await newCast(facts), issuer)
+  const client = ({ signer, agentId }) => ({ signer, clientId: agentId, issuer })
+  return { issuer, ...pair, asPlanner: client(pair.planner), asOcr: client(pair.ocr) }
+}
+
+/** Exchanges, signed and ready. */
+async function exchanges({ issuer, ocr, planner, asPlanner }, count) {
+  const url = `${issuer}/oauth/token`
+  const nonce = await nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } })
+  const { accessToken } = await planner.token()
+  const form = { grant_type: TOKEN_EXCHANGE, subject_token: accessToken, subject_token_type: ACCESS_TOKEN, audience: ocr.audience }
+  return { url, jobs: await requests(count, { ...asPlanner, form, url, nonce }) }
+}
+
+async function introspections({ issuer, ocr, planner, asOcr }, count) {
+  const url = `${issuer}/oauth/introspect`
+  const { accessToken } = await planner.exchange({ audience: ocr.audience })
+  return { url, jobs: await requests(count, { ...asOcr, form: { token: accessToken }, url }) }
+}
+
+/** At 32 callers with warm caches: what one request costs the database, its share of what others wait for too. */
+async function commands(report, world, a) {
+  const count = report.isQuick ? 128 : 3200
+  const counted = async (work) => {
+    await a.ask('commands')
+    await work()
+    return a.ask('commands')
+  }
+  const measure = async (make, name, goal) => {
+    const warm = await make(world, Math.min(count, 320))
+    await sendAll(warm.url, warm.jobs)
+    const { url, jobs } = await make(world, count)
+    const counts = await counted(() => sendAll(url, jobs))
+    report.say(`${name}: ${inWords(counts, count)}`)
+    report.goal(`commands, ${name}`, sum(counts) / count, goal)
+  }
+  await measure(exchanges, 'exchange', { atMost: 3 })
+  await measure(introspections, 'introspection', { atMost: 0.2 })
+  const searches = Array.from({ length: count }, () => ({ method: 'GET' }))
+  const url = `${world.issuer}/trpc/discovery.search?input=${encodeURIComponent('{"text":"scanned documents"}')}`
+  const counts = await counted(() => sendAll(url, searches))
+  report.say(`search: ${inWords(counts, count)}`)
+  report.goal('commands, search, without the shared fence', (counts.aggregate ?? 0) / count, { atMost: 1 })
+  report.figure('commands, search, all', sum(counts) / count)
+}
+
+/** One caller, and one insert of the bare driver, in turns. */
+async function latency(report, world, bare) {
+  const count = report.isQuick ? 30 : 400
+  const { url, jobs } = await exchanges(world, count)
+  const inserts = bare.db().collection('bare')
+  const [ours, theirs] = [[], []]
+  for (const job of jobs) {
+    ours.push(await timed(() => sendAll(url, [job])))
+    theirs.push(await timed(() => inserts.insertOne({ at: ours.length })))
+  }
+  report.figure('one majority insert, p50', median(theirs), 'ms')
+  report.figure('exchange at low load, p50', median(ours), 'ms')
+  report.goal('exchange / one majority insert, p50', median(ours) / median(theirs), { atMost: 3.5 })
+}
+
+/** 32 callers; what a second holds, and what the server computes meanwhile. */
+async function rates(report, { world, other, a, sqlite }) {
+  const [rounds, count] = report.isQuick ? [2, 64] : [5, 1500]
+  const found = { mongodb: [], sqlite: [], cpu: [], sqliteCpu: [] }
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, cpu, child, who] of [
+      ['mongodb', 'cpu', a, world],
+      ['sqlite', 'sqliteCpu', sqlite, other],
+    ]) {
+      const { url, jobs } = await exchanges(who, count)
+      const before = await child.ask('cpu')
+      const { ms } = await sendAll(url, jobs)
+      if (round < 0) continue
+      found[name].push((count / ms) * 1000)
+      found[cpu].push(((await child.ask('cpu')) - before) / count)
+    }
+  }
+  report.figure('exchange over MongoDB, 32 callers', median(found.mongodb), '/s')
+  report.figure('exchange over SQLite, 32 callers', median(found.sqlite), '/s')
+  report.figure('exchange MongoDB / SQLite', median(found.mongodb) / median(found.sqlite))
+  report.figure('exchange over MongoDB, CPU of the registry', median(found.cpu), 'µs')
+  report.figure('exchange over SQLite, CPU of the registry', median(found.sqliteCpu), 'µs')
+}
+
+/** Revoked on A, asked on B in the moment of the acknowledgement; and what B waits for, beside one insert. */
+async function agreement(report, { world, a, b, bare }) {
+  const trials = report.isQuick ? 50 : 10_000
+  const { issuer, planner, ocr } = world
+  const via = (port) => (input, init) => fetch(String(input).replace(issuer, `http://127.0.0.1:${port}`), init)
+  const agent = ({ agentId, signer }, port) => createAgent({ issuer, clientId: agentId, signer, fetch: via(port) })
+  const [plannerAtA, ocrAtB] = [agent(planner, a.facts.port), agent(ocr, b.facts.port)]
+  await plannerAtA.token()
+  let [violations, wasActive] = [0, 0]
+  await closedLoop(Array.from({ length: trials }), 8, async () => {
+    const { accessToken } = await plannerAtA.exchange({ audience: ocr.audience })
+    if (wasActive < 20 && (await ocrAtB.introspect(accessToken)).active) wasActive++
+    await plannerAtA.revoke(accessToken)
+    if ((await ocrAtB.introspect(accessToken)).active !== false) violations++
+  })
+  report.figure('tokens that were active on B before', wasActive)
+  report.goal(`revoked on A, not refused on B, of ${trials}`, violations, { atMost: 0 })
+  const inserts = bare.db().collection('bare')
+  const [fences, floor] = [[], []]
+  for (let round = 0; round < (report.isQuick ? 3 : 40); round++) {
+    fences.push(...(await b.ask('fences', 25)))
+    for (let i = 0; i < 25; i++) floor.push(await timed(() => inserts.insertOne({ i })))
+  }
+  report.figure('a fence on B, p50', median(fences), 'ms')
+  report.figure('a fence on B, p99', percentile(fences, 0.99), 'ms')
+  report.goal('a fence on B, p99 / one majority insert, p50', percentile(fences, 0.99) / median(floor), { atMost: 3 })
+}
+
+/** From the acknowledgement on A to the subscriber of B; beside one event of a bare change stream, from the sending of its insert. */
+async function pushed(report, { world, a, b, bare }) {
+  const count = report.isQuick ? 20 : 500
+  const { ticket } = await world.ocr.mutate('system.ticket')
+  const ws = new WebSocket(`ws://127.0.0.1:${b.facts.port}/revocations`, ['a2a-revocation.v1+json', `ticket.${ticket}`])
+  let arrived = () => {}
+  await new Promise((done, fail) => {
+    ws.on('error', fail)
+    ws.on('message', (data) => {
+      const { type } = JSON.parse(String(data))
+      if (type === 'hello') ws.send(JSON.stringify({ type: 'subscribe' }))
+      else if (type === 'snapshot') done()
+      else if (type === 'events') arrived(performance.now())
+    })
+  })
+  const [pushes, events] = [[], []]
+  const collection = bare.db().collection('events')
+  await collection.insertOne({ first: true })
+  const stream = collection.watch()
+  let seen = () => {}
+  stream.on('change', () => seen(performance.now()))
+  await new Promise((done) => stream.once('resumeTokenChanged', done))
+  for (let i = 0; i < count; i++) {
+    const told = new Promise((done) => {
+      arrived = done
+    })
+    await a.ask('end')
+    const acknowledged = performance.now()
+    pushes.push(Math.max(0, (await told) - acknowledged))
+    const event = new Promise((done) => {
+      seen = done
+    })
+    const sent = performance.now()
+    await collection.insertOne({ i })
+    events.push((await event) - sent)
+  }
+  await stream.close()
+  ws.terminate()
+  report.figure('one change stream event, p50', median(events), 'ms')
+  report.figure('push on B after the acknowledgement on A, p50', median(pushes), 'ms')
+  report.figure('push on B after the acknowledgement on A, p99', percentile(pushes, 0.99), 'ms')
+  report.goal('push on B, p99 / one change stream event, p50', percentile(pushes, 0.99) / median(events), { atMost: 5 })
+}
+
+/** A word and a tag among many cards over HTTP, beside the bare indexed query for the same. */
+async function search(report, { world, a, bare }) {
+  const [cards, count] = report.isQuick ? [300, 20] : [Number(process.env.BENCH_CARDS ?? 100_000), 400]
+  report.figure('cards', cards)
+  report.figure('seeding', (await timed(() => a.ask('cards', { agentId: world.ocr.agentId, count: cards }))) / 1000, 's')
+  const rows = bare.db().collection('card-rows')
+  const [ours, floor] = [[], []]
+  for (let i = 0; i < count; i++) {
+    const word = `word${(i * 7) % 211}`
+    const input = encodeURIComponent(JSON.stringify({ text: word, tags: [`tag${i % 97}`] }))
+    floor.push(
+      await timed(() =>
+        rows
+          .find({ tier: 'public', $text: { $search: `"${word}"` } })
+          .project({ card: 1 })
+          .limit(20)
+          .toArray(),
+      ),
+    )
+    ours.push(await timed(() => send(`${world.issuer}/trpc/discovery.search?input=${input}`, { method: 'GET' })))
+  }
+  report.figure('bare indexed query, p99', percentile(floor, 0.99), 'ms')
+  report.figure('search over HTTP, p50', median(ours), 'ms')
+  report.figure('search over HTTP, p99', percentile(ours, 0.99), 'ms')
+  report.goal('search / bare indexed query, p99', percentile(ours, 0.99) / percentile(floor, 0.99), { atMost: 4 })
+}
+
+/** What one exchange, one introspection and one ending take with little and with much in the store. */
+async function growth(report, { world, a }) {
+  const [sizes, count] = report.isQuick ? [[100, 1000], 20] : [(process.env.BENCH_SIZES ?? '10000,100000').split(',').map(Number), 200]
+  const { accessToken } = await world.planner.exchange({ audience: world.ocr.audience })
+  const tokenId = JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url')).jti
+  const found = new Map()
+  let there = 0
+  for (const size of sizes) {
+    await a.ask('grow', { tokenId, count: size - there })
+    there = size
+    for (const [name, make] of Object.entries({ exchange: exchanges, introspection: introspections })) {
+      const { url, jobs } = await make(world, count)
+      const times = []
+      for (const job of jobs) times.push(await timed(() => sendAll(url, [job])))
+      found.set(`${name} ${size}`, median(times))
+    }
+    const endings = []
+    for (let i = 0; i < count; i++) endings.push(await timed(() => a.ask('end')))
+    found.set(`append ${size}`, median(endings))
+    for (const name of ['exchange', 'introspection', 'append'])
+      report.figure(`${name} at ${size.toExponential()}, p50`, found.get(`${name} ${size}`), 'ms')
+  }
+  const [least, most] = [sizes[0], sizes.at(-1)]
+  for (const name of ['exchange', 'introspection', 'append'])
+    report.goal(
+      `${name}: ${most.toExponential()} / ${least.toExponential()}`,
+      found.get(`${name} ${most}`) / found.get(`${name} ${least}`),
+      { atMost: 1.25 },
+    )
+}

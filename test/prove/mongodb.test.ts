@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { findMongod, HOW } from '../storage/find-mongod.mjs'
+
+interface Proved {
+  readonly faults: string[]
+  readonly figures: Readonly<Record<string, number>> & { readonly faults: Readonly<Record<string, number>> }
+}
+
+/** A deployment that was named is nobody's to kill. */
+const found = findMongod()
+const isOurs = found !== undefined && found.uri === undefined
+
+test.skipIf(!isOurs)(
+  `a minute of faults on a replica set of three, under load from three instances (${isOurs ? 'seed 5' : HOW})`,
+  async () => {
+    const { runMongodb }: { runMongodb(options: object): Promise<Proved> } = await import(`./${'mongodb'}.mjs`)
+    const { faults, figures } = await runMongodb({ seconds: 60, seed: 5 })
+    expect(faults).toEqual([])
+    // Not for want of anything that happened
+    expect(Object.keys(figures.faults).length).toBeGreaterThan(2)
+    for (const name of ['issued', 'ended', 'active', 'inactive', 'syncs']) expect([name, figures[name]]).not.toEqual([name, 0])
+  },
+  400_000,
+)

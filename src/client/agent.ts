@@ -10,6 +10,7 @@ import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
 import type { Fetch } from './http.js'
 import { type Introductions, newIntroductions } from './introductions.js'
+import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
 import { type AccessToken, type ExchangeOptions, newTokens } from './tokens.js'
 
@@ -22,7 +23,7 @@ export interface AgentOptions {
   readonly signer: Signer
   /** The organisation's publisher key, where this client signs cards with it. */
   readonly publisher?: Signer | undefined
-  /** The registry's public keys (JWKs); absent: those of the first contact. */
+  /** The registry's public keys (JWKs); absent: those of the first contact, read again after they rotate. */
   readonly pins?: readonly Readonly<Record<string, unknown>>[] | undefined
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
@@ -108,7 +109,7 @@ export function createAgent(options: AgentOptions): Agent {
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   const http = { fetch, clock }
   const metadata = remembered((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
-  const pins = remembered(async () => options.pins ?? fetchKeys(http, issuer))
+  const pins = newPins(options.pins, () => fetchKeys(http, issuer), clock)
   const deps = { ...http, issuer, clientId, signer, clock, random, metadata }
   const tokens = newTokens(deps)
   const calls = newCalls(deps, tokens)

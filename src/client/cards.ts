@@ -8,6 +8,7 @@ import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
 import type { Tier } from '../protocol/release-policy.js'
 import type { Calls } from './call.js'
+import type { Pins } from './pins.js'
 import type { TokenDeps } from './tokens.js'
 
 export interface PublishOptions {
@@ -60,7 +61,7 @@ export interface Cards {
 export interface CardsDeps extends TokenDeps {
   /** Signs cards for the organisation; absent: this agent signs its own. */
   readonly publisher?: Signer | undefined
-  readonly pins: () => Promise<readonly Readonly<Record<string, unknown>>[]>
+  readonly pins: Pins
   /** What is known to have ended. */
   readonly ended: () => { has(handle: Handle): boolean } | undefined
 }
@@ -80,13 +81,17 @@ const DEFAULT_SECONDS = 30 * 86_400
 export function newCards(deps: CardsDeps, calls: Calls): Cards {
   const cardView = (agentId: string) => calls.query<CardView>('cards.get', { agentId })
   const card = async (agentId: string): Promise<VerifiedCard> => {
-    const [view, keys] = await Promise.all([cardView(agentId), deps.pins()])
+    const [view, pinned] = await Promise.all([cardView(agentId), deps.pins.current()])
     const ended = deps.ended()
-    return verifyCardViewBundle(
-      view,
-      { issuer: deps.issuer, keys },
-      { audience: deps.clientId, now: deps.clock.now(), ...(ended && { ended }) },
-    )
+    const verify = (keys: typeof pinned) =>
+      verifyCardViewBundle(view, { issuer: deps.issuer, keys }, { audience: deps.clientId, now: deps.clock.now(), ...(ended && { ended }) })
+    try {
+      return await verify(pinned)
+    } catch (error) {
+      const renewed = await deps.pins.renewed()
+      if (renewed === undefined) throw error
+      return verify(renewed)
+    }
   }
   return {
     publish: async ({

@@ -3,7 +3,7 @@ import { verifyCardViewBundle } from '../../src/client/index.js'
 import type { KeyView } from '../../src/keys/key-view.js'
 import { createVerifier } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth.js'
-import { type Registry, startRegistry } from '../registry.js'
+import { aCard, type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair, reasonOf } from '../stories/actors.js'
 
 let registry: Registry
@@ -169,4 +169,16 @@ test('the keys of the registry are for its operators, and what they do with them
   const done = items.filter(({ outcome }) => outcome === 'done').map(({ action }) => action)
   expect(done.filter((action) => action === 'keys.rotate')).toHaveLength(4)
   expect(done.filter((action) => action === 'keys.end')).toHaveLength(4)
+})
+
+test('a client that runs on reads the keys of card views again after they rotated; one that was given them does not', async () => {
+  const { ocr, planner } = pair
+  const { keys: pins } = await (await registry.fetch('/.well-known/jwks.json')).json()
+  const [running, pinned] = [registry.as(planner), registry.as(planner, { pins })]
+  for (const client of [running, pinned]) await client.card(ocr.agentId)
+  await rotate('card')
+  registry.clock.advance(121)
+  await ocr.publish({ card: aCard(registry, { description: 'After the rotation' }) })
+  expect((await running.card(ocr.agentId)).card.description).toBe('After the rotation')
+  expect(await reasonOf(pinned.card(ocr.agentId))).not.toBe('done')
 })

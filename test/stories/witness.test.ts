@@ -254,6 +254,6 @@ describe('after a restore', () => {
     })
     expect(await remembered()).toEqual(now)
   }
-  test('with all that the witness remembers, it goes on in the new epoch', () => again(true))
-  test('without, too: what was put in its place counts until the witness remembers that', () => again(false))
+  test('with all that the witness remembers, it goes on in the new epoch', () => again(true), 60_000)
+  test('without, too: what was put in its place counts until the witness remembers that', () => again(false), 60_000)
 })

@@ -5,7 +5,7 @@ import { isRefusal, Refusal } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
-import { newBodies } from './bodies.js'
+import { MAX_BODY_BYTES, newBodies } from './bodies.js'
 import { type Budget, newBudget } from './budget.js'
 import { newConnections } from './connections.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
@@ -39,7 +39,6 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-const MAX_BODY_BYTES = 1_048_576
 /** A form of the largest request that makes sense: two tokens, an assertion, details. */
 const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384

@@ -71,15 +71,15 @@ async function played(facts) {
 /** Exchanges, signed and ready. */
 async function exchanges({ issuer, ocr, planner, asPlanner }, count) {
   const url = `${issuer}/oauth/token`
-  const nonce = await nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } })
-  const { accessToken } = await planner.token()
+  const nonce = await answered(() => nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } }))
+  const { accessToken } = await answered(() => planner.token())
   const form = { grant_type: TOKEN_EXCHANGE, subject_token: accessToken, subject_token_type: ACCESS_TOKEN, audience: ocr.audience }
   return { url, jobs: await requests(count, { ...asPlanner, form, url, nonce }) }
 }
 
 async function introspections({ issuer, ocr, planner, asOcr }, count) {
   const url = `${issuer}/oauth/introspect`
-  const { accessToken } = await planner.exchange({ audience: ocr.audience })
+  const { accessToken } = await answered(() => planner.exchange({ audience: ocr.audience }))
   return { url, jobs: await requests(count, { ...asOcr, form: { token: accessToken }, url }) }
 }
 
@@ -148,6 +148,18 @@ async function rates(report, { world, other, a, sqlite }) {
   report.figure('exchange over SQLite, CPU of the registry', median(found.sqliteCpu), 'µs')
 }
 
+/** Asked again while the answer is that it cannot be said freshly in time. */
+async function answered(work) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (error.status !== 503 || tries === 20) throw error
+      turnedAway++
+    }
+  }
+}
+
 /** Revoked on A, asked on B in the moment of the acknowledgement; and what B waits for, beside one insert. */
 async function agreement(report, { world, a, b, bare }) {
   const trials = report.isQuick ? 50 : 10_000
@@ -155,13 +167,13 @@ async function agreement(report, { world, a, b, bare }) {
   const via = (port) => (input, init) => fetch(String(input).replace(issuer, `http://127.0.0.1:${port}`), init)
   const agent = ({ agentId, signer }, port) => createAgent({ issuer, clientId: agentId, signer, fetch: via(port) })
   const [plannerAtA, ocrAtB] = [agent(planner, a.facts.port), agent(ocr, b.facts.port)]
-  await plannerAtA.token()
+  await answered(() => plannerAtA.token())
   let [violations, wasActive] = [0, 0]
   await closedLoop(Array.from({ length: trials }), 8, async () => {
-    const { accessToken } = await plannerAtA.exchange({ audience: ocr.audience })
-    if (wasActive < 20 && (await ocrAtB.introspect(accessToken)).active) wasActive++
-    await plannerAtA.revoke(accessToken)
-    if ((await ocrAtB.introspect(accessToken)).active !== false) violations++
+    const { accessToken } = await answered(() => plannerAtA.exchange({ audience: ocr.audience }))
+    if (wasActive < 20 && (await answered(() => ocrAtB.introspect(accessToken))).active) wasActive++
+    await answered(() => plannerAtA.revoke(accessToken))
+    if ((await answered(() => ocrAtB.introspect(accessToken))).active !== false) violations++
   })
   report.figure('tokens that were active on B before', wasActive)
   report.goal(`revoked on A, not refused on B, of ${trials}`, violations, { atMost: 0 })
@@ -179,7 +191,7 @@ async function agreement(report, { world, a, b, bare }) {
 /** From the acknowledgement on A to the subscriber of B; beside one event of a bare change stream, from the sending of its insert. */
 async function pushed(report, { world, a, b, bare }) {
   const count = report.isQuick ? 20 : 500
-  const { ticket } = await world.ocr.mutate('system.ticket')
+  const { ticket } = await answered(() => world.ocr.mutate('system.ticket'))
   const ws = new WebSocket(`ws://127.0.0.1:${b.facts.port}/revocations`, ['a2a-revocation.v1+json', `ticket.${ticket}`])
   let arrived = () => {}
   await new Promise((done, fail) => {
@@ -250,7 +262,7 @@ async function search(report, { world, a, bare }) {
 /** What one exchange, one introspection and one ending take with little and with much in the store. */
 async function growth(report, { world, a }) {
   const [sizes, count] = report.isQuick ? [[100, 1000], 20] : [(process.env.BENCH_SIZES ?? '10000,100000').split(',').map(Number), 200]
-  const { accessToken } = await world.planner.exchange({ audience: world.ocr.audience })
+  const { accessToken } = await answered(() => world.planner.exchange({ audience: world.ocr.audience }))
   const tokenId = JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url')).jti
   const found = new Map()
   let there = 0

@@ -7,6 +7,8 @@ import { importCards } from './cards.js'
 import { overMongodb } from './over-mongodb.js'
 import { chapter, claim, claimed, freePort, newStage, refusal, table, untilDone } from './stage.js'
 
+// Nobody outlives it: what was started is ended as this process exits
+if (!process.argv.includes('--stay')) process.once('SIGTERM', () => process.exit(1))
 const isOverMongodb = process.argv.includes('--mongodb')
 const stage = await newStage()
 let registry

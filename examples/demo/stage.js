@@ -55,6 +55,9 @@ export async function freePort() {
 export async function newStage() {
   const folder = await mkdtemp(join(tmpdir(), 'credence-demo-'))
   const children = new Set()
+  process.on('exit', () => {
+    for (const child of children) child.kill('SIGKILL')
+  })
   const keep = (child) => {
     children.add(child)
     child.once('exit', () => children.delete(child))

@@ -56,6 +56,8 @@ function say(text) {
   console.log(`  ${text}`)
 }
 
+// What was started is ended as this process exits
+process.once('SIGTERM', () => process.exit(1))
 const [part, ...given] = process.argv.slice(2)
 if (part !== undefined && !Object.hasOwn(PARTS, part)) {
   console.error(`nothing proves ${part}: ${Object.keys(PARTS).join(', ')}`)

@@ -48,10 +48,13 @@ export async function runOver({
     const ticket = async () => (await players.ocr.mutate('system.ticket')).ticket
     const subscribers = await Promise.all(deployment.instances.map((instance) => startSubscriber({ instance, ticket })))
     const until = performance.now() + seconds * 1000
-    const isOver = () => performance.now() > until
+    let isUnhurt = false
+    // Callers go on until the last fault is over
     const [counts] = await Promise.all([
-      runFaults(world, { isOver, only, seconds: faultSeconds, say }),
-      runLoad({ history, deployment, cast: players, dice, isOver }),
+      runFaults(world, { isOver: () => performance.now() > until, only, seconds: faultSeconds, say }).finally(() => {
+        isUnhurt = true
+      }),
+      runLoad({ history, deployment, cast: players, dice, workers, isOver: () => isUnhurt && performance.now() > until }),
     ])
     await settle({ ...world, database }, history, players, subscribers)
     return { faults: judge(history), figures: figuresOf(history, counts), history, logs: deployment.instances.map((one) => one.log()) }

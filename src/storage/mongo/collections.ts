@@ -6,12 +6,15 @@ import { type Declared, declaredOf } from './declare.js'
 import { isTaken, reach, reachIn } from './failures.js'
 import { find } from './find.js'
 import { onceReady } from './ready.js'
+import { newShared } from './shared.js'
 import { docOf, encoded, type Stored, storedOf } from './stored.js'
 
 export interface Opened {
   readonly spec: Spec<Doc>
   readonly declared: Declared
   readonly docs: Driver<Stored>
+  /** Reads of a page that are the same, for all who wait for one. */
+  readonly shared: (key: string, read: () => Promise<Stored[]>) => Promise<Stored[]>
   /** Resolves when the collection and its indexes are there. */
   ready(): Promise<void>
 }
@@ -57,6 +60,7 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly colle
     spec,
     declared,
     docs: deps.db.collection<Stored>(spec.name),
+    shared: newShared(),
     ready: onceReady(() => deps.declare(declared)),
   }
   const getBatched = newBatch((ids: readonly string[]) => getMany(opened, ids))

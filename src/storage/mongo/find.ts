@@ -8,7 +8,7 @@ import { reach } from './failures.js'
 import { docOf, encoded, encodedScalar } from './stored.js'
 
 /** One page: a scan of the declared index, which begins where the last page ended. */
-export async function find({ spec, docs }: Opened, name: string, query: Query<Doc>, now: number): Promise<Page<Doc>> {
+export async function find({ spec, docs, shared }: Opened, name: string, query: Query<Doc>, now: number): Promise<Page<Doc>> {
   const asked = indexQueryOf(spec, name, query)
   const { last, isLastMatched, isUp } = asked
   const filter: Document = {
@@ -17,12 +17,14 @@ export async function find({ spec, docs }: Opened, name: string, query: Query<Do
     ...(query.after && afterPlace(`f.${last}`, isLastMatched, query.after, isUp)),
   }
   const direction = isUp ? 1 : -1
-  const cursor = docs
-    .find(filter)
-    .hint(orderedIndex(name))
-    .sort(isLastMatched ? { _id: direction } : { [`f.${last}`]: direction, _id: direction })
-    .limit(query.limit + 1)
-  const found = (await reach(() => cursor.toArray())).map(docOf)
+  const read = () =>
+    docs
+      .find(filter)
+      .hint(orderedIndex(name))
+      .sort(isLastMatched ? { _id: direction } : { [`f.${last}`]: direction, _id: direction })
+      .limit(query.limit + 1)
+      .toArray()
+  const found = (await reach(() => shared(JSON.stringify([name, filter, direction, query.limit]), read))).map(docOf)
   const items = found.slice(0, query.limit)
   requireOrder(spec, name, asked, items)
   const end = found.length > query.limit ? items.at(-1) : undefined

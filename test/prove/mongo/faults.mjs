@@ -59,9 +59,13 @@ async function startAgain(instance) {
   }
 }
 
+const LEAD_MS = 5000
+
 /** Faults in turn until `isOver()`, each at least once where there is time. `say` hears of each. */
 export async function runFaults(world, { isOver, seconds = 5, only = Object.keys(FAULTS), say = () => {} }) {
   const began = performance.now()
+  // So that there is something to lose
+  await pause(LEAD_MS)
   const counts = new Map()
   for (let i = 0; !isOver() && only.length > 0; i++) {
     const name = only[i % only.length]

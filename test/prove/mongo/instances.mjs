@@ -74,7 +74,7 @@ function newInstance({ name, port, args }) {
         log = (log + chunk).slice(-50_000)
       })
       await new Promise((done, fail) => {
-        started.once('exit', (code) => fail(new Error(`an instance ended with ${code}: ${log.slice(-1000)}`)))
+        started.once('exit', (code) => fail(new Error(`an instance ended with ${code}: ${log.slice(0, 3000)}`)))
         started.stdout.on('data', (chunk) => {
           text += chunk
           if (text.includes('serving')) done()

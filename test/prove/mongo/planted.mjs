@@ -23,8 +23,10 @@ const ELECTION_MS = 9000
 export const PLANTED = [
   {
     name: 'w:1',
+    // What a driver does where nobody asks for more. (With majority reads it would not even find what it has just written.)
     edits: [
       [CONNECT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
+      [CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"],
       [COMMIT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
     ],
     faults: [CUT_OFF],
@@ -122,7 +124,10 @@ export async function runPlanted({ only, say = () => {} } = {}) {
   const escaped = []
   try {
     for (const [i, planted] of chosen.entries()) {
-      const found = await tryIt({ set, callers, planted, database: `planted-${i}` })
+      const found = await tryIt({ set, callers, planted, database: `planted-${i}`, say }).catch((error) => {
+        say(`   ${planted.name} could not be tried: ${error.message.slice(0, 300)}`)
+        return []
+      })
       if (found.length === 0) escaped.push(planted.name)
       say(
         `${String(i + 1).padStart(2)}/${chosen.length} ${found.length === 0 ? 'ESCAPED' : 'caught '} ${planted.name}: ${found.length} times, ${found[0] ?? ''}`,
@@ -135,22 +140,27 @@ export async function runPlanted({ only, say = () => {} } = {}) {
 }
 
 /** Tried up to three times: some faults show only if something was under way in the right moment. */
-async function tryIt({ set, callers, planted, database }) {
+async function tryIt({ set, callers, planted, database, say }) {
   const copy = await plant(planted)
   try {
     await set.electionMs(planted.electionMs ?? ELECTION_MS)
     for (let attempt = 0; attempt < 3; attempt++) {
-      const { faults } = await runOver({
+      const { faults, figures } = await runOver({
         set,
         callers,
         database: `${database}-${attempt}`,
         dist: join(copy, 'dist'),
         seed: attempt + 1,
-        seconds: planted.faults.length === 0 ? 8 : 6,
+        seconds: planted.faults.length === 0 ? 12 : 6,
+        instances: 2,
+        workers: 4,
         faultSeconds: planted.seconds,
         only: planted.faults,
       })
       if (faults.length > 0) return faults
+      say(
+        `   ${planted.name}, try ${attempt + 1}: nothing; ${figures.answered} answers, ${figures['turned away']} turned away, slowest ${figures.slowest}`,
+      )
     }
     return []
   } finally {

@@ -32,7 +32,7 @@ export async function startReplicaSet({ members: count = 3, electionMs = 2000, c
   const hosts = members.map(({ host }) => host)
   await initiate(members, electionMs)
   const url = (database) => `mongodb://${hosts.join(',')}/${database}?replicaSet=${SET}`
-  const client = new MongoClient(url('admin'), { ...TIMES })
+  const client = await connected(url('admin'))
   const set = {
     url,
     members,
@@ -139,6 +139,19 @@ async function newMember({ program, folder, network, pids }) {
       await over
     },
     close: () => proxy.close(),
+  }
+}
+
+/** A client whose first connect has failed is closed for good, and at first there is no primary. */
+async function connected(url) {
+  for (const until = performance.now() + 120_000; ; ) {
+    const client = new MongoClient(url, TIMES)
+    try {
+      return await client.connect()
+    } catch (error) {
+      await client.close()
+      if (performance.now() > until) throw error
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { type CardState, type CardVersion, readCard } from '../protocol/card-mod
 import type { Verdict } from '../protocol/card-view.js'
 import { type AgentId, newId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import { endpointOf, partsOf, scopesOf } from './card.js'
+import { endpointOf, partsBefore, partsOf, scopesOf } from './card.js'
 import { isUsable, verdictOf } from './check.js'
 import { keepCard, keepingContent, type PublishDeps, requirePublisher } from './publish.js'
 import type { Card } from './store.js'
@@ -47,7 +47,7 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
     releaseNumber: before?.releaseNumber ?? 0,
     verdict,
     ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf(model, before?.unpublished ? undefined : before, deps.random),
+    ...partsOf(model, partsBefore(before, signer !== undefined), deps.random),
     ...(endpointOf(model) !== undefined && { endpoint: endpointOf(model) }),
     scopes: scopesOf(model),
     allScopes: scopesOf(model),

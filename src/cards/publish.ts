@@ -6,13 +6,14 @@ import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
 import type { Verdict } from '../protocol/card-view.js'
-import { identitiesOf } from '../protocol/handles.js'
+import { type Handle, identitiesOf, newHandle } from '../protocol/handles.js'
 import { type AgentId, type EntryId, newId, type OrgId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Operation, Storage } from '../storage/storage.js'
 import { actsFor, type Caller } from '../transport/caller.js'
+import type { Beginnings } from '../trust-log/records.js'
 import type { LogFeed, TrustLog } from '../trust-log/trust-log.js'
-import { endpointOf, partsOf, scopesOf, versionsOf, versionsOnlyIn } from './card.js'
+import { endedBy, endpointOf, padded, partsBefore, partsOf, scopesOf } from './card.js'
 import { type CheckDeps, type CheckedCredential, requireCredential, requireSignedCard } from './check.js'
 import type { Card, CardsStore } from './store.js'
 
@@ -56,7 +57,7 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   if (keepsBytes && sdJwt === before.sdJwt && releasePolicy === before.releasePolicy) return publishedOf(before)
   requireNext(before, version, hiding)
   const whole = hiding ? requireWhole(hiding) : checked.model
-  const parts = partsOf(whole, before?.unpublished ? undefined : before, deps.random)
+  const parts = partsOf(whole, partsBefore(before, true), deps.random)
   const card: Card = {
     agentId: input.agentId,
     orgId: publisher.orgId,
@@ -79,7 +80,8 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   }
   const entry = newId(deps.random, 'ent')
   const also = await keepingContent(deps, before, { card, entry, at: now })
-  await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, checked.signer.handle] }, 'cards.publish')
+  const on = [...publisher.on, checked.signer.handle]
+  await keepCard(deps, caller, { before, card, entry, also, on, isSecret: keepsBytes }, 'cards.publish')
   return publishedOf(card)
 }
 
@@ -136,53 +138,15 @@ interface Keeping {
   readonly entry: EntryId
   readonly also: readonly Operation[]
   readonly on: readonly Card['core']['ver'][]
+  /** Only hidden parts change: nothing that anybody may read says so. */
+  readonly isSecret?: boolean
 }
 
 /** Begins the card, or changes it: of two racing publishers one wins. */
-export async function keepCard(
-  deps: PublishDeps,
-  caller: Caller,
-  { before, card, entry, also, on }: Keeping,
-  action: string,
-): Promise<void> {
-  const begins = before && !before.unpublished ? versionsOnlyIn(card, before) : versionsOf(card)
-  const ends = (before && !before.unpublished ? versionsOnlyIn(before, card) : []).map((handle) => ({ handle }))
-  const beginning = {
-    id: entry,
-    type: 'card.published' as const,
-    begins,
-    ends,
-    on: [...on, ...identitiesOf(caller.ground.on)],
-    also: [
-      ...also,
-      deps.audit.recording({
-        orgId: card.orgId,
-        actor: caller.id,
-        action,
-        outcome: 'done',
-        subject: card.agentId,
-        tokenId: caller.tokenId,
-        facts: { version: card.version, state: card.verdict.state },
-      }),
-    ],
-  }
-  const removed = before
-    ? Object.fromEntries(
-        Object.keys(before)
-          .filter((name) => !(name in card) && !INTERNAL.has(name))
-          .map((name) => [name, null]),
-      )
-    : {}
-  const { agentId: _, ...fields } = card
-  const { outcome } = before
-    ? await deps.cards.change(
-        card.agentId,
-        { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 },
-        { ...fields, ...removed },
-        beginning,
-      )
-    : await deps.cards.begin(card, beginning)
-  if (outcome === 'begun') return
+export async function keepCard(deps: PublishDeps, caller: Caller, keeping: Keeping, action: string): Promise<void> {
+  const { before, card } = keeping
+  const outcome = await kept(deps, caller, keeping, action)
+  if (outcome === 'begun' || outcome === 'done') return
   const now = await deps.cards.get(card.agentId)
   const isOvertaken = outcome === 'exists' || now?.version !== before?.version || now?.revision !== before?.revision
   refuse(
@@ -190,6 +154,53 @@ export async function keepCard(
     isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
   )
 }
+
+async function kept(
+  deps: PublishDeps,
+  caller: Caller,
+  { before, card, entry, also, on, isSecret = false }: Keeping,
+  action: string,
+): Promise<'begun' | 'done' | 'exists' | 'refused'> {
+  const row = deps.audit.recording({
+    orgId: card.orgId,
+    actor: caller.id,
+    action,
+    outcome: 'done',
+    subject: card.agentId,
+    tokenId: caller.tokenId,
+    facts: { version: card.version, state: card.verdict.state },
+  })
+  const ended = before && !before.unpublished ? endedBy(before, card) : []
+  const beginning = {
+    ...entryOf(ended, isSecret, deps.random),
+    id: entry,
+    on: [...on, ...identitiesOf(caller.ground.on)],
+    also: [...also, row],
+  }
+  if (!before) return (await deps.cards.begin(card, beginning)).outcome
+  const { agentId: _, ...fields } = card
+  const next = { ...fields, ...removedFrom(before, card) }
+  const guard = { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 }
+  if (isSecret && ended.length === 0) return deps.cards.amend(card.agentId, guard, next, beginning.also)
+  return (await deps.cards.change(card.agentId, guard, next, beginning)).outcome
+}
+
+/**
+ * What the public log may tell. That a card was published, which everybody sees, but not how many parts it has, so it names none of the
+ * versions that it begins; and a change of hidden parts looks like that of any record, and cannot be tied to a card.
+ */
+function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<Beginnings, 'type' | 'begins' | 'ends'> {
+  const ends = (isSecret && ended.length === 1 ? ended : padded(ended, random)).map((handle) => ({ handle }))
+  return isSecret ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
+}
+
+/** Fields that the card has no longer: the successor names them null. */
+const removedFrom = (before: Card, card: Card): Record<string, null> =>
+  Object.fromEntries(
+    Object.keys(before)
+      .filter((name) => !(name in card) && !INTERNAL.has(name))
+      .map((name) => [name, null]),
+  )
 
 const INTERNAL: ReadonlySet<string> = new Set(['hidden', 'nextEntry', 'next', 'agentId'])
 

@@ -2,7 +2,7 @@ import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
-import { versionsOf } from './card.js'
+import { endedBy, padded } from './card.js'
 import { type PublishDeps, requirePublisher } from './publish.js'
 
 /** Takes the card from everybody, and ends what callers relied on in it. */
@@ -14,7 +14,7 @@ export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: 
   const gone = { ...card, unpublished: true as const }
   return deps.trustLog.end({
     type: 'card.ended',
-    ends: versionsOf(card).map((handle) => ({ handle })),
+    ends: padded(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
       ...deps.cards.indexing(gone),

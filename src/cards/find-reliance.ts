@@ -1,6 +1,7 @@
 import { type AgentId, audienceOf } from '../protocol/ids.js'
 import { groundOf } from '../protocol/standing.js'
-import type { Reliance } from './reliance.js'
+import type { CardSearchPort } from '../storage/storage.js'
+import type { Reliance, Relied } from './reliance.js'
 import type { CardsStore } from './store.js'
 
 /** What callers rely on in an agent's current card; undefined where it has none. Who decides checks that it stands. */
@@ -16,7 +17,17 @@ export async function findReliance(
     endpoint: card.endpoint ?? '',
     scopes: card.allScopes,
     core: card.core.ver,
+    versions: [card.core.ver, ...card.skills.map(({ ver }) => ver)],
     skills: Object.fromEntries(card.skills.map(({ id, ver }) => [id, ver])),
     ground: groundOf(card.signer ? [card.signer.handle] : []),
   }
+}
+
+/** The same of many cards, from their search rows of the `introduced` tier: a search reads no cards. */
+export async function findRelied(
+  { cardSearch }: { readonly cardSearch: Pick<CardSearchPort, 'shown'> },
+  agentIds: readonly AgentId[],
+): Promise<ReadonlyMap<string, Relied>> {
+  const shown = await cardSearch.shown('introduced', agentIds)
+  return new Map([...shown].map(([id, { versions, signer }]) => [id, { versions, ground: groundOf(signer ? [signer.handle] : []) }]))
 }

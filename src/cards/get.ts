@@ -10,6 +10,7 @@ import type { KeyRing } from '../keys/key-ring.js'
 import type { JsonObject } from '../lib/json.js'
 import { isJsonObject, parseJson } from '../lib/json.js'
 import type { CardView, EnrolmentProof, Verdict } from '../protocol/card-view.js'
+import type { Handle } from '../protocol/handles.js'
 import { type AgentId, audienceOf } from '../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
 import { actsFor, type Caller } from '../transport/caller.js'
@@ -151,7 +152,7 @@ async function proofOf({ enrolments, trustLog }: GetCardDeps, { signer }: Card):
 
 export function verdictNow(
   { trustLog }: Pick<GetCardDeps, 'trustLog'>,
-  { verdict, signer, expiresAt }: Card,
+  { verdict, signer, expiresAt }: { verdict: Verdict; signer?: { handle: Handle } | undefined; expiresAt?: number | undefined },
   { tier, now }: { readonly tier: ViewTier; readonly now: number },
 ): Verdict {
   if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }

@@ -11,13 +11,12 @@ export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: 
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
   if (!card || card.unpublished) return refuse('not_found', 'the agent has no card')
-  const gone = { ...card, unpublished: true as const }
   return deps.trustLog.end({
     type: 'card.ended',
     ends: padded(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
-      ...deps.cards.indexing(gone),
+      ...deps.cards.unindexing(agentId),
       deps.audit.recording({
         orgId: publisher.orgId,
         actor: caller.id,

@@ -3,7 +3,7 @@ import type { CardsStore } from '../cards/store.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
-import type { CardHits, CardSearchPort, CardTier } from '../storage/storage.js'
+import type { CardHits, CardSearchPort, CardTier, ShownCard } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { openCursor, type SearchPlace, sealCursor } from './cursor.js'
@@ -101,13 +101,22 @@ async function totalOf(
 }
 
 async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<Place, 'score'>): Promise<readonly Hit[]> {
+  const ids = found.map(({ cardId }) => cardId)
+  const shown = await deps.cardSearch.shown(at.tier, ids)
   const hits = await Promise.all(
     found.map(async ({ cardId, score }): Promise<Hit | undefined> => {
       const agentId = AgentId.parse(cardId)
-      const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
-      if (!card || card.unpublished || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return undefined
-      return hitOf(deps, card, { ...at, score })
+      const [card, contact] = await Promise.all([currentOf(deps, agentId, at.tier, shown.get(cardId)), findContact(deps, agentId)])
+      if (!card || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return undefined
+      return hitOf(deps, agentId, card, { ...at, score })
     }),
   )
   return hits.filter((hit) => hit !== undefined)
+}
+
+/** What ended with the next version of a card is not shown: that waits to be revealed, and whoever meets it completes it. */
+async function currentOf(deps: SearchDeps, agentId: AgentId, tier: CardTier, shown: ShownCard | undefined): Promise<ShownCard | undefined> {
+  if (!shown || stands(deps.trustLog.ended, shown.versions)) return shown
+  await deps.cards.get(agentId)
+  return (await deps.cardSearch.shown(tier, [agentId])).get(agentId)
 }

@@ -1,4 +1,4 @@
-import type { Reliance } from '../cards/reliance.js'
+import type { Relied } from '../cards/reliance.js'
 import { AgentId } from '../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
@@ -6,7 +6,8 @@ import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find
 import { relianceHolds } from './granted.js'
 
 export interface EntitleDeps extends FindIntroductionDeps {
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Relied | undefined>
+  readonly findRelied: (agentIds: readonly AgentId[]) => Promise<ReadonlyMap<string, Relied>>
 }
 
 /** What entitles an authenticated caller to parts of an agent's card. */
@@ -28,6 +29,6 @@ export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: 
 export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<readonly AgentId[]> {
   const from = AgentId.safeParse(caller.id)
   const granted = from.success ? await findIntroducedTo(deps, from.data) : []
-  const held = await Promise.all(granted.map(async (one) => relianceHolds(deps.trustLog.ended, one, await deps.findReliance(one.to))))
-  return [...new Set(granted.filter((_, i) => held[i]).map(({ to }) => to))]
+  const relied = await deps.findRelied([...new Set(granted.map(({ to }) => to))])
+  return [...new Set(granted.filter((one) => relianceHolds(deps.trustLog.ended, one, relied.get(one.to))).map(({ to }) => to))]
 }

@@ -9,8 +9,11 @@ export const CARD_TIERS: readonly CardTier[] = ['public', 'authenticated', 'intr
 
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
 export function rowsOf(card: Card): CardRow[] {
+  const modelFor = (tier: CardTier) => readCardJson(composeCard(card, tier).json as JsonValue).model // what a card's JSON is
+  // Without hidden parts every tier sees the same.
+  const whole = card.sdJwt === undefined ? modelFor('public') : undefined
   return CARD_TIERS.flatMap((tier) => {
-    const model = readCardJson(composeCard(card, tier).json as JsonValue).model // what a card's JSON is
+    const model = whole ?? modelFor(tier)
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })
 }

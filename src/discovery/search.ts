@@ -61,11 +61,13 @@ export async function searchCards(deps: SearchDeps, caller: Caller | undefined, 
       limit: count,
       ...(after && { after }),
     })
+  const totals = new Map<SearchPlace['pass'], number>()
   const hits: Hit[] = []
   let isMore = true
   for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
     const wanted = limit - hits.length
     const page = await look(place.pass, wanted, place.after)
+    totals.set(place.pass, page.total)
     const last = page.hits.at(-1)
     const shown = place.pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
     hits.push(...(await hitsOf(deps, shown, { tier: place.pass === 'introduced' ? 'introduced' : tier, words, now })))
@@ -73,22 +75,22 @@ export async function searchCards(deps: SearchDeps, caller: Caller | undefined, 
     else if (place.pass === 'introduced') place = { pass: 'tier' }
     else isMore = false
   }
-  const total = await totalOf(look, introduced.length > 0, introduced, deps, asked, tier)
+  const totalIn = async (pass: SearchPlace['pass']) => totals.get(pass) ?? (await look(pass, 1)).total
+  const total = await totalOf(totalIn, introduced, deps, asked, tier)
   return { hits, total, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
 }
 
 /** Both passes, less what both find. */
 async function totalOf(
-  look: (pass: SearchPlace['pass'], count: number) => Promise<CardHits>,
-  isIntroduced: boolean,
+  totalIn: (pass: SearchPlace['pass']) => Promise<number>,
   introduced: readonly AgentId[],
   { cardSearch }: SearchDeps,
   asked: Omit<SearchInput, 'limit' | 'cursor'>,
   tier: CardTier,
 ): Promise<number> {
-  const everybodys = (await look('tier', 1)).total
-  if (!isIntroduced) return everybodys
-  const own = (await look('introduced', 1)).total
+  const everybodys = await totalIn('tier')
+  if (introduced.length === 0) return everybodys
+  const own = await totalIn('introduced')
   const both = await cardSearch.search({
     words: wordsOf(asked.text),
     ...(asked.skill !== undefined && { skill: asked.skill }),

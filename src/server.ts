@@ -6,7 +6,8 @@ import { agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
 import { findAskable } from './cards/find-askable.js'
-import { findReliance } from './cards/reliance.js'
+import { rebuildRows } from './cards/rebuild-rows.js'
+import { findReliance, findRelied } from './cards/reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { findMemberClient } from './clients/member-client.js'
@@ -92,6 +93,8 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
+/** After an upgrade: so many cards before it serves, the others behind it. */
+const REBUILD_AT_START = 1000
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
 
 /** One instance of the registry over a store. */
@@ -218,7 +221,11 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const found = { ...base, ...stores }
   const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
-  const entitling = { ...found, findReliance: (id: AgentId) => findReliance(found, id) }
+  const entitling = {
+    ...found,
+    findReliance: (id: AgentId) => findReliance(found, id),
+    findRelied: (ids: readonly AgentId[]) => findRelied(found, ids),
+  }
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
     findReliance: entitling.findReliance,
@@ -246,6 +253,8 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const leaveWitness = witness && keepWitness(witness, trustLog, { clock, log })
   await keyRing.start()
   await audit.start()
+  // Where it fails the rows are made anew later: cards without them are not found meanwhile, all else is served.
+  await rebuildRows(found, REBUILD_AT_START).catch((error: unknown) => log.error('search rows cannot be made anew', error))
   return {
     ...all,
     authenticate,

@@ -40,7 +40,7 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
     ...hiding,
     verdict,
     ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf(whole, before?.unpublished ? undefined : before, random),
+    ...partsOf(whole, partsBefore(before, signer !== undefined), random),
     ...(endpoint !== undefined && { endpoint }),
     scopes: scopesOf(model),
     allScopes: scopesOf(whole),
@@ -72,14 +72,29 @@ function partsOf(model: CardModel, before: Parts | undefined, random: Pick<Rando
   }
 }
 
-/** The versions that are not among those of `after`. */
-export function versionsOnlyIn(before: Parts, after: Parts | undefined): Handle[] {
-  const kept = new Set(after ? versionsOf(after) : [])
-  return versionsOf(before).filter((ver) => !kept.has(ver))
+/**
+ * The parts whose versions the next card may keep: none where there is no card, or where nobody signs any longer what somebody had
+ * signed, for then nobody vouches for what callers relied on.
+ */
+const partsBefore = (before: Card | undefined, isSigned: boolean): Parts | undefined =>
+  before === undefined || before.unpublished || (before.signer !== undefined && !isSigned) ? undefined : before
+
+/** What ends when `after` follows. Whoever relies on anything in a card relies on its core: where that ends, nothing else need. */
+export function endedBy(before: Parts, after: Parts | undefined): Handle[] {
+  if (after?.core.ver !== before.core.ver) return [before.core.ver]
+  const kept = new Set(after.skills.map(({ ver }) => ver))
+  return before.skills.map(({ ver }) => ver).filter((ver) => !kept.has(ver))
 }
 
-/** Every version that callers may rely on. */
-export const versionsOf = ({ core, skills }: Parts): Handle[] => [core.ver, ...skills.map(({ ver }) => ver)]
+/**
+ * The log is public and some of these parts are not: versions that never were are among them, up to a power of two, at least 16 and
+ * always more than the real ones.
+ */
+export function padded(ended: readonly Handle[], random: Pick<Random, 'token'>): Handle[] {
+  if (ended.length === 0) return []
+  const size = Math.max(16, 2 ** Math.ceil(Math.log2(ended.length + 1)))
+  return [...ended, ...Array.from({ length: size - ended.length }, () => newHandle(random, 'ver'))].sort()
+}
 
 /** Scopes of every OAuth2 scheme that the card declares. What is no scope (RFC 6749 §3.3) is passed over. */
 export function scopesOf({ securitySchemes }: CardModel): Scope[] {

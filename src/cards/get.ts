@@ -1,6 +1,7 @@
 import { type FindAgentDeps, findContact } from '../agents/find.js'
 import type { Audit } from '../audit/audit.js'
 import { doneBy } from '../audit/done-by.js'
+import { wordsDigest } from '../credentials/card-view.js'
 import { digestOfText } from '../credentials/digest.js'
 import { parseCheckpointText } from '../credentials/note.js'
 import { signJwt } from '../credentials/sign.js'
@@ -11,6 +12,7 @@ import type { KeyRing } from '../keys/key-ring.js'
 import type { JsonObject } from '../lib/json.js'
 import { isJsonObject, parseJson } from '../lib/json.js'
 import type { CardView, EnrolmentProof, Verdict } from '../protocol/card-view.js'
+import type { Handle } from '../protocol/handles.js'
 import { type AgentId, audienceOf } from '../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
 import { actsFor, type Caller } from '../transport/caller.js'
@@ -79,8 +81,8 @@ async function publicView(deps: GetCardDeps, { card, agentName, organisationName
       ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
       scopes: card.scopes,
       publishedAt: card.publishedAt,
-      agentName,
-      organisationName,
+      agentName: wellFormed(agentName),
+      organisationName: wellFormed(organisationName),
     },
     claims: json,
     text: textOf(card),
@@ -99,6 +101,13 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
   const composed = composeCard(card, tier)
   const standsOn = joinGrounds(ground, caller.ground, groundOf([...found.on, card.core.ver, ...(card.signer ? [card.signer.handle] : [])]))
   if (standsOn.on.length > MAX_STANDING) refuse('standing_too_large', `the view would stand on more than ${MAX_STANDING} handles`)
+  const base = await publicView(deps, found, fenced)
+  const facts: CardView['facts'] = {
+    ...base.facts,
+    verdict: verdictNow(deps, card, { tier, now: fenced.now }),
+    scopes: tier === 'introduced' ? card.allScopes : card.scopes,
+    ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
+  }
   const claims: CardViewClaims = {
     iss: deps.issuer,
     aud: caller.id,
@@ -109,10 +118,10 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
     card_id: card.agentId,
     card_version: card.version,
     card_sha256: card.cardSha256,
+    words_sha256: wordsDigest({ ...base, facts }),
     standing: { at: fenced.at, on: [...standsOn.on] },
   }
   const signer = await deps.keyRing.signer('card')
-  const base = await publicView(deps, found, fenced)
   const proof = await proofOf(deps, card)
   return {
     ...base,
@@ -120,12 +129,7 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
     ...(composed.sdJwt !== undefined && { sdJwt: composed.sdJwt }),
     view: await signJwt({ typ: CARD_VIEW_TYP, kid: signer.kid }, claims, signer),
     ...(proof && { proof }),
-    facts: {
-      ...base.facts,
-      verdict: verdictNow(deps, card, { tier, now: fenced.now }),
-      scopes: tier === 'introduced' ? card.allScopes : card.scopes,
-      ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
-    },
+    facts,
     claims: composed.json,
   }
 }
@@ -143,7 +147,7 @@ async function proofOf({ enrolments, trustLog }: GetCardDeps, { signer }: Card):
 
 export function verdictNow(
   { trustLog }: Pick<GetCardDeps, 'trustLog'>,
-  { verdict, signer, expiresAt }: Card,
+  { verdict, signer, expiresAt }: { verdict: Verdict; signer?: { handle: Handle } | undefined; expiresAt?: number | undefined },
   { tier, now }: { readonly tier: ViewTier; readonly now: number },
 ): Verdict {
   if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
@@ -157,3 +161,6 @@ function textOf({ c0 }: Card): CardView['text'] {
   const card: JsonObject = isJsonObject(json) ? json : {}
   return { name: String(card.name ?? ''), description: String(card.description ?? '') }
 }
+
+/** A name has come in by a door that takes lone surrogates; what is signed has a canonical form (RFC 8785 §3.2.2.2). */
+const wellFormed = (name: string): string => name.replaceAll(/\p{Surrogate}/gu, '\ufffd')

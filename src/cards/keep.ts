@@ -1,11 +1,13 @@
 import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
-import { type Handle, identitiesOf } from '../protocol/handles.js'
+import type { Random } from '../lib/random.js'
+import { type Handle, identitiesOf, newHandle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
+import type { Beginnings } from '../trust-log/records.js'
 import type { PublishDeps } from './authority.js'
-import { versionsOf, versionsOnlyIn } from './card.js'
+import { endedBy, padded } from './card.js'
 import type { Card } from './store.js'
 
 /** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
@@ -28,47 +30,15 @@ interface Keeping {
   readonly entry: EntryId
   readonly also: readonly Operation[]
   readonly on: readonly Handle[]
+  /** Only hidden parts change: nothing that anybody may read says so. */
+  readonly isSecret?: boolean
 }
 
 /** Begins the card, or changes it: of two racing publishers one wins. */
-export async function keepCard(
-  deps: PublishDeps,
-  caller: Caller,
-  { before, card, entry, also, on }: Keeping,
-  action: string,
-): Promise<void> {
-  const begins = before && !before.unpublished ? versionsOnlyIn(card, before) : versionsOf(card)
-  const ends = (before && !before.unpublished ? versionsOnlyIn(before, card) : []).map((handle) => ({ handle }))
-  const beginning = {
-    id: entry,
-    type: 'card.published' as const,
-    begins,
-    ends,
-    on: [...on, ...identitiesOf(caller.ground.on)],
-    also: [
-      ...also,
-      deps.audit.recording(
-        doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
-      ),
-    ],
-  }
-  const removed = before
-    ? Object.fromEntries(
-        Object.keys(before)
-          .filter((name) => !(name in card) && !INTERNAL.has(name))
-          .map((name) => [name, null]),
-      )
-    : {}
-  const { agentId: _, ...fields } = card
-  const { outcome } = before
-    ? await deps.cards.change(
-        card.agentId,
-        { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 },
-        { ...fields, ...removed },
-        beginning,
-      )
-    : await deps.cards.begin(card, beginning)
-  if (outcome === 'begun') return
+export async function keepCard(deps: PublishDeps, caller: Caller, keeping: Keeping, action: string): Promise<void> {
+  const { before, card } = keeping
+  const outcome = await kept(deps, caller, keeping, action)
+  if (outcome === 'begun' || outcome === 'done') return
   const now = await deps.cards.get(card.agentId)
   const isOvertaken = outcome === 'exists' || now?.version !== before?.version || now?.revision !== before?.revision
   refuse(
@@ -76,5 +46,46 @@ export async function keepCard(
     isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
   )
 }
+
+async function kept(
+  deps: PublishDeps,
+  caller: Caller,
+  { before, card, entry, also, on, isSecret = false }: Keeping,
+  action: string,
+): Promise<'begun' | 'done' | 'exists' | 'refused'> {
+  const row = deps.audit.recording(
+    doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
+  )
+  const ended = before && !before.unpublished ? endedBy(before, card) : []
+  const beginning = {
+    ...entryOf(ended, isSecret, deps.random),
+    id: entry,
+    on: [...on, ...identitiesOf(caller.ground.on)],
+    also: [...also, row],
+  }
+  if (!before) return (await deps.cards.begin(card, beginning)).outcome
+  const { agentId: _, ...fields } = card
+  const next = { ...fields, ...removedFrom(before, card) }
+  const guard = { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 }
+  if (isSecret && ended.length === 0) return deps.cards.amend(card.agentId, guard, next, beginning.also)
+  return (await deps.cards.change(card.agentId, guard, next, beginning)).outcome
+}
+
+/**
+ * What the public log may tell. That a card was published, which everybody sees, but not how many parts it has, so it names none of the
+ * versions that it begins; and a change of hidden parts looks like that of any record, and cannot be tied to a card.
+ */
+function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<Beginnings, 'type' | 'begins' | 'ends'> {
+  const ends = (isSecret && ended.length === 1 ? ended : padded(ended, random)).map((handle) => ({ handle }))
+  return isSecret ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
+}
+
+/** Fields that the card has no longer: the successor names them null. */
+const removedFrom = (before: Card, card: Card): Record<string, null> =>
+  Object.fromEntries(
+    Object.keys(before)
+      .filter((name) => !(name in card) && !INTERNAL.has(name))
+      .map((name) => [name, null]),
+  )
 
 const INTERNAL: ReadonlySet<string> = new Set(['hidden', 'nextEntry', 'next', 'agentId'])

@@ -64,7 +64,8 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   )
   const entry = newId(deps.random, 'ent')
   const also = await keepingContent(deps, before, { card, entry, at: now })
-  await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, checked.signer.handle] }, 'cards.publish')
+  const on = [...publisher.on, checked.signer.handle]
+  await keepCard(deps, caller, { before, card, entry, also, on, isSecret: kept !== undefined }, 'cards.publish')
   return publishedOf(card)
 }
 

@@ -43,15 +43,12 @@ export async function renewCard(
     if (contentOf(composeCard(renewed, tier).json) !== contentOf(composeCard(card, tier).json))
       return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
   const expiresAt = credential.claims.exp
-  const committed = await deps.storage.commit([
-    deps.cards.collection.changing(
-      agentId,
-      { version: card.version, revision: card.revision, nextEntry: null },
-      { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt },
-    ),
-    deps.audit.recording(doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } })),
-  ])
-  return committed.ok ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
+  const row = deps.audit.recording(
+    doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
+  )
+  const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
+  const outcome = await deps.cards.amend(agentId, { version: card.version, revision: card.revision }, next, [row])
+  return outcome === 'done' ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
 }
 
 /** The content without the order of lists: where a hidden part stands among the others is drawn anew with each signature. */

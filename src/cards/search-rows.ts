@@ -1,25 +1,24 @@
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
-import type { AgentId, OrgId } from '../protocol/ids.js'
 import type { CardRow, CardTier } from '../storage/storage.js'
-import { composeCard, type SentCard } from './compose.js'
+import { composeCard } from './compose.js'
+import { shownOf } from './shown.js'
+import type { Card } from './store.js'
 
 export const CARD_TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 
-export interface CardOwner {
-  readonly agentId: AgentId
-  readonly orgId: OrgId
-  readonly publishedAt: number
-}
-
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
-export function rowsOf(card: SentCard & CardOwner): CardRow[] {
+export function rowsOf(card: Card): CardRow[] {
+  const modelFor = (tier: CardTier) => readCardJson(composeCard(card, tier).json).model
+  // Without hidden parts every tier sees the same.
+  const whole = card.sdJwt === undefined ? modelFor('public') : undefined
   return CARD_TIERS.flatMap((tier) => {
-    const model = readCardJson(composeCard(card, tier).json).model
+    const model = whole ?? modelFor(tier)
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })
 }
 
-export function rowOf({ agentId, orgId, publishedAt }: CardOwner, tier: CardTier, model: CardModel): CardRow {
+function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
+  const { agentId, orgId, publishedAt } = card
   return {
     cardId: agentId,
     tier,
@@ -31,5 +30,6 @@ export function rowOf({ agentId, orgId, publishedAt }: CardOwner, tier: CardTier
     tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
     modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
     updatedAt: publishedAt,
+    shown: shownOf(card, tier, model),
   }
 }

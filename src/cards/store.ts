@@ -65,9 +65,12 @@ export interface CardsStore extends Records<Card> {
   readonly versions: Collection<CardVersion>
   /** Replaces the rows of search by those of the card. */
   indexing(card: Card): readonly Operation[]
+  /** Removes them. */
+  unindexing(agentId: AgentId): readonly Operation[]
 }
 
 export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): CardsStore {
+  const unindexing = (agentId: AgentId): readonly Operation[] => CARD_TIERS.map((tier) => unindexingCard(agentId, tier))
   const indexing = (card: Card): readonly Operation[] => {
     const rows = card.unpublished ? [] : rowsOf(card)
     return CARD_TIERS.map((tier) => {
@@ -81,5 +84,5 @@ export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random:
     revealing: indexing,
   })
   const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
-  return { ...records, versions, indexing }
+  return { ...records, versions, indexing, unindexing }
 }

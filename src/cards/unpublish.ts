@@ -4,7 +4,7 @@ import type { Position } from '../protocol/entry.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
-import { versionsOf } from './card.js'
+import { endedBy, padded } from './card.js'
 
 /** Takes the card from everybody, and ends what callers relied on in it. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
@@ -12,13 +12,12 @@ export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: 
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
   if (!card || card.unpublished) return refuse('not_found', 'the agent has no card')
-  const gone = { ...card, unpublished: true as const }
   return deps.trustLog.end({
     type: 'card.ended',
-    ends: versionsOf(card).map((handle) => ({ handle })),
+    ends: padded(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
-      ...deps.cards.indexing(gone),
+      ...deps.cards.unindexing(agentId),
       deps.audit.recording(doneBy(caller, 'cards.unpublish', { orgId: publisher.orgId, subject: agentId })),
     ],
   })

@@ -44,6 +44,10 @@ export interface VerifiedCard {
   readonly publisher?: { readonly owner: string; readonly jkt: string }
 }
 
+/** Digest of what no publisher signed: whose card the registry says it is, its facts with the verdict, and the prose that it shows apart. */
+export const wordsDigest = ({ orgId, facts, text }: Pick<CardView, 'orgId' | 'facts' | 'text'>): string =>
+  digestOfJson({ orgId, facts, text })
+
 const deny = (hint: string): never => refuse('card_signature_invalid', `the card view is refused: ${hint}`)
 
 /** Throws nothing but a Refusal, whatever the bundle is. */
@@ -51,6 +55,8 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
   const parsed = CardView.safeParse(bundle)
   if (!parsed.success) return deny(`its form: ${parsed.error.issues[0]?.path.join('/') ?? ''}`)
   const view = parsed.data
+  // Whoever parsed the bundle may have let through what has no canonical form.
+  for (const part of [view.claims, view.facts, view.text]) parseJson(JSON.stringify(part), { reason: 'card_signature_invalid' })
   const c0 = parseJson(view.c0, { reason: 'card_signature_invalid' })
   if (!isJsonObject(c0)) return deny('its card is no object')
   await requireRegistryWord(view, c0, pins, expected)
@@ -101,6 +107,7 @@ async function requireRegistryWord(
     claims.card_version === view.version &&
     claims.tier === view.tier &&
     claims.card_sha256 === cardDigest(c0) &&
+    claims.words_sha256 === wordsDigest(view) &&
     claims.sd_hash === (view.sdJwt === undefined ? undefined : digestOfText(view.sdJwt)) &&
     view.audience === audienceOf(pins.issuer, view.agentId)
   if (!isOfThese) deny('it speaks of other bytes')

@@ -164,6 +164,8 @@ export const CardViewClaims = z.strictObject({
   card_id: AgentId,
   card_version: z.int().min(1),
   card_sha256: Digest,
+  /** Of the registry's own words beside the card: see `wordsDigest`. */
+  words_sha256: Digest,
   standing: Standing,
 })
 export type CardViewClaims = z.infer<typeof CardViewClaims>

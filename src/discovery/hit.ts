@@ -1,12 +1,9 @@
-import { composeCard } from '../cards/compose.js'
 import { verdictNow } from '../cards/get.js'
-import { rowOf } from '../cards/search-rows.js'
-import type { Card } from '../cards/store.js'
-import { readCardJson } from '../protocol/card-model.js'
+import { folded, holdsWord, NO_WORD } from '../cards/shown.js'
 import type { Verdict } from '../protocol/card-view.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
-import type { CardRow, CardTier } from '../storage/storage.js'
+import type { CardTier, ShownCard } from '../storage/storage.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
 /** A found agent, with all that a call needs. */
@@ -22,9 +19,10 @@ export interface Hit {
   readonly score: number
   /** Why it was found by words: where they stand, what counts most first. */
   readonly relevance: readonly Field[]
-  /** Prose and names by the publisher. */
-  readonly text: { readonly name: string; readonly description: string; readonly version: string }
-  readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
+  /** Prose and names by the publisher, 2048 characters each at most. */
+  readonly text: ShownCard['text']
+  /** Of many the first, so many as fit 8 KiB: the card has all. */
+  readonly skills: ShownCard['skills']
 }
 
 export const FIELDS = ['name', 'tags', 'skills', 'description'] as const
@@ -39,7 +37,6 @@ export interface FoundAt {
 }
 
 const MAX_WORDS = 16
-const NO_WORD = /[^\p{L}\p{N}]+/u
 
 /** Words are taken literally; no operators, no wildcards. A text without any word finds nothing. */
 export function wordsOf(text = ''): string[] {
@@ -50,35 +47,22 @@ export function wordsOf(text = ''): string[] {
 /** The hit as its tier may see it: nothing of it comes from what another tier sees. */
 export function hitOf(
   deps: { readonly trustLog: ServedTrustLog; readonly issuer: string },
-  card: Card,
+  agentId: AgentId,
+  shown: ShownCard,
   { tier, score, words, now }: FoundAt,
-): Hit | undefined {
-  const model = readCardJson(composeCard(card, tier).json).model
-  return (
-    model && {
-      agentId: card.agentId,
-      orgId: card.orgId,
-      audience: audienceOf(deps.issuer, card.agentId),
-      ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
-      scopes: tier === 'introduced' ? card.allScopes : card.scopes,
-      verdict: verdictNow(deps, card, { tier, now }),
-      tier,
-      score,
-      relevance: fieldsOf(rowOf(card, tier, model), words),
-      text: { name: model.name, description: model.description, version: model.version },
-      skills: model.skills.map(({ id, name, tags }) => ({ id, name, tags })),
-    }
-  )
-}
-
-function fieldsOf(row: CardRow, words: readonly string[]): Field[] {
-  const texts = { name: [row.name], tags: row.tags, skills: [...row.skills, row.skillText], description: [row.description] }
+): Hit {
   const wanted = words.map(folded)
-  return FIELDS.filter((field) => {
-    const held = new Set(texts[field].flatMap((text) => folded(text).split(NO_WORD)))
-    return wanted.some((word) => held.has(word))
-  })
+  return {
+    agentId,
+    orgId: shown.orgId,
+    audience: audienceOf(deps.issuer, agentId),
+    ...(shown.endpoint !== undefined && { endpoint: shown.endpoint }),
+    scopes: shown.scopes,
+    verdict: verdictNow(deps, shown, { tier, now }),
+    tier,
+    score,
+    relevance: FIELDS.filter((field) => holdsWord(shown.words[field], wanted)),
+    text: shown.text,
+    skills: shown.skills,
+  }
 }
-
-/** As search compares words: without case and diacritics. */
-const folded = (text: string): string => text.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase()

@@ -4,7 +4,7 @@ import { refuse } from '../errors.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
-import type { CardHits, CardQuery, CardSearchPort, CardTier } from '../storage/storage.js'
+import type { CardHits, CardQuery, CardSearchPort, CardTier, ShownCard } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { openCursor, type SearchPlace, sealCursor } from './cursor.js'
@@ -62,11 +62,13 @@ async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: Sea
   const look = (of: Look): Promise<CardHits> =>
     deps.cardSearch.search({ words, ...(asked.skill !== undefined && { skill: asked.skill }), tags: asked.tags ?? [], ...of })
   const among = { introduced: { tier: 'introduced', cardIds: introduced }, tier: { tier } } as const
+  const totals = new Map<SearchPlace['pass'], number>()
   const hits: Hit[] = []
   let isMore = true
   for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
     const wanted = limit - hits.length
     const page = await look({ ...among[place.pass], limit: wanted, ...(place.after && { after: place.after }) })
+    totals.set(place.pass, page.total)
     const last = page.hits.at(-1)
     const shown = place.pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
     hits.push(...(await hitsOf(deps, shown, { tier: among[place.pass].tier, words, now })))
@@ -75,22 +77,31 @@ async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: Sea
     else isMore = false
   }
   const totalOf = async (of: Omit<Look, 'limit'>) => (await look({ ...of, limit: 1 })).total
-  const everybodys = await totalOf(among.tier)
+  const totalIn = async (pass: SearchPlace['pass']) => totals.get(pass) ?? totalOf(among[pass])
   // Both passes, less what both find.
-  const more = introduced.length === 0 ? 0 : (await totalOf(among.introduced)) - (await totalOf({ ...among.tier, cardIds: introduced }))
-  return { hits, total: everybodys + more, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
+  const more = introduced.length === 0 ? 0 : (await totalIn('introduced')) - (await totalOf({ ...among.tier, cardIds: introduced }))
+  return { hits, total: (await totalIn('tier')) + more, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
 }
 
 type Look = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
 async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<FoundAt, 'score'>): Promise<readonly Hit[]> {
+  const ids = found.map(({ cardId }) => cardId)
+  const shown = await deps.cardSearch.shown(at.tier, ids)
   const hits = await Promise.all(
     found.map(async ({ cardId, score }): Promise<Hit | undefined> => {
       const agentId = AgentId.parse(cardId)
-      const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
-      if (!card || card.unpublished || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return undefined
-      return hitOf(deps, card, { ...at, score })
+      const [card, contact] = await Promise.all([currentOf(deps, agentId, at.tier, shown.get(cardId)), findContact(deps, agentId)])
+      if (!card || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return undefined
+      return hitOf(deps, agentId, card, { ...at, score })
     }),
   )
   return hits.filter((hit) => hit !== undefined)
+}
+
+/** What ended with the next version of a card is not shown: that waits to be revealed, and whoever meets it completes it. */
+async function currentOf(deps: SearchDeps, agentId: AgentId, tier: CardTier, shown: ShownCard | undefined): Promise<ShownCard | undefined> {
+  if (!shown || stands(deps.trustLog.ended, shown.versions)) return shown
+  await deps.cards.get(agentId)
+  return (await deps.cardSearch.shown(tier, [agentId])).get(agentId)
 }

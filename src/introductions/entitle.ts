@@ -1,4 +1,4 @@
-import type { Reliance } from '../cards/reliance.js'
+import type { Relied } from '../cards/reliance.js'
 import { AgentId } from '../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds } from '../protocol/standing.js'
 import type { Caller } from '../transport/caller.js'
@@ -6,7 +6,8 @@ import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find
 import { type Granted, relianceHolds } from './granted.js'
 
 export interface EntitleDeps extends FindIntroductionDeps {
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Relied | undefined>
+  readonly findRelied: (agentIds: readonly AgentId[]) => Promise<ReadonlyMap<string, Relied>>
 }
 
 /** What entitles an authenticated caller to parts of an agent's card. */
@@ -29,11 +30,8 @@ export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: 
 export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<readonly AgentId[]> {
   const from = AgentId.safeParse(caller.id)
   const byTarget = from.success ? await findIntroducedTo(deps, from.data) : new Map<AgentId, readonly Granted[]>()
-  const held = await Promise.all(
-    [...byTarget].map(async ([to, granted]) => {
-      const reliance = await deps.findReliance(to)
-      return granted.some((one) => relianceHolds(deps.trustLog.ended, one, reliance)) ? [to] : []
-    }),
+  const relied = await deps.findRelied([...byTarget.keys()])
+  return [...byTarget].flatMap(([to, granted]) =>
+    granted.some((one) => relianceHolds(deps.trustLog.ended, one, relied.get(to))) ? [to] : [],
   )
-  return held.flat()
 }

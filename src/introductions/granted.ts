@@ -1,4 +1,4 @@
-import type { Reliance } from '../cards/reliance.js'
+import type { Relied } from '../cards/reliance.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, IntroductionId } from '../protocol/ids.js'
 import type { Bounds } from '../protocol/rights.js'
@@ -22,8 +22,8 @@ export interface Granted {
  * that signed the card. A changed card needs consent again, however long ago it changed: an ended `ver:` is forgotten after an hour,
  * what is current is not.
  */
-export function relianceHolds(ended: Ended, { relies }: Pick<Granted, 'relies'>, reliance: Reliance | undefined): reliance is Reliance {
-  if (!reliance) return false
-  const current = new Set([reliance.core, ...Object.values(reliance.skills)])
-  return relies.every((ver) => current.has(ver)) && stands(ended, [...relies, ...reliance.ground.on])
+export function relianceHolds<R extends Relied>(ended: Ended, { relies }: Pick<Granted, 'relies'>, relied: R | undefined): relied is R {
+  if (!relied) return false
+  const current = new Set(relied.versions)
+  return relies.every((ver) => current.has(ver)) && stands(ended, [...relies, ...relied.ground.on])
 }

@@ -33,7 +33,10 @@ export const EnrolmentProof = z.strictObject({
 })
 export type EnrolmentProof = z.infer<typeof EnrolmentProof>
 
-/** What a caller gets of a card. A stranger gets neither `sdJwt` nor `view`. */
+/**
+ * What a caller gets of a card. A stranger gets neither `sdJwt` nor `view`, so of what it gets only `c0` can be checked, by its signatures:
+ * `orgId`, `facts` and `text` are the registry's word, as good as the TLS that brought them. A `view` signs them too.
+ */
 export const CardView = z.strictObject({
   agentId: AgentId,
   orgId: OrgId,

@@ -1,6 +1,9 @@
 import type { z } from 'zod'
+import type { Verdict } from '../protocol/card-view.js'
 import type { Block } from '../protocol/entry.js'
-import type { EntryId } from '../protocol/ids.js'
+import type { Handle } from '../protocol/handles.js'
+import type { EntryId, OrgId } from '../protocol/ids.js'
+import type { Scope } from '../protocol/rights.js'
 
 /** A stored document: plain JSON values under names that are not operators. */
 export type Doc = object
@@ -119,6 +122,24 @@ export interface CardRow {
   readonly tags: readonly string[]
   readonly modes: readonly string[]
   readonly updatedAt: number
+  readonly shown: ShownCard
+}
+
+/** What search shows of the card to that tier, made when the row is: a search reads nothing else of a card. */
+export interface ShownCard {
+  readonly orgId: OrgId
+  readonly endpoint?: string
+  readonly scopes: readonly Scope[]
+  /** As it was checked; whether the key that signed has ended since, and the card expired, is for its reader to say. */
+  readonly verdict: Verdict
+  readonly signer?: { readonly handle: Handle }
+  readonly expiresAt?: number
+  /** What is current: of endpoint and security, then of each skill. */
+  readonly versions: readonly Handle[]
+  readonly text: { readonly name: string; readonly description: string; readonly version: string }
+  readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
+  /** The words of each field that is searched, once each, as search compares them. */
+  readonly words: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
 }
 
 export interface CardQuery {
@@ -143,6 +164,10 @@ export interface CardHits {
 }
 export interface CardSearchPort {
   search(query: CardQuery): Promise<CardHits>
+  /** What the rows of these cards show at that tier; a card without such a row is not in it. */
+  shown(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, ShownCard>>
+  /** Cards with a row that an earlier build wrote, which shows nothing. */
+  unshown(limit: number): Promise<readonly string[]>
 }
 
 /** Typed row operations for a commit that reveals or removes a card. */

@@ -4,7 +4,7 @@ import type { Random } from '../lib/random.js'
 import type { Ending, Entry, EntryType } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import { type EntryId, newId } from '../protocol/ids.js'
-import type { Collection, Doc, Guard, Operation } from '../storage/storage.js'
+import type { Collection, Doc, Guard, Operation, Storage } from '../storage/storage.js'
 import type { TrustLog } from './trust-log.js'
 
 /** Fields that a record's schema has for it. `next` holds what changes; a member that is null is removed. */
@@ -39,9 +39,12 @@ export interface Records<D extends Doc & LivingRecord> {
   begin(doc: D, beginning: Beginnings): Promise<Outcome>
   /** Ends `ends` (the old version) and begins the new one; `guard` says which record it was decided on. `exists`: it changed meanwhile. */
   change(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, beginning: Beginnings): Promise<Outcome>
+  /** A change that ends no version, so it needs no entry. One commit with `also`; `exists`: it changed meanwhile. */
+  amend(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, also: readonly Operation[]): Promise<'done' | 'exists'>
 }
 
 export interface RecordsDeps {
+  readonly storage: Pick<Storage, 'commit'>
   readonly trustLog: Pick<TrustLog, 'begin' | 'settle' | 'halves' | 'ended'>
   readonly random: Pick<Random, 'token'>
 }
@@ -61,7 +64,7 @@ const MAX_TRIES = 5
 
 /** Make it before the trust log starts. */
 export function newRecords<D extends Doc & LivingRecord>(
-  { trustLog, random }: RecordsDeps,
+  { storage, trustLog, random }: RecordsDeps,
   collection: Collection<D>,
   { kind, versions, revealing = () => [], settled }: RecordsOptions<D>,
 ): Records<D> {
@@ -83,12 +86,21 @@ export function newRecords<D extends Doc & LivingRecord>(
   })
   // Guards and changes over LivingRecord's own fields, which every D has.
   const guard = (fields: Guard<LivingRecord>): Guard<D> => fields as Guard<D>
+  const settledNow = guard({ hidden: null, nextEntry: null })
   const without = (...fields: (keyof LivingRecord)[]) => Object.fromEntries(fields.map((field) => [field, undefined])) as Partial<D>
 
   const begin = async (key: string, beginning: Beginnings, id: EntryId, operation: Operation): Promise<Outcome> => {
     const { also = [], ...rest } = beginning
     const begun = await trustLog.begin({ ...rest, kind, key, id, hidden: [operation, ...also] })
     return begun.outcome === 'failed' ? { outcome: 'exists' } : begun
+  }
+
+  /** A successor that waits is never overwritten: it is completed or given up first. */
+  const withoutSuccessor = async (key: string): Promise<D | undefined> => {
+    const doc = await collection.get(key)
+    if (doc?.nextEntry === undefined) return doc
+    await trustLog.settle(kind, key)
+    return collection.get(key)
   }
 
   return {
@@ -109,11 +121,17 @@ export function newRecords<D extends Doc & LivingRecord>(
     },
     change: async (key, decidedOn, next, beginning) => {
       const id = beginning.id ?? newId(random, 'ent')
-      const waiting = await collection.get(key)
-      // A successor that waits is never overwritten: it is completed or given up first.
-      if (waiting?.nextEntry !== undefined) await trustLog.settle(kind, key)
+      await withoutSuccessor(key)
       const beside = { nextEntry: id, next } as unknown as Partial<D>
-      return begin(key, beginning, id, collection.changing(key, { ...decidedOn, ...guard({ hidden: null, nextEntry: null }) }, beside))
+      return begin(key, beginning, id, collection.changing(key, { ...decidedOn, ...settledNow }, beside))
+    },
+    amend: async (key, decidedOn, next, also) => {
+      const doc = await withoutSuccessor(key)
+      if (doc === undefined) return 'exists'
+      const to = successor(next)
+      const whole = { ...doc, ...to } as D // checked with its schema by `changing`
+      const committed = await storage.commit([collection.changing(key, { ...decidedOn, ...settledNow }, to), ...revealing(whole), ...also])
+      return committed.ok ? 'done' : 'exists'
     },
   }
 }

@@ -98,10 +98,11 @@ const kinds = {
       card_id: CLIENT,
       card_version: 1,
       card_sha256: sha,
+      words_sha256: sha,
       standing: { at: 0, on: [] },
     },
     verify: (token: unknown) => verifyCardView(token, () => [keyOf(signer)], { issuer: ISSUER, audience: CLIENT, now }),
-    required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'standing'],
+    required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'words_sha256', 'standing'],
   },
   'key binding': {
     reason: 'key_binding_required',

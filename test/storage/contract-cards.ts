@@ -1,14 +1,26 @@
 import { expect, test } from 'vitest'
+import { OrgId } from '../../src/protocol/ids.js'
 import {
   type CardHits,
   type CardQuery,
   type CardRow,
   type CardTier,
   indexingCard,
+  type ShownCard,
   type Storage,
   unindexingCard,
 } from '../../src/storage/storage.js'
 import type { OpenStore } from './contract.js'
+
+export const aShownCard = (name: string): ShownCard => ({
+  orgId: OrgId.parse(`org_${'A'.repeat(22)}`),
+  scopes: [],
+  verdict: { state: 'unsigned', checkedAt: 1, uncovered: [], hints: [] },
+  versions: [],
+  text: { name, description: '', version: '1' },
+  skills: [],
+  words: { name: `\n${name}\n`, tags: '\n\n', skills: '\n\n', description: '\n\n' },
+})
 
 const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
   cardId,
@@ -21,6 +33,7 @@ const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
   tags: [],
   modes: [],
   updatedAt: 1,
+  shown: aShownCard(cardId),
   ...row,
 })
 
@@ -34,6 +47,19 @@ async function fill(storage: Storage, rows: readonly CardRow[]): Promise<void> {
 }
 
 export function cardSearchContract(open: OpenStore): void {
+  test('what a row shows comes back as it was kept, for its tier alone, until the row is replaced or removed', async () => {
+    await using store = await open()
+    const odd = aShownCard('\0 \ud800 “$where”')
+    await fill(store.storage, [aRow('a'), aRow('b', { shown: odd }), aRow('b', { tier: 'introduced' })])
+    const shown = async (tier: CardTier, ...ids: string[]) => Object.fromEntries(await store.storage.cards.shown(tier, ids))
+    expect(await shown('public', 'a', 'b', 'nobody')).toEqual({ a: aShownCard('a'), b: odd })
+    expect(await shown('introduced', 'a', 'b')).toEqual({ b: aShownCard('b') })
+    await fill(store.storage, [aRow('a', { shown: odd })])
+    await store.storage.commit([unindexingCard('b', 'public')])
+    expect(await shown('public', 'a', 'b')).toEqual({ a: odd })
+    expect(await store.storage.cards.unshown(10)).toEqual([])
+  })
+
   test('all words must match, in any field, whatever their case and accents; better matches come first', async () => {
     await using store = await open()
     await fill(store.storage, [

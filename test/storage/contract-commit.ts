@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { counting, type Operation, type Storage } from '../../src/storage/storage.js'
 import type { OpenStore } from './contract.js'
+import { aShownCard } from './contract-cards.js'
 import { atOnce, CALLERS, thingsOf } from './contract-things.js'
 
 export function commitContract(open: OpenStore): void {
@@ -49,6 +50,7 @@ export function commitContract(open: OpenStore): void {
       tags: [],
       modes: [],
       updatedAt: 1,
+      shown: aShownCard('word'),
     } as const
     const operations: Operation[] = [
       things.inserting({ id: 'new', group: 'g', by: ['p'] }),

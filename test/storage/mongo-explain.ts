@@ -9,6 +9,7 @@ import { indexingCard } from '../../src/storage/storage.js'
 import { aCard, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { introduce } from '../stories/actors.js'
+import { aShownCard } from './contract-cards.js'
 import { THINGS } from './contract-things.js'
 import { withDatabase } from './mongo-backup.js'
 import type { Mongod } from './open-mongo.js'
@@ -143,7 +144,14 @@ export function mongoExplain(mongod: () => Mongod): void {
     for (let i = 0; i < 200; i += 50)
       await storage.commit(
         Array.from({ length: 50 }, (_, j) =>
-          indexingCard({ ...row(i + j), cardId: `c${i + j}`, name: `card ${i + j}`, skills: ['read'], tags: [`t${j}`, 'all'] }),
+          indexingCard({
+            ...row(i + j),
+            cardId: `c${i + j}`,
+            name: `card ${i + j}`,
+            skills: ['read'],
+            tags: [`t${j}`, 'all'],
+            shown: aShownCard(`c${i + j}`),
+          }),
         ),
       )
     const all = await explained(url, async () => {

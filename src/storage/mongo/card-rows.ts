@@ -2,7 +2,7 @@
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
 import type { ClientSession, Collection, Document } from 'mongodb'
 import { CARD_WEIGHTS, type CardTexts, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
-import type { CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
+import type { CardQuery, CardRow, CardSearchPort, CardTier, ShownCard } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
 import { reach } from './failures.js'
@@ -28,6 +28,8 @@ interface StoredRow {
   readonly words: readonly string[]
   readonly columns: string
   readonly text: CardTexts
+  /** JSON of a ShownCard; a row that an earlier build wrote has none. */
+  readonly shown?: string
 }
 
 const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
@@ -77,6 +79,19 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
         total: found.find(({ total }) => total !== undefined)?.total ?? 0,
       }
     },
+    shown: async (tier, cardIds) => {
+      await ready()
+      const found = await reach(() =>
+        rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, shown: 1 } }).toArray(),
+      )
+      // Written by storedRow, of a ShownCard.
+      return new Map(found.flatMap(({ card, shown }) => (shown === undefined ? [] : [[card, JSON.parse(shown) as ShownCard]])))
+    },
+    unshown: async (limit) => {
+      await ready()
+      const found = await reach(() => rows.find({ shown: { $exists: false } }, { projection: { card: 1 }, limit: 3 * limit }).toArray())
+      return [...new Set(found.map(({ card }) => card))].slice(0, limit)
+    },
   }
 }
 
@@ -99,6 +114,7 @@ function storedRow(row: CardRow): StoredRow {
     words: [...new Set(Object.values(texts).flatMap(wordsIn))],
     columns: columnsOf(Object.values(texts)),
     text: { name: split(texts.name), tags: split(texts.tags), skills: split(texts.skills), description: split(texts.description) },
+    shown: JSON.stringify(row.shown),
   }
 }
 

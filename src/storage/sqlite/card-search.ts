@@ -2,7 +2,7 @@
 // bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
 // the tier hold either: there it counts the matches of each row alone.
 import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
-import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier } from '../storage.js'
+import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, ShownCard } from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -18,6 +18,11 @@ const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 const WEIGHTS = Object.values(CARD_WEIGHTS)
 const COLUMNS = Object.keys(CARD_WEIGHTS).join(', ')
 
+/** What a search shows stands apart from what it looks at, so that looking reads little. */
+export const CARD_SHOWN_SCHEMA = TIERS.map((tier) => `CREATE TABLE card_${tier}_shown (id INTEGER PRIMARY KEY, shown TEXT NOT NULL);`).join(
+  ' ',
+)
+
 /** The tables of card search, for the file's first start. */
 export const CARD_SEARCH_SCHEMA = TIERS.map(
   (tier) => `
@@ -25,7 +30,9 @@ export const CARD_SEARCH_SCHEMA = TIERS.map(
   CREATE TABLE card_${tier}_terms (term TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
   CREATE INDEX card_${tier}_terms_of ON card_${tier}_terms (id);
   CREATE VIRTUAL TABLE card_${tier}_text USING fts5(${COLUMNS}, tokenize = 'unicode61 remove_diacritics 2');`,
-).join('')
+)
+  .join('')
+  .concat(CARD_SHOWN_SCHEMA)
 
 export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
   return {
@@ -35,6 +42,8 @@ export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
     },
     unindex: (cardId, tier) => unindex(db, cardId, tier),
     search: (query) => commits.read(() => search(db, query)),
+    shown: (tier, cardIds) => commits.read(() => shown(db, tier, cardIds)),
+    unshown: (limit) => commits.read(() => unshown(db, limit)),
   }
 }
 
@@ -45,12 +54,14 @@ function index(db: Database, row: CardRow): void {
   if (id === undefined) throw new Error('a card that was just indexed is not there')
   for (const term of termsOf(row)) db.run(`INSERT OR IGNORE INTO ${card}_terms (term, id) VALUES (?, ?)`, textCell(term), id)
   db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...Object.values(textsOf(row)).map(searchable))
+  db.run(`INSERT INTO ${card}_shown (id, shown) VALUES (?, ?)`, id, JSON.stringify(row.shown))
 }
 
 function unindex(db: Database, cardId: string, tier: CardTier): boolean {
   const id = idOf(db, cardId, tier)
   if (id === undefined) return false
   db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
+  db.run(`DELETE FROM card_${tier}_shown WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
   return true
@@ -59,6 +70,23 @@ function unindex(db: Database, cardId: string, tier: CardTier): boolean {
 function idOf(db: Database, cardId: string, tier: CardTier): number | undefined {
   const id = db.one(`SELECT id FROM card_${tier} WHERE card = ?`, textCell(cardId))?.id
   return id === undefined ? undefined : Number(id)
+}
+
+function shown(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, ShownCard> {
+  const rows = db.all(
+    `SELECT c.card AS card, s.shown AS shown FROM card_${tier} c JOIN card_${tier}_shown s ON s.id = c.id
+     WHERE c.card IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(cardIds),
+  )
+  // Written by index(), of a ShownCard.
+  return new Map(rows.map((row) => [String(row.card), JSON.parse(String(row.shown)) as ShownCard]))
+}
+
+function unshown(db: Database, limit: number): readonly string[] {
+  const found = TIERS.flatMap((tier) =>
+    db.all(`SELECT card FROM card_${tier} WHERE id NOT IN (SELECT id FROM card_${tier}_shown) LIMIT ?`, limit),
+  )
+  return [...new Set(found.map((row) => String(row.card)))].slice(0, limit)
 }
 
 interface Part {

@@ -4,7 +4,7 @@ import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { WholeStorage } from '../holdings.js'
 import type { CommitResult, Operation } from '../storage.js'
-import { CARD_SEARCH_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
+import { CARD_SEARCH_SCHEMA, CARD_SHOWN_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
 import { type Database, openDatabase, sqliteCode } from './database.js'
@@ -19,7 +19,9 @@ export interface SqliteOptions extends GroupHooks {
 }
 
 /** What this build writes into a file (`user_version`); a change of a table's form raises it. */
-const FORMAT = 1
+const FORMAT = 2
+/** What brings a file of each earlier format to the next. */
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: CARD_SHOWN_SCHEMA }
 /** `application_id`: "Cred". */
 const APPLICATION = 0x43726564
 
@@ -69,7 +71,7 @@ export async function openSqlite(options: SqliteOptions): Promise<WholeStorage> 
         return { keep: answer !== undefined, answer }
       }),
     log: newLog(db, commits),
-    cards: { search: (query) => cards.search(query) },
+    cards: { search: cards.search, shown: cards.shown, unshown: cards.unshown },
     holdings: newHoldings(db, commits),
     purge: (at, limit) =>
       commits.write(() => {
@@ -151,11 +153,13 @@ function settle(db: Database, file: string): void {
   db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   db.exec('BEGIN EXCLUSIVE')
-  const isNew = identify(db, file)
+  const format = identify(db, file)
   const damage = pragma(db, 'quick_check(1)')
   if (damage !== 'ok')
     refuse('unavailable', `${file} is damaged (${String(damage)}); put a backup in its place and run: credence admin restore`)
-  if (isNew) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION}; PRAGMA user_version = ${FORMAT};`)
+  if (format === 0) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION};`)
+  else for (let one = format; one < FORMAT; one++) db.exec(MIGRATIONS[one] ?? '')
+  db.exec(`PRAGMA user_version = ${FORMAT}`)
   db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')
   expectPragma(db, 'synchronous', 2)
@@ -163,16 +167,16 @@ function settle(db: Database, file: string): void {
   expectPragma(db, 'locking_mode', 'exclusive')
 }
 
-/** Whether the file is empty; refuses one that is not ours or not of this format. */
-function identify(db: Database, file: string): boolean {
+/** The format of the file, 0 where it is empty; refuses one that is not ours, or of a format that this build does not know. */
+function identify(db: Database, file: string): number {
   const format = Number(pragma(db, 'user_version'))
   const application = pragma(db, 'application_id')
   const isEmpty = db.one('SELECT 1 AS there FROM sqlite_master LIMIT 1') === undefined
-  if (isEmpty && format === 0 && application === 0) return true
+  if (isEmpty && format === 0 && application === 0) return 0
   if (application !== APPLICATION) return refuse('unavailable', `${file} is not a Credence database`)
   if (format > FORMAT) return refuse('unavailable', `${file} was written by a newer Credence (format ${format}, this one knows ${FORMAT})`)
-  if (format !== FORMAT) return refuse('unavailable', `${file} has the unknown format ${format}`)
-  return false
+  if (format < FORMAT && MIGRATIONS[format] === undefined) return refuse('unavailable', `${file} has the unknown format ${format}`)
+  return format
 }
 
 /**

@@ -127,6 +127,8 @@ async function whileConnected<T>(socket: Socket, work: (signal: AbortSignal) => 
 
 /** An answer that its caller does not take holds memory, and no place among the requests; past the budget its connection is cut. */
 function holdUntilRead(unread: Budget, response: ServerResponse, socket: Socket, bytes: number): void {
+  // It was answered without this, as where a time has passed: its `finish` has been.
+  if (response.writableEnded || socket.destroyed) return
   const held = unread.hold(() => socket.destroy())
   const leave = () => {
     response.off('finish', leave)
@@ -135,7 +137,7 @@ function holdUntilRead(unread: Budget, response: ServerResponse, socket: Socket,
   }
   response.once('finish', leave)
   socket.once('close', leave)
-  if (!socket.destroyed) held.grow(bytes)
+  held.grow(bytes)
 }
 
 function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {

@@ -1,6 +1,6 @@
 // The composition root: the only file that constructs adapters, clock, random and log, and hands one feature to another.
 import { readFileSync } from 'node:fs'
-import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
+import { agentsGrantedBy, findContact, readAgentClient } from './agents/find.js'
 import { type AgentsStore, agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
@@ -8,7 +8,7 @@ import { findAskable } from './cards/find-askable.js'
 import { findReliance } from './cards/find-reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
-import { findMemberClient } from './clients/member-client.js'
+import { readMemberClient } from './clients/member-client.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { endRetiredKeys } from './enrolments/retire.js'
 import { enrolmentsStore } from './enrolments/store.js'
@@ -203,7 +203,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     cardSearch: storage.cards,
   }
   const found = { ...base, ...stores }
-  const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
+  const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),

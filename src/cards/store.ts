@@ -6,8 +6,10 @@ import { Handle } from '../protocol/handles.js'
 import { AgentId, EnrolmentId, EntryId, OrgId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
 import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
+import { type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Reliance } from './reliance.js'
 import { CARD_TIERS, rowsOf } from './rows.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
@@ -62,6 +64,8 @@ export interface CardsStore extends Records<Card> {
   readonly versions: Collection<CardVersion>
   /** Replaces the rows of search by those of the card. */
   indexing(card: Card): readonly Operation[]
+  /** What callers rely on in them. */
+  readonly reliances: Memory<Reliance>
 }
 
 export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): CardsStore {
@@ -78,5 +82,7 @@ export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random:
     revealing: indexing,
   })
   const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
-  return { ...records, versions, indexing }
+  // A card that is published again may change what ends nothing: who signed it, its scopes.
+  const reliances = newMemory<Reliance>(deps.trustLog, ({ type }) => type === 'card.published' || type === 'card.ended')
+  return { ...records, versions, indexing, reliances }
 }

@@ -4,6 +4,8 @@ import type { Handle } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import { groundOf, stands } from '../protocol/standing.js'
 import { grantedSince } from '../trust-log/granted-since.js'
+import type { Reading } from '../trust-log/memory.js'
+import { isWhole } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Granted } from './granted.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -17,13 +19,17 @@ const MAX_CANDIDATES = 100
 
 /** Introductions from one agent to another that stand, the newest first. Asked behind a fence. */
 export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly Granted[]> {
-  const { items } = await deps.introductions.collection.find('pair', {
-    where: { pair: `${from} ${to}` },
-    order: 'down',
-    limit: MAX_CANDIDATES,
-  })
-  const whole = await Promise.all(items.map((one) => currentOf(deps, one)))
-  return whole.map((one) => one && grantedOf(one)).filter((one) => one !== undefined && isStanding(deps, one)) as Granted[] // filtered
+  const pair = `${from} ${to}`
+  const granted = await deps.introductions.granted.recall(pair, () => readGranted(deps, pair))
+  return granted?.filter((one) => isStanding(deps, one)) ?? []
+}
+
+/** Undefined where none was found: another may be on its way. That each still stands is asked whenever they are recalled. */
+async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Reading<readonly Granted[]> | undefined> {
+  const { items } = await deps.introductions.collection.find('pair', { where: { pair }, order: 'down', limit: MAX_CANDIDATES })
+  const current = await Promise.all(items.map((one) => currentOf(deps, one)))
+  const value = current.flatMap((one) => (one && grantedOf(one)) ?? []).filter((one) => isStanding(deps, one))
+  return value.length === 0 ? undefined : { value, on: [], isWhole: items.every(isWhole) }
 }
 
 /** The agents that this one is introduced to. */
@@ -34,7 +40,7 @@ export async function findIntroducedTo(deps: FindIntroductionDeps, from: AgentId
 
 /** What waits to become granted is completed by whoever meets it. */
 async function currentOf(deps: FindIntroductionDeps, one: Introduction): Promise<Introduction | undefined> {
-  return one.hidden === undefined && one.nextEntry === undefined ? one : deps.introductions.get(one.id)
+  return isWhole(one) ? one : deps.introductions.get(one.id)
 }
 
 function grantedOf({ id, from, to, state, bounds, relies, on, handle, ver, expiresAt, hidden }: Introduction): Granted | undefined {

@@ -4,8 +4,10 @@ import { Handle } from '../protocol/handles.js'
 import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
 import { Bounds } from '../protocol/rights.js'
 import type { Storage } from '../storage/storage.js'
+import { begins, type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Granted } from './granted.js'
 
 /** `granted` says that it was; that it still stands its handle says. */
 export const IntroductionState = z.enum(['pending', 'granted', 'denied'])
@@ -47,10 +49,13 @@ export const Introduction = z.strictObject({
 })
 export type Introduction = z.infer<typeof Introduction>
 
-export type IntroductionsStore = Records<Introduction>
+export interface IntroductionsStore extends Records<Introduction> {
+  /** Those of a pair that were granted. */
+  readonly granted: Memory<readonly Granted[]>
+}
 
-export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore =>
-  newRecords(
+export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
+  const records = newRecords(
     deps,
     deps.storage.collection<Introduction>({
       name: 'introductions',
@@ -68,3 +73,5 @@ export const introductionsStore = (deps: { storage: Storage; trustLog: TrustLog;
     // A pending one that is being granted ends nothing: whoever reads it meanwhile finds it pending.
     { kind: 'introductions', versions: () => [] },
   )
+  return { ...records, granted: newMemory(deps.trustLog, (entry) => begins(entry, 'int')) }
+}

@@ -187,7 +187,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   })
   const keyRing = newKeyRing({ storage, trustLog, clock, random, log })
   const once = newOnce(storage)
-  const audit = newAudit({ storage, clock, random, log, writer })
+  const audit = newAudit({ storage, clock, log, writer })
   const base = { storage, trustLog, clock, random, log, issuer, dev, version, keyRing, once, audit }
   const enrolments = enrolmentsStore(base)
   const stores = {

@@ -1,6 +1,6 @@
 // The composition root: the only file that constructs features and hands one to another. What they run on (store, clock, random, log) is handed in.
 import { readFileSync } from 'node:fs'
-import { agentsGrantedBy, findAgentClient, findContact } from './agents/find.js'
+import { agentsGrantedBy, findContact, readAgentClient } from './agents/find.js'
 import { orgOfOwner } from './agents/owner.js'
 import { agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
@@ -10,7 +10,7 @@ import { rebuildRows } from './cards/rebuild-rows.js'
 import { findReliance, findRelied } from './cards/reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
-import { findMemberClient } from './clients/member-client.js'
+import { readMemberClient } from './clients/member-client.js'
 import { logOrigin } from './credentials/note.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { enrolmentsStore } from './enrolments/store.js'
@@ -203,7 +203,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const generations = newGenerations({ storage, trustLog, random })
   const keyRing = newKeyRing({ storage, generations, trustLog, clock, random, log })
   const once = newOnce(storage)
-  const audit = newAudit({ storage, clock, random, log, writer })
+  const audit = newAudit({ storage, clock, log, writer })
   const base = { storage, trustLog, clock, random, log, issuer, dev, version, generations, keyRing, once, audit }
   const enrolments = enrolmentsStore(base)
   const stores = {
@@ -219,7 +219,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
     cardSearch: storage.cards,
   }
   const found = { ...base, ...stores }
-  const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
+  const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
   const entitling = {
     ...found,

@@ -1,5 +1,5 @@
 import { type Client, clientKeyOf } from '../clients/client.js'
-import { findEnrolments } from '../enrolments/find.js'
+import { readEnrolments } from '../enrolments/find.js'
 import type { EnrolmentsStore } from '../enrolments/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { ContactPolicy } from '../protocol/contact-policy.js'
@@ -9,6 +9,8 @@ import type { AgentId, OrgId } from '../protocol/ids.js'
 import { type Ceiling, intersectRights, narrowNames } from '../protocol/rights.js'
 import { type Ground, groundOf } from '../protocol/standing.js'
 import { grantedSince } from '../trust-log/granted-since.js'
+import type { Reading } from '../trust-log/memory.js'
+import { isWhole } from '../trust-log/records.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
@@ -31,20 +33,23 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
 }
 
 /** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its ground is theirs too. */
-export async function findAgentClient(deps: FindAgentDeps, id: AgentId): Promise<Client | undefined> {
+export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<Reading<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  return {
+  const { enrolments, isAll } = await readEnrolments(deps, id)
+  const ground = groundOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
+  const value: Client = {
     kind: 'agent',
     id: agent.id,
     orgId: agent.orgId,
     role: 'agent',
     ceiling: chain.map(({ ceiling }) => ceiling).reduce(intersectCeilings),
-    ground: groundOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle]),
-    keys: (await findEnrolments(deps, id)).map(clientKeyOf),
+    ground,
+    keys: enrolments.map(clientKeyOf),
   }
+  return { value, on: ground.on, isWhole: isAll && [...chain, organisation].every(isWhole) }
 }
 
 function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {

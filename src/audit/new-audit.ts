@@ -1,6 +1,5 @@
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
-import type { Random } from '../lib/random.js'
 import type { Storage } from '../storage/storage.js'
 import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
@@ -9,7 +8,6 @@ import { type AuditRow, type AuditStore, auditStore } from './store.js'
 export interface AuditDeps {
   readonly storage: Storage
   readonly clock: Clock
-  readonly random: Random
   readonly log: Log
   /** Names this instance; no other, and no later start, has the same. */
   readonly writer: string
@@ -31,7 +29,7 @@ const ABANDONED_SECONDS = 60
 const PAGE = 100
 
 export function newAudit(deps: AuditDeps): RunningAudit {
-  const { clock, random, writer, log } = deps
+  const { clock, writer, log } = deps
   const store = auditStore(deps.storage)
   const closing = new AbortController()
   /** Number handed out next, and the numbers handed out by moment. */
@@ -46,7 +44,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     const n = next++
     if (marks.at(-1)?.at !== at) marks.push({ at, n })
     return {
-      id: random.token(16),
+      // Rising, so that rows which are written together stand together
+      id: `${writer} ${String(n).padStart(12, '0')}`,
       writer,
       n,
       at,

@@ -1,10 +1,12 @@
-import { findEnrolments } from '../enrolments/find.js'
+import { readEnrolments } from '../enrolments/find.js'
 import type { EnrolmentsStore } from '../enrolments/store.js'
 import type { MembersStore } from '../members/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { Audience, type MemberId } from '../protocol/ids.js'
 import { REGISTRY_SCOPES, Scope } from '../protocol/rights.js'
 import { groundOf } from '../protocol/standing.js'
+import type { Reading } from '../trust-log/memory.js'
+import { isWhole } from '../trust-log/records.js'
 import { type Client, clientKeyOf } from './client.js'
 
 export interface MemberClientDeps {
@@ -17,12 +19,14 @@ export interface MemberClientDeps {
 const MEMBER_TOKEN_SECONDS = 900
 
 /** A member as an OAuth client: it speaks to the registry only, within its role. */
-export async function findMemberClient(deps: MemberClientDeps, id: MemberId): Promise<Client | undefined> {
+export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Promise<Reading<Client> | undefined> {
   const member = await deps.members.get(id)
   const organisation = member && (await deps.organisations.get(member.orgId))
   if (!member || !organisation) return undefined
   const audience = Audience.parse(deps.issuer)
-  return {
+  const { enrolments, isAll } = await readEnrolments(deps, id)
+  const ground = groundOf([member.handle, member.ver, organisation.handle])
+  const value: Client = {
     kind: 'member',
     id: member.id,
     orgId: member.orgId,
@@ -33,7 +37,8 @@ export async function findMemberClient(deps: MemberClientDeps, id: MemberId): Pr
       tokenSeconds: MEMBER_TOKEN_SECONDS,
       delegationDepth: 0,
     },
-    ground: groundOf([member.handle, member.ver, organisation.handle]),
-    keys: (await findEnrolments(deps, id)).map(clientKeyOf),
+    ground,
+    keys: enrolments.map(clientKeyOf),
   }
+  return { value, on: ground.on, isWhole: isAll && isWhole(member) && isWhole(organisation) }
 }

@@ -64,10 +64,9 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   if (!(await isSignedBy(jws, key))) return refuseAs(kind, 'its signature is not by its key')
   const claims = claimsOf(jws, kind)
   const window = expected.windowSeconds ?? PROOF_WINDOW_SECONDS
-  const url = comparableUrl(claims.htu)
   requireAll(kind, [
     claims.htm !== expected.htm && '`htm` is another method',
-    (url === undefined || url !== comparableUrl(expected.htu)) && '`htu` is another URL',
+    !isSameUrl(claims.htu, expected.htu) && '`htu` is another URL',
     Math.abs(claims.iat - expected.now) > window && '`iat` is outside the window',
     expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not of this token',
   ])
@@ -86,6 +85,12 @@ export const spendProof = (
   { jkt, jti, expiresAt }: Pick<VerifiedProof, 'jkt' | 'jti' | 'expiresAt'>,
   spend: (name: string, keptUntil: number) => Promise<boolean>,
 ): Promise<boolean> => spend(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
+
+/** Nearly always it is spelled as we spell it. */
+function isSameUrl(claimed: string, expected: string): boolean {
+  const own = comparableUrl(expected)
+  return own !== undefined && (claimed === expected || comparableUrl(claimed) === own)
+}
 
 /**
  * Case of scheme, host and percent-encoding, dot segments, default port and empty path do not count; query and fragment are dropped.

@@ -2,6 +2,7 @@ import { importPublicKey, type PublicKey } from '#crypto'
 import { type Reason, refuse } from '../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
 import { fromBase64url } from '../lib/bytes.js'
+import { frozen } from '../lib/frozen.js'
 import { isJsonObject, type JsonObject } from '../lib/json.js'
 import { Jkt } from '../protocol/ids.js'
 import { digestOfJson } from './digest.js'
@@ -45,8 +46,12 @@ export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[
   // An RSA key fits two algorithms; `alg`, or the first that is allowed, decides for one.
   const alg = algs.find((one) => found.algs.includes(one) && (value.alg === undefined || value.alg === one))
   if (alg === undefined) return `its algorithm is none of ${algs.join(', ')}`
-  return { jwk: found.jwk, alg, jkt: thumbprint(found.jwk) }
+  const name = `${alg} ${found.jwk.kty === 'RSA' ? found.jwk.n : `${found.jwk.x} ${found.jwk.kty === 'EC' ? found.jwk.y : ''}`}`
+  return keptIn(read, name) ?? keep(read, name, frozen({ jwk: found.jwk, alg, jkt: thumbprint(found.jwk) }))
 }
+
+/** Keys by all that they say: a caller comes with the same again and again. An algorithm is used with keys of one type and curve. */
+const read = new Map<string, ParsedKey>()
 
 /** RFC 7638 thumbprint (SHA-256): a key's name. */
 export const thumbprint = (jwk: PublicJwk): Jkt => Jkt.parse(digestOfJson(jwk))
@@ -94,14 +99,24 @@ const loaded = new Map<string, PublicKey>()
 /** The imported key, from a cache by thumbprint and algorithm: importing costs as much as verifying. Undefined where the platform refuses it. */
 export async function loadKey(key: ParsedKey): Promise<PublicKey | undefined> {
   const name = `${key.jkt}.${key.alg}`
-  const known = loaded.get(name)
-  const imported = known ?? (await importPublicKey(key.jwk, key.alg))
-  if (imported === undefined) return undefined
-  loaded.delete(name)
-  loaded.set(name, imported)
-  const oldest = loaded.size > CACHED_KEYS ? loaded.keys().next().value : undefined
-  if (oldest !== undefined) loaded.delete(oldest)
-  return imported
+  const known = keptIn(loaded, name)
+  if (known !== undefined) return known
+  const imported = await importPublicKey(key.jwk, key.alg)
+  return imported && keep(loaded, name, imported)
+}
+
+/** What was used last is the last to go. */
+function keptIn<V>(cache: Map<string, V>, name: string): V | undefined {
+  const known = cache.get(name)
+  return known === undefined ? undefined : keep(cache, name, known)
+}
+
+function keep<V>(cache: Map<string, V>, name: string, value: V): V {
+  cache.delete(name)
+  cache.set(name, value)
+  const oldest = cache.size > CACHED_KEYS ? cache.keys().next().value : undefined
+  if (oldest !== undefined) cache.delete(oldest)
+  return value
 }
 
 /** As parsePublicJwk, and the platform has imported it: a point off its curve is refused too. */

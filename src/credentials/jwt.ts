@@ -28,7 +28,11 @@ const MAX_KEYS_TRIED = 20
 /** Form, header, key, signature, claims: in this order, so that no stranger's claims are looked at. Throws nothing but a Refusal, whatever the bytes are. */
 export async function verifyJwt<T>(token: unknown, kind: JwtKind<T>, keysFor: KeysFor): Promise<VerifiedJwt<T>> {
   const jws = readJws(token, kind)
-  if (typeof jws === 'string') return refuseAs(kind, jws)
+  return typeof jws === 'string' ? refuseAs(kind, jws) : verifyRead(jws, kind, keysFor)
+}
+
+/** As verifyJwt, of what was read by the rule of the kind. */
+export async function verifyRead<T>(jws: Jws, kind: JwtKind<T>, keysFor: KeysFor): Promise<VerifiedJwt<T>> {
   const keys = await keysFor(jws.header.kid)
   const key = await findSigner(jws, keys.slice(0, MAX_KEYS_TRIED))
   if (key === undefined) return refuseAs(kind, 'it is not signed by a key that counts here')

@@ -8,8 +8,8 @@ import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { Standing } from '../protocol/standing.js'
 import type { VerificationKey } from './jwk.js'
-import { readClaims, readJws } from './jws.js'
-import { type JwtKind, type KeysFor, requireAll, timeFault, verifyJwt } from './jwt.js'
+import { type Jws, readClaims, readJws } from './jws.js'
+import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, verifyJwt, verifyRead } from './jwt.js'
 
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
@@ -42,12 +42,16 @@ export interface ClientAssertionClaims {
   readonly jti: string
 }
 
-/** The `client_id` that an assertion claims, unverified: only to find the client's keys. */
-export function clientIdOfAssertion(assertion: unknown): string | undefined {
+/** Undefined where it is no assertion of anybody. The `client_id` that it claims, unverified, serves only to find the client's keys. */
+export function readClientAssertion(assertion: unknown): { readonly clientId: string; readonly jws: Jws } | undefined {
   const jws = readJws(assertion, CLIENT_ASSERTION)
-  const claims = typeof jws === 'string' ? jws : readClaims(jws.payload)
-  return typeof claims !== 'string' && typeof claims.sub === 'string' && claims.sub === claims.iss ? claims.sub : undefined
+  if (typeof jws === 'string') return undefined
+  const claims = readClaims(jws.payload)
+  const clientId = typeof claims === 'string' || claims.sub !== claims.iss ? undefined : claims.sub
+  return typeof clientId === 'string' ? { clientId, jws } : undefined
 }
+
+export const clientIdOfAssertion = (assertion: unknown): string | undefined => readClientAssertion(assertion)?.clientId
 
 /**
  * A client's assertion: signed by one of its keys, for exactly this issuer, at most five minutes long. The caller spends (client, `jti`).
@@ -56,9 +60,25 @@ export function clientIdOfAssertion(assertion: unknown): string | undefined {
  */
 export async function verifyClientAssertion(
   assertion: unknown,
-  expected: { readonly clientId: string; readonly keys: readonly VerificationKey[]; readonly issuer: string; readonly now: number },
+  expected: ClientAssertionExpectation,
 ): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
-  const { claims, key } = await verifyJwt(assertion, CLIENT_ASSERTION, () => expected.keys)
+  const jws = readJws(assertion, CLIENT_ASSERTION)
+  return typeof jws === 'string' ? refuseAs(CLIENT_ASSERTION, jws) : verifyReadAssertion(jws, expected)
+}
+
+export interface ClientAssertionExpectation {
+  readonly clientId: string
+  readonly keys: readonly VerificationKey[]
+  readonly issuer: string
+  readonly now: number
+}
+
+/** As verifyClientAssertion, of what readClientAssertion has read. */
+export async function verifyReadAssertion(
+  jws: Jws,
+  expected: ClientAssertionExpectation,
+): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
+  const { claims, key } = await verifyRead(jws, CLIENT_ASSERTION, () => expected.keys)
   requireAll(CLIENT_ASSERTION, [
     claims.iss !== expected.clientId && '`iss` is not the client',
     claims.sub !== expected.clientId && '`sub` is not the client',

@@ -4,6 +4,7 @@ import type { Ending } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, OrgId } from '../protocol/ids.js'
 import { grantedSince } from '../trust-log/granted-since.js'
+import { isWhole } from '../trust-log/records.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
 export interface FindDeps {
@@ -13,9 +14,16 @@ export interface FindDeps {
 const MAX_KEYS = 100
 
 /** An owner's enrolments, the oldest first, standing or not: who decides checks their handles. */
-export async function findEnrolments(deps: FindDeps, owner: KeyOwner): Promise<readonly Enrolment[]> {
+export const findEnrolments = async (deps: FindDeps, owner: KeyOwner): Promise<readonly Enrolment[]> =>
+  (await readEnrolments(deps, owner)).enrolments
+
+/** As findEnrolments, and whether they are all: not while one waits to be revealed or changed. A member's first key comes with the member. */
+export async function readEnrolments(
+  deps: FindDeps,
+  owner: KeyOwner,
+): Promise<{ readonly enrolments: readonly Enrolment[]; readonly isAll: boolean }> {
   const { items } = await deps.enrolments.collection.find('owner', { where: { owner }, limit: MAX_KEYS, order: 'down' })
-  return items.filter((one) => one.hidden === undefined).reverse()
+  return { enrolments: items.filter((one) => one.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
 }
 
 /** Keys that may sign an agent's card: the organisation's publisher keys and the agent's own. */

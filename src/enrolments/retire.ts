@@ -1,5 +1,6 @@
 import { refuse } from '../errors.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
+import { identitiesOf } from '../protocol/handles.js'
 import type { EnrolmentId } from '../protocol/ids.js'
 import type { Page, Place } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
@@ -25,11 +26,19 @@ export async function retireKey(
   requireStanding(deps, enrolment)
   const retiresAt = Math.min(now + overlapSeconds, enrolment.retiresAt ?? Number.POSITIVE_INFINITY)
   const guard = enrolment.retiresAt === undefined ? null : enrolment.retiresAt
-  const committed = await deps.storage.commit([
-    deps.enrolments.collection.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + LONGEST_TOKEN + SKEW_SECONDS }),
-    auditOf(deps, caller, 'enrolments.retire', enrolment),
-  ])
-  return committed.ok ? { retiresAt } : refuse('conflict', 'somebody changed it meanwhile')
+  // Nothing ends yet, but all who keep the key in memory learn of it: the log says that something has changed.
+  const { outcome } = await deps.enrolments.change(
+    id,
+    { retiresAt: guard },
+    { retiresAt, endsAt: retiresAt + LONGEST_TOKEN + SKEW_SECONDS },
+    {
+      type: 'record.changed',
+      begins: [],
+      on: [enrolment.handle, ...identitiesOf(caller.ground.on)],
+      also: [auditOf(deps, caller, 'enrolments.retire', enrolment)],
+    },
+  )
+  return outcome === 'begun' ? { retiresAt } : refuse('conflict', 'somebody changed it, or ended what it stands on, meanwhile')
 }
 
 /** Ends what was retired long enough ago; called on a timer. */

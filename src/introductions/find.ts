@@ -5,6 +5,8 @@ import type { AgentId } from '../protocol/ids.js'
 import { groundOf, stands } from '../protocol/standing.js'
 import type { Query } from '../storage/storage.js'
 import { grantedSince } from '../trust-log/granted-since.js'
+import type { Reading } from '../trust-log/memory.js'
+import { isWhole } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Granted } from './granted.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -22,13 +24,23 @@ const MAX_TARGETS = 200
 
 /** Introductions from one agent to another that stand, the newest first. Asked behind a fence. */
 export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly Granted[]> {
+  const pair = `${from} ${to}`
+  const granted = await deps.introductions.granted.recall(pair, () => readGranted(deps, pair))
+  return granted?.filter((one) => isStanding(deps, one)) ?? []
+}
+
+/** Undefined where none was found: another may be on its way. That each still stands is asked whenever they are recalled. */
+async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Reading<readonly Granted[]> | undefined> {
   const found: { readonly granted: Granted; readonly at: number }[] = []
-  for await (const one of grantedIn(deps, 'pairGranted', { pair: `${from} ${to}` })) {
+  let isAllWhole = true
+  for await (const one of grantedIn(deps, 'pairGranted', { pair })) {
+    isAllWhole &&= isWhole(one)
     const current = await currentOf(deps, one)
     const granted = current && grantedOf(current)
     if (granted && isStanding(deps, granted)) found.push({ granted, at: one.at })
   }
-  return found.sort((a, b) => b.at - a.at).map(({ granted }) => granted)
+  const value = found.sort((a, b) => b.at - a.at).map(({ granted }) => granted)
+  return value.length === 0 ? undefined : { value, on: [], isWhole: isAllWhole }
 }
 
 /** The agents that this one is introduced to, with the introductions that stand: whether what they rely on still holds is to be judged. */
@@ -62,7 +74,7 @@ async function* grantedIn(
 
 /** What waits to become granted is completed by whoever meets it. */
 async function currentOf(deps: FindIntroductionDeps, one: Introduction): Promise<Introduction | undefined> {
-  return one.hidden === undefined && one.nextEntry === undefined ? one : deps.introductions.get(one.id)
+  return isWhole(one) ? one : deps.introductions.get(one.id)
 }
 
 function grantedOf({ id, from, to, state, bounds, relies, on, handle, ver, expiresAt, hidden }: Introduction): Granted | undefined {

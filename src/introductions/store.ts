@@ -4,8 +4,10 @@ import { Handle } from '../protocol/handles.js'
 import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
 import { Bounds } from '../protocol/rights.js'
 import type { Collection, Storage } from '../storage/storage.js'
+import { begins, type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Granted } from './granted.js'
 
 /** What was answered. `granted` says that it was, and that it still stands its handle says; `ended` keeps it out of the way of others. */
 export const IntroductionState = z.enum(['pending', 'granted', 'denied', 'ended'])
@@ -63,6 +65,8 @@ export type PendingPlace = z.infer<typeof PendingPlace>
 
 export interface IntroductionsStore extends Records<Introduction> {
   readonly places: Collection<PendingPlace>
+  /** Those of a pair that were granted. */
+  readonly granted: Memory<readonly Granted[]>
 }
 
 export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
@@ -93,5 +97,5 @@ export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog;
     indexes: { from: { fields: ['from', 'n'] } },
     expires: 'until',
   })
-  return { ...records, places }
+  return { ...records, places, granted: newMemory(deps.trustLog, (entry) => begins(entry, 'int')) }
 }

@@ -6,7 +6,22 @@ export interface Random {
   bytes(count: number): Uint8Array
 }
 
-const randomBytes = (count: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(count))
+const POOL_BYTES = 1024
+let pool = new Uint8Array()
+let used = 0
+
+/** From a pool, for each call of the platform costs as much as many bytes. What is given out is given out once. */
+function randomBytes(count: number): Uint8Array {
+  if (count > POOL_BYTES) return globalThis.crypto.getRandomValues(new Uint8Array(count))
+  if (used + count > pool.length) {
+    pool = globalThis.crypto.getRandomValues(new Uint8Array(POOL_BYTES))
+    used = 0
+  }
+  const bytes = pool.slice(used, used + count)
+  pool.fill(0, used, used + count)
+  used += count
+  return bytes
+}
 
 export const systemRandom: Random = {
   bytes: randomBytes,

@@ -1,6 +1,6 @@
 import type { Client, ClientKey } from '../clients/client.js'
 import type { Clients } from '../clients/clients.js'
-import { clientIdOfAssertion, MAX_PROOF_SECONDS, verifyClientAssertion } from '../credentials/verify-for.js'
+import { MAX_PROOF_SECONDS, readClientAssertion, verifyReadAssertion } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
 import { REPLAY_MARGIN_SECONDS } from '../protocol/claims.js'
 import { ClientId } from '../protocol/ids.js'
@@ -51,16 +51,16 @@ export const authenticated = ({ client, key }: ShownClient, isFirst: boolean): A
 
 /** Everything about the assertion but that it was not used before. Who goes on spends it. */
 export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<ShownClient> {
-  const assertion = assertionOf(request, form)
+  const assertion = readClientAssertion(assertionOf(request, form))
   const { now } = await deps.trustLog.fence()
-  const id = ClientId.safeParse(clientIdOfAssertion(assertion))
+  const id = ClientId.safeParse(assertion?.clientId)
   const claimed = form.one('client_id')
-  if (!id.success || (claimed !== undefined && claimed !== id.data)) return deny()
+  if (!assertion || !id.success || (claimed !== undefined && claimed !== id.data)) return deny()
   const client = await deps.clients.find(id.data)
   const { ended } = deps.trustLog
   if (!client || !stands(ended, client.ground.on) || client.ground.until <= now) return deny()
   const keys = client.keys.filter((key) => key.until > now && stands(ended, [key.handle]))
-  const { claims, jkt } = await verifyClientAssertion(assertion, {
+  const { claims, jkt } = await verifyReadAssertion(assertion.jws, {
     clientId: client.id,
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,

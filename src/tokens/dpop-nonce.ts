@@ -30,8 +30,15 @@ export async function dpopNonces({ secrets, clock }: NonceDeps, sent: string | u
 
 export const nonceOf = (secret: Secret, at: number): string => `${at}.${secret.id}.${macOf(secret, at)}`
 
-const macOf = (secret: Secret, at: number): string =>
-  base64url(createHmac('sha256', secret.bytes).update(`dpop ${at} ${secret.id}`).digest()).slice(0, 32)
+/** The same second comes again and again: of each secret the MACs of as many seconds as are accepted are kept. */
+function macOf(secret: Secret, at: number): string {
+  const known = macs.get(secret) ?? new Map<number, string>()
+  const mac = known.get(at) ?? base64url(createHmac('sha256', secret.bytes).update(`dpop ${at} ${secret.id}`).digest()).slice(0, 32)
+  if (known.size > 2 * NONCE_SECONDS) known.clear()
+  macs.set(secret, known.set(at, mac))
+  return mac
+}
+const macs = new WeakMap<Secret, Map<number, string>>()
 
 function isGood(nonce: string, secret: Secret, now: number): boolean {
   const [time = '', id, mac = '', ...rest] = nonce.split('.')

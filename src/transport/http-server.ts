@@ -170,12 +170,10 @@ export function headersOf(request: {
   readonly rawHeaders?: readonly string[]
 }): HttpRequest['headers'] {
   const raw = request.raw?.rawHeaders ?? request.rawHeaders ?? []
-  const twice = Object.fromEntries(
-    ONCE.map((name) => [name, raw.filter((_, i) => i % 2 === 1 && raw[i - 1]?.toLowerCase() === name)] as const).filter(
-      ([, values]) => values.length > 1,
-    ),
-  )
-  return { ...request.headers, ...twice }
+  const named = new Map<string, string[]>(ONCE.map((name) => [name, []]))
+  for (let i = 1; i < raw.length; i += 2) named.get(raw[i - 1]?.toLowerCase() ?? '')?.push(raw[i] ?? '')
+  const twice = [...named].filter(([, values]) => values.length > 1)
+  return twice.length === 0 ? request.headers : { ...request.headers, ...Object.fromEntries(twice) }
 }
 
 const isOAuth = (url: string): boolean => url.startsWith('/oauth/')

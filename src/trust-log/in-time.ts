@@ -10,6 +10,7 @@ export class TimedOut extends Error {
 
 /** The answer, or TimedOut after `ms`. The work goes on unseen. */
 export async function inTime<T>(clock: Clock, ms: number, what: string, work: Promise<T>): Promise<T> {
+  if (await isThereAtOnce(work)) return work
   const over = new AbortController()
   const timer = clock.after(ms, over.signal).then((): Promise<T> | T => {
     // Nobody waits for it any more
@@ -22,6 +23,18 @@ export async function inTime<T>(clock: Clock, ms: number, what: string, work: Pr
     over.abort(OVER)
   }
 }
+
+/** An embedded store answers within the turn: no timer is set for it. */
+async function isThereAtOnce(work: Promise<unknown>): Promise<boolean> {
+  let isThere = false
+  const mark = () => {
+    isThere = true
+  }
+  work.then(mark, mark)
+  for (let step = 0; step < STEPS && !isThere; step++) await undefined
+  return isThere
+}
+const STEPS = 12
 
 /** Given as the reason, for an exception is made for it otherwise. */
 const OVER = 'over'

@@ -1,5 +1,6 @@
 // Records of features: hidden until the entry that begins them stands; changed by a successor that waits beside the record
 // until the entry stands that ends the old version (DESIGN: record and log are two writes). Whoever meets what waits settles it.
+import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import type { Ending, Entry, EntryType } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
@@ -62,6 +63,9 @@ export interface RecordsOptions<D> {
 
 const MAX_TRIES = 5
 
+/** False while an entry, or its reveal, is awaited: what will be read next may be something else. */
+export const isWhole = ({ hidden, nextEntry }: LivingRecord): boolean => hidden === undefined && nextEntry === undefined
+
 /** Make it before the trust log starts. */
 export function newRecords<D extends Doc & LivingRecord>(
   { storage, trustLog, random }: RecordsDeps,
@@ -113,7 +117,8 @@ export function newRecords<D extends Doc & LivingRecord>(
         if (!waits) return doc
         await trustLog.settle(kind, key)
       }
-      return undefined
+      // It is there, and what it is cannot be said: not the same as that there is none
+      return refuse('unavailable', 'what was asked for is being changed', { retryAfterSeconds: 1 })
     },
     begin: (doc, beginning) => {
       const id = beginning.id ?? newId(random, 'ent')

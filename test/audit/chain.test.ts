@@ -15,7 +15,7 @@ const draft = (action = 'cards.publish') => ({
 })
 const opened = async () => {
   const store = await openStore()
-  const audit = newAudit({ storage: store.storage, clock: store.clock, random: systemRandom, log: silentLog, writer: 'w1' })
+  const audit = newAudit({ storage: store.storage, clock: store.clock, log: silentLog, writer: 'w1' })
   return { ...store, audit }
 }
 
@@ -64,7 +64,7 @@ test('a link that was removed from the middle breaks the chain', async () => {
 })
 
 const another = ({ storage, clock }: Pick<Awaited<ReturnType<typeof opened>>, 'storage' | 'clock'>, writer: string) =>
-  newAudit({ storage, clock, random: systemRandom, log: silentLog, writer })
+  newAudit({ storage, clock, log: silentLog, writer })
 
 test('what a writer left that died just before another started is linked while that one runs', async () => {
   await using store = await opened()
@@ -131,7 +131,7 @@ test('what a writer that died has left is linked by the next that starts', async
   for (let i = 0; i < 5; i++) await store.audit.record(draft())
   // It is gone without a word; a minute later another starts.
   store.clock.advance(61)
-  const next = newAudit({ storage: store.storage, clock: store.clock, random: systemRandom, log: silentLog, writer: 'w2' })
+  const next = newAudit({ storage: store.storage, clock: store.clock, log: silentLog, writer: 'w2' })
   await next.start()
   expect(await next.store.links.get('w1:0')).toMatchObject({ count: 5 })
   await next.close()

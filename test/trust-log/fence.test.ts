@@ -61,6 +61,7 @@ test('a log that cannot be read in time is answered with standing_unknown', asyn
   const log = await logs.open({ gate })
   isDown = true
   const fence = log.fence()
+  await turns()
   logs.clock.advance(3)
   await expect(fence).rejects.toMatchObject({ reason: 'standing_unknown', detail: { retryAfterSeconds: 1 } })
   isDown = false

@@ -76,7 +76,7 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
       return commits.write(() => {
         const answer = insert()
         return { keep: answer === 'inserted', answer }
-      })
+      }, tables.indexes.size === 0)
     },
     get: (key) => commits.read(() => live(deps, tables, key)),
     find: (index, query) => commits.read(() => find(deps, tables, index, query)),

@@ -16,8 +16,8 @@ export interface Worked<T> {
 export type Step = 'begun' | 'savepoint' | 'worked' | 'released' | 'committing' | 'committed'
 
 export interface GroupCommit {
-  /** Resolves when the work is durable. What it throws rejects this request alone. */
-  write<T>(work: () => Worked<T>): Promise<T>
+  /** Resolves when the work is durable. What it throws rejects this request alone. `isOne`: its last statement is all that it writes, but for removing what has expired. */
+  write<T>(work: () => Worked<T>, isOne?: boolean): Promise<T>
   /** Reads what is committed, and only that: at once, but while a test holds a commit. */
   read<T>(read: () => T): Promise<T>
   /** Commits what waits; later requests are refused. */
@@ -36,6 +36,7 @@ export interface GroupHooks {
 
 interface Request {
   readonly work: () => Worked<unknown>
+  readonly isOne: boolean
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -52,6 +53,15 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   let refusal: Refusal | undefined
   let closed: Error | undefined
 
+  /** One statement is all or nothing by itself; what has not held has written nothing. */
+  const oneOf = (request: Request): Outcome => {
+    try {
+      return { request, worked: request.work() }
+    } catch (error) {
+      if (!db.inTransaction) throw error
+      return { request, error }
+    }
+  }
   const workOf = (request: Request): Outcome => {
     db.run('SAVEPOINT request')
     step('savepoint')
@@ -75,7 +85,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     try {
       db.run('BEGIN IMMEDIATE')
       step('begun')
-      for (const request of requests) outcomes.push(workOf(request))
+      for (const request of requests) outcomes.push(request.isOne ? oneOf(request) : workOf(request))
       step('committing')
       const hold = hooks.beforeCommit?.()
       if (hold !== undefined) await hold
@@ -117,12 +127,12 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   }
 
   return {
-    write: (work) => {
+    write: (work, isOne = false) => {
       const refused = refusal ?? closed
       if (refused !== undefined) return Promise.reject(refused)
       return new Promise((resolve, reject) => {
         // the answer has the type of the work that it came from
-        waiting.push({ work, resolve: resolve as (answer: unknown) => void, reject })
+        waiting.push({ work, isOne, resolve: resolve as (answer: unknown) => void, reject })
         running ??= drain()
       })
     },

@@ -1,0 +1,61 @@
+// What decisions read again and again, kept in memory. A record that decisions read is never edited, so what was kept can be stale in two
+// ways only: a handle that it names has ended, or the log tells of a change that ends nothing (a key or an introduction more, a retired key).
+// Both are asked of the log as it is applied here: who recalls behind a fence sees what was acknowledged before, whoever wrote it.
+// Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
+import { frozen } from '../lib/frozen.js'
+import type { Entry } from '../protocol/entry.js'
+import type { Handle } from '../protocol/handles.js'
+import { stands } from '../protocol/standing.js'
+import type { TrustLog } from './trust-log.js'
+
+export interface Reading<T> {
+  readonly value: T
+  /** What the value names: it is kept while all of these stand. */
+  readonly on: readonly Handle[]
+  /** False while something waits beside what was read: it is revealed without a further word of the log. */
+  readonly isWhole: boolean
+}
+
+export interface Memory<T> {
+  /** What was read, or is read now; asked behind a fence. Absence is never kept. Who decides still checks all handles. */
+  recall(key: string, read: () => Promise<Reading<T> | undefined>): Promise<T | undefined>
+}
+
+const MAX_KEPT = 10_000
+
+/** `isChange` is true for every entry that may change what is kept without ending a handle that it names. */
+export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'onApplied'>, isChange: (entry: Entry) => boolean): Memory<T> {
+  const kept = new Map<string, Reading<T>>()
+  let changes = 0
+  trustLog.onApplied(({ entries }) => {
+    if (!entries.some((entry) => entry.type === 'epoch.started' || isChange(entry))) return
+    changes++
+    kept.clear()
+  })
+
+  return {
+    recall: async (key, read) => {
+      const known = kept.get(key)
+      kept.delete(key)
+      if (known && stands(trustLog.ended, known.on)) {
+        // The last used is the last to go.
+        kept.set(key, known)
+        return known.value
+      }
+      const before = changes
+      const reading = await read()
+      // What was applied while it was read may not be in it.
+      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.on)) keep(kept, key, reading)
+      return reading?.value
+    },
+  }
+}
+
+function keep<T>(kept: Map<string, Reading<T>>, key: string, reading: Reading<T>): void {
+  kept.set(key, frozen({ ...reading }))
+  const oldest = kept.size > MAX_KEPT ? kept.keys().next().value : undefined
+  if (oldest !== undefined) kept.delete(oldest)
+}
+
+/** True where the entry begins a handle of this kind. */
+export const begins = ({ begins = [] }: Entry, kind: 'key' | 'int'): boolean => begins.some((handle) => handle.startsWith(`${kind}:`))

@@ -2,7 +2,7 @@
 import { aPair, newCast } from '../../bench/lib/cast.js'
 import { newDice } from './kills.mjs'
 import { runFaults } from './mongo/faults.mjs'
-import { startInstances } from './mongo/instances.mjs'
+import { startedAtLast, startInstances } from './mongo/instances.mjs'
 import { judge } from './mongo/judge.mjs'
 import { runLoad } from './mongo/load.mjs'
 import { newHistory } from './mongo/recorder.mjs'
@@ -32,6 +32,7 @@ export async function runOver({
   seconds = 600,
   seed = 1,
   instances = 3,
+  workers = 6,
   dist,
   only,
   faultSeconds,
@@ -66,7 +67,7 @@ export async function runOver({
 /** After the last fault: what is there, read from the database by a majority and asked at the doors. */
 async function settle({ set, deployment, database }, history, players, subscribers) {
   await set.writable()
-  for (const instance of deployment.instances) if (instance.pid() === undefined) await instance.start()
+  for (const instance of deployment.instances) if (instance.pid() === undefined) await startedAtLast(instance)
   const majority = { readConcern: { level: 'majority' }, readPreference: 'primary' }
   const read = (name, filter = {}) => set.client.db(database).collection(name, majority).find(filter).sort({ _id: 1 }).toArray()
   const readLog = async () => (await read('log-blocks', { _id: { $gte: 0 } })).map(({ block }) => JSON.parse(block))

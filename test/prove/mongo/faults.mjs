@@ -1,4 +1,6 @@
 // What goes wrong, one after the other. Each has its time, and everything works again before the next.
+import { startedAtLast } from './instances.mjs'
+
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 export const FAULTS = {
@@ -44,19 +46,8 @@ export const FAULTS = {
     const instance = deployment.instances[Math.floor(dice() * deployment.instances.length)]
     await instance.kill()
     await pause(300)
-    await startAgain(instance)
+    await startedAtLast(instance)
   },
-}
-
-/** An instance that cannot start while the database is away is started again, as any supervisor does. */
-async function startAgain(instance) {
-  for (const until = performance.now() + 60_000; ; await pause(500)) {
-    try {
-      return await instance.start()
-    } catch (error) {
-      if (performance.now() > until) throw error
-    }
-  }
 }
 
 const LEAD_MS = 5000

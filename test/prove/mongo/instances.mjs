@@ -38,7 +38,7 @@ export async function startInstances({ count, store, dist = DIST }) {
   }
   // One after the other: the last one's code is the one that is good
   let firstCode
-  for (const instance of instances) firstCode = (await instance.start()).firstCode ?? firstCode
+  for (const instance of instances) firstCode = (await startedAtLast(instance)).firstCode ?? firstCode
   front.route(() => instances.filter((one) => one.pid() !== undefined).map(({ port }) => port))
   return {
     issuer,
@@ -50,6 +50,17 @@ export async function startInstances({ count, store, dist = DIST }) {
       await Promise.all(instances.map((one) => one.kill()))
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** An instance that cannot start while the database is away is started again, as any supervisor does. */
+export async function startedAtLast(instance) {
+  for (const until = performance.now() + 60_000; ; await new Promise((done) => setTimeout(done, 300))) {
+    try {
+      return await instance.start()
+    } catch (error) {
+      if (performance.now() > until || !/MongoServerSelection|unavailable|NetworkTimeout/.test(error.message)) throw error
+    }
   }
 }
 

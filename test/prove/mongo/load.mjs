@@ -12,7 +12,8 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
   const one = async (i) => {
     // Each worker has connections of its own to every instance, and does one thing at a time
     const at = deployment.instances.map((instance) => doors(history, deployment.issuer, instance, cast))
-    const any = () => at[Math.floor(dice() * at.length)]
+    // Mostly the same one, so that whoever is on the wrong side of a cut stays there
+    const any = () => at[dice() < 0.85 ? i % at.length : Math.floor(dice() * at.length)]
     const world = { history, shared, at, any, dice, issuer: deployment.issuer, cast, worker: i }
     const jobs = [
       exchange,

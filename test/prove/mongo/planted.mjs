@@ -16,7 +16,7 @@ const HUB = 'revocations/hub.js'
 const COLLECTIONS = 'storage/mongo/collections.js'
 const CUT_OFF = 'the primary is cut off, with an instance'
 const PAUSED = 'the primary is paused'
-/** Longer than an append waits, shorter than the set waits for its primary: a deposed one does not know it yet. */
+/** Longer than an append waits (5 s) before it is read back: a deposed primary does not know it yet. */
 const ELECTION_MS = 9000
 
 /** `edits`: [file, what stands there, what is planted]; `by`: the rules that may notice; `faults`, `seconds`: what is done to the set. */
@@ -30,13 +30,13 @@ export const PLANTED = [
       [COMMIT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
     ],
     faults: [CUT_OFF],
-    seconds: 12,
+    seconds: 18,
   },
   {
     name: 'local reads',
     edits: [[CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"]],
     faults: [CUT_OFF],
-    seconds: 12,
+    seconds: 18,
   },
   {
     name: 'check, then insert',
@@ -79,7 +79,7 @@ export const PLANTED = [
     name: 'an unacknowledged block is applied',
     edits: [[APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", 'return block;']],
     faults: [CUT_OFF],
-    seconds: 12,
+    seconds: 18,
   },
   {
     name: 'a retry that appends twice',
@@ -168,7 +168,7 @@ async function tryIt({ set, callers, planted, database, say }) {
   }
 }
 
-async function plant({ name, edits }) {
+export async function plant({ name, edits }) {
   const copy = await mkdtemp(join(tmpdir(), 'credence-planted-'))
   await cp(join(root, 'dist'), join(copy, 'dist'), { recursive: true })
   await cp(join(root, 'package.json'), join(copy, 'package.json'))

@@ -24,10 +24,9 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 export async function startReplicaSet({ members: count = 3, electionMs = 2000, callers = () => [] } = {}) {
   const program = await mongodProgram()
   const folder = await mkdtemp(join(tmpdir(), 'credence-mongod-'))
-  const network = newNetwork()
   const members = []
-  for (let i = 0; i < count; i++)
-    members.push(await newMember({ program, folder: join(folder, `${i}`), network, pids: () => [...pidsOf(members), ...callers()] }))
+  const network = newNetwork(() => [...pidsOf(members), ...callers()])
+  for (let i = 0; i < count; i++) members.push(await newMember({ program, folder: join(folder, `${i}`), network }))
   await Promise.all(members.map((member) => member.start()))
   const hosts = members.map(({ host }) => host)
   await initiate(members, electionMs)
@@ -98,10 +97,10 @@ process.on('exit', () => {
 
 const pidsOf = (members) => members.map((member) => member.pid()).filter((pid) => pid !== undefined)
 
-async function newMember({ program, folder, network, pids }) {
+async function newMember({ program, folder, network }) {
   const port = await freePort()
   let child
-  const proxy = await network.proxy({ port: () => port, pid: () => child?.pid }, pids)
+  const proxy = await network.proxy({ port: () => port, pid: () => child?.pid })
   return {
     host: `127.0.0.1:${proxy.port}`,
     direct: `mongodb://127.0.0.1:${port}/?directConnection=true`,

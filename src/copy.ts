@@ -38,7 +38,7 @@ export async function copy({ from, to, witness, rehearse = false, onProgress = (
   const source = await openSqlite({ file, clock })
   try {
     const instance = systemRandom.token(8)
-    const target = await openMongo({ url: to, clock, instance, isAlone: true, receives: true, warn: () => undefined })
+    const target = await openMongo({ url: to, clock, instance, isAlone: true, isPatient: true, receives: true, warn: () => undefined })
     try {
       // A source that was put back from a backup would bring to life what was ended since
       if (sealOf(await source.log.head()) === undefined) await requireWitnessed(source.log, kept)

@@ -31,7 +31,7 @@ export const eraseData = (config: Config, org: string): Promise<Erased> =>
 const idOf = (org: string): OrgId => OrgId.safeParse(org).data ?? refuse('bad_input', `an organisation's id begins with org_: ${org}`)
 
 async function withStore<T>(config: Config, work: (storage: WholeStorage) => Promise<T>): Promise<T> {
-  const storage = await openStore(config, silentLog)
+  const storage = await openStore(config, silentLog, { isPatient: true })
   try {
     return await work(storage)
   } finally {

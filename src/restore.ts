@@ -15,7 +15,7 @@ export async function restore(config: Config, mirror: string | undefined): Promi
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
-  const storage = await openStore(config, silentLog, true)
+  const storage = await openStore(config, silentLog, { isAlone: true, isPatient: true })
   try {
     return await restoreLog({
       port: storage.log,

@@ -63,11 +63,17 @@ export async function serve(config: Config): Promise<Registry> {
   }
 }
 
-/** The store that the configuration names. `isAlone`: refused while any registry runs over it. */
-export function openStore(config: Config, log: Log, isAlone = false): Promise<WholeStorage> {
+/** For an administrator: `isAlone` is refused while any registry runs over the store, `isPatient` waits for a database as long as it takes. */
+export interface AdminAccess {
+  readonly isAlone?: boolean
+  readonly isPatient?: boolean
+}
+
+/** The store that the configuration names. */
+export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<WholeStorage> {
   const clock = systemClock
   const warn = (text: string, facts: object) => log.warn(text, { ...facts })
-  if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), isAlone, warn })
+  if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })
   const file = storePath(config)
   const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })
   return openSqlite({ file, clock, onFailure })

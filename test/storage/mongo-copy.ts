@@ -12,6 +12,7 @@ import { systemClock } from '../../src/lib/clock.js'
 import { mirrorFile } from '../../src/mirror-file.js'
 import { openStores, registryCollections } from '../../src/move/collections.js'
 import { requireSame } from '../../src/move/compare.js'
+import type { Block } from '../../src/protocol/entry.js'
 import { type Registry as Served, serve } from '../../src/serve.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
@@ -176,6 +177,13 @@ export function mongoCopy(mongod: () => Mongod): void {
     await copyFile(file('backup.db'), file('data/credence.db'))
     await expect(move()).rejects.toThrow('is behind its witness')
     await copyFile(file('newer.db'), file('data/credence.db'))
+    const other = mongod().url()
+    const storage = await openMongo({ url: other, clock: systemClock, instance: 'other', warn: () => undefined })
+    const genesis = await firstBlock(file('data/credence.db'))
+    await storage.log.append(genesis)
+    await storage.close()
+    await expect(move({ to: other })).rejects.toThrow('this deployment holds a registry already')
+    await mongod().drop(other)
     expect(await move()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
 
@@ -221,6 +229,14 @@ export function mongoCopy(mongod: () => Mongod): void {
     await start(url)
     expect((await planner.search({ text: 'scanned' })).total).toBe(1)
   }, 60_000)
+}
+
+async function firstBlock(path: string): Promise<Block> {
+  const storage = await openSqlite({ file: path, clock: systemClock })
+  const [first] = await storage.log.read(0, 1)
+  await storage.close()
+  if (first === undefined) throw new Error('there is a log')
+  return first
 }
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')

@@ -14,6 +14,14 @@ const TIMES = {
   maxIdleTimeMS: 60_000,
 } as const
 
+/** What an administrator waits for may take long: an index over millions of documents is one command. */
+const PATIENT_TIMES = {
+  socketTimeoutMS: 3_600_000,
+  serverSelectionTimeoutMS: 30_000,
+  connectTimeoutMS: 30_000,
+  waitQueueTimeoutMS: 60_000,
+} as const
+
 const OPTIONS: MongoClientOptions = {
   ...TIMES,
   appName: 'credence',
@@ -37,9 +45,9 @@ const SOUND: readonly (readonly [number, number, number])[] = [
 ]
 
 /** A connected client; refuses (by throwing) what would not keep the promises. `warn` hears of releases with published vulnerabilities. */
-export async function connect(url: string, warn: (text: string, facts: object) => void): Promise<MongoClient> {
+export async function connect(url: string, warn: (text: string, facts: object) => void, isPatient = false): Promise<MongoClient> {
   refuseWeaker(url)
-  const client = new MongoClient(url, OPTIONS)
+  const client = new MongoClient(url, { ...OPTIONS, ...(isPatient && PATIENT_TIMES) })
   try {
     await client.connect()
     const admin = client.db('admin')

@@ -1,5 +1,5 @@
 // `credence admin migrate`: makes a deployment what this build declares, while instances run.
-import type { Db } from 'mongodb'
+import { type Db, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Doc, Spec } from '../storage.js'
 import { olderInstances, requireAlone } from './alone.js'
@@ -36,7 +36,7 @@ export const declaredBy = (specs: readonly Spec<Doc>[]): readonly Declared[] => 
 
 /** The plan; done where `apply` says so. Run again, it goes on where it was interrupted. */
 export async function migrateMongo({ url, specs, apply, finish, onStep = () => undefined }: MigrateOptions): Promise<Migration> {
-  const client = await connect(url, () => undefined)
+  const client = await connect(url, () => undefined, true)
   try {
     const db = client.db()
     const from = await reach(() => formatOf(db))
@@ -60,6 +60,9 @@ export async function migrateMongo({ url, specs, apply, finish, onStep = () => u
     for (const one of declared) await declareDone(db, one)
     await raiseFormat(db, FORMAT)
     return plan
+  } catch (error) {
+    if (error instanceof MongoError) refuse('unavailable', `it stopped there, and goes on when it is run again: ${error.message}`)
+    throw error
   } finally {
     await client.close()
   }

@@ -22,6 +22,8 @@ export interface MongoOptions {
   readonly instance: string
   /** Refused while any other instance reads the log: for what nobody else may see half done. */
   readonly isAlone?: boolean
+  /** For an administrator's command, which waits as long as it takes. */
+  readonly isPatient?: boolean
   /** For a copy into it. Without, a database into which one is under way is refused. */
   readonly receives?: boolean
   readonly warn: (text: string, facts: object) => void
@@ -32,8 +34,16 @@ export interface MongoStorage extends Storage {
 }
 
 /** The store for more than one machine: any number of instances over one replica set, none of which leads. */
-export async function openMongo({ url, clock, instance, isAlone = false, receives = false, warn }: MongoOptions): Promise<MongoStorage> {
-  const client = await connect(url, warn)
+export async function openMongo({
+  url,
+  clock,
+  instance,
+  isAlone = false,
+  isPatient = false,
+  receives = false,
+  warn,
+}: MongoOptions): Promise<MongoStorage> {
+  const client = await connect(url, warn, isPatient)
   try {
     await requireFormat(client.db())
     if (!receives) await requireWhole(client.db())

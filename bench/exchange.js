@@ -27,13 +27,14 @@ export async function requests(count, { signer, clientId, issuer, url, form, non
 /** On a machine that others load, an answer may take longer than it is fresh: it is refused, and not counted. */
 export async function sendAll(url, jobs) {
   let done = 0
+  const tokens = []
   const { ms } = await closedLoop(jobs, CALLERS, async (job) => {
     const { status, text } = await send(url, job)
-    if (status === 200) done++
+    if (status === 200) tokens[done++] = JSON.parse(text).access_token
     else if (status !== 503) throw new Error(`${status} ${text}`)
   })
   if (done < jobs.length * 0.9) throw new Error(`only ${done} of ${jobs.length} were answered: this machine is too busy`)
-  return { ms, done }
+  return { ms, done, tokens }
 }
 
 export async function nonceOf(url, client) {
@@ -55,7 +56,8 @@ export async function run(report) {
   const ours = { signer: planner.signer, clientId: planner.agentId, issuer, form: { grant_type: 'client_credentials' } }
   const peers = { ...ours, issuer: peer.facts.issuer }
 
-  const found = { exchange: [], ratio: [], bare: [], ours: [], theirs: [], beside: [] }
+  let fresh = []
+  const found = { exchange: [], unseen: [], ratio: [], bare: [], ours: [], theirs: [], beside: [] }
   const cpuOf = async (child, work) => {
     const before = await child.ask('cpu')
     const { done = count } = (await work()) ?? {}
@@ -71,15 +73,24 @@ export async function run(report) {
       audience: ocr.audience,
     }
     const exchanges = await requests(count, { ...ours, form, url, nonce })
+    // The root tokens of the round before, each sent once: of these the registry has seen none
+    const unseen = (await requests(fresh.length, { ...ours, form, url, nonce })).map(({ headers, body }, i) => {
+      const parameters = new URLSearchParams(body)
+      parameters.set('subject_token', fresh[i])
+      return { headers, body: parameters.toString() }
+    })
     const floor = await cpuOf(bare, () => bare.ask('run', { rounds: count, checks: 3, signatures: 1 }))
     const cpu = await cpuOf(registry, () => sendAll(url, exchanges))
     const credentials = await requests(count, { ...ours, url, nonce })
-    const { ms, done } = await sendAll(url, credentials)
+    const { ms, done, tokens } = await sendAll(url, credentials)
+    const unseenCpu = unseen.length === 0 ? 0 : await cpuOf(registry, () => sendAll(url, unseen))
+    fresh = tokens
     const other = await requests(count, { ...peers, url: peerUrl })
     const theirs = await sendAll(peerUrl, other)
     const [rate, peerRate] = [(done / ms) * 1000, (theirs.done / theirs.ms) * 1000]
     if (round < 0) continue // the first round warms up
     found.exchange.push(cpu)
+    found.unseen.push(unseenCpu / floor)
     found.bare.push(floor)
     found.ratio.push(cpu / floor)
     found.ours.push(rate)
@@ -92,6 +103,7 @@ export async function run(report) {
   report.figure('exchange, CPU', median(found.exchange), 'µs')
   report.figure('bare cryptography, CPU', median(found.bare), 'µs')
   report.goal('exchange / bare cryptography', median(found.ratio), { atMost: 2.5 })
+  report.figure('the same with subject tokens never seen before', median(found.unseen))
   report.figure('client_credentials', median(found.ours), '/s')
   report.figure('oidc-provider client_credentials', median(found.theirs), '/s')
   report.goal('client_credentials / oidc-provider', median(found.beside), { atLeast: 2 })

@@ -93,6 +93,13 @@ function heldKey(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKe
   return key
 }
 
+/** True where the key is still among those that count. */
+export const isAmong = (key: ParsedKey, keys: readonly VerificationKey[]): boolean =>
+  keys.some(({ jwk, alg }) => {
+    const one = heldKey(jwk, alg ?? key.alg)
+    return typeof one !== 'string' && one.jkt === key.jkt && one.alg === key.alg
+  })
+
 export async function isSignedBy(jws: Pick<Jws, 'header' | 'signature' | 'signed'>, key: ParsedKey): Promise<boolean> {
   if (key.alg !== jws.header.alg) return false
   const imported = await loadKey(key)

@@ -2,14 +2,15 @@
 import { z } from 'zod'
 import type { Reason } from '../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../lib/algorithms.js'
+import { frozen } from '../lib/frozen.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../protocol/claims.js'
 import { AgentId, type Jkt } from '../protocol/ids.js'
 import { ReleasePolicy, Tier } from '../protocol/release-policy.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import { Standing } from '../protocol/standing.js'
 import type { VerificationKey } from './jwk.js'
-import { type Jws, readClaims, readJws } from './jws.js'
-import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, verifyJwt, verifyRead } from './jwt.js'
+import { isAmong, type Jws, readClaims, readJws } from './jws.js'
+import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, type VerifiedJwt, verifyJwt, verifyRead } from './jwt.js'
 
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
@@ -109,7 +110,7 @@ export async function verifyAccessToken(
   expected: { readonly issuer: string; readonly now: number; readonly audience?: string; readonly reason?: Reason },
 ): Promise<{ readonly claims: AccessTokenClaims; readonly kid: Jkt }> {
   const kind = { ...ACCESS_TOKEN, reason: expected.reason ?? ACCESS_TOKEN.reason }
-  const { claims, key, kid } = await verifyJwt(token, kind, keysFor)
+  const { claims, key, kid } = (await seenBefore(token, keysFor)) ?? keptAsSeen(token, await verifyJwt(token, kind, keysFor))
   requireAll(kind, [
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
@@ -117,6 +118,25 @@ export async function verifyAccessToken(
     timeFault(claims, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }
+}
+
+type SeenToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'key' | 'kid'>
+const seen = new Map<string, SeenToken>()
+const MAX_SEEN = 1000
+
+/** The same bytes are signed by the same key still. That the key counts, the times, and all that the caller expects are asked each time. */
+async function seenBefore(token: unknown, keysFor: KeysFor): Promise<SeenToken | undefined> {
+  const known = typeof token === 'string' && token.length <= MAX_TOKEN_BYTES ? seen.get(token) : undefined
+  return known && isAmong(known.key, await keysFor(known.kid)) ? known : undefined
+}
+
+/** An agent sends one token many times. Only what was verified is kept; the oldest goes first. */
+function keptAsSeen(token: unknown, { claims, key, kid }: VerifiedJwt<AccessTokenClaims>): SeenToken {
+  const kept = frozen({ claims, key, kid })
+  if (typeof token === 'string') seen.set(token, kept)
+  const oldest = seen.size > MAX_SEEN ? seen.keys().next().value : undefined
+  if (oldest !== undefined) seen.delete(oldest)
+  return kept
 }
 
 /** `typ` of a proof that one possesses a key that is to be enrolled. */

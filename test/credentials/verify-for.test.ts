@@ -285,6 +285,27 @@ describe('what a claim must say', () => {
     })
   })
 
+  test('an access token that was seen before is judged anew in all but its signature', async () => {
+    const { header, claims } = kinds['access token']
+    const token = await forge(header(), { ...claims, jti: `tok_${'c'.repeat(22)}` }, signer)
+    const expected = { issuer: ISSUER, now, audience: claims.aud }
+    const verify = (changes: object = {}, keys = [keyOf(signer)], text = token) =>
+      verifyAccessToken(text, () => keys, { ...expected, ...changes })
+    expect((await verify()).claims).toEqual((await verify()).claims)
+    const judged = [
+      () => verify({ now: now + 3600 }),
+      () => verify({ audience: `${ISSUER}/agents/y` }),
+      () => verify({ issuer: 'https://other.example' }),
+      () => verify({}, []),
+      () => verify({}, [keyOf(other)]),
+      () => verify({}, [{ jwk: { ...signer.publicJwk, use: 'enc' } as never, alg: 'ES256' as const }]),
+      () => verify({}, [keyOf(signer)], `${token.slice(0, -4)}AAAA`),
+      () => verify({}, [keyOf(signer)], `${token} `),
+    ]
+    for (const one of judged) await expect(one()).rejects.toMatchObject({ reason: 'invalid_token' })
+    await verify()
+  })
+
   test('an access token needs the kid of its key', async () => {
     const { kid: _, ...header } = kinds['access token'].header()
     await expect(kinds['access token'].verify(await forge(header, kinds['access token'].claims, signer))).rejects.toMatchObject({

@@ -5,7 +5,7 @@ import { type AgentsStore, agentsStore } from './agents/store.js'
 import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
 import { findAskable } from './cards/find-askable.js'
-import { findReliance, findRelied } from './cards/find-reliance.js'
+import { findReliance } from './cards/find-reliance.js'
 import { rebuildRows } from './cards/rebuild-rows.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
@@ -85,9 +85,6 @@ export interface RunningServer {
 
 const PURGE_MS = 60_000
 const PURGE_LIMIT = 2000
-/** After an upgrade: so many cards before it serves, the others behind it. */
-const REBUILD_AT_START = 1000
-const REBUILD_PAGE = 100
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
 
 /** One instance of the registry over a store. */
@@ -209,19 +206,14 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const found = { ...base, ...stores }
   const clients = newClients({ member: (id) => findMemberClient(found, id), agent: (id) => findAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
-  const entitling = {
-    ...found,
-    findReliance: (id: AgentId) => findReliance(found, id),
-    findRelied: (ids: readonly AgentId[]) => findRelied(found, ids),
-  }
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
-    findReliance: entitling.findReliance,
+    findReliance: (id: AgentId) => findReliance(found, id),
     findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),
-    entitle: (caller: Caller, id: AgentId) => entitlementOf(entitling, caller, id),
-    introducedTo: (caller: Caller) => introducedTo(entitling, caller),
+    entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
+    introducedTo: (caller: Caller) => introducedTo(found, caller),
     orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
     grantedBy: async (handle: Handle, since: number) =>
       (
@@ -239,8 +231,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const leaveWitness = witness && keepWitness(witness, trustLog, { clock, log })
   await keyRing.start()
   await audit.start()
-  // Where it fails the rows are made anew later: cards without them are not found meanwhile, all else is served.
-  await rebuildRows(found, REBUILD_AT_START).catch((error: unknown) => log.error('search rows cannot be made anew', error))
+  await rebuildRows(found, { limit: 1000 })
   return {
     ...all,
     authenticate,
@@ -291,13 +282,8 @@ async function stillStanding({ trustLog }: Features, caller: Caller): Promise<Ca
 
 /** What nobody waits for: expired documents go, retired keys end, what search shows is made anew after an upgrade. */
 async function tend(features: Features, { storage, clock, log }: ServerParts, signal: AbortSignal): Promise<void> {
-  let isRebuilt = false
+  await rebuildRows(features, { signal })
   for (;;) {
-    try {
-      while (!isRebuilt && !signal.aborted) isRebuilt = (await rebuildRows(features, REBUILD_PAGE)) < REBUILD_PAGE
-    } catch (error) {
-      log.warn('search rows are not all made anew; the next turn goes on', { error: String(error) })
-    }
     await clock.after(PURGE_MS, signal)
     if (signal.aborted) return
     try {

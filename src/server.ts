@@ -7,7 +7,7 @@ import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
 import { findAskable } from './cards/find-askable.js'
 import { rebuildRows } from './cards/rebuild-rows.js'
-import { findReliance, findRelied } from './cards/reliance.js'
+import { findReliance } from './cards/reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { readMemberClient } from './clients/member-client.js'
@@ -93,8 +93,6 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-/** After an upgrade: so many cards before it serves, the others behind it. */
-const REBUILD_AT_START = 1000
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
 
 /** One instance of the registry over a store. */
@@ -221,19 +219,14 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const found = { ...base, ...stores }
   const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
-  const entitling = {
-    ...found,
-    findReliance: (id: AgentId) => findReliance(found, id),
-    findRelied: (ids: readonly AgentId[]) => findRelied(found, ids),
-  }
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
-    findReliance: entitling.findReliance,
+    findReliance: (id: AgentId) => findReliance(found, id),
     findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),
-    entitle: (caller: Caller, id: AgentId) => entitlementOf(entitling, caller, id),
-    introducedTo: (caller: Caller) => introducedTo(entitling, caller),
+    entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
+    introducedTo: (caller: Caller) => introducedTo(found, caller),
     orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
     grantedBy: async (handle: Handle, since: number) =>
       (
@@ -253,8 +246,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const leaveWitness = witness && keepWitness(witness, trustLog, { clock, log })
   await keyRing.start()
   await audit.start()
-  // Where it fails the rows are made anew later: cards without them are not found meanwhile, all else is served.
-  await rebuildRows(found, REBUILD_AT_START).catch((error: unknown) => log.error('search rows cannot be made anew', error))
+  await rebuildRows(found, { limit: 1000 })
   return {
     ...all,
     authenticate,

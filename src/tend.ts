@@ -13,18 +13,12 @@ export interface TendDeps extends Pick<EndKeyDeps, 'enrolments' | 'trustLog'>, R
 
 const TURN_MS = 60_000
 const PURGE_LIMIT = 2000
-const REBUILD_PAGE = 100
 
 /** What nobody waits for, turn after turn until `signal` aborts: expired documents go, retired keys end, what search shows is made anew after an upgrade. */
 export async function tend(deps: TendDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
-  let isRebuilt = false
+  await rebuildRows(deps, { signal })
   for (;;) {
-    try {
-      while (!isRebuilt && !signal.aborted) isRebuilt = (await rebuildRows(deps, REBUILD_PAGE)) < REBUILD_PAGE
-    } catch (error) {
-      log.warn('search rows are not all made anew; the next turn goes on', { error: String(error) })
-    }
     await clock.after(TURN_MS, signal)
     if (signal.aborted) return
     try {

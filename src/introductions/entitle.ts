@@ -1,13 +1,16 @@
-import type { Relied } from '../cards/reliance.js'
+import { findReliance, findRelied } from '../cards/reliance.js'
+import type { CardsStore } from '../cards/store.js'
 import { AgentId } from '../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds } from '../protocol/standing.js'
+import type { CardSearchPort } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find.js'
 import { type Granted, relianceHolds } from './granted.js'
 
 export interface EntitleDeps extends FindIntroductionDeps {
-  readonly findReliance: (agentId: AgentId) => Promise<Relied | undefined>
-  readonly findRelied: (agentIds: readonly AgentId[]) => Promise<ReadonlyMap<string, Relied>>
+  readonly cards: CardsStore
+  readonly cardSearch: CardSearchPort
+  readonly issuer: string
 }
 
 /** What entitles an authenticated caller to parts of an agent's card. */
@@ -20,7 +23,7 @@ export interface Entitlement {
 export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: AgentId): Promise<Entitlement> {
   const from = AgentId.safeParse(caller.id)
   const granted = from.success ? await findGranted(deps, from.data, agentId) : []
-  const reliance = granted.length === 0 ? undefined : await deps.findReliance(agentId)
+  const reliance = granted.length === 0 ? undefined : await findReliance(deps, agentId)
   const valid = granted.find((one) => relianceHolds(deps.trustLog.ended, one, reliance))
   if (!valid) return { tier: 'authenticated', ground: groundOf([]) }
   return { tier: 'introduced', ground: joinGrounds(valid.ground, groundOf(valid.relies)) }
@@ -30,7 +33,7 @@ export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: 
 export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<readonly AgentId[]> {
   const from = AgentId.safeParse(caller.id)
   const byTarget = from.success ? await findIntroducedTo(deps, from.data) : new Map<AgentId, readonly Granted[]>()
-  const relied = await deps.findRelied([...byTarget.keys()])
+  const relied = await findRelied(deps, [...byTarget.keys()])
   return [...byTarget].flatMap(([to, granted]) =>
     granted.some((one) => relianceHolds(deps.trustLog.ended, one, relied.get(to))) ? [to] : [],
   )

@@ -65,6 +65,7 @@ const card = (round) => ({
   tags: [],
   modes: [],
   updatedAt: round,
+  shown: { text: { name: `card ${round}` } },
 })
 
 /** Three requests of one turn: a commit over two collections, a counter and a card; one that fails; a block of the log. */

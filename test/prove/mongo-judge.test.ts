@@ -25,7 +25,7 @@ interface History {
   }[]
   log: { n: number; first: number; entries: { id: string; seq: number; ends: { handle: string }[] }[] }[]
   views: { instance: string; entries: { seq: number; id: string }[] }[]
-  found: { version: number; records: Set<string>; active: Set<string>; introductions: Set<string> }
+  found: { version: number; records: Set<string>; active: Set<string>; introductions: Set<string>; silent: string[] }
 }
 
 const { judge }: { judge(history: History): string[] } = await import(`./mongo/${'judge'}.mjs`)
@@ -81,7 +81,7 @@ const sound = (): History => ({
   ],
   log: [block(0, 0, []), block(1, 1, ['tok:a'], ['tsk:t', 'tok:x']), block(2, 3, ['int:i'])],
   views: [{ instance: '0', entries: [{ seq: 1, id: 'entry 1' }] }],
-  found: { version: 3, records: new Set(['a', 'b', 'c']), active: new Set(), introductions: new Set(['introduction j']) },
+  found: { version: 3, records: new Set(['a', 'b', 'c']), active: new Set(), introductions: new Set(['introduction j']), silent: [] },
 })
 
 test('a sound history is found sound', () => {
@@ -148,6 +148,7 @@ test.each<[string, string, (history: History) => unknown]>([
   ['acknowledged before it stands', 'kept', ({ found }) => found.active.add('a')],
   ['an introduction that was ended stands again', 'kept', ({ found }) => found.introductions.add('introduction i')],
   ['an introduction that was granted is missing', 'kept', ({ found }) => found.introductions.delete('introduction j')],
+  ['an instance that trusts nothing any more', 'kept', ({ found }) => found.silent.push('503 the log cannot be read')],
   ['a version of a card is missing', 'kept', ({ found }) => Object.assign(found, { version: 2 })],
   ['the time-outs of the driver', 'times', ({ requests }) => requests.push({ what: '/oauth/token', ms: 33_000 })],
 ])('%s', (_, rule, plant) => {

@@ -87,26 +87,33 @@ async function settle({ set, deployment, database }, history, players, subscribe
 
 const lastOf = (log) => log.reduce((sum, { entries }) => sum + entries.length, -1)
 
+const MAX_TRIES = 8
+
 /** Asked again where the answer is that it cannot be said now. */
 async function surely(work) {
-  for (let tries = 0; ; tries++) {
+  for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (tries > 20 || (error.status !== 503 && error.status !== 0)) throw error
+      if (tries === MAX_TRIES || (error.status !== 503 && error.status !== 0)) throw error
       await pause(300)
     }
   }
 }
 
+/** `silent`: why there is no answer, though nothing is wrong any more: an instance that has read what is not there trusts nothing after it. */
 async function found(history, { ocr, planner }, records) {
-  const active = new Set()
-  for (const { jti } of history.ended.filter((one) => one.jti).slice(-100))
-    if ((await surely(() => ocr.introspect(history.texts.get(jti)))).active) active.add(jti)
-  const introductions = new Set()
-  const names = [...history.granted, ...history.ended.map(({ name }) => name).filter((name) => name.startsWith('introduction '))]
-  for (const name of names) if ((await surely(() => planner.introductions.get(name.slice(13)))).state === 'granted') introductions.add(name)
-  return { version: (await surely(() => ocr.cardView(ocr.agentId))).version, records, active, introductions }
+  const at = { version: Number.POSITIVE_INFINITY, records, active: new Set(), introductions: new Set(history.granted), silent: [] }
+  try {
+    for (const { jti } of history.ended.filter((one) => one.jti).slice(-100))
+      if ((await surely(() => ocr.introspect(history.texts.get(jti)))).active) at.active.add(jti)
+    const names = [...history.granted, ...history.ended.map(({ name }) => name).filter((name) => name.startsWith('introduction '))]
+    const standing = new Set()
+    for (const name of names) if ((await surely(() => planner.introductions.get(name.slice(13)))).state === 'granted') standing.add(name)
+    return { ...at, introductions: standing, version: (await surely(() => ocr.cardView(ocr.agentId))).version }
+  } catch (error) {
+    return { ...at, silent: [`${error.status} ${error.message}`] }
+  }
 }
 
 function figuresOf(history, counts) {

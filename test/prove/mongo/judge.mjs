@@ -47,7 +47,7 @@ function once({ races, published }) {
 
 /** Nothing that was acknowledged is missing at the end. */
 function kept({ ended, issued, published, granted, log, found }) {
-  const faults = []
+  const faults = found.silent.map((why) => `what is there cannot be asked any more: ${why}`)
   const newest = Math.max(0, ...published.map(({ version }) => version))
   if (found.version < newest) faults.push(`version ${newest} of the card is missing: it is at ${found.version}`)
   for (const { jti } of issued) if (!found.records.has(jti)) faults.push(`token ${jti} has no record`)

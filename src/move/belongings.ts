@@ -45,6 +45,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'card-versions': isIn('agentId'),
   cards: isIn('orgId'),
   enrolments: isIn('owner'),
+  'key-places': isIn('owner'),
+  'pending-places': isIn('from'),
   'audit-rows': isIn('orgs'),
   agents: isIn('orgId'),
   members: isIn('orgId'),
@@ -55,6 +57,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   halves: nobodys,
   'registry-keys': nobodys,
   'registry-secrets': nobodys,
+  'witnessed-logs': nobodys,
   spent: nobodys,
 }
 

@@ -14,9 +14,9 @@ test.each(declared.map((one) => [one.name, one] as const))('unique indexes of %s
   for (const index of unique) expect(Object.keys(index.key).slice(0, fields.length)).toEqual(fields)
 })
 
-test('an id that is not the shard key is kept unique on its own shard only: so it is random, or made of what is unique', () => {
+test('an id that is not the shard key is kept unique on its own shard only: so it is made of what is unique', () => {
   const others = declared.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)
-  expect(others).toEqual(['inbox', 'introductions'])
+  expect(others).toEqual(['inbox'])
 })
 
 test('a command for each collection, of the database that the URL names', () => {
@@ -30,5 +30,5 @@ test('a command for each collection, of the database that the URL names', () => 
 test('the names that stay whole are those of collections', () => {
   const names = [...declared.map(({ name }) => name), 'declarations']
   const whole = names.filter((name) => shardKeyOf(name) === undefined)
-  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'enrolments', 'halves', 'log-blocks', 'registry-keys', 'registry-secrets'])
+  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'halves', 'log-blocks', 'registry-keys', 'registry-secrets'])
 })

@@ -15,15 +15,12 @@ const WHOLE: Readonly<Record<string, string>> = {
   'registry-keys': 'a handful, unique by use and number',
   'registry-secrets': 'a handful',
   'audit-writers': 'one a start of an instance',
-  enrolments: 'keys are few and change rarely, and what is unique of them does not begin with one field',
 }
 
 /** Not by their own id. */
 const BY: Readonly<Record<string, ShardKey>> = {
   // Its id is made of agent and number, which are unique: so ids are too, though they are not the key
   inbox: { 'f.agentId': 'hashed' },
-  // Its id is random
-  introductions: { 'f.from': 'hashed' },
 }
 
 /** The hashed id of a document, so that what is written at once is spread; undefined where a collection stays whole. */

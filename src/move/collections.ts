@@ -17,6 +17,7 @@ import type { Collection, Doc, Spec, Storage } from '../storage/storage.js'
 import { type TasksStore, tasksStore } from '../tasks/store.js'
 import { type TokensStore, tokensStore } from '../tokens/store.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
+import { newWitnessedLogs } from '../trust-log/witnessed-logs.js'
 
 /** What features keep, over a store that nobody serves. */
 export interface Stores {
@@ -48,6 +49,7 @@ export function openStores(storage: Storage): Stores {
   secretsIn(storage)
   ticketsIn(storage)
   newOnce(storage)
+  newWitnessedLogs({ storage, clock: systemClock, keysOf: () => Promise.reject(new Error('nothing is asked here')) })
   const enrolments = enrolmentsStore(deps)
   return {
     organisations: organisationsStore(deps),

@@ -28,8 +28,8 @@ interface StoredRow {
   readonly words: readonly string[]
   readonly columns: string
   readonly text: CardTexts
-  /** JSON of a ShownCard; a row that an earlier build wrote has none. */
-  readonly shown?: string
+  /** JSON of a ShownCard. */
+  readonly shown: string
 }
 
 const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
@@ -37,7 +37,9 @@ const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weig
 const NAME = 'card-rows'
 export const CARD_ROWS: Declared = {
   name: NAME,
-  validator: { $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text'] } },
+  validator: {
+    $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text', 'shown'] },
+  },
   indexes: [
     {
       name: 'text',
@@ -85,13 +87,10 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
         rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, shown: 1 } }).toArray(),
       )
       // Written by storedRow, of a ShownCard.
-      return new Map(found.flatMap(({ card, shown }) => (shown === undefined ? [] : [[card, JSON.parse(shown) as ShownCard]])))
+      return new Map(found.map(({ card, shown }) => [card, JSON.parse(shown) as ShownCard]))
     },
-    unshown: async (limit) => {
-      await ready()
-      const found = await reach(() => rows.find({ shown: { $exists: false } }, { projection: { card: 1 }, limit: 3 * limit }).toArray())
-      return [...new Set(found.map(({ card }) => card))].slice(0, limit)
-    },
+    // No build has written a row without it into a database.
+    unshown: async () => [],
   }
 }
 

@@ -92,8 +92,8 @@ export const PLANTED = [
     seconds: 7,
   },
   {
-    name: 'of what is applied together the first is told',
-    edits: [[HUB, 'entries.flatMap(({ ends }) => ends)', 'entries.slice(0, 1).flatMap(({ ends }) => ends)']],
+    name: 'the first of a batch is not told',
+    edits: [[HUB, 'entries.flatMap(({ ends }) => ends)', 'entries.slice(1).flatMap(({ ends }) => ends)']],
     faults: [],
   },
   {

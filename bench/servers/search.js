@@ -29,7 +29,7 @@ serveQuestions(
   { issuer, firstCode: server.firstCode },
   {
     seed: async ({ agentId, count }) => {
-      const deps = { storage, trustLog: { halves: () => {} }, random: systemRandom }
+      const deps = { storage, trustLog: { halves: () => {}, onApplied: () => {} }, random: systemRandom }
       const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
       const model = JSON.parse(card.c0)

@@ -1,5 +1,6 @@
 // Which MongoDB the tests use. In this order: a deployment (MONGODB_URI), a program (MONGOD_BINARY), the one that lies beside the project,
 // a download (only where MONGOD_DOWNLOAD=1 asks for it). Nothing else is looked for.
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
@@ -13,8 +14,17 @@ export const HOW = 'Set MONGODB_URI (a replica set), MONGOD_BINARY (a mongod of 
 export function findMongod(env = process.env) {
   if (env.MONGODB_URI) return { uri: env.MONGODB_URI }
   if (env.MONGOD_BINARY) return { binary: env.MONGOD_BINARY }
-  if (existsSync(BESIDE)) return { binary: BESIDE }
+  if (runs(BESIDE)) return { binary: BESIDE }
   return env.MONGOD_DOWNLOAD === '1' ? { download: VERSION } : undefined
+}
+
+let isRunning
+/** Whether it is there and says its version: a machine may lack what it needs. Asked once, also for the processes that this one starts. */
+function runs(program) {
+  if (process.env.CREDENCE_TEST_MONGOD === program) return true
+  isRunning ??= existsSync(program) && spawnSync(program, ['--version'], { stdio: 'ignore', timeout: 120_000 }).status === 0
+  if (isRunning) process.env.CREDENCE_TEST_MONGOD = program
+  return isRunning
 }
 
 /** The program that `findMongod` found, fetched first where it is to be downloaded. */

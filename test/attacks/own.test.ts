@@ -61,6 +61,7 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'tokens.end', { tokenId: TOK }],
   ['mutate', 'system.ticket', {}],
   ['query', 'audit.list', {}],
+  ['query', 'audit.verify', {}],
 ]
 /** What a stranger may call. */
 const OPEN = ['agents.confirm', 'cards.get', 'discovery.search', 'members.join', 'system.info']

@@ -1,4 +1,4 @@
-// The database is paused under two running servers, and goes on; then it is killed. What needs no standing goes on, everything else says 503.
+// The database is paused under two running servers, and goes on. What needs no standing goes on, everything else says 503.
 import type { MongoMemoryReplSet } from 'mongodb-memory-server-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/lib/clock.js'

@@ -159,7 +159,7 @@ test('where the store is a database that cannot be reached, the file beside it i
   const elsewhere = { ...config, store: 'mongodb://127.0.0.1:9/credence' }
   await expect(restore(elsewhere, file('mirror.jsonl'))).rejects.toMatchObject({ reason: 'unavailable' })
   expect(await readFile(file('witness.json'), 'utf8')).toBe(before)
-})
+}, 60_000)
 
 test('a store that is ahead of its witness (it died before it wrote it) needs no mirror', async () => {
   await stop()

@@ -23,9 +23,7 @@ let environment: Record<string, string>
 beforeAll(async () => {
   stage = await newStage()
   folder = await tempFolder()
-  const port = await freePort()
-  const { firstCode } = await stage.registry(port)
-  const issuer = `http://127.0.0.1:${port}`
+  const { issuer, firstCode } = await stage.registry()
   const personWith = async (code: string) => {
     const signer = await newEs256Signer()
     const { memberId } = await joinRegistry({ issuer, code, name: 'person', signer })

@@ -22,7 +22,7 @@ export type CeilingInput = z.infer<typeof CeilingInput>
 
 export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   const audience = Audience.parse(issuer)
-  const own = (input.scopes ?? DEFAULT_SCOPES).map((scope) => ({ audience, scope: Scope.parse(scope) }))
+  const own = [...new Set(input.scopes ?? DEFAULT_SCOPES)].map((scope) => ({ audience, scope: Scope.parse(scope) }))
   const faults = (input.rights ?? []).flatMap((right, i) =>
     right.audience === audience || agentOfAudience(issuer, right.audience) !== undefined
       ? []

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Collection, Storage } from './storage.js'
 
-const Spent = z.strictObject({ id: z.string().max(256), expiresAt: z.number() })
+/** Purpose, whose it is, and a `jti` of at most 256 characters. */
+const Spent = z.strictObject({ id: z.string().max(384), expiresAt: z.number() })
 type Spent = z.infer<typeof Spent>
 
 /** Spends single-use names. One atomic insert: of many callers one is told `true`. */

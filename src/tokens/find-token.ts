@@ -20,7 +20,8 @@ export async function findToken(
     const { claims, kid } = await verifyAccessToken(token, tokenKeys, { issuer, now })
     return { claims, on: handlesOf(claims, kid) }
   } catch (error) {
-    if (isRefusal(error)) return undefined
+    // That the keys cannot be read now is no word about the token
+    if (isRefusal(error) && error.reason === 'invalid_token') return undefined
     throw error
   }
 }

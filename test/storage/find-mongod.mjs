@@ -21,9 +21,9 @@ export function findMongod(env = process.env) {
 let isRunning
 /** Whether it is there and says its version: a machine may lack what it needs. Asked once, also for the processes that this one starts. */
 function runs(program) {
-  if (process.env.CREDENCE_TEST_MONGOD === program) return true
+  if (process.env.CREDENCE_TEST_MONGOD_RUNS === program) return true
   isRunning ??= existsSync(program) && spawnSync(program, ['--version'], { stdio: 'ignore', timeout: 120_000 }).status === 0
-  if (isRunning) process.env.CREDENCE_TEST_MONGOD = program
+  if (isRunning) process.env.CREDENCE_TEST_MONGOD_RUNS = program
   return isRunning
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { refuse } from '../../src/errors.js'
+import { findToken } from '../../src/tokens/find-token.js'
 import { post, withAssertion } from '../oauth.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair } from '../stories/actors.js'
@@ -49,4 +51,11 @@ test('an administrator ends a token by its id; a stranger finds none', async () 
   await expect(pair.acme.mutate('tokens.end', { tokenId: jti })).rejects.toMatchObject({ reason: 'not_found' })
   await pair.globex.mutate('tokens.end', { tokenId: jti })
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
+})
+
+test('a token whose key cannot be looked up now is not taken for an unknown one', async () => {
+  const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
+  const tokenKeys = async () => refuse('unavailable', 'the storage is away')
+  const found = findToken({ tokenKeys, issuer: registry.issuer }, accessToken, registry.clock.now())
+  await expect(found).rejects.toMatchObject({ reason: 'unavailable' })
 })

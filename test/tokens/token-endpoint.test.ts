@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/sign.js'
+import { systemRandom } from '../../src/lib/random.js'
 import { assertionOf, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 
@@ -166,6 +167,19 @@ test('an assertion is spent where the proof beside it is bad, and a proof where 
   for (const proof of [bad, good]) reasons.push((await tokenRequest(registry, agent, GRANT, { assertion, proof })).body.error)
   reasons.push((await tokenRequest(registry, agent, GRANT, { proof: good })).body.error)
   expect(reasons).toEqual(['invalid_dpop_proof', 'invalid_client', 'invalid_dpop_proof'])
+})
+
+test('the longest `jti` that is read can be spent, at every door', async () => {
+  const jti = () => `${systemRandom.token(16)}${'j'.repeat(234)}`
+  const assertion = await assertionOf(registry, agent, { jti: jti() })
+  const nonce = await freshNonce(registry, agent)
+  const proof = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce }, { jti: jti() })
+  const { status, body } = await tokenRequest(registry, agent, { grant_type: 'client_credentials' }, { assertion, proof })
+  expect(status).toBe(200)
+  const accessToken = String(body.access_token)
+  const dpop = await proofOf(registry, agent.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken }, { jti: jti() })
+  const answer = await registry.fetch('/trpc/tasks.list?input=%7B%7D', { headers: { authorization: `DPoP ${accessToken}`, dpop } })
+  expect(answer.status).toBe(200)
 })
 
 test('what was spent does not come back where a clock goes on and back again', async () => {

@@ -100,7 +100,8 @@ function streams({ streams, log }) {
 /** Whoever asks "is that all?" after the acknowledgement of an ending has been told of it when that is answered. */
 function fresh({ ended, streams, log }) {
   const entries = log.flatMap((block) => block.entries)
-  const seqOf = new Map(entries.flatMap(({ seq, ends }) => ends.map(({ handle }) => [handle, seq])))
+  // A handle may be ended twice, by an intent that is settled late as well: it has ended since the first.
+  const seqOf = new Map(entries.toReversed().flatMap(({ seq, ends }) => ends.map(({ handle }) => [handle, seq])))
   const known = ended.filter(({ handle }) => seqOf.has(handle)).map(({ handle, ackedAt }) => ({ handle, ackedAt, seq: seqOf.get(handle) }))
   return streams.flatMap(({ name, syncs }) =>
     syncs.flatMap(({ sentAt, at }) =>

@@ -178,8 +178,9 @@ function doorsOf(dice, issuer, right) {
     const asked = form(fields)
     return [`${issuer}/oauth/token`, { ...asked, headers: { ...asked.headers, dpop } }]
   }
-  const authorizedQuery = async (isRight = false) => {
-    const [path, input] = pick(Object.entries(right.queries))
+  const authorizedQuery = async (rightPath) => {
+    const isRight = rightPath !== undefined
+    const [path, input] = isRight ? [rightPath, right.queries[rightPath]] : pick(Object.entries(right.queries))
     const url = `${issuer}/trpc/${path}`
     const dpop = await proveDpop(fresh, { htm: 'GET', htu: url, accessToken: right.token, nonce: right.nonce })
     const asked = isRight ? input : changedJson(dice, input)
@@ -317,15 +318,14 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
       taskId,
       nonce: JSON.parse(Buffer.from(kept.init.headers.dpop.split('.')[1], 'base64url')).nonce,
       queries: {
-        'agents.get': { agentId: cast.ocr.agentId },
-        'agents.list': { limit: 3 },
+        'tasks.get': { taskId },
+        'cards.next': { agentId: cast.planner.agentId },
         'tasks.list': { limit: 3 },
         'introductions.list': { limit: 3 },
         'introductions.inbox': { after: 0 },
         'cards.get': { agentId: cast.ocr.agentId },
         'discovery.search': { text: 'scanned', tags: ['ocr'], limit: 3 },
         'tokens.lineage': { taskId },
-        'enrolments.list': { owner: cast.planner.agentId },
       },
       ticket: () => cast.planner.mutate('system.ticket', {}),
     }
@@ -335,10 +335,11 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
     const doors = doorsOf(dice, issuer, right)
     const names = [...Object.keys(doors), 'frames']
     // What is changed is right at first, and gets past authentication.
-    for (const name of names.filter((one) => one.includes('authenticates'))) {
-      const [url, init] = await doors[name](true)
+    const [exchanges, queries] = names.filter((one) => one.includes('authenticates'))
+    for (const [name, of] of [[exchanges, true], ...Object.keys(right.queries).map((path) => [queries, path])]) {
+      const [url, init] = await doors[name](of)
       const { status } = await fetch(url, init)
-      if (status !== 200) faults.push(`${status} for what is right: ${name}`)
+      if (status !== 200) faults.push(`${status} for what is right: ${name}, ${of}`)
     }
     for (const until = performance.now() + seconds * 1000; performance.now() < until && faults.length < 5; ) {
       const name = names[Math.floor(dice() * names.length)]

@@ -56,6 +56,7 @@ test('a clock that is set forth, back and right again revives nothing and breaks
   const all = await times()
   expect(all).toEqual([...all].sort((a, b) => a - b))
   const feed = await registry.as(ocr).subscribe()
-  expect(feed.at).toBe(all.length - 1)
+  // What the hours that have passed made due may come behind it
+  expect(feed.at).toBeGreaterThanOrEqual(all.length - 1)
   feed.close()
 })

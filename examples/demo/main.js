@@ -5,7 +5,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
 import { importCards } from './cards.js'
 import { overMongodb } from './over-mongodb.js'
-import { chapter, claim, claimed, freePort, newStage, refusal, table, untilDone } from './stage.js'
+import { chapter, claim, claimed, freePort, newStage, refusal, refusedWithin, table, untilDone } from './stage.js'
 
 // Nobody outlives it: what was started is ended as this process exits
 if (!process.argv.includes('--stay')) process.once('SIGTERM', () => process.exit(1))
@@ -153,7 +153,7 @@ async function play() {
   const answers = await Promise.all(
     ['ocr', 'research'].map(async (name) => [
       name,
-      await refusal(() => planner('ask', { name, text: 'again' })),
+      await refusedWithin(acknowledged + 1000, () => planner('ask', { name, text: 'again' })),
       performance.now() - acknowledged,
     ]),
   )

@@ -28,6 +28,20 @@ export async function refusal(work) {
   throw new Error(`NOT TRUE: it should have been refused, and gave ${JSON.stringify(result)}`)
 }
 
+/** The reason with which it is refused; a request that is sent at or after the moment and served is a failure. What was sent before may be served. */
+export async function refusedWithin(moment, work) {
+  for (;;) {
+    const isLate = performance.now() >= moment
+    try {
+      const result = await work()
+      if (isLate) throw new Error(`NOT TRUE: it should have been refused by now, and gave ${JSON.stringify(result)}`)
+    } catch (error) {
+      if (error.message.startsWith('NOT TRUE')) throw error
+      return refusal(() => Promise.reject(error))
+    }
+  }
+}
+
 export const chapter = (title) => console.log(`\n${title}`)
 export const claimed = () => claims
 

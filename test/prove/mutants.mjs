@@ -40,7 +40,7 @@ const MUTANTS = [
     'expected.audience',
     ['test/credentials'],
   ],
-  ['an assertion is used once', 'src/tokens/client-auth.ts', 'return key && isFirst ?', 'return key ?', TOKENS],
+  ['an assertion is used once', 'src/tokens/client-auth.ts', '(isFirst ? { client, key } : deny())', '({ client, key })', TOKENS],
   ['a suspended client does not authenticate', 'src/tokens/client-auth.ts', '!stands(ended, client.ground.on) || ', '', TOKENS],
   [
     'an ended key does not authenticate',
@@ -51,9 +51,9 @@ const MUTANTS = [
   ],
   [
     'a proof is used once at the token endpoint',
-    'src/tokens/proof.ts',
-    "return refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
-    '{}',
+    'src/tokens/token-endpoint.ts',
+    "if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
+    '',
     TOKENS,
   ],
   [

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { Audience, agentOfAudience } from '../protocol/ids.js'
-import { type Ceiling, Names, REGISTRY_SCOPES, Right, Scope } from '../protocol/rights.js'
+import { type Ceiling, MAX_TOKEN_SECONDS, Names, REGISTRY_SCOPES, Right, Scope } from '../protocol/rights.js'
 import type { Role } from '../transport/caller.js'
 
 /** What an agent may hold at the registry: everything but administration. */
@@ -15,7 +15,7 @@ export const CeilingInput = z.strictObject({
   rights: z.array(Right).max(56).optional(),
   tools: Names.optional(),
   resources: Names.optional(),
-  tokenSeconds: z.int().min(1).max(3600).optional(),
+  tokenSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS).optional(),
   delegationDepth: z.int().min(0).max(5).optional(),
 })
 export type CeilingInput = z.infer<typeof CeilingInput>

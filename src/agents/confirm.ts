@@ -1,7 +1,7 @@
 import { digestOfText } from '../credentials/digest.js'
 import { type EnrolDeps, type Enrolled, enrolKey, requireOfferedKey } from '../enrolments/enrol.js'
 import { refuse } from '../errors.js'
-import { equalBytes, utf8 } from '../lib/bytes.js'
+import { equalTexts } from '../lib/bytes.js'
 import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
@@ -33,7 +33,7 @@ export async function confirmAgent(
   if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.ground.on, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
-  if (!equalBytes(utf8(tokenHash), utf8(registration.tokenHash))) return deny()
+  if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
   const agent = await deps.agents.get(agentId)
   const { orgId } = contact

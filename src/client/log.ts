@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { sha256 } from '#crypto'
 import { canonical } from '../credentials/jcs.js'
 import type { VerificationKey } from '../credentials/jwk.js'
-import { type Checkpoint, verifyCheckpoint } from '../credentials/note.js'
+import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/note.js'
 import { refuse } from '../errors.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Entry } from '../protocol/entry.js'
@@ -27,9 +27,6 @@ const Entries = z.object({ entries: z.array(Entry), next: z.int().optional() })
 const Hashes = z.array(z.string().length(43)).max(64)
 const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
 const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
-
-/** The log's name in its checkpoints: the issuer without its scheme. */
-export const logOrigin = (issuer: string): string => issuer.replace(/^https?:\/\//, '')
 
 /** The newest checkpoint, signed by one of the keys; refuses any other. */
 export async function readCheckpoint(source: LogSource): Promise<Checkpoint & { readonly note: string }> {

@@ -52,8 +52,6 @@ export function readClientAssertion(assertion: unknown): { readonly clientId: st
   return typeof clientId === 'string' ? { clientId, jws } : undefined
 }
 
-export const clientIdOfAssertion = (assertion: unknown): string | undefined => readClientAssertion(assertion)?.clientId
-
 /**
  * A client's assertion: signed by one of its keys, for exactly this issuer, at most five minutes long. The caller spends (client, `jti`).
  *

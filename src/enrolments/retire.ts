@@ -2,14 +2,13 @@ import { refuse } from '../errors.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import { identitiesOf } from '../protocol/handles.js'
 import type { EnrolmentId } from '../protocol/ids.js'
+import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import type { Page, Place } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import { requireEnrolment } from './authority.js'
 import { auditOf, type EndKeyDeps, requireStanding } from './end.js'
 import type { Enrolment } from './store.js'
 
-/** Nothing that stands on a key lives longer than an access token. */
-const LONGEST_TOKEN = 3600
 /** What was never retired has no `endsAt` and stands first in the index. */
 const BEFORE_ALL: Place = [0, '']
 const PAGE = 100
@@ -19,7 +18,7 @@ export async function retireKey(
   deps: EndKeyDeps,
   caller: Caller,
   id: EnrolmentId,
-  overlapSeconds = LONGEST_TOKEN,
+  overlapSeconds = MAX_TOKEN_SECONDS,
 ): Promise<{ retiresAt: number }> {
   const { now } = await deps.trustLog.fence()
   const enrolment = await requireEnrolment(deps, caller, id)
@@ -30,7 +29,7 @@ export async function retireKey(
   const { outcome } = await deps.enrolments.change(
     id,
     { retiresAt: guard },
-    { retiresAt, endsAt: retiresAt + LONGEST_TOKEN + SKEW_SECONDS },
+    { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS },
     {
       type: 'record.changed',
       begins: [],

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Position } from '../protocol/entry.js'
 import type { Caller } from '../transport/caller.js'
@@ -22,17 +23,7 @@ export async function endKey(deps: EndKeyDeps, caller: Caller, kid: string): Pro
   const ended = await deps.trustLog.end({
     type: 'registry-key.ended',
     ends: [{ handle: key.handle }],
-    intent: [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        actor: caller.id,
-        action: 'keys.end',
-        outcome: 'done',
-        subject: kid,
-        tokenId: caller.tokenId,
-        facts: { use: key.use },
-      }),
-    ],
+    intent: [deps.audit.recording(doneBy(caller, 'keys.end', { subject: kid, facts: { use: key.use } }))],
   })
   await deps.generations.forgetPrivate(kid)
   await deps.keyRing.signer(key.use)

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../transport/caller.js'
 import { MAX_TRIES } from './generations.js'
@@ -23,14 +24,7 @@ export async function rotateKey(deps: RotateKeyDeps, caller: Caller, use: KeyUse
     if (waiting) return waiting
     // Where another was first, its new key serves as well.
     await deps.generations.begin(use, now + PUBLISHED_BEFORE_SECONDS, [
-      deps.audit.recording({
-        orgId: caller.orgId,
-        actor: caller.id,
-        action: 'keys.rotate',
-        outcome: 'done',
-        tokenId: caller.tokenId,
-        facts: { use },
-      }),
+      deps.audit.recording(doneBy(caller, 'keys.rotate', { facts: { use } })),
     ])
   }
   return refuse('unavailable', `the ${use} keys of the registry are being changed`)

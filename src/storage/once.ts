@@ -8,7 +8,7 @@ type Spent = z.infer<typeof Spent>
 /** Spends single-use names. One atomic insert: of many callers one is told `true`. */
 export interface Once {
   /** `purpose` keeps kinds of names apart; `expiresAt` is when the name could no longer be accepted anyway, skew included. */
-  spend(purpose: 'assertion' | 'proof' | 'nonce' | 'ticket', name: string, expiresAt: number): Promise<boolean>
+  spend(purpose: 'assertion' | 'proof', name: string, expiresAt: number): Promise<boolean>
 }
 
 export function newOnce(storage: Storage): Once {

@@ -5,8 +5,9 @@ import type { KeysFor } from '../credentials/jwt.js'
 import { verifyAccessToken } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
-import type { AccessTokenClaims } from '../protocol/claims.js'
-import { handleOfRegistryKey, handleOfToken, identitiesOf } from '../protocol/handles.js'
+import { type AccessTokenClaims, handlesOf } from '../protocol/claims.js'
+import { dpopTokenOf } from '../protocol/dpop.js'
+import { identitiesOf } from '../protocol/handles.js'
 import { parseScope } from '../protocol/rights.js'
 import { type Ground, groundOf, joinGrounds, stands } from '../protocol/standing.js'
 import type { Once } from '../storage/once.js'
@@ -36,7 +37,7 @@ export async function authenticateRequest(
   const { authorization, dpop } = request.headers
   if (authorization === undefined && dpop === undefined) return undefined
   // RFC 9449 §7.1: the scheme is DPoP, also for a token that somebody would like to send as Bearer.
-  const token = typeof authorization === 'string' ? /^DPoP ([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1] : undefined
+  const token = dpopTokenOf(authorization)
   if (token === undefined || typeof dpop !== 'string') return refuse('invalid_token', 'send one DPoP-bound token and one proof')
   return authenticateToken(deps, token, dpop, request)
 }
@@ -60,7 +61,7 @@ export async function authenticateToken(
   if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
   if (!(await spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))))
     refuse('invalid_token', 'the DPoP proof was used before')
-  const ground = groundOf([...claims.standing.on, handleOfToken(claims.jti), handleOfRegistryKey(kid)], claims.exp)
+  const ground = groundOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(claims.client_id)
   if (!client || !stands(deps.trustLog.ended, ground.on)) return refuse('invalid_token', 'the token no longer stands')
   return callerOf(claims, client, ground)

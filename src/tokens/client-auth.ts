@@ -2,6 +2,7 @@ import type { Client, ClientKey } from '../clients/client.js'
 import type { Clients } from '../clients/clients.js'
 import { MAX_PROOF_SECONDS, readClientAssertion, verifyReadAssertion } from '../credentials/verify-for.js'
 import { refuse } from '../errors.js'
+import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../protocol/claims.js'
 import { ClientId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
@@ -82,7 +83,4 @@ function assertionOf(request: HttpRequest, form: OAuthForm): string {
   return assertion ?? ''
 }
 
-function algOf(jwk: Readonly<Record<string, unknown>>) {
-  const { alg } = jwk
-  return alg === 'ES256' || alg === 'ES384' || alg === 'PS256' || alg === 'RS256' || alg === 'EdDSA' ? alg : undefined
-}
+const algOf = ({ alg }: Readonly<Record<string, unknown>>) => SIGNATURE_ALGORITHMS.find((one) => one === alg)

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/done-by.js'
 import { refuse } from '../errors.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { Ending, Position } from '../protocol/entry.js'
@@ -28,15 +29,6 @@ export async function endToken(deps: EndTokenDeps, caller: Caller, id: TokenId):
   return deps.trustLog.end({
     type: 'token.ended',
     ends: [endingOfToken(token)],
-    intent: [
-      deps.audit.recording({
-        orgId: token.orgId,
-        actor: caller.id,
-        action: 'tokens.end',
-        outcome: 'done',
-        subject: id,
-        tokenId: caller.tokenId,
-      }),
-    ],
+    intent: [deps.audit.recording(doneBy(caller, 'tokens.end', { orgId: token.orgId, subject: id }))],
   })
 }

@@ -5,7 +5,7 @@ import { thumbprint } from '../../src/credentials/jwk.js'
 import { verifyKeyBinding } from '../../src/credentials/key-binding.js'
 import { assertClient, newPrivateJwk, proveEnrolment, type Signer, signerFromJwk, signJwt } from '../../src/credentials/sign.js'
 import {
-  clientIdOfAssertion,
+  readClientAssertion,
   verifyAccessToken,
   verifyCardView,
   verifyClientAssertion,
@@ -351,12 +351,12 @@ describe('a key whose owner restricts it', () => {
 describe('our own builders', () => {
   test('an assertion is taken and names its client', async () => {
     const assertion = await assertClient({ signer, clock, random: countingRandom() }, { clientId: CLIENT, issuer: ISSUER })
-    expect(clientIdOfAssertion(assertion)).toBe(CLIENT)
+    expect(readClientAssertion(assertion)?.clientId).toBe(CLIENT)
     expect(await kinds['client assertion'].verify(assertion)).toMatchObject({ jkt: thumbprint(signer.publicJwk) })
   })
 
   test.each([['x'], [''], [undefined], ['a.b.c']])('%o names no client', (assertion) => {
-    expect(clientIdOfAssertion(assertion)).toBeUndefined()
+    expect(readClientAssertion(assertion)?.clientId).toBeUndefined()
   })
 
   test('an enrolment proof is taken', async () => {

@@ -102,10 +102,13 @@ async function commands(report, { world, a }) {
   await measure(introspections, 'introspection', { atMost: 0.2 })
   const searches = Array.from({ length: count }, () => ({ method: 'GET' }))
   const url = `${world.issuer}/trpc/discovery.search?input=${encodeURIComponent('{"text":"scanned documents"}')}`
+  await sendAll(url, searches.slice(0, 320))
   const counts = await counted(() => sendAll(url, searches))
   report.say(`search: ${inWords(counts, count)}`)
-  report.goal('commands, search, without the shared fence', (counts.aggregate ?? 0) / count, { atMost: 1 })
-  report.figure('commands, search, all', sum(counts) / count)
+  const fences = Object.fromEntries(Object.entries(counts).filter(([name]) => name.endsWith(' log-blocks')))
+  report.figure('commands, search, its share of fences', sum(fences) / count)
+  // What goes on by itself twice a second is in it too
+  report.goal('commands, search, besides the shared fence', (sum(counts) - sum(fences)) / count, { atMost: 1.01 })
 }
 
 /** One caller, and one insert of the bare driver, in turns. */
@@ -240,17 +243,18 @@ async function search(report, { world, a, bare }) {
   const [ours, floor] = [[], []]
   for (let i = 0; i < count; i++) {
     const word = `word${(i * 7) % 211}`
-    const input = encodeURIComponent(JSON.stringify({ text: word, tags: [`tag${i % 97}`] }))
+    const tag = `tag${i % 97}`
+    const input = encodeURIComponent(JSON.stringify({ text: word, tags: [tag] }))
     floor.push(
       await timed(() =>
         rows
-          .find({ tier: 'public', $text: { $search: `"${word}"` } })
+          .find({ tier: 'public', $text: { $search: `"${word}"` }, terms: `tag ${tag}` })
           .project({ card: 1 })
           .limit(20)
           .toArray(),
       ),
     )
-    ours.push(await timed(() => send(`${world.issuer}/trpc/discovery.search?input=${input}`, { method: 'GET' })))
+    ours.push(await timed(() => sendAll(`${world.issuer}/trpc/discovery.search?input=${input}`, [{ method: 'GET' }])))
   }
   report.figure('bare indexed query, p99', percentile(floor, 0.99), 'ms')
   report.figure('search over HTTP, p50', median(ours), 'ms')

@@ -19,12 +19,16 @@ export async function startMongod(count = 1) {
   return { url: (name) => set.getUri(name), stop: () => set.stop({ doCleanup: true, force: true }) }
 }
 
-/** Counts what every client of this process sends from now on, by the driver's own monitoring. Call it before a client is made. */
+/** Counts what every client of this process sends from now on, by the driver's own monitoring: `<command> <collection>`. Call it before a client is made. */
 export function countCommands() {
   const counts = new Map()
   const { connect } = MongoClient.prototype
   MongoClient.prototype.connect = function () {
-    this.on('commandStarted', ({ commandName }) => counts.set(commandName, (counts.get(commandName) ?? 0) + 1))
+    this.on('commandStarted', ({ commandName, command }) => {
+      const collection = command[commandName === 'getMore' ? 'collection' : commandName]
+      const name = typeof collection === 'string' ? `${commandName} ${collection}` : commandName
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    })
     return connect.call(this)
   }
   return {

@@ -31,12 +31,12 @@ serveQuestions(
       trustLog.end({ type: 'token.ended', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], intent: [] }),
     /** Cards like that of an agent, with names of their own. */
     cards: async ({ agentId, count }) => {
-      const deps = { storage, trustLog: { halves: () => {} }, random: systemRandom }
+      const deps = { storage, trustLog: { ...trustLog, halves: () => {} }, random: systemRandom }
       const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
       const model = JSON.parse(card.c0)
       for (let done = 0; done < count; ) {
-        const operations = []
+        const [operations, inserts] = [[], []]
         for (const end = Math.min(count, done + 250); done < end; done++) {
           const id = newId(systemRandom, 'agt')
           const skills = [
@@ -48,9 +48,10 @@ serveQuestions(
             c0: JSON.stringify({ ...model, name: `${wordOf(done, 4)} ${wordOf(done, 5)}`, skills }),
             publishedAt: card.publishedAt + done,
           }
-          operations.push(agents.inserting({ ...agent, id }), cards.inserting(clone))
+          inserts.push(agents.insert({ ...agent, id }), cards.insert(clone))
           for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
         }
+        await Promise.all(inserts)
         if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
       }
     },

@@ -1,8 +1,8 @@
 // Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
-import type { ClientSession, Collection, Document } from 'mongodb'
+import type { AnyBulkWriteOperation, ClientSession, Collection, Document } from 'mongodb'
 import { CARD_WEIGHTS, type CardTexts, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
-import type { CardQuery, CardRow, CardSearchPort, CardTier, ShownCard } from '../storage.js'
+import type { CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
 import { reach } from './failures.js'
@@ -12,11 +12,11 @@ import { columnsOf, runOf, wordsIn } from './words.js'
 
 export interface CardRows extends CardSearchPort {
   ready(): Promise<void>
-  /** Replaces the card's row of that tier. */
-  index(row: CardRow, session: ClientSession): Promise<true>
-  /** What is not there need not be removed. */
-  unindex(cardId: string, tier: CardTier, session: ClientSession): Promise<true>
+  /** Replaces rows, and removes them: what is not there need not be removed. One command. */
+  write(operations: readonly CardOperation[], session: ClientSession): Promise<void>
 }
+
+export type CardOperation = Extract<Operation, { kind: 'index-card' | 'unindex-card' }>
 
 interface StoredRow {
   readonly _id: string
@@ -58,14 +58,8 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
   const ready = onceReady(() => declare(CARD_ROWS))
   return {
     ready,
-    index: async (row, session) => {
-      const { _id, ...stored } = storedRow(row)
-      await rows.replaceOne({ _id: { $eq: _id } }, stored, { upsert: true, session })
-      return true
-    },
-    unindex: async (cardId, tier, session) => {
-      await rows.deleteOne({ _id: { $eq: idOf(cardId, tier) } }, { session })
-      return true
+    write: async (operations, session) => {
+      await rows.bulkWrite(operations.map(writeOf), { session })
     },
     search: async (query) => {
       const words = query.words.map(wordsIn)
@@ -93,6 +87,12 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
     // No build has written a row without it into a database.
     unshown: async () => [],
   }
+}
+
+function writeOf(operation: CardOperation): AnyBulkWriteOperation<StoredRow> {
+  if (operation.kind === 'unindex-card') return { deleteOne: { filter: { _id: { $eq: idOf(operation.cardId, operation.tier) } } } }
+  const { _id, ...replacement } = storedRow(operation.row)
+  return { replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }
 }
 
 /** A hit, or the number of all. */

@@ -2,7 +2,7 @@
 import type { ClientSession, MongoClient } from 'mongodb'
 import type { CommitResult, Operation } from '../storage.js'
 import { newBatch } from './batch.js'
-import type { CardRows } from './card-rows.js'
+import type { CardOperation, CardRows } from './card-rows.js'
 import { type Collections, type CollectionsDeps, change, evict, type Opened, take } from './collections.js'
 import type { Counters } from './counters.js'
 import { isTaken, reach } from './failures.js'
@@ -105,11 +105,22 @@ const transaction = (client: MongoClient, work: (session: ClientSession) => Prom
 
 function prepare(deps: CommitDeps, operations: readonly Operation[]): Prepared {
   const inserts: Insert[] = []
-  const steps = operations.map((operation) => stepOf(deps, operation, inserts))
+  const ofCards: CardOperation[] = []
+  const steps = operations.map((operation): Step => {
+    if (operation.kind !== 'index-card' && operation.kind !== 'unindex-card') return stepOf(deps, operation, inserts)
+    // They always hold, and are one command at the end
+    ofCards.push(operation)
+    return async () => true
+  })
+  if (ofCards.length > 0)
+    steps.push(async (session) => {
+      await deps.cards.write(ofCards, session)
+      return true
+    })
   return { steps, inserts, isPlain: operations.every(({ kind }) => kind === 'insert') }
 }
 
-function stepOf(deps: CommitDeps, operation: Operation, inserts: Insert[]): Step {
+function stepOf(deps: CommitDeps, operation: Exclude<Operation, CardOperation>, inserts: Insert[]): Step {
   switch (operation.kind) {
     case 'insert': {
       const opened = deps.collections.opened(operation.collection)
@@ -131,10 +142,6 @@ function stepOf(deps: CommitDeps, operation: Operation, inserts: Insert[]): Step
     }
     case 'count':
       return async (session) => (await deps.counters.add(operation, session)) !== undefined
-    case 'index-card':
-      return async (session) => deps.cards.index(operation.row, session)
-    case 'unindex-card':
-      return async (session) => deps.cards.unindex(operation.cardId, operation.tier, session)
   }
 }
 

@@ -1,10 +1,11 @@
-import type { ChangeStream, Collection, Document } from 'mongodb'
+import type { Collection, Document } from 'mongodb'
 import { frozen } from '../../lib/frozen.js'
 import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
+import { newDoorbell } from './doorbell.js'
 import { isTaken, reach } from './failures.js'
 import { FORMAT } from './format.js'
 import { onceReady } from './ready.js'
@@ -40,7 +41,7 @@ export interface MongoLog extends LogPort {
 export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
-  const bell = newBell(blocks, ready)
+  const bell = newDoorbell(blocks, ready)
   let newest = -1
   let hasFenced = false
 
@@ -83,6 +84,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     },
     head: async () => {
       await ready()
+      bell.tend()
       // A write on the majority first: whoever is primary no longer cannot do it. Then a read that is not older than it.
       return reach(() =>
         db.client.withSession({ causalConsistency: true }, async (session) => {
@@ -131,52 +133,4 @@ export const LOG: Declared = {
     // Fences of instances that are no more
     { name: 'gone', key: { gone: 1 }, expireAfterSeconds: DAY_SECONDS },
   ],
-}
-
-interface Bell {
-  ring(): void
-  listen(listener: () => void): () => void
-  close(): Promise<void>
-}
-
-/** Rings for this instance's appends at once, for the others' by a change stream. It may miss: the log is read by position, with a poll behind it. */
-function newBell(blocks: Collection<StoredBlock>, ready: () => Promise<void>): Bell {
-  const listeners = new Set<() => void>()
-  let stream: ChangeStream | undefined
-  let isClosed = false
-  const ring = (): void => {
-    // Each in a task of its own: a listener that throws is a bug of its owner, not of the append
-    for (const listener of listeners) queueMicrotask(listener)
-  }
-  const watch = async (): Promise<void> => {
-    await ready()
-    if (isClosed || stream !== undefined) return
-    stream = blocks.watch([
-      { $match: { operationType: 'insert', 'documentKey._id': { $type: 'number' } } },
-      { $project: { _id: 1, operationType: 1, documentKey: 1, ns: 1 } },
-    ])
-    stream.on('change', ring)
-    // What was appended before it listened
-    stream.once('resumeTokenChanged', ring)
-    // The driver resumes after what passes; what does not is left to the poll until somebody listens anew
-    stream.on('error', () => {
-      void stream?.close().catch(() => undefined)
-      stream = undefined
-    })
-  }
-  return {
-    ring,
-    listen: (listener) => {
-      const own = () => listener()
-      listeners.add(own)
-      void watch().catch(() => undefined)
-      return () => {
-        listeners.delete(own)
-      }
-    },
-    close: async () => {
-      isClosed = true
-      await stream?.close().catch(() => undefined)
-    },
-  }
 }

@@ -83,11 +83,15 @@ export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv 
   return checked({ ...fromFile(file), ...fromEnvironment(env), ...flags })
 }
 
-/** The same for what works on the data of a registry that does not run: without an issuer, or with that of development mode, it is in that mode. */
+/**
+ * The same for what works on the data of a registry that does not run: where nothing names an issuer, or one over http, it is in development mode,
+ * and listens nowhere, whatever `host` says.
+ */
 export function parseDataConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
   const merged: Flags = { ...fromFile(file), ...fromEnvironment(env), ...flags }
-  const isDev = merged.issuer === undefined || String(merged.issuer).startsWith('http://')
-  return checked(isDev ? { ...merged, dev: true } : merged)
+  if (merged.issuer !== undefined && !String(merged.issuer).startsWith('http://')) return checked(merged)
+  const { host, ...others } = merged
+  return checked({ ...others, ...(isLoopback(String(host)) && { host }), dev: true })
 }
 
 type Flags = Readonly<Record<string, unknown>>

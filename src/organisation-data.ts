@@ -1,5 +1,5 @@
 // `credence admin export` and `erase`: the data of one organisation, over the store that the configuration names.
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'
@@ -8,7 +8,7 @@ import { silentLog } from './lib/log.js'
 import { type Erased, eraseOrganisation } from './move/erase.js'
 import { exportOrganisation } from './move/export.js'
 import { OrgId } from './protocol/ids.js'
-import { openStore } from './serve.js'
+import { openStore, storePath } from './serve.js'
 import type { WholeStorage } from './storage/holdings.js'
 
 /** Writes JSON lines into a file that is not there yet; how many documents of what. */
@@ -31,10 +31,16 @@ export const eraseData = (config: Config, org: string): Promise<Erased> =>
 const idOf = (org: string): OrgId => OrgId.safeParse(org).data ?? refuse('bad_input', `an organisation's id begins with org_: ${org}`)
 
 async function withStore<T>(config: Config, work: (storage: WholeStorage) => Promise<T>): Promise<T> {
+  if (config.store === undefined) requireFile(storePath(config))
   const storage = await openStore(config, silentLog, { isPatient: true })
   try {
     return await work(storage)
   } finally {
     await storage.close()
   }
+}
+
+/** It would be made, and hold nobody's data. */
+const requireFile = (file: string): void => {
+  if (!existsSync(file)) refuse('unavailable', `${file} is not there`)
 }

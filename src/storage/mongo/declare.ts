@@ -1,11 +1,10 @@
 // What the database must have: collections with their validators, and indexes. Made where it is missing; never removed here.
 import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
-import { z } from 'zod'
 import { systemClock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
 import { isTaken } from './failures.js'
 import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './format.js'
-import { indexedFields } from './stored.js'
+import { validatorOf } from './validators.js'
 
 export interface Declared {
   readonly name: string
@@ -86,46 +85,4 @@ export async function create(db: Db, name: string, validator: Document): Promise
     if (!(error instanceof MongoServerError && error.code === 48)) throw error // NamespaceExists
     await db.command({ collMod: name, validator })
   }
-}
-
-const BSON: Readonly<Record<string, readonly string[]>> = {
-  string: ['string'],
-  number: ['int', 'long', 'double'],
-  integer: ['int', 'long', 'double'],
-  boolean: ['bool'],
-  array: ['array'],
-}
-
-/** The schema of the whole document is checked before it is written; the server keeps others from writing what no index could hold. */
-function validatorOf(spec: Spec<Doc>): Document {
-  const fields = indexedFields(spec).map((field) => [field, { bsonType: bsonTypes(spec, field) }])
-  const properties = {
-    _id: { bsonType: 'string' },
-    text: { bsonType: 'string' },
-    f: { bsonType: 'object', additionalProperties: false, properties: Object.fromEntries(fields) },
-    expires: { bsonType: BSON.number },
-    gone: { bsonType: 'date' },
-  }
-  return { $jsonSchema: { bsonType: 'object', required: ['_id', 'text', 'f'], additionalProperties: false, properties } }
-}
-
-function bsonTypes(spec: Spec<Doc>, field: string): readonly string[] {
-  const schema = z.toJSONSchema(spec.schema, { unrepresentable: 'any', io: 'output' })
-  const types = typesIn(schema.properties?.[field])
-  return types.length > 0 ? [...new Set(types.flatMap((type) => BSON[type] ?? []))] : Object.values(BSON).flat()
-}
-
-function typesIn(schema: unknown): readonly string[] {
-  if (typeof schema !== 'object' || schema === null) return []
-  if ('type' in schema && typeof schema.type === 'string') return [schema.type]
-  if ('const' in schema) return [typeof schema.const]
-  const options = 'anyOf' in schema ? schema.anyOf : 'enum' in schema ? schema.enum : []
-  if (!Array.isArray(options)) return []
-  return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
-}
-
-/** The kinds that a validator allows, by indexed field. */
-export function fieldTypes(validator: Document): Readonly<Record<string, readonly string[]>> {
-  const properties: Document = validator.$jsonSchema?.properties?.f?.properties ?? {}
-  return Object.fromEntries(Object.entries(properties).map(([field, { bsonType }]) => [field, [bsonType].flat().map(String)]))
 }

@@ -1,6 +1,7 @@
 // `credence admin migrate`: makes a deployment what this build declares, while instances run.
 import { type Db, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
+import { unreachable } from '../../lib/unreachable.js'
 import type { Doc, Spec } from '../storage.js'
 import { olderInstances, requireAlone } from './alone.js'
 import { CARD_ROWS } from './card-rows.js'
@@ -10,8 +11,9 @@ import { create, type Declared, declaredOf } from './declare.js'
 import { isTaken, reach } from './failures.js'
 import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './format.js'
 import { LOG } from './log.js'
-import { planOf, type Step } from './plan.js'
+import { planOf, type Step, standingValidators } from './plan.js'
 import { docOf, type Stored, storedOf } from './stored.js'
+import { widened } from './validators.js'
 
 export interface Migration {
   /** Of what stands; absent where the database is empty. */
@@ -71,12 +73,14 @@ export async function migrateMongo({ url, specs, apply, finish, onStep = () => u
 async function run(db: Db, specs: readonly Spec<Doc>[], declared: readonly Declared[], { kind, collection, index }: Step): Promise<void> {
   const one = declared.find(({ name }) => name === collection)
   const description = one?.indexes.find(({ name }) => name === index)
+  const validator = one?.validator ?? {}
   const docs = db.collection(collection)
   switch (kind) {
     case 'create':
-    case 'widen':
     case 'narrow':
-      return create(db, collection, one?.validator ?? {})
+      return create(db, collection, validator)
+    case 'widen':
+      return create(db, collection, widened((await standingValidators(db)).get(collection) ?? {}, validator))
     case 'index':
       if (description) await docs.createIndexes([description])
       return
@@ -90,7 +94,10 @@ async function run(db: Db, specs: readonly Spec<Doc>[], declared: readonly Decla
     case 'fill': {
       const spec = specs.find(({ name }) => name === collection)
       if (spec) await fill(db, spec)
+      return
     }
+    default:
+      throw unreachable(kind)
   }
 }
 
@@ -107,7 +114,7 @@ async function fill(db: Db, spec: Spec<Doc>): Promise<void> {
       .toArray()
     const writes = page.flatMap((there) => {
       const { _id, ...rest } = storedOf(spec, docOf(there)).stored
-      if (JSON.stringify(rest.f) === JSON.stringify(there.f)) return []
+      if (besideText(rest) === besideText(there)) return []
       return [{ replaceOne: { filter: { _id: { $eq: _id }, text: { $eq: there.text } }, replacement: { ...rest, text: there.text } } }]
     })
     if (writes.length > 0)
@@ -119,6 +126,8 @@ async function fill(db: Db, spec: Spec<Doc>): Promise<void> {
     if (after === undefined) return
   }
 }
+
+const besideText = ({ f, expires }: Pick<Stored, 'f' | 'expires'>): string => JSON.stringify([f, expires])
 
 /** Kept until it is known that no older instance has written without the new fields. */
 async function mark(db: Db, name: string, isUnfilled: boolean): Promise<void> {

@@ -1,8 +1,9 @@
 // What a database lacks of what a build declares, as steps. Those that are safe add or widen: older instances go on beside them.
 import type { Db, Document, IndexDescription } from 'mongodb'
-import { type Declared, fieldTypes } from './declare.js'
+import type { Declared } from './declare.js'
 import { reach } from './failures.js'
 import { DECLARATIONS, type Declaration } from './format.js'
+import { isSame, newFields, widened } from './validators.js'
 
 export interface Step {
   readonly kind: 'create' | 'index' | 'widen' | 'fill' | 'narrow' | 'replace' | 'drop'
@@ -16,7 +17,7 @@ export interface Step {
 
 /** In the order in which they are done. Nothing is written. */
 export async function planOf(db: Db, declared: readonly Declared[]): Promise<readonly Step[]> {
-  const there = new Map((await reach(() => db.listCollections().toArray())).map((one) => [one.name, standingOf(one)]))
+  const there = await standingValidators(db)
   const unfilled = await reach(() =>
     db
       .collection<Declaration>(DECLARATIONS)
@@ -28,14 +29,18 @@ export async function planOf(db: Db, declared: readonly Declared[]): Promise<rea
     const standing = there.get(one.name)
     const indexes = standing === undefined ? [] : await reach(() => db.collection(one.name).indexes())
     steps.push(...(standing === undefined ? creation(one) : validation(one, standing)), ...indexing(one, indexes))
-    const lacking = standing === undefined ? [] : newFields(one, standing)
+    const lacking = standing === undefined ? [] : [...newFields(one.validator, standing), ...newExpiry(one, indexes)]
     if (lacking.length > 0 || unfilled.some(({ _id }) => _id === one.name))
       steps.push(step('fill', one.name, `${lacking.join(', ') || 'indexed fields'} in documents that lack them`, true))
   }
   return [...steps.filter(({ isSafe }) => isSafe), ...steps.filter(({ isSafe }) => !isSafe)]
 }
 
-const standingOf = (info: object): Document => ('options' in info ? ((info.options as Document | undefined)?.validator ?? {}) : {}) // listCollections answers options
+/** Of every collection that is there, by its name. */
+export async function standingValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
+  const infos: readonly Document[] = await reach(() => db.listCollections().toArray())
+  return new Map(infos.map(({ name, options }) => [String(name), options?.validator ?? {}]))
+}
 
 const step = (kind: Step['kind'], collection: string, text: string, isSafe: boolean, index?: string): Step => ({
   kind,
@@ -50,17 +55,17 @@ const creation = ({ name, validator }: Declared): Step[] => [
 ]
 
 function validation({ name, validator }: Declared, standing: Document): Step[] {
-  if (JSON.stringify(validator) === JSON.stringify(standing)) return []
-  const isWider = Object.entries(fieldTypes(standing)).every(([field, types]) => {
-    const allowed = fieldTypes(validator)[field]
-    return allowed !== undefined && types.every((type) => allowed.includes(type))
-  })
-  return [step(isWider ? 'widen' : 'narrow', name, isWider ? 'its validator' : 'its validator, which refuses what it allowed', isWider)]
+  const wide = widened(standing, validator)
+  return [
+    ...(isSame(wide, standing) ? [] : [step('widen', name, 'its validator', true)]),
+    ...(isSame(wide, validator) ? [] : [step('narrow', name, 'its validator, which refuses what it allowed', false)]),
+  ]
 }
 
-function newFields({ validator }: Declared, standing: Document): string[] {
-  const before = fieldTypes(standing)
-  return Object.keys(fieldTypes(validator)).filter((field) => before[field] === undefined)
+/** Documents have expired by a field of their own, or by none, since there is an index for it. */
+function newExpiry({ indexes }: Declared, standing: readonly Document[]): readonly string[] {
+  const isThere = (all: readonly Document[]) => all.some(({ name }) => name === 'expires')
+  return isThere(indexes) === isThere(standing) ? [] : ['expires']
 }
 
 function indexing({ name, indexes }: Declared, standing: readonly Document[]): Step[] {

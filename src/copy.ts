@@ -7,6 +7,7 @@ import { systemClock } from './lib/clock.js'
 import { systemRandom } from './lib/random.js'
 import { type Copied, copyRegistry, type Progress } from './move/copy.js'
 import { openMongo } from './storage/mongo/open.js'
+import { isMongoUrl } from './storage/mongo/url.js'
 import { openSqlite } from './storage/sqlite/open.js'
 import type { LogPort } from './storage/storage.js'
 import { leafOfEntry } from './trust-log/leaf.js'
@@ -31,7 +32,7 @@ export interface CopyOptions {
 export async function copy({ from, to, witness, rehearse = false, onProgress = () => undefined }: CopyOptions): Promise<Copied> {
   const [, file] = /^sqlite:(.+)$/.exec(from) ?? []
   if (file === undefined) return refuse('bad_input', `the source is written sqlite:<file>: ${from}`)
-  if (!/^mongodb(\+srv)?:\/\//.test(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
+  if (!isMongoUrl(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
   if (!existsSync(file)) return refuse('unavailable', `${file} is not there`)
   const kept = witnessFile(witness ?? join(dirname(file), 'witness.json'))
   const clock = systemClock

@@ -62,7 +62,7 @@ async function openDatabase({
 }: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, declare: await openDeclarations(db) }
+  const deps = { db, now, declare: await reach(() => openDeclarations(db)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)

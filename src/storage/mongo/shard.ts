@@ -1,9 +1,9 @@
 // How a deployment is spread over shards. What must be unique is unique on each shard alone, so every unique index begins with its shard key:
 // then all that could clash lie on one shard.
-import { databaseOf } from './connect.js'
 import type { Declared } from './declare.js'
 import { DECLARATIONS } from './format.js'
 import { LOG_COLLECTION } from './log.js'
+import { databaseOf } from './url.js'
 
 export type ShardKey = Readonly<Record<string, 'hashed'>>
 

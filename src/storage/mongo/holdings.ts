@@ -1,4 +1,4 @@
-import { type Collection, type Db, type Document, MongoBulkWriteError } from 'mongodb'
+import type { Collection, Db, Document } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Held, HeldPage, Receiver } from '../holdings.js'
 import type { Doc, Spec } from '../storage.js'
@@ -99,7 +99,7 @@ export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
       try {
         await reach(() => blocks.insertMany(given.map(storedBlock), { ordered: true }))
       } catch (error) {
-        if (!isTaken(error) && !(error instanceof MongoBulkWriteError)) throw error
+        if (!isTaken(error)) throw error
         refuse('conflict', 'somebody else writes into the deployment')
       }
     },

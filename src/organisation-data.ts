@@ -1,5 +1,6 @@
 // `credence admin export` and `erase`: the data of one organisation, over the store that the configuration names.
 import { createWriteStream, existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'
@@ -21,7 +22,12 @@ export const exportData = (config: Config, org: string, to: string): Promise<obj
         yield `${JSON.stringify(one)}\n`
       }
     }
-    await pipeline(lines(), createWriteStream(to, { flags: 'wx', mode: 0o600 }))
+    if (existsSync(to)) refuse('conflict', `${to} is there already`)
+    // Under its own name only once it is whole. What a run that was killed has left is removed, never written into: it might be anybody's.
+    const part = `${to}.part`
+    await rm(part, { force: true })
+    await pipeline(lines(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
+    await rename(part, to)
     return last
   })
 

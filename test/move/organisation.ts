@@ -1,5 +1,5 @@
 // The data of one organisation is exported, and erased once it has ended; that of another stays as it was.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../src/config.js'
@@ -40,8 +40,11 @@ export function organisationData(newStore: () => { readonly url: string; drop():
     await first.close()
 
     const file = join(folder.path, 'acme.jsonl')
+    // Of a run that was killed
+    writeFileSync(`${file}.part`, '{"export"'.repeat(10_000))
     const exported = await exportData(config, acme.orgId, file)
-    await expect(exportData(config, acme.orgId, file)).rejects.toThrow('EEXIST')
+    expect(existsSync(`${file}.part`)).toBe(false)
+    await expect(exportData(config, acme.orgId, file)).rejects.toMatchObject({ reason: 'conflict' })
     const text = readFileSync(file, 'utf8')
     const lines = text
       .trim()

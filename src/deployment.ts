@@ -1,5 +1,5 @@
 // What `credence admin` does to the form of a MongoDB deployment.
-import { registryCollections } from './move/collections.js'
+import { registryCollections } from './holdings/registry-collections.js'
 import { declaredBy, type Migration, migrateMongo } from './storage/mongo/migrate.js'
 import type { Step } from './storage/mongo/plan.js'
 import { shardCommands } from './storage/mongo/shard.js'

@@ -6,11 +6,11 @@ import type { Config } from './config.js'
 import { refuse } from './errors.js'
 import { systemClock } from './lib/clock.js'
 import { silentLog } from './lib/log.js'
-import { type Erased, eraseOrganisation } from './move/erase.js'
-import { exportOrganisation } from './move/export.js'
+import { type Erased, eraseOrganisation } from './organisation-data/erase.js'
+import { exportOrganisation } from './organisation-data/export.js'
 import { OrgId } from './protocol/ids.js'
 import { openStore, storePath } from './serve.js'
-import type { WholeStorage } from './storage/holdings.js'
+import type { ReadableStorage } from './storage/holdings.js'
 
 /** Writes JSON lines into a file that is not there yet; how many documents of what. */
 export const exportData = (config: Config, org: string, to: string): Promise<object> =>
@@ -36,7 +36,7 @@ export const eraseData = (config: Config, org: string): Promise<Erased> =>
 
 const idOf = (org: string): OrgId => OrgId.safeParse(org).data ?? refuse('bad_input', `an organisation's id begins with org_: ${org}`)
 
-async function withStore<T>(config: Config, work: (storage: WholeStorage) => Promise<T>): Promise<T> {
+async function withStore<T>(config: Config, work: (storage: ReadableStorage) => Promise<T>): Promise<T> {
   if (config.store === undefined) requireFile(storePath(config))
   const storage = await openStore(config, silentLog, { isPatient: true })
   try {

@@ -7,7 +7,7 @@ import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
-import type { WholeStorage } from './storage/holdings.js'
+import type { ReadableStorage } from './storage/holdings.js'
 import { openMongo } from './storage/mongo/open.js'
 import { openSqlite } from './storage/sqlite/open.js'
 import type { WitnessStore } from './trust-log/witness.js'
@@ -70,7 +70,7 @@ export interface AdminAccess {
 }
 
 /** The store that the configuration names. */
-export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<WholeStorage> {
+export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<ReadableStorage> {
   const clock = systemClock
   const warn = (text: string, facts: object) => log.warn(text, { ...facts })
   if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })

@@ -1,16 +1,15 @@
 // Whether two stores hold the same: counts and digests of every collection, of counters and blocks, the log's root, and what search counts.
 import { sha256 } from '#crypto'
-import { CARD_TIERS } from '../cards/search-rows.js'
 import { refuse } from '../errors.js'
+import { pages } from '../holdings/pages.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import { silentLog } from '../lib/log.js'
 import type { Block } from '../protocol/entry.js'
 import { rootOfFrontier } from '../protocol/merkle.js'
 import { fitting } from '../storage/document.js'
-import type { Holdings, WholeStorage } from '../storage/holdings.js'
-import type { Doc, LogPort, Spec, Storage } from '../storage/storage.js'
+import type { Holdings, ReadableStorage } from '../storage/holdings.js'
+import { CARD_TIERS, type CardTier, type Doc, type LogPort, type Spec, type Storage } from '../storage/storage.js'
 import { newAppliedLog } from '../trust-log/apply.js'
-import { pages } from './pages.js'
 
 export interface Compared {
   /** How many documents there are, by collection. */
@@ -25,8 +24,8 @@ export interface Compared {
 }
 
 export interface CompareDeps {
-  readonly from: WholeStorage
-  readonly to: WholeStorage
+  readonly from: ReadableStorage
+  readonly to: ReadableStorage
   readonly specs: readonly Spec<Doc>[]
   /** What has expired by then is not looked at. */
   readonly now: number
@@ -76,7 +75,7 @@ const sumOfCounters = (holdings: Holdings, now: number): Promise<Sum> =>
     ({ key, sum, expiresAt }) => `${key} ${sum} ${expiresAt}`,
   )
 
-const cardsAt = async ({ cards }: Storage, tier: (typeof CARD_TIERS)[number]): Promise<number> =>
+const cardsAt = async ({ cards }: Storage, tier: CardTier): Promise<number> =>
   (await cards.search({ words: [], tags: [], tier, limit: 1 })).total
 
 /** Every block up to `head`, each checked against its tree. */

@@ -3,23 +3,23 @@
 // that was killed, wherever it was, is simply run again.
 import { sha256 } from '#crypto'
 import { refuse } from '../errors.js'
+import { pages } from '../holdings/pages.js'
+import { openStores, registryCollections } from '../holdings/registry-collections.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import type { Block, Entry } from '../protocol/entry.js'
-import type { Held, HeldCounter, Receiver, WholeStorage } from '../storage/holdings.js'
+import type { Held, HeldCounter, ReadableStorage, Receiver } from '../storage/holdings.js'
 import type { Doc, Spec, Storage } from '../storage/storage.js'
 import { continueLog, sealLog, sealOf } from '../trust-log/seal.js'
-import { openStores, registryCollections } from './collections.js'
 import { type Compared, requireSame } from './compare.js'
-import { pages } from './pages.js'
 
 export interface Target extends Storage {
   readonly holdings: Receiver
 }
 
 export interface CopyDeps {
-  readonly from: WholeStorage
+  readonly from: ReadableStorage
   readonly to: Target
   readonly clock: Clock
   readonly random: Random

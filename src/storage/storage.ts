@@ -109,7 +109,8 @@ export interface LogPort {
 }
 
 /** Tiers of a card that search knows. A row of a tier is what a caller entitled to it may see, and is matched by nothing else. */
-export type CardTier = 'public' | 'authenticated' | 'introduced'
+export const CARD_TIERS = ['public', 'authenticated', 'introduced'] as const
+export type CardTier = (typeof CARD_TIERS)[number]
 
 /** The searchable words of one card at one tier. One index per tier: hidden rows never change order, score or total of another tier. */
 export interface CardRow {

@@ -1,6 +1,6 @@
 // What `credence admin` does to a MongoDB deployment, all over one server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { organisationData } from '../move/organisation.js'
+import { organisationData } from '../organisation-data/organisation.js'
 import { mongoCopy } from './mongo-copy.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'

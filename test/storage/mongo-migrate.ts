@@ -1,6 +1,6 @@
 // A deployment is migrated from what one build declares to what the next does.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { registryCollections } from '../../src/move/collections.js'
+import { registryCollections } from '../../src/holdings/registry-collections.js'
 import { migrateMongo } from '../../src/storage/mongo/migrate.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import type { Doc, Spec, Storage } from '../../src/storage/storage.js'

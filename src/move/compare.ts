@@ -52,8 +52,8 @@ export async function requireSame({ from, to, specs, now }: CompareDeps): Promis
   }
   const head = await from.log.head()
   if (head === undefined) return refuse('unavailable', 'the source has no log')
-  const own = await readLog(from.log, head)
-  const copy = await readLog(to.log, head)
+  const own = await readLog('source', from.log, head)
+  const copy = await readLog('target', to.log, head)
   same('log', own.sum, copy.sum)
   if (own.root !== copy.root) refuse('conflict', 'the log of the target has another root')
   const digest = base64url(sha256(utf8([...digests, `root ${own.root}`].join('\n'))))
@@ -79,12 +79,16 @@ const cardsAt = async ({ cards }: Storage, tier: CardTier): Promise<number> =>
   (await cards.search({ words: [], tags: [], tier, limit: 1 })).total
 
 /** Every block up to `head`, each checked against its tree. */
-async function readLog(port: LogPort, head: Block): Promise<{ readonly sum: Sum; readonly root: string; readonly entries: number }> {
+async function readLog(
+  whose: 'source' | 'target',
+  port: LogPort,
+  head: Block,
+): Promise<{ readonly sum: Sum; readonly root: string; readonly entries: number }> {
   const applied = newAppliedLog({ port, log: silentLog })
   const sum = newSum()
   for (let n = 0; n <= head.n; ) {
     const blocks = (await port.read(n, PAGE)).filter((block) => block.n <= head.n)
-    if (blocks.length === 0) refuse('conflict', `the target has no block ${n}`)
+    if (blocks.length === 0) refuse('conflict', `the ${whose} has no block ${n}`)
     for (const block of blocks) {
       applied.apply(block)
       sum.add(JSON.stringify(block))

@@ -179,7 +179,14 @@ export interface CardSearchPort {
   unshown(limit: number): Promise<readonly string[]>
 }
 
-/** Typed row operations for a commit that reveals or removes a card. */
+/** The operations of a collection, for a commit. */
+export const operationsOf = <D extends Doc>({ name: collection }: Spec<D>): Pick<Collection<D>, 'inserting' | 'changing' | 'taking'> => ({
+  inserting: (doc) => ({ kind: 'insert', collection, doc }),
+  changing: (key, guard, to) => ({ kind: 'change', collection, key, guard, to }),
+  taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
+})
+
+/** Those that are of none. */
 export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
 export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
 export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({

@@ -45,8 +45,15 @@ const SOUND: readonly Version[] = [
   [8, 2, 3],
 ]
 
-/** A connected client; refuses (by throwing) what would not keep the promises. `warn` hears of releases with published vulnerabilities. */
-export async function connect(url: string, warn: (text: string, facts: object) => void, isPatient = false): Promise<MongoClient> {
+export interface ConnectOptions {
+  readonly url: string
+  /** Hears of releases with published vulnerabilities. */
+  readonly warn: (text: string, facts: object) => void
+  readonly isPatient?: boolean
+}
+
+/** A connected client; refuses (by throwing) what would not keep the promises. */
+export async function connect({ url, warn, isPatient = false }: ConnectOptions): Promise<MongoClient> {
   refuseWeaker(url)
   const client = newClient(url, { ...OPTIONS, ...(isPatient && PATIENT_TIMES) })
   try {

@@ -38,7 +38,7 @@ export const declaredBy = (specs: readonly Spec<Doc>[]): readonly Declared[] => 
 
 /** The plan; done where `apply` says so. Run again, it goes on where it was interrupted. */
 export async function migrateMongo({ url, specs, apply, finish, onStep = () => undefined }: MigrateOptions): Promise<Migration> {
-  const client = await connect(url, () => undefined, true)
+  const client = await connect({ url, warn: () => undefined, isPatient: true })
   try {
     const db = client.db()
     const from = await reach(() => formatOf(db))

@@ -43,7 +43,7 @@ export async function openMongo({
   receives = false,
   warn,
 }: MongoOptions): Promise<MongoStorage> {
-  const client = await connect(url, warn, isPatient)
+  const client = await connect({ url, warn, isPatient })
   try {
     await requireFormat(client.db())
     if (!receives) await requireWhole(client.db())
@@ -82,23 +82,8 @@ async function openDatabase({
       },
     }),
     purge: async (at, limit) => {
-      let left = limit
-      for (const { spec, docs, ready } of collections.all()) {
-        if (spec.expires === undefined || left <= 0) continue
-        await ready()
-        const expired = await reach(() =>
-          docs
-            .find({ expires: { $lte: at } })
-            .sort({ expires: 1 })
-            .limit(left)
-            .project({ _id: 1 })
-            .toArray(),
-        )
-        if (expired.length === 0) continue
-        const ids = expired.map(({ _id }) => String(_id))
-        left -= (await reach(() => docs.deleteMany({ _id: { $in: ids }, expires: { $lte: at } }))).deletedCount
-      }
-      return limit - left + (await counters.purge(at, left))
+      const documents = await collections.purge(at, limit)
+      return documents + (await counters.purge(at, limit - documents))
     },
     close: () => {
       closing ??= log.close().then(() => client.close())

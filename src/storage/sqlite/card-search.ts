@@ -9,8 +9,8 @@ import type { GroupCommit } from './group-commit.js'
 export interface CardSearch extends CardSearchPort {
   /** In a transaction. Replaces the card's row of that tier. */
   index(row: CardRow): void
-  /** In a transaction. Whether there was a row. */
-  unindex(cardId: string, tier: CardTier): boolean
+  /** In a transaction. What is not there need not be removed. */
+  unindex(cardId: string, tier: CardTier): void
 }
 
 const WEIGHTS = Object.values(CARD_WEIGHTS)
@@ -55,14 +55,13 @@ function index(db: Database, row: CardRow): void {
   db.run(`INSERT INTO ${card}_shown (id, shown) VALUES (?, ?)`, id, JSON.stringify(row.shown))
 }
 
-function unindex(db: Database, cardId: string, tier: CardTier): boolean {
+function unindex(db: Database, cardId: string, tier: CardTier): void {
   const id = idOf(db, cardId, tier)
-  if (id === undefined) return false
+  if (id === undefined) return
   db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
   db.run(`DELETE FROM card_${tier}_shown WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
-  return true
 }
 
 function idOf(db: Database, cardId: string, tier: CardTier): number | undefined {

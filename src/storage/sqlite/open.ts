@@ -101,7 +101,6 @@ function prepare(to: { collections: Collections; counters: Counters; cards: Card
       }
     case 'unindex-card':
       return () => {
-        // What is not there need not be removed
         to.cards.unindex(operation.cardId, operation.tier)
         return true
       }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { refuse } from './errors.js'
 import { base64url } from './lib/bytes.js'
 import { systemClock } from './lib/clock.js'
+import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { type Copied, copyRegistry, type Progress } from './move/copy.js'
 import { openMongo } from './storage/mongo/open.js'
@@ -26,10 +27,18 @@ export interface CopyOptions {
   readonly witness?: string
   readonly rehearse?: boolean
   readonly onProgress?: (progress: Progress) => void
+  readonly log?: Log
 }
 
 /** No registry may run over either. */
-export async function copy({ from, to, witness, rehearse = false, onProgress = () => undefined }: CopyOptions): Promise<Copied> {
+export async function copy({
+  from,
+  to,
+  witness,
+  rehearse = false,
+  onProgress = () => undefined,
+  log = silentLog,
+}: CopyOptions): Promise<Copied> {
   const [, file] = /^sqlite:(.+)$/.exec(from) ?? []
   if (file === undefined) return refuse('bad_input', `the source is written sqlite:<file>: ${from}`)
   if (!isMongoUrl(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
@@ -39,7 +48,8 @@ export async function copy({ from, to, witness, rehearse = false, onProgress = (
   const source = await openSqlite({ file, clock })
   try {
     const instance = systemRandom.token(8)
-    const target = await openMongo({ url: to, clock, instance, isAlone: true, isPatient: true, receives: true, warn: () => undefined })
+    const { warn } = log
+    const target = await openMongo({ url: to, clock, instance, isAlone: true, isPatient: true, receives: true, warn })
     try {
       // A source that was put back from a backup would bring to life what was ended since
       if (sealOf(await source.log.head()) === undefined) await requireWitnessed(source.log, kept)

@@ -72,7 +72,7 @@ export interface AdminAccess {
 /** The store that the configuration names. */
 export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<ReadableStorage> {
   const clock = systemClock
-  const warn = (text: string, facts: object) => log.warn(text, { ...facts })
+  const { warn } = log
   if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })
   const file = storePath(config)
   const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type CopyOptions, copy, type Progress } from '../copy.js'
+import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 
 type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
@@ -18,7 +19,7 @@ export function adminCopy(admin: Command): void {
       const onProgress = (progress: Progress) => {
         process.stderr.write(`${lineOf(progress)}\n`)
       }
-      const copied = await copy({ ...options, onProgress })
+      const copied = await copy({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
       if (!json) process.stdout.write(`${ENDINGS[copied.outcome]}\n`)
     })

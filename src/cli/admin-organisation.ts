@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { eraseData, exportData } from '../organisation-data.js'
+import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 import { configOf, type StoreFlags, storeFlags } from './store-flags.js'
 
@@ -14,11 +15,11 @@ export function adminOrganisation(admin: Command): void {
   command('export', 'the data of one organisation, as JSON lines')
     .requiredOption('--to <file>', 'is made; must not be there')
     .action(async ({ to, ...flags }: OrganisationFlags & { readonly to: string }) => {
-      print(flags, await exportData(configOf(flags), flags.org, to))
+      print(flags, await exportData({ config: configOf(flags), org: flags.org, to, log: adminLog }))
     })
   command('erase', 'erases the data of one organisation that has ended; what must stay is said').action(
     async (flags: OrganisationFlags) => {
-      const erased = await eraseData(configOf(flags), flags.org)
+      const erased = await eraseData({ config: configOf(flags), org: flags.org, log: adminLog })
       print(flags, erased)
       if (!flags.json) process.stdout.write(`${KEPT}${erased.left > 0 ? `\n${LEFT}` : ''}\n`)
     },

@@ -1,6 +1,7 @@
 // A deployment is migrated from what one build declares to what the next does.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { registryCollections } from '../../src/holdings/registry-collections.js'
+import { systemClock } from '../../src/lib/clock.js'
 import { migrateMongo } from '../../src/storage/mongo/migrate.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import type { Doc, Spec, Storage } from '../../src/storage/storage.js'
@@ -24,7 +25,7 @@ export function mongoMigrate(mongod: () => Mongod): void {
     return storage
   }
   const migrate = (spec: Spec<Thing>, flags: { apply?: boolean; finish?: boolean } = {}) =>
-    migrateMongo({ url, specs: specs(spec), apply: false, finish: false, ...flags })
+    migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: specs(spec), apply: false, finish: false, ...flags })
   const setFormat = (format: number) =>
     withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').updateOne({ _id: '(format)' }, { $set: { format } }))
   const setFences = (change: object) =>
@@ -41,7 +42,7 @@ export function mongoMigrate(mongod: () => Mongod): void {
 
   test('of an empty database the plan is everything; applied, nothing is left, and a registry makes nothing anew', async () => {
     const all = registryCollections()
-    const run = (apply: boolean) => migrateMongo({ url, specs: all, apply, finish: false })
+    const run = (apply: boolean) => migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: all, apply, finish: false })
     const plan = await run(false)
     expect(plan.from).toBeUndefined()
     expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
@@ -143,5 +144,16 @@ export function mongoMigrate(mongod: () => Mongod): void {
     await expect(open('new')).rejects.toThrow(/is of format 0 .*credence admin migrate --store <url> --apply/)
     await migrate(THINGS, { apply: true })
     expect(await (await open('new')).collection(THINGS).get('nothing')).toBeUndefined()
+  })
+
+  test('an empty deployment becomes of the format of its first instance; a start on one that stands writes nothing', async () => {
+    const formats = () => withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').find({ _id: '(format)' }).toArray())
+    const first = await open('first')
+    expect(await formats()).toEqual([expect.objectContaining({ format: 1 })])
+    await first.collection(THINGS).get('nothing')
+    // As the first builds left it
+    await withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').deleteOne({ _id: '(format)' }))
+    await open('second')
+    expect(await formats()).toEqual([])
   })
 }

@@ -1,6 +1,7 @@
 // How the official driver is set up, on purpose: what is acknowledged is on a majority and in its journals, and nothing waits for ever.
 import { MongoClient, type MongoClientOptions, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
+import type { Log } from '../../lib/log.js'
 import { refuseUrl, refuseWeaker } from './url.js'
 
 /** The driver's defaults let a write wait 33 s for a paused primary; these bound every operation, its retries included. Milliseconds. */
@@ -48,7 +49,7 @@ const SOUND: readonly Version[] = [
 export interface ConnectOptions {
   readonly url: string
   /** Hears of releases with published vulnerabilities. */
-  readonly warn: (text: string, facts: object) => void
+  readonly warn: Log['warn']
   readonly isPatient?: boolean
 }
 

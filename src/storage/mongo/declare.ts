@@ -1,9 +1,9 @@
 // What the database must have: collections with their validators, and indexes. Made where it is missing; never removed here.
 import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
-import { systemClock } from '../../lib/clock.js'
+import type { Clock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './declarations.js'
 import { isTaken } from './failures.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './format.js'
 import { validatorOf } from './validators.js'
 
 export interface Declared {
@@ -38,20 +38,20 @@ export function declaredOf(spec: Spec<Doc>): Declared {
 export const orderedIndex = (name: string): string => `by_${name}`
 
 /** Makes collections, one instance at a time each: `declarations` says what stands and who is at it. */
-export async function openDeclarations(db: Db): Promise<(declared: Declared) => Promise<void>> {
+export async function openDeclarations(db: Db, clock: Pick<Clock, 'now' | 'after'>): Promise<(declared: Declared) => Promise<void>> {
   const standing = db.collection<Declaration>(DECLARATIONS)
   if (!(await db.listCollections({ name: DECLARATIONS }, { nameOnly: true }).hasNext())) await create(db, DECLARATIONS, {})
   return async (declared) => {
     const text = JSON.stringify(declared)
-    const giveUp = systemClock.now() + LEASE_SECONDS
+    const giveUp = clock.now() + LEASE_SECONDS
     for (;;) {
       const there = await standing.findOne({ _id: { $eq: declared.name } })
       if (there?.text === text && there.until === undefined) return
       // A newer build has migrated it since this one started: what stands serves both
       if (there !== null && there.text !== text && ((await formatOf(db)) ?? FORMAT) > FORMAT) return
-      if (await claim(standing, declared.name, there, systemClock.now())) break
-      if (systemClock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
-      await systemClock.after(WAIT_MS)
+      if (await claim(standing, declared.name, there, clock.now())) break
+      if (clock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
+      await clock.after(WAIT_MS)
     }
     await create(db, declared.name, declared.validator)
     if (declared.indexes.length > 0) await db.collection(declared.name).createIndexes([...declared.indexes])

@@ -5,15 +5,15 @@ import type { Doc, Spec } from '../storage.js'
 import { CARD_ROWS } from './card-rows.js'
 import type { Opened } from './collections.js'
 import { COUNTERS, type Counter } from './counters.js'
+import { DECLARATIONS, type Declaration } from './declarations.js'
 import { isTaken, reach } from './failures.js'
-import { DECLARATIONS, type Declaration } from './format.js'
 import { LOG_COLLECTION, type StoredBlock, storedBlock } from './log.js'
 import { decoded, docOf, encoded, type Stored, storedOf } from './stored.js'
 
 const COPY = '(copy)'
 
 /** Refuses a database into which a copy is under way: what it holds is not all yet. */
-export async function requireWhole(db: Db): Promise<void> {
+export async function requireNoCopy(db: Db): Promise<void> {
   if (await reach(() => copyInto(db)))
     refuse('unavailable', 'a copy into this deployment is not finished: run credence admin copy again, or drop the database')
 }

@@ -4,21 +4,27 @@ import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
+import { FORMAT } from './declarations.js'
 import type { Declared } from './declare.js'
 import { newDoorbell } from './doorbell.js'
 import { isTaken, reach } from './failures.js'
-import { FORMAT } from './format.js'
 import { onceReady } from './ready.js'
 
+/** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
 export interface StoredBlock {
-  readonly _id: number | string
-  readonly first?: number
-  readonly entries?: readonly string[]
-  readonly block?: string
-  /** Of an instance's fence. */
-  readonly count?: number
+  readonly _id: number
+  readonly first: number
+  readonly entries: readonly string[]
+  readonly block: string
+}
+
+/** The fence of an instance, in the same collection: one order for both (DESIGN §1). */
+export interface StoredFence {
+  readonly _id: string
+  readonly count: number
+  /** Absent of the first builds. */
   readonly format?: number
-  readonly gone?: Date
+  readonly gone: Date
 }
 
 export const LOG_COLLECTION = 'log-blocks'
@@ -37,16 +43,17 @@ export interface MongoLog extends LogPort {
   close(): Promise<void>
 }
 
-/** Blocks under their numbers. `instance` names this one's fence document, which lies in the same collection (DESIGN: one order for both). */
+/** Blocks under their numbers. `instance` names this one's fence. */
 export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
+  const fences: Collection<StoredFence> = db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
   const bell = newDoorbell(blocks, ready)
   let newest = -1
   let hasFenced = false
 
   const parsed = (stored: StoredBlock): Block => {
-    const block = JSON.parse(String(stored.block)) as Block // written by append after the schema had passed it
+    const block = JSON.parse(stored.block) as Block // written by append after the schema had passed it
     newest = Math.max(newest, block.n)
     return frozen(block)
   }
@@ -89,7 +96,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
       return reach(() =>
         db.client.withSession({ causalConsistency: true }, async (session) => {
           hasFenced = true
-          await blocks.updateOne(
+          await fences.updateOne(
             { _id: { $eq: `fence ${instance}` } },
             { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
             { upsert: true, session },
@@ -107,7 +114,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     has: async (entry) => {
       await ready()
       const stored = await one({ entries: { $eq: entry } }, { _id: 1 })
-      return stored === undefined ? undefined : Number(stored._id)
+      return stored?._id
     },
     blockOf: async (seq) => {
       await ready()
@@ -119,7 +126,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     close: async () => {
       await bell.close()
       // So that nobody waits for it in vain; left behind, the server removes it
-      if (hasFenced) await blocks.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
+      if (hasFenced) await fences.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
     },
   }
 }

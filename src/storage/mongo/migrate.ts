@@ -1,15 +1,17 @@
 // `credence admin migrate`: makes a deployment what this build declares, while instances run.
 import { type Db, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
+import type { Clock } from '../../lib/clock.js'
+import type { Log } from '../../lib/log.js'
 import { unreachable } from '../../lib/unreachable.js'
 import type { Doc, Spec } from '../storage.js'
 import { olderInstances, requireAlone } from './alone.js'
 import { CARD_ROWS } from './card-rows.js'
 import { connect } from './connect.js'
 import { COUNTERS } from './counters.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './declarations.js'
 import { create, type Declared, declaredOf } from './declare.js'
 import { isTaken, reach } from './failures.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './format.js'
 import { LOG } from './log.js'
 import { planOf, type Step, standingValidators } from './plan.js'
 import { docOf, type Stored, storedOf } from './stored.js'
@@ -25,20 +27,30 @@ export interface Migration {
 }
 
 export interface MigrateOptions {
+  readonly clock: Pick<Clock, 'after'>
   readonly url: string
   readonly specs: readonly Spec<Doc>[]
   readonly apply: boolean
   /** Also what no older instance could go on beside. */
   readonly finish: boolean
   readonly onStep?: (step: Step) => void
+  readonly warn: Log['warn']
 }
 
 /** All that a deployment has beside `declarations`. */
 export const declaredBy = (specs: readonly Spec<Doc>[]): readonly Declared[] => [...specs.map(declaredOf), LOG, CARD_ROWS, COUNTERS]
 
 /** The plan; done where `apply` says so. Run again, it goes on where it was interrupted. */
-export async function migrateMongo({ url, specs, apply, finish, onStep = () => undefined }: MigrateOptions): Promise<Migration> {
-  const client = await connect({ url, warn: () => undefined, isPatient: true })
+export async function migrateMongo({
+  url,
+  specs,
+  clock,
+  apply,
+  finish,
+  onStep = () => undefined,
+  warn,
+}: MigrateOptions): Promise<Migration> {
+  const client = await connect({ url, warn, isPatient: true })
   try {
     const db = client.db()
     const from = await reach(() => formatOf(db))
@@ -50,7 +62,7 @@ export async function migrateMongo({ url, specs, apply, finish, onStep = () => u
     const plan: Migration = { ...(from !== undefined && { from }), to: FORMAT, steps, older }
     if (!apply) return plan
     if (finish && older > 0) refuse('unavailable', `${older} older instances still run: restart them with this build first`)
-    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db)
+    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db, clock)
     // First: interrupted, the next run would not see from the validator that documents are left to fill
     for (const { kind, collection } of steps) if (kind === 'fill') await mark(db, collection, true)
     for (const step of steps) {

@@ -1,5 +1,6 @@
 import type { MongoClient } from 'mongodb'
-import type { Clock } from '../../lib/clock.js'
+import { type Clock, systemClock } from '../../lib/clock.js'
+import type { Log } from '../../lib/log.js'
 import type { Receiver } from '../holdings.js'
 import type { Storage } from '../storage.js'
 import { requireAlone } from './alone.js'
@@ -8,10 +9,10 @@ import { newCollections } from './collections.js'
 import { newCommit } from './commit.js'
 import { connect } from './connect.js'
 import { newCounters } from './counters.js'
+import { claimFormat } from './declarations.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
-import { requireFormat } from './format.js'
-import { newHoldings, requireWhole } from './holdings.js'
+import { newHoldings, requireNoCopy } from './holdings.js'
 import { newLog } from './log.js'
 
 export interface MongoOptions {
@@ -26,7 +27,9 @@ export interface MongoOptions {
   readonly isPatient?: boolean
   /** For a copy into it. Without, a database into which one is under way is refused. */
   readonly receives?: boolean
-  readonly warn: (text: string, facts: object) => void
+  /** For waiting for other processes, which no clock of a test can pass. Default: the machine's. */
+  readonly waits?: Pick<Clock, 'now' | 'after'>
+  readonly warn: Log['warn']
 }
 
 export interface MongoStorage extends Storage {
@@ -41,14 +44,15 @@ export async function openMongo({
   isAlone = false,
   isPatient = false,
   receives = false,
+  waits = systemClock,
   warn,
 }: MongoOptions): Promise<MongoStorage> {
   const client = await connect({ url, warn, isPatient })
   try {
-    await requireFormat(client.db())
-    if (!receives) await requireWhole(client.db())
-    if (isAlone) await requireAlone(client.db())
-    return await openDatabase({ client, clock, instance })
+    await claimFormat(client.db())
+    if (!receives) await requireNoCopy(client.db())
+    if (isAlone) await requireAlone(client.db(), waits)
+    return await openDatabase({ client, clock, instance, waits })
   } catch (error) {
     await client.close()
     throw error
@@ -59,10 +63,11 @@ async function openDatabase({
   client,
   clock,
   instance,
-}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
+  waits,
+}: Required<Pick<MongoOptions, 'clock' | 'instance' | 'waits'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, declare: await reach(() => openDeclarations(db)) }
+  const deps = { db, now, declare: await reach(() => openDeclarations(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)

@@ -1,8 +1,8 @@
 // What a database lacks of what a build declares, as steps. Those that are safe add or widen: older instances go on beside them.
 import type { Db, Document, IndexDescription } from 'mongodb'
+import { DECLARATIONS, type Declaration } from './declarations.js'
 import type { Declared } from './declare.js'
 import { reach } from './failures.js'
-import { DECLARATIONS, type Declaration } from './format.js'
 import { isSame, newFields, widened } from './validators.js'
 
 export interface Step {

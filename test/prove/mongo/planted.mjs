@@ -70,7 +70,7 @@ export const PLANTED = [
   },
   {
     name: 'the head of a deposed primary',
-    edits: [[LOG, 'await blocks.updateOne(', 'if (false) await blocks.updateOne(']],
+    edits: [[LOG, 'await fences.updateOne(', 'if (false) await fences.updateOne(']],
     faults: [CUT_OFF],
     seconds: 14,
     electionMs: 2000,

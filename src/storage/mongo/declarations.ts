@@ -3,7 +3,7 @@ import type { Collection, Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import { reach } from './failures.js'
 
-/** Of what this build declares: `credence admin migrate` brings a deployment to it. Raise it with any change of a collection's indexes, expiry or kinds of fields. */
+/** What this build declares. Raise it with any change of a collection's indexes, expiry or kinds of fields. */
 export const FORMAT = 1
 
 export const DECLARATIONS = 'declarations'

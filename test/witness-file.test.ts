@@ -1,8 +1,9 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemRandom } from '../src/lib/random.js'
 import { newHandle } from '../src/protocol/handles.js'
+import { writeWhole } from '../src/whole-file.js'
 import { witnessFile } from '../src/witness-file.js'
 import { tempFolder } from './storage/open-store.js'
 
@@ -40,4 +41,11 @@ test('what is no witness is not written over', async () => {
   await writeFile(file, 'secret')
   await expect(witnessFile(file).write({ epoch, seq: 7, hash })).rejects.toMatchObject({ reason: 'unavailable' })
   expect(await readFile(file, 'utf8')).toBe('secret')
+})
+
+test('what could not be put into its place is removed', async () => {
+  await using folder = await tempFolder()
+  await mkdir(join(folder.path, 'place', 'taken'), { recursive: true })
+  await expect(writeWhole(join(folder.path, 'place'), {})).rejects.toThrow()
+  expect(await readdir(folder.path)).toEqual(['place'])
 })

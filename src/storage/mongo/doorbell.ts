@@ -11,7 +11,7 @@ export interface Doorbell {
 }
 
 /** Rings for this instance's appends at once, for the others' by a change stream. It may miss: the log is read by position, with a poll behind it. */
-export function newDoorbell(blocks: Collection<StoredBlock>, ready: () => Promise<void>): Doorbell {
+export function newDoorbell(blocks: Pick<Collection<StoredBlock>, 'watch'>, ready: () => Promise<void>): Doorbell {
   const listeners = newListeners()
   let stream: ChangeStream | undefined
   let isStarting = false
@@ -34,7 +34,7 @@ export function newDoorbell(blocks: Collection<StoredBlock>, ready: () => Promis
     })
   }
   const tend = (): void => {
-    if (listeners.size === 0 || stream !== undefined || isStarting || isClosed) return
+    if (listeners.size === 0 || stream !== undefined || isStarting) return
     isStarting = true
     void watch()
       .catch(() => undefined) // The database is away: whoever tends it next tries again

@@ -17,7 +17,9 @@ import { newLog } from './log.js'
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
   readonly url: string
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  /** Milliseconds that the store's clock tells where the server said `said`. For tests, which set the clocks of both; default: just that. */
+  readonly storeClock?: (said: Date) => number
   /** Names this instance among others: any text that no other has. */
   readonly instance: string
   /** Refused while any other instance reads the log: for what nobody else may see half done. */
@@ -37,6 +39,7 @@ export interface MongoStorage extends Storage {
 export async function openMongo({
   url,
   clock,
+  storeClock = (said) => said.getTime(),
   instance,
   isAlone = false,
   isPatient = false,
@@ -48,7 +51,7 @@ export async function openMongo({
     await requireFormat(client.db())
     if (!receives) await requireWhole(client.db())
     if (isAlone) await requireAlone(client.db())
-    return await openDatabase({ client, clock, instance })
+    return await openDatabase({ client, clock, storeClock, instance })
   } catch (error) {
     await client.close()
     throw error
@@ -58,15 +61,16 @@ export async function openMongo({
 async function openDatabase({
   client,
   clock,
+  storeClock,
   instance,
-}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
+}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await openDeclarations(db) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog(deps, instance)
+  const log = newLog({ ...deps, instance, clock, storeClock })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),

@@ -1,8 +1,11 @@
 // An instance whose clock is far from the store's: what it writes, answers and says. Over MongoDB: test/storage/mongo-clock.test.ts.
 import { expect, test } from 'vitest'
 import type { Log } from '../../src/lib/log.js'
+import { systemRandom } from '../../src/lib/random.js'
 import type { Storage, StoreTime } from '../../src/storage/storage.js'
+import { restoreLog } from '../../src/trust-log/restore.js'
 import { newSameTime } from '../../src/trust-log/same-time.js'
+import { sealLog } from '../../src/trust-log/seal.js'
 import { type SetClock, setClock } from '../set-clock.js'
 import { aHandle, begin, end, openLogs } from './open-logs.js'
 
@@ -78,6 +81,20 @@ test('it begins no log, and does not start', async () => {
     'this clock (2027-01-15T09:00:00.000Z) and that of the store (2027-01-15T08:00:00.000Z) are more than 5 s apart',
   )
   expect(await logs.storage.log.head()).toBeUndefined()
+})
+
+test('it moves no log, and restores none', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  await end(log, aHandle())
+  const before = await logs.storage.log.head()
+  const own = setClock()
+  own.step(-3600)
+  const deps = { port: withClock(logs.storage, own, logs.clock).log, clock: own, random: systemRandom, log: heardLog().log }
+  const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+  await expect(sealLog({ ...deps, digest: 'of a target' })).rejects.toThrow(APART)
+  await expect(restoreLog({ ...deps, witness, mirror: [] })).rejects.toThrow(APART)
+  expect(await logs.storage.log.head()).toEqual(before)
 })
 
 test('it is said once when it begins and once when it is over, with both clocks', async () => {

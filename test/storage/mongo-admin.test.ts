@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { organisationData } from '../move/organisation.js'
 import { mongoCopy } from './mongo-copy.js'
+import { mongoCopyWitness } from './mongo-copy-witness.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
@@ -21,6 +22,7 @@ if (mongodBinary === undefined) {
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
   describe('admin copy', () => mongoCopy(() => mongod))
+  describe('admin copy, with a registry as the witness', () => mongoCopyWitness(() => mongod))
   describe('explain', () => mongoExplain(() => mongod))
   describe('admin export and erase', () =>
     organisationData(() => {

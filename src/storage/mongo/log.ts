@@ -1,6 +1,7 @@
 import type { ChangeStream, Collection, Document } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import { frozen } from '../../lib/frozen.js'
+import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort, StoreTime } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
@@ -24,6 +25,7 @@ export interface StoredBlock {
 
 export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
+const MAX_TOGETHER = 256
 
 export const storedBlock = (block: Block): StoredBlock => ({
   _id: block.n,
@@ -124,6 +126,7 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
         }),
       )
     },
+    gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
     storeTime: () => storeTime,
     has: async (entry) => {
       await ready()

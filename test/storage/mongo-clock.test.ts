@@ -157,6 +157,24 @@ if (mongodBinary === undefined) {
     expect(await storage.log.head()).toBeDefined()
   })
 
+  test('to learn the server’s time costs no command: a head is a write and a read', async () => {
+    await Promise.all(opened.map(({ server }) => server.close()))
+    const [{ storage }] = opened as [(typeof opened)[number]]
+    const sent = await withDatabase(url, async (db) => {
+      await db.setProfilingLevel('all')
+      for (let i = 0; i < 3; i++) await storage.log.head()
+      await db.setProfilingLevel('off')
+      return (
+        await db
+          .collection('system.profile')
+          .find({ ns: /log-blocks$/ })
+          .sort({ ts: 1 })
+          .toArray()
+      ).map(({ op }) => String(op))
+    })
+    expect(sent).toEqual(['update', 'query', 'update', 'query', 'update', 'query'])
+  })
+
   test('what the server said lies between the question and its answer', async () => {
     const [{ storage }] = opened as [(typeof opened)[number]]
     const own = runningClock()

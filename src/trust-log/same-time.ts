@@ -15,7 +15,7 @@ export interface SameTimeDeps {
 /** Refuses where this clock and the store's are surely more than the allowed skew apart, or where the store's is not known. */
 export type RequireSameTime = () => Promise<void>
 
-/** How long what the store's clock said counts, from when it was asked: so far its own hour may be off here. */
+/** How long what the store's clock said counts, from when it was asked: which bounds by how much the comparison can be wrong. */
 const KNOWN_MS = 2000
 
 /** Costs nothing while the head is read twice a second: what was learnt then is compared. Before it refuses it reads the head once more. */

@@ -1,12 +1,14 @@
 // `credence admin copy`: from the file of one machine to a deployment of many.
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { parseDataConfig } from './config.js'
 import { refuse } from './errors.js'
 import { base64url } from './lib/bytes.js'
 import { systemClock } from './lib/clock.js'
 import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { type Copied, copyRegistry, type Progress } from './move/copy.js'
+import { issuerOf, witnessOf } from './serve.js'
 import { openMongo } from './storage/mongo/open.js'
 import { isMongoUrl } from './storage/mongo/url.js'
 import { openSqlite } from './storage/sqlite/open.js'
@@ -14,7 +16,6 @@ import type { LogPort } from './storage/storage.js'
 import { leafOfEntry } from './trust-log/leaf.js'
 import { sealOf } from './trust-log/seal.js'
 import { requireWitnessed, type WitnessStore } from './trust-log/witness.js'
-import { witnessFile } from './witness-file.js'
 
 export type { Copied, Progress }
 
@@ -23,8 +24,12 @@ export interface CopyOptions {
   readonly from: string
   /** `mongodb://…/<database>`. */
   readonly to: string
-  /** Of the source now, of the target afterwards. Default: `witness.json` beside the source's file. */
+  /** Of the source now, of the target afterwards: a file, or another registry by its issuer. Default: `witness.json` beside the source's file. */
   readonly witness?: string
+  /** Of the registry that moves, where its witness is another one. */
+  readonly issuer?: string
+  /** The server's configuration, which may name both. */
+  readonly config?: string
   readonly rehearse?: boolean
   readonly onProgress?: (progress: Progress) => void
   readonly log?: Log
@@ -35,6 +40,8 @@ export async function copy({
   from,
   to,
   witness,
+  issuer,
+  config: configFile,
   rehearse = false,
   onProgress = () => undefined,
   log = silentLog,
@@ -43,7 +50,8 @@ export async function copy({
   if (file === undefined) return refuse('bad_input', `the source is written sqlite:<file>: ${from}`)
   if (!isMongoUrl(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
   if (!existsSync(file)) return refuse('unavailable', `${file} is not there`)
-  const kept = witnessFile(witness ?? join(dirname(file), 'witness.json'))
+  const config = parseDataConfig({ dataDirectory: dirname(file), ...(witness && { witness }), ...(issuer && { issuer }) }, configFile)
+  const kept = witnessOf({ ...config, issuer: issuerOf(config) })
   const clock = systemClock
   const source = await openSqlite({ file, clock })
   try {
@@ -64,7 +72,10 @@ export async function copy({
   }
 }
 
-/** The target's head, as long as nobody has served it: then whoever serves it keeps the witness. */
+/**
+ * The target's head, as long as nobody has served it: then whoever serves it keeps the witness.
+ * Another registry takes no word but that of a log that is served: until the target is, a note beside the source's file stands for it.
+ */
 async function witnessContinued(log: LogPort, witness: WitnessStore): Promise<void> {
   const head = await log.head()
   const last = head?.entries.at(-1)

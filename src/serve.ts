@@ -95,8 +95,8 @@ export function witnessOf({
   const file = witnessFile(join(dataDirectory, 'witness.json'))
   if (witness === undefined) return file
   if (!isUrl(witness)) return witnessFile(witness)
-  const restoredFile = join(dataDirectory, 'restored.json')
-  return registryWitness({ witness, log: logOf(issuer), restoredFile, before: file, clock: systemClock })
+  const noteFile = join(dataDirectory, 'restored.json')
+  return registryWitness({ witness, log: logOf(issuer), noteFile, before: file, clock: systemClock })
 }
 
 /** Requests under way are waited for, but not for ever. */

@@ -91,6 +91,13 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/** What the store's clock said (milliseconds since 1970 UTC) at some moment between two of this process's `monotonicMs`. */
+export interface StoreTime {
+  readonly ms: number
+  readonly sentMs: number
+  readonly receivedMs: number
+}
+
 /** The trust log's blocks. `append` inserts under the unique number `n` and is durable when answered. */
 export interface LogPort {
   append(block: Block): Promise<'appended' | 'taken'>
@@ -100,6 +107,8 @@ export interface LogPort {
   head(): Promise<Block | undefined>
   /** Waits while more come who want to read the head, so long as that pays. `waiting`: how many do. */
   gather(waiting: () => number): Promise<void>
+  /** What the store's clock said when the head was last read. Absent where the store has no clock but this process's. */
+  readonly storeTime?: () => StoreTime | undefined
   /** The number of the block in which the entry stands, or undefined. */
   has(entry: EntryId): Promise<number | undefined>
   /** The block that holds position `seq`, or undefined. */

@@ -8,6 +8,7 @@ import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { organisationData } from '../organisation-data/organisation.js'
 import { withDatabase } from './mongo-backup.js'
 import { mongoCopy } from './mongo-copy.js'
+import { mongoCopyWitness } from './mongo-copy-witness.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
@@ -31,6 +32,7 @@ if (mongodBinary === undefined) {
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
   describe('admin copy', () => mongoCopy(() => mongod))
+  describe('admin copy, with a registry as the witness', () => mongoCopyWitness(() => mongod))
   describe('explain', () => mongoExplain(() => mongod))
   describe('admin export and erase', () =>
     organisationData(() => {

@@ -1,8 +1,9 @@
 import type { Collection, Document } from 'mongodb'
+import type { Clock } from '../../lib/clock.js'
 import { frozen } from '../../lib/frozen.js'
 import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
-import type { LogPort } from '../storage.js'
+import type { LogPort, StoreTime } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
 import { FORMAT } from './declarations.js'
 import type { Declared } from './declare.js'
@@ -43,22 +44,37 @@ export interface MongoLog extends LogPort {
   close(): Promise<void>
 }
 
-/** Blocks under their numbers. `instance` names this one's fence. */
-export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
+export interface MongoLogDeps extends Pick<CollectionsDeps, 'db' | 'declare'> {
+  /** Names this one's fence. */
+  readonly instance: string
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly storeClock: (said: Date) => number
+}
+
+/** Blocks under their numbers. */
+export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDeps): MongoLog {
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
   const fences: Collection<StoredFence> = db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
   const bell = newDoorbell(blocks, ready)
   let newest = -1
   let hasFenced = false
+  let storeTime: StoreTime | undefined
 
-  const parsed = (stored: StoredBlock): Block => {
+  const parsed = (stored: Pick<StoredBlock, 'block'>): Block => {
     const block = JSON.parse(stored.block) as Block // written by append after the schema had passed it
     newest = Math.max(newest, block.n)
     return frozen(block)
   }
   const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
+  const timed = async <T>(ask: () => Promise<T>, saidIn: (answer: T) => unknown): Promise<T> => {
+    const sentMs = clock.monotonicMs()
+    const answer = await ask()
+    const said = saidIn(answer)
+    if (said instanceof Date) storeTime = { ms: storeClock(said), sentMs, receivedMs: clock.monotonicMs() }
+    return answer
+  }
 
   return {
     ready,
@@ -101,16 +117,27 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
             { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
             { upsert: true, session },
           )
-          const stored = await blocks
-            .find({ _id: { $gte: 0 } }, { session })
-            .sort({ _id: -1 })
-            .limit(1)
-            .next()
-          return stored === null ? undefined : parsed(stored)
+          const newestBlock = () =>
+            blocks
+              .find<Pick<StoredBlock, 'block'> & { readonly now: Date }>(
+                { _id: { $gte: 0 } },
+                { session, projection: { block: 1, now: '$$NOW' } },
+              )
+              .sort({ _id: -1 })
+              .limit(1)
+              .next()
+          const stored = await timed(newestBlock, (there) => there?.now)
+          if (stored !== null) return parsed(stored)
+          await timed(
+            () => db.command({ hello: 1 }),
+            ({ localTime }) => localTime,
+          )
+          return undefined
         }),
       )
     },
     gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
+    storeTime: () => storeTime,
     has: async (entry) => {
       await ready()
       const stored = await one({ entries: { $eq: entry } }, { _id: 1 })

@@ -18,7 +18,9 @@ import { newLog } from './log.js'
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
   readonly url: string
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  /** Milliseconds that the store's clock tells where the server said `said`. For tests, which set the clocks of both; default: just that. */
+  readonly storeClock?: (said: Date) => number
   /** Names this instance among others: any text that no other has. */
   readonly instance: string
   /** Refused while any other instance reads the log: for what nobody else may see half done. */
@@ -40,6 +42,7 @@ export interface MongoStorage extends Storage {
 export async function openMongo({
   url,
   clock,
+  storeClock = (said) => said.getTime(),
   instance,
   isAlone = false,
   isPatient = false,
@@ -52,7 +55,7 @@ export async function openMongo({
     await claimFormat(client.db())
     if (!receives) await requireNoCopy(client.db())
     if (isAlone) await requireAlone(client.db(), waits)
-    return await openDatabase({ client, clock, instance, waits })
+    return await openDatabase({ client, clock, storeClock, instance, waits })
   } catch (error) {
     await client.close()
     throw error
@@ -62,16 +65,17 @@ export async function openMongo({
 async function openDatabase({
   client,
   clock,
+  storeClock,
   instance,
   waits,
-}: Required<Pick<MongoOptions, 'clock' | 'instance' | 'waits'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
+}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waits'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await reach(() => openDeclarations(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog(deps, instance)
+  const log = newLog({ ...deps, instance, clock, storeClock })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),

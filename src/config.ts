@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Fault, Refusal } from './errors.js'
 import { pointerOf } from './lib/json-pointer.js'
+import { isMongoUrl } from './storage/mongo/url.js'
 import { isAddressRange } from './transport/proxies.js'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
@@ -23,11 +24,7 @@ export const Config = z
   .strictObject({
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
     /** `mongodb://…` with the database's name, where one machine is not enough; absent: the file in the data directory. */
-    store: z
-      .string()
-      .max(2048)
-      .regex(/^mongodb(\+srv)?:\/\//, 'a mongodb:// URL')
-      .optional(),
+    store: z.string().max(2048).refine(isMongoUrl, 'a mongodb:// URL').optional(),
     /** What remembers the log's head: a file, best on another disk, or another registry by its issuer. Default: `witness.json` in the data directory. */
     witness: z
       .union([
@@ -83,11 +80,15 @@ export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv 
   return checked({ ...fromFile(file), ...fromEnvironment(env), ...flags })
 }
 
-/** The same for what works on the data of a registry that does not run: without an issuer, or with that of development mode, it is in that mode. */
+/**
+ * The same for what works on the data of a registry that does not run: where nothing names an issuer, or one over http, it is in development mode,
+ * and listens nowhere, whatever `host` says.
+ */
 export function parseDataConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
   const merged: Flags = { ...fromFile(file), ...fromEnvironment(env), ...flags }
-  const isDev = merged.issuer === undefined || String(merged.issuer).startsWith('http://')
-  return checked(isDev ? { ...merged, dev: true } : merged)
+  if (merged.issuer !== undefined && !String(merged.issuer).startsWith('http://')) return checked(merged)
+  const { host, ...others } = merged
+  return checked({ ...others, ...(isLoopback(String(host)) && { host }), dev: true })
 }
 
 type Flags = Readonly<Record<string, unknown>>

@@ -4,18 +4,18 @@ import { existsSync } from 'node:fs'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'
 import { systemClock } from './lib/clock.js'
-import { silentLog } from './lib/log.js'
+import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { mirrorFile } from './mirror-file.js'
 import { issuerOf, openStore, storePath, witnessOf } from './serve.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
 
 /** No registry may run over the store; the backup must be in its place already. */
-export async function restore(config: Config, mirror: string | undefined): Promise<Restored> {
+export async function restore(config: Config, mirror: string | undefined, log: Log = silentLog): Promise<Restored> {
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
-  const storage = await openStore(config, silentLog, { isAlone: true, isPatient: true })
+  const storage = await openStore(config, log, { isAlone: true, isPatient: true })
   try {
     return await restoreLog({
       port: storage.log,
@@ -23,7 +23,7 @@ export async function restore(config: Config, mirror: string | undefined): Promi
       mirror: entries,
       clock: systemClock,
       random: systemRandom,
-      log: silentLog,
+      log,
     })
   } finally {
     await storage.close()

@@ -7,7 +7,7 @@ import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
-import type { WholeStorage } from './storage/holdings.js'
+import type { ReadableStorage } from './storage/holdings.js'
 import { openMongo } from './storage/mongo/open.js'
 import { openSqlite } from './storage/sqlite/open.js'
 import type { WitnessStore } from './trust-log/witness.js'
@@ -70,9 +70,9 @@ export interface AdminAccess {
 }
 
 /** The store that the configuration names. */
-export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<WholeStorage> {
+export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<ReadableStorage> {
   const clock = systemClock
-  const warn = (text: string, facts: object) => log.warn(text, { ...facts })
+  const { warn } = log
   if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })
   const file = storePath(config)
   const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })
@@ -95,8 +95,8 @@ export function witnessOf({
   const file = witnessFile(join(dataDirectory, 'witness.json'))
   if (witness === undefined) return file
   if (!isUrl(witness)) return witnessFile(witness)
-  const restoredFile = join(dataDirectory, 'restored.json')
-  return registryWitness({ witness, log: logOf(issuer), restoredFile, before: file, clock: systemClock })
+  const noteFile = join(dataDirectory, 'restored.json')
+  return registryWitness({ witness, log: logOf(issuer), noteFile, before: file, clock: systemClock })
 }
 
 /** Requests under way are waited for, but not for ever. */

@@ -14,7 +14,7 @@ import { readMemberClient } from './clients/member-client.js'
 import { logOrigin } from './credentials/note.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { enrolmentsStore } from './enrolments/store.js'
-import { refuse } from './errors.js'
+import { isRefusal, refuse } from './errors.js'
 import { inboxStore } from './inbox/store.js'
 import { entitlementOf, introducedTo } from './introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from './introductions/find.js'
@@ -152,12 +152,12 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     random: parts.random,
     log,
   })
-  const isReady = () =>
+  const whyNotReady = () =>
     trustLog.fence().then(
-      () => true,
-      () => false,
+      () => undefined,
+      (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
     )
-  const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, isReady })
+  const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, whyNotReady })
   const firstCode = await ensureFirstCode(features)
   const closing = new AbortController()
   const tending = tend(features, closing.signal)

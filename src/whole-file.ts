@@ -1,9 +1,10 @@
 // Small files that are read and written whole.
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { refuse } from './errors.js'
 import { readJson } from './lib/json.js'
+import { systemRandom } from './lib/random.js'
 
 /** What the file holds, or undefined where there is none. Refuses what is not of the schema. */
 export async function readWhole<S extends z.ZodType>(file: string, schema: S, what: string): Promise<z.infer<S> | undefined> {
@@ -17,16 +18,22 @@ export async function readWhole<S extends z.ZodType>(file: string, schema: S, wh
   return parsed.success ? parsed.data : refuse('unavailable', `${file} is no ${what}`)
 }
 
-/** Written whole or not at all, and durable when answered. */
+/** Written whole or not at all, and durable when answered. Of several who write at once one is there in the end. */
 export async function writeWhole(file: string, value: object): Promise<void> {
   await mkdir(dirname(resolve(file)), { recursive: true, mode: 0o700 })
-  const next = `${file}.next`
-  const handle = await open(next, 'w', 0o600)
+  // A name of its own: instances that share the file write at the same moment, and in containers under the same process id
+  const next = `${file}.${systemRandom.token(8)}.next`
   try {
-    await handle.writeFile(`${JSON.stringify(value)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await open(next, 'wx', 0o600)
+    try {
+      await handle.writeFile(`${JSON.stringify(value)}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(next, file)
+  } catch (error) {
+    await rm(next, { force: true })
+    throw error
   }
-  await rename(next, file)
 }

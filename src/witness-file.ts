@@ -3,9 +3,15 @@ import { Witnessed, type WitnessStore } from './trust-log/witness.js'
 import { readWhole, writeWhole } from './whole-file.js'
 
 export function witnessFile(file: string): WitnessStore {
+  const read = () => readWhole(file, Witnessed, 'witness')
   return {
     name: file,
-    read: () => readWhole(file, Witnessed, 'witness'),
-    write: (witnessed) => writeWhole(file, witnessed),
+    read,
+    // Instances that share the file are not equally far in the log: one that is behind does not lower what another has written. Of two who read it
+    // at the same moment the one behind may still write last; it does so again within a second, as soon as it has read on.
+    write: async (witnessed) => {
+      const before = await read()
+      if (before === undefined || before.epoch !== witnessed.epoch || before.seq < witnessed.seq) await writeWhole(file, witnessed)
+    },
   }
 }

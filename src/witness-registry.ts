@@ -15,10 +15,10 @@ export interface RegistryWitnessDeps {
   /** Name of this registry's log. */
   readonly log: string
   /**
-   * Where a restore says what it has put in the place of what the witness remembers: no log is served then that could show it a checkpoint.
-   * It counts until the witness remembers something else.
+   * Where a restore, or a move to another store, says what is in the place of what the witness remembers: no log is served then that could
+   * show it a checkpoint. It counts until the witness remembers something else.
    */
-  readonly restoredFile: string
+  readonly noteFile: string
   /** Believed as long as the other registry remembers nothing: a deployment that had it moves so. */
   readonly before: WitnessStore
   readonly clock: Clock
@@ -26,10 +26,10 @@ export interface RegistryWitnessDeps {
 
 const Answer = z.object({ remembered: Remembered.optional() })
 /** `instead` of what the witness remembered: absent where that was nothing. */
-const Restored = z.strictObject({ instead: Witnessed.optional(), witnessed: Witnessed })
+const Note = z.strictObject({ instead: Witnessed.optional(), witnessed: Witnessed })
 const MAX_TRIES = 3
 
-export function registryWitness({ witness, log, restoredFile, before, clock }: RegistryWitnessDeps): WitnessStore {
+export function registryWitness({ witness, log, noteFile, before, clock }: RegistryWitnessDeps): WitnessStore {
   const url = `${witness}/witness?log=${encodeURIComponent(log)}`
   const remembered = async (): Promise<Remembered | undefined> => rememberedIn(url, await fetchJson(clock, url))
   const show = async (witnessed: Witnessed, evidence: Evidence): Promise<void> => {
@@ -46,13 +46,13 @@ export function registryWitness({ witness, log, restoredFile, before, clock }: R
     name: witness,
     read: async () => {
       const known = headOf(await remembered())
-      const restored = await readWhole(restoredFile, Restored, 'note of a restore')
-      return restored && isSame(restored.instead, known) ? restored.witnessed : (known ?? before.read())
+      const note = await readWhole(noteFile, Note, 'note of a restore')
+      return note && isSame(note.instead, known) ? note.witnessed : (known ?? before.read())
     },
     write: async (witnessed, evidence) => {
       if (evidence) return show(witnessed, evidence)
       const instead = headOf(await remembered())
-      return writeWhole(restoredFile, { ...(instead && { instead }), witnessed })
+      return writeWhole(noteFile, { ...(instead && { instead }), witnessed })
     },
   }
 }

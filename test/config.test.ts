@@ -52,6 +52,13 @@ test('what works on the data alone needs no issuer, and takes the one that is na
   })
 })
 
+test('what works on the data alone listens nowhere: the host of a server is no fault of it', () => {
+  const env = { CREDENCE_HOST: '0.0.0.0' }
+  expect(parseDataConfig({}, undefined, env)).toMatchObject({ host: '127.0.0.1', dev: true })
+  expect(parseDataConfig({}, undefined, { ...env, CREDENCE_ISSUER: 'https://a.example' })).toMatchObject({ host: '0.0.0.0', dev: false })
+  expect(parseDataConfig({}, undefined, { CREDENCE_HOST: '::1' })).toMatchObject({ host: '::1' })
+})
+
 test('a witness is a file, or another registry', () => {
   expect(parseConfig({ dev: true, witness: '/elsewhere/witness.json' }, undefined, {}).witness).toBe('/elsewhere/witness.json')
   expect(parseConfig({ dev: true, witness: 'http://127.0.0.1:4100' }, undefined, {}).witness).toBe('http://127.0.0.1:4100')

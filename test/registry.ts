@@ -70,7 +70,8 @@ async function openStorages(
   const server = await mongod
   const url = await server.lease()
   const storages: Storage[] = []
-  for (let i = 0; i < count; i++) storages.push(await openMongo({ url, clock, instance: `${i}`, warn: () => undefined }))
+  for (let i = 0; i < count; i++)
+    storages.push(await openMongo({ url, clock, storeClock: () => clock.now() * 1000, instance: `${i}`, warn: () => undefined }))
   return {
     storages,
     stored: () => server.documents(url),

@@ -1,10 +1,8 @@
 import { type CardModel, readCardJson } from '../protocol/card-model.js'
-import type { CardRow, CardTier } from '../storage/storage.js'
+import { CARD_TIERS, type CardRow, type CardTier } from '../storage/storage.js'
 import { composeCard } from './compose.js'
 import { shownOf } from './shown.js'
 import type { Card } from './store.js'
-
-export const CARD_TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
 export function rowsOf(card: Card): CardRow[] {

@@ -8,12 +8,12 @@ import { KeyOwner } from '../protocol/enrolment-statement.js'
 import { Handle } from '../protocol/handles.js'
 import { AgentId, EnrolmentId, EntryId, OrgId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
-import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
+import { CARD_TIERS, type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
 import { type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Reliance } from './reliance.js'
-import { CARD_TIERS, rowsOf } from './search-rows.js'
+import { rowsOf } from './search-rows.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
 const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type CopyOptions, copy, type Progress } from '../copy.js'
+import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 
 type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
@@ -11,14 +12,16 @@ export function adminCopy(admin: Command): void {
     .description('moves a registry from a file into a MongoDB deployment; run it again if it was interrupted')
     .requiredOption('--from <source>', 'sqlite:<file>')
     .requiredOption('--to <target>', 'mongodb://…/<database>, an empty one')
-    .option('--witness <file>', 'of the source now, of the target afterwards (default: witness.json beside the file)')
+    .option('--config <file>', 'of the server')
+    .option('--witness <file or url>', 'of the source now, of the target afterwards (default: witness.json beside the file)')
+    .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--rehearse', 'copy and compare, and leave the source as it is')
     .option('--json', 'print JSON')
     .action(async ({ json = false, ...options }: CopyFlags) => {
       const onProgress = (progress: Progress) => {
         process.stderr.write(`${lineOf(progress)}\n`)
       }
-      const copied = await copy({ ...options, onProgress })
+      const copied = await copy({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
       if (!json) process.stdout.write(`${ENDINGS[copied.outcome]}\n`)
     })

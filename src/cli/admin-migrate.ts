@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { migrateDeployment, type Step } from '../deployment.js'
+import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 
 interface MigrateFlags {
@@ -20,7 +21,8 @@ export function adminMigrate(admin: Command): void {
     .option('--json', 'print JSON')
     .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
       const say = (text: string) => json || process.stdout.write(`${text}\n`)
-      const plan = await migrateDeployment({ url: store, apply, finish, onStep: (step) => say(`done       ${lineOf(step)}`) })
+      const onStep = (step: Step) => say(`done       ${lineOf(step)}`)
+      const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
       if (json) return print({ json }, { ...plan, isApplied: apply })
       say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, ${plan.older} older instances running`)
       const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)

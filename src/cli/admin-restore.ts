@@ -1,40 +1,28 @@
 import type { Command } from 'commander'
-import { parseDataConfig } from '../config.js'
 import { restore } from '../restore.js'
+import { adminLog } from './admin-log.js'
 import { print } from './context.js'
+import { configOf, type StoreFlags, storeFlags } from './store-flags.js'
 
-interface RestoreFlags {
-  readonly config?: string
-  readonly data?: string
-  readonly store?: string
+interface RestoreFlags extends StoreFlags {
   readonly witness?: string
   readonly issuer?: string
   readonly mirror?: string
-  readonly json?: boolean
 }
 
 /** `credence admin restore`. */
 export function adminRestore(admin: Command): void {
-  admin
+  const command = admin
     .command('restore')
     .description('after a backup was put back: a new epoch, in which nothing that was ended since returns')
-    .option('--config <file>')
-    .option('--data <folder>', 'data directory (default .credence)')
-    .option('--store <url>', 'mongodb://…/<database>, as the server has it')
+  storeFlags(command)
     .option('--witness <file or url>', 'as the server has it')
     .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--mirror <file>', 'what `credence log mirror` has kept')
-    .option('--json', 'print JSON')
-    .action(async ({ config: file, data, store, witness, issuer, mirror, json = false }: RestoreFlags) => {
-      const flags = {
-        ...(data && { dataDirectory: data }),
-        ...(store && { store }),
-        ...(witness && { witness }),
-        ...(issuer && { issuer }),
-      }
-      const restored = await restore(parseDataConfig(flags, file), mirror)
-      print({ json }, restored)
-      if (!json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
+    .action(async ({ witness, issuer, mirror, ...flags }: RestoreFlags) => {
+      const restored = await restore(configOf(flags, { witness, issuer }), mirror, adminLog)
+      print(flags, restored)
+      if (!flags.json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
     })
 }
 

@@ -1,16 +1,15 @@
 // Whether two stores hold the same: counts and digests of every collection, of counters and blocks, the log's root, and what search counts.
 import { sha256 } from '#crypto'
-import { CARD_TIERS } from '../cards/search-rows.js'
 import { refuse } from '../errors.js'
+import { pages } from '../holdings/pages.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import { silentLog } from '../lib/log.js'
 import type { Block } from '../protocol/entry.js'
 import { rootOfFrontier } from '../protocol/merkle.js'
 import { fitting } from '../storage/document.js'
-import type { Holdings, WholeStorage } from '../storage/holdings.js'
-import type { Doc, LogPort, Spec, Storage } from '../storage/storage.js'
+import type { Holdings, ReadableStorage } from '../storage/holdings.js'
+import { CARD_TIERS, type CardTier, type Doc, type LogPort, type Spec, type Storage } from '../storage/storage.js'
 import { newAppliedLog } from '../trust-log/apply.js'
-import { pages } from './pages.js'
 
 export interface Compared {
   /** How many documents there are, by collection. */
@@ -25,8 +24,8 @@ export interface Compared {
 }
 
 export interface CompareDeps {
-  readonly from: WholeStorage
-  readonly to: WholeStorage
+  readonly from: ReadableStorage
+  readonly to: ReadableStorage
   readonly specs: readonly Spec<Doc>[]
   /** What has expired by then is not looked at. */
   readonly now: number
@@ -53,8 +52,8 @@ export async function requireSame({ from, to, specs, now }: CompareDeps): Promis
   }
   const head = await from.log.head()
   if (head === undefined) return refuse('unavailable', 'the source has no log')
-  const own = await readLog(from.log, head)
-  const copy = await readLog(to.log, head)
+  const own = await readLog('source', from.log, head)
+  const copy = await readLog('target', to.log, head)
   same('log', own.sum, copy.sum)
   if (own.root !== copy.root) refuse('conflict', 'the log of the target has another root')
   const digest = base64url(sha256(utf8([...digests, `root ${own.root}`].join('\n'))))
@@ -76,16 +75,20 @@ const sumOfCounters = (holdings: Holdings, now: number): Promise<Sum> =>
     ({ key, sum, expiresAt }) => `${key} ${sum} ${expiresAt}`,
   )
 
-const cardsAt = async ({ cards }: Storage, tier: (typeof CARD_TIERS)[number]): Promise<number> =>
+const cardsAt = async ({ cards }: Storage, tier: CardTier): Promise<number> =>
   (await cards.search({ words: [], tags: [], tier, limit: 1 })).total
 
 /** Every block up to `head`, each checked against its tree. */
-async function readLog(port: LogPort, head: Block): Promise<{ readonly sum: Sum; readonly root: string; readonly entries: number }> {
+async function readLog(
+  whose: 'source' | 'target',
+  port: LogPort,
+  head: Block,
+): Promise<{ readonly sum: Sum; readonly root: string; readonly entries: number }> {
   const applied = newAppliedLog({ port, log: silentLog })
   const sum = newSum()
   for (let n = 0; n <= head.n; ) {
     const blocks = (await port.read(n, PAGE)).filter((block) => block.n <= head.n)
-    if (blocks.length === 0) refuse('conflict', `the target has no block ${n}`)
+    if (blocks.length === 0) refuse('conflict', `the ${whose} has no block ${n}`)
     for (const block of blocks) {
       applied.apply(block)
       sum.add(JSON.stringify(block))

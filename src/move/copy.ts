@@ -3,23 +3,25 @@
 // that was killed, wherever it was, is simply run again.
 import { sha256 } from '#crypto'
 import { refuse } from '../errors.js'
+import { pages } from '../holdings/pages.js'
+import { openStores, registryCollections } from '../holdings/registry-collections.js'
 import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
+import { silentLog } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import type { Block, Entry } from '../protocol/entry.js'
-import type { Held, HeldCounter, Receiver, WholeStorage } from '../storage/holdings.js'
+import type { Held, HeldCounter, ReadableStorage, Receiver } from '../storage/holdings.js'
 import type { Doc, Spec, Storage } from '../storage/storage.js'
+import { newSameTime } from '../trust-log/same-time.js'
 import { continueLog, sealLog, sealOf } from '../trust-log/seal.js'
-import { openStores, registryCollections } from './collections.js'
 import { type Compared, requireSame } from './compare.js'
-import { pages } from './pages.js'
 
 export interface Target extends Storage {
   readonly holdings: Receiver
 }
 
 export interface CopyDeps {
-  readonly from: WholeStorage
+  readonly from: ReadableStorage
   readonly to: Target
   readonly clock: Clock
   readonly random: Random
@@ -62,6 +64,8 @@ export async function copyRegistry(deps: CopyDeps): Promise<Copied> {
   if (genesis === undefined) return refuse('unavailable', 'the source has no log: there is nothing to copy')
 
   if (await isMoved(deps)) return { outcome: 'moved-before' }
+  // Before anything is sealed: a source that is sealed and a target that may not go on serve nobody
+  await newSameTime({ port: to.log, clock: deps.clock, log: silentLog })()
   const name = await to.holdings.begin(genesis.entries[0]?.id ?? '', deps.random.token(16))
   // The seal says for whom it is: of two targets only one ever goes on
   const digest = base64url(sha256(utf8(name)))

@@ -34,6 +34,16 @@ export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): Fitting<D> 
   }
 }
 
+/** Two declarations of one name must say the same; the schema is code and is not compared. */
+export const declarationOf = (spec: Spec<Doc>): string =>
+  JSON.stringify({
+    key: spec.key,
+    expires: spec.expires ?? null,
+    indexes: Object.entries(spec.indexes)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { fields, unique }]) => [name, fields, unique === true]),
+  })
+
 /** The document with `to` set over it: `undefined` removes a field. The key never changes. */
 export function changed<D extends Doc>(spec: Spec<D>, doc: Fields, to: object): Fields {
   const next: Record<string, unknown> = { ...doc }

@@ -32,7 +32,7 @@ export interface Holdings {
 }
 
 /** A store that can be read as a whole. */
-export interface WholeStorage extends Storage {
+export interface ReadableStorage extends Storage {
   readonly holdings: Holdings
 }
 

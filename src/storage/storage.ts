@@ -91,6 +91,13 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/** What the store's clock said (milliseconds since 1970 UTC) at some moment between two of this process's `monotonicMs`. */
+export interface StoreTime {
+  readonly ms: number
+  readonly sentMs: number
+  readonly receivedMs: number
+}
+
 /** The trust log's blocks. `append` inserts under the unique number `n` and is durable when answered. */
 export interface LogPort {
   append(block: Block): Promise<'appended' | 'taken'>
@@ -100,6 +107,8 @@ export interface LogPort {
   head(): Promise<Block | undefined>
   /** Waits while more come who want to read the head, so long as that pays. `waiting`: how many do. */
   gather(waiting: () => number): Promise<void>
+  /** What the store's clock said when the head was last read. Absent where the store has no clock but this process's. */
+  readonly storeTime?: () => StoreTime | undefined
   /** The number of the block in which the entry stands, or undefined. */
   has(entry: EntryId): Promise<number | undefined>
   /** The block that holds position `seq`, or undefined. */
@@ -109,7 +118,8 @@ export interface LogPort {
 }
 
 /** Tiers of a card that search knows. A row of a tier is what a caller entitled to it may see, and is matched by nothing else. */
-export type CardTier = 'public' | 'authenticated' | 'introduced'
+export const CARD_TIERS = ['public', 'authenticated', 'introduced'] as const
+export type CardTier = (typeof CARD_TIERS)[number]
 
 /** The searchable words of one card at one tier. One index per tier: hidden rows never change order, score or total of another tier. */
 export interface CardRow {
@@ -178,7 +188,14 @@ export interface CardSearchPort {
   unshown(limit: number): Promise<readonly string[]>
 }
 
-/** Typed row operations for a commit that reveals or removes a card. */
+/** The operations of a collection, for a commit. */
+export const operationsOf = <D extends Doc>({ name: collection }: Spec<D>): Pick<Collection<D>, 'inserting' | 'changing' | 'taking'> => ({
+  inserting: (doc) => ({ kind: 'insert', collection, doc }),
+  changing: (key, guard, to) => ({ kind: 'change', collection, key, guard, to }),
+  taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
+})
+
+/** Those that are of none. */
 export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
 export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
 export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({

@@ -4,17 +4,18 @@ import type { AddressInfo } from 'node:net'
 export interface AdminOptions {
   readonly host: string
   readonly port: number
-  /** Whether requests that need standing can be answered now. */
-  readonly isReady: () => Promise<boolean>
+  /** Why requests that need standing cannot be answered now; undefined where they can. */
+  readonly whyNotReady: () => Promise<string | undefined>
 }
 
 /** Health on a listener of its own, loopback by default: `/livez` while the process runs, `/readyz` while it can answer. */
-export async function startAdmin({ host, port, isReady }: AdminOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function startAdmin({ host, port, whyNotReady }: AdminOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
-    const status = request.url === '/livez' ? 200 : request.url === '/readyz' ? ((await isReady()) ? 200 : 503) : 404
-    response
-      .writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
-      .end(status === 200 ? 'ok\n' : status === 503 ? 'not ready\n' : 'not found\n')
+    const answer = (status: number, text: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`)
+    if (request.url !== '/livez' && request.url !== '/readyz') return answer(404, 'not found')
+    const whyNot = request.url === '/readyz' ? await whyNotReady() : undefined
+    answer(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
   return {

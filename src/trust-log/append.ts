@@ -1,7 +1,7 @@
 // Append without a leader. Who has read block n−1 inserts block n under its unique number; of two with the same n one
 // fails, reads on, checks its entries again and retries. So a writer has read everything that stands before its block,
 // and the log is the arbiter of what may stand. One block is in flight at a time; whatever waits meanwhile shares the next.
-import { Refusal } from '../errors.js'
+import { isRefusal, Refusal } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -13,6 +13,7 @@ import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import { inTime } from './in-time.js'
 import { frontierAfter, frontierTexts } from './leaf.js'
+import type { RequireSameTime } from './same-time.js'
 
 /** What goes into one block together, or not at all. */
 export interface Group {
@@ -37,6 +38,7 @@ export interface AppendDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly requireSameTime: RequireSameTime
   /** Names this instance in its blocks. */
   readonly writer: string
   readonly timeoutMs: number
@@ -97,6 +99,8 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       left = await withoutStanding(deps, left)
+      // What stands already is answered; a block is of a time that all share
+      await inTime(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
       left = withoutLeftOut(deps, left)
       if (left.length === 0) return
       const { block, members } = newBlock(deps, left)
@@ -114,7 +118,7 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
     fail(left, 'the log is too busy')
   } catch (error) {
     if (!(error instanceof BrokenLog)) deps.log.warn('an append failed', { error: String(error) })
-    fail(left, 'the log cannot be written')
+    fail(left, isRefusal(error) ? error.message : 'the log cannot be written')
   }
 }
 

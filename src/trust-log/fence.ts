@@ -5,6 +5,7 @@ import { positionOf } from '../protocol/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import { inTime } from './in-time.js'
+import type { RequireSameTime } from './same-time.js'
 import type { Fenced } from './trust-log.js'
 
 export interface FenceDeps {
@@ -12,6 +13,7 @@ export interface FenceDeps {
   readonly applied: AppliedLog
   readonly clock: Clock
   readonly log: Log
+  readonly requireSameTime: RequireSameTime
   /** The log must have been read within it. */
   readonly timeoutMs: number
   /** An answer must be there within it, counted from before the log was read. */
@@ -69,7 +71,7 @@ export function newFence(deps: FenceDeps): Fence {
   }
 }
 
-async function readLog({ port, applied, clock, log, timeoutMs }: FenceDeps): Promise<TimedFence> {
+async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }: FenceDeps): Promise<TimedFence> {
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
@@ -78,6 +80,7 @@ async function readLog({ port, applied, clock, log, timeoutMs }: FenceDeps): Pro
     if (head === undefined || head.n < known)
       throw new BrokenLog(`the store is behind what was read from it: block ${head?.n ?? -1} after block ${known}`)
     await applied.readTo(head)
+    await requireSameTime()
   }
   try {
     await inTime(clock, timeoutMs, 'the reading of the log', readOn())

@@ -15,6 +15,7 @@ import { newFence } from './fence.js'
 import { newHalves } from './halves.js'
 import { frontierAfter, frontierTexts } from './leaf.js'
 import { newProofs } from './proofs.js'
+import { newSameTime, type RequireSameTime } from './same-time.js'
 import { requireUnsealed } from './seal.js'
 import type { ServedTrustLog } from './trust-log.js'
 import { requireWitnessed, type WitnessStore } from './witness.js'
@@ -56,8 +57,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const appender = newAppender({ port, applied, clock, random, log, writer, timeoutMs: times.appendMs })
-  const fence = newFence({ port, applied, clock, log, timeoutMs: times.fenceMs, freshMs: times.freshMs })
+  const requireSameTime = newSameTime({ port, clock, log })
+  const appender = newAppender({ port, applied, clock, random, log, requireSameTime, writer, timeoutMs: times.appendMs })
+  const fence = newFence({ port, applied, clock, log, requireSameTime, timeoutMs: times.fenceMs, freshMs: times.freshMs })
   const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
@@ -106,7 +108,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       return begun(applied.ended.position)
     },
     start: async () => {
-      await begin(deps, applied)
+      await begin(deps, applied, requireSameTime)
       await halves.settleOlderThan(0)
       unlisten = port.onAppend(() => void poll())
       loops.push(repeat(times.pollMs, poll))
@@ -123,11 +125,16 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 }
 
 /** Reads the whole log; where it is empty, one of those who start begins it with the entry whose handle is the epoch. */
-async function begin({ storage, clock, random, writer, witness }: TrustLogDeps, applied: AppliedLog): Promise<void> {
+async function begin(
+  { storage, clock, random, writer, witness }: TrustLogDeps,
+  applied: AppliedLog,
+  requireSameTime: RequireSameTime,
+): Promise<void> {
   const { log } = storage
   // Before anything is written: a store that was moved, or put back, is left as it is.
   await requireUnsealed(log)
   if (witness) await requireWitnessed(log, witness)
+  await requireSameTime()
   if ((await log.head()) === undefined) await log.append(genesis({ clock, random, writer }))
   const head = await log.head()
   if (head === undefined) throw new Error('the store has kept no first block')

@@ -13,6 +13,7 @@ import { EMPTY_FRONTIER, type Frontier } from '../protocol/merkle.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
 import { frontierAfter, frontierTexts, leafOfEntry } from './leaf.js'
+import { newSameTime } from './same-time.js'
 import { hashAt, type WitnessStore } from './witness.js'
 
 export interface RestoreDeps {
@@ -20,7 +21,7 @@ export interface RestoreDeps {
   readonly witness: WitnessStore
   /** Entries that a mirror has kept, in order. */
   readonly mirror: readonly Entry[]
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
   readonly log: Log
 }
@@ -52,6 +53,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   if (head === undefined) refuse('unavailable', 'the store has no log: there is nothing to restore')
   await applied.readTo(head)
   const lost = await requireSameHistory(deps, head, applied.at)
+  await newSameTime(deps)()
   // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
   await append(deps, { frontier: applied.frontier, head }, lost)
   const end = (await port.head()) ?? head

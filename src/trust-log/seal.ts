@@ -8,10 +8,11 @@ import { newId } from '../protocol/ids.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
 import { frontierAfter, frontierTexts } from './leaf.js'
+import { newSameTime } from './same-time.js'
 
 export interface SealDeps {
   readonly port: LogPort
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
 }
 
@@ -48,6 +49,7 @@ async function appendLast({ port, clock, random }: SealDeps, what: Pick<Entry, '
   if (head === undefined) return refuse('unavailable', 'the store has no log')
   const applied = newAppliedLog({ port, log: silentLog })
   await applied.readTo(head)
+  await newSameTime({ port, clock, log: silentLog })()
   const entry: Entry = { id: newId(random, 'ent'), ...what, ends: [], seq: applied.at + 1, time: Math.max(clock.now(), applied.time) }
   const frontier = frontierAfter(applied.frontier, [entry])
   const tree = { frontier: frontierTexts(frontier), size: frontier.size }

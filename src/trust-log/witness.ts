@@ -22,7 +22,7 @@ export interface WitnessStore {
   /** In messages: where it is. */
   readonly name: string
   read(): Promise<Witnessed | undefined>
-  /** `evidence` of the log that has it, for who does not take its word; absent after a restore, when no log is served. */
+  /** `evidence` of the log that has it, for who does not take its word; absent after a restore or a move, when no log is served. */
   write(witnessed: Witnessed, evidence?: Evidence): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Guard } from '../../src/storage/storage.js'
+import type { Guard, Spec } from '../../src/storage/storage.js'
 import type { OpenStore } from './contract.js'
 import { atOnce, CALLERS, THINGS, type Thing, thingsOf } from './contract-things.js'
 
@@ -17,7 +17,19 @@ export function collectionContract(open: OpenStore): void {
   test('the same declaration gives the same collection, another declaration of its name is a bug', async () => {
     await using store = await open()
     expect(store.storage.collection({ ...THINGS })).toBe(store.storage.collection(THINGS))
-    expect(() => store.storage.collection({ ...THINGS, indexes: {} })).toThrow('declared twice')
+    const { expires: _, ...lasting } = THINGS
+    const { name: __, ...others } = THINGS.indexes
+    const other: readonly Spec<Thing>[] = [
+      { ...THINGS, key: 'group' },
+      lasting,
+      { ...THINGS, expires: 'rank' },
+      { ...THINGS, indexes: {} },
+      { ...THINGS, indexes: { ...others, name: { fields: ['group', 'name'] } } },
+    ]
+    for (const one of other) expect(() => store.storage.collection(one)).toThrow('declared twice')
+    expect(store.storage.collection({ ...THINGS, indexes: { name: { fields: ['group', 'name'], unique: true }, ...others } })).toBe(
+      store.storage.collection(THINGS),
+    )
   })
 
   test('of twenty callers who insert one key, one is told inserted and its document stays', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { HeldPage, WholeStorage } from '../../src/storage/holdings.js'
+import type { HeldPage, ReadableStorage } from '../../src/storage/holdings.js'
 import type { Doc, Spec } from '../../src/storage/storage.js'
 import type { OpenStore } from './contract.js'
 import { THINGS, thingsOf } from './contract-things.js'
@@ -34,7 +34,7 @@ async function all<T extends { readonly key: string }>(read: (page: HeldPage) =>
 export function holdingsContract(open: OpenStore): void {
   test('every document once, page by page, whatever its key; what has expired where it is asked for', async () => {
     await using store = await open()
-    const { holdings } = store.storage as WholeStorage // what every adapter opens
+    const { holdings } = store.storage as ReadableStorage // what every adapter opens
     const things = thingsOf(store.storage)
     const now = store.clock.now()
     await Promise.all(KEYS.map((id, i) => things.insert({ id, group: 'g', ...(i % 5 === 0 && { until: now + 1 }) })))
@@ -49,7 +49,7 @@ export function holdingsContract(open: OpenStore): void {
 
   test('every counter with its sum and expiry', async () => {
     await using store = await open()
-    const { holdings } = store.storage as WholeStorage
+    const { holdings } = store.storage as ReadableStorage
     const now = store.clock.now()
     for (const [i, key] of KEYS.entries()) await store.storage.count(key, i + 1, 1000, now + (i % 5 === 0 ? 1 : 100))
     const counters = await all((page) => holdings.counters(page), now + 1)

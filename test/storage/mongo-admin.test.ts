@@ -1,11 +1,22 @@
 // What `credence admin` does to a MongoDB deployment, all over one server.
+import { execFile as run } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { organisationData } from '../move/organisation.js'
+import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
+import { organisationData } from '../organisation-data/organisation.js'
+import { withDatabase } from './mongo-backup.js'
 import { mongoCopy } from './mongo-copy.js'
+import { mongoCopyWitness } from './mongo-copy-witness.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
 import { type Mongod, mongodBinary, startMongod } from './open-mongo.js'
+import { tempFolder } from './open-store.js'
+
+const execFile = promisify(run)
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
 if (mongodBinary === undefined) {
   console.warn('\n*** MONGOD_BINARY IS NOT SET: credence admin DID NOT RUN OVER MONGODB ***\n')
@@ -21,6 +32,7 @@ if (mongodBinary === undefined) {
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
   describe('admin copy', () => mongoCopy(() => mongod))
+  describe('admin copy, with a registry as the witness', () => mongoCopyWitness(() => mongod))
   describe('explain', () => mongoExplain(() => mongod))
   describe('admin export and erase', () =>
     organisationData(() => {
@@ -28,4 +40,24 @@ if (mongodBinary === undefined) {
       return { url, drop: () => mongod.drop(url) }
     }))
   describe('admin restore', () => mongoRestore(() => mongod))
+
+  test('a release with published vulnerabilities is told of on standard error, whatever is done', async () => {
+    await using folder = await tempFolder()
+    const [url, file] = [mongod.url(), join(folder.path, 'credence.db')]
+    await writeFile(file, '')
+    const upgradeTo = soundReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
+    const org = `org_${'A'.repeat(22)}`
+    const commands = [
+      ['migrate', '--store', url],
+      ['export', '--store', url, '--org', org, '--to', join(folder.path, 'a.jsonl')],
+      ['erase', '--store', url, '--org', org],
+      ['restore', '--store', url],
+      ['copy', '--from', `sqlite:${file}`, '--to', url],
+    ]
+    for (const command of commands) {
+      const { stderr } = await execFile(process.execPath, [MAIN, 'admin', ...command]).catch((error: { stderr: string }) => error)
+      expect([command[0], /^warning: .*vulnerabilities .*upgradeTo=(.*)$/m.exec(stderr)?.[1]]).toEqual([command[0], upgradeTo])
+    }
+    await mongod.drop(url)
+  }, 60_000)
 }

@@ -129,6 +129,53 @@ test.skipIf(!isOurs)(
   120_000,
 )
 
+/** Rings of a Storage that appends nothing itself, so that all of them come from the database. */
+function ringsOf({ log }: Storage): { readonly count: number } {
+  const heard = { count: 0 }
+  log.onAppend(() => {
+    heard.count++
+  })
+  return heard
+}
+
+test.skipIf(!isOurs)(
+  'a doorbell rings again after the database was away for longer than the driver tries, and where it was away when somebody began to listen',
+  async () => {
+    const url = member.getUri('credence-away')
+    const open = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
+    const [before, meanwhile] = [await open('three'), await open('four')]
+    const end = () => cast.operator.mutate<object>('agents.suspend', { agentId: planner.agentId })
+    const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
+    try {
+      const rings = [ringsOf(before)]
+      await before.log.head()
+      await expect.poll(() => rings[0]?.count, { timeout: 20_000 }).toBeGreaterThan(0)
+      server?.kill('SIGSTOP')
+      try {
+        rings.push(ringsOf(meanwhile))
+        // 3 s for an answer, then 3 s for a primary, each time
+        for (let i = 0; i < 4; i++) await expect(before.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
+        await expect(meanwhile.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
+      } finally {
+        server?.kill('SIGCONT')
+      }
+      await comesBack()
+      const told = rings.map(({ count }) => count)
+      // As every instance does, twice a second
+      const heads = () => Promise.all([before, meanwhile].map(({ log }) => log.head()))
+      await expect
+        .poll(() => heads().then(() => rings.map(({ count }, i) => count > (told[i] ?? 0)), String), { timeout: 30_000, interval: 500 })
+        .toEqual([true, true])
+      const again = rings.map(({ count }) => count)
+      await end()
+      await expect.poll(() => rings.map(({ count }, i) => count > (again[i] ?? 0)), { timeout: 10_000 }).toEqual([true, true])
+    } finally {
+      await Promise.all([before.close(), meanwhile.close()])
+    }
+  },
+  180_000,
+)
+
 test.skipIf(!isOurs)(
   'what has ended is not answered from memory',
   async () => {

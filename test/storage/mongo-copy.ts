@@ -8,16 +8,20 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, newLogCopy } from '../../src/client/index.js'
 import { parseConfig } from '../../src/config.js'
 import { type CopyOptions, copy, type Progress } from '../../src/copy.js'
+import { openStores, registryCollections } from '../../src/holdings/registry-collections.js'
 import { systemClock } from '../../src/lib/clock.js'
+import { systemRandom } from '../../src/lib/random.js'
 import { mirrorFile } from '../../src/mirror-file.js'
-import { openStores, registryCollections } from '../../src/move/collections.js'
 import { requireSame } from '../../src/move/compare.js'
+import { copyRegistry } from '../../src/move/copy.js'
 import type { Block } from '../../src/protocol/entry.js'
 import { type Registry as Served, serve } from '../../src/serve.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import type { Doc, Spec } from '../../src/storage/storage.js'
+import { sealOf } from '../../src/trust-log/seal.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
+import { runningClock } from '../set-clock.js'
 import { introduce, reasonOf } from '../stories/actors.js'
 import { withDatabase } from './mongo-backup.js'
 import type { Mongod } from './open-mongo.js'
@@ -184,6 +188,19 @@ export function mongoCopy(mongod: () => Mongod): void {
     await storage.close()
     await expect(move({ to: other })).rejects.toThrow('this deployment holds a registry already')
     await mongod().drop(other)
+    expect(await move()).toMatchObject({ outcome: 'moved' })
+  }, 60_000)
+
+  test('a machine whose clock is far from the target’s moves nothing: the source is not sealed', async () => {
+    await stop()
+    const clock = runningClock()
+    clock.step(-3600)
+    const from = await openSqlite({ file: file('data/credence.db'), clock })
+    const to = await openMongo({ url, clock, instance: 'test', receives: true, warn: () => undefined })
+    const moving = copyRegistry({ from, to, clock, random: systemRandom, rehearse: false, onProgress: () => undefined })
+    await expect(moving).rejects.toThrow('more than 5 s apart')
+    expect(sealOf(await from.log.head())).toBeUndefined()
+    await Promise.all([from.close(), to.close()])
     expect(await move()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
 

@@ -1,6 +1,7 @@
 // A deployment is migrated from what one build declares to what the next does.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { registryCollections } from '../../src/move/collections.js'
+import { registryCollections } from '../../src/holdings/registry-collections.js'
+import { systemClock } from '../../src/lib/clock.js'
 import { migrateMongo } from '../../src/storage/mongo/migrate.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import type { Doc, Spec, Storage } from '../../src/storage/storage.js'
@@ -9,9 +10,10 @@ import { THINGS, type Thing } from './contract-things.js'
 import { withDatabase } from './mongo-backup.js'
 import type { Mongod } from './open-mongo.js'
 
-/** The build before: no index by state, one by name that is of no use any more. */
+/** The build before: no index by state, and one that is of no use any more, by a field that no other index has. */
 const { state: _, ...others } = THINGS.indexes
-const BEFORE: Spec<Thing> = { ...THINGS, indexes: { ...others, old: { fields: ['name', 'rank'] } } }
+const BEFORE: Spec<Thing> = { ...THINGS, indexes: { ...others, old: { fields: ['until', 'rank'] } } }
+const { expires: __, ...LASTING } = THINGS
 const specs = (spec: Spec<Thing>): readonly Spec<Doc>[] => [spec as unknown as Spec<Doc>] // as an adapter takes it
 
 export function mongoMigrate(mongod: () => Mongod): void {
@@ -23,7 +25,7 @@ export function mongoMigrate(mongod: () => Mongod): void {
     return storage
   }
   const migrate = (spec: Spec<Thing>, flags: { apply?: boolean; finish?: boolean } = {}) =>
-    migrateMongo({ url, specs: specs(spec), apply: false, finish: false, ...flags })
+    migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: specs(spec), apply: false, finish: false, ...flags })
   const setFormat = (format: number) =>
     withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').updateOne({ _id: '(format)' }, { $set: { format } }))
   const setFences = (change: object) =>
@@ -40,7 +42,7 @@ export function mongoMigrate(mongod: () => Mongod): void {
 
   test('of an empty database the plan is everything; applied, nothing is left, and a registry makes nothing anew', async () => {
     const all = registryCollections()
-    const run = (apply: boolean) => migrateMongo({ url, specs: all, apply, finish: false })
+    const run = (apply: boolean) => migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: all, apply, finish: false })
     const plan = await run(false)
     expect(plan.from).toBeUndefined()
     expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
@@ -73,8 +75,8 @@ export function mongoMigrate(mongod: () => Mongod): void {
     const plan = await migrate(THINGS)
     expect(plan.older).toBe(1)
     const ofThings = plan.steps.filter(({ collection }) => collection === 'things')
-    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['widen', 'by_state', 'fill', 'by_old'])
-    expect(ofThings.map(({ isSafe }) => isSafe)).toEqual([true, true, true, false])
+    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['widen', 'by_state', 'fill', 'narrow', 'by_old'])
+    expect(ofThings.map(({ isSafe }) => isSafe)).toEqual([true, true, true, false, false])
     await expect(migrate(THINGS, { apply: true, finish: true })).rejects.toThrow('1 older instances still run')
     await migrate(THINGS, { apply: true })
     const newer = await open('newer')
@@ -83,13 +85,49 @@ export function mongoMigrate(mongod: () => Mongod): void {
     expect(await found()).toEqual(['a'])
     // The older one goes on, by its own index, and writes without the new one's fields
     await things.insert({ id: 'b', group: 'g', state: 'open', rank: 2 })
-    expect((await things.find('old', { where: { name: null }, limit: 9 })).items).toHaveLength(2)
+    expect((await things.find('old', { where: { until: null }, limit: 9 })).items).toHaveLength(2)
     await setFences({ $currentDate: { gone: true }, $set: { format: 1 } })
     expect((await migrate(THINGS)).steps.map(({ kind }) => kind)).toContain('fill')
     await migrate(THINGS, { apply: true, finish: true })
     expect(await found()).toEqual(['a', 'b'])
     expect((await migrate(THINGS)).steps).toEqual([])
+    const validator = await withDatabase(url, async (db) => (await db.listCollections({ name: 'things' }).toArray())[0])
+    expect(JSON.stringify(validator)).not.toContain('"until"')
   })
+
+  test('widened for three builds, each writes what it declares; narrowed, only the last does', async () => {
+    const { name: ___, ...few } = others
+    const NEXT: Spec<Thing> = { ...THINGS, indexes: few }
+    const [first, second, third] = [await open('first'), await open('second'), await open('third')]
+    await first.collection(BEFORE).insert({ id: 'a', group: 'g', until: 9_999_999_999 })
+    await migrate(THINGS, { apply: true })
+    await second.collection(THINGS).get('nothing')
+    await migrate(NEXT, { apply: true })
+    await second.collection(THINGS).insert({ id: 'b', group: 'g', state: 'open' })
+    await third.collection(NEXT).insert({ id: 'c', group: 'g', name: 'n' })
+    await first.collection(BEFORE).insert({ id: 'd', group: 'g', until: 9_999_999_998 })
+    await migrate(NEXT, { apply: true, finish: true })
+    await third.collection(NEXT).insert({ id: 'e', group: 'g' })
+    await expect(first.collection(BEFORE).insert({ id: 'f', group: 'g', until: 9_999_999_998 })).rejects.toThrow()
+    expect((await migrate(NEXT)).steps).toEqual([])
+  })
+
+  test('what gains an expiry has it in documents that were there, what loses it has it in none', async () => {
+    const storage = await open('one')
+    const until = setClock().now() - 10
+    await storage.collection(LASTING).insert({ id: 'a', group: 'g', until })
+    const ofThings = (await migrate(THINGS)).steps.filter(({ collection }) => collection === 'things')
+    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['expires', 'gone', 'fill'])
+    const found = async (spec: Spec<Thing>) =>
+      (await (await open(spec.expires ?? 'none')).collection(spec).find('group', { where: { group: 'g' }, limit: 9 })).items.length
+    await migrate(THINGS, { apply: true })
+    expect(await found(THINGS)).toBe(0)
+    await migrate(LASTING, { apply: true, finish: true })
+    expect(await found(LASTING)).toBe(1)
+    expect(await mongod().documents(url)).not.toContainEqual(expect.stringMatching(/"text":"\{.*"expires":\d/))
+    expect((await migrate(LASTING)).steps).toEqual([])
+  })
+
   test('an older build does not start on a newer deployment, nor a newer one on an older; an instance that runs changes nothing back', async () => {
     const running = await open('running')
     await running.collection(THINGS).get('nothing')
@@ -106,5 +144,16 @@ export function mongoMigrate(mongod: () => Mongod): void {
     await expect(open('new')).rejects.toThrow(/is of format 0 .*credence admin migrate --store <url> --apply/)
     await migrate(THINGS, { apply: true })
     expect(await (await open('new')).collection(THINGS).get('nothing')).toBeUndefined()
+  })
+
+  test('an empty deployment becomes of the format of its first instance; a start on one that stands writes nothing', async () => {
+    const formats = () => withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').find({ _id: '(format)' }).toArray())
+    const first = await open('first')
+    expect(await formats()).toEqual([expect.objectContaining({ format: 1 })])
+    await first.collection(THINGS).get('nothing')
+    // As the first builds left it
+    await withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').deleteOne({ _id: '(format)' }))
+    await open('second')
+    expect(await formats()).toEqual([])
   })
 }

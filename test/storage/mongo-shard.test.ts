@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { shardDeployment } from '../../src/deployment.js'
-import { registryCollections } from '../../src/move/collections.js'
+import { registryCollections } from '../../src/holdings/registry-collections.js'
 import { declaredBy } from '../../src/storage/mongo/migrate.js'
 import { shardKeyOf } from '../../src/storage/mongo/shard.js'
 

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openMongo } from '../../src/storage/mongo/open.js'
+import { setClock } from '../set-clock.js'
 import { storageContract } from './contract.js'
+import { aBlock } from './contract-log.js'
 import { HOW } from './find-mongod.mjs'
+import { withDatabase } from './mongo-backup.js'
 import { type Mongod, mongodBinary, openMongoStore, startMongod } from './open-mongo.js'
 
 if (mongodBinary === undefined) {
@@ -15,4 +19,16 @@ if (mongodBinary === undefined) {
   afterAll(() => mongod[Symbol.asyncDispose]())
 
   storageContract('MongoDB', () => openMongoStore(mongod))
+
+  test('of blocks that are copied one whose place is taken is told as such, one that the server refuses is not', async () => {
+    const url = mongod.url()
+    const storage = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
+    const [first, second] = [aBlock({ n: 0 }), aBlock({ n: 1 })]
+    await storage.holdings.putBlocks([first])
+    await expect(storage.holdings.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
+    await withDatabase(url, (db) => db.command({ collMod: 'log-blocks', validator: { block: { $type: 'int' } } }))
+    await expect(storage.holdings.putBlocks([second])).rejects.toThrow('Document failed validation')
+    await storage.close()
+    await mongod.drop(url)
+  })
 }

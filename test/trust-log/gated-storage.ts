@@ -15,6 +15,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       read: (from, limit) => gate('log.read', () => log.read(from, limit)),
       head: () => gate('log.head', () => log.head()),
       gather: log.gather,
+      ...(log.storeTime && { storeTime: log.storeTime }),
       has: (entry) => gate('log.has', () => log.has(entry)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
       // A doorbell may get lost.

@@ -1,17 +1,19 @@
 import type { ClientSession, Db, Collection as Driver } from 'mongodb'
-import { changed, hasExpired, holds } from '../document.js'
-import type { Change, Collection, Doc, Guard, Key, Page, Spec } from '../storage.js'
+import { changed, declarationOf, hasExpired, holds } from '../document.js'
+import { type Collection, type Doc, type Key, type Operation, operationsOf, type Page, type Spec } from '../storage.js'
 import { newBatch } from './batch.js'
 import { type Declared, declaredOf } from './declare.js'
 import { isTaken, reach, reachIn } from './failures.js'
 import { find } from './find.js'
+import { purgeIn } from './purge.js'
 import { onceReady } from './ready.js'
 import { newShared } from './shared.js'
 import { docOf, encoded, type Stored, storedOf } from './stored.js'
 
 export interface Opened {
   readonly spec: Spec<Doc>
-  readonly declared: Declared
+  /** Epoch seconds, by which documents have expired. */
+  readonly now: () => number
   readonly docs: Driver<Stored>
   /** Reads of a page that are the same, for all who wait for one. */
   readonly shared: (key: string, read: () => Promise<Stored[]>) => Promise<Stored[]>
@@ -29,19 +31,18 @@ export interface Collections {
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
   /** The collection of this name, or a throw: a bug. */
   opened(name: string): Opened
-  readonly all: () => readonly Opened[]
+  /** Removes at most `limit` expired documents; how many. */
+  purge(at: number, limit: number): Promise<number>
 }
 
 export function newCollections(deps: CollectionsDeps): Collections {
-  const known = new Map<string, Opened & { readonly collection: Collection<Doc> }>()
+  const known = new Map<string, Known>()
   return {
     collection: <D extends Doc>(spec: Spec<D>) => {
       // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
       const general = spec as unknown as Spec<Doc>
-      const before = known.get(spec.name)
-      const opened = before ?? open(deps, general)
-      if (JSON.stringify(before?.declared ?? opened.declared) !== JSON.stringify(declaredOf(general)))
-        throw new Error(`collection ${spec.name} is declared twice, differently`)
+      const opened = known.get(spec.name) ?? open(deps, general)
+      if (opened.declaration !== declarationOf(general)) throw new Error(`collection ${spec.name} is declared twice, differently`)
       known.set(spec.name, opened)
       return opened.collection as unknown as Collection<D>
     },
@@ -50,21 +51,34 @@ export function newCollections(deps: CollectionsDeps): Collections {
       if (opened === undefined) throw new Error(`collection ${name} is not declared`)
       return opened
     },
-    all: () => [...known.values()],
+    purge: async (at, limit) => {
+      let left = limit
+      for (const { spec, ready } of known.values()) {
+        if (spec.expires === undefined || left <= 0) continue
+        await ready()
+        left -= await purgeIn(deps.db, spec.name, at, left)
+      }
+      return limit - left
+    },
   }
 }
 
-function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly collection: Collection<Doc> } {
+interface Known extends Opened {
+  readonly declaration: string
+  readonly collection: Collection<Doc>
+}
+
+function open({ db, now, declare }: CollectionsDeps, spec: Spec<Doc>): Known {
   const declared = declaredOf(spec)
   const opened: Opened = {
     spec,
-    declared,
-    docs: deps.db.collection<Stored>(spec.name),
+    now,
+    docs: db.collection<Stored>(spec.name),
     shared: newShared(),
-    ready: onceReady(() => deps.declare(declared)),
+    ready: onceReady(() => declare(declared)),
   }
   const getBatched = newBatch((ids: readonly string[]) => getMany(opened, ids))
-  const insertBatched = newBatch((docs: readonly Stored[]) => insertMany(deps, opened, docs))
+  const insertBatched = newBatch((docs: readonly Stored[]) => insertMany(opened, docs))
   const collection: Collection<Doc> = {
     spec,
     insert: async (doc) => {
@@ -74,25 +88,23 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>): Opened & { readonly colle
     },
     get: async (key) => {
       await opened.ready()
-      return liveIn(deps, opened, await getBatched(encoded(key)))?.doc
+      return liveIn(opened, await getBatched(encoded(key)))?.doc
     },
     find: async (index, query): Promise<Page<Doc>> => {
       await opened.ready()
-      return find(opened, index, query, deps.now())
+      return find(opened, index, query)
     },
     change: async (key, guard, to) => {
       await opened.ready()
-      return change(deps, opened, key, guard, to)
+      return change(opened, { key, guard, to })
     },
     take: async (key, guard) => {
       await opened.ready()
-      return take(deps, opened, key, guard)
+      return take(opened, { key, guard })
     },
-    inserting: (doc) => ({ kind: 'insert', collection: spec.name, doc }),
-    changing: (key: Key, guard: Guard<Doc>, to: Change<Doc>) => ({ kind: 'change', collection: spec.name, key, guard, to }),
-    taking: (key: Key, guard: Guard<Doc>) => ({ kind: 'take', collection: spec.name, key, guard }),
+    ...operationsOf(spec),
   }
-  return { ...opened, collection }
+  return { ...opened, declaration: declarationOf(spec), collection }
 }
 
 /** One command for all that wait: each is read after it was asked for. */
@@ -110,11 +122,7 @@ async function getMany({ docs }: Opened, ids: readonly string[]): Promise<readon
 }
 
 /** One command for all that wait; each hears of its own. What only expired documents stand in the way of is tried again by itself. */
-async function insertMany(
-  deps: CollectionsDeps,
-  opened: Opened,
-  docs: readonly Stored[],
-): Promise<readonly (() => 'inserted' | 'exists')[]> {
+async function insertMany(opened: Opened, docs: readonly Stored[]): Promise<readonly (() => 'inserted' | 'exists')[]> {
   const failed = await reach(() =>
     opened.docs.bulkWrite(
       docs.map((document) => ({ insertOne: { document } })),
@@ -129,7 +137,7 @@ async function insertMany(
   )
   return Promise.all(
     docs.map(async (doc, i) => {
-      const answer = failed.has(i) ? await insertOver(deps, opened, doc) : 'inserted'
+      const answer = failed.has(i) ? await insertOver(opened, doc) : 'inserted'
       return () => answer
     }),
   )
@@ -146,9 +154,9 @@ function takenIn(error: unknown): ReadonlySet<number> {
   )
 }
 
-async function insertOver(deps: CollectionsDeps, opened: Opened, doc: Stored): Promise<'inserted' | 'exists'> {
+async function insertOver(opened: Opened, doc: Stored): Promise<'inserted' | 'exists'> {
   for (;;) {
-    if (!(await evict(deps, opened, doc))) return 'exists'
+    if (!(await evict(opened, doc))) return 'exists'
     try {
       await reach(() => opened.docs.insertOne(doc))
       return 'inserted'
@@ -159,10 +167,10 @@ async function insertOver(deps: CollectionsDeps, opened: Opened, doc: Stored): P
 }
 
 /** Removes the expired documents that stand where `doc` would; whether there were any. */
-export async function evict({ now }: CollectionsDeps, opened: Opened, doc: Stored, session?: ClientSession): Promise<boolean> {
-  if (opened.spec.expires === undefined) return false
-  const filter = { $or: placesOf(opened.spec, doc), expires: { $lte: now() } }
-  const { deletedCount } = await reachIn(session, (at) => opened.docs.deleteMany(filter, at))
+export async function evict({ spec, docs, now }: Opened, doc: Stored, session?: ClientSession): Promise<boolean> {
+  if (spec.expires === undefined) return false
+  const filter = { $or: placesOf(spec, doc), expires: { $lte: now() } }
+  const { deletedCount } = await reachIn(session, (at) => docs.deleteMany(filter, at))
   return deletedCount > 0
 }
 
@@ -184,11 +192,11 @@ function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: 
   ]
 }
 
-async function live(deps: CollectionsDeps, opened: Opened, key: Key, session?: ClientSession) {
-  return liveIn(deps, opened, await reachIn(session, (at) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, at)))
+async function live(opened: Opened, key: Key, session?: ClientSession) {
+  return liveIn(opened, await reachIn(session, (at) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, at)))
 }
 
-function liveIn({ now }: CollectionsDeps, { spec }: Opened, stored: Stored | null) {
+function liveIn({ spec, now }: Opened, stored: Stored | null) {
   if (stored === null) return undefined
   const doc = docOf(stored)
   return hasExpired(spec, doc, now()) ? undefined : { doc, text: stored.text }
@@ -196,15 +204,12 @@ function liveIn({ now }: CollectionsDeps, { spec }: Opened, stored: Stored | nul
 
 /** Compared by its whole text when it is written, so of two who read the same one wins and the other reads again. */
 export async function change(
-  deps: CollectionsDeps,
   opened: Opened,
-  key: Key,
-  guard: object,
-  to: object,
+  { key, guard, to }: Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>,
   session?: ClientSession,
 ): Promise<Doc | undefined> {
   for (;;) {
-    const before = await live(deps, opened, key, session)
+    const before = await live(opened, key, session)
     if (before === undefined || !holds(guard, before.doc)) return undefined
     const { doc, stored } = storedOf(opened.spec, changed(opened.spec, before.doc, to))
     try {
@@ -215,20 +220,18 @@ export async function change(
     } catch (error) {
       // In a transaction the commit is done anew, carefully
       if (!isTaken(error) || session !== undefined) throw error
-      if (!(await evict(deps, opened, { ...stored, _id: '' }))) return undefined
+      if (!(await evict(opened, { ...stored, _id: '' }))) return undefined
     }
   }
 }
 
 export async function take(
-  deps: CollectionsDeps,
   opened: Opened,
-  key: Key,
-  guard: object,
+  { key, guard }: Pick<Extract<Operation, { kind: 'take' }>, 'key' | 'guard'>,
   session?: ClientSession,
 ): Promise<Doc | undefined> {
   for (;;) {
-    const there = await live(deps, opened, key, session)
+    const there = await live(opened, key, session)
     if (there === undefined || !holds(guard, there.doc)) return undefined
     const filter = { _id: { $eq: encoded(key) }, text: { $eq: there.text } }
     const { deletedCount } = await reachIn(session, (at) => opened.docs.deleteOne(filter, at))

@@ -5,8 +5,9 @@ import { newBatch } from './batch.js'
 import type { CardOperation, CardRows } from './card-rows.js'
 import { type Collections, type CollectionsDeps, change, evict, type Opened, take } from './collections.js'
 import type { Counters } from './counters.js'
-import { isTaken, reach } from './failures.js'
+import { isTaken } from './failures.js'
 import { type Stored, storedOf } from './stored.js'
+import { transaction } from './transaction.js'
 
 export interface CommitDeps extends CollectionsDeps {
   readonly client: MongoClient
@@ -95,14 +96,6 @@ async function commitAlone({ client }: CommitDeps, { steps }: Prepared): Promise
 /** An operation of a commit did not hold: the transaction is given up. */
 class NotHeld extends Error {}
 
-/** The driver does it anew where the server says that it may pass: a conflict, a change of the primary. */
-const transaction = (client: MongoClient, work: (session: ClientSession) => Promise<void>): Promise<void> =>
-  reach(() =>
-    client.withSession((session) =>
-      session.withTransaction(work, { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority', journal: true } }),
-    ),
-  )
-
 function prepare(deps: CommitDeps, operations: readonly Operation[]): Prepared {
   const inserts: Insert[] = []
   const ofCards: CardOperation[] = []
@@ -127,18 +120,18 @@ function stepOf(deps: CommitDeps, operation: Exclude<Operation, CardOperation>, 
       const { stored } = storedOf(opened.spec, operation.doc)
       inserts.push({ opened, stored })
       return async (session, isCareful) => {
-        if (isCareful) await evict(deps, opened, stored, session)
+        if (isCareful) await evict(opened, stored, session)
         await opened.docs.insertOne(stored, { session })
         return true
       }
     }
     case 'change': {
       const opened = deps.collections.opened(operation.collection)
-      return async (session) => (await change(deps, opened, operation.key, operation.guard, operation.to, session)) !== undefined
+      return async (session) => (await change(opened, operation, session)) !== undefined
     }
     case 'take': {
       const opened = deps.collections.opened(operation.collection)
-      return async (session) => (await take(deps, opened, operation.key, operation.guard, session)) !== undefined
+      return async (session) => (await take(opened, operation, session)) !== undefined
     }
     case 'count':
       return async (session) => (await deps.counters.add(operation, session)) !== undefined

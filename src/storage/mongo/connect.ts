@@ -1,6 +1,8 @@
 // How the official driver is set up, on purpose: what is acknowledged is on a majority and in its journals, and nothing waits for ever.
 import { MongoClient, type MongoClientOptions, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
+import type { Log } from '../../lib/log.js'
+import { refuseUrl, refuseWeaker } from './url.js'
 
 /** The driver's defaults let a write wait 33 s for a paused primary; these bound every operation, its retries included. Milliseconds. */
 const TIMES = {
@@ -36,26 +38,33 @@ const OPTIONS: MongoClientOptions = {
 }
 
 /** The first release that is supported. */
-const FLOOR = [7, 0, 0] as const
+const FLOOR: Version = [7, 0, 0]
 /** The first releases of each line without CVE-2025-14847 (memory of the server, read by anyone who can connect). */
-const SOUND: readonly (readonly [number, number, number])[] = [
+const SOUND: readonly Version[] = [
   [7, 0, 28],
   [8, 0, 17],
   [8, 2, 3],
 ]
 
-/** A connected client; refuses (by throwing) what would not keep the promises. `warn` hears of releases with published vulnerabilities. */
-export async function connect(url: string, warn: (text: string, facts: object) => void, isPatient = false): Promise<MongoClient> {
+export interface ConnectOptions {
+  readonly url: string
+  /** Hears of releases with published vulnerabilities. */
+  readonly warn: Log['warn']
+  readonly isPatient?: boolean
+}
+
+/** A connected client; refuses (by throwing) what would not keep the promises. */
+export async function connect({ url, warn, isPatient = false }: ConnectOptions): Promise<MongoClient> {
   refuseWeaker(url)
-  const client = new MongoClient(url, { ...OPTIONS, ...(isPatient && PATIENT_TIMES) })
+  const client = newClient(url, { ...OPTIONS, ...(isPatient && PATIENT_TIMES) })
   try {
     await client.connect()
     const admin = client.db('admin')
     const [hello, build] = await Promise.all([admin.command({ hello: 1 }), admin.command({ buildInfo: 1 })])
-    refuseServer(hello, versionOf(build))
-    const line = SOUND.find(([major, minor]) => major === versionOf(build)[0] && minor === versionOf(build)[1])
-    if (line !== undefined && isBelow(versionOf(build), line))
-      warn('this MongoDB release has published vulnerabilities', { version: String(build.version), upgradeTo: line.join('.') })
+    const fault = faultOfServer(hello, build)
+    if (fault !== undefined) refuse('unavailable', fault)
+    const upgradeTo = soundReleaseFor(build)
+    if (upgradeTo !== undefined) warn('this MongoDB release has published vulnerabilities', { version: String(build.version), upgradeTo })
     return client
   } catch (error) {
     await client.close()
@@ -65,47 +74,47 @@ export async function connect(url: string, warn: (text: string, facts: object) =
   }
 }
 
-/** The URL may name hosts, credentials and TLS; it may not ask for less than what is promised. */
-function refuseWeaker(url: string): void {
-  const asked = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
-  const allowed: readonly (readonly [string, string])[] = [
-    ['w', 'majority'],
-    ['journal', 'true'],
-    ['j', 'true'],
-    ['readconcernlevel', 'majority'],
-    ['readpreference', 'primary'],
-    ['retrywrites', 'true'],
-    ['retryreads', 'true'],
-  ]
-  for (const [name, only] of allowed) {
-    const value = asked.get(name)
-    if (value !== undefined && value !== only)
-      refuse('bad_input', `the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
+/** Nothing is asked yet, and the options are ours: what is found wrong, by whichever parser, is in the URL, and its message may show that. */
+function newClient(url: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(url, options)
+  } catch {
+    return refuseUrl()
   }
 }
 
-/** The database that the URL names; the driver's own default where it names none. */
-export const databaseOf = (url: string): string => decodeURIComponent(withoutHosts(url).pathname.slice(1)) || 'test'
-
-/** A URL that can be parsed as one: a list of hosts cannot. */
-const withoutHosts = (url: string): URL => new URL(url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host'))
-
-function refuseServer(hello: object, version: readonly [number, number, number]): void {
-  if (isBelow(version, FLOOR)) refuse('unavailable', `MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`)
-  const isReplicaSet = 'setName' in hello || ('msg' in hello && hello.msg === 'isdbgrid')
-  if (!isReplicaSet)
-    refuse(
-      'unavailable',
-      'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()"',
-    )
+interface Build {
+  readonly version?: unknown
 }
 
-function versionOf(build: { readonly version?: unknown }): readonly [number, number, number] {
-  const [major = 0, minor = 0, patch = 0] = String(build.version).split('.').map(Number)
+/** Why a server that answers so cannot be used, or undefined. */
+export function faultOfServer(hello: object, build: Build): string | undefined {
+  const version = versionOf(build)
+  if (isBelow(version, FLOOR)) return `MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`
+  const isReplicaSet = 'setName' in hello || ('msg' in hello && hello.msg === 'isdbgrid')
+  return isReplicaSet ? undefined : NO_REPLICA_SET
+}
+
+const NO_REPLICA_SET =
+  'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()"'
+
+/** The release to upgrade to, where this one has published vulnerabilities. */
+export function soundReleaseFor(build: Build): string | undefined {
+  const version = versionOf(build)
+  const line = SOUND.find(([major, minor]) => major === version[0] && minor === version[1])
+  return line !== undefined && isBelow(version, line) ? line.join('.') : undefined
+}
+
+type Version = readonly [number, number, number]
+
+function versionOf({ version }: Build): Version {
+  const [major = 0, minor = 0, patch = 0] = String(version)
+    .split('.')
+    .map((part) => Number.parseInt(part, 10) || 0)
   return [major, minor, patch]
 }
 
-function isBelow(a: readonly [number, number, number], b: readonly [number, number, number]): boolean {
+function isBelow(a: Version, b: Version): boolean {
   const at = a.findIndex((part, i) => part !== b[i])
   return at !== -1 && (a[at] ?? 0) < (b[at] ?? 0)
 }

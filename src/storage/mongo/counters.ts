@@ -1,7 +1,8 @@
 import type { ClientSession } from 'mongodb'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './declare.js'
-import { isTaken, reach, reachIn } from './failures.js'
+import { isTaken, reachIn } from './failures.js'
+import { purgeIn } from './purge.js'
 import { onceReady } from './ready.js'
 import { encoded } from './stored.js'
 
@@ -59,19 +60,8 @@ export function newCounters({ db, now, declare }: CollectionsDeps): Counters {
       }
     },
     purge: async (at, limit) => {
-      if (limit <= 0) return 0
       await ready()
-      return reach(async () => {
-        const expired = await counters
-          .find({ expires: { $lte: at } })
-          .sort({ expires: 1 })
-          .limit(limit)
-          .project({ _id: 1 })
-          .toArray()
-        if (expired.length === 0) return 0
-        const { deletedCount } = await counters.deleteMany({ _id: { $in: expired.map((one) => String(one._id)) }, expires: { $lte: at } })
-        return deletedCount
-      })
+      return purgeIn(db, COUNTERS.name, at, limit)
     },
   }
 }

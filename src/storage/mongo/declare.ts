@@ -1,11 +1,10 @@
 // What the database must have: collections with their validators, and indexes. Made where it is missing; never removed here.
 import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
-import { z } from 'zod'
-import { systemClock } from '../../lib/clock.js'
+import type { Clock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './declarations.js'
 import { isTaken } from './failures.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './format.js'
-import { indexedFields } from './stored.js'
+import { validatorOf } from './validators.js'
 
 export interface Declared {
   readonly name: string
@@ -39,20 +38,20 @@ export function declaredOf(spec: Spec<Doc>): Declared {
 export const orderedIndex = (name: string): string => `by_${name}`
 
 /** Makes collections, one instance at a time each: `declarations` says what stands and who is at it. */
-export async function openDeclarations(db: Db): Promise<(declared: Declared) => Promise<void>> {
+export async function openDeclarations(db: Db, clock: Pick<Clock, 'now' | 'after'>): Promise<(declared: Declared) => Promise<void>> {
   const standing = db.collection<Declaration>(DECLARATIONS)
   if (!(await db.listCollections({ name: DECLARATIONS }, { nameOnly: true }).hasNext())) await create(db, DECLARATIONS, {})
   return async (declared) => {
     const text = JSON.stringify(declared)
-    const giveUp = systemClock.now() + LEASE_SECONDS
+    const giveUp = clock.now() + LEASE_SECONDS
     for (;;) {
       const there = await standing.findOne({ _id: { $eq: declared.name } })
       if (there?.text === text && there.until === undefined) return
       // A newer build has migrated it since this one started: what stands serves both
       if (there !== null && there.text !== text && ((await formatOf(db)) ?? FORMAT) > FORMAT) return
-      if (await claim(standing, declared.name, there, systemClock.now())) break
-      if (systemClock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
-      await systemClock.after(WAIT_MS)
+      if (await claim(standing, declared.name, there, clock.now())) break
+      if (clock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
+      await clock.after(WAIT_MS)
     }
     await create(db, declared.name, declared.validator)
     if (declared.indexes.length > 0) await db.collection(declared.name).createIndexes([...declared.indexes])
@@ -86,46 +85,4 @@ export async function create(db: Db, name: string, validator: Document): Promise
     if (!(error instanceof MongoServerError && error.code === 48)) throw error // NamespaceExists
     await db.command({ collMod: name, validator })
   }
-}
-
-const BSON: Readonly<Record<string, readonly string[]>> = {
-  string: ['string'],
-  number: ['int', 'long', 'double'],
-  integer: ['int', 'long', 'double'],
-  boolean: ['bool'],
-  array: ['array'],
-}
-
-/** The schema of the whole document is checked before it is written; the server keeps others from writing what no index could hold. */
-function validatorOf(spec: Spec<Doc>): Document {
-  const fields = indexedFields(spec).map((field) => [field, { bsonType: bsonTypes(spec, field) }])
-  const properties = {
-    _id: { bsonType: 'string' },
-    text: { bsonType: 'string' },
-    f: { bsonType: 'object', additionalProperties: false, properties: Object.fromEntries(fields) },
-    expires: { bsonType: BSON.number },
-    gone: { bsonType: 'date' },
-  }
-  return { $jsonSchema: { bsonType: 'object', required: ['_id', 'text', 'f'], additionalProperties: false, properties } }
-}
-
-function bsonTypes(spec: Spec<Doc>, field: string): readonly string[] {
-  const schema = z.toJSONSchema(spec.schema, { unrepresentable: 'any', io: 'output' })
-  const types = typesIn(schema.properties?.[field])
-  return types.length > 0 ? [...new Set(types.flatMap((type) => BSON[type] ?? []))] : Object.values(BSON).flat()
-}
-
-function typesIn(schema: unknown): readonly string[] {
-  if (typeof schema !== 'object' || schema === null) return []
-  if ('type' in schema && typeof schema.type === 'string') return [schema.type]
-  if ('const' in schema) return [typeof schema.const]
-  const options = 'anyOf' in schema ? schema.anyOf : 'enum' in schema ? schema.enum : []
-  if (!Array.isArray(options)) return []
-  return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
-}
-
-/** The kinds that a validator allows, by indexed field. */
-export function fieldTypes(validator: Document): Readonly<Record<string, readonly string[]>> {
-  const properties: Document = validator.$jsonSchema?.properties?.f?.properties ?? {}
-  return Object.fromEntries(Object.entries(properties).map(([field, { bsonType }]) => [field, [bsonType].flat().map(String)]))
 }

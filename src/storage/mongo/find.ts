@@ -8,12 +8,12 @@ import { reach } from './failures.js'
 import { docOf, encoded, encodedScalar } from './stored.js'
 
 /** One page: a scan of the declared index, which begins where the last page ended. */
-export async function find({ spec, docs, shared }: Opened, name: string, query: Query<Doc>, now: number): Promise<Page<Doc>> {
+export async function find({ spec, docs, shared, now }: Opened, name: string, query: Query<Doc>): Promise<Page<Doc>> {
   const asked = indexQueryOf(spec, name, query)
   const { last, isLastMatched, isUp } = asked
   const filter: Document = {
     ...Object.fromEntries(asked.equal.map(({ field, value }) => [`f.${field}`, { $eq: encodedScalar(value) }])),
-    ...(spec.expires !== undefined && { expires: { $not: { $lte: now } } }),
+    ...(spec.expires !== undefined && { expires: { $not: { $lte: now() } } }),
     ...(query.after && afterPlace(`f.${last}`, isLastMatched, query.after, isUp)),
   }
   const direction = isUp ? 1 : -1

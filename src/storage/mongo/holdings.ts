@@ -1,19 +1,19 @@
-import { type Collection, type Db, type Document, MongoBulkWriteError } from 'mongodb'
+import type { Collection, Db, Document } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Held, HeldPage, Receiver } from '../holdings.js'
 import type { Doc, Spec } from '../storage.js'
 import { CARD_ROWS } from './card-rows.js'
 import type { Opened } from './collections.js'
 import { COUNTERS, type Counter } from './counters.js'
+import { DECLARATIONS, type Declaration } from './declarations.js'
 import { isTaken, reach } from './failures.js'
-import { DECLARATIONS, type Declaration } from './format.js'
 import { LOG_COLLECTION, type StoredBlock, storedBlock } from './log.js'
 import { decoded, docOf, encoded, type Stored, storedOf } from './stored.js'
 
 const COPY = '(copy)'
 
 /** Refuses a database into which a copy is under way: what it holds is not all yet. */
-export async function requireWhole(db: Db): Promise<void> {
+export async function requireNoCopy(db: Db): Promise<void> {
   if (await reach(() => copyInto(db)))
     refuse('unavailable', 'a copy into this deployment is not finished: run credence admin copy again, or drop the database')
 }
@@ -99,7 +99,7 @@ export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
       try {
         await reach(() => blocks.insertMany(given.map(storedBlock), { ordered: true }))
       } catch (error) {
-        if (!isTaken(error) && !(error instanceof MongoBulkWriteError)) throw error
+        if (!isTaken(error)) throw error
         refuse('conflict', 'somebody else writes into the deployment')
       }
     },

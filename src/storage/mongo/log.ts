@@ -1,23 +1,31 @@
-import type { ChangeStream, Collection, Document } from 'mongodb'
+import type { Collection, Document } from 'mongodb'
+import type { Clock } from '../../lib/clock.js'
 import { frozen } from '../../lib/frozen.js'
 import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
-import type { LogPort } from '../storage.js'
+import type { LogPort, StoreTime } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
+import { FORMAT } from './declarations.js'
 import type { Declared } from './declare.js'
+import { newDoorbell } from './doorbell.js'
 import { isTaken, reach } from './failures.js'
-import { FORMAT } from './format.js'
 import { onceReady } from './ready.js'
 
+/** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
 export interface StoredBlock {
-  readonly _id: number | string
-  readonly first?: number
-  readonly entries?: readonly string[]
-  readonly block?: string
-  /** Of an instance's fence. */
-  readonly count?: number
+  readonly _id: number
+  readonly first: number
+  readonly entries: readonly string[]
+  readonly block: string
+}
+
+/** The fence of an instance, in the same collection: one order for both (DESIGN §1). */
+export interface StoredFence {
+  readonly _id: string
+  readonly count: number
+  /** Absent of the first builds. */
   readonly format?: number
-  readonly gone?: Date
+  readonly gone: Date
 }
 
 export const LOG_COLLECTION = 'log-blocks'
@@ -36,21 +44,37 @@ export interface MongoLog extends LogPort {
   close(): Promise<void>
 }
 
-/** Blocks under their numbers. `instance` names this one's fence document, which lies in the same collection (DESIGN: one order for both). */
-export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>, instance: string): MongoLog {
+export interface MongoLogDeps extends Pick<CollectionsDeps, 'db' | 'declare'> {
+  /** Names this one's fence. */
+  readonly instance: string
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly storeClock: (said: Date) => number
+}
+
+/** Blocks under their numbers. */
+export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDeps): MongoLog {
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
+  const fences: Collection<StoredFence> = db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
-  const bell = newBell(blocks, ready)
+  const bell = newDoorbell(blocks, ready)
   let newest = -1
   let hasFenced = false
+  let storeTime: StoreTime | undefined
 
-  const parsed = (stored: StoredBlock): Block => {
-    const block = JSON.parse(String(stored.block)) as Block // written by append after the schema had passed it
+  const parsed = (stored: Pick<StoredBlock, 'block'>): Block => {
+    const block = JSON.parse(stored.block) as Block // written by append after the schema had passed it
     newest = Math.max(newest, block.n)
     return frozen(block)
   }
   const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
+  const timed = async <T>(ask: () => Promise<T>, saidIn: (answer: T) => unknown): Promise<T> => {
+    const sentMs = clock.monotonicMs()
+    const answer = await ask()
+    const said = saidIn(answer)
+    if (said instanceof Date) storeTime = { ms: storeClock(said), sentMs, receivedMs: clock.monotonicMs() }
+    return answer
+  }
 
   return {
     ready,
@@ -83,29 +107,41 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     },
     head: async () => {
       await ready()
+      bell.tend()
       // A write on the majority first: whoever is primary no longer cannot do it. Then a read that is not older than it.
       return reach(() =>
         db.client.withSession({ causalConsistency: true }, async (session) => {
           hasFenced = true
-          await blocks.updateOne(
+          await fences.updateOne(
             { _id: { $eq: `fence ${instance}` } },
             { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
             { upsert: true, session },
           )
-          const stored = await blocks
-            .find({ _id: { $gte: 0 } }, { session })
-            .sort({ _id: -1 })
-            .limit(1)
-            .next()
-          return stored === null ? undefined : parsed(stored)
+          const newestBlock = () =>
+            blocks
+              .find<Pick<StoredBlock, 'block'> & { readonly now: Date }>(
+                { _id: { $gte: 0 } },
+                { session, projection: { block: 1, now: '$$NOW' } },
+              )
+              .sort({ _id: -1 })
+              .limit(1)
+              .next()
+          const stored = await timed(newestBlock, (there) => there?.now)
+          if (stored !== null) return parsed(stored)
+          await timed(
+            () => db.command({ hello: 1 }),
+            ({ localTime }) => localTime,
+          )
+          return undefined
         }),
       )
     },
     gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
+    storeTime: () => storeTime,
     has: async (entry) => {
       await ready()
       const stored = await one({ entries: { $eq: entry } }, { _id: 1 })
-      return stored === undefined ? undefined : Number(stored._id)
+      return stored?._id
     },
     blockOf: async (seq) => {
       await ready()
@@ -117,7 +153,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
     close: async () => {
       await bell.close()
       // So that nobody waits for it in vain; left behind, the server removes it
-      if (hasFenced) await blocks.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
+      if (hasFenced) await fences.deleteOne({ _id: { $eq: `fence ${instance}` } }).catch(() => undefined)
     },
   }
 }
@@ -131,52 +167,4 @@ export const LOG: Declared = {
     // Fences of instances that are no more
     { name: 'gone', key: { gone: 1 }, expireAfterSeconds: DAY_SECONDS },
   ],
-}
-
-interface Bell {
-  ring(): void
-  listen(listener: () => void): () => void
-  close(): Promise<void>
-}
-
-/** Rings for this instance's appends at once, for the others' by a change stream. It may miss: the log is read by position, with a poll behind it. */
-function newBell(blocks: Collection<StoredBlock>, ready: () => Promise<void>): Bell {
-  const listeners = new Set<() => void>()
-  let stream: ChangeStream | undefined
-  let isClosed = false
-  const ring = (): void => {
-    // Each in a task of its own: a listener that throws is a bug of its owner, not of the append
-    for (const listener of listeners) queueMicrotask(listener)
-  }
-  const watch = async (): Promise<void> => {
-    await ready()
-    if (isClosed || stream !== undefined) return
-    stream = blocks.watch([
-      { $match: { operationType: 'insert', 'documentKey._id': { $type: 'number' } } },
-      { $project: { _id: 1, operationType: 1, documentKey: 1, ns: 1 } },
-    ])
-    stream.on('change', ring)
-    // What was appended before it listened
-    stream.once('resumeTokenChanged', ring)
-    // The driver resumes after what passes; what does not is left to the poll until somebody listens anew
-    stream.on('error', () => {
-      void stream?.close().catch(() => undefined)
-      stream = undefined
-    })
-  }
-  return {
-    ring,
-    listen: (listener) => {
-      const own = () => listener()
-      listeners.add(own)
-      void watch().catch(() => undefined)
-      return () => {
-        listeners.delete(own)
-      }
-    },
-    close: async () => {
-      isClosed = true
-      await stream?.close().catch(() => undefined)
-    },
-  }
 }

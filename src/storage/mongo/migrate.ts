@@ -1,17 +1,21 @@
 // `credence admin migrate`: makes a deployment what this build declares, while instances run.
 import { type Db, MongoError } from 'mongodb'
 import { refuse } from '../../errors.js'
+import type { Clock } from '../../lib/clock.js'
+import type { Log } from '../../lib/log.js'
+import { unreachable } from '../../lib/unreachable.js'
 import type { Doc, Spec } from '../storage.js'
 import { olderInstances, requireAlone } from './alone.js'
 import { CARD_ROWS } from './card-rows.js'
 import { connect } from './connect.js'
 import { COUNTERS } from './counters.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './declarations.js'
 import { create, type Declared, declaredOf } from './declare.js'
 import { isTaken, reach } from './failures.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './format.js'
 import { LOG } from './log.js'
-import { planOf, type Step } from './plan.js'
+import { planOf, type Step, standingValidators } from './plan.js'
 import { docOf, type Stored, storedOf } from './stored.js'
+import { widened } from './validators.js'
 
 export interface Migration {
   /** Of what stands; absent where the database is empty. */
@@ -23,20 +27,30 @@ export interface Migration {
 }
 
 export interface MigrateOptions {
+  readonly clock: Pick<Clock, 'after'>
   readonly url: string
   readonly specs: readonly Spec<Doc>[]
   readonly apply: boolean
   /** Also what no older instance could go on beside. */
   readonly finish: boolean
   readonly onStep?: (step: Step) => void
+  readonly warn: Log['warn']
 }
 
 /** All that a deployment has beside `declarations`. */
 export const declaredBy = (specs: readonly Spec<Doc>[]): readonly Declared[] => [...specs.map(declaredOf), LOG, CARD_ROWS, COUNTERS]
 
 /** The plan; done where `apply` says so. Run again, it goes on where it was interrupted. */
-export async function migrateMongo({ url, specs, apply, finish, onStep = () => undefined }: MigrateOptions): Promise<Migration> {
-  const client = await connect(url, () => undefined, true)
+export async function migrateMongo({
+  url,
+  specs,
+  clock,
+  apply,
+  finish,
+  onStep = () => undefined,
+  warn,
+}: MigrateOptions): Promise<Migration> {
+  const client = await connect({ url, warn, isPatient: true })
   try {
     const db = client.db()
     const from = await reach(() => formatOf(db))
@@ -48,7 +62,7 @@ export async function migrateMongo({ url, specs, apply, finish, onStep = () => u
     const plan: Migration = { ...(from !== undefined && { from }), to: FORMAT, steps, older }
     if (!apply) return plan
     if (finish && older > 0) refuse('unavailable', `${older} older instances still run: restart them with this build first`)
-    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db)
+    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db, clock)
     // First: interrupted, the next run would not see from the validator that documents are left to fill
     for (const { kind, collection } of steps) if (kind === 'fill') await mark(db, collection, true)
     for (const step of steps) {
@@ -71,12 +85,14 @@ export async function migrateMongo({ url, specs, apply, finish, onStep = () => u
 async function run(db: Db, specs: readonly Spec<Doc>[], declared: readonly Declared[], { kind, collection, index }: Step): Promise<void> {
   const one = declared.find(({ name }) => name === collection)
   const description = one?.indexes.find(({ name }) => name === index)
+  const validator = one?.validator ?? {}
   const docs = db.collection(collection)
   switch (kind) {
     case 'create':
-    case 'widen':
     case 'narrow':
-      return create(db, collection, one?.validator ?? {})
+      return create(db, collection, validator)
+    case 'widen':
+      return create(db, collection, widened((await standingValidators(db)).get(collection) ?? {}, validator))
     case 'index':
       if (description) await docs.createIndexes([description])
       return
@@ -90,7 +106,10 @@ async function run(db: Db, specs: readonly Spec<Doc>[], declared: readonly Decla
     case 'fill': {
       const spec = specs.find(({ name }) => name === collection)
       if (spec) await fill(db, spec)
+      return
     }
+    default:
+      throw unreachable(kind)
   }
 }
 
@@ -107,7 +126,7 @@ async function fill(db: Db, spec: Spec<Doc>): Promise<void> {
       .toArray()
     const writes = page.flatMap((there) => {
       const { _id, ...rest } = storedOf(spec, docOf(there)).stored
-      if (JSON.stringify(rest.f) === JSON.stringify(there.f)) return []
+      if (besideText(rest) === besideText(there)) return []
       return [{ replaceOne: { filter: { _id: { $eq: _id }, text: { $eq: there.text } }, replacement: { ...rest, text: there.text } } }]
     })
     if (writes.length > 0)
@@ -119,6 +138,8 @@ async function fill(db: Db, spec: Spec<Doc>): Promise<void> {
     if (after === undefined) return
   }
 }
+
+const besideText = ({ f, expires }: Pick<Stored, 'f' | 'expires'>): string => JSON.stringify([f, expires])
 
 /** Kept until it is known that no older instance has written without the new fields. */
 async function mark(db: Db, name: string, isUnfilled: boolean): Promise<void> {

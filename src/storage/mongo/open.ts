@@ -1,5 +1,6 @@
 import type { MongoClient } from 'mongodb'
-import type { Clock } from '../../lib/clock.js'
+import { type Clock, systemClock } from '../../lib/clock.js'
+import type { Log } from '../../lib/log.js'
 import type { Receiver } from '../holdings.js'
 import type { Storage } from '../storage.js'
 import { requireAlone } from './alone.js'
@@ -8,16 +9,18 @@ import { newCollections } from './collections.js'
 import { newCommit } from './commit.js'
 import { connect } from './connect.js'
 import { newCounters } from './counters.js'
+import { claimFormat } from './declarations.js'
 import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
-import { requireFormat } from './format.js'
-import { newHoldings, requireWhole } from './holdings.js'
+import { newHoldings, requireNoCopy } from './holdings.js'
 import { newLog } from './log.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
   readonly url: string
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
+  /** Milliseconds that the store's clock tells where the server said `said`. For tests, which set the clocks of both; default: just that. */
+  readonly storeClock?: (said: Date) => number
   /** Names this instance among others: any text that no other has. */
   readonly instance: string
   /** Refused while any other instance reads the log: for what nobody else may see half done. */
@@ -26,7 +29,9 @@ export interface MongoOptions {
   readonly isPatient?: boolean
   /** For a copy into it. Without, a database into which one is under way is refused. */
   readonly receives?: boolean
-  readonly warn: (text: string, facts: object) => void
+  /** For waiting for other processes, which no clock of a test can pass. Default: the machine's. */
+  readonly waits?: Pick<Clock, 'now' | 'after'>
+  readonly warn: Log['warn']
 }
 
 export interface MongoStorage extends Storage {
@@ -37,18 +42,20 @@ export interface MongoStorage extends Storage {
 export async function openMongo({
   url,
   clock,
+  storeClock = (said) => said.getTime(),
   instance,
   isAlone = false,
   isPatient = false,
   receives = false,
+  waits = systemClock,
   warn,
 }: MongoOptions): Promise<MongoStorage> {
-  const client = await connect(url, warn, isPatient)
+  const client = await connect({ url, warn, isPatient })
   try {
-    await requireFormat(client.db())
-    if (!receives) await requireWhole(client.db())
-    if (isAlone) await requireAlone(client.db())
-    return await openDatabase({ client, clock, instance })
+    await claimFormat(client.db())
+    if (!receives) await requireNoCopy(client.db())
+    if (isAlone) await requireAlone(client.db(), waits)
+    return await openDatabase({ client, clock, storeClock, instance, waits })
   } catch (error) {
     await client.close()
     throw error
@@ -58,15 +65,17 @@ export async function openMongo({
 async function openDatabase({
   client,
   clock,
+  storeClock,
   instance,
-}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
+  waits,
+}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waits'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, declare: await openDeclarations(db) }
+  const deps = { db, now, declare: await reach(() => openDeclarations(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog(deps, instance)
+  const log = newLog({ ...deps, instance, clock, storeClock })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
@@ -82,23 +91,8 @@ async function openDatabase({
       },
     }),
     purge: async (at, limit) => {
-      let left = limit
-      for (const { spec, docs, ready } of collections.all()) {
-        if (spec.expires === undefined || left <= 0) continue
-        await ready()
-        const expired = await reach(() =>
-          docs
-            .find({ expires: { $lte: at } })
-            .sort({ expires: 1 })
-            .limit(left)
-            .project({ _id: 1 })
-            .toArray(),
-        )
-        if (expired.length === 0) continue
-        const ids = expired.map(({ _id }) => String(_id))
-        left -= (await reach(() => docs.deleteMany({ _id: { $in: ids }, expires: { $lte: at } }))).deletedCount
-      }
-      return limit - left + (await counters.purge(at, left))
+      const documents = await collections.purge(at, limit)
+      return documents + (await counters.purge(at, limit - documents))
     },
     close: () => {
       closing ??= log.close().then(() => client.close())

@@ -1,8 +1,9 @@
 // What a database lacks of what a build declares, as steps. Those that are safe add or widen: older instances go on beside them.
 import type { Db, Document, IndexDescription } from 'mongodb'
-import { type Declared, fieldTypes } from './declare.js'
+import { DECLARATIONS, type Declaration } from './declarations.js'
+import type { Declared } from './declare.js'
 import { reach } from './failures.js'
-import { DECLARATIONS, type Declaration } from './format.js'
+import { isSame, newFields, widened } from './validators.js'
 
 export interface Step {
   readonly kind: 'create' | 'index' | 'widen' | 'fill' | 'narrow' | 'replace' | 'drop'
@@ -16,66 +17,80 @@ export interface Step {
 
 /** In the order in which they are done. Nothing is written. */
 export async function planOf(db: Db, declared: readonly Declared[]): Promise<readonly Step[]> {
-  const there = new Map((await reach(() => db.listCollections().toArray())).map((one) => [one.name, standingOf(one)]))
+  const there = await standingValidators(db)
   const unfilled = await reach(() =>
     db
       .collection<Declaration>(DECLARATIONS)
       .find({ _id: { $in: declared.map(({ name }) => name) }, isUnfilled: { $eq: true } })
       .toArray(),
   )
-  const steps: Step[] = []
+  const found: Found[] = []
   for (const one of declared) {
     const standing = there.get(one.name)
     const indexes = standing === undefined ? [] : await reach(() => db.collection(one.name).indexes())
-    steps.push(...(standing === undefined ? creation(one) : validation(one, standing)), ...indexing(one, indexes))
-    const lacking = standing === undefined ? [] : newFields(one, standing)
+    found.push(...(standing === undefined ? creation(one) : validation(one, standing)), ...indexing(one, indexes))
+    const lacking = standing === undefined ? [] : [...newFields(one.validator, standing), ...newExpiry(one, indexes)]
     if (lacking.length > 0 || unfilled.some(({ _id }) => _id === one.name))
-      steps.push(step('fill', one.name, `${lacking.join(', ') || 'indexed fields'} in documents that lack them`, true))
+      found.push({ kind: 'fill', collection: one.name, text: `${lacking.join(', ') || 'indexed fields'} in documents that lack them` })
   }
+  const steps = found.map((one): Step => ({ ...one, isSafe: IS_SAFE[one.kind] }))
   return [...steps.filter(({ isSafe }) => isSafe), ...steps.filter(({ isSafe }) => !isSafe)]
 }
 
-const standingOf = (info: object): Document => ('options' in info ? ((info.options as Document | undefined)?.validator ?? {}) : {}) // listCollections answers options
-
-const step = (kind: Step['kind'], collection: string, text: string, isSafe: boolean, index?: string): Step => ({
-  kind,
-  collection,
-  text,
-  isSafe,
-  ...(index !== undefined && { index }),
-})
-
-const creation = ({ name, validator }: Declared): Step[] => [
-  step('create', name, Object.keys(validator).length > 0 ? 'with its validator' : 'without a validator', true),
-]
-
-function validation({ name, validator }: Declared, standing: Document): Step[] {
-  if (JSON.stringify(validator) === JSON.stringify(standing)) return []
-  const isWider = Object.entries(fieldTypes(standing)).every(([field, types]) => {
-    const allowed = fieldTypes(validator)[field]
-    return allowed !== undefined && types.every((type) => allowed.includes(type))
-  })
-  return [step(isWider ? 'widen' : 'narrow', name, isWider ? 'its validator' : 'its validator, which refuses what it allowed', isWider)]
+/** Of every collection that is there, by its name. */
+export async function standingValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
+  const infos: readonly Document[] = await reach(() => db.listCollections().toArray())
+  return new Map(infos.map(({ name, options }) => [String(name), options?.validator ?? {}]))
 }
 
-function newFields({ validator }: Declared, standing: Document): string[] {
-  const before = fieldTypes(standing)
-  return Object.keys(fieldTypes(validator)).filter((field) => before[field] === undefined)
+type Found = Omit<Step, 'isSafe'>
+
+const IS_SAFE: Readonly<Record<Step['kind'], boolean>> = {
+  create: true,
+  index: true,
+  widen: true,
+  fill: true,
+  narrow: false,
+  replace: false,
+  drop: false,
 }
 
-function indexing({ name, indexes }: Declared, standing: readonly Document[]): Step[] {
-  const wanted = indexes.map((index): Step[] => {
+function creation({ name, validator }: Declared): Found[] {
+  const text = Object.keys(validator).length > 0 ? 'with its validator' : 'without a validator'
+  return [{ kind: 'create', collection: name, text }]
+}
+
+function validation({ name: collection, validator }: Declared, standing: Document): Found[] {
+  const wide = widened(standing, validator)
+  return [
+    ...(isSame(wide, standing) ? [] : [{ kind: 'widen', collection, text: 'its validator' } as const]),
+    ...(isSame(wide, validator) ? [] : [{ kind: 'narrow', collection, text: 'its validator, which refuses what it allowed' } as const]),
+  ]
+}
+
+/** Documents have expired by a field of their own, or by none, since there is an index for it. */
+function newExpiry({ indexes }: Declared, standing: readonly Document[]): readonly string[] {
+  const isThere = (all: readonly Document[]) => all.some(({ name }) => name === 'expires')
+  return isThere(indexes) === isThere(standing) ? [] : ['expires']
+}
+
+function indexing({ name: collection, indexes }: Declared, standing: readonly Document[]): Found[] {
+  const wanted = indexes.flatMap((index): Found[] => {
     const there = standing.find((one) => one.name === index.name)
-    if (there === undefined) return [step('index', name, describe(index), true, index.name)]
+    const one = { collection, ...(index.name !== undefined && { index: index.name }) }
+    if (there === undefined) return [{ ...one, kind: 'index', text: describe(index) }]
     return shapeOf(index) === shapeOf(there as IndexDescription) // what indexes() answers: the description, with `v` and defaults
       ? []
-      : [step('replace', name, `${describe(index)}, which is another now`, false, index.name)]
+      : [{ ...one, kind: 'replace', text: `${describe(index)}, which is another now` }]
   })
   const unused = standing.filter(
     // A hashed one is of a shard key
-    ({ name: own, key }) => own !== '_id_' && !Object.values(key ?? {}).includes('hashed') && !indexes.some((index) => index.name === own),
+    ({ name, key }) => name !== '_id_' && !Object.values(key ?? {}).includes('hashed') && !indexes.some((index) => index.name === name),
   )
-  return [...wanted.flat(), ...unused.map((one) => step('drop', name, `index ${one.name}, which nothing uses`, false, String(one.name)))]
+  const dropped = unused.map(
+    ({ name }): Found => ({ kind: 'drop', collection, index: String(name), text: `index ${name}, which nothing uses` }),
+  )
+  return [...wanted, ...dropped]
 }
 
 function describe(index: IndexDescription): string {

@@ -2,29 +2,27 @@
 // bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
 // the tier hold either: there it counts the matches of each row alone.
 import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
-import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, ShownCard } from '../storage.js'
+import { CARD_TIERS, type CardHits, type CardQuery, type CardRow, type CardSearchPort, type CardTier, type ShownCard } from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 export interface CardSearch extends CardSearchPort {
   /** In a transaction. Replaces the card's row of that tier. */
   index(row: CardRow): void
-  /** In a transaction. Whether there was a row. */
-  unindex(cardId: string, tier: CardTier): boolean
+  /** In a transaction. What is not there need not be removed. */
+  unindex(cardId: string, tier: CardTier): void
 }
-
-const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 
 const WEIGHTS = Object.values(CARD_WEIGHTS)
 const COLUMNS = Object.keys(CARD_WEIGHTS).join(', ')
 
 /** What a search shows stands apart from what it looks at, so that looking reads little. */
-export const CARD_SHOWN_SCHEMA = TIERS.map((tier) => `CREATE TABLE card_${tier}_shown (id INTEGER PRIMARY KEY, shown TEXT NOT NULL);`).join(
-  ' ',
-)
+export const CARD_SHOWN_SCHEMA = CARD_TIERS.map(
+  (tier) => `CREATE TABLE card_${tier}_shown (id INTEGER PRIMARY KEY, shown TEXT NOT NULL);`,
+).join(' ')
 
 /** The tables of card search, for the file's first start. */
-export const CARD_SEARCH_SCHEMA = TIERS.map(
+export const CARD_SEARCH_SCHEMA = CARD_TIERS.map(
   (tier) => `
   CREATE TABLE card_${tier} (id INTEGER PRIMARY KEY, card TEXT NOT NULL UNIQUE, updated NOT NULL);
   CREATE TABLE card_${tier}_terms (term TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
@@ -57,14 +55,13 @@ function index(db: Database, row: CardRow): void {
   db.run(`INSERT INTO ${card}_shown (id, shown) VALUES (?, ?)`, id, JSON.stringify(row.shown))
 }
 
-function unindex(db: Database, cardId: string, tier: CardTier): boolean {
+function unindex(db: Database, cardId: string, tier: CardTier): void {
   const id = idOf(db, cardId, tier)
-  if (id === undefined) return false
+  if (id === undefined) return
   db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
   db.run(`DELETE FROM card_${tier}_shown WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
-  return true
 }
 
 function idOf(db: Database, cardId: string, tier: CardTier): number | undefined {
@@ -83,7 +80,7 @@ function shown(db: Database, tier: CardTier, cardIds: readonly string[]): Readon
 }
 
 function unshown(db: Database, limit: number): readonly string[] {
-  const found = TIERS.flatMap((tier) =>
+  const found = CARD_TIERS.flatMap((tier) =>
     db.all(`SELECT card FROM card_${tier} WHERE id NOT IN (SELECT id FROM card_${tier}_shown) LIMIT ?`, limit),
   )
   return [...new Set(found.map((row) => String(row.card)))].slice(0, limit)

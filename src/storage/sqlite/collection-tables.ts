@@ -1,4 +1,4 @@
-import { expiryOf, type Fields, isScalar } from '../document.js'
+import { declarationOf, expiryOf, type Fields, type Fitting, isScalar } from '../document.js'
 import type { Doc, Key, Scalar, Spec } from '../storage.js'
 import { type Cell, type Database, quoted, scalarCell, textCell } from './database.js'
 
@@ -39,39 +39,31 @@ export function openTables(db: Database, spec: Spec<Doc>): Tables {
   return tables
 }
 
-/** Two declarations of one name must say the same; the schema is code and is not compared. */
-export const declarationOf = (spec: Spec<Doc>): string =>
-  JSON.stringify({
-    key: spec.key,
-    expires: spec.expires ?? null,
-    indexes: Object.entries(spec.indexes)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, { fields, unique }]) => [name, fields, unique === true]),
-  })
-
 /** False, and nothing is written, where the key is taken. */
-export function insertDoc(db: Database, tables: Tables, key: Key, doc: Fields, text: string): boolean {
-  if (db.run(tables.sql.insert, textCell(key), text, expiryOf(tables.spec, doc)) === 0) return false
-  for (const index of tables.indexes.values()) addRows(db, index, key, doc)
+export function insertDoc(db: Database, tables: Tables, { key, fields, text }: Fitting<Doc>): boolean {
+  if (db.run(tables.sql.insert, textCell(key), text, expiryOf(tables.spec, fields)) === 0) return false
+  for (const index of tables.indexes.values()) addRows(db, index, key, fields)
   return true
 }
 
-export function replaceDoc(db: Database, tables: Tables, key: Key, before: Fields, doc: Fields, text: string): void {
-  db.run(tables.sql.replace, text, expiryOf(tables.spec, doc), textCell(key))
+export function replaceDoc(db: Database, tables: Tables, before: Fields, { key, fields, text }: Fitting<Doc>): void {
+  db.run(tables.sql.replace, text, expiryOf(tables.spec, fields), textCell(key))
   for (const index of tables.indexes.values()) {
-    if (sameRows(index, before, doc)) continue
+    if (sameRows(index, before, fields)) continue
     removeRows(db, index, key, before)
-    addRows(db, index, key, doc)
+    addRows(db, index, key, fields)
   }
 }
 
-export function removeDoc(db: Database, tables: Tables, key: Key, doc: Fields): void {
+export function removeDoc(db: Database, tables: Tables, doc: Fields): void {
+  const key = String(doc[tables.spec.key])
   for (const index of tables.indexes.values()) removeRows(db, index, key, doc)
   db.run(tables.sql.remove, textCell(key))
 }
 
 /** Keys of other documents that hold a place in a unique index which `doc` would take. A document without one of the fields takes none. */
-export function rivals(db: Database, tables: Tables, key: Key, doc: Fields): Cell[] {
+export function rivals(db: Database, tables: Tables, doc: Fields): Cell[] {
+  const key = String(doc[tables.spec.key])
   const found: Cell[] = []
   for (const index of tables.indexes.values()) {
     if (!index.unique) continue
@@ -136,7 +128,7 @@ function refill(db: Database, tables: Tables): void {
     for (const row of rows) {
       const doc = JSON.parse(String(row.doc)) as Fields // written by insertDoc
       const key = String(doc[tables.spec.key])
-      if (rivals(db, tables, key, doc).length > 0) throw new Error(`documents of ${tables.spec.name} break an index that has become unique`)
+      if (rivals(db, tables, doc).length > 0) throw new Error(`documents of ${tables.spec.name} break an index that has become unique`)
       db.run(`UPDATE ${tables.docs} SET expires = ? WHERE key = ?`, expiryOf(tables.spec, doc), row.key ?? null)
       for (const index of tables.indexes.values()) addRows(db, index, key, doc)
       last = row.key ?? null

@@ -1,7 +1,17 @@
-import { changed, type Fields, fitting, hasExpired, holds } from '../document.js'
+import { changed, declarationOf, type Fields, fitting, hasExpired, holds } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
-import type { Change, Collection, Doc, Guard, Key, Operation, Page, Place, Query, Spec } from '../storage.js'
-import { declarationOf, insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
+import {
+  type Collection,
+  type Doc,
+  type Key,
+  type Operation,
+  operationsOf,
+  type Page,
+  type Place,
+  type Query,
+  type Spec,
+} from '../storage.js'
+import { insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
 import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -52,9 +62,9 @@ export function newCollections(deps: CollectionsDeps): Collections {
           return () => insert() === 'inserted'
         }
         case 'change':
-          return () => change(deps, tables, operation.key, operation.guard, operation.to) !== undefined
+          return () => change(deps, tables, operation) !== undefined
         case 'take':
-          return () => take(deps, tables, operation.key, operation.guard) !== undefined
+          return () => take(deps, tables, operation) !== undefined
       }
     },
     purge: (now, limit) => {
@@ -82,56 +92,56 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
     find: (index, query) => commits.read(() => find(deps, tables, index, query)),
     change: (key, guard, to) =>
       commits.write(() => {
-        const answer = change(deps, tables, key, guard, to)
+        const answer = change(deps, tables, { key, guard, to })
         return { keep: answer !== undefined, answer }
       }),
     take: (key, guard) =>
       commits.write(() => {
-        const answer = take(deps, tables, key, guard)
+        const answer = take(deps, tables, { key, guard })
         return { keep: answer !== undefined, answer }
       }),
-    inserting: (doc) => ({ kind: 'insert', collection: spec.name, doc }),
-    changing: (key: Key, guard: Guard<Doc>, to: Change<Doc>) => ({ kind: 'change', collection: spec.name, key, guard, to }),
-    taking: (key: Key, guard: Guard<Doc>) => ({ kind: 'take', collection: spec.name, key, guard }),
+    ...operationsOf(spec),
   }
   return { tables, declared, collection }
 }
 
 function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc): () => 'inserted' | 'exists' {
-  const { fields, text, key } = fitting(tables.spec, given)
+  const fit = fitting(tables.spec, given)
   const makeRoom = (place: Cell): boolean => {
     const there = stored(db, tables, place)
     if (there === undefined) return true
     if (!hasExpired(tables.spec, there, now())) return false
-    removeDoc(db, tables, String(there[tables.spec.key]), there)
+    removeDoc(db, tables, there)
     return true
   }
   return () => {
-    if (!rivals(db, tables, key, fields).every(makeRoom)) return 'exists'
+    if (!rivals(db, tables, fit.fields).every(makeRoom)) return 'exists'
     // The key is free nearly always: what stands under it is looked at only where it is not
-    if (insertDoc(db, tables, key, fields, text)) return 'inserted'
-    return makeRoom(textCell(key)) && insertDoc(db, tables, key, fields, text) ? 'inserted' : 'exists'
+    if (insertDoc(db, tables, fit)) return 'inserted'
+    return makeRoom(textCell(fit.key)) && insertDoc(db, tables, fit) ? 'inserted' : 'exists'
   }
 }
 
-function change(deps: CollectionsDeps, tables: Tables, key: Key, guard: object, to: object): Doc | undefined {
+type Changing = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
+
+function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: Changing): Doc | undefined {
   const before = live(deps, tables, key)
   if (before === undefined || !holds(guard, before)) return undefined
   const fit = fitting(tables.spec, changed(tables.spec, before, to))
-  for (const rival of rivals(deps.db, tables, key, fit.fields)) {
+  for (const rival of rivals(deps.db, tables, fit.fields)) {
     const there = stored(deps.db, tables, rival)
     if (there === undefined) continue
     if (!hasExpired(tables.spec, there, deps.now())) return undefined
-    removeDoc(deps.db, tables, String(there[tables.spec.key]), there)
+    removeDoc(deps.db, tables, there)
   }
-  replaceDoc(deps.db, tables, key, before, fit.fields, fit.text)
+  replaceDoc(deps.db, tables, before, fit)
   return fit.doc
 }
 
-function take(deps: CollectionsDeps, tables: Tables, key: Key, guard: object): Doc | undefined {
+function take(deps: CollectionsDeps, tables: Tables, { key, guard }: Omit<Changing, 'to'>): Doc | undefined {
   const there = live(deps, tables, key)
   if (there === undefined || !holds(guard, there)) return undefined
-  removeDoc(deps.db, tables, key, there)
+  removeDoc(deps.db, tables, there)
   return there
 }
 
@@ -169,10 +179,7 @@ function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query:
 function purge(db: Database, tables: Tables, now: number, limit: number): number {
   if (tables.spec.expires === undefined || limit <= 0) return 0
   const rows = db.all(`SELECT doc FROM ${tables.docs} WHERE expires <= ? ORDER BY expires LIMIT ?`, now, limit)
-  for (const row of rows) {
-    const doc = parsed(row.doc)
-    removeDoc(db, tables, String(doc[tables.spec.key]), doc)
-  }
+  for (const row of rows) removeDoc(db, tables, parsed(row.doc))
   return rows.length
 }
 

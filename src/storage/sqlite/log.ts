@@ -1,4 +1,5 @@
 import { frozen } from '../../lib/frozen.js'
+import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
@@ -6,7 +7,7 @@ import type { GroupCommit } from './group-commit.js'
 
 /** The log's blocks under their numbers, and which block holds which entry. One process writes, so the head is kept in memory. */
 export function newLog(db: Database, commits: GroupCommit): LogPort {
-  const listeners = new Set<() => void>()
+  const listeners = newListeners()
   let head = blockIn(db.one('SELECT block FROM log_blocks ORDER BY n DESC LIMIT 1'))
 
   const insert = (block: Block, text: string): boolean => {
@@ -18,10 +19,6 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
     return true
   }
-  const ring = (): void => {
-    // Each in a task of its own: a listener that throws is a bug of its owner, not of the append
-    for (const listener of listeners) queueMicrotask(listener)
-  }
 
   return {
     append: async (given) => {
@@ -31,7 +28,7 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
         const answer = insert(block, text)
         const durable = () => {
           head = block
-          ring()
+          listeners.tell()
         }
         return { keep: answer, answer, durable }
       })
@@ -52,13 +49,7 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
         const block = blockIn(db.one('SELECT block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
         return block !== undefined && seq < block.first + block.entries.length ? block : undefined
       }),
-    onAppend: (listener) => {
-      const own = () => listener()
-      listeners.add(own)
-      return () => {
-        listeners.delete(own)
-      }
-    },
+    onAppend: listeners.add,
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdir, open, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import type { WholeStorage } from '../holdings.js'
+import type { ReadableStorage } from '../holdings.js'
 import type { CommitResult, Operation } from '../storage.js'
 import { CARD_SEARCH_SCHEMA, CARD_SHOWN_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
@@ -47,7 +47,7 @@ const SCHEMA = `
  * The embedded store: one file, held by one process (two servers in it share this object).
  * Everything is durable when it is answered; what is asked for in the same turn shares one commit.
  */
-export async function openSqlite(options: SqliteOptions): Promise<WholeStorage> {
+export async function openSqlite(options: SqliteOptions): Promise<ReadableStorage> {
   const file = await prepareFile(options.file)
   const db = openOwned(file)
   const commits = newGroupCommit(db, options)
@@ -101,7 +101,6 @@ function prepare(to: { collections: Collections; counters: Counters; cards: Card
       }
     case 'unindex-card':
       return () => {
-        // What is not there need not be removed
         to.cards.unindex(operation.cardId, operation.tier)
         return true
       }

@@ -7,7 +7,7 @@ import { startReplicaSet } from './replica-set.mjs'
 
 const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/connect.js'
-const COMMIT = 'storage/mongo/commit.js'
+const TRANSACTION = 'storage/mongo/transaction.js'
 const LOG = 'storage/mongo/log.js'
 const APPEND = 'trust-log/append.js'
 const HALVES = 'trust-log/halves.js'
@@ -27,7 +27,7 @@ export const PLANTED = [
     edits: [
       [CONNECT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
       [CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"],
-      [COMMIT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
+      [TRANSACTION, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
     ],
     faults: [CUT_OFF],
     seconds: 18,
@@ -70,7 +70,7 @@ export const PLANTED = [
   },
   {
     name: 'the head of a deposed primary',
-    edits: [[LOG, 'await blocks.updateOne(', 'if (false) await blocks.updateOne(']],
+    edits: [[LOG, 'await fences.updateOne(', 'if (false) await fences.updateOne(']],
     faults: [CUT_OFF],
     seconds: 14,
     electionMs: 2000,

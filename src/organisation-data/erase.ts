@@ -2,10 +2,9 @@
 // for their chain covers each of them. Run again, it goes on where it was.
 import { refuse } from '../errors.js'
 import type { OrgId } from '../protocol/ids.js'
-import type { WholeStorage } from '../storage/holdings.js'
-import { type CardTier, type Change, type Doc, type Spec, unindexingCard } from '../storage/storage.js'
+import type { ReadableStorage } from '../storage/holdings.js'
+import { CARD_TIERS, type Change, type Doc, unindexingCard } from '../storage/storage.js'
 import { type Belonging, belongingsOf, type Owned, ownedBy } from './belongings.js'
-import { registryCollections } from './collections.js'
 
 export interface Erased {
   /** How many documents were removed, by collection. */
@@ -20,10 +19,9 @@ export interface Erased {
 
 /** What stands in the place of a name. */
 export const ERASED = '(erased)'
-const TIERS: readonly CardTier[] = ['public', 'authenticated', 'introduced']
 const AT_ONCE = 100
 
-export async function eraseOrganisation(storage: WholeStorage, orgId: OrgId): Promise<Erased> {
+export async function eraseOrganisation(storage: ReadableStorage, orgId: OrgId): Promise<Erased> {
   const owned = await ownedBy(storage, orgId)
   if (!owned.hasEnded) refuse('forbidden', `the organisation has not ended: credence org end ${orgId}`)
   const counts = { erased: {} as Record<string, number>, cleared: {} as Record<string, number>, kept: {} as Record<string, number> }
@@ -31,12 +29,12 @@ export async function eraseOrganisation(storage: WholeStorage, orgId: OrgId): Pr
   const work = async (one: Belonging): Promise<void> => {
     const outcome = await erase(storage, owned, one)
     if (outcome === 'left') left++
-    else if (outcome !== 'nothing') counts[outcome][one.collection] = (counts[outcome][one.collection] ?? 0) + 1
+    else if (outcome !== 'nothing') counts[outcome][one.spec.name] = (counts[outcome][one.spec.name] ?? 0) + 1
   }
   let batch: Belonging[] = []
   for await (const one of belongingsOf(storage, owned)) {
     // Those by whom others are found only after all of the others
-    if (batch.length >= AT_ONCE || (batch[0] && batch[0].collection !== one.collection)) {
+    if (batch.length >= AT_ONCE || (batch[0] && batch[0].spec !== one.spec)) {
       await Promise.all(batch.map(work))
       batch = []
     }
@@ -48,10 +46,10 @@ export async function eraseOrganisation(storage: WholeStorage, orgId: OrgId): Pr
 
 type Outcome = keyof Omit<Erased, 'left'> | 'left' | 'nothing'
 
-async function erase(storage: WholeStorage, owned: Owned, one: Belonging): Promise<Outcome> {
-  const { collection, key, doc } = one
+async function erase(storage: ReadableStorage, owned: Owned, one: Belonging): Promise<Outcome> {
+  const { spec, key, doc } = one
   if (doc.hidden !== undefined || doc.nextEntry !== undefined) return 'left'
-  switch (collection) {
+  switch (spec.name) {
     case 'audit-rows':
       return 'kept'
     case 'organisations': {
@@ -65,7 +63,7 @@ async function erase(storage: WholeStorage, owned: Owned, one: Belonging): Promi
       if (!owned.all.has(String(doc.agentId))) return clearNotice(storage, owned, one)
       return take(storage, one)
     case 'cards':
-      await storage.commit(TIERS.map((tier) => unindexingCard(key, tier)))
+      await storage.commit(CARD_TIERS.map((tier) => unindexingCard(key, tier)))
       return take(storage, one)
     default:
       return take(storage, one)
@@ -87,19 +85,13 @@ async function clearIntroduction({ orgId, stores }: Owned, { key, doc }: Belongi
 }
 
 /** A notice to another's agent: it repeats the purpose, which its asker wrote. */
-async function clearNotice(storage: WholeStorage, { all }: Owned, { collection, key, doc }: Belonging): Promise<Outcome> {
+async function clearNotice(storage: ReadableStorage, { all }: Owned, { spec, key, doc }: Belonging): Promise<Outcome> {
   if (!all.has(String(doc.from)) || doc.purpose === '') return 'kept'
   const cleared = { purpose: '' } as Change<Doc> // a field of both kinds of notices
-  return (await storage.collection<Doc>(specOf(collection)).change(key, {}, cleared)) ? 'cleared' : 'nothing'
+  return (await storage.collection(spec).change(key, {}, cleared)) ? 'cleared' : 'nothing'
 }
 
 /** What has expired is absent already, and purged by every registry. */
-async function take(storage: WholeStorage, { collection, key }: Belonging): Promise<Outcome> {
-  return (await storage.collection<Doc>(specOf(collection)).take(key, {})) ? 'erased' : 'nothing'
-}
-
-function specOf(collection: string): Spec<Doc> {
-  const spec = registryCollections().find(({ name }) => name === collection)
-  if (spec === undefined) throw new Error(`there is no collection ${collection}`)
-  return spec
+async function take(storage: ReadableStorage, { spec, key }: Belonging): Promise<Outcome> {
+  return (await storage.collection(spec).take(key, {})) ? 'erased' : 'nothing'
 }

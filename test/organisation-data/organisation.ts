@@ -1,10 +1,10 @@
 // The data of one organisation is exported, and erased once it has ended; that of another stays as it was.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../src/config.js'
+import { openStores, registryCollections } from '../../src/holdings/registry-collections.js'
 import { silentLog } from '../../src/lib/log.js'
-import { openStores, registryCollections } from '../../src/move/collections.js'
 import { eraseData, exportData } from '../../src/organisation-data.js'
 import { openStore, serve } from '../../src/serve.js'
 import { aCard, newCast } from '../registry.js'
@@ -40,8 +40,11 @@ export function organisationData(newStore: () => { readonly url: string; drop():
     await first.close()
 
     const file = join(folder.path, 'acme.jsonl')
-    const exported = await exportData(config, acme.orgId, file)
-    await expect(exportData(config, acme.orgId, file)).rejects.toThrow('EEXIST')
+    // Of a run that was killed
+    writeFileSync(`${file}.part`, '{"export"'.repeat(10_000))
+    const exported = await exportData({ config, org: acme.orgId, to: file })
+    expect(existsSync(`${file}.part`)).toBe(false)
+    await expect(exportData({ config, org: acme.orgId, to: file })).rejects.toMatchObject({ reason: 'conflict' })
     const text = readFileSync(file, 'utf8')
     const lines = text
       .trim()
@@ -52,13 +55,13 @@ export function organisationData(newStore: () => { readonly url: string; drop():
     expect(exported).toMatchObject({ documents: { agents: 2, cards: 1, introductions: 2, invitations: 1, members: 1, organisations: 1 } })
     for (const found of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose", 'agents.register']) expect(text).toContain(found)
     for (const hidden of ['codeHash', 'tokenHash', 'globex-agent', '"d":']) expect(text).not.toContain(hidden)
-    await expect(eraseData(config, acme.orgId)).rejects.toThrow('has not ended')
-    await expect(eraseData(config, 'org_AAAAAAAAAAAAAAAAAAAAAA')).rejects.toThrow('no organisation')
+    await expect(eraseData({ config, org: acme.orgId })).rejects.toThrow('has not ended')
+    await expect(eraseData({ config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' })).rejects.toThrow('no organisation')
 
     const second = await serve(config)
     await cast.operator.mutate('organisations.end', { orgId: acme.orgId })
     await second.close()
-    const erased = await eraseData(config, acme.orgId)
+    const erased = await eraseData({ config, org: acme.orgId })
     expect(erased).toMatchObject({
       erased: { agents: 2, cards: 1, members: 1, invitations: 1 },
       cleared: { introductions: 1, organisations: 1 },
@@ -66,7 +69,7 @@ export function organisationData(newStore: () => { readonly url: string; drop():
     })
     expect(erased.erased.tokens).toBeGreaterThan(0)
     expect(erased.kept['audit-rows']).toBeGreaterThan(5)
-    expect((await eraseData(config, acme.orgId)).erased).toEqual({})
+    expect((await eraseData({ config, org: acme.orgId })).erased).toEqual({})
 
     const storage = await openStore(config, silentLog)
     openStores(storage)

@@ -1,15 +1,15 @@
 // What is of one organisation, collection by collection. Every document is looked at: few collections have an index by organisation, and this is done once.
 import { refuse } from '../errors.js'
+import { pages } from '../holdings/pages.js'
+import { openStores, registryCollections, type Stores } from '../holdings/registry-collections.js'
 import { silentLog } from '../lib/log.js'
 import type { OrgId } from '../protocol/ids.js'
-import type { WholeStorage } from '../storage/holdings.js'
+import type { ReadableStorage } from '../storage/holdings.js'
 import type { Doc, Spec } from '../storage/storage.js'
 import { newAppliedLog } from '../trust-log/apply.js'
-import { openStores, registryCollections, type Stores } from './collections.js'
-import { pages } from './pages.js'
 
 export interface Belonging {
-  readonly collection: string
+  readonly spec: Spec<Doc>
   readonly key: string
   readonly doc: Fields
 }
@@ -62,7 +62,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
 }
 
 /** Refuses an id that no organisation has. */
-export async function ownedBy(storage: WholeStorage, orgId: OrgId): Promise<Owned> {
+export async function ownedBy(storage: ReadableStorage, orgId: OrgId): Promise<Owned> {
   const stores = openStores(storage)
   const organisation = await stores.organisations.collection.get(orgId)
   if (organisation === undefined) return refuse('not_found', `no organisation has the id ${orgId}`)
@@ -77,20 +77,20 @@ export async function ownedBy(storage: WholeStorage, orgId: OrgId): Promise<Owne
 }
 
 /** All of it, in the order of the rules. */
-export async function* belongingsOf(storage: WholeStorage, owned: Owned): AsyncGenerator<Belonging> {
+export async function* belongingsOf(storage: ReadableStorage, owned: Owned): AsyncGenerator<Belonging> {
   const specs = registryCollections()
   const without = specs.filter(({ name }) => RULES[name] === undefined)
   if (without.length > 0) throw new Error(`nobody says whose the documents are of: ${without.map(({ name }) => name).join(', ')}`)
   for (const [name, rule] of Object.entries(RULES)) {
     const spec = specs.find((one) => one.name === name)
     if (spec === undefined || rule === nobodys) continue
-    for await (const { key, doc } of documentsOf(storage, spec)) if (rule(doc, owned)) yield { collection: name, key, doc }
+    for await (const { key, doc } of documentsOf(storage, spec)) if (rule(doc, owned)) yield { spec, key, doc }
   }
 }
 
 const PAGE = 500
 
-async function* documentsOf({ holdings }: WholeStorage, spec: Spec<Doc>): AsyncGenerator<Omit<Belonging, 'collection'>> {
+async function* documentsOf({ holdings }: ReadableStorage, spec: Spec<Doc>): AsyncGenerator<Omit<Belonging, 'spec'>> {
   for await (const page of pages((after) => holdings.documents(spec, { ...after, limit: PAGE, now: 0 })))
     for (const { key, text } of page) yield { key, doc: JSON.parse(text) as Fields } // written after the schema had passed it
 }

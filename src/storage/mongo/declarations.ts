@@ -1,9 +1,9 @@
-// Which form a deployment has: the number rises with what `credence admin migrate` has to do for a build.
+// What stands in a deployment, and who is at it: a document for each collection, one for the format of them all, one for a copy that is under way.
 import type { Collection, Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import { reach } from './failures.js'
 
-/** What this build declares. Raise it with any change of a collection's indexes, expiry or kinds of fields. */
+/** What this build declares. Raise it with any change of a collection's indexes, expiry or kinds of fields: test/storage/format.test.ts fails until it is. */
 export const FORMAT = 1
 
 export const DECLARATIONS = 'declarations'
@@ -30,22 +30,23 @@ export async function formatOf(db: Db): Promise<number | undefined> {
   return (await declarations.findOne({ _id: { $gt: '' } })) === null ? undefined : 1
 }
 
-export async function raiseFormat(db: Db, format: number): Promise<void> {
+/** The format of what stands then: what another has raised it to meanwhile, if that is higher. */
+export async function raiseFormat(db: Db, format: number): Promise<number> {
   const declarations: Collection<Declaration> = db.collection(DECLARATIONS)
-  await declarations.updateOne({ _id: { $eq: ID } }, { $max: { format }, $setOnInsert: { text: '' } }, { upsert: true })
+  const raised = { $max: { format }, $setOnInsert: { text: '' } }
+  const after = await declarations.findOneAndUpdate({ _id: { $eq: ID } }, raised, { upsert: true, returnDocument: 'after' })
+  return after?.format ?? format
 }
 
 const COMMAND = 'credence admin migrate --store <url> --apply'
 
-/** Refuses a deployment that is newer than this build, or that has to be migrated to it first. An empty one becomes of its format. */
-export async function requireFormat(db: Db): Promise<void> {
-  const format = await reach(() => formatOf(db))
-  if (format !== undefined && format > FORMAT)
+/** An empty database becomes of this build's format; refuses one that is newer than this build, or that has to be migrated to it first. */
+export async function claimFormat(db: Db): Promise<void> {
+  const format = await reach(async () => (await formatOf(db)) ?? (await raiseFormat(db, FORMAT)))
+  if (format > FORMAT)
     refuse(
       'unavailable',
       `this deployment was migrated by a newer Credence (format ${format}, this one knows ${FORMAT}): run that one. Its plan: ${COMMAND}`,
     )
-  if (format !== undefined && format < FORMAT)
-    refuse('unavailable', `this deployment is of format ${format} and this Credence needs ${FORMAT}. Run: ${COMMAND}`)
-  await reach(() => raiseFormat(db, FORMAT))
+  if (format < FORMAT) refuse('unavailable', `this deployment is of format ${format} and this Credence needs ${FORMAT}. Run: ${COMMAND}`)
 }

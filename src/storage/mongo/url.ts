@@ -1,0 +1,46 @@
+// What may stand in a storage URL. It holds credentials, so no message shows it.
+import { refuse } from '../../errors.js'
+
+export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\//.test(text)
+
+/** The URL may name hosts, credentials and TLS; it may not ask for less than what is promised. */
+export function refuseWeaker(url: string): void {
+  const asked = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
+  const allowed: readonly (readonly [string, string])[] = [
+    ['w', 'majority'],
+    ['journal', 'true'],
+    ['j', 'true'],
+    ['readconcernlevel', 'majority'],
+    ['readpreference', 'primary'],
+    ['retrywrites', 'true'],
+    ['retryreads', 'true'],
+  ]
+  for (const [name, only] of allowed) {
+    const value = asked.get(name)
+    if (value !== undefined && value !== only)
+      refuse('bad_input', `the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
+  }
+}
+
+/** The database that the URL names; the driver's own default where it names none. */
+export function databaseOf(url: string): string {
+  const path = withoutHosts(url).pathname.slice(1)
+  try {
+    return decodeURIComponent(path) || 'test'
+  } catch (error) {
+    if (error instanceof URIError) refuseUrl()
+    throw error
+  }
+}
+
+export const refuseUrl = (): never =>
+  refuse(
+    'bad_input',
+    'the storage URL cannot be read. It is written mongodb://user:password@host:port,…/database?options, with names and password percent-encoded and options that the MongoDB driver knows',
+  )
+
+/** A URL that can be parsed as one: a list of hosts cannot. */
+function withoutHosts(url: string): URL {
+  const text = url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host')
+  return isMongoUrl(url) && URL.canParse(text) ? new URL(text) : refuseUrl()
+}

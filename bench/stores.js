@@ -264,7 +264,9 @@ async function search(report, { world, a, bare }) {
 
 /** What one exchange, one introspection and one ending take with little and with much in the store. */
 async function growth(report, { world, a }) {
-  const [sizes, count] = report.isQuick ? [[100, 1000], 20] : [(process.env.BENCH_SIZES ?? '10000,100000').split(',').map(Number), 200]
+  const [sizes, count] = report.isQuick
+    ? [[100, 1000], 20]
+    : [(process.env.BENCH_SIZES ?? '10000,100000,1000000').split(',').map(Number), 200]
   const { accessToken } = await answered(() => world.planner.exchange({ audience: world.ocr.audience }))
   const tokenId = JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url')).jti
   const found = new Map()

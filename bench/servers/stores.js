@@ -60,11 +60,11 @@ serveQuestions(
       const tokens = tokensStore({ storage })
       const like = await tokens.get(tokenId)
       for (let done = 0; done < count; ) {
-        const operations = []
-        for (const end = Math.min(count, done + 1000); done < end; done++)
-          operations.push(tokens.inserting({ ...like, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
-        if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
-        const ends = operations.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
+        const inserts = []
+        for (const end = Math.min(count, done + 2000); done < end; done++)
+          inserts.push(tokens.insert({ ...like, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
+        if ((await Promise.all(inserts)).some((answer) => answer !== 'inserted')) throw new Error('not seeded')
+        const ends = inserts.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
         await trustLog.end({ type: 'token.ended', ends, intent: [] })
       }
     },

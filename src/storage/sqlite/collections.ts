@@ -117,7 +117,7 @@ function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc
 function change(deps: CollectionsDeps, tables: Tables, key: Key, guard: object, to: object): Doc | undefined {
   const before = live(deps, tables, key)
   if (before === undefined || !holds(guard, before)) return undefined
-  const fit = fitting(tables.spec, changed(tables.spec, before, to))
+  const fit = fitting(tables.spec, changed(tables.spec, before, to), before)
   for (const rival of rivals(deps.db, tables, key, fit.fields)) {
     const there = stored(deps.db, tables, rival)
     if (there === undefined) continue

@@ -35,8 +35,12 @@ export interface HttpServer {
   readonly server: FastifyInstance['server']
   /** Whose turn it is, also for calls that come over its sockets. */
   readonly admission: Admission
+  /** From now on each answer is the last on its connection, so that callers go elsewhere. New ones are taken still. */
+  leave(): void
   /** Takes no new connections and waits for the requests under way. */
   close(): Promise<void>
+  /** Cuts what is left. */
+  cut(): void
 }
 
 /** A form of the largest request that makes sense: two tokens, an assertion, details. */
@@ -55,12 +59,15 @@ const ONCE = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const admission = newAdmission()
+  let isLeaving = false
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     serverFactory: (handler) =>
       createServer(SERVER, (request, response) => (admission.isFull() ? turnAway(response) : handler(request, response))),
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
+    // What was sent before its connection was closed is answered
+    return503OnClosing: false,
     handlerTimeout: ANSWER_MS,
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
@@ -72,6 +79,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const unread = newBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
+  app.addHook('onSend', async (_request, reply) => {
+    if (isLeaving) reply.header('connection', 'close')
+  })
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
@@ -100,7 +110,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: typeof address === 'object' && address ? address.port : options.port,
     server: app.server,
     admission,
-    close: () => app.close(),
+    leave: () => {
+      isLeaving = true
+    },
+    close: () => {
+      isLeaving = true
+      return app.close()
+    },
+    cut: () => app.server.closeAllConnections(),
   }
 }
 

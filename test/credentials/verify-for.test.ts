@@ -258,7 +258,6 @@ describe('what a claim must say', () => {
     ['access token', 'another audience', { aud: ISSUER }],
     ['access token', 'two audiences', { aud: [`${ISSUER}/agents/x`, ISSUER] }],
     ['access token', 'exp now', { exp: now }],
-    ['access token', 'a claim that nobody knows', { admin: true }],
     ['access token', 'a handle that is none', { standing: { at: 1, on: ['x'] } }],
     ['enrolment proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
     ['enrolment proof', 'another registry', { aud: 'https://other.example' }],

@@ -13,6 +13,8 @@ export interface HttpDeps {
 
 const MAX_ANSWER_BYTES = 8_388_608
 const MAX_RETRY_SECONDS = 5
+/** In which the other connections to an instance that was ended are known to be dead as well. */
+const RECONNECT_SECONDS = 0.2
 
 /** An answer whose body is a JSON object, or a CredenceError. Redirects are not followed: a token is for one place. */
 export async function requestJson(
@@ -109,7 +111,7 @@ export async function withOneRetry<T>(
     return await work()
   } catch (error) {
     if (!(error instanceof CredenceError)) throw error
-    const seconds = error.status === 503 ? error.retryAfterSeconds : error.status === 0 && mayRepeat ? 0 : undefined
+    const seconds = error.status === 503 ? error.retryAfterSeconds : error.status === 0 && mayRepeat ? RECONNECT_SECONDS : undefined
     if (seconds === undefined) throw error
     await clock.after(Math.min(seconds, MAX_RETRY_SECONDS) * 1000)
     return work()

@@ -23,6 +23,8 @@ export interface HttpOptions {
   readonly random: Random
   readonly log: Log
   readonly maxConnections?: number
+  /** In which a request that is there is answered. */
+  readonly answerMs?: number
   /** Of all bodies together that have come in part. */
   readonly maxUnfinishedBytes?: number
   /** Of all answers together that their callers have not taken. */
@@ -68,7 +70,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     forceCloseConnections: 'idle',
     // What was sent before its connection was closed is answered
     return503OnClosing: false,
-    handlerTimeout: ANSWER_MS,
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
@@ -97,7 +98,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
           const turn = () => admission.admit(() => !signal.aborted, work)
-          const answered = await connections.work(request.raw.socket, turn)
+          const answered = await inTime(connections.work(request.raw.socket, turn), options.answerMs ?? ANSWER_MS)
           holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
           return send(reply, answered)
         }),
@@ -113,9 +114,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     leave: () => {
       isLeaving = true
     },
-    close: () => {
+    close: async () => {
       isLeaving = true
-      return app.close()
+      const closed = app.close()
+      connections.closeUnused()
+      await closed
     },
     cut: () => app.server.closeAllConnections(),
   }
@@ -127,6 +130,19 @@ const BUSY = JSON.stringify({ error: 'unavailable', error_description: 'too many
 /** As cheap as an answer can be: it is given when there is no time. */
 function turnAway(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY)
+}
+
+/** The framework's own time-out ends with the body of a request. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The signal aborts when the connection ends before the work does. The response's own `close` never comes where it waits behind another. */
@@ -199,7 +215,6 @@ const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErro
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
-  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body passes 1 MB')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal('invalid_request', 'the request is malformed')
   return undefined

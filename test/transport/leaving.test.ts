@@ -46,6 +46,14 @@ test('what was sent before the server closes is answered, then its connection en
   await expect.poll(() => text).toMatch(/^HTTP\/1.1 200 [\s\S]*connection: close[\s\S]*held$/i)
 })
 
+test('a connection on which nothing was sent is not waited for', async () => {
+  await using server = await heldServer()
+  await server.send('')
+  await server.fetch('/quick')
+  await server.http.close()
+  await server.until(({ closed }) => closed === 2)
+})
+
 test('who never ends its request is cut', async () => {
   await using server = await heldServer()
   const slow = await server.send('POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf')

@@ -13,6 +13,7 @@ import { reach } from './failures.js'
 import { requireFormat } from './format.js'
 import { newHoldings, requireWhole } from './holdings.js'
 import { newLog } from './log.js'
+import { endOrphans } from './orphans.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
@@ -48,7 +49,7 @@ export async function openMongo({
     await requireFormat(client.db())
     if (!receives) await requireWhole(client.db())
     if (isAlone) await requireAlone(client.db())
-    return await openDatabase({ client, clock, instance })
+    return await openDatabase({ client, clock, instance, warn })
   } catch (error) {
     await client.close()
     throw error
@@ -59,7 +60,8 @@ async function openDatabase({
   client,
   clock,
   instance,
-}: Pick<MongoOptions, 'clock' | 'instance'> & { readonly client: MongoClient }): Promise<MongoStorage> {
+  warn,
+}: Pick<MongoOptions, 'clock' | 'instance' | 'warn'> & { readonly client: MongoClient }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await openDeclarations(db) }
@@ -67,6 +69,7 @@ async function openDatabase({
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
   const log = newLog(deps, instance)
+  const orphans = endOrphans(client, warn)
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
@@ -101,7 +104,7 @@ async function openDatabase({
       return limit - left + (await counters.purge(at, left))
     },
     close: () => {
-      closing ??= log.close().then(() => client.close())
+      closing ??= Promise.all([log.close(), orphans.close()]).then(() => client.close())
       return closing
     },
   }

@@ -96,7 +96,6 @@ async function underTraffic({ store, instances, running = instances }, act) {
     if (callee.longestUnknownMs > FRESH_MS) faults.push(`the verifier did not know for ${Math.round(callee.longestUnknownMs)} ms`)
     return {
       faults: [...faults, ...traffic.failures, ...callee.faults, ...judge(history)],
-      history,
       figures: figuresOf({ history, traffic, callee, acted }),
     }
   } finally {

@@ -138,6 +138,13 @@ async function introduce({ traffic, door, cast }) {
 let cards = 0
 export async function publish({ traffic, door, issuer }) {
   const card = { ...aCard(issuer), description: `Reads scanned documents, ${cards++}.` }
-  const { version } = await changed(() => door.ocr.publish({ card }))
-  traffic.history.published.push({ version, text: card.description })
+  for (;;) {
+    try {
+      const { version } = await changed(() => door.ocr.publish({ card }))
+      return traffic.history.published.push({ version, text: card.description })
+    } catch (error) {
+      // Somebody else, or the first try
+      if (error.reason !== 'card_version_stale') throw error
+    }
+  }
 }

@@ -284,6 +284,14 @@ describe('what a claim must say', () => {
     })
   })
 
+  test('what only a newer registry writes into an access token is passed over, but a handle of any kind counts', async () => {
+    const { header, claims, verify } = kinds['access token']
+    const on = [...claims.standing.on, `zone:${'d'.repeat(22)}`]
+    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, on, weather: 'fine' }, weather: 'fine' }
+    const verified = await verify(await forge(header(), newer, signer))
+    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, on } })
+  })
+
   test('an access token that was seen before is judged anew in all but its signature', async () => {
     const { header, claims } = kinds['access token']
     const token = await forge(header(), { ...claims, jti: `tok_${'c'.repeat(22)}` }, signer)

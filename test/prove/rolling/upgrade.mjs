@@ -35,6 +35,17 @@ const NEXT = {
   ],
 }
 
+/** Asked again where a busy machine had no time for the answer. */
+async function surely(work) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (error.status !== 503 || tries === 8) throw error
+    }
+  }
+}
+
 export async function upgrade({ deployment, traffic, cast, players, faults, db, store, say, started }) {
   const copy = await plant(NEXT)
   const dist = join(copy, 'dist')
@@ -48,7 +59,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
   const door = (instance) => doorTo(traffic.history, deployment.issuer, instance, cast)
   const [old, next] = [door(a), door(c)]
   try {
-    const before = await players.agent('before')
+    const before = await surely(() => players.agent('before'))
     const migrated = await migrate('--apply')
     must(migrated.code === 0, `the deployment is migrated while N runs${migrated.code === 0 ? '' : `: ${migrated.text}`}`)
     must((await indexes()).includes('by_organisation'), 'the index that N uses stays')
@@ -61,25 +72,31 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
       ['N+1', next, old],
     ]) {
       const other = name === 'N' ? 'N+1' : 'N'
-      await publish(world(here))
-      must((await there.planner.card(cast.ocr.agentId)).state === 'verified', `a card of ${name} is verified at ${other}`)
-      const { introductionId } = await here.planner.introductions.request({ to: cast.ocr.agentId, purpose: name, scopes: ['ocr:read'] })
-      must((await there.planner.introductions.get(introductionId)).state === 'granted', `an introduction of ${name} stands at ${other}`)
-      const token = await issue(traffic, here, cast.ocr.audience)
-      must(await introspect(traffic, there, token), `a token of ${name} is active at ${other}`)
-      await there.planner.revoke(token.accessToken)
-      must(!(await introspect(traffic, here, token)), `revoked at ${other} it is not at ${name}`)
-      const task = await endTask(world(here))
-      must(!(await introspect(traffic, there, task)), `a task that ended at ${name} has ended at ${other}`)
+      await surely(() => publish(world(here)))
+      must((await surely(() => there.planner.card(cast.ocr.agentId))).state === 'verified', `a card of ${name} is verified at ${other}`)
+      const asked = { to: cast.ocr.agentId, purpose: name, scopes: ['ocr:read'] }
+      const { introductionId } = await surely(() => here.planner.introductions.request(asked))
+      must(
+        (await surely(() => there.planner.introductions.get(introductionId))).state === 'granted',
+        `an introduction of ${name} stands at ${other}`,
+      )
+      const token = await surely(() => issue(traffic, here, cast.ocr.audience))
+      const isActive = await surely(() => introspect(traffic, there, token))
+      // Traffic may have ended the introduction that it stands on
+      must(isActive || token.on.some((on) => traffic.ending.has(on)), `a token of ${name} is active at ${other}`)
+      await surely(() => there.planner.revoke(token.accessToken))
+      must(!(await surely(() => introspect(traffic, here, token))), `revoked at ${other} it is not at ${name}`)
+      const task = await surely(() => endTask(world(here)))
+      must(!(await surely(() => introspect(traffic, there, task))), `a task that ended at ${name} has ended at ${other}`)
       if (name === 'N+1')
         must(
           claimsOf(task.accessToken).standing.on.some((on) => on.startsWith('zone:')),
           'the token stands on what only N+1 knows',
         )
-      await endToken(world(here))
+      await surely(() => endToken(world(here)))
     }
     await changedByOld({ must, cast, old, next, db })
-    const during = await players.agent('during')
+    const during = await surely(() => players.agent('during'))
 
     // N is taken away in turn
     must((await migrate('--finish', '--apply')).text.includes('older instances still run'), 'it is not finished while N runs')
@@ -94,7 +111,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
     must(finished.code === 0, `it is finished when N is gone${finished.code === 0 ? '' : `: ${finished.text}`}`)
     const now = await indexes()
     must(!now.includes('by_organisation') && now.includes('by_owner') && now.includes('by_shape'), `the old index is gone: ${now}`)
-    const listed = new Set((await cast.admin.query('agents.list', { limit: 100 })).items.map(({ agentId }) => agentId))
+    const listed = new Set((await surely(() => cast.admin.query('agents.list', { limit: 100 }))).items.map(({ agentId }) => agentId))
     must(
       [before, during].every(({ agentId }) => listed.has(agentId)),
       'all that was registered is listed by the new index',
@@ -124,14 +141,16 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
 
 /** An agent that N+1 registered is changed at N: what N does not know of it stays. */
 async function changedByOld({ must, cast, old, next, db }) {
-  const { agentId } = await next.admin.mutate('agents.register', { name: 'of N+1', ceiling: {}, contact: { mode: 'open' } })
+  const asked = { name: 'of N+1', ceiling: {}, contact: { mode: 'open' } }
+  const { agentId } = await surely(() => next.admin.mutate('agents.register', asked))
   const fieldOf = async () => {
     const stored = await db.collection('agents').findOne({ _id: agentId })
     return JSON.parse(stored.text)
   }
   const before = await fieldOf()
   must(before.shape === 'round', 'N+1 writes a field of its own')
-  await old.admin.mutate('agents.change', { agentId, ceiling: { rights: [{ audience: cast.ocr.audience, scope: 'ocr:read' }] } })
+  const ceiling = { rights: [{ audience: cast.ocr.audience, scope: 'ocr:read' }] }
+  await surely(() => old.admin.mutate('agents.change', { agentId, ceiling }))
   const changed = await fieldOf()
   must(
     changed.shape === 'round' && changed.ceilingVer !== before.ceilingVer,

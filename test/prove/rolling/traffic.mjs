@@ -92,8 +92,7 @@ async function ask({ traffic, door }) {
   }
 }
 
-export async function endToken({ traffic, door }) {
-  const token = traffic.standing.at(0)
+export async function endToken({ traffic, door }, token = traffic.standing.at(0)) {
   if (token === undefined) return
   isEnding(traffic, `token ${token.jti}`)
   await door.planner.revoke(token.accessToken)

@@ -84,7 +84,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
       const isActive = await surely(() => introspect(traffic, there, token))
       // Traffic may have ended the introduction that it stands on
       must(isActive || token.on.some((on) => traffic.ending.has(on)), `a token of ${name} is active at ${other}`)
-      await surely(() => there.planner.revoke(token.accessToken))
+      await surely(() => endToken(world(there), token))
       must(!(await surely(() => introspect(traffic, here, token))), `revoked at ${other} it is not at ${name}`)
       const task = await surely(() => endTask(world(here)))
       must(!(await surely(() => introspect(traffic, there, task))), `a task that ended at ${name} has ended at ${other}`)
@@ -93,7 +93,6 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
           claimsOf(task.accessToken).standing.on.some((on) => on.startsWith('zone:')),
           'the token stands on what only N+1 knows',
         )
-      await surely(() => endToken(world(here)))
     }
     await changedByOld({ must, cast, old, next, db })
     const during = await surely(() => players.agent('during'))

@@ -35,6 +35,10 @@ function sendAll(url, jobs) {
   })
 }
 
+/** BENCH_PARTS=commands,latency: those only. */
+const chosen = process.env.BENCH_PARTS?.split(',')
+const PARTS = { commands, latency, rates, agreement, pushed, search, growth }
+
 export async function run(report) {
   const mongod = await startMongod()
   const url = mongod.url('credence-bench')
@@ -46,13 +50,8 @@ export async function run(report) {
     // The code of the instance that started last is the one that is good
     const world = await played({ ...a.facts, firstCode: b.facts.firstCode })
     const other = await played(sqlite.facts)
-    await commands(report, world, a)
-    await latency(report, world, bare)
-    await rates(report, { world, other, a, sqlite })
-    await agreement(report, { world, a, b, bare })
-    await pushed(report, { world, a, b, bare })
-    await search(report, { world, a, bare })
-    await growth(report, { world, a })
+    for (const [name, part] of Object.entries(PARTS))
+      if (chosen === undefined || chosen.includes(name)) await part(report, { world, other, a, b, sqlite, bare })
     report.figure('turned away (503)', turnedAway)
   } finally {
     for (const child of [a, b, sqlite]) await child.stop()
@@ -84,8 +83,8 @@ async function introspections({ issuer, ocr, planner, asOcr }, count) {
 }
 
 /** At 32 callers with warm caches: what one request costs the database, its share of what others wait for too. */
-async function commands(report, world, a) {
-  const count = report.isQuick ? 128 : 3200
+async function commands(report, { world, a }) {
+  const count = report.isQuick ? 320 : 3200
   const counted = async (work) => {
     await a.ask('commands')
     await work()
@@ -110,7 +109,7 @@ async function commands(report, world, a) {
 }
 
 /** One caller, and one insert of the bare driver, in turns. */
-async function latency(report, world, bare) {
+async function latency(report, { world, bare }) {
   const count = report.isQuick ? 30 : 400
   const { url, jobs } = await exchanges(world, count)
   const inserts = bare.db().collection('bare')

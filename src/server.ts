@@ -7,7 +7,7 @@ import { newAudit } from './audit/new-audit.js'
 import { cardEndpoints } from './cards/endpoints.js'
 import { findAskable } from './cards/find-askable.js'
 import { rebuildRows } from './cards/rebuild-rows.js'
-import { findReliance } from './cards/reliance.js'
+import { findReliance, recallReliance } from './cards/reliance.js'
 import { cardsStore } from './cards/store.js'
 import { newClients } from './clients/clients.js'
 import { readMemberClient } from './clients/member-client.js'
@@ -235,6 +235,7 @@ async function newFeatures({ storage, clock, random, log, issuer, dev, witness }
   const finders = {
     findContact: (id: AgentId) => findContact(found, id),
     findReliance: (id: AgentId) => findReliance(found, id),
+    recallReliance: (id: AgentId) => recallReliance(found, id),
     findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),

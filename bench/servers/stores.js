@@ -1,6 +1,6 @@
 // One instance of the registry over a store, whose commands are counted where it is MongoDB.
 import { agentsStore } from '../../dist/agents/store.js'
-import { rowsOf } from '../../dist/cards/rows.js'
+import { rowsOf } from '../../dist/cards/search-rows.js'
 import { cardsStore } from '../../dist/cards/store.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { newHandle } from '../../dist/protocol/handles.js'

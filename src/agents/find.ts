@@ -78,21 +78,18 @@ export interface Contact {
   readonly ver: Handle
 }
 
-export async function findContact(deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> {
+export const findContact = (deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> =>
+  deps.agents.contacts.recall(id, () => readContact(deps, id))
+
+async function readContact(deps: FindAgentDeps, id: AgentId): Promise<Reading<Contact> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
   const { orgId, name, contact, contactVer, handle } = agent
-  return {
-    agentId: id,
-    orgId,
-    name,
-    policy: contact,
-    handle,
-    ver: contactVer,
-    ground: groundOf([...chain.map((one) => one.handle), organisation.handle]),
-  }
+  const ground = groundOf([...chain.map((one) => one.handle), organisation.handle])
+  const value: Contact = { agentId: id, orgId, name, policy: contact, handle, ver: contactVer, ground }
+  return { value, on: [...ground.on, contactVer], isWhole: [...chain, organisation].every(isWhole) }
 }
 
 /** Agents that were registered by the handle since then. */

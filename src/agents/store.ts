@@ -5,8 +5,10 @@ import { Handle } from '../protocol/handles.js'
 import { AgentId, EntryId, OrgId } from '../protocol/ids.js'
 import { Ceiling } from '../protocol/rights.js'
 import type { Collection, Storage } from '../storage/storage.js'
+import { type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Contact } from './find.js'
 
 export const Agent = z.strictObject({
   id: AgentId,
@@ -38,6 +40,7 @@ export type Registration = z.infer<typeof Registration>
 
 export interface AgentsStore extends Records<Agent> {
   readonly registrations: Collection<Registration>
+  readonly contacts: Memory<Contact>
 }
 
 export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): AgentsStore {
@@ -58,5 +61,7 @@ export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random
     indexes: {},
     expires: 'expiresAt',
   })
-  return { ...records, registrations }
+  // Another name, and who is back, end nothing that a contact names.
+  const contacts = newMemory<Contact>(deps.trustLog, ({ type }) => type === 'record.changed' || type === 'agent.reinstated')
+  return { ...records, registrations, contacts }
 }

@@ -3,6 +3,8 @@ import { type AgentId, type Audience, audienceOf } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
 import { type Ground, groundOf } from '../protocol/standing.js'
 import type { CardSearchPort } from '../storage/storage.js'
+import type { Reading } from '../trust-log/memory.js'
+import { isWhole } from '../trust-log/records.js'
 import type { CardsStore } from './store.js'
 
 /** What of a card is current. */
@@ -25,23 +27,35 @@ export interface Reliance extends Relied {
   readonly skills: Readonly<Record<string, Handle>>
 }
 
+export interface RelianceDeps {
+  readonly cards: CardsStore
+  readonly issuer: string
+}
+
 /** What callers rely on in an agent's current card; undefined where it has none. Who decides checks that it stands. */
-export async function findReliance(
-  deps: { readonly cards: CardsStore; readonly issuer: string },
-  agentId: AgentId,
-): Promise<Reliance | undefined> {
+export const findReliance = async (deps: RelianceDeps, agentId: AgentId): Promise<Reliance | undefined> =>
+  (await readReliance(deps, agentId))?.value
+
+/** As it was read before, perhaps: versions that a change of hidden parts has begun may be missing. Who misses one reads anew. */
+export const recallReliance = (deps: RelianceDeps, agentId: AgentId): Promise<Reliance | undefined> =>
+  deps.cards.relied.recall(agentId, () => readReliance(deps, agentId))
+
+async function readReliance(deps: RelianceDeps, agentId: AgentId): Promise<Reading<Reliance> | undefined> {
   const card = await deps.cards.get(agentId)
   if (!card || card.unpublished) return undefined
-  return {
+  const ground = groundOf(card.signer ? [card.signer.handle] : [])
+  const versions = [card.core.ver, ...card.skills.map(({ ver }) => ver)]
+  const value: Reliance = {
     agentId,
     audience: audienceOf(deps.issuer, agentId),
     endpoint: card.endpoint ?? '',
     scopes: card.allScopes,
     core: card.core.ver,
-    versions: [card.core.ver, ...card.skills.map(({ ver }) => ver)],
+    versions,
     skills: Object.fromEntries(card.skills.map(({ id, ver }) => [id, ver])),
-    ground: groundOf(card.signer ? [card.signer.handle] : []),
+    ground,
   }
+  return { value, on: [...versions, ...ground.on], isWhole: isWhole(card) }
 }
 
 /** The same of many cards, from their search rows of the `introduced` tier: a search reads no cards. */

@@ -9,8 +9,10 @@ import { Handle } from '../protocol/handles.js'
 import { AgentId, EnrolmentId, EntryId, OrgId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
 import { type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../storage/storage.js'
+import { type Memory, newMemory } from '../trust-log/memory.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import type { Reliance } from './reliance.js'
 import { CARD_TIERS, rowsOf } from './search-rows.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
@@ -62,6 +64,8 @@ export const CardVersion = z.strictObject({
 export type CardVersion = z.infer<typeof CardVersion>
 
 export interface CardsStore extends Records<Card> {
+  /** A change of hidden parts that ends nothing makes no entry, so what is kept may lack the versions that it has begun. */
+  readonly relied: Memory<Reliance>
   readonly versions: Collection<CardVersion>
   /** Replaces the rows of search by those of the card. */
   indexing(card: Card): readonly Operation[]
@@ -84,5 +88,6 @@ export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random:
     revealing: indexing,
   })
   const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
-  return { ...records, versions, indexing, unindexing }
+  const relied = newMemory<Reliance>(deps.trustLog, ({ type }) => type === 'card.published' || type === 'record.changed')
+  return { ...records, versions, indexing, unindexing, relied }
 }

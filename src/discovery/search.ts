@@ -86,12 +86,10 @@ async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: Sea
 type Look = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
 async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<FoundAt, 'score'>): Promise<readonly Hit[]> {
-  const ids = found.map(({ cardId }) => cardId)
-  const shown = await deps.cardSearch.shown(at.tier, ids)
   const hits = await Promise.all(
-    found.map(async ({ cardId, score }): Promise<Hit | undefined> => {
+    found.map(async ({ cardId, score, shown }): Promise<Hit | undefined> => {
       const agentId = AgentId.parse(cardId)
-      const [card, contact] = await Promise.all([currentOf(deps, agentId, at.tier, shown.get(cardId)), findContact(deps, agentId)])
+      const [card, contact] = await Promise.all([currentOf(deps, agentId, at.tier, shown), findContact(deps, agentId)])
       if (!card || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return undefined
       return hitOf(deps, agentId, card, { ...at, score })
     }),

@@ -86,7 +86,7 @@ function hearing(hear: (spec: Spec<Doc>) => void): Storage {
     },
     commit: nothing,
     count: nothing,
-    log: { append: nothing, read: nothing, head: nothing, has: nothing, blockOf: nothing, onAppend: nothing },
+    log: { append: nothing, read: nothing, head: nothing, gather: nothing, has: nothing, blockOf: nothing, onAppend: nothing },
     cards: { search: nothing, shown: nothing, unshown: nothing },
     purge: nothing,
     close: async () => undefined,

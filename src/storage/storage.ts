@@ -98,6 +98,8 @@ export interface LogPort {
   read(from: number, limit: number): Promise<readonly Block[]>
   /** The newest durable block, or undefined where the log is empty. Never older than what was durable when asked. */
   head(): Promise<Block | undefined>
+  /** Waits while more come who want to read the head, so long as that pays. `waiting`: how many do. */
+  gather(waiting: () => number): Promise<void>
   /** The number of the block in which the entry stands, or undefined. */
   has(entry: EntryId): Promise<number | undefined>
   /** The block that holds position `seq`, or undefined. */
@@ -154,12 +156,18 @@ export interface CardQuery {
   readonly limit: number
   readonly after?: readonly [score: number, cardId: string]
 }
+export interface CardHit {
+  readonly cardId: string
+  readonly score: number
+  /** Absent of a row that an earlier build wrote. */
+  readonly shown?: ShownCard
+}
 export interface CardHits {
   /**
    * Best first: lower score is better, ties by cardId; without words the newest first. The score of a card depends on rows of its tier only,
    * and where `cardIds` is given on its own row only: an introduced caller must not learn what other cards hide.
    */
-  readonly hits: readonly { readonly cardId: string; readonly score: number }[]
+  readonly hits: readonly CardHit[]
   readonly total: number
 }
 export interface CardSearchPort {

@@ -1,7 +1,7 @@
 import type { Client, ClientKey } from '../clients/client.js'
 import type { Clients } from '../clients/clients.js'
 import { MAX_PROOF_SECONDS, readClientAssertion, verifyReadAssertion } from '../credentials/verify-for.js'
-import { refuse } from '../errors.js'
+import { isRefusal, refuse } from '../errors.js'
 import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../protocol/claims.js'
 import { ClientId } from '../protocol/ids.js'
@@ -26,42 +26,70 @@ export interface AuthenticatedClient {
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** A client whose assertion is good, if it was not used before: that shows when it is spent. */
+/** A client whose assertion is good by what is known here. Whether it still is, and was not used before, `confirmClient` says. */
 export interface ShownClient extends AuthenticatedClient {
-  readonly assertion: { readonly name: string; readonly keptUntil: number }
+  readonly read: ReadAssertion
+  readonly name: string
+  readonly keptUntil: number
 }
+
+type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
 
 const deny = (): never => refuse('invalid_client', 'client authentication failed')
 
 /**
- * `private_key_jwt` and nothing else; one refusal for everything that is wrong with it.
+ * `private_key_jwt` and nothing else; one refusal for everything that is wrong with it. The fence runs beside the spending.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
-export async function authenticateClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<AuthenticatedClient> {
+export async function authenticateClient(
+  deps: ClientAuthDeps,
+  request: HttpRequest,
+  form: OAuthForm,
+): Promise<AuthenticatedClient & { readonly now: number }> {
   const shown = await verifyClient(deps, request, form)
-  return authenticated(shown, await spendAssertion(deps, shown))
+  const [isFirst, { now }] = await Promise.all([spendAssertion(deps, shown), deps.trustLog.fence()])
+  return { ...(await confirmClient(deps, shown, isFirst)), now }
 }
 
 /** RFC 7523 §3: an assertion is used once, whatever comes after. */
-export const spendAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { assertion }: ShownClient): Promise<boolean> =>
-  once.spend('assertion', assertion.name, assertion.keptUntil)
+export const spendAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { name, keptUntil }: ShownClient): Promise<boolean> =>
+  once.spend('assertion', name, keptUntil)
 
-/** The client whose assertion was spent for the first time. */
-export const authenticated = ({ client, key }: ShownClient, isFirst: boolean): AuthenticatedClient => (isFirst ? { client, key } : deny())
-
-/** Everything about the assertion but that it was not used before. Who goes on spends it. */
+/** Everything about the assertion but that it was not used before. Who goes on spends it, and confirms the client behind a fence. */
 export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<ShownClient> {
-  const assertion = readClientAssertion(assertionOf(request, form))
-  const { now } = await deps.trustLog.fence()
-  const id = ClientId.safeParse(assertion?.clientId)
+  const read = readClientAssertion(assertionOf(request, form))
   const claimed = form.one('client_id')
-  if (!assertion || !id.success || (claimed !== undefined && claimed !== id.data)) return deny()
-  const client = await deps.clients.find(id.data)
-  const { ended } = deps.trustLog
-  if (!client || !stands(ended, client.ground.on) || client.ground.until <= now) return deny()
-  const keys = client.keys.filter((key) => key.until > now && stands(ended, [key.handle]))
-  const { claims, jkt } = await verifyReadAssertion(assertion.jws, {
+  if (!read || (claimed !== undefined && claimed !== read.clientId)) {
+    // As long as for everything else that is wrong
+    await deps.trustLog.fence()
+    return deny()
+  }
+  try {
+    return await showClient(deps, read)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    // What is known here may be old: a key more, a client that is back.
+    await deps.trustLog.fence()
+    return showClient(deps, read)
+  }
+}
+
+/** Behind a fence. A client that is what it was when its assertion was verified needs no second look at the signature. */
+export async function confirmClient(deps: ClientAuthDeps, shown: ShownClient, isFirst: boolean): Promise<AuthenticatedClient> {
+  if (!isFirst) return deny()
+  const { client, key } = shown
+  const isSame = (await deps.clients.find(client.id)) === client
+  return isSame && isStanding(deps, client) && isUsable(deps, key) ? { client, key } : showClient(deps, shown.read)
+}
+
+async function showClient(deps: ClientAuthDeps, read: ReadAssertion): Promise<ShownClient> {
+  const id = ClientId.safeParse(read.clientId)
+  const client = id.success ? await deps.clients.find(id.data) : undefined
+  if (!client || !isStanding(deps, client)) return deny()
+  const now = deps.trustLog.now()
+  const keys = client.keys.filter((key) => isUsable(deps, key))
+  const { claims, jkt } = await verifyReadAssertion(read.jws, {
     clientId: client.id,
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,
@@ -69,8 +97,14 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
   })
   const key = keys.find((one) => one.jkt === jkt) ?? deny()
   const keptUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
-  return { client, key, assertion: { name: `${client.id} ${claims.jti}`, keptUntil } }
+  return { client, key, read, name: `${client.id} ${claims.jti}`, keptUntil }
 }
+
+const isStanding = ({ trustLog }: ClientAuthDeps, { ground }: Client): boolean =>
+  stands(trustLog.ended, ground.on) && ground.until > trustLog.now()
+
+const isUsable = ({ trustLog }: ClientAuthDeps, { handle, until }: ClientKey): boolean =>
+  until > trustLog.now() && stands(trustLog.ended, [handle])
 
 /** Exactly one method (RFC 6749 §2.3): the assertion. */
 function assertionOf(request: HttpRequest, form: OAuthForm): string {

@@ -7,7 +7,7 @@ import { AgentId, audienceOf } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import { json, type Route } from '../transport/http.js'
 import { parseForm } from '../transport/oauth.js'
-import { authenticateClient, type ClientAuthDeps } from './client-auth.js'
+import { type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth.js'
 import { findToken } from './find-token.js'
 
 export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
@@ -24,9 +24,13 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
   path: '/oauth/introspect',
   endpoint: async (request) => {
     const form = parseForm(request)
-    const { client } = await authenticateClient(deps, request, form)
-    const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
-    const claims = await deps.trustLog.fenced(({ now }) => activeClaims(deps, client, token, now))
+    const shown = await verifyClient(deps, request, form)
+    const spent = spendAssertion(deps, shown)
+    const { client, claims } = await deps.trustLog.fenced(async ({ now }) => {
+      const { client } = await confirmClient(deps, shown, await spent)
+      const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+      return { client, claims: await activeClaims(deps, client, token, now) }
+    }, spent)
     const subject = claims?.jti
     await deps.audit.record({
       orgId: client.orgId,

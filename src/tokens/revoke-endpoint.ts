@@ -20,9 +20,8 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
   path: '/oauth/revoke',
   endpoint: async (request) => {
     const form = parseForm(request)
-    const { client } = await authenticateClient(deps, request, form)
+    const { client, now } = await authenticateClient(deps, request, form)
     const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
-    const { now } = await deps.trustLog.fence()
     const claims = (await findToken(deps, token, now))?.claims
     if (claims?.client_id === client.id && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
       await deps.trustLog.end({

@@ -4,7 +4,8 @@ import { isRefusal, type Refusal, refuse } from '../errors.js'
 import type { Jkt } from '../protocol/ids.js'
 import { json, type Route } from '../transport/http.js'
 import { type OAuthForm, parseForm } from '../transport/oauth.js'
-import { type AuthenticatedClient, authenticated, type ClientAuthDeps, spendAssertion, verifyClient } from './client-auth.js'
+import type { Fenced } from '../trust-log/trust-log.js'
+import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
 import { type ExchangeDeps, grantTokenExchange } from './grants/token-exchange.js'
@@ -29,18 +30,21 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const grantType = form.one('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const shown = await verifyClient(deps, request, form)
     const proof = await verifyProof(deps, request).catch(refusalOf)
-    // Both are spent in one write, the assertion also where the proof is bad.
-    const [isFirstUse, isFirstProof] = await Promise.all([
+    // Both are spent in one write, beside the fence; the assertion also where the proof is bad.
+    const spent = Promise.all([
       spendAssertion(deps, shown),
       isRefusal(proof) || spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil)),
     ])
-    const client = authenticated(shown, isFirstUse)
-    return recorded(deps, client, async () => {
-      if (isRefusal(proof)) throw proof
-      if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')
-      const issued = await grant(deps, grantType, client, proof.jkt, form)
-      return json(200, answerOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
-    })
+    return deps.trustLog.fenced(async (fenced) => {
+      const [isFirstUse, isFirstProof] = await spent
+      const client = await confirmClient(deps, shown, isFirstUse)
+      return recorded(deps, client, async () => {
+        if (isRefusal(proof)) throw proof
+        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')
+        const issued = await grant(deps, fenced, grantType, client, proof.jkt, form)
+        return json(200, answerOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
+      })
+    }, spent)
   },
 })
 
@@ -50,12 +54,19 @@ function refusalOf(error: unknown): Refusal {
   throw error
 }
 
-function grant(deps: TokenEndpointDeps, grantType: string, client: AuthenticatedClient, jkt: Jkt, form: OAuthForm): Promise<IssuedToken> {
+function grant(
+  deps: TokenEndpointDeps,
+  fenced: Fenced,
+  grantType: string,
+  client: AuthenticatedClient,
+  jkt: Jkt,
+  form: OAuthForm,
+): Promise<IssuedToken> {
   switch (grantType) {
     case 'client_credentials':
-      return grantClientCredentials(deps, client, jkt, form)
+      return grantClientCredentials(deps, fenced, client, jkt, form)
     case TOKEN_EXCHANGE:
-      return grantTokenExchange(deps, client, jkt, form)
+      return grantTokenExchange(deps, fenced, client, jkt, form)
     default:
       return refuse('unsupported_grant_type', 'this grant type is not served')
   }

@@ -20,7 +20,7 @@ export interface FenceDeps {
 
 export interface Fence {
   fence(): Promise<Fenced>
-  fenced<T>(decide: (fenced: Fenced) => Promise<T>): Promise<T>
+  fenced<T>(decide: (fenced: Fenced) => Promise<T>, beside?: Promise<unknown>): Promise<T>
 }
 
 interface TimedFence extends Fenced {
@@ -29,34 +29,40 @@ interface TimedFence extends Fenced {
 
 /** The log, read after a request arrived. Requests that wait share one: whoever comes while the log is being read waits for the next read. */
 export function newFence(deps: FenceDeps): Fence {
-  let running: Promise<TimedFence> | undefined
+  let reading: Promise<unknown> = Promise.resolve()
   let next: Promise<TimedFence> | undefined
+  let waiting = 0
 
-  const start = (): Promise<TimedFence> => {
-    const run = readLog(deps).finally(() => {
-      if (running === run) running = undefined
-    })
-    running = run
+  const begin = async (): Promise<TimedFence> => {
+    // However the one before ends, this one reads for itself.
+    await reading.catch(() => undefined)
+    await deps.port.gather(() => waiting)
+    next = undefined
+    waiting = 0
+    const run = readLog(deps)
+    reading = run
     return run
   }
   const wait = (): Promise<TimedFence> => {
-    if (running === undefined) return start()
-    // However the one before ends, this one reads for itself.
-    const begin = () => {
-      next = undefined
-      return start()
-    }
-    next ??= running.then(begin, begin)
+    waiting++
+    next ??= begin()
     return next
   }
+  const age = ({ startedMs }: TimedFence): number => deps.clock.monotonicMs() - startedMs
 
   return {
     fence: async () => withoutStart(await wait()),
-    fenced: async (decide) => {
+    fenced: async (decide, beside) => {
+      // Heard below, also where the log cannot be read
+      void beside?.catch(() => undefined)
+      let timed = await wait()
+      await beside
+      // What went on beside it has left too little time to decide in.
+      if (age(timed) > deps.freshMs / 2) timed = await wait()
       for (let attempt = 0; attempt < 2; attempt++) {
-        const timed = await wait()
+        if (attempt > 0) timed = await wait()
         const answer = await decide(withoutStart(timed))
-        if (deps.clock.monotonicMs() - timed.startedMs <= deps.freshMs) return answer
+        if (age(timed) <= deps.freshMs) return answer
       }
       return refuse('standing_unknown', 'the answer took too long to be given', { retryAfterSeconds: 1 })
     },

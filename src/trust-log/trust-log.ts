@@ -72,8 +72,11 @@ export interface TrustLog {
   /** The later of the clock and log time, without a fence. */
   now(): number
   readonly ended: Ended
-  /** Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and for issue. */
-  fenced<T>(decide: (fenced: Fenced) => Promise<T>): Promise<T>
+  /**
+   * Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and
+   * for issue. `beside`: what has begun already and is waited for too, before `decide` runs.
+   */
+  fenced<T>(decide: (fenced: Fenced) => Promise<T>, beside?: Promise<unknown>): Promise<T>
   /** Hidden record, append, reveal. Resolves when revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
   /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Refuses with `conflict` where an operation of the intent does not hold. */

@@ -60,6 +60,16 @@ export function cardSearchContract(open: OpenStore): void {
     expect(await store.storage.cards.unshown(10)).toEqual([])
   })
 
+  test('a hit says what its row shows, found by words and without', async () => {
+    await using store = await open()
+    const odd = aShownCard('\0 \ud800 “$where”')
+    await fill(store.storage, [aRow('a', { name: 'Ocelot', shown: odd }), aRow('a', { tier: 'introduced', name: 'Ocelot' })])
+    for (const words of [['ocelot'], []]) {
+      expect((await search(store.storage, words)).hits.map(({ shown }) => shown)).toEqual([odd])
+      expect((await search(store.storage, words, { tier: 'introduced', cardIds: ['a'] })).hits[0]?.shown).toEqual(aShownCard('a'))
+    }
+  })
+
   test('all words must match, in any field, whatever their case and accents; better matches come first', async () => {
     await using store = await open()
     await fill(store.storage, [

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
 import { newEs256Signer, proveEnrolment } from '../../src/credentials/sign.js'
+import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { aCard, type Registry, startRegistry } from '../registry.js'
 import { aPair, introduce, type Pair, reasonOf, SCOPES } from './actors.js'
@@ -125,6 +126,36 @@ describe('after it was acknowledged at another server', () => {
     expect(await exchangeAt(1)).toBe('ocr:read')
     await at(0, () => pair.acme.mutate('enrolments.end', { enrolmentId: first?.enrolmentId }))
     expect(await exchangeAt(1)).toBe('ocr:read')
+  })
+
+  test('what a change of hidden parts has begun is relied on at once, though no entry tells of it', async () => {
+    const secret = { id: 'secret', name: 'Secret', description: 'Reads it twice', tags: ['x'] }
+    const [plain = {}] = aCard(registry).skills as JsonObject[]
+    const another = { id: 'another', name: 'Another', description: 'Reads it again', tags: ['x'] }
+    const hiding = (...skills: JsonObject[]) => ({
+      card: aCard(registry, { skills: [plain, ...skills] }),
+      hide: skills.map((_, i) => `/skills/${i + 1}`),
+    })
+    await at(0, () => pair.ocr.publish(hiding(secret)))
+    registry.clock.advance(1)
+    await changed(async () => {
+      await pair.ocr.publish(hiding(secret, another))
+      await introduce(pair.planner, pair.ocr, SCOPES, { skills: ['another'] })
+    })
+    expect(await exchangeAt(1)).toBe('ocr:admin ocr:read')
+  })
+
+  test('who asks for an introduction is asked what the contact policy says now, and an agent has the name that it has now', async () => {
+    const ask = () =>
+      at(1, async () => (await pair.planner.introductions.request({ to: pair.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })).state)
+    const policy = (mode: string) => at(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, contact: { mode } }))
+    expect(await ask()).toBe('pending')
+    await policy('open')
+    expect(await ask()).toBe('granted')
+    await at(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, name: 'Ocelot II' }))
+    expect((await at(1, () => pair.planner.cardView(pair.ocr.agentId))).facts.agentName).toBe('Ocelot II')
+    await policy('closed')
+    expect(await reasonOf(ask())).toBe('forbidden')
   })
 
   test('a member has the role that it has now', async () => {

@@ -138,6 +138,46 @@ test('an answer that takes long is decided once more, then refused', async () =>
   expect(times).toBe(2)
 })
 
+test('what goes on beside a fence is waited for; where it takes long the log is read anew before anything is decided', async () => {
+  await using logs = await openLogs()
+  const [writer, log] = [await logs.open(), await logs.open()]
+  const handle = aHandle()
+  const besides = async (seconds: number) => {
+    let times = 0
+    let done = () => {}
+    const beside = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    const decided = log.fenced(async () => {
+      times++
+      return log.ended.has(handle)
+    }, beside)
+    await turns()
+    expect(times).toBe(0)
+    if (seconds > 0) await end(writer, handle)
+    logs.clock.advance(seconds)
+    done()
+    return [await decided, times]
+  }
+  expect(await besides(0)).toEqual([false, 1])
+  expect(await besides(9)).toEqual([true, 1])
+})
+
+test('what fails beside a fence fails the decision, also where it is heard late', async () => {
+  await using logs = await openLogs()
+  let isDown = false
+  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (isDown && name === 'log.head') throw new Error('down')
+    return work()
+  }
+  const log = await logs.open({ gate })
+  const failing = () => log.fenced(async () => 'decided', Promise.reject(new Error('not spent')))
+  await expect(failing()).rejects.toThrow('not spent')
+  isDown = true
+  await expect(failing()).rejects.toMatchObject({ reason: 'standing_unknown' })
+  isDown = false
+})
+
 test('what a fence says of the time is the later of the clock, as it was before, and log time', async () => {
   await using logs = await openLogs()
   const ahead = { ...logs.clock, now: () => logs.clock.now() + 3 }

@@ -14,6 +14,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       append: (block) => gate('log.append', () => log.append(block)),
       read: (from, limit) => gate('log.read', () => log.read(from, limit)),
       head: () => gate('log.head', () => log.head()),
+      gather: log.gather,
       has: (entry) => gate('log.has', () => log.has(entry)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
       // A doorbell may get lost.

@@ -1,3 +1,5 @@
+import { gatherMoments } from '../../lib/gather.js'
+
 interface Waiting<T, R> {
   readonly item: T
   readonly resolve: (answer: R) => void
@@ -13,6 +15,7 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
+      await gatherMoments(() => waiting.length, MAX_BATCH)
       const batch = waiting.slice(0, MAX_BATCH)
       waiting = waiting.slice(MAX_BATCH)
       try {
@@ -30,8 +33,7 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
       waiting.push({ item, resolve, reject })
       if (isRunning) return
       isRunning = true
-      // Begun in a task of its own, so that what arrives together shares the first batch too.
-      queueMicrotask(() => void drain())
+      void drain()
     })
 }
 

@@ -77,7 +77,9 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
       const { pipeline, hint } = runs.length > 0 ? byScore(query, runs) : byAge(query)
       const found = await reach(() => rows.aggregate<Found>(pipeline, hint === undefined ? {} : { hint }).toArray())
       return {
-        hits: found.flatMap(({ card, score }) => (card === undefined || score === undefined ? [] : [{ cardId: card, score }])),
+        hits: found.flatMap(({ card, score, shown }) =>
+          card === undefined || score === undefined || shown === undefined ? [] : [{ cardId: card, score, shown: shownOf(shown) }],
+        ),
         total: found.find(({ total }) => total !== undefined)?.total ?? 0,
       }
     },
@@ -86,8 +88,7 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
       const found = await reach(() =>
         rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, shown: 1 } }).toArray(),
       )
-      // Written by storedRow, of a ShownCard.
-      return new Map(found.map(({ card, shown }) => [card, JSON.parse(shown) as ShownCard]))
+      return new Map(found.map(({ card, shown }) => [card, shownOf(shown)]))
     },
     // No build has written a row without it into a database.
     unshown: async () => [],
@@ -98,8 +99,12 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
 interface Found {
   readonly card?: string
   readonly score?: number
+  readonly shown?: string
   readonly total?: number
 }
+
+/** Written by storedRow. */
+const shownOf = (text: string): ShownCard => JSON.parse(text) as ShownCard
 
 function storedRow(row: CardRow): StoredRow {
   const texts = textsOf(row)
@@ -154,11 +159,16 @@ function byScore(query: CardQuery, runs: readonly (readonly string[])[]): Search
     afterScore === undefined
       ? []
       : [{ $match: { $or: [{ score: { $gt: afterScore } }, { score: { $eq: afterScore }, card: { $gt: afterCard } }] } }]
-  const facets = { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }], total: [{ $count: 'total' }] }
+  // What is shown is looked up of the page alone
+  const shown = [
+    { $lookup: { from: NAME, localField: '_id', foreignField: '_id', as: 'rows', pipeline: [{ $project: { _id: 0, shown: 1 } }] } },
+    { $project: { _id: 0, card: 1, score: 1, shown: { $first: '$rows.shown' } } },
+  ]
+  const facets = { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }, ...shown], total: [{ $count: 'total' }] }
   return {
     pipeline: [
       { $match: match },
-      { $project: { _id: 0, card: 1, score } },
+      { $project: { card: 1, score } },
       { $facet: facets },
       { $project: { found: { $concatArrays: ['$hits', '$total'] } } },
       { $unwind: '$found' },
@@ -180,7 +190,7 @@ function byAge(query: CardQuery): Search {
       { $match: { ...match, ...after } },
       { $sort: { updated: -1, card: 1 } },
       { $limit: query.limit },
-      { $project: { _id: 0, card: 1, score: { $multiply: [-1, '$updated'] } } },
+      { $project: { _id: 0, card: 1, score: { $multiply: [-1, '$updated'] }, shown: 1 } },
       { $unionWith: { coll: NAME, pipeline: [{ $match: match }, { $count: 'total' }] } },
     ],
     hint: query.cardIds !== undefined ? '_id_' : match.terms !== undefined ? 'terms' : 'newest',

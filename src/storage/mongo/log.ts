@@ -1,5 +1,6 @@
 import type { ChangeStream, Collection, Document } from 'mongodb'
 import { frozen } from '../../lib/frozen.js'
+import { gatherMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
@@ -21,6 +22,7 @@ export interface StoredBlock {
 
 export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
+const MAX_TOGETHER = 256
 
 export const storedBlock = (block: Block): StoredBlock => ({
   _id: block.n,
@@ -99,6 +101,7 @@ export function newLog({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>,
         }),
       )
     },
+    gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
     has: async (entry) => {
       await ready()
       const stored = await one({ entries: { $eq: entry } }, { _id: 1 })

@@ -110,7 +110,16 @@ function search(db: Database, query: CardQuery): CardHits {
     query.limit,
   )
   const total = rows[0]?.total ?? db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
-  return { hits: rows.map((row) => ({ cardId: String(row.card), score: Number(row.score) })), total: Number(total) }
+  const found = shown(
+    db,
+    query.tier,
+    rows.map(({ card }) => String(card)),
+  )
+  const hits = rows.map(({ card, score }) => {
+    const shown = found.get(String(card))
+    return { cardId: String(card), score: Number(score), ...(shown && { shown }) }
+  })
+  return { hits, total: Number(total) }
 }
 
 /** Every row that the query meets, with its score. */

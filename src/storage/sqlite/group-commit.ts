@@ -1,7 +1,8 @@
 // Requests that arrive in the same turn of the event loop share one durable commit, each inside a savepoint of its own; while each
 // turn brings more of them, a group waits for the next. Cost: one fsync for a group instead of one for each request, and a few turns
-// of waiting under load, none without. Limits: MAX_TURNS of waiting, and MAX_GROUP requests, so that a burst does not hold the loop.
+// of waiting under load, none without. Limits: those of `gatherTurns`, and MAX_GROUP requests, so that a burst does not hold the loop.
 import { Refusal } from '../../errors.js'
+import { gatherTurns } from '../../lib/gather.js'
 import { type Database, sqliteCode } from './database.js'
 
 /** What a request's work came to: kept, or undone (its savepoint is rolled back; the answer is given all the same). */
@@ -43,7 +44,6 @@ interface Request {
 type Outcome = { readonly request: Request } & ({ readonly worked: Worked<unknown> } | { readonly error: unknown })
 
 const MAX_GROUP = 256
-const MAX_TURNS = 6
 const SQLITE_FULL = 13
 
 export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
@@ -103,16 +103,9 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     for (const outcome of outcomes) answer(outcome)
   }
 
-  /** To the end of this turn, and on while others still come. */
-  const gather = async (): Promise<void> => {
-    for (let turn = 0, before = 0; turn < MAX_TURNS && before < waiting.length && waiting.length < MAX_GROUP; turn++) {
-      before = waiting.length
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      await gather()
+      await gatherTurns(() => waiting.length, MAX_GROUP)
       const requests = waiting.slice(0, MAX_GROUP)
       waiting = waiting.slice(MAX_GROUP)
       if (refusal !== undefined) for (const request of requests) request.reject(refusal)

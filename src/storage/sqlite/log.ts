@@ -40,6 +40,8 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
     read: (from, limit) =>
       commits.read(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
     head: () => commits.read(() => head),
+    // It is in memory
+    gather: async () => undefined,
     has: (entry) =>
       commits.read(() => {
         const n = db.one('SELECT n FROM log_entries WHERE id = ?', entry)?.n

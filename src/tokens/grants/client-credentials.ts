@@ -2,6 +2,7 @@ import { refuse } from '../../errors.js'
 import { Audience, type Jkt } from '../../protocol/ids.js'
 import { coveredBySome, parseScope, type Scope, scopesFor } from '../../protocol/rights.js'
 import type { OAuthForm } from '../../transport/oauth.js'
+import type { Fenced } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
 import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 
@@ -12,6 +13,7 @@ import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
  */
 export async function grantClientCredentials(
   deps: IssueDeps,
+  fenced: Fenced,
   authenticated: AuthenticatedClient,
   jkt: Jkt,
   form: OAuthForm,
@@ -20,18 +22,16 @@ export async function grantClientCredentials(
   const targets = [...form.all('resource'), ...form.all('audience')]
   if (targets.some((target) => target !== audience)) refuse('invalid_target', 'client_credentials gives a token for the registry only')
   const scopes = requestedScopes(form, scopesFor(authenticated.client.ceiling.rights, audience))
-  return deps.trustLog.fenced((fenced) =>
-    issueToken(deps, fenced, {
-      kind: 'root',
-      authenticated,
-      jkt,
-      sub: authenticated.client.id,
-      audience,
-      scopes,
-      parents: [],
-      grounds: [],
-    }),
-  )
+  return issueToken(deps, fenced, {
+    kind: 'root',
+    authenticated,
+    jkt,
+    sub: authenticated.client.id,
+    audience,
+    scopes,
+    parents: [],
+    grounds: [],
+  })
 }
 
 /** What was asked for, each covered by what may be given; all of that where nothing was asked (RFC 6749 §3.3). Never nothing. */

@@ -1,9 +1,7 @@
-import type { Reliance } from '../../cards/reliance.js'
 import type { Client } from '../../clients/client.js'
 import type { Clients } from '../../clients/clients.js'
 import type { KeysFor } from '../../credentials/jwt.js'
 import { refuse } from '../../errors.js'
-import { type Granted, relianceHolds } from '../../introductions/granted.js'
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
@@ -12,14 +10,13 @@ import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/stand
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
 import { findToken } from '../find-token.js'
+import { type ConsentDeps, findConsents } from './consents.js'
 
-export interface SubjectDeps {
+export interface SubjectDeps extends ConsentDeps {
   readonly tokenKeys: KeysFor
   readonly issuer: string
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
-  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly Granted[]>
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
 }
 
 /** A token that the presenter may exchange: its own root token, or one that was given to it with the right to pass on. */
@@ -98,10 +95,10 @@ function consentsOf(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: r
     chain.slice(1).map(async (id, i) => {
       const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
       if (!from.success || !to.success) return deny()
-      const [introductions, reliance] = await Promise.all([deps.findGranted(from.data, to.data), deps.findReliance(to.data)])
-      const granted = introductions.find(({ ground }) => identitiesOf(ground.on).every((handle) => on.has(handle)))
-      if (!granted || !relianceHolds(deps.trustLog.ended, granted, reliance)) return deny()
-      return joinGrounds(granted.ground, reliance.ground, groundOf([...granted.relies, reliance.core]))
+      const consents = await findConsents(deps, from.data, to.data)
+      const granted = consents?.introductions.find(({ ground }) => identitiesOf(ground.on).every((handle) => on.has(handle)))
+      if (!consents || !granted) return deny()
+      return joinGrounds(granted.ground, consents.reliance.ground, groundOf([...granted.relies, consents.reliance.core]))
     }),
   )
 }

@@ -1,7 +1,7 @@
 // The order is DESIGN's: who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
 // depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
-import { type Granted, relianceHolds } from '../../introductions/granted.js'
+import type { Granted } from '../../introductions/granted.js'
 import { requireFewNames } from '../../introductions/narrow.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, type Jkt, type TaskId } from '../../protocol/ids.js'
@@ -18,9 +18,11 @@ import {
 import { groundOf, stands } from '../../protocol/standing.js'
 import type { TaskGround } from '../../tasks/task-ground.js'
 import type { OAuthForm } from '../../transport/oauth.js'
+import type { Fenced } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
 import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 import { requestedScopes } from './client-credentials.js'
+import { findConsents } from './consents.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
 
@@ -37,64 +39,60 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
  */
 export async function grantTokenExchange(
   deps: ExchangeDeps,
+  fenced: Fenced,
   authenticated: AuthenticatedClient,
   jkt: Jkt,
   form: OAuthForm,
 ): Promise<IssuedToken> {
   const request = parseExchange(form, deps.issuer)
-  return deps.trustLog.fenced(async (fenced) => {
-    const { now } = fenced
-    const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
-    const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
-    const { reliance, audienceGround, introductions } = await requireTarget(deps, authenticated, request)
-    const { granted, rights } = choose(introductions, (one) => ({
-      ...rightsOf(authenticated, subject, one, request, form),
-      delegation: delegationOf(authenticated, subject, one, request),
-    }))
-    const task = await requireTask(deps, authenticated, subject, request)
-    requireNewInChain(authenticated, subject, request)
-    const presenter = AgentId.parse(authenticated.client.id)
-    return issueToken(deps, fenced, {
-      kind: 'introduced',
-      authenticated,
-      jkt,
-      sub: subject.claims.sub,
-      audience: request.audience,
-      ...rights,
-      // RFC 8693 §4.1: who passes on is the newest actor, outermost; a root token's client acts for itself.
-      act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
-      task,
-      introductionId: granted.id,
-      parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
-      grounds: [
-        subject.ground,
-        ...(actor ? [actor.ground] : []),
-        granted.ground,
-        groundOf([...granted.relies, reliance.core, ...audienceGround]),
-        reliance.ground,
-        ...(task ? [task.ground] : []),
-      ],
-    })
+  const { now } = fenced
+  const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
+  const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
+  const { reliance, audienceGround, introductions } = await requireTarget(deps, authenticated, request)
+  const { granted, rights } = choose(introductions, (one) => ({
+    ...rightsOf(authenticated, subject, one, request, form),
+    delegation: delegationOf(authenticated, subject, one, request),
+  }))
+  const task = await requireTask(deps, authenticated, subject, request)
+  requireNewInChain(authenticated, subject, request)
+  const presenter = AgentId.parse(authenticated.client.id)
+  return issueToken(deps, fenced, {
+    kind: 'introduced',
+    authenticated,
+    jkt,
+    sub: subject.claims.sub,
+    audience: request.audience,
+    ...rights,
+    // RFC 8693 §4.1: who passes on is the newest actor, outermost; a root token's client acts for itself.
+    act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
+    task,
+    introductionId: granted.id,
+    parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
+    grounds: [
+      subject.ground,
+      ...(actor ? [actor.ground] : []),
+      granted.ground,
+      groundOf([...granted.relies, reliance.core, ...audienceGround]),
+      reliance.ground,
+      ...(task ? [task.ground] : []),
+    ],
   })
 }
 
 /** An introduction from presenter to audience, both of which stand, and whose reliance still holds. */
 async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
   const presenter = AgentId.safeParse(client.id)
-  const [found, reliance, audience] = await Promise.all([
-    presenter.success ? deps.findGranted(presenter.data, target) : [],
-    deps.findReliance(target),
+  const [consents, audience] = await Promise.all([
+    presenter.success ? findConsents(deps, presenter.data, target) : undefined,
     deps.clients.find(target),
   ])
   const audienceGround = identitiesOf(audience?.ground.on ?? [])
-  const { ended } = deps.trustLog
-  const introductions = found.filter((one) => relianceHolds(ended, one, reliance))
-  if (!reliance || !audience || introductions.length === 0 || !stands(ended, audienceGround))
+  if (!consents || !audience || !stands(deps.trustLog.ended, audienceGround))
     return refuse(
       'invalid_target',
       'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',
     )
-  return { reliance, audienceGround, introductions }
+  return { ...consents, audienceGround }
 }
 
 interface Rights {

@@ -1,7 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { isRefusal, Refusal } from '../errors.js'
+import { isRefusal, Refusal, refuse } from '../errors.js'
+import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
@@ -134,14 +135,15 @@ function turnAway(response: ServerResponse): void {
 
 /** The framework's own time-out ends with the body of a request. */
 async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })), ms)
-  })
+  const over = new AbortController()
+  const late = async (): Promise<T> => {
+    await systemClock.after(ms, over.signal)
+    return over.signal.aborted ? work : refuse('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
+  }
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work, late()])
   } finally {
-    clearTimeout(timer)
+    over.abort()
   }
 }
 

@@ -151,8 +151,5 @@ async function changedByOld({ must, cast, old, next, db }) {
   const ceiling = { rights: [{ audience: cast.ocr.audience, scope: 'ocr:read' }] }
   await surely(() => old.admin.mutate('agents.change', { agentId, ceiling }))
   const changed = await fieldOf()
-  must(
-    changed.shape === 'round' && changed.ceilingVer !== before.ceilingVer,
-    'changed at N it has that field still',
-  )
+  must(changed.shape === 'round' && changed.ceilingVer !== before.ceilingVer, 'changed at N it has that field still')
 }

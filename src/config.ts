@@ -47,6 +47,8 @@ export const Config = z
     origins: z.array(z.string().max(256)).max(64).default([]),
     trustedProxies: z.array(z.string().max(64).refine(isAddressRange, 'an address, or a range such as 10.0.0.0/8')).max(32).default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    /** Between "not ready" and the last connection that is taken. Default: 5 where other instances may share the store, else 0. */
+    graceSeconds: z.number().int().min(0).max(300).optional(),
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })
   .superRefine((config, context) => {

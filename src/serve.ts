@@ -19,6 +19,7 @@ export interface Registry {
   readonly issuer: string
   readonly adminUrl: string
   readonly firstCode: string | undefined
+  /** Not ready; a grace, in which balancers notice; then what is under way is finished. */
   close(): Promise<void>
 }
 
@@ -52,7 +53,12 @@ export async function serve(config: Config): Promise<Registry> {
       adminUrl: `http://127.0.0.1:${server.adminPort}`,
       firstCode: server.firstCode,
       close: async () => {
-        await inSeconds(config.drainSeconds, server.close())
+        server.leave()
+        await systemClock.after((config.graceSeconds ?? graceOf(config)) * 1000)
+        const closed = server.close()
+        await inSeconds(config.drainSeconds, closed)
+        server.cut()
+        await inSeconds(CUT_SECONDS, closed)
         await storage.close()
         log.info('the registry has closed')
       },
@@ -62,6 +68,11 @@ export async function serve(config: Config): Promise<Registry> {
     throw error
   }
 }
+
+/** Where one instance has the store alone there is nobody to go to. */
+const graceOf = ({ store }: Pick<Config, 'store'>): number => (store === undefined ? 0 : 5)
+/** For what goes on behind the answers (audit, keys) once no caller is there. */
+const CUT_SECONDS = 2
 
 /** For an administrator: `isAlone` is refused while any registry runs over the store, `isPatient` waits for a database as long as it takes. */
 export interface AdminAccess {

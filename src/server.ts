@@ -31,7 +31,7 @@ import { membersStore } from './members/store.js'
 import { organisationsGrantedBy } from './organisations/find.js'
 import { organisationsStore } from './organisations/store.js'
 import type { KeyOwner } from './protocol/enrolment-statement.js'
-import { FEED_PROTOCOL } from './protocol/feed.js'
+import { FEED_PROTOCOL, type ServerMessage } from './protocol/feed.js'
 import type { Handle } from './protocol/handles.js'
 import type { AgentId, TaskId } from './protocol/ids.js'
 import { stands } from './protocol/standing.js'
@@ -58,7 +58,7 @@ import { withLastAnswers } from './transport/last-answer.js'
 import type { TrpcContext } from './transport/trpc.js'
 import { trpcOverHttp } from './transport/trpc-http.js'
 import { trpcOverWs } from './transport/trpc-ws.js'
-import { serveUpgrades } from './transport/ws.js'
+import { move, serveUpgrades } from './transport/ws.js'
 import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
 import type { ServedTrustLog } from './trust-log/trust-log.js'
@@ -90,7 +90,12 @@ export interface RunningServer {
   /** With which the first operator enrols, where none has. */
   readonly firstCode: string | undefined
   readonly trustLog: ServedTrustLog
+  /** It is no longer ready, and says so while it goes on: whoever looks at it sends nobody here any more. */
+  leave(): void
+  /** Takes nothing new, sends sockets elsewhere, and ends when the requests under way are answered. */
   close(): Promise<void>
+  /** Waits no longer for callers that do not take their answers. */
+  cut(): void
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
@@ -129,6 +134,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
       {
         path: '/revocations',
         protocol: FEED_PROTOCOL,
+        leave: (ws) => move(ws, JSON.stringify({ type: 'move' } satisfies ServerMessage)),
         scope: 'revocations:read',
         accept: (ws, caller) =>
           serveFeed(
@@ -152,11 +158,14 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     random: parts.random,
     log,
   })
+  let isLeaving = false
   const whyNotReady = () =>
-    trustLog.fence().then(
-      () => undefined,
-      (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
-    )
+    isLeaving
+      ? Promise.resolve('it is going away')
+      : trustLog.fence().then(
+          () => undefined,
+          (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
+        )
   const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, whyNotReady })
   const firstCode = await ensureFirstCode(features)
   const closing = new AbortController()
@@ -166,19 +175,29 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     adminPort: admin.port,
     firstCode,
     trustLog,
+    leave: () => {
+      isLeaving = true
+      http.leave()
+    },
     close: async () => {
+      isLeaving = true
       closing.abort()
-      trpcWs.close()
+      // First, so that who is sent elsewhere does not come back
+      const answered = http.close()
+      upgrades.close()
+      await answered
       alive.close()
       hub.close()
-      upgrades.close()
-      await http.close()
       await admin.close()
       await tending
       await features.audit.close()
       await features.keyRing.close()
       await features.leaveWitness?.()
       await trustLog.close()
+    },
+    cut: () => {
+      http.cut()
+      upgrades.cut()
     },
   }
 }

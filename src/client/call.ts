@@ -25,16 +25,21 @@ export function newCalls(deps: TokenDeps, tokens: Tokens): Calls {
     return result.data as T // the procedure's output, whose type its caller names
   }
   const call = <T>(method: 'GET' | 'POST', path: string, input: object): Promise<T> =>
-    withOneRetry(deps, async () => {
-      try {
-        return await once<T>(method, path, input)
-      } catch (error) {
-        // The root token may have ended with a version that it stood on (a changed ceiling): a new one is decided anew.
-        if (!(error instanceof CredenceError) || error.reason !== 'invalid_token') throw error
-        tokens.forget()
-        return once<T>(method, path, input)
-      }
-    })
+    withOneRetry(
+      deps,
+      async () => {
+        try {
+          return await once<T>(method, path, input)
+        } catch (error) {
+          // The root token may have ended with a version that it stood on (a changed ceiling): a new one is decided anew.
+          if (!(error instanceof CredenceError) || error.reason !== 'invalid_token') throw error
+          tokens.forget()
+          return once<T>(method, path, input)
+        }
+      },
+      // RFC 9110 §9.2.2: whether a change was made is for the caller to find out
+      { mayRepeat: method === 'GET' },
+    )
   return {
     query: (path, input = {}) => call('GET', path, input),
     mutate: (path, input = {}) => call('POST', path, input),

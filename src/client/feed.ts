@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/ended-set.js'
 import { type Ending, type Position, parsePosition } from '../protocol/entry.js'
-import { FEED_PROTOCOL, type FeedPlace, ServerMessage, TICKET_PREFIX } from '../protocol/feed.js'
+import { FEED_PROTOCOL, type FeedPlace, serverMessageIn, TICKET_PREFIX } from '../protocol/feed.js'
 
 /** Where a subscriber keeps what it has, so that it survives a restart. */
 export interface FeedStore {
@@ -124,9 +124,9 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
   const say = (message: object) => socket?.send(JSON.stringify(message))
 
   const receive = async (from: WebSocketLike, text: string): Promise<void> => {
-    const parsed = ServerMessage.safeParse(JSON.parse(text))
-    if (!parsed.success) return drop(from)
-    const message = parsed.data
+    const message = serverMessageIn(text)
+    if (message === 'unknown') return
+    if (message === undefined) return drop(from)
     switch (message.type) {
       case 'hello':
         return say({ type: 'subscribe', ...(place && { from: place }) })

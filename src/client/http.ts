@@ -13,6 +13,8 @@ export interface HttpDeps {
 
 const MAX_ANSWER_BYTES = 8_388_608
 const MAX_RETRY_SECONDS = 5
+/** In which the other connections to an instance that was ended are known to be dead as well. */
+const RECONNECT_SECONDS = 0.2
 
 /** An answer whose body is a JSON object, or a CredenceError. Redirects are not followed: a token is for one place. */
 export async function requestJson(
@@ -20,8 +22,8 @@ export async function requestJson(
   url: string,
   init: RequestInit,
 ): Promise<{ readonly answer: Response; readonly body: JsonObject }> {
-  const answer = await sent(deps, url, init)
-  const json = readJson(await readBounded(answer, MAX_ANSWER_BYTES), { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
+  const { answer, bytes } = await sent(deps, url, init)
+  const json = readJson(bytes, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
   const body = 'value' in json && isJsonObject(json.value) ? json.value : undefined
   if (body === undefined)
     throw new CredenceError({
@@ -54,10 +56,16 @@ export async function readBounded(answer: Response, maxBytes: number): Promise<U
   return concatBytes(...parts)
 }
 
-async function sent({ fetch }: HttpDeps, url: string, init: RequestInit): Promise<Response> {
+async function sent(
+  { fetch }: HttpDeps,
+  url: string,
+  init: RequestInit,
+): Promise<{ readonly answer: Response; readonly bytes: Uint8Array }> {
   try {
-    return await fetch(url, { redirect: 'error', ...init })
+    const answer = await fetch(url, { redirect: 'error', ...init })
+    return { answer, bytes: await readBounded(answer, MAX_ANSWER_BYTES) }
   } catch (error) {
+    if (error instanceof CredenceError) throw error
     throw new CredenceError({
       reason: 'unavailable',
       text: `${new URL(url).origin} cannot be reached: ${error instanceof Error ? error.message : 'unknown'}`,
@@ -90,13 +98,22 @@ export function errorOf(answer: Response, body: JsonObject): CredenceError {
   })
 }
 
-/** Once more where the registry says that it does not know now (503 with Retry-After). */
-export async function withOneRetry<T>({ clock }: Pick<HttpDeps, 'clock'>, work: () => Promise<T>): Promise<T> {
+/**
+ * Once more where the registry says that it does not know now (503 with Retry-After). What may be done twice, also where no answer came: an
+ * instance was ended, and its connection with it.
+ */
+export async function withOneRetry<T>(
+  { clock }: Pick<HttpDeps, 'clock'>,
+  work: () => Promise<T>,
+  { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof CredenceError) || error.status !== 503 || error.retryAfterSeconds === undefined) throw error
-    await clock.after(Math.min(error.retryAfterSeconds, MAX_RETRY_SECONDS) * 1000)
+    if (!(error instanceof CredenceError)) throw error
+    const seconds = error.status === 503 ? error.retryAfterSeconds : error.status === 0 && mayRepeat ? RECONNECT_SECONDS : undefined
+    if (seconds === undefined) throw error
+    await clock.after(Math.min(seconds, MAX_RETRY_SECONDS) * 1000)
     return work()
   }
 }

@@ -78,15 +78,19 @@ export function newTokens(deps: TokenDeps): Tokens {
     return { accessToken: token.access_token, scope: token.scope, expiresAt: asked + token.expires_in }
   }
   const requestToken = (parameters: Readonly<Record<string, string>>): Promise<AccessToken> =>
-    withOneRetry(deps, async () => {
-      try {
-        return await tryToken(parameters)
-      } catch (error) {
-        // RFC 9449 §8: once more, with the nonce that came with the refusal.
-        if (error instanceof CredenceError && error.reason === 'use_dpop_nonce') return tryToken(parameters)
-        throw error
-      }
-    })
+    withOneRetry(
+      deps,
+      async () => {
+        try {
+          return await tryToken(parameters)
+        } catch (error) {
+          // RFC 9449 §8: once more, with the nonce that came with the refusal.
+          if (error instanceof CredenceError && error.reason === 'use_dpop_nonce') return tryToken(parameters)
+          throw error
+        }
+      },
+      { mayRepeat: true },
+    )
   const root = async (scopes: readonly string[] = []): Promise<AccessToken> => {
     const scope = [...scopes].sort().join(' ')
     const known = roots.get(scope)
@@ -126,12 +130,16 @@ export function newTokens(deps: TokenDeps): Tokens {
       }
     },
     post: (endpoint, parameters) =>
-      withOneRetry(deps, async () => {
-        const { [endpoint]: url } = await deps.metadata()
-        const { answer, body } = await requestJson(deps, url, { method: 'POST', body: await form(parameters) })
-        if (!answer.ok) throw errorOf(answer, body)
-        return body
-      }),
+      withOneRetry(
+        deps,
+        async () => {
+          const { [endpoint]: url } = await deps.metadata()
+          const { answer, body } = await requestJson(deps, url, { method: 'POST', body: await form(parameters) })
+          if (!answer.ok) throw errorOf(answer, body)
+          return body
+        },
+        { mayRepeat: true },
+      ),
     forget: () => roots.clear(),
   }
 }

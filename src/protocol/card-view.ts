@@ -7,8 +7,7 @@ import { Scope } from './rights.js'
 
 export const CARD_STATES = ['unsigned', 'invalid', 'unknown_key', 'signed', 'verified', 'stale', 'revoked'] as const
 
-/** What the registry found when it checked a card. */
-export const Verdict = z.strictObject({
+const KnownVerdict = z.object({
   state: z.enum(CARD_STATES),
   /** Canonical form under which the signature of C0 verified. */
   profile: z.enum(['spec', 'sdk', 'raw']).optional(),
@@ -21,23 +20,40 @@ export const Verdict = z.strictObject({
   uncovered: z.array(z.string()).max(64),
   hints: z.array(z.string()).max(16).default([]),
 })
-export type Verdict = z.infer<typeof Verdict>
+/** What the registry found when it checked a card. */
+export const Verdict: z.ZodType<Verdict> = KnownVerdict.loose()
+export type Verdict = z.infer<typeof KnownVerdict>
 
 /** That the publisher's key was enrolled, checkable against the log without network. */
-export const EnrolmentProof = z.strictObject({
+export const EnrolmentProof = z.object({
   statement: EnrolmentStatement,
   entry: Entry,
-  inclusion: z.strictObject({ seq: z.int(), index: z.int(), size: z.int(), hashes: z.array(z.string().length(43)).max(64) }),
+  inclusion: z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: z.array(z.string().length(43)).max(64) }),
   /** A signed note. */
   checkpoint: z.string().max(8192),
 })
 export type EnrolmentProof = z.infer<typeof EnrolmentProof>
 
+const KnownFacts = z.object({
+  verdict: Verdict,
+  asOf: z.string(),
+  endpoint: z.string().optional(),
+  scopes: z.array(Scope),
+  publishedAt: z.int(),
+  expiresAt: z.int().optional(),
+  agentName: z.string(),
+  organisationName: z.string(),
+})
+const KnownText = z.object({ name: z.string(), description: z.string() })
+const openFacts: z.ZodType<z.infer<typeof KnownFacts>> = KnownFacts.loose()
+const openText: z.ZodType<z.infer<typeof KnownText>> = KnownText.loose()
+
 /**
  * What a caller gets of a card. A stranger gets neither `sdJwt` nor `view`, so of what it gets only `c0` can be checked, by its signatures:
- * `orgId`, `facts` and `text` are the registry's word, as good as the TLS that brought them. A `view` signs them too.
+ * `orgId`, `facts` and `text` are the registry's word, as good as the TLS that brought them. A `view` signs them too,
+ * with members that only a newer registry knows: so these are kept. Beside them nothing is that no signature covers.
  */
-export const CardView = z.strictObject({
+export const CardView = z.object({
   agentId: AgentId,
   orgId: OrgId,
   audience: Audience,
@@ -51,19 +67,10 @@ export const CardView = z.strictObject({
   view: z.string().optional(),
   proof: EnrolmentProof.optional(),
   /** Checked by the registry. */
-  facts: z.strictObject({
-    verdict: Verdict,
-    asOf: z.string(),
-    endpoint: z.string().optional(),
-    scopes: z.array(Scope),
-    publishedAt: z.int(),
-    expiresAt: z.int().optional(),
-    agentName: z.string(),
-    organisationName: z.string(),
-  }),
+  facts: openFacts,
   /** Signed by the publisher: the card as this caller may see it. */
   claims: z.record(z.string(), z.unknown()),
   /** A stranger's prose. */
-  text: z.strictObject({ name: z.string(), description: z.string() }),
+  text: openText,
 })
 export type CardView = z.infer<typeof CardView>

@@ -9,10 +9,13 @@ export interface Act {
   readonly sub: AgentId
   readonly act?: Act | undefined
 }
-export const Act: z.ZodType<Act> = z.strictObject({ sub: AgentId, act: z.lazy(() => Act).optional() })
+export const Act: z.ZodType<Act> = z.object({ sub: AgentId, act: z.lazy(() => Act).optional() })
 
-/** Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2). Wire spelling. */
-export const AccessTokenClaims = z.strictObject({
+/**
+ * Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2). Wire spelling. A claim that is not known is ignored (RFC 7519 §4):
+ * so what narrows a token has to be one of these.
+ */
+export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
   sub: ClientId,
   aud: Audience,

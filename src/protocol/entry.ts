@@ -2,15 +2,20 @@ import { z } from 'zod'
 import { Handle } from './handles.js'
 import { EntryId } from './ids.js'
 
+// What a newer build writes is read by an older one beside it, and by clients and verifiers of any age: kinds of entries and handles that
+// it does not know count like all others, and members that it does not know are kept, for the hash of an entry is over all of it.
+
+const KnownEnding = z.object({ handle: Handle, horizon: z.int().min(0).optional() })
 /** One handle that ends. After `horizon` (epoch seconds) nothing that stands on it can be valid, so it may be forgotten. */
-export const Ending = z.strictObject({ handle: Handle, horizon: z.int().min(0).optional() })
-export type Ending = z.infer<typeof Ending>
+export const Ending: z.ZodType<Ending> = KnownEnding.loose()
+export type Ending = z.infer<typeof KnownEnding>
 
 /** Of one entry, and of one message of the feed. */
 export const MAX_ENDINGS = 10_000
 /** What was handed in together (64 entries at most), 500 times. */
 const MAX_BLOCK_ENTRIES = 32_000
 
+/** What this build writes. */
 export const ENTRY_TYPES = [
   'epoch.started',
   'registry-key.began',
@@ -40,13 +45,15 @@ export const ENTRY_TYPES = [
   'log.sealed',
   'log.continued',
 ] as const
-export const EntryType = z.enum(ENTRY_TYPES)
-export type EntryType = z.infer<typeof EntryType>
+export type EntryType = (typeof ENTRY_TYPES)[number]
 
-/** What a writer hands in; the log adds `seq` and `time`. Nothing private stands in an entry: details are a salted digest. */
-export const Proposal = z.strictObject({
+const KnownProposal = z.object({
   id: EntryId,
-  type: EntryType,
+  /** One of ENTRY_TYPES, or a newer build's. */
+  type: z
+    .string()
+    .max(64)
+    .regex(/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/),
   ends: z.array(Ending).max(MAX_ENDINGS),
   /** A card begins a version for each of its skills (at most 256) and one more. */
   begins: z.array(Handle).max(512).optional(),
@@ -55,13 +62,15 @@ export const Proposal = z.strictObject({
   /** base64url SHA-256 of details that stand elsewhere, salted. */
   digest: z.string().max(64).optional(),
 })
-export type Proposal = z.infer<typeof Proposal>
+/** What a writer hands in; the log adds `seq` and `time`. Nothing private stands in an entry: details are a salted digest. */
+export const Proposal: z.ZodType<Proposal> = KnownProposal.loose()
+export type Proposal = z.infer<typeof KnownProposal>
 
-export const Entry = Proposal.extend({ seq: z.int().min(0), time: z.int().min(0) })
-export type Entry = z.infer<typeof Entry>
+const KnownEntry = KnownProposal.extend({ seq: z.int().min(0), time: z.int().min(0) })
+export const Entry: z.ZodType<Entry> = KnownEntry.loose()
+export type Entry = z.infer<typeof KnownEntry>
 
-/** All entries that were written together: atomic, numbered without holes, under a unique `n`. */
-export const Block = z.strictObject({
+const KnownBlock = z.object({
   n: z.int().min(0),
   epoch: Handle,
   /** `seq` of the first entry. */
@@ -73,7 +82,9 @@ export const Block = z.strictObject({
   /** Entries of this epoch after this block. */
   size: z.int().min(1),
 })
-export type Block = z.infer<typeof Block>
+/** All entries that were written together: atomic, numbered without holes, under a unique `n`. */
+export const Block: z.ZodType<Block> = KnownBlock.loose()
+export type Block = z.infer<typeof KnownBlock>
 
 /** A place in the log: everything up to and with entry `seq` of `epoch` is applied. */
 export const Position = z

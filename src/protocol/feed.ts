@@ -17,7 +17,7 @@ const LeafHash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const Seq = z.int().min(-1)
 
 /** Where a subscriber stands: everything up to here is applied. */
-export const FeedPlace = z.strictObject({ position: Position, hash: LeafHash })
+export const FeedPlace = z.object({ position: Position, hash: LeafHash })
 export type FeedPlace = z.infer<typeof FeedPlace>
 
 export const ClientMessage = z.discriminatedUnion('type', [
@@ -65,6 +65,21 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('error'), reason: z.string().max(64), text: z.string().max(1024) }),
 ])
 export type ServerMessage = z.infer<typeof ServerMessage>
+
+const KNOWN_TYPES = new Set<unknown>(ServerMessage.options.map(({ shape }) => shape.type.value))
+const AnyMessage = z.object({ type: z.string() })
+
+/**
+ * What the registry has sent: undefined where it is no message of this protocol. `unknown`: a newer registry's, of a type that this build does
+ * not know. It is ignored: what ends is told in messages that every build knows, and `prev` shows where one is missing.
+ */
+export function serverMessageIn(text: string): ServerMessage | 'unknown' | undefined {
+  const json: unknown = JSON.parse(text)
+  const known = ServerMessage.safeParse(json)
+  if (known.success) return known.data
+  const other = AnyMessage.safeParse(json)
+  return other.success && !KNOWN_TYPES.has(other.data.type) ? 'unknown' : undefined
+}
 
 /** Why a socket was closed (RFC 6455 §7.4.2, private use). */
 export const CLOSE_CODES = {

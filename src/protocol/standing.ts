@@ -5,7 +5,7 @@ import { Handle } from './handles.js'
 export const MAX_STANDING = 64
 
 /** `standing` of a token or view: it stood, at log position `at` (`seq`), on every handle of `on`. */
-export const Standing = z.strictObject({
+export const Standing = z.object({
   at: z.int().min(0),
   on: z.array(Handle).max(MAX_STANDING),
 })

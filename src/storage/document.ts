@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Doc, Scalar, Spec } from './storage.js'
 
 /** A stored document as an adapter sees it: fields by name. */
@@ -12,12 +13,17 @@ export interface Fitting<D extends Doc> {
   readonly doc: D
 }
 
-/** The document as it will be stored. One that misfits its schema, or is not plain JSON, is a bug and throws. */
-export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown): Fitting<D> {
+/**
+ * The document as it will be stored. One that misfits its schema, or is not plain JSON, is a bug and throws.
+ * A newer build that shares the store may have written it, or what it is made of: members that the schema does not know are kept, and where a
+ * document is changed, what stood in `before` is not judged.
+ */
+export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown, before?: Fields): Fitting<D> {
   const parsed = spec.schema.safeParse(doc)
-  if (!parsed.success) throw new Error(`a document of ${spec.name} misfits its schema: ${issuesOf(parsed.error)}`)
-  assertPlain(parsed.data, spec.name)
-  const fields = parsed.data as Fields // plain JSON of what the schema has passed
+  const faults = parsed.error?.issues.filter((issue) => !isAnothers(issue, doc, before)) ?? []
+  if (faults.length > 0) throw new Error(`a document of ${spec.name} misfits its schema: ${textOf(faults)}`)
+  const fields = (parsed.data ?? doc) as Fields // plain JSON of what the schema has passed
+  assertPlain(fields, spec.name)
   for (const name of Object.keys(fields))
     if ((name.startsWith('$') || name.includes('.')) && fields[name] !== undefined)
       throw new Error(`a document of ${spec.name} has the field ${name}`)
@@ -100,5 +106,20 @@ function isPlainObject(value: object): boolean {
   return (prototype === Object.prototype || prototype === null) && !('toJSON' in value)
 }
 
-const issuesOf = (error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string =>
-  error.issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'} ${issue.message}`).join('; ')
+type Issue = z.core.$ZodIssue
+
+/** Of a member that only another build knows, or of one that stood there so before. */
+function isAnothers(issue: Issue, doc: unknown, before: Fields | undefined): boolean {
+  if (issue.code === 'unrecognized_keys') return true
+  if (before === undefined) return false
+  return issue.path.length > 0 && JSON.stringify(at(doc, issue.path)) === JSON.stringify(at(before, issue.path))
+}
+
+const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (inner, name) => (typeof inner === 'object' && inner !== null ? (inner as Readonly<Record<PropertyKey, unknown>>)[name] : undefined), // an object has members
+    value,
+  )
+
+const textOf = (issues: readonly Issue[]): string =>
+  issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'} ${issue.message}`).join('; ')

@@ -7,6 +7,8 @@ export const MAX_CONNECTIONS = 4096
 export interface Connections {
   /** Its connection is not closed for another one before the work has ended. */
   work<T>(socket: Socket, run: () => Promise<T>): Promise<T>
+  /** Closes those that have sent nothing yet: node takes them for busy. */
+  closeUnused(): void
 }
 
 /**
@@ -40,6 +42,9 @@ export function newConnections(server: Server, max = MAX_CONNECTIONS): Connectio
       } finally {
         if (open.has(socket)) quiet.add(socket)
       }
+    },
+    closeUnused: () => {
+      for (const socket of quiet) if (socket.bytesRead === 0) socket.destroy()
     },
   }
 }

@@ -1,7 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { isRefusal, Refusal } from '../errors.js'
+import { isRefusal, Refusal, refuse } from '../errors.js'
+import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
@@ -23,6 +24,8 @@ export interface HttpOptions {
   readonly random: Random
   readonly log: Log
   readonly maxConnections?: number
+  /** In which a request that is there is answered. */
+  readonly answerMs?: number
   /** Of all bodies together that have come in part. */
   readonly maxUnfinishedBytes?: number
   /** Of all answers together that their callers have not taken. */
@@ -35,8 +38,12 @@ export interface HttpServer {
   readonly server: FastifyInstance['server']
   /** Whose turn it is, also for calls that come over its sockets. */
   readonly admission: Admission
+  /** From now on each answer is the last on its connection, so that callers go elsewhere. New ones are taken still. */
+  leave(): void
   /** Takes no new connections and waits for the requests under way. */
   close(): Promise<void>
+  /** Cuts what is left. */
+  cut(): void
 }
 
 /** A form of the largest request that makes sense: two tokens, an assertion, details. */
@@ -55,13 +62,15 @@ const ONCE = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const admission = newAdmission()
+  let isLeaving = false
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     serverFactory: (handler) =>
       createServer(SERVER, (request, response) => (admission.isFull() ? turnAway(response) : handler(request, response))),
     genReqId: () => `req_${options.random.token(12)}`,
     forceCloseConnections: 'idle',
-    handlerTimeout: ANSWER_MS,
+    // What was sent before its connection was closed is answered
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
@@ -72,6 +81,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const unread = newBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
+  app.addHook('onSend', async (_request, reply) => {
+    if (isLeaving) reply.header('connection', 'close')
+  })
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
     if (refusal === undefined) logBug(options.log, request, error)
@@ -87,7 +99,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
           const turn = () => admission.admit(() => !signal.aborted, work)
-          const answered = await connections.work(request.raw.socket, turn)
+          const answered = await inTime(connections.work(request.raw.socket, turn), options.answerMs ?? ANSWER_MS)
           holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
           return send(reply, answered)
         }),
@@ -100,7 +112,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: typeof address === 'object' && address ? address.port : options.port,
     server: app.server,
     admission,
-    close: () => app.close(),
+    leave: () => {
+      isLeaving = true
+    },
+    close: async () => {
+      isLeaving = true
+      const closed = app.close()
+      connections.closeUnused()
+      await closed
+    },
+    cut: () => app.server.closeAllConnections(),
   }
 }
 
@@ -110,6 +131,20 @@ const BUSY = JSON.stringify({ error: 'unavailable', error_description: 'too many
 /** As cheap as an answer can be: it is given when there is no time. */
 function turnAway(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY)
+}
+
+/** The framework's own time-out ends with the body of a request. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const over = new AbortController()
+  const late = async (): Promise<T> => {
+    await systemClock.after(ms, over.signal)
+    return over.signal.aborted ? work : refuse('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
+  }
+  try {
+    return await Promise.race([work, late()])
+  } finally {
+    over.abort()
+  }
 }
 
 /** The signal aborts when the connection ends before the work does. The response's own `close` never comes where it waits behind another. */
@@ -182,7 +217,6 @@ const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErro
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
-  if (code === 'FST_ERR_HANDLER_TIMEOUT') return new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body passes 1 MB')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal('invalid_request', 'the request is malformed')
   return undefined

@@ -10,7 +10,7 @@ import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
 import type { TrpcContext } from './trpc.js'
 import { MAX_BATCH } from './trpc-http.js'
-import type { UpgradeHandler } from './ws.js'
+import { move, type UpgradeHandler } from './ws.js'
 
 export interface TrpcWsDeps {
   readonly router: AnyRouter
@@ -36,17 +36,20 @@ interface Sockets extends EventEmitter {
 }
 
 /** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
-export function trpcOverWs({ router, createContext, admission, alive, onBug }: TrpcWsDeps): UpgradeHandler & { close(): void } {
+export function trpcOverWs({ router, createContext, admission, alive, onBug }: TrpcWsDeps): UpgradeHandler {
   const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
+  const calls = new WeakMap<WebSocket, Calls>()
   const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
-  const handler = applyWSSHandler({
+  applyWSSHandler({
     wss: sockets as unknown as Parameters<typeof applyWSSHandler>[0]['wss'], // what it uses of one: `on`, `clients`
     router,
     // Once a socket.
     createContext: ({ req, res }) => {
       const known = callers.get(req)
       if (!known) throw new Error('a socket that was not authenticated')
-      return { ...createContext(known.request, known.caller), admit: limitCalls(admission, res) }
+      const own = newCalls(admission, res)
+      calls.set(res, own)
+      return { ...createContext(known.request, known.caller), admit: own.admit }
     },
     maxBatchSize: MAX_BATCH,
     onError: ({ error, path, type }) => {
@@ -70,24 +73,43 @@ export function trpcOverWs({ router, createContext, admission, alive, onBug }: T
       ws.on('close', () => signal.removeEventListener('abort', end))
       sockets.emit('connection', ws, raw)
     },
-    close: () => {
-      handler.broadcastReconnectNotification()
-      for (const ws of sockets.clients) ws.close(CLOSE_CODES.moved, 'this instance goes away')
+    leave: (ws) => {
+      if (ws.readyState === ws.OPEN) ws.send(RECONNECT)
+      const own = calls.get(ws)
+      if (own) own.whenIdle(() => move(ws))
+      else move(ws)
     },
   }
 }
 
+/** As the stock client understands it: it connects again, and waits here for what is under way. */
+const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
+
+interface Calls {
+  readonly admit: NonNullable<TrpcContext['admit']>
+  /** Once the calls under way have been answered. */
+  whenIdle(then: () => void): void
+}
+
 /** A socket takes the places of some calls at most; more are refused at once, and the others go on. */
-function limitCalls(admission: Admission, ws: WebSocket): NonNullable<TrpcContext['admit']> {
+function newCalls(admission: Admission, ws: WebSocket): Calls {
   let calls = 0
-  return async (work) => {
-    if (calls >= MAX_CALLS) refuse('rate_limited', `at most ${MAX_CALLS} calls of one socket at once`, { retryAfterSeconds: 1 })
-    calls++
-    try {
-      return await admission.admit(() => ws.readyState === ws.OPEN, work)
-    } finally {
-      calls--
-    }
+  let idle: () => void = () => undefined
+  return {
+    admit: async (work) => {
+      if (calls >= MAX_CALLS) refuse('rate_limited', `at most ${MAX_CALLS} calls of one socket at once`, { retryAfterSeconds: 1 })
+      calls++
+      try {
+        return await admission.admit(() => ws.readyState === ws.OPEN, work)
+      } finally {
+        // The answer is sent in this turn
+        if (--calls === 0) setImmediate(idle)
+      }
+    },
+    whenIdle: (then) => {
+      idle = then
+      if (calls === 0) setImmediate(then)
+    },
   }
 }
 

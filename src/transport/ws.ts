@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { isRefusal, Refusal, refuse } from '../errors.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/feed.js'
+import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import type { HttpRequest } from './http.js'
@@ -18,6 +18,8 @@ export interface UpgradeHandler {
   /** The subprotocol to select; undefined: none is needed. */
   readonly protocol?: string
   readonly scope?: RegistryScope
+  /** Closes a socket of it where this instance goes away; absent: at once. */
+  leave?(socket: WebSocket): void
   accept(socket: WebSocket, caller: Caller, request: HttpRequest, raw: IncomingMessage): void
 }
 
@@ -38,13 +40,24 @@ const MAX_HANDSHAKES = 64
 export const MAX_SOCKETS_OF_CLIENT = 256
 const MAX_SOCKETS = 20_000
 const MAX_PROTOCOLS = 8
+/** In which the other end has to close as well (the types of ws do not know it). */
+const CLOSING = { closeTimeout: 5000 }
+
+export interface Upgrades {
+  readonly sockets: number
+  /** Sends every socket elsewhere. */
+  close(): void
+  /** Cuts what is left. */
+  cut(): void
+}
 
 /** Every upgrade comes through here: origin, then who it is, and only then a WebSocket. */
-export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): void; readonly sockets: number } {
+export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const wss = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
+    ...CLOSING,
     // A client that offers something fails where nothing is selected (WHATWG WebSockets §3.1), also where it offers a ticket alone.
     handleProtocols: (offered, request) =>
       protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
@@ -52,6 +65,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
   const handshakes = newTally(MAX_HANDSHAKES)
   const sockets = newTally(MAX_SOCKETS_OF_CLIENT)
   const isProxy = newProxies(deps.trustedProxies)
+  const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const address = addressOf(raw, isProxy)
@@ -69,6 +83,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
       if (sockets.isFull(caller.id)) refuse('rate_limited', 'too many sockets of this client', { retryAfterSeconds: 1 })
       wss.handleUpgrade(raw, socket, head, (ws) => {
         sockets.enter(caller.id)
+        handlers.set(ws, handler)
         ws.on('close', () => sockets.leave(caller.id))
         ws.on('error', () => ws.terminate())
         handler.accept(ws, caller, request, raw)
@@ -86,10 +101,23 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): { close(): voi
       return wss.clients.size
     },
     close: () => {
-      for (const ws of wss.clients) ws.terminate()
+      for (const ws of wss.clients) {
+        const handler = handlers.get(ws)
+        if (handler?.leave) handler.leave(ws)
+        else move(ws)
+      }
       wss.close()
     },
+    cut: () => {
+      for (const ws of wss.clients) ws.terminate()
+    },
   }
+}
+
+/** Tells its other end to connect again, elsewhere. */
+export function move(ws: WebSocket, farewell?: string): void {
+  if (farewell !== undefined && ws.readyState === ws.OPEN) ws.send(farewell)
+  ws.close(CLOSE_CODES.moved, 'this instance goes away')
 }
 
 /** How many each has, of `max`. */

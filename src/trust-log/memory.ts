@@ -3,7 +3,7 @@
 // Both are asked of the log as it is applied here: who recalls behind a fence sees what was acknowledged before, whoever wrote it.
 // Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
 import { frozen } from '../lib/frozen.js'
-import type { Entry } from '../protocol/entry.js'
+import { ENTRY_TYPES, type Entry } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 import type { TrustLog } from './trust-log.js'
@@ -22,13 +22,15 @@ export interface Memory<T> {
 }
 
 const MAX_KEPT = 10_000
+/** What an entry of a newer build changes is not known here: it may be anything. */
+const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
 /** `isChange` is true for every entry that may change what is kept without ending a handle that it names. */
 export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'onApplied'>, isChange: (entry: Entry) => boolean): Memory<T> {
   const kept = new Map<string, Reading<T>>()
   let changes = 0
   trustLog.onApplied(({ entries }) => {
-    if (!entries.some((entry) => entry.type === 'epoch.started' || isChange(entry))) return
+    if (!entries.some((entry) => entry.type === 'epoch.started' || !KNOWN_TYPES.has(entry.type) || isChange(entry))) return
     changes++
     kept.clear()
   })

@@ -87,6 +87,23 @@ test('what a dropped socket says after its lie counts for nothing', async () => 
   expect([feed.at, feed.freshAt]).toEqual([5, freshAt])
 })
 
+test('messages and members that only a newer registry knows are passed over', async () => {
+  const ended = [{ handle: newHandle(systemRandom, 'tok'), weather: 'fine' }, { handle: `zone:${'z'.repeat(22)}` }]
+  const odd = (message: object): ServerMessage => ({ ...message, weather: 'fine' }) as unknown as ServerMessage
+  answer = (message, say) => {
+    say(odd({ type: 'weather', is: 'fine' }))
+    if (message.type === 'subscribe') say(odd({ ...snapshotAt(placeOf(5)), ended }))
+    if (message.type === 'sync') say(odd({ type: 'synced', n: message.n, head: odd(placeOf(5)) }))
+  }
+  const feed = await open()
+  await feed.sync()
+  expect([connections, feed.place, feed.ended.size]).toEqual([1, placeOf(5), 2])
+  // One of a type that this build knows has to be as it knows it
+  answer = (_, say) => say(odd({ type: 'synced' }))
+  await expect(feed.sync(200)).rejects.toThrow()
+  await expect.poll(() => connections).toBeGreaterThan(1)
+})
+
 test('a snapshot counts whole, in the order of its parts, or not at all', async () => {
   const handles = Array.from({ length: 3 }, () => newHandle(systemRandom, 'tok'))
   const part = (n: number): ServerMessage => ({

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readBounded, requestJson } from '../../src/client/http.js'
+import { readBounded, requestJson, withOneRetry } from '../../src/client/http.js'
 import { waitingClock } from '../../src/lib/clock.js'
 
 /** What the other side answers; each test plays one that means no good. */
@@ -65,4 +65,29 @@ test('what is no JSON object, or not UTF-8, is refused', async () => {
     answer = (_, response) => response.end(body)
     await expect(requestJson(deps, url, {})).rejects.toMatchObject({ reason: 'unavailable' })
   }
+})
+
+test.each([
+  ['its connection ends without an answer', (response: ServerResponse) => response.destroy()],
+  ['its connection ends within the answer', (response: ServerResponse) => response.write('{"a":', () => response.destroy())],
+])('%s: what may be done twice is done once more, a change is not', async (_title, end) => {
+  let asked = 0
+  let isUp = false
+  answer = (_, response) => {
+    asked++
+    if (isUp) response.end('{}')
+    else end(response)
+    isUp = true
+  }
+  const ask = () => requestJson(deps, url, {})
+  expect((await withOneRetry(deps, ask, { mayRepeat: true })).body).toEqual({})
+  isUp = false
+  await expect(withOneRetry(deps, ask)).rejects.toMatchObject({ reason: 'unavailable', status: 0 })
+  expect(asked).toBe(3)
+  answer = (_, response) => {
+    asked++
+    end(response)
+  }
+  await expect(withOneRetry(deps, ask, { mayRepeat: true })).rejects.toMatchObject({ status: 0 })
+  expect(asked).toBe(5)
 })

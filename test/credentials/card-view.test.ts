@@ -88,6 +88,10 @@ describe('one flipped byte fails', () => {
       }
     }
   })
+  test('what no signature covers is not shown', async () => {
+    expect((await verify({ ...view, extra: 1 })).view).toEqual(view)
+  })
+
   test('and what is left out, or put in', async () => {
     const { proof: _, ...withoutProof } = view
     const { sdJwt, ...withoutSdJwt } = view
@@ -96,8 +100,9 @@ describe('one flipped byte fails', () => {
       withoutProof,
       withoutSdJwt,
       withoutView,
-      { ...view, extra: 1 },
       { ...view, version: 9 },
+      { ...view, facts: { ...view.facts, extra: 1 } },
+      { ...view, text: { ...view.text, extra: 1 } },
       { ...view, tier: 'public' },
     ])
       expect(await reasonOf(verify(bundle))).not.toBe('done')

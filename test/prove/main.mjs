@@ -1,11 +1,12 @@
 // npm run prove -- [mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
-//                  [mongodb [seconds [seed]] | planted [part of a fault's name]]     (a mongod: see docs/STORAGE.md)
+//                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
 // The first three, where none is named: about twenty minutes. Exit code 1 where something did not hold.
 import { runFaults } from './faults.mjs'
 import { runKills } from './kills.mjs'
 import { runPlanted } from './mongo/planted.mjs'
 import { runMongodb } from './mongodb.mjs'
 import { runMutants } from './mutants.mjs'
+import { runRolling } from './rolling.mjs'
 
 const PARTS = {
   mutants: async (only) => {
@@ -43,9 +44,17 @@ const PARTS = {
     const { planted, escaped } = await runPlanted({ only, say })
     return [{ name: 'planted', tried: planted, held: planted - escaped.length, faults: escaped.map((one) => `not caught: ${one}`) }]
   },
+  rolling: async (seconds = '120') =>
+    Object.entries(await runRolling({ seconds: Number(seconds), say })).map(([name, { faults, figures }]) => ({
+      name: `rolling: ${name}`,
+      tried: 1,
+      held: faults.length === 0 ? 1 : 0,
+      faults,
+      said: `\n${inLines(figures)}`,
+    })),
 }
 /** What is not proved unless it is named: it needs a program that not every machine has. */
-const NAMED_ONLY = ['mongodb', 'planted']
+const NAMED_ONLY = ['mongodb', 'planted', 'rolling']
 
 const inLines = (figures) =>
   Object.entries(figures)

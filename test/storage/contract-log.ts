@@ -43,6 +43,24 @@ export function logContract(open: OpenStore): void {
     }
   })
 
+  test('what a newer build wrote into a block comes back whole', async () => {
+    await using store = await open()
+    const block = aBlock({ n: 0 })
+    const newer: unknown = {
+      ...block,
+      weather: 'fine',
+      entries: block.entries.map((entry) => ({
+        ...entry,
+        type: 'zone.closed',
+        weather: 'fine',
+        ends: [{ handle: `zone:${'z'.repeat(22)}`, weather: 'fine' }],
+      })),
+    }
+    await store.storage.log.append(newer as Block)
+    expect(await store.other.log.head()).toEqual(newer)
+    expect(await store.other.log.read(0, 1)).toEqual([newer])
+  })
+
   test('twenty appenders who read on and try again leave blocks without holes', async () => {
     await using store = await open()
     await atOnce(store, async ({ log }, caller) => {

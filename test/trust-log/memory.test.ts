@@ -77,3 +77,11 @@ test('what is kept is one frozen value for all who ask', async () => {
   const kept = await memory.recall('key', read)
   expect(() => kept?.list.push('b')).toThrow(TypeError)
 })
+
+test('an entry of a type that only a newer build knows may change anything', async () => {
+  const { recall } = counted()
+  expect([await recall(), await recall()]).toEqual([1, 1])
+  await other.end({ type: 'zone.closed' as 'token.ended', ends: [{ handle: aHandle() }], intent: [] })
+  await one.fence()
+  expect(await recall()).toBe(2)
+})

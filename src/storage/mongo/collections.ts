@@ -211,7 +211,7 @@ export async function change(
   for (;;) {
     const before = await live(opened, key, session)
     if (before === undefined || !holds(guard, before.doc)) return undefined
-    const { doc, stored } = storedOf(opened.spec, changed(opened.spec, before.doc, to))
+    const { doc, stored } = storedOf(opened.spec, changed(opened.spec, before.doc, to), before.doc)
     try {
       const filter = { _id: { $eq: stored._id }, text: { $eq: before.text } }
       const { _id, ...rest } = stored

@@ -24,9 +24,12 @@ const PATIENT_TIMES = {
   waitQueueTimeoutMS: 60_000,
 } as const
 
+/** Who the server is told that we are. */
+export const APP_NAME = 'credence'
+
 const OPTIONS: MongoClientOptions = {
   ...TIMES,
-  appName: 'credence',
+  appName: APP_NAME,
   writeConcern: { w: 'majority', journal: true },
   readConcern: { level: 'majority' },
   readPreference: 'primary',

@@ -14,6 +14,7 @@ import { openDeclarations } from './declare.js'
 import { reach } from './failures.js'
 import { newHoldings, requireNoCopy } from './holdings.js'
 import { newLog } from './log.js'
+import { endOrphans } from './orphans.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
@@ -55,7 +56,7 @@ export async function openMongo({
     await claimFormat(client.db())
     if (!receives) await requireNoCopy(client.db())
     if (isAlone) await requireAlone(client.db(), waits)
-    return await openDatabase({ client, clock, storeClock, instance, waits })
+    return await openDatabase({ client, clock, storeClock, instance, waits, warn })
   } catch (error) {
     await client.close()
     throw error
@@ -68,7 +69,10 @@ async function openDatabase({
   storeClock,
   instance,
   waits,
-}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waits'>> & { readonly client: MongoClient }): Promise<MongoStorage> {
+  warn,
+}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waits' | 'warn'>> & {
+  readonly client: MongoClient
+}): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
   const deps = { db, now, declare: await reach(() => openDeclarations(db, waits)) }
@@ -76,6 +80,7 @@ async function openDatabase({
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
   const log = newLog({ ...deps, instance, clock, storeClock })
+  const orphans = endOrphans(client, warn)
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
@@ -95,7 +100,7 @@ async function openDatabase({
       return documents + (await counters.purge(at, limit - documents))
     },
     close: () => {
-      closing ??= log.close().then(() => client.close())
+      closing ??= Promise.all([log.close(), orphans.close()]).then(() => client.close())
       return closing
     },
   }

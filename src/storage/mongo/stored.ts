@@ -16,9 +16,9 @@ export interface Stored {
 
 const GONE_AFTER_SECONDS = 86_400
 
-/** What is stored for a document. One that misfits its schema is a bug and throws. */
-export function storedOf(spec: Spec<Doc>, given: unknown): { readonly doc: Doc & Fields; readonly stored: Stored } {
-  const { doc, text, key } = fitting(spec, given)
+/** What is stored for a document; `before`: as it stands, where it is changed. One that misfits its schema is a bug and throws. */
+export function storedOf(spec: Spec<Doc>, given: unknown, before?: Fields): { readonly doc: Doc & Fields; readonly stored: Stored } {
+  const { doc, text, key } = fitting(spec, given, before)
   const fields = doc as Doc & Fields
   const expires = expiryOf(spec, fields)
   const f = Object.fromEntries(

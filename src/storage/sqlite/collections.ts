@@ -127,7 +127,7 @@ type Changing = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | '
 function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: Changing): Doc | undefined {
   const before = live(deps, tables, key)
   if (before === undefined || !holds(guard, before)) return undefined
-  const fit = fitting(tables.spec, changed(tables.spec, before, to))
+  const fit = fitting(tables.spec, changed(tables.spec, before, to), before)
   for (const rival of rivals(deps.db, tables, fit.fields)) {
     const there = stored(deps.db, tables, rival)
     if (there === undefined) continue

@@ -1,0 +1,162 @@
+// Instances of `credence serve` that are ended and started again, each with whichever build, and a balancer before them.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../../../examples/demo/stage.js'
+import { DIST } from '../mongo/instances.mjs'
+
+/** How often the balancer asks whether an instance is ready, and so how long an instance that goes away has to wait for it. */
+const LOOK_MS = 100
+export const GRACE_SECONDS = 1
+const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+
+/** `count` instances, none of which is started. */
+export async function newDeployment({ count, store }) {
+  const folder = await mkdtemp(join(tmpdir(), 'credence-rolling-'))
+  const config = join(folder, 'config.json')
+  await writeFile(config, JSON.stringify({ graceSeconds: GRACE_SECONDS, witness: join(folder, 'witness.json'), store, logLevel: 'warn' }))
+  const instances = []
+  for (let i = 0; i < count; i++)
+    instances.push(newInstance({ name: `${i}`, data: join(folder, `${i}`), config, port: await freePort(), adminPort: await freePort() }))
+  const front = await openBalancer(instances)
+  for (const instance of instances) instance.issuer = front.issuer
+  return {
+    issuer: front.issuer,
+    instances,
+    /** As an instance: whoever is ready. */
+    front: { name: 'front', port: front.port },
+    async close() {
+      front.close()
+      await Promise.all(instances.map((one) => one.end('SIGKILL')))
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+const alive = new Set()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+/** What a program says and how it ends. */
+export async function run(dist, args) {
+  const child = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      text += chunk
+    })
+  const [code] = await once(child, 'close')
+  return { code, text }
+}
+
+function newInstance({ name, data, config, port, adminPort }) {
+  let child
+  const instance = {
+    name,
+    port,
+    issuer: undefined,
+    log: '',
+    isRunning: () => child !== undefined,
+    isReady: () =>
+      fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(2000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    /** Resolves when it serves, with its one-time code where there is one; rejects with what it says where it does not start. */
+    async start(dist = DIST) {
+      const args = ['serve', '--dev', '--config', config, '--data', data, '--issuer', instance.issuer]
+      const started = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args, '--port', `${port}`, '--admin-port', `${adminPort}`], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      alive.add(started)
+      let [said, errors] = ['', '']
+      started.stderr.on('data', (chunk) => {
+        errors += chunk
+        instance.log = (instance.log + chunk).slice(-50_000)
+      })
+      const over = once(started, 'close').then(([code]) => {
+        alive.delete(started)
+        if (child === started) child = undefined
+        return code
+      })
+      const serving = new Promise((done) => {
+        started.stdout.on('data', (chunk) => {
+          said += chunk
+          if (said.includes('serving')) done()
+        })
+      })
+      const code = await Promise.race([serving, over])
+      if (code !== undefined) throw new Error(`instance ${name} ended with ${code}: ${errors.slice(0, 3000)}`)
+      child = started
+      return { firstCode: /^first code (\S+)/m.exec(said)?.[1] }
+    },
+    /** How it ended, and after how long. */
+    async end(signal) {
+      const ending = child
+      if (ending === undefined) return undefined
+      const [over, started] = [once(ending, 'exit'), performance.now()]
+      ending.kill(signal)
+      const [code] = await over
+      child = undefined
+      return { code, ms: performance.now() - started }
+    },
+  }
+  return instance
+}
+
+/**
+ * Each connection to the next instance that says that it is ready, or the one after it where nobody listens. An instance that was killed is
+ * noticed by the next look: until then its connections are refused, and so go on to another.
+ */
+async function openBalancer(instances) {
+  let ready = []
+  let turn = 0
+  let isOver = false
+  const open = new Set()
+  const look = async () => {
+    while (!isOver) {
+      const states = await Promise.all(instances.map((one) => one.isReady()))
+      ready = instances.filter((_, i) => states[i])
+      await pause(LOOK_MS)
+    }
+  }
+  const connected = async () => {
+    const order = ready.length > 0 ? ready : instances
+    const first = turn++
+    for (let i = 0; i < order.length; i++) {
+      const onward = connect(order[(first + i) % order.length].port, '127.0.0.1')
+      if (await once(onward, 'connect').then(Boolean, () => false)) return onward
+    }
+    return undefined
+  }
+  const server = createServer({ pauseOnConnect: true }, async (socket) => {
+    socket.on('error', () => undefined)
+    const onward = await connected()
+    const drop = () => {
+      open.delete(drop)
+      socket.destroy()
+      onward?.destroy()
+    }
+    if (onward === undefined || socket.destroyed) return drop()
+    open.add(drop)
+    for (const end of [socket, onward]) end.on('error', drop).on('close', drop)
+    socket.pipe(onward).pipe(socket)
+    socket.resume()
+  })
+  await new Promise((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address()
+  void look()
+  return {
+    port,
+    issuer: `http://127.0.0.1:${port}`,
+    close: () => {
+      isOver = true
+      for (const drop of open) drop()
+      server.close()
+    },
+  }
+}

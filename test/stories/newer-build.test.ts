@@ -1,0 +1,81 @@
+// What a newer build writes into the store, and this one does not know: it goes on, and what ended has ended.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Feed, fetchRegistryKeys, verifyWholeLog } from '../../src/client/index.js'
+import { silentLog } from '../../src/lib/log.js'
+import { systemRandom } from '../../src/lib/random.js'
+import type { Entry, Proposal } from '../../src/protocol/entry.js'
+import { Handle } from '../../src/protocol/handles.js'
+import { newId } from '../../src/protocol/ids.js'
+import { newAppliedLog } from '../../src/trust-log/apply.js'
+import { type Half, halvesIn } from '../../src/trust-log/half-store.js'
+import { frontierAfter, frontierTexts } from '../../src/trust-log/leaf.js'
+import { type Registry, startRegistry } from '../registry.js'
+import { aPair, type Pair, reasonOf } from './actors.js'
+
+let registry: Registry
+let pair: Pair
+let feed: Feed
+beforeAll(async () => {
+  registry = await startRegistry()
+  pair = await aPair(registry)
+  feed = await pair.ocr.subscribe()
+})
+afterAll(async () => {
+  feed.close()
+  await registry[Symbol.asyncDispose]()
+})
+
+const aToken = async () => (await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken
+const handleOf = (token: string): Handle =>
+  Handle.parse(JSON.parse(String(Buffer.from(token.split('.')[1] ?? '', 'base64url'))).jti.replace('tok_', 'tok:'))
+const aZone = (): Handle => Handle.parse(`zone:${systemRandom.token(16)}`)
+/** An entry of a type, and with members, that only a newer build knows. */
+const anEntry = (ends: readonly Handle[]): Proposal => {
+  const entry: object = { weather: 'fine', ends: ends.map((handle) => ({ handle, weather: 'fine' })) }
+  return { id: newId(systemRandom, 'ent'), type: 'zone.closed', ends: [], ...entry }
+}
+/** Both servers are asked. */
+const isActive = async (token: string) => [await pair.ocr.introspect(token), await pair.ocr.introspect(token)].map(({ active }) => active)
+
+async function append(proposal: Proposal): Promise<void> {
+  const { log } = registry.storage
+  const head = await log.head()
+  if (head === undefined) throw new Error('there is no log')
+  const applied = newAppliedLog({ port: log, log: silentLog })
+  await applied.readTo(head)
+  const entries: Entry[] = [{ ...proposal, seq: applied.at + 1, time: Math.max(applied.time, registry.clock.now()) }]
+  const frontier = frontierAfter(applied.frontier, entries)
+  const place = { n: head.n + 1, epoch: head.epoch, first: applied.at + 1, writer: 'newer' }
+  expect(await log.append({ ...place, entries, frontier: frontierTexts(frontier), size: frontier.size })).toBe('appended')
+}
+
+test('an entry of a type that this build does not know ends what it names, everywhere', async () => {
+  const token = await aToken()
+  const zone = aZone()
+  expect(await isActive(token)).toEqual([true, true])
+  await append(anEntry([handleOf(token), zone]))
+  expect(await isActive(token)).toEqual([false, false])
+  await feed.sync()
+  expect([handleOf(token), zone].map((handle) => feed.ended.has(handle))).toEqual([true, true])
+  // Nothing else is harmed, and the log goes on from it
+  expect(await reasonOf(aToken())).toBe('done')
+  const { taskId } = await pair.planner.tasks.create({ description: 'x' })
+  await pair.planner.tasks.end(taskId)
+  const keys = await fetchRegistryKeys(registry.issuer, 'log')
+  expect((await verifyWholeLog({ issuer: registry.issuer, keys })).entries).toBeGreaterThan(0)
+})
+
+test('what a newer build left half done is ended by this one; what it began is left to it', async () => {
+  const token = await aToken()
+  const ending = anEntry([handleOf(token)])
+  const beginning = { ...anEntry([]), begins: [aZone()] }
+  const halves = halvesIn(registry.storage)
+  const half: Half = { id: ending.id, intent: 'end', kind: 'ending', key: ending.id, proposals: [ending], on: [], at: 1 }
+  await halves.insert(half)
+  await halves.insert({ ...half, id: beginning.id, intent: 'begin', kind: 'zones', key: 'x', proposals: [beginning], on: [aZone()] })
+  await registry.addServer((_name, work) => work())
+  expect(await isActive(token)).toEqual([false, false])
+  expect(await halves.get(ending.id)).toBeUndefined()
+  expect(await halves.get(beginning.id)).toMatchObject({ kind: 'zones', proposals: [{ weather: 'fine' }] })
+  expect(await registry.storage.log.has(beginning.id)).toBeUndefined()
+})

@@ -10,6 +10,7 @@ const run = promisify(execFile)
 
 const VERIFY = 'src/credentials/verify-for.ts'
 const DPOP = 'src/credentials/dpop.ts'
+const CLIENT_AUTH = 'src/tokens/client-auth.ts'
 const EXCHANGE = 'src/tokens/grants/token-exchange.ts'
 const SUBJECT = 'src/tokens/grants/subject.ts'
 const ISSUE = 'src/tokens/issue.ts'
@@ -18,7 +19,7 @@ const TOKENS = ['test/tokens', 'test/attacks', 'test/stories']
 const PASSING_ON = ['test/tokens/grants/passing-on.test.ts']
 
 /** [rule, file, what stands there, what is planted, tests that may notice] */
-const MUTANTS = [
+export const MUTANTS = [
   [
     'an assertion is for this issuer',
     VERIFY,
@@ -40,14 +41,15 @@ const MUTANTS = [
     'expected.audience',
     ['test/credentials'],
   ],
-  ['an assertion is used once', 'src/tokens/client-auth.ts', '(isFirst ? { client, key } : deny())', '({ client, key })', TOKENS],
-  ['a suspended client does not authenticate', 'src/tokens/client-auth.ts', '!stands(ended, client.ground.on) || ', '', TOKENS],
+  ['an assertion is used once', CLIENT_AUTH, 'if (!isFirst) return deny()', '', TOKENS],
+  ['a suspended client does not authenticate', CLIENT_AUTH, 'stands(trustLog.ended, ground.on) && ', '', TOKENS],
+  ['an ended key does not authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
   [
-    'an ended key does not authenticate',
-    'src/tokens/client-auth.ts',
-    'key.until > now && stands(ended, [key.handle])',
-    'key.until > now',
-    ['test/attacks', 'test/stories'],
+    'what is known of a client is confirmed behind the fence',
+    CLIENT_AUTH,
+    'isSame && isStanding(deps, client) && isUsable(deps, key) ?',
+    'true ?',
+    TOKENS,
   ],
   [
     'a proof is used once at the token endpoint',
@@ -108,7 +110,13 @@ const MUTANTS = [
     'now + Math.min(longest, client.ceiling.tokenSeconds)',
     TOKENS,
   ],
-  ['an introduction must stand', EXCHANGE, 'found.filter((one) => relianceHolds(ended, one, reliance))', 'found', TOKENS],
+  [
+    'an introduction must stand',
+    'src/tokens/grants/consents.ts',
+    'const introductions = holds(reliance)',
+    'const introductions = granted',
+    TOKENS,
+  ],
   [
     'what is relied on is current',
     'src/introductions/granted.ts',
@@ -165,15 +173,15 @@ const MUTANTS = [
   [
     'a waiting request reads the log after it came',
     'src/trust-log/fence.ts',
-    'next ??= running.then(begin, begin)\n    return next',
-    'return running',
+    'next = undefined\n    waiting = 0\n    const run = readLog(deps)',
+    'waiting = 0\n    const run = readLog(deps).finally(() => {\n      next = undefined\n    })',
     ['test/trust-log'],
   ],
   [
     'an answer that took too long is none',
     'src/trust-log/fence.ts',
-    'deps.clock.monotonicMs() - timed.startedMs <= deps.freshMs',
-    'true',
+    'if (age(timed) <= deps.freshMs) return answer',
+    'if (age(timed) >= 0) return answer',
     ['test/trust-log'],
   ],
   [

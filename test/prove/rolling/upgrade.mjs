@@ -9,10 +9,10 @@ import { claimsOf, doorTo, endTask, endToken, introspect, issue, publish } from 
 
 const INDEXES = "indexes: { organisation: { fields: ['orgId', 'at'] }, "
 /** [file, what stands there, what N+1 has]. */
-const NEXT = {
+export const NEXT = {
   name: 'N+1',
   edits: [
-    ['storage/mongo/format.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
+    ['storage/mongo/declarations.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
     ['agents/store.js', INDEXES, "indexes: { owner: { fields: ['orgId', 'name'] }, shape: { fields: ['shape', 'at'] }, "],
     ['agents/store.js', 'contact: ContactPolicy,', 'contact: ContactPolicy,\n    shape: z.string().max(32).optional(),'],
     ['agents/list.js', "find('organisation'", "find('owner'"],

@@ -14,7 +14,7 @@ import { readMemberClient } from './clients/member-client.js'
 import { logOrigin } from './credentials/note.js'
 import { enrolmentsGrantedBy } from './enrolments/find.js'
 import { enrolmentsStore } from './enrolments/store.js'
-import { isRefusal, refuse } from './errors.js'
+import { refuse } from './errors.js'
 import { inboxStore } from './inbox/store.js'
 import { entitlementOf, introducedTo } from './introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from './introductions/find.js'
@@ -59,6 +59,7 @@ import type { TrpcContext } from './transport/trpc.js'
 import { trpcOverHttp } from './transport/trpc-http.js'
 import { trpcOverWs } from './transport/trpc-ws.js'
 import { move, serveUpgrades } from './transport/ws.js'
+import { whyUnread } from './trust-log/fence.js'
 import { logEndpoints } from './trust-log/log-endpoints.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
 import type { ServedTrustLog } from './trust-log/trust-log.js'
@@ -159,13 +160,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     log,
   })
   let isLeaving = false
-  const whyNotReady = () =>
-    isLeaving
-      ? Promise.resolve('it is going away')
-      : trustLog.fence().then(
-          () => undefined,
-          (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
-        )
+  const whyNotReady = async () => (isLeaving ? 'it is going away' : whyUnread(trustLog))
   const admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, whyNotReady })
   const firstCode = await ensureFirstCode(features)
   const closing = new AbortController()

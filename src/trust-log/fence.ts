@@ -94,4 +94,11 @@ async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }
   return { now: Math.max(before, applied.time), at: applied.at, position: positionOf(applied.epoch, applied.at), startedMs }
 }
 
+/** Why the log cannot be read now, in words for an operator; undefined where it can. */
+export const whyUnread = (fence: Pick<Fence, 'fence'>): Promise<string | undefined> =>
+  fence.fence().then(
+    () => undefined,
+    (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
+  )
+
 const withoutStart = ({ now, at, position }: TimedFence): Fenced => ({ now, at, position })

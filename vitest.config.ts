@@ -40,8 +40,6 @@ export default defineConfig({
           env: { CREDENCE_TEST_STORE: 'mongodb' },
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // The clock of these stories is set, the server's runs: on a slow machine an election or a pause comes between them.
-          retry: 1,
         },
       },
     ],

@@ -6,22 +6,22 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { organisationData } from '../organisation-data/organisation.js'
+import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
 import { mongoCopy } from './mongo-copy.js'
 import { mongoCopyWitness } from './mongo-copy-witness.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
-import { type Mongod, mongodBinary, startMongod } from './open-mongo.js'
+import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
 
 const execFile = promisify(run)
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
-if (mongodBinary === undefined) {
-  console.warn('\n*** MONGOD_BINARY IS NOT SET: credence admin DID NOT RUN OVER MONGODB ***\n')
-  test('NOT RUN over MongoDB: MONGOD_BINARY is not set', () => {
-    expect(mongodBinary).toBeUndefined()
+if (!hasMongod) {
+  test(`NOT RUN over MongoDB: ${HOW}`, () => {
+    expect(hasMongod).toBe(false)
   })
 } else {
   let mongod: Mongod

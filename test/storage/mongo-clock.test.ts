@@ -12,7 +12,7 @@ import { runningClock, type SetClock } from '../set-clock.js'
 import { introduce, reasonOf } from '../stories/actors.js'
 import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
-import { type Mongod, mongodBinary, startMongod } from './open-mongo.js'
+import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
 
 const HOUR = 3600
 let mongod: Mongod
@@ -51,9 +51,9 @@ const readyz = async ({ adminPort }: RunningServer) => {
   return `${answer.status} ${await answer.text()}`
 }
 
-if (mongodBinary === undefined) {
+if (!hasMongod) {
   test(`NOT RUN over MongoDB: ${HOW}`, () => {
-    expect(mongodBinary).toBeUndefined()
+    expect(hasMongod).toBe(false)
   })
 } else {
   beforeAll(async () => {

@@ -82,7 +82,8 @@ const sorts = ({ stages }: Explained): boolean => stages.includes('SORT')
 const isUnbounded = ({ command }: Explained): boolean => !command.includes('$text') && !command.includes('"hint":"_id_"')
 
 export function mongoExplain(mongod: () => Mongod): void {
-  test('a registry at work: every command has an index, and the order that it asks for', async () => {
+  // Once more where it did not come to its end: it runs by the machine's clock under a profiler, and a slow machine gives no answer in 250 ms
+  test('a registry at work: every command has an index, and the order that it asks for', { retry: 1, timeout: 60_000 }, async () => {
     await using folder = await tempFolder()
     const url = mongod().url()
     const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }
@@ -103,13 +104,17 @@ export function mongoExplain(mongod: () => Mongod): void {
       await ocr.introspect(token.accessToken)
       await planner.lineage({ taskId })
       for (const query of [{ text: 'scanned' }, { tags: ['ocr'] }, { skill: 'read-page' }, {}]) await planner.search(query)
-      await planner.query('introductions.list', {}).catch(() => undefined)
-      await ocr.query('introductions.inbox', {}).catch(() => undefined)
-      for (const list of ['agents.list', 'audit.list', 'organisations.list', 'tasks.list', 'enrolments.list', 'members.list'])
-        for (const input of [{}, { orgId: acme.orgId }, { owner: ocr.agentId }]) await acme.query(list, input).catch(() => undefined)
+      for (const role of ['from', 'to']) await planner.query('introductions.list', { role })
+      await ocr.query('introductions.inbox', {})
+      await planner.query('tasks.list', {})
+      const { orgId } = acme
+      for (const list of ['agents.list', 'tasks.list', 'organisations.list', 'audit.list']) await acme.query(list, {})
+      for (const list of ['members.list', 'agents.list', 'audit.list']) await acme.query(list, { orgId })
+      for (const list of ['organisations.list', 'audit.list']) await cast.operator.query(list, {})
+      for (const owner of [ocr.agentId, orgId]) await acme.query('enrolments.list', { owner })
       await planner.revoke(token.accessToken)
       await planner.tasks.end(taskId)
-      await acme.mutate('introductions.end', { introductionId }).catch(() => undefined)
+      await acme.mutate('introductions.end', { introductionId })
       await acme.mutate('agents.suspend', { agentId: planner.agentId })
       await registry.close()
     })
@@ -117,7 +122,7 @@ export function mongoExplain(mongod: () => Mongod): void {
     expect(all.length).toBeGreaterThan(40)
     expect(all.filter(readsAll)).toEqual([])
     expect(all.filter(sorts).filter(isUnbounded)).toEqual([])
-  }, 60_000)
+  })
 
   test('every way to find, to search, to purge and to move, over many documents', async () => {
     const url = mongod().url()

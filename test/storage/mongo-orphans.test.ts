@@ -2,9 +2,9 @@
 import { MongoClient } from 'mongodb'
 import { expect, test } from 'vitest'
 import { type Thing, thingsOf } from './contract-things.js'
-import { mongodBinary, openMongoStore, startMongod } from './open-mongo.js'
+import { hasMongod, openMongoStore, startMongod } from './open-mongo.js'
 
-test.skipIf(mongodBinary === undefined)('a transaction that nobody goes on with is ended, and what waited for it goes on', async () => {
+test.skipIf(!hasMongod)('a transaction that nobody goes on with is ended, and what waited for it goes on', async () => {
   await using mongod = await startMongod()
   let url = ''
   await using store = await openMongoStore({

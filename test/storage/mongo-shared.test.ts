@@ -8,7 +8,7 @@ import { FEED_PROTOCOL, TICKET_PREFIX } from '../../src/protocol/feed.js'
 import { assertionOf, freshNonce, proofOf, tokenRequest } from '../oauth.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { mongodBinary } from './open-mongo.js'
+import { hasMongod } from './open-mongo.js'
 
 let registry: Registry
 let acme: Actor
@@ -22,7 +22,6 @@ async function at<T>(instance: number, work: () => Promise<T>): Promise<T> {
   return work()
 }
 
-const hasMongod = mongodBinary !== undefined
 beforeAll(async () => {
   if (!hasMongod) return
   registry = await startRegistry()

@@ -5,11 +5,11 @@ import { storageContract } from './contract.js'
 import { aBlock } from './contract-log.js'
 import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
-import { type Mongod, mongodBinary, openMongoStore, startMongod } from './open-mongo.js'
+import { hasMongod, type Mongod, openMongoStore, startMongod } from './open-mongo.js'
 
-if (mongodBinary === undefined) {
+if (!hasMongod) {
   test(`NOT RUN over MongoDB: ${HOW}`, () => {
-    expect(mongodBinary).toBeUndefined()
+    expect(hasMongod).toBe(false)
   })
 } else {
   let mongod: Mongod

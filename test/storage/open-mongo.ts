@@ -23,8 +23,8 @@ let databases = 0
 const URL_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/([^?]*))?/
 
 const found = findMongod()
-/** Which server there is to test against: MONGODB_URI, MONGOD_BINARY, the one beside the project, or a download that was asked for. */
-export const mongodBinary = found?.uri ?? found?.binary ?? found?.download
+/** Whether there is a server to test against. */
+export const hasMongod = found !== undefined
 
 /** Whichever test file needs one takes it from here. */
 export const POOL = 'credence-tests'

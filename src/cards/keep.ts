@@ -5,7 +5,7 @@ import { type Handle, identitiesOf, newHandle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
-import type { Beginnings } from '../trust-log/records.js'
+import type { RecordBeginning } from '../trust-log/records.js'
 import type { PublishDeps } from './authority.js'
 import { endedBy, padded } from './card.js'
 import type { Card } from './store.js'
@@ -40,7 +40,7 @@ export async function keepCard(deps: PublishDeps, caller: Caller, keeping: Keepi
   const outcome = await kept(deps, caller, keeping, action)
   if (outcome === 'begun' || outcome === 'done') return
   const now = await deps.cards.get(card.agentId)
-  const isOvertaken = outcome === 'exists' || now?.version !== before?.version || now?.revision !== before?.revision
+  const isOvertaken = outcome === 'overtaken' || now?.version !== before?.version || now?.revision !== before?.revision
   refuse(
     isOvertaken ? 'card_version_stale' : 'conflict',
     isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
@@ -52,7 +52,7 @@ async function kept(
   caller: Caller,
   { before, card, entry, also, on, isSecret = false }: Keeping,
   action: string,
-): Promise<'begun' | 'done' | 'exists' | 'refused'> {
+): Promise<'begun' | 'done' | 'overtaken' | 'refused'> {
   const row = deps.audit.recording(
     doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
   )
@@ -75,7 +75,7 @@ async function kept(
  * What the public log may tell. That a card was published, which everybody sees, but not how many parts it has, so it names none of the
  * versions that it begins; and a change of hidden parts looks like that of any record, and cannot be tied to a card.
  */
-function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<Beginnings, 'type' | 'begins' | 'ends'> {
+function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<RecordBeginning, 'type' | 'begins' | 'ends'> {
   const ends = (isSecret && ended.length === 1 ? ended : padded(ended, random)).map((handle) => ({ handle }))
   return isSecret ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
 }

@@ -12,7 +12,7 @@ import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
-import type { Beginnings, Outcome } from '../trust-log/records.js'
+import type { Outcome, RecordBeginning } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Entitlement } from './entitle.js'
 import { KEPT_SECONDS } from './introduction.js'
@@ -69,7 +69,7 @@ export async function grantPending(
   const granted: Introduction = { ...pending, ...granting }
   return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
     const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
-    if (outcome.outcome !== 'exists') return outcome
+    if (outcome.outcome !== 'overtaken') return outcome
     const there = await deps.introductions.get(pending.id)
     return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
   })
@@ -108,7 +108,7 @@ const reliesOf = ({ skills }: Introduction, reliance: Reliance): Handle[] => [
   ...skills.map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined),
 ]
 
-const beginningOf = (granted: Introduction, caller: Caller, also: Beginnings['also']): Beginnings => ({
+const beginningOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
   type: 'introduction.granted',
   begins: [granted.handle, granted.ver],
   on: [...(granted.on ?? []), ...(granted.relies ?? []), ...identitiesOf(caller.ground.on)],
@@ -122,14 +122,14 @@ async function tell(
   granted: Introduction,
   { now }: Target,
   action: string,
-  begin: (also: Beginnings['also']) => Promise<Outcome>,
+  begin: (also: RecordBeginning['also']) => Promise<Outcome>,
 ): Promise<IntroductionView> {
   const notice = noticeOf(granted, 'granted', now)
   const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
   const outcome = await withNotices(deps, notices, async (posts) => {
     const row = auditOf(deps, caller, granted, action, { state: 'granted' })
     const begun = await begin([row, ...posts, ...(await leavingPlace(deps.introductions, granted))])
-    return begun.outcome === 'exists' ? 'again' : begun
+    return begun.outcome === 'overtaken' ? 'again' : begun
   })
   return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')
 }

@@ -12,7 +12,7 @@ import type { EntryId } from '../protocol/ids.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import { inTime } from './in-time.js'
-import { frontierAfter, frontierTexts } from './leaf.js'
+import { blockAfter, numbering } from './next-block.js'
 import type { RequireSameTime } from './same-time.js'
 
 /** What goes into one block together, or not at all. */
@@ -103,8 +103,8 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
       await inTime(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
       left = withoutLeftOut(deps, left)
       if (left.length === 0) return
-      const { block, members } = newBlock(deps, left)
-      const written = members.length === 0 ? 'taken' : await insert(deps, block)
+      const members = together(deps, left)
+      const written = members.length === 0 ? 'taken' : await insert(deps, newBlock(deps, members))
       if (typeof written === 'object') {
         deps.applied.apply(written)
         for (const one of members) one.resolve({ outcome: 'stands', entries: entriesOf(written, one.group) })
@@ -133,7 +133,7 @@ async function withoutStanding(deps: AppendDeps, batch: readonly Waiting[]): Pro
       const { proposals } = one.group
       const own = await ask(deps, proposals[0]?.id)
       if (own !== undefined) {
-        one.resolve({ outcome: 'stands', entries: await readEntries(deps, own, proposals) })
+        one.resolve({ outcome: 'stands', entries: await readEntries(deps, own, one.group) })
         return undefined
       }
       const rivals = await Promise.all(proposals.map((proposal) => ask(deps, proposal.unless)))
@@ -149,12 +149,11 @@ const ask = async (deps: AppendDeps, id: EntryId | undefined): Promise<number | 
   id === undefined ? undefined : inTime(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
 
 /** The entries of a group that stands already, in block `n`: whoever else wrote it, this instance has applied it before it says so. */
-async function readEntries(deps: AppendDeps, n: number, proposals: readonly Proposal[]): Promise<readonly Entry[]> {
+async function readEntries(deps: AppendDeps, n: number, group: Group): Promise<readonly Entry[]> {
   const [block] = await inTime(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
   if (block === undefined) throw new Error(`block ${n} is not there`)
   await inTime(deps.clock, deps.timeoutMs, 'read', deps.applied.readTo(block))
-  const ids = new Set(proposals.map((proposal) => proposal.id))
-  return block.entries.filter((entry) => ids.has(entry.id))
+  return entriesOf(block, group)
 }
 
 /** What the applied prefix rules out for ever. What it merely cannot answer in this block stays for the next. */
@@ -176,12 +175,11 @@ function withoutLeftOut({ applied, clock }: AppendDeps, batch: readonly Waiting[
   })
 }
 
-/** One block of all that do not touch each other; a group that another of them would rule out waits for the next block. */
-function newBlock(deps: AppendDeps, batch: readonly Waiting[]): { readonly block: Block; readonly members: readonly Waiting[] } {
-  const { applied, clock, writer } = deps
+/** All that do not touch each other share a block; a group that another of them would rule out waits for the next one. */
+function together({ applied }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
   const ids = new Set<EntryId>()
   const ended = new Set<Handle>()
-  const members = batch.filter(({ group: { proposals, on } }) => {
+  return batch.filter(({ group: { proposals, on } }) => {
     const stands = [...on, ...proposals.flatMap((proposal) => proposal.begins ?? [])]
     const names = proposals.flatMap((proposal) => [proposal.id, ...(proposal.unless === undefined ? [] : [proposal.unless])])
     if (stands.some((handle) => ended.has(handle)) || names.some((id) => ids.has(id) || applied.hasRecent(id))) return false
@@ -189,16 +187,12 @@ function newBlock(deps: AppendDeps, batch: readonly Waiting[]): { readonly block
     for (const proposal of proposals) for (const { handle } of proposal.ends) ended.add(handle)
     return true
   })
-  // Log time never falls.
-  const time = Math.max(clock.now(), applied.time)
-  const first = applied.at + 1
-  const entries = members
-    .flatMap(({ group }) => group.proposals)
-    .map((proposal, i) => ({ ...proposal, ends: proposal.ends.map((ending) => withHorizon(ending, time)), seq: first + i, time }))
-  const epoch = applied.epoch
-  if (epoch === undefined) throw new Error('the log has not begun')
-  const frontier = frontierAfter(applied.frontier, entries)
-  return { block: { n: applied.n + 1, epoch, first, writer, entries, frontier: frontierTexts(frontier), size: frontier.size }, members }
+}
+
+function newBlock({ applied, clock, writer }: AppendDeps, members: readonly Waiting[]): Block {
+  const entries = members.flatMap(({ group }) => group.proposals).map(numbering(applied, clock))
+  const whole = entries.map((entry) => ({ ...entry, ends: entry.ends.map((ending) => withHorizon(ending, entry.time)) }))
+  return blockAfter(applied, writer, whole)
 }
 
 const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>

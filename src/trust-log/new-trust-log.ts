@@ -3,17 +3,16 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import type { Block, Entry } from '../protocol/entry.js'
+import type { Entry, Proposal } from '../protocol/entry.js'
 import { newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
-import { EMPTY_FRONTIER } from '../protocol/merkle.js'
 import type { Storage } from '../storage/storage.js'
 import { newAppender } from './append.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { newCheckpoints } from './checkpoint.js'
 import { newFence } from './fence.js'
 import { newHalves } from './halves.js'
-import { frontierAfter, frontierTexts } from './leaf.js'
+import { blockAfter, numbering } from './next-block.js'
 import { newProofs } from './proofs.js'
 import { newSameTime, type RequireSameTime } from './same-time.js'
 import { requireUnsealed } from './seal.js'
@@ -135,18 +134,14 @@ async function begin(
   await requireUnsealed(log)
   if (witness) await requireWitnessed(log, witness)
   await requireSameTime()
-  if ((await log.head()) === undefined) await log.append(genesis({ clock, random, writer }))
+  if ((await log.head()) === undefined) {
+    // The first leaf commits to nothing before it: there is no earlier epoch.
+    const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [], begins: [newHandle(random, 'epo')] }
+    await log.append(blockAfter(applied, writer, [numbering(applied, clock)(first)]))
+  }
   const head = await log.head()
   if (head === undefined) throw new Error('the store has kept no first block')
   await applied.readTo(head)
-}
-
-/** The first leaf commits to nothing before it: there is no earlier epoch. */
-function genesis({ clock, random, writer }: Pick<TrustLogDeps, 'clock' | 'random' | 'writer'>): Block {
-  const epoch = newHandle(random, 'epo')
-  const entry: Entry = { id: newId(random, 'ent'), type: 'epoch.started', ends: [], begins: [epoch], seq: 0, time: clock.now() }
-  const frontier = frontierAfter(EMPTY_FRONTIER, [entry])
-  return { n: 0, epoch, first: 0, writer, entries: [entry], frontier: frontierTexts(frontier), size: frontier.size }
 }
 
 async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {

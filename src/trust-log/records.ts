@@ -1,12 +1,12 @@
 // Records of features: hidden until the entry that begins them stands; changed by a successor that waits beside the record
-// until the entry stands that ends the old version (DESIGN: record and log are two writes). Whoever meets what waits settles it.
+// until the entry stands that ends the old version (a record and its entry are two writes). Whoever meets what waits settles it.
 import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
-import type { Ending, Entry, EntryType } from '../protocol/entry.js'
+import type { Entry } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import { type EntryId, newId } from '../protocol/ids.js'
 import type { Collection, Doc, Guard, Operation, Storage } from '../storage/storage.js'
-import type { TrustLog } from './trust-log.js'
+import type { Beginning, TrustLog } from './trust-log.js'
 
 /** Fields that a record's schema has for it. `next` holds what changes; a member that is null is removed. */
 export interface LivingRecord {
@@ -16,32 +16,27 @@ export interface LivingRecord {
   readonly next?: Readonly<Record<string, unknown>> | undefined
 }
 
-export interface Beginnings {
-  readonly type: EntryType
-  readonly begins: readonly Handle[]
-  /** What it stands on, besides: if one of these has ended, nothing is begun. */
-  readonly on: readonly Handle[]
-  readonly ends?: readonly Ending[]
-  readonly digest?: string
+/** The entry that begins a record or its next version. */
+export interface RecordBeginning extends Pick<Beginning, 'type' | 'begins' | 'on' | 'ends' | 'digest'> {
   /** Written in one commit with the hidden record or successor: the audit row, what is spent. */
   readonly also?: readonly Operation[]
   /** Where others must name the entry (a proof of it). */
   readonly id?: EntryId
 }
 
-/** `exists`: an operation of the hidden commit failed. `refused`: something that it stands on has ended meanwhile. */
-export type Outcome = { readonly outcome: 'begun'; readonly entry: Entry } | { readonly outcome: 'exists' | 'refused' }
+/** `overtaken`: an operation of its commit did not hold, for somebody else was first. `refused`: something that it stands on has ended meanwhile. */
+export type Outcome = { readonly outcome: 'begun'; readonly entry: Entry } | { readonly outcome: 'overtaken' | 'refused' }
 
 export interface Records<D extends Doc & LivingRecord> {
   readonly collection: Collection<D>
   /** The record as decisions may read it, or undefined. Read after the fence; the decision still checks the handles that it read. */
   get(key: string): Promise<D | undefined>
   /** Begins a record: hidden, entry, revealed. */
-  begin(doc: D, beginning: Beginnings): Promise<Outcome>
-  /** Ends `ends` (the old version) and begins the new one; `guard` says which record it was decided on. `exists`: it changed meanwhile. */
-  change(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, beginning: Beginnings): Promise<Outcome>
-  /** A change that ends no version, so it needs no entry. One commit with `also`; `exists`: it changed meanwhile. */
-  amend(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, also: readonly Operation[]): Promise<'done' | 'exists'>
+  begin(doc: D, beginning: RecordBeginning): Promise<Outcome>
+  /** Ends `ends` (the old version) and begins the new one; `guard` says which record it was decided on. */
+  change(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, beginning: RecordBeginning): Promise<Outcome>
+  /** A change that ends no version, so it needs no entry. One commit with `also`. */
+  amend(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, also: readonly Operation[]): Promise<'done' | 'overtaken'>
 }
 
 export interface RecordsDeps {
@@ -93,10 +88,10 @@ export function newRecords<D extends Doc & LivingRecord>(
   const settledNow = guard({ hidden: null, nextEntry: null })
   const without = (...fields: (keyof LivingRecord)[]) => Object.fromEntries(fields.map((field) => [field, undefined])) as Partial<D>
 
-  const begin = async (key: string, beginning: Beginnings, id: EntryId, operation: Operation): Promise<Outcome> => {
+  const begin = async (key: string, beginning: RecordBeginning, id: EntryId, operation: Operation): Promise<Outcome> => {
     const { also = [], ...rest } = beginning
     const begun = await trustLog.begin({ ...rest, kind, key, id, hidden: [operation, ...also] })
-    return begun.outcome === 'failed' ? { outcome: 'exists' } : begun
+    return begun.outcome === 'failed' ? { outcome: 'overtaken' } : begun
   }
 
   /** A successor that waits is never overwritten: it is completed or given up first. */
@@ -132,11 +127,11 @@ export function newRecords<D extends Doc & LivingRecord>(
     },
     amend: async (key, decidedOn, next, also) => {
       const doc = await withoutSuccessor(key)
-      if (doc === undefined) return 'exists'
+      if (doc === undefined) return 'overtaken'
       const to = successor(next)
       const whole = { ...doc, ...to } as D // checked with its schema by `changing`
       const committed = await storage.commit([collection.changing(key, { ...decidedOn, ...settledNow }, to), ...revealing(whole), ...also])
-      return committed.ok ? 'done' : 'exists'
+      return committed.ok ? 'done' : 'overtaken'
     },
   }
 }

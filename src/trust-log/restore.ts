@@ -1,5 +1,4 @@
 // After a backup was put back: a new epoch, in which nothing that was issued before counts, and nothing that was ended since the backup returns.
-
 import { sha256 } from '#crypto'
 import { refuse } from '../errors.js'
 import { base64url, utf8 } from '../lib/bytes.js'
@@ -9,10 +8,10 @@ import type { Random } from '../lib/random.js'
 import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
 import { type Handle, newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
-import { EMPTY_FRONTIER, type Frontier } from '../protocol/merkle.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
-import { frontierAfter, frontierTexts, leafOfEntry } from './leaf.js'
+import { leafOfEntry } from './leaf.js'
+import { appendAlone, numbering } from './next-block.js'
 import { newSameTime } from './same-time.js'
 import { hashAt, type WitnessStore } from './witness.js'
 
@@ -55,9 +54,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const lost = await requireSameHistory(deps, head, applied.at)
   await newSameTime(deps)()
   // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
-  await append(deps, { frontier: applied.frontier, head }, lost)
+  await appendAlone(port, applied, 'restore', lost)
   const end = (await port.head()) ?? head
-  await applied.readTo(end)
   const isComplete = await reachesWitness(deps)
 
   const standing = (await begunIn(port, end)).filter((handle) => !applied.ended.has(handle))
@@ -75,10 +73,10 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
           standing.filter((one) => one.startsWith(prefix)),
         ),
       )
-  const time = Math.max(clock.now(), applied.time)
-  const entries = [first, ...held].map((proposal, i) => ({ ...proposal, seq: applied.at + 1 + i, time }))
-  await append(deps, { frontier: applied.frontier, head: end }, entries)
-  const last = entries.at(-1) ?? entries[0]
+  const entries = [first, ...held].map(numbering(applied, clock))
+  await appendAlone(port, applied, 'restore', entries)
+  // Raised only after the last
+  const last = entries.at(-1)
   if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
   const merged = lost.filter((entry) => entry.ends.length > 0).length
   return { epoch, merged, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
@@ -123,25 +121,4 @@ function heldBy({ random }: RestoreDeps, type: EntryType, handles: readonly Hand
     entries.push({ id: newId(random, 'ent'), type, ends })
   }
   return entries
-}
-
-/** A block for each entry: a block is bounded, and the witness is raised only after the last. */
-async function append(
-  { port }: RestoreDeps,
-  { head, frontier: from }: { readonly head: Block; readonly frontier: Frontier },
-  entries: readonly Entry[],
-): Promise<void> {
-  let { epoch } = head
-  let frontier = from
-  for (const [i, entry] of entries.entries()) {
-    const [begun] = entry.type === 'epoch.started' ? (entry.begins ?? []) : []
-    if (begun !== undefined) {
-      epoch = begun
-      frontier = EMPTY_FRONTIER
-    }
-    frontier = frontierAfter(frontier, [entry])
-    const tree = { frontier: frontierTexts(frontier), size: frontier.size }
-    const block: Block = { n: head.n + 1 + i, epoch, first: entry.seq, writer: 'restore', entries: [entry], ...tree }
-    if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
-  }
 }

@@ -7,7 +7,7 @@ import type { Block, Entry } from '../protocol/entry.js'
 import { newId } from '../protocol/ids.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
-import { frontierAfter, frontierTexts } from './leaf.js'
+import { appendAlone, numbering } from './next-block.js'
 import { newSameTime } from './same-time.js'
 
 export interface SealDeps {
@@ -50,10 +50,7 @@ async function appendLast({ port, clock, random }: SealDeps, what: Pick<Entry, '
   const applied = newAppliedLog({ port, log: silentLog })
   await applied.readTo(head)
   await newSameTime({ port, clock, log: silentLog })()
-  const entry: Entry = { id: newId(random, 'ent'), ...what, ends: [], seq: applied.at + 1, time: Math.max(clock.now(), applied.time) }
-  const frontier = frontierAfter(applied.frontier, [entry])
-  const tree = { frontier: frontierTexts(frontier), size: frontier.size }
-  const block: Block = { n: head.n + 1, epoch: head.epoch, first: entry.seq, writer: 'copy', entries: [entry], ...tree }
-  if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
+  const entry = numbering(applied, clock)({ id: newId(random, 'ent'), ...what, ends: [] })
+  await appendAlone(port, applied, 'copy', [entry])
   return entry
 }

@@ -1,0 +1,35 @@
+// How a block is put together: whoever writes, what it writes follows the prefix that it has applied.
+import { refuse } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
+import type { Block, Entry, Proposal } from '../protocol/entry.js'
+import { EMPTY_FRONTIER } from '../protocol/merkle.js'
+import type { LogPort } from '../storage/storage.js'
+import type { AppliedLog } from './apply.js'
+import { frontierAfter, frontierTexts } from './leaf.js'
+
+/** Gives proposals that follow their numbers, and all one time. Log time never falls. */
+export function numbering(applied: AppliedLog, clock: Pick<Clock, 'now'>): (proposal: Proposal, i?: number) => Entry {
+  const next = applied.at + 1
+  const time = Math.max(clock.now(), applied.time)
+  return (proposal, i = 0) => ({ ...proposal, seq: next + i, time })
+}
+
+/** The block of entries that follow. One that begins with a new epoch begins that epoch's tree. */
+export function blockAfter(applied: AppliedLog, writer: string, entries: readonly Entry[]): Block {
+  const [first] = entries
+  const [begun] = first?.type === 'epoch.started' ? (first.begins ?? []) : []
+  const epoch = begun ?? applied.epoch
+  if (epoch === undefined) throw new Error('the log has not begun')
+  const frontier = frontierAfter(begun === undefined ? applied.frontier : EMPTY_FRONTIER, entries)
+  const tree = { frontier: frontierTexts(frontier), size: frontier.size }
+  return { n: applied.n + 1, epoch, first: applied.at + 1, writer, entries: [...entries], ...tree }
+}
+
+/** Where nobody else may write: each entry in a block of its own, for a block is bounded. */
+export async function appendAlone(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) {
+    const block = blockAfter(applied, writer, [entry])
+    if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
+    applied.apply(block)
+  }
+}

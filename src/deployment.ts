@@ -1,5 +1,4 @@
 // What `credence admin` does to the form of a MongoDB deployment.
-
 import { registryCollections } from './holdings/registry-collections.js'
 import { systemClock } from './lib/clock.js'
 import { declaredBy, type MigrateOptions, type Migration, migrateMongo } from './storage/mongo/migrate.js'

@@ -1,5 +1,4 @@
 // A copy of the log as anybody can keep it: one entry a line, in order, without holes.
-
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { refuse } from './errors.js'
 import { readJson } from './lib/json.js'

@@ -1,5 +1,4 @@
 // `credence admin restore`: makes a store that was put back from a backup one that may be served again.
-
 import { existsSync } from 'node:fs'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'

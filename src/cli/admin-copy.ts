@@ -23,11 +23,11 @@ export function adminCopy(admin: Command): void {
       }
       const copied = await copy({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
-      if (!json) process.stdout.write(`${ENDINGS[copied.outcome]}\n`)
+      if (!json) process.stdout.write(`${CLOSING_WORDS[copied.outcome]}\n`)
     })
 }
 
-const ENDINGS = {
+const CLOSING_WORDS = {
   'moved-before': 'The source was moved to this deployment before. Serve it: credence serve --store <url>',
   rehearsed: 'Both hold the same. The source is as it was and may be served; run it again without --rehearse to move.',
   moved: 'Moved. The source is sealed and refuses; serve the deployment: credence serve --store <url>',

@@ -24,7 +24,7 @@ export function adminMigrate(admin: Command): void {
       const onStep = (step: Step) => say(`done       ${lineOf(step)}`)
       const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
       if (json) return print({ json }, { ...plan, isApplied: apply })
-      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, ${plan.older} older instances running`)
+      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.older}`)
       const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)
       for (const step of left) say(`${step.isSafe ? 'to do     ' : '--finish  '} ${lineOf(step)}`)
       if (plan.steps.length === 0) say('nothing to do')

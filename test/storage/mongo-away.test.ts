@@ -72,7 +72,7 @@ async function publicAnswers(): Promise<unknown[]> {
   return answers
 }
 
-/** What needs standing: a decision, a verdict, a view, an ending; the status and whether it says when to come back. */
+/** What needs standing: a view, a search, a token; the status and whether it says when to come back. */
 async function needy(): Promise<unknown[]> {
   const doors = [
     () => servers.map(({ port }) => fetch(`http://127.0.0.1:${port}/agents/${callee.agentId}/card`)),

@@ -1,4 +1,4 @@
-// Who else uses this database: every instance fences, in a document of its own beside the log's blocks, at least twice a second.
+// Who else uses this database: every instance fences, in a document of its own beside the log's blocks, about twice a second.
 import type { Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'

@@ -19,7 +19,7 @@ export interface StoredBlock {
   readonly block: string
 }
 
-/** The fence of an instance, in the same collection: one order for both (DESIGN §1). */
+/** The fence of an instance, in the same collection: one order for both (ARCHITECTURE, Storage). */
 export interface StoredFence {
   readonly _id: string
   readonly count: number

@@ -61,7 +61,7 @@ export async function migrateMongo({
     const older = await olderInstances(db, FORMAT)
     const plan: Migration = { ...(from !== undefined && { from }), to: FORMAT, steps, older }
     if (!apply) return plan
-    if (finish && older > 0) refuse('unavailable', `${older} older instances still run: restart them with this build first`)
+    if (finish && older > 0) refuse('unavailable', `older instances still run (${older}): restart them with this build first`)
     if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db, clock)
     // First: interrupted, the next run would not see from the validator that documents are left to fill
     for (const { kind, collection } of steps) if (kind === 'fill') await mark(db, collection, true)

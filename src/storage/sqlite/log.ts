@@ -15,7 +15,7 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
     if (last !== null && block.n <= Number(last)) return false
     if (last !== null && block.n !== Number(last) + 1) throw new Error(`block ${block.n} would leave a hole after block ${String(last)}`)
     db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, text)
-    // An id that stands already is ignored by every reader (DESIGN §1), so its first block is where it stands
+    // An id that stands already is ignored by every reader (ARCHITECTURE, trust log), so its first block is where it stands
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
     return true
   }

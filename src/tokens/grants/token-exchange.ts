@@ -1,4 +1,4 @@
-// The order is DESIGN's: who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
+// The order (ARCHITECTURE, exchange): who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
 // depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { Granted } from '../../introductions/granted.js'

@@ -1,21 +1,12 @@
 // A MongoDB to measure: a deployment that is named, or members of a replica set that end with the run. And what is asked of it, counted.
 import { MongoClient } from 'mongodb'
-import { MongoMemoryReplSet } from 'mongodb-memory-server-core'
-import { findMongod, mongodProgram } from '../../test/storage/find-mongod.mjs'
+import { findMongod, startMembers, urlOf } from '../../test/storage/find-mongod.mjs'
 
 /** `url(database)`, `stop()`. */
 export async function startMongod(count = 1) {
   const found = findMongod()
-  if (found?.uri)
-    return {
-      url: (name) => found.uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)(\/[^?]*)?/, (_, hosts) => `${hosts}/${name}`),
-      stop: async () => {},
-    }
-  const set = await MongoMemoryReplSet.create({
-    binary: { systemBinary: await mongodProgram(found), checkMD5: false, version: '7.0.15' },
-    replSet: { count, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
-    instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000 })),
-  })
+  if (found?.uri) return { url: (name) => urlOf(found.uri, name), stop: async () => {} }
+  const set = await startMembers(count)
   return { url: (name) => set.getUri(name), stop: () => set.stop({ doCleanup: true, force: true }) }
 }
 

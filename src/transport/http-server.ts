@@ -53,7 +53,7 @@ const MAX_HEADERS = 100
 const MAX_UNREAD_BYTES = 67_108_864
 const REQUEST_MS = 30_000
 /** In which a request that is there is answered, whatever the storage does: then 503, and its work goes on unseen. */
-const ANSWER_MS = 10_000
+export const ANSWER_MS = 10_000
 const HEADERS_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
 

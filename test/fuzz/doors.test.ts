@@ -9,7 +9,7 @@ interface Dice {
 
 test('whatever a stranger sends to any door: refused in our words, nothing written, nothing logged as a bug', async () => {
   const { runFuzz }: Fuzz = await import(`./${'doors'}.mjs`)
-  const { newDice }: Dice = await import(`../prove/${'kills'}.mjs`)
+  const { newDice }: Dice = await import(`../prove/${'tools'}.mjs`)
   const seed = Math.floor(Date.now() / 1000) % 1_000_000
   const { counts, faults } = await runFuzz({ seconds: 6, seed: String(seed), dice: newDice(seed) })
   expect(faults, `seed ${seed}`).toEqual([])

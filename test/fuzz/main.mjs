@@ -1,5 +1,5 @@
 // npm run fuzz -- [seconds [seed]]: the doors of a started registry, for as long as you like; the seed repeats a run's choices.
-import { newDice } from '../prove/kills.mjs'
+import { newDice } from '../prove/tools.mjs'
 import { runFuzz } from './doors.mjs'
 
 const [seconds = '60', seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)

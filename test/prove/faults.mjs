@@ -5,11 +5,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, w
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { freePort } from '../../examples/demo/stage.js'
 import { newCast, startRegistry, stopRegistry } from './kills.mjs'
+import { freePort, pause } from './tools.mjs'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 async function outcome(work) {
   try {

@@ -6,11 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { aCard, aPair, newCast as newPlayers } from '../../bench/lib/cast.js'
-import { freePort } from '../../examples/demo/stage.js'
+import { claimsOf, freePort, newDice, pause } from './tools.mjs'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
-const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
 
 export async function startRegistry({ data, port, args = [] }) {
   const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', 'error', ...args]
@@ -52,15 +50,6 @@ export async function newCast(facts) {
 
 /** The OCR agent's card with another description. */
 const describedAs = (issuer, description) => ({ ...aCard(issuer), description })
-
-/** Seeded, so that a round can be repeated. */
-export function newDice(seed) {
-  let state = seed % 2147483647 || 1
-  return () => {
-    state = (state * 48271) % 2147483647
-    return state / 2147483647
-  }
-}
 
 /** Works until the registry is gone; what it was told is in `told`. */
 async function work({ ocr, planner, sent }, issuer, told, isOver) {

@@ -1,6 +1,5 @@
 // Faults on a replica set of three under load from several instances, and what must hold of the recorded history (mongo/judge.mjs).
 import { aPair, newCast } from '../../bench/lib/cast.js'
-import { newDice } from './kills.mjs'
 import { runFaults } from './mongo/faults.mjs'
 import { startedAtLast, startInstances } from './mongo/instances.mjs'
 import { judge } from './mongo/judge.mjs'
@@ -8,10 +7,7 @@ import { runLoad } from './mongo/load.mjs'
 import { newHistory } from './mongo/recorder.mjs'
 import { startReplicaSet } from './mongo/replica-set.mjs'
 import { startSubscriber } from './mongo/subscriber.mjs'
-
-/** In which every request is answered, whatever the database does. */
-export const LIMIT_MS = 12_000
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+import { LIMIT_MS, newDice, pause } from './tools.mjs'
 
 /** A replica set of its own for one run. `electionMs`: how long it waits for its primary before it elects another. */
 export async function runMongodb({ electionMs = 2000, ...options } = {}) {

@@ -10,14 +10,12 @@ import { runCallee } from './rolling/callee.mjs'
 import { GRACE_SECONDS, newDeployment } from './rolling/deployment.mjs'
 import { newTraffic, runTraffic } from './rolling/traffic.mjs'
 import { upgrade } from './rolling/upgrade.mjs'
+import { LIMIT_MS, pause } from './tools.mjs'
 
-/** In which every request is answered. */
-const LIMIT_MS = 12_000
 /** In which a verifier whose instance has gone knows again what stands. */
 const FRESH_MS = 5000
 /** In which an instance that was told to go is gone, beside its grace: sockets have 5 s to close. */
 const GONE_MS = 6000
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** A replica set of its own for one run. */
 export async function runRolling(options = {}) {

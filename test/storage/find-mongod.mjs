@@ -34,3 +34,23 @@ export async function mongodProgram(found = findMongod()) {
   const { MongoBinary } = await import('mongodb-memory-server-core')
   return MongoBinary.getPath({ version: found.download })
 }
+
+/** A replica set of `count` members that end with this process. */
+export async function startMembers(count = 1) {
+  const { MongoMemoryReplSet } = await import('mongodb-memory-server-core')
+  // Whichever version it is
+  process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK = 'false'
+  return MongoMemoryReplSet.create({
+    binary: { systemBinary: await mongodProgram(), checkMD5: false, version: VERSION },
+    replSet: { count, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
+    instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000 })),
+  })
+}
+
+/** Before the database's name (there may be several hosts, which no URL parser takes), and the name. */
+const URL_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/([^?]*))?/
+
+/** The same deployment, another database. */
+export const urlOf = (uri, database) => uri.replace(URL_PARTS, (_, hosts) => `${hosts}/${database}`)
+
+export const databaseOf = (uri) => URL_PARTS.exec(uri)?.[2]

@@ -7,16 +7,16 @@ import { systemRandom } from '../../src/lib/random.js'
 import { type RunningServer, startServer } from '../../src/server.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import type { Storage } from '../../src/storage/storage.js'
+import { ANSWER_MS } from '../../src/transport/http-server.js'
 import { type Front, openFront } from '../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../registry.js'
-import { findMongod } from './find-mongod.mjs'
-import { startMember } from './open-mongo.js'
+import { findMongod, startMembers } from './find-mongod.mjs'
 
 /** A deployment that was named is nobody's to pause. */
 const found = findMongod()
 const isOurs = found !== undefined && found.uri === undefined
-/** Within it every request is answered (transport/http-server), and some for a busy machine. */
-const LIMIT_MS = 13_000
+/** Within it every request is answered, and some for a busy machine. */
+const LIMIT_MS = ANSWER_MS + 3000
 
 let member: MongoMemoryReplSet
 let storages: Storage[]
@@ -29,7 +29,7 @@ let token: string
 
 beforeAll(async () => {
   if (!isOurs) return
-  member = await startMember()
+  member = await startMembers()
   front = await openFront()
   const issuer = front.origin
   const url = member.getUri('credence-away')

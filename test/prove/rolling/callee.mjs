@@ -1,11 +1,11 @@
 // A callee's verifier, asked all the time: it serves no token whose end was acknowledged a second ago, and is never long without knowing.
 import { proveDpop } from 'credence/client'
 import { createVerifier } from 'credence/verifier'
+import { pause } from '../tools.mjs'
 
 const URL_OF_IT = 'https://ocr.example'
 const STALE_MS = 1000
 const PAUSE_MS = 40
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 const clock = { now: () => Math.floor(Date.now() / 1000) }
 const random = { token: (bytes) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('base64url') }
 

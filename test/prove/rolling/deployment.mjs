@@ -5,13 +5,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../../examples/demo/stage.js'
 import { DIST } from '../mongo/instances.mjs'
+import { freePort, pause } from '../tools.mjs'
 
 /** How often the balancer asks whether an instance is ready, and so how long an instance that goes away has to wait for it. */
 const LOOK_MS = 100
 export const GRACE_SECONDS = 1
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** `count` instances, none of which is started. */
 export async function newDeployment({ count, store }) {

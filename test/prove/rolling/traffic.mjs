@@ -2,9 +2,8 @@
 import { createAgent } from 'credence/client'
 import { aCard } from '../../../bench/lib/cast.js'
 import { fetchVia } from '../mongo/recorder.mjs'
+import { claimsOf, pause } from '../tools.mjs'
 
-export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 const KEPT = 40
 /** As the client waits before it asks again. */
 const RECONNECT_MS = 200

@@ -4,8 +4,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fetchRegistryKeys, verifyWholeLog } from 'credence/client'
 import { plant } from '../mongo/planted.mjs'
+import { claimsOf } from '../tools.mjs'
 import { run } from './deployment.mjs'
-import { claimsOf, doorTo, endTask, endToken, introspect, issue, publish } from './traffic.mjs'
+import { doorTo, endTask, endToken, introspect, issue, publish } from './traffic.mjs'
 
 const INDEXES = "indexes: { organisation: { fields: ['orgId', 'at'] }, "
 /** [file, what stands there, what N+1 has]. */

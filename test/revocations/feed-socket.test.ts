@@ -109,7 +109,7 @@ test('of a snapshot no more waits for a reader that stops than the bound; it get
   const kinds = slow.messages.map(({ type }) => type)
   expect(kinds.lastIndexOf('snapshot')).toBeLessThan(kinds.indexOf('events'))
   expect(kinds.indexOf('events')).toBeLessThan(kinds.indexOf('synced'))
-}, 20_000)
+})
 
 test('a reader that stops inside its snapshot is told to go after 30 s', async () => {
   const slow = await reader()
@@ -120,7 +120,7 @@ test('a reader that stops inside its snapshot is told to go after 30 s', async (
   slow.ws.resume()
   expect(await slow.code).toBe(4408)
   expect(slow.ended().size).toBeLessThan(handles.length)
-}, 20_000)
+})
 
 test('a second subscription inside a snapshot is refused', async () => {
   const slow = await reader()
@@ -131,7 +131,7 @@ test('a second subscription inside a snapshot is refused', async () => {
   slow.ws.resume()
   await expect.poll(() => slow.messages.some(({ type }) => type === 'error'), { timeout: 10_000 }).toBe(true)
   await expect.poll(() => slow.ended().size, { timeout: 10_000 }).toBe(handles.length)
-}, 20_000)
+})
 
 test('what ends in one block, however much, comes in messages that the protocol allows', async () => {
   const quick = await reader()
@@ -155,4 +155,4 @@ test('what ends in one block, however much, comes in messages that the protocol 
     expect(stretches.slice(1).every(({ prev }, i) => prev === stretches[i]?.last)).toBe(true)
     expect(one.ended()).toEqual(new Set(many))
   }
-}, 20_000)
+})

@@ -355,5 +355,5 @@ describe('over tRPC, with the stock client', () => {
     expect(sockets.length).toBeGreaterThan(2)
     subscription.unsubscribe()
     await client.close()
-  }, 20_000)
+  })
 })

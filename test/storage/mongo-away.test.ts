@@ -27,14 +27,12 @@ let callee: AgentActor
 let planner: AgentActor
 let token: string
 
-beforeAll(async () => {
-  if (!isOurs) return
-  member = await startMembers()
+async function open(database: string): Promise<void> {
   front = await openFront()
   const issuer = front.origin
-  const url = member.getUri('credence-away')
-  const open = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
-  storages = [await open('one'), await open('two')]
+  const url = member.getUri(database)
+  const store = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
+  storages = [await store('one'), await store('two')]
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, issuer, dev: true, host: '127.0.0.1', port: 0, adminPort: 0 }
   servers = []
   for (const storage of storages) servers.push(await startServer({ ...parts, storage }))
@@ -45,12 +43,25 @@ beforeAll(async () => {
   planner = await cast.agent({ name: 'planner', ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
   await planner.introductions.request({ to: callee.agentId, purpose: 'a test', scopes: ['ocr:read'] })
   token = (await planner.exchange({ audience: callee.audience })).accessToken
-}, 120_000)
-afterAll(async () => {
-  if (!isOurs) return
+}
+async function close(): Promise<void> {
   await front[Symbol.asyncDispose]()
   await Promise.all(servers.map((server) => server.close()))
   await Promise.all(storages.map((storage) => storage.close()))
+}
+
+beforeAll(async () => {
+  if (!isOurs) return
+  member = await startMembers()
+  // Once more where a busy machine had no answer in 250 ms: nothing is tested yet
+  await open('credence-away').catch(async () => {
+    await close()
+    await open('credence-away-again')
+  })
+}, 120_000)
+afterAll(async () => {
+  if (!isOurs) return
+  await close()
   await member.stop({ doCleanup: true, force: true })
 }, 60_000)
 

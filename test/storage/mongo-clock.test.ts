@@ -1,6 +1,6 @@
 // Three instances over one database, whose own clock runs: two are right, and somebody sets the clock of the third. Nothing here sets the
 // server's: what it says is compared.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Log, silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { type RunningServer, startServer } from '../../src/server.js'
@@ -51,11 +51,8 @@ const readyz = async ({ adminPort }: RunningServer) => {
   return `${answer.status} ${await answer.text()}`
 }
 
-if (!hasMongod) {
-  test(`NOT RUN over MongoDB: ${HOW}`, () => {
-    expect(hasMongod).toBe(false)
-  })
-} else {
+// Tried twice: these instances run by the machine's clock, by which a busy one has no answer in 250 ms
+describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 1 }, () => {
   beforeAll(async () => {
     mongod = await startMongod()
   }, 60_000)
@@ -185,4 +182,4 @@ if (!hasMongod) {
     expect(time?.ms).toBeLessThan((own.now() + 3) * 1000)
     expect(time?.receivedMs).toBeGreaterThanOrEqual(time?.sentMs ?? Number.POSITIVE_INFINITY)
   })
-}
+})

@@ -47,3 +47,19 @@ test('a restore of a sealed store begins another epoch: nothing that was issued 
   expect(log.epoch).toBe(restored.epoch)
   expect(log.ended.has(epoch)).toBe(true)
 })
+
+test('nothing is sealed or restored while somebody else writes', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  const { log: port } = logs.storage
+  const append: typeof port.append = async (block) => {
+    await end(log, aHandle())
+    return port.append(block)
+  }
+  const deps = { port: { ...port, append }, clock: logs.clock, random: systemRandom }
+  await expect(sealLog({ ...deps, digest: 'of a target' })).rejects.toThrow('somebody else writes into the store')
+  const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+  await expect(restoreLog({ ...deps, witness, mirror: [], log: silentLog })).rejects.toThrow('somebody else writes into the store')
+  const types = (await port.read(0, 100)).flatMap(({ entries }) => entries.map(({ type }) => type))
+  expect(types).toEqual(['epoch.started', 'token.ended', 'token.ended'])
+})

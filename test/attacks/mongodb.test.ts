@@ -89,7 +89,7 @@ attack(
       await mongod.drop(url)
     }
   },
-  60_000,
+  120_000,
 )
 
 attack('MDB-06 the largest block fits a document of the server', async () => {

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { findMongod, HOW } from './test/storage/find-mongod.mjs'
 
 /** The contract, and whatever else is about MongoDB alone. */
-const MONGODB = ['test/storage/mongo*.test.ts']
+const MONGODB = ['test/storage/mongo*.test.ts', 'test/attacks/mongodb.test.ts']
 /** What runs over the embedded store and again over MongoDB, with two servers that share nothing but the database. */
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',

@@ -1,6 +1,5 @@
 // The client of `GET /revocations`. It holds the ended set and where it stands, goes on from there after every loss, and can prove how fresh
 // it is: `sync` is a challenge, and freshness counts from the moment at which it was sent.
-
 import { openWebSocket, type WebSocketLike } from '#websocket'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'

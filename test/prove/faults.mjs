@@ -194,6 +194,10 @@ async function overload(want, { seconds }) {
               counts.away++
               counts.waits.push(performance.now() - at)
               await pause(1000 * Number(headers['retry-after']))
+            } else if (status === 207) {
+              // Some of the ten came too late to be fresh
+              counts.away++
+              await pause(1000)
             } else counts.other++
           }
         }),

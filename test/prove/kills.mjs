@@ -95,6 +95,9 @@ async function work({ ocr, planner, sent }, issuer, told, isOver) {
   await Promise.all([0, 1, 2, 3].map(run))
 }
 
+const countOf = ({ introductions, tokens, ended, endedIntroductions }) =>
+  introductions.size + tokens.size + ended.size + endedIntroductions.size
+
 async function comesBack(feed) {
   for (const until = performance.now() + 15_000; performance.now() < until; await pause(50)) {
     const isBack = await feed.sync(1000).then(
@@ -166,7 +169,10 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
       }
       let isOver = false
       const working = work(cast, issuer, told, () => isOver)
-      await pause(80 + dice() * 500)
+      // In the midst of it, however fast the machine is
+      const enough = 3 + dice() * 25
+      for (const until = performance.now() + 5000; countOf(told) < enough && performance.now() < until; ) await pause(5)
+      await pause(dice() * 30)
       await stopRegistry(registry, 'SIGKILL')
       isOver = true
       await working
@@ -175,7 +181,7 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
       // Nothing is stuck half-way: the same things can be done again
       await cast.ocr.publish({ card: describedAs(issuer, `Reads, round ${round}.`) })
       await cast.planner.introduce({ to: cast.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })
-      const count = told.introductions.size + told.tokens.size + told.ended.size + told.endedIntroductions.size
+      const count = countOf(told)
       acknowledged += count
       faults.push(...found.map((fault) => `round ${round}: ${fault}`))
       say(`round ${round}: ${count} acknowledged, ${found.length === 0 ? 'all there' : found.join('; ')}`)

@@ -27,6 +27,11 @@ test.each([
   })
 })
 
+test('a URL that asks for compression by zlib is refused', async () => {
+  const zlib = open('mongodb://127.0.0.1:9/credence?compressors=snappy,zlib')
+  await expect(zlib).rejects.toMatchObject({ reason: 'bad_input', message: expect.stringContaining('zlib') })
+})
+
 test.each([
   ['no host', 'mongodb://olga:secret@/credence'],
   ['a password that is not encoded', 'mongodb://olga:secret@home@127.0.0.1:9/credence'],

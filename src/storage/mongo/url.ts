@@ -20,6 +20,9 @@ export function refuseWeaker(url: string): void {
     if (value !== undefined && value !== only)
       refuse('bad_input', `the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
   }
+  // CVE-2025-14847: what a server says that it has inflated
+  if (asked.get('compressors')?.split(',').includes('zlib'))
+    refuse('bad_input', 'the storage URL asks for compression by zlib; snappy and zstd are served')
 }
 
 /** The database that the URL names; the driver's own default where it names none. */

@@ -160,19 +160,24 @@ async function tryIt({ set, callers, planted, database, say }) {
   try {
     await set.electionMs(planted.electionMs ?? ELECTION_MS)
     for (let attempt = 0; attempt < 3; attempt++) {
-      const { faults, figures } = await runOver({
+      const run = runOver({
         set,
         callers,
         database: `${database}-${attempt}`,
         dist: join(copy, 'dist'),
         seed: attempt + 1,
-        seconds: planted.faults.length === 0 ? 12 : 5,
+        seconds: planted.faults.length === 0 ? 12 : 6,
         instances: 2,
         workers: 4,
         faultSeconds: planted.seconds,
         only: planted.faults,
         enders: planted.faults.length === 0 ? 0 : 3,
       })
+      const { faults, figures, failed } = await run.catch((error) => ({ failed: error.message.slice(0, 300) }))
+      if (failed !== undefined) {
+        say(`   ${planted.name}, try ${attempt + 1}: could not be tried: ${failed}`)
+        continue
+      }
       const noticed = faults.filter((fault) => planted.by.includes(fault.split(':')[0]))
       if (noticed.length > 0) return noticed
       say(

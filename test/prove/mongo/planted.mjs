@@ -168,7 +168,7 @@ async function tryIt({ set, callers, planted, database, say }) {
         seed: attempt + 1,
         seconds: planted.faults.length === 0 ? 12 : 6,
         instances: 2,
-        workers: 4,
+        workers: planted.faults.length === 0 ? 4 : 2,
         faultSeconds: planted.seconds,
         only: planted.faults,
         enders: planted.faults.length === 0 ? 0 : 3,

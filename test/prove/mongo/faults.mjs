@@ -31,7 +31,8 @@ export const FAULTS = {
     set.network.split(pids([primary, alone]), pids([...rest, ...deployment.instances.filter((one) => one !== alone)]))
     const over = pause(seconds * 1000)
     // At once, so that there are two that believe: the old one until its own time is over
-    await rest[0].takeOver()
+    const [first, second] = await Promise.all(rest.map((one) => one.applied()))
+    await rest[second > first ? 1 : 0].takeOver()
     await over
     set.network.heal()
   },

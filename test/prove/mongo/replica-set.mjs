@@ -126,6 +126,13 @@ async function newMember({ program, folder, network }) {
       started.stdout.removeAllListeners('data').resume()
     },
     signal: (name) => child?.kill(name),
+    /** How far its copy of the log of the set goes: whoever has less than another is not elected. */
+    async applied() {
+      const client = await MongoClient.connect(this.direct)
+      const { optimes } = await client.db('admin').command({ replSetGetStatus: 1 })
+      await client.close()
+      return optimes.appliedOpTime.ts.toBigInt()
+    },
     /** Asks to be the primary, whatever there is; where the others do not want it, they elect another in their time. */
     async takeOver() {
       const client = await MongoClient.connect(this.direct)

@@ -20,7 +20,7 @@ export async function runMongodb({ electionMs = 2000, ...options } = {}) {
   }
 }
 
-/** `dist`: the program that runs; `only`: which faults; `faultSeconds`: how long those last that last. */
+/** `enders`: callers of each instance that only end; `dist`: the program that runs; `only`: which faults; `faultSeconds`: how long those last that last. */
 export async function runOver({
   set,
   callers,
@@ -29,6 +29,7 @@ export async function runOver({
   seed = 1,
   instances = 3,
   workers = 6,
+  enders = 0,
   dist,
   only,
   faultSeconds,
@@ -51,7 +52,7 @@ export async function runOver({
       runFaults(world, { isOver: () => performance.now() > until, only, seconds: faultSeconds, say }).finally(() => {
         isUnhurt = true
       }),
-      runLoad({ history, deployment, cast: players, dice, workers, isOver: () => isUnhurt && performance.now() > until }),
+      runLoad({ history, deployment, cast: players, dice, workers, enders, isOver: () => isUnhurt && performance.now() > until }),
     ])
     await settle({ ...world, database }, history, players, subscribers)
     return { faults: judge(history), figures: figuresOf(history, counts), history, logs: deployment.instances.map((one) => one.log()) }

@@ -29,7 +29,11 @@ export const FAULTS = {
     const rest = set.members.filter((one) => one !== primary)
     const pids = (list) => list.map((one) => one.pid()).filter((pid) => pid !== undefined)
     set.network.split(pids([primary, alone]), pids([...rest, ...deployment.instances.filter((one) => one !== alone)]))
-    await pause(seconds * 1000)
+    const over = pause(seconds * 1000)
+    // At once, so that there are two that believe: the old one until its own time is over
+    const [first, second] = await Promise.all(rest.map((one) => one.applied()))
+    await rest[second > first ? 1 : 0].takeOver()
+    await over
     set.network.heal()
   },
   'a secondary is cut off': async ({ set }, { seconds }) => {

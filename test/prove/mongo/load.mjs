@@ -7,7 +7,7 @@ export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], '
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`; resolves when all have stopped. */
-export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6 }) {
+export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, enders = 0 }) {
   const shared = { tokens: [], ended: [], introductions: [] }
   const one = async (i) => {
     // Each worker has connections of its own to every instance, and does one thing at a time
@@ -35,7 +35,19 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
       await jobs[turn % jobs.length](world).catch(() => pause(20))
     }
   }
-  await Promise.all(Array.from({ length: workers }, (_, i) => one(i)))
+  // Callers that do one thing at one instance: so that an ending is under way whenever something goes wrong
+  const again = async (instance, work) => {
+    const door = doors(history, deployment.issuer, instance, cast)
+    const world = { history, shared: { tokens: [] }, any: () => door, issuer: deployment.issuer, cast }
+    while (!isOver()) await work(world).catch(() => pause(20))
+  }
+  await Promise.all([
+    ...Array.from({ length: workers }, (_, i) => one(i)),
+    ...(enders === 0 ? [] : deployment.instances).flatMap((instance) => [
+      again(instance, (world) => look(world).finally(() => pause(200))),
+      ...Array.from({ length: enders }, () => again(instance, issueAndEnd)),
+    ]),
+  ])
 }
 
 function doors(history, issuer, instance, { ocr, planner }) {
@@ -72,13 +84,22 @@ async function ask(world) {
 
 /** Ended on one, asked of all the others in the moment of the acknowledgement. */
 async function endAndAsk(world) {
-  const { history, shared, at, any } = world
+  const { shared, at } = world
   const token = shared.tokens.pop()
   if (token === undefined) return
-  await any().planner.revoke(token.accessToken)
-  history.ended.push({ name: `token ${token.jti}`, jti: token.jti, handle: token.jti.replace('tok_', 'tok:'), ackedAt: performance.now() })
+  await end(world, token)
   remember(shared, token)
   await Promise.allSettled(at.map((door) => introspect(world, door, token)))
+}
+
+async function issueAndEnd(world) {
+  const token = await issue(world, world.any())
+  await end(world, token)
+}
+
+async function end({ history, any }, token) {
+  await any().planner.revoke(token.accessToken)
+  history.ended.push({ name: `token ${token.jti}`, jti: token.jti, handle: token.jti.replace('tok_', 'tok:'), ackedAt: performance.now() })
 }
 
 async function endTask(world) {

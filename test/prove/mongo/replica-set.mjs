@@ -126,6 +126,22 @@ async function newMember({ program, folder, network }) {
       started.stdout.removeAllListeners('data').resume()
     },
     signal: (name) => child?.kill(name),
+    /** How far its copy of the log of the set goes: whoever has less than another is not elected. */
+    async applied() {
+      const client = await MongoClient.connect(this.direct)
+      const { optimes } = await client.db('admin').command({ replSetGetStatus: 1 })
+      await client.close()
+      return optimes.appliedOpTime.ts.toBigInt()
+    },
+    /** Asks to be the primary, whatever there is; where the others do not want it, they elect another in their time. */
+    async takeOver() {
+      const client = await MongoClient.connect(this.direct)
+      await client
+        .db('admin')
+        .command({ replSetStepUp: 1, skipDryRun: true })
+        .catch(() => undefined)
+      await client.close()
+    },
     /** kill -9. */
     async kill() {
       if (child === undefined) return
@@ -159,7 +175,7 @@ async function initiate(members, electionMs) {
   const config = {
     _id: SET,
     members: members.map(({ host }, _id) => ({ _id, host })),
-    settings: { electionTimeoutMillis: electionMs, heartbeatIntervalMillis: 500, heartbeatTimeoutSecs: 2 },
+    settings: { electionTimeoutMillis: electionMs, heartbeatIntervalMillis: 500, heartbeatTimeoutSecs: 2, catchUpTimeoutMillis: 500 },
   }
   await client.db('admin').command({ replSetInitiate: config })
   await client.close()

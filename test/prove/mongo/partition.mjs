@@ -9,6 +9,7 @@ const LOOK_MS = 100
 export function newNetwork(callers) {
   const links = new Set()
   let sides = []
+  let breaks = () => false
   const sideOf = (pid) => sides.findIndex((side) => side.has(pid))
   const waiting = new Set()
   const muted = new Set()
@@ -19,6 +20,7 @@ export function newNetwork(callers) {
       link.from ??= ownerOf(link.socket)
       const [a, b] = [sideOf(link.from), sideOf(link.to())]
       if (a === -1 || b === -1 || a === b) link.speak()
+      else if (breaks(link)) link.drop()
       else {
         link.mute()
         muted.add(link)
@@ -39,6 +41,9 @@ export function newNetwork(callers) {
     /** Nothing passes between two of these groups of process ids, from now on and on what is open. */
     split(...groups) {
       sides = groups.map((pids) => new Set(pids))
+      // Between members it breaks, and is refused: else they would wait ten seconds for an oplog that they followed before their side goes on
+      const members = new Set([...links].map((link) => link.to()))
+      breaks = (link) => members.has(link.from)
       cutAcross([...links])
     },
     heal() {

@@ -28,8 +28,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.one('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
-    const shown = await verifyClient(deps, request, form)
-    const proof = await verifyProof(deps, request).catch(refusalOf)
+    const [shown, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
     // Both are spent in one write, beside the fence; the assertion also where the proof is bad.
     const spent = Promise.all([
       spendAssertion(deps, shown),

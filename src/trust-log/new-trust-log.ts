@@ -14,6 +14,7 @@ import { newFence } from './fence.js'
 import { newHalves } from './halves.js'
 import { blockAfter, numbering } from './next-block.js'
 import { newProofs } from './proofs.js'
+import { requireRestored } from './restore.js'
 import { newSameTime, type RequireSameTime } from './same-time.js'
 import { requireUnsealed } from './seal.js'
 import type { ServedTrustLog } from './trust-log.js'
@@ -132,6 +133,7 @@ async function begin(
   const { log } = storage
   // Before anything is written: a store that was moved, or put back, is left as it is.
   await requireUnsealed(log)
+  await requireRestored(log)
   if (witness) await requireWitnessed(log, witness)
   await requireSameTime()
   if ((await log.head()) === undefined) {

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
-import { type Handle, newHandle } from '../protocol/handles.js'
+import { type Handle, isVersion, newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
@@ -43,6 +43,8 @@ const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['tsk:', 'task.ended'],
 ]
 const PAGE = 256
+/** Writes what the backup lost. Until an epoch has begun after it, nobody may serve the store. */
+const MERGER = 'restoring'
 
 /** Nobody else may have the store meanwhile. Run again, it begins one more epoch. */
 export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
@@ -54,11 +56,12 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const lost = await requireSameHistory(deps, head, applied.at)
   await newSameTime(deps)()
   // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
-  await appendAlone(port, applied, 'restore', lost)
+  await appendAlone(port, applied, MERGER, lost)
   const end = (await port.head()) ?? head
   const isComplete = await reachesWitness(deps)
 
-  const standing = (await begunIn(port, end)).filter((handle) => !applied.ended.has(handle))
+  const { begun, revised } = await readAll(port, end)
+  const standing = begun.filter((handle) => !applied.ended.has(handle))
   const epoch = newHandle(random, 'epo')
   const ends = standing.filter((handle) => /^(epo|rk):/.test(handle)).map((handle) => ({ handle }))
   // RFC 6962 tree of an epoch: its first leaf commits to the last one of the epoch before.
@@ -73,7 +76,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
           standing.filter((one) => one.startsWith(prefix)),
         ),
       )
-  const entries = [first, ...held].map(numbering(applied, clock))
+  // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
+  const entries = [first, ...held, ...heldBy(deps, 'record.changed', revised)].map(numbering(applied, clock))
   await appendAlone(port, applied, 'restore', entries)
   // Raised only after the last
   const last = entries.at(-1)
@@ -82,12 +86,22 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   return { epoch, merged, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
 }
 
-/** Every handle that the log has begun. */
-async function begunIn(port: LogPort, head: Block): Promise<readonly Handle[]> {
-  const begun = new Set<Handle>()
+/** Refuses a store into which a restore has merged what was lost, and was interrupted before it began an epoch. */
+export async function requireRestored(port: LogPort): Promise<void> {
+  if ((await port.head())?.writer === MERGER)
+    refuse('unavailable', 'a restore of this store is not finished: run credence admin restore again')
+}
+
+/** Every handle that the log has begun, and every version that what was merged has ended: by this restore, or an earlier one. */
+async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: readonly Handle[]; readonly revised: readonly Handle[] }> {
+  const [begun, revised] = [new Set<Handle>(), new Set<Handle>()]
   for (let n = 0; n <= head.n; n += PAGE)
-    for (const block of await port.read(n, PAGE)) for (const { begins = [] } of block.entries) for (const one of begins) begun.add(one)
-  return [...begun]
+    for (const { writer, entries } of await port.read(n, PAGE))
+      for (const { begins = [], ends } of entries) {
+        for (const one of begins) begun.add(one)
+        if (writer === MERGER) for (const { handle } of ends) if (isVersion(handle)) revised.add(handle)
+      }
+  return { begun: [...begun], revised: [...revised] }
 }
 
 /** What the mirror has after the store's last entry. Refused where the two are not one history. */

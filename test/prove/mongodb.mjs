@@ -39,7 +39,8 @@ export async function runOver({
   const deployment = await startInstances({ count: instances, store: set.url(database), ...(dist && { dist }) })
   callers.pids = deployment.pids
   try {
-    const world = { set, deployment, dice }
+    const volleys = new Map()
+    const world = { set, deployment, dice, volley: (instance) => volleys.get(instance)?.() }
     const cast = await newCast(deployment)
     const players = await aPair(cast, deployment.issuer)
     const history = newHistory(LIMIT_MS)
@@ -52,7 +53,7 @@ export async function runOver({
       runFaults(world, { isOver: () => performance.now() > until, only, seconds: faultSeconds, say }).finally(() => {
         isUnhurt = true
       }),
-      runLoad({ history, deployment, cast: players, dice, workers, enders, isOver: () => isUnhurt && performance.now() > until }),
+      runLoad({ history, deployment, cast: players, dice, workers, enders, volleys, isOver: () => isUnhurt && performance.now() > until }),
     ])
     await settle({ ...world, database }, history, players, subscribers)
     return { faults: judge(history), figures: figuresOf(history, counts), history, logs: deployment.instances.map((one) => one.log()) }

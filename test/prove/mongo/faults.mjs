@@ -1,6 +1,12 @@
 // What goes wrong, one after the other. Each has its time, and everything works again before the next.
 import { startedAtLast } from './instances.mjs'
 
+/** Endings are under way at these instances when it resolves, where the load has some ready. */
+async function inTheMidst(volley, instances) {
+  for (const instance of instances) volley(instance)
+  await pause(60)
+}
+
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 export const FAULTS = {
@@ -11,8 +17,9 @@ export const FAULTS = {
     await pause(1000)
     await primary.start()
   },
-  'the primary is paused': async ({ set }, { seconds }) => {
+  'the primary is paused': async ({ set, deployment, volley }, { seconds }) => {
     const primary = await set.primary()
+    await inTheMidst(volley, deployment.instances)
     primary.signal('SIGSTOP')
     await pause(seconds * 1000)
     primary.signal('SIGCONT')
@@ -23,11 +30,12 @@ export const FAULTS = {
       .command({ replSetStepDown: 10, force: true })
       .catch(() => undefined)
   },
-  'the primary is cut off, with an instance': async ({ set, deployment, dice }, { seconds }) => {
+  'the primary is cut off, with an instance': async ({ set, deployment, dice, volley }, { seconds }) => {
     const primary = await set.primary()
     const alone = deployment.instances[Math.floor(dice() * deployment.instances.length)]
     const rest = set.members.filter((one) => one !== primary)
     const pids = (list) => list.map((one) => one.pid()).filter((pid) => pid !== undefined)
+    await inTheMidst(volley, [alone])
     set.network.split(pids([primary, alone]), pids([...rest, ...deployment.instances.filter((one) => one !== alone)]))
     const over = pause(seconds * 1000)
     // At once, so that there are two that believe: the old one until its own time is over

@@ -6,8 +6,14 @@ import { fetchVia } from './recorder.mjs'
 export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
-/** `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`; resolves when all have stopped. */
-export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, enders = 0 }) {
+/** So many tokens of each instance wait to be ended at once. */
+const VOLLEY = 30
+
+/**
+ * `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`; resolves when all have stopped. `volleys`: gets, by instance, what
+ * ends many tokens at once there: so that an append is under way in the moment in which something goes wrong.
+ */
+export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, enders = 0, volleys }) {
   const shared = { tokens: [], ended: [], introductions: [] }
   const one = async (i) => {
     // Each worker has connections of its own to every instance, and does one thing at a time
@@ -41,11 +47,28 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
     const world = { history, shared: { tokens: [] }, any: () => door, issuer: deployment.issuer, cast }
     while (!isOver()) await work(world).catch(() => pause(20))
   }
+  const arm = async (instance) => {
+    const door = doors(history, deployment.issuer, instance, cast)
+    const world = { history, shared: { tokens: [] }, any: () => door, issuer: deployment.issuer, cast }
+    const ready = []
+    volleys.set(instance, () => {
+      for (const token of ready.splice(0)) end(world, token).catch(() => undefined)
+    })
+    while (!isOver()) {
+      if (ready.length >= VOLLEY) await pause(50)
+      else
+        await issue(world, door).then(
+          (token) => ready.push(token),
+          () => pause(20),
+        )
+    }
+  }
   await Promise.all([
     ...Array.from({ length: workers }, (_, i) => one(i)),
     ...(enders === 0 ? [] : deployment.instances).flatMap((instance) => [
       again(instance, (world) => look(world).finally(() => pause(200))),
       ...Array.from({ length: enders }, () => again(instance, issueAndEnd)),
+      arm(instance),
     ]),
   ])
 }

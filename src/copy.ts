@@ -47,7 +47,7 @@ export async function copy({
   log = silentLog,
 }: CopyOptions): Promise<Copied> {
   const [, file] = /^sqlite:(.+)$/.exec(from) ?? []
-  if (file === undefined) return refuse('bad_input', `the source is written sqlite:<file>: ${from}`)
+  if (file === undefined) return refuse('bad_input', 'the source is written sqlite:<file>')
   if (!isMongoUrl(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
   if (!existsSync(file)) return refuse('unavailable', `${file} is not there`)
   const config = parseDataConfig({ dataDirectory: dirname(file), ...(witness && { witness }), ...(issuer && { issuer }) }, configFile)

@@ -60,6 +60,59 @@ export function cardSearchContract(open: OpenStore): void {
     expect(await store.storage.cards.unshown(10)).toEqual([])
   })
 
+  test('words of any script are cut and folded alike: case of one character for one, diacritics of Latin letters', async () => {
+    await using store = await open()
+    const names = {
+      a: 'мой ёлка',
+      b: 'がく',
+      c: 'Ελλάδα',
+      d: 'ΟΔΟΣ',
+      e: '\u017ftrange',
+      f: '\u00b5services',
+      g: 'Résumé A\u030angström',
+      h: 'हिन्दी',
+    }
+    await fill(
+      store.storage,
+      Object.entries(names).map(([id, name]) => aRow(id, { name })),
+    )
+    const asked = [
+      'мои',
+      'МОЙ',
+      'елка',
+      'かく',
+      'がく',
+      'ελλαδα',
+      'ΕΛΛΆΔΑ',
+      'οδοσ',
+      'οδος',
+      'strange',
+      '\u03bcservices',
+      'resume',
+      'ÅNGSTRÖM',
+      'न',
+      'हिन्दी',
+    ]
+    const found = await Promise.all(asked.map(async (word) => [word, cardsOf(await search(store.storage, [word])).join()]))
+    expect(Object.fromEntries(found)).toEqual({
+      мои: '',
+      МОЙ: 'a',
+      елка: '',
+      かく: '',
+      がく: 'b',
+      ελλαδα: '',
+      ΕΛΛΆΔΑ: 'c',
+      οδοσ: 'd',
+      οδος: 'd',
+      strange: 'e',
+      '\u03bcservices': 'f',
+      resume: 'g',
+      ÅNGSTRÖM: 'g',
+      न: 'h',
+      हिन्दी: 'h',
+    })
+  })
+
   test('a hit says what its row shows, found by words and without', async () => {
     await using store = await open()
     const odd = aShownCard('\0 \ud800 “$where”')

@@ -27,6 +27,12 @@ test.each([
   })
 })
 
+test('a password that is not encoded and looks like an option is not shown', async () => {
+  const refused = await open('mongodb://olga:a?w=secret@127.0.0.1:9/credence').catch((error: unknown) => error)
+  expect(refused).toMatchObject({ reason: 'bad_input' })
+  expect(String(refused)).not.toContain('secret')
+})
+
 test('a URL that asks for compression by zlib is refused', async () => {
   const zlib = open('mongodb://127.0.0.1:9/credence?compressors=snappy,zlib')
   await expect(zlib).rejects.toMatchObject({ reason: 'bad_input', message: expect.stringContaining('zlib') })

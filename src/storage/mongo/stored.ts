@@ -15,10 +15,14 @@ export interface Stored {
 }
 
 const GONE_AFTER_SECONDS = 86_400
+/** The server takes 16 MiB; what is large here is ids and handles, of one byte a character. */
+const MAX_CHARACTERS = 15_000_000
 
 /** What is stored for a document; `before`: as it stands, where it is changed. One that misfits its schema is a bug and throws. */
 export function storedOf(spec: Spec<Doc>, given: unknown, before?: Fields): { readonly doc: Doc & Fields; readonly stored: Stored } {
   const { doc, text, key } = fitting(spec, given, before)
+  // Before it shares a command with others, whom the server would refuse with it
+  if (text.length > MAX_CHARACTERS) throw new Error(`a document of ${spec.name} is too large: ${text.length} characters`)
   const fields = doc as Doc & Fields
   const expires = expiryOf(spec, fields)
   const f = Object.fromEntries(

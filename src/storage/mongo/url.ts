@@ -18,7 +18,7 @@ export function refuseWeaker(url: string): void {
   for (const [name, only] of allowed) {
     const value = asked.get(name)
     if (value !== undefined && value !== only)
-      refuse('bad_input', `the storage URL asks for ${name}=${value}; only ${name}=${only} keeps what is promised`)
+      refuse('bad_input', `the storage URL asks for another ${name}; only ${name}=${only} keeps what is promised`)
   }
   // CVE-2025-14847: what a server says that it has inflated
   if (asked.get('compressors')?.split(',').includes('zlib'))

@@ -13,6 +13,8 @@ import { type Restored, restoreLog } from './trust-log/restore.js'
 export async function restore(config: Config, mirror: string | undefined, log: Log = silentLog): Promise<Restored> {
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
+  // A name that was mistyped is not the same as no mirror: then everything that lasts would be held
+  if (mirror !== undefined && !existsSync(mirror)) refuse('bad_input', `${mirror} is not there: name the file of credence log mirror`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
   const storage = await openStore(config, log, { isAlone: true, isPatient: true })
   try {

@@ -8,8 +8,6 @@ import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { organisationData } from '../organisation-data/organisation.js'
 import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
-import { mongoCopy } from './mongo-copy.js'
-import { mongoCopyWitness } from './mongo-copy-witness.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
@@ -31,8 +29,6 @@ if (!hasMongod) {
   afterAll(() => mongod[Symbol.asyncDispose]())
 
   describe('admin migrate', () => mongoMigrate(() => mongod))
-  describe('admin copy', () => mongoCopy(() => mongod))
-  describe('admin copy, with a registry as the witness', () => mongoCopyWitness(() => mongod))
   describe('explain', () => mongoExplain(() => mongod))
   describe('admin export and erase', () =>
     organisationData(() => {

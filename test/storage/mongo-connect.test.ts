@@ -20,6 +20,11 @@ test.each([
   'readConcernLevel=local',
   'retryWrites=false',
   'retryReads=false',
+  'wtimeoutMS=1',
+  'raw=true',
+  'promoteValues=false',
+  'tlsInsecure=true',
+  'tlsAllowInvalidCertificates=true',
 ])('a URL that asks for %s is refused before anything is asked', async (weaker) => {
   await expect(open(`mongodb://127.0.0.1:9,127.0.0.1:10/credence?${weaker}`)).rejects.toMatchObject({
     reason: 'bad_input',

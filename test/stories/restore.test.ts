@@ -122,6 +122,10 @@ describe('with a mirror that reaches the witnessed head', () => {
         .filter(({ type }) => type === 'epoch.started'),
     ).toHaveLength(2)
   })
+  test('a mirror that is not there is refused, and nothing is held', async () => {
+    await expect(restore(config, file('mirrror.jsonl'))).rejects.toMatchObject({ reason: 'bad_input' })
+    expect(await restore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, held: 0 })
+  })
   test('a mirror of another history is refused, and nothing is written', async () => {
     const entries = mirrorFile(file('mirror.jsonl')).read()
     mirrorFile(file('other.jsonl')).append(entries.map((entry) => ({ ...entry, time: entry.time + 1 })))

@@ -14,6 +14,15 @@ export function refuseWeaker(url: string): void {
     ['readpreference', 'primary'],
     ['retrywrites', 'true'],
     ['retryreads', 'true'],
+    ['wtimeoutms', '0'],
+    // What comes back would not be what was written
+    ['raw', 'false'],
+    ['promotevalues', 'true'],
+    ['promotelongs', 'true'],
+    // Anybody could answer for the database
+    ['tlsinsecure', 'false'],
+    ['tlsallowinvalidcertificates', 'false'],
+    ['tlsallowinvalidhostnames', 'false'],
   ]
   for (const [name, only] of allowed) {
     const value = asked.get(name)

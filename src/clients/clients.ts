@@ -10,7 +10,7 @@ export interface Clients {
 
 /** Members and agents keep themselves; a `client_id` says which of them it is. */
 export function newClients(
-  trustLog: Pick<TrustLog, 'ended' | 'onApplied'>,
+  trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>,
   readers: {
     readonly member: (id: MemberId) => Promise<Reading<Client> | undefined>
     readonly agent: (id: AgentId) => Promise<Reading<Client> | undefined>

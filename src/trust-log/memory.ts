@@ -1,8 +1,10 @@
 // What decisions read again and again, kept in memory. A record that decisions read is never edited, so what was kept can be stale in two
 // ways only: a handle that it names has ended, or the log tells of a change that ends nothing (a key or an introduction more, a retired key).
 // Both are asked of the log as it is applied here: who recalls behind a fence sees what was acknowledged before, whoever wrote it.
+// An ended version is forgotten in time, and would seem to stand again: so nothing is kept for that long.
 // Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
 import { frozen } from '../lib/frozen.js'
+import { VERSION_SECONDS } from '../protocol/ended-set.js'
 import { ENTRY_TYPES, type Entry } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
@@ -22,12 +24,14 @@ export interface Memory<T> {
 }
 
 const MAX_KEPT = 10_000
+/** Since it was read, by the later of clock and log time. Half of the time after which an ending may be forgotten: clocks differ. */
+const KEPT_SECONDS = VERSION_SECONDS / 2
 /** What an entry of a newer build changes is not known here: it may be anything. */
 const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
 /** `isChange` is true for every entry that may change what is kept without ending a handle that it names. */
-export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'onApplied'>, isChange: (entry: Entry) => boolean): Memory<T> {
-  const kept = new Map<string, Reading<T>>()
+export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>, isChange: (entry: Entry) => boolean): Memory<T> {
+  const kept = new Map<string, Kept<T>>()
   let changes = 0
   trustLog.onApplied(({ entries }) => {
     if (!entries.some((entry) => entry.type === 'epoch.started' || !KNOWN_TYPES.has(entry.type) || isChange(entry))) return
@@ -39,22 +43,27 @@ export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'onApplied'>, is
     recall: async (key, read) => {
       const known = kept.get(key)
       kept.delete(key)
-      if (known && stands(trustLog.ended, known.on)) {
+      // A clock that was set back tells no age
+      if (known && Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && stands(trustLog.ended, known.on)) {
         // The last used is the last to go.
         kept.set(key, known)
         return known.value
       }
-      const before = changes
+      const [before, at] = [changes, trustLog.now()]
       const reading = await read()
       // What was applied while it was read may not be in it.
-      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.on)) keep(kept, key, reading)
+      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.on)) keep(kept, key, { ...reading, at })
       return reading?.value
     },
   }
 }
 
-function keep<T>(kept: Map<string, Reading<T>>, key: string, reading: Reading<T>): void {
-  kept.set(key, frozen({ ...reading }))
+interface Kept<T> extends Reading<T> {
+  readonly at: number
+}
+
+function keep<T>(kept: Map<string, Kept<T>>, key: string, reading: Kept<T>): void {
+  kept.set(key, frozen(reading))
   const oldest = kept.size > MAX_KEPT ? kept.keys().next().value : undefined
   if (oldest !== undefined) kept.delete(oldest)
 }

@@ -50,6 +50,15 @@ test.each<[string, (ocr: AgentActor) => Promise<unknown>]>([
   await ocr.introductions.end(introductionId)
 })
 
+test('the card was unpublished: nothing is given, also when its ending is forgotten by who remembers the card', async () => {
+  const { ocr, planner } = await aPair(registry)
+  // Each server has decided by the card, and keeps what it has read
+  for (let i = 0; i < 4; i++) expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('done')
+  await ocr.mutate('cards.unpublish', { agentId: ocr.agentId })
+  await forget(planner)
+  for (let i = 0; i < 4; i++) expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('invalid_target')
+})
+
 test('what did not change is relied on for as long as the introduction lasts', async () => {
   const { ocr, planner } = await aPair(registry)
   await ocr.publish(hidden({ description: 'Other words, the same endpoint.' }))

@@ -45,6 +45,13 @@ export const MUTANTS = [
   ['a suspended client does not authenticate', CLIENT_AUTH, 'stands(trustLog.ended, ground.on) && ', '', TOKENS],
   ['an ended key does not authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
   [
+    'nothing is remembered for longer than the ending of a version',
+    'src/trust-log/memory.ts',
+    'Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && ',
+    '',
+    ['test/trust-log', 'test/introductions/reliance.test.ts'],
+  ],
+  [
     'what is known of a client is confirmed behind the fence',
     CLIENT_AUTH,
     'isSame && isStanding(deps, client) && isUsable(deps, key) ?',

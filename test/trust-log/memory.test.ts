@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { VERSION_SECONDS } from '../../src/protocol/ended-set.js'
 import { begins, newMemory } from '../../src/trust-log/memory.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
 import { aHandle, begin, end, type Logs, openLogs } from './open-logs.js'
@@ -76,6 +77,22 @@ test('what is kept is one frozen value for all who ask', async () => {
   await memory.recall('key', read)
   const kept = await memory.recall('key', read)
   expect(() => kept?.list.push('b')).toThrow(TypeError)
+})
+
+test('nothing is kept for as long as an ended version is remembered, whichever way the clock is set', async () => {
+  const { recall } = counted()
+  const on = [aHandle('ver')]
+  expect(await recall({ on })).toBe(1)
+  logs.clock.advance(VERSION_SECONDS / 2 - 1)
+  expect(await recall({ on })).toBe(1)
+  await end(other, ...on)
+  await one.fence()
+  logs.clock.advance(VERSION_SECONDS + 60)
+  await end(other, aHandle())
+  await one.fence()
+  // The ending is forgotten
+  expect(one.ended.has(on[0] ?? aHandle())).toBe(false)
+  expect(await recall({ on })).toBe(2)
 })
 
 test('an entry of a type that only a newer build knows may change anything', async () => {

@@ -57,6 +57,10 @@ export type Operation =
   | { readonly kind: 'index-card'; readonly row: CardRow }
   | { readonly kind: 'unindex-card'; readonly cardId: string; readonly tier: CardTier }
 
+/** What is to be changed, or taken, in a collection that is known. */
+export type Changing = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
+export type Taking = Omit<Changing, 'to'>
+
 export interface Collection<D extends Doc> {
   readonly spec: Spec<D>
   /** `exists`: the key, or a unique index, is taken. */

@@ -9,6 +9,7 @@ import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type Tas
 import { type Delegation, formatScope, type Scope } from '../protocol/rights.js'
 import { type Ground, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
+import type { OAuthForm } from '../transport/oauth.js'
 import type { Fenced, TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth.js'
 import { RECORD_KEPT_SECONDS, type TokenRecord, type TokensStore } from './store.js'
@@ -21,6 +22,15 @@ export interface IssueDeps {
   readonly random: Random
   readonly audit: Audit
   readonly issuer: string
+}
+
+/** What a grant decides on. */
+export interface GrantRequest {
+  readonly fenced: Fenced
+  readonly authenticated: AuthenticatedClient
+  /** Of the proof: the token will be bound to it. */
+  readonly jkt: Jkt
+  readonly form: OAuthForm
 }
 
 /** What a grant has decided. */

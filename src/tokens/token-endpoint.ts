@@ -1,15 +1,13 @@
 import type { Audit } from '../audit/audit.js'
 import { spendProof } from '../credentials/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
-import type { Jkt } from '../protocol/ids.js'
 import { json, type Route } from '../transport/http.js'
-import { type OAuthForm, parseForm } from '../transport/oauth.js'
-import type { Fenced } from '../trust-log/trust-log.js'
+import { parseForm } from '../transport/oauth.js'
 import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
 import { type ExchangeDeps, grantTokenExchange } from './grants/token-exchange.js'
-import type { IssuedToken } from './issue.js'
+import type { GrantRequest, IssuedToken } from './issue.js'
 import { type ProofDeps, verifyProof } from './proof.js'
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -40,7 +38,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       return recorded(deps, client, async () => {
         if (isRefusal(proof)) throw proof
         if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')
-        const issued = await grant(deps, fenced, grantType, client, proof.jkt, form)
+        const issued = await grant(deps, grantType, { fenced, authenticated: client, jkt: proof.jkt, form })
         return json(200, answerOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
       })
     }, spent)
@@ -53,19 +51,12 @@ function refusalOf(error: unknown): Refusal {
   throw error
 }
 
-function grant(
-  deps: TokenEndpointDeps,
-  fenced: Fenced,
-  grantType: string,
-  client: AuthenticatedClient,
-  jkt: Jkt,
-  form: OAuthForm,
-): Promise<IssuedToken> {
+function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest): Promise<IssuedToken> {
   switch (grantType) {
     case 'client_credentials':
-      return grantClientCredentials(deps, fenced, client, jkt, form)
+      return grantClientCredentials(deps, request)
     case TOKEN_EXCHANGE:
-      return grantTokenExchange(deps, fenced, client, jkt, form)
+      return grantTokenExchange(deps, request)
     default:
       return refuse('unsupported_grant_type', 'this grant type is not served')
   }

@@ -1,8 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { isRefusal, Refusal, refuse } from '../errors.js'
+import { isRefusal, Refusal } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
+import { inTime, TimedOut } from '../lib/in-time.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { type Admission, newAdmission } from './admission.js'
@@ -99,7 +100,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
           const turn = () => admission.admit(() => !signal.aborted, work)
-          const answered = await inTime(connections.work(request.raw.socket, turn), options.answerMs ?? ANSWER_MS)
+          const worked = connections.work(request.raw.socket, turn)
+          const answered = await inTime(systemClock, options.answerMs ?? ANSWER_MS, 'the answer', worked).catch(refuseLate)
           holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
           return send(reply, answered)
         }),
@@ -134,17 +136,8 @@ function turnAway(response: ServerResponse): void {
 }
 
 /** The framework's own time-out ends with the body of a request. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const over = new AbortController()
-  const late = async (): Promise<T> => {
-    await systemClock.after(ms, over.signal)
-    return over.signal.aborted ? work : refuse('unavailable', 'the answer took too long', { retryAfterSeconds: 1 })
-  }
-  try {
-    return await Promise.race([work, late()])
-  } finally {
-    over.abort()
-  }
+function refuseLate(error: unknown): never {
+  throw error instanceof TimedOut ? new Refusal('unavailable', 'the answer took too long', { retryAfterSeconds: 1 }) : error
 }
 
 /** The signal aborts when the connection ends before the work does. The response's own `close` never comes where it waits behind another. */

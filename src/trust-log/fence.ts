@@ -1,10 +1,10 @@
 import { isRefusal, refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
+import { inTime } from '../lib/in-time.js'
 import type { Log } from '../lib/log.js'
 import { positionOf } from '../protocol/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
-import { inTime } from './in-time.js'
 import type { RequireSameTime } from './same-time.js'
 import type { Fenced } from './trust-log.js'
 

@@ -70,14 +70,14 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const held = isComplete
     ? []
     : HELD.flatMap(([prefix, type]) =>
-        heldBy(
+        endingAll(
           deps,
           type,
           standing.filter((one) => one.startsWith(prefix)),
         ),
       )
   // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
-  const entries = [first, ...held, ...heldBy(deps, 'record.changed', revised)].map(numbering(applied, clock))
+  const entries = [first, ...held, ...endingAll(deps, 'record.changed', revised)].map(numbering(applied, clock))
   await appendAlone(port, applied, 'restore', entries)
   // Raised only after the last
   const last = entries.at(-1)
@@ -128,7 +128,7 @@ async function reachesWitness({ port, witness }: RestoreDeps): Promise<boolean> 
   return witnessed !== undefined && (await hashAt(port, witnessed)) === witnessed.hash
 }
 
-function heldBy({ random }: RestoreDeps, type: EntryType, handles: readonly Handle[]): Proposal[] {
+function endingAll({ random }: RestoreDeps, type: EntryType, handles: readonly Handle[]): Proposal[] {
   const entries: Proposal[] = []
   for (let i = 0; i < handles.length; i += MAX_ENDINGS) {
     const ends: Ending[] = handles.slice(i, i + MAX_ENDINGS).map((handle) => ({ handle }))

@@ -3,43 +3,32 @@ import { execFile as run } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { organisationData } from '../organisation-data/organisation.js'
-import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
 import { mongoExplain } from './mongo-explain.js'
 import { mongoMigrate } from './mongo-migrate.js'
 import { mongoRestore } from './mongo-restore.js'
-import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
+import { overMongod } from './over-mongod.js'
 
 const execFile = promisify(run)
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
-if (!hasMongod) {
-  test(`NOT RUN over MongoDB: ${HOW}`, () => {
-    expect(hasMongod).toBe(false)
-  })
-} else {
-  let mongod: Mongod
-  beforeAll(async () => {
-    mongod = await startMongod()
-  }, 60_000)
-  afterAll(() => mongod[Symbol.asyncDispose]())
-
-  describe('admin migrate', () => mongoMigrate(() => mongod))
-  describe('explain', () => mongoExplain(() => mongod))
+overMongod((mongod) => {
+  describe('admin migrate', () => mongoMigrate(mongod))
+  describe('explain', () => mongoExplain(mongod))
   describe('admin export and erase', () =>
     organisationData(() => {
-      const url = mongod.url()
-      return { url, drop: () => mongod.drop(url) }
+      const url = mongod().url()
+      return { url, drop: () => mongod().drop(url) }
     }))
-  describe('admin restore', () => mongoRestore(() => mongod))
+  describe('admin restore', () => mongoRestore(mongod))
 
   test('a release with published vulnerabilities is told of on standard error, whatever is done', async () => {
     await using folder = await tempFolder()
-    const [url, file] = [mongod.url(), join(folder.path, 'credence.db')]
+    const [url, file] = [mongod().url(), join(folder.path, 'credence.db')]
     await writeFile(file, '')
     const upgradeTo = soundReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
     const org = `org_${'A'.repeat(22)}`
@@ -54,6 +43,6 @@ if (!hasMongod) {
       const { stderr } = await execFile(process.execPath, [MAIN, 'admin', ...command]).catch((error: { stderr: string }) => error)
       expect([command[0], /^warning: .*vulnerabilities .*upgradeTo=(.*)$/m.exec(stderr)?.[1]]).toEqual([command[0], upgradeTo])
     }
-    await mongod.drop(url)
+    await mongod().drop(url)
   }, 60_000)
-}
+})

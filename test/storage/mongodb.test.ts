@@ -1,27 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openMongo } from '../../src/storage/mongo/open.js'
 import { setClock } from '../set-clock.js'
 import { storageContract } from './contract.js'
 import { aBlock } from './contract-log.js'
-import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
-import { hasMongod, type Mongod, openMongoStore, startMongod } from './open-mongo.js'
+import { openMongoStore } from './open-mongo.js'
+import { overMongod } from './over-mongod.js'
 
-if (!hasMongod) {
-  test(`NOT RUN over MongoDB: ${HOW}`, () => {
-    expect(hasMongod).toBe(false)
-  })
-} else {
-  let mongod: Mongod
-  beforeAll(async () => {
-    mongod = await startMongod()
-  }, 60_000)
-  afterAll(() => mongod[Symbol.asyncDispose]())
-
-  storageContract('MongoDB', () => openMongoStore(mongod))
+overMongod((mongod) => {
+  storageContract('MongoDB', () => openMongoStore(mongod()))
 
   test('of blocks that are copied one whose place is taken is told as such, one that the server refuses is not', async () => {
-    const url = mongod.url()
+    const url = mongod().url()
     const storage = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
     const [first, second] = [aBlock({ n: 0 }), aBlock({ n: 1 })]
     await storage.holdings.putBlocks([first])
@@ -29,6 +19,6 @@ if (!hasMongod) {
     await withDatabase(url, (db) => db.command({ collMod: 'log-blocks', validator: { block: { $type: 'int' } } }))
     await expect(storage.holdings.putBlocks([second])).rejects.toThrow('Document failed validation')
     await storage.close()
-    await mongod.drop(url)
+    await mongod().drop(url)
   })
-}
+})

@@ -8,6 +8,7 @@ import { systemRandom } from '../../src/lib/random.js'
 import { FEED_PROTOCOL, TICKET_PREFIX } from '../../src/protocol/feed.js'
 import { type RunningServer, startServer } from '../../src/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
+import { freePort } from '../free-port.js'
 import { newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 import { get, heldServer } from './held-server.js'
@@ -78,11 +79,6 @@ async function aServer(): Promise<{ readonly server: RunningServer } & AsyncDisp
       await folder[Symbol.asyncDispose]()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  await using server = await heldServer()
-  return server.http.port
 }
 
 test('it says that it is not ready while it goes on, then sends every socket elsewhere', async () => {

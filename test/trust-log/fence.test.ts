@@ -74,15 +74,11 @@ test('a log that cannot be read in time is answered with standing_unknown', asyn
 
 test('an error of the store is answered with standing_unknown', async () => {
   await using logs = await openLogs()
-  let isDown = false
-  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    if (isDown && name === 'log.head') throw new Error('down')
-    return work()
-  }
-  const log = await logs.open({ gate })
-  isDown = true
+  const store = { isDown: false }
+  const log = await logs.open({ gate: downAt(store) })
+  store.isDown = true
   await expect(log.fence()).rejects.toMatchObject({ reason: 'standing_unknown' })
-  isDown = false
+  store.isDown = false
 })
 
 test('a store that is behind what was read from it is not answered from', async () => {
@@ -165,17 +161,13 @@ test('what goes on beside a fence is waited for; where it takes long the log is 
 
 test('what fails beside a fence fails the decision, also where it is heard late', async () => {
   await using logs = await openLogs()
-  let isDown = false
-  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    if (isDown && name === 'log.head') throw new Error('down')
-    return work()
-  }
-  const log = await logs.open({ gate })
+  const store = { isDown: false }
+  const log = await logs.open({ gate: downAt(store) })
   const failing = () => log.fenced(async () => 'decided', Promise.reject(new Error('not spent')))
   await expect(failing()).rejects.toThrow('not spent')
-  isDown = true
+  store.isDown = true
   await expect(failing()).rejects.toMatchObject({ reason: 'standing_unknown' })
-  isDown = false
+  store.isDown = false
 })
 
 test('what a fence says of the time is the later of the clock, as it was before, and log time', async () => {
@@ -223,3 +215,11 @@ test('an instance that starts later has the same ended set, position and time', 
 const turns = async () => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** Its head cannot be read while it is down. */
+const downAt =
+  (store: { isDown: boolean }) =>
+  async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (store.isDown && name === 'log.head') throw new Error('down')
+    return work()
+  }

@@ -1,7 +1,5 @@
 // A store is put back under a clock that a test sets, with all that its log has told since in a mirror.
-import { once } from 'node:events'
 import { copyFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentLog } from '../../src/lib/log.js'
@@ -12,6 +10,7 @@ import { openSqlite } from '../../src/storage/sqlite/open.js'
 import type { LogPort, Storage } from '../../src/storage/storage.js'
 import { restoreLog } from '../../src/trust-log/restore.js'
 import type { Witnessed, WitnessStore } from '../../src/trust-log/witness.js'
+import { freePort } from '../free-port.js'
 import { type Actor, type Cast, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -40,13 +39,6 @@ const start = async () => {
 const stop = async () => {
   await server.close()
   await storage.close()
-}
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const address = listener.address()
-  listener.close()
-  return typeof address === 'object' && address ? address.port : 0
 }
 const invitedBy = async (actor: Actor) => reasonOf(cast.as(actor).mutate('members.invite', { orgId: acme.orgId, role: 'administrator' }))
 

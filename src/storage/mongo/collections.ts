@@ -1,6 +1,6 @@
 import type { ClientSession, Db, Collection as Driver } from 'mongodb'
 import { changed, declarationOf, hasExpired, holds } from '../document.js'
-import { type Collection, type Doc, type Key, type Operation, operationsOf, type Page, type Spec } from '../storage.js'
+import { type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
 import { newBatch } from './batch.js'
 import { type Declared, declaredOf } from './declare.js'
 import { isTaken, reach, reachIn } from './failures.js'
@@ -203,11 +203,7 @@ function liveIn({ spec, now }: Opened, stored: Stored | null) {
 }
 
 /** Compared by its whole text when it is written, so of two who read the same one wins and the other reads again. */
-export async function change(
-  opened: Opened,
-  { key, guard, to }: Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>,
-  session?: ClientSession,
-): Promise<Doc | undefined> {
+export async function change(opened: Opened, { key, guard, to }: Changing, session?: ClientSession): Promise<Doc | undefined> {
   for (;;) {
     const before = await live(opened, key, session)
     if (before === undefined || !holds(guard, before.doc)) return undefined
@@ -225,11 +221,7 @@ export async function change(
   }
 }
 
-export async function take(
-  opened: Opened,
-  { key, guard }: Pick<Extract<Operation, { kind: 'take' }>, 'key' | 'guard'>,
-  session?: ClientSession,
-): Promise<Doc | undefined> {
+export async function take(opened: Opened, { key, guard }: Taking, session?: ClientSession): Promise<Doc | undefined> {
   for (;;) {
     const there = await live(opened, key, session)
     if (there === undefined || !holds(guard, there.doc)) return undefined

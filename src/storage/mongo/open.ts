@@ -30,7 +30,7 @@ export interface MongoOptions {
   readonly isPatient?: boolean
   /** For a copy into it. Without, a database into which one is under way is refused. */
   readonly receives?: boolean
-  /** For waiting for other processes, which no clock of a test can pass. Default: the machine's. */
+  /** For waiting for other processes, and looking after them, which no clock of a test can pass. Default: the machine's. */
   readonly waits?: Pick<Clock, 'now' | 'after'>
   readonly warn: Log['warn']
 }
@@ -80,7 +80,7 @@ async function openDatabase({
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
   const log = newLog({ ...deps, instance, clock, storeClock })
-  const orphans = endOrphans(client, warn)
+  const orphans = endOrphans({ client, clock: waits, warn })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),

@@ -2,7 +2,7 @@
 // has written waits. Ours never pause between two statements: one that has done so for seconds has nobody any more, and is ended by any
 // instance. Where it had somebody after all (an instance that was stopped for so long), its driver does it anew.
 import { type Document, type MongoClient, MongoServerError } from 'mongodb'
-import { systemClock } from '../../lib/clock.js'
+import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import { APP_NAME } from './connect.js'
 
@@ -10,8 +10,14 @@ import { APP_NAME } from './connect.js'
 const IDLE_MICROS = 1_500_000
 const LOOK_MS = 500
 
+export interface OrphansDeps {
+  readonly client: MongoClient
+  readonly clock: Pick<Clock, 'after'>
+  readonly warn: Log['warn']
+}
+
 /** Looks for such transactions until it is closed. Sessions of one's own user may be seen and ended without a privilege. */
-export function endOrphans(client: MongoClient, warn: Log['warn']): { close(): Promise<void> } {
+export function endOrphans({ client, clock, warn }: OrphansDeps): { close(): Promise<void> } {
   const admin = client.db('admin')
   const closing = new AbortController()
   const look = async (): Promise<void> => {
@@ -36,7 +42,7 @@ export function endOrphans(client: MongoClient, warn: Log['warn']): { close(): P
         isTold = true
         warn('transactions that nobody goes on with cannot be ended: they may hold others up for a minute', { error: String(error) })
       })
-      await systemClock.after(LOOK_MS, closing.signal)
+      await clock.after(LOOK_MS, closing.signal)
     }
   })()
   return {

@@ -1,6 +1,7 @@
 import { changed, declarationOf, type Fields, fitting, hasExpired, holds } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
 import {
+  type Changing,
   type Collection,
   type Doc,
   type Key,
@@ -10,6 +11,7 @@ import {
   type Place,
   type Query,
   type Spec,
+  type Taking,
 } from '../storage.js'
 import { insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
 import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
@@ -122,8 +124,6 @@ function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc
   }
 }
 
-type Changing = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
-
 function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: Changing): Doc | undefined {
   const before = live(deps, tables, key)
   if (before === undefined || !holds(guard, before)) return undefined
@@ -138,7 +138,7 @@ function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: Chang
   return fit.doc
 }
 
-function take(deps: CollectionsDeps, tables: Tables, { key, guard }: Omit<Changing, 'to'>): Doc | undefined {
+function take(deps: CollectionsDeps, tables: Tables, { key, guard }: Taking): Doc | undefined {
   const there = live(deps, tables, key)
   if (there === undefined || !holds(guard, there)) return undefined
   removeDoc(deps.db, tables, there)

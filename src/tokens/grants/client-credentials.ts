@@ -1,23 +1,15 @@
 import { refuse } from '../../errors.js'
-import { Audience, type Jkt } from '../../protocol/ids.js'
+import { Audience } from '../../protocol/ids.js'
 import { coveredBySome, parseScope, type Scope, scopesFor } from '../../protocol/rights.js'
 import type { OAuthForm } from '../../transport/oauth.js'
-import type { Fenced } from '../../trust-log/trust-log.js'
-import type { AuthenticatedClient } from '../client-auth.js'
-import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
+import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 
 /**
  * A root token: for the registry itself, with which a client begins everything else.
  *
  * @see [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749.html#section-4.4)
  */
-export async function grantClientCredentials(
-  deps: IssueDeps,
-  fenced: Fenced,
-  authenticated: AuthenticatedClient,
-  jkt: Jkt,
-  form: OAuthForm,
-): Promise<IssuedToken> {
+export async function grantClientCredentials(deps: IssueDeps, { fenced, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
   const audience = Audience.parse(deps.issuer)
   const targets = [...form.all('resource'), ...form.all('audience')]
   if (targets.some((target) => target !== audience)) refuse('invalid_target', 'client_credentials gives a token for the registry only')

@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { Granted } from '../../introductions/granted.js'
 import { requireFewNames } from '../../introductions/narrow.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { AgentId, type Jkt, type TaskId } from '../../protocol/ids.js'
+import { AgentId, type TaskId } from '../../protocol/ids.js'
 import {
   type Ceiling,
   coveredBySome,
@@ -18,9 +18,8 @@ import {
 import { groundOf, stands } from '../../protocol/standing.js'
 import type { TaskGround } from '../../tasks/task-ground.js'
 import type { OAuthForm } from '../../transport/oauth.js'
-import type { Fenced } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth.js'
-import { type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
+import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 import { requestedScopes } from './client-credentials.js'
 import { findConsents } from './consents.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
@@ -37,13 +36,7 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
  *
  * @see [RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693.html#section-2)
  */
-export async function grantTokenExchange(
-  deps: ExchangeDeps,
-  fenced: Fenced,
-  authenticated: AuthenticatedClient,
-  jkt: Jkt,
-  form: OAuthForm,
-): Promise<IssuedToken> {
+export async function grantTokenExchange(deps: ExchangeDeps, { fenced, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
   const request = parseExchange(form, deps.issuer)
   const { now } = fenced
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)

@@ -1,4 +1,6 @@
 // What goes wrong, one after the other. Each has its time, and everything works again before the next.
+
+import { pause } from '../tools.mjs'
 import { startedAtLast } from './instances.mjs'
 
 /** Endings are under way at these instances when it resolves, where the load has some ready. */
@@ -6,8 +8,6 @@ async function inTheMidst(volley, instances) {
   for (const instance of instances) volley(instance)
   await pause(60)
 }
-
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 export const FAULTS = {
   'kill -9 of the primary': async ({ set }) => {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { freePort } from '../../../examples/demo/stage.js'
+import { freePort } from '../tools.mjs'
 
 export const DIST = resolve(import.meta.dirname, '../../../dist')
 

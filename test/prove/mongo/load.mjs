@@ -1,10 +1,8 @@
 // Callers of several instances at once: they publish, introduce, exchange, ask and end, and note what they were told.
 import { createAgent } from 'credence/client'
 import { aCard } from '../../../bench/lib/cast.js'
+import { claimsOf, pause } from '../tools.mjs'
 import { fetchVia } from './recorder.mjs'
-
-export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** So many tokens of each instance wait to be ended at once. */
 const VOLLEY = 30

@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
-import { freePort } from '../../../examples/demo/stage.js'
 import { mongodProgram } from '../../storage/find-mongod.mjs'
+import { freePort, pause } from '../tools.mjs'
 import { newNetwork } from './partition.mjs'
 
 const SET = 'rs0'
@@ -18,7 +18,6 @@ const TIMES = {
   heartbeatFrequencyMS: 500,
   minHeartbeatFrequencyMS: 100,
 }
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** `electionMs`: after how long without a primary another is elected. `callers()`: processes that may be cut off, besides the members. */
 export async function startReplicaSet({ members: count = 3, electionMs = 2000, callers = () => [] } = {}) {

@@ -1,9 +1,9 @@
 // A subscriber that believes nothing: it keeps every message, goes on from its place after each loss, and never asks for the whole set twice.
 import WebSocket from 'ws'
+import { pause } from '../tools.mjs'
 
 const PROTOCOL = 'a2a-revocation.v1+json'
 const SYNC_MS = 150
-const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /**
  * A subscriber of one instance. `ticket()`: a fresh one-time ticket. What came is in `stream`: `from` once, then `{ prev, last, ended }` for

@@ -1,6 +1,6 @@
-import type { Clock } from '../lib/clock.js'
+import type { Clock } from './clock.js'
 
-/** The store did not answer in time; whether it did what it was asked is not known. */
+/** Who was asked did not answer in time; whether it did what it was asked is not known. */
 export class TimedOut extends Error {
   constructor(what: string, ms: number) {
     super(`${what} took more than ${ms} ms`)
@@ -9,7 +9,7 @@ export class TimedOut extends Error {
 }
 
 /** The answer, or TimedOut after `ms`. The work goes on unseen. */
-export async function inTime<T>(clock: Clock, ms: number, what: string, work: Promise<T>): Promise<T> {
+export async function inTime<T>(clock: Pick<Clock, 'after'>, ms: number, what: string, work: Promise<T>): Promise<T> {
   if (await isThereAtOnce(work)) return work
   const over = new AbortController()
   const timer = clock.after(ms, over.signal).then((): Promise<T> | T => {

@@ -1,0 +1,19 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { HOW } from './find-mongod.mjs'
+import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
+
+/** Tests that need a server: one for all of the file. Where there is none, one test says so instead. */
+export function overMongod(tests: (mongod: () => Mongod) => void): void {
+  if (!hasMongod) {
+    test(`NOT RUN over MongoDB: ${HOW}`, () => {
+      expect(hasMongod).toBe(false)
+    })
+    return
+  }
+  let mongod: Mongod
+  beforeAll(async () => {
+    mongod = await startMongod()
+  }, 60_000)
+  afterAll(() => mongod[Symbol.asyncDispose]())
+  tests(() => mongod)
+}

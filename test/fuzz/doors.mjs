@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { assertClient, proveDpop } from '../../dist/credentials/sign.js'
 import { systemClock } from '../../dist/lib/clock.js'
 import { systemRandom } from '../../dist/lib/random.js'
-import { freePort } from '../../examples/demo/stage.js'
+import { freePort } from '../free-port.mjs'
 import { newCast, startRegistry, stopRegistry } from '../prove/kills.mjs'
 
 const b64 = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')

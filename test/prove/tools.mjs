@@ -1,7 +1,7 @@
 // What the rounds of faults have in common.
 import { ANSWER_MS } from '../../dist/transport/http-server.js'
 
-export { freePort } from '../../examples/demo/stage.js'
+export { freePort } from '../free-port.mjs'
 
 /** In which every request is answered, whatever the database does, and some for a busy machine. */
 export const LIMIT_MS = ANSWER_MS + 2000

@@ -40,10 +40,14 @@ export async function startMembers(count = 1) {
   const { MongoMemoryReplSet } = await import('mongodb-memory-server-core')
   // Whichever version it is
   process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK = 'false'
-  return MongoMemoryReplSet.create({
+  const options = {
     binary: { systemBinary: await mongodProgram(), checkMD5: false, version: VERSION },
     replSet: { count, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
     instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000 })),
+  }
+  return MongoMemoryReplSet.create(options).catch((error) => {
+    console.error(`a server did not start and is started anew: ${error.message}`)
+    return MongoMemoryReplSet.create(options)
   })
 }
 

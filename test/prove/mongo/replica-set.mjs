@@ -96,6 +96,30 @@ process.on('exit', () => {
 
 const pidsOf = (members) => members.map((member) => member.pid()).filter((pid) => pid !== undefined)
 
+const STARTS = 5
+
+/** A server once it listens; rejects with what it said where it ends instead. */
+async function listening(program, folder, port) {
+  const args = ['--replSet', SET, '--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1']
+  const child = spawn(program, [...args, '--oplogSize', '128', '--wiredTigerCacheSizeGB', '0.25', '--quiet'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
+  let said = ''
+  await new Promise((done, fail) => {
+    child.once('error', fail)
+    // Not "exit": what it said last would not be read yet
+    child.once('close', (code) => fail(new Error(`mongod ended with ${code}: ${said.slice(-2000)}`)))
+    child.stdout.on('data', (chunk) => {
+      said = (said + chunk).slice(-20_000)
+      if (said.includes('Waiting for connections')) done()
+    })
+  })
+  child.stdout.removeAllListeners('data').resume()
+  return child
+}
+
 async function newMember({ program, folder, network }) {
   const port = await freePort()
   let child
@@ -104,25 +128,15 @@ async function newMember({ program, folder, network }) {
     host: `127.0.0.1:${proxy.port}`,
     direct: `mongodb://127.0.0.1:${port}/?directConnection=true`,
     pid: () => child?.pid,
+    /** A server that ends before it listens is started anew: what was killed may still hold its files for a moment. */
     async start() {
       if (child !== undefined) return
       await mkdir(folder, { recursive: true })
-      const args = ['--replSet', SET, '--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1']
-      child = spawn(program, [...args, '--oplogSize', '128', '--wiredTigerCacheSizeGB', '0.25', '--quiet'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      const started = child
-      alive.add(started)
-      started.once('exit', () => alive.delete(started))
-      let said = ''
-      await new Promise((done, fail) => {
-        started.once('exit', (code) => fail(new Error(`mongod ended with ${code}: ${said.slice(-2000)}`)))
-        started.stdout.on('data', (chunk) => {
-          said = (said + chunk).slice(-20_000)
-          if (said.includes('Waiting for connections')) done()
+      for (let tries = 1; child === undefined; tries++)
+        child = await listening(program, folder, port).catch((error) => {
+          if (tries === STARTS) throw error
+          console.error(error.message)
         })
-      })
-      started.stdout.removeAllListeners('data').resume()
     },
     signal: (name) => child?.kill(name),
     /** How far its copy of the log of the set goes: whoever has less than another is not elected. */

@@ -40,7 +40,7 @@ export async function runOver({
   callers.pids = deployment.pids
   try {
     const volleys = new Map()
-    const world = { set, deployment, dice, volley: (instance) => volleys.get(instance)?.() }
+    const world = { set, deployment, dice, volley: async (instance) => volleys.get(instance)?.() }
     const cast = await newCast(deployment)
     const players = await aPair(cast, deployment.issuer)
     const history = newHistory(LIMIT_MS)

@@ -3,11 +3,8 @@
 import { pause } from '../tools.mjs'
 import { startedAtLast } from './instances.mjs'
 
-/** Endings are under way at these instances when it resolves, where the load has some ready. */
-async function inTheMidst(volley, instances) {
-  for (const instance of instances) volley(instance)
-  await pause(60)
-}
+/** An append is under way at one of these instances when it resolves, where the load has endings ready. */
+const inTheMidst = (volley, instances) => Promise.race([Promise.any(instances.map(volley)).catch(() => undefined), pause(2000)])
 
 export const FAULTS = {
   'kill -9 of the primary': async ({ set }) => {

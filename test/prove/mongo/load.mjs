@@ -9,7 +9,8 @@ const VOLLEY = 30
 
 /**
  * `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`; resolves when all have stopped. `volleys`: gets, by instance, what
- * ends many tokens at once there: so that an append is under way in the moment in which something goes wrong.
+ * ends many tokens at once there, and resolves when the first of them has ended: those that came a little later share the block that is
+ * appended in that very moment.
  */
 export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, enders = 0, volleys }) {
   const shared = { tokens: [], ended: [], introductions: [] }
@@ -49,9 +50,7 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
     const door = doors(history, deployment.issuer, instance, cast)
     const world = { history, shared: { tokens: [] }, any: () => door, issuer: deployment.issuer, cast }
     const ready = []
-    volleys.set(instance, () => {
-      for (const token of ready.splice(0)) end(world, token).catch(() => undefined)
-    })
+    volleys.set(instance, () => Promise.any(ready.splice(0).map((token) => end(world, token))))
     while (!isOver()) {
       if (ready.length >= VOLLEY) await pause(50)
       else

@@ -70,17 +70,18 @@ export function newHalves(deps: HalvesDeps): Halves {
 
   const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
     const left = distinctEndings(ends).filter(({ handle }) => !applied.ended.has(handle))
-    const proposals = chunks(left, MAX_ENDINGS).map(
-      (chunk, i): Proposal => ({ id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }),
-    )
-    const half: Half = { id, intent: 'end', kind: ENDING, key: id, proposals, on: [], at: now() }
-    const committed = await storage.commit(proposals.length === 0 ? intent : [...intent, halves.inserting(half)])
+    // One half and one entry for each ten thousand: each fits a document, and all that are begun are completed
+    const at = now()
+    const ending = chunks(left, MAX_ENDINGS).map((chunk, i): Half => {
+      const proposal: Proposal = { id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }
+      return { id: proposal.id, intent: 'end', kind: ENDING, key: id, proposals: [proposal], on: [], at }
+    })
+    const committed = await storage.commit([...intent, ...ending.map((half) => halves.inserting(half))])
     if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
-    if (proposals.length === 0) return { outcome: 'ended', position: here() }
-    const written = await appender.append({ proposals, on: [], at: half.at })
-    tidy(half)
-    const last = written.outcome === 'stands' ? written.entries.at(-1) : undefined
-    return { outcome: 'ended', position: last === undefined || applied.epoch === undefined ? here() : positionOf(applied.epoch, last.seq) }
+    const written = await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))
+    for (const half of ending) tidy(half)
+    const last = Math.max(...written.map((one) => (one.outcome === 'stands' ? (one.entries.at(-1)?.seq ?? -1) : -1)))
+    return { outcome: 'ended', position: last < 0 || applied.epoch === undefined ? here() : positionOf(applied.epoch, last) }
   }
   const end: TrustLog['end'] = async (ending) => {
     const tried = await tryEnd(ending)

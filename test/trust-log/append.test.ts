@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Block } from '../../src/protocol/entry.js'
+import type { Operation } from '../../src/storage/storage.js'
+import { Half } from '../../src/trust-log/half-store.js'
 import { aHandle, anEntryId, begin, end, openLogs } from './open-logs.js'
 
 const blocksOf = (logs: Awaited<ReturnType<typeof openLogs>>) => logs.storage.log.read(0, 1000)
+const sizeOf = (one: Operation) => (one.kind === 'insert' ? Half.parse(one.doc).proposals.flatMap(({ ends }) => ends).length : -1)
 const entriesIn = (blocks: readonly Block[]) => blocks.flatMap((block) => block.entries)
 
 test('the first of many that start begins the log, with the epoch that all share', async () => {
@@ -158,14 +161,22 @@ test('a beginning that was decided over a minute ago is not written', async () =
   expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
 })
 
-test('an ending of more handles than one entry holds stands in one block', async () => {
+test('an ending of more handles than a block holds is spread over entries and blocks, and is answered when all stand', async () => {
   await using logs = await openLogs()
-  const log = await logs.open()
-  const handles = Array.from({ length: 10_001 }, () => aHandle('int'))
-  await end(log, ...handles)
-  const blocks = await blocksOf(logs)
-  expect(blocks.map((block) => block.entries.length)).toEqual([1, 2])
+  const halves: number[] = []
+  const log = await logs.open({
+    gate: (name, work, operations) => {
+      if (name === 'commit') halves.push(...(operations ?? []).map(sizeOf))
+      return work()
+    },
+  })
+  const handles = Array.from({ length: 30_001 }, () => aHandle('int'))
+  const { position } = await end(log, ...handles)
   expect(handles.every((handle) => log.ended.has(handle))).toBe(true)
+  const blocks = await blocksOf(logs)
+  expect(blocks.map((block) => block.entries.map(({ ends }) => ends.length))).toEqual([[0], [10_000, 10_000], [10_000, 1]])
+  expect(position).toMatch(/\.4$/)
+  expect(halves).toEqual([10_000, 10_000, 10_000, 1])
 })
 
 test('what has ended already is not ended again', async () => {

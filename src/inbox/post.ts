@@ -1,5 +1,5 @@
 // A notice is posted in one commit with what it tells of, under a random name, so it is never in the way of that: however many post at
-// once, nothing competes. It gets its number afterwards, from whoever comes first: the poster, or the next reader.
+// once, nothing competes. It gets its number from the next reader.
 import { refuse } from '../errors.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
@@ -23,8 +23,6 @@ export async function withNotices<T>(
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const outcome = await attempt(notices.map(({ agentId, notice }) => posting(inbox, agentId, notice)))
     if (outcome === 'again') continue
-    // What has happened does not wait for this: where it fails, the next reader numbers it.
-    await Promise.allSettled(notices.map(({ agentId }) => numberPosted({ inbox }, agentId, 2)))
     inbox.ring()
     return outcome
   }
@@ -35,8 +33,8 @@ const posting = ({ posted, random }: InboxStore, agentId: AgentId, notice: Notic
   posted.inserting({ ...notice, scopes: [...notice.scopes], id: random.token(16), agentId, expiresAt: notice.at + KEPT_SECONDS })
 
 /** Gives numbers to what was posted before this was called, the oldest first. Of several that try at once one does it for all. */
-export async function numberPosted({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId, maxTries = MAX_TRIES): Promise<void> {
-  for (let tries = 0; tries < maxTries; tries++) {
+export async function numberPosted({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     const { items } = await inbox.posted.find('agent', { where: { agentId }, limit: PAGE })
     if (items.length === 0) return
     const [head, newest] = await Promise.all([inbox.heads.get(agentId), newestNumber(inbox, agentId)])

@@ -29,31 +29,28 @@ test('however many ask one agent at once, all are heard, and an introduction end
   expect(new Set(items.map(({ purpose }) => purpose)).size).toBe(width + 1)
 })
 
-test('an ending, an approval and a request hold where nothing can be numbered; what they tell of is read once it can', async () => {
+test('an ending, an approval and a request wait for no number: who reads what they tell of numbers it', async () => {
   const { ocr, planner, introductionId } = await aPair(registry)
   const { last } = await planner.introductions.inbox()
-  let isStuck = true
-  let refused = 0
+  let numberings = 0
   const server = await registry.addServer((name, work, operations) => {
-    const isNumbering = operations?.some(
+    const numbers = operations?.some(
       (one) => 'collection' in one && one.collection.startsWith('inbox') && one.collection !== 'inbox-posted',
     )
-    if (!isStuck || name !== 'commit' || !isNumbering) return work()
-    refused++
-    return Promise.reject(new Error('the disk is slow here'))
+    if (name === 'commit' && numbers) numberings++
+    return work()
   })
   registry.front.route([server.port])
-  expect(await reasonOf(ocr.introductions.end(introductionId))).toBe('done')
-  expect(await reasonOf(planner.exchange({ audience: ocr.audience }))).toBe('invalid_target')
+  await ocr.introductions.end(introductionId)
   // What waits for a number is ordered by when it happened, in seconds.
   registry.clock.advance(1)
   await introduce(planner, ocr)
-  expect(refused).toBeGreaterThan(0)
-  isStuck = false
+  expect(numberings).toBe(0)
   expect((await planner.introductions.inbox(last)).items.map(({ kind, seq }) => [kind, seq - last])).toEqual([
     ['ended', 1],
     ['granted', 2],
   ])
+  expect(numberings).toBe(1)
   registry.front.route(registry.servers.map(({ port }) => port))
 })
 

@@ -1,8 +1,11 @@
+import { existsSync, statfsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { findMongod, HOW } from './test/storage/find-mongod.mjs'
 
 /** The contract, and whatever else is about MongoDB alone. */
-const MONGODB = ['test/storage/mongo*.test.ts', 'test/attacks/mongodb.test.ts']
+const MONGODB = ['test/storage/mongo*.test.ts', 'test/attacks/mongodb.test.ts', 'test/prove/mongodb.test.ts']
+/** What replaces a module of the program, and so shares none with others. */
+const ALONE = ['test/stories/standing-omissions.test.ts']
 /** What runs over the embedded store and again over MongoDB, with two servers that share nothing but the database. */
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
@@ -17,6 +20,14 @@ const hasMongod = findMongod() !== undefined
 if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required') throw new Error(`MongoDB is to be tested, and there is none. ${HOW}`)
 if (!hasMongod) console.warn(`\n*** NOT TESTED OVER MONGODB: the storage contract, and ${OVER_BOTH.join(', ')}. ${HOW} ***\n`)
 
+/** Where there is memory to spare, what tests write is kept there: most of the waiting for a disk is for nobody. */
+const MEMORY = '/dev/shm'
+const ENOUGH_BYTES = 6 * 2 ** 30
+if (existsSync(MEMORY)) {
+  const { bavail, bsize } = statfsSync(MEMORY)
+  if (bavail * bsize > ENOUGH_BYTES) process.env.TMPDIR ??= MEMORY
+}
+
 export default defineConfig({
   resolve: {
     alias: {
@@ -28,9 +39,12 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',
+    // Files share the modules of the program, which keep no state between two servers
+    isolate: false,
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['node_modules/**', ...MONGODB] } },
+      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['node_modules/**', ...MONGODB, ...ALONE] } },
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
       {
         extends: true,
         test: {

@@ -1,5 +1,6 @@
 // What search shows of a card at one tier. It is made once, when the card is published, and kept with the search rows: a search reads
 // it as it is. So it is bounded: a page of it must cost little, whatever publishers wrote.
+import { wordsIn } from '../lib/words.js'
 import type { CardModel } from '../protocol/card-model.js'
 import type { CardTier, ShownCard } from '../storage/storage.js'
 import type { Card } from './store.js'
@@ -7,7 +8,6 @@ import type { Card } from './store.js'
 const MAX_TEXT = 2048
 const MAX_SKILL_BYTES = 8192
 const MAX_WORD_BYTES = 8192
-export const NO_WORD = /[^\p{L}\p{N}]+/u
 
 export function shownOf(card: Card, tier: CardTier, model: CardModel): ShownCard {
   const { skills } = model
@@ -34,16 +34,12 @@ export function shownOf(card: Card, tier: CardTier, model: CardModel): ShownCard
   }
 }
 
-/** As search compares words: without case and diacritics. */
-export const folded = (text: string): string => text.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase()
-
-/** Whether one of the (folded) words stands in the list. */
+/** Whether one of the words (of `wordsIn`) stands in the list. */
 export const holdsWord = (list: string, words: readonly string[]): boolean => words.some((word) => list.includes(`\n${word}\n`))
 
 /** Each word once, between line ends. */
 function wordList(texts: readonly string[]): string {
-  const words = new Set(texts.flatMap((text) => folded(text).split(NO_WORD)))
-  words.delete('')
+  const words = new Set(texts.flatMap(wordsIn))
   return `\n${fitting([...words], MAX_WORD_BYTES, (word) => word.length + 1).join('\n')}\n`
 }
 

@@ -1,5 +1,6 @@
 import { verdictNow } from '../cards/get.js'
-import { folded, holdsWord, NO_WORD } from '../cards/shown.js'
+import { holdsWord } from '../cards/shown.js'
+import { wordsIn } from '../lib/words.js'
 import type { Verdict } from '../protocol/card-view.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
@@ -38,9 +39,9 @@ export interface FoundAt {
 
 const MAX_WORDS = 16
 
-/** Words are taken literally; no operators, no wildcards. A text without any word finds nothing. */
+/** As search compares words; no operators, no wildcards. A text without any word finds nothing. */
 export function wordsOf(text = ''): string[] {
-  const words = text.split(NO_WORD).filter((word) => word !== '')
+  const words = wordsIn(text)
   return words.length > 0 || text.trim() === '' ? words.slice(0, MAX_WORDS) : [text]
 }
 
@@ -51,7 +52,6 @@ export function hitOf(
   shown: ShownCard,
   { tier, score, words, now }: FoundAt,
 ): Hit {
-  const wanted = words.map(folded)
   return {
     agentId,
     orgId: shown.orgId,
@@ -61,7 +61,7 @@ export function hitOf(
     verdict: verdictNow(deps, shown, { tier, now }),
     tier,
     score,
-    relevance: FIELDS.filter((field) => holdsWord(shown.words[field], wanted)),
+    relevance: FIELDS.filter((field) => holdsWord(shown.words[field], words)),
     text: shown.text,
     skills: shown.skills,
   }

@@ -127,6 +127,20 @@ describe('search', () => {
     expect((await ask({ tags: ['ocr'], limit: 1 })).result.data.hits[0].relevance).toEqual([])
   })
 
+  test.each([
+    ['Re\u0301sume\u0301 scanner', 'R\u00e9sum\u00e9'],
+    ['R\u00e9sum\u00e9s', 're\u0301sume\u0301s'],
+    ['\u039f\u0394\u039f\u03a3', '\u03bf\u03b4\u03bf\u03c2'],
+    ['\u00b5services', '\u03bcServices'],
+    ['\ue000\ue001', '\ue000\ue001'],
+  ])('%s is found by %s, and said to be in the name', async (name, text) => {
+    const agent = await registry.agent({ of: acme })
+    await agent.publish({ card: aCard(registry, { name }) })
+    const { hits } = (await ask({ text })).result.data
+    expect(hits.map((hit: { agentId: string; relevance: string[] }) => [hit.agentId, hit.relevance])).toEqual([[agent.agentId, ['name']]])
+    expect((await ask({ text: `${text} nowhereelse` })).result.data.total).toBe(0)
+  })
+
   test('a page of which nothing is left says where the next begins', async () => {
     const { hits } = (await ask({ text: 'reader' })).result.data
     const first = agents.find(({ agentId }) => agentId === hits[0].agentId)

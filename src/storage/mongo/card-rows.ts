@@ -1,6 +1,7 @@
 // Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
 import type { AnyBulkWriteOperation, ClientSession, Collection, Document } from 'mongodb'
+import { wordsIn } from '../../lib/words.js'
 import { CARD_WEIGHTS, type CardTexts, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
 import type { CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
@@ -8,13 +9,16 @@ import type { Declared } from './declare.js'
 import { reach } from './failures.js'
 import { onceReady } from './ready.js'
 import { encoded } from './stored.js'
-import { columnsOf, runOf, wordsIn } from './words.js'
 
 export interface CardRows extends CardSearchPort {
   ready(): Promise<void>
   /** Replaces rows, and removes them: what is not there need not be removed. One command. */
   write(operations: readonly CardOperation[], session: ClientSession): Promise<void>
 }
+
+/** Texts of several columns as one: a run of words is found by `runOf`, never across columns. */
+const columnsOf = (texts: readonly string[]): string => texts.map((text) => ` ${wordsIn(text).join(' ')} `).join('|')
+const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `
 
 export type CardOperation = Extract<Operation, { kind: 'index-card' | 'unindex-card' }>
 

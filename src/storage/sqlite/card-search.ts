@@ -1,6 +1,7 @@
 // Full-text search over cards. Each tier has tables of its own, so what a caller may not see changes neither order, score nor total of what it may.
 // bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
 // the tier hold either: there it counts the matches of each row alone.
+import { wordsIn } from '../../lib/words.js'
 import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
 import { CARD_TIERS, type CardHits, type CardQuery, type CardRow, type CardSearchPort, type CardTier, type ShownCard } from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
@@ -165,7 +166,7 @@ function matchOf(words: readonly string[]): string | undefined {
 const phrasesOf = (words: readonly string[]): string[] =>
   words
     .map(searchable)
-    .filter((word) => /[\p{L}\p{N}]/u.test(word))
+    .filter((word) => wordsIn(word).length > 0)
     .map((word) => `"${word.replaceAll('"', '""')}"`)
 
 /** The words of the tags narrow what is scored; that they are the whole tags is for the terms to say. */

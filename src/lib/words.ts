@@ -26,7 +26,3 @@ function folded(character: string): string {
 
 /** The character that it became, where it did not become several. */
 const one = (became: string, was: string): string => ([...became].length === 1 ? became : was)
-
-/** Texts of several columns as one: a run of words is found by `runOf`, never across columns. */
-export const columnsOf = (texts: readonly string[]): string => texts.map((text) => ` ${wordsIn(text).join(' ')} `).join('|')
-export const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `

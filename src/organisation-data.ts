@@ -6,10 +6,10 @@ import type { Config } from './config.js'
 import { refuse } from './errors.js'
 import { systemClock } from './lib/clock.js'
 import { type Log, silentLog } from './lib/log.js'
+import { openStore, storePath } from './open-store.js'
 import { type Erased, eraseOrganisation } from './organisation-data/erase.js'
 import { exportOrganisation } from './organisation-data/export.js'
 import { OrgId } from './protocol/ids.js'
-import { openStore, storePath } from './serve.js'
 import type { ReadableStorage } from './storage/holdings.js'
 
 export interface OrganisationOptions {

@@ -6,7 +6,7 @@ import { systemClock } from './lib/clock.js'
 import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
 import { mirrorFile } from './mirror-file.js'
-import { issuerOf, openStore, storePath, witnessOf } from './serve.js'
+import { issuerOf, openStore, storePath, witnessOf } from './open-store.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
 
 /** No registry may run over the store; the backup must be in its place already. */

@@ -1,19 +1,11 @@
 // The registry as one process runs it: over a file or MongoDB, with the machine's clock and randomness, logs on standard error.
 import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { type Config, isUrl } from './config.js'
+import type { Config } from './config.js'
 import { systemClock } from './lib/clock.js'
-import type { Log } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
+import { issuerOf, openStore, witnessOf } from './open-store.js'
 import { newPinoLog } from './pino-log.js'
 import { startServer } from './server.js'
-import type { ReadableStorage } from './storage/holdings.js'
-import { openMongo } from './storage/mongo/open.js'
-import { openSqlite } from './storage/sqlite/open.js'
-import type { WitnessStore } from './trust-log/witness.js'
-import { witnessFile } from './witness-file.js'
-import { registryWitness } from './witness-registry.js'
-import { logOf } from './witnessing.js'
 
 export interface Registry {
   readonly issuer: string
@@ -73,42 +65,6 @@ export async function serve(config: Config): Promise<Registry> {
 const graceOf = ({ store }: Pick<Config, 'store'>): number => (store === undefined ? 0 : 5)
 /** For what goes on behind the answers (audit, keys) once no caller is there. */
 const CUT_SECONDS = 2
-
-/** For an administrator: `isAlone` is refused while any registry runs over the store, `isPatient` waits for a database as long as it takes. */
-export interface AdminAccess {
-  readonly isAlone?: boolean
-  readonly isPatient?: boolean
-}
-
-/** The store that the configuration names. */
-export function openStore(config: Config, log: Log, admin: AdminAccess = {}): Promise<ReadableStorage> {
-  const clock = systemClock
-  const { warn } = log
-  if (config.store !== undefined) return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })
-  const file = storePath(config)
-  const onFailure = (error: unknown) => log.error('the storage cannot be written: is the disk full or read-only?', error, { file })
-  return openSqlite({ file, clock, onFailure })
-}
-
-/** Where the store and its witness lie: the program that restores finds them as the server does. */
-export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): string => join(dataDirectory, 'credence.db')
-
-/** The public URL; where none is named, that of the address. */
-export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string =>
-  issuer ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-
-/** A file, or another registry. */
-export function witnessOf({
-  dataDirectory,
-  witness,
-  issuer,
-}: Pick<Config, 'dataDirectory' | 'witness'> & { issuer: string }): WitnessStore {
-  const file = witnessFile(join(dataDirectory, 'witness.json'))
-  if (witness === undefined) return file
-  if (!isUrl(witness)) return witnessFile(witness)
-  const noteFile = join(dataDirectory, 'restored.json')
-  return registryWitness({ witness, log: logOf(issuer), noteFile, before: file, clock: systemClock })
-}
 
 /** Requests under way are waited for, but not for ever. */
 async function inSeconds(seconds: number, work: Promise<void>): Promise<void> {

@@ -69,7 +69,7 @@ test('storage is imported by stores, users of once, the trust log, keys, and wha
     /(^|\/)([a-z-]+-)?store\.ts$/.test(one.file) ||
     one.target === 'storage/once.js' ||
     one.file === 'server.ts' ||
-    one.file === 'serve.ts' ||
+    one.file === 'open-store.ts' ||
     one.file === 'deployment.ts' ||
     (one.file === 'config.ts' && one.target === 'storage/mongo/url.js') ||
     one.file === 'copy.ts' ||

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CopyOptions, copy, type Progress } from '../copy.js'
+import type { CopyOptions, Progress } from '../copy.js'
 import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 
@@ -21,6 +21,7 @@ export function adminCopy(admin: Command): void {
       const onProgress = (progress: Progress) => {
         process.stderr.write(`${lineOf(progress)}\n`)
       }
+      const { copy } = await import('../copy.js')
       const copied = await copy({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
       if (!json) process.stdout.write(`${CLOSING_WORDS[copied.outcome]}\n`)

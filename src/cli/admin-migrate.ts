@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { migrateDeployment, type Step } from '../deployment.js'
+import type { Step } from '../deployment.js'
 import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 
@@ -22,6 +22,7 @@ export function adminMigrate(admin: Command): void {
     .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
       const say = (text: string) => json || process.stdout.write(`${text}\n`)
       const onStep = (step: Step) => say(`done       ${lineOf(step)}`)
+      const { migrateDeployment } = await import('../deployment.js')
       const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
       if (json) return print({ json }, { ...plan, isApplied: apply })
       say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.older}`)

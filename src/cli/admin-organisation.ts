@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { eraseData, exportData } from '../organisation-data.js'
 import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 import { configOf, type StoreFlags, storeFlags } from './store-flags.js'
@@ -15,10 +14,12 @@ export function adminOrganisation(admin: Command): void {
   command('export', 'the data of one organisation, as JSON lines')
     .requiredOption('--to <file>', 'is made; must not be there')
     .action(async ({ to, ...flags }: OrganisationFlags & { readonly to: string }) => {
+      const { exportData } = await import('../organisation-data.js')
       print(flags, await exportData({ config: configOf(flags), org: flags.org, to, log: adminLog }))
     })
   command('erase', 'erases the data of one organisation that has ended; what must stay is said').action(
     async (flags: OrganisationFlags) => {
+      const { eraseData } = await import('../organisation-data.js')
       const erased = await eraseData({ config: configOf(flags), org: flags.org, log: adminLog })
       print(flags, erased)
       if (!flags.json) process.stdout.write(`${KEPT}${erased.left > 0 ? `\n${LEFT}` : ''}\n`)

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { restore } from '../restore.js'
 import { adminLog } from './admin-log.js'
 import { print } from './context.js'
 import { configOf, type StoreFlags, storeFlags } from './store-flags.js'
@@ -20,6 +19,7 @@ export function adminRestore(admin: Command): void {
     .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--mirror <file>', 'what `credence log mirror` has kept')
     .action(async ({ witness, issuer, mirror, ...flags }: RestoreFlags) => {
+      const { restore } = await import('../restore.js')
       const restored = await restore(configOf(flags, { witness, issuer }), mirror, adminLog)
       print(flags, restored)
       if (!flags.json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)

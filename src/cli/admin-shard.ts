@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { shardDeployment } from '../deployment.js'
 
 /** `credence admin shard`. */
 export function adminShard(admin: Command): void {
@@ -7,7 +6,8 @@ export function adminShard(admin: Command): void {
     .command('shard')
     .description('prints the commands of the MongoDB shell that spread a deployment over shards; does nothing itself')
     .requiredOption('--store <url>', 'mongodb://…/<database>')
-    .action(({ store }: { readonly store: string }) => {
+    .action(async ({ store }: { readonly store: string }) => {
+      const { shardDeployment } = await import('../deployment.js')
       process.stdout.write(`${shardDeployment(store).join('\n')}\n`)
     })
 }

@@ -5,7 +5,7 @@ import { adminOrganisation } from './admin-organisation.js'
 import { adminRestore } from './admin-restore.js'
 import { adminShard } from './admin-shard.js'
 
-/** What is done to the data of a registry; needs its store and no profile. */
+/** What is done to the data of a registry; needs its store and no profile. What does it is loaded by the command that needs it. */
 export function adminCommands(program: Command): void {
   const admin = program.command('admin').description('the data of a registry: restore, copy, migrate, shard, export, erase')
   adminRestore(admin)

@@ -9,7 +9,7 @@ import { collect } from './context.js'
 import { logCommands } from './log.js'
 import { peopleCommands } from './people.js'
 import { registryKeyCommands } from './registry-keys.js'
-import { runServe, type ServeFlags } from './serve.js'
+import type { ServeFlags } from './serve.js'
 import { workCommands } from './work.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -43,7 +43,7 @@ program
   .option('--admin-port <port>', 'health, on loopback; default 4001')
   .option('--log-level <level>', 'trace, debug, info, warn, error, silent')
   .option('--dev', 'development mode: http on loopback')
-  .action((flags: ServeFlags) => runServe(flags))
+  .action(async (flags: ServeFlags) => (await import('./serve.js')).runServe(flags))
 
 peopleCommands(program, common)
 agentCommands(program, common)

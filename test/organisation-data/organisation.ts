@@ -6,7 +6,8 @@ import { parseConfig } from '../../src/config.js'
 import { openStores, registryCollections } from '../../src/holdings/registry-collections.js'
 import { silentLog } from '../../src/lib/log.js'
 import { eraseData, exportData } from '../../src/organisation-data.js'
-import { openStore, serve } from '../../src/serve.js'
+import { openStore } from '../../src/open-store.js'
+import { serve } from '../../src/serve.js'
 import { aCard, newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 import { introduce, reasonOf } from '../stories/actors.js'
@@ -15,7 +16,15 @@ export function organisationData(newStore: () => { readonly url: string; drop():
   test('exported, refused while it stands, erased once it has ended: nothing of it is found, others go on', async () => {
     await using folder = await tempFolder()
     const store = newStore()
-    const flags = { dev: true, ...(store && { store: store.url }), dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }
+    const flags = {
+      dev: true,
+      ...(store && { store: store.url }),
+      dataDirectory: folder.path,
+      port: 0,
+      adminPort: 0,
+      graceSeconds: 0,
+      logLevel: 'silent',
+    }
     const first = await serve(parseConfig(flags, undefined, {}))
     const { issuer, firstCode = '' } = first
     const config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})

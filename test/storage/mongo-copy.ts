@@ -38,7 +38,15 @@ export function mongoCopy(mongod: () => Mongod): void {
   let port: number
   const file = (name: string) => join(folder.path, name)
   const start = async (store?: string) => {
-    const flags = { dev: true, ...(store && { store }), dataDirectory: file('data'), port, adminPort: 0, logLevel: 'silent' }
+    const flags = {
+      dev: true,
+      ...(store && { store }),
+      dataDirectory: file('data'),
+      port,
+      adminPort: 0,
+      graceSeconds: 0,
+      logLevel: 'silent',
+    }
     const registry = await serve(parseConfig(flags, undefined, {}))
     running.push(registry)
     port = Number(new URL(registry.issuer).port)

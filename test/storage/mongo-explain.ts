@@ -86,7 +86,7 @@ export function mongoExplain(mongod: () => Mongod): void {
   test('a registry at work: every command has an index, and the order that it asks for', { retry: 1, timeout: 60_000 }, async () => {
     await using folder = await tempFolder()
     const url = mongod().url()
-    const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, logLevel: 'silent' }
+    const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }
     // Twice: the second start finds what the first has left
     await (await serve(parseConfig(flags, undefined, {}))).close()
     const all = await explained(url, async () => {

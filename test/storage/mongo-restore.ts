@@ -41,7 +41,7 @@ export function mongoRestore(mongod: () => Mongod): void {
   beforeEach(async () => {
     folder = await tempFolder()
     url = mongod().url()
-    const flags = { dev: true, store: url, dataDirectory: file('data'), port: 0, adminPort: 0, logLevel: 'silent' }
+    const flags = { dev: true, store: url, dataDirectory: file('data'), port: 0, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }
     config = parseConfig(flags, undefined, {})
     const { issuer, firstCode = '' } = await start()
     config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})

@@ -40,7 +40,7 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
     ...hiding,
     verdict,
     ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf(whole, partsBefore(before, signer !== undefined), random),
+    ...partsOf({ model, whole }, partsBefore(before, signer !== undefined), random),
     ...(endpoint !== undefined && { endpoint }),
     scopes: scopesOf(model),
     allScopes: scopesOf(whole),
@@ -52,17 +52,19 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
 export const versionAfter = (before: Card | undefined, same: Card | undefined): number => same?.version ?? (before?.version ?? 0) + 1
 
 type Parts = Pick<Card, 'core' | 'skills'>
+type Models = Pick<CardContent, 'model' | 'whole'>
 
 /** What callers rely on: endpoint and security together, and each skill. A part that says the same keeps its version. */
-function partsOf(model: CardModel, before: Parts | undefined, random: Pick<Random, 'token'>): Parts {
-  const { supportedInterfaces, securitySchemes, securityRequirements } = model
+function partsOf({ model, whole }: Models, before: Parts | undefined, random: Pick<Random, 'token'>): Parts {
+  const { securitySchemes, securityRequirements } = whole
+  const supportedInterfaces = interfacesOf({ model, whole })
   const part = (content: unknown, known: { readonly ver: Handle; readonly digest: string } | undefined) => {
     const digest = digestOfJson(content)
     return known?.digest === digest ? { ver: known.ver, digest } : { ver: newHandle(random, 'ver'), digest }
   }
   return {
     core: part({ supportedInterfaces, securitySchemes, securityRequirements }, before?.core),
-    skills: model.skills.map((skill) => ({
+    skills: whole.skills.map((skill) => ({
       id: skill.id,
       ...part(
         skill,
@@ -70,6 +72,13 @@ function partsOf(model: CardModel, before: Parts | undefined, random: Pick<Rando
       ),
     })),
   }
+}
+
+/** Those that everybody sees in their order, the first of which is preferred; then the hidden ones, whose order is another in every SD-JWT. */
+function interfacesOf({ model, whole }: Models): readonly unknown[] {
+  const seen = new Set(model.supportedInterfaces.map(digestOfJson))
+  const hidden = whole.supportedInterfaces.map((one) => ({ one, digest: digestOfJson(one) })).filter(({ digest }) => !seen.has(digest))
+  return [...model.supportedInterfaces, ...hidden.sort((a, b) => (a.digest < b.digest ? -1 : 1)).map(({ one }) => one)]
 }
 
 /**

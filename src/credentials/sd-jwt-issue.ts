@@ -116,11 +116,8 @@ function concealArray(array: readonly JsonValue[], pointer: string, work: Work):
     else plain.push(inner)
   }
   if (digests.length === 0 && !work.hideable.has(pointer)) return plain
-  return mixed(
-    plain,
-    padded(digests, work).map((digest) => ({ '...': digest })),
-    work.random,
-  )
+  // Plain elements keep their order and come first: with nothing disclosed it is the public list, and what is first stays first
+  return [...plain, ...padded(digests, work).map((digest) => ({ '...': digest }))]
 }
 
 function disclose(rest: readonly JsonValue[], pointer: string, work: Work): string {
@@ -135,16 +132,6 @@ function disclose(rest: readonly JsonValue[], pointer: string, work: Work): stri
 function padded(digests: readonly string[], work: Work): string[] {
   const decoys = Array.from({ length: paddedCount(digests.length) - digests.length }, () => digestOfText(work.random.token(32)))
   return shuffled([...digests, ...decoys], work.random)
-}
-
-/** Plain elements keep their order: the card with nothing disclosed is the public card. */
-function mixed(plain: readonly JsonValue[], placeholders: readonly JsonValue[], random: Pick<Random, 'bytes'>): JsonValue[] {
-  const slots = shuffled([...plain.map(() => true), ...placeholders.map(() => false)], random)
-  const [kept, hidden] = [plain.values(), placeholders.values()]
-  return slots.flatMap((isPlain) => {
-    const next = isPlain ? kept.next() : hidden.next()
-    return next.done ? [] : [next.value]
-  })
 }
 
 function shuffled<T>(list: readonly T[], random: Pick<Random, 'bytes'>): T[] {

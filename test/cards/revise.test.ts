@@ -187,6 +187,26 @@ describe('what callers rely on', () => {
     await agent.publish({ card: changed() })
     expect(await exchanged()).toBe(expected)
   })
+  test('hidden interfaces: those that say the same are the same in every SD-JWT, and the public one stays the first', async () => {
+    const at = (path: string) => ({ url: `http://127.0.0.1:9/${path}`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' })
+    const hiding = (description: string, ...paths: readonly string[]) =>
+      agent.publish({
+        card: { ...aCard(registry), description, supportedInterfaces: paths.map(at) },
+        hide: paths.slice(1).map((_, i) => `/supportedInterfaces/${i + 1}`),
+      })
+    await hiding('first words', 'a2a', 'bulk', 'night')
+    await introduce(reader, agent)
+    for (const words of ['second', 'third', 'fourth', 'fifth', 'sixth']) {
+      await hiding(words, 'a2a', 'bulk', 'night')
+      expect([words, await exchanged()]).toEqual([words, 'done'])
+      const { card } = await reader.card(agent.agentId)
+      expect(card.description).toBe(words)
+      const urls = (card.supportedInterfaces as { url: string }[]).map(({ url }) => url)
+      expect([urls[0], new Set(urls)]).toEqual([at('a2a').url, new Set([at('a2a').url, at('bulk').url, at('night').url])])
+    }
+    await hiding('last words', 'a2a', 'bulk', 'day')
+    expect(await exchanged()).toBe('invalid_target')
+  })
   test('unpublishing ends all of it', async () => {
     await agent.publish({ card: ofSkills(skill('used')) })
     await introduce(reader, agent)

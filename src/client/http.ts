@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
+import { inTime } from '../lib/in-time.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
 import { CredenceError } from './errors.js'
 
@@ -13,6 +14,8 @@ export interface HttpDeps {
 
 const MAX_ANSWER_BYTES = 8_388_608
 const MAX_RETRY_SECONDS = 5
+/** A registry answers within ten seconds, or says that it cannot. */
+const MAX_ANSWER_MS = 15_000
 /** In which the other connections to an instance that was ended are known to be dead as well. */
 const RECONNECT_SECONDS = 0.2
 
@@ -57,21 +60,29 @@ export async function readBounded(answer: Response, maxBytes: number): Promise<U
 }
 
 async function sent(
-  { fetch }: HttpDeps,
+  { fetch, clock }: HttpDeps,
   url: string,
   init: RequestInit,
 ): Promise<{ readonly answer: Response; readonly bytes: Uint8Array }> {
-  try {
-    const answer = await fetch(url, { redirect: 'error', ...init })
+  const over = new AbortController()
+  const read = async () => {
+    const answer = await fetch(url, { redirect: 'error', signal: over.signal, ...init })
     return { answer, bytes: await readBounded(answer, MAX_ANSWER_BYTES) }
+  }
+  try {
+    return await inTime(clock, MAX_ANSWER_MS, 'the answer', read())
   } catch (error) {
     if (error instanceof CredenceError) throw error
-    throw new CredenceError({
-      reason: 'unavailable',
-      text: `${new URL(url).origin} cannot be reached: ${error instanceof Error ? error.message : 'unknown'}`,
-      status: 0,
-    })
+    throw new CredenceError({ reason: 'unavailable', text: `${new URL(url).origin} cannot be reached: ${whyOf(error)}`, status: 0 })
+  } finally {
+    over.abort()
   }
+}
+
+/** What `fetch` says is "fetch failed"; what it was stands behind it. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
 }
 
 const Problem = z.object({

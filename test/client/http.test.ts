@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readBounded, requestJson, withOneRetry } from '../../src/client/http.js'
 import { waitingClock } from '../../src/lib/clock.js'
+import { setClock } from '../set-clock.js'
 
 /** What the other side answers; each test plays one that means no good. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void
@@ -90,4 +91,29 @@ test.each([
   }
   await expect(withOneRetry(deps, ask, { mayRepeat: true })).rejects.toMatchObject({ status: 0 })
   expect(asked).toBe(5)
+})
+
+test('an answer that does not come is waited for fifteen seconds', async () => {
+  const clock = setClock()
+  let arrived = () => {}
+  const asked = new Promise<void>((resolve) => {
+    arrived = resolve
+  })
+  answer = () => arrived()
+  const waiting = requestJson({ ...deps, clock }, url, {})
+  const refused = expect(waiting).rejects.toMatchObject({ reason: 'unavailable', status: 0, message: expect.stringContaining('15000 ms') })
+  await asked
+  clock.advance(15)
+  await refused
+})
+
+test('who cannot be reached is said why', async () => {
+  const gone = createServer().listen(0, '127.0.0.1')
+  await once(gone, 'listening')
+  const { port } = gone.address() as AddressInfo
+  gone.close()
+  await once(gone, 'close')
+  await expect(requestJson(deps, `http://127.0.0.1:${port}`, {})).rejects.toMatchObject({
+    message: expect.stringContaining('ECONNREFUSED'),
+  })
 })

@@ -121,8 +121,8 @@ export const PLANTED = [
     edits: [
       [
         HALVES,
-        'const written = await appender.append({ proposals, on: [], at: half.at });',
-        "void appender.append({ proposals, on: [], at: half.at });\n        const written = { outcome: 'left_out' };",
+        'await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))',
+        "ending.map(({ proposals, on }) => (void appender.append({ proposals, on, at }), { outcome: 'left_out' }))",
       ],
     ],
     by: ['endings', 'kept', 'fresh'],

@@ -68,7 +68,7 @@ test('storage is imported by stores, users of once, the trust log, keys, and wha
     one.from === 'keys' ||
     /(^|\/)([a-z-]+-)?store\.ts$/.test(one.file) ||
     one.target === 'storage/once.js' ||
-    one.file === 'server.ts' ||
+    one.file === 'features.ts' ||
     one.file === 'open-store.ts' ||
     one.file === 'deployment.ts' ||
     (one.file === 'config.ts' && one.target === 'storage/mongo/url.js') ||

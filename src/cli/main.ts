@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { z } from 'zod'
 import { CredenceError } from '../client/index.js'
 import { isRefusal } from '../errors.js'
+import { pointerOf } from '../lib/json-pointer.js'
 import { adminCommands } from './admin.js'
 import { agentCommands } from './agents.js'
 import { collect } from './context.js'
@@ -59,8 +61,13 @@ try {
   process.stderr.write(`${describe(error)}\n`)
 }
 
-/** A refusal as its text and faults; anything else is a bug and shows where. */
+/** A refusal as its text and faults, and what the machine refuses in its words; anything else is a bug and shows where. */
 function describe(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    const faults = error.issues.map(({ path, message }) => ({ pointer: pointerOf(path.map(String)), hint: message }))
+    return lines('bad_input', 'what was given does not fit', faults)
+  }
+  if (error instanceof Error && 'syscall' in error) return lines('unavailable', error.message)
   if (isRefusal(error)) return lines(error.reason, error.message, error.detail.faults)
   if (error instanceof CredenceError) return lines(error.reason, error.message, error.faults)
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { listening } from './listening.js'
 
 export interface AdminOptions {
   readonly host: string
@@ -17,7 +18,8 @@ export async function startAdmin({ host, port, whyNotReady }: AdminOptions): Pro
     const whyNot = request.url === '/readyz' ? await whyNotReady() : undefined
     answer(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
+  const listens = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
+  await listening(host, port, listens)
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

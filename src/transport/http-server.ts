@@ -11,6 +11,7 @@ import { MAX_BODY_BYTES, newBodies } from './bodies.js'
 import { type Budget, newBudget } from './budget.js'
 import { newConnections } from './connections.js'
 import type { HttpAnswer, HttpRequest, Route } from './http.js'
+import { listening } from './listening.js'
 import { oauthErrorAnswer } from './oauth-error.js'
 import { addressOf, newProxies } from './proxies.js'
 
@@ -108,7 +109,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     })
   for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
   if (options.trpc) route(['GET', 'POST'], '/trpc/*', options.trpc)
-  await app.listen({ host: options.host, port: options.port })
+  await listening(options.host, options.port, app.listen({ host: options.host, port: options.port }))
   const address = app.server.address()
   return {
     port: typeof address === 'object' && address ? address.port : options.port,

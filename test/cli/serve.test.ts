@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -61,6 +62,31 @@ test.each([
   expect(err).not.toContain('    at ')
 })
 
+test('a port that is taken, of callers or of health, and a folder that is none: said in a line, and nothing goes on running', async () => {
+  await using folder = await tempFolder()
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const port = String((taken.address() as AddressInfo).port)
+  const file = join(folder.path, 'a-file')
+  writeFileSync(file, '')
+  const starts: readonly [readonly string[], string][] = [
+    [
+      ['--data', folder.path, '--port', port, '--admin-port', '0'],
+      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+    ],
+    [
+      ['--data', folder.path, '--port', '0', '--admin-port', port],
+      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+    ],
+    [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: EEXIST: file already exists, mkdir '${file}'`],
+  ]
+  for (const [flags, expected] of starts) {
+    const { code, err } = await output(run(['serve', '--dev', '--log-level', 'error', ...flags]))
+    expect([code, err.trim()]).toEqual([1, expected])
+  }
+  taken.close()
+})
+
 test('first start, one-time code, health, a second process refused, SIGTERM, and the next start without a code', async () => {
   await using folder = await tempFolder()
   const first = await serving(folder.path, ['--log-level', 'info'])
@@ -108,6 +134,8 @@ test('a command line from login to an introduced agent', async () => {
     expect(
       await cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
     ).toMatchObject({ version: 1 })
+    const misspelt = cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=friends')
+    await expect(misspelt).rejects.toThrow(/^bad_input: what was given does not fit\n(?!.* at )/)
     const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${callee.audience}=slots:read`)
     await cli('caller', 'agent', 'confirm', caller.agentId, '--registry', registry.issuer, '--token', caller.registrationToken)
     expect((await cli('caller', 'search', 'appointments')).hits).toHaveLength(1)

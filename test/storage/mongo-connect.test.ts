@@ -1,8 +1,13 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { shardDeployment } from '../../src/deployment.js'
 import { faultOfServer, soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
+import { freePort } from '../free-port.mjs'
 import { setClock } from '../set-clock.js'
+import { findMongod, HOW, mongodProgram } from './find-mongod.mjs'
+import { tempFolder } from './open-store.js'
 
 const open = (url: string) => openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
 
@@ -55,6 +60,39 @@ test.each([
   expect(refused).toMatchObject({ reason: 'bad_input', message: expect.stringContaining('the storage URL cannot be read') })
   expect(String(refused)).not.toContain('secret')
 })
+
+test.each([
+  'mongodb://127.0.0.1:9',
+  'mongodb://127.0.0.1:9/',
+  'mongodb://127.0.0.1:9/?replicaSet=rs0',
+])('%s names no database', async (url) => {
+  await expect(open(url)).rejects.toMatchObject({ reason: 'bad_input', message: expect.stringContaining('names no database') })
+})
+
+const binary = findMongod()?.uri === undefined ? findMongod() : undefined
+test.skipIf(binary === undefined).each([
+  ['alone', []],
+  ['of a set that was not initiated', ['--replSet', 'rs0']],
+])(
+  `a server %s is refused with the command that makes a set, whatever the URL says (${binary ? 'started here' : HOW})`,
+  async (_, more) => {
+    await using folder = await tempFolder()
+    const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../prove/mongo/${'replica-set'}.mjs`)
+    const port = await freePort()
+    const server = await startServer({ program: await mongodProgram(), folder: folder.path, port, more })
+    try {
+      for (const options of ['', '?replicaSet=rs0'])
+        await expect(open(`mongodb://127.0.0.1:${port}/credence${options}`)).rejects.toMatchObject({
+          reason: 'unavailable',
+          message: expect.stringContaining('rs.initiate()'),
+        })
+    } finally {
+      const over = once(server, 'exit')
+      server.kill('SIGKILL')
+      await over
+    }
+  },
+)
 
 test.each(['credence', 'mongodb://a/%zz'])('no commands for shards of %s', (url) => {
   expect(() => shardDeployment(url)).toThrow('the storage URL cannot be read')

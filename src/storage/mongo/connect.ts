@@ -1,5 +1,5 @@
 // How the official driver is set up, on purpose: what is acknowledged is on a majority and in its journals, and nothing waits for ever.
-import { MongoClient, type MongoClientOptions, MongoError } from 'mongodb'
+import { MongoClient, type MongoClientOptions, MongoError, MongoServerSelectionError } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Log } from '../../lib/log.js'
 import { refuseUrl, refuseWeaker } from './url.js'
@@ -72,7 +72,7 @@ export async function connect({ url, warn, isPatient = false }: ConnectOptions):
   } catch (error) {
     await client.close()
     // What the driver says names hosts and the reason, no credentials
-    if (error instanceof MongoError) return refuse('unavailable', `the storage cannot be opened: ${error.message}`)
+    if (error instanceof MongoError) return refuse('unavailable', isNoReplicaSet(error) ? NO_REPLICA_SET : unopened(error))
     throw error
   }
 }
@@ -96,6 +96,14 @@ export function faultOfServer(hello: object, build: Build): string | undefined {
   if (isBelow(version, FLOOR)) return `MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`
   const isReplicaSet = 'setName' in hello || ('msg' in hello && hello.msg === 'isdbgrid')
   return isReplicaSet ? undefined : NO_REPLICA_SET
+}
+
+const unopened = ({ message }: MongoError): string => `the storage cannot be opened: ${message}`
+
+/** Where the URL names a set, the driver leaves out a server that is in none, and cannot choose one that was not initiated. */
+const isNoReplicaSet = (error: MongoError): boolean => {
+  const servers = error instanceof MongoServerSelectionError ? error.reason?.servers : undefined
+  return servers !== undefined && (servers.size === 0 || [...servers.values()].some(({ type }) => type === 'RSGhost'))
 }
 
 const NO_REPLICA_SET =

@@ -3,8 +3,9 @@ import { refuse } from '../../errors.js'
 
 export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\//.test(text)
 
-/** The URL may name hosts, credentials and TLS; it may not ask for less than what is promised. */
+/** The URL names hosts and a database, and may name credentials and TLS; it may not ask for less than what is promised. */
 export function refuseWeaker(url: string): void {
+  databaseOf(url)
   const asked = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
   const allowed: readonly (readonly [string, string])[] = [
     ['w', 'majority'],
@@ -34,11 +35,12 @@ export function refuseWeaker(url: string): void {
     refuse('bad_input', 'the storage URL asks for compression by zlib; snappy and zstd are served')
 }
 
-/** The database that the URL names; the driver's own default where it names none. */
+/** The database that the URL names: without one the driver would take another than anybody means. */
 export function databaseOf(url: string): string {
   const path = withoutHosts(url).pathname.slice(1)
+  if (path === '') refuse('bad_input', 'the storage URL names no database: it is written mongodb://host:port,…/database?options')
   try {
-    return decodeURIComponent(path) || 'test'
+    return decodeURIComponent(path)
   } catch (error) {
     if (error instanceof URIError) refuseUrl()
     throw error

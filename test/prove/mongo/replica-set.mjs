@@ -99,8 +99,8 @@ const pidsOf = (members) => members.map((member) => member.pid()).filter((pid) =
 const STARTS = 5
 
 /** A server once it listens; rejects with what it said where it ends instead. */
-async function listening(program, folder, port) {
-  const args = ['--replSet', SET, '--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1']
+export async function startServer({ program, folder, port, more = [] }) {
+  const args = ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', ...more]
   const child = spawn(program, [...args, '--oplogSize', '128', '--wiredTigerCacheSizeGB', '0.25', '--quiet'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -133,7 +133,7 @@ async function newMember({ program, folder, network }) {
       if (child !== undefined) return
       await mkdir(folder, { recursive: true })
       for (let tries = 1; child === undefined; tries++)
-        child = await listening(program, folder, port).catch((error) => {
+        child = await startServer({ program, folder, port, more: ['--replSet', SET] }).catch((error) => {
           if (tries === STARTS) throw error
           console.error(error.message)
         })

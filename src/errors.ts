@@ -37,6 +37,7 @@ export const REFUSALS = {
   card_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   card_unsigned: { http: 400, trpc: 'BAD_REQUEST' },
   card_signature_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  checkpoint_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   card_version_stale: { http: 409, trpc: 'CONFLICT' },
   card_version_immutable: { http: 409, trpc: 'CONFLICT' },
   card_version_unsupported: { http: 400, trpc: 'BAD_REQUEST' },

@@ -63,8 +63,7 @@ async function verify(flags: LogFlags): Promise<void> {
   const { checkpoint, entries } = await verifyWholeLog(source)
   if (flags.since) {
     const older = await parseCheckpoint(textOfFile(flags.since), source)
-    if (!(await isContinued(source, older, checkpoint)))
-      refuse('card_signature_invalid', 'this log does not continue the earlier checkpoint')
+    if (!(await isContinued(source, older, checkpoint))) refuse('checkpoint_invalid', 'this log does not continue the earlier checkpoint')
   }
   print(flags, { verified: true, entries, root: checkpoint.root, epoch: checkpoint.epoch })
 }

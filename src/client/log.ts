@@ -37,7 +37,7 @@ export async function readCheckpoint(source: LogSource): Promise<Checkpoint & { 
 /** A checkpoint that was kept, its signature checked again. */
 export async function parseCheckpoint(note: string, source: Pick<LogSource, 'issuer' | 'keys'>): Promise<Checkpoint> {
   const checkpoint = await verifyCheckpoint(note, logOrigin(source.issuer), source.keys)
-  return checkpoint ?? refuse('card_signature_invalid', 'the checkpoint is not signed by a key of this log')
+  return checkpoint ?? refuse('checkpoint_invalid', 'the checkpoint is not signed by a key of this log')
 }
 
 /** Reads the whole log and computes its root: an answer where it is the one that the checkpoint signs, else a refusal. */
@@ -91,8 +91,7 @@ export function newLogCopy(known: readonly Entry[]): LogCopy {
         next.epoch === newest.epoch &&
         next.frontier.size === newest.size &&
         base64url(rootOfFrontier(sha256, next.frontier)) === newest.root
-      if (!isSame)
-        refuse('card_signature_invalid', 'the entries are not those that the checkpoint signs: another history, or an earlier one')
+      if (!isSame) refuse('checkpoint_invalid', 'the entries are not those that the checkpoint signs: another history, or an earlier one')
       keep(added)
       state = next
       checkpoint = newest
@@ -109,7 +108,7 @@ interface Grown {
 
 /** Each epoch has a tree of its own, which begins with the entry that begins it. */
 function grown({ at, epoch, frontier }: Grown, entry: Entry): Grown {
-  if (entry.seq !== at + 1) refuse('card_signature_invalid', `entry ${at + 1} is missing`)
+  if (entry.seq !== at + 1) refuse('checkpoint_invalid', `entry ${at + 1} is missing`)
   const begins = entry.type === 'epoch.started'
   return {
     at: entry.seq,

@@ -1,10 +1,11 @@
 import { z } from 'zod'
+import { newListeners } from '../lib/listeners.js'
 import type { Random } from '../lib/random.js'
 import { AgentId, IntroductionId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
 import type { Collection, Storage } from '../storage/storage.js'
 
-export const InboxKind = z.enum(['requested', 'granted', 'denied', 'ended'])
+const InboxKind = z.enum(['requested', 'granted', 'denied', 'ended'])
 
 /** What an agent is told. */
 const Told = z.strictObject({
@@ -20,8 +21,8 @@ const Told = z.strictObject({
 })
 
 /** Posted in one commit with what it tells of, under a name that nobody else takes; it has no number yet. */
-export const PostedItem = Told.extend({ id: z.string().max(64) })
-export type PostedItem = z.infer<typeof PostedItem>
+const PostedItem = Told.extend({ id: z.string().max(64) })
+type PostedItem = z.infer<typeof PostedItem>
 
 /** Numbered from 1, read by position. */
 export const InboxItem = Told.extend({ id: z.string().max(64), seq: z.int().min(1) })
@@ -43,7 +44,7 @@ export interface InboxStore {
 }
 
 export function inboxStore({ storage, random }: { storage: Storage; random: Random }): InboxStore {
-  const listeners = new Set<() => void>()
+  const listeners = newListeners()
   return {
     storage,
     random,
@@ -62,12 +63,7 @@ export function inboxStore({ storage, random }: { storage: Storage; random: Rand
       expires: 'expiresAt',
     }),
     heads: storage.collection<InboxHead>({ name: 'inbox-heads', schema: InboxHead, key: 'agentId', indexes: {} }),
-    ring: () => {
-      for (const listener of listeners) listener()
-    },
-    onRing: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    ring: listeners.tell,
+    onRing: listeners.add,
   }
 }

@@ -10,7 +10,7 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Granted } from './granted.js'
 
 /** What was answered. `granted` says that it was, and that it still stands its handle says; `ended` keeps it out of the way of others. */
-export const IntroductionState = z.enum(['pending', 'granted', 'denied', 'ended'])
+const State = z.enum(['pending', 'granted', 'denied', 'ended'])
 
 export const Introduction = z.strictObject({
   id: IntroductionId,
@@ -26,7 +26,7 @@ export const Introduction = z.strictObject({
   skills: z.array(z.string().max(256)).max(64),
   taskId: TaskId.optional(),
   seconds: z.int(),
-  state: IntroductionState,
+  state: State,
   /** `int:`, and the `ver:` of the granted bounds. */
   handle: Handle,
   ver: Handle,
@@ -54,14 +54,14 @@ export const Introduction = z.strictObject({
 export type Introduction = z.infer<typeof Introduction>
 
 /** What one waiting request of an agent has for itself, so that they are few: one number (`<from> <n>`), until it is answered or too late. */
-export const PendingPlace = z.strictObject({
+const PendingPlace = z.strictObject({
   id: z.string().max(64),
   from: AgentId,
   n: z.int().min(0),
   introductionId: IntroductionId,
   until: z.int(),
 })
-export type PendingPlace = z.infer<typeof PendingPlace>
+type PendingPlace = z.infer<typeof PendingPlace>
 
 export interface IntroductionsStore extends Records<Introduction> {
   readonly places: Collection<PendingPlace>

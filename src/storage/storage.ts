@@ -199,7 +199,7 @@ export const operationsOf = <D extends Doc>({ name: collection }: Spec<D>): Pick
   taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
 })
 
-/** Those that are of none. */
+/** Operations that belong to no collection. */
 export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
 export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
 export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({

@@ -5,7 +5,7 @@ import { base64url, equalTexts, fromBase64url } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 
 /** How long a server nonce is accepted, in seconds. */
-export const NONCE_SECONDS = 300
+const NONCE_SECONDS = 300
 
 export interface NonceDeps {
   readonly secrets: Secrets

@@ -55,9 +55,9 @@ const MAX_ATTEMPTS = 30
 const EAGER_ATTEMPTS = 4
 const MAX_BACK_OFF_MS = 250
 const MAX_AGE_SECONDS = 60
-/** Bounds of a block, which a store must be able to hold as one document. */
+/** Bounds of a block, which a store must be able to hold as one document. A group that is larger stands alone; nobody makes one (halves.ts). */
 const MAX_GROUPS = 500
-const MAX_ENDINGS = 20_000
+const MAX_BLOCK_ENDINGS = 20_000
 
 export function newAppender(deps: AppendDeps): Appender {
   let queue: Waiting[] = []
@@ -89,7 +89,7 @@ function takeBatch(queue: readonly Waiting[]): Waiting[] {
   let endings = 0
   const count = queue.findIndex(({ group }, i) => {
     endings += group.proposals.reduce((sum, proposal) => sum + proposal.ends.length, 0)
-    return i > 0 && (i >= MAX_GROUPS || endings > MAX_ENDINGS)
+    return i > 0 && (i >= MAX_GROUPS || endings > MAX_BLOCK_ENDINGS)
   })
   return queue.slice(0, count === -1 ? queue.length : count)
 }
@@ -98,12 +98,12 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
   let left = batch
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      left = await withoutStanding(deps, left)
+      left = await answerStanding(deps, left)
       // What stands already is answered; a block is of a time that all share
       await inTime(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
-      left = withoutLeftOut(deps, left)
+      left = answerRuledOut(deps, left)
       if (left.length === 0) return
-      const members = together(deps, left)
+      const members = sharingOneBlock(deps, left)
       const written = members.length === 0 ? 'taken' : await insert(deps, newBlock(deps, members))
       if (typeof written === 'object') {
         deps.applied.apply(written)
@@ -126,8 +126,8 @@ function fail(left: readonly Waiting[], text: string): void {
   for (const { reject } of left) reject(new Refusal('standing_unknown', text, { retryAfterSeconds: 1 }))
 }
 
-/** Whether an entry stands is asked of the store and then, without a pause before the block is made, of what was applied meanwhile. */
-async function withoutStanding(deps: AppendDeps, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+/** Answers what stands already, and returns the others. Whether an entry stands is asked of the store and then, without a pause before the block is made, of what was applied meanwhile. */
+async function answerStanding(deps: AppendDeps, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
   const kept = await Promise.all(
     batch.map(async (one) => {
       const { proposals } = one.group
@@ -156,8 +156,8 @@ async function readEntries(deps: AppendDeps, n: number, group: Group): Promise<r
   return entriesOf(block, group)
 }
 
-/** What the applied prefix rules out for ever. What it merely cannot answer in this block stays for the next. */
-function withoutLeftOut({ applied, clock }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
+/** Answers what the applied prefix rules out for ever, and returns the others. What it merely cannot answer in this block stays for the next. */
+function answerRuledOut({ applied, clock }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
   const now = Math.max(clock.now(), applied.time)
   return batch.filter((one) => {
     const { proposals, on, at } = one.group
@@ -176,7 +176,7 @@ function withoutLeftOut({ applied, clock }: AppendDeps, batch: readonly Waiting[
 }
 
 /** All that do not touch each other share a block; a group that another of them would rule out waits for the next one. */
-function together({ applied }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
+function sharingOneBlock({ applied }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
   const ids = new Set<EntryId>()
   const ended = new Set<Handle>()
   return batch.filter(({ group: { proposals, on } }) => {

@@ -55,7 +55,7 @@ export function newFence(deps: FenceDeps): Fence {
   return {
     fence: async () => withoutStart(await wait()),
     fenced: async (decide, beside) => {
-      // Heard below, also where the log cannot be read
+      // Awaited below; caught here too, so that it is no unhandled rejection where the log cannot be read
       void beside?.catch(() => undefined)
       let timed = await wait()
       await beside

@@ -6,7 +6,7 @@ import { atOnce, CALLERS } from './contract-things.js'
 
 const EPOCH = 'epo:AAAAAAAAAAAAAAAAAAAAAA'
 
-export const entryId = (name: string): EntryId => EntryId.parse(`ent_${name.padEnd(22, '0')}`)
+const entryId = (name: string): EntryId => EntryId.parse(`ent_${name.padEnd(22, '0')}`)
 
 /** Block `n` with `count` entries, the first of which has position `first`. */
 export function aBlock({ n, first = n, count = 1, writer = 'w' }: { n: number; first?: number; count?: number; writer?: string }): Block {

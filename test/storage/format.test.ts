@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { registryCollections } from '../../src/holdings/registry-collections.js'
-import { FORMAT } from '../../src/storage/mongo/declarations.js'
 import type { Declared } from '../../src/storage/mongo/declare.js'
+import { FORMAT } from '../../src/storage/mongo/format.js'
 import { declaredBy } from '../../src/storage/mongo/migrate.js'
 
 /** Of the newest format: what it declares. Earlier ones need none, `admin migrate` compares with what stands. */
@@ -32,7 +32,7 @@ function complaint(declared: readonly Declared[], format: number, pinned = PINNE
   if (digest === pinned.digest && format === pinned.format) return 'nothing'
   const next = `then pin { format: ${format > pinned.format ? format : pinned.format + 1}, digest: '${digest}' } in test/storage/format.test.ts`
   if (format > pinned.format) return `FORMAT was raised to ${format}: say in CHANGELOG.md that deployments need admin migrate, ${next}`
-  return `What a deployment must have has changed. Raise FORMAT in src/storage/mongo/declarations.ts to ${pinned.format + 1}, see that admin migrate plans the change (test/storage/mongo-migrate.ts), ${next}`
+  return `What a deployment must have has changed. Raise FORMAT in src/storage/mongo/format.ts to ${pinned.format + 1}, see that admin migrate plans the change (test/storage/mongo-migrate.ts), ${next}`
 }
 
 const declared = declaredBy(registryCollections())
@@ -60,7 +60,7 @@ test.each<[string, readonly Declared[], readonly Declared[]]>([
 ])('%s is noticed, and it is said what to do', (_, before, after) => {
   const pinned = { format: 7, digest: digestOf(before) }
   expect(complaint(after, 7, pinned)).toMatch(
-    /Raise FORMAT in src\/storage\/mongo\/declarations.ts to 8, .* pin \{ format: 8, digest: '[\w-]{43}' \}/,
+    /Raise FORMAT in src\/storage\/mongo\/format.ts to 8, .* pin \{ format: 8, digest: '[\w-]{43}' \}/,
   )
   expect(complaint(after, 8, pinned)).toMatch(/FORMAT was raised to 8: .* pin \{ format: 8, digest: '[\w-]{43}' \}/)
   expect(complaint(before, 7, pinned)).toBe('nothing')

@@ -125,6 +125,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
       ask([wrong])
       const { taskId } = await planner.tasks.create({ description: 'a task' })
       await planner.tasks.end(taskId)
+      expect([seconds, (await planner.tasks.get(taskId)).state]).toEqual([seconds, 'ended'])
     }
   })
 

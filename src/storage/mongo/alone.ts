@@ -3,7 +3,8 @@ import type { Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { reach } from './failures.js'
-import { LOG_COLLECTION, type StoredFence } from './log.js'
+import type { StoredFence } from './fence.js'
+import { LOG_COLLECTION } from './log.js'
 
 /** What has not fenced for so long is no more, or cut off. */
 const ALIVE_MS = 5000

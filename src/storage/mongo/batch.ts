@@ -8,7 +8,7 @@ interface Waiting<T, R> {
 
 const MAX_BATCH = 256
 
-/** What arrives while a batch is under way shares the next one. `run` answers each item in its order; where it throws, all of the batch fail. */
+/** What arrives while a batch is under way shares the next one. `run` answers each item in its order; where it throws, the whole batch fails. */
 export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly (() => R)[]>): (item: T) => Promise<R> {
   let waiting: Waiting<T, R>[] = []
   let isRunning = false

@@ -27,10 +27,13 @@ const PATIENT_TIMES = {
 /** Who the server is told that we are. */
 export const APP_NAME = 'credence'
 
+/** What is acknowledged is on a majority and in its journals. */
+export const DURABLE = { w: 'majority', journal: true } as const
+
 const OPTIONS: MongoClientOptions = {
   ...TIMES,
   appName: APP_NAME,
-  writeConcern: { w: 'majority', journal: true },
+  writeConcern: DURABLE,
   readConcern: { level: 'majority' },
   readPreference: 'primary',
   retryReads: true,

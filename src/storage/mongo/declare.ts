@@ -2,8 +2,8 @@
 import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './declarations.js'
 import { isTaken } from './failures.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf } from './format.js'
 import { validatorOf } from './validators.js'
 
 export interface Declared {
@@ -38,35 +38,35 @@ export function declaredOf(spec: Spec<Doc>): Declared {
 export const orderedIndex = (name: string): string => `by_${name}`
 
 /** Makes collections, one instance at a time each: `declarations` says what stands and who is at it. */
-export async function openDeclarations(db: Db, clock: Pick<Clock, 'now' | 'after'>): Promise<(declared: Declared) => Promise<void>> {
-  const standing = db.collection<Declaration>(DECLARATIONS)
+export async function newDeclare(db: Db, clock: Pick<Clock, 'now' | 'after'>): Promise<(declared: Declared) => Promise<void>> {
+  const declarations = db.collection<Declaration>(DECLARATIONS)
   if (!(await db.listCollections({ name: DECLARATIONS }, { nameOnly: true }).hasNext())) await create(db, DECLARATIONS, {})
   return async (declared) => {
     const text = JSON.stringify(declared)
     const giveUp = clock.now() + LEASE_SECONDS
     for (;;) {
-      const there = await standing.findOne({ _id: { $eq: declared.name } })
+      const there = await declarations.findOne({ _id: { $eq: declared.name } })
       if (there?.text === text && there.until === undefined) return
       // A newer build has migrated it since this one started: what stands serves both
       if (there !== null && there.text !== text && ((await formatOf(db)) ?? FORMAT) > FORMAT) return
-      if (await claim(standing, declared.name, there, clock.now())) break
+      if (await claim(declarations, declared.name, there, clock.now())) break
       if (clock.now() > giveUp) throw new Error(`another instance is at the collection ${declared.name}`)
       await clock.after(WAIT_MS)
     }
     await create(db, declared.name, declared.validator)
     if (declared.indexes.length > 0) await db.collection(declared.name).createIndexes([...declared.indexes])
-    await standing.updateOne({ _id: { $eq: declared.name } }, { $set: { text }, $unset: { until: true } })
+    await declarations.updateOne({ _id: { $eq: declared.name } }, { $set: { text }, $unset: { until: true } })
   }
 }
 
 const LEASE_SECONDS = 60
 const WAIT_MS = 50
 
-async function claim(standing: Collection<Declaration>, name: string, there: Declaration | null, now: number): Promise<boolean> {
+async function claim(declarations: Collection<Declaration>, name: string, there: Declaration | null, now: number): Promise<boolean> {
   const until = now + LEASE_SECONDS
   if (there === null) {
     try {
-      await standing.insertOne({ _id: name, text: '', until })
+      await declarations.insertOne({ _id: name, text: '', until })
       return true
     } catch (error) {
       if (isTaken(error)) return false
@@ -75,7 +75,7 @@ async function claim(standing: Collection<Declaration>, name: string, there: Dec
   }
   if (there.until !== undefined && there.until > now) return false
   const filter = { _id: { $eq: name }, until: there.until === undefined ? { $exists: false } : { $eq: there.until } }
-  return (await standing.updateOne(filter, { $set: { until } })).modifiedCount === 1
+  return (await declarations.updateOne(filter, { $set: { until } })).modifiedCount === 1
 }
 
 export async function create(db: Db, name: string, validator: Document): Promise<void> {

@@ -9,11 +9,11 @@ import { olderInstances, requireAlone } from './alone.js'
 import { CARD_ROWS } from './card-rows.js'
 import { connect } from './connect.js'
 import { COUNTERS } from './counters.js'
-import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './declarations.js'
 import { create, type Declared, declaredOf } from './declare.js'
 import { isTaken, reach } from './failures.js'
+import { DECLARATIONS, type Declaration, FORMAT, formatOf, raiseFormat } from './format.js'
 import { LOG } from './log.js'
-import { planOf, type Step, standingValidators } from './plan.js'
+import { planOf, presentValidators, type Step } from './plan.js'
 import { docOf, type Stored, storedOf } from './stored.js'
 import { widened } from './validators.js'
 
@@ -92,7 +92,7 @@ async function run(db: Db, specs: readonly Spec<Doc>[], declared: readonly Decla
     case 'narrow':
       return create(db, collection, validator)
     case 'widen':
-      return create(db, collection, widened((await standingValidators(db)).get(collection) ?? {}, validator))
+      return create(db, collection, widened((await presentValidators(db)).get(collection) ?? {}, validator))
     case 'index':
       if (description) await docs.createIndexes([description])
       return

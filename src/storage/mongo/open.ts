@@ -9,9 +9,9 @@ import { newCollections } from './collections.js'
 import { newCommit } from './commit.js'
 import { connect } from './connect.js'
 import { newCounters } from './counters.js'
-import { claimFormat } from './declarations.js'
-import { openDeclarations } from './declare.js'
+import { newDeclare } from './declare.js'
 import { reach } from './failures.js'
+import { claimFormat } from './format.js'
 import { newHoldings, requireNoCopy } from './holdings.js'
 import { newLog } from './log.js'
 import { endOrphans } from './orphans.js'
@@ -75,7 +75,7 @@ async function openDatabase({
 }): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, declare: await reach(() => openDeclarations(db, waits)) }
+  const deps = { db, now, declare: await reach(() => newDeclare(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)

@@ -1,8 +1,8 @@
 // What a database lacks of what a build declares, as steps. Those that are safe add or widen: older instances go on beside them.
 import type { Db, Document, IndexDescription } from 'mongodb'
-import { DECLARATIONS, type Declaration } from './declarations.js'
 import type { Declared } from './declare.js'
 import { reach } from './failures.js'
+import { DECLARATIONS, type Declaration } from './format.js'
 import { isSame, newFields, widened } from './validators.js'
 
 export interface Step {
@@ -17,7 +17,7 @@ export interface Step {
 
 /** In the order in which they are done. Nothing is written. */
 export async function planOf(db: Db, declared: readonly Declared[]): Promise<readonly Step[]> {
-  const there = await standingValidators(db)
+  const there = await presentValidators(db)
   const unfilled = await reach(() =>
     db
       .collection<Declaration>(DECLARATIONS)
@@ -26,10 +26,10 @@ export async function planOf(db: Db, declared: readonly Declared[]): Promise<rea
   )
   const found: Found[] = []
   for (const one of declared) {
-    const standing = there.get(one.name)
-    const indexes = standing === undefined ? [] : await reach(() => db.collection(one.name).indexes())
-    found.push(...(standing === undefined ? creation(one) : validation(one, standing)), ...indexing(one, indexes))
-    const lacking = standing === undefined ? [] : [...newFields(one.validator, standing), ...newExpiry(one, indexes)]
+    const present = there.get(one.name)
+    const indexes = present === undefined ? [] : await reach(() => db.collection(one.name).indexes())
+    found.push(...(present === undefined ? creation(one) : validation(one, present)), ...indexing(one, indexes))
+    const lacking = present === undefined ? [] : [...newFields(one.validator, present), ...newExpiry(one, indexes)]
     if (lacking.length > 0 || unfilled.some(({ _id }) => _id === one.name))
       found.push({ kind: 'fill', collection: one.name, text: `${lacking.join(', ') || 'indexed fields'} in documents that lack them` })
   }
@@ -38,7 +38,7 @@ export async function planOf(db: Db, declared: readonly Declared[]): Promise<rea
 }
 
 /** Of every collection that is there, by its name. */
-export async function standingValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
+export async function presentValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
   const infos: readonly Document[] = await reach(() => db.listCollections().toArray())
   return new Map(infos.map(({ name, options }) => [String(name), options?.validator ?? {}]))
 }
@@ -60,30 +60,30 @@ function creation({ name, validator }: Declared): Found[] {
   return [{ kind: 'create', collection: name, text }]
 }
 
-function validation({ name: collection, validator }: Declared, standing: Document): Found[] {
-  const wide = widened(standing, validator)
+function validation({ name: collection, validator }: Declared, present: Document): Found[] {
+  const wide = widened(present, validator)
   return [
-    ...(isSame(wide, standing) ? [] : [{ kind: 'widen', collection, text: 'its validator' } as const]),
+    ...(isSame(wide, present) ? [] : [{ kind: 'widen', collection, text: 'its validator' } as const]),
     ...(isSame(wide, validator) ? [] : [{ kind: 'narrow', collection, text: 'its validator, which refuses what it allowed' } as const]),
   ]
 }
 
-/** Documents have expired by a field of their own, or by none, since there is an index for it. */
-function newExpiry({ indexes }: Declared, standing: readonly Document[]): readonly string[] {
+/** An expiry index that comes or goes changes `expires` of every document. */
+function newExpiry({ indexes }: Declared, present: readonly Document[]): readonly string[] {
   const isThere = (all: readonly Document[]) => all.some(({ name }) => name === 'expires')
-  return isThere(indexes) === isThere(standing) ? [] : ['expires']
+  return isThere(indexes) === isThere(present) ? [] : ['expires']
 }
 
-function indexing({ name: collection, indexes }: Declared, standing: readonly Document[]): Found[] {
+function indexing({ name: collection, indexes }: Declared, present: readonly Document[]): Found[] {
   const wanted = indexes.flatMap((index): Found[] => {
-    const there = standing.find((one) => one.name === index.name)
+    const there = present.find((one) => one.name === index.name)
     const one = { collection, ...(index.name !== undefined && { index: index.name }) }
     if (there === undefined) return [{ ...one, kind: 'index', text: describe(index) }]
     return shapeOf(index) === shapeOf(there as IndexDescription) // what indexes() answers: the description, with `v` and defaults
       ? []
       : [{ ...one, kind: 'replace', text: `${describe(index)}, which is another now` }]
   })
-  const unused = standing.filter(
+  const unused = present.filter(
     // A hashed one is of a shard key
     ({ name, key }) => name !== '_id_' && !Object.values(key ?? {}).includes('hashed') && !indexes.some((index) => index.name === name),
   )

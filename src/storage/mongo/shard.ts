@@ -1,7 +1,8 @@
 // How a deployment is spread over shards. What must be unique is unique on each shard alone, so every unique index begins with its shard key:
 // then all that could clash lie on one shard.
-import { DECLARATIONS } from './declarations.js'
+
 import type { Declared } from './declare.js'
+import { DECLARATIONS } from './format.js'
 import { LOG_COLLECTION } from './log.js'
 import { databaseOf } from './url.js'
 

@@ -42,17 +42,17 @@ function typesIn(schema: unknown): readonly string[] {
   return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
 }
 
-/** Allows what `standing` does, and what `wanted` does: so builds that write differently can run beside each other. */
-export function widened(standing: Document, wanted: Document): Document {
-  const others = eachOf(standing).filter((one) => !covers(wanted, one))
+/** Allows what `present` does, and what `wanted` does: so builds that write differently can run beside each other. */
+export function widened(present: Document, wanted: Document): Document {
+  const others = eachOf(present).filter((one) => !covers(wanted, one))
   return others.length === 0 ? wanted : { $or: [...others, wanted] }
 }
 
 export const isSame = (one: Document, other: Document): boolean => JSON.stringify(one) === JSON.stringify(other)
 
-/** The indexed fields that `wanted` has and `standing` does not know. */
-export function newFields(wanted: Document, standing: Document): readonly string[] {
-  const known = eachOf(standing).map(fieldsOf)
+/** The indexed fields that `wanted` has and `present` does not know. */
+export function newFields(wanted: Document, present: Document): readonly string[] {
+  const known = eachOf(present).map(fieldsOf)
   return Object.keys(fieldsOf(wanted)).filter((field) => known.every((fields) => fields[field] === undefined))
 }
 

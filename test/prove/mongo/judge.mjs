@@ -4,7 +4,7 @@
 /**
  * A history: `ended` [{ name, ackedAt }], `issued` [{ jti, on, sentAt, at }], `asked` [{ jti, active, sentAt, at }],
  * `races` [{ what, winners }], `published` [{ version, text }], `granted` [name], `requests` [{ what, ms }], `streams`,
- * `log` [block], `views` [{ at, entries }] (what instances showed of the log), `found` (what was there at the end), `limitMs`.
+ * `log` [block], `views` [{ instance, entries }] (what instances showed of the log), `texts` (tokens by their jti), `found` (what was there at the end), `limitMs`.
  */
 export function judge(history) {
   const rules = { endings, once, kept, blocks, streams, fresh, views, times }

@@ -7,8 +7,7 @@ import { startReplicaSet } from './replica-set.mjs'
 
 const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/connect.js'
-const TRANSACTION = 'storage/mongo/transaction.js'
-const LOG = 'storage/mongo/log.js'
+const HEAD = 'storage/mongo/fence.js'
 const APPEND = 'trust-log/append.js'
 const HALVES = 'trust-log/halves.js'
 const FENCE = 'trust-log/fence.js'
@@ -26,9 +25,8 @@ export const PLANTED = [
     name: 'w:1',
     // What a driver does where nobody asks for more. (With majority reads it would not even find what it has just written.)
     edits: [
-      [CONNECT, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
+      [CONNECT, "DURABLE = { w: 'majority', journal: true }", 'DURABLE = { w: 1 }'],
       [CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"],
-      [TRANSACTION, "writeConcern: { w: 'majority', journal: true }", 'writeConcern: { w: 1 }'],
     ],
     by: ['kept', 'blocks', 'views', 'streams', 'fresh', 'endings'],
     faults: [CUT_OFF],
@@ -71,7 +69,7 @@ export const PLANTED = [
   },
   {
     name: 'the head of a deposed primary',
-    edits: [[LOG, 'await fences.updateOne(', 'if (false) await fences.updateOne(']],
+    edits: [[HEAD, 'await fences.updateOne(', 'if (false) await fences.updateOne(']],
     // Not "active": whoever asks must prove who it is, and what spends its assertion is a write that a deposed primary cannot do.
     // A subscriber's "is that all?" needs nothing but the head.
     by: ['fresh'],

@@ -1,6 +1,6 @@
 // What happened, on one clock. Every request is noted with the moment at which it was sent, so that a history can be judged by intervals.
 
-/** No answer within this is an answer too late. */
+/** A request that hangs is given up, long after `limitMs` has made it a fault. */
 export const GIVE_UP_MS = 40_000
 
 export function newHistory(limitMs) {

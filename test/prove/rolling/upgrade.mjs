@@ -13,7 +13,7 @@ const INDEXES = "indexes: { organisation: { fields: ['orgId', 'at'] }, "
 export const NEXT = {
   name: 'N+1',
   edits: [
-    ['storage/mongo/declarations.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
+    ['storage/mongo/format.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
     ['agents/store.js', INDEXES, "indexes: { owner: { fields: ['orgId', 'name'] }, shape: { fields: ['shape', 'at'] }, "],
     ['agents/store.js', 'contact: ContactPolicy,', 'contact: ContactPolicy,\n    shape: z.string().max(32).optional(),'],
     ['agents/list.js', "find('organisation'", "find('owner'"],

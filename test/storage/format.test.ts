@@ -32,7 +32,7 @@ function complaint(declared: readonly Declared[], format: number, pinned = PINNE
   if (digest === pinned.digest && format === pinned.format) return 'nothing'
   const next = `then pin { format: ${format > pinned.format ? format : pinned.format + 1}, digest: '${digest}' } in test/storage/format.test.ts`
   if (format > pinned.format) return `FORMAT was raised to ${format}: say in CHANGELOG.md that deployments need admin migrate, ${next}`
-  return `What a deployment must have has changed. Raise FORMAT in src/storage/mongo/format.ts to ${pinned.format + 1}, see that admin migrate plans the change (test/storage/mongo-migrate.ts), ${next}`
+  return `What a deployment must have has changed. Raise FORMAT in src/storage/mongo/format.ts to ${pinned.format + 1}, see that admin migrate plans the change (test/storage/mongo-migrate.test.ts), ${next}`
 }
 
 const declared = declaredBy(registryCollections())

@@ -1,4 +1,4 @@
-// What `credence admin` does to a MongoDB deployment, all over one server.
+// What every `credence admin` command does to a MongoDB deployment, and what `export` and `erase` do.
 import { execFile as run } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -7,9 +7,6 @@ import { describe, expect, test } from 'vitest'
 import { soundReleaseFor } from '../../src/storage/mongo/connect.js'
 import { organisationData } from '../organisation-data/organisation.js'
 import { withDatabase } from './mongo-backup.js'
-import { mongoExplain } from './mongo-explain.js'
-import { mongoMigrate } from './mongo-migrate.js'
-import { mongoRestore } from './mongo-restore.js'
 import { tempFolder } from './open-store.js'
 import { overMongod } from './over-mongod.js'
 
@@ -17,14 +14,11 @@ const execFile = promisify(run)
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
 overMongod((mongod) => {
-  describe('admin migrate', () => mongoMigrate(mongod))
-  describe('explain', () => mongoExplain(mongod))
   describe('admin export and erase', () =>
     organisationData(() => {
       const url = mongod().url()
       return { url, drop: () => mongod().drop(url) }
     }))
-  describe('admin restore', () => mongoRestore(mongod))
 
   test('a release with published vulnerabilities is told of on standard error, whatever is done', async () => {
     await using folder = await tempFolder()

@@ -9,10 +9,10 @@ import { type Registry as Served, serve } from '../../src/serve.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
 import { introduce, reasonOf } from '../stories/actors.js'
 import { backUp, withDatabase } from './mongo-backup.js'
-import type { Mongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
+import { overMongod } from './over-mongod.js'
 
-export function mongoRestore(mongod: () => Mongod): void {
+overMongod((mongod) => {
   let folder: Awaited<ReturnType<typeof tempFolder>>
   let url: string
   let config: ReturnType<typeof parseConfig>
@@ -95,4 +95,4 @@ export function mongoRestore(mongod: () => Mongod): void {
     await withDatabase(url, (db) => db.dropDatabase())
     await expect(restore(config, undefined)).rejects.toThrow('there is nothing to restore')
   })
-}
+})

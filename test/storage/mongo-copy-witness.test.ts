@@ -15,10 +15,10 @@ import { witnessFile } from '../../src/witness-file.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
 import { introduce } from '../stories/actors.js'
 import { backUp, withDatabase } from './mongo-backup.js'
-import type { Mongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
+import { overMongod } from './over-mongod.js'
 
-export function mongoCopyWitness(mongod: () => Mongod): void {
+overMongod((mongod) => {
   let folder: Awaited<ReturnType<typeof tempFolder>>
   let url: string
   let issuer: string
@@ -182,7 +182,7 @@ export function mongoCopyWitness(mongod: () => Mongod): void {
     await serveAt('a', url)
     await raised()
   }, 90_000)
-}
+})
 
 async function freeOrigin(): Promise<string> {
   const server = createServer()

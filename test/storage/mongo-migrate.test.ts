@@ -8,7 +8,7 @@ import type { Doc, Spec, Storage } from '../../src/storage/storage.js'
 import { setClock } from '../set-clock.js'
 import { THINGS, type Thing } from './contract-things.js'
 import { withDatabase } from './mongo-backup.js'
-import type { Mongod } from './open-mongo.js'
+import { overMongod } from './over-mongod.js'
 
 /** The build before: no index by state, and one that is of no use any more, by a field that no other index has. */
 const { state: _, ...others } = THINGS.indexes
@@ -16,7 +16,7 @@ const BEFORE: Spec<Thing> = { ...THINGS, indexes: { ...others, old: { fields: ['
 const { expires: __, ...LASTING } = THINGS
 const specs = (spec: Spec<Thing>): readonly Spec<Doc>[] => [spec as unknown as Spec<Doc>] // as an adapter takes it
 
-export function mongoMigrate(mongod: () => Mongod): void {
+overMongod((mongod) => {
   let url: string
   let opened: Storage[] = []
   const open = async (instance: string) => {
@@ -156,4 +156,4 @@ export function mongoMigrate(mongod: () => Mongod): void {
     await open('second')
     expect(await formats()).toEqual([])
   })
-}
+})

@@ -12,8 +12,8 @@ import { introduce } from '../stories/actors.js'
 import { aShownCard } from './contract-cards.js'
 import { THINGS } from './contract-things.js'
 import { withDatabase } from './mongo-backup.js'
-import type { Mongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
+import { overMongod } from './over-mongod.js'
 
 interface Explained {
   readonly command: string
@@ -81,7 +81,7 @@ const sorts = ({ stages }: Explained): boolean => stages.includes('SORT')
 /** What is sorted in memory are the hits of words, whose scores stand in no index, or cards that were asked for by name: not a collection. */
 const isUnbounded = ({ command }: Explained): boolean => !command.includes('$text') && !command.includes('"hint":"_id_"')
 
-export function mongoExplain(mongod: () => Mongod): void {
+overMongod((mongod) => {
   // Once more where it did not come to its end: it runs by the machine's clock under a profiler, and a slow machine gives no answer in 250 ms
   test('a registry at work: every command has an index, and the order that it asks for', { retry: 1, timeout: 60_000 }, async () => {
     await using folder = await tempFolder()
@@ -221,4 +221,4 @@ export function mongoExplain(mongod: () => Mongod): void {
     await mongod().drop(url)
     expect([all.filter(readsAll).length, all.filter(sorts).length]).toEqual([2, 1])
   })
-}
+})

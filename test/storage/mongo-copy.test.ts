@@ -24,10 +24,10 @@ import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../regis
 import { runningClock } from '../set-clock.js'
 import { introduce, reasonOf } from '../stories/actors.js'
 import { withDatabase } from './mongo-backup.js'
-import type { Mongod } from './open-mongo.js'
 import { tempFolder } from './open-store.js'
+import { overMongod } from './over-mongod.js'
 
-export function mongoCopy(mongod: () => Mongod): void {
+overMongod((mongod) => {
   let folder: Awaited<ReturnType<typeof tempFolder>>
   let url: string
   let running: Served[] = []
@@ -253,7 +253,7 @@ export function mongoCopy(mongod: () => Mongod): void {
     await start(url)
     expect((await planner.search({ text: 'scanned' })).total).toBe(1)
   }, 60_000)
-}
+})
 
 async function firstBlock(path: string): Promise<Block> {
   const storage = await openSqlite({ file: path, clock: systemClock })

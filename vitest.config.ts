@@ -1,5 +1,6 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { findMongod, HOW } from './test/storage/find-mongod.mjs'
 
 /** The contract, and whatever else is about MongoDB alone. */
@@ -28,6 +29,15 @@ if (existsSync(MEMORY)) {
   if (bavail * bsize > ENOUGH_BYTES) process.env.TMPDIR ??= MEMORY
 }
 
+/** What takes long is begun first, so that nothing is left over at the end that one worker does alone. */
+const LONG = [/\/prove\//, /\/mongo-(rolling|copy|restore|away)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification) => (LONG.findIndex((one) => one.test(moduleId)) + LONG.length + 1) % (LONG.length + 1)
+    return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b))
+  }
+}
+
 export default defineConfig({
   resolve: {
     alias: {
@@ -42,6 +52,7 @@ export default defineConfig({
     // Files share the modules of the program, which keep no state between two servers
     isolate: false,
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     projects: [
       { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['node_modules/**', ...MONGODB, ...ALONE] } },
       { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
@@ -52,6 +63,9 @@ export default defineConfig({
           include: hasMongod ? [...MONGODB, ...OVER_BOTH] : MONGODB,
           globalSetup: 'test/one-mongod.ts',
           env: { CREDENCE_TEST_STORE: 'mongodb' },
+          // It waits for the database more than it works
+          maxWorkers: 3,
+          sequence: { groupOrder: -1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -72,10 +72,9 @@ async function sent(
   try {
     return await inTime(clock, MAX_ANSWER_MS, 'the answer', read())
   } catch (error) {
+    over.abort()
     if (error instanceof CredenceError) throw error
     throw new CredenceError({ reason: 'unavailable', text: `${new URL(url).origin} cannot be reached: ${whyOf(error)}`, status: 0 })
-  } finally {
-    over.abort()
   }
 }
 

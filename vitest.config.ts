@@ -38,6 +38,9 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+/** Not beside what runs over MongoDB. */
+const AFTERWARDS = { groupOrder: 1 }
+
 export default defineConfig({
   resolve: {
     alias: {
@@ -54,8 +57,16 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
     projects: [
-      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ['node_modules/**', ...MONGODB, ...ALONE] } },
-      { extends: true, test: { name: 'alone', include: ALONE, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: ['test/**/*.test.ts'],
+          exclude: ['node_modules/**', ...MONGODB, ...ALONE],
+          sequence: AFTERWARDS,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: true, sequence: AFTERWARDS } },
       {
         extends: true,
         test: {
@@ -65,7 +76,6 @@ export default defineConfig({
           env: { CREDENCE_TEST_STORE: 'mongodb' },
           // It waits for the database more than it works
           maxWorkers: 3,
-          sequence: { groupOrder: -1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -41,6 +41,7 @@ import { authenticateRequest } from './tokens/authenticate.js'
 import { isCalledFor } from './tokens/lineage.js'
 import { tokensStore } from './tokens/store.js'
 import { newTokenKeys } from './tokens/token-keys.js'
+import { newAdmission, SEARCH_LIMITS } from './transport/admission.js'
 import type { Caller } from './transport/caller.js'
 import type { HttpRequest } from './transport/http.js'
 import { newTrustLog } from './trust-log/new-trust-log.js'
@@ -93,6 +94,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     introductions: introductionsStore(base),
     tokens: tokensStore(base),
     cardSearch: storage.cards,
+    searches: newAdmission(SEARCH_LIMITS),
   }
   const found = { ...base, ...stores }
   const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
@@ -106,6 +108,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     findTask: (id: TaskId) => findTask(found, id),
     entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
     introducedTo: (caller: Caller) => introducedTo(found, caller),
+    findClient: clients.find,
     orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
     grantedBy: async (handle: Handle, since: number) =>
       (

@@ -88,7 +88,7 @@ async function serveFeatures(parts: ServerParts, features: Features, { admin, fi
     port: parts.port,
     routes: withLastAnswers(
       [...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features), ...witnessRoutes(parts)],
-      { clock, ended: trustLog.ended },
+      { clock, ended: trustLog.ended, onApplied: trustLog.onApplied },
     ),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(features, log, request) }),
     trustedProxies: parts.trustedProxies ?? [],

@@ -2,6 +2,7 @@ import { digestOfText } from '../credentials/digest.js'
 import { type EnrolDeps, type Enrolled, enrolKey, requireOfferedKey } from '../enrolments/enrol.js'
 import { refuse } from '../errors.js'
 import { equalTexts } from '../lib/bytes.js'
+import { identitiesOf } from '../protocol/handles.js'
 import type { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
@@ -34,9 +35,11 @@ export async function confirmAgent(
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
-  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
   const agent = await deps.agents.get(agentId)
   const { orgId } = contact
+  // An agent outlives who registered it; what was not redeemed does not
+  if (!stands(deps.trustLog.ended, identitiesOf(agent?.by ?? []))) return deny()
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
   const enrolled = await enrolKey(
     deps,
     { owner: agentId, orgId, use: 'client', key, by: agent?.by ?? [], at: now },

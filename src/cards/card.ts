@@ -6,6 +6,7 @@ import type { Verdict } from '../protocol/card-view.js'
 import { type Handle, newHandle } from '../protocol/handles.js'
 import type { AgentId, OrgId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
+import type { Guard } from '../storage/storage.js'
 import type { Card } from './store.js'
 
 /** What publishing, or importing, a card has found out. */
@@ -47,6 +48,19 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
     publishedAt: same?.publishedAt ?? now,
   }
 }
+
+/**
+ * What a change was decided on: where one of these is another, somebody was first. Versions alone do not say so: who unpublishes raises none,
+ * nor who renews.
+ */
+export const asRead = ({ version, revision, c0Sha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
+  version,
+  revision,
+  c0Sha256,
+  sdJwt: sdJwt ?? null,
+  releaseNumber,
+  unpublished: unpublished ?? null,
+})
 
 /** The public version that a card will have. */
 export const versionAfter = (before: Card | undefined, same: Card | undefined): number => same?.version ?? (before?.version ?? 0) + 1

@@ -7,7 +7,7 @@ import type { Operation } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { RecordBeginning } from '../trust-log/records.js'
 import type { PublishDeps } from './authority.js'
-import { endedBy, padded } from './card.js'
+import { asRead, endedBy, padded } from './card.js'
 import type { Card } from './store.js'
 
 /** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
@@ -66,9 +66,8 @@ async function kept(
   if (!before) return (await deps.cards.begin(card, beginning)).outcome
   const { agentId: _, ...fields } = card
   const next = { ...fields, ...removedFrom(before, card) }
-  const guard = { version: before.version, revision: before.revision, c0Sha256: before.c0Sha256 }
-  if (isSecret && ended.length === 0) return deps.cards.amend(card.agentId, guard, next, beginning.also)
-  return (await deps.cards.change(card.agentId, guard, next, beginning)).outcome
+  if (isSecret && ended.length === 0) return deps.cards.amend(card.agentId, asRead(before), next, beginning.also)
+  return (await deps.cards.change(card.agentId, asRead(before), next, beginning)).outcome
 }
 
 /**

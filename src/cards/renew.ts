@@ -5,6 +5,7 @@ import { isJsonObject, type JsonValue, parseJson } from '../lib/json.js'
 import type { AgentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
+import { asRead } from './card.js'
 import { isUsable, requireCredential } from './check.js'
 import { composeCard } from './compose.js'
 
@@ -47,7 +48,7 @@ export async function renewCard(
     doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
   const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
-  const outcome = await deps.cards.amend(agentId, { version: card.version, revision: card.revision }, next, [row])
+  const outcome = await deps.cards.amend(agentId, asRead(card), next, [row])
   return outcome === 'done' ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
 }
 

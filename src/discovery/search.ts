@@ -5,6 +5,7 @@ import type { KeyRing } from '../keys/key-ring.js'
 import { AgentId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { CardHits, CardQuery, CardSearchPort, CardTier, ShownCard } from '../storage/storage.js'
+import type { Admission } from '../transport/admission.js'
 import type { Caller } from '../transport/caller.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { openCursor, type SearchPlace, sealCursor } from './cursor.js'
@@ -16,6 +17,8 @@ export interface SearchDeps extends FindAgentDeps {
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
   readonly issuer: string
+  /** A search may cost the store much, and strangers may search: it has places of its own, so that everything else goes on. */
+  readonly searches: Pick<Admission, 'admit'>
   /** Agents whose introduced tier the caller may see. */
   readonly introducedTo: (caller: Caller) => Promise<readonly AgentId[]>
 }
@@ -42,14 +45,17 @@ const MAX_ROUNDS = 5
 export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
-  return deps.trustLog.fenced(({ now }) => searchAt(deps, caller, input, now))
+  // What an introduced caller may look among is read behind a fence of its own: to find may take longer than an answer keeps
+  if (caller) await deps.trustLog.fence()
+  return deps.searches.admit(isThere, () => searchFor(deps, caller, input))
 }
+const isThere = () => true
 
 /**
  * Filtered by entitlement before matching: each tier has its own index. Cards that the caller is introduced to come first, from their
  * own rows; then everybody's, from the rows of the caller's tier.
  */
-async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: SearchInput, now: number): Promise<Found> {
+async function searchFor(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
   const { limit, cursor, ...asked } = input
   const query = { ...asked, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
@@ -71,7 +77,8 @@ async function searchAt(deps: SearchDeps, caller: Caller | undefined, input: Sea
     totals.set(place.pass, page.total)
     const last = page.hits.at(-1)
     const shown = place.pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
-    hits.push(...(await hitsOf(deps, shown, { tier: among[place.pass].tier, words, now })))
+    const { tier: seen } = among[place.pass]
+    hits.push(...(await deps.trustLog.fenced(({ now }) => hitsOf(deps, shown, { tier: seen, words, now }))))
     if (page.hits.length === wanted && last) place = { pass: place.pass, after: [last.score, last.cardId] }
     else if (place.pass === 'introduced') place = { pass: 'tier' }
     else isMore = false
@@ -101,5 +108,6 @@ async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<FoundA
 async function currentOf(deps: SearchDeps, agentId: AgentId, tier: CardTier, shown: ShownCard | undefined): Promise<ShownCard | undefined> {
   if (!shown || stands(deps.trustLog.ended, shown.versions)) return shown
   await deps.cards.get(agentId)
-  return (await deps.cardSearch.shown(tier, [agentId])).get(agentId)
+  const now = (await deps.cardSearch.shown(tier, [agentId])).get(agentId)
+  return now && stands(deps.trustLog.ended, now.versions) ? now : undefined
 }

@@ -8,5 +8,8 @@ const HEADERS = { 'cache-control': 'public, max-age=60' }
 export const jwksEndpoint = ({ keyRing }: { readonly keyRing: KeyRing }): Route => ({
   method: 'GET',
   path: '/.well-known/jwks.json',
-  endpoint: async () => json(200, await keyRing.jwks(), HEADERS),
+  endpoint: async () => {
+    const { keys, standsOn } = await keyRing.jwks()
+    return { ...json(200, { keys }, HEADERS), standsOn }
+  },
 })

@@ -33,7 +33,8 @@ export interface KeyRing {
   /** The newest key of this use that signs now; created at first use. Follows what this instance has applied of the log. */
   signer(use: KeyUse): Promise<RingSigner>
   /** Public keys of every use that stand, the newest first: also those that do not sign yet, and those that only verify any more. */
-  jwks(): Promise<{ readonly keys: readonly RegistryJwk[] }>
+  /** `standsOn`: their handles. */
+  jwks(): Promise<{ readonly keys: readonly RegistryJwk[]; readonly standsOn: readonly Handle[] }>
   /** Called when this instance has applied that a key began or ended. */
   onChanged(listener: () => void): void
   secret(purpose: SecretPurpose): Secrets
@@ -131,7 +132,7 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
         await signer(use)
         lists.push(...(await generations.standing(use)))
       }
-      return { keys: lists.map(registryJwk) }
+      return { keys: lists.map(registryJwk), standsOn: lists.map(({ handle }) => handle) }
     },
     onChanged: (listener) => {
       listeners.push(listener)

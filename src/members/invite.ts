@@ -6,10 +6,10 @@ import { equalBytes, utf8 } from '../lib/bytes.js'
 import type { Random } from '../lib/random.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { type Handle, identitiesOf } from '../protocol/handles.js'
-import type { OrgId } from '../protocol/ids.js'
+import type { ClientId, OrgId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
-import { administers, type Caller } from '../transport/caller.js'
+import { administers, type Caller, type GiverDeps, mayGive } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { Invitation, MemberRole, MembersStore } from './store.js'
 
@@ -42,6 +42,7 @@ export async function invite(
     orgId,
     role,
     by: caller.by,
+    giver: caller.id,
     // The inviting key too: an invitation outlives neither a stolen key nor one that was replaced.
     on: [...identitiesOf(caller.by), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
@@ -58,6 +59,7 @@ export function newInvitation(
     readonly orgId: OrgId
     readonly role: MemberRole
     readonly by: readonly Handle[]
+    readonly giver?: ClientId
     readonly on: readonly Handle[]
     readonly expiresAt: number
   },
@@ -69,7 +71,7 @@ export function newInvitation(
 
 /** The invitation that a code names, or one refusal for everything else. Five tries, whatever they say; taken later, in one commit with what it gives. */
 export async function requireInvitation(
-  deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'>,
+  deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & GiverDeps,
   code: string,
   now: number,
 ): Promise<Invitation> {
@@ -79,5 +81,7 @@ export async function requireInvitation(
   if (!invitation || invitation.expiresAt <= now) return deny()
   if ((await deps.storage.count(`code ${id}`, 1, MAX_TRIES, invitation.expiresAt)) === undefined) return deny()
   const isRight = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
-  return isRight && stands(deps.trustLog.ended, invitation.on) ? invitation : deny()
+  const { giver, orgId } = invitation
+  const mayStill = giver === undefined || (await mayGive(deps, giver, (client) => administers(client, orgId)))
+  return isRight && mayStill && stands(deps.trustLog.ended, invitation.on) ? invitation : deny()
 }

@@ -3,6 +3,7 @@ import { firstPlaces, takingPlaces } from '../enrolments/places.js'
 import { refuse } from '../errors.js'
 import { newHandle } from '../protocol/handles.js'
 import { type EnrolmentId, type MemberId, newId, type OrgId } from '../protocol/ids.js'
+import type { GiverDeps } from '../transport/caller.js'
 import { type InviteDeps, requireInvitation } from './invite.js'
 import type { Member, MemberRole } from './store.js'
 
@@ -15,7 +16,7 @@ export interface Joined {
 
 /** Redeems an invitation: a new member with its first key, or nothing. */
 export async function join(
-  deps: InviteDeps & EnrolDeps,
+  deps: InviteDeps & EnrolDeps & GiverDeps,
   { code, name, jwk, proof }: { code: string; name: string; jwk: Record<string, unknown>; proof: string },
 ): Promise<Joined> {
   const { now } = await deps.trustLog.fence()

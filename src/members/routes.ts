@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { EnrolDeps } from '../enrolments/enrol.js'
 import { OfferedJwk, OfferedProof } from '../enrolments/routes.js'
 import { MemberId, OrgId } from '../protocol/ids.js'
+import type { GiverDeps } from '../transport/caller.js'
 import { PageInput } from '../transport/paging.js'
 import { openProcedure, procedureFor, router } from '../transport/trpc.js'
 import type { ManageMemberDeps } from './authority.js'
@@ -14,7 +15,7 @@ import { MemberRole } from './store.js'
 
 const ById = z.strictObject({ memberId: MemberId })
 
-export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps) =>
+export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps & GiverDeps) =>
   router({
     invite: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId, role: MemberRole }))

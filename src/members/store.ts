@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Enrolment, type EnrolmentsStore } from '../enrolments/store.js'
 import type { Random } from '../lib/random.js'
 import { Handle } from '../protocol/handles.js'
-import { EntryId, MemberId, OrgId } from '../protocol/ids.js'
+import { ClientId, EntryId, MemberId, OrgId } from '../protocol/ids.js'
 import type { Collection, Storage } from '../storage/storage.js'
 import { newRecords, type Records } from '../trust-log/records.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
@@ -35,6 +35,8 @@ export const Invitation = z.strictObject({
   role: MemberRole,
   codeHash: z.string().length(43),
   by: z.array(Handle).max(16),
+  /** Who invited: whether they still may is asked when the code is redeemed. Absent of the first code. */
+  giver: ClientId.optional(),
   /** Identities of who invited: it is void when one of them ends. */
   on: z.array(Handle).max(64),
   expiresAt: z.int(),

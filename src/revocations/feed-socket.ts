@@ -106,7 +106,10 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   const sync = async (n: number) => {
     if (syncing >= MAX_SYNCS_WAITING) return ws.close(1008, 'too many challenges')
     syncing++
-    await hub.fence()
+    await hub.fence().catch((error: unknown) => {
+      syncing--
+      throw error
+    })
     syncs.push(n)
     void pump()
   }

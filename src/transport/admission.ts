@@ -6,6 +6,9 @@ export const MAX_WORKING = 128
 export const MAX_WAITING = 128
 /** Begun in one turn of the event loop: turns stay short, so that new connections are accepted and answers leave meanwhile. */
 const A_TURN = 8
+const LIMITS = { working: MAX_WORKING, waiting: MAX_WAITING }
+/** Of those, searches: what they cost grows with the cards. */
+export const SEARCH_LIMITS = { working: 8, waiting: 32 }
 
 export interface Admission {
   /** Who comes now is turned away. */
@@ -23,18 +26,23 @@ interface Waiting {
   turnAway(): void
 }
 
+export interface AdmissionLimits {
+  readonly working: number
+  readonly waiting: number
+}
+
 /** One queue before everything that is answered. A slow sender is in nobody's way: it comes here when its body is there. */
-export function newAdmission(): Admission {
+export function newAdmission({ working: maxWorking, waiting: maxWaiting }: AdmissionLimits = LIMITS): Admission {
   let waiting: Waiting[] = []
   let working = 0
   let isTurnSet = false
 
   const setTurn = (): void => {
-    if (isTurnSet || waiting.length === 0 || working >= MAX_WORKING) return
+    if (isTurnSet || waiting.length === 0 || working >= maxWorking) return
     isTurnSet = true
     setImmediate(() => {
       isTurnSet = false
-      for (const one of waiting.splice(0, Math.min(A_TURN, MAX_WORKING - working))) begin(one)
+      for (const one of waiting.splice(0, Math.min(A_TURN, maxWorking - working))) begin(one)
       setTurn()
     })
   }
@@ -45,12 +53,12 @@ export function newAdmission(): Admission {
     } else one.turnAway()
   }
   const isFull = (): boolean => {
-    if (waiting.length < MAX_WAITING) return false
+    if (waiting.length < maxWaiting) return false
     // Who has hung up holds no place.
     const gone = waiting.filter((one) => !one.isThere())
     waiting = waiting.filter((one) => one.isThere())
     for (const one of gone) one.turnAway()
-    return waiting.length >= MAX_WAITING
+    return waiting.length >= maxWaiting
   }
   return {
     isFull,

@@ -1,5 +1,5 @@
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, Jkt, MemberId, OrgId, TokenId } from '../protocol/ids.js'
+import type { AgentId, ClientId, Jkt, MemberId, OrgId, TokenId } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
 import type { Ground } from '../protocol/standing.js'
 
@@ -20,10 +20,23 @@ export interface Caller {
   readonly by: readonly Handle[]
 }
 
+/** As whom somebody acts. */
+export type Acting = Pick<Caller, 'kind' | 'orgId' | 'role'>
+
+export interface GiverDeps {
+  readonly findClient: (id: ClientId) => Promise<Acting | undefined>
+}
+
+/** Whether who gave a code still may, now that it is redeemed: it carries no more than its giver has. */
+export async function mayGive({ findClient }: GiverDeps, giver: ClientId, may: (giver: Acting) => boolean): Promise<boolean> {
+  const client = await findClient(giver)
+  return client !== undefined && may(client)
+}
+
 /** Administrators of the organisation, and the operator. */
-export const administers = (caller: Caller, orgId: OrgId): boolean =>
+export const administers = (caller: Acting, orgId: OrgId): boolean =>
   caller.role === 'operator' || (caller.role === 'administrator' && caller.orgId === orgId)
 
 /** Who may act for the organisation: its people, and the operator. Not its agents. */
-export const actsFor = (caller: Caller, orgId: OrgId): boolean =>
+export const actsFor = (caller: Acting, orgId: OrgId): boolean =>
   caller.role === 'operator' || (caller.kind === 'member' && caller.orgId === orgId)

@@ -2,6 +2,7 @@
 // given because something stands goes this way; and what is known here to have ended is not answered from memory either.
 import { isRefusal } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
+import type { Entry } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 import type { HttpAnswer, Route } from './http.js'
@@ -15,37 +16,42 @@ const MAX_KEPT = 512
 export interface LastAnswerDeps {
   readonly clock: Pick<Clock, 'after'>
   readonly ended: { has(handle: Handle): boolean }
+  onApplied(listener: (applied: { readonly entries: readonly Pick<Entry, 'ends'>[] }) => void): unknown
 }
 
 /** The same routes; those of public bytes remember what they last answered. */
 export function withLastAnswers(routes: readonly Route[], deps: LastAnswerDeps): Route[] {
   const kept = new Map<string, HttpAnswer>()
+  // At once, for an ended version is forgotten in time
+  deps.onApplied(({ entries }) => {
+    if (entries.some(({ ends }) => ends.length > 0))
+      for (const [key, { standsOn = [] }] of kept) if (!stands(deps.ended, standsOn)) kept.delete(key)
+  })
   return routes.map((route) => (PUBLIC_PATHS.has(route.path) ? remembering(route, kept, deps) : route))
 }
 
 function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpAnswer>, { clock, ended }: LastAnswerDeps): Route {
-  const lastOf = (path: string): HttpAnswer | undefined => {
-    const last = kept.get(path)
-    return last && stands(ended, last.standsOn ?? []) ? last : undefined
-  }
   return {
     ...route,
     endpoint: async (request) => {
+      // Not as it was spelt: a path has many spellings
+      const key = `${route.path} ${JSON.stringify(request.params)}`
+      const lastOf = () => kept.get(key)
       const over = new AbortController()
       const fresh = endpoint(request).then(
-        (answer) => keep(kept, request.path, answer),
+        (answer) => (stands(ended, answer.standsOn ?? []) ? keep(kept, key, answer) : answer),
         (error: unknown) => {
-          if (!isAway(error)) kept.delete(request.path)
-          const last = isAway(error) ? lastOf(request.path) : undefined
+          if (!isAway(error)) kept.delete(key)
+          const last = isAway(error) ? lastOf() : undefined
           if (last === undefined) throw error
           return last
         },
       )
-      if (lastOf(request.path) === undefined) return fresh
+      if (lastOf() === undefined) return fresh
       // Where the last one is answered, whoever asks next may have the new one
       fresh.catch(() => undefined)
       try {
-        return await Promise.race([fresh, clock.after(PATIENCE_MS, over.signal).then(() => lastOf(request.path) ?? fresh)])
+        return await Promise.race([fresh, clock.after(PATIENCE_MS, over.signal).then(() => lastOf() ?? fresh)])
       } finally {
         over.abort()
       }
@@ -56,10 +62,10 @@ function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpAnswer
 const isAway = (error: unknown): boolean => isRefusal(error) && (error.reason === 'unavailable' || error.reason === 'standing_unknown')
 
 /** Only whole answers; the one that was asked for longest ago goes. */
-function keep(kept: Map<string, HttpAnswer>, path: string, answer: HttpAnswer): HttpAnswer {
+function keep(kept: Map<string, HttpAnswer>, key: string, answer: HttpAnswer): HttpAnswer {
   if (answer.status !== 200) return answer
-  kept.delete(path)
-  kept.set(path, answer)
+  kept.delete(key)
+  kept.set(key, answer)
   for (const oldest of kept.keys()) {
     if (kept.size <= MAX_KEPT) break
     kept.delete(oldest)

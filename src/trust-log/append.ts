@@ -98,6 +98,7 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
   let left = batch
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      deps.applied.requireSound()
       left = await answerStanding(deps, left)
       // What stands already is answered; a block is of a time that all share
       await inTime(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())

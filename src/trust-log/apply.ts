@@ -40,6 +40,8 @@ export interface AppliedLog {
    */
   hasGivenUp(id: EntryId): boolean
   apply(block: Block): void
+  /** Throws where nothing is answered from it any more. */
+  requireSound(): void
   /** Reads on until block `head` is applied. */
   readTo(head: Block): Promise<void>
   onApplied(listener: (applied: Applied) => void): () => void
@@ -129,13 +131,17 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     hasRecent: (id) => recent.has(id),
     hasGivenUp: (id) => givenUp.has(id),
     apply,
+    requireSound: () => {
+      if (broken) throw broken
+    },
     readTo: async (head) => {
       if (broken) throw broken
       if (head.n === last?.n && head.frontier.join() !== last.frontier.join()) fail(`block ${head.n} has been replaced`)
       if (head.n === (last?.n ?? -1) + 1) apply(head)
       while ((last?.n ?? -1) < head.n) {
         const blocks = await port.read((last?.n ?? -1) + 1, PAGE)
-        if (blocks.length === 0) fail(`block ${head.n} is the head, but block ${(last?.n ?? -1) + 1} is not there`)
+        // A read that is older than that of the head, as where the primary has changed between them: it passes
+        if (blocks.length === 0) throw new Error(`block ${head.n} is the head, and block ${(last?.n ?? -1) + 1} is not there yet`)
         for (const block of blocks) apply(block)
       }
     },

@@ -3,7 +3,7 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import type { Entry, Proposal } from '../protocol/entry.js'
+import { type Entry, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
 import { newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import type { Storage } from '../storage/storage.js'
@@ -146,16 +146,24 @@ async function begin(
   await applied.readTo(head)
 }
 
+/** Strangers read the log: what one question costs is bounded by what the entries hold, not by their number alone. */
+const BLOCKS_READ = 32
+
 async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {
   if (seq < 0 || seq > applied.at) return []
   const first = await storage.log.blockOf(seq)
   if (first === undefined) return []
   const entries: Entry[] = []
+  let endings = 0
   for (let n = first.n; n <= applied.n && entries.length < limit; ) {
-    const blocks = await storage.log.read(n, Math.min(256, limit))
+    const blocks = await storage.log.read(n, Math.min(BLOCKS_READ, limit))
     if (blocks.length === 0) break
-    for (const block of blocks)
-      if (block.n <= applied.n && entries.length < limit) entries.push(...block.entries.filter((entry) => entry.seq >= seq))
+    for (const block of blocks) {
+      if (block.n > applied.n || entries.length >= limit || endings > MAX_ENDINGS) return entries
+      const wanted = block.entries.filter((entry) => entry.seq >= seq)
+      entries.push(...wanted)
+      endings += wanted.reduce((sum, { ends }) => sum + ends.length, 0)
+    }
     n += blocks.length
   }
   return entries

@@ -63,7 +63,10 @@ export function standingByIntrospection(
         }
       }
       try {
-        return (await answer.active) ? 'stands' : 'ended'
+        const isActive = await answer.active
+        if (!isActive) return 'ended'
+        // It is of when it was asked for, however late it came
+        return clock.monotonicMs() - answer.askedAt > maxStalenessMs ? 'unknown' : 'stands'
       } catch {
         answers.delete(token)
         return 'unknown'

@@ -237,6 +237,66 @@ describe('versions', () => {
   })
 })
 
+describe('a change that another has overtaken between its reading and its commit', () => {
+  /** Runs `first` on a server whose commit of a card waits until `then` is done elsewhere. */
+  async function overtaken<T>(first: () => Promise<T>, then: () => Promise<unknown>): Promise<T> {
+    let go = () => {}
+    let arrived = () => {}
+    const gone = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const there = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const server = await registry.addServer(async (name, work, operations) => {
+      if (name === 'commit' && operations?.some((one) => 'collection' in one && one.collection === 'cards')) {
+        arrived()
+        await gone
+      }
+      return work()
+    })
+    const others = registry.servers.filter((one) => one !== server).map(({ port }) => port)
+    registry.front.route([server.port])
+    const doing = first()
+    await there
+    registry.front.route(others)
+    await then()
+    go()
+    return doing
+  }
+  const published = async () => {
+    await anAgent()
+    const { c0, sdJwt, releasePolicy } = await split(agent, { defaultTier: 'authenticated' })
+    await publish(agent, agent.agentId, c0, { sdJwt, releasePolicy })
+  }
+  const renew = async (releaseNumber: number) => {
+    const { sdJwt, releasePolicy } = await split(agent, { releaseNumber, defaultTier: 'authenticated' })
+    return reasonOf(agent.mutate('cards.renew', { agentId: agent.agentId, sdJwt, releasePolicy }))
+  }
+
+  test('a renewal does not bring back what was unpublished', async () => {
+    await published()
+    const reader = await registry.agent({ of: acme })
+    const found = async () => (await reader.search({ text: 'secret' })).hits.map(({ agentId }) => agentId)
+    expect(await found()).toContain(agent.agentId)
+    const unpublish = () => acme.mutate('cards.unpublish', { agentId: agent.agentId })
+    expect(await overtaken(() => renew(2), unpublish)).toBe('card_version_stale')
+    expect(await found()).not.toContain(agent.agentId)
+  })
+
+  test('the number of the release policy never falls', async () => {
+    await published()
+    expect(
+      await overtaken(
+        () => renew(5),
+        () => renew(9),
+      ),
+    ).toBe('card_version_stale')
+    expect(await renew(7)).toBe('release_policy_stale')
+    expect(await renew(10)).toBe('done')
+  })
+})
+
 describe('import', () => {
   test.each<[string, (signer: Signer) => Promise<JsonObject | string>, object]>([
     ['an unsigned card', async () => aCard(registry), { state: 'accepted', verdict: { state: 'unsigned' } }],

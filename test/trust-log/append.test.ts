@@ -179,6 +179,20 @@ test('an ending of more handles than a block holds is spread over entries and bl
   expect(halves).toEqual([10_000, 10_000, 10_000, 1])
 })
 
+test('a question for entries is answered by what they hold, and goes on where it stopped', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  for (let i = 0; i < 4; i++) await end(log, ...Array.from({ length: 9000 }, () => aHandle('int')))
+  const told: number[] = []
+  for (let at = 0; at < 5; ) {
+    const entries = await log.entries(at, 1000)
+    told.push(entries.length)
+    at += entries.length
+  }
+  expect(told.length).toBeGreaterThan(1)
+  expect(told.reduce((sum, count) => sum + count, 0)).toBe(5)
+})
+
 test('what has ended already is not ended again', async () => {
   await using logs = await openLogs()
   const log = await logs.open()

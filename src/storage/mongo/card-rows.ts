@@ -57,6 +57,9 @@ export const CARD_ROWS: Declared = {
   ],
 }
 
+/** Words that stand in very many cards are scored in each of them: past it the search is refused, so that it holds up nothing else. */
+const MAX_SEARCH_MS = 2500
+
 export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>): CardRows {
   const rows: Collection<StoredRow> = db.collection(NAME)
   const ready = onceReady(() => declare(CARD_ROWS))
@@ -73,7 +76,9 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
       await ready()
       const runs = words.filter((run) => run.length > 0)
       const { pipeline, hint } = runs.length > 0 ? byScore(query, runs) : byAge(query)
-      const found = await reach(() => rows.aggregate<Found>(pipeline, hint === undefined ? {} : { hint }).toArray())
+      const found = await reach(() =>
+        rows.aggregate<Found>(pipeline, { maxTimeMS: MAX_SEARCH_MS, ...(hint !== undefined && { hint }) }).toArray(),
+      )
       return {
         hits: found.flatMap(({ card, score, shown }) =>
           card === undefined || score === undefined || shown === undefined ? [] : [{ cardId: card, score, shown: shownOf(shown) }],

@@ -42,13 +42,8 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
   const ready = onceReady(() => declare(LOG))
   const bell = newDoorbell(blocks, ready)
   const fence = newFence({ db, blocks, instance, clock, storeClock })
-  let newest = -1
 
-  const noted = (stored: Pick<StoredBlock, 'block'>): Block => {
-    const block = JSON.parse(stored.block) as Block // written by append after the schema had passed it
-    newest = Math.max(newest, block.n)
-    return frozen(block)
-  }
+  const parsed = (stored: Pick<StoredBlock, 'block'>): Block => frozen(JSON.parse(stored.block) as Block) // written by append after the schema had passed it
   const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     reach(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
 
@@ -57,15 +52,16 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
     append: async (given) => {
       const block = Block.parse(given)
       await ready()
-      if (block.n > newest + 1 && block.n > 0 && (await one({ _id: { $eq: block.n - 1 } }, {})) === undefined)
-        throw new Error(`block ${block.n} would leave a hole`)
+      // Asked of the database each time: a backup may have been put back under this instance
+      const before = block.n === 0 ? undefined : await one({ _id: { $eq: block.n - 1 } }, {})
+      if (block.n > 0 && (before === undefined || before.first + before.entries.length !== block.first))
+        throw new Error(`block ${block.n} does not follow what is there`)
       try {
         await reach(() => blocks.insertOne(storedBlock(block)))
       } catch (error) {
         if (isTaken(error)) return 'taken'
         throw error
       }
-      newest = Math.max(newest, block.n)
       bell.ring()
       return 'appended'
     },
@@ -78,14 +74,14 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
             .sort({ _id: 1 })
             .limit(limit)
             .toArray()
-        ).map(noted),
+        ).map(parsed),
       )
     },
     head: async () => {
       await ready()
       bell.tend()
       const { block } = (await fence.read()) ?? {}
-      return block === undefined ? undefined : noted({ block })
+      return block === undefined ? undefined : parsed({ block })
     },
     gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
     storeTime: fence.storeTime,
@@ -97,7 +93,7 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
     blockOf: async (seq) => {
       await ready()
       const stored = await one({ first: { $lte: seq } }, { first: -1, _id: -1 })
-      const block = stored && noted(stored)
+      const block = stored && parsed(stored)
       return block !== undefined && seq < block.first + block.entries.length ? block : undefined
     },
     onAppend: (listener) => bell.listen(listener),

@@ -13,7 +13,7 @@ export const gatherTurns = (waiting: Waiting, most: number): Promise<void> => ga
 /** On while each millisecond brings more: for a round trip. One that is alone does not wait. */
 export async function gatherMoments(waiting: Waiting, most: number): Promise<void> {
   await nextTurn()
-  if (waiting() > 1) await gather(waiting, most, 4, nextMoment)
+  if (waiting() > 1) await gather(waiting, most, 6, nextMoment)
 }
 
 async function gather(waiting: Waiting, most: number, moments: number, pass: () => Promise<void>): Promise<void> {

@@ -54,8 +54,10 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
       await ready()
       // Asked of the database each time: a backup may have been put back under this instance
       const before = block.n === 0 ? undefined : await one({ _id: { $eq: block.n - 1 } }, {})
-      if (block.n > 0 && (before === undefined || before.first + before.entries.length !== block.first))
-        throw new Error(`block ${block.n} does not follow what is there`)
+      if (block.n > 0 && (before === undefined || before.first + before.entries.length !== block.first)) {
+        if ((await one({ _id: { $eq: block.n } }, {})) !== undefined) return 'taken'
+        throw new Error(`block ${block.n} would leave a hole, or does not follow what is there`)
+      }
       try {
         await reach(() => blocks.insertOne(storedBlock(block)))
       } catch (error) {

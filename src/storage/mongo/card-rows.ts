@@ -153,8 +153,8 @@ function byScore(query: CardQuery, runs: readonly (readonly string[])[]): Search
   const isRun = runs.some((run) => run.length > 1)
   const match: Document = {
     ...matchOf(query),
-    // As phrases all must be there; the list of words makes it whole words
-    $text: { $search: all.map((word) => `"${word}"`).join(' ') },
+    // Its score; as phrases the server would fold the whole text of every row anew. That all are there is for the list of words to say
+    $text: { $search: all.join(' ') },
     words: { $all: all },
     ...(isRun && {
       $expr: {

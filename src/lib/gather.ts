@@ -8,16 +8,28 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const nextMoment = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 
 /** On while each turn of the event loop brings more: for what costs less than a millisecond. */
-export const gatherTurns = (waiting: Waiting, most: number): Promise<void> => gather(waiting, most, 6, nextTurn)
+export const gatherTurns = (waiting: Waiting, most: number): Promise<void> =>
+  gather(waiting, { most, moments: 6, pass: nextTurn, patience: 0 })
 
-/** On while each millisecond brings more: for a round trip. One that is alone does not wait. */
+/** On while every other millisecond brings more: for a round trip. One that is alone does not wait. */
 export async function gatherMoments(waiting: Waiting, most: number): Promise<void> {
   await nextTurn()
-  if (waiting() > 1) await gather(waiting, most, 6, nextMoment)
+  if (waiting() > 1) await gather(waiting, { most, moments: 6, pass: nextMoment, patience: 1 })
 }
 
-async function gather(waiting: Waiting, most: number, moments: number, pass: () => Promise<void>): Promise<void> {
-  for (let n = 0, before = 0; n < moments && before < waiting() && waiting() < most; n++) {
+interface Gathering {
+  readonly most: number
+  readonly moments: number
+  readonly pass: () => Promise<void>
+  /** How many moments in a row may bring nobody. */
+  readonly patience: number
+}
+
+async function gather(waiting: Waiting, { most, moments, pass, patience }: Gathering): Promise<void> {
+  let [before, empty] = [0, -1]
+  for (let n = 0; n < moments && waiting() < most; n++) {
+    empty = before < waiting() ? 0 : empty + 1
+    if (empty > patience) return
     before = waiting()
     await pass()
   }

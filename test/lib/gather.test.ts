@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { gatherMoments, gatherTurns } from '../../src/lib/gather.js'
+
+/** Says in turn how many wait, the last for ever, and counts how often it was asked. */
+function waiting(...counts: readonly number[]) {
+  const asked = { times: 0, of: () => counts[Math.min(asked.times++, counts.length - 1)] ?? 0 }
+  return asked
+}
+
+test('one that is alone does not wait', async () => {
+  const one = waiting(1)
+  await gatherMoments(one.of, 10)
+  expect(one.times).toBe(1)
+})
+
+test.each([
+  ['turns', gatherTurns],
+  ['moments', gatherMoments],
+])('%s end when enough wait, and after a few where more and more come', async (_, gather) => {
+  const enough = waiting(10)
+  await gather(enough.of, 10)
+  expect(enough.times).toBeLessThan(4)
+  const ever = waiting(...Array.from({ length: 200 }, (__, i) => i + 2))
+  await gather(ever.of, 1000)
+  expect(ever.times).toBeLessThan(30)
+})
+
+test('a moment that brings nobody is forgiven, a turn is not', async () => {
+  const came = [2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]
+  const [turns, moments] = [waiting(...came), waiting(...came)]
+  await gatherTurns(turns.of, 10)
+  await gatherMoments(moments.of, 10)
+  expect(moments.times).toBeGreaterThan(turns.times)
+})

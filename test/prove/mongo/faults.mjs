@@ -3,8 +3,11 @@
 import { pause } from '../tools.mjs'
 import { startedAtLast } from './instances.mjs'
 
-/** An append is under way at one of these instances when it resolves, where the load has endings ready. */
-const inTheMidst = (volley, instances) => Promise.race([Promise.any(instances.map(volley)).catch(() => undefined), pause(2000)])
+/** An append is under way at one of these instances when it resolves, where the load has endings ready: another of its steps each time. */
+async function inTheMidst({ volley, dice }, instances) {
+  await Promise.race([Promise.any(instances.map(volley)).catch(() => undefined), pause(2000)])
+  await pause(dice() * 30)
+}
 
 export const FAULTS = {
   'kill -9 of the primary': async ({ set }) => {
@@ -14,9 +17,9 @@ export const FAULTS = {
     await pause(1000)
     await primary.start()
   },
-  'the primary is paused': async ({ set, deployment, volley }, { seconds }) => {
+  'the primary is paused': async ({ set, deployment, ...world }, { seconds }) => {
     const primary = await set.primary()
-    await inTheMidst(volley, deployment.instances)
+    await inTheMidst(world, deployment.instances)
     primary.signal('SIGSTOP')
     await pause(seconds * 1000)
     primary.signal('SIGCONT')
@@ -32,7 +35,7 @@ export const FAULTS = {
     const alone = deployment.instances[Math.floor(dice() * deployment.instances.length)]
     const rest = set.members.filter((one) => one !== primary)
     const pids = (list) => list.map((one) => one.pid()).filter((pid) => pid !== undefined)
-    await inTheMidst(volley, [alone])
+    await inTheMidst({ volley, dice }, [alone])
     set.network.split(pids([primary, alone]), pids([...rest, ...deployment.instances.filter((one) => one !== alone)]))
     const over = pause(seconds * 1000)
     // At once, so that there are two that believe: the old one until its own time is over

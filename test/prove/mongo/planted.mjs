@@ -152,12 +152,12 @@ export async function runPlanted({ only, say = () => {} } = {}) {
   return { planted: chosen.length, escaped }
 }
 
-/** Tried up to three times: some faults show only if something was under way in the right moment. */
+/** Tried up to five times: some faults show only if something was under way in the right moment. */
 async function tryIt({ set, callers, planted, database, say }) {
   const copy = await plant(planted)
   try {
     await set.electionMs(planted.electionMs ?? ELECTION_MS)
-    for (let attempt = 0; attempt < 3; attempt++) {
+    for (let attempt = 0; attempt < 5; attempt++) {
       const run = runOver({
         set,
         callers,

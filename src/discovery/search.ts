@@ -40,6 +40,8 @@ export interface Found {
 }
 
 const MAX_ROUNDS = 5
+/** Who has hung up meanwhile is noticed where requests are admitted. */
+const isThere = () => true
 
 /** For anybody; a token with `discovery:read` shows more. */
 export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
@@ -49,7 +51,6 @@ export async function searchCards(deps: SearchDeps, caller: Caller | undefined, 
   if (caller) await deps.trustLog.fence()
   return deps.searches.admit(isThere, () => searchFor(deps, caller, input))
 }
-const isThere = () => true
 
 /**
  * Filtered by entitlement before matching: each tier has its own index. Cards that the caller is introduced to come first, from their

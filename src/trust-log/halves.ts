@@ -4,13 +4,14 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { type Ending, MAX_ENDINGS, type Proposal, positionOf } from '../protocol/entry.js'
+import { type Ending, type Proposal, positionOf } from '../protocol/entry.js'
 import { type EntryId, newId } from '../protocol/ids.js'
 import type { Storage } from '../storage/storage.js'
 import type { Appender } from './append.js'
 import type { AppliedLog } from './apply.js'
 import type { Fence } from './fence.js'
 import { type Half, halvesIn } from './half-store.js'
+import { endingAll } from './next-block.js'
 import { newSettler } from './settler.js'
 import type { Beginning, Begun, HalfKind, TrustLog } from './trust-log.js'
 
@@ -70,12 +71,11 @@ export function newHalves(deps: HalvesDeps): Halves {
 
   const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent') }) => {
     const left = distinctEndings(ends).filter(({ handle }) => !applied.ended.has(handle))
-    // One half and one entry for each ten thousand: each fits a document, and all that are begun are completed
+    // One half for each entry, so that each fits a document; all that are begun are completed
     const at = now()
-    const ending = chunks(left, MAX_ENDINGS).map((chunk, i): Half => {
-      const proposal: Proposal = { id: i === 0 ? id : newId(random, 'ent'), type, ends: chunk }
-      return { id: proposal.id, intent: 'end', kind: ENDING, key: id, proposals: [proposal], on: [], at }
-    })
+    const ending = endingAll(random, { type, ends: left, first: id }).map(
+      (proposal): Half => ({ id: proposal.id, intent: 'end', kind: ENDING, key: id, proposals: [proposal], on: [], at }),
+    )
     const committed = await storage.commit([...intent, ...ending.map((half) => halves.inserting(half))])
     if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
     const written = await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))
@@ -153,6 +153,3 @@ function distinctEndings(ends: readonly Ending[]): Ending[] {
   }
   return [...latest.values()]
 }
-
-const chunks = <T>(list: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))

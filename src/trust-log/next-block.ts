@@ -1,7 +1,9 @@
 // How a block is put together: whoever writes, what it writes follows the prefix that it has applied.
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
-import type { Block, Entry, Proposal } from '../protocol/entry.js'
+import type { Random } from '../lib/random.js'
+import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
+import { type EntryId, newId } from '../protocol/ids.js'
 import { EMPTY_FRONTIER } from '../protocol/merkle.js'
 import type { LogPort } from '../storage/storage.js'
 import type { AppliedLog } from './apply.js'
@@ -32,4 +34,17 @@ export async function appendAlone(port: LogPort, applied: AppliedLog, writer: st
     if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
     applied.apply(block)
   }
+}
+
+/** Entries that end all of these, one for each ten thousand, so that each fits a document and a message. `first`: the id of the first. */
+export function endingAll(
+  random: Pick<Random, 'token'>,
+  { type, ends, first = newId(random, 'ent') }: { readonly type: EntryType; readonly ends: readonly Ending[]; readonly first?: EntryId },
+): Proposal[] {
+  const count = Math.ceil(ends.length / MAX_ENDINGS)
+  return Array.from({ length: count }, (_, i) => ({
+    id: i === 0 ? first : newId(random, 'ent'),
+    type,
+    ends: ends.slice(i * MAX_ENDINGS, (i + 1) * MAX_ENDINGS),
+  }))
 }

@@ -5,13 +5,13 @@ import { base64url, utf8 } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/entry.js'
+import type { Block, Ending, Entry, EntryType, Proposal } from '../protocol/entry.js'
 import { type Handle, isVersion, newHandle } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import type { LogPort } from '../storage/storage.js'
 import { newAppliedLog } from './apply.js'
 import { leafOfEntry } from './leaf.js'
-import { appendAlone, numbering } from './next-block.js'
+import { appendAlone, endingAll, numbering } from './next-block.js'
 import { newSameTime } from './same-time.js'
 import { hashAt, type WitnessStore } from './witness.js'
 
@@ -63,21 +63,17 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const { begun, revised } = await readAll(port, end)
   const standing = begun.filter((handle) => !applied.ended.has(handle))
   const epoch = newHandle(random, 'epo')
-  const ends = standing.filter((handle) => /^(epo|rk):/.test(handle)).map((handle) => ({ handle }))
+  const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
   // RFC 6962 tree of an epoch: its first leaf commits to the last one of the epoch before.
   const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
   const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', begins: [epoch], ends, digest }
   const held = isComplete
     ? []
-    : HELD.flatMap(([prefix, type]) =>
-        endingAll(
-          deps,
-          type,
-          standing.filter((one) => one.startsWith(prefix)),
-        ),
-      )
+    : HELD.flatMap(([prefix, type]) => endingAll(random, { type, ends: endingsOf(standing.filter((one) => one.startsWith(prefix))) }))
   // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
-  const entries = [first, ...held, ...endingAll(deps, 'record.changed', revised)].map(numbering(applied, clock))
+  const entries = [first, ...held, ...endingAll(random, { type: 'record.changed', ends: endingsOf(revised) })].map(
+    numbering(applied, clock),
+  )
   await appendAlone(port, applied, 'restore', entries)
   // Raised only after the last
   const last = entries.at(-1)
@@ -128,11 +124,4 @@ async function reachesWitness({ port, witness }: RestoreDeps): Promise<boolean> 
   return witnessed !== undefined && (await hashAt(port, witnessed)) === witnessed.hash
 }
 
-function endingAll({ random }: RestoreDeps, type: EntryType, handles: readonly Handle[]): Proposal[] {
-  const entries: Proposal[] = []
-  for (let i = 0; i < handles.length; i += MAX_ENDINGS) {
-    const ends: Ending[] = handles.slice(i, i + MAX_ENDINGS).map((handle) => ({ handle }))
-    entries.push({ id: newId(random, 'ent'), type, ends })
-  }
-  return entries
-}
+const endingsOf = (handles: readonly Handle[]): Ending[] => handles.map((handle) => ({ handle }))

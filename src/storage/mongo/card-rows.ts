@@ -16,10 +16,6 @@ export interface CardRows extends CardSearchPort {
   write(operations: readonly CardOperation[], session: ClientSession): Promise<void>
 }
 
-/** Texts of several columns as one: a run of words is found by `runOf`, never across columns. */
-const columnsOf = (texts: readonly string[]): string => texts.map((text) => ` ${wordsIn(text).join(' ')} `).join('|')
-const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `
-
 export type CardOperation = Extract<Operation, { kind: 'index-card' | 'unindex-card' }>
 
 interface StoredRow {
@@ -130,6 +126,10 @@ function storedRow(row: CardRow): StoredRow {
     shown: JSON.stringify(row.shown),
   }
 }
+
+/** Texts of several columns as one: a run of words is found by `runOf`, never across columns. */
+const columnsOf = (texts: readonly string[]): string => texts.map((text) => ` ${wordsIn(text).join(' ')} `).join('|')
+const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `
 
 /** Fixed stages, here and below; what a caller wrote stands only in values. */
 function matchOf({ tier, cardIds, ...query }: CardQuery): Document {

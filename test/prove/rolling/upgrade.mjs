@@ -21,7 +21,7 @@ export const NEXT = {
     ['tasks/end.js', "type: 'task.ended'", "type: 'task.finished'"],
     ['tasks/end.js', 'ends: [endingOfTask(task)]', 'ends: [endingOfTask(task), { ...endingOfTask(task), handle: zoneOf(id) }]'],
     ['tasks/end.js', 'export async function endTask', "const zoneOf = (id) => 'zone:' + id.slice(4);\nexport async function endTask"],
-    ['trust-log/halves.js', "newId(random, 'ent'), type, ends: chunk", "newId(random, 'ent'), type, ends: chunk, weather: 'fine'"],
+    ['trust-log/next-block.js', 'ends: ends.slice(', "weather: 'fine', ends: ends.slice("],
     [
       'tokens/issue.js',
       'const on = distinct(ground.on);',

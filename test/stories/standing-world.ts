@@ -416,22 +416,23 @@ export async function explore(
   }
 
   for (const [from, to] of PAIRS) await introduce(from, to, to === middle ? passOn : undefined)
-  // What waits for a moment (a retry after 503) gets it; no token lives to see its own expiry.
+  // What waits for a moment (a retry after 503) gets it, to the end; no token lives to see its own expiry.
   const ticking = setInterval(() => registry.clock.advance(0.1), 20)
   try {
     for (; done < steps; done += 3) {
       await Promise.all([step(), step(), step()])
       if (crashes && random() < 0.06) await crash(registry, random, count)
     }
+    if (crashes) await crash(registry, random, count)
+    // At rest: what was left half-way is settled by the timer, and each server agrees.
+    registry.clock.advance(31)
+    for (const token of tokens) await judge(token)
+    // Last, all of an organisation in one entry.
+    await end([orgA], () => registry.operator.mutate('organisations.end', { orgId: first.orgId }))
+    for (const token of tokens) await judge(token)
   } finally {
     clearInterval(ticking)
   }
-  // At rest: what was left half-way is settled by the timer, and each server agrees.
-  registry.clock.advance(31)
-  for (const token of tokens) await judge(token)
-  // Last, all of an organisation in one entry.
-  await end([orgA], () => registry.operator.mutate('organisations.end', { orgId: first.orgId }))
-  for (const token of tokens) await judge(token)
   return { violations, counts }
 }
 

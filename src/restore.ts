@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'
+import { recordEndings } from './holdings/record-endings.js'
 import { systemClock } from './lib/clock.js'
 import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
@@ -22,6 +23,7 @@ export async function restore(config: Config, mirror: string | undefined, log: L
       port: storage.log,
       witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
+      recordMerged: (merged) => recordEndings(storage, merged),
       clock: systemClock,
       random: systemRandom,
       log,

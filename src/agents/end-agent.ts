@@ -65,7 +65,7 @@ export const unchanged = ({ handle, endedHandle, endedHow, endedRank }: Agent): 
 })
 
 /** The handle that a reinstatement under way would give it. */
-function successorOf({ next }: Agent): Handle[] {
+export function successorOf({ next }: Agent): Handle[] {
   const handle = Handle.safeParse(next?.handle)
   return handle.success ? [handle.data] : []
 }

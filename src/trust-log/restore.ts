@@ -20,10 +20,15 @@ export interface RestoreDeps {
   readonly witness: WitnessStore
   /** Entries that a mirror has kept, in order. */
   readonly mirror: readonly Entry[]
+  /** Told what the mirror has ended and the backup's records do not know, before the store may be served; after an interruption once more. */
+  readonly recordMerged: (merged: Merged) => Promise<void>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
   readonly log: Log
 }
+
+/** What the backup lost: each handle, and the type of the last entry that ended it. */
+export type Merged = ReadonlyMap<Handle, Entry['type']>
 
 export interface Restored {
   readonly epoch: Handle
@@ -60,7 +65,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const end = (await port.head()) ?? head
   const isComplete = await reachesWitness(deps)
 
-  const { begun, revised } = await readAll(port, end)
+  const { begun, merged } = await readAll(port, end)
+  await deps.recordMerged(merged)
   const standing = begun.filter((handle) => !applied.ended.has(handle))
   const epoch = newHandle(random, 'epo')
   const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
@@ -71,15 +77,17 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
     ? []
     : HELD.flatMap(([prefix, type]) => endingAll(random, { type, ends: endingsOf(standing.filter((one) => one.startsWith(prefix))) }))
   // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
-  const entries = [first, ...held, ...endingAll(random, { type: 'record.changed', ends: endingsOf(revised) })].map(
-    numbering(applied, clock),
-  )
+  const entries = [
+    first,
+    ...held,
+    ...endingAll(random, { type: 'record.changed', ends: endingsOf([...merged.keys()].filter(isVersion)) }),
+  ].map(numbering(applied, clock))
   await appendAlone(port, applied, 'restore', entries)
   // Raised only after the last
   const last = entries.at(-1)
   if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
-  const merged = lost.filter((entry) => entry.ends.length > 0).length
-  return { epoch, merged, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
+  const count = lost.filter((entry) => entry.ends.length > 0).length
+  return { epoch, merged: count, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
 }
 
 /** Refuses a store into which a restore has merged what was lost, and was interrupted before it began an epoch. */
@@ -88,16 +96,17 @@ export async function requireRestored(port: LogPort): Promise<void> {
     refuse('unavailable', 'a restore of this store is not finished: run credence admin restore again')
 }
 
-/** Every handle that the log has begun, and every version that what was merged has ended: by this restore, or an earlier one. */
-async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: readonly Handle[]; readonly revised: readonly Handle[] }> {
-  const [begun, revised] = [new Set<Handle>(), new Set<Handle>()]
+/** Every handle that the log has begun, and what was merged: by this restore, or an earlier one. */
+async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: readonly Handle[]; readonly merged: Merged }> {
+  const begun = new Set<Handle>()
+  const merged = new Map<Handle, Entry['type']>()
   for (let n = 0; n <= head.n; n += PAGE)
     for (const { writer, entries } of await port.read(n, PAGE))
-      for (const { begins = [], ends } of entries) {
+      for (const { type, begins = [], ends } of entries) {
         for (const one of begins) begun.add(one)
-        if (writer === MERGER) for (const { handle } of ends) if (isVersion(handle)) revised.add(handle)
+        if (writer === MERGER) for (const { handle } of ends) merged.set(handle, type)
       }
-  return { begun: [...begun], revised: [...revised] }
+  return { begun: [...begun], merged }
 }
 
 /** What the mirror has after the store's last entry. Refused where the two are not one history. */

@@ -135,6 +135,22 @@ describe('with a mirror that reaches the witnessed head', () => {
   })
 })
 
+test('how an agent was ended after the backup counts: revoked is for ever, and who was suspended by whom no log tells needs an operator', async () => {
+  await acme.mutate('agents.revoke', { agentId: ocr.agentId })
+  await cast.operator.mutate('agents.suspend', { agentId: planner.agentId })
+  await mirror()
+  await stop()
+  await putBack()
+  expect(await restore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, merged: 2 })
+  await start()
+  const [admin, operator] = [cast.as(acme), cast.as(cast.operator)]
+  expect(await reasonOf(admin.mutate('agents.reinstate', { agentId: planner.agentId }))).toBe('forbidden')
+  for (const one of [admin, operator])
+    expect(await reasonOf(one.mutate('agents.reinstate', { agentId: ocr.agentId }))).toBe('already_ended')
+  expect(await reasonOf(operator.mutate('agents.reinstate', { agentId: planner.agentId }))).toBe('done')
+  expect(await reasonOf(cast.as(planner).token())).toBe('done')
+})
+
 test('without a mirror everything that lasts is held: a new operator comes in by a code, members confirm', async () => {
   await acme.mutate('agents.suspend', { agentId: planner.agentId })
   await stop()

@@ -8,13 +8,14 @@ import type { Entry } from '../../src/protocol/entry.js'
 import { type RunningServer, startServer } from '../../src/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import type { LogPort, Storage } from '../../src/storage/storage.js'
-import { restoreLog } from '../../src/trust-log/restore.js'
+import { type Merged, restoreLog } from '../../src/trust-log/restore.js'
 import type { Witnessed, WitnessStore } from '../../src/trust-log/witness.js'
 import { freePort } from '../free-port.mjs'
 import { type Actor, type Cast, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 import { reasonOf } from '../stories/actors.js'
+import { recordMerged } from './open-logs.js'
 
 let folder: Awaited<ReturnType<typeof tempFolder>>
 let clock: ReturnType<typeof setClock>
@@ -74,7 +75,7 @@ async function putBack(through: (port: LogPort) => LogPort = (one) => one): Prom
   await stop()
   await copyFile(file('backup.db'), file('store.db'))
   await open()
-  const deps = { witness, mirror, clock, random: systemRandom, log: silentLog }
+  const deps = { witness, mirror, recordMerged, clock, random: systemRandom, log: silentLog }
   try {
     return await restoreLog({ port: through(storage.log), ...deps })
   } finally {
@@ -110,7 +111,12 @@ test('a restore that was killed before it began an epoch leaves what nobody may 
   await expect(start()).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('not finished') })
   await storage.close()
   await open()
-  await restoreLog({ port: storage.log, witness, mirror: [], clock, random: systemRandom, log: silentLog })
+  let merged: Merged = new Map()
+  const recordAgain = async (again: Merged) => {
+    merged = again
+  }
+  await restoreLog({ port: storage.log, witness, mirror: [], recordMerged: recordAgain, clock, random: systemRandom, log: silentLog })
+  expect(merged.size).toBeGreaterThan(0)
   await storage.close()
   await start()
   clock.advance(7200)

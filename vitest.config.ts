@@ -54,7 +54,7 @@ export default defineConfig({
     pool: 'forks',
     // Files share the modules of the program, which keep no state between two servers
     isolate: false,
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     projects: [
       {
@@ -75,7 +75,7 @@ export default defineConfig({
           globalSetup: 'test/one-mongod.ts',
           env: { CREDENCE_TEST_STORE: 'mongodb' },
           // It waits for the database more than it works
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

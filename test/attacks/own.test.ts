@@ -5,10 +5,9 @@ import { newRouter, type RouterDeps } from '../../src/router.js'
 import { proofOf } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
-import { ground, raw } from './attack.js'
+import { ground, newestBlock, raw } from './attack.js'
 
 const on = ground()
-const head = async () => (await (await on.registry.fetch('/log/entries?from=0&limit=1')).json()).asOf
 afterAll(async () => {
   expect((await on.registry.fetch('/trpc/system.info')).status).toBe(200)
 })
@@ -83,9 +82,9 @@ test('the list is that of the router', () => {
 
 describe('rule: a procedure that is not open answers nobody without a token, and writes nothing', () => {
   test.each(PROCEDURES)('%s %s', async (kind, path, input) => {
-    const before = await head()
+    const before = await newestBlock(on.registry)
     expect(await ask(kind, path, input)).toEqual([401, 'invalid_token'])
-    expect(await head()).toBe(before)
+    expect(await newestBlock(on.registry)).toBe(before)
   })
 })
 

@@ -12,10 +12,12 @@ const MAX_BATCH = 256
 export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly (() => R)[]>): (item: T) => Promise<R> {
   let waiting: Waiting<T, R>[] = []
   let isRunning = false
+  const comers = newComers()
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      await gatherMoments(() => waiting.length, MAX_BATCH)
+      await gatherMoments(comers.waiting, MAX_BATCH)
+      comers.leave()
       const batch = waiting.slice(0, MAX_BATCH)
       waiting = waiting.slice(MAX_BATCH)
       try {
@@ -31,10 +33,30 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
+      comers.come()
       if (isRunning) return
       isRunning = true
       void drain()
     })
+}
+
+/** Counts who comes. What one request asks for at once (its assertion and its proof) is one: whoever is alone need not wait for others. */
+function newComers() {
+  let count = 0
+  let isSame = false
+  return {
+    waiting: () => count,
+    come: () => {
+      if (!isSame) count++
+      isSame = true
+      process.nextTick(() => {
+        isSame = false
+      })
+    },
+    leave: () => {
+      count = 0
+    },
+  }
 }
 
 function settle<R>(answer: (() => R) | undefined, resolve: (answer: R) => void, reject: (error: unknown) => void): void {

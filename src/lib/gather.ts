@@ -11,10 +11,17 @@ const nextMoment = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 export const gatherTurns = (waiting: Waiting, most: number): Promise<void> =>
   gather(waiting, { most, moments: 6, pass: nextTurn, patience: 0 })
 
-/** On while every other millisecond brings more: for a round trip. One that is alone does not wait. */
-export async function gatherMoments(waiting: Waiting, most: number): Promise<void> {
-  await nextTurn()
-  if (waiting() > 1) await gather(waiting, { most, moments: 6, pass: nextMoment, patience: 1 })
+/**
+ * On while every other millisecond brings more: for a round trip. Who is alone does not wait, unless there was a crowd the last time: a crowd
+ * that comes back comes one by one.
+ */
+export function newMoments(most: number): (waiting: Waiting) => Promise<void> {
+  let last = 1
+  return async (waiting) => {
+    await nextTurn()
+    if (last > 1 || waiting() > 1) await gather(waiting, { most, moments: 6, pass: nextMoment, patience: 1 })
+    last = waiting()
+  }
 }
 
 interface Gathering {

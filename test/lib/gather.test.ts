@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gatherMoments, gatherTurns } from '../../src/lib/gather.js'
+import { gatherTurns, newMoments } from '../../src/lib/gather.js'
 
 /** Says in turn how many wait, the last for ever, and counts how often it was asked. */
 function waiting(...counts: readonly number[]) {
@@ -7,10 +7,21 @@ function waiting(...counts: readonly number[]) {
   return asked
 }
 
-test('one that is alone does not wait', async () => {
-  const one = waiting(1)
-  await gatherMoments(one.of, 10)
-  expect(one.times).toBe(1)
+const gatherMoments = (of: () => number, most: number) => newMoments(most)(of)
+
+test('one that is alone does not wait, unless there was a crowd the last time', async () => {
+  const gather = newMoments(10)
+  const asked = async (...counts: readonly number[]) => {
+    const one = waiting(...counts)
+    await gather(one.of)
+    return one.times
+  }
+  const alone = await asked(1)
+  expect(await asked(1)).toBe(alone)
+  await asked(2, 3, 4, 4, 4, 4)
+  expect(await asked(1)).toBeGreaterThan(alone)
+  // It stayed alone
+  expect(await asked(1)).toBe(alone)
 })
 
 test.each([

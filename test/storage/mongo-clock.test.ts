@@ -156,7 +156,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
     expect(await storage.log.head()).toBeDefined()
   })
 
-  test('to learn the server’s time costs no command: a head is a write and a read', async () => {
+  test('to learn the server’s time costs no command: a head is one', async () => {
     await Promise.all(opened.map(({ server }) => server.close()))
     const [{ storage }] = opened as [(typeof opened)[number]]
     const sent = await withDatabase(url, async (db) => {
@@ -171,7 +171,8 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
           .toArray()
       ).map(({ op }) => String(op))
     })
-    expect(sent).toEqual(['update', 'query', 'update', 'query', 'update', 'query'])
+    // Besides that it tells, once a second, that it is there
+    expect(sent.filter((op) => op !== 'update')).toEqual(['command', 'command', 'command'])
   })
 
   test('what the server said lies between the question and its answer', async () => {

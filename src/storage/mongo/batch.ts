@@ -1,4 +1,4 @@
-import { gatherMoments } from '../../lib/gather.js'
+import { newMoments } from '../../lib/gather.js'
 
 interface Waiting<T, R> {
   readonly item: T
@@ -13,10 +13,11 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
   let waiting: Waiting<T, R>[] = []
   let isRunning = false
   const comers = newComers()
+  const gather = newMoments(MAX_BATCH)
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      await gatherMoments(comers.waiting, MAX_BATCH)
+      await gather(comers.waiting)
       comers.leave()
       const batch = waiting.slice(0, MAX_BATCH)
       waiting = waiting.slice(MAX_BATCH)

@@ -1,25 +1,15 @@
-// The fence of an instance: a write on the majority, then a read that is not older than it. Whoever is primary no longer cannot do the write.
-import type { Collection, Db } from 'mongodb'
+// The fence of an instance: a write on the majority, on the newest block, which it returns. Whoever is primary no longer cannot do the write.
+import { type Collection, type Db, MongoError } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { StoreTime } from '../storage.js'
+import { DURABLE } from './connect.js'
 import { reach } from './failures.js'
-import { FORMAT } from './format.js'
 import type { StoredBlock } from './log.js'
+import { newPresence, type PresenceDeps } from './presence.js'
 
-/** Of one instance, in the collection of the blocks: one order for both (ARCHITECTURE, Storage). */
-export interface StoredFence {
-  readonly _id: string
-  readonly count: number
-  /** Absent of the first builds. */
-  readonly format?: number
-  readonly gone: Date
-}
-
-export interface FenceDeps {
+export interface FenceDeps extends PresenceDeps {
   readonly db: Db
   readonly blocks: Collection<StoredBlock>
-  /** Names this one's fence. */
-  readonly instance: string
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly storeClock: (said: Date) => number
 }
@@ -29,14 +19,12 @@ export interface Fence {
   read(): Promise<Pick<StoredBlock, 'block'> | undefined>
   /** What the server's clock said at the last reading. */
   storeTime(): StoreTime | undefined
-  /** So that nobody waits for it in vain; left behind, the server removes it. */
-  remove(): Promise<void>
+  close(): Promise<void>
 }
 
-export function newFence({ db, blocks, instance, clock, storeClock }: FenceDeps): Fence {
-  const fences: Collection<StoredFence> = db.collection(blocks.collectionName)
-  const own = { _id: { $eq: `fence ${instance}` } }
-  let hasFenced = false
+export function newFence(deps: FenceDeps): Fence {
+  const { db, blocks, clock, storeClock } = deps
+  const presence = newPresence(deps, blocks.collectionName)
   let storeTime: StoreTime | undefined
 
   const timed = async <T>(ask: () => Promise<T>, saidIn: (answer: T) => unknown): Promise<T> => {
@@ -46,38 +34,43 @@ export function newFence({ db, blocks, instance, clock, storeClock }: FenceDeps)
     if (said instanceof Date) storeTime = { ms: storeClock(said), sentMs, receivedMs: clock.monotonicMs() }
     return answer
   }
+  /**
+   * A block that another member has acknowledged is there, or the write fails; what it finds lies before the write, and is on the majority with
+   * it. The plain command: as a retryable write the server would keep a copy of the block each time. Done twice it is as good.
+   */
+  const newestBlock = async (): Promise<Pick<StoredBlock, 'block'> | undefined> => {
+    const { value } = await timed(
+      () =>
+        db.command({
+          findAndModify: blocks.collectionName,
+          query: { _id: { $gte: 0 } },
+          sort: { _id: -1 },
+          update: { $inc: { fences: 1 } },
+          fields: { block: 1, now: '$$NOW' },
+          writeConcern: { w: DURABLE.w, j: DURABLE.journal },
+        }),
+      (answer) => answer.value?.now,
+    )
+    return value ?? undefined
+  }
 
   return {
     read: () =>
-      reach(() =>
-        db.client.withSession({ causalConsistency: true }, async (session) => {
-          hasFenced = true
-          await fences.updateOne(
-            own,
-            { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } },
-            { upsert: true, session },
-          )
-          const newestBlock = () =>
-            blocks
-              .find<Pick<StoredBlock, 'block'> & { readonly now: Date }>(
-                { _id: { $gte: 0 } },
-                { session, projection: { block: 1, now: '$$NOW' } },
-              )
-              .sort({ _id: -1 })
-              .limit(1)
-              .next()
-          const stored = await timed(newestBlock, (there) => there?.now)
-          if (stored !== null) return stored
-          await timed(
-            () => db.command({ hello: 1 }),
-            ({ localTime }) => localTime,
-          )
-          return undefined
-        }),
-      ),
+      reach(async () => {
+        await presence.tell()
+        const stored = await newestBlock().catch((error: unknown) => {
+          if (!(error instanceof MongoError)) throw error
+          // The primary may have changed: the driver knows by now
+          return newestBlock()
+        })
+        if (stored !== undefined) return stored
+        await timed(
+          () => db.command({ hello: 1 }),
+          ({ localTime }) => localTime,
+        )
+        return undefined
+      }),
     storeTime: () => storeTime,
-    remove: async () => {
-      if (hasFenced) await fences.deleteOne(own).catch(() => undefined)
-    },
+    close: presence.leave,
   }
 }

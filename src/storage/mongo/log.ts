@@ -1,6 +1,6 @@
 import type { Collection, Document } from 'mongodb'
 import { frozen } from '../../lib/frozen.js'
-import { gatherMoments } from '../../lib/gather.js'
+import { newMoments } from '../../lib/gather.js'
 import { Block } from '../../protocol/entry.js'
 import type { LogPort } from '../storage.js'
 import type { CollectionsDeps } from './collections.js'
@@ -16,6 +16,8 @@ export interface StoredBlock {
   readonly first: number
   readonly entries: readonly string[]
   readonly block: string
+  /** How often an instance has read it as the newest. */
+  readonly fences?: number
 }
 
 export const LOG_COLLECTION = 'log-blocks'
@@ -37,11 +39,11 @@ export interface MongoLog extends LogPort {
 export type MongoLogDeps = Pick<CollectionsDeps, 'declare'> & Omit<FenceDeps, 'blocks'>
 
 /** Blocks under their numbers. */
-export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDeps): MongoLog {
-  const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
+export function newLog({ declare, ...deps }: MongoLogDeps): MongoLog {
+  const blocks: Collection<StoredBlock> = deps.db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
   const bell = newDoorbell(blocks, ready)
-  const fence = newFence({ db, blocks, instance, clock, storeClock })
+  const fence = newFence({ ...deps, blocks })
 
   const parsed = (stored: Pick<StoredBlock, 'block'>): Block => frozen(JSON.parse(stored.block) as Block) // written by append after the schema had passed it
   const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
@@ -85,7 +87,7 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
       const { block } = (await fence.read()) ?? {}
       return block === undefined ? undefined : parsed({ block })
     },
-    gather: (waiting) => gatherMoments(waiting, MAX_TOGETHER),
+    gather: newMoments(MAX_TOGETHER),
     storeTime: fence.storeTime,
     has: async (entry) => {
       await ready()
@@ -101,7 +103,7 @@ export function newLog({ db, declare, instance, clock, storeClock }: MongoLogDep
     onAppend: (listener) => bell.listen(listener),
     close: async () => {
       await bell.close()
-      await fence.remove()
+      await fence.close()
     },
   }
 }
@@ -112,7 +114,7 @@ export const LOG: Declared = {
   indexes: [
     { name: 'entries', key: { entries: 1, _id: 1 } },
     { name: 'first', key: { first: -1, _id: -1 }, partialFilterExpression: { first: { $exists: true } } },
-    // Fences of instances that are no more
+    // Instances that are no more
     { name: 'gone', key: { gone: 1 }, expireAfterSeconds: DAY_SECONDS },
   ],
 }

@@ -79,7 +79,7 @@ async function openDatabase({
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog({ ...deps, instance, clock, storeClock })
+  const log = newLog({ ...deps, instance, clock, storeClock, waits })
   const orphans = endOrphans({ client, clock: waits, warn })
   let closing: Promise<void> | undefined
   return {

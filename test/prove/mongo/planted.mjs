@@ -69,7 +69,7 @@ export const PLANTED = [
   },
   {
     name: 'the head of a deposed primary',
-    edits: [[HEAD, 'await fences.updateOne(', 'if (false) await fences.updateOne(']],
+    edits: [[HEAD, 'writeConcern: { w: DURABLE.w, j: DURABLE.journal }', 'writeConcern: { w: 1 }']],
     // Not "active": whoever asks must prove who it is, and what spends its assertion is a write that a deposed primary cannot do.
     // A subscriber's "is that all?" needs nothing but the head.
     by: ['fresh'],

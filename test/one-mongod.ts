@@ -1,13 +1,13 @@
 // One MongoDB server for all files of a run: each costs 400 MB and seconds to start. Ends with a line that says what was done on it.
 import { MongoClient } from 'mongodb'
-import { findMongod, startMembers } from './storage/find-mongod.mjs'
+import { findMongod, startMembers, TEST_COMMANDS } from './storage/find-mongod.mjs'
 import { POOL } from './storage/open-mongo.js'
 
 /** Vitest calls it before the first file that needs MongoDB; what it returns, after the last. */
 export async function setup(): Promise<() => Promise<void>> {
   const found = findMongod()
   if (found === undefined) return async () => undefined
-  const own = found.uri === undefined ? await startMembers() : undefined
+  const own = found.uri === undefined ? await startMembers(1, TEST_COMMANDS) : undefined
   const uri = found.uri ?? own?.getUri() ?? ''
   process.env.CREDENCE_TEST_MONGOD = uri
   const client = await MongoClient.connect(uri)

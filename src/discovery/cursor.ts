@@ -10,6 +10,8 @@ import { readJson } from '../lib/json.js'
 export const SearchPlace = z.strictObject({
   pass: z.enum(['introduced', 'tier']),
   after: z.tuple([z.number(), z.string().max(64)]).optional(),
+  /** By which words the page before was scored, where not by all. */
+  scored: z.array(z.string()).optional(),
 })
 export type SearchPlace = z.infer<typeof SearchPlace>
 

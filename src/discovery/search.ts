@@ -34,7 +34,7 @@ export interface SearchInput {
 export interface Found {
   /** May be fewer than asked for, or none, where there is a cursor still. */
   readonly hits: readonly Hit[]
-  /** Matching cards that the caller may see; one whose agent has ended is counted until it is unpublished. */
+  /** Matching cards that the caller may see, one whose agent has ended too until it is unpublished. Of very many the first 10,000 may be counted. */
   readonly total: number
   readonly cursor?: string
 }
@@ -74,14 +74,16 @@ async function searchFor(deps: SearchDeps, caller: Caller | undefined, input: Se
   let isMore = true
   for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
     const wanted = limit - hits.length
-    const page = await look({ ...among[place.pass], limit: wanted, ...(place.after && { after: place.after }) })
-    totals.set(place.pass, page.total)
+    const { pass, after, scored } = place
+    const page = await look({ ...among[pass], limit: wanted, ...(after && { after }), ...(scored && { scored }) })
+    totals.set(pass, page.total)
     const last = page.hits.at(-1)
-    const shown = place.pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
-    const { tier: seen } = among[place.pass]
+    const shown = pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
+    const { tier: seen } = among[pass]
     hits.push(...(await deps.trustLog.fenced(({ now }) => hitsOf(deps, shown, { tier: seen, words, now }))))
-    if (page.hits.length === wanted && last) place = { pass: place.pass, after: [last.score, last.cardId] }
-    else if (place.pass === 'introduced') place = { pass: 'tier' }
+    if (page.hits.length === wanted && last)
+      place = { pass, after: [last.score, last.cardId], ...(page.scored && { scored: [...page.scored] }) }
+    else if (pass === 'introduced') place = { pass: 'tier' }
     else isMore = false
   }
   const totalOf = async (of: Omit<Look, 'limit'>) => (await look({ ...of, limit: 1 })).total

@@ -79,6 +79,7 @@ export async function copyRegistry(deps: CopyDeps): Promise<Copied> {
   onProgress({ stage: 'compare', done: 0 })
   const compared = await requireSame({ from, to, specs, now })
   if (rehearse) return { outcome: 'rehearsed', compared }
+  await to.holdings.requireAlone()
 
   onProgress({ stage: 'seal', done: 0 })
   const sealed = await sealLog({ ...deps, port: from.log, digest })

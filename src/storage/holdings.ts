@@ -43,6 +43,8 @@ export interface Receiver extends Holdings {
    * Answers what this target is called: `name`, or what an earlier run called it.
    */
   begin(source: string, name: string): Promise<string>
+  /** Refuses while an instance runs over it: one may have opened it just before. */
+  requireAlone(): Promise<void>
   /** Whether a copy into it is under way. */
   isReceiving(): Promise<boolean>
   /** Writes what is missing or other; how many. */

@@ -169,6 +169,8 @@ export interface CardQuery {
   readonly cardIds?: readonly string[]
   readonly limit: number
   readonly after?: readonly [score: number, cardId: string]
+  /** As the page before said. */
+  readonly scored?: readonly string[]
 }
 export interface CardHit {
   readonly cardId: string
@@ -182,7 +184,10 @@ export interface CardHits {
    * and where `cardIds` is given on its own row only: an introduced caller must not learn what other cards hide.
    */
   readonly hits: readonly CardHit[]
+  /** Without any word that is scored it may stop at 10,000. */
   readonly total: number
+  /** By which words the hits are scored, where not by all: the others stand in too many cards. By none: the newest come first. */
+  readonly scored?: readonly string[]
 }
 export interface CardSearchPort {
   search(query: CardQuery): Promise<CardHits>

@@ -22,7 +22,7 @@ export const aShownCard = (name: string): ShownCard => ({
   words: { name: `\n${name}\n`, tags: '\n\n', skills: '\n\n', description: '\n\n' },
 })
 
-const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
+export const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
   cardId,
   tier: 'public',
   orgId: 'org',

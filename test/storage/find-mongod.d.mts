@@ -7,6 +7,7 @@ export type FoundMongod =
 export const HOW: string
 export function findMongod(env?: NodeJS.ProcessEnv): FoundMongod | undefined
 export function mongodProgram(found?: FoundMongod): Promise<string>
-export function startMembers(count?: number): Promise<MongoMemoryReplSet>
+export const TEST_COMMANDS: readonly string[]
+export function startMembers(count?: number, args?: readonly string[]): Promise<MongoMemoryReplSet>
 export function urlOf(uri: string, database: string): string
 export function databaseOf(uri: string): string | undefined

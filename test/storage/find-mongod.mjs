@@ -35,15 +35,18 @@ export async function mongodProgram(found = findMongod()) {
   return MongoBinary.getPath({ version: found.download })
 }
 
+/** What a test tells a server to fail at, it must be told to obey (`configureFailPoint`). */
+export const TEST_COMMANDS = ['--setParameter', 'enableTestCommands=1']
+
 /** A replica set of `count` members that end with this process. */
-export async function startMembers(count = 1) {
+export async function startMembers(count = 1, args = []) {
   const { MongoMemoryReplSet } = await import('mongodb-memory-server-core')
   // Whichever version it is
   process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK = 'false'
   const options = {
     binary: { systemBinary: await mongodProgram(), checkMD5: false, version: VERSION },
     replSet: { count, ip: '127.0.0.1', storageEngine: 'wiredTiger' },
-    instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000 })),
+    instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000, args })),
   }
   return MongoMemoryReplSet.create(options).catch((error) => {
     console.error(`a server did not start and is started anew: ${error.message}`)

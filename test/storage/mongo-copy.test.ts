@@ -149,6 +149,21 @@ overMongod((mongod) => {
     await mongod().drop(second)
   }, 60_000)
 
+  test('an instance that had opened the target while it was empty is noticed before the source is sealed', async () => {
+    await stop()
+    const early = await openMongo({ url, clock: systemClock, instance: 'early', warn: () => undefined })
+    let reading: NodeJS.Timeout | undefined
+    const onProgress = ({ stage }: Progress) => {
+      if (stage === 'documents') reading ??= setInterval(() => void early.log.head().catch(() => undefined), 200)
+    }
+    await expect(move({ onProgress })).rejects.toThrow('1 instance uses this store')
+    clearInterval(reading)
+    await early.close()
+    await start()
+    await stop()
+    expect(await move()).toMatchObject({ outcome: 'moved' })
+  }, 60_000)
+
   test('killed at each of its steps, and served meanwhile as long as it is not sealed, it ends with the same', async () => {
     const ended = await callOcr()
     let lives = ended

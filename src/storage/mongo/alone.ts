@@ -4,18 +4,22 @@ import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { reach } from './failures.js'
 import { LOG_COLLECTION } from './log.js'
-import type { StoredPresence } from './presence.js'
+import { presenceOf, type StoredPresence } from './presence.js'
 
 /** What has said nothing for so long is no more, or cut off. */
 const ALIVE_MS = 5000
 const WATCHED_MS = 3000
 
-/** Refuses while an instance reads the log. One that was closed left nothing; one that was killed, or came back with a backup, does not move. */
-export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>): Promise<void> {
-  const before = await present(db)
+/**
+ * Refuses while another instance reads the log. One that was closed left nothing; one that was killed, or came back with a backup, does not
+ * move.
+ */
+export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>, own = ''): Promise<void> {
+  const others = async () => (await present(db)).filter(({ _id }) => _id !== presenceOf(own))
+  const before = await others()
   if (before.length === 0) return
   await clock.after(WATCHED_MS)
-  const moved = (await present(db)).filter(({ _id, count }) => before.find((one) => one._id === _id)?.count !== count).length
+  const moved = (await others()).filter(({ _id, count }) => before.find((one) => one._id === _id)?.count !== count).length
   if (moved > 0) refuse('unavailable', `${moved} ${moved === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
 }
 

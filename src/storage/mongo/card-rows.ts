@@ -1,10 +1,14 @@
 // Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
-import type { AnyBulkWriteOperation, ClientSession, Collection, Document } from 'mongodb'
+import type { AnyBulkWriteOperation, ClientSession, Collection } from 'mongodb'
+import { refuse } from '../../errors.js'
+import type { Clock } from '../../lib/clock.js'
 import { wordsIn } from '../../lib/words.js'
-import { CARD_WEIGHTS, type CardTexts, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
-import type { CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../storage.js'
+import { CARD_WEIGHTS, type CardTexts, termsOf, textsOf } from '../card-text.js'
+import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../storage.js'
+import { amongCards, byAge, byScore, CARD_ROWS_NAME, idOf, runOf, type Search, wordsOfRuns } from './card-pipelines.js'
 import type { CollectionsDeps } from './collections.js'
+import { isLate, MAX_SEARCH_MS, newCommonWords } from './common-words.js'
 import type { Declared } from './declare.js'
 import { reach } from './failures.js'
 import { onceReady } from './ready.js'
@@ -34,9 +38,8 @@ interface StoredRow {
 
 const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
 
-const NAME = 'card-rows'
 export const CARD_ROWS: Declared = {
-  name: NAME,
+  name: CARD_ROWS_NAME,
   validator: {
     $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text', 'shown'] },
   },
@@ -53,12 +56,36 @@ export const CARD_ROWS: Declared = {
   ],
 }
 
-/** Words that stand in very many cards are scored in each of them: past it the search is refused, so that it holds up nothing else. */
-const MAX_SEARCH_MS = 2500
+export type CardRowsDeps = Pick<CollectionsDeps, 'db' | 'declare'> & { readonly clock: Pick<Clock, 'now'> }
 
-export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'declare'>): CardRows {
-  const rows: Collection<StoredRow> = db.collection(NAME)
+export function newCardRows({ db, declare, clock }: CardRowsDeps): CardRows {
+  const rows: Collection<StoredRow> = db.collection(CARD_ROWS_NAME)
+  const common = newCommonWords(rows, clock)
   const ready = onceReady(() => declare(CARD_ROWS))
+  const ask = ({ pipeline, hint }: Search): Promise<readonly Found[] | 'late'> =>
+    reach(async () => {
+      try {
+        return await rows.aggregate<Found>(pipeline, { maxTimeMS: MAX_SEARCH_MS, ...(hint !== undefined && { hint }) }).toArray()
+      } catch (error) {
+        if (isLate(error)) return 'late'
+        throw error
+      }
+    })
+  /** By the score of all words, unless that takes too long: then by that of the rare ones, and where none is rare the newest first. */
+  const searchWords = async (query: CardQuery, runs: readonly (readonly string[])[]): Promise<CardHits> => {
+    const words = wordsOfRuns(runs)
+    const isFirst = query.after === undefined
+    const by = (scored: readonly string[]) => ask(scored.length > 0 ? byScore(query, runs, scored) : byAge(query, runs))
+    let scored = isFirst ? common.rare(query.tier, words) : (query.scored ?? words)
+    let found = await by(scored)
+    if (found === 'late' && isFirst) {
+      await reach(() => common.learn(query.tier, scored))
+      const rare = common.rare(query.tier, scored)
+      if (rare.length < scored.length) found = await by(rare)
+      scored = rare
+    }
+    return { ...hitsOf(found), ...(scored.length < words.length && { scored }) }
+  }
   return {
     ready,
     write: async (operations, session) => {
@@ -71,16 +98,9 @@ export function newCardRows({ db, declare }: Pick<CollectionsDeps, 'db' | 'decla
       if (query.cardIds?.length === 0) return { hits: [], total: 0 }
       await ready()
       const runs = words.filter((run) => run.length > 0)
-      const { pipeline, hint } = runs.length > 0 ? byScore(query, runs) : byAge(query)
-      const found = await reach(() =>
-        rows.aggregate<Found>(pipeline, { maxTimeMS: MAX_SEARCH_MS, ...(hint !== undefined && { hint }) }).toArray(),
-      )
-      return {
-        hits: found.flatMap(({ card, score, shown }) =>
-          card === undefined || score === undefined || shown === undefined ? [] : [{ cardId: card, score, shown: shownOf(shown) }],
-        ),
-        total: found.find(({ total }) => total !== undefined)?.total ?? 0,
-      }
+      if (runs.length === 0) return hitsOf(await ask(byAge(query, [])))
+      if (query.cardIds !== undefined) return hitsOf(await ask(amongCards(query, runs)))
+      return searchWords(query, runs)
     },
     shown: async (tier, cardIds) => {
       await ready()
@@ -108,6 +128,16 @@ interface Found {
   readonly total?: number
 }
 
+function hitsOf(found: readonly Found[] | 'late'): CardHits {
+  if (found === 'late') return refuse('unavailable', 'the search takes too long: ask for rarer words', { retryAfterSeconds: 1 })
+  return {
+    hits: found.flatMap(({ card, score, shown }) =>
+      card === undefined || score === undefined || shown === undefined ? [] : [{ cardId: card, score, shown: shownOf(shown) }],
+    ),
+    total: found.find(({ total }) => total !== undefined)?.total ?? 0,
+  }
+}
+
 /** Written by storedRow. */
 const shownOf = (text: string): ShownCard => JSON.parse(text) as ShownCard
 
@@ -127,83 +157,5 @@ function storedRow(row: CardRow): StoredRow {
   }
 }
 
-/** Texts of several columns as one: a run of words is found by `runOf`, never across columns. */
-const columnsOf = (texts: readonly string[]): string => texts.map((text) => ` ${wordsIn(text).join(' ')} `).join('|')
-const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `
-
-/** Fixed stages, here and below; what a caller wrote stands only in values. */
-function matchOf({ tier, cardIds, ...query }: CardQuery): Document {
-  const terms = termsAsked(query).map(encoded)
-  return {
-    tier: { $eq: tier },
-    ...(cardIds !== undefined && { _id: { $in: cardIds.map((id) => idOf(id, tier)) } }),
-    ...(terms.length > 0 && { terms: { $all: terms } }),
-  }
-}
-
-interface Search {
-  readonly pipeline: Document[]
-  /** The index that gives the order, or the few rows that are asked about. A text index is found by itself. */
-  readonly hint?: string
-}
-
-/** Rows that hold the words, the best first. They are sorted in memory: their scores stand in no index. */
-function byScore(query: CardQuery, runs: readonly (readonly string[])[]): Search {
-  const all = [...new Set(runs.flat())]
-  const isRun = runs.some((run) => run.length > 1)
-  const match: Document = {
-    ...matchOf(query),
-    // Its score; as phrases the server would fold the whole text of every row anew. That all are there is for the list of words to say
-    $text: { $search: all.join(' ') },
-    words: { $all: all },
-    ...(isRun && {
-      $expr: {
-        $and: runs.filter((run) => run.length > 1).map((run) => ({ $gte: [{ $indexOfCP: ['$columns', { $literal: runOf(run) }] }, 0] })),
-      },
-    }),
-  }
-  const score = { $round: [{ $multiply: [-SCORE_UNIT, { $meta: 'textScore' }] }, 0] }
-  const [afterScore, afterCard] = query.after ?? []
-  const after =
-    afterScore === undefined
-      ? []
-      : [{ $match: { $or: [{ score: { $gt: afterScore } }, { score: { $eq: afterScore }, card: { $gt: afterCard } }] } }]
-  // What is shown is looked up of the page alone
-  const shown = [
-    { $lookup: { from: NAME, localField: '_id', foreignField: '_id', as: 'rows', pipeline: [{ $project: { _id: 0, shown: 1 } }] } },
-    { $project: { _id: 0, card: 1, score: 1, shown: { $first: '$rows.shown' } } },
-  ]
-  const facets = { hits: [...after, { $sort: { score: 1, card: 1 } }, { $limit: query.limit }, ...shown], total: [{ $count: 'total' }] }
-  return {
-    pipeline: [
-      { $match: match },
-      { $project: { card: 1, score } },
-      { $facet: facets },
-      { $project: { found: { $concatArrays: ['$hits', '$total'] } } },
-      { $unwind: '$found' },
-      { $replaceRoot: { newRoot: '$found' } },
-    ],
-  }
-}
-
-/** Without words the newest come first, in the order of an index. */
-function byAge(query: CardQuery): Search {
-  const match = matchOf(query)
-  const [score = 0, card] = query.after ?? []
-  const after = card !== undefined && {
-    updated: { $lte: -score },
-    $or: [{ updated: { $lt: -score } }, { updated: { $eq: -score }, card: { $gt: card } }],
-  }
-  return {
-    pipeline: [
-      { $match: { ...match, ...after } },
-      { $sort: { updated: -1, card: 1 } },
-      { $limit: query.limit },
-      { $project: { _id: 0, card: 1, score: { $multiply: [-1, '$updated'] }, shown: 1 } },
-      { $unionWith: { coll: NAME, pipeline: [{ $match: match }, { $count: 'total' }] } },
-    ],
-    hint: query.cardIds !== undefined ? '_id_' : match.terms !== undefined ? 'terms' : 'newest',
-  }
-}
-
-const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardId}`
+/** Texts of several columns as one: see runOf. */
+const columnsOf = (texts: readonly string[]): string => texts.map((text) => runOf(wordsIn(text))).join('|')

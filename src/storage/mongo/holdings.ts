@@ -25,10 +25,11 @@ export interface HoldingsDeps {
   readonly opened: (name: string) => Opened
   /** Makes the collections of counters, search and log. */
   readonly ready: () => Promise<void>
+  readonly requireAlone: () => Promise<void>
 }
 
 /** The database as a whole. */
-export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
+export function newHoldings({ db, opened, ready, requireAlone }: HoldingsDeps): Receiver {
   const counters: Collection<Counter> = db.collection(COUNTERS.name)
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
   const docsOf = async ({ name }: Spec<Doc>): Promise<Collection<Stored>> => {
@@ -62,6 +63,7 @@ export function newHoldings({ db, opened, ready }: HoldingsDeps): Receiver {
       await reach(() => db.collection<Declaration>(DECLARATIONS).insertOne({ _id: COPY, text: source, copy: name }))
       return name
     },
+    requireAlone,
     isReceiving: async () => (await reach(() => copyInto(db))) !== null,
     put: async (spec, documents) => {
       const docs = await docsOf(spec)

@@ -78,7 +78,7 @@ async function openDatabase({
   const deps = { db, now, declare: await reach(() => newDeclare(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
-  const cards = newCardRows(deps)
+  const cards = newCardRows({ ...deps, clock })
   const log = newLog({ ...deps, instance, clock, storeClock, waits })
   const orphans = endOrphans({ client, clock: waits, warn })
   let closing: Promise<void> | undefined
@@ -90,6 +90,7 @@ async function openDatabase({
     cards,
     holdings: newHoldings({
       db,
+      requireAlone: () => requireAlone(db, waits, instance),
       opened: (name) => collections.opened(name),
       ready: async () => {
         await Promise.all([log.ready(), cards.ready(), counters.ready()])

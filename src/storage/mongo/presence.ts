@@ -26,9 +26,11 @@ export interface Presence {
   leave(): Promise<void>
 }
 
+export const presenceOf = (instance: string): string => `instance ${instance}`
+
 export function newPresence({ db, instance, waits }: PresenceDeps, collection: string): Presence {
   const present: Collection<StoredPresence> = db.collection(collection)
-  const own = { _id: { $eq: `instance ${instance}` } }
+  const own = { _id: { $eq: presenceOf(instance) } }
   let told: number | undefined
   const write = () =>
     present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })

@@ -4,12 +4,13 @@ import { aCard } from '../../../bench/lib/cast.js'
 import { claimsOf, pause } from '../tools.mjs'
 import { fetchVia } from './recorder.mjs'
 
-/** So many tokens of each instance wait to be ended at once. */
+/** So many tokens of each instance wait to be ended one after the other, so far apart: then a block is appended at any moment. */
 const VOLLEY = 30
+const APART_MS = 3
 
 /**
  * `cast`: { ocr, planner }; `dice()`: from 0 to 1. Works until `isOver()`; resolves when all have stopped. `volleys`: gets, by instance, what
- * ends many tokens at once there, and resolves when the first of them has ended: those that came a little later share the block that is
+ * ends many tokens there, and resolves when the first of them has ended: of those that came a little later some are in the block that is
  * appended in that very moment.
  */
 export async function runLoad({ history, deployment, cast, dice, isOver, workers = 6, enders = 0, volleys }) {
@@ -50,7 +51,7 @@ export async function runLoad({ history, deployment, cast, dice, isOver, workers
     const door = doors(history, deployment.issuer, instance, cast)
     const world = { history, shared: { tokens: [] }, any: () => door, issuer: deployment.issuer, cast }
     const ready = []
-    volleys.set(instance, () => Promise.any(ready.splice(0).map((token) => end(world, token))))
+    volleys.set(instance, () => Promise.any(ready.splice(0).map((token, i) => pause(i * APART_MS).then(() => end(world, token)))))
     while (!isOver()) {
       if (ready.length >= VOLLEY) await pause(50)
       else

@@ -21,14 +21,16 @@ export const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardI
 export const runOf = (words: readonly string[]): string => ` ${words.join(' ')} `
 export const wordsOfRuns = (runs: Runs): readonly string[] => [...new Set(runs.flat())]
 
-/** Where only some cards count: few, so they are read one by one. Each word weighs what the places weigh in which it stands. */
+/** Where only some cards count: few, so they are read one by one, and each is scored by itself. Of `n` matches in a text the first tells most: n / (n + 1). */
 export function amongCards(query: CardQuery, runs: Runs): Search {
-  const weights = wordsOfRuns(runs).flatMap((word) =>
-    Object.entries(CARD_WEIGHTS).map(([name, weight]) => ({
-      $cond: [{ $gte: [{ $indexOfCP: [{ $concat: [' ', `$text.${name}`, ' '] }, { $literal: runOf([word]) }] }, 0] }, weight, 0],
-    })),
-  )
-  return { pipeline: bestFirst(query, matchOf(query, runs), { $multiply: [-SCORE_UNIT, { $add: weights }] }), hint: '_id_' }
+  const words = wordsOfRuns(runs)
+  const matchesIn = (name: string) => ({
+    $size: { $filter: { input: { $split: [`$text.${name}`, ' '] }, cond: { $in: ['$$this', { $literal: words }] } } },
+  })
+  const score = Object.entries(CARD_WEIGHTS).map(([name, weight]) => ({
+    $let: { vars: { n: matchesIn(name) }, in: { $multiply: [weight, { $divide: ['$$n', { $add: ['$$n', 1] }] }] } },
+  }))
+  return { pipeline: bestFirst(query, matchOf(query, runs), { $round: [{ $multiply: [-SCORE_UNIT, { $add: score }] }, 0] }), hint: '_id_' }
 }
 
 /** Rows that hold the words, the best by `scored` first. They are sorted in memory: their scores stand in no index. */

@@ -38,6 +38,7 @@ export async function endAgent(
     const tried = await deps.trustLog.tryEnd({
       type: how === 'suspended' ? 'agent.suspended' : 'agent.ended',
       ends: handles.map((handle) => ({ handle })),
+      isTold: true,
       intent: [
         deps.agents.collection.changing(id, unchanged(agent), { endedHandle: agent.handle, endedHow, endedRank }),
         deps.audit.recording(doneBy(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })),

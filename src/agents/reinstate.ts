@@ -24,6 +24,8 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
     { handle },
     {
       type: 'agent.reinstated',
+      // It has ended; the log ties the one to the other, for who has only the log (a restore)
+      ends: [{ handle: agent.handle }],
       begins: [handle],
       on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map((parent) => parent.handle)],
       also: [deps.audit.recording(doneBy(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],

@@ -37,7 +37,8 @@ export interface FoundAt {
   readonly now: number
 }
 
-const MAX_WORDS = 16
+/** Of a search; what stands after them is passed over. */
+export const MAX_WORDS = 16
 
 /** As search compares words; no operators, no wildcards. A text without any word finds nothing. */
 export function wordsOf(text = ''): string[] {

@@ -75,14 +75,19 @@ async function searchFor(deps: SearchDeps, caller: Caller | undefined, input: Se
   for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
     const wanted = limit - hits.length
     const { pass, after, scored } = place
-    const page = await look({ ...among[pass], limit: wanted, ...(after && { after }), ...(scored && { scored }) })
+    const page = await look({
+      ...among[pass],
+      limit: wanted,
+      ...(after && { after }),
+      ...(scored && { scored: scored.map((i) => words[i] ?? '') }),
+    })
     totals.set(pass, page.total)
     const last = page.hits.at(-1)
     const shown = pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
     const { tier: seen } = among[pass]
     hits.push(...(await deps.trustLog.fenced(({ now }) => hitsOf(deps, shown, { tier: seen, words, now }))))
     if (page.hits.length === wanted && last)
-      place = { pass, after: [last.score, last.cardId], ...(page.scored && { scored: [...page.scored] }) }
+      place = { pass, after: [last.score, last.cardId], ...(page.scored && { scored: page.scored.map((word) => words.indexOf(word)) }) }
     else if (pass === 'introduced') place = { pass: 'tier' }
     else isMore = false
   }

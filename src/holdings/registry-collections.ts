@@ -13,7 +13,7 @@ import { type MembersStore, membersStore } from '../members/store.js'
 import { type OrganisationsStore, organisationsStore } from '../organisations/store.js'
 import { ticketsIn } from '../revocations/tickets-store.js'
 import { newOnce } from '../storage/once.js'
-import type { Collection, Doc, Spec, Storage } from '../storage/storage.js'
+import { anySpec, type Collection, type Doc, type Spec, type Storage } from '../storage/storage.js'
 import { type TasksStore, tasksStore } from '../tasks/store.js'
 import { type TokensStore, tokensStore } from '../tokens/store.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
@@ -80,7 +80,7 @@ function hearing(hear: (spec: Spec<Doc>) => void): Storage {
   return {
     collection: <D extends Doc>(spec: Spec<D>): Collection<D> => {
       // A Spec<D> is read as a Spec<Doc>: nothing is ever put into it here
-      hear(spec as unknown as Spec<Doc>)
+      hear(anySpec(spec))
       const operations = { inserting: nothing, changing: nothing, taking: nothing }
       return { spec, insert: nothing, get: nothing, find: nothing, change: nothing, take: nothing, ...operations }
     },

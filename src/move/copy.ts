@@ -11,7 +11,7 @@ import { silentLog } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import type { Block, Entry } from '../protocol/entry.js'
 import type { Held, HeldCounter, ReadableStorage, Receiver } from '../storage/holdings.js'
-import type { Doc, Spec, Storage } from '../storage/storage.js'
+import { anySpec, type Doc, type Spec, type Storage } from '../storage/storage.js'
 import { newSameTime } from '../trust-log/same-time.js'
 import { continueLog, sealLog, sealOf } from '../trust-log/seal.js'
 import { type Compared, requireSame } from './compare.js'
@@ -150,9 +150,7 @@ async function copySearch({ from, to, onProgress }: CopyDeps, now: number): Prom
   await to.holdings.clearCards()
   let done = 0
   // A Spec<Card> is read as a Spec<Doc>; what comes out was written through it
-  for await (const held of pages<Held>((after) =>
-    from.holdings.documents(spec as unknown as Spec<Doc>, { ...after, limit: CARDS_A_COMMIT, now }),
-  )) {
+  for await (const held of pages<Held>((after) => from.holdings.documents(anySpec(spec), { ...after, limit: CARDS_A_COMMIT, now }))) {
     const shown = held.map(({ text }) => spec.schema.parse(JSON.parse(text))).filter(({ hidden }) => hidden === undefined)
     const operations = shown.flatMap((card) => cards.indexing(card)).filter(({ kind }) => kind === 'index-card')
     if (operations.length > 0) await to.commit(operations)

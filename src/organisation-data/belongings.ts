@@ -1,11 +1,11 @@
 // What is of one organisation, collection by collection. Every document is looked at: few collections have an index by organisation, and this is done once.
 import { refuse } from '../errors.js'
-import { pages } from '../holdings/pages.js'
+import { documentsOf, type Fields } from '../holdings/documents.js'
 import { openStores, registryCollections, type Stores } from '../holdings/registry-collections.js'
 import { silentLog } from '../lib/log.js'
 import type { OrgId } from '../protocol/ids.js'
 import type { ReadableStorage } from '../storage/holdings.js'
-import type { Doc, Spec } from '../storage/storage.js'
+import { anySpec, type Doc, type Spec } from '../storage/storage.js'
 import { newAppliedLog } from '../trust-log/apply.js'
 
 export interface Belonging {
@@ -13,7 +13,6 @@ export interface Belonging {
   readonly key: string
   readonly doc: Fields
 }
-type Fields = Readonly<Record<string, unknown>>
 
 /** Ids of the organisation, and of all its members and agents. */
 export interface Owned {
@@ -67,9 +66,8 @@ export async function ownedBy(storage: ReadableStorage, orgId: OrgId): Promise<O
   const organisation = await stores.organisations.collection.get(orgId)
   if (organisation === undefined) return refuse('not_found', `no organisation has the id ${orgId}`)
   const all = new Set<string>([orgId])
-  for (const { collection } of [stores.agents, stores.members])
-    for await (const { doc } of documentsOf(storage, collection.spec as unknown as Spec<Doc>))
-      if (doc.orgId === orgId) all.add(String(doc.id))
+  for (const spec of [anySpec(stores.agents.collection.spec), anySpec(stores.members.collection.spec)])
+    for await (const { doc } of documentsOf(storage, spec)) if (doc.orgId === orgId) all.add(String(doc.id))
   const applied = newAppliedLog({ port: storage.log, log: silentLog })
   const head = await storage.log.head()
   if (head) await applied.readTo(head)
@@ -86,11 +84,4 @@ export async function* belongingsOf(storage: ReadableStorage, owned: Owned): Asy
     if (spec === undefined || rule === nobodys) continue
     for await (const { key, doc } of documentsOf(storage, spec)) if (rule(doc, owned)) yield { spec, key, doc }
   }
-}
-
-const PAGE = 500
-
-async function* documentsOf({ holdings }: ReadableStorage, spec: Spec<Doc>): AsyncGenerator<Omit<Belonging, 'spec'>> {
-  for await (const page of pages((after) => holdings.documents(spec, { ...after, limit: PAGE, now: 0 })))
-    for (const { key, text } of page) yield { key, doc: JSON.parse(text) as Fields } // written after the schema had passed it
 }

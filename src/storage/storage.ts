@@ -26,6 +26,9 @@ export interface Spec<D extends Doc> {
   readonly expires?: keyof D & string
 }
 
+/** For who reads or declares collections of every kind, and writes nothing into them. */
+export const anySpec = <D extends Doc>(spec: Spec<D>): Spec<Doc> => spec as unknown as Spec<Doc>
+
 /** All must hold. `null` is absence; `{ expiredBy }`: the field is a number that is at most it; `{ notExpiredBy }`: absent or greater. */
 export type Guard<D extends Doc> = { readonly [F in keyof D]?: Scalar | { readonly expiredBy: number } | { readonly notExpiredBy: number } }
 

@@ -27,8 +27,8 @@ export interface RestoreDeps {
   readonly log: Log
 }
 
-/** What the backup lost: each handle, and the type of the last entry that ended it. */
-export type Merged = ReadonlyMap<Handle, Entry['type']>
+/** What the backup lost: each handle, and the last entry that ended it. */
+export type Merged = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
 
 export interface Restored {
   readonly epoch: Handle
@@ -99,12 +99,12 @@ export async function requireRestored(port: LogPort): Promise<void> {
 /** Every handle that the log has begun, and what was merged: by this restore, or an earlier one. */
 async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: readonly Handle[]; readonly merged: Merged }> {
   const begun = new Set<Handle>()
-  const merged = new Map<Handle, Entry['type']>()
+  const merged = new Map<Handle, Entry>()
   for (let n = 0; n <= head.n; n += PAGE)
     for (const { writer, entries } of await port.read(n, PAGE))
-      for (const { type, begins = [], ends } of entries) {
-        for (const one of begins) begun.add(one)
-        if (writer === MERGER) for (const { handle } of ends) merged.set(handle, type)
+      for (const entry of entries) {
+        for (const one of entry.begins ?? []) begun.add(one)
+        if (writer === MERGER) for (const { handle } of entry.ends) merged.set(handle, entry)
       }
   return { begun: [...begun], merged }
 }

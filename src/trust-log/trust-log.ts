@@ -49,13 +49,15 @@ export type Begun =
   /** The hidden commit failed at this operation; nothing was written. */
   | { readonly outcome: 'failed'; readonly failed: number }
 
-/** Handles that have ended already are left out; ending nothing new is fine. */
+/** Handles that have ended already are left out, unless `isTold`; ending nothing new is fine. */
 export interface EndingIntent {
   readonly type: EntryType
   readonly ends: readonly Ending[]
   /** Written in one commit with what makes anybody able to complete the ending: the audit row. */
   readonly intent: readonly Operation[]
   readonly id?: EntryId
+  /** Also what has ended already: so that the log tells that it ended otherwise since (a restore goes by the last). */
+  readonly isTold?: boolean
 }
 
 export type TriedEnding =

@@ -7,7 +7,7 @@ function waiting(...counts: readonly number[]) {
   return asked
 }
 
-const gatherMoments = (of: () => number, most: number) => newMoments(most)(of)
+const gathering = (of: () => number, most: number) => newMoments(most)(of)
 
 test('one that is alone does not wait, unless there was a crowd the last time', async () => {
   const gather = newMoments(10)
@@ -26,7 +26,7 @@ test('one that is alone does not wait, unless there was a crowd the last time', 
 
 test.each([
   ['turns', gatherTurns],
-  ['moments', gatherMoments],
+  ['moments', gathering],
 ])('%s end when enough wait, and after a few where more and more come', async (_, gather) => {
   const enough = waiting(10)
   await gather(enough.of, 10)
@@ -40,6 +40,6 @@ test('a moment that brings nobody is forgiven, a turn is not', async () => {
   const came = [2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]
   const [turns, moments] = [waiting(...came), waiting(...came)]
   await gatherTurns(turns.of, 10)
-  await gatherMoments(moments.of, 10)
+  await gathering(moments.of, 10)
   expect(moments.times).toBeGreaterThan(turns.times)
 })

@@ -14,8 +14,8 @@ const WATCHED_MS = 3000
  * Refuses while another instance reads the log. One that was closed left nothing; one that was killed, or came back with a backup, does not
  * move.
  */
-export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>, own = ''): Promise<void> {
-  const others = async () => (await present(db)).filter(({ _id }) => _id !== presenceOf(own))
+export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>, own?: string): Promise<void> {
+  const others = async () => (await present(db)).filter(({ _id }) => own === undefined || _id !== presenceOf(own))
   const before = await others()
   if (before.length === 0) return
   await clock.after(WATCHED_MS)

@@ -13,7 +13,7 @@ export interface Search {
 }
 
 /** Texts as they are looked for: each a run of words. */
-type Runs = readonly (readonly string[])[]
+export type Runs = readonly (readonly string[])[]
 
 export const idOf = (cardId: string, tier: CardTier): string => `${tier} ${cardId}`
 

@@ -2,11 +2,10 @@
 // of other documents), so what a caller may not see changes neither order, score nor total of what it may.
 import type { AnyBulkWriteOperation, ClientSession, Collection } from 'mongodb'
 import { refuse } from '../../errors.js'
-import type { Clock } from '../../lib/clock.js'
 import { wordsIn } from '../../lib/words.js'
 import { CARD_WEIGHTS, type CardTexts, termsOf, textsOf } from '../card-text.js'
 import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../storage.js'
-import { amongCards, byAge, byScore, CARD_ROWS_NAME, idOf, runOf, type Search, wordsOfRuns } from './card-pipelines.js'
+import { amongCards, byAge, byScore, CARD_ROWS_NAME, idOf, type Runs, runOf, type Search, wordsOfRuns } from './card-pipelines.js'
 import type { CollectionsDeps } from './collections.js'
 import { isLate, MAX_SEARCH_MS, newCommonWords } from './common-words.js'
 import type { Declared } from './declare.js'
@@ -56,11 +55,9 @@ export const CARD_ROWS: Declared = {
   ],
 }
 
-export type CardRowsDeps = Pick<CollectionsDeps, 'db' | 'declare'> & { readonly clock: Pick<Clock, 'now'> }
-
-export function newCardRows({ db, declare, clock }: CardRowsDeps): CardRows {
+export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
   const rows: Collection<StoredRow> = db.collection(CARD_ROWS_NAME)
-  const common = newCommonWords(rows, clock)
+  const common = newCommonWords(rows, now)
   const ready = onceReady(() => declare(CARD_ROWS))
   const ask = ({ pipeline, hint }: Search): Promise<readonly Found[] | 'late'> =>
     reach(async () => {
@@ -72,7 +69,7 @@ export function newCardRows({ db, declare, clock }: CardRowsDeps): CardRows {
       }
     })
   /** By the score of all words, unless that takes too long: then by that of the rare ones, and where none is rare the newest first. */
-  const searchWords = async (query: CardQuery, runs: readonly (readonly string[])[]): Promise<CardHits> => {
+  const searchWords = async (query: CardQuery, runs: Runs): Promise<CardHits> => {
     const words = wordsOfRuns(runs)
     const isFirst = query.after === undefined
     const by = (scored: readonly string[]) => ask(scored.length > 0 ? byScore(query, runs, scored) : byAge(query, runs))

@@ -1,6 +1,6 @@
 import type { ClientSession, Db, Collection as Driver } from 'mongodb'
 import { changed, declarationOf, hasExpired, holds } from '../document.js'
-import { type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
+import { anySpec, type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
 import { newBatch } from './batch.js'
 import { type Declared, declaredOf } from './declare.js'
 import { isTaken, reach, reachIn } from './failures.js'
@@ -40,7 +40,7 @@ export function newCollections(deps: CollectionsDeps): Collections {
   return {
     collection: <D extends Doc>(spec: Spec<D>) => {
       // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
-      const general = spec as unknown as Spec<Doc>
+      const general = anySpec(spec)
       const opened = known.get(spec.name) ?? open(deps, general)
       if (opened.declaration !== declarationOf(general)) throw new Error(`collection ${spec.name} is declared twice, differently`)
       known.set(spec.name, opened)

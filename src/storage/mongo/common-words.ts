@@ -1,5 +1,4 @@
 import { type Collection, type Document, MongoServerError } from 'mongodb'
-import type { Clock } from '../../lib/clock.js'
 import type { CardTier } from '../storage.js'
 
 /** A search is given up past it, so that it holds up nothing else. */
@@ -13,14 +12,14 @@ const LATE = 50
 export const isLate = (error: unknown): boolean => error instanceof MongoServerError && error.code === LATE
 
 /** Words that stand in so many cards of a tier that a search has no time to score each. Which do is found out when one takes too long. */
-export interface CommonWords {
+interface CommonWords {
   /** Those of the words that are worth a score. */
   rare(tier: CardTier, words: readonly string[]): readonly string[]
   /** Counts the cards of each word, so far as it takes to tell; it is remembered for some minutes. */
   learn(tier: CardTier, words: readonly string[]): Promise<void>
 }
 
-export function newCommonWords<T extends Document>(rows: Collection<T>, clock: Pick<Clock, 'now'>): CommonWords {
+export function newCommonWords<T extends Document>(rows: Collection<T>, now: () => number): CommonWords {
   const until = new Map<string, number>()
   const nameOf = (tier: CardTier, word: string) => `${tier} ${word}`
   const isCommon = async (tier: CardTier, word: string): Promise<boolean> => {
@@ -34,11 +33,11 @@ export function newCommonWords<T extends Document>(rows: Collection<T>, clock: P
     }
   }
   return {
-    rare: (tier, words) => words.filter((word) => (until.get(nameOf(tier, word)) ?? 0) <= clock.now()),
+    rare: (tier, words) => words.filter((word) => (until.get(nameOf(tier, word)) ?? 0) <= now()),
     learn: async (tier, words) => {
-      const found = await Promise.all(words.map(async (word) => ({ word, isCommon: await isCommon(tier, word) })))
       if (until.size > MAX_KEPT) until.clear()
-      for (const { word, isCommon } of found) if (isCommon) until.set(nameOf(tier, word), clock.now() + KEPT_SECONDS)
+      // One after the other: strangers search too
+      for (const word of words) if (await isCommon(tier, word)) until.set(nameOf(tier, word), now() + KEPT_SECONDS)
     },
   }
 }

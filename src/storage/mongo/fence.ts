@@ -1,5 +1,5 @@
 // The fence of an instance: a write on the majority, on the newest block, which it returns. Whoever is primary no longer cannot do the write.
-import { type Collection, type Db, MongoError } from 'mongodb'
+import { type Collection, MongoError } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { StoreTime } from '../storage.js'
 import { DURABLE } from './connect.js'
@@ -8,7 +8,6 @@ import type { StoredBlock } from './log.js'
 import { newPresence, type PresenceDeps } from './presence.js'
 
 export interface FenceDeps extends PresenceDeps {
-  readonly db: Db
   readonly blocks: Collection<StoredBlock>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly storeClock: (said: Date) => number

@@ -78,7 +78,7 @@ async function openDatabase({
   const deps = { db, now, declare: await reach(() => newDeclare(db, waits)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
-  const cards = newCardRows({ ...deps, clock })
+  const cards = newCardRows(deps)
   const log = newLog({ ...deps, instance, clock, storeClock, waits })
   const orphans = endOrphans({ client, clock: waits, warn })
   let closing: Promise<void> | undefined

@@ -32,6 +32,7 @@ export function newPresence({ db, instance, waits }: PresenceDeps, collection: s
   const present: Collection<StoredPresence> = db.collection(collection)
   const own = { _id: { $eq: presenceOf(instance) } }
   let told: number | undefined
+  let telling: Promise<unknown> = Promise.resolve()
   const write = () =>
     present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })
   return {
@@ -39,11 +40,12 @@ export function newPresence({ db, instance, waits }: PresenceDeps, collection: s
       const now = waits.now()
       if (told === now) return
       if (told === undefined) await write()
-      // The next one tells it
-      else void write().catch(() => undefined)
+      // Where it fails the next one tells it
+      else telling = write().catch(() => undefined)
       told = now
     },
     leave: async () => {
+      await telling
       if (told !== undefined) await present.deleteOne(own).catch(() => undefined)
     },
   }

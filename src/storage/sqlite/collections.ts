@@ -1,6 +1,7 @@
 import { changed, declarationOf, type Fields, fitting, hasExpired, holds } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
 import {
+  anySpec,
   type Changing,
   type Collection,
   type Doc,
@@ -49,7 +50,7 @@ export function newCollections(deps: CollectionsDeps): Collections {
   return {
     collection: <D extends Doc>(spec: Spec<D>) => {
       // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
-      const general = spec as unknown as Spec<Doc>
+      const general = anySpec(spec)
       const declared = declarationOf(general)
       const known = opened.get(spec.name) ?? open(deps, general, declared)
       if (known.declared !== declared) throw new Error(`collection ${spec.name} is declared twice, differently`)

@@ -2,6 +2,7 @@
 import type { Collection, Db } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import { FORMAT } from './format.js'
+import { onceReady } from './ready.js'
 
 export interface StoredPresence {
   readonly _id: string
@@ -31,22 +32,22 @@ export const presenceOf = (instance: string): string => `instance ${instance}`
 export function newPresence({ db, instance, waits }: PresenceDeps, collection: string): Presence {
   const present: Collection<StoredPresence> = db.collection(collection)
   const own = { _id: { $eq: presenceOf(instance) } }
-  let told: number | undefined
-  let telling: Promise<unknown> = Promise.resolve()
-  const write = () =>
-    present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })
+  let told = 0
+  let telling: Promise<void> = Promise.resolve()
+  const write = async (): Promise<void> => {
+    told = waits.now()
+    await present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })
+  }
+  const begin = onceReady(write)
   return {
     tell: async () => {
-      const now = waits.now()
-      if (told === now) return
-      if (told === undefined) await write()
+      await begin()
       // Where it fails the next one tells it
-      else telling = write().catch(() => undefined)
-      told = now
+      if (told !== waits.now()) telling = write().catch(() => undefined)
     },
     leave: async () => {
       await telling
-      if (told !== undefined) await present.deleteOne(own).catch(() => undefined)
+      if (told > 0) await present.deleteOne(own).catch(() => undefined)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { JsonObject } from '../../src/lib/json.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { aCallee, introduce, reasonOf } from '../stories/actors.js'
@@ -115,6 +115,24 @@ describe('search', () => {
     [{ unknown: 1 }],
   ])('%j is bad input', async (input) => {
     expect((await ask(input)).error.data).toMatchObject({ reason: 'bad_input', httpStatus: 400 })
+  })
+
+  test('the next page is scored by what the store says that this one was scored by; a cursor of long words is taken', async () => {
+    const { search } = registry.storage.cards
+    const scored: unknown[] = []
+    // As a store does in which nearly every card holds the other words
+    const ofFew = vi.spyOn(registry.storage.cards, 'search').mockImplementation(async (query) => {
+      scored.push(query.scored)
+      return { ...(await search({ ...query, words: ['reader'] })), scored: query.words.slice(1) }
+    })
+    const words = Array.from({ length: 16 }, (_, i) => `${'слово'.repeat(5)}${i}`)
+    try {
+      const { cursor } = (await ask({ text: words.join(' '), limit: 2 })).result.data
+      expect((await ask({ text: words.join(' '), limit: 2, cursor })).result.data.hits).toHaveLength(2)
+      expect(scored).toEqual([undefined, words.slice(1)])
+    } finally {
+      ofFew.mockRestore()
+    }
   })
 
   test.each(['"', '* OR 1=1', 'NEAR(a b)', '(a+)+$', "%' --", 'name:reader'])('%j is taken literally', async (text) => {

@@ -16,7 +16,7 @@ export interface Hit {
   readonly scopes: readonly Scope[]
   readonly verdict: Verdict
   readonly tier: CardTier
-  /** Lower is better. */
+  /** Lower is better. Those of two tiers are of two scales. */
   readonly score: number
   /** Why it was found by words: where they stand, what counts most first. */
   readonly relevance: readonly Field[]

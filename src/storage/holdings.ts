@@ -1,4 +1,4 @@
-// What a store holds, as a whole: for moving it to another. Features never see this.
+// What a store holds, as a whole: for moving, restoring, exporting or erasing it. Features never see this.
 import type { Block } from '../protocol/entry.js'
 import type { Doc, Key, Spec, Storage } from './storage.js'
 

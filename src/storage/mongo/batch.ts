@@ -41,7 +41,7 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
     })
 }
 
-/** Counts who comes. What one request asks for at once (its assertion and its proof) is one: whoever is alone need not wait for others. */
+/** Counts who comes. What comes in one task of the event loop is one (an assertion and its proof): whoever is alone need not wait for others. */
 function newComers() {
   let count = 0
   let isSame = false

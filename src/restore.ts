@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Config } from './config.js'
 import { refuse } from './errors.js'
 import { recordEndings } from './holdings/record-endings.js'
+import { restateKeys } from './holdings/restate-keys.js'
 import { systemClock } from './lib/clock.js'
 import { type Log, silentLog } from './lib/log.js'
 import { systemRandom } from './lib/random.js'
@@ -24,6 +25,7 @@ export async function restore(config: Config, mirror: string | undefined, log: L
       witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
       recordMerged: (merged) => recordEndings(storage, merged),
+      restateKeys: (standing) => restateKeys(storage, systemRandom, standing),
       clock: systemClock,
       random: systemRandom,
       log,

@@ -27,14 +27,32 @@ export function blockAfter(applied: AppliedLog, writer: string, entries: readonl
   return { n: applied.n + 1, epoch, first: applied.at + 1, writer, entries: [...entries], ...tree }
 }
 
-/** Where nobody else may write: each entry in a block of its own, for a block is bounded. */
+/** Where nobody else may write. */
 export async function appendAlone(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
-  for (const entry of entries) {
-    const block = blockAfter(applied, writer, [entry])
+  for (const some of blocksOf(entries)) {
+    const block = blockAfter(applied, writer, some)
     if ((await port.append(block)) === 'taken') refuse('unavailable', 'somebody else writes into the store: stop every registry first')
     applied.apply(block)
   }
 }
+
+/** So many as a store can hold as one document, many that end little or one that ends much; an epoch begins with a block. */
+function blocksOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const blocks: Entry[][] = []
+  let endings = Number.POSITIVE_INFINITY
+  for (const entry of entries) {
+    endings += entry.ends.length
+    const last = blocks.at(-1)
+    const isFull = last === undefined || last.length >= MAX_ENTRIES_ALONE || endings > MAX_ENDINGS
+    if (!isFull && entry.type !== 'epoch.started') last.push(entry)
+    else {
+      blocks.push([entry])
+      endings = entry.ends.length
+    }
+  }
+  return blocks
+}
+const MAX_ENTRIES_ALONE = 500
 
 /** Entries that end all of these, one for each ten thousand, so that each fits a document and a message. `first`: the id of the first. */
 export function endingAll(

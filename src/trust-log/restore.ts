@@ -22,6 +22,8 @@ export interface RestoreDeps {
   readonly mirror: readonly Entry[]
   /** Told what the mirror has ended and the backup's records do not know, before the store may be served; after an interruption once more. */
   readonly recordMerged: (merged: Merged) => Promise<void>
+  /** What the new epoch tells again of these keys (`key:`), which stand. */
+  readonly restateKeys: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
   readonly log: Log
@@ -76,9 +78,11 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   const held = isComplete
     ? []
     : HELD.flatMap(([prefix, type]) => endingAll(random, { type, ends: endingsOf(standing.filter((one) => one.startsWith(prefix))) }))
+  const restated = isComplete ? await deps.restateKeys(new Set(standing.filter((one) => one.startsWith('key:')))) : []
   // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
   const entries = [
     first,
+    ...restated,
     ...held,
     ...endingAll(random, { type: 'record.changed', ends: endingsOf([...merged.keys()].filter(isVersion)) }),
   ].map(numbering(applied, clock))

@@ -10,7 +10,7 @@ import { type Front, openFront } from '../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../registry.js'
 import { runningClock, type SetClock } from '../set-clock.js'
 import { introduce, reasonOf } from '../stories/actors.js'
-import { recordMerged } from '../trust-log/open-logs.js'
+import { noRecords } from '../trust-log/open-logs.js'
 import { HOW } from './find-mongod.mjs'
 import { withDatabase } from './mongo-backup.js'
 import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
@@ -149,7 +149,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
     const before = await blocks()
     const own = await openMongo({ url, clock: late, instance: 'restore', warn: () => undefined })
     const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
-    const deps = { port: own.log, witness, mirror: [], recordMerged, clock: late, random: systemRandom, log: silentLog }
+    const deps = { port: own.log, witness, mirror: [], ...noRecords, clock: late, random: systemRandom, log: silentLog }
     await expect(restoreLog(deps)).rejects.toThrow('more than 5 s apart')
     await own.close()
     expect(await blocks()).toBe(before)

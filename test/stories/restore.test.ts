@@ -211,6 +211,25 @@ describe('how an agent was ended after the backup counts', () => {
   })
 })
 
+test('hidden parts of a card are shown again, with the proof of their publisher’s key, and so once more after another restore', async () => {
+  const [page] = aCard({ issuer: acme.issuer }).skills as readonly object[]
+  const secret = { id: 'secret', name: 'Secret', description: 'Hidden.', tags: ['secret'] }
+  await ocr.publish({ card: aCard({ issuer: acme.issuer }, { skills: [page, secret] as never }), hide: ['/skills/1'] })
+  await introduce(planner, ocr)
+  for (let times = 0; times < 2; times++) {
+    await mirror()
+    await stop()
+    // The second time a backup of the epoch before
+    await (times === 0 ? backUp() : putBack())
+    expect(await restore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, held: 0 })
+    await start()
+    expect(await cast.as(planner).card(ocr.agentId)).toMatchObject({
+      state: 'verified',
+      card: { skills: [expect.anything(), expect.objectContaining({ id: 'secret' })] },
+    })
+  }
+})
+
 test('without a mirror everything that lasts is held: a new operator comes in by a code, members confirm', async () => {
   await acme.mutate('agents.suspend', { agentId: planner.agentId })
   await stop()

@@ -15,7 +15,7 @@ import { type Actor, type Cast, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 import { reasonOf } from '../stories/actors.js'
-import { recordMerged } from './open-logs.js'
+import { noRecords } from './open-logs.js'
 
 let folder: Awaited<ReturnType<typeof tempFolder>>
 let clock: ReturnType<typeof setClock>
@@ -75,7 +75,7 @@ async function putBack(through: (port: LogPort) => LogPort = (one) => one): Prom
   await stop()
   await copyFile(file('backup.db'), file('store.db'))
   await open()
-  const deps = { witness, mirror, recordMerged, clock, random: systemRandom, log: silentLog }
+  const deps = { witness, mirror, ...noRecords, clock, random: systemRandom, log: silentLog }
   try {
     return await restoreLog({ port: through(storage.log), ...deps })
   } finally {
@@ -115,7 +115,16 @@ test('a restore that was killed before it began an epoch leaves what nobody may 
   const recordAgain = async (again: Merged) => {
     merged = again
   }
-  await restoreLog({ port: storage.log, witness, mirror: [], recordMerged: recordAgain, clock, random: systemRandom, log: silentLog })
+  await restoreLog({
+    port: storage.log,
+    witness,
+    mirror: [],
+    ...noRecords,
+    recordMerged: recordAgain,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+  })
   expect(merged.size).toBeGreaterThan(0)
   await storage.close()
   await start()

@@ -7,7 +7,7 @@ import { restoreLog } from '../../src/trust-log/restore.js'
 import { newSameTime } from '../../src/trust-log/same-time.js'
 import { sealLog } from '../../src/trust-log/seal.js'
 import { type SetClock, setClock } from '../set-clock.js'
-import { aHandle, begin, end, openLogs, recordMerged } from './open-logs.js'
+import { aHandle, begin, end, noRecords, openLogs } from './open-logs.js'
 
 /** The same store, with a clock of its own that is told with every head. */
 function withClock(storage: Storage, own: SetClock, store: SetClock): Storage & { readonly heads: () => number } {
@@ -93,7 +93,7 @@ test('it moves no log, and restores none', async () => {
   const deps = { port: withClock(logs.storage, own, logs.clock).log, clock: own, random: systemRandom, log: heardLog().log }
   const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
   await expect(sealLog({ ...deps, digest: 'of a target' })).rejects.toThrow(APART)
-  await expect(restoreLog({ ...deps, witness, mirror: [], recordMerged })).rejects.toThrow(APART)
+  await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords })).rejects.toThrow(APART)
   expect(await logs.storage.log.head()).toEqual(before)
 })
 

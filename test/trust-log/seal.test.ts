@@ -3,7 +3,7 @@ import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { restoreLog } from '../../src/trust-log/restore.js'
 import { continueLog, sealLog, sealOf } from '../../src/trust-log/seal.js'
-import { aHandle, begin, end, openLogs, recordMerged } from './open-logs.js'
+import { aHandle, begin, end, noRecords, openLogs } from './open-logs.js'
 
 async function sealed() {
   const logs = await openLogs()
@@ -42,7 +42,7 @@ test('a restore of a sealed store begins another epoch: nothing that was issued 
   const { logs, deps, epoch } = await sealed()
   await using _ = logs
   const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
-  const restored = await restoreLog({ ...deps, witness, mirror: [], recordMerged, log: silentLog })
+  const restored = await restoreLog({ ...deps, witness, mirror: [], ...noRecords, log: silentLog })
   const log = await logs.open()
   expect(log.epoch).toBe(restored.epoch)
   expect(log.ended.has(epoch)).toBe(true)
@@ -59,7 +59,7 @@ test('nothing is sealed or restored while somebody else writes', async () => {
   const deps = { port: { ...port, append }, clock: logs.clock, random: systemRandom }
   await expect(sealLog({ ...deps, digest: 'of a target' })).rejects.toThrow('somebody else writes into the store')
   const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
-  await expect(restoreLog({ ...deps, witness, mirror: [], recordMerged, log: silentLog })).rejects.toThrow(
+  await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords, log: silentLog })).rejects.toThrow(
     'somebody else writes into the store',
   )
   const types = (await port.read(0, 100)).flatMap(({ entries }) => entries.map(({ type }) => type))

@@ -1,5 +1,5 @@
 // `credence admin copy`: from the file of one machine to a deployment of many.
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseDataConfig } from './config.js'
 import { refuse } from './errors.js'
@@ -49,7 +49,7 @@ export async function copy({
   const [, file] = /^sqlite:(.+)$/.exec(from) ?? []
   if (file === undefined) return refuse('bad_input', 'the source is written sqlite:<file>')
   if (!isMongoUrl(to)) return refuse('bad_input', 'the target is written mongodb://…/<database>')
-  if (!existsSync(file)) return refuse('unavailable', `${file} is not there`)
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return refuse('unavailable', `${file} is not there, or is no file`)
   const config = parseDataConfig({ dataDirectory: dirname(file), ...(witness && { witness }), ...(issuer && { issuer }) }, configFile)
   const kept = witnessOf({ ...config, issuer: issuerOf(config) })
   const clock = systemClock

@@ -12,7 +12,11 @@ import { issuerOf, openStore, storePath, witnessOf } from './open-store.js'
 import { type Restored, restoreLog } from './trust-log/restore.js'
 
 /** No registry may run over the store; the backup must be in its place already. */
-export async function restore(config: Config, mirror: string | undefined, log: Log = silentLog): Promise<Restored> {
+export async function restore(
+  config: Config,
+  mirror: string | undefined,
+  { mayHold = false, log = silentLog }: { readonly mayHold?: boolean; readonly log?: Log } = {},
+): Promise<Restored> {
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
   // A name that was mistyped is not the same as no mirror: then everything that lasts would be held
@@ -24,6 +28,7 @@ export async function restore(config: Config, mirror: string | undefined, log: L
       port: storage.log,
       witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
+      mayHold,
       recordMerged: (merged) => recordEndings(storage, merged),
       restateKeys: (standing) => restateKeys(storage, systemRandom, standing),
       clock: systemClock,

@@ -29,9 +29,10 @@ export function adminCopy(admin: Command): void {
 }
 
 const CLOSING_WORDS = {
-  'moved-before': 'The source was moved to this deployment before. Serve it: credence serve --store <url>',
+  'moved-before': 'The source was moved to this deployment before. Serve it: credence serve --store <url> --witness <where it was>',
   rehearsed: 'Both hold the same. The source is as it was and may be served; run it again without --rehearse to move.',
-  moved: 'Moved. The source is sealed and refuses; serve the deployment: credence serve --store <url>',
+  moved:
+    'Moved. The source is sealed and refuses; serve the deployment with the same witness: credence serve --store <url> --witness <where it was>',
 }
 
 const lineOf = ({ stage, collection, done }: Progress): string =>

@@ -7,6 +7,7 @@ interface RestoreFlags extends StoreFlags {
   readonly witness?: string
   readonly issuer?: string
   readonly mirror?: string
+  readonly hold?: boolean
 }
 
 /** `credence admin restore`. */
@@ -18,9 +19,10 @@ export function adminRestore(admin: Command): void {
     .option('--witness <file or url>', 'as the server has it')
     .option('--issuer <url>', 'as the server has it, where its witness is another registry')
     .option('--mirror <file>', 'what `credence log mirror` has kept')
-    .action(async ({ witness, issuer, mirror, ...flags }: RestoreFlags) => {
+    .option('--hold', 'where endings may be missing, hold everything that lasts: agents are suspended, keys and members ended')
+    .action(async ({ witness, issuer, mirror, hold, ...flags }: RestoreFlags) => {
       const { restore } = await import('../restore.js')
-      const restored = await restore(configOf(flags, { witness, issuer }), mirror, adminLog)
+      const restored = await restore(configOf(flags, { witness, issuer }), mirror, { mayHold: hold === true, log: adminLog })
       print(flags, restored)
       if (!flags.json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
     })

@@ -17,10 +17,10 @@ interface CeilingFlags {
 
 const ceilingOptions = (command: Command): Command =>
   command
-    .option('--call <audience=scope>', 'a right towards another agent (repeat)', collect)
+    .option('--call <audience=scope>', 'a right towards another agent (repeat; `change` replaces all of them)', collect)
     .option('--scope <scope>', 'a scope at the registry itself (repeat; default: all but admin and agents:write)', collect)
-    .option('--tool <name>', 'restricts tools (repeat)', collect)
-    .option('--resource <name>', 'restricts resources (repeat)', collect)
+    .option('--tool <name>', 'restricts tools (repeat; `change` replaces)', collect)
+    .option('--resource <name>', 'restricts resources (repeat; `change` replaces)', collect)
     .option('--token-seconds <n>', 'longest life of its tokens')
     .option('--depth <n>', 'how often what it is given may be passed on')
     .option('--contact <mode>', 'who may be introduced to it: open, ask or closed')
@@ -95,12 +95,12 @@ async function confirm(agentId: string, flags: CommonFlags & { registry: string;
   const privateJwk = await newPrivateJwk('ES256')
   const signer = await signerFromJwk(privateJwk)
   const confirmed = await confirmAgent({ issuer: flags.registry, agentId, registrationToken: flags.token, signer })
-  const file = profilesOf(flags).write(flags.profile, {
+  const written = profilesOf(flags).write(flags.profile, {
     registry: issuerOf(flags.registry),
     clientId: agentId,
     privateJwk: { ...privateJwk },
   })
-  print(flags, { ...confirmed, profile: file })
+  print(flags, { ...confirmed, ...written })
 }
 
 async function enrol(owner: string, flags: CommonFlags & { use: string; jwk?: string }): Promise<void> {

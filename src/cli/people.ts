@@ -66,10 +66,10 @@ export function peopleCommands(program: Command, common: (command: Command) => C
 async function login(flags: LoginFlags): Promise<void> {
   const privateJwk = await newPrivateJwk('ES256')
   const joined = await joinRegistry({ issuer: flags.registry, code: flags.code, name: flags.name, signer: await signerFromJwk(privateJwk) })
-  const file = profilesOf(flags).write(flags.profile, {
+  const written = profilesOf(flags).write(flags.profile, {
     registry: issuerOf(flags.registry),
     clientId: joined.memberId,
     privateJwk: { ...privateJwk },
   })
-  print(flags, { ...joined, profile: file })
+  print(flags, { ...joined, ...written })
 }

@@ -16,7 +16,8 @@ export type Profile = z.infer<typeof Profile>
 
 export interface Profiles {
   read(name: string): Profile
-  write(name: string, profile: Profile): string
+  /** Whoever it was before is kept under another name: its key is nowhere else. */
+  write(name: string, profile: Profile): { readonly profile: string; readonly keptAs?: string }
 }
 
 /** Profiles are files `<home>/<name>.json`; `home` defaults to `~/.credence`. */
@@ -24,6 +25,10 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
   const path = (name: string) => {
     if (!/^[a-z0-9-]{1,64}$/.test(name)) refuse('bad_input', `a profile name has a-z, 0-9 and - only: ${JSON.stringify(name)}`)
     return join(home, `${name}.json`)
+  }
+  const freeName = (name: string): string => {
+    for (let n = 1; ; n++)
+      if (readIfThere(path(`${name.slice(0, 48)}-before-${n}`)) === undefined) return `${name.slice(0, 48)}-before-${n}`
   }
   return {
     read: (name) => {
@@ -37,8 +42,12 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       mkdirSync(home, { recursive: true, mode: 0o700 })
       const file = path(name)
       writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 })
+      const before = readIfThere(file)
+      const isOther = before !== undefined && Profile.safeParse(JSON.parse(before)).data?.clientId !== profile.clientId
+      const keptAs = isOther ? freeName(name) : undefined
+      if (keptAs !== undefined) renameSync(file, path(keptAs))
       renameSync(`${file}.new`, file)
-      return file
+      return { profile: file, ...(keptAs !== undefined && { keptAs }) }
     },
   }
 }

@@ -26,7 +26,10 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     process.once('SIGINT', () => resolve())
   })
   process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
-  if (registry.firstCode) process.stdout.write(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --code …)\n`)
+  if (registry.firstCode)
+    process.stdout.write(
+      `first code ${registry.firstCode}   (15 minutes, five tries: credence login --registry ${registry.issuer} --code …)\n`,
+    )
   process.stdout.write('serving\n')
   await ended
   await registry.close()

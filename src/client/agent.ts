@@ -28,7 +28,7 @@ export interface AgentOptions {
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
   readonly fetch?: Fetch | undefined
-  /** Told what a loop in the background could not do. */
+  /** Told what a loop in the background could not do. Default: a line on the console. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -115,7 +115,7 @@ export function createAgent(options: AgentOptions): Agent {
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined
   const cards = newCards({ ...deps, publisher, pins, ended: () => feed?.ended }, calls)
-  const introductions = newIntroductions(clock, calls, options.onError ?? (() => {}))
+  const introductions = newIntroductions(clock, calls, options.onError ?? ((error) => console.warn(`credence: ${String(error)}`)))
   return {
     issuer,
     clientId,

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.js'
 import type { AgentId, IntroductionId } from '../protocol/ids.js'
 import type { Delegation, Scope } from '../protocol/rights.js'
 import type { Calls } from './call.js'
+import { CredenceError } from './errors.js'
 
 /** What an agent was told: numbered, read by position. */
 export interface InboxItem {
@@ -54,11 +55,15 @@ export interface Introductions {
   deny(introductionId: string, note?: string): Promise<Introduction>
   end(introductionId: string): Promise<unknown>
   inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly last: number }>
-  /** Calls `handler` for every item after `after`, in order; the position moves on once it has finished. */
+  /**
+   * Calls `handler` for every item after `after`, in order. One that fails is told to `onError`. It comes again where the registry could not be
+   * asked; what is refused (answered already, withdrawn, expired) is passed over, and what fails otherwise after ten tries: nobody holds up others.
+   */
   watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly last: number; close(): void }
 }
 
 const POLL_MS = 500
+const MAX_TRIES = 10
 const DEFAULT_WAIT_SECONDS = 60
 
 export function newIntroductions(clock: Clock, { query, mutate }: Calls, log: (error: unknown) => void): Introductions {
@@ -83,12 +88,24 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, log: (e
     watch: (handler, after = 0) => {
       const over = new AbortController()
       let last = after
+      let tries = 0
+      const handle = async (item: InboxItem): Promise<void> => {
+        tries++
+        try {
+          await handler(item)
+        } catch (error) {
+          const mayPass = error instanceof CredenceError ? error.status === 0 || error.status >= 500 : tries < MAX_TRIES
+          if (mayPass) throw error
+          log(error)
+        }
+        tries = 0
+      }
       const run = async () => {
         while (!over.signal.aborted) {
           try {
             const { items } = await inbox(last)
             for (const item of items) {
-              await handler(item)
+              await handle(item)
               last = item.seq
             }
           } catch (error) {

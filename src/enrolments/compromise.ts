@@ -4,6 +4,7 @@ import type { EnrolmentId } from '../protocol/ids.js'
 import type { Caller } from '../transport/caller.js'
 import { requireEnrolment } from './authority.js'
 import { auditOf, type EndKeyDeps } from './end.js'
+import { keepOut } from './places.js'
 
 /** Compromised since: ends the key with all that it granted since, and all that was granted by what it let in. */
 export async function compromiseKey(
@@ -14,6 +15,7 @@ export async function compromiseKey(
 ): Promise<{ position: Position; ended: number }> {
   await deps.trustLog.fence()
   const enrolment = await requireEnrolment(deps, caller, id)
+  await keepOut(deps.enrolments, enrolment)
   const ended = new Set<Handle>()
   for (let position: Position | undefined; ; ) {
     const granted = [{ handle: enrolment.handle }, ...(await grantedOnwards(deps, enrolment.handle, since))]

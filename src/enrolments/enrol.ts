@@ -15,7 +15,7 @@ import type { Operation } from '../storage/storage.js'
 import type { Caller } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
-import { requirePlaces, takingPlaces } from './places.js'
+import { isCompromised, requirePlaces, takingPlaces } from './places.js'
 import type { Enrolment, EnrolmentsStore } from './store.js'
 
 export interface EnrolDeps {
@@ -57,7 +57,11 @@ export interface KeyOffer {
 }
 
 /** That whoever offers the key possesses it, for this owner, once (RFC 7800 §3.1: proof of possession). */
-export async function requireOfferedKey(deps: Pick<EnrolDeps, 'once' | 'issuer'>, offer: KeyOffer, now: number): Promise<ParsedKey> {
+export async function requireOfferedKey(
+  deps: Pick<EnrolDeps, 'once' | 'issuer' | 'enrolments'>,
+  offer: KeyOffer,
+  now: number,
+): Promise<ParsedKey> {
   const key = await requireUsableKey(offer.jwk, undefined, 'invalid_client_metadata')
   const { jti, exp } = await verifyEnrolmentProof(offer.proof, {
     key: { jwk: key.jwk, alg: key.alg },
@@ -66,7 +70,9 @@ export async function requireOfferedKey(deps: Pick<EnrolDeps, 'once' | 'issuer'>
     now,
   })
   const isFirst = await spendProof({ jkt: key.jkt, jti, expiresAt: exp }, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))
-  return isFirst ? key : refuse('key_invalid', 'the proof of the key was used before')
+  if (!isFirst) refuse('key_invalid', 'the proof of the key was used before')
+  if (await isCompromised(deps, key.jkt)) refuse('key_ended', 'the key was declared compromised: make another')
+  return key
 }
 
 export interface Enrolling {

@@ -62,6 +62,16 @@ const freed = (id: string, place: KeyPlace | undefined): FreePlace => ({ id, ...
 const isHeld = async ({ enrolments, trustLog }: PlacesDeps, { enrolmentId, handle }: KeyPlace): Promise<boolean> =>
   !trustLog.ended.has(handle) && (await enrolments.collection.get(enrolmentId)) !== undefined
 
+const compromised = (jkt: Jkt): string => `compromised ${jkt}`
+
+/** From now on nobody enrols the key again, whoever's it was: a thief may have it. Said twice it is as good. */
+export const keepOut = async ({ places }: EnrolmentsStore, { id, owner, handle, jkt }: Enrolment): Promise<void> => {
+  await places.insert({ id: compromised(jkt), owner, enrolmentId: id, handle })
+}
+
+export const isCompromised = async ({ enrolments }: Pick<PlacesDeps, 'enrolments'>, jkt: Jkt): Promise<boolean> =>
+  (await enrolments.places.get(compromised(jkt))) !== undefined
+
 /** For the commit that writes the enrolment: of two who found the same place free one gets it. */
 export const takingPlaces = (
   { places }: EnrolmentsStore,

@@ -24,7 +24,10 @@ export const Enrolment = EnrolmentStatement.extend({
 })
 export type Enrolment = z.infer<typeof Enrolment>
 
-/** What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is enrolled (`<owner> <jkt>`). */
+/**
+ * What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is enrolled (`<owner> <jkt>`). And what a
+ * compromised one leaves: that nobody enrols it again (`compromised <jkt>`).
+ */
 export const KeyPlace = z.strictObject({
   id: z.string().max(128),
   owner: KeyOwner,

@@ -20,6 +20,8 @@ export interface RestoreDeps {
   readonly witness: WitnessStore
   /** Entries that a mirror has kept, in order. */
   readonly mirror: readonly Entry[]
+  /** Whether everything that lasts may be held, where endings may be missing. Without, that is refused and nothing is written. */
+  readonly mayHold: boolean
   /** Told what the mirror has ended and the backup's records do not know, before the store may be served; after an interruption once more. */
   readonly recordMerged: (merged: Merged) => Promise<void>
   /** What the new epoch tells again of these keys (`key:`), which stand. */
@@ -50,6 +52,7 @@ const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['tsk:', 'task.ended'],
 ]
 const PAGE = 256
+const IF_MEANT = 'If that is meant, run it with --hold'
 /** Writes what the backup lost. Until an epoch has begun after it, nobody may serve the store. */
 const MERGER = 'restoring'
 
@@ -62,11 +65,13 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   await applied.readTo(head)
   const lost = await requireSameHistory(deps, head, applied.at)
   await newSameTime(deps)()
+  const missing = await missingOf(deps, lost)
+  if (missing !== undefined && !deps.mayHold)
+    refuse('conflict', `endings may be missing, so everything that lasts would be held: ${missing}. Nothing was written. ${IF_MEANT}`)
   // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
   await appendAlone(port, applied, MERGER, lost)
   const end = (await port.head()) ?? head
-  const isComplete = await reachesWitness(deps)
-
+  const isComplete = missing === undefined
   const { begun, merged } = await readAll(port, end)
   await deps.recordMerged(merged)
   const standing = begun.filter((handle) => !applied.ended.has(handle))
@@ -131,10 +136,16 @@ async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, at
   return lost
 }
 
-/** Whether the log reaches the last head that anyone can prove. */
-async function reachesWitness({ port, witness }: RestoreDeps): Promise<boolean> {
+/** Why the log with what the mirror has does not reach the last head that anyone can prove; undefined where it does. */
+async function missingOf({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
   const witnessed = await witness.read()
-  return witnessed !== undefined && (await hashAt(port, witnessed)) === witnessed.hash
+  if (witnessed === undefined) return `there is no witness at ${witness.name}`
+  const { seq, hash } = witnessed
+  if ((await hashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
+    return undefined
+  const end = mirror.at(-1)?.seq
+  const reach = end === undefined ? 'there is no mirror' : `the mirror ends at entry ${end}`
+  return `the witness ${witness.name} remembers entry ${seq} of epoch ${witnessed.epoch}, which the backup does not have, and ${reach}`
 }
 
 const endingsOf = (handles: readonly Handle[]): Ending[] => handles.map((handle) => ({ handle }))

@@ -26,7 +26,7 @@ export interface WitnessStore {
   write(witnessed: Witnessed, evidence?: Evidence): Promise<void>
 }
 
-const HINT = 'If a backup was put back, run: credence admin restore'
+const HINT = 'Is --witness as it was? If a backup was put back, run: credence admin restore'
 
 /** Refuses unless the log holds what was witnessed. A log that is empty needs no witness, and must have none. */
 export async function requireWitnessed(port: LogPort, witness: WitnessStore): Promise<void> {

@@ -147,6 +147,12 @@ test('a command line from login to an introduced agent', async () => {
     await cli('caller', 'task', 'end', taskId)
     expect(await cli('x', 'log', 'verify', '--registry', registry.issuer)).toMatchObject({ verified: true })
     await expect(cli('caller', 'org', 'create', 'Mine')).rejects.toThrow('insufficient_scope')
+    // Who logs in as somebody else under the same name loses no key
+    const invitation = await cli('olga', 'org', 'invite', orgId, '--role', 'member')
+    const again = await cli('ada', 'login', '--registry', registry.issuer, '--code', invitation.code, '--name', 'Ben')
+    expect(again).toMatchObject({ keptAs: 'ada-before-1' })
+    expect((await cli('ada', 'whoami')).clientId).toBe(again.memberId)
+    expect((await cli('ada-before-1', 'org', 'show', orgId)).name).toBe('Acme')
   } finally {
     registry.child.kill('SIGTERM')
     await once(registry.child, 'exit')
@@ -172,7 +178,9 @@ test('a mirror is kept, a backup that was put back is not served, and restored i
   copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
   const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
-  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  const asked = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  expect([asked.code, asked.err]).toEqual([1, expect.stringContaining('Nothing was written. If that is meant, run it with --hold')])
+  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--hold']))
   expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('everything that lasts is held')])
   const again = await serving(data)
   expect(again.code).toBeDefined()

@@ -253,6 +253,21 @@ describe('keys', () => {
     expect((await caller.introductions.get(after)).state).toBe('ended')
     expect((await caller.introductions.get(before)).state).toBe('granted')
     expect(await reasonOf(registry.as(callee).token())).toBe('invalid_client')
+    // Nobody brings the stolen key back, neither here nor as somebody else's
+    for (const [by, owner] of [
+      [acme, callee.agentId],
+      [registry.operator, registry.operator.clientId],
+    ] as const)
+      expect(
+        await reasonOf(
+          by.mutate('enrolments.enrol', {
+            owner,
+            use: 'client',
+            jwk: callee.signer.publicJwk,
+            proof: await proofFor(callee.signer, owner),
+          }),
+        ),
+      ).toBe('key_ended')
     // The card was signed by the stolen key: nobody is introduced by it any more until it is published anew.
     expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('invalid_target')
     const restored = createAgent({ issuer: registry.issuer, clientId: callee.clientId, signer: second, clock: registry.clock })

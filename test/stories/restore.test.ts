@@ -132,7 +132,8 @@ describe('with a mirror that reaches the witnessed head', () => {
     mirrorFile(file('other.jsonl')).append(entries.map((entry) => ({ ...entry, time: entry.time + 1 })))
     await expect(restore(config, file('other.jsonl'))).rejects.toThrow('another history')
     mirrorFile(file('short.jsonl')).append(entries.slice(0, 3))
-    expect(await restore(config, file('short.jsonl'))).toMatchObject({ isComplete: false, merged: 0 })
+    await expect(restore(config, file('short.jsonl'))).rejects.toThrow('the mirror ends at entry 2. Nothing was written')
+    expect(await restore(config, file('short.jsonl'), { mayHold: true })).toMatchObject({ isComplete: false, merged: 0 })
   })
 })
 
@@ -234,7 +235,10 @@ test('without a mirror everything that lasts is held: a new operator comes in by
   await acme.mutate('agents.suspend', { agentId: planner.agentId })
   await stop()
   await putBack()
-  const restored = await restore(config, undefined)
+  await expect(restore({ ...config, witness: file('nowhere.json') }, undefined)).rejects.toThrow(
+    /there is no witness at .*nowhere\.json\. Nothing was written/,
+  )
+  const restored = await restore(config, undefined, { mayHold: true })
   expect(restored).toMatchObject({ isComplete: false, merged: 0 })
   expect(restored.held).toBeGreaterThan(6)
   const { issuer, firstCode = '' } = await start()

@@ -238,7 +238,7 @@ describe('after a restore', () => {
     if (withMirror) await mirror()
     await stop()
     await putBack()
-    expect(await restore(own(), file('mirror.jsonl'))).toMatchObject({ isComplete: withMirror })
+    expect(await restore(own(), file('mirror.jsonl'), { mayHold: !withMirror })).toMatchObject({ isComplete: withMirror })
     await start()
     await raised()
     const now = await remembered()

@@ -68,5 +68,5 @@ export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) 
 export const begin = (log: ServedTrustLog, begins: readonly Handle[], on: readonly Handle[] = [], id = anEntryId()) =>
   log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, on, hidden: [] })
 
-/** For the restore of a log in whose store no records lie. */
-export const noRecords = { recordMerged: async (): Promise<void> => undefined, restateKeys: async () => [] }
+/** For the restore of a log in whose store no records lie: all of it may be held. */
+export const noRecords = { mayHold: true, recordMerged: async (): Promise<void> => undefined, restateKeys: async () => [] }

@@ -43,7 +43,7 @@ export async function newDeclare(db: Db, clock: Pick<Clock, 'now' | 'after'>): P
   if (!(await db.listCollections({ name: DECLARATIONS }, { nameOnly: true }).hasNext())) await create(db, DECLARATIONS, {})
   return async (declared) => {
     const text = JSON.stringify(declared)
-    const giveUp = clock.now() + LEASE_SECONDS
+    const giveUp = clock.now() + GIVE_UP_SECONDS
     for (;;) {
       const there = await declarations.findOne({ _id: { $eq: declared.name } })
       if (there?.text === text && there.until === undefined) return
@@ -59,7 +59,9 @@ export async function newDeclare(db: Db, clock: Pick<Clock, 'now' | 'after'>): P
   }
 }
 
-const LEASE_SECONDS = 60
+/** Of what is made at first use, and empty. */
+const LEASE_SECONDS = 15
+const GIVE_UP_SECONDS = 60
 const WAIT_MS = 50
 
 async function claim(declarations: Collection<Declaration>, name: string, there: Declaration | null, now: number): Promise<boolean> {

@@ -95,5 +95,6 @@ overMongod((mongod) => {
     await stop()
     await withDatabase(url, (db) => db.dropDatabase())
     await expect(restore(config, undefined)).rejects.toThrow('there is nothing to restore')
+    expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
   })
 })

@@ -110,7 +110,7 @@ const isNoReplicaSet = (error: MongoError): boolean => {
 }
 
 const NO_REPLICA_SET =
-  'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()"'
+  'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()". If it is one, the URL names another set'
 
 /** The release to upgrade to, where this one has published vulnerabilities. */
 export function soundReleaseFor(build: Build): string | undefined {

@@ -38,6 +38,12 @@ export async function raiseFormat(db: Db, format: number): Promise<number> {
   return after?.format ?? format
 }
 
+/** A name that was mistyped makes no database. */
+export async function requireRegistry(db: Db): Promise<void> {
+  if ((await reach(() => formatOf(db))) === undefined)
+    refuse('unavailable', 'this database holds no registry: there is nothing to restore, export or erase')
+}
+
 const COMMAND = 'credence admin migrate --store <url> --apply'
 
 /** An empty database becomes of this build's format; refuses one that is newer than this build, or that has to be migrated to it first. */

@@ -11,7 +11,7 @@ import { connect } from './connect.js'
 import { newCounters } from './counters.js'
 import { newDeclare } from './declare.js'
 import { reach } from './failures.js'
-import { claimFormat } from './format.js'
+import { claimFormat, requireRegistry } from './format.js'
 import { newHoldings, requireNoCopy } from './holdings.js'
 import { newLog } from './log.js'
 import { endOrphans } from './orphans.js'
@@ -53,6 +53,7 @@ export async function openMongo({
 }: MongoOptions): Promise<MongoStorage> {
   const client = await connect({ url, warn, isPatient })
   try {
+    if (isPatient && !receives) await requireRegistry(client.db())
     await claimFormat(client.db())
     if (!receives) await requireNoCopy(client.db())
     if (isAlone) await requireAlone(client.db(), waits)

@@ -36,7 +36,7 @@ export async function endAgent(
     const endedHow = known.how === 'revoked' ? 'revoked' : how
     const endedRank = Math.max(RANK[caller.role], hasEnded || known.how !== undefined ? known.rank : 0)
     const tried = await deps.trustLog.tryEnd({
-      type: how === 'suspended' ? 'agent.suspended' : 'agent.ended',
+      type: endedHow === 'suspended' ? 'agent.suspended' : 'agent.ended',
       ends: handles.map((handle) => ({ handle })),
       isTold: true,
       intent: [

@@ -31,7 +31,7 @@ export interface RestoreDeps {
   readonly log: Log
 }
 
-/** What the backup lost: each handle, and the last entry that ended it. */
+/** What the backup lost: each handle, and the last entry that ended it; of an agent the one that ended it for ever, which a suspension at the same moment may follow. */
 export type Merged = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
 
 export interface Restored {
@@ -51,6 +51,7 @@ const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['int:', 'introduction.ended'],
   ['tsk:', 'task.ended'],
 ]
+const FOR_EVER: EntryType = 'agent.ended'
 const PAGE = 256
 const IF_MEANT = 'If that is meant, run it with --hold'
 /** Writes what the backup lost. Until an epoch has begun after it, nobody may serve the store. */
@@ -113,7 +114,8 @@ async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: re
     for (const { writer, entries } of await port.read(n, PAGE))
       for (const entry of entries) {
         for (const one of entry.begins ?? []) begun.add(one)
-        if (writer === MERGER) for (const { handle } of entry.ends) merged.set(handle, entry)
+        if (writer !== MERGER) continue
+        for (const { handle } of entry.ends) if (merged.get(handle)?.type !== FOR_EVER) merged.set(handle, entry)
       }
   return { begun: [...begun], merged }
 }

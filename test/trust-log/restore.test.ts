@@ -15,7 +15,7 @@ import { type Actor, type Cast, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 import { reasonOf } from '../stories/actors.js'
-import { noRecords } from './open-logs.js'
+import { aHandle, anEntryId, noRecords } from './open-logs.js'
 
 let folder: Awaited<ReturnType<typeof tempFolder>>
 let clock: ReturnType<typeof setClock>
@@ -97,6 +97,28 @@ test.each([
   await goOn()
   expect(await invitedBy(mallory)).not.toBe('done')
   expect(await invitedBy(acme)).toBe('done')
+})
+
+test('of an agent that ended for ever, a suspension that follows tells nothing', async () => {
+  const mirror: readonly Entry[] = (await storage.log.read(0, 10_000)).flatMap(({ entries }) => entries)
+  const last = mirror.at(-1)
+  if (last === undefined) throw new Error('the log is empty')
+  const handle = aHandle('agt')
+  const more = (['agent.suspended', 'agent.ended', 'agent.suspended'] as const).map(
+    (type, i): Entry => ({ ...last, id: anEntryId(), seq: last.seq + 1 + i, type, ends: [{ handle }], begins: [] }),
+  )
+  await stop()
+  await copyFile(file('backup.db'), file('store.db'))
+  await open()
+  let type: string | undefined
+  const recordMerged = async (merged: Merged) => {
+    type = merged.get(handle)?.type
+  }
+  const deps = { witness, ...noRecords, clock, random: systemRandom, log: silentLog }
+  await restoreLog({ port: storage.log, ...deps, mirror: [...mirror, ...more], recordMerged })
+  await storage.close()
+  await start()
+  expect(type).toBe('agent.ended')
 })
 
 test('a restore that was killed before it began an epoch leaves what nobody may serve, and is run again', async () => {

@@ -94,7 +94,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     introductions: introductionsStore(base),
     tokens: tokensStore(base),
     cardSearch: storage.cards,
-    searches: newAdmission(SEARCH_LIMITS),
+    searches: { callers: newAdmission(SEARCH_LIMITS.callers), strangers: newAdmission(SEARCH_LIMITS.strangers) },
   }
   const found = { ...base, ...stores }
   const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })

@@ -18,7 +18,7 @@ export interface SearchDeps extends FindAgentDeps {
   readonly keyRing: KeyRing
   readonly issuer: string
   /** A search may cost the store much, and strangers may search: it has places of its own, so that everything else goes on. */
-  readonly searches: Pick<Admission, 'admit'>
+  readonly searches: Readonly<Record<'callers' | 'strangers', Pick<Admission, 'admit'>>>
   /** Agents whose introduced tier the caller may see. */
   readonly introducedTo: (caller: Caller) => Promise<readonly AgentId[]>
 }
@@ -49,7 +49,8 @@ export async function searchCards(deps: SearchDeps, caller: Caller | undefined, 
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
   // What an introduced caller may look among is read behind a fence of its own: to find may take longer than an answer keeps
   if (caller) await deps.trustLog.fence()
-  return deps.searches.admit(isThere, () => searchFor(deps, caller, input))
+  const places = caller ? deps.searches.callers : deps.searches.strangers
+  return places.admit(isThere, () => searchFor(deps, caller, input))
 }
 
 /**

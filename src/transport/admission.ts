@@ -7,8 +7,8 @@ export const MAX_WAITING = 128
 /** Begun in one turn of the event loop: turns stay short, so that new connections are accepted and answers leave meanwhile. */
 const A_TURN = 8
 const LIMITS = { working: MAX_WORKING, waiting: MAX_WAITING }
-/** Of those, searches: what they cost grows with the cards. */
-export const SEARCH_LIMITS = { working: 8, waiting: 32 }
+/** Of those, searches: what they cost grows with the cards, and strangers are not in the way of callers. */
+export const SEARCH_LIMITS = { callers: { working: 8, waiting: 32 }, strangers: { working: 4, waiting: 32 } }
 
 export interface Admission {
   /** Who comes now is turned away. */

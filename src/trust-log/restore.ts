@@ -56,6 +56,8 @@ const PAGE = 256
 const IF_MEANT = 'If that is meant, run it with --hold'
 /** Writes what the backup lost. Until an epoch has begun after it, nobody may serve the store. */
 const MERGER = 'restoring'
+/** Writes all of the new epoch's beginning but its end: served before that, what the backup names would come back once it is forgotten. */
+const UNFINISHED = 'restoring-epoch'
 
 /** Nobody else may have the store meanwhile. Run again, it begins one more epoch. */
 export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
@@ -92,7 +94,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
     ...held,
     ...endingAll(random, { type: 'record.changed', ends: endingsOf([...merged.keys()].filter(isVersion)) }),
   ].map(numbering(applied, clock))
-  await appendAlone(port, applied, 'restore', entries)
+  await appendAlone(port, applied, UNFINISHED, entries.slice(0, -1))
+  await appendAlone(port, applied, 'restore', entries.slice(-1))
   // Raised only after the last
   const last = entries.at(-1)
   if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
@@ -100,9 +103,10 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   return { epoch, merged: count, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
 }
 
-/** Refuses a store into which a restore has merged what was lost, and was interrupted before it began an epoch. */
+/** Refuses a store whose restore was interrupted. */
 export async function requireRestored(port: LogPort): Promise<void> {
-  if ((await port.head())?.writer === MERGER)
+  const writer = (await port.head())?.writer
+  if (writer === MERGER || writer === UNFINISHED)
     refuse('unavailable', 'a restore of this store is not finished: run credence admin restore again')
 }
 

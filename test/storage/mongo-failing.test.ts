@@ -96,6 +96,9 @@ overMongod((mongod) => {
       const second = await search({ after: [last?.score ?? 0, last?.cardId ?? ''], scored: ['translator'] }, 'agent', 'translator')
       expect([...namesOf(first.hits), ...namesOf(second.hits)]).toEqual(['c700', 'c0', 'c1400'])
 
+      // Another search is none of its business
+      expect(await search({}, 'agent')).not.toHaveProperty('scored')
+      await nextIsLate()
       const newest = await search({}, 'agent')
       expect(newest).toMatchObject({ scored: [], total: CARDS })
       const at = newest.hits.at(-1)
@@ -105,6 +108,7 @@ overMongod((mongod) => {
       // Among the cards of an introduced caller no other card counts
       expect(await search({ cardIds: ['c0', 'c1'] }, 'agent')).not.toHaveProperty('scored')
 
+      expect(await search({}, 'agent')).toMatchObject({ scored: [] })
       clock.advance(601)
       expect(await search({}, 'agent')).not.toHaveProperty('scored')
       // A page that follows is of the same order, or none

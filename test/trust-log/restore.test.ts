@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
-import type { Entry } from '../../src/protocol/entry.js'
+import type { Block, Entry } from '../../src/protocol/entry.js'
 import { type RunningServer, startServer } from '../../src/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import type { LogPort, Storage } from '../../src/storage/storage.js'
@@ -121,11 +121,14 @@ test('of an agent that ended for ever, a suspension that follows tells nothing',
   expect(type).toBe('agent.ended')
 })
 
-test('a restore that was killed before it began an epoch leaves what nobody may serve, and is run again', async () => {
+test.each<[string, (block: Block) => boolean]>([
+  ['before it began an epoch', ({ entries }) => entries[0]?.type === 'epoch.started'],
+  ['before the last that the epoch begins with', ({ writer }) => writer === 'restore'],
+])('a restore that was killed %s leaves what nobody may serve, and is run again', async (_, isLast) => {
   const killed = (log: LogPort): LogPort => ({
     ...log,
     append: async (block) => {
-      if (block.entries[0]?.type === 'epoch.started') throw new Error('killed')
+      if (isLast(block)) throw new Error('killed')
       return log.append(block)
     },
   })

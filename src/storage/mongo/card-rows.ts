@@ -59,10 +59,19 @@ export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
   const rows: Collection<StoredRow> = db.collection(CARD_ROWS_NAME)
   const common = newCommonWords(rows, now)
   const ready = onceReady(() => declare(CARD_ROWS))
-  const ask = ({ pipeline, hint }: Search): Promise<readonly Found[] | 'late'> =>
+  /** The plain command, which the driver does not send again: a server that is busy is not asked twice. */
+  const ask = ({ pipeline, hint }: Search, limit: number): Promise<readonly Found[] | 'late'> =>
     reach(async () => {
       try {
-        return await rows.aggregate<Found>(pipeline, { maxTimeMS: MAX_SEARCH_MS, ...(hint !== undefined && { hint }) }).toArray()
+        const { cursor } = await db.command({
+          aggregate: CARD_ROWS_NAME,
+          pipeline,
+          cursor: { batchSize: limit + 2 },
+          readConcern: { level: 'majority' },
+          maxTimeMS: MAX_SEARCH_MS,
+          ...(hint !== undefined && { hint }),
+        })
+        return cursor.firstBatch
       } catch (error) {
         if (isLate(error)) return 'late'
         throw error
@@ -72,14 +81,13 @@ export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
   const searchWords = async (query: CardQuery, runs: Runs): Promise<CardHits> => {
     const words = wordsOfRuns(runs)
     const isFirst = query.after === undefined
-    const by = (scored: readonly string[]) => ask(scored.length > 0 ? byScore(query, runs, scored) : byAge(query, runs))
-    let scored = isFirst ? common.rare(query.tier, words) : (query.scored ?? words)
+    const by = (scored: readonly string[]) => ask(scored.length > 0 ? byScore(query, runs, scored) : byAge(query, runs), query.limit)
+    let scored = isFirst ? common.scored(query.tier, words) : (query.scored ?? words)
     let found = await by(scored)
-    if (found === 'late' && isFirst) {
-      await reach(() => common.learn(query.tier, scored))
-      const rare = common.rare(query.tier, scored)
-      if (rare.length < scored.length) found = await by(rare)
-      scored = rare
+    if (found === 'late' && isFirst && scored.length === words.length) {
+      await reach(() => common.learn(query.tier, words))
+      scored = common.scored(query.tier, words)
+      if (scored.length < words.length) found = await by(scored)
     }
     return { ...hitsOf(found), ...(scored.length < words.length && { scored }) }
   }
@@ -95,8 +103,8 @@ export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
       if (query.cardIds?.length === 0) return { hits: [], total: 0 }
       await ready()
       const runs = words.filter((run) => run.length > 0)
-      if (runs.length === 0) return hitsOf(await ask(byAge(query, [])))
-      if (query.cardIds !== undefined) return hitsOf(await ask(amongCards(query, runs)))
+      if (runs.length === 0) return hitsOf(await ask(byAge(query, []), query.limit))
+      if (query.cardIds !== undefined) return hitsOf(await ask(amongCards(query, runs), query.limit))
       return searchWords(query, runs)
     },
     shown: async (tier, cardIds) => {

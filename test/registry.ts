@@ -110,7 +110,7 @@ export async function startRegistry({
   }
   front.route(servers.map((server) => server.port))
 
-  const cast = await newCast({ issuer, clock, firstCode: firstCode ?? '' })
+  const cast = await newCast({ issuer, clock: alsoTicking(clock), firstCode: firstCode ?? '' })
   return {
     issuer,
     clock,
@@ -133,6 +133,12 @@ export async function startRegistry({
     },
   }
 }
+
+/** A client's: what waits for a moment (another try after a 503) goes on when the test moves the clock, or so long has truly passed. */
+const alsoTicking = (clock: Clock): Clock => ({
+  ...clock,
+  after: (ms, signal) => Promise.race([clock.after(ms, signal), waitingClock.after(ms, signal)]),
+})
 
 /** Who plays: the operator, who joins by the first code, and whom it lets in. */
 export interface Cast {

@@ -115,7 +115,7 @@ export function createAgent(options: AgentOptions): Agent {
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined
   const cards = newCards({ ...deps, publisher, pins, ended: () => feed?.ended }, calls)
-  const introductions = newIntroductions(clock, calls, options.onError ?? ((error) => console.warn(`credence: ${String(error)}`)))
+  const introductions = newIntroductions(clock, calls, options.onError ?? onConsole())
   return {
     issuer,
     clientId,
@@ -161,5 +161,15 @@ function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
       throw error
     })
     return known
+  }
+}
+
+/** The same thing is said once in a row: a registry that is away is asked again and again. */
+function onConsole(): (error: unknown) => void {
+  let said: string | undefined
+  return (error) => {
+    const text = String(error)
+    if (text !== said) console.warn(`credence: ${text}`)
+    said = text
   }
 }

@@ -35,20 +35,28 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       const text = readIfThere(path(name))
       if (text === undefined)
         refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
-      const parsed = Profile.safeParse(JSON.parse(text))
-      return parsed.success ? parsed.data : refuse('bad_input', `profile ${name} is damaged: ${path(name)}`)
+      return profileOf(text) ?? refuse('bad_input', `profile ${name} is damaged: ${path(name)}`)
     },
     write: (name, profile) => {
       mkdirSync(home, { recursive: true, mode: 0o700 })
       const file = path(name)
       writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 })
       const before = readIfThere(file)
-      const isOther = before !== undefined && Profile.safeParse(JSON.parse(before)).data?.clientId !== profile.clientId
+      const isOther = before !== undefined && profileOf(before)?.clientId !== profile.clientId
       const keptAs = isOther ? freeName(name) : undefined
       if (keptAs !== undefined) renameSync(file, path(keptAs))
       renameSync(`${file}.new`, file)
       return { profile: file, ...(keptAs !== undefined && { keptAs }) }
     },
+  }
+}
+
+/** Undefined where it is damaged. */
+function profileOf(text: string): Profile | undefined {
+  try {
+    return Profile.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
   }
 }
 

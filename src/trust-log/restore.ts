@@ -136,7 +136,9 @@ async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, at
     refuse('unavailable', `the mirror does not go on where the backup ends, at entry ${at}`)
   if (lost.length === 0 && copy === undefined) {
     const last = mirror.at(-1)
-    if (last && (await hashAt(port, { epoch: head.epoch, seq: last.seq })) !== base64url(leafOfEntry(last)))
+    // Of whichever epoch: a restore that is run again has begun one since
+    const epoch = last && (await port.blockOf(last.seq))?.epoch
+    if (last && (epoch === undefined || (await hashAt(port, { epoch, seq: last.seq })) !== base64url(leafOfEntry(last))))
       refuse('unavailable', 'the mirror is of another history than the backup')
   }
   return lost

@@ -69,9 +69,12 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
+/** What a mirror has of it. */
+const everything = async (): Promise<readonly Entry[]> => (await storage.log.read(0, 10_000)).flatMap(({ entries }) => entries)
+
 /** Stops, puts the backup back, and restores it with all that was lost. */
 async function putBack(through: (port: LogPort) => LogPort = (one) => one): Promise<unknown> {
-  const mirror: readonly Entry[] = (await storage.log.read(0, 10_000)).flatMap(({ entries }) => entries)
+  const mirror = await everything()
   await stop()
   await copyFile(file('backup.db'), file('store.db'))
   await open()
@@ -100,7 +103,7 @@ test.each([
 })
 
 test('of an agent that ended for ever, a suspension that follows tells nothing', async () => {
-  const mirror: readonly Entry[] = (await storage.log.read(0, 10_000)).flatMap(({ entries }) => entries)
+  const mirror = await everything()
   const last = mirror.at(-1)
   if (last === undefined) throw new Error('the log is empty')
   const handle = aHandle('agt')
@@ -132,6 +135,7 @@ test.each<[string, (block: Block) => boolean]>([
       return log.append(block)
     },
   })
+  const mirror = await everything()
   await expect(putBack(killed)).rejects.toThrow('killed')
   await expect(start()).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('not finished') })
   await storage.close()
@@ -143,7 +147,7 @@ test.each<[string, (block: Block) => boolean]>([
   await restoreLog({
     port: storage.log,
     witness,
-    mirror: [],
+    mirror,
     ...noRecords,
     recordMerged: recordAgain,
     clock,

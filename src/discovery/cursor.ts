@@ -7,20 +7,14 @@ import { base64url, equalTexts, fromBase64url, utf8 } from '../lib/bytes.js'
 import { readJson } from '../lib/json.js'
 import { MAX_WORDS } from './hit.js'
 
+const WordPlace = z.int().min(0).lt(MAX_WORDS)
+
 /** Where a page of search begins: in which of the two passes, after which hit. */
 export const SearchPlace = z.strictObject({
   pass: z.enum(['introduced', 'tier']),
   after: z.tuple([z.number(), z.string().max(64)]).optional(),
   /** Which words of the query the page before was scored by, where not by all. */
-  scored: z
-    .array(
-      z
-        .int()
-        .min(0)
-        .max(MAX_WORDS - 1),
-    )
-    .max(MAX_WORDS)
-    .optional(),
+  scored: z.array(WordPlace).max(MAX_WORDS).optional(),
 })
 export type SearchPlace = z.infer<typeof SearchPlace>
 

@@ -79,7 +79,6 @@ function hearing(hear: (spec: Spec<Doc>) => void): Storage {
   }
   return {
     collection: <D extends Doc>(spec: Spec<D>): Collection<D> => {
-      // A Spec<D> is read as a Spec<Doc>: nothing is ever put into it here
       hear(anySpec(spec))
       const operations = { inserting: nothing, changing: nothing, taking: nothing }
       return { spec, insert: nothing, get: nothing, find: nothing, change: nothing, take: nothing, ...operations }

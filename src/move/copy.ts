@@ -149,7 +149,6 @@ async function copySearch({ from, to, onProgress }: CopyDeps, now: number): Prom
   const { spec } = cards.collection
   await to.holdings.clearCards()
   let done = 0
-  // A Spec<Card> is read as a Spec<Doc>; what comes out was written through it
   for await (const held of pages<Held>((after) => from.holdings.documents(anySpec(spec), { ...after, limit: CARDS_A_COMMIT, now }))) {
     const shown = held.map(({ text }) => spec.schema.parse(JSON.parse(text))).filter(({ hidden }) => hidden === undefined)
     const operations = shown.flatMap((card) => cards.indexing(card)).filter(({ kind }) => kind === 'index-card')

@@ -26,7 +26,7 @@ export interface Spec<D extends Doc> {
   readonly expires?: keyof D & string
 }
 
-/** For who reads or declares collections of every kind, and writes nothing into them. */
+/** For who treats collections of every kind alike. What it writes, if anything, has passed the collection's own schema. */
 export const anySpec = <D extends Doc>(spec: Spec<D>): Spec<Doc> => spec as unknown as Spec<Doc>
 
 /** All must hold. `null` is absence; `{ expiredBy }`: the field is a number that is at most it; `{ notExpiredBy }`: absent or greater. */

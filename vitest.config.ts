@@ -4,17 +4,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { findMongod, HOW } from './test/storage/find-mongod.mjs'
 
 /** The contract, and whatever else is about MongoDB alone. */
-const MONGODB = ['test/storage/mongo*.test.ts', 'test/attacks/mongodb.test.ts', 'test/prove/mongodb.test.ts']
+const MONGODB = ['test/storage/mongo/**/*.test.ts', 'test/attacks/mongodb.test.ts', 'test/prove/mongodb.test.ts']
 /** What replaces a module of the program, and so shares none with others. */
 const ALONE = ['test/stories/standing-omissions.test.ts']
 /** What runs over the embedded store and again over MongoDB, with two servers that share nothing but the database. */
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
-  'test/cards/publish.test.ts',
-  'test/introductions/*.test.ts',
+  'test/registry/cards/publish.test.ts',
+  'test/delegation/introductions/**/*.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,lifecycle,main-job}.test.ts',
-  'test/tokens/grants/token-exchange.test.ts',
+  'test/oauth/grants/token-exchange.test.ts',
 ]
 
 const hasMongod = findMongod() !== undefined
@@ -30,7 +30,7 @@ if (existsSync(MEMORY)) {
 }
 
 /** What takes long is begun first, so that nothing is left over at the end that one worker does alone. */
-const LONG = [/\/prove\//, /\/mongo-(rolling|copy|restore|away)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
+const LONG = [/\/prove\//, /\/mongo\/(admin\/(rolling|copy|restore)|unreachable)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rankOf = ({ moduleId }: TestSpecification) => (LONG.findIndex((one) => one.test(moduleId)) + LONG.length + 1) % (LONG.length + 1)
@@ -45,7 +45,7 @@ export default defineConfig({
   resolve: {
     alias: {
       '#crypto': new URL('./src/lib/crypto-node.ts', import.meta.url).pathname,
-      '#websocket': new URL('./src/lib/websocket-node.ts', import.meta.url).pathname,
+      '#websocket': new URL('./src/lib/io/websocket-node.ts', import.meta.url).pathname,
     },
   },
   test: {

@@ -1,6 +1,6 @@
 // What an exchange costs the server, beside the bare cryptography that it needs; and client_credentials beside oidc-provider.
-import { thumbprint } from '../dist/credentials/jwk.js'
-import { assertClient, proveDpop } from '../dist/credentials/sign.js'
+import { thumbprint } from '../dist/credentials/jose/jwk.js'
+import { assertClient, proveDpop } from '../dist/credentials/jose/sign.js'
 import { systemClock } from '../dist/lib/clock.js'
 import { systemRandom } from '../dist/lib/random.js'
 import { aPair, newCast } from './lib/cast.js'

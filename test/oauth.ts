@@ -1,6 +1,6 @@
-import { digestOfText } from '../src/credentials/digest.js'
-import { thumbprint } from '../src/credentials/jwk.js'
-import { newEs256Signer, type Signer, signJwt } from '../src/credentials/sign.js'
+import { digestOfText } from '../src/credentials/jose/digest.js'
+import { thumbprint } from '../src/credentials/jose/jwk.js'
+import { newEs256Signer, type Signer, signJwt } from '../src/credentials/jose/sign.js'
 import { systemRandom } from '../src/lib/random.js'
 import type { Actor, Registry } from './registry.js'
 

@@ -1,7 +1,7 @@
 // The registry on the embedded store, as `credence serve --dev` runs it.
 import { rmSync } from 'node:fs'
-import { parseConfig } from '../../dist/config.js'
-import { serve } from '../../dist/serve.js'
+import { parseConfig } from '../../dist/server/config.js'
+import { serve } from '../../dist/server/main.js'
 import { serveQuestions } from '../lib/child.js'
 import { newFolder } from '../lib/open.js'
 

@@ -1,9 +1,9 @@
 // The registry, with as many token records and ended handles as asked for, seeded below the door.
 import { systemClock } from '../../dist/lib/clock.js'
 import { systemRandom } from '../../dist/lib/random.js'
+import { tokensStore } from '../../dist/oauth/store.js'
 import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
-import { tokensStore } from '../../dist/tokens/store.js'
 import { optionsOf, serveQuestions } from '../lib/child.js'
 import { openRegistry } from '../lib/open.js'
 

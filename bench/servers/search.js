@@ -1,11 +1,11 @@
 // The registry with many cards, seeded below the door from one that was published through it; and a bare FTS5 table of the same texts.
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { agentsStore } from '../../dist/agents/store.js'
-import { rowsOf } from '../../dist/cards/search-rows.js'
-import { cardsStore } from '../../dist/cards/store.js'
+import { agentsStore } from '../../dist/identity/agents/store.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { newId } from '../../dist/protocol/ids.js'
+import { rowsOf } from '../../dist/registry/cards/search-rows/search-rows.js'
+import { cardsStore } from '../../dist/registry/cards/store.js'
 import { serveQuestions } from '../lib/child.js'
 import { openRegistry } from '../lib/open.js'
 

@@ -1,12 +1,12 @@
 // A verifier in a process of its own: calls that are ready, and the bare signature checks that they need.
 import { createPublicKey, verify } from 'node:crypto'
-import { thumbprint } from '../../dist/credentials/jwk.js'
-import { newEs256Signer, proveDpop, signJwt } from '../../dist/credentials/sign.js'
+import { thumbprint } from '../../dist/credentials/jose/jwk.js'
+import { newEs256Signer, proveDpop, signJwt } from '../../dist/credentials/jose/sign.js'
 import { systemClock } from '../../dist/lib/clock.js'
 import { systemRandom } from '../../dist/lib/random.js'
-import { newEndedSet } from '../../dist/protocol/ended-set.js'
 import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
+import { newEndedSet } from '../../dist/protocol/log/ended-set.js'
 import { createVerifier } from '../../dist/verifier/index.js'
 import { optionsOf, serveQuestions } from '../lib/child.js'
 

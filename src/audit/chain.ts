@@ -1,6 +1,6 @@
 // The chain of one writer: rows are numbered as they are handed out; a link covers a stretch of numbers, with the digest of
 // the rows that stand in it and the hash of the link before. A row that is changed, removed, added or reordered breaks its link.
-import { digestOfJson } from '../credentials/digest.js'
+import { digestOfJson } from '../credentials/jose/digest.js'
 import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
 const PAGE = 500

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
+import { administers } from '../http/caller.js'
+import { PageInput, pageOf, placeOf } from '../http/paging.js'
+import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
-import { administers } from '../transport/caller.js'
-import { PageInput, pageOf, placeOf } from '../transport/paging.js'
-import { procedureFor, router } from '../transport/trpc.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
 

@@ -1,7 +1,7 @@
 // Goes through the chains of all writers, a bounded stretch a call. What was cut off at the end of a chain together with its links is not seen.
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { administers, type Caller } from '../transport/caller.js'
+import { administers, type Caller } from '../http/caller.js'
 import { checkLink, lastLink, lastRow } from './chain.js'
 import type { AuditStore } from './store.js'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Agent, createAgent } from '../client/index.js'
-import { signerFromJwk } from '../credentials/sign.js'
+import { signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import { newProfiles, type Profile } from './profile.js'
 

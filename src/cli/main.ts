@@ -5,14 +5,14 @@ import { z } from 'zod'
 import { CredenceError } from '../client/index.js'
 import { isRefusal } from '../errors.js'
 import { pointerOf } from '../lib/json-pointer.js'
-import { adminCommands } from './admin.js'
-import { agentCommands } from './agents.js'
+import { adminCommands } from './commands/admin/admin.js'
+import { agentCommands } from './commands/agents.js'
+import { logCommands } from './commands/log.js'
+import { peopleCommands } from './commands/people.js'
+import type { ServeFlags } from './commands/serve.js'
+import { registryKeyCommands } from './commands/signing-keys.js'
+import { workCommands } from './commands/work.js'
 import { collect } from './context.js'
-import { logCommands } from './log.js'
-import { peopleCommands } from './people.js'
-import { registryKeyCommands } from './registry-keys.js'
-import type { ServeFlags } from './serve.js'
-import { workCommands } from './work.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
@@ -45,7 +45,7 @@ program
   .option('--admin-port <port>', 'health, on loopback; default 4001')
   .option('--log-level <level>', 'trace, debug, info, warn, error, silent')
   .option('--dev', 'development mode: http on loopback')
-  .action(async (flags: ServeFlags) => (await import('./serve.js')).runServe(flags))
+  .action(async (flags: ServeFlags) => (await import('./commands/serve.js')).runServe(flags))
 
 peopleCommands(program, common)
 agentCommands(program, common)

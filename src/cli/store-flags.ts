@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Config, parseDataConfig } from '../config.js'
+import { type Config, parseDataConfig } from '../server/config.js'
 
 /** Flags of every command that works on the data of a registry. */
 export interface StoreFlags {

@@ -1,4 +1,4 @@
-import { proveDpop } from '../credentials/sign.js'
+import { proveDpop } from '../credentials/jose/sign.js'
 import { isJsonObject } from '../lib/json.js'
 import { CredenceError } from './errors.js'
 import { errorOf, requestJson, withOneRetry } from './http.js'

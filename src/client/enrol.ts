@@ -1,4 +1,4 @@
-import { proveEnrolment, type Signer } from '../credentials/sign.js'
+import { proveEnrolment, type Signer } from '../credentials/jose/sign.js'
 import { type Clock, waitingClock } from '../lib/clock.js'
 import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'

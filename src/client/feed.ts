@@ -3,9 +3,9 @@
 import { openWebSocket, type WebSocketLike } from '#websocket'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
-import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/ended-set.js'
-import { type Ending, type Position, parsePosition } from '../protocol/entry.js'
-import { FEED_PROTOCOL, type FeedPlace, serverMessageIn, TICKET_PREFIX } from '../protocol/feed.js'
+import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/log/ended-set.js'
+import { type Ending, type Position, parsePosition } from '../protocol/log/entry.js'
+import { FEED_PROTOCOL, type FeedPlace, serverMessageIn, TICKET_PREFIX } from '../protocol/log/feed.js'
 
 /** Where a subscriber keeps what it has, so that it survives a restart. */
 export interface FeedStore {

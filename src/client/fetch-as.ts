@@ -1,4 +1,4 @@
-import { proveDpop } from '../credentials/sign.js'
+import { proveDpop } from '../credentials/jose/sign.js'
 import type { Fetch } from './http.js'
 import type { AccessToken, TokenDeps } from './tokens.js'
 

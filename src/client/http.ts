@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
-import { inTime } from '../lib/in-time.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
+import { inTime } from '../lib/timeout.js'
 import { CredenceError } from './errors.js'
 
 export type Fetch = typeof globalThis.fetch

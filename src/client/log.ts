@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { sha256 } from '#crypto'
-import { canonical } from '../credentials/jcs.js'
-import type { VerificationKey } from '../credentials/jwk.js'
-import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/note.js'
+import { canonical } from '../credentials/jose/canonical-json.js'
+import type { VerificationKey } from '../credentials/jose/jwk.js'
+import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/signed-note.js'
 import { refuse } from '../errors.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
-import { Entry } from '../protocol/entry.js'
+import { Entry } from '../protocol/log/entry.js'
 import {
   appendToFrontier,
   EMPTY_FRONTIER,
@@ -14,7 +14,7 @@ import {
   rootOfFrontier,
   verifyConsistency,
   verifyInclusion,
-} from '../protocol/merkle.js'
+} from '../protocol/log/merkle.js'
 
 /** Whose log it is, and the keys that may sign its checkpoints. */
 export interface LogSource {

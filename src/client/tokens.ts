@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { assertClient, proveDpop, type Signer } from '../credentials/sign.js'
+import { assertClient, proveDpop, type Signer } from '../credentials/jose/sign.js'
 import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'

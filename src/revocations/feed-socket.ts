@@ -2,13 +2,13 @@
 // Nothing is queued for one that is parked: once it has drained it is served from where it stands.
 import type { RawData, WebSocket } from 'ws'
 import { isRefusal } from '../errors.js'
+import type { Caller } from '../http/caller.js'
 import type { Clock } from '../lib/clock.js'
 import { readJson } from '../lib/json.js'
-import { parsePosition } from '../protocol/entry.js'
-import { CLOSE_CODES, ClientMessage, type FeedPlace, type ServerMessage } from '../protocol/feed.js'
-import type { Caller } from '../transport/caller.js'
+import { parsePosition } from '../protocol/log/entry.js'
+import { CLOSE_CODES, ClientMessage, type FeedPlace, type ServerMessage } from '../protocol/log/feed.js'
+import { newPacedSocket } from './backpressure-socket.js'
 import type { Batch, Hub } from './hub.js'
-import { newPacedSocket } from './paced-socket.js'
 
 export interface FeedSocketDeps {
   readonly hub: Hub

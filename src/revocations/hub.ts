@@ -2,10 +2,10 @@
 // same place; what is applied in one turn shares a batch as far as one message has room. Who is further behind gets batches made from
 // the log. Only an entry that alone ends more than a message has room for needs several frames: what ends is one entry, whatever its size.
 import { utf8 } from '../lib/bytes.js'
-import type { Snapshot } from '../protocol/ended-set.js'
-import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/entry.js'
-import { type FeedPlace, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/feed.js'
 import type { Handle } from '../protocol/handles.js'
+import type { Snapshot } from '../protocol/log/ended-set.js'
+import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/log/entry.js'
+import { type FeedPlace, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
 export interface Batch {

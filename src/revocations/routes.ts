@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { FeedPlace } from '../protocol/feed.js'
-import { openProcedure, procedureFor, router } from '../transport/trpc.js'
+import { openProcedure, procedureFor, router } from '../http/trpc/procedures.js'
+import { FeedPlace } from '../protocol/log/feed.js'
 import type { Tickets } from './tickets.js'
 import { placeOfId, type WatchDeps, watchRevocations } from './watch.js'
 

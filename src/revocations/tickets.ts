@@ -1,9 +1,9 @@
-import { digestOfText } from '../credentials/digest.js'
+import { digestOfText } from '../credentials/jose/digest.js'
+import type { Caller, Role } from '../http/caller.js'
 import type { Random } from '../lib/random.js'
 import { type ClientId, ClientId as ClientIdSchema } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
-import type { Caller, Role } from '../transport/caller.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { ticketsIn } from './tickets-store.js'
 

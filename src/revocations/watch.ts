@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import { refuse } from '../errors.js'
-import { parsePosition } from '../protocol/entry.js'
-import { FeedPlace } from '../protocol/feed.js'
+import { parsePosition } from '../protocol/log/entry.js'
+import { FeedPlace } from '../protocol/log/feed.js'
 import type { Hub } from './hub.js'
 
 export interface WatchDeps {

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import type { Verdict } from '../protocol/card-view.js'
-import type { Block } from '../protocol/entry.js'
+import type { Verdict } from '../protocol/cards/card-view.js'
 import type { Handle } from '../protocol/handles.js'
 import type { EntryId, OrgId } from '../protocol/ids.js'
+import type { Block } from '../protocol/log/entry.js'
 import type { Scope } from '../protocol/rights.js'
 
 /** A stored document: plain JSON values under names that are not operators. */

@@ -3,17 +3,17 @@
 // and the log is the arbiter of what may stand. One block is in flight at a time; whatever waits meanwhile shares the next.
 import { isRefusal, Refusal } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
-import { inTime } from '../lib/in-time.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { VERSION_SECONDS } from '../protocol/ended-set.js'
-import type { Block, Ending, Entry, Proposal } from '../protocol/entry.js'
+import { inTime } from '../lib/timeout.js'
 import { type Handle, isVersion } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
+import { VERSION_SECONDS } from '../protocol/log/ended-set.js'
+import type { Block, Ending, Entry, Proposal } from '../protocol/log/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
-import { blockAfter, numbering } from './next-block.js'
-import type { RequireSameTime } from './same-time.js'
+import { blockAfter, numbering } from './block.js'
+import type { RequireSameTime } from './clock-skew.js'
 
 /** What goes into one block together, or not at all. */
 export interface Group {

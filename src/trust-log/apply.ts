@@ -1,12 +1,12 @@
 import { sha256 } from '#crypto'
 import type { Log } from '../lib/log.js'
-import { type EndedSet, newEndedSet } from '../protocol/ended-set.js'
-import { type Block, type Ending, type Entry, positionOf } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
-import { EMPTY_FRONTIER, type Frontier, type MerkleTree, newMerkleTree } from '../protocol/merkle.js'
+import { type EndedSet, newEndedSet } from '../protocol/log/ended-set.js'
+import { type Block, type Ending, type Entry, positionOf } from '../protocol/log/entry.js'
+import { EMPTY_FRONTIER, type Frontier, type MerkleTree, newMerkleTree } from '../protocol/log/merkle.js'
 import type { LogPort } from '../storage/storage.js'
-import { frontierTexts, leafOfEntry } from './leaf.js'
+import { frontierTexts, leafOfEntry } from './proofs/leaf.js'
 import type { Applied } from './trust-log.js'
 
 /** What the store holds is not what this instance has read before, or not a log. Nothing is answered from it any more. */

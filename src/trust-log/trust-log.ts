@@ -1,7 +1,7 @@
-import type { Snapshot } from '../protocol/ended-set.js'
-import type { Ending, Entry, EntryType, Position } from '../protocol/entry.js'
 import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
+import type { Snapshot } from '../protocol/log/ended-set.js'
+import type { Ending, Entry, EntryType, Position } from '../protocol/log/entry.js'
 import type { Operation } from '../storage/storage.js'
 
 /** What a fence answers: everything that was acknowledged before it was asked for is applied. */

@@ -1,5 +1,5 @@
 import { isRefusal } from '../errors.js'
-import { type Answer, answerOf, BROKEN } from './answer.js'
+import { type Answer, answerOf, BROKEN } from './refusal-response.js'
 import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
 
 /** What a guard asks of a verifier. */

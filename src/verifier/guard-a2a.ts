@@ -6,7 +6,7 @@ import { isRefusal } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { systemRandom } from '../lib/random.js'
 import { credenceOf } from './guard.js'
-import { claim, mayTouch } from './ties.js'
+import { claim, mayTouch } from './task-bindings.js'
 import { type Needs, requireNeeds, type Verified, type Verifier } from './verify-request.js'
 
 /** Methods of A2A 1.0, as JSON-RPC names them. */

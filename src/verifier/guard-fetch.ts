@@ -1,6 +1,6 @@
 // Guards for whatever speaks Request and Response: Hono, Deno, Bun, Cloudflare Workers.
 import { type Admission, type Admitting, admit } from './admit.js'
-import type { Answer } from './answer.js'
+import type { Answer } from './refusal-response.js'
 import type { Needs, Verified } from './verify-request.js'
 
 /** `fetch` of a server: `Deno.serve(guardFetch(verifier, needs, handler))`, `export default { fetch: guardFetch(…) }`. The body is not touched. */

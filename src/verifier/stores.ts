@@ -1,6 +1,6 @@
 import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
-import { TIE_SECONDS } from '../protocol/tie-seconds.js'
+import { TIE_SECONDS } from '../protocol/task-binding.js'
 
 /** Where used proofs are remembered. One atomic call; it must survive a restart, and replicas of a callee share it. */
 export interface ReplayStore {

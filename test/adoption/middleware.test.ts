@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Signer } from '../../src/credentials/sign.js'
+import type { Signer } from '../../src/credentials/jose/sign.js'
 import { proofOf } from '../oauth.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
-import { newEs256Signer, signJwt } from '../../src/credentials/sign.js'
+import { newEs256Signer, signJwt } from '../../src/credentials/jose/sign.js'
 import type { AccessTokenClaims } from '../../src/protocol/claims.js'
 import { assertionOf, exchangeForm, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
 import { aCard } from '../registry.js'

@@ -6,10 +6,10 @@ import { describeShared } from '../shared-material.js'
 /** What is shown elsewhere, where the rule itself is tested. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'WS-05': 'test/revocations/feed.test.ts: a reader that stops reading is parked and misses nothing',
-  'NOD-03': 'test/transport/trpc.test.ts: batch, body and depth limits',
+  'NOD-03': 'test/http/trpc/procedures.test.ts: batch, body and depth limits',
   'NOD-11': 'test/attacks/canaries.test.ts: a store that fails is answered as a bug, and the process serves on',
-  'MDB-05': 'test/storage/mongo-connect.test.ts: old servers, releases with published vulnerabilities, and compression by zlib',
-  'MDB-09': 'test/storage/mongo-away.test.ts: a server that is paused under two instances',
+  'MDB-05': 'test/storage/mongo/connect.test.ts: old servers, releases with published vulnerabilities, and compression by zlib',
+  'MDB-09': 'test/storage/mongo/unreachable.test.ts: a server that is paused under two instances',
   'NOD-12': 'every parser bounds its input first; test/credentials and test/lib run them over arbitrary bytes',
 }
 

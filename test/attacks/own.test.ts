@@ -1,7 +1,7 @@
 // Beyond the list: for each door, what else a stranger, a neighbour, a thief, a revoked agent or a liar would try. Each case names the rule that it attacks.
 import { afterAll, describe, expect, test } from 'vitest'
-import { newEs256Signer } from '../../src/credentials/sign.js'
-import { newRouter, type RouterDeps } from '../../src/router.js'
+import { newEs256Signer } from '../../src/credentials/jose/sign.js'
+import { newRouter, type RouterDeps } from '../../src/server/router.js'
 import { proofOf } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { signCard } from '../../src/credentials/card-jws.js'
+import { signCard } from '../../src/credentials/agent-card/card-signatures.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import WebSocket from 'ws'
-import { FEED_PROTOCOL } from '../../src/protocol/feed.js'
+import { FEED_PROTOCOL } from '../../src/protocol/log/feed.js'
 import { proofOf } from '../oauth.js'
 import { attack, ground } from './attack.js'
 

@@ -13,7 +13,7 @@ async function bundle(entry: string) {
     metafile: true,
     format: 'esm',
     platform: 'browser',
-    alias: { '#crypto': resolve(SRC, 'lib/crypto-web.ts'), '#websocket': resolve(SRC, 'lib/websocket-web.ts') },
+    alias: { '#crypto': resolve(SRC, 'lib/crypto-web.ts'), '#websocket': resolve(SRC, 'lib/io/websocket-web.ts') },
     logLevel: 'silent',
   })
   return { inputs: Object.keys(metafile.inputs), text: outputFiles[0]?.text ?? '' }
@@ -52,7 +52,7 @@ test('the bundle runs with web globals only: it verifies, signs and hashes', asy
     { htm: 'GET', htu: 'https://a.example/', accessToken: 'x' },
   )
   expect(proof.split('.')).toHaveLength(3)
-  const { verifyDpopProof } = await import('../../src/credentials/dpop.js')
+  const { verifyDpopProof } = await import('../../src/credentials/jose/dpop.js')
   expect((await verifyDpopProof(proof, { htm: 'GET', htu: 'https://a.example/', now: 1_800_000_000, accessToken: 'x' })).jti).toBe(
     'abcdefgh',
   )

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Published } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/sign.js'
+import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'

@@ -3,9 +3,9 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { type Feed, type FeedDeps, openFeed } from '../../src/client/feed.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
-import { positionOf } from '../../src/protocol/entry.js'
-import type { ClientMessage, FeedPlace, ServerMessage } from '../../src/protocol/feed.js'
 import { newHandle } from '../../src/protocol/handles.js'
+import { positionOf } from '../../src/protocol/log/entry.js'
+import type { ClientMessage, FeedPlace, ServerMessage } from '../../src/protocol/log/feed.js'
 
 type Says = (message: ServerMessage) => void
 /** What the registry answers; each test plays one that lies. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newFetchAs } from '../../src/client/fetch-as.js'
 import type { TokenDeps } from '../../src/client/tokens.js'
-import { newEs256Signer } from '../../src/credentials/sign.js'
+import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { setClock } from '../set-clock.js'
 

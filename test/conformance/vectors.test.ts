@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { digestOfText } from '../../src/credentials/digest.js'
-import { verifyDpopProof } from '../../src/credentials/dpop.js'
-import { verifyKeyBinding } from '../../src/credentials/key-binding.js'
-import { verifySdJwt } from '../../src/credentials/sd-jwt.js'
-import { presentSdJwt } from '../../src/credentials/sd-jwt-issue.js'
-import { decodeStatusList, encodeStatusList, statusAt } from '../../src/credentials/status-list.js'
+import { digestOfText } from '../../src/credentials/jose/digest.js'
+import { verifyDpopProof } from '../../src/credentials/jose/dpop.js'
+import { presentSdJwt } from '../../src/credentials/sd-jwt/issue.js'
+import { verifyKeyBinding } from '../../src/credentials/sd-jwt/key-binding.js'
+import { decodeStatusList, encodeStatusList, statusAt } from '../../src/credentials/sd-jwt/status-list.js'
+import { verifySdJwt } from '../../src/credentials/sd-jwt/verify.js'
 import { describeShared } from '../shared-material.js'
 
 interface Compact {

@@ -1,4 +1,4 @@
-import { newPrivateJwk, type Signer, signerFromJwk } from '../../src/credentials/sign.js'
+import { newPrivateJwk, type Signer, signerFromJwk } from '../../src/credentials/jose/sign.js'
 import { base64url, utf8 } from '../../src/lib/bytes.js'
 
 /** Any header and any claims under a real signature: what an attacker with a key can send. */

@@ -8,15 +8,15 @@ import { promisify } from 'node:util'
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
-const VERIFY = 'src/credentials/verify-for.ts'
-const DPOP = 'src/credentials/dpop.ts'
-const CLIENT_AUTH = 'src/tokens/client-auth.ts'
-const EXCHANGE = 'src/tokens/grants/token-exchange.ts'
-const SUBJECT = 'src/tokens/grants/subject.ts'
-const ISSUE = 'src/tokens/issue.ts'
+const VERIFY = 'src/credentials/jose/token-types.ts'
+const DPOP = 'src/credentials/jose/dpop.ts'
+const CLIENT_AUTH = 'src/oauth/client-auth/client-auth.ts'
+const EXCHANGE = 'src/oauth/grants/token-exchange.ts'
+const SUBJECT = 'src/oauth/grants/subject.ts'
+const ISSUE = 'src/oauth/issue.ts'
 const CALLEE = 'src/verifier/verify-request.ts'
-const TOKENS = ['test/tokens', 'test/attacks', 'test/stories']
-const PASSING_ON = ['test/tokens/grants/passing-on.test.ts']
+const TOKENS = ['test/oauth', 'test/attacks', 'test/stories']
+const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 
 /** [rule, file, what stands there, what is planted, tests that may notice] */
 export const MUTANTS = [
@@ -46,10 +46,10 @@ export const MUTANTS = [
   ['an ended key does not authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
   [
     'nothing is remembered for longer than the ending of a version',
-    'src/trust-log/memory.ts',
+    'src/trust-log/records/cache.ts',
     'Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && ',
     '',
-    ['test/trust-log', 'test/introductions/reliance.test.ts'],
+    ['test/trust-log', 'test/delegation/introductions/pinned-parts.test.ts'],
   ],
   [
     'what is known of a client is confirmed behind the fence',
@@ -60,21 +60,21 @@ export const MUTANTS = [
   ],
   [
     'a proof is used once at the token endpoint',
-    'src/tokens/token-endpoint.ts',
+    'src/oauth/token-endpoint.ts',
     "if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
     '',
     TOKENS,
   ],
   [
     'a proof is used once at a resource',
-    'src/tokens/authenticate.ts',
+    'src/oauth/client-auth/authenticate.ts',
     "refuse('invalid_token', 'the DPoP proof was used before')",
     '{}',
     TOKENS,
   ],
   [
     'a proof is of the key that the token is bound to',
-    'src/tokens/authenticate.ts',
+    'src/oauth/client-auth/authenticate.ts',
     'if (proof.jkt !== claims.cnf.jkt) ',
     'if (proof.jkt === "") ',
     TOKENS,
@@ -88,7 +88,7 @@ export const MUTANTS = [
   ],
   ['a proof is for its token', DPOP, 'claims.ath !== digestOfText(expected.accessToken)', 'false', ['test/credentials', 'test/attacks']],
   ['a proof’s time is within the window', DPOP, "> window && '`iat`", "> window * 100 && '`iat`", ['test/credentials', 'test/attacks']],
-  ['a nonce is current', DPOP, '!expected.nonce.accepts(claims.nonce)', 'false', ['test/credentials', 'test/attacks', 'test/tokens']],
+  ['a nonce is current', DPOP, '!expected.nonce.accepts(claims.nonce)', 'false', ['test/credentials', 'test/attacks', 'test/oauth']],
   [
     'a root token is exchanged by its client',
     SUBJECT,
@@ -119,17 +119,17 @@ export const MUTANTS = [
   ],
   [
     'an introduction must stand',
-    'src/tokens/grants/consents.ts',
+    'src/oauth/grants/consents.ts',
     'const introductions = holds(reliance)',
     'const introductions = granted',
     TOKENS,
   ],
   [
     'what is relied on is current',
-    'src/introductions/granted.ts',
+    'src/delegation/introductions/decide/granted.ts',
     'relies.every((ver) => current.has(ver)) && ',
     '',
-    ['test/introductions'],
+    ['test/delegation/introductions'],
   ],
   ['the introduction narrows', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
   ['the ceiling narrows', EXCHANGE, 'const sources = [...ceilings.map(({ rights }) => rights), ', 'const sources = [', TOKENS],
@@ -142,14 +142,14 @@ export const MUTANTS = [
   ['nobody stands twice in a chain', EXCHANGE, 'if (before.includes(target) ||', 'if (false ||', TOKENS],
   [
     'introspection is for whom it concerns',
-    'src/tokens/introspect-endpoint.ts',
+    'src/oauth/introspect-endpoint.ts',
     '!verified || !maySee(deps, client, verified.claims)',
     '!verified',
     TOKENS,
   ],
   [
     'introspection says what ended',
-    'src/tokens/introspect-endpoint.ts',
+    'src/oauth/introspect-endpoint.ts',
     'return stands(deps.trustLog.ended, on) ? claims : undefined',
     'return claims',
     TOKENS,
@@ -179,35 +179,35 @@ export const MUTANTS = [
   ['what ended is dead', 'src/protocol/standing.ts', 'if (ended.has(handle)) return false', '', ['test/stories', 'test/verifier']],
   [
     'a waiting request reads the log after it came',
-    'src/trust-log/fence.ts',
+    'src/trust-log/read-barrier.ts',
     'next = undefined\n    waiting = 0\n    const run = readLog(deps)',
     'waiting = 0\n    const run = readLog(deps).finally(() => {\n      next = undefined\n    })',
     ['test/trust-log'],
   ],
   [
     'an answer that took too long is none',
-    'src/trust-log/fence.ts',
+    'src/trust-log/read-barrier.ts',
     'if (age(timed) <= deps.freshMs) return answer',
     'if (age(timed) >= 0) return answer',
     ['test/trust-log'],
   ],
   [
     'a viewer gets what its tier covers',
-    'src/cards/compose.ts',
+    'src/registry/cards/publishing/compose.ts',
     'policy !== undefined && tierCovers(tier, tierOf(policy, pointer.slice(AGENT_CARD.length)))',
     'policy !== undefined',
-    ['test/cards', 'test/attacks'],
+    ['test/registry/cards', 'test/attacks'],
   ],
   [
     'a card’s SD-JWT ends with its tilde',
-    'src/credentials/card-credential.ts',
+    'src/credentials/agent-card/card-credential.ts',
     'verified.keyBinding === undefined || expected.keyBinding',
     'true',
     ['test/attacks/sd-jwt.test.ts'],
   ],
   [
     'a salt is used once',
-    'src/credentials/card-credential.ts',
+    'src/credentials/agent-card/card-credential.ts',
     'salts.size < disclosures.length',
     'false',
     ['test/attacks/sd-jwt.test.ts'],

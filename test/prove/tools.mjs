@@ -1,5 +1,5 @@
 // What the rounds of faults have in common.
-import { ANSWER_MS } from '../../dist/transport/http-server.js'
+import { ANSWER_MS } from '../../dist/http/server.js'
 
 export { freePort } from '../free-port.mjs'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { refuse } from '../../src/errors.js'
-import { FEED_PROTOCOL, TICKET_PREFIX } from '../../src/protocol/feed.js'
+import { FEED_PROTOCOL, TICKET_PREFIX } from '../../src/protocol/log/feed.js'
 import { startRegistry } from '../registry.js'
 
 test('challenges that could not be answered do not count against later ones', async () => {

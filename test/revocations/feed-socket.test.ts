@@ -1,14 +1,14 @@
 // One subscriber served over a real socket whose server side can be looked at.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
+import type { Caller } from '../../src/http/caller.js'
 import { systemRandom } from '../../src/lib/random.js'
-import { MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/feed.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
 import { AgentId, Jkt, newId, OrgId, TokenId } from '../../src/protocol/ids.js'
+import { MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/log/feed.js'
+import { MAX_BUFFERED_BYTES } from '../../src/revocations/backpressure-socket.js'
 import { serveFeed } from '../../src/revocations/feed-socket.js'
 import { type Hub, newHub } from '../../src/revocations/hub.js'
-import { MAX_BUFFERED_BYTES } from '../../src/revocations/paced-socket.js'
-import type { Caller } from '../../src/transport/caller.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
 import { end, type Logs, openLogs } from '../trust-log/open-logs.js'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { systemRandom } from '../../src/lib/random.js'
-import { FEED_PROTOCOL, type FeedPlace, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/feed.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
+import { FEED_PROTOCOL, type FeedPlace, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/log/feed.js'
 import { proofOf } from '../oauth.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 

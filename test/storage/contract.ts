@@ -1,12 +1,12 @@
 import { describe } from 'vitest'
 import type { Storage } from '../../src/storage/storage.js'
 import type { SetClock } from '../set-clock.js'
-import { cardSearchContract } from './contract-cards.js'
-import { collectionContract } from './contract-collections.js'
-import { commitContract } from './contract-commit.js'
-import { findContract } from './contract-find.js'
-import { holdingsContract } from './contract-holdings.js'
-import { logContract } from './contract-log.js'
+import { holdingsContract } from './contract/bulk.js'
+import { cardSearchContract } from './contract/cards.js'
+import { collectionContract } from './contract/collections.js'
+import { commitContract } from './contract/commit.js'
+import { findContract } from './contract/find.js'
+import { logContract } from './contract/log.js'
 
 /** A fresh, empty store for one test. */
 export interface ContractStore extends AsyncDisposable {

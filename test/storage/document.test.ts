@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { changed, type Fields, fitting } from '../../src/storage/document.js'
-import { THINGS } from './contract-things.js'
+import { THINGS } from './contract/things.js'
 
 /** As a newer build wrote it: a value, a member and a kind of value that this one does not know. */
 const NEWER: Fields = { id: 'one', group: 'a', state: 'a state that has no room in this build', by: 'nobody', shape: { of: 'it' } }

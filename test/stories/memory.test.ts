@@ -2,7 +2,7 @@
 // first decides by what is there now.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/sign.js'
+import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { aCard, type Registry, startRegistry } from '../registry.js'

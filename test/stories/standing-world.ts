@@ -1,7 +1,7 @@
 // A random world of organisations, agents, keys, tasks, introductions and tokens over servers that share a store, and an oracle that knows
 // from its own record, never from a token, what each token stands on: who registered, introduced and delegated what.
 import { createAgent } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/sign.js'
+import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { IntroductionId, TaskId } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Block } from '../../src/protocol/entry.js'
+import type { Block } from '../../src/protocol/log/entry.js'
 import type { Operation } from '../../src/storage/storage.js'
-import { Half } from '../../src/trust-log/half-store.js'
+import { Half } from '../../src/trust-log/records/pending-store.js'
 import { aHandle, anEntryId, begin, end, openLogs } from './open-logs.js'
 
 const blocksOf = (logs: Awaited<ReturnType<typeof openLogs>>) => logs.storage.log.read(0, 1000)

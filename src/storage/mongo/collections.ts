@@ -1,14 +1,14 @@
 import type { ClientSession, Db, Collection as Driver } from 'mongodb'
 import { changed, declarationOf, hasExpired, holds } from '../document.js'
 import { anySpec, type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
-import { newBatch } from './batch.js'
-import { type Declared, declaredOf } from './declare.js'
-import { isTaken, reach, reachIn } from './failures.js'
+import { docOf, encoded, type Stored, storedOf } from './codec.js'
+import { type Declared, declaredOf } from './ensure-schema.js'
 import { find } from './find.js'
 import { purgeIn } from './purge.js'
 import { onceReady } from './ready.js'
-import { newShared } from './shared.js'
-import { docOf, encoded, type Stored, storedOf } from './stored.js'
+import { newBatch } from './session/batch.js'
+import { newShared } from './session/coalesce.js'
+import { isTaken, reach, reachIn } from './session/errors.js'
 
 export interface Opened {
   readonly spec: Spec<Doc>

@@ -1,10 +1,10 @@
 import type { ClientSession } from 'mongodb'
+import { encoded } from './codec.js'
 import type { CollectionsDeps } from './collections.js'
-import type { Declared } from './declare.js'
-import { isTaken, reachIn } from './failures.js'
+import type { Declared } from './ensure-schema.js'
 import { purgeIn } from './purge.js'
 import { onceReady } from './ready.js'
-import { encoded } from './stored.js'
+import { isTaken, reachIn } from './session/errors.js'
 
 export interface Counter {
   readonly _id: string

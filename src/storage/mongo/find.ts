@@ -2,10 +2,10 @@ import type { Document } from 'mongodb'
 import { isScalar } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
 import type { Doc, Page, Place, Query, Scalar } from '../storage.js'
+import { docOf, encoded, encodedScalar } from './codec.js'
 import type { Opened } from './collections.js'
-import { orderedIndex } from './declare.js'
-import { reach } from './failures.js'
-import { docOf, encoded, encodedScalar } from './stored.js'
+import { orderedIndex } from './ensure-schema.js'
+import { reach } from './session/errors.js'
 
 /** One page: a scan of the declared index, which begins where the last page ended. */
 export async function find({ spec, docs, shared, now }: Opened, name: string, query: Query<Doc>): Promise<Page<Doc>> {

@@ -1,9 +1,9 @@
 // What stands in a deployment, and who is at it: a document for each collection, one for the format of them all, one for a copy that is under way.
 import type { Collection, Db } from 'mongodb'
 import { refuse } from '../../errors.js'
-import { reach } from './failures.js'
+import { reach } from './session/errors.js'
 
-/** What this build declares. Raise it with any change of a collection's indexes, expiry or kinds of fields: test/storage/format.test.ts fails until it is. */
+/** What this build declares. Raise it with any change of a collection's indexes, expiry or kinds of fields: test/storage/mongo/format.test.ts fails until it is. */
 export const FORMAT = 1
 
 export const DECLARATIONS = 'declarations'

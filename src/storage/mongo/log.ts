@@ -1,14 +1,14 @@
 import type { Collection, Document } from 'mongodb'
+import { newMoments } from '../../lib/batch.js'
 import { frozen } from '../../lib/frozen.js'
-import { newMoments } from '../../lib/gather.js'
-import { Block } from '../../protocol/entry.js'
+import { Block } from '../../protocol/log/entry.js'
 import type { LogPort } from '../storage.js'
+import { type FenceDeps, newFence } from './barrier-write.js'
+import { newDoorbell } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
-import type { Declared } from './declare.js'
-import { newDoorbell } from './doorbell.js'
-import { isTaken, reach } from './failures.js'
-import { type FenceDeps, newFence } from './fence.js'
+import type { Declared } from './ensure-schema.js'
 import { onceReady } from './ready.js'
+import { isTaken, reach } from './session/errors.js'
 
 /** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
 export interface StoredBlock {

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb'
-import { reach } from './failures.js'
+import { reach } from './session/errors.js'
 
 /** Removes at most `limit` of what has expired by `at` from a collection that has an index for it; how many. */
 export const purgeIn = (db: Db, name: string, at: number, limit: number): Promise<number> =>

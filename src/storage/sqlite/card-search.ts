@@ -2,7 +2,7 @@
 // bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
 // the tier hold either: there it counts the matches of each row alone.
 import { wordsIn } from '../../lib/words.js'
-import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-text.js'
+import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-search.js'
 import { CARD_TIERS, type CardHits, type CardQuery, type CardRow, type CardSearchPort, type CardTier, type ShownCard } from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'

@@ -2,7 +2,7 @@
 // turn brings more of them, a group waits for the next. Cost: one fsync for a group instead of one for each request, and a few turns
 // of waiting under load, none without. Limits: those of `gatherTurns`, and MAX_GROUP requests, so that a burst does not hold the loop.
 import { Refusal } from '../../errors.js'
-import { gatherTurns } from '../../lib/gather.js'
+import { gatherTurns } from '../../lib/batch.js'
 import { type Database, sqliteCode } from './database.js'
 
 /** What a request's work came to: kept, or undone (its savepoint is rolled back; the answer is given all the same). */

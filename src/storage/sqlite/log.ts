@@ -1,6 +1,6 @@
 import { frozen } from '../../lib/frozen.js'
 import { newListeners } from '../../lib/listeners.js'
-import { Block } from '../../protocol/entry.js'
+import { Block } from '../../protocol/log/entry.js'
 import type { LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
 import type { GroupCommit } from './group-commit.js'

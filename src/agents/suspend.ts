@@ -1,9 +1,0 @@
-import type { Position } from '../protocol/entry.js'
-import type { AgentId } from '../protocol/ids.js'
-import type { Caller } from '../transport/caller.js'
-import type { AgentsDeps } from './authority.js'
-import { endAgent } from './end-agent.js'
-
-/** Ends the agent until somebody with at least this authority gives it a new handle. */
-export const suspendAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
-  endAgent(deps, caller, id, 'suspended')

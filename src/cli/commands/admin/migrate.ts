@@ -1,0 +1,36 @@
+import type { Command } from 'commander'
+import type { Step } from '../../../operations/migrate.js'
+import { print } from '../../context.js'
+import { adminLog } from './log.js'
+
+interface MigrateFlags {
+  readonly store: string
+  readonly apply?: boolean
+  readonly finish?: boolean
+  readonly json?: boolean
+}
+
+/** `credence admin migrate`. */
+export function adminMigrate(admin: Command): void {
+  admin
+    .command('migrate')
+    .description('what a MongoDB deployment lacks of what this build needs: a plan; with --apply it is done, while instances run')
+    .requiredOption('--store <url>', 'mongodb://…/<database>')
+    .option('--apply', 'do it')
+    .option('--finish', 'also what no older instance could go on beside')
+    .option('--json', 'print JSON')
+    .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
+      const say = (text: string) => json || process.stdout.write(`${text}\n`)
+      const onStep = (step: Step) => say(`done       ${lineOf(step)}`)
+      const { migrateDeployment } = await import('../../../operations/migrate.js')
+      const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
+      if (json) return print({ json }, { ...plan, isApplied: apply })
+      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.older}`)
+      const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)
+      for (const step of left) say(`${step.isSafe ? 'to do     ' : '--finish  '} ${lineOf(step)}`)
+      if (plan.steps.length === 0) say('nothing to do')
+      else if (!apply) say('nothing was written: --apply does it')
+    })
+}
+
+const lineOf = ({ kind, collection, text }: Step): string => `${kind.padEnd(8)} ${collection}: ${text}`

@@ -1,0 +1,24 @@
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import type { IntroductionId } from '../../protocol/ids.js'
+import { stands } from '../../protocol/standing.js'
+import type { IntroductionDeps } from './decide/grant.js'
+import { grantPending } from './decide/grant.js'
+import type { Narrowing } from './decide/narrow.js'
+import { requirePending } from './decide/pending.js'
+import type { IntroductionView } from './view.js'
+
+/** The target agent, or a member of its organisation, grants what was asked for or less. */
+export async function approveIntroduction(
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  narrowing: Narrowing,
+): Promise<IntroductionView> {
+  const { now } = await deps.trustLog.fence()
+  const pending = await requirePending(deps, caller, id, now)
+  const [contact, reliance] = await Promise.all([deps.findContact(pending.to), deps.findReliance(pending.to)])
+  if (!contact || !reliance || !stands(deps.trustLog.ended, [...contact.ground.on, ...reliance.ground.on]))
+    return refuse('not_found', 'no such introduction')
+  return grantPending(deps, caller, pending, { contact, reliance, now }, narrowing)
+}

@@ -1,0 +1,135 @@
+import type { Audit } from '../../../audit/audit.js'
+import { refuse } from '../../../errors.js'
+import type { Caller } from '../../../http/caller.js'
+import type { Contact } from '../../../identity/agents/find.js'
+import type { Clients } from '../../../identity/clients/clients.js'
+import type { Random } from '../../../lib/random.js'
+import { distinct, type Handle, identitiesOf } from '../../../protocol/handles.js'
+import type { AgentId } from '../../../protocol/ids.js'
+import { stands } from '../../../protocol/standing.js'
+import type { Reliance } from '../../../registry/cards/pinned-parts.js'
+import type { Askable } from '../../../registry/cards/requestable-scopes.js'
+import type { Storage } from '../../../storage/storage.js'
+import type { Outcome, RecordBeginning } from '../../../trust-log/records/records.js'
+import type { TrustLog } from '../../../trust-log/trust-log.js'
+import { withNotices } from '../../inbox/post.js'
+import type { InboxStore } from '../../inbox/store.js'
+import type { Entitlement } from '../entitle.js'
+import { KEPT_SECONDS } from '../introduction.js'
+import type { Introduction, IntroductionsStore } from '../store.js'
+import { type IntroductionView, noticeOf, viewOf } from '../view.js'
+import { type Narrowing, narrowed } from './narrow.js'
+import { auditOf } from './pending.js'
+import { leavingPlace } from './quota-slots.js'
+
+export interface IntroductionDeps {
+  readonly introductions: IntroductionsStore
+  readonly inbox: InboxStore
+  readonly storage: Storage
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  readonly clients: Clients
+  readonly issuer: string
+  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
+  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
+}
+
+export interface Target {
+  readonly contact: Contact
+  readonly reliance: Reliance
+  readonly now: number
+}
+
+/** By policy: begins as granted. */
+export async function grantAtOnce(
+  deps: IntroductionDeps,
+  caller: Caller,
+  pending: Introduction,
+  target: Target,
+): Promise<IntroductionView> {
+  const granting = await newGranting(deps, pending, target, {}, [])
+  const granted: Introduction = { ...pending, ...granting }
+  return tell(deps, caller, granted, target, 'introductions.request', (also) =>
+    deps.introductions.begin(granted, beginningOf(granted, caller, also)),
+  )
+}
+
+/** By the target: one answer wins. */
+export async function grantPending(
+  deps: IntroductionDeps,
+  caller: Caller,
+  pending: Introduction,
+  target: Target,
+  narrowing: Narrowing,
+): Promise<IntroductionView> {
+  const granting = await newGranting(deps, pending, target, narrowing, caller.by)
+  const granted: Introduction = { ...pending, ...granting }
+  return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
+    if (outcome.outcome !== 'overtaken') return outcome
+    const there = await deps.introductions.get(pending.id)
+    return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
+  })
+}
+
+type Granting = Required<Pick<Introduction, 'bounds' | 'relies' | 'on' | 'by' | 'grantedAt' | 'expiresAt' | 'goneAt'>> & {
+  readonly state: 'granted'
+}
+
+async function newGranting(
+  deps: IntroductionDeps,
+  pending: Introduction,
+  { contact, reliance, now }: Target,
+  narrowing: Narrowing,
+  by: readonly Handle[],
+): Promise<Granting> {
+  const requester = await deps.clients.find(pending.from)
+  if (!requester || !stands(deps.trustLog.ended, requester.ground.on)) refuse('not_found', 'the requester is gone')
+  const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, contact.policy.maxSeconds)
+  return {
+    state: 'granted',
+    bounds: narrowed(pending.asked, narrowing, reliance.scopes),
+    relies: reliesOf(pending, reliance),
+    // Long things stand on identities only.
+    on: distinct(identitiesOf([...(requester?.ground.on ?? []), ...contact.ground.on])),
+    by: [...by],
+    grantedAt: now,
+    expiresAt: now + seconds,
+    goneAt: now + seconds + KEPT_SECONDS,
+  }
+}
+
+/** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */
+const reliesOf = ({ skills }: Introduction, reliance: Reliance): Handle[] => [
+  reliance.core,
+  ...skills.map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined),
+]
+
+const beginningOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
+  type: 'introduction.granted',
+  begins: [granted.handle, granted.ver],
+  on: [...(granted.on ?? []), ...(granted.relies ?? []), ...identitiesOf(caller.ground.on)],
+  ...(also && { also }),
+})
+
+/** Both sides learn of it, in one commit with it. */
+async function tell(
+  deps: IntroductionDeps,
+  caller: Caller,
+  granted: Introduction,
+  { now }: Target,
+  action: string,
+  begin: (also: RecordBeginning['also']) => Promise<Outcome>,
+): Promise<IntroductionView> {
+  const notice = noticeOf(granted, 'granted', now)
+  const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
+  const outcome = await withNotices(deps, notices, async (posts) => {
+    const row = auditOf(deps, caller, granted, action, { state: 'granted' })
+    const begun = await begin([row, ...posts, ...(await leavingPlace(deps.introductions, granted))])
+    return begun.outcome === 'overtaken' ? 'again' : begun
+  })
+  return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')
+}

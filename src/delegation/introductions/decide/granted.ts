@@ -1,0 +1,29 @@
+import type { Handle } from '../../../protocol/handles.js'
+import type { AgentId, IntroductionId } from '../../../protocol/ids.js'
+import type { Bounds } from '../../../protocol/rights.js'
+import { type Ground, stands } from '../../../protocol/standing.js'
+import type { Relied } from '../../../registry/cards/pinned-parts.js'
+import type { Ended } from '../../../trust-log/trust-log.js'
+
+/** A granted introduction as an exchange, or an entitlement, reads it. */
+export interface Granted {
+  readonly id: IntroductionId
+  readonly from: AgentId
+  readonly to: AgentId
+  readonly bounds: Bounds
+  /** The versions of what it relies on in the target's card when it was granted: see `relianceHolds`. */
+  readonly relies: readonly Handle[]
+  /** int:, the ver: of its bounds, and the identities of both sides; until its expiry. */
+  readonly ground: Ground
+}
+
+/**
+ * Whether what an introduction relies on is still so: every version is one of the target's current card and stands, and so does the key
+ * that signed the card. A changed card needs consent again, however long ago it changed: an ended `ver:` is forgotten after an hour,
+ * what is current is not.
+ */
+export function relianceHolds<R extends Relied>(ended: Ended, { relies }: Pick<Granted, 'relies'>, relied: R | undefined): relied is R {
+  if (!relied) return false
+  const current = new Set(relied.versions)
+  return relies.every((ver) => current.has(ver)) && stands(ended, [...relies, ...relied.ground.on])
+}

@@ -1,0 +1,20 @@
+import type { Caller } from '../../http/caller.js'
+import type { IntroductionId } from '../../protocol/ids.js'
+import type { IntroductionDeps } from './decide/grant.js'
+import { closePending, requirePending } from './decide/pending.js'
+import type { Introduction } from './store.js'
+import { type IntroductionView, viewOf } from './view.js'
+
+/** The target says no; a note may say why. */
+export async function denyIntroduction(
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  note?: string,
+): Promise<IntroductionView> {
+  const { now } = await deps.trustLog.fence()
+  const pending = await requirePending(deps, caller, id, now)
+  const denied: Introduction = { ...pending, state: 'denied', ...(note !== undefined && { note }) }
+  await closePending(deps, caller, denied, 'introductions.deny', now)
+  return viewOf(deps, denied, now)
+}

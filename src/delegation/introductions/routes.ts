@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { PageInput } from '../../http/paging.js'
+import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
+import { Delegation, Names, Scope } from '../../protocol/rights.js'
+import type { ReadInboxDeps } from '../inbox/read.js'
+import { approveIntroduction } from './approve.js'
+import type { IntroductionDeps } from './decide/grant.js'
+import { denyIntroduction } from './deny.js'
+import { getIntroduction } from './get.js'
+import { introductionsInbox } from './inbox.js'
+import { listIntroductions } from './list.js'
+import { requestIntroduction } from './request.js'
+import { endIntroduction } from './revoke.js'
+import { watchIntroductions } from './watch.js'
+
+const ById = z.strictObject({ introductionId: IntroductionId })
+const Seconds = z
+  .int()
+  .min(60)
+  .max(366 * 86_400)
+const After = z.int().min(0).default(0)
+const LastEventId = z.string().regex(/^\d{1,15}$/)
+
+export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
+  router({
+    request: procedureFor('introductions:write')
+      .input(
+        z.strictObject({
+          to: AgentId,
+          purpose: z.string().trim().min(1).max(512),
+          scopes: z.array(Scope).min(1).max(64),
+          tools: Names.optional(),
+          resources: Names.optional(),
+          delegation: Delegation.optional(),
+          taskId: TaskId.optional(),
+          seconds: Seconds.optional(),
+          skills: z.array(z.string().min(1).max(256)).max(64).optional(),
+        }),
+      )
+      .mutation(({ ctx, input }) => requestIntroduction(deps, ctx.caller, input)),
+    get: procedureFor('introductions:write')
+      .input(ById)
+      .query(({ ctx, input }) => getIntroduction(deps, ctx.caller, input.introductionId)),
+    list: procedureFor('introductions:write')
+      .input(PageInput.extend({ role: z.enum(['from', 'to']).default('to') }).prefault({}))
+      .query(({ ctx, input }) => listIntroductions(deps, ctx.caller, input)),
+    approve: procedureFor('introductions:write')
+      .input(
+        ById.extend({
+          scopes: z.array(Scope).min(1).max(64).optional(),
+          tools: Names.optional(),
+          resources: Names.optional(),
+          delegation: Delegation.nullable().optional(),
+          seconds: Seconds.optional(),
+        }),
+      )
+      .mutation(({ ctx, input: { introductionId, ...narrowing } }) => approveIntroduction(deps, ctx.caller, introductionId, narrowing)),
+    deny: procedureFor('introductions:write')
+      .input(ById.extend({ note: z.string().max(512).optional() }))
+      .mutation(({ ctx, input }) => denyIntroduction(deps, ctx.caller, input.introductionId, input.note)),
+    end: procedureFor('introductions:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => endIntroduction(deps, ctx.caller, input.introductionId)),
+    inbox: procedureFor('introductions:write')
+      .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))
+      .query(({ ctx, input }) => introductionsInbox(deps, ctx.caller, input)),
+    watch: procedureFor('introductions:write')
+      .input(z.strictObject({ after: After, lastEventId: LastEventId.optional() }).prefault({}))
+      .subscription(({ ctx, input: { after, lastEventId }, signal }) => {
+        const alive = ctx.alive(ctx.caller)
+        const until = signal ? AbortSignal.any([signal, alive]) : alive
+        return watchIntroductions(deps, ctx.caller, lastEventId === undefined ? after : Number(lastEventId), until)
+      }),
+  })

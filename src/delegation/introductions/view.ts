@@ -1,0 +1,51 @@
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import type { IntroductionId } from '../../protocol/ids.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Notice } from '../inbox/post.js'
+import type { InboxItem } from '../inbox/store.js'
+import { isSide, stateOf } from './introduction.js'
+import type { Introduction, IntroductionsStore } from './store.js'
+
+export interface ViewDeps {
+  readonly introductions: IntroductionsStore
+  readonly trustLog: Pick<TrustLog, 'ended'>
+}
+
+/** An introduction as its two sides see it. */
+export type IntroductionView = ReturnType<typeof viewOf>
+
+export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: Introduction, now: number) {
+  const { id, from, to, purpose, asked, bounds, skills, taskId, at, grantedAt, expiresAt, pendingUntil, note } = introduction
+  return {
+    introductionId: id,
+    state: stateOf(trustLog, introduction, now),
+    from,
+    to,
+    purpose,
+    asked,
+    bounds,
+    skills,
+    taskId,
+    askedAt: at,
+    grantedAt,
+    expiresAt: expiresAt ?? pendingUntil,
+    note,
+  }
+}
+
+/** The introduction, for its two agents and the people of their organisations. To others there is none. */
+export async function requireIntroduction(deps: ViewDeps, caller: Caller, id: IntroductionId): Promise<Introduction> {
+  const found = await deps.introductions.get(id)
+  return found && (isSide(caller, found, 'from') || isSide(caller, found, 'to')) ? found : refuse('not_found', 'no such introduction')
+}
+
+export const noticeOf = (introduction: Introduction, kind: InboxItem['kind'], at: number): Notice => ({
+  at,
+  kind,
+  introductionId: introduction.id,
+  from: introduction.from,
+  to: introduction.to,
+  purpose: introduction.purpose,
+  scopes: (introduction.bounds ?? introduction.asked).scopes,
+})

@@ -1,0 +1,26 @@
+import type { Caller } from '../../http/caller.js'
+import type { ClientId, TaskId } from '../../protocol/ids.js'
+import { stands } from '../../protocol/standing.js'
+import { requireTask, type TaskDeps } from './authority.js'
+import type { Task } from './store.js'
+
+/** A task as its owner sees it. */
+export interface TaskView {
+  readonly taskId: TaskId
+  readonly owner: ClientId
+  readonly description: string
+  readonly parentTaskId?: TaskId | undefined
+  readonly deadline: number
+  readonly createdAt: number
+  readonly state: 'active' | 'expired' | 'ended'
+}
+
+/** For its owner and the people of its organisation. */
+export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
+  deps.trustLog.fenced(async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
+
+export function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task): TaskView {
+  const { id, owner, description, parent, deadline, at, handle, on } = task
+  const state = !stands(trustLog.ended, [handle, ...on]) ? 'ended' : deadline <= now ? 'expired' : 'active'
+  return { taskId: id, owner, description, parentTaskId: parent, deadline, createdAt: at, state }
+}

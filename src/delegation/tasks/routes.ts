@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { PageInput } from '../../http/paging.js'
+import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { TaskId } from '../../protocol/ids.js'
+import type { TaskDeps } from './authority.js'
+import { createTask } from './create.js'
+import { endTask } from './end.js'
+import { getTask } from './get.js'
+import { listTasks } from './list.js'
+
+const ById = z.strictObject({ taskId: TaskId })
+
+export const tasksRoutes = (deps: TaskDeps) =>
+  router({
+    create: procedureFor('tasks:write')
+      .input(
+        z.strictObject({
+          description: z.string().trim().min(1).max(1024),
+          parentTaskId: TaskId.optional(),
+          deadline: z.int().min(0).optional(),
+        }),
+      )
+      .mutation(({ ctx, input }) => createTask(deps, ctx.caller, input)),
+    get: procedureFor('tasks:write')
+      .input(ById)
+      .query(({ ctx, input }) => getTask(deps, ctx.caller, input.taskId)),
+    list: procedureFor('tasks:write')
+      .input(PageInput.prefault({}))
+      .query(({ ctx, input }) => listTasks(deps, ctx.caller, input)),
+    end: procedureFor('tasks:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => endTask(deps, ctx.caller, input.taskId)),
+  })

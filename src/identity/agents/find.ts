@@ -1,0 +1,97 @@
+import type { Handle } from '../../protocol/handles.js'
+import type { AgentId, OrgId } from '../../protocol/ids.js'
+import type { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { Ending } from '../../protocol/log/entry.js'
+import { type Ceiling, intersectRights, narrowNames } from '../../protocol/rights.js'
+import { type Ground, groundOf } from '../../protocol/standing.js'
+import type { Reading } from '../../trust-log/records/cache.js'
+import { grantedSince } from '../../trust-log/records/granted-since.js'
+import { isWhole } from '../../trust-log/records/records.js'
+import { type Client, clientKeyOf } from '../clients/client.js'
+import { readEnrolments } from '../keys/find.js'
+import type { EnrolmentsStore } from '../keys/store.js'
+import type { OrganisationsStore } from '../organisations/store.js'
+import { MAX_AGENT_DEPTH } from './agent.js'
+import type { Agent, AgentsStore } from './store.js'
+
+export interface FindAgentDeps {
+  readonly agents: AgentsStore
+  readonly organisations: OrganisationsStore
+  readonly enrolments: EnrolmentsStore
+}
+
+/** An agent, then who registered it, up to the one that a member registered. */
+export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: AgentId): Promise<readonly Agent[]> {
+  const chain: Agent[] = []
+  for (let next: AgentId | undefined = id; next !== undefined && chain.length <= MAX_AGENT_DEPTH; ) {
+    const agent: Agent | undefined = await deps.agents.get(next)
+    if (agent === undefined) return []
+    chain.push(agent)
+    next = agent.parent
+  }
+  return chain
+}
+
+/** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its ground is theirs too. */
+export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<Reading<Client> | undefined> {
+  const chain = await chainOfAgents(deps, id)
+  const [agent] = chain
+  const organisation = agent && (await deps.organisations.get(agent.orgId))
+  if (!agent || !organisation) return undefined
+  const { enrolments, isAll } = await readEnrolments(deps, id)
+  const ground = groundOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
+  const value: Client = {
+    kind: 'agent',
+    id: agent.id,
+    orgId: agent.orgId,
+    role: 'agent',
+    ceiling: chain.map(({ ceiling }) => ceiling).reduce(intersectCeilings),
+    ground,
+    keys: enrolments.map(clientKeyOf),
+  }
+  return { value, on: ground.on, isWhole: isAll && [...chain, organisation].every(isWhole) }
+}
+
+function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
+  const tools = narrowNames(a.tools, b.tools)
+  const resources = narrowNames(a.resources, b.resources)
+  return {
+    rights: intersectRights(a.rights, b.rights),
+    ...(tools && { tools: [...tools] }),
+    ...(resources && { resources: [...resources] }),
+    tokenSeconds: Math.min(a.tokenSeconds, b.tokenSeconds),
+    delegationDepth: Math.min(a.delegationDepth, b.delegationDepth),
+  }
+}
+
+/** What others need to know of an agent that they want to be introduced to. */
+export interface Contact {
+  readonly agentId: AgentId
+  readonly orgId: OrgId
+  readonly name: string
+  readonly policy: ContactPolicy
+  /** `agt:`. */
+  readonly handle: Handle
+  /** Identities of the agent, its parents and its organisation. */
+  readonly ground: Ground
+  /** The version of its contact policy. */
+  readonly ver: Handle
+}
+
+export const findContact = (deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> =>
+  deps.agents.contacts.recall(id, () => readContact(deps, id))
+
+async function readContact(deps: FindAgentDeps, id: AgentId): Promise<Reading<Contact> | undefined> {
+  const chain = await chainOfAgents(deps, id)
+  const [agent] = chain
+  const organisation = agent && (await deps.organisations.get(agent.orgId))
+  if (!agent || !organisation) return undefined
+  const { orgId, name, contact, contactVer, handle } = agent
+  const ground = groundOf([...chain.map((one) => one.handle), organisation.handle])
+  const value: Contact = { agentId: id, orgId, name, policy: contact, handle, ver: contactVer, ground }
+  return { value, on: [...ground.on, contactVer], isWhole: [...chain, organisation].every(isWhole) }
+}
+
+/** Agents that were registered by the handle since then. */
+export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, by: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(agents.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })

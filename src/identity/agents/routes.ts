@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { PageInput } from '../../http/paging.js'
+import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { AgentId, OrgId } from '../../protocol/ids.js'
+import { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { Storage } from '../../storage/storage.js'
+import type { EnrolDeps } from '../keys/register.js'
+import { OfferedJwk, OfferedProof } from '../keys/routes.js'
+import { CeilingInput } from './agent.js'
+import type { AgentsDeps } from './authority.js'
+import { changeAgent } from './change.js'
+import { confirmAgent } from './confirm.js'
+import { getAgent } from './get.js'
+import { listAgents } from './list.js'
+import { registerAgent } from './register.js'
+import { reinstateAgent } from './reinstate.js'
+import { revokeAgent } from './revoke.js'
+import { suspendAgent } from './suspend.js'
+
+const ById = z.strictObject({ agentId: AgentId })
+const Name = z.string().trim().min(1).max(128)
+
+export const agentsRoutes = (deps: AgentsDeps & EnrolDeps & { readonly storage: Storage }) =>
+  router({
+    register: procedureFor('agents:write')
+      .input(
+        z.strictObject({
+          orgId: OrgId.optional(),
+          name: Name,
+          ceiling: CeilingInput.prefault({}),
+          contact: ContactPolicy.prefault({ mode: 'ask' }),
+        }),
+      )
+      .mutation(({ ctx, input }) => registerAgent(deps, ctx.caller, input)),
+    confirm: openProcedure
+      .input(ById.extend({ registrationToken: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
+      .mutation(({ input }) => confirmAgent(deps, input)),
+    get: procedureFor('agents:write')
+      .input(ById)
+      .query(({ ctx, input }) => getAgent(deps, ctx.caller, input.agentId)),
+    list: procedureFor('agents:write')
+      .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
+      .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
+    change: procedureFor('agents:write')
+      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), contact: ContactPolicy.optional() }))
+      .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),
+    suspend: procedureFor('agents:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => suspendAgent(deps, ctx.caller, input.agentId)),
+    reinstate: procedureFor('agents:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => reinstateAgent(deps, ctx.caller, input.agentId)),
+    revoke: procedureFor('agents:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => revokeAgent(deps, ctx.caller, input.agentId)),
+  })

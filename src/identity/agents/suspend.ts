@@ -1,0 +1,9 @@
+import type { Caller } from '../../http/caller.js'
+import type { AgentId } from '../../protocol/ids.js'
+import type { Position } from '../../protocol/log/entry.js'
+import type { AgentsDeps } from './authority.js'
+import { endAgent } from './end-agent.js'
+
+/** Ends the agent until somebody with at least this authority gives it a new handle. */
+export const suspendAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
+  endAgent(deps, caller, id, 'suspended')

@@ -1,0 +1,21 @@
+import type { Audit } from '../../audit/audit.js'
+import { refuse } from '../../errors.js'
+import { administers, type Caller } from '../../http/caller.js'
+import type { Random } from '../../lib/random.js'
+import type { MemberId } from '../../protocol/ids.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Member, MembersStore } from './store.js'
+
+/** What the operations on members are made of. */
+export interface ManageMemberDeps {
+  readonly members: MembersStore
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+}
+
+/** A member of an organisation that the caller administers, or itself. */
+export async function requireMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<Member> {
+  const member = await deps.members.get(id)
+  return member && (member.id === caller.id || administers(caller, member.orgId)) ? member : refuse('not_found', 'no such member')
+}

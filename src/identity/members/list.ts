@@ -1,0 +1,28 @@
+import { refuse } from '../../errors.js'
+import { administers, type Caller } from '../../http/caller.js'
+import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
+import type { MemberId, OrgId } from '../../protocol/ids.js'
+import type { ManageMemberDeps } from './authority.js'
+import type { MemberRole } from './store.js'
+
+/** A member as the administrators of its organisation see it. */
+export interface MemberView {
+  readonly memberId: MemberId
+  readonly name: string
+  readonly role: MemberRole
+  readonly joinedAt: number
+  readonly state: 'active' | 'ended'
+}
+
+/** For administrators of the organisation. */
+export async function listMembers(
+  { members, trustLog }: ManageMemberDeps,
+  caller: Caller,
+  { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
+): Promise<{ readonly items: readonly MemberView[]; readonly cursor?: string }> {
+  if (!administers(caller, orgId)) return refuse('not_found', 'no such organisation')
+  const page = await members.collection.find('organisation', { where: { orgId }, ...placeOf(paging) })
+  return pageOf(page, ({ id, name, role, at, handle, hidden }): MemberView | undefined =>
+    hidden ? undefined : { memberId: id, name, role, joinedAt: at, state: trustLog.ended.has(handle) ? 'ended' : 'active' },
+  )
+}

@@ -1,0 +1,18 @@
+import { doneBy } from '../../audit/audit-row.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import type { MemberId } from '../../protocol/ids.js'
+import type { Position } from '../../protocol/log/entry.js'
+import { type ManageMemberDeps, requireMember } from './authority.js'
+
+/** Ends a membership: oneself, or an administrator. */
+export async function endMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
+  await deps.trustLog.fence()
+  const member = await requireMember(deps, caller, id)
+  if (deps.trustLog.ended.has(member.handle)) refuse('already_ended', 'the member has ended')
+  return deps.trustLog.end({
+    type: 'member.ended',
+    ends: [{ handle: member.handle }],
+    intent: [deps.audit.recording(doneBy(caller, 'members.end', { orgId: member.orgId, subject: id }))],
+  })
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import type { GiverDeps } from '../../http/caller.js'
+import { PageInput } from '../../http/paging.js'
+import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { MemberId, OrgId } from '../../protocol/ids.js'
+import type { EnrolDeps } from '../keys/register.js'
+import { OfferedJwk, OfferedProof } from '../keys/routes.js'
+import type { ManageMemberDeps } from './authority.js'
+import { changeRole } from './change-role.js'
+import { type InviteDeps, invite } from './invite.js'
+import { join } from './join.js'
+import { listMembers } from './list.js'
+import { endMember } from './revoke.js'
+import { MemberRole } from './store.js'
+
+const ById = z.strictObject({ memberId: MemberId })
+
+export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps & GiverDeps) =>
+  router({
+    invite: procedureFor('admin')
+      .input(z.strictObject({ orgId: OrgId, role: MemberRole }))
+      .mutation(({ ctx, input }) => invite(deps, ctx.caller, input.orgId, input.role)),
+    join: openProcedure
+      .input(
+        z.strictObject({ code: z.string().min(1).max(128), name: z.string().trim().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }),
+      )
+      .mutation(({ input }) => join(deps, input)),
+    list: procedureFor('admin')
+      .input(PageInput.extend({ orgId: OrgId }))
+      .query(({ ctx, input }) => listMembers(deps, ctx.caller, input)),
+    changeRole: procedureFor('admin')
+      .input(ById.extend({ role: MemberRole }))
+      .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),
+    end: procedureFor('admin')
+      .input(ById)
+      .mutation(({ ctx, input }) => endMember(deps, ctx.caller, input.memberId)),
+  })

@@ -1,0 +1,36 @@
+import type { Audit } from '../../audit/audit.js'
+import { doneBy } from '../../audit/audit-row.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import type { Random } from '../../lib/random.js'
+import { identitiesOf, newHandle } from '../../protocol/handles.js'
+import { newId, type OrgId } from '../../protocol/ids.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Organisation, OrganisationsStore } from './store.js'
+
+export interface CreateOrganisationDeps {
+  readonly organisations: OrganisationsStore
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+}
+
+/** A new organisation without people: `members.invite` brings the first. */
+export async function createOrganisation(deps: CreateOrganisationDeps, caller: Caller, name: string): Promise<{ orgId: OrgId }> {
+  const { now } = await deps.trustLog.fence()
+  const organisation: Organisation = {
+    id: newId(deps.random, 'org'),
+    name,
+    handle: newHandle(deps.random, 'org'),
+    by: [...caller.by],
+    at: now,
+    role: 'tenant',
+  }
+  const { outcome } = await deps.organisations.begin(organisation, {
+    type: 'organisation.created',
+    begins: [organisation.handle],
+    on: identitiesOf(caller.ground.on),
+    also: [deps.audit.recording(doneBy(caller, 'organisations.create', { subject: organisation.id }))],
+  })
+  return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'what you stand on has ended meanwhile')
+}

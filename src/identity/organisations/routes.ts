@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { PageInput } from '../../http/paging.js'
+import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { OrgId } from '../../protocol/ids.js'
+import { type CreateOrganisationDeps, createOrganisation } from './create.js'
+import { type GetOrganisationDeps, getOrganisation } from './get.js'
+import { listOrganisations } from './list.js'
+import { type EndOrganisationDeps, endOrganisation } from './revoke.js'
+
+const ById = z.strictObject({ orgId: OrgId })
+
+export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisationDeps & GetOrganisationDeps) =>
+  router({
+    create: procedureFor('admin', ['operator'])
+      .input(z.strictObject({ name: z.string().trim().min(1).max(128) }))
+      .mutation(({ ctx, input }) => createOrganisation(deps, ctx.caller, input.name)),
+    get: procedureFor('admin')
+      .input(ById)
+      .query(({ ctx, input }) => getOrganisation(deps, ctx.caller, input.orgId)),
+    list: procedureFor('admin')
+      .input(PageInput.prefault({}))
+      .query(({ ctx, input }) => listOrganisations(deps, ctx.caller, input)),
+    end: procedureFor('admin', ['operator'])
+      .input(ById)
+      .mutation(({ ctx, input }) => endOrganisation(deps, ctx.caller, input.orgId)),
+  })

@@ -1,8 +1,0 @@
-import type { IntroductionId } from '../protocol/ids.js'
-import type { Caller } from '../transport/caller.js'
-import type { IntroductionDeps } from './grant.js'
-import { type IntroductionView, requireIntroduction, viewOf } from './view.js'
-
-/** For its two agents and the people of their organisations. */
-export const getIntroduction = (deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<IntroductionView> =>
-  deps.trustLog.fenced(async ({ now }) => viewOf(deps, await requireIntroduction(deps, caller, id), now))

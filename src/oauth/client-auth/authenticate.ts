@@ -1,0 +1,83 @@
+import { spendProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
+import type { KeysFor } from '../../credentials/jose/jwt.js'
+import { verifyAccessToken } from '../../credentials/jose/token-types.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import type { HttpRequest } from '../../http/route.js'
+import type { Client } from '../../identity/clients/client.js'
+import type { Clients } from '../../identity/clients/clients.js'
+import type { Clock } from '../../lib/clock.js'
+import { type AccessTokenClaims, handlesOf } from '../../protocol/claims.js'
+import { dpopTokenOf } from '../../protocol/dpop.js'
+import { identitiesOf } from '../../protocol/handles.js'
+import { parseScope } from '../../protocol/rights.js'
+import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
+import type { Once } from '../../storage/replay-cache.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+
+export interface AuthenticateDeps {
+  readonly clients: Clients
+  readonly trustLog: TrustLog
+  readonly tokenKeys: KeysFor
+  readonly once: Once
+  readonly clock: Pick<Clock, 'now'>
+  readonly issuer: string
+}
+
+/**
+ * Who sends a request to the registry's own resource: the holder of a root token that stands, with a proof for this request. Undefined where
+ * no token was sent.
+ *
+ * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
+ */
+export async function authenticateRequest(
+  deps: AuthenticateDeps,
+  request: Pick<HttpRequest, 'method' | 'url' | 'headers'>,
+): Promise<Caller | undefined> {
+  const { authorization, dpop } = request.headers
+  if (authorization === undefined && dpop === undefined) return undefined
+  // RFC 9449 §7.1: the scheme is DPoP, also for a token that somebody would like to send as Bearer.
+  const token = dpopTokenOf(authorization)
+  if (token === undefined || typeof dpop !== 'string') return refuse('invalid_token', 'send one DPoP-bound token and one proof')
+  return authenticateToken(deps, token, dpop, request)
+}
+
+/** A token and a proof for `method` and `url`, wherever they were sent. */
+export async function authenticateToken(
+  deps: AuthenticateDeps,
+  token: string,
+  dpop: string,
+  request: { readonly method: string; readonly url: string },
+): Promise<Caller> {
+  const { now } = await deps.trustLog.fence()
+  const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, audience: deps.issuer })
+  const proof = await verifyDpopProof(dpop, {
+    htm: request.method,
+    htu: request.url,
+    now: deps.clock.now(),
+    accessToken: token,
+    reason: 'invalid_token',
+  })
+  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
+  if (!(await spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))))
+    refuse('invalid_token', 'the DPoP proof was used before')
+  const ground = groundOf(handlesOf(claims, kid), claims.exp)
+  const client = await deps.clients.find(claims.client_id)
+  if (!client || !stands(deps.trustLog.ended, ground.on)) return refuse('invalid_token', 'the token no longer stands')
+  return callerOf(claims, client, ground)
+}
+
+function callerOf(claims: AccessTokenClaims, client: Client, ground: Ground): Caller {
+  const key = claims.standing.on.filter((handle) => client.keys.some((one) => one.handle === handle))
+  return {
+    kind: client.kind,
+    id: client.id,
+    orgId: client.orgId,
+    role: client.role,
+    scopes: parseScope(claims.scope) ?? [],
+    tokenId: claims.jti,
+    jkt: claims.cnf.jkt,
+    ground: joinGrounds(ground, client.ground),
+    by: identitiesOf([...client.ground.on, ...key]),
+  }
+}

@@ -1,0 +1,12 @@
+import type { Route } from '../http/route.js'
+import { type IntrospectDeps, introspectEndpoint } from './introspect-endpoint.js'
+import { type MetadataDeps, metadataEndpoints } from './metadata-endpoint.js'
+import { type RevokeDeps, revokeEndpoint } from './revoke-endpoint.js'
+import { type TokenEndpointDeps, tokenEndpoint } from './token-endpoint.js'
+
+export const tokenEndpoints = (deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & MetadataDeps): Route[] => [
+  tokenEndpoint(deps),
+  introspectEndpoint(deps),
+  revokeEndpoint(deps),
+  ...metadataEndpoints(deps),
+]

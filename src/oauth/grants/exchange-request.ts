@@ -1,0 +1,70 @@
+import type { z } from 'zod'
+import { refuse } from '../../errors.js'
+import type { OAuthForm } from '../../http/form.js'
+import { parseJson } from '../../lib/json.js'
+import { type AgentId, Audience, agentOfAudience, TaskId } from '../../protocol/ids.js'
+import { Delegation, Names, parseScope } from '../../protocol/rights.js'
+
+export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** A token exchange request (RFC 8693 §2.1) with our own parameters `task_id`, `delegation`, `allowed_*` and `required_*` (JSON). */
+export interface ExchangeRequest {
+  readonly subjectToken: string
+  readonly actorToken?: string | undefined
+  readonly audience: Audience
+  readonly target: AgentId
+  readonly taskId?: TaskId | undefined
+  readonly delegation?: Delegation | undefined
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+  readonly requiredTools: readonly string[]
+  readonly requiredResources: readonly string[]
+}
+
+export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest {
+  const subjectToken = form.one('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
+  requireType(form, 'subject_token_type', true)
+  const actorToken = form.one('actor_token')
+  // RFC 8693 §2.1: actor_token_type goes with actor_token, and only with it.
+  if ((actorToken === undefined) !== (form.one('actor_token_type') === undefined))
+    refuse('invalid_request', 'actor_token and actor_token_type go together')
+  if (actorToken !== undefined) requireType(form, 'actor_token_type', true)
+  requireType(form, 'requested_token_type', false)
+  const scope = form.one('scope')
+  if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
+  const { audience, target } = audienceOf(form, issuer)
+  return {
+    subjectToken,
+    actorToken,
+    audience,
+    target,
+    taskId: parsed(form, 'task_id', TaskId, false),
+    delegation: parsed(form, 'delegation', Delegation, true),
+    tools: parsed(form, 'allowed_tools', Names, true),
+    resources: parsed(form, 'allowed_resources', Names, true),
+    requiredTools: parsed(form, 'required_tools', Names, true) ?? [],
+    requiredResources: parsed(form, 'required_resources', Names, true) ?? [],
+  }
+}
+
+function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
+  const type = form.one(name)
+  if (type === undefined ? isRequired : type !== ACCESS_TOKEN_TYPE) refuse('invalid_request', `${name} is not ${ACCESS_TOKEN_TYPE}`)
+}
+
+/** One audience: an agent of this registry, named by `audience` or `resource` (or both, alike). */
+function audienceOf(form: OAuthForm, issuer: string): { audience: Audience; target: AgentId } {
+  const named = [...new Set([...form.all('audience'), ...form.all('resource')])]
+  const [only] = named
+  const target = only === undefined || named.length > 1 ? undefined : agentOfAudience(issuer, only)
+  return target === undefined
+    ? refuse('invalid_target', 'name one audience: an agent that you are introduced to')
+    : { audience: Audience.parse(only), target }
+}
+
+function parsed<S extends z.ZodType>(form: OAuthForm, name: string, schema: S, isJson: boolean): z.infer<S> | undefined {
+  const text = form.one(name)
+  if (text === undefined) return undefined
+  const value = schema.safeParse(isJson ? parseJson(text, { reason: 'invalid_request' }) : text)
+  return value.success ? value.data : refuse('invalid_request', `${name} is malformed`)
+}

@@ -1,0 +1,64 @@
+import type { Audit } from '../audit/audit.js'
+import type { KeysFor } from '../credentials/jose/jwt.js'
+import { refuse } from '../errors.js'
+import { parseForm } from '../http/form.js'
+import { json, type Route } from '../http/route.js'
+import type { Client } from '../identity/clients/client.js'
+import type { AccessTokenClaims } from '../protocol/claims.js'
+import { AgentId, audienceOf } from '../protocol/ids.js'
+import { stands } from '../protocol/standing.js'
+import { type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth/client-auth.js'
+import { findToken } from './find-token.js'
+
+export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+
+const INACTIVE = { active: false }
+
+/**
+ * For the token's audience, its client and the administrators of its organisation. Every no is the same.
+ *
+ * @see [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662.html#section-2)
+ */
+export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/introspect',
+  endpoint: async (request) => {
+    const form = parseForm(request)
+    const shown = await verifyClient(deps, request, form)
+    const spent = spendAssertion(deps, shown)
+    const { client, claims } = await deps.trustLog.fenced(async ({ now }) => {
+      const { client } = await confirmClient(deps, shown, await spent)
+      const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+      return { client, claims: await activeClaims(deps, client, token, now) }
+    }, spent)
+    const subject = claims?.jti
+    await deps.audit.record({
+      orgId: client.orgId,
+      actor: client.id,
+      action: 'oauth.introspect',
+      outcome: 'done',
+      ...(subject && { tokenId: subject }),
+      facts: { active: claims !== undefined },
+    })
+    return json(200, claims ? answerOf(claims) : INACTIVE)
+  },
+})
+
+async function activeClaims(deps: IntrospectDeps, client: Client, token: string, now: number): Promise<AccessTokenClaims | undefined> {
+  const verified = await findToken(deps, token, now)
+  if (!verified || !maySee(deps, client, verified.claims)) return undefined
+  const { claims, on } = verified
+  return stands(deps.trustLog.ended, on) ? claims : undefined
+}
+
+function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenClaims): boolean {
+  const agent = AgentId.safeParse(client.id)
+  if (claims.client_id === client.id) return true
+  if (agent.success) return claims.aud === audienceOf(issuer, agent.data)
+  return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.org)
+}
+
+/** What stands behind it (`standing`) is left out: whoever asks here does not judge it alone. */
+function answerOf({ standing: _, ...claims }: AccessTokenClaims) {
+  return { active: true, token_type: 'DPoP', ...claims }
+}

@@ -1,0 +1,148 @@
+import type { Audit } from '../audit/audit.js'
+import { signJwt } from '../credentials/jose/sign.js'
+import { refuse } from '../errors.js'
+import type { OAuthForm } from '../http/form.js'
+import type { Random } from '../lib/random.js'
+import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
+import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
+import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
+import { type Delegation, formatScope, type Scope } from '../protocol/rights.js'
+import { type Ground, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
+import type { KeyRing } from '../signing-keys/key-ring.js'
+import type { Storage } from '../storage/storage.js'
+import type { Fenced, TrustLog } from '../trust-log/trust-log.js'
+import type { AuthenticatedClient } from './client-auth/client-auth.js'
+import { RECORD_KEPT_SECONDS, type TokenRecord, type TokensStore } from './store.js'
+
+export interface IssueDeps {
+  readonly tokens: TokensStore
+  readonly storage: Storage
+  readonly trustLog: TrustLog
+  readonly keyRing: KeyRing
+  readonly random: Random
+  readonly audit: Audit
+  readonly issuer: string
+}
+
+/** What a grant decides on. */
+export interface GrantRequest {
+  readonly fenced: Fenced
+  readonly authenticated: AuthenticatedClient
+  /** Of the proof: the token will be bound to it. */
+  readonly jkt: Jkt
+  readonly form: OAuthForm
+}
+
+/** What a grant has decided. */
+export interface TokenDecision {
+  readonly kind: 'root' | 'introduced'
+  readonly authenticated: AuthenticatedClient
+  /** The key that the token is bound to. */
+  readonly jkt: Jkt
+  readonly sub: ClientId
+  readonly audience: Audience
+  readonly scopes: readonly Scope[]
+  readonly act?: Act | undefined
+  readonly task?: { readonly id: TaskId; readonly parents: readonly TaskId[] } | undefined
+  readonly introductionId?: IntroductionId | undefined
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+  readonly delegation?: Delegation | undefined
+  readonly parents: readonly TokenId[]
+  /** Everything that was read to decide, besides the client and its key. */
+  readonly grounds: readonly Ground[]
+}
+
+export interface IssuedToken {
+  readonly accessToken: string
+  readonly expiresIn: number
+  readonly scope: string
+}
+
+/**
+ * Every grant ends here. The token stands on all that was read, lives no longer than any of it, and is bound to the proof's key.
+ * Its record and its audit row are one durable commit, after which it leaves: a token that nobody recorded is seen by nobody.
+ *
+ * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
+ */
+export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision: TokenDecision): Promise<IssuedToken> {
+  const { client, key } = decision.authenticated
+  const jti = newId(deps.random, 'tok')
+  const signer = await deps.keyRing.signer('token')
+  const ground = joinGrounds(
+    client.ground,
+    { on: [key.handle, handleOfToken(jti), deps.trustLog.epoch], until: Number.POSITIVE_INFINITY },
+    ...decision.grounds,
+  )
+  const on = distinct(ground.on)
+  const standsOn = [...on, signer.handle]
+  if (!stands(deps.trustLog.ended, standsOn)) refuse('invalid_request', 'something that the token would stand on has ended')
+  if (on.length > MAX_STANDING) refuse('standing_too_large', `the token would stand on more than ${MAX_STANDING} handles`)
+  const longest = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
+  const exp = Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(ground.until))
+  if (exp <= now) refuse('invalid_request', 'something that the token would stand on has expired')
+  const scope = formatScope(decision.scopes)
+  const claims = AccessTokenClaims.parse({
+    iss: deps.issuer,
+    sub: decision.sub,
+    aud: decision.audience,
+    client_id: client.id,
+    iat: now,
+    exp,
+    jti,
+    scope,
+    cnf: { jkt: decision.jkt },
+    org: client.orgId,
+    client_type: client.kind,
+    act: decision.act,
+    task_id: decision.task?.id,
+    parent_task_ids: decision.task && decision.task.parents.length > 0 ? [...decision.task.parents] : undefined,
+    introduction_id: decision.introductionId,
+    allowed_tools: decision.tools && [...decision.tools],
+    allowed_resources: decision.resources && [...decision.resources],
+    delegation: decision.delegation,
+    standing: { at, on },
+  })
+  const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)
+  if (accessToken.length > MAX_TOKEN_BYTES) refuse('standing_too_large', `the token would be larger than ${MAX_TOKEN_BYTES} bytes`)
+  await keep(deps, decision, claims, standsOn)
+  return { accessToken, expiresIn: exp - now, scope }
+}
+
+/** No record, no token. */
+async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessTokenClaims, on: readonly Handle[]): Promise<void> {
+  const tasks = decision.task ? [decision.task.id, ...decision.task.parents] : []
+  const record: TokenRecord = {
+    id: claims.jti,
+    kind: decision.kind,
+    clientId: claims.client_id,
+    orgId: claims.org,
+    sub: claims.sub,
+    audience: claims.aud,
+    scope: claims.scope,
+    parents: [...decision.parents],
+    actors: chainOf(claims)
+      .slice(1)
+      .map((actor) => ClientId.parse(actor)),
+    ...(decision.task && { taskId: decision.task.id, calledFor: `${claims.aud} ${decision.task.id}` }),
+    tasks,
+    ...(decision.introductionId && { introductionId: decision.introductionId }),
+    jkt: decision.jkt,
+    on: [...on],
+    issuedAt: claims.iat,
+    expiresAt: claims.exp,
+    keptUntil: claims.exp + RECORD_KEPT_SECONDS,
+  }
+  const row = deps.audit.recording({
+    orgId: claims.org,
+    actor: claims.client_id,
+    action: 'oauth.token',
+    outcome: 'done',
+    subject: claims.aud.slice(0, 128),
+    tokenId: claims.jti,
+    ...(claims.task_id && { taskId: claims.task_id }),
+    facts: { kind: decision.kind, scope: claims.scope.slice(0, 512), actors: record.actors.length },
+  })
+  const committed = await deps.storage.commit([deps.tokens.inserting(record), row])
+  if (!committed.ok) refuse('unavailable', 'the token could not be recorded', { retryAfterSeconds: 1 })
+}

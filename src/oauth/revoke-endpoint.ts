@@ -1,0 +1,37 @@
+import type { Audit } from '../audit/audit.js'
+import type { KeysFor } from '../credentials/jose/jwt.js'
+import { refuse } from '../errors.js'
+import { parseForm } from '../http/form.js'
+import { json, type Route } from '../http/route.js'
+import { handleOfToken } from '../protocol/handles.js'
+import { authenticateClient, type ClientAuthDeps } from './client-auth/client-auth.js'
+import { findToken } from './find-token.js'
+import { endingOfToken } from './revoke.js'
+
+export type RevokeDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
+
+/**
+ * Ends a token of one's own, and all that came from it. An unknown, foreign or expired token is answered alike.
+ *
+ * @see [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009.html#section-2)
+ */
+export const revokeEndpoint = (deps: RevokeDeps): Route => ({
+  method: 'POST',
+  path: '/oauth/revoke',
+  endpoint: async (request) => {
+    const form = parseForm(request)
+    const { client, now } = await authenticateClient(deps, request, form)
+    const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+    const claims = (await findToken(deps, token, now))?.claims
+    if (claims?.client_id === client.id && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
+      await deps.trustLog.end({
+        type: 'token.ended',
+        ends: [endingOfToken({ id: claims.jti, expiresAt: claims.exp })],
+        intent: [
+          deps.audit.recording({ orgId: client.orgId, actor: client.id, action: 'oauth.revoke', outcome: 'done', tokenId: claims.jti }),
+        ],
+      })
+    }
+    return json(200, {})
+  },
+})

@@ -1,0 +1,34 @@
+import type { Audit } from '../audit/audit.js'
+import { doneBy } from '../audit/audit-row.js'
+import { refuse } from '../errors.js'
+import { administers, type Caller } from '../http/caller.js'
+import { SKEW_SECONDS } from '../protocol/claims.js'
+import { handleOfToken } from '../protocol/handles.js'
+import type { TokenId } from '../protocol/ids.js'
+import type { Ending, Position } from '../protocol/log/entry.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import type { TokenRecord, TokensStore } from './store.js'
+
+export interface EndTokenDeps {
+  readonly tokens: TokensStore
+  readonly trustLog: TrustLog
+  readonly audit: Audit
+}
+
+export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expiresAt'>): Ending => ({
+  handle: handleOfToken(id),
+  horizon: expiresAt + SKEW_SECONDS,
+})
+
+/** Ends a token and all that came from it: its client, or an administrator of the client's organisation. */
+export async function endToken(deps: EndTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
+  const { position } = await deps.trustLog.fence()
+  const token = await deps.tokens.get(id)
+  if (!token || !(token.clientId === caller.id || administers(caller, token.orgId))) return refuse('not_found', 'no such token')
+  if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
+  return deps.trustLog.end({
+    type: 'token.ended',
+    ends: [endingOfToken(token)],
+    intent: [deps.audit.recording(doneBy(caller, 'tokens.end', { orgId: token.orgId, subject: id }))],
+  })
+}

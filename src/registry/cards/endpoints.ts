@@ -1,0 +1,74 @@
+import { CardCredentialClaims, cardType } from '../../credentials/agent-card/card-credential.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import { type HttpRequest, json, type Route } from '../../http/route.js'
+import { AgentId } from '../../protocol/ids.js'
+import { findShown, type GetCardDeps, getCard } from './get.js'
+
+export interface CardEndpointDeps extends GetCardDeps {
+  readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
+}
+
+export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
+  {
+    method: 'GET',
+    path: '/agents/:id/.well-known/agent-card.json',
+    endpoint: async (request) => {
+      const { card, on } = await findShown(deps, agentOf(request))
+      const headers = { etag: `"${card.c0Sha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
+      if (isKnown(request, headers.etag)) return { status: 304, headers }
+      return { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: card.c0, standsOn: [...on, card.core.ver] }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/card',
+    endpoint: async (request) => {
+      const caller = await deps.authenticate(request)
+      return json(
+        200,
+        await getCard(deps, caller, agentOf(request)),
+        caller ? { 'cache-control': 'private, no-store' } : { 'cache-control': 'no-store' },
+      )
+    },
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/jwks.json',
+    endpoint: async (request) => {
+      const { card, on } = await findShown(deps, agentOf(request))
+      const enrolment = card.signer && (await deps.enrolments.get(card.signer.enrolmentId))
+      const keys =
+        enrolment && !deps.trustLog.ended.has(enrolment.handle)
+          ? [{ ...enrolment.jwk, kid: enrolment.jkt, alg: enrolment.alg, use: 'sig' }]
+          : []
+      const standsOn = enrolment ? [...on, enrolment.handle] : on
+      return { ...json(200, { keys }, { 'cache-control': 'public, max-age=60' }), standsOn }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/vct/a2a-agent-card/1',
+    endpoint: async () => json(200, typeMetadata(deps.issuer), { 'cache-control': 'public, max-age=3600' }),
+  },
+]
+
+/** What is no id of an agent is no agent either. */
+function agentOf({ params }: HttpRequest): AgentId {
+  const parsed = AgentId.safeParse(params.id)
+  return parsed.success ? parsed.data : refuse('not_found', 'no such card')
+}
+
+/** RFC 9110 §13.1.2: weak comparison. */
+const isKnown = ({ headers }: HttpRequest, etag: string): boolean =>
+  String(headers['if-none-match'] ?? '')
+    .split(',')
+    .some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*')
+
+/** SD-JWT VC type metadata of a card. */
+const typeMetadata = (issuer: string) => ({
+  vct: cardType(issuer),
+  name: 'A2A Agent Card',
+  description: 'An Agent Card, parts of which only entitled callers see.',
+  claims: Object.keys(CardCredentialClaims.shape).map((name) => ({ path: [name], sd: name === 'agent_card' ? 'allowed' : 'never' })),
+})

@@ -1,0 +1,61 @@
+import { doneBy } from '../../audit/audit-row.js'
+import { canonical } from '../../credentials/jose/canonical-json.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import { isJsonObject, type JsonValue, parseJson } from '../../lib/json.js'
+import type { AgentId } from '../../protocol/ids.js'
+import { type PublishDeps, requirePublisher } from './authority.js'
+import { asRead } from './card.js'
+import { isUsable, requireCredential } from './publishing/check-publication.js'
+import { composeCard } from './publishing/compose.js'
+
+export interface RenewInput {
+  readonly agentId: AgentId
+  readonly sdJwt: string
+  readonly releasePolicy?: string | undefined
+}
+
+/** The same content under new dates: not a new version, and nothing ends. */
+export async function renewCard(
+  deps: PublishDeps,
+  caller: Caller,
+  { agentId, sdJwt, releasePolicy }: RenewInput,
+): Promise<{ version: number; expiresAt: number }> {
+  const { now } = await deps.trustLog.fence()
+  const publisher = await requirePublisher(deps, caller, agentId)
+  const card = await deps.cards.get(agentId)
+  if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no card with an SD-JWT')
+  const signer = await deps.enrolments.get(card.signer.enrolmentId)
+  if (!signer || !isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed the card has ended: publish it anew')
+  const json = parseJson(card.c0)
+  if (!isJsonObject(json)) throw new Error('a card that is no JSON object')
+  const { credential, releaseNumber } = await requireCredential(
+    deps,
+    { json, signer },
+    { agentId, sdJwt, releasePolicy: releasePolicy ?? card.releasePolicy },
+    now,
+  )
+  if (credential.claims.card_version !== card.version)
+    return refuse('card_version_stale', `card_version is not ${card.version}, which is published`)
+  if (releasePolicy !== undefined && releaseNumber <= card.releaseNumber)
+    return refuse('release_policy_stale', 'the number of the release policy does not rise')
+  const renewed = { ...card, sdJwt, ...(releasePolicy !== undefined && { releasePolicy }), releaseNumber }
+  for (const tier of ['authenticated', 'introduced'] as const)
+    if (contentOf(composeCard(renewed, tier).json) !== contentOf(composeCard(card, tier).json))
+      return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
+  const expiresAt = credential.claims.exp
+  const row = deps.audit.recording(
+    doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
+  )
+  const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
+  const outcome = await deps.cards.amend(agentId, asRead(card), next, [row])
+  return outcome === 'done' ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
+}
+
+/** The content without the order of lists: where a hidden part stands among the others is drawn anew with each signature. */
+const contentOf = (json: JsonValue): string => canonical(unordered(json))
+
+function unordered(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(unordered).sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1))
+  return isJsonObject(value) ? Object.fromEntries(Object.entries(value).map(([name, one]) => [name, unordered(one)])) : value
+}

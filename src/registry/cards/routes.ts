@@ -1,0 +1,37 @@
+import { z } from 'zod'
+import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
+import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
+import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
+import { AgentId } from '../../protocol/ids.js'
+import type { PublishDeps } from './authority.js'
+import { type GetCardDeps, getCard } from './get.js'
+import { importCard } from './import.js'
+import { nextCard } from './next.js'
+import { publishCard } from './publish.js'
+import { renewCard } from './renew.js'
+import { unpublishCard } from './unpublish.js'
+
+const ById = z.strictObject({ agentId: AgentId })
+const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
+const Policy = z.string().min(1).max(MAX_RELEASE_POLICY_BYTES)
+
+export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
+  router({
+    next: procedureFor('cards:write')
+      .input(ById)
+      .query(({ ctx, input }) => nextCard(deps, ctx.caller, input.agentId)),
+    publish: procedureFor('cards:write')
+      .input(ById.extend({ c0: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
+      .mutation(({ ctx, input }) => publishCard(deps, ctx.caller, input)),
+    renew: procedureFor('cards:write')
+      .input(ById.extend({ sdJwt: SdJwt, releasePolicy: Policy.optional() }))
+      .mutation(({ ctx, input }) => renewCard(deps, ctx.caller, input)),
+    import: procedureFor('cards:write')
+      .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
+      .mutation(({ ctx, input }) => importCard(deps, ctx.caller, input.agentId, input.card)),
+    get: openProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
+    unpublish: procedureFor('cards:write')
+      .input(ById)
+      .mutation(({ ctx, input }) => unpublishCard(deps, ctx.caller, input.agentId)),
+  })

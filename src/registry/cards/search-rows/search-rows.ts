@@ -1,0 +1,33 @@
+import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
+import { CARD_TIERS, type CardRow, type CardTier } from '../../../storage/storage.js'
+import { composeCard } from '../publishing/compose.js'
+import type { Card } from '../store.js'
+import { shownOf } from './card-summary.js'
+
+/** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
+export function rowsOf(card: Card): CardRow[] {
+  const modelFor = (tier: CardTier) => readCardJson(composeCard(card, tier).json).model
+  // Without hidden parts every tier sees the same.
+  const whole = card.sdJwt === undefined ? modelFor('public') : undefined
+  return CARD_TIERS.flatMap((tier) => {
+    const model = whole ?? modelFor(tier)
+    return model === undefined ? [] : [rowOf(card, tier, model)]
+  })
+}
+
+function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
+  const { agentId, orgId, publishedAt } = card
+  return {
+    cardId: agentId,
+    tier,
+    orgId,
+    name: model.name,
+    description: model.description,
+    skillText: model.skills.map((skill) => [skill.name, skill.description, ...skill.examples].join('\n')).join('\n'),
+    skills: model.skills.map(({ id }) => id),
+    tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
+    modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
+    updatedAt: publishedAt,
+    shown: shownOf(card, tier, model),
+  }
+}

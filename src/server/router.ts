@@ -1,0 +1,48 @@
+import { auditRoutes } from '../audit/routes.js'
+import { introductionsRoutes } from '../delegation/introductions/routes.js'
+import { tasksRoutes } from '../delegation/tasks/routes.js'
+import { router } from '../http/trpc/procedures.js'
+import { agentsRoutes } from '../identity/agents/routes.js'
+import { enrolmentsRoutes } from '../identity/keys/routes.js'
+import { membersRoutes } from '../identity/members/routes.js'
+import { organisationsRoutes } from '../identity/organisations/routes.js'
+import { tokensRoutes } from '../oauth/routes.js'
+import { cardsRoutes } from '../registry/cards/routes.js'
+import { discoveryRoutes } from '../registry/discovery/routes.js'
+import { revocationsRoutes, systemRoutes } from '../revocations/routes.js'
+import { keysRoutes } from '../signing-keys/routes.js'
+
+/** What the features need, all together: each takes its part. */
+export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
+  Parameters<typeof membersRoutes>[0] &
+  Parameters<typeof enrolmentsRoutes>[0] &
+  Parameters<typeof agentsRoutes>[0] &
+  Parameters<typeof auditRoutes>[0] &
+  Parameters<typeof keysRoutes>[0] &
+  Parameters<typeof tasksRoutes>[0] &
+  Parameters<typeof cardsRoutes>[0] &
+  Parameters<typeof introductionsRoutes>[0] &
+  Parameters<typeof discoveryRoutes>[0] &
+  Parameters<typeof tokensRoutes>[0] &
+  Parameters<typeof revocationsRoutes>[0] &
+  Parameters<typeof systemRoutes>[0]
+
+/** All tRPC routes: the path `cards.publish` is `cards/publish.ts`. */
+export const newRouter = (deps: RouterDeps) =>
+  router({
+    organisations: organisationsRoutes(deps),
+    members: membersRoutes(deps),
+    enrolments: enrolmentsRoutes(deps),
+    agents: agentsRoutes(deps),
+    cards: cardsRoutes(deps),
+    discovery: discoveryRoutes(deps),
+    introductions: introductionsRoutes(deps),
+    tasks: tasksRoutes(deps),
+    tokens: tokensRoutes(deps),
+    revocations: revocationsRoutes(deps),
+    keys: keysRoutes(deps),
+    audit: auditRoutes(deps),
+    system: systemRoutes(deps),
+  })
+
+export type AppRouter = ReturnType<typeof newRouter>

@@ -1,0 +1,45 @@
+// The published JSON Schemas (folder schemas/), made from the zod types that the code itself parses with. `npm run schemas` writes them.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { CardCredentialClaims } from '../credentials/agent-card/card-credential.js'
+import { CardViewClaims } from '../credentials/jose/token-types.js'
+import { CardView } from '../protocol/cards/card-view.js'
+import { ReleasePolicy } from '../protocol/cards/release-policy.js'
+import { AccessTokenClaims } from '../protocol/claims.js'
+import { ContactPolicy } from '../protocol/introduction-policy.js'
+import { EnrolmentStatement } from '../protocol/key-statement.js'
+import { Entry } from '../protocol/log/entry.js'
+import { ClientMessage, ServerMessage } from '../protocol/log/feed.js'
+import { Ceiling } from '../protocol/rights.js'
+
+const SCHEMAS: Readonly<Record<string, { readonly title: string; readonly schema: z.ZodType }>> = {
+  'access-token': { title: 'Claims of an access token (typ at+jwt)', schema: AccessTokenClaims },
+  'card-credential': { title: "Claims of a card's SD-JWT (typ dc+sd-jwt)", schema: CardCredentialClaims },
+  'card-view': { title: 'What a caller gets of a card', schema: CardView },
+  'card-view-claims': { title: 'Claims of a card view (typ card-view+jwt)', schema: CardViewClaims },
+  ceiling: { title: 'What an agent can at most be given', schema: Ceiling },
+  'contact-policy': { title: 'Who may be introduced to an agent', schema: ContactPolicy },
+  'enrolment-statement': { title: 'What the registry says of an enrolled key', schema: EnrolmentStatement },
+  'feed-client': { title: 'Messages that a subscriber of /revocations sends', schema: ClientMessage },
+  'feed-server': { title: 'Messages that a subscriber of /revocations gets', schema: ServerMessage },
+  'log-entry': { title: 'An entry of the trust log', schema: Entry },
+  'release-policy': { title: 'Claims of a release policy (typ credence-release+jwt)', schema: ReleasePolicy },
+}
+
+/** Every schema as the text of its file. */
+export const schemaFiles = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(SCHEMAS).map(([name, { title, schema }]) => {
+      const { $schema, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', unrepresentable: 'any', io: 'input' })
+      return [`${name}.schema.json`, `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`]
+    }),
+  )
+
+/** Writes them into `folder`. */
+export function writeSchemas(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  for (const [file, text] of Object.entries(schemaFiles())) writeFileSync(`${folder}/${file}`, text)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeSchemas('schemas')

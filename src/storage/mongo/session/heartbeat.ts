@@ -1,0 +1,53 @@
+// Every instance says that it is there, in a document of its own beside the log's blocks: for those who must be alone, or wait for older builds.
+import type { Collection, Db } from 'mongodb'
+import type { Clock } from '../../../lib/clock.js'
+import { FORMAT } from '../format.js'
+import { onceReady } from '../ready.js'
+
+export interface StoredPresence {
+  readonly _id: string
+  readonly count: number
+  /** Absent of the first builds. */
+  readonly format?: number
+  readonly gone: Date
+}
+
+export interface PresenceDeps {
+  readonly db: Db
+  /** Names this one. */
+  readonly instance: string
+  /** The machine's, also where a test sets the other one. */
+  readonly waits: Pick<Clock, 'now'>
+}
+
+export interface Presence {
+  /** Whoever reads the log calls it each time; about once a second it is written. Only the first time is waited for. */
+  tell(): Promise<void>
+  /** So that nobody waits for it in vain; left behind, the server removes it. */
+  leave(): Promise<void>
+}
+
+export const presenceOf = (instance: string): string => `instance ${instance}`
+
+export function newPresence({ db, instance, waits }: PresenceDeps, collection: string): Presence {
+  const present: Collection<StoredPresence> = db.collection(collection)
+  const own = { _id: { $eq: presenceOf(instance) } }
+  let told = 0
+  let telling: Promise<void> = Promise.resolve()
+  const write = async (): Promise<void> => {
+    told = waits.now()
+    await present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })
+  }
+  const begin = onceReady(write)
+  return {
+    tell: async () => {
+      await begin()
+      // Where it fails the next one tells it
+      if (told !== waits.now()) telling = write().catch(() => undefined)
+    },
+    leave: async () => {
+      await telling
+      if (told > 0) await present.deleteOne(own).catch(() => undefined)
+    },
+  }
+}

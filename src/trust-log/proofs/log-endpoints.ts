@@ -1,0 +1,56 @@
+import { refuse } from '../../errors.js'
+import { type HttpRequest, json, type Route } from '../../http/route.js'
+import type { ServedTrustLog } from '../trust-log.js'
+
+const MAX_ENTRIES = 1000
+
+/** What anybody may read of the log: it holds nothing private. */
+export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }): Route[] => [
+  {
+    method: 'GET',
+    path: '/log/checkpoint',
+    endpoint: async () => ({
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+      body: await trustLog.checkpoint(),
+    }),
+  },
+  {
+    method: 'GET',
+    path: '/log/entries',
+    endpoint: async (request) => {
+      const from = numberOf(request, 'from') ?? 0
+      const limit = Math.min(numberOf(request, 'limit') ?? 100, MAX_ENTRIES)
+      const entries = limit === 0 ? [] : (await trustLog.entries(from, limit)).slice(0, limit)
+      return json(200, { entries, asOf: trustLog.position })
+    },
+  },
+  {
+    method: 'GET',
+    path: '/log/inclusion',
+    endpoint: async (request) => {
+      const seq = numberOf(request, 'seq') ?? refuse('bad_input', 'seq is missing', { faults: [{ pointer: '/seq', hint: 'which entry' }] })
+      return json(200, trustLog.inclusion(seq, numberOf(request, 'size')) ?? refuse('not_found', 'no such entry in a tree of this size'))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/log/consistency',
+    endpoint: async (request) => {
+      const from =
+        numberOf(request, 'from') ??
+        refuse('bad_input', 'from is missing', { faults: [{ pointer: '/from', hint: 'size of the older tree' }] })
+      return json(200, trustLog.consistency(from, numberOf(request, 'to')) ?? refuse('not_found', 'no such tree'))
+    },
+  },
+]
+
+function numberOf({ query }: HttpRequest, name: string): number | undefined {
+  const values = query.getAll(name)
+  const [text] = values
+  if (text === undefined) return undefined
+  const isGood = values.length === 1 && /^(0|[1-9]\d{0,14})$/.test(text)
+  return isGood
+    ? Number(text)
+    : refuse('bad_input', `${name} is not a number`, { faults: [{ pointer: `/${name}`, hint: 'a whole number, once' }] })
+}

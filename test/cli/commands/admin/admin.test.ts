@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseConfig } from '../../../../src/server/config.js'
+import { serve } from '../../../../src/server/main.js'
+import { tempFolder } from '../../../storage/open-store.js'
+
+// The built program, as a user runs it: `npm test` builds it first.
+const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
+
+async function admin(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; err: string }> {
+  const child = spawn(process.execPath, [MAIN, 'admin', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env.PATH, ...env },
+  })
+  let err = ''
+  child.stderr.on('data', (text) => {
+    err += String(text)
+  })
+  const [code] = await once(child, 'exit')
+  return { code, err }
+}
+
+const NOBODY = `org_${'A'.repeat(22)}`
+
+test('export and erase take the configuration of a server in production', async () => {
+  await using folder = await tempFolder()
+  const dataDirectory = join(folder.path, 'data')
+  const issuer = 'https://registry.example'
+  const registry = await serve(parseConfig({ issuer, dataDirectory, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}))
+  await registry.close()
+  const env = { CREDENCE_ISSUER: issuer, CREDENCE_HOST: '0.0.0.0', CREDENCE_DATA_DIRECTORY: dataDirectory }
+  const told = [
+    await admin(['export', '--org', NOBODY, '--to', join(folder.path, 'a.jsonl')], env),
+    await admin(['erase', '--org', NOBODY], env),
+  ]
+  for (const one of told) expect(one).toEqual({ code: 1, err: `not_found: no organisation has the id ${NOBODY}\n` })
+})
+
+test('a store that is not there is not made', async () => {
+  await using folder = await tempFolder()
+  const { code, err } = await admin(['erase', '--org', NOBODY, '--data', folder.path], {})
+  expect([code, err]).toEqual([1, expect.stringContaining('credence.db is not there')])
+  expect(existsSync(join(folder.path, 'credence.db'))).toBe(false)
+})

@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { createAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
+import { tempFolder } from '../../storage/open-store.js'
+
+// The built program, as a user runs it: `npm test` builds it first.
+const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
+const run = (args: readonly string[]) =>
+  spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
+
+async function output(child: ChildProcess): Promise<{ code: number | null; out: string; err: string }> {
+  const texts = { out: '', err: '' }
+  child.stdout?.on('data', (data) => {
+    texts.out += data
+  })
+  child.stderr?.on('data', (data) => {
+    texts.err += data
+  })
+  const [code] = await once(child, 'exit')
+  return { code, ...texts }
+}
+
+async function serving(
+  data: string,
+  more: readonly string[] = [],
+): Promise<{ child: ChildProcess; text: string; issuer: string; admin: string; code: string | undefined; log: () => string }> {
+  const child = run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0', ...more])
+  let text = ''
+  let log = ''
+  child.stderr?.on('data', (chunk) => {
+    log += chunk
+  })
+  await new Promise<void>((done, fail) => {
+    child.once('exit', (code) => fail(new Error(`it ended with ${code}: ${log}`)))
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('serving')) done()
+    })
+  })
+  const line = (name: string) => new RegExp(`^${name}\\s+(\\S+)`, 'm').exec(text)?.[1]
+  return { child, text, issuer: line('registry') ?? '', admin: line('admin') ?? '', code: line('first code'), log: () => log }
+}
+
+test('the program is built', () => {
+  expect(existsSync(MAIN)).toBe(true)
+})
+
+test.each([
+  [['serve', '--dev', '--port', '99999'], 'configuration /port'],
+  [['serve'], 'configuration /issuer'],
+  [['serve', '--issuer', 'https://a.example/path'], 'configuration /issuer'],
+  [['serve', '--dev', '--host', '0.0.0.0'], 'configuration /host'],
+  [['serve', '--config', '/nowhere.json'], 'configuration file /nowhere.json'],
+])('%j stops with the path of the bad value', async (args, expected) => {
+  const { code, err } = await output(run(args))
+  expect(code).toBe(1)
+  expect(err).toContain(expected)
+  expect(err).not.toContain('    at ')
+})
+
+test('a port that is taken, of callers or of health, and a folder that is none: said in a line, and nothing goes on running', async () => {
+  await using folder = await tempFolder()
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const port = String((taken.address() as AddressInfo).port)
+  const file = join(folder.path, 'a-file')
+  writeFileSync(file, '')
+  const starts: readonly [readonly string[], string][] = [
+    [
+      ['--data', folder.path, '--port', port, '--admin-port', '0'],
+      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+    ],
+    [
+      ['--data', folder.path, '--port', '0', '--admin-port', port],
+      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+    ],
+    [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: EEXIST: file already exists, mkdir '${file}'`],
+  ]
+  for (const [flags, expected] of starts) {
+    const { code, err } = await output(run(['serve', '--dev', '--log-level', 'error', ...flags]))
+    expect([code, err.trim()]).toEqual([1, expected])
+  }
+  taken.close()
+})
+
+test('first start, one-time code, health, a second process refused, SIGTERM, and the next start without a code', async () => {
+  await using folder = await tempFolder()
+  const first = await serving(folder.path, ['--log-level', 'info'])
+  expect((await fetch(`${first.admin}/livez`)).status).toBe(200)
+  expect((await fetch(`${first.admin}/readyz`)).status).toBe(200)
+  expect((await fetch(`${first.issuer}/readyz`)).status).toBe(404)
+  const signer = await newEs256Signer()
+  const { memberId, role } = await joinRegistry({ issuer: first.issuer, code: first.code ?? '', name: 'Olga', signer })
+  expect(role).toBe('operator')
+  const second = await output(run(['serve', '--dev', '--data', folder.path, '--port', '0', '--admin-port', '0']))
+  expect(second.code).toBe(1)
+  expect(second.err).toContain('in use by another process')
+  const operator = createAgent({ issuer: first.issuer, clientId: memberId, signer })
+  await operator.mutate('organisations.create', { name: 'Acme' })
+  first.child.kill('SIGTERM')
+  expect((await once(first.child, 'exit'))[0]).toBe(0)
+  const lines = first
+    .log()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(lines.map(({ msg }) => msg)).toEqual(['the registry serves', 'the registry has closed'])
+  const again = await serving(folder.path)
+  expect(again.code).toBeUndefined()
+  again.child.kill('SIGTERM')
+  await once(again.child, 'exit')
+}, 30_000)
+
+test('a command line from login to an introduced agent', async () => {
+  await using folder = await tempFolder()
+  const registry = await serving(`${folder.path}/data`)
+  const cli = async (profile: string, ...args: string[]) => {
+    const { code, out, err } = await output(run([...args, '--profile', profile, '--home', `${folder.path}/home`, '--json']))
+    if (code !== 0) throw new Error(err)
+    return JSON.parse(out)
+  }
+  try {
+    await cli('olga', 'login', '--registry', registry.issuer, '--code', registry.code ?? '')
+    const { orgId } = await cli('olga', 'org', 'create', 'Acme')
+    const { code } = await cli('olga', 'org', 'invite', orgId, '--role', 'administrator')
+    await cli('ada', 'login', '--registry', registry.issuer, '--code', code, '--name', 'Ada')
+    const callee = await cli('ada', 'agent', 'register', 'callee', '--contact', 'open')
+    await cli('callee', 'agent', 'confirm', callee.agentId, '--registry', registry.issuer, '--token', callee.registrationToken)
+    const card = resolve(import.meta.dirname, '../../../examples/cards/v10-juniper-clinic.json')
+    expect(
+      await cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
+    ).toMatchObject({ version: 1 })
+    const misspelt = cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=friends')
+    await expect(misspelt).rejects.toThrow(/^bad_input: what was given does not fit\n(?!.* at )/)
+    const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${callee.audience}=slots:read`)
+    await cli('caller', 'agent', 'confirm', caller.agentId, '--registry', registry.issuer, '--token', caller.registrationToken)
+    expect((await cli('caller', 'search', 'appointments')).hits).toHaveLength(1)
+    expect(await cli('caller', 'introduction', 'request', callee.agentId, '--scope', 'slots:read', '--purpose', 'look')).toMatchObject({
+      state: 'granted',
+    })
+    expect((await cli('caller', 'card', 'show', callee.agentId)).state).toBe('verified')
+    const { taskId } = await cli('caller', 'task', 'create', 'book')
+    await cli('caller', 'task', 'end', taskId)
+    expect(await cli('x', 'log', 'verify', '--registry', registry.issuer)).toMatchObject({ verified: true })
+    await expect(cli('caller', 'org', 'create', 'Mine')).rejects.toThrow('insufficient_scope')
+    // Who logs in as somebody else under the same name loses no key
+    const invitation = await cli('olga', 'org', 'invite', orgId, '--role', 'member')
+    const again = await cli('ada', 'login', '--registry', registry.issuer, '--code', invitation.code, '--name', 'Ben')
+    expect(again).toMatchObject({ keptAs: 'ada-before-1' })
+    expect((await cli('ada', 'whoami')).clientId).toBe(again.memberId)
+    expect((await cli('ada-before-1', 'org', 'show', orgId)).name).toBe('Acme')
+  } finally {
+    registry.child.kill('SIGTERM')
+    await once(registry.child, 'exit')
+  }
+}, 60_000)
+
+test('a mirror is kept, a backup that was put back is not served, and restored it is', async () => {
+  await using folder = await tempFolder()
+  const data = `${folder.path}/data`
+  const first = await serving(data)
+  const ended = async (child: ChildProcess) => {
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+  const mirror = `${folder.path}/mirror.jsonl`
+  const mirrored = await output(run(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json']))
+  expect(JSON.parse(mirrored.out).added).toBeGreaterThan(0)
+  await ended(first.child)
+  copyFileSync(`${data}/credence.db`, `${folder.path}/backup.db`)
+  const second = await serving(data)
+  await joinRegistry({ issuer: second.issuer, code: second.code ?? '', name: 'Olga', signer: await newEs256Signer() })
+  await ended(second.child)
+  copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
+  const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
+  const asked = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  expect([asked.code, asked.err]).toEqual([1, expect.stringContaining('Nothing was written. If that is meant, run it with --hold')])
+  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--hold']))
+  expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('everything that lasts is held')])
+  const again = await serving(data)
+  expect(again.code).toBeDefined()
+  await ended(again.child)
+}, 30_000)

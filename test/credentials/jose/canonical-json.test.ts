@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { canonical } from '../../../src/credentials/jose/canonical-json.js'
+import { utf8 } from '../../../src/lib/bytes.js'
+import { parseJson } from '../../../src/lib/json.js'
+import { describeShared } from '../../shared-material.js'
+
+describeShared('vectors/jcs', 'RFC 8785 vectors', (vectors) => {
+  test.each(vectors.names('input'))('%s', (name) => {
+    const text = canonical(parseJson(vectors.bytes(`input/${name}`)))
+    expect(text).toBe(vectors.text(`output/${name}`))
+    const hex = vectors
+      .text(`outhex/${name.replace('.json', '.txt')}`)
+      .trim()
+      .split(/\s+/)
+    expect([...utf8(text)].map((byte) => byte.toString(16).padStart(2, '0'))).toEqual(hex)
+  })
+
+  test.each(vectors.json('rfc8785-appendixB.json') as [string, string][])('appendix B, IEEE 754 %s → %s', (ieee, text) => {
+    const number = new DataView(Uint8Array.from(ieee.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)).buffer).getFloat64(0)
+    if (text === '') expect(() => canonical(number)).toThrow(TypeError)
+    else expect(canonical(number)).toBe(text)
+  })
+})
+
+describe('canonical form', () => {
+  const json = fc.jsonValue({ maxDepth: 5 }).filter((value) => !/__proto__|constructor|prototype/.test(JSON.stringify(value)))
+
+  test('is stable: reading it and writing it again gives the same bytes', () => {
+    fc.assert(
+      fc.property(json, (value) => {
+        const text = canonical(value)
+        expect(canonical(parseJson(text))).toBe(text)
+        expect(parseJson(text)).toEqual(JSON.parse(JSON.stringify(value)))
+      }),
+    )
+  })
+
+  test('does not depend on the order in which members were written', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), json), (object) => {
+        expect(canonical(Object.fromEntries(Object.entries(object).reverse()))).toBe(canonical(object))
+      }),
+    )
+  })
+
+  test.each([
+    [Number.NaN],
+    [Number.POSITIVE_INFINITY],
+    ['\ud800'],
+    [{ '\udc00': 1 }],
+    [undefined],
+    [() => 1],
+    [1n],
+  ])('has none for %o', (value) => {
+    expect(() => canonical(value)).toThrow(TypeError)
+  })
+
+  test('leaves out members that are undefined', () => {
+    expect(canonical({ b: undefined, a: 1 })).toBe('{"a":1}')
+  })
+})

@@ -1,0 +1,405 @@
+import fc from 'fast-check'
+import * as jose from 'jose'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { assertClient, newPrivateJwk, proveEnrolment, type Signer, signerFromJwk, signJwt } from '../../../src/credentials/jose/sign.js'
+import {
+  readClientAssertion,
+  verifyAccessToken,
+  verifyCardView,
+  verifyClientAssertion,
+  verifyEnrolmentProof,
+  verifyReleasePolicy,
+} from '../../../src/credentials/jose/token-types.js'
+import { verifyKeyBinding } from '../../../src/credentials/sd-jwt/key-binding.js'
+import { isRefusal } from '../../../src/errors.js'
+import { base64url, fromBase64url } from '../../../src/lib/bytes.js'
+import { setClock } from '../../set-clock.js'
+import { describeShared } from '../../shared-material.js'
+import { countingRandom, forge, newSigner } from '../forge.js'
+
+const clock = setClock()
+const now = clock.now()
+const ISSUER = 'https://registry.example'
+const CLIENT = `agt_${'a'.repeat(22)}`
+const id = (kind: string) => `${kind}_${'b'.repeat(22)}`
+const sha = 's'.repeat(43)
+
+let signer: Signer
+let other: Signer
+beforeAll(async () => {
+  signer = await newSigner()
+  other = await newSigner()
+})
+const keyOf = (one: Signer) => ({ jwk: one.publicJwk, alg: one.alg })
+
+/** Every kind: its good header and claims, and how it is verified. */
+const kinds = {
+  'client assertion': {
+    reason: 'invalid_client',
+    header: () => ({ typ: 'client-authentication+jwt', kid: thumbprint(signer.publicJwk), alg: 'ES256' }),
+    claims: { iss: CLIENT, sub: CLIENT, aud: ISSUER, iat: now, exp: now + 60, jti: 'unique-jti' },
+    verify: (token: unknown) => verifyClientAssertion(token, { clientId: CLIENT, keys: [keyOf(signer)], issuer: ISSUER, now }),
+    required: ['iss', 'sub', 'aud', 'exp', 'jti'],
+  },
+  'access token': {
+    reason: 'invalid_token',
+    header: () => ({ typ: 'at+jwt', kid: thumbprint(signer.publicJwk), alg: 'ES256' }),
+    claims: {
+      iss: ISSUER,
+      sub: CLIENT,
+      aud: `${ISSUER}/agents/x`,
+      client_id: CLIENT,
+      iat: now,
+      exp: now + 300,
+      jti: id('tok'),
+      scope: 'read',
+      cnf: { jkt: sha },
+      org: id('org'),
+      client_type: 'agent',
+      standing: { at: 3, on: [`agt:${'a'.repeat(22)}`] },
+    },
+    verify: (token: unknown) => verifyAccessToken(token, () => [keyOf(signer)], { issuer: ISSUER, now, audience: `${ISSUER}/agents/x` }),
+    required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'cnf', 'org', 'client_type', 'standing'],
+  },
+  'enrolment proof': {
+    reason: 'key_invalid',
+    header: () => ({ typ: 'credence-enrolment+jwt', alg: 'ES256' }),
+    claims: { aud: ISSUER, iat: now, exp: now + 120, jti: 'unique-jti', owner: CLIENT },
+    verify: (token: unknown) => verifyEnrolmentProof(token, { key: keyOf(signer), issuer: ISSUER, owner: CLIENT, now }),
+    required: ['aud', 'iat', 'exp', 'jti', 'owner'],
+  },
+  'release policy': {
+    reason: 'release_policy_invalid',
+    header: () => ({ typ: 'credence-release+jwt', alg: 'ES256' }),
+    claims: {
+      iss: 'https://p.example',
+      sub: 'urn:a',
+      iat: now,
+      number: 1,
+      card_sha256: sha,
+      default: 'introduced',
+      tiers: { '/skills/3': 'authenticated' },
+    },
+    verify: (token: unknown) =>
+      verifyReleasePolicy(token, () => [keyOf(signer)], { issuer: 'https://p.example', subject: 'urn:a', cardSha256: sha, now }),
+    required: ['iss', 'sub', 'iat', 'number', 'card_sha256', 'default', 'tiers'],
+  },
+  'card view': {
+    reason: 'card_signature_invalid',
+    header: () => ({ typ: 'card-view+jwt', alg: 'ES256' }),
+    claims: {
+      iss: ISSUER,
+      aud: CLIENT,
+      iat: now,
+      exp: now + 300,
+      sd_hash: sha,
+      tier: 'introduced',
+      card_id: CLIENT,
+      card_version: 1,
+      card_sha256: sha,
+      words_sha256: sha,
+      standing: { at: 0, on: [] },
+    },
+    verify: (token: unknown) => verifyCardView(token, () => [keyOf(signer)], { issuer: ISSUER, audience: CLIENT, now }),
+    required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'words_sha256', 'standing'],
+  },
+  'key binding': {
+    reason: 'key_binding_required',
+    header: () => ({ typ: 'kb+jwt', alg: 'ES256' }),
+    claims: { iat: now, aud: ISSUER, nonce: 'n-0S6_WzA2Mj', sd_hash: sha },
+    verify: (token: unknown) => verifyKeyBinding(token, keyOf(signer), sha, { audience: ISSUER, nonce: 'n-0S6_WzA2Mj', now }),
+    required: ['iat', 'aud', 'nonce', 'sd_hash'],
+  },
+} as const
+const names = Object.keys(kinds) as (keyof typeof kinds)[]
+
+describe.each(names)('%s', (name) => {
+  const kind = kinds[name]
+  const refused = (token: unknown) => expect(kind.verify(token)).rejects.toMatchObject({ name: 'Refusal', reason: kind.reason })
+
+  test('a good one is taken, and jose agrees', async () => {
+    const token = await forge(kind.header(), kind.claims, signer)
+    await kind.verify(token)
+    const { payload } = await jose.compactVerify(token, await jose.importJWK(signer.publicJwk as jose.JWK, 'ES256'))
+    expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(kind.claims)
+  })
+
+  test.each(kind.required)('without `%s` it is refused', async (claim) => {
+    const { [claim]: _, ...rest } = kind.claims as Record<string, unknown>
+    await refused(await forge(kind.header(), rest, signer))
+  })
+
+  test.each<[string, object]>([
+    ['alg none', { alg: 'none' }],
+    ['alg None', { alg: 'None' }],
+    ['alg nOnE', { alg: 'nOnE' }],
+    ['an empty alg', { alg: '' }],
+    ['no alg', { alg: undefined }],
+    ['HS256', { alg: 'HS256' }],
+    ['an alg that is not the key’s', { alg: 'ES384' }],
+    ['a key of its own', { jwk: { kty: 'EC' } }],
+    ['crit of a claim', { crit: ['exp'] }],
+    ['an unknown crit', { crit: ['foo'], foo: 1 }],
+    ['an empty crit', { crit: [] }],
+    ['b64 false', { b64: false, crit: ['b64'] }],
+    ['b64 true', { b64: true }],
+    ['typ of a DPoP proof', { typ: 'dpop+jwt' }],
+    ['typ of nobody', { typ: 'x' }],
+    ['a kid that is an array', { kid: ['k'] }],
+    ['a kid of 10 kB', { kid: 'k'.repeat(10_000) }],
+    ['a kid that is a path', { kid: '../../../../dev/null' }],
+    ['a kid that is a query', { kid: '{"$ne":1}' }],
+    ['a kid that is __proto__', { kid: '__proto__' }],
+  ])('with %s it is refused', async (_, header) => {
+    await refused(await forge({ ...kind.header(), ...header }, kind.claims, signer))
+  })
+
+  test.each<[string, string]>([
+    ['a header with a member twice', '{"alg":"none","alg":"ES256"}'],
+    ['a header that is an array', '["ES256"]'],
+    ['a header that is deep', `{"alg":"ES256","x":${'['.repeat(40)}${']'.repeat(40)}}`],
+    ['a header with __proto__', '{"alg":"ES256","__proto__":{}}'],
+    ['a header that is not JSON', 'alg: ES256'],
+  ])('%s is refused', async (_, header) => {
+    await refused(await forge(header, kind.claims, signer))
+  })
+
+  test('claims that are doubled, deep, or no object are refused', async () => {
+    const text = JSON.stringify(kind.claims)
+    await refused(await forge(kind.header(), text.replace('{', '{"iat":1,'), signer))
+    await refused(await forge(kind.header(), text.replace('{', `{"x":${'['.repeat(8000)}${']'.repeat(8000)},`), signer))
+    await refused(await forge(kind.header(), '[1]', signer))
+    await refused(await forge(kind.header(), 'null', signer))
+  })
+
+  test('by another key, with a psychic, short or empty signature it is refused', async () => {
+    await refused(await forge(kind.header(), kind.claims, other))
+    const [head, body] = (await forge(kind.header(), kind.claims, signer)).split('.')
+    for (const bytes of [new Uint8Array(64), new Uint8Array(63).fill(1), new Uint8Array(0), new Uint8Array(64).fill(255)]) {
+      await refused(`${head}.${body}.${base64url(bytes)}`)
+    }
+  })
+
+  test('respelled in any way it is refused', async () => {
+    const token = await forge(kind.header(), kind.claims, signer)
+    const [head = '', body = '', tail = ''] = token.split('.')
+    const last = tail.at(-1) ?? ''
+    const respelled =
+      tail.slice(0, -1) +
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.charAt(
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(last) + 1,
+      )
+    expect(fromBase64url(tail)).toBeDefined()
+    for (const bad of [
+      `${token}=`,
+      `${token}.`,
+      `${head}.${body}`,
+      `${token}.a`,
+      ` ${token}`,
+      `${token}\n`,
+      `${head}.${body}.${respelled}`,
+      `.${body}.${tail}`,
+    ])
+      await refused(bad)
+  })
+
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['null', null],
+    ['an object', {}],
+    ['an empty text', ''],
+    ['two dots', '..'],
+    ['1 MB', 'a'.repeat(1_000_000)],
+  ])('%s is refused', async (_, token) => {
+    await refused(token)
+  })
+
+  test('no bytes make it throw anything but a refusal', async () => {
+    const good = await forge(kind.header(), kind.claims, signer)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(good.length - 1), fc.string({ unit: 'binary', maxLength: 3 }), fc.nat(3), async (at, put, cut) => {
+        const bad = good.slice(0, at) + put + good.slice(at + cut)
+        fc.pre(bad !== good)
+        await kind.verify(bad).then(
+          () => expect.unreachable('a changed token was taken'),
+          (error: unknown) => expect(isRefusal(error)).toBe(true),
+        )
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('those of every other kind are refused', async () => {
+    for (const another of names.filter((one) => one !== name)) {
+      const { header, claims } = kinds[another]
+      await refused(await forge({ ...header(), typ: header().typ }, { ...claims, ...kind.claims }, signer))
+    }
+  })
+})
+
+describe('what a claim must say', () => {
+  const cases: [keyof typeof kinds, string, Record<string, unknown>][] = [
+    ['client assertion', 'another issuer', { iss: `agt_${'z'.repeat(22)}` }],
+    ['client assertion', 'another subject', { sub: `agt_${'z'.repeat(22)}` }],
+    ['client assertion', 'the token endpoint as audience', { aud: `${ISSUER}/oauth/token` }],
+    ['client assertion', 'a list of audiences', { aud: [ISSUER] }],
+    ['client assertion', 'the issuer with a slash', { aud: `${ISSUER}/` }],
+    ['client assertion', 'exp now', { exp: now }],
+    ['client assertion', 'exp as text', { exp: String(now + 60) }],
+    ['client assertion', 'exp 9e15', { exp: 9e15 }],
+    ['client assertion', 'exp 1e300', { exp: 1e300 }],
+    ['client assertion', 'a fraction', { exp: now + 60.5 }],
+    ['client assertion', 'a life of 301 s', { exp: now + 301 }],
+    ['client assertion', 'an iat in ten years', { iat: now + 315_360_000, exp: now + 315_360_060 }],
+    ['client assertion', 'an nbf in a minute', { nbf: now + 60 }],
+    ['client assertion', 'a short jti', { jti: 'x' }],
+    ['access token', 'another issuer', { iss: 'https://evil.example' }],
+    ['access token', 'another audience', { aud: ISSUER }],
+    ['access token', 'two audiences', { aud: [`${ISSUER}/agents/x`, ISSUER] }],
+    ['access token', 'exp now', { exp: now }],
+    ['access token', 'a handle that is none', { standing: { at: 1, on: ['x'] } }],
+    ['enrolment proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
+    ['enrolment proof', 'another registry', { aud: 'https://other.example' }],
+    ['enrolment proof', 'a life of 301 s', { exp: now + 301 }],
+    ['release policy', 'another card', { card_sha256: 'x'.repeat(43) }],
+    ['release policy', 'another agent', { sub: 'urn:b' }],
+    ['release policy', 'another publisher', { iss: 'https://q.example' }],
+    ['release policy', 'a pointer that is none', { tiers: { skills: 'public' } }],
+    ['release policy', 'a tier that is none', { default: 'secret' }],
+    ['card view', 'another caller', { aud: 'public' }],
+    ['card view', 'another registry', { iss: 'https://other.example' }],
+    ['card view', 'exp now', { exp: now }],
+    ['card view', 'a life of 301 s', { exp: now + 301 }],
+    ['key binding', 'another verifier', { aud: 'https://other.example' }],
+    ['key binding', 'another nonce', { nonce: 'other' }],
+    ['key binding', 'another presentation', { sd_hash: 'x'.repeat(43) }],
+    ['key binding', 'an age of 301 s', { iat: now - 301 }],
+    ['key binding', 'the future', { iat: now + 6 }],
+  ]
+  test.each(cases)('%s: %s is refused', async (name, _, change) => {
+    const kind = kinds[name]
+    await expect(kind.verify(await forge(kind.header(), { ...kind.claims, ...change }, signer))).rejects.toMatchObject({
+      reason: kind.reason,
+    })
+  })
+
+  test('what only a newer registry writes into an access token is passed over, but a handle of any kind counts', async () => {
+    const { header, claims, verify } = kinds['access token']
+    const on = [...claims.standing.on, `zone:${'d'.repeat(22)}`]
+    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, on, weather: 'fine' }, weather: 'fine' }
+    const verified = await verify(await forge(header(), newer, signer))
+    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, on } })
+  })
+
+  test('an access token that was seen before is judged anew in all but its signature', async () => {
+    const { header, claims } = kinds['access token']
+    const token = await forge(header(), { ...claims, jti: `tok_${'c'.repeat(22)}` }, signer)
+    const expected = { issuer: ISSUER, now, audience: claims.aud }
+    const verify = (changes: object = {}, keys = [keyOf(signer)], text = token) =>
+      verifyAccessToken(text, () => keys, { ...expected, ...changes })
+    expect((await verify()).claims).toEqual((await verify()).claims)
+    const judged = [
+      () => verify({ now: now + 3600 }),
+      () => verify({ audience: `${ISSUER}/agents/y` }),
+      () => verify({ issuer: 'https://other.example' }),
+      () => verify({}, []),
+      () => verify({}, [keyOf(other)]),
+      () => verify({}, [{ jwk: { ...signer.publicJwk, use: 'enc' } as never, alg: 'ES256' as const }]),
+      () => verify({}, [keyOf(signer)], `${token.slice(0, -4)}AAAA`),
+      () => verify({}, [keyOf(signer)], `${token} `),
+    ]
+    for (const one of judged) await expect(one()).rejects.toMatchObject({ reason: 'invalid_token' })
+    await verify()
+  })
+
+  test('an access token needs the kid of its key', async () => {
+    const { kid: _, ...header } = kinds['access token'].header()
+    await expect(kinds['access token'].verify(await forge(header, kinds['access token'].claims, signer))).rejects.toMatchObject({
+      reason: 'invalid_token',
+    })
+  })
+
+  test('a token that was issued five seconds ahead of this clock is taken, six are not', async () => {
+    const kind = kinds['access token']
+    await kind.verify(await forge(kind.header(), { ...kind.claims, iat: now + 5 }, signer))
+    await expect(kind.verify(await forge(kind.header(), { ...kind.claims, iat: now + 6 }, signer))).rejects.toMatchObject({
+      reason: 'invalid_token',
+    })
+  })
+
+  test('the caller may give a refusal another reason', async () => {
+    await expect(verifyAccessToken('x', () => [], { issuer: ISSUER, now, reason: 'invalid_request' })).rejects.toMatchObject({
+      reason: 'invalid_request',
+    })
+  })
+})
+
+describe('a key whose owner restricts it', () => {
+  test.each([{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES384' }, { d: 'AAAA' }])('%o verifies nothing', async (restriction) => {
+    const token = await forge(kinds['client assertion'].header(), kinds['client assertion'].claims, signer)
+    const keys = [{ jwk: { ...signer.publicJwk, ...restriction } }]
+    await expect(verifyClientAssertion(token, { clientId: CLIENT, keys, issuer: ISSUER, now })).rejects.toMatchObject({
+      reason: 'invalid_client',
+    })
+  })
+
+  test('an HMAC with the public key as its secret is refused', async () => {
+    const pem = await jose.exportSPKI(
+      (await jose.importJWK({ ...signer.publicJwk } as jose.JWK, 'ES256', { extractable: true })) as jose.CryptoKey,
+    )
+    const token = await new jose.SignJWT({ ...kinds['client assertion'].claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(pem))
+    await expect(kinds['client assertion'].verify(token)).rejects.toMatchObject({ reason: 'invalid_client' })
+  })
+})
+
+describe('our own builders', () => {
+  test('an assertion is taken and names its client', async () => {
+    const assertion = await assertClient({ signer, clock, random: countingRandom() }, { clientId: CLIENT, issuer: ISSUER })
+    expect(readClientAssertion(assertion)?.clientId).toBe(CLIENT)
+    expect(await kinds['client assertion'].verify(assertion)).toMatchObject({ jkt: thumbprint(signer.publicJwk) })
+  })
+
+  test.each([['x'], [''], [undefined], ['a.b.c']])('%o names no client', (assertion) => {
+    expect(readClientAssertion(assertion)?.clientId).toBeUndefined()
+  })
+
+  test('an enrolment proof is taken', async () => {
+    const proof = await proveEnrolment({ signer, clock, random: countingRandom() }, { issuer: ISSUER, owner: CLIENT })
+    expect(await kinds['enrolment proof'].verify(proof)).toMatchObject({ jkt: thumbprint(signer.publicJwk), alg: 'ES256' })
+  })
+
+  test.each(['ES256', 'ES384', 'EdDSA'] as const)('what is signed with %s, jose verifies', async (alg) => {
+    const one = await newSigner(alg)
+    const token = await signJwt({ typ: 'x' }, { a: 1 }, one)
+    const { protectedHeader } = await jose.compactVerify(token, await jose.importJWK(one.publicJwk as jose.JWK, alg))
+    expect(protectedHeader).toEqual({ typ: 'x', alg })
+  })
+
+  test.each(['PS256', 'RS256'] as const)('what is signed with an RSA key for %s verifies', async (alg) => {
+    const { privateKey } = await jose.generateKeyPair(alg, { extractable: true })
+    const one = await signerFromJwk({ ...(await jose.exportJWK(privateKey)), alg })
+    const claims = kinds['client assertion'].claims
+    const token = await signJwt({ typ: 'JWT' }, claims, one)
+    await verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: one.publicJwk, alg }], issuer: ISSUER, now })
+    const wrong = alg === 'PS256' ? 'RS256' : 'PS256'
+    await expect(
+      verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: one.publicJwk, alg: wrong }], issuer: ISSUER, now }),
+    ).rejects.toMatchObject({ reason: 'invalid_client' })
+  })
+
+  test('a new private key can be kept as JSON', async () => {
+    const jwk = JSON.parse(JSON.stringify(await newPrivateJwk()))
+    expect(await signerFromJwk(jwk)).toMatchObject({ alg: 'ES256', publicJwk: { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y } })
+  })
+})
+
+describeShared('vectors/rfc9449', 'RFC 9449 proofs as other kinds', (vectors) => {
+  test('a DPoP proof is no token of ours', async () => {
+    for (const { proof } of vectors.json('proofs.json')) {
+      for (const name of names) await expect(kinds[name].verify(proof)).rejects.toMatchObject({ reason: kinds[name].reason })
+    }
+  })
+})

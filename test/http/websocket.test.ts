@@ -1,0 +1,74 @@
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import WebSocket from 'ws'
+import type { Caller } from '../../src/http/caller.js'
+import { MAX_SOCKETS_OF_CLIENT, serveUpgrades } from '../../src/http/websocket.js'
+import { silentLog } from '../../src/lib/log.js'
+import { systemRandom } from '../../src/lib/random.js'
+import { heldServer, statusOn } from './held-server.js'
+
+test('a client has so many sockets; others come in all the same, and each that it closes lets in another', async () => {
+  await using server = await heldServer()
+  let closed: () => void = () => undefined
+  const upgrades = serveUpgrades(server.http.server, {
+    issuer: 'http://127.0.0.1',
+    handlers: [{ path: '/feed', accept: (ws) => ws.on('close', () => closed()) }],
+    origins: [],
+    trustedProxies: [],
+    // Whoever it says that it is.
+    authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as Caller,
+    redeemTicket: async () => undefined,
+    random: systemRandom,
+    log: silentLog,
+  })
+  const open = (client: string) =>
+    new Promise<WebSocket | number>((resolve, reject) => {
+      const ws = new WebSocket(`ws://127.0.0.1:${server.http.port}/feed`, { headers: { 'x-client': client } })
+      ws.on('open', () => resolve(ws))
+      ws.on('unexpected-response', (request, { statusCode = 0 }) => {
+        resolve(statusCode)
+        request.destroy()
+      })
+      ws.on('error', reject)
+    })
+  try {
+    const greedy = []
+    for (let i = 0; i < MAX_SOCKETS_OF_CLIENT; i++) greedy.push(await open('greedy'))
+    expect(greedy.every((one) => one instanceof WebSocket)).toBe(true)
+    // At once too: between the look and the socket is no gap.
+    expect(await Promise.all([open('greedy'), open('greedy'), open('greedy')])).toEqual([429, 429, 429])
+    expect(await open('modest')).toBeInstanceOf(WebSocket)
+    const [first] = greedy
+    const isClosed = new Promise<void>((resolve) => {
+      closed = resolve
+    })
+    if (first instanceof WebSocket) first.close()
+    await isClosed
+    expect(await open('greedy')).toBeInstanceOf(WebSocket)
+    expect(await open('greedy')).toBe(429)
+  } finally {
+    upgrades.close()
+  }
+})
+
+test('a handshake that is refused is cut, also where its sender keeps its half open', async () => {
+  await using server = await heldServer()
+  const upgrades = serveUpgrades(server.http.server, {
+    issuer: 'http://127.0.0.1',
+    handlers: [{ path: '/feed', accept: () => {} }],
+    origins: [],
+    trustedProxies: [],
+    authenticate: async () => undefined,
+    redeemTicket: async () => undefined,
+    random: systemRandom,
+    log: silentLog,
+  })
+  const socket = connect({ port: server.http.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.write(
+    'GET /feed HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  )
+  expect(await statusOn(socket)).toBe('401')
+  await server.until(({ closed }) => closed === 1)
+  socket.destroy()
+  upgrades.close()
+})

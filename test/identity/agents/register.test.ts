@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Actor, type Registry, startRegistry } from '../../registry.js'
+
+let registry: Registry
+let admin: Actor
+beforeAll(async () => {
+  registry = await startRegistry()
+  admin = await registry.organisation('Acme')
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const register = (ceiling: object) => admin.mutate<{ agentId: string }>('agents.register', { name: 'x', ceiling })
+
+test('a ceiling has as many rights as it may, and a scope that is named twice once', async () => {
+  const audience = (i: number) => `${registry.issuer}/agents/agt_${String(i).padStart(22, 'A')}`
+  const rights = Array.from({ length: 56 }, (_, i) => ({ audience: audience(i), scope: 'a' }))
+  const { agentId } = await register({ scopes: Array.from({ length: 16 }, () => 'tasks:write'), rights })
+  const { ceiling } = await admin.query<{ ceiling: { rights: object[] } }>('agents.get', { agentId })
+  expect(ceiling.rights).toEqual([{ audience: registry.issuer, scope: 'tasks:write' }, ...rights])
+})
+
+test.each([
+  ['https://elsewhere.example/agents/agt_x'],
+  ['agt_AAAAAAAAAAAAAAAAAAAAAA'],
+  ['not a url'],
+])('a right towards %s, which is no agent of this registry, is refused with its place', async (audience) => {
+  const rights = [
+    { audience: registry.issuer, scope: 'a' },
+    { audience, scope: 'a' },
+  ]
+  const refusal = await register({ rights }).catch((error: unknown) => error)
+  expect(refusal).toMatchObject({ reason: 'bad_input', faults: [{ pointer: '/ceiling/rights/1/audience' }] })
+})

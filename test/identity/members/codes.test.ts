@@ -1,0 +1,39 @@
+// A code carries no more than its giver has when it is redeemed, however long that is afterwards.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { confirmAgent, newEs256Signer } from '../../../src/client/index.js'
+import type { AgentId } from '../../../src/protocol/ids.js'
+import { type Actor, type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
+
+let registry: Registry
+let acme: Actor
+beforeAll(async () => {
+  registry = await startRegistry()
+  acme = await registry.organisation('Acme')
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const invite = async (by: Actor, role: string) => (await by.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role })).code
+const register = (by: Actor) =>
+  by.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { orgId: acme.orgId, name: 'helper', ceiling: {} })
+const confirm = async ({ agentId, registrationToken }: { agentId: AgentId; registrationToken: string }) =>
+  reasonOf(confirmAgent({ issuer: registry.issuer, clock: registry.clock, agentId, registrationToken, signer: await newEs256Signer() }))
+
+test.each([0, 6 * 86_400])('of somebody who was demoted, %i s later', async (seconds) => {
+  const mallory = await registry.join(await invite(acme, 'administrator'), 'Mallory')
+  const code = await invite(mallory, 'administrator')
+  await acme.mutate('members.changeRole', { memberId: mallory.clientId, role: 'member' })
+  registry.clock.advance(seconds)
+  expect(await reasonOf(registry.join(code, 'Mallory again'))).toBe('code_invalid')
+})
+
+test.each([0, 3600])('of somebody who was dismissed, %i s later: what they registered is confirmed by nobody', async (seconds) => {
+  const mallory = await registry.join(await invite(acme, 'member'), 'Mallory')
+  const [unused, used] = [await register(mallory), await register(mallory)]
+  expect(await confirm(used)).toBe('done')
+  await acme.mutate('members.end', { memberId: mallory.clientId })
+  registry.clock.advance(seconds)
+  expect(await confirm(unused)).toBe('code_invalid')
+  // The agent itself is its organisation's
+  expect(await acme.query('agents.get', { agentId: used.agentId })).toMatchObject({ state: 'active' })
+})

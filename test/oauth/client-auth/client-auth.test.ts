@@ -1,0 +1,110 @@
+// Of two instances over one store one hears no doorbell: what it knows of a client is old until it reads the log.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { assertClient, newEs256Signer, type Signer } from '../../../src/credentials/jose/sign.js'
+import { parseForm } from '../../../src/http/form.js'
+import type { Client } from '../../../src/identity/clients/client.js'
+import { newClients } from '../../../src/identity/clients/clients.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { authenticateClient, JWT_BEARER } from '../../../src/oauth/client-auth/client-auth.js'
+import type { Handle } from '../../../src/protocol/handles.js'
+import { newId } from '../../../src/protocol/ids.js'
+import { groundOf } from '../../../src/protocol/standing.js'
+import { newOnce } from '../../../src/storage/replay-cache.js'
+import type { ServedTrustLog } from '../../../src/trust-log/trust-log.js'
+import { reasonOf } from '../../stories/actors.js'
+import { aHandle, begin, end, type Logs, openLogs } from '../../trust-log/open-logs.js'
+
+const ISSUER = 'http://127.0.0.1:1'
+
+let logs: Logs
+let here: ServedTrustLog
+let elsewhere: ServedTrustLog
+beforeAll(async () => {
+  logs = await openLogs()
+  elsewhere = await logs.open()
+  here = await logs.open({ gate: async (name, work) => (name === 'log.ring' ? new Promise(() => {}) : work()) })
+})
+afterAll(() => logs[Symbol.asyncDispose]())
+
+const keyOf = (signer: Signer, handle: Handle, until = Number.POSITIVE_INFINITY) => ({
+  enrolmentId: newId(systemRandom, 'key'),
+  handle,
+  jkt: thumbprint(signer.publicJwk),
+  jwk: { ...signer.publicJwk, alg: 'ES256' },
+  until,
+})
+
+/** As it is in the store: what the instance reads, when it reads. */
+let client: Client
+let signer: Signer
+let deps: Parameters<typeof authenticateClient>[0]
+beforeEach(async () => {
+  signer = await newEs256Signer()
+  client = {
+    kind: 'agent',
+    id: newId(systemRandom, 'agt'),
+    orgId: newId(systemRandom, 'org'),
+    role: 'agent',
+    ceiling: { rights: [], tokenSeconds: 300, delegationDepth: 0 },
+    ground: groundOf([aHandle('agt'), aHandle('ver')]),
+    keys: [keyOf(signer, aHandle('key'))],
+  }
+  const agent = async () => ({ value: client, on: client.ground.on, isWhole: true })
+  deps = {
+    clients: newClients(here, { agent, member: async () => undefined }),
+    trustLog: here,
+    once: newOnce(logs.storage),
+    issuer: ISSUER,
+  }
+  expect(await authenticate()).toBe('done')
+})
+
+async function authenticate(by = signer): Promise<string> {
+  const assertion = await assertClient({ signer: by, clock: logs.clock, random: systemRandom }, { clientId: client.id, issuer: ISSUER })
+  const body = new URLSearchParams({ client_assertion_type: JWT_BEARER, client_assertion: assertion })
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const request = {
+    method: 'POST',
+    path: '/',
+    url: ISSUER,
+    params: {},
+    query: new URLSearchParams(),
+    requestId: '',
+    address: '',
+    headers,
+    body: Buffer.from(body.toString()),
+  }
+  return reasonOf(authenticateClient(deps, request, parseForm(request)))
+}
+
+test('whose key was ended elsewhere is refused', async () => {
+  await end(elsewhere, client.keys[0]?.handle ?? aHandle())
+  expect(await authenticate()).toBe('invalid_client')
+})
+
+test('who was ended elsewhere is refused', async () => {
+  await end(elsewhere, client.ground.on[0] ?? aHandle())
+  expect(await authenticate()).toBe('invalid_client')
+})
+
+test('whose key was retired elsewhere is refused from its date on, though nothing has ended', async () => {
+  client = { ...client, keys: client.keys.map((key) => ({ ...key, until: logs.clock.now() - 1 })) }
+  await begin(elsewhere, [aHandle('key')])
+  expect(await authenticate()).toBe('invalid_client')
+})
+
+test('whose ceiling was changed elsewhere is let in by what stands now', async () => {
+  const [, before] = client.ground.on
+  client = { ...client, ground: groundOf([client.ground.on[0] ?? aHandle(), aHandle('ver')]) }
+  await end(elsewhere, before ?? aHandle())
+  expect(await authenticate()).toBe('done')
+})
+
+test('a key that was enrolled elsewhere lets in', async () => {
+  const another = await newEs256Signer()
+  const key = keyOf(another, aHandle('key'))
+  client = { ...client, keys: [...client.keys, key] }
+  await begin(elsewhere, [key.handle])
+  expect(await authenticate(another)).toBe('done')
+})

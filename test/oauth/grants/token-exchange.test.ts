@@ -1,0 +1,370 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
+import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { exchangeForm, tokenRequest } from '../../oauth.js'
+import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
+import { aCallee, aPair, introduce, type Pair, reasonOf } from '../../stories/actors.js'
+
+const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+
+let registry: Registry
+let pair: Pair
+beforeAll(async () => {
+  registry = await startRegistry()
+  pair = await aPair(registry)
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+/** A research agent between the planner and the OCR agent, introduced to both. */
+async function aChain(
+  { ocr, planner, globex }: Pair,
+  delegation: object = { depth: 1, rights: [{ audience: ocr.audience, scope: 'ocr:read' }] },
+): Promise<AgentActor> {
+  const research = await registry.agent({
+    of: globex,
+    name: 'research',
+    ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }], delegationDepth: 2 },
+  })
+  await research.publish({ card: aCard(registry) })
+  await globex.mutate('agents.change', {
+    agentId: planner.agentId,
+    ceiling: {
+      rights: [research, ocr].flatMap(({ audience }) => ['ocr:read', 'ocr:admin'].map((scope) => ({ audience, scope }))),
+      delegationDepth: 3,
+    },
+  })
+  await introduce(planner, research, ['ocr:read'], { delegation })
+  await introduce(research, ocr)
+  return research
+}
+
+test('the token names audience, scope, introduction, task and key, lives 300 s at most, and stands on all that was read', async () => {
+  const { planner, ocr, introductionId } = pair
+  const { taskId } = await planner.tasks.create({ description: 'a task' })
+  const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId })
+  const claims = claimsOf(token.accessToken)
+  expect(claims).toMatchObject({
+    sub: planner.agentId,
+    aud: ocr.audience,
+    client_id: planner.agentId,
+    scope: 'ocr:read',
+    task_id: taskId,
+    introduction_id: introductionId,
+  })
+  expect(claims.act).toBeUndefined()
+  expect(claims.delegation).toBeUndefined()
+  expect(claims.exp - claims.iat).toBe(300)
+  const kinds = claims.standing.on.map((handle) => handle.split(':')[0])
+  for (const kind of ['agt', 'org', 'key', 'ver', 'int', 'tsk', 'tok', 'epo']) expect(kinds).toContain(kind)
+  expect(kinds.filter((kind) => kind === 'agt')).toHaveLength(2)
+  expect(kinds.filter((kind) => kind === 'org')).toHaveLength(2)
+})
+
+describe('who may exchange what: one answer for everything else', () => {
+  const exchanging = async (by: AgentActor, subject: string, audience = pair.ocr.audience, more: object = {}) =>
+    (await tokenRequest(registry, by, exchangeForm(subject, audience, more as never))).body.error
+
+  test('a root token by another client', async () => {
+    const { accessToken } = await pair.planner.token()
+    expect(await exchanging(pair.ocr, accessToken)).toBe('invalid_request')
+  })
+  test('a root token under another key than it is bound to', async () => {
+    const { accessToken } = await pair.planner.token()
+    const { body } = await tokenRequest(registry, pair.planner, exchangeForm(accessToken, pair.ocr.audience), {
+      signer: await newEs256Signer(),
+    })
+    expect(body.error).toBe('invalid_request')
+  })
+  test('an introduced token by its own client, and by its audience without the right to pass on', async () => {
+    const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
+    expect(await exchanging(pair.planner, accessToken)).toBe('invalid_request')
+    expect(await exchanging(pair.ocr, accessToken, pair.planner.audience)).toBe('invalid_request')
+  })
+  test('a token that was revoked, one whose client was, and one that expired', async () => {
+    const fresh = registry.as(pair.planner)
+    const { accessToken } = await fresh.token()
+    await fresh.revoke(accessToken)
+    expect(await exchanging(pair.planner, accessToken)).toBe('invalid_request')
+    const old = (await registry.as(pair.planner).token()).accessToken
+    registry.clock.advance(901)
+    expect(await exchanging(pair.planner, old)).toBe('invalid_request')
+  })
+  test.each([
+    ['nonsense', 'a.b.c', {}],
+    ['another type', undefined, { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }],
+    ['an actor token without its type', undefined, { actor_token: 'a.b.c' }],
+    ['another requested type', undefined, { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }],
+    ['a malformed delegation', undefined, { delegation: '{"depth":99}' }],
+    ['a delegation that is no JSON', undefined, { delegation: '{' }],
+    ['a malformed task', undefined, { task_id: 'task' }],
+  ])('%s', async (_, subject, more) => {
+    const token = subject ?? (await pair.planner.token()).accessToken
+    expect(await exchanging(pair.planner, token, pair.ocr.audience, more)).toBe('invalid_request')
+  })
+  test('an actor token of somebody else, or that is no root token', async () => {
+    const { accessToken } = await pair.planner.token()
+    const type = { actor_token_type: 'urn:ietf:params:oauth:token-type:access_token' }
+    const foreign = (await pair.ocr.token()).accessToken
+    expect(await exchanging(pair.planner, accessToken, pair.ocr.audience, { actor_token: foreign, ...type })).toBe('invalid_request')
+    const introduced = (await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken
+    expect(await exchanging(pair.planner, accessToken, pair.ocr.audience, { actor_token: introduced, ...type })).toBe('invalid_request')
+  })
+  test('its own root token as actor token: the handles of both are in the token', async () => {
+    const [subject, actor] = [await registry.as(pair.planner).token(), await registry.as(pair.planner).token()]
+    const { accessToken } = await pair.planner.exchange({
+      audience: pair.ocr.audience,
+      subjectToken: subject.accessToken,
+      actorToken: actor.accessToken,
+    })
+    const { on } = claimsOf(accessToken).standing
+    for (const one of [subject, actor]) expect(on).toContain(claimsOf(one.accessToken).jti.replace('tok_', 'tok:'))
+  })
+})
+
+describe('audience', () => {
+  test.each(['https://elsewhere.example', '*', ''])('%j is no target', async (audience) => {
+    const { accessToken } = await pair.planner.token()
+    const { body } = await tokenRequest(registry, pair.planner, exchangeForm(accessToken, audience))
+    expect(body.error).toBe('invalid_target')
+  })
+  test('an agent that one is not introduced to, oneself, and two at once', async () => {
+    const stranger = await aCallee(registry, { of: pair.acme })
+    for (const audience of [stranger.audience, pair.planner.audience])
+      expect(await reasonOf(pair.planner.exchange({ audience }))).toBe('invalid_target')
+    const { accessToken } = await pair.planner.token()
+    const { body } = await tokenRequest(
+      registry,
+      pair.planner,
+      exchangeForm(accessToken, pair.ocr.audience, { resource: stranger.audience }),
+    )
+    expect(body.error).toBe('invalid_target')
+  })
+  test('the introduction has ended', async () => {
+    const own = await aPair(registry)
+    await own.ocr.introductions.end(own.introductionId)
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
+  })
+  test('the introduction has expired', async () => {
+    const own = await aPair(registry, ['ocr:read'], { seconds: 120 })
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
+    registry.clock.advance(121)
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
+  })
+  test('what was relied on in the card has changed: not before it is approved again; a change of prose changes nothing', async () => {
+    const own = await aPair(registry)
+    await own.ocr.publish({ card: aCard(registry, { description: 'Reads scanned documents, now better.' }) })
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
+    await own.ocr.publish({
+      card: aCard(registry, {
+        supportedInterfaces: [{ url: 'http://127.0.0.1:9/moved', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+      }),
+    })
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
+    await introduce(own.planner, own.ocr)
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
+  })
+})
+
+describe('scopes, tools and resources', () => {
+  test('a scope that was not introduced, or that the ceiling does not have any more', async () => {
+    const own = await aPair(registry, ['ocr:read', 'ocr:admin'])
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:write' }))).toBe('invalid_scope')
+    await own.globex.mutate('agents.change', {
+      agentId: own.planner.agentId,
+      ceiling: { rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] },
+    })
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:admin' }))).toBe('invalid_scope')
+    const all = await own.planner.exchange({ audience: own.ocr.audience })
+    expect(all.scope).toBe('ocr:read')
+  })
+  test('a part of a granted scope is covered; a name that only begins alike is not', async () => {
+    const own = await aPair(registry)
+    expect((await own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:read/page' })).scope).toBe('ocr:read/page')
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:reader' }))).toBe('invalid_scope')
+  })
+  test('tools narrow: the introduction’s, then the request’s; what is required and cannot be given is refused early', async () => {
+    const own = await aPair(registry, ['ocr:read'], { tools: ['scan', 'print/draft'], resources: [] as string[] })
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_scope')
+    const mine = await aPair(registry, ['ocr:read'], { tools: ['scan', 'print/draft'] })
+    const token = await mine.planner.exchange({ audience: mine.ocr.audience, tools: ['scan'] })
+    expect(claimsOf(token.accessToken).allowed_tools).toEqual(['scan'])
+    expect(claimsOf((await mine.planner.exchange({ audience: mine.ocr.audience })).accessToken).allowed_tools).toEqual([
+      'scan',
+      'print/draft',
+    ])
+    expect(await reasonOf(mine.planner.exchange({ audience: mine.ocr.audience, tools: ['print'] }))).toBe('invalid_scope')
+    const { accessToken } = await mine.planner.token()
+    const { body } = await tokenRequest(
+      registry,
+      mine.planner,
+      exchangeForm(accessToken, mine.ocr.audience, { required_tools: '["delete"]' }),
+    )
+    expect(body.error).toBe('invalid_scope')
+  })
+})
+
+describe('several introductions', () => {
+  test('the newest that covers all that was asked for, the right to pass on as well', async () => {
+    const own = await aPair(registry)
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    registry.clock.advance(1)
+    const withRight = await introduce(own.planner, own.ocr, ['ocr:read'], { delegation })
+    registry.clock.advance(1)
+    const newest = await introduce(own.planner, own.ocr)
+    const plain = await own.planner.exchange({ audience: own.ocr.audience })
+    expect(claimsOf(plain.accessToken).introduction_id).toBe(newest)
+    const passing = await own.planner.exchange({ audience: own.ocr.audience, delegation })
+    expect(claimsOf(passing.accessToken)).toMatchObject({ introduction_id: withRight, delegation })
+  })
+})
+
+test('lists that name parts of one another are refused where together they are too long, and given where fewer are asked for', async () => {
+  const parts = (of: string) => Array.from({ length: 63 }, (_, at) => `${of}/${at}`)
+  const own = await aPair(registry, ['ocr:read'], { tools: ['scan', ...parts('print')] })
+  const rights = [{ audience: own.ocr.audience, scope: 'ocr:read' }]
+  await own.globex.mutate('agents.change', {
+    agentId: own.planner.agentId,
+    ceiling: { rights, tools: ['print', ...parts('scan')], delegationDepth: 0 },
+  })
+  expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_scope')
+  const few = await own.planner.exchange({ audience: own.ocr.audience, tools: ['scan/1', 'print/2'] })
+  expect(claimsOf(few.accessToken).allowed_tools).toEqual(['scan/1', 'print/2'])
+  // The same where the two lists are the requester's and the approver's.
+  const asked = await own.planner.introductions.request({
+    to: own.ocr.agentId,
+    purpose: 'many tools',
+    scopes: ['ocr:read'],
+    tools: ['scan', ...parts('print')],
+  })
+  const approving = own.ocr.introductions.approve(asked.introductionId, { tools: ['print', ...parts('scan')] })
+  expect(await reasonOf(approving)).toBe('invalid_scope')
+})
+
+describe('tasks', () => {
+  test('of somebody else, ended, and past its deadline', async () => {
+    const { planner, ocr } = pair
+    const foreign = await ocr.tasks.create({ description: 'not yours' })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: foreign.taskId }))).toBe('invalid_request')
+    const ended = await planner.tasks.create({ description: 'ended' })
+    await planner.tasks.end(ended.taskId)
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: ended.taskId }))).toBe('invalid_request')
+    const late = await planner.tasks.create({ description: 'late', seconds: 60 })
+    const token = await planner.exchange({ audience: ocr.audience, taskId: late.taskId })
+    expect(claimsOf(token.accessToken).exp).toBe(late.deadline)
+    registry.clock.advance(61)
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: late.taskId }))).toBe('invalid_request')
+  })
+  test('a child of an ended parent is dead, and so is its token', async () => {
+    const { planner, ocr } = pair
+    const parent = await planner.tasks.create({ description: 'parent' })
+    const child = await planner.tasks.create({ description: 'child', parentTaskId: parent.taskId })
+    const token = await planner.exchange({ audience: ocr.audience, taskId: child.taskId })
+    expect(claimsOf(token.accessToken).parent_task_ids).toEqual([parent.taskId])
+    await planner.tasks.end(parent.taskId)
+    expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: child.taskId }))).toBe('invalid_request')
+  })
+})
+
+describe('passing on', () => {
+  test('the chain is nested, each token narrower, and ends with every link', async () => {
+    const own = await aPair(registry)
+    const research = await aChain(own)
+    const { taskId } = await own.planner.tasks.create({ description: 'delegated' })
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    const given = await own.planner.exchange({ audience: research.audience, taskId, delegation })
+    expect(claimsOf(given.accessToken).delegation).toEqual(delegation)
+    const passed = await research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken })
+    expect(claimsOf(passed.accessToken)).toMatchObject({
+      sub: own.planner.agentId,
+      act: { sub: research.agentId },
+      client_id: research.agentId,
+      task_id: taskId,
+      scope: 'ocr:read',
+    })
+    expect(claimsOf(passed.accessToken).exp).toBeLessThanOrEqual(claimsOf(given.accessToken).exp)
+    expect(await own.ocr.introspect(passed.accessToken)).toMatchObject({ active: true, act: { sub: research.agentId } })
+
+    // A child that the called agent declared.
+    const child = await research.tasks.create({ description: 'part of it', parentTaskId: taskId })
+    const ofChild = await research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken, taskId: child.taskId })
+    expect(claimsOf(ofChild.accessToken)).toMatchObject({ task_id: child.taskId, parent_task_ids: [taskId] })
+    const unrelated = await research.tasks.create({ description: 'something else' })
+    expect(
+      await reasonOf(research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken, taskId: unrelated.taskId })),
+    ).toBe('invalid_request')
+
+    const lineage = await own.planner.lineage({ taskId })
+    expect(lineage.map(({ act }) => act.length).sort()).toEqual([0, 0, 1, 1])
+    expect(lineage.filter(({ ended }) => ended)).toEqual([])
+    await own.planner.revoke((await own.planner.token()).accessToken)
+    // What came from it is dead with it, however far down, and is shown so.
+    expect((await own.planner.lineage({ taskId })).filter(({ ended }) => !ended)).toEqual([])
+    expect(await reasonOf(research.tasks.create({ description: 'too late', parentTaskId: taskId }))).toBe('not_found')
+    for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
+  })
+
+  test('a token that was passed on is dead when the ceiling of whoever it began with changes', async () => {
+    const own = await aPair(registry)
+    const research = await aChain(own)
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    const given = await own.planner.exchange({ audience: research.audience, delegation })
+    const passed = await research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken })
+    expect(await own.ocr.introspect(passed.accessToken)).toMatchObject({ active: true })
+    await own.globex.mutate('agents.change', { agentId: own.planner.agentId, ceiling: { rights: [], delegationDepth: 0 } })
+    expect(await own.ocr.introspect(passed.accessToken)).toEqual({ active: false })
+  })
+
+  test('not without asking, not further, not wider, and not in a circle', async () => {
+    const own = await aPair(registry)
+    const research = await aChain(own)
+    const right = { audience: own.ocr.audience, scope: 'ocr:read' }
+    const plain = await own.planner.exchange({ audience: research.audience })
+    expect(await reasonOf(research.exchange({ audience: own.ocr.audience, subjectToken: plain.accessToken }))).toBe('invalid_request')
+    expect(await reasonOf(own.planner.exchange({ audience: research.audience, delegation: { depth: 2, rights: [right] } }))).toBe(
+      'delegation_too_deep',
+    )
+    expect(
+      await reasonOf(
+        own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [{ ...right, scope: 'ocr:admin' }] } }),
+      ),
+    ).toBe('invalid_scope')
+    // However far its own introduction would let it.
+    await introduce(research, own.ocr, ['ocr:read'], { delegation: { depth: 2, rights: [right] } })
+    const given = await own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right] } })
+    expect(
+      await reasonOf(
+        research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken, delegation: { depth: 1, rights: [right] } }),
+      ),
+    ).toBe('delegation_too_deep')
+  })
+
+  test('nobody stands twice in a chain: not the one that it began with, nor one that passed it on', async () => {
+    const own = await aPair(registry)
+    await own.planner.publish({ card: aCard(registry) })
+    const back = { audience: own.planner.audience, scope: 'ocr:read' }
+    const delegation = { depth: 1, rights: [back] }
+    const research = await registry.agent({ of: own.globex, name: 'research', ceiling: { rights: [back] } })
+    await research.publish({ card: aCard(registry) })
+    const rights = [back, { audience: research.audience, scope: 'ocr:read' }]
+    await own.globex.mutate('agents.change', { agentId: own.planner.agentId, ceiling: { rights, delegationDepth: 2 } })
+    await introduce(own.planner, research, ['ocr:read'], { delegation })
+    await introduce(research, own.planner)
+    const given = await own.planner.exchange({ audience: research.audience, delegation })
+    expect(await reasonOf(research.exchange({ audience: own.planner.audience, subjectToken: given.accessToken }))).toBe('delegation_cycle')
+  })
+
+  test('the right to pass on is absent unless the introduction granted it', async () => {
+    const own = await aPair(registry)
+    const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
+    expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, delegation }))).toBe('delegation_too_deep')
+  })
+})
+
+test('a suspended client authenticates no more, and its tokens are dead', async () => {
+  const own = await aPair(registry)
+  const token = await own.planner.exchange({ audience: own.ocr.audience })
+  await own.globex.mutate('agents.suspend', { agentId: own.planner.agentId })
+  expect(await reasonOf(registry.as(own.planner).token())).toBe('invalid_client')
+  expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
+})

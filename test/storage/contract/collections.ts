@@ -1,0 +1,262 @@
+import { expect, test } from 'vitest'
+import type { Guard, Spec } from '../../../src/storage/storage.js'
+import type { OpenStore } from '../contract.js'
+import { atOnce, CALLERS, THINGS, type Thing, thingsOf } from './things.js'
+
+const one: Thing = { id: 'one', group: 'a', rank: 1, by: ['p', 'q'], state: 'new', isOpen: true, inner: { deep: [{ 'a.b': null, $c: 1 }] } }
+
+export function collectionContract(open: OpenStore): void {
+  test('what is inserted is read back the same, by both Storage objects', async () => {
+    await using store = await open()
+    expect(await thingsOf(store.storage).insert(one)).toBe('inserted')
+    expect(await thingsOf(store.storage).get('one')).toEqual(one)
+    expect(await thingsOf(store.other).get('one')).toEqual(one)
+    expect(await thingsOf(store.storage).get('two')).toBeUndefined()
+  })
+
+  test('the same declaration gives the same collection, another declaration of its name is a bug', async () => {
+    await using store = await open()
+    expect(store.storage.collection({ ...THINGS })).toBe(store.storage.collection(THINGS))
+    const { expires: _, ...lasting } = THINGS
+    const { name: __, ...others } = THINGS.indexes
+    const other: readonly Spec<Thing>[] = [
+      { ...THINGS, key: 'group' },
+      lasting,
+      { ...THINGS, expires: 'rank' },
+      { ...THINGS, indexes: {} },
+      { ...THINGS, indexes: { ...others, name: { fields: ['group', 'name'] } } },
+    ]
+    for (const one of other) expect(() => store.storage.collection(one)).toThrow('declared twice')
+    expect(store.storage.collection({ ...THINGS, indexes: { name: { fields: ['group', 'name'], unique: true }, ...others } })).toBe(
+      store.storage.collection(THINGS),
+    )
+  })
+
+  test('of twenty callers who insert one key, one is told inserted and its document stays', async () => {
+    await using store = await open()
+    const told = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: 'one', group: `g${caller}` }))
+    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
+    expect(await thingsOf(store.storage).get('one')).toEqual({ id: 'one', group: `g${told.indexOf('inserted')}` })
+  })
+
+  test('of twenty callers who insert one name under a unique index, one wins', async () => {
+    await using store = await open()
+    const told = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: `t${caller}`, group: 'a', name: 'same' }))
+    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
+    expect((await thingsOf(store.storage).find('name', { where: { group: 'a', name: 'same' }, limit: 50 })).items).toHaveLength(1)
+  })
+
+  test('a unique index binds only documents that have all of its fields, and is freed by take and by change', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    expect(await things.insert({ id: 'a', group: 'g' })).toBe('inserted')
+    expect(await things.insert({ id: 'b', group: 'g' })).toBe('inserted')
+    expect(await things.change('a', {}, { name: 'n' })).toBeDefined()
+    expect(await things.change('b', {}, { name: 'n' })).toBeUndefined()
+    expect(await things.get('b')).toEqual({ id: 'b', group: 'g' })
+    expect(await things.change('a', {}, { name: 'm' })).toBeDefined()
+    expect(await things.change('b', {}, { name: 'n' })).toBeDefined()
+    expect(await things.insert({ id: 'c', group: 'g', name: 'm' })).toBe('exists')
+    await things.take('a', {})
+    expect(await things.insert({ id: 'c', group: 'g', name: 'm' })).toBe('inserted')
+  })
+
+  test('of twenty callers who change one document under a guard, one wins', async () => {
+    await using store = await open()
+    await thingsOf(store.storage).insert(one)
+    const told = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', { state: 'new' }, { state: `s${caller}` }))
+    const winners = told.filter((answer) => answer !== undefined)
+    expect(winners).toHaveLength(1)
+    expect(await thingsOf(store.other).get('one')).toEqual(winners[0])
+  })
+
+  test('of twenty callers who take one document, one gets it', async () => {
+    await using store = await open()
+    await thingsOf(store.storage).insert(one)
+    const told = await atOnce(store, (storage) => thingsOf(storage).take('one', { state: 'new' }))
+    expect(told.filter((answer) => answer !== undefined)).toEqual([one])
+    expect(await thingsOf(store.storage).get('one')).toBeUndefined()
+  })
+
+  test('changes that twenty callers make without a guard all hold, one after the other', async () => {
+    await using store = await open()
+    await thingsOf(store.storage).insert({ id: 'one', group: 'a', inner: {} })
+    const told = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', {}, { rank: caller }))
+    expect(told.filter((answer) => answer !== undefined)).toHaveLength(CALLERS)
+    expect((await thingsOf(store.storage).find('group', { where: { group: 'a' }, limit: 50 })).items).toHaveLength(1)
+  })
+
+  test('a change sets and removes fields and answers with the whole document', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    await things.insert(one)
+    const { state: _, ...rest } = one
+    const after = { ...rest, rank: 7 }
+    expect(await things.change('one', {}, { rank: 7, state: undefined })).toEqual(after)
+    expect(await things.get('one')).toEqual(after)
+    expect(await things.change('nobody', {}, { rank: 7 })).toBeUndefined()
+  })
+
+  const guards: readonly [string, Guard<Thing>, boolean][] = [
+    ['nothing', {}, true],
+    ['an equal string', { state: 'new' }, true],
+    ['another string', { state: 'old' }, false],
+    ['an equal number', { rank: 5 }, true],
+    ['the number as a string', { rank: '5' }, false],
+    ['an equal boolean', { isOpen: false }, true],
+    ['another boolean', { isOpen: true }, false],
+    ['absence of what is absent', { name: null }, true],
+    ['absence of what is there', { state: null }, false],
+    ['equality with what is absent', { name: 'x' }, false],
+    ['expired by its very second', { rank: { expiredBy: 5 } }, true],
+    ['expired by an earlier second', { rank: { expiredBy: 4 } }, false],
+    ['expired by, of an absent field', { name: { expiredBy: 5 } }, false],
+    ['expired by, of a string', { state: { expiredBy: 5 } }, false],
+    ['not expired by an earlier second', { rank: { notExpiredBy: 4 } }, true],
+    ['not expired by its very second', { rank: { notExpiredBy: 5 } }, false],
+    ['not expired by, of an absent field', { name: { notExpiredBy: 5 } }, true],
+    ['not expired by, of a string', { state: { notExpiredBy: 5 } }, false],
+    ['two that hold', { rank: 5, state: 'new' }, true],
+    ['two of which one does not hold', { rank: 5, state: 'old' }, false],
+    ['an array as a scalar', { by: 'p' }, false],
+  ]
+  test.each(guards)('a guard of %s', async (_title, guard, expected) => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    const thing: Thing = { id: 'one', group: 'a', rank: 5, state: 'new', isOpen: false, by: ['p'] }
+    await things.insert(thing)
+    expect((await things.change('one', guard, {})) !== undefined).toBe(expected)
+    expect((await store.storage.commit([things.changing('one', guard, {})])).ok).toBe(expected)
+    expect((await things.take('one', guard)) !== undefined).toBe(expected)
+    expect(await things.get('one')).toEqual(expected ? undefined : thing)
+  })
+
+  test('a document that misfits its schema is a bug and nothing is written', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    await expect(things.insert({ id: 'x', group: 5 } as unknown as Thing)).rejects.toThrow('misfits')
+    await expect(things.insert({ id: '', group: 'a' })).rejects.toThrow('no id')
+    await expect(things.insert({ id: 'x', group: 'a', rank: Number.POSITIVE_INFINITY })).rejects.toThrow()
+    expect(await things.get('x')).toBeUndefined()
+    await things.insert(one)
+    await expect(things.change('one', {}, { state: 'longer than the sixteen characters it may have' })).rejects.toThrow('misfits')
+    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('misfits')
+    await expect(things.change('one', {}, { id: 'two' })).rejects.toThrow('key')
+    const bug = store.storage.commit([things.inserting({ id: 'x', group: 'a' }), things.changing('one', {}, { group: undefined })])
+    await expect(bug).rejects.toThrow('misfits')
+    expect(await things.get('x')).toBeUndefined()
+    expect(await things.get('one')).toEqual(one)
+  })
+
+  test('what a newer build wrote stays in a document that this one changes', async () => {
+    await using store = await open()
+    const newer: unknown = { id: 'one', group: 'a', state: 'new', shape: { of: ['it'] } }
+    await thingsOf(store.storage).insert(newer as Thing)
+    const things = thingsOf(store.other)
+    const changed = { id: 'one', group: 'a', state: 'old', shape: { of: ['it'] } }
+    expect(await things.change('one', { state: 'new' }, { state: 'old' })).toEqual(changed)
+    expect((await store.storage.commit([things.changing('one', {}, { name: 'n' })])).ok).toBe(true)
+    expect(await things.get('one')).toEqual({ ...changed, name: 'n' })
+    expect((await things.find('state', { where: { state: 'old', isOpen: null }, limit: 9 })).items).toEqual([{ ...changed, name: 'n' }])
+    // Its own fields are judged as always
+    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('misfits')
+    // As a successor that waited: settled by whoever meets it
+    const successor: unknown = { shape: 'another' }
+    expect(await things.change('one', {}, successor as Partial<Thing>)).toEqual({ ...changed, name: 'n', shape: 'another' })
+    expect(await things.take('one', { state: 'old' })).toMatchObject({ shape: 'another' })
+  })
+
+  test('one caller whose document is a bug does not disturb those who share its commit', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    await things.insert(one)
+    const told = await Promise.allSettled([
+      things.insert({ id: 'before', group: 'a' }),
+      things.change('one', {}, { group: undefined }),
+      things.insert({ id: 'after', group: 'a' }),
+    ])
+    expect(told.map((answer) => answer.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect([await things.get('before'), await things.get('after')]).not.toContain(undefined)
+  })
+
+  test('what a caller does with a document after it was handed over, or read, changes nothing stored', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    const mine = { id: 'one', group: 'a', by: ['p'] }
+    const inserted = things.insert(mine)
+    mine.by.push('later')
+    await inserted
+    const read = await things.get('one')
+    read?.by?.push('later')
+    expect(await things.get('one')).toEqual({ id: 'one', group: 'a', by: ['p'] })
+  })
+
+  test('keys that differ in one character, however odd, are different keys', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    const odd = [
+      'a',
+      'a\0',
+      'a\0b',
+      'a\0c',
+      'A',
+      'a ',
+      'é',
+      'e\u0301',
+      '\ud800',
+      '\ud801',
+      '\ufffd',
+      '%',
+      '_',
+      "'",
+      '"',
+      '$a',
+      '1',
+      '01',
+      '1.0',
+    ]
+    for (const id of odd) expect([id, await things.insert({ id, group: id, rank: id })]).toEqual([id, 'inserted'])
+    for (const id of odd) {
+      expect(await things.get(id)).toEqual({ id, group: id, rank: id })
+      expect(await things.find('group', { where: { group: id, rank: id }, limit: 5 })).toEqual({ items: [{ id, group: id, rank: id }] })
+    }
+  })
+
+  test('from its expiry on a document is absent to get, find, change and take, and its key and unique name are free', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    const until = store.clock.now() + 10
+    const thing: Thing = { id: 'one', group: 'a', name: 'n', by: ['p'], rank: 1, until }
+    await things.insert(thing)
+    store.clock.advance(9)
+    expect(await things.get('one')).toEqual(thing)
+    expect(await things.insert({ id: 'two', group: 'a', name: 'n' })).toBe('exists')
+    store.clock.advance(1)
+    expect(await things.get('one')).toBeUndefined()
+    expect(await things.find('by', { where: { by: 'p' }, limit: 5 })).toEqual({ items: [] })
+    expect(await things.change('one', {}, { rank: 2 })).toBeUndefined()
+    expect(await things.take('one', {})).toBeUndefined()
+    expect(await things.insert({ id: 'two', group: 'a', name: 'n' })).toBe('inserted')
+    const told = await atOnce(store, (storage) => thingsOf(storage).insert({ id: 'one', group: 'b', until: until + 10 }))
+    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
+    expect(await things.find('by', { where: { by: 'p' }, limit: 5 })).toEqual({ items: [] })
+  })
+
+  test('purge removes what has expired, a bounded number a call, and nothing else', async () => {
+    await using store = await open()
+    const things = thingsOf(store.storage)
+    const now = store.clock.now()
+    for (let i = 0; i < 5; i++) await things.insert({ id: `old${i}`, group: 'a', until: now + 1 })
+    await things.insert({ id: 'later', group: 'a', until: now + 100 })
+    await things.insert({ id: 'lasting', group: 'a' })
+    await store.storage.count('old', 1, 5, now + 1)
+    await store.storage.count('later', 1, 5, now + 100)
+    store.clock.advance(1)
+    expect(await store.storage.purge(now + 1, 4)).toBe(4)
+    expect(await store.storage.purge(now + 1, 4)).toBe(2)
+    expect(await store.storage.purge(now + 1, 4)).toBe(0)
+    expect(await things.get('later')).toBeDefined()
+    expect(await things.get('lasting')).toBeDefined()
+    expect(await store.storage.count('later', 0, 5, now + 100)).toBe(1)
+  })
+}

@@ -1,0 +1,34 @@
+// A transaction that a killed instance left open holds nobody up for long.
+import { MongoClient } from 'mongodb'
+import { expect, test } from 'vitest'
+import { type Thing, thingsOf } from '../contract/things.js'
+import { hasMongod, openMongoStore, startMongod } from '../open-mongo.js'
+
+test.skipIf(!hasMongod)('a transaction that nobody goes on with is ended, and what waited for it goes on', async () => {
+  await using mongod = await startMongod()
+  let url = ''
+  await using store = await openMongoStore({
+    ...mongod,
+    url: () => {
+      url = mongod.url()
+      return url
+    },
+  })
+  const things = thingsOf(store.storage)
+  await things.insert({ id: 'one', group: 'a' })
+  const client = await MongoClient.connect(url, { appName: 'credence' })
+  const session = client.startSession()
+  const raw = client.db().collection<{ _id: string; text: string }>('things')
+  try {
+    session.startTransaction()
+    await raw.updateOne({ _id: 'one' }, { $set: { text: '{}' } }, { session })
+    const change = () => things.change('one', {}, { group: 'b' }).catch(() => undefined)
+    const changed: Thing = { id: 'one', group: 'b' }
+    await expect.poll(change, { timeout: 15_000 }).toEqual(changed)
+    await expect(session.commitTransaction()).rejects.toThrow()
+    expect(await things.get('one')).toEqual(changed)
+  } finally {
+    await session.endSession()
+    await client.close()
+  }
+})

@@ -1,0 +1,42 @@
+// What every `credence admin` command does to a MongoDB deployment, and what `export` and `erase` do.
+import { execFile as run } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { soundReleaseFor } from '../../../../src/storage/mongo/session/connect.js'
+import { organisationData } from '../../../operations/tenant-data/organisation.js'
+import { tempFolder } from '../../open-store.js'
+import { overMongod } from '../../over-mongod.js'
+import { withDatabase } from '../backup.js'
+
+const execFile = promisify(run)
+const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
+
+overMongod((mongod) => {
+  describe('admin export and erase', () =>
+    organisationData(() => {
+      const url = mongod().url()
+      return { url, drop: () => mongod().drop(url) }
+    }))
+
+  test('a release with published vulnerabilities is told of on standard error, whatever is done', async () => {
+    await using folder = await tempFolder()
+    const [url, file] = [mongod().url(), join(folder.path, 'credence.db')]
+    await writeFile(file, '')
+    const upgradeTo = soundReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
+    const org = `org_${'A'.repeat(22)}`
+    const commands = [
+      ['migrate', '--store', url],
+      ['export', '--store', url, '--org', org, '--to', join(folder.path, 'a.jsonl')],
+      ['erase', '--store', url, '--org', org],
+      ['restore', '--store', url],
+      ['copy', '--from', `sqlite:${file}`, '--to', url],
+    ]
+    for (const command of commands) {
+      const { stderr } = await execFile(process.execPath, [MAIN, 'admin', ...command]).catch((error: { stderr: string }) => error)
+      expect([command[0], /^warning: .*vulnerabilities .*upgradeTo=(.*)$/m.exec(stderr)?.[1]]).toEqual([command[0], upgradeTo])
+    }
+    await mongod().drop(url)
+  }, 60_000)
+})

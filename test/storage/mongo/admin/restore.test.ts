@@ -1,0 +1,100 @@
+// A backup of a MongoDB deployment is put back, with endings after it: as test/stories/restore.test.ts does over the file.
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fetchRegistryKeys, newLogCopy } from '../../../../src/client/index.js'
+import { restore } from '../../../../src/operations/restore/restore.js'
+import { parseConfig } from '../../../../src/server/config.js'
+import { type Registry as Served, serve } from '../../../../src/server/main.js'
+import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
+import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
+import { introduce, reasonOf } from '../../../stories/actors.js'
+import { tempFolder } from '../../open-store.js'
+import { overMongod } from '../../over-mongod.js'
+import { backUp, withDatabase } from '../backup.js'
+
+overMongod((mongod) => {
+  let folder: Awaited<ReturnType<typeof tempFolder>>
+  let url: string
+  let config: ReturnType<typeof parseConfig>
+  let backup: Awaited<ReturnType<typeof backUp>>
+  let running: Served[] = []
+  let cast: Cast
+  let acme: Actor
+  let ocr: AgentActor
+  let planner: AgentActor
+  const file = (name: string) => join(folder.path, name)
+  const start = async () => {
+    const registry = await serve(config)
+    running.push(registry)
+    return registry
+  }
+  const stop = async () => {
+    await Promise.all(running.map((one) => one.close()))
+    running = []
+  }
+  const mirror = async () => {
+    const kept = mirrorFile(file('mirror.jsonl'))
+    const { issuer } = acme
+    await newLogCopy(kept.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, kept.append)
+  }
+
+  beforeEach(async () => {
+    folder = await tempFolder()
+    url = mongod().url()
+    const flags = { dev: true, store: url, dataDirectory: file('data'), port: 0, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }
+    config = parseConfig(flags, undefined, {})
+    const { issuer, firstCode = '' } = await start()
+    config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
+    cast = await newCast({ issuer, firstCode })
+    acme = await cast.organisation('Acme')
+    ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'open' } })
+    await ocr.publish({ card: aCard({ issuer }) })
+    planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    await introduce(planner, ocr)
+    backup = await backUp(url)
+  })
+  afterEach(async () => {
+    await stop()
+    await mongod().drop(url)
+    await folder[Symbol.asyncDispose]()
+  })
+
+  test('it is refused while an instance runs, and at once after all were stopped', async () => {
+    await expect(restore(config, undefined)).rejects.toThrow('1 instance uses this store')
+    await stop()
+    expect(await restore(config, undefined)).toMatchObject({ isComplete: true, held: 0 })
+  })
+
+  test('put back, it is not served; with a mirror what was ended stays ended and everybody else goes on', async () => {
+    await acme.mutate('agents.suspend', { agentId: planner.agentId })
+    await mirror()
+    await stop()
+    await backup.putBack()
+    await expect(start()).rejects.toThrow(/is behind its witness .*credence admin restore/)
+    expect(await restore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, merged: 1, held: 0 })
+    expect((await start()).firstCode).toBeUndefined()
+    expect(await reasonOf(acme.query('agents.get', { agentId: ocr.agentId }))).toBe('done')
+    expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
+    expect(await reasonOf(cast.as(ocr).token())).toBe('done')
+  })
+
+  test('without a mirror everything that lasts is held', async () => {
+    await acme.mutate('agents.suspend', { agentId: planner.agentId })
+    await stop()
+    await backup.putBack()
+    await expect(restore(config, undefined)).rejects.toThrow('there is no mirror. Nothing was written')
+    const restored = await restore(config, undefined, { mayHold: true })
+    expect(restored).toMatchObject({ isComplete: false, merged: 0 })
+    expect(restored.held).toBeGreaterThan(6)
+    const { issuer, firstCode = '' } = await start()
+    for (const one of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(one).token())).toBe('invalid_client')
+    expect((await newCast({ issuer, firstCode })).operator.orgId).toBeDefined()
+  })
+
+  test('a database without a log is nothing to restore', async () => {
+    await stop()
+    await withDatabase(url, (db) => db.dropDatabase())
+    await expect(restore(config, undefined)).rejects.toThrow('there is nothing to restore')
+    expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
+  })
+})

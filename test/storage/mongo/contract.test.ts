@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { openMongo } from '../../../src/storage/mongo/open.js'
+import { setClock } from '../../set-clock.js'
+import { aBlock } from '../contract/log.js'
+import { storageContract } from '../contract.js'
+import { openMongoStore } from '../open-mongo.js'
+import { overMongod } from '../over-mongod.js'
+import { withDatabase } from './backup.js'
+
+overMongod((mongod) => {
+  storageContract('MongoDB', () => openMongoStore(mongod()))
+
+  test('of blocks that are copied one whose place is taken is told as such, one that the server refuses is not', async () => {
+    const url = mongod().url()
+    const storage = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
+    const [first, second] = [aBlock({ n: 0 }), aBlock({ n: 1 })]
+    await storage.holdings.putBlocks([first])
+    await expect(storage.holdings.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
+    await withDatabase(url, (db) => db.command({ collMod: 'log-blocks', validator: { block: { $type: 'int' } } }))
+    await expect(storage.holdings.putBlocks([second])).rejects.toThrow('Document failed validation')
+    await storage.close()
+    await mongod().drop(url)
+  })
+})

@@ -1,0 +1,224 @@
+// What the server does for each command that the adapter sends: recorded by its profiler, then explained. Nothing reads a whole collection,
+// or sorts what an index could have given in order.
+import type { Db, Document } from 'mongodb'
+import { expect, test } from 'vitest'
+import { parseConfig } from '../../../src/server/config.js'
+import { serve } from '../../../src/server/main.js'
+import { openMongo } from '../../../src/storage/mongo/open.js'
+import { indexingCard } from '../../../src/storage/storage.js'
+import { aCard, newCast } from '../../registry.js'
+import { setClock } from '../../set-clock.js'
+import { introduce } from '../../stories/actors.js'
+import { aShownCard } from '../contract/cards.js'
+import { THINGS } from '../contract/things.js'
+import { tempFolder } from '../open-store.js'
+import { overMongod } from '../over-mongod.js'
+import { withDatabase } from './backup.js'
+
+interface Explained {
+  readonly command: string
+  readonly stages: readonly string[]
+}
+
+/** What was sent while `work` ran, once a form, with the stages of its plan. */
+async function explained(url: string, work: () => Promise<void>): Promise<readonly Explained[]> {
+  await withDatabase(url, async (db) => {
+    await db.createCollection('system.profile', { capped: true, size: 64 * 1024 * 1024 })
+    await db.setProfilingLevel('all')
+  })
+  await work()
+  return withDatabase(url, async (db) => {
+    await db.setProfilingLevel('off')
+    const forms = new Map<string, Document>()
+    for await (const { command, ns } of db.collection('system.profile').find({ op: { $in: ['query', 'command', 'update', 'remove'] } })) {
+      const asked = explainable(command, String(ns))
+      if (asked !== undefined) forms.set(formOf(asked), asked)
+    }
+    const all: Explained[] = []
+    for (const [command, asked] of forms) all.push({ command, stages: stagesOf(await explain(db, asked)) })
+    return all
+  })
+}
+
+/** The profiler keeps updates and removals as one statement each, other commands whole. */
+function explainable(command: Document, ns: string): Document | undefined {
+  const name = ns.slice(ns.indexOf('.') + 1)
+  if (name.startsWith('system.') || name.startsWith('$cmd') || command.explain !== undefined) return undefined
+  const { q, u, multi, upsert, limit } = command
+  if (q !== undefined && u !== undefined) return { update: name, updates: [{ q, u, multi: multi === true, upsert: upsert === true }] }
+  if (q !== undefined) return { delete: name, deletes: [{ q, limit: limit ?? 0 }] }
+  const kinds = ['find', 'aggregate', 'count', 'distinct', 'findAndModify', 'findandmodify']
+  if (!kinds.some((kind) => kind in command)) return undefined
+  // Change streams read the server's own log
+  if (JSON.stringify(command).includes('$changeStream')) return undefined
+  const mine = ['filter', 'sort', 'hint', 'limit', 'projection', 'pipeline', 'cursor', 'query', 'update', 'new', ...kinds]
+  return Object.fromEntries(Object.entries(command).filter(([field]) => mine.includes(field)))
+}
+
+const explain = (db: Db, asked: Document): Promise<Document> => db.command({ explain: asked, verbosity: 'queryPlanner' })
+
+/** Two commands that differ in values alone are of one form. */
+const formOf = (command: Document): string =>
+  JSON.stringify(command, (_, value) =>
+    Array.isArray(value) && value.every((one) => typeof one !== 'object') ? ['…'] : typeof value === 'object' ? value : shortOf(value),
+  )
+const shortOf = (value: unknown): unknown => (typeof value === 'string' && /^[$a-z_-]{1,20}$/.test(value) ? value : typeof value)
+
+/** Of the plan that won; others were only thought of. */
+function stagesOf(plan: unknown): string[] {
+  if (Array.isArray(plan)) return plan.flatMap(stagesOf)
+  if (typeof plan !== 'object' || plan === null) return []
+  return Object.entries(plan).flatMap(([name, value]) => {
+    if (name === 'rejectedPlans' || name === 'slotBasedPlan' || name === 'command') return []
+    if (name === 'stage' && typeof value === 'string') return [value]
+    return name === '$sort' ? ['SORT'] : stagesOf(value)
+  })
+}
+
+const readsAll = ({ stages }: Explained): boolean => stages.includes('COLLSCAN')
+const sorts = ({ stages }: Explained): boolean => stages.includes('SORT')
+
+/** What is sorted in memory are the hits of words, whose scores stand in no index, or cards that were asked for by name: not a collection. */
+const isUnbounded = ({ command }: Explained): boolean => !command.includes('$text') && !command.includes('"hint":"_id_"')
+
+overMongod((mongod) => {
+  // Once more where it did not come to its end: it runs by the machine's clock under a profiler, and a slow machine gives no answer in 250 ms
+  test('a registry at work: every command has an index, and the order that it asks for', { retry: 1, timeout: 60_000 }, async () => {
+    await using folder = await tempFolder()
+    const url = mongod().url()
+    const flags = { dev: true, store: url, dataDirectory: folder.path, port: 0, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }
+    // Twice: the second start finds what the first has left
+    await (await serve(parseConfig(flags, undefined, {}))).close()
+    const all = await explained(url, async () => {
+      const registry = await serve(parseConfig(flags, undefined, {}))
+      const { issuer, firstCode = '' } = registry
+      const cast = await newCast({ issuer, firstCode })
+      const acme = await cast.organisation('Acme')
+      const ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'ask' } })
+      await ocr.publish({ card: aCard({ issuer }) })
+      const rights = [{ audience: ocr.audience, scope: 'ocr:read' }]
+      const planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights } })
+      const introductionId = await introduce(planner, ocr)
+      const { taskId } = await planner.tasks.create({ description: 'read' })
+      const token = await planner.exchange({ audience: ocr.audience, taskId })
+      await ocr.introspect(token.accessToken)
+      await planner.lineage({ taskId })
+      for (const query of [{ text: 'scanned' }, { tags: ['ocr'] }, { skill: 'read-page' }, {}]) await planner.search(query)
+      for (const role of ['from', 'to']) await planner.query('introductions.list', { role })
+      await ocr.query('introductions.inbox', {})
+      await planner.query('tasks.list', {})
+      const { orgId } = acme
+      for (const list of ['agents.list', 'tasks.list', 'organisations.list', 'audit.list']) await acme.query(list, {})
+      for (const list of ['members.list', 'agents.list', 'audit.list']) await acme.query(list, { orgId })
+      for (const list of ['organisations.list', 'audit.list']) await cast.operator.query(list, {})
+      for (const owner of [ocr.agentId, orgId]) await acme.query('enrolments.list', { owner })
+      await planner.revoke(token.accessToken)
+      await planner.tasks.end(taskId)
+      await acme.mutate('introductions.end', { introductionId })
+      await acme.mutate('agents.suspend', { agentId: planner.agentId })
+      await registry.close()
+    })
+    await mongod().drop(url)
+    expect(all.length).toBeGreaterThan(40)
+    expect(all.filter(readsAll)).toEqual([])
+    expect(all.filter(sorts).filter(isUnbounded)).toEqual([])
+  })
+
+  test('every way to find, to search, to purge and to move, over many documents', async () => {
+    const url = mongod().url()
+    const clock = setClock()
+    const storage = await openMongo({ url, clock, instance: 'one', warn: () => undefined })
+    const things = storage.collection(THINGS)
+    const until = clock.now() + 1000
+    await Promise.all(
+      Array.from({ length: 600 }, (_, i) =>
+        things.insert({
+          id: `t${i}`,
+          group: `g${i % 3}`,
+          rank: i % 40,
+          by: ['a', `b${i}`],
+          name: `n${i}`,
+          state: i % 2 ? 'open' : 'shut',
+          isOpen: true,
+          until,
+        }),
+      ),
+    )
+    const tier = 'introduced'
+    const row = (i: number) => ({ tier, orgId: 'o', description: 'reads pages', skillText: '', modes: [], updatedAt: i }) as const
+    for (let i = 0; i < 200; i += 50)
+      await storage.commit(
+        Array.from({ length: 50 }, (_, j) =>
+          indexingCard({
+            ...row(i + j),
+            cardId: `c${i + j}`,
+            name: `card ${i + j}`,
+            skills: ['read'],
+            tags: [`t${j}`, 'all'],
+            shown: aShownCard(`c${i + j}`),
+          }),
+        ),
+      )
+    const all = await explained(url, async () => {
+      for (const order of ['up', 'down'] as const)
+        for (const [index, where] of [
+          ['group', { group: 'g1' }],
+          ['group', { group: 'g1', rank: 3 }],
+          ['by', { by: 'a' }],
+          ['by', { by: null }],
+          ['rank', {}],
+          ['rank', { rank: null }],
+          ['state', { state: 'open', isOpen: true }],
+          ['state', { state: 'open', isOpen: null }],
+          ['state', { state: null, isOpen: null }],
+        ] as const) {
+          const first = await things.find(index, { where, limit: 5, order })
+          if (first.next) await things.find(index, { where, limit: 5, order, after: first.next })
+        }
+      for (const words of [[], ['reads'], ['reads pages']])
+        for (const query of [
+          {},
+          { skill: 'read' },
+          { tags: ['all', 't3'] },
+          { cardIds: ['c1', 'c2', 'c3'] },
+          { cardIds: ['c1'], tags: ['all'] },
+        ]) {
+          const { hits } = await storage.cards.search({ words, tags: [], tier, limit: 3, ...query })
+          const last = hits.at(-1)
+          if (last) await storage.cards.search({ words, tags: [], tier, limit: 3, ...query, after: [last.score, last.cardId] })
+        }
+      await things.insert({ id: 't1', group: 'g1', until })
+      await things.change('t1', { state: 'open' }, { state: 'shut' })
+      await things.take('t2', {})
+      for (const by of [1, 2]) await storage.count('c', by, 10, until)
+      await storage.log.head()
+      await storage.log.has('ent_x' as never)
+      await storage.log.blockOf(3)
+      await storage.holdings.documents(THINGS as never, { limit: 5, now: 1, after: 't3' })
+      await storage.holdings.counters({ limit: 5, now: 1 })
+      clock.advance(1001)
+      await things.insert({ id: 't3', group: 'g1', name: 'n4' })
+      await storage.purge(until + 1, 100)
+    })
+    await storage.close()
+    await mongod().drop(url)
+    expect(all.length).toBeGreaterThan(30)
+    expect(all.filter(readsAll)).toEqual([])
+    expect(all.filter(sorts).filter(isUnbounded)).toEqual([])
+    expect(all.filter(sorts).length).toBeGreaterThan(3)
+  }, 60_000)
+
+  test('it would be seen: a filter without an index, an order that no index gives', async () => {
+    const url = mongod().url()
+    await withDatabase(url, (db) => db.collection('things').createIndex({ a: 1 }))
+    const all = await explained(url, () =>
+      withDatabase(url, async (db) => {
+        await db.collection('things').findOne({ b: 1 })
+        await db.collection('things').updateOne({ b: 1 }, { $set: { c: 1 } })
+        await db.collection('things').find({ a: 1 }).sort({ b: 1 }).toArray()
+      }),
+    )
+    await mongod().drop(url)
+    expect([all.filter(readsAll).length, all.filter(sorts).length]).toEqual([2, 1])
+  })
+})

@@ -1,0 +1,29 @@
+import { MongoClient } from 'mongodb'
+import { expect, test } from 'vitest'
+import { LOG_COLLECTION } from '../../../src/storage/mongo/log.js'
+import { openMongo } from '../../../src/storage/mongo/open.js'
+import { setClock } from '../../set-clock.js'
+import { aBlock } from '../contract/log.js'
+import { databaseOf } from '../find-mongod.mjs'
+import { overMongod } from '../over-mongod.js'
+
+overMongod((mongod) => {
+  test.each([
+    ['is not there any more', (id: number) => ({ deleteOne: { filter: { _id: id } } })],
+    ['is another', (id: number) => ({ updateOne: { filter: { _id: id }, update: { $set: { entries: ['ent_a', 'ent_b', 'ent_c'] } } } })],
+  ])('nothing is appended where the block before it %s: a backup was put back under an instance that runs', async (_, change) => {
+    const url = mongod().url()
+    const { log, close } = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
+    for (const n of [0, 1, 2]) expect(await log.append(aBlock({ n }))).toBe('appended')
+    const client = await MongoClient.connect(url)
+    await client
+      .db(databaseOf(url))
+      .collection<{ _id: number }>(LOG_COLLECTION)
+      .bulkWrite([change(2) as never])
+    await expect(log.append(aBlock({ n: 3 }))).rejects.toThrow('does not follow what is there')
+    expect((await log.read(3, 1)).length).toBe(0)
+    await client.close()
+    await close()
+    await mongod().drop(url)
+  })
+})

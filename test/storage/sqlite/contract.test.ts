@@ -1,0 +1,4 @@
+import { storageContract } from '../contract.js'
+import { openStore } from '../open-store.js'
+
+storageContract('SQLite', () => openStore())

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest'
+import type { Step } from '../../../src/storage/sqlite/group-commit.js'
+import { aBlock } from '../contract/log.js'
+import { thingsOf } from '../contract/things.js'
+import { openStore } from '../open-store.js'
+
+/** A moment that a test reaches, or waits for. */
+function moment(): { readonly reached: Promise<void>; readonly reach: () => void } {
+  let reach: () => void = () => {}
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  return { reached, reach }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('group commit', () => {
+  test('requests of one turn share one COMMIT, each in its savepoint', async () => {
+    const steps: Step[] = []
+    await using store = await openStore({ onStep: (step) => steps.push(step) })
+    const things = thingsOf(store.storage)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => things.insert({ id: `t${i}`, group: 'g' })))
+    const times = (step: Step) => steps.filter((one) => one === step).length
+    expect([times('begun'), times('committed'), times('savepoint'), times('released')]).toEqual([1, 1, 20, 20])
+  })
+
+  test('no promise resolves before COMMIT, and nobody reads what is not committed', async () => {
+    const [held, go] = [moment(), moment()]
+    let isHeld = false
+    let isCommitted = false
+    await using store = await openStore({
+      beforeCommit: async () => {
+        if (!isHeld) return
+        held.reach()
+        await go.reached
+      },
+      onStep: (step) => {
+        isCommitted ||= step === 'committed'
+      },
+    })
+    const { storage } = store
+    const things = thingsOf(storage)
+    await things.insert({ id: 'there', group: 'g' })
+    isHeld = true
+    isCommitted = false
+
+    const early: string[] = []
+    const resolved: string[] = []
+    const watch = <T>(name: string, promise: Promise<T>): Promise<T> =>
+      promise.finally(() => {
+        resolved.push(name)
+        if (!isCommitted) early.push(name)
+      })
+    const writes = [
+      watch('insert', things.insert({ id: 'new', group: 'g' })),
+      watch('exists', things.insert({ id: 'new', group: 'h' })),
+      watch('change', things.change('there', {}, { rank: 1 })),
+      watch('no change', things.change('there', { rank: 9 }, { rank: 1 })),
+      watch('bug', things.change('there', {}, { group: undefined })).catch(() => 'bug'),
+      watch('commit', storage.commit([things.inserting({ id: 'more', group: 'g' })])),
+      watch('count', storage.count('k', 1, 5, 2_000_000_000)),
+      watch('append', storage.log.append(aBlock({ n: 0 }))),
+    ]
+    let rings = 0
+    storage.log.onAppend(() => {
+      rings++
+    })
+    await held.reached
+    const reads = [
+      watch('get', things.get('new')),
+      watch('find', things.find('group', { where: { group: 'g' }, limit: 5 })),
+      watch('head', storage.log.head()),
+      watch('has', storage.log.has(aBlock({ n: 0 }).entries[0]?.id as never)),
+      watch('search', storage.cards.search({ words: [], tags: [], tier: 'public', limit: 5 })),
+    ]
+    for (let i = 0; i < 5; i++) await turn()
+    expect([resolved, rings]).toEqual([[], 0])
+
+    isHeld = false
+    go.reach()
+    expect(await Promise.all(writes)).toMatchObject(['inserted', 'exists', { rank: 1 }, undefined, 'bug', { ok: true }, 1, 'appended'])
+    expect(await Promise.all(reads)).toMatchObject([{ id: 'new', group: 'g' }, { items: [{}, {}, {}] }, { n: 0 }, 0, { total: 0 }])
+    expect(early).toEqual([])
+    expect(rings).toBe(1)
+  })
+
+  test('a group whose COMMIT fails is refused as a whole, and nothing more is answered until the file is opened again', async () => {
+    let fails = false
+    await using store = await openStore({
+      beforeCommit: () => {
+        if (fails) throw new Error('the disk is gone')
+      },
+    })
+    const things = thingsOf(store.storage)
+    await things.insert({ id: 'before', group: 'g' })
+    fails = true
+    const told = await Promise.allSettled([things.insert({ id: 'a', group: 'g' }), things.insert({ id: 'before', group: 'g' })])
+    expect(told.map((answer) => answer.status)).toEqual(['rejected', 'rejected'])
+    fails = false
+    await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('failed to commit')
+    await expect(things.get('before')).rejects.toThrow('failed to commit')
+    await expect(store.storage.log.head()).rejects.toThrow('failed to commit')
+  })
+
+  test('close commits what was asked for before it and refuses what comes after', async () => {
+    await using store = await openStore()
+    const things = thingsOf(store.storage)
+    const asked = things.insert({ id: 'a', group: 'g' })
+    const closed = store.storage.close()
+    await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('closed')
+    expect(await asked).toBe('inserted')
+    await closed
+    await store.storage.close()
+    await expect(things.get('a')).rejects.toThrow('closed')
+  })
+})

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process'
+import { copyFile, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { openSqlite } from '../../../src/storage/sqlite/open.js'
+import { setClock } from '../../set-clock.js'
+import { THINGS, thingsOf } from '../contract/things.js'
+import { openStore, tempFolder } from '../open-store.js'
+
+const reopen = (file: string) => openSqlite({ file, clock: setClock() })
+
+/** What a second process meets that opens the file and begins to write. */
+async function fromAnotherProcess(file: string): Promise<string> {
+  const script = `
+    const { DatabaseSync } = require('@photostructure/sqlite')
+    try { const db = new DatabaseSync(process.argv[1]); db.exec('BEGIN IMMEDIATE'); process.stdout.write('in') }
+    catch (error) { process.stdout.write(error.message) }`
+  const child = spawn(process.execPath, ['-e', script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  for await (const chunk of child.stdout) said += String(chunk)
+  return said
+}
+
+describe('openSqlite', () => {
+  test('a closed store is opened again with all that it held', async () => {
+    await using store = await openStore()
+    await thingsOf(store.storage).insert({ id: 'a', group: 'g', rank: 1 })
+    await store.storage.close()
+    const again = await reopen(store.file)
+    expect(await thingsOf(again).find('group', { where: { group: 'g' }, limit: 5 })).toEqual({ items: [{ id: 'a', group: 'g', rank: 1 }] })
+    await again.close()
+  })
+
+  test('a second opening is refused with a clear message, from this process and from another, and refusing it gives nothing away', async () => {
+    await using store = await openStore()
+    await expect(reopen(store.file)).rejects.toThrow('in use by another process')
+    const link = `${store.file}-link`
+    await symlink(store.file, link)
+    await expect(reopen(link)).rejects.toThrow('in use by another process')
+    expect(await fromAnotherProcess(store.file)).toBe('database is locked')
+    expect(await thingsOf(store.storage).insert({ id: 'a', group: 'g' })).toBe('inserted')
+    await store.storage.close()
+    expect(await fromAnotherProcess(store.file)).toBe('in')
+  })
+
+  test('an idle store that was only opened is held too', async () => {
+    await using store = await openStore()
+    await store.storage.close()
+    const idle = await reopen(store.file)
+    expect(await fromAnotherProcess(store.file)).toBe('database is locked')
+    await idle.close()
+  })
+
+  test('the file and its write-ahead log are readable by their owner alone', async () => {
+    await using store = await openStore()
+    await thingsOf(store.storage).insert({ id: 'a', group: 'g' })
+    for (const file of [store.file, `${store.file}-wal`]) expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test('what is acknowledged is in the write-ahead log, which is in use', async () => {
+    await using store = await openStore()
+    await thingsOf(store.storage).insert({ id: 'in-the-log', group: 'g' })
+    expect((await readFile(`${store.file}-wal`)).includes('in-the-log')).toBe(true)
+  })
+
+  test('a file that is no database, another program’s, damaged, or of a newer format is refused, each with its message, and left as it was', async () => {
+    await using folder = await tempFolder()
+    const named = (name: string) => join(folder.path, name)
+    await writeFile(named('text.db'), 'only text '.repeat(1000))
+    await expect(reopen(named('text.db'))).rejects.toThrow('is not a Credence database')
+    expect(await readFile(named('text.db'), 'utf8')).toBe('only text '.repeat(1000))
+
+    const foreign = new DatabaseSync(named('foreign.db'))
+    foreign.exec('CREATE TABLE theirs (a)')
+    foreign.close()
+    await expect(reopen(named('foreign.db'))).rejects.toThrow('is not a Credence database')
+
+    const store = await reopen(named('mine.db'))
+    const things = thingsOf(store)
+    for (let i = 0; i < 200; i++) await things.insert({ id: `t${i}`, group: 'g' })
+    await store.close()
+    await copyFile(named('mine.db'), named('newer.db'))
+    const newer = new DatabaseSync(named('newer.db'))
+    newer.exec('PRAGMA user_version = 99')
+    newer.close()
+    await expect(reopen(named('newer.db'))).rejects.toThrow('newer Credence (format 99')
+
+    await copyFile(named('mine.db'), named('short.db'))
+    await truncate(named('short.db'), 20_000)
+    await expect(reopen(named('short.db'))).rejects.toThrow('is damaged')
+    const bytes = await readFile(named('mine.db'))
+    bytes.fill(0x5a, 9_000, bytes.length - 4096)
+    await writeFile(named('scribbled.db'), bytes)
+    await expect(reopen(named('scribbled.db'))).rejects.toThrow('is damaged')
+    await rm(named('scribbled.db'))
+  })
+
+  test.each(['', ':memory:'])('%j is not a file', async (file) => {
+    await expect(reopen(file)).rejects.toThrow('needs a file')
+  })
+
+  test('an index that a later build declares is built over the documents that are there, and one that it dropped is gone', async () => {
+    await using store = await openStore()
+    for (let i = 0; i < 1200; i++) void thingsOf(store.storage).insert({ id: `t${i}`, group: 'g', rank: i, state: i % 2 ? 'odd' : 'even' })
+    await store.storage.close()
+    const later = await reopen(store.file)
+    const things = later.collection({ ...THINGS, indexes: { parity: { fields: ['state', 'rank'] } } })
+    const page = await things.find('parity', { where: { state: 'odd' }, limit: 1000 })
+    expect([page.items.length, page.items.at(-1)?.id]).toEqual([600, 't1199'])
+    await expect(things.find('group', { where: { group: 'g' }, limit: 1 })).rejects.toThrow('no index')
+    await later.close()
+  })
+
+  test('an index that becomes unique over documents that break it is refused and changes nothing', async () => {
+    await using store = await openStore()
+    for (const id of ['a', 'b']) await thingsOf(store.storage).insert({ id, group: 'g' })
+    await store.storage.close()
+    const later = await reopen(store.file)
+    expect(() => later.collection({ ...THINGS, indexes: { group: { fields: ['group'], unique: true } } })).toThrow('unique')
+    expect((await thingsOf(later).find('group', { where: { group: 'g' }, limit: 5 })).items).toHaveLength(2)
+    await later.close()
+  })
+
+  test('a name that could be SQL is refused, and one of our own tables is just a name', async () => {
+    await using store = await openStore()
+    const spec = { schema: z.strictObject({ id: z.string() }), key: 'id' as const, indexes: {} }
+    expect(() => store.storage.collection({ ...spec, name: 'a"; DROP TABLE collections; --' })).toThrow('not a name')
+    expect(await store.storage.collection({ ...spec, name: 'counters' }).insert({ id: 'a' })).toBe('inserted')
+    expect(await store.storage.count('a', 1, 1, 2_000_000_000)).toBe(1)
+  })
+})

@@ -1,0 +1,311 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { silentLog } from '../../../src/lib/log.js'
+import { Handle } from '../../../src/protocol/handles.js'
+import { EntryId } from '../../../src/protocol/ids.js'
+import type { Storage } from '../../../src/storage/storage.js'
+import { halvesIn } from '../../../src/trust-log/records/pending-store.js'
+import type { HalfKind, ServedTrustLog } from '../../../src/trust-log/trust-log.js'
+import type { Gate } from '../gated-storage.js'
+import { aHandle, anEntryId, end, type Logs, openLogs } from '../open-logs.js'
+
+const Thing = z.strictObject({
+  id: z.string().max(64),
+  handle: Handle,
+  ver: Handle,
+  body: z.string().max(64),
+  hidden: EntryId.optional(),
+  nextEntry: EntryId.optional(),
+  next: z.strictObject({ ver: Handle, body: z.string().max(64) }).optional(),
+})
+type Thing = z.infer<typeof Thing>
+const thingsIn = (storage: Storage) => storage.collection<Thing>({ name: 'things', schema: Thing, key: 'id', indexes: {} })
+
+function completing(storage: Storage): HalfKind {
+  const things = thingsIn(storage)
+  return {
+    reveal: async (key, id) => {
+      const thing = await things.get(key)
+      if (thing?.hidden === id) return [things.changing(key, { hidden: id }, { hidden: undefined })]
+      return thing?.nextEntry === id && thing.next
+        ? [things.changing(key, { nextEntry: id }, { ...thing.next, next: undefined, nextEntry: undefined })]
+        : []
+    },
+    drop: async (key, id) => {
+      const thing = await things.get(key)
+      if (thing?.hidden === id) return [things.taking(key, { hidden: id })]
+      return thing?.nextEntry === id ? [things.changing(key, { nextEntry: id }, { next: undefined, nextEntry: undefined })] : []
+    },
+  }
+}
+
+async function openThings(logs: Logs, gate?: Gate): Promise<ServedTrustLog> {
+  return logs.open({ halves: completing(logs.storage), ...(gate && { gate }) })
+}
+
+const create = (logs: Logs, log: ServedTrustLog, thing: Thing, on: readonly Handle[] = []) => {
+  const id = anEntryId()
+  return log.begin({
+    kind: 'nothing',
+    key: thing.id,
+    id,
+    type: 'card.published',
+    begins: [thing.handle, thing.ver],
+    on,
+    hidden: [thingsIn(logs.storage).inserting({ ...thing, hidden: id })],
+  })
+}
+const change = (logs: Logs, log: ServedTrustLog, thing: Thing, body: string) => {
+  const id = anEntryId()
+  const next = { ver: aHandle('ver'), body }
+  const hidden = [thingsIn(logs.storage).changing(thing.id, { ver: thing.ver, nextEntry: null }, { nextEntry: id, next })]
+  return log.begin({
+    kind: 'nothing',
+    key: thing.id,
+    id,
+    type: 'record.changed',
+    begins: [next.ver],
+    ends: [{ handle: thing.ver }],
+    on: [thing.handle],
+    hidden,
+  })
+}
+const aThing = (): Thing => ({ id: 'thing', handle: aHandle('agt'), ver: aHandle('ver'), body: 'one' })
+const stored = (logs: Logs) => thingsIn(logs.storage).get('thing')
+const openHalves = async (logs: Logs) => (await halvesIn(logs.storage).find('age', { where: {}, limit: 100 })).items.length
+
+/** Dies at the n-th operation of this name: before it was done, or after it with its answer lost. Nothing is answered from then on. */
+function dying(name: string, n: number, moment: 'before' | 'after') {
+  let left = n
+  let isDead = false
+  let isArmed = false
+  const forever = <T>() => new Promise<T>(() => {})
+  const gate: Gate = async (operation, work) => {
+    if (isDead) return forever()
+    if (!isArmed || operation !== name || --left > 0) return work()
+    isDead = true
+    if (moment === 'after') await work()
+    return forever()
+  }
+  return {
+    gate,
+    arm: () => {
+      isArmed = true
+    },
+  }
+}
+const turns = async () => {
+  for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a begun thing is revealed, stands and leaves no half', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const thing = aThing()
+  expect(await create(logs, log, thing)).toMatchObject({ outcome: 'begun', entry: { seq: 1, begins: [thing.handle, thing.ver] } })
+  expect(await stored(logs)).toEqual(thing)
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test('a thing that would stand on what has ended is dropped', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const organisation = aHandle('org')
+  await end(log, organisation)
+  expect(await create(logs, log, aThing(), [organisation])).toEqual({ outcome: 'refused' })
+  expect(await stored(logs)).toBeUndefined()
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test('a hidden commit that fails writes nothing and says where', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  await create(logs, log, aThing())
+  expect(await create(logs, log, aThing())).toEqual({ outcome: 'failed', failed: 0 })
+  expect(await openHalves(logs)).toBe(0)
+  expect((await log.fence()).at).toBe(1)
+})
+
+const crashes = [
+  ['commit', 1, 'before', 'gone'],
+  ['commit', 1, 'after', 'gone'],
+  ['log.append', 1, 'before', 'gone'],
+  ['log.append', 1, 'after', 'there'],
+  ['commit', 2, 'before', 'there'],
+  ['commit', 2, 'after', 'there'],
+] as const
+
+test.each(crashes)('a beginning whose writer dies at %s %i (%s) is %s after a start', async (name, n, moment, outcome) => {
+  await using logs = await openLogs()
+  await openThings(logs)
+  const { gate, arm } = dying(name, n, moment)
+  const dead = await crashed(logs, gate)
+  arm()
+  const thing = aThing()
+  void create(logs, dead, thing)
+  await turns()
+  await openThings(logs)
+  expect(await stored(logs)).toEqual(outcome === 'there' ? thing : undefined)
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test.each(crashes)('a change whose writer dies at %s %i (%s) is %s for who meets it', async (name, n, moment, outcome) => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const thing = aThing()
+  await create(logs, log, thing)
+  const { gate, arm } = dying(name, n, moment)
+  const dead = await crashed(logs, gate)
+  arm()
+  void change(logs, dead, thing, 'two')
+  await turns()
+  await log.settle('nothing', 'thing')
+  const after = await stored(logs)
+  expect(after?.body).toBe(outcome === 'there' ? 'two' : 'one')
+  expect(after?.nextEntry).toBeUndefined()
+  expect(log.ended.has(thing.ver)).toBe(outcome === 'there')
+  expect(log.ended.has(after?.ver ?? thing.ver)).toBe(false)
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test.each([
+  ['commit', 1, 'before', false],
+  ['commit', 1, 'after', true],
+  ['log.append', 1, 'before', true],
+  ['log.append', 1, 'after', true],
+  ['halves.take', 1, 'before', true],
+] as const)('an ending whose writer dies at %s %i (%s) is completed by the timer: %s', async (name, n, moment, holds) => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const { gate, arm } = dying(name, n, moment)
+  const dead = await crashed(logs, gate)
+  arm()
+  const handle = aHandle('agt')
+  void end(dead, handle)
+  await turns()
+  logs.clock.advance(31)
+  await turns()
+  await log.fence()
+  expect(log.ended.has(handle)).toBe(holds)
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test('a slow writer whose half was given up meanwhile begins nothing', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  let go = () => {}
+  let isHeld = true
+  const slow = await openThings(logs, async (name, work) => {
+    if (name === 'log.append' && isHeld) {
+      isHeld = false
+      await new Promise<void>((resolve) => {
+        go = resolve
+      })
+    }
+    return work()
+  })
+  const thing = aThing()
+  const beginning = create(logs, slow, thing)
+  await turns()
+  await log.settle('nothing', 'thing')
+  expect(await stored(logs)).toBeUndefined()
+  go()
+  expect(await beginning).toEqual({ outcome: 'refused' })
+  expect(await stored(logs)).toBeUndefined()
+})
+
+test('a slow writer that would begin no handle is kept out by its entry having been given up', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  let go = () => {}
+  let isHeld = true
+  const slow = await openThings(logs, async (name, work) => {
+    if (name === 'log.append' && isHeld) {
+      isHeld = false
+      await new Promise<void>((resolve) => {
+        go = resolve
+      })
+    }
+    return work()
+  })
+  const id = anEntryId()
+  const beginning = slow.begin({ kind: 'nothing', key: 'thing', id, type: 'card.published', begins: [], on: [], hidden: [] })
+  await turns()
+  await log.settle('nothing', 'thing')
+  go()
+  expect(await beginning).toEqual({ outcome: 'refused' })
+  expect(await logs.storage.log.has(id)).toBeUndefined()
+})
+
+test('who meets a beginning of the same instance that is under way waits for it', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const thing = aThing()
+  const [begun] = await Promise.all([
+    create(logs, log, thing),
+    log.settle('nothing', 'thing'),
+    turns().then(() => log.settle('nothing', 'thing')),
+  ])
+  expect(begun.outcome).toBe('begun')
+  expect(await stored(logs)).toEqual(thing)
+})
+
+test('many that settle one half agree', async () => {
+  await using logs = await openLogs()
+  const all = [await openThings(logs), await openThings(logs), await openThings(logs)]
+  const { gate, arm } = dying('log.append', 1, 'before')
+  const dead = await crashed(logs, gate)
+  arm()
+  void create(logs, dead, aThing())
+  await turns()
+  await Promise.all([...all, ...all].map((log) => log.settle('nothing', 'thing')))
+  expect(await stored(logs)).toBeUndefined()
+  expect(await openHalves(logs)).toBe(0)
+})
+
+test('an ending whose intent does not hold says which operation, and ends nothing', async () => {
+  await using logs = await openLogs()
+  const log = await openThings(logs)
+  const things = thingsIn(logs.storage)
+  await create(logs, log, aThing())
+  const ending = { type: 'token.ended', ends: [{ handle: aHandle() }], id: anEntryId() } as const
+  const intent = [things.changing('thing', {}, { body: 'two' }), things.changing('thing', { body: 'three' }, { body: 'four' })]
+  expect(await log.tryEnd({ ...ending, intent })).toEqual({ outcome: 'failed', failed: 1 })
+  await expect(log.end({ ...ending, intent })).rejects.toMatchObject({
+    reason: 'conflict',
+    message: expect.stringContaining('has changed'),
+  })
+  expect(log.ended.has(ending.ends[0].handle)).toBe(false)
+  expect(await stored(logs)).toMatchObject({ body: 'one' })
+  expect(await log.tryEnd({ ...ending, intent: [] })).toMatchObject({ outcome: 'ended' })
+})
+
+test('halves that cannot be looked for are logged, and looked for again', async () => {
+  await using logs = await openLogs()
+  let isBroken = false
+  const warnings: string[] = []
+  const gate: Gate = async (name, work) => {
+    if (isBroken && name === 'halves.find') throw new Error('the disk is gone')
+    return work()
+  }
+  await logs.open({ gate, halves: completing(logs.storage), log: { ...silentLog, warn: (text) => warnings.push(text) } })
+  const { gate: dies, arm } = dying('log.append', 1, 'before')
+  const dead = await crashed(logs, dies)
+  arm()
+  const lost = create(logs, dead, aThing()).catch(() => undefined)
+  await turns()
+  isBroken = true
+  logs.clock.advance(31)
+  await turns()
+  expect(warnings.filter((text) => text.includes('halves cannot be looked for'))).toHaveLength(1)
+  isBroken = false
+  logs.clock.advance(31)
+  await turns()
+  expect(await openHalves(logs)).toBe(0)
+  await lost
+})
+
+/** A trust log that is going to die: nobody closes it. */
+async function crashed(logs: Logs, gate: Gate): Promise<ServedTrustLog> {
+  return logs.open({ gate, halves: completing(logs.storage), mortal: true })
+}

@@ -1,6 +1,7 @@
 import { isRefusal } from '../errors.js'
+import type { IncomingRequest } from './incoming-request.js'
 import { type Answer, answerOf, BROKEN } from './refusal-response.js'
-import type { IncomingRequest, Needs, Verified, Verifier } from './verify-request.js'
+import type { Needs, Verified, Verifier } from './verify-request.js'
 
 /** What a guard asks of a verifier. */
 export type Admitting = Pick<Verifier, 'verify' | 'onBug'>

@@ -1,5 +1,6 @@
 import { type Admitting, admit } from './admit.js'
-import type { IncomingRequest, Needs, Verified } from './verify-request.js'
+import type { IncomingRequest } from './incoming-request.js'
+import type { Needs, Verified } from './verify-request.js'
 
 /** What is touched of Fastify's request and reply. */
 export interface FastifyRequestShape {

@@ -1,5 +1,6 @@
 import { type Admitting, admit } from './admit.js'
-import type { IncomingRequest, Needs, Verified } from './verify-request.js'
+import type { IncomingRequest } from './incoming-request.js'
+import type { Needs, Verified } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it; `credence` is set once it is verified. */
 export interface GuardedRequest {

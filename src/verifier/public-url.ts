@@ -1,4 +1,4 @@
-import type { IncomingRequest } from './verify-request.js'
+import type { IncomingRequest } from './incoming-request.js'
 
 /** Proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed: addresses of their connections, or a function that knows them. */
 export type Proxies = readonly string[] | ((address: string) => boolean)

@@ -11,6 +11,7 @@ import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.j
 import { dpopTokenOf } from '../protocol/dpop.js'
 import type { TaskId } from '../protocol/ids.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
+import type { IncomingRequest } from './incoming-request.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
 import { memoryStores, type ReplayStore, type TieStore } from './stores.js'
@@ -44,15 +45,6 @@ export interface Needs {
   readonly scope?: string
   readonly tool?: string
   readonly resource?: string
-}
-
-export interface IncomingRequest {
-  readonly method: string
-  /** Path and query. */
-  readonly url: string
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  /** Address of the other end of the connection, where the platform tells it. */
-  readonly peer?: string | undefined
 }
 
 /** A request that may be served. */

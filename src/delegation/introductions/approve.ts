@@ -2,10 +2,10 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
-import type { IntroductionDeps } from './decide/grant.js'
 import { grantPending } from './decide/grant.js'
 import type { Narrowing } from './decide/narrow.js'
 import { requirePending } from './decide/pending.js'
+import type { IntroductionDeps } from './introduction-deps.js'
 import type { IntroductionView } from './view.js'
 
 /** The target agent, or a member of its organisation, grants what was asked for or less. */

@@ -1,7 +1,7 @@
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
-import type { IntroductionDeps } from './decide/grant.js'
 import { closePending, requirePending } from './decide/pending.js'
+import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 

@@ -1,6 +1,6 @@
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
-import type { IntroductionDeps } from './decide/grant.js'
+import type { IntroductionDeps } from './introduction-deps.js'
 import { type IntroductionView, requireIntroduction, viewOf } from './view.js'
 
 /** For its two agents and the people of their organisations. */

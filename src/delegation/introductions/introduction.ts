@@ -1,5 +1,5 @@
 import { actsFor, type Caller } from '../../http/caller.js'
-import type { Contact } from '../../identity/agents/find.js'
+import type { Contact } from '../../identity/agents/agent.js'
 import type { OrgId } from '../../protocol/ids.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome } from '../../protocol/rights.js'

@@ -1,7 +1,7 @@
 import type { Caller } from '../../http/caller.js'
 import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
 import { AgentId } from '../../protocol/ids.js'
-import type { IntroductionDeps } from './decide/grant.js'
+import type { IntroductionDeps } from './introduction-deps.js'
 import { type IntroductionView, viewOf } from './view.js'
 
 /** Newest first. An agent's own, or those of one's organisation, asked (`from`) or received (`to`). */

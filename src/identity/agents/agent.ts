@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { refuse } from '../../errors.js'
 import type { Role } from '../../http/caller.js'
-import { Audience, agentOfAudience } from '../../protocol/ids.js'
+import type { Handle } from '../../protocol/handles.js'
+import { type AgentId, Audience, agentOfAudience, type OrgId } from '../../protocol/ids.js'
+import type { ContactPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, MAX_TOKEN_SECONDS, Names, REGISTRY_SCOPES, Right, Scope } from '../../protocol/rights.js'
+import type { Ground } from '../../protocol/standing.js'
 
 /** What an agent may hold at the registry: everything but administration. */
 const AGENT_SCOPES = REGISTRY_SCOPES.filter((scope) => scope !== 'admin')
@@ -44,3 +47,17 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
 export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, administrator: 2, operator: 3 }
 
 export const MAX_AGENT_DEPTH = 5
+
+/** What others need to know of an agent that they want to be introduced to. */
+export interface Contact {
+  readonly agentId: AgentId
+  readonly orgId: OrgId
+  readonly name: string
+  readonly policy: ContactPolicy
+  /** `agt:`. */
+  readonly handle: Handle
+  /** Identities of the agent, its parents and its organisation. */
+  readonly ground: Ground
+  /** The version of its contact policy. */
+  readonly ver: Handle
+}

@@ -1,9 +1,8 @@
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId, OrgId } from '../../protocol/ids.js'
-import type { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { AgentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { type Ceiling, intersectRights, narrowNames } from '../../protocol/rights.js'
-import { type Ground, groundOf } from '../../protocol/standing.js'
+import { groundOf } from '../../protocol/standing.js'
 import type { Reading } from '../../trust-log/records/cache.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
@@ -11,6 +10,7 @@ import { type Client, clientKeyOf } from '../clients/client.js'
 import { readEnrolments } from '../keys/find.js'
 import type { EnrolmentsStore } from '../keys/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
+import type { Contact } from './agent.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
@@ -62,20 +62,6 @@ function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
     tokenSeconds: Math.min(a.tokenSeconds, b.tokenSeconds),
     delegationDepth: Math.min(a.delegationDepth, b.delegationDepth),
   }
-}
-
-/** What others need to know of an agent that they want to be introduced to. */
-export interface Contact {
-  readonly agentId: AgentId
-  readonly orgId: OrgId
-  readonly name: string
-  readonly policy: ContactPolicy
-  /** `agt:`. */
-  readonly handle: Handle
-  /** Identities of the agent, its parents and its organisation. */
-  readonly ground: Ground
-  /** The version of its contact policy. */
-  readonly ver: Handle
 }
 
 export const findContact = (deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> =>

@@ -8,7 +8,7 @@ import type { Collection, Storage } from '../../storage/storage.js'
 import { type Memory, newMemory } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Contact } from './find.js'
+import type { Contact } from './agent.js'
 
 export const Agent = z.strictObject({
   id: AgentId,

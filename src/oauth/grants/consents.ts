@@ -1,6 +1,6 @@
 import { type Granted, relianceHolds } from '../../delegation/introductions/decide/granted.js'
 import type { AgentId } from '../../protocol/ids.js'
-import type { Reliance } from '../../registry/cards/pinned-parts.js'
+import type { Reliance } from '../../registry/cards/card-record.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 
 export interface ConsentDeps {

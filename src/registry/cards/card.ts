@@ -7,7 +7,7 @@ import { type Handle, newHandle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Guard } from '../../storage/storage.js'
-import type { Card } from './store.js'
+import type { Card } from './card-record.js'
 
 /** What publishing, or importing, a card has found out. */
 export interface CardContent {

@@ -17,8 +17,9 @@ import { type AgentId, audienceOf } from '../../protocol/ids.js'
 import { type Ground, groundOf, joinGrounds, MAX_STANDING, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { Fenced, ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { Card } from './card-record.js'
 import { composeCard, type ViewTier } from './publishing/compose.js'
-import type { Card, CardsStore } from './store.js'
+import type { CardsStore } from './store.js'
 
 export interface GetCardDeps extends FindAgentDeps {
   readonly cards: CardsStore

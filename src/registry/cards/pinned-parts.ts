@@ -1,31 +1,10 @@
-import type { Handle } from '../../protocol/handles.js'
-import { type AgentId, type Audience, audienceOf } from '../../protocol/ids.js'
-import type { Scope } from '../../protocol/rights.js'
-import { type Ground, groundOf } from '../../protocol/standing.js'
+import { type AgentId, audienceOf } from '../../protocol/ids.js'
+import { groundOf } from '../../protocol/standing.js'
 import type { CardSearchPort } from '../../storage/storage.js'
 import type { Reading } from '../../trust-log/records/cache.js'
 import { isWhole } from '../../trust-log/records/records.js'
+import type { Reliance, Relied } from './card-record.js'
 import type { CardsStore } from './store.js'
-
-/** What of a card is current. */
-export interface Relied {
-  /** Of endpoint and security, then of each skill. */
-  readonly versions: readonly Handle[]
-  /** The enrolment that signed the card, where one did. */
-  readonly ground: Ground
-}
-
-/** What callers rely on in an agent's current card. */
-export interface Reliance extends Relied {
-  readonly agentId: AgentId
-  readonly audience: Audience
-  readonly endpoint: string
-  /** The scopes that its card lists. */
-  readonly scopes: readonly Scope[]
-  /** One version for endpoint and security, one for each skill by its id; a version ends when that part changes. */
-  readonly core: Handle
-  readonly skills: Readonly<Record<string, Handle>>
-}
 
 export interface RelianceDeps {
   readonly cards: CardsStore

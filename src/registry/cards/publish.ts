@@ -6,9 +6,9 @@ import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, newId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard, versionAfter } from './card.js'
+import type { Card } from './card-record.js'
 import { type CheckedCredential, requireCredential, requireSignedCard } from './publishing/check-publication.js'
 import { keepCard, keepingContent } from './publishing/save-card.js'
-import type { Card } from './store.js'
 
 export interface PublishInput {
   readonly agentId: AgentId

@@ -2,10 +2,10 @@
 import { type Collection, MongoError } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { StoreTime } from '../storage.js'
-import type { StoredBlock } from './log.js'
 import { DURABLE } from './session/connect.js'
 import { reach } from './session/errors.js'
 import { newPresence, type PresenceDeps } from './session/heartbeat.js'
+import type { StoredBlock } from './stored-block.js'
 
 export interface FenceDeps extends PresenceDeps {
   readonly blocks: Collection<StoredBlock>

@@ -1,6 +1,6 @@
 import type { ChangeStream, Collection } from 'mongodb'
 import { newListeners } from '../../lib/listeners.js'
-import type { StoredBlock } from './log.js'
+import type { StoredBlock } from './stored-block.js'
 
 export interface Doorbell {
   ring(): void

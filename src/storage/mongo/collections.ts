@@ -1,25 +1,15 @@
-import type { ClientSession, Db, Collection as Driver } from 'mongodb'
+import type { ClientSession, Db } from 'mongodb'
 import { changed, declarationOf, hasExpired, holds } from '../document.js'
 import { anySpec, type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
 import { docOf, encoded, type Stored, storedOf } from './codec.js'
 import { type Declared, declaredOf } from './ensure-schema.js'
 import { find } from './find.js'
+import type { Opened } from './opened.js'
 import { purgeIn } from './purge.js'
-import { onceReady } from './ready.js'
 import { newBatch } from './session/batch.js'
 import { newShared } from './session/coalesce.js'
 import { isTaken, reach, reachIn } from './session/errors.js'
-
-export interface Opened {
-  readonly spec: Spec<Doc>
-  /** Epoch seconds, by which documents have expired. */
-  readonly now: () => number
-  readonly docs: Driver<Stored>
-  /** Reads of a page that are the same, for all who wait for one. */
-  readonly shared: (key: string, read: () => Promise<Stored[]>) => Promise<Stored[]>
-  /** Resolves when the collection and its indexes are there. */
-  ready(): Promise<void>
-}
+import { onceReady } from './session/ready.js'
 
 export interface CollectionsDeps {
   readonly db: Db

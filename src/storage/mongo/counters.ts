@@ -3,8 +3,8 @@ import { encoded } from './codec.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './ensure-schema.js'
 import { purgeIn } from './purge.js'
-import { onceReady } from './ready.js'
 import { isTaken, reachIn } from './session/errors.js'
+import { onceReady } from './session/ready.js'
 
 export interface Counter {
   readonly _id: string

@@ -3,8 +3,8 @@ import { isScalar } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
 import type { Doc, Page, Place, Query, Scalar } from '../storage.js'
 import { docOf, encoded, encodedScalar } from './codec.js'
-import type { Opened } from './collections.js'
 import { orderedIndex } from './ensure-schema.js'
+import type { Opened } from './opened.js'
 import { reach } from './session/errors.js'
 
 /** One page: a scan of the declared index, which begins where the last page ended. */

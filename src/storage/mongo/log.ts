@@ -7,29 +7,12 @@ import { type FenceDeps, newFence } from './barrier-write.js'
 import { newDoorbell } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './ensure-schema.js'
-import { onceReady } from './ready.js'
 import { isTaken, reach } from './session/errors.js'
+import { onceReady } from './session/ready.js'
+import { LOG_COLLECTION, type StoredBlock, storedBlock } from './stored-block.js'
 
-/** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
-export interface StoredBlock {
-  readonly _id: number
-  readonly first: number
-  readonly entries: readonly string[]
-  readonly block: string
-  /** How often an instance has read it as the newest. */
-  readonly fences?: number
-}
-
-export const LOG_COLLECTION = 'log-blocks'
 const DAY_SECONDS = 86_400
 const MAX_TOGETHER = 256
-
-export const storedBlock = (block: Block): StoredBlock => ({
-  _id: block.n,
-  first: block.first,
-  entries: block.entries.map(({ id }) => id),
-  block: JSON.stringify(block),
-})
 
 export interface MongoLog extends LogPort {
   ready(): Promise<void>

@@ -1,7 +1,7 @@
 import { MongoClient } from 'mongodb'
 import { expect, test } from 'vitest'
-import { LOG_COLLECTION } from '../../../src/storage/mongo/log.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
+import { LOG_COLLECTION } from '../../../src/storage/mongo/stored-block.js'
 import { setClock } from '../../set-clock.js'
 import { aBlock } from '../contract/log.js'
 import { databaseOf } from '../find-mongod.mjs'

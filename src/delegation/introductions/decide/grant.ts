@@ -1,41 +1,18 @@
-import type { Audit } from '../../../audit/audit.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
-import type { Contact } from '../../../identity/agents/find.js'
-import type { Clients } from '../../../identity/clients/clients.js'
-import type { Random } from '../../../lib/random.js'
+import type { Contact } from '../../../identity/agents/agent.js'
 import { distinct, type Handle, identitiesOf } from '../../../protocol/handles.js'
-import type { AgentId } from '../../../protocol/ids.js'
 import { stands } from '../../../protocol/standing.js'
-import type { Reliance } from '../../../registry/cards/pinned-parts.js'
-import type { Askable } from '../../../registry/cards/requestable-scopes.js'
-import type { Storage } from '../../../storage/storage.js'
+import type { Reliance } from '../../../registry/cards/card-record.js'
 import type { Outcome, RecordBeginning } from '../../../trust-log/records/records.js'
-import type { TrustLog } from '../../../trust-log/trust-log.js'
 import { withNotices } from '../../inbox/post.js'
-import type { InboxStore } from '../../inbox/store.js'
-import type { Entitlement } from '../entitle.js'
 import { KEPT_SECONDS } from '../introduction.js'
-import type { Introduction, IntroductionsStore } from '../store.js'
+import type { IntroductionDeps } from '../introduction-deps.js'
+import type { Introduction } from '../store.js'
 import { type IntroductionView, noticeOf, viewOf } from '../view.js'
 import { type Narrowing, narrowed } from './narrow.js'
 import { auditOf } from './pending.js'
 import { leavingPlace } from './quota-slots.js'
-
-export interface IntroductionDeps {
-  readonly introductions: IntroductionsStore
-  readonly inbox: InboxStore
-  readonly storage: Storage
-  readonly trustLog: TrustLog
-  readonly random: Random
-  readonly audit: Audit
-  readonly clients: Clients
-  readonly issuer: string
-  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
-  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
-  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
-}
 
 export interface Target {
   readonly contact: Contact

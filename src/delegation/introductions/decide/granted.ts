@@ -2,7 +2,7 @@ import type { Handle } from '../../../protocol/handles.js'
 import type { AgentId, IntroductionId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Ground, stands } from '../../../protocol/standing.js'
-import type { Relied } from '../../../registry/cards/pinned-parts.js'
+import type { Relied } from '../../../registry/cards/card-record.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
 
 /** A granted introduction as an exchange, or an entitlement, reads it. */

@@ -5,9 +5,9 @@ import type { Caller } from '../../../http/caller.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
 import { withNotices } from '../../inbox/post.js'
 import { isSide, KEPT_SECONDS, stateOf } from '../introduction.js'
+import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
 import { noticeOf, requireIntroduction } from '../view.js'
-import type { IntroductionDeps } from './grant.js'
 import { leavingPlace } from './quota-slots.js'
 
 /** The introduction, for whoever may answer it, while it waits. */

@@ -8,7 +8,7 @@ import type { Operation } from '../../../storage/storage.js'
 import type { RecordBeginning } from '../../../trust-log/records/records.js'
 import type { PublishDeps } from '../authority.js'
 import { asRead, endedBy, padded } from '../card.js'
-import type { Card } from '../store.js'
+import type { Card } from '../card-record.js'
 
 /** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
 export async function keepingContent(

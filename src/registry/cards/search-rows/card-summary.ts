@@ -3,7 +3,7 @@
 import { wordsIn } from '../../../lib/words.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
 import type { CardTier, ShownCard } from '../../../storage/storage.js'
-import type { Card } from '../store.js'
+import type { Card } from '../card-record.js'
 
 const MAX_TEXT = 2048
 const MAX_SKILL_BYTES = 8192

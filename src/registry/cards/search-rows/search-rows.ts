@@ -1,7 +1,7 @@
 import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
 import { CARD_TIERS, type CardRow, type CardTier } from '../../../storage/storage.js'
+import type { Card } from '../card-record.js'
 import { composeCard } from '../publishing/compose.js'
-import type { Card } from '../store.js'
 import { shownOf } from './card-summary.js'
 
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */

@@ -2,9 +2,9 @@
 import type { Db } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Clock } from '../../../lib/clock.js'
-import { LOG_COLLECTION } from '../log.js'
 import { reach } from '../session/errors.js'
 import { presenceOf, type StoredPresence } from '../session/heartbeat.js'
+import { LOG_COLLECTION } from '../stored-block.js'
 
 /** What has said nothing for so long is no more, or cut off. */
 const ALIVE_MS = 5000

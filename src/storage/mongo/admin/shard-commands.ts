@@ -3,7 +3,7 @@
 
 import type { Declared } from '../ensure-schema.js'
 import { DECLARATIONS } from '../format.js'
-import { LOG_COLLECTION } from '../log.js'
+import { LOG_COLLECTION } from '../stored-block.js'
 import { databaseOf } from '../url.js'
 
 export type ShardKey = Readonly<Record<string, 'hashed'>>

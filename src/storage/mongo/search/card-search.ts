@@ -8,8 +8,8 @@ import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, Operation,
 import { encoded } from '../codec.js'
 import type { CollectionsDeps } from '../collections.js'
 import type { Declared } from '../ensure-schema.js'
-import { onceReady } from '../ready.js'
 import { reach } from '../session/errors.js'
+import { onceReady } from '../session/ready.js'
 import { amongCards, byAge, byScore, CARD_ROWS_NAME, idOf, type Runs, runOf, type Search, wordsOfRuns } from './pipelines.js'
 import { isLate, MAX_SEARCH_MS, newCommonWords } from './stop-words.js'
 

@@ -2,7 +2,7 @@
 import type { Collection, Db } from 'mongodb'
 import type { Clock } from '../../../lib/clock.js'
 import { FORMAT } from '../format.js'
-import { onceReady } from '../ready.js'
+import { onceReady } from './ready.js'
 
 export interface StoredPresence {
   readonly _id: string

@@ -1,4 +1,4 @@
-import { reach } from './session/errors.js'
+import { reach } from './errors.js'
 
 /** Runs `work` once for all who ask; after a failure the next who asks runs it anew. */
 export function onceReady(work: () => Promise<void>): () => Promise<void> {

@@ -1,0 +1,28 @@
+import type { Audit } from '../../audit/audit.js'
+import type { Caller } from '../../http/caller.js'
+import type { Contact } from '../../identity/agents/agent.js'
+import type { Clients } from '../../identity/clients/clients.js'
+import type { Random } from '../../lib/random.js'
+import type { AgentId } from '../../protocol/ids.js'
+import type { Reliance } from '../../registry/cards/card-record.js'
+import type { Askable } from '../../registry/cards/requestable-scopes.js'
+import type { Storage } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { InboxStore } from '../inbox/store.js'
+import type { Entitlement } from './entitle.js'
+import type { IntroductionsStore } from './store.js'
+
+export interface IntroductionDeps {
+  readonly introductions: IntroductionsStore
+  readonly inbox: InboxStore
+  readonly storage: Storage
+  readonly trustLog: TrustLog
+  readonly random: Random
+  readonly audit: Audit
+  readonly clients: Clients
+  readonly issuer: string
+  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
+  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
+  readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
+}

@@ -1,0 +1,20 @@
+import type { Block } from '../../protocol/log/entry.js'
+
+/** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
+export interface StoredBlock {
+  readonly _id: number
+  readonly first: number
+  readonly entries: readonly string[]
+  readonly block: string
+  /** How often an instance has read it as the newest. */
+  readonly fences?: number
+}
+
+export const LOG_COLLECTION = 'log-blocks'
+
+export const storedBlock = (block: Block): StoredBlock => ({
+  _id: block.n,
+  first: block.first,
+  entries: block.entries.map(({ id }) => id),
+  block: JSON.stringify(block),
+})

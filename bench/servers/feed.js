@@ -34,7 +34,7 @@ const hub = newHub({ trustLog })
 const forever = new AbortController().signal
 setMaxListeners(0, forever)
 const onBug = (error) => console.error(error)
-const caller = { id: 'bench', scopes: ['revocations:read'], ground: { on: [], until: systemClock.now() + 36_000 } }
+const caller = { id: 'bench', scopes: ['revocations:read'], dependencies: { on: [], until: systemClock.now() + 36_000 } }
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
 sockets.on('connection', (ws) =>

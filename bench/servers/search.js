@@ -32,7 +32,7 @@ serveQuestions(
       const deps = { storage, trustLog: { halves: () => {}, onApplied: () => {} }, random: systemRandom }
       const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
-      const model = JSON.parse(card.c0)
+      const model = JSON.parse(card.publicCard)
       const insert = bare.prepare('INSERT INTO t VALUES (?, ?, ?, ?)')
       for (let done = 0; done < count; ) {
         const operations = []

@@ -22,7 +22,7 @@ serveQuestions(
       const times = []
       for (let i = 0; i < count; i++) {
         const at = performance.now()
-        await trustLog.fence()
+        await trustLog.readBarrier()
         times.push(performance.now() - at)
       }
       return times
@@ -34,7 +34,7 @@ serveQuestions(
       const deps = { storage, trustLog: { ...trustLog, halves: () => {} }, random: systemRandom }
       const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
-      const model = JSON.parse(card.c0)
+      const model = JSON.parse(card.publicCard)
       for (let done = 0; done < count; ) {
         const [operations, inserts] = [[], []]
         for (const end = Math.min(count, done + 250); done < end; done++) {

@@ -3,7 +3,7 @@
 import { ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
 import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
 import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
-import { openCalleeStore } from 'credence'
+import { sqliteVerifierStore } from 'credence'
 import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
 import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from 'credence/verifier'
 import express from 'express'
@@ -22,7 +22,13 @@ export async function startAgent({ scope, work }) {
   const feed = await agent.subscribe()
 
   const publicUrl = `http://127.0.0.1:${port}`
-  const verifier = createVerifier({ issuer, audience: `${issuer}/agents/${agentId}`, publicUrl, standing: feed, ...openCalleeStore(store) })
+  const verifier = createVerifier({
+    issuer,
+    audience: `${issuer}/agents/${agentId}`,
+    publicUrl,
+    standing: feed,
+    ...sqliteVerifierStore(store),
+  })
   const handler = new DefaultRequestHandler(plainCard(`${publicUrl}/a2a`), new InMemoryTaskStore(), executorOf(work, agent))
   const app = express()
   app.use(

@@ -48,7 +48,7 @@ async function play() {
   const published = await ocr('publish')
   claim(
     published.version === 1 && published.verdict.state === 'signed',
-    'the agent signed its card with its own enrolled key, split it and published it in one call',
+    'the agent signed its card with its own registered key, split it and published it in one call',
   )
 
   const strangers = await (await fetch(`${issuer}/agents/${ocrIs.agentId}/card`)).json()

@@ -55,10 +55,10 @@ class Registry:
             raise RegistryError(0, "invalid_client_metadata", "the metadata are of another issuer")
 
     def confirm(self, registration_token: str) -> None:
-        """Enrols the key under which the registration becomes this agent's."""
+        """Registers the key under which the registration becomes this agent's."""
         now = int(time.time())
         claims = {"aud": self.issuer, "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(16), "owner": self.client_id}
-        proof = sign("credence-enrolment+jwt", claims, self.key, {"kid": self.key.thumbprint()})
+        proof = sign("credence-key-proof+jwt", claims, self.key, {"kid": self.key.thumbprint()})
         body = {"agentId": self.client_id, "registrationToken": registration_token, "jwk": public_jwk(self.key), "proof": proof}
         self._data(self.http.post(f"{self.issuer}/trpc/agents.confirm", json=body))
 

@@ -50,7 +50,7 @@ class Verifier:
             raise Refused(401, "invalid_token", "token or proof is malformed or not signed by a key that counts") from error
         require(jkt == claims["cnf"]["jkt"], "the proof is by another key than the token is bound to")
         standing = claims["standing"]
-        on = {*standing["on"], "tok:" + claims["jti"].removeprefix("tok_"), f"rk:{kid}"}
+        on = {*standing["dependsOn"], "tok:" + claims["jti"].removeprefix("tok_"), f"rk:{kid}"}
         stands = self.feed.stands(on, standing["at"])
         if stands is None:
             raise Refused(503, "standing_unknown", "it is not known now whether the token stands")

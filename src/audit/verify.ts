@@ -1,7 +1,7 @@
 // Goes through the chains of all writers, a bounded stretch a call. What was cut off at the end of a chain together with its links is not seen.
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { administers, type Caller } from '../http/caller.js'
+import { type Caller, isAdminOf } from '../http/caller.js'
 import { checkLink, lastLink, lastRow } from './chain.js'
 import type { AuditStore } from './store.js'
 
@@ -24,7 +24,7 @@ type Place = z.infer<typeof Place>
 
 /** For any administrator: a chain holds rows of all organisations, and none of them is shown. */
 export async function verifyAudit(store: AuditStore, caller: Caller, cursor: string | undefined): Promise<VerifiedAudit> {
-  if (!administers(caller, caller.orgId)) refuse('forbidden', 'administrators verify the audit')
+  if (!isAdminOf(caller, caller.orgId)) refuse('forbidden', 'administrators verify the audit')
   const broken: { writer: string; link: number }[] = []
   let [links, rows] = [0, 0]
   let place = cursor === undefined ? await firstOf(store, 'open') : parsePlace(cursor)

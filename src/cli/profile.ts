@@ -9,7 +9,7 @@ export const Profile = z.strictObject({
   registry: z.string().max(256),
   clientId: z.string().max(64),
   privateJwk: z.record(z.string(), z.unknown()),
-  /** Publisher key of the organisation, where one was enrolled from here. */
+  /** Publisher key of the organisation, where one was registered from here. */
   publisherJwk: z.record(z.string(), z.unknown()).optional(),
 })
 export type Profile = z.infer<typeof Profile>

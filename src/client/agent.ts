@@ -19,7 +19,7 @@ export interface AgentOptions {
   readonly issuer: string
   /** Agent or member id. */
   readonly clientId: string
-  /** The enrolled key: anything that signs. */
+  /** The registered key: anything that signs. */
   readonly signer: Signer
   /** The organisation's publisher key, where this client signs cards with it. */
   readonly publisher?: Signer | undefined

@@ -5,12 +5,12 @@ import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/log/ended-set.js'
 import { type Ending, type Position, parsePosition } from '../protocol/log/entry.js'
-import { FEED_PROTOCOL, type FeedPlace, serverMessageIn, TICKET_PREFIX } from '../protocol/log/feed.js'
+import { FEED_PROTOCOL, type FeedPosition, serverMessageIn, TICKET_PREFIX } from '../protocol/log/feed.js'
 
 /** Where a subscriber keeps what it has, so that it survives a restart. */
 export interface FeedStore {
-  load(): Promise<{ readonly place: FeedPlace; readonly snapshot: Snapshot } | undefined>
-  save(place: FeedPlace, snapshot: () => Snapshot): Promise<void>
+  load(): Promise<{ readonly place: FeedPosition; readonly snapshot: Snapshot } | undefined>
+  save(place: FeedPosition, snapshot: () => Snapshot): Promise<void>
 }
 
 export interface FeedDeps {
@@ -31,7 +31,7 @@ export interface Feed {
   readonly at: number
   /** Log time. */
   readonly time: number
-  readonly place: FeedPlace | undefined
+  readonly place: FeedPosition | undefined
   /** Monotonic moment from which it is known that everything acknowledged before was applied; undefined: not yet. */
   readonly freshAt: number | undefined
   /** Resolves when everything that was acknowledged before the call is applied; rejects where that cannot be had within `timeoutMs`. */
@@ -54,7 +54,7 @@ interface Challenge {
 export async function openFeed(deps: FeedDeps): Promise<Feed> {
   const { clock, random, onError = () => undefined } = deps
   const set = newEndedSet()
-  let place: FeedPlace | undefined
+  let place: FeedPosition | undefined
   let socket: WebSocketLike | undefined
   let isLive = false
   let freshAt: number | undefined
@@ -152,7 +152,7 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
         const applied = set.apply({ epoch, prev, last, time, ended })
         // A gap, or another epoch: from the place that is known for sure.
         if (applied === 'gap' || applied === 'other_epoch') return drop(from)
-        if (applied === 'applied' && set.position) await took({ position: set.position, hash: hash as FeedPlace['hash'] }, ended)
+        if (applied === 'applied' && set.position) await took({ position: set.position, hash: hash as FeedPosition['hash'] }, ended)
         return
       }
       case 'synced':
@@ -170,12 +170,12 @@ export async function openFeed(deps: FeedDeps): Promise<Feed> {
     }
   }
   /** An earlier place of the same history: the registry has lost what it once showed. Nothing of it counts; without a fresh answer the verifier says so. */
-  const isBehind = ({ position }: FeedPlace): boolean => {
+  const isBehind = ({ position }: FeedPosition): boolean => {
     if (place === undefined) return false
     const [now, then] = [parsePosition(position), parsePosition(place.position)]
     return now.epoch === then.epoch && now.seq < then.seq
   }
-  const took = async (at: FeedPlace, ended: readonly Ending[]): Promise<void> => {
+  const took = async (at: FeedPosition, ended: readonly Ending[]): Promise<void> => {
     place = at
     if (ended.length > 0) await deps.onEnded?.(ended, at.position)
     await deps.store?.save(at, () => set.snapshot())

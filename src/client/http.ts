@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
-import { inTime } from '../lib/timeout.js'
+import { withTimeout } from '../lib/timeout.js'
 import { CredenceError } from './errors.js'
 
 export type Fetch = typeof globalThis.fetch
@@ -70,7 +70,7 @@ async function sent(
     return { answer, bytes: await readBounded(answer, MAX_ANSWER_BYTES) }
   }
   try {
-    return await inTime(clock, MAX_ANSWER_MS, 'the answer', read())
+    return await withTimeout(clock, MAX_ANSWER_MS, 'the answer', read())
   } catch (error) {
     over.abort()
     if (error instanceof CredenceError) throw error

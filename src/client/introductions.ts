@@ -83,7 +83,7 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, log: (e
     },
     approve: (introductionId, narrowing = {}) => mutate('introductions.approve', { introductionId, ...narrowing }),
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
-    end: (introductionId) => mutate('introductions.end', { introductionId }),
+    end: (introductionId) => mutate('introductions.revoke', { introductionId }),
     inbox,
     watch: (handler, after = 0) => {
       const over = new AbortController()

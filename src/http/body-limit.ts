@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../errors.js'
-import { newBudget } from './memory-budget.js'
+import { newMemoryBudget } from './memory-budget.js'
 
 export const MAX_BODY_BYTES = 1_048_576
 /** Of all bodies together that have come in part. */
@@ -12,8 +12,8 @@ const PIECE_BYTES = 256
  * Reads bodies. One that passes its own `limit` is read to its end and not kept, so that its sender hears the refusal; past MAX_BODY_BYTES it is
  * cut. Where unfinished ones pass `maxBytes` together, the one that has taken longest is turned away.
  */
-export function newBodies(maxBytes = MAX_UNFINISHED_BYTES): (request: IncomingMessage, limit: number) => Promise<Buffer> {
-  const budget = newBudget(maxBytes)
+export function newBodyReader(maxBytes = MAX_UNFINISHED_BYTES): (request: IncomingMessage, limit: number) => Promise<Buffer> {
+  const budget = newMemoryBudget(maxBytes)
   return (request, limit) =>
     new Promise((resolve, reject) => {
       const tooLarge = () => new Refusal('body_too_large', `the body passes ${limit / 1024} KB`)

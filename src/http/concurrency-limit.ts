@@ -10,14 +10,14 @@ const LIMITS = { working: MAX_WORKING, waiting: MAX_WAITING }
 /** Of those, searches: what they cost grows with the cards, and strangers are not in the way of callers. */
 export const SEARCH_LIMITS = { callers: { working: 8, waiting: 32 }, strangers: { working: 4, waiting: 32 } }
 
-export interface Admission {
+export interface ConcurrencyLimit {
   /** Who comes now is turned away. */
   isFull(): boolean
   /**
    * Works when the turn comes; `unavailable` where too many wait, or where by then nobody waits for it. It counts as worked on until the work
    * ends, whether its caller waits or has hung up: the store does the work all the same.
    */
-  admit<T>(isThere: () => boolean, work: () => Promise<T>): Promise<T>
+  run<T>(isThere: () => boolean, work: () => Promise<T>): Promise<T>
 }
 
 interface Waiting {
@@ -26,13 +26,13 @@ interface Waiting {
   turnAway(): void
 }
 
-export interface AdmissionLimits {
+export interface ConcurrencyLimits {
   readonly working: number
   readonly waiting: number
 }
 
 /** One queue before everything that is answered. A slow sender is in nobody's way: it comes here when its body is there. */
-export function newAdmission({ working: maxWorking, waiting: maxWaiting }: AdmissionLimits = LIMITS): Admission {
+export function newConcurrencyLimit({ working: maxWorking, waiting: maxWaiting }: ConcurrencyLimits = LIMITS): ConcurrencyLimit {
   let waiting: Waiting[] = []
   let working = 0
   let isTurnSet = false
@@ -62,7 +62,7 @@ export function newAdmission({ working: maxWorking, waiting: maxWaiting }: Admis
   }
   return {
     isFull,
-    admit: async (isThere, work) => {
+    run: async (isThere, work) => {
       await new Promise<void>((start, reject) => {
         const turnAway = () => reject(new Refusal('unavailable', 'too many requests are under way', { retryAfterSeconds: 1 }))
         if (isFull()) return turnAway()

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 /** Of one instance, beside its WebSockets. */
 export const MAX_CONNECTIONS = 4096
 
-export interface Connections {
+export interface ConnectionLimit {
   /** Its connection is not closed for another one before the work has ended. */
   work<T>(socket: Socket, run: () => Promise<T>): Promise<T>
   /** Closes those that have sent nothing yet: node takes them for busy. */
@@ -15,7 +15,7 @@ export interface Connections {
  * Past `max` connections the one is closed on which nothing has been worked on for longest: one without requests, or with one that does not
  * come to its end. So a newcomer is always let in, and whoever waits for an answer gets it.
  */
-export function newConnections(server: Server, max = MAX_CONNECTIONS): Connections {
+export function newConnectionLimit(server: Server, max = MAX_CONNECTIONS): ConnectionLimit {
   const open = new Set<Socket>()
   // In the order in which they fell quiet.
   const quiet = new Set<Socket>()

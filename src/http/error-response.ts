@@ -1,6 +1,6 @@
 import { isRefusal, REFUSALS } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
-import { type HttpAnswer, json } from './route.js'
+import { type HttpResponse, json } from './route.js'
 
 /**
  * A refusal at every HTTP door but tRPC: `{ error, error_description, request_id }`, and `faults` where an input has some. A bug is
@@ -8,7 +8,7 @@ import { type HttpAnswer, json } from './route.js'
  *
  * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2), [RFC 9449 §7.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1)
  */
-export function oauthErrorAnswer(error: unknown, requestId: string): HttpAnswer {
+export function errorResponse(error: unknown, requestId: string): HttpResponse {
   const refusal = isRefusal(error) ? error : undefined
   const reason = refusal?.reason ?? 'server_error'
   const { faults, retryAfterSeconds, dpopNonce } = refusal?.detail ?? {}

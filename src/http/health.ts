@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { listening } from './listen.js'
+import { listen } from './listen.js'
 
-export interface AdminOptions {
+export interface HealthServerOptions {
   readonly host: string
   readonly port: number
   /** Why requests that need standing cannot be answered now; undefined where they can. */
@@ -10,7 +10,11 @@ export interface AdminOptions {
 }
 
 /** Health on a listener of its own, loopback by default: `/livez` while the process runs, `/readyz` while it can answer. */
-export async function startAdmin({ host, port, whyNotReady }: AdminOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function startHealthServer({
+  host,
+  port,
+  whyNotReady,
+}: HealthServerOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
     const answer = (status: number, text: string) =>
       response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`)
@@ -19,7 +23,7 @@ export async function startAdmin({ host, port, whyNotReady }: AdminOptions): Pro
     answer(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
   })
   const listens = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
-  await listening(host, port, listens)
+  await listen(host, port, listens)
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

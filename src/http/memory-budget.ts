@@ -1,24 +1,24 @@
-export interface Held {
+export interface Reservation {
   grow(bytes: number): void
   release(): void
 }
 
-export interface Budget {
+export interface MemoryBudget {
   /** For one that will hold memory; `giveUp` is called where it has to let go of it. */
-  hold(giveUp: () => void): Held
+  hold(giveUp: () => void): Reservation
 }
 
 /**
  * Memory that all share whose pace is another's. Past `maxBytes` the one that has held some longest gives up: whoever is quick is served,
  * however many are slow.
  */
-export function newBudget(maxBytes: number): Budget {
+export function newMemoryBudget(maxBytes: number): MemoryBudget {
   // In the order in which they began to hold some.
-  const holders = new Map<Held, { bytes: number; giveUp(): void }>()
+  const holders = new Map<Reservation, { bytes: number; giveUp(): void }>()
   let held = 0
   return {
     hold: (giveUp) => {
-      const one: Held = {
+      const one: Reservation = {
         grow: (bytes) => {
           const holder = holders.get(one) ?? { bytes: 0, giveUp }
           holder.bytes += bytes

@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly address: string
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
@@ -25,7 +25,7 @@ export interface HttpAnswer {
   readonly standsOn?: readonly Handle[]
 }
 
-export type Endpoint = (request: HttpRequest) => Promise<HttpAnswer>
+export type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
 
 /** One route of a feature. `:name` in the path is a parameter. */
 export interface Route {
@@ -35,7 +35,7 @@ export interface Route {
 }
 
 /** JSON with its content type; other headers may be given. */
-export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpAnswer => ({
+export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
   body: JSON.stringify(value),

@@ -5,15 +5,15 @@ import { isRefusal, Refusal } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { inTime, TimedOut } from '../lib/timeout.js'
-import { MAX_BODY_BYTES, newBodies } from './body-limit.js'
-import { type Admission, newAdmission } from './concurrency-limit.js'
-import { newConnections } from './connection-limit.js'
-import { oauthErrorAnswer } from './error-response.js'
-import { listening } from './listen.js'
-import { type Budget, newBudget } from './memory-budget.js'
-import type { HttpAnswer, HttpRequest, Route } from './route.js'
-import { addressOf, newProxies } from './trusted-proxies.js'
+import { TimedOut, withTimeout } from '../lib/timeout.js'
+import { MAX_BODY_BYTES, newBodyReader } from './body-limit.js'
+import { type ConcurrencyLimit, newConcurrencyLimit } from './concurrency-limit.js'
+import { newConnectionLimit } from './connection-limit.js'
+import { errorResponse } from './error-response.js'
+import { listen } from './listen.js'
+import { type MemoryBudget, newMemoryBudget } from './memory-budget.js'
+import type { HttpRequest, HttpResponse, Route } from './route.js'
+import { addressOf, newTrustedProxies } from './trusted-proxies.js'
 
 export interface HttpOptions {
   readonly issuer: string
@@ -21,7 +21,7 @@ export interface HttpOptions {
   readonly port: number
   readonly routes: readonly Route[]
   /** Answers everything under `/trpc/`. The signal aborts when the caller hangs up. */
-  readonly trpc?: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>
+  readonly trpc?: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>
   readonly trustedProxies: readonly string[]
   readonly random: Random
   readonly log: Log
@@ -39,7 +39,7 @@ export interface HttpServer {
   /** The node server, for upgrades. */
   readonly server: FastifyInstance['server']
   /** Whose turn it is, also for calls that come over its sockets. */
-  readonly admission: Admission
+  readonly admission: ConcurrencyLimit
   /** From now on each answer is the last on its connection, so that callers go elsewhere. New ones are taken still. */
   leave(): void
   /** Takes no new connections and waits for the requests under way. */
@@ -55,7 +55,7 @@ const MAX_HEADERS = 100
 const MAX_UNREAD_BYTES = 67_108_864
 const REQUEST_MS = 30_000
 /** In which a request that is there is answered, whatever the storage does: then 503, and its work goes on unseen. */
-export const ANSWER_MS = 10_000
+export const RESPONSE_TIMEOUT_MS = 10_000
 const HEADERS_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
 
@@ -63,7 +63,7 @@ const KEEP_ALIVE_MS = 65_000
 const ONCE = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const admission = newAdmission()
+  const admission = newConcurrencyLimit()
   let isLeaving = false
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -76,11 +76,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     routerOptions: { maxParamLength: 512 },
     exposeHeadRoutes: false,
   })
-  const isProxy = newProxies(options.trustedProxies)
+  const isProxy = newTrustedProxies(options.trustedProxies)
   app.server.maxHeadersCount = MAX_HEADERS
-  const connections = newConnections(app.server, options.maxConnections)
-  const readBody = newBodies(options.maxUnfinishedBytes)
-  const unread = newBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
+  const connections = newConnectionLimit(app.server, options.maxConnections)
+  const readBody = newBodyReader(options.maxUnfinishedBytes)
+  const unread = newMemoryBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
   app.addHook('onSend', async (_request, reply) => {
@@ -92,7 +92,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     return send(reply, render(request, refusal ?? error))
   })
   app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
-  const route = (method: Route['method'][], url: string, answer: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>) =>
+  const route = (method: Route['method'][], url: string, answer: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>) =>
     app.route({
       method,
       url,
@@ -100,16 +100,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       handler: async (request, reply) =>
         whileConnected(request.raw.socket, async (signal) => {
           const work = () => answer(requestOf(options.issuer, request, isProxy), signal)
-          const turn = () => admission.admit(() => !signal.aborted, work)
+          const turn = () => admission.run(() => !signal.aborted, work)
           const worked = connections.work(request.raw.socket, turn)
-          const answered = await inTime(systemClock, options.answerMs ?? ANSWER_MS, 'the answer', worked).catch(refuseLate)
+          const answered = await withTimeout(systemClock, options.answerMs ?? RESPONSE_TIMEOUT_MS, 'the answer', worked).catch(refuseLate)
           holdUntilRead(unread, reply.raw, request.raw.socket, answered.body?.length ?? 0)
           return send(reply, answered)
         }),
     })
   for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
   if (options.trpc) route(['GET', 'POST'], '/trpc/*', options.trpc)
-  await listening(options.host, options.port, app.listen({ host: options.host, port: options.port }))
+  await listen(options.host, options.port, app.listen({ host: options.host, port: options.port }))
   const address = app.server.address()
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
@@ -155,7 +155,7 @@ async function whileConnected<T>(socket: Socket, work: (signal: AbortSignal) => 
 }
 
 /** An answer that its caller does not take holds memory, and no place among the requests; past the budget its connection is cut. */
-function holdUntilRead(unread: Budget, response: ServerResponse, socket: Socket, bytes: number): void {
+function holdUntilRead(unread: MemoryBudget, response: ServerResponse, socket: Socket, bytes: number): void {
   // It was answered without this, as where a time has passed: its `finish` has been.
   if (response.writableEnded || socket.destroyed) return
   const held = unread.hold(() => socket.destroy())
@@ -207,7 +207,7 @@ export function headersOf(request: {
 
 const isOAuth = (url: string): boolean => url.startsWith('/oauth/')
 
-const render = ({ id }: FastifyRequest, error: unknown): HttpAnswer => oauthErrorAnswer(error, id)
+const render = ({ id }: FastifyRequest, error: unknown): HttpResponse => errorResponse(error, id)
 
 /** What the framework refuses by itself, in our words. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
@@ -226,7 +226,7 @@ function logBug(log: Log, request: FastifyRequest, error: unknown): void {
   log.error('a request failed', error, { 'request.id': request.id, 'request.path': request.routeOptions.url ?? '' })
 }
 
-async function send(reply: FastifyReply, { status, headers = {}, body }: HttpAnswer): Promise<FastifyReply> {
+async function send(reply: FastifyReply, { status, headers = {}, body }: HttpResponse): Promise<FastifyReply> {
   return reply
     .code(status)
     .headers({ 'x-content-type-options': 'nosniff', ...headers })

@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Entry } from '../protocol/log/entry.js'
 import { stands } from '../protocol/standing.js'
-import type { HttpAnswer, Route } from './route.js'
+import type { HttpResponse, Route } from './route.js'
 
 /** A new public path that anybody may be given a minute late also needs a line here. */
 const PUBLIC_PATHS = new Set(['/.well-known/jwks.json', '/agents/:id/.well-known/agent-card.json', '/agents/:id/jwks.json'])
@@ -13,15 +13,15 @@ const PUBLIC_PATHS = new Set(['/.well-known/jwks.json', '/agents/:id/.well-known
 const PATIENCE_MS = 1000
 const MAX_KEPT = 512
 
-export interface LastAnswerDeps {
+export interface StaleIfErrorDeps {
   readonly clock: Pick<Clock, 'after'>
   readonly ended: { has(handle: Handle): boolean }
   onApplied(listener: (applied: { readonly entries: readonly Pick<Entry, 'ends'>[] }) => void): unknown
 }
 
 /** The same routes; those of public bytes remember what they last answered. */
-export function withLastAnswers(routes: readonly Route[], deps: LastAnswerDeps): Route[] {
-  const kept = new Map<string, HttpAnswer>()
+export function staleIfError(routes: readonly Route[], deps: StaleIfErrorDeps): Route[] {
+  const kept = new Map<string, HttpResponse>()
   // At once, for an ended version is forgotten in time
   deps.onApplied(({ entries }) => {
     if (entries.some(({ ends }) => ends.length > 0))
@@ -30,7 +30,7 @@ export function withLastAnswers(routes: readonly Route[], deps: LastAnswerDeps):
   return routes.map((route) => (PUBLIC_PATHS.has(route.path) ? remembering(route, kept, deps) : route))
 }
 
-function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpAnswer>, { clock, ended }: LastAnswerDeps): Route {
+function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpResponse>, { clock, ended }: StaleIfErrorDeps): Route {
   return {
     ...route,
     endpoint: async (request) => {
@@ -62,7 +62,7 @@ function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpAnswer
 const isAway = (error: unknown): boolean => isRefusal(error) && (error.reason === 'unavailable' || error.reason === 'standing_unknown')
 
 /** Only whole answers; the one that was asked for longest ago goes. */
-function keep(kept: Map<string, HttpAnswer>, key: string, answer: HttpAnswer): HttpAnswer {
+function keep(kept: Map<string, HttpResponse>, key: string, answer: HttpResponse): HttpResponse {
   if (answer.status !== 200) return answer
   kept.delete(key)
   kept.set(key, answer)

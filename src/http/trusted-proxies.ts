@@ -10,7 +10,7 @@ export function isAddressRange(text: string): boolean {
 }
 
 /** Whether an address is one of the proxies that the operator named, by address or range. */
-export function newProxies(named: readonly string[]): (address: string) => boolean {
+export function newTrustedProxies(named: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const text of named) {
     if (!isAddressRange(text)) throw new TypeError(`${text} is no address and no range of addresses`)

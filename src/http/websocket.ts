@@ -7,10 +7,10 @@ import type { Random } from '../lib/random.js'
 import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
-import { oauthErrorAnswer } from './error-response.js'
+import { errorResponse } from './error-response.js'
 import type { HttpRequest } from './route.js'
 import { headersOf } from './server.js'
-import { addressOf, newProxies } from './trusted-proxies.js'
+import { addressOf, newTrustedProxies } from './trusted-proxies.js'
 
 /** Who takes the sockets of one path. */
 export interface UpgradeHandler {
@@ -64,7 +64,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   })
   const handshakes = newTally(MAX_HANDSHAKES)
   const sockets = newTally(MAX_SOCKETS_OF_CLIENT)
-  const isProxy = newProxies(deps.trustedProxies)
+  const isProxy = newTrustedProxies(deps.trustedProxies)
   const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -183,7 +183,7 @@ function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, known: Pick<Ht
 /** The answer of every other door, on a socket that has no response yet. */
 function deny(socket: Duplex, error: unknown, requestId: string): void {
   if (socket.destroyed) return
-  const { status, headers = {}, body = '' } = oauthErrorAnswer(error, requestId)
+  const { status, headers = {}, body = '' } = errorResponse(error, requestId)
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
     ...Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }).map(

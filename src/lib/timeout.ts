@@ -9,7 +9,7 @@ export class TimedOut extends Error {
 }
 
 /** The answer, or TimedOut after `ms`. The work goes on unseen. */
-export async function inTime<T>(clock: Pick<Clock, 'after'>, ms: number, what: string, work: Promise<T>): Promise<T> {
+export async function withTimeout<T>(clock: Pick<Clock, 'after'>, ms: number, what: string, work: Promise<T>): Promise<T> {
   if (await isThereAtOnce(work)) return work
   const over = new AbortController()
   const timer = clock.after(ms, over.signal).then((): Promise<T> | T => {

@@ -7,7 +7,7 @@ import type { Handle } from '../protocol/handles.js'
 export interface FoundToken {
   readonly claims: AccessTokenClaims
   /** All that it stands on; whether that stands is judged by who asks. */
-  readonly on: readonly Handle[]
+  readonly dependsOn: readonly Handle[]
 }
 
 /** An access token of ours that has not expired; every other text is undefined, and why is not said. */
@@ -18,7 +18,7 @@ export async function findToken(
 ): Promise<FoundToken | undefined> {
   try {
     const { claims, kid } = await verifyAccessToken(token, tokenKeys, { issuer, now })
-    return { claims, on: handlesOf(claims, kid) }
+    return { claims, dependsOn: handlesOf(claims, kid) }
   } catch (error) {
     // That the keys cannot be read now is no word about the token
     if (isRefusal(error) && error.reason === 'invalid_token') return undefined

@@ -7,7 +7,7 @@ import type { Client } from '../identity/clients/client.js'
 import type { AccessTokenClaims } from '../protocol/claims.js'
 import { AgentId, audienceOf } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
-import { type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth/client-auth.js'
+import { type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
 import { findToken } from './find-token.js'
 
 export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
@@ -25,8 +25,8 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request)
     const shown = await verifyClient(deps, request, form)
-    const spent = spendAssertion(deps, shown)
-    const { client, claims } = await deps.trustLog.fenced(async ({ now }) => {
+    const spent = consumeAssertion(deps, shown)
+    const { client, claims } = await deps.trustLog.afterBarrier(async ({ now }) => {
       const { client } = await confirmClient(deps, shown, await spent)
       const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
       return { client, claims: await activeClaims(deps, client, token, now) }
@@ -47,15 +47,15 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
 async function activeClaims(deps: IntrospectDeps, client: Client, token: string, now: number): Promise<AccessTokenClaims | undefined> {
   const verified = await findToken(deps, token, now)
   if (!verified || !maySee(deps, client, verified.claims)) return undefined
-  const { claims, on } = verified
-  return stands(deps.trustLog.ended, on) ? claims : undefined
+  const { claims, dependsOn } = verified
+  return stands(deps.trustLog.ended, dependsOn) ? claims : undefined
 }
 
 function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenClaims): boolean {
   const agent = AgentId.safeParse(client.id)
   if (claims.client_id === client.id) return true
   if (agent.success) return claims.aud === audienceOf(issuer, agent.data)
-  return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.org)
+  return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.organization_id)
 }
 
 /** What stands behind it (`standing`) is left out: whoever asks here does not judge it alone. */

@@ -7,10 +7,10 @@ import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOK
 import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Scope } from '../protocol/rights.js'
-import { type Ground, joinGrounds, MAX_STANDING, stands } from '../protocol/standing.js'
+import { type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
-import type { Fenced, TrustLog } from '../trust-log/trust-log.js'
+import type { Barrier, TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import { RECORD_KEPT_SECONDS, type TokenRecord, type TokensStore } from './store.js'
 
@@ -26,7 +26,7 @@ export interface IssueDeps {
 
 /** What a grant decides on. */
 export interface GrantRequest {
-  readonly fenced: Fenced
+  readonly fenced: Barrier
   readonly authenticated: AuthenticatedClient
   /** Of the proof: the token will be bound to it. */
   readonly jkt: Jkt
@@ -50,7 +50,7 @@ export interface TokenDecision {
   readonly delegation?: Delegation | undefined
   readonly parents: readonly TokenId[]
   /** Everything that was read to decide, besides the client and its key. */
-  readonly grounds: readonly Ground[]
+  readonly dependencies: readonly Dependencies[]
 }
 
 export interface IssuedToken {
@@ -65,21 +65,21 @@ export interface IssuedToken {
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
-export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision: TokenDecision): Promise<IssuedToken> {
+export async function issueToken(deps: IssueDeps, { now, at }: Barrier, decision: TokenDecision): Promise<IssuedToken> {
   const { client, key } = decision.authenticated
   const jti = newId(deps.random, 'tok')
   const signer = await deps.keyRing.signer('token')
-  const ground = joinGrounds(
-    client.ground,
-    { on: [key.handle, handleOfToken(jti), deps.trustLog.epoch], until: Number.POSITIVE_INFINITY },
-    ...decision.grounds,
+  const dependencies = joinDependencies(
+    client.dependencies,
+    { handles: [key.handle, handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
+    ...decision.dependencies,
   )
-  const on = distinct(ground.on)
+  const on = distinct(dependencies.handles)
   const standsOn = [...on, signer.handle]
   if (!stands(deps.trustLog.ended, standsOn)) refuse('invalid_request', 'something that the token would stand on has ended')
-  if (on.length > MAX_STANDING) refuse('standing_too_large', `the token would stand on more than ${MAX_STANDING} handles`)
+  if (on.length > MAX_STANDING_HANDLES) refuse('standing_too_large', `the token would stand on more than ${MAX_STANDING_HANDLES} handles`)
   const longest = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
-  const exp = Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(ground.until))
+  const exp = Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would stand on has expired')
   const scope = formatScope(decision.scopes)
   const claims = AccessTokenClaims.parse({
@@ -92,7 +92,7 @@ export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision:
     jti,
     scope,
     cnf: { jkt: decision.jkt },
-    org: client.orgId,
+    organization_id: client.orgId,
     client_type: client.kind,
     act: decision.act,
     task_id: decision.task?.id,
@@ -101,7 +101,7 @@ export async function issueToken(deps: IssueDeps, { now, at }: Fenced, decision:
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
-    standing: { at, on },
+    standing: { at, dependsOn: on },
   })
   const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)
   if (accessToken.length > MAX_TOKEN_BYTES) refuse('standing_too_large', `the token would be larger than ${MAX_TOKEN_BYTES} bytes`)
@@ -116,7 +116,7 @@ async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessToke
     id: claims.jti,
     kind: decision.kind,
     clientId: claims.client_id,
-    orgId: claims.org,
+    orgId: claims.organization_id,
     sub: claims.sub,
     audience: claims.aud,
     scope: claims.scope,
@@ -128,13 +128,13 @@ async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessToke
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
     jkt: decision.jkt,
-    on: [...on],
+    dependsOn: [...on],
     issuedAt: claims.iat,
     expiresAt: claims.exp,
     keptUntil: claims.exp + RECORD_KEPT_SECONDS,
   }
   const row = deps.audit.recording({
-    orgId: claims.org,
+    orgId: claims.organization_id,
     actor: claims.client_id,
     action: 'oauth.token',
     outcome: 'done',

@@ -1,6 +1,6 @@
-import type { TaskGround } from '../delegation/tasks/task-dependencies.js'
+import type { TaskDependencies } from '../delegation/tasks/task-dependencies.js'
 import { refuse } from '../errors.js'
-import { actsFor, type Caller } from '../http/caller.js'
+import { type Caller, isMemberOf } from '../http/caller.js'
 import { AgentId, audienceOf, type TaskId, type TokenId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Page } from '../storage/storage.js'
@@ -11,7 +11,7 @@ export interface LineageDeps {
   readonly tokens: TokensStore
   readonly trustLog: TrustLog
   readonly issuer: string
-  readonly findTask: (taskId: TaskId) => Promise<TaskGround | undefined>
+  readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
 }
 
 const MAX_NODES = 500
@@ -29,7 +29,7 @@ interface Found {
  * Whose task it is sees all of it; everybody else what they have to do with: whom else a caller calls is not their business.
  */
 export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
-  return deps.trustLog.fenced(async () => {
+  return deps.trustLog.afterBarrier(async () => {
     const { records, isComplete } = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
     return { nodes: records.map((record) => nodeOf(deps, record)), isComplete }
   })
@@ -87,12 +87,12 @@ async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<
   return { records: shown(), isComplete: true }
 }
 
-const isOwnTask = (caller: Caller, { owner, orgId }: TaskGround): boolean => owner === caller.id || actsFor(caller, orgId)
+const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || isMemberOf(caller, orgId)
 
 /** Whom it came from, passed through or was for, and the people of its client's organisation. */
 function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, actors, audience, orgId }: TokenRecord): boolean {
   const agent = AgentId.safeParse(caller.id)
-  if (!agent.success) return actsFor(caller, orgId)
+  if (!agent.success) return isMemberOf(caller, orgId)
   return (
     clientId === caller.id || sub === caller.id || actors.some((one) => one === caller.id) || audience === audienceOf(issuer, agent.data)
   )
@@ -112,7 +112,7 @@ function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
     introductionId,
     issuedAt,
     expiresAt,
-    ended: !stands(trustLog.ended, record.on),
+    ended: !stands(trustLog.ended, record.dependsOn),
   }
 }
 
@@ -123,5 +123,5 @@ export async function isCalledFor({ tokens, trustLog, issuer }: LineageDeps, age
     order: 'down',
     limit: 10,
   })
-  return items.some(({ on, expiresAt }) => expiresAt > trustLog.now() && stands(trustLog.ended, on))
+  return items.some(({ dependsOn, expiresAt }) => expiresAt > trustLog.now() && stands(trustLog.ended, dependsOn))
 }

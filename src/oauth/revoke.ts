@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.js'
-import { doneBy } from '../audit/audit-row.js'
+import { auditRow } from '../audit/audit-row.js'
 import { refuse } from '../errors.js'
-import { administers, type Caller } from '../http/caller.js'
+import { type Caller, isAdminOf } from '../http/caller.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import { handleOfToken } from '../protocol/handles.js'
 import type { TokenId } from '../protocol/ids.js'
@@ -9,7 +9,7 @@ import type { Ending, Position } from '../protocol/log/entry.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { TokenRecord, TokensStore } from './store.js'
 
-export interface EndTokenDeps {
+export interface RevokeTokenDeps {
   readonly tokens: TokensStore
   readonly trustLog: TrustLog
   readonly audit: Audit
@@ -21,14 +21,14 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
 })
 
 /** Ends a token and all that came from it: its client, or an administrator of the client's organisation. */
-export async function endToken(deps: EndTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
-  const { position } = await deps.trustLog.fence()
+export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
+  const { position } = await deps.trustLog.readBarrier()
   const token = await deps.tokens.get(id)
-  if (!token || !(token.clientId === caller.id || administers(caller, token.orgId))) return refuse('not_found', 'no such token')
+  if (!token || !(token.clientId === caller.id || isAdminOf(caller, token.orgId))) return refuse('not_found', 'no such token')
   if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
   return deps.trustLog.end({
     type: 'token.ended',
     ends: [endingOfToken(token)],
-    intent: [deps.audit.recording(doneBy(caller, 'tokens.end', { orgId: token.orgId, subject: id }))],
+    intent: [deps.audit.recording(auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id }))],
   })
 }

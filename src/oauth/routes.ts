@@ -2,14 +2,14 @@ import { z } from 'zod'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { TaskId, TokenId } from '../protocol/ids.js'
 import { type LineageDeps, lineageOf } from './lineage.js'
-import { type EndTokenDeps, endToken } from './revoke.js'
+import { type RevokeTokenDeps, revokeToken } from './revoke.js'
 
-export const tokensRoutes = (deps: LineageDeps & EndTokenDeps) =>
+export const tokensRoutes = (deps: LineageDeps & RevokeTokenDeps) =>
   router({
     lineage: procedureFor('tasks:write')
       .input(z.union([z.strictObject({ taskId: TaskId }), z.strictObject({ tokenId: TokenId })]))
       .query(({ ctx, input }) => lineageOf(deps, ctx.caller, input)),
-    end: procedureFor('tasks:write')
+    revoke: procedureFor('tasks:write')
       .input(z.strictObject({ tokenId: TokenId }))
-      .mutation(({ ctx, input }) => endToken(deps, ctx.caller, input.tokenId)),
+      .mutation(({ ctx, input }) => revokeToken(deps, ctx.caller, input.tokenId)),
   })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AccessTokenClaims } from '../protocol/claims.js'
 import { Handle } from '../protocol/handles.js'
 import { Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
-import { MAX_STANDING } from '../protocol/standing.js'
+import { MAX_STANDING_HANDLES } from '../protocol/standing.js'
 import type { Collection, Storage } from '../storage/storage.js'
 
 /** What is kept of an issued token: never its text. */
@@ -26,7 +26,7 @@ export const TokenRecord = z.strictObject({
   introductionId: IntroductionId.optional(),
   jkt: Jkt,
   /** All that it stands on: what its text says, and the key that signed it. */
-  on: z.array(Handle).max(MAX_STANDING + 1),
+  dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES + 1),
   issuedAt: z.int(),
   expiresAt: z.int(),
   /** The record outlives the token, so that its lineage can be read. */

@@ -1,9 +1,9 @@
 import type { Audit } from '../audit/audit.js'
-import { spendProof } from '../credentials/jose/dpop.js'
+import { consumeProof } from '../credentials/jose/dpop.js'
 import { isRefusal, type Refusal, refuse } from '../errors.js'
 import { parseForm } from '../http/form.js'
 import { json, type Route } from '../http/route.js'
-import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, spendAssertion, verifyClient } from './client-auth/client-auth.js'
+import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
 import { ACCESS_TOKEN_TYPE } from './grants/exchange-request.js'
@@ -29,10 +29,10 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const [shown, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
     // Both are spent in one write, beside the fence; the assertion also where the proof is bad.
     const spent = Promise.all([
-      spendAssertion(deps, shown),
-      isRefusal(proof) || spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil)),
+      consumeAssertion(deps, shown),
+      isRefusal(proof) || consumeProof(proof, (name, keptUntil) => deps.once.consume('proof', name, keptUntil)),
     ])
-    return deps.trustLog.fenced(async (fenced) => {
+    return deps.trustLog.afterBarrier(async (fenced) => {
       const [isFirstUse, isFirstProof] = await spent
       const client = await confirmClient(deps, shown, isFirstUse)
       return recorded(deps, client, async () => {

@@ -1,4 +1,4 @@
-import { newKeysByKid } from '../credentials/jose/jwks-cache.js'
+import { newJwksCache } from '../credentials/jose/jwks-cache.js'
 import type { KeysFor } from '../credentials/jose/jwt.js'
 import type { Clock } from '../lib/clock.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
@@ -15,7 +15,7 @@ export function newTokenKeys({ keyRing, clock }: { readonly keyRing: KeyRing; re
     const { keys } = await keyRing.jwks()
     return keys.filter((jwk) => jwk.credence_use === 'token').map((jwk) => ({ jwk: { ...jwk }, alg: 'ES256' as const }))
   }
-  const keys = newKeysByKid({ read, clock, rereadMs: REREAD_MS })
+  const keys = newJwksCache({ read, clock, rereadMs: REREAD_MS })
   // A key that has begun may have signed already: whoever shows its `kid` does not wait.
   keyRing.onChanged(keys.renew)
   return keys.keysFor

@@ -5,7 +5,7 @@ import { type InboxStore, inboxStore } from '../delegation/inbox/store.js'
 import { type IntroductionsStore, introductionsStore } from '../delegation/introductions/store.js'
 import { type TasksStore, tasksStore } from '../delegation/tasks/store.js'
 import { type AgentsStore, agentsStore } from '../identity/agents/store.js'
-import { type EnrolmentsStore, enrolmentsStore } from '../identity/keys/store.js'
+import { type RegisteredKeysStore, registeredKeysStore } from '../identity/keys/store.js'
 import { type MembersStore, membersStore } from '../identity/members/store.js'
 import { type OrganisationsStore, organisationsStore } from '../identity/organisations/store.js'
 import { systemClock } from '../lib/clock.js'
@@ -15,16 +15,16 @@ import { type TokensStore, tokensStore } from '../oauth/store.js'
 import { type CardsStore, cardsStore } from '../registry/cards/store.js'
 import { ticketsIn } from '../revocations/tickets-store.js'
 import { registryKeysIn, secretsIn } from '../signing-keys/key-store.js'
-import { newOnce } from '../storage/replay-cache.js'
+import { newReplayCache } from '../storage/replay-cache.js'
 import { anySpec, type Collection, type Doc, type Spec, type Storage } from '../storage/storage.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
-import { newWitnessedLogs } from '../trust-log/witness/cosigned-logs.js'
+import { newCosignedLogs } from '../trust-log/witness/cosigned-logs.js'
 
 /** What features keep, over a store that nobody serves. */
 export interface Stores {
   readonly organisations: OrganisationsStore
   readonly members: MembersStore
-  readonly enrolments: EnrolmentsStore
+  readonly registeredKeys: RegisteredKeysStore
   readonly agents: AgentsStore
   readonly inbox: InboxStore
   readonly tasks: TasksStore
@@ -49,13 +49,13 @@ export function openStores(storage: Storage): Stores {
   registryKeysIn(storage)
   secretsIn(storage)
   ticketsIn(storage)
-  newOnce(storage)
-  newWitnessedLogs({ storage, clock: systemClock, keysOf: () => Promise.reject(new Error('nothing is asked here')) })
-  const enrolments = enrolmentsStore(deps)
+  newReplayCache(storage)
+  newCosignedLogs({ storage, clock: systemClock, keysOf: () => Promise.reject(new Error('nothing is asked here')) })
+  const registeredKeys = registeredKeysStore(deps)
   return {
     organisations: organisationsStore(deps),
-    members: membersStore({ ...deps, enrolments }),
-    enrolments,
+    members: membersStore({ ...deps, registeredKeys }),
+    registeredKeys,
     agents: agentsStore(deps),
     inbox: inboxStore(deps),
     tasks: tasksStore(deps),

@@ -27,7 +27,7 @@ export const AccessTokenClaims = z.object({
   scope: z.string().max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1)),
   cnf: z.strictObject({ jkt: Jkt }),
   /** Organisation of the client. */
-  org: OrgId,
+  organization_id: OrgId,
   client_type: z.enum(['agent', 'member']),
   act: Act.optional(),
   task_id: TaskId.optional(),
@@ -52,7 +52,7 @@ export const MAX_TOKEN_BYTES = 6144
 
 /** All that a token stands on: what its text says, itself, and the key that signed it. */
 export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' | 'jti'>, kid: string): Handle[] => [
-  ...standing.on,
+  ...standing.dependsOn,
   handleOfToken(jti),
   handleOfRegistryKey(kid),
 ]

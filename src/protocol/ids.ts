@@ -18,8 +18,8 @@ export type EntryId = z.infer<typeof EntryId>
 /** `jti` of an access token. */
 export const TokenId = id('tok').brand<'TokenId'>()
 export type TokenId = z.infer<typeof TokenId>
-export const EnrolmentId = id('key').brand<'EnrolmentId'>()
-export type EnrolmentId = z.infer<typeof EnrolmentId>
+export const RegisteredKeyId = id('key').brand<'RegisteredKeyId'>()
+export type RegisteredKeyId = z.infer<typeof RegisteredKeyId>
 
 /** Agents and members are OAuth clients; their id is the `client_id`. */
 export const ClientId = z.union([AgentId, MemberId])
@@ -38,8 +38,17 @@ export type Audience = z.infer<typeof Audience>
 
 export const ID_BYTES = 16
 
-type IdOf = { org: OrgId; mem: MemberId; agt: AgentId; tsk: TaskId; int: IntroductionId; ent: EntryId; tok: TokenId; key: EnrolmentId }
-const SCHEMAS = { org: OrgId, mem: MemberId, agt: AgentId, tsk: TaskId, int: IntroductionId, ent: EntryId, tok: TokenId, key: EnrolmentId }
+type IdOf = { org: OrgId; mem: MemberId; agt: AgentId; tsk: TaskId; int: IntroductionId; ent: EntryId; tok: TokenId; key: RegisteredKeyId }
+const SCHEMAS = {
+  org: OrgId,
+  mem: MemberId,
+  agt: AgentId,
+  tsk: TaskId,
+  int: IntroductionId,
+  ent: EntryId,
+  tok: TokenId,
+  key: RegisteredKeyId,
+}
 
 /** A new random id: `newId(random, 'agt')`. */
 export function newId<K extends keyof IdOf>(random: { token(bytes: number): string }, kind: K): IdOf[K] {

@@ -3,7 +3,7 @@ import { OrgId } from './ids.js'
 import { Scope } from './rights.js'
 
 /** Who may be introduced to an agent. `open` grants at once, within its conditions; beyond them it asks. `ask`: the agent, or a member, answers. */
-export const ContactPolicy = z.strictObject({
+export const IntroductionPolicy = z.strictObject({
   mode: z.enum(['open', 'ask', 'closed']),
   /** Only these organisations (absent: all). To others an `ask` or `open` policy is closed. */
   organisations: z.array(OrgId).max(64).optional(),
@@ -16,4 +16,4 @@ export const ContactPolicy = z.strictObject({
     .max(366 * 86_400)
     .default(30 * 86_400),
 })
-export type ContactPolicy = z.infer<typeof ContactPolicy>
+export type IntroductionPolicy = z.infer<typeof IntroductionPolicy>

@@ -2,27 +2,27 @@ import { z } from 'zod'
 import { Handle } from './handles.js'
 
 /** At most so many handles in `on`: beyond it the request is refused, never the list cut. */
-export const MAX_STANDING = 64
+export const MAX_STANDING_HANDLES = 64
 
 /** `standing` of a token or view: it stood, at log position `at` (`seq`), on every handle of `on`. */
 export const Standing = z.object({
   at: z.int().min(0),
-  on: z.array(Handle).max(MAX_STANDING),
+  dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES),
 })
 export type Standing = z.infer<typeof Standing>
 
 /** What a decision has read: the handles it stands on and the earliest moment at which one of them expires. */
-export interface Ground {
-  readonly on: readonly Handle[]
+export interface Dependencies {
+  readonly handles: readonly Handle[]
   /** Epoch seconds; Infinity where nothing expires. */
-  readonly until: number
+  readonly expiresAt: number
 }
 
-export const groundOf = (on: readonly Handle[], until = Number.POSITIVE_INFINITY): Ground => ({ on, until })
+export const dependenciesOf = (handles: readonly Handle[], expiresAt = Number.POSITIVE_INFINITY): Dependencies => ({ handles, expiresAt })
 
-export const joinGrounds = (...grounds: readonly Ground[]): Ground => ({
-  on: [...new Set(grounds.flatMap((ground) => ground.on))],
-  until: Math.min(Number.POSITIVE_INFINITY, ...grounds.map((ground) => ground.until)),
+export const joinDependencies = (...dependencies: readonly Dependencies[]): Dependencies => ({
+  handles: [...new Set(dependencies.flatMap((dependencies) => dependencies.handles))],
+  expiresAt: Math.min(Number.POSITIVE_INFINITY, ...dependencies.map((dependencies) => dependencies.expiresAt)),
 })
 
 /** Rule 2: what stands on an ended handle is dead. The whole rule, for server and verifier. */

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Clock } from '../lib/clock.js'
 import { CLOSE_CODES } from '../protocol/log/feed.js'
 
-export interface PacedSocket {
+export interface BackpressureSocket {
   send(frame: string | Uint8Array): void
   /** Nothing more may be sent now; `onDrained` follows. */
   isFull(): boolean
@@ -15,7 +15,7 @@ export interface PacedSocket {
 export const MAX_BUFFERED_BYTES = 262_144
 const PARKED_MS = 30_000
 
-export function newPacedSocket(ws: WebSocket, clock: Clock, onDrained: () => void): PacedSocket {
+export function newBackpressureSocket(ws: WebSocket, clock: Clock, onDrained: () => void): BackpressureSocket {
   let parked: AbortController | undefined
   const onSent = () => {
     if (parked === undefined || ws.bufferedAmount > MAX_BUFFERED_BYTES / 2) return

@@ -6,8 +6,8 @@ import type { Caller } from '../http/caller.js'
 import type { Clock } from '../lib/clock.js'
 import { readJson } from '../lib/json.js'
 import { parsePosition } from '../protocol/log/entry.js'
-import { CLOSE_CODES, ClientMessage, type FeedPlace, type ServerMessage } from '../protocol/log/feed.js'
-import { newPacedSocket } from './backpressure-socket.js'
+import { CLOSE_CODES, ClientMessage, type FeedPosition, type ServerMessage } from '../protocol/log/feed.js'
+import { newBackpressureSocket } from './backpressure-socket.js'
 import type { Batch, Hub } from './hub.js'
 
 export interface FeedSocketDeps {
@@ -35,7 +35,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
   let syncing = 0
   let current = caller
   const over = new AbortController()
-  const paced = newPacedSocket(ws, clock, () => void pump())
+  const paced = newBackpressureSocket(ws, clock, () => void pump())
 
   const send = (message: ServerMessage) => paced.send(JSON.stringify(message))
   const deliver = (batch: Batch) => {
@@ -87,7 +87,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     else void pump()
   })
 
-  const subscribe = async (from: FeedPlace | undefined) => {
+  const subscribe = async (from: FeedPosition | undefined) => {
     // Another instance may have read on: what this one has not applied yet is no other history.
     if (from !== undefined && parsePosition(from.position).seq > hub.at) await hub.fence()
     if (at !== undefined || parts !== undefined)
@@ -126,7 +126,7 @@ export function serveFeed(deps: FeedSocketDeps, ws: WebSocket, caller: Caller): 
     version: 1,
     registry: deps.issuer,
     head: hub.place,
-    expiresAt: Math.floor(current.ground.until),
+    expiresAt: Math.floor(current.dependencies.expiresAt),
   })
   const watchStanding = () => {
     const watched = current

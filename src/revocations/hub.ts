@@ -5,7 +5,7 @@ import { utf8 } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
 import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/log/entry.js'
-import { type FeedPlace, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
+import { type FeedPosition, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
 export interface Batch {
@@ -26,14 +26,14 @@ export type Resuming = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'othe
 export interface Hub {
   /** `seq` up to which batches are there. */
   readonly at: number
-  readonly place: FeedPlace
+  readonly place: FeedPosition
   /** The batch that begins after `seq`, or undefined where there is nothing yet. */
   batchAfter(seq: number): Promise<Batch | undefined> | Batch | undefined
   /** Applies the log up to a head read after this call, and makes batches of all of it. */
   fence(): Promise<void>
-  judge(from: FeedPlace): Resuming
+  judge(from: FeedPosition): Resuming
   /** One for all who ask at the same place. */
-  snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPlace; readonly seq: number }
+  snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPosition; readonly seq: number }
   onBatch(listener: (batch: Batch) => void): () => void
   close(): void
 }
@@ -87,7 +87,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     if (waiting.length === 0) queueMicrotask(flush)
     waiting.push(...entries)
   })
-  const placeAt = (seq: number): FeedPlace => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
+  const placeAt = (seq: number): FeedPosition => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
 
   return {
     get at() {
@@ -108,7 +108,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       )
     },
     fence: async () => {
-      await trustLog.fence()
+      await trustLog.readBarrier()
       flush()
     },
     judge: ({ position, hash }) => {

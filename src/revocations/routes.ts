@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { openProcedure, procedureFor, router } from '../http/trpc/procedures.js'
-import { FeedPlace } from '../protocol/log/feed.js'
+import { FeedPosition } from '../protocol/log/feed.js'
 import type { Tickets } from './tickets.js'
 import { placeOfId, type WatchDeps, watchRevocations } from './watch.js'
 
@@ -9,7 +9,7 @@ export const revocationsRoutes = (deps: WatchDeps) =>
   router({
     /** The feed of endings. `from`, or where a client reconnects its last event id: everything after it, in order, none lost. */
     watch: procedureFor('revocations:read')
-      .input(z.strictObject({ from: FeedPlace.optional(), lastEventId: z.string().max(256).optional() }).prefault({}))
+      .input(z.strictObject({ from: FeedPosition.optional(), lastEventId: z.string().max(256).optional() }).prefault({}))
       .subscription(async function* ({ ctx, input, signal }) {
         const alive = ctx.alive(ctx.caller)
         const from = input.lastEventId === undefined ? input.from : placeOfId(input.lastEventId)

@@ -11,8 +11,8 @@ export const Ticket = z.strictObject({
   tokenId: TokenId,
   jkt: Jkt,
   scopes: z.array(Scope).max(64),
-  on: z.array(Handle).max(128),
-  by: z.array(Handle).max(16),
+  dependsOn: z.array(Handle).max(128),
+  identities: z.array(Handle).max(16),
   until: z.int(),
   expiresAt: z.int(),
 })

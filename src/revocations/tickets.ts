@@ -28,29 +28,39 @@ export interface Tickets {
 export function newTickets({ storage, trustLog, random, findClient }: TicketDeps): Tickets {
   const tickets = ticketsIn(storage)
   return {
-    issue: async ({ id, tokenId, jkt, scopes, ground, by }) => {
+    issue: async ({ id, tokenId, jkt, scopes, dependencies, identities }) => {
       const ticket = random.token(32)
-      const expiresAt = Math.min(trustLog.now() + TICKET_SECONDS, Math.floor(ground.until))
+      const expiresAt = Math.min(trustLog.now() + TICKET_SECONDS, Math.floor(dependencies.expiresAt))
       await tickets.insert({
         id: digestOfText(ticket),
         clientId: ClientIdSchema.parse(id),
         tokenId,
         jkt,
         scopes: [...scopes],
-        on: [...ground.on],
-        by: [...by],
-        until: Math.floor(ground.until),
+        dependsOn: [...dependencies.handles],
+        identities: [...identities],
+        until: Math.floor(dependencies.expiresAt),
         expiresAt,
       })
       return { ticket, expiresAt }
     },
     redeem: async (ticket) => {
       const taken = ticket.length > 64 ? undefined : await tickets.take(digestOfText(ticket), {})
-      const { now } = await trustLog.fence()
+      const { now } = await trustLog.readBarrier()
       const client = taken && taken.expiresAt > now ? await findClient(taken.clientId) : undefined
-      if (!taken || !client || !stands(trustLog.ended, taken.on)) return undefined
-      const { tokenId, jkt, scopes, on, by, until } = taken
-      return { kind: client.kind, id: client.id, orgId: client.orgId, role: client.role, scopes, tokenId, jkt, ground: { on, until }, by }
+      if (!taken || !client || !stands(trustLog.ended, taken.dependsOn)) return undefined
+      const { tokenId, jkt, scopes, dependsOn, identities, until } = taken
+      return {
+        kind: client.kind,
+        id: client.id,
+        orgId: client.orgId,
+        role: client.role,
+        scopes,
+        tokenId,
+        jkt,
+        dependencies: { handles: dependsOn, expiresAt: until },
+        identities: identities,
+      }
     },
   }
 }

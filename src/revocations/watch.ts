@@ -1,7 +1,7 @@
 import { tracked } from '@trpc/server'
 import { refuse } from '../errors.js'
 import { parsePosition } from '../protocol/log/entry.js'
-import { FeedPlace } from '../protocol/log/feed.js'
+import { FeedPosition } from '../protocol/log/feed.js'
 import type { Hub } from './hub.js'
 
 export interface WatchDeps {
@@ -9,11 +9,11 @@ export interface WatchDeps {
 }
 
 /** `<position>.<hash>`: where a subscriber stands, as the id of a tracked value. */
-export const idOfPlace = ({ position, hash }: FeedPlace): string => `${position}.${hash}`
+export const idOfPlace = ({ position, hash }: FeedPosition): string => `${position}.${hash}`
 
-export function placeOfId(id: string): FeedPlace {
+export function placeOfId(id: string): FeedPosition {
   const dot = id.lastIndexOf('.')
-  const parsed = FeedPlace.safeParse({ position: id.slice(0, dot), hash: id.slice(dot + 1) })
+  const parsed = FeedPosition.safeParse({ position: id.slice(0, dot), hash: id.slice(dot + 1) })
   return parsed.success ? parsed.data : refuse('bad_input', 'lastEventId is not a place of this feed')
 }
 
@@ -21,7 +21,7 @@ export function placeOfId(id: string): FeedPlace {
  * The feed as tracked values: a snapshot where nothing is known or the place is of another history, then batches without a gap. Never an
  * untracked value: a client that got one would lose its place.
  */
-export async function* watchRevocations({ hub }: WatchDeps, from: FeedPlace | undefined, signal: AbortSignal) {
+export async function* watchRevocations({ hub }: WatchDeps, from: FeedPosition | undefined, signal: AbortSignal) {
   await hub.fence()
   let at: number
   if (from === undefined || hub.judge(from) !== 'resumed') {

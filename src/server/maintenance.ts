@@ -1,11 +1,11 @@
 import { endRetiredKeys } from '../identity/keys/retire.js'
-import type { EndKeyDeps } from '../identity/keys/revoke.js'
+import type { RevokeKeyDeps } from '../identity/keys/revoke.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import { type RebuildDeps, rebuildRows } from '../registry/cards/search-rows/rebuild-rows.js'
 import type { Storage } from '../storage/storage.js'
 
-export interface TendDeps extends Pick<EndKeyDeps, 'enrolments' | 'trustLog'>, RebuildDeps {
+export interface MaintenanceDeps extends Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'>, RebuildDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log
@@ -15,7 +15,7 @@ const TURN_MS = 60_000
 const PURGE_LIMIT = 2000
 
 /** What nobody waits for, turn after turn until `signal` aborts: expired documents go, retired keys end, what search shows is made anew after an upgrade. */
-export async function tend(deps: TendDeps, signal: AbortSignal): Promise<void> {
+export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
   await rebuildRows(deps, { signal })
   for (;;) {

@@ -3,22 +3,22 @@ import { introductionsRoutes } from '../delegation/introductions/routes.js'
 import { tasksRoutes } from '../delegation/tasks/routes.js'
 import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
-import { enrolmentsRoutes } from '../identity/keys/routes.js'
+import { registeredKeysRoutes } from '../identity/keys/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
 import { discoveryRoutes } from '../registry/discovery/routes.js'
 import { revocationsRoutes, systemRoutes } from '../revocations/routes.js'
-import { keysRoutes } from '../signing-keys/routes.js'
+import { signingKeysRoutes } from '../signing-keys/routes.js'
 
 /** What the features need, all together: each takes its part. */
 export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
-  Parameters<typeof enrolmentsRoutes>[0] &
+  Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
-  Parameters<typeof keysRoutes>[0] &
+  Parameters<typeof signingKeysRoutes>[0] &
   Parameters<typeof tasksRoutes>[0] &
   Parameters<typeof cardsRoutes>[0] &
   Parameters<typeof introductionsRoutes>[0] &
@@ -32,7 +32,7 @@ export const newRouter = (deps: RouterDeps) =>
   router({
     organisations: organisationsRoutes(deps),
     members: membersRoutes(deps),
-    enrolments: enrolmentsRoutes(deps),
+    keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),
@@ -40,7 +40,7 @@ export const newRouter = (deps: RouterDeps) =>
     tasks: tasksRoutes(deps),
     tokens: tokensRoutes(deps),
     revocations: revocationsRoutes(deps),
-    keys: keysRoutes(deps),
+    signingKeys: signingKeysRoutes(deps),
     audit: auditRoutes(deps),
     system: systemRoutes(deps),
   })

@@ -7,8 +7,8 @@ import { CardViewClaims } from '../credentials/jose/token-types.js'
 import { CardView } from '../protocol/cards/card-view.js'
 import { ReleasePolicy } from '../protocol/cards/release-policy.js'
 import { AccessTokenClaims } from '../protocol/claims.js'
-import { ContactPolicy } from '../protocol/introduction-policy.js'
-import { EnrolmentStatement } from '../protocol/key-statement.js'
+import { IntroductionPolicy } from '../protocol/introduction-policy.js'
+import { KeyStatement } from '../protocol/key-statement.js'
 import { Entry } from '../protocol/log/entry.js'
 import { ClientMessage, ServerMessage } from '../protocol/log/feed.js'
 import { Ceiling } from '../protocol/rights.js'
@@ -19,8 +19,8 @@ const SCHEMAS: Readonly<Record<string, { readonly title: string; readonly schema
   'card-view': { title: 'What a caller gets of a card', schema: CardView },
   'card-view-claims': { title: 'Claims of a card view (typ card-view+jwt)', schema: CardViewClaims },
   ceiling: { title: 'What an agent can at most be given', schema: Ceiling },
-  'contact-policy': { title: 'Who may be introduced to an agent', schema: ContactPolicy },
-  'enrolment-statement': { title: 'What the registry says of an enrolled key', schema: EnrolmentStatement },
+  'contact-policy': { title: 'Who may be introduced to an agent', schema: IntroductionPolicy },
+  'key-statement': { title: 'What the registry says of a registered key', schema: KeyStatement },
   'feed-client': { title: 'Messages that a subscriber of /revocations sends', schema: ClientMessage },
   'feed-server': { title: 'Messages that a subscriber of /revocations gets', schema: ServerMessage },
   'log-entry': { title: 'An entry of the trust log', schema: Entry },

@@ -2,12 +2,12 @@
 
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
-import { startAdmin } from '../http/health.js'
+import { startHealthServer } from '../http/health.js'
 import type { HttpRequest } from '../http/route.js'
 import { startHttp } from '../http/server.js'
-import { withLastAnswers } from '../http/stale-if-error.js'
+import { staleIfError } from '../http/stale-if-error.js'
 import { trpcOverHttp } from '../http/trpc/over-http.js'
-import { trpcOverWs } from '../http/trpc/over-websocket.js'
+import { trpcOverWebSocket } from '../http/trpc/over-websocket.js'
 import type { TrpcContext } from '../http/trpc/procedures.js'
 import { move, serveUpgrades } from '../http/websocket.js'
 import { ensureFirstCode } from '../identity/members/first-code.js'
@@ -20,14 +20,14 @@ import { cardEndpoints } from '../registry/cards/endpoints.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
 import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
-import { whyUnread } from '../trust-log/read-barrier.js'
+import { whyUnreadable } from '../trust-log/read-barrier.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { witnessRoutes } from '../trust-log/witness/serve.js'
-import { tend } from './maintenance.js'
+import { runMaintenance } from './maintenance.js'
 import { newRouter } from './router.js'
-import { type FeatureParts, type Features, startFeatures } from './services.js'
+import { type ServiceParts, type Services, startServices } from './services.js'
 
-export interface ServerParts extends FeatureParts {
+export interface ServerParts extends ServiceParts {
   readonly host: string
   readonly port: number
   readonly adminPort: number
@@ -40,7 +40,7 @@ export interface ServerParts extends FeatureParts {
 export interface RunningServer {
   readonly port: number
   readonly adminPort: number
-  /** With which the first operator enrols, where none has. */
+  /** With which the first operator registers, where none has. */
   readonly firstCode: string | undefined
   readonly trustLog: ServedTrustLog
   /** It is no longer ready, and says so while it goes on: whoever looks at it sends nobody here any more. */
@@ -53,16 +53,16 @@ export interface RunningServer {
 
 /** One instance of the registry over a store. Where it cannot serve nothing of it runs. */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
-  const features = await startFeatures(parts)
+  const features = await startServices(parts)
   let isLeaving = false
-  const whyNotReady = async () => (isLeaving ? 'it is going away' : whyUnread(features.trustLog))
+  const whyNotReady = async () => (isLeaving ? 'it is going away' : whyUnreadable(features.trustLog))
   const onLeave = () => {
     isLeaving = true
   }
-  let admin: Awaited<ReturnType<typeof startAdmin>> | undefined
+  let admin: Awaited<ReturnType<typeof startHealthServer>> | undefined
   try {
     const firstCode = await ensureFirstCode(features)
-    admin = await startAdmin({ host: '127.0.0.1', port: parts.adminPort, whyNotReady })
+    admin = await startHealthServer({ host: '127.0.0.1', port: parts.adminPort, whyNotReady })
     return await serveFeatures(parts, features, { admin, firstCode, onLeave })
   } catch (error) {
     await admin?.close()
@@ -72,13 +72,13 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
 }
 
 interface Begun {
-  readonly admin: Awaited<ReturnType<typeof startAdmin>>
+  readonly admin: Awaited<ReturnType<typeof startHealthServer>>
   readonly firstCode: string | undefined
   readonly onLeave: () => void
 }
 
 /** Everything that callers reach. */
-async function serveFeatures(parts: ServerParts, features: Features, { admin, firstCode, onLeave }: Begun): Promise<RunningServer> {
+async function serveFeatures(parts: ServerParts, features: Services, { admin, firstCode, onLeave }: Begun): Promise<RunningServer> {
   const { clock, log } = parts
   const { trustLog, hub, alive } = features
   const router = newRouter(features)
@@ -86,7 +86,7 @@ async function serveFeatures(parts: ServerParts, features: Features, { admin, fi
     issuer: parts.issuer,
     host: parts.host,
     port: parts.port,
-    routes: withLastAnswers(
+    routes: staleIfError(
       [...tokenEndpoints(features), jwksEndpoint(features), ...cardEndpoints(features), ...logEndpoints(features), ...witnessRoutes(parts)],
       { clock, ended: trustLog.ended, onApplied: trustLog.onApplied },
     ),
@@ -95,7 +95,7 @@ async function serveFeatures(parts: ServerParts, features: Features, { admin, fi
     random: parts.random,
     log,
   })
-  const trpcWs = trpcOverWs({
+  const trpcWs = trpcOverWebSocket({
     router,
     createContext: (request, caller) => contextOf(features, log, request, caller),
     admission: http.admission,
@@ -135,7 +135,7 @@ async function serveFeatures(parts: ServerParts, features: Features, { admin, fi
     log,
   })
   const closing = new AbortController()
-  const tending = tend(features, closing.signal)
+  const tending = runMaintenance(features, closing.signal)
   return {
     port: http.port,
     adminPort: admin.port,
@@ -166,7 +166,7 @@ async function serveFeatures(parts: ServerParts, features: Features, { admin, fi
 }
 
 /** What a tRPC call knows of its request. A caller of a WebSocket was authenticated before its upgrade; that it still stands is asked at each call. */
-function contextOf(features: Features, log: Log, request: HttpRequest, known?: Caller): TrpcContext {
+function contextOf(features: Services, log: Log, request: HttpRequest, known?: Caller): TrpcContext {
   let caller: Promise<Caller | undefined> | undefined
   return {
     requestId: request.requestId,
@@ -183,8 +183,8 @@ function contextOf(features: Features, log: Log, request: HttpRequest, known?: C
 }
 
 /** Behind a fence, as for every request: an ending that was acknowledged elsewhere holds here too. */
-async function stillStanding({ trustLog }: Features, caller: Caller): Promise<Caller> {
-  const { now } = await trustLog.fence()
-  const { on, until } = caller.ground
-  return until > now && stands(trustLog.ended, on) ? caller : refuse('invalid_token', 'the token no longer stands')
+async function stillStanding({ trustLog }: Services, caller: Caller): Promise<Caller> {
+  const { now } = await trustLog.readBarrier()
+  const { handles, expiresAt } = caller.dependencies
+  return expiresAt > now && stands(trustLog.ended, handles) ? caller : refuse('invalid_token', 'the token no longer stands')
 }

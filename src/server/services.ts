@@ -10,15 +10,15 @@ import { introductionsStore } from '../delegation/introductions/store.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
-import { newAdmission, SEARCH_LIMITS } from '../http/concurrency-limit.js'
+import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/concurrency-limit.js'
 import type { HttpRequest } from '../http/route.js'
-import { agentsGrantedBy, findContact, readAgentClient } from '../identity/agents/find.js'
+import { agentsGrantedBy, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
-import { enrolmentsGrantedBy } from '../identity/keys/find.js'
-import { enrolmentsStore } from '../identity/keys/store.js'
+import { keysGrantedBy } from '../identity/keys/find.js'
+import { registeredKeysStore } from '../identity/keys/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
@@ -33,23 +33,23 @@ import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
-import { findReliance, recallReliance } from '../registry/cards/pinned-parts.js'
-import { findAskable } from '../registry/cards/requestable-scopes.js'
+import { cachedPinnedParts, findPinnedParts } from '../registry/cards/pinned-parts.js'
+import { findRequestable } from '../registry/cards/requestable-scopes.js'
 import { rebuildRows } from '../registry/cards/search-rows/rebuild-rows.js'
 import { cardsStore } from '../registry/cards/store.js'
 import { newHub } from '../revocations/hub.js'
-import { newAlive } from '../revocations/revocation-signals.js'
+import { newRevocationSignals } from '../revocations/revocation-signals.js'
 import { newTickets } from '../revocations/tickets.js'
 import { newKeyRing } from '../signing-keys/key-ring.js'
-import { newGenerations } from '../signing-keys/key-versions.js'
-import { newOnce } from '../storage/replay-cache.js'
+import { newKeyVersions } from '../signing-keys/key-versions.js'
+import { newReplayCache } from '../storage/replay-cache.js'
 import type { Storage } from '../storage/storage.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
-import { keepWitness } from '../trust-log/witness/witness.js'
+import { updateWitness } from '../trust-log/witness/witness.js'
 
 /** What a server object is made from. Several may share a store, and nothing else. */
-export interface FeatureParts {
+export interface ServiceParts {
   readonly storage: Storage
   readonly clock: Clock
   readonly random: Random
@@ -62,10 +62,10 @@ export interface FeatureParts {
 
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
 
-export type Features = Awaited<ReturnType<typeof startFeatures>>
+export type Services = Awaited<ReturnType<typeof startServices>>
 
 /** Every feature with what it needs of the others, started. What cannot be started leaves nothing behind that runs. */
-export async function startFeatures({ storage, clock, random, log, issuer, dev, witness }: FeatureParts) {
+export async function startServices({ storage, clock, random, log, issuer, dev, witness }: ServiceParts) {
   const writer = random.token(8)
   const trustLog = newTrustLog({
     storage,
@@ -77,16 +77,16 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     logSigner: () => keyRing.signer('log'),
     witness,
   })
-  const generations = newGenerations({ storage, trustLog, random })
+  const generations = newKeyVersions({ storage, trustLog, random })
   const keyRing = newKeyRing({ storage, generations, trustLog, clock, random, log })
-  const once = newOnce(storage)
+  const once = newReplayCache(storage)
   const audit = newAudit({ storage, clock, log, writer })
   const base = { storage, trustLog, clock, random, log, issuer, dev, version, generations, keyRing, once, audit }
-  const enrolments = enrolmentsStore(base)
+  const registeredKeys = registeredKeysStore(base)
   const stores = {
     organisations: organisationsStore(base),
-    enrolments,
-    members: membersStore({ ...base, enrolments }),
+    registeredKeys,
+    members: membersStore({ ...base, registeredKeys }),
     agents: agentsStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),
@@ -94,16 +94,16 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     introductions: introductionsStore(base),
     tokens: tokensStore(base),
     cardSearch: storage.cards,
-    searches: { callers: newAdmission(SEARCH_LIMITS.callers), strangers: newAdmission(SEARCH_LIMITS.strangers) },
+    searches: { callers: newConcurrencyLimit(SEARCH_LIMITS.callers), strangers: newConcurrencyLimit(SEARCH_LIMITS.strangers) },
   }
   const found = { ...base, ...stores }
   const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
   const tokenKeys = newTokenKeys({ keyRing, clock })
   const finders = {
-    findContact: (id: AgentId) => findContact(found, id),
-    findReliance: (id: AgentId) => findReliance(found, id),
-    recallReliance: (id: AgentId) => recallReliance(found, id),
-    findAskable: (id: AgentId, tier: 'authenticated' | 'introduced') => findAskable(found, id, tier),
+    findTarget: (id: AgentId) => findIntroductionTarget(found, id),
+    findPinnedParts: (id: AgentId) => findPinnedParts(found, id),
+    recallReliance: (id: AgentId) => cachedPinnedParts(found, id),
+    findRequestable: (id: AgentId, tier: 'authenticated' | 'introduced') => findRequestable(found, id, tier),
     findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
     findTask: (id: TaskId) => findTask(found, id),
     entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
@@ -115,7 +115,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
         await Promise.all([
           organisationsGrantedBy(found, handle, since),
           membersGrantedBy(found, handle, since),
-          enrolmentsGrantedBy(found, handle, since),
+          keysGrantedBy(found, handle, since),
           agentsGrantedBy(found, handle, since),
           tasksGrantedBy(found, handle, since),
           introductionsGrantedBy(found, handle, since),
@@ -134,7 +134,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
   }
   try {
     await start(trustLog)
-    if (witness) started.unshift(keepWitness(witness, trustLog, { clock, log }))
+    if (witness) started.unshift(updateWitness(witness, trustLog, { clock, log }))
     await start(keyRing)
     await start(audit)
     await rebuildRows(found, { limit: 1000 })
@@ -147,7 +147,7 @@ export async function startFeatures({ storage, clock, random, log, issuer, dev, 
     authenticate,
     isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(all, agentId, taskId),
     hub: newHub({ trustLog }),
-    alive: newAlive({ trustLog, clock }),
+    alive: newRevocationSignals({ trustLog, clock }),
     tickets: newTickets({ ...base, findClient: clients.find }),
     close,
   }

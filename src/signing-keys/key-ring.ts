@@ -9,7 +9,7 @@ import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { KEY_USES, type KeyUse, type RegistryKey } from './key-store.js'
-import { type Generations, MAX_TRIES, signingAmong, takeoverAfter } from './key-versions.js'
+import { type KeyVersions, MAX_TRIES, nextActivation, signingAmong } from './key-versions.js'
 import { newSecrets, type SecretPurpose, type Secrets } from './secrets.js'
 
 /** A registry key that signs. A verifier adds `handle` to what a token stands on by itself, from the `kid`. */
@@ -45,7 +45,7 @@ export interface KeyRing {
 
 export interface KeyRingDeps {
   readonly storage: Storage
-  readonly generations: Generations
+  readonly generations: KeyVersions
   readonly trustLog: TrustLog
   readonly clock: Clock
   readonly random: Random
@@ -85,7 +85,7 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
       const standing = await generations.standing(use)
       const now = trustLog.now()
       const key = signingAmong(standing, now)
-      if (key) return { signer: await ringSigner(key), until: takeoverAfter(standing, now) }
+      if (key) return { signer: await ringSigner(key), until: nextActivation(standing, now) }
       await generations.begin(use, now)
     }
     return refuse('unavailable', `the ${use} key of the registry is being changed`)

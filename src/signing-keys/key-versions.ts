@@ -10,7 +10,7 @@ import type { Operation, Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { type KeyUse, type RegistryKey, registryKeysIn } from './key-store.js'
 
-export interface Generations {
+export interface KeyVersions {
   /** Those that are kept, the newest first, none of them hidden. */
   all(use: KeyUse): Promise<readonly RegistryKey[]>
   /** Those that stand, the newest first. */
@@ -24,7 +24,7 @@ export interface Generations {
   forgetPrivate(kid: string): Promise<void>
 }
 
-export interface GenerationsDeps {
+export interface KeyVersionsDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random
@@ -34,7 +34,7 @@ const HALVES = 'registry-keys'
 export const MAX_TRIES = 10
 
 /** Make it before the trust log starts. */
-export function newGenerations({ storage, trustLog, random }: GenerationsDeps): Generations {
+export function newKeyVersions({ storage, trustLog, random }: KeyVersionsDeps): KeyVersions {
   const keys = registryKeysIn(storage)
   trustLog.halves(HALVES, {
     reveal: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.changing(kid, { hidden: id }, { hidden: undefined })] : []),
@@ -72,7 +72,7 @@ export function newGenerations({ storage, trustLog, random }: GenerationsDeps): 
         id,
         type: 'registry-key.began',
         begins: [key.handle],
-        on: [trustLog.epoch],
+        dependsOn: [trustLog.epoch],
         hidden: [keys.inserting(key), ...also],
       })
       return begun.outcome === 'begun' ? keys.get(kid) : undefined
@@ -93,5 +93,5 @@ export function signingAmong(standing: readonly RegistryKey[], now: number): Reg
 }
 
 /** When a newer key takes over by itself. */
-export const takeoverAfter = (standing: readonly RegistryKey[], now: number): number =>
+export const nextActivation = (standing: readonly RegistryKey[], now: number): number =>
   Math.min(Number.POSITIVE_INFINITY, ...standing.map(({ signsFrom }) => signsFrom).filter((from) => from > now))

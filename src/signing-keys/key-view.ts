@@ -1,6 +1,6 @@
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { KeyUse, RegistryKey } from './key-store.js'
-import { type Generations, signingAmong } from './key-versions.js'
+import { type KeyVersions, signingAmong } from './key-versions.js'
 
 /** `waiting`: published, does not sign yet. `retiring`: verifies only. */
 export type KeyState = 'waiting' | 'signing' | 'retiring' | 'ended'
@@ -17,7 +17,7 @@ export interface KeyView {
 }
 
 export interface KeyViewDeps {
-  readonly generations: Generations
+  readonly generations: KeyVersions
   readonly trustLog: TrustLog
 }
 

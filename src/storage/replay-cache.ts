@@ -6,14 +6,14 @@ const Spent = z.strictObject({ id: z.string().max(384), expiresAt: z.number() })
 type Spent = z.infer<typeof Spent>
 
 /** Spends single-use names. One atomic insert: of many callers one is told `true`. */
-export interface Once {
+export interface ReplayCache {
   /** `purpose` keeps kinds of names apart; `expiresAt` is when the name could no longer be accepted anyway, skew included. */
-  spend(purpose: 'assertion' | 'proof', name: string, expiresAt: number): Promise<boolean>
+  consume(purpose: 'assertion' | 'proof', name: string, expiresAt: number): Promise<boolean>
 }
 
-export function newOnce(storage: Storage): Once {
+export function newReplayCache(storage: Storage): ReplayCache {
   const spent: Collection<Spent> = storage.collection({ name: 'spent', schema: Spent, key: 'id', indexes: {}, expires: 'expiresAt' })
   return {
-    spend: async (purpose, name, expiresAt) => (await spent.insert({ id: `${purpose} ${name}`, expiresAt })) === 'inserted',
+    consume: async (purpose, name, expiresAt) => (await spent.insert({ id: `${purpose} ${name}`, expiresAt })) === 'inserted',
   }
 }

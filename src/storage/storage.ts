@@ -41,14 +41,14 @@ export interface Query<D extends Doc> {
   readonly limit: number
   readonly order?: 'up' | 'down'
   /** Documents after (in this order) the place of an earlier page's last document. Stable while others are written. */
-  readonly after?: Place
+  readonly after?: Cursor
 }
 /** Value of the ordering field and key of the last document seen. */
-export type Place = readonly [Scalar, Key]
+export type Cursor = readonly [Scalar, Key]
 export interface Page<D extends Doc> {
   readonly items: readonly D[]
   /** Where the next page begins; absent on the last. */
-  readonly next?: Place
+  readonly next?: Cursor
 }
 
 /** One guarded operation of a commit. Made by a collection, so it is typed where it is written. */
@@ -141,11 +141,11 @@ export interface CardRow {
   readonly tags: readonly string[]
   readonly modes: readonly string[]
   readonly updatedAt: number
-  readonly shown: ShownCard
+  readonly shown: CardSummary
 }
 
 /** What search shows of the card to that tier, made when the row is: a search reads nothing else of a card. */
-export interface ShownCard {
+export interface CardSummary {
   readonly orgId: OrgId
   readonly endpoint?: string
   readonly scopes: readonly Scope[]
@@ -179,7 +179,7 @@ export interface CardHit {
   readonly cardId: string
   readonly score: number
   /** Absent of a row that an earlier build wrote. */
-  readonly shown?: ShownCard
+  readonly shown?: CardSummary
 }
 export interface CardHits {
   /**
@@ -195,7 +195,7 @@ export interface CardHits {
 export interface CardSearchPort {
   search(query: CardQuery): Promise<CardHits>
   /** What the rows of these cards show at that tier; a card without such a row is not in it. */
-  shown(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, ShownCard>>
+  shown(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
   /** Cards with a row that an earlier build wrote, which shows nothing. */
   unshown(limit: number): Promise<readonly string[]>
 }

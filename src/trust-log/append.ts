@@ -5,7 +5,7 @@ import { isRefusal, Refusal } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { inTime } from '../lib/timeout.js'
+import { withTimeout } from '../lib/timeout.js'
 import { type Handle, isVersion } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import { VERSION_SECONDS } from '../protocol/log/ended-set.js'
@@ -13,7 +13,7 @@ import type { Block, Ending, Entry, Proposal } from '../protocol/log/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import { blockAfter, numbering } from './block.js'
-import type { RequireSameTime } from './clock-skew.js'
+import type { RequireNoSkew } from './clock-skew.js'
 
 /** What goes into one block together, or not at all. */
 export interface Group {
@@ -38,7 +38,7 @@ export interface AppendDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly requireSameTime: RequireSameTime
+  readonly requireSameTime: RequireNoSkew
   /** Names this instance in its blocks. */
   readonly writer: string
   readonly timeoutMs: number
@@ -101,7 +101,7 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
       deps.applied.requireSound()
       left = await answerStanding(deps, left)
       // What stands already is answered; a block is of a time that all share
-      await inTime(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
+      await withTimeout(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
       left = answerRuledOut(deps, left)
       if (left.length === 0) return
       const members = sharingOneBlock(deps, left)
@@ -147,13 +147,13 @@ async function answerStanding(deps: AppendDeps, batch: readonly Waiting[]): Prom
 }
 
 const ask = async (deps: AppendDeps, id: EntryId | undefined): Promise<number | undefined> =>
-  id === undefined ? undefined : inTime(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
+  id === undefined ? undefined : withTimeout(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
 
 /** The entries of a group that stands already, in block `n`: whoever else wrote it, this instance has applied it before it says so. */
 async function readEntries(deps: AppendDeps, n: number, group: Group): Promise<readonly Entry[]> {
-  const [block] = await inTime(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
+  const [block] = await withTimeout(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
   if (block === undefined) throw new Error(`block ${n} is not there`)
-  await inTime(deps.clock, deps.timeoutMs, 'read', deps.applied.readTo(block))
+  await withTimeout(deps.clock, deps.timeoutMs, 'read', deps.applied.readTo(block))
   return entriesOf(block, group)
 }
 
@@ -206,11 +206,11 @@ const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>
 async function insert(deps: AppendDeps, block: Block): Promise<Block | 'taken' | 'unknown'> {
   const { clock, timeoutMs, port, log } = deps
   try {
-    return (await inTime(clock, timeoutMs, 'append', port.append(block))) === 'appended' ? block : 'taken'
+    return (await withTimeout(clock, timeoutMs, 'append', port.append(block))) === 'appended' ? block : 'taken'
   } catch (error) {
     log.warn('an append is read back', { error: String(error), 'log.block': block.n })
   }
-  const [there] = await inTime(clock, timeoutMs, 'read', port.read(block.n, 1))
+  const [there] = await withTimeout(clock, timeoutMs, 'read', port.read(block.n, 1))
   if (there === undefined) return 'unknown'
   return idsOf(there) === idsOf(block) && there.writer === block.writer ? there : 'taken'
 }
@@ -223,8 +223,8 @@ function entriesOf(block: Block, group: Group): readonly Entry[] {
 }
 
 async function readOn({ clock, timeoutMs, port, applied }: AppendDeps): Promise<void> {
-  const head = await inTime(clock, timeoutMs, 'head', port.head())
-  if (head) await inTime(clock, timeoutMs, 'read', applied.readTo(head))
+  const head = await withTimeout(clock, timeoutMs, 'head', port.head())
+  if (head) await withTimeout(clock, timeoutMs, 'read', applied.readTo(head))
 }
 
 async function backOff({ clock, random }: AppendDeps, attempt: number): Promise<void> {

@@ -6,20 +6,20 @@ import type { Log } from '../lib/log.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { LogPort } from '../storage/storage.js'
 
-export interface SameTimeDeps {
+export interface ClockSkewDeps {
   readonly port: Pick<LogPort, 'head' | 'storeTime'>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly log: Log
 }
 
 /** Refuses where this clock and the store's are surely more than the allowed skew apart, or where the store's is not known. */
-export type RequireSameTime = () => Promise<void>
+export type RequireNoSkew = () => Promise<void>
 
 /** How long what the store's clock said counts, from when it was asked: which bounds by how much the comparison can be wrong. */
 const KNOWN_MS = 2000
 
 /** Costs nothing while the head is read twice a second: what was learnt then is compared. Before it refuses it reads the head once more. */
-export function newSameTime(deps: SameTimeDeps): RequireSameTime {
+export function newClockSkewCheck(deps: ClockSkewDeps): RequireNoSkew {
   const { port, log } = deps
   if (port.storeTime === undefined) return async () => undefined
   let wasApart = false
@@ -47,7 +47,7 @@ export function newSameTime(deps: SameTimeDeps): RequireSameTime {
 }
 
 /** Both clocks now, in seconds, and how far they are apart at least; undefined where the store's is not known. */
-function compared({ port, clock }: SameTimeDeps): { readonly own: number; readonly store: number; readonly apart: number } | undefined {
+function compared({ port, clock }: ClockSkewDeps): { readonly own: number; readonly store: number; readonly apart: number } | undefined {
   const time = port.storeTime?.()
   const nowMs = clock.monotonicMs()
   if (time === undefined || nowMs - time.sentMs > KNOWN_MS) return undefined

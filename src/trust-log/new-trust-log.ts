@@ -10,10 +10,10 @@ import type { Storage } from '../storage/storage.js'
 import { newAppender } from './append.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { blockAfter, numbering } from './block.js'
-import { newSameTime, type RequireSameTime } from './clock-skew.js'
+import { newClockSkewCheck, type RequireNoSkew } from './clock-skew.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
 import { newProofs } from './proofs/proofs.js'
-import { newFence } from './read-barrier.js'
+import { newReadBarrier } from './read-barrier.js'
 import { newHalves } from './records/pending-writes.js'
 import { requireRestored } from './recovery/restore.js'
 import { requireUnsealed } from './recovery/seal.js'
@@ -57,9 +57,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const requireSameTime = newSameTime({ port, clock, log })
+  const requireSameTime = newClockSkewCheck({ port, clock, log })
   const appender = newAppender({ port, applied, clock, random, log, requireSameTime, writer, timeoutMs: times.appendMs })
-  const fence = newFence({ port, applied, clock, log, requireSameTime, timeoutMs: times.fenceMs, freshMs: times.freshMs })
+  const fence = newReadBarrier({ port, applied, clock, log, requireSameTime, timeoutMs: times.fenceMs, freshMs: times.freshMs })
   const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
@@ -74,7 +74,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     }
   }
   // Why the log cannot be read is logged by the fence, once for all who wait.
-  const poll = () => fence.fence().catch(() => undefined)
+  const poll = () => fence.readBarrier().catch(() => undefined)
   const settleOld = () =>
     halves
       .settleOlderThan(times.halfSeconds)
@@ -128,7 +128,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 async function begin(
   { storage, clock, random, writer, witness }: TrustLogDeps,
   applied: AppliedLog,
-  requireSameTime: RequireSameTime,
+  requireSameTime: RequireNoSkew,
 ): Promise<void> {
   const { log } = storage
   // Before anything is written: a store that was moved, or put back, is left as it is.

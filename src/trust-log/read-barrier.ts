@@ -1,36 +1,36 @@
 import { isRefusal, refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
-import { inTime } from '../lib/timeout.js'
+import { withTimeout } from '../lib/timeout.js'
 import { positionOf } from '../protocol/log/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
-import type { RequireSameTime } from './clock-skew.js'
-import type { Fenced } from './trust-log.js'
+import type { RequireNoSkew } from './clock-skew.js'
+import type { Barrier } from './trust-log.js'
 
-export interface FenceDeps {
+export interface ReadBarrierDeps {
   readonly port: LogPort
   readonly applied: AppliedLog
   readonly clock: Clock
   readonly log: Log
-  readonly requireSameTime: RequireSameTime
+  readonly requireSameTime: RequireNoSkew
   /** The log must have been read within it. */
   readonly timeoutMs: number
   /** An answer must be there within it, counted from before the log was read. */
   readonly freshMs: number
 }
 
-export interface Fence {
-  fence(): Promise<Fenced>
-  fenced<T>(decide: (fenced: Fenced) => Promise<T>, beside?: Promise<unknown>): Promise<T>
+export interface ReadBarrier {
+  readBarrier(): Promise<Barrier>
+  afterBarrier<T>(decide: (fenced: Barrier) => Promise<T>, beside?: Promise<unknown>): Promise<T>
 }
 
-interface TimedFence extends Fenced {
+interface TimedFence extends Barrier {
   readonly startedMs: number
 }
 
 /** The log, read after a request arrived. Requests that wait share one: whoever comes while the log is being read waits for the next read. */
-export function newFence(deps: FenceDeps): Fence {
+export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   let reading: Promise<unknown> = Promise.resolve()
   let next: Promise<TimedFence> | undefined
   let waiting = 0
@@ -53,8 +53,8 @@ export function newFence(deps: FenceDeps): Fence {
   const age = ({ startedMs }: TimedFence): number => deps.clock.monotonicMs() - startedMs
 
   return {
-    fence: async () => withoutStart(await wait()),
-    fenced: async (decide, beside) => {
+    readBarrier: async () => withoutStart(await wait()),
+    afterBarrier: async (decide, beside) => {
       // Awaited below; caught here too, so that it is no unhandled rejection where the log cannot be read
       void beside?.catch(() => undefined)
       let timed = await wait()
@@ -71,7 +71,7 @@ export function newFence(deps: FenceDeps): Fence {
   }
 }
 
-async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }: FenceDeps): Promise<TimedFence> {
+async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }: ReadBarrierDeps): Promise<TimedFence> {
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
@@ -83,7 +83,7 @@ async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }
     await requireSameTime()
   }
   try {
-    await inTime(clock, timeoutMs, 'the reading of the log', readOn())
+    await withTimeout(clock, timeoutMs, 'the reading of the log', readOn())
   } catch (error) {
     if (isRefusal(error)) throw error
     log.warn('the log cannot be read', { error: String(error) })
@@ -95,10 +95,10 @@ async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }
 }
 
 /** Why the log cannot be read now, in words for an operator; undefined where it can. */
-export const whyUnread = (fence: Pick<Fence, 'fence'>): Promise<string | undefined> =>
-  fence.fence().then(
+export const whyUnreadable = (fence: Pick<ReadBarrier, 'readBarrier'>): Promise<string | undefined> =>
+  fence.readBarrier().then(
     () => undefined,
     (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
   )
 
-const withoutStart = ({ now, at, position }: TimedFence): Fenced => ({ now, at, position })
+const withoutStart = ({ now, at, position }: TimedFence): Barrier => ({ now, at, position })

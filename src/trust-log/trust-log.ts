@@ -5,7 +5,7 @@ import type { Ending, Entry, EntryType, Position } from '../protocol/log/entry.j
 import type { Operation } from '../storage/storage.js'
 
 /** What a fence answers: everything that was acknowledged before it was asked for is applied. */
-export interface Fenced {
+export interface Barrier {
   /** Epoch seconds: the later of the clock and log time, fixed before the log was read. Expiries are judged by it. */
   readonly now: number
   /** `seq` of the last applied entry. */
@@ -35,7 +35,7 @@ export interface Beginning {
   readonly type: EntryType
   readonly begins: readonly Handle[]
   /** What it stands on, besides: the writer leaves the entry out if one of these has ended. */
-  readonly on: readonly Handle[]
+  readonly dependsOn: readonly Handle[]
   readonly ends?: readonly Ending[]
   readonly digest?: string
   /** Writes the hidden record (or the successor beside its record), and the audit row, in one commit. */
@@ -57,7 +57,7 @@ export interface EndingIntent {
   readonly intent: readonly Operation[]
   readonly id?: EntryId
   /** Also what has ended already: so that the log tells that it ended otherwise since (a restore goes by the last). */
-  readonly isTold?: boolean
+  readonly alwaysLog?: boolean
 }
 
 export type TriedEnding =
@@ -70,7 +70,7 @@ export interface TrustLog {
    * Applies the log up to a head that was read after this call. Waiting callers share one.
    * Refuses with `standing_unknown` (503) where the log cannot be read in time.
    */
-  fence(): Promise<Fenced>
+  readBarrier(): Promise<Barrier>
   /** The later of the clock and log time, without a fence. */
   now(): number
   readonly ended: Ended
@@ -78,7 +78,7 @@ export interface TrustLog {
    * Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and
    * for issue. `beside`: what has begun already and is waited for too, before `decide` runs.
    */
-  fenced<T>(decide: (fenced: Fenced) => Promise<T>, beside?: Promise<unknown>): Promise<T>
+  afterBarrier<T>(decide: (fenced: Barrier) => Promise<T>, beside?: Promise<unknown>): Promise<T>
   /** Hidden record, append, reveal. Resolves when revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
   /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Refuses with `conflict` where an operation of the intent does not hold. */

@@ -6,7 +6,7 @@ import { isRefusal } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { systemRandom } from '../lib/random.js'
 import { credenceOf } from './guard.js'
-import { claim, mayTouch } from './task-bindings.js'
+import { bind, mayAccess } from './task-bindings.js'
 import { type Needs, requireNeeds, type Verified, type Verifier } from './verify-request.js'
 
 /** Methods of A2A 1.0, as JSON-RPC names them. */
@@ -73,9 +73,9 @@ export function verifiedOf(context: Context): Verified {
 
 export function guardA2A<H extends HandlerShape>(
   inner: H,
-  options: { readonly verifier: Pick<Verifier, 'ties'>; readonly needs: A2ANeeds; readonly random?: Random },
+  options: { readonly verifier: Pick<Verifier, 'taskBindings'>; readonly needs: A2ANeeds; readonly random?: Random },
 ): H {
-  const { ties } = options.verifier
+  const { taskBindings } = options.verifier
   const random = options.random ?? systemRandom
   const nobodys = () => `none-${random.token(16)}`
 
@@ -91,21 +91,21 @@ export function guardA2A<H extends HandlerShape>(
     }
     return verified
   }
-  const own = async (id: string, { claims }: Verified): Promise<string> => ((await mayTouch(ties, id, claims)) ? id : nobodys())
+  const own = async (id: string, { claims }: Verified): Promise<string> => ((await mayAccess(taskBindings, id, claims)) ? id : nobodys())
   /** Of a message: the task and context that it continues. */
   const ownMessage = async <P>(params: P, verified: Verified): Promise<P> => {
     const { message } = params as MessageParams // as the SDK parsed it
     const { taskId, contextId, referenceTaskIds = [] } = message ?? {}
     const isMine =
-      (!taskId || (await mayTouch(ties, taskId, verified.claims))) &&
-      (await Promise.all(referenceTaskIds.map((id) => mayTouch(ties, id, verified.claims)))).every(Boolean) &&
-      (!contextId || (await mayTouch(ties, `context ${contextId}`, verified.claims)))
+      (!taskId || (await mayAccess(taskBindings, taskId, verified.claims))) &&
+      (await Promise.all(referenceTaskIds.map((id) => mayAccess(taskBindings, id, verified.claims)))).every(Boolean) &&
+      (!contextId || (await mayAccess(taskBindings, `context ${contextId}`, verified.claims)))
     return isMine ? params : ({ ...params, message: { ...message, taskId: nobodys(), contextId: '', referenceTaskIds: [] } } as P)
   }
   /** Before the caller can know an id, it is tied. */
   const tieResult = async (result: unknown, { claims }: Verified): Promise<void> => {
     for (const id of idsOf(result)) {
-      if (!(await claim(ties, id, claims))) throw new Error('an A2A task of another task came back')
+      if (!(await bind(taskBindings, id, claims))) throw new Error('an A2A task of another task came back')
     }
   }
   const byId =
@@ -150,7 +150,7 @@ export function guardA2A<H extends HandlerShape>(
       const first = await handler.listTasks({ ...params, pageToken: '' }, context)
       const own: ById[] = []
       for (let page = first; ; ) {
-        const shown = await Promise.all(page.tasks.map(async (task) => ((await mayTouch(ties, task.id, claims)) ? [task] : [])))
+        const shown = await Promise.all(page.tasks.map(async (task) => ((await mayAccess(taskBindings, task.id, claims)) ? [task] : [])))
         own.push(...shown.flat())
         if (!page.nextPageToken) break
         page = await handler.listTasks({ ...params, pageSize: LARGEST_PAGE, pageToken: page.nextPageToken }, context)

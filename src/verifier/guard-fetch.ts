@@ -1,6 +1,6 @@
 // Guards for whatever speaks Request and Response: Hono, Deno, Bun, Cloudflare Workers.
-import { type Admission, type Admitting, admit } from './admit.js'
-import type { Answer } from './refusal-response.js'
+import { type Admitted, type Admitting, admit } from './admit.js'
+import type { RefusalResponse } from './refusal-response.js'
 import type { Needs, Verified } from './verify-request.js'
 
 /** `fetch` of a server: `Deno.serve(guardFetch(verifier, needs, handler))`, `export default { fetch: guardFetch(…) }`. The body is not touched. */
@@ -37,10 +37,10 @@ export function guardHono(
   }
 }
 
-function admitFetch(verifier: Admitting, { method, url, headers }: Request, needs: Needs, peer?: string): Promise<Admission> {
+function admitFetch(verifier: Admitting, { method, url, headers }: Request, needs: Needs, peer?: string): Promise<Admitted> {
   // Its host is what the caller wrote in a header: only path and query are taken.
   const { pathname, search } = new URL(url)
   return admit(verifier, { method, url: pathname + search, headers: Object.fromEntries(headers), peer }, needs)
 }
 
-const responseOf = ({ status, headers, body }: Answer): Response => new Response(body, { status, headers })
+const responseOf = ({ status, headers, body }: RefusalResponse): Response => new Response(body, { status, headers })

@@ -2,7 +2,7 @@ import { isRefusal, REFUSALS } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
 
 /** A whole answer to a request that is not served. */
-export interface Answer {
+export interface RefusalResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -11,7 +11,7 @@ export interface Answer {
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
 /** How a refused call is answered: status, headers, JSON. What is no refusal is a bug and thrown on. */
-export function answerOf(error: unknown): Answer {
+export function refusalResponse(error: unknown): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
   const status = REFUSALS[reason].http
@@ -28,7 +28,7 @@ export function answerOf(error: unknown): Answer {
 }
 
 /** What a caller is told of a bug. */
-export const BROKEN: Answer = {
+export const BROKEN: RefusalResponse = {
   status: 500,
   headers: JSON_HEADERS,
   body: JSON.stringify({ error: 'server_error', error_description: 'the call could not be checked' }),

@@ -6,7 +6,7 @@ import { stands } from '../protocol/standing.js'
 
 /** How a verifier knows what stands. `unknown`: it cannot tell now, and must not guess. */
 export interface StandingSource {
-  check(token: string, standing: { readonly at: number; readonly on: readonly Handle[] }): Promise<'stands' | 'ended' | 'unknown'>
+  check(token: string, standing: { readonly at: number; readonly dependsOn: readonly Handle[] }): Promise<'stands' | 'ended' | 'unknown'>
   /** Log time, where it is known: a token's expiry is judged by the later of two clocks. */
   readonly time: number
 }
@@ -25,9 +25,9 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
     get time() {
       return feed.time
     },
-    check: async (_token, { at, on }) => {
+    check: async (_token, { at, dependsOn }) => {
       // What is known to have ended has ended, however stale the rest is.
-      if (!stands(feed.ended, on)) return 'ended'
+      if (!stands(feed.ended, dependsOn)) return 'ended'
       if (!isFresh(at)) {
         try {
           await feed.sync(maxStalenessMs)
@@ -36,7 +36,7 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
         }
         if (!isFresh(at)) return 'unknown'
       }
-      return stands(feed.ended, on) ? 'stands' : 'ended'
+      return stands(feed.ended, dependsOn) ? 'stands' : 'ended'
     },
   }
 }

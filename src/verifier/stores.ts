@@ -1,6 +1,6 @@
 import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
-import { TIE_SECONDS } from '../protocol/task-binding.js'
+import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 
 /** Where used proofs are remembered. One atomic call; it must survive a restart, and replicas of a callee share it. */
 export interface ReplayStore {
@@ -9,16 +9,16 @@ export interface ReplayStore {
 }
 
 /** What began an A2A task or context: the Credence task with its ancestors, or where there is none whom it was for. */
-export interface Tie {
+export interface TaskBinding {
   readonly taskId?: TaskId | undefined
   readonly ancestors: readonly string[]
   readonly sub: string
 }
 
 /** Which Credence task an A2A task or context belongs to. The first tie of an id stays, until nobody has used it for `TIE_SECONDS`. */
-export interface TieStore {
-  tie(id: string, tie: Tie): Promise<Tie>
-  find(id: string): Promise<Tie | undefined>
+export interface TaskBindingStore {
+  tie(id: string, tie: TaskBinding): Promise<TaskBinding>
+  find(id: string): Promise<TaskBinding | undefined>
 }
 
 export interface MemoryBounds {
@@ -36,7 +36,7 @@ const SWEEP_SECONDS = 60
 export function memoryStores(
   clock: { now(): number },
   { maxSpent = MAX_SPENT, maxTies = MAX_TIES }: MemoryBounds = {},
-): { readonly replay: ReplayStore; readonly ties: TieStore } {
+): { readonly replay: ReplayStore; readonly ties: TaskBindingStore } {
   return { replay: memoryReplay(clock, maxSpent), ties: memoryTies(clock, maxTies) }
 }
 
@@ -59,12 +59,12 @@ function memoryReplay(clock: { now(): number }, maxSpent: number): ReplayStore {
   }
 }
 
-function memoryTies(clock: { now(): number }, maxTies: number): TieStore {
+function memoryTies(clock: { now(): number }, maxTies: number): TaskBindingStore {
   /** In the order of their last use, so what is too old stands in front. */
-  const ties = new Map<string, { readonly tie: Tie; readonly expiresAt: number }>()
-  const use = (id: string, tie: Tie): Tie => {
+  const ties = new Map<string, { readonly tie: TaskBinding; readonly expiresAt: number }>()
+  const use = (id: string, tie: TaskBinding): TaskBinding => {
     ties.delete(id)
-    ties.set(id, { tie, expiresAt: clock.now() + TIE_SECONDS })
+    ties.set(id, { tie, expiresAt: clock.now() + TASK_BINDING_SECONDS })
     return tie
   }
   const forget = () => {
@@ -73,7 +73,7 @@ function memoryTies(clock: { now(): number }, maxTies: number): TieStore {
       ties.delete(id)
     }
   }
-  const find = (id: string): Tie | undefined => {
+  const find = (id: string): TaskBinding | undefined => {
     forget()
     const known = ties.get(id)
     return known && use(id, known.tie)

@@ -1,8 +1,8 @@
 import type { Feed } from '../client/feed.js'
 import { fetchKeys } from '../client/registry.js'
-import { spendProof, verifyDpopProof } from '../credentials/jose/dpop.js'
+import { consumeProof, verifyDpopProof } from '../credentials/jose/dpop.js'
 import type { VerificationKey } from '../credentials/jose/jwk.js'
-import { newKeysByKid } from '../credentials/jose/jwks-cache.js'
+import { newJwksCache } from '../credentials/jose/jwks-cache.js'
 import { verifyAccessToken } from '../credentials/jose/token-types.js'
 import { isRefusal, refuse } from '../errors.js'
 import { type Clock, systemClock } from '../lib/clock.js'
@@ -14,7 +14,7 @@ import { coveredBySome, parseScope } from '../protocol/rights.js'
 import type { IncomingRequest } from './incoming-request.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
-import { memoryStores, type ReplayStore, type TieStore } from './stores.js'
+import { memoryStores, type ReplayStore, type TaskBindingStore } from './stores.js'
 
 export interface VerifierOptions {
   /** The registry. */
@@ -29,7 +29,7 @@ export interface VerifierOptions {
   readonly standing: Feed | { readonly introspect: (token: string) => Promise<JsonObject> }
   /** Default: memory, which a restart forgets. */
   readonly replay?: ReplayStore
-  readonly ties?: TieStore
+  readonly taskBindings?: TaskBindingStore
   /** Past it (default 1000) a call is answered 503. */
   readonly maxStalenessMs?: number
   /** The registry's token keys; absent: read from its JWKS. */
@@ -60,7 +60,7 @@ export interface Verified {
 export interface Verifier {
   /** Token, proof with replay protection, audience, standing, freshness, then what the call needs. Throws a Refusal. */
   verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
-  readonly ties: TieStore
+  readonly taskBindings: TaskBindingStore
   readonly onBug: (error: unknown) => void
 }
 
@@ -85,14 +85,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
       : standingByFeed(options.standing, freshness)
   const memory = memoryStores(clock)
   const replay = options.replay ?? memory.replay
-  const { keysFor } = newKeysByKid({
+  const { keysFor } = newJwksCache({
     read: async () => options.keys ?? (await tokenKeys({ fetch, clock }, issuer)),
     clock,
     rereadMs: REREAD_MS,
   })
 
   return {
-    ties: options.ties ?? memory.ties,
+    taskBindings: options.taskBindings ?? memory.ties,
     onBug: options.onBug ?? ((error) => console.error(error)),
     verify: async (request, needs = {}) => {
       const { token, dpop } = credentialsOf(request)
@@ -109,8 +109,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
         reason: 'invalid_token',
       })
       if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
-      const on = handlesOf(claims, kid)
-      switch (await standing.check(token, { at: claims.standing.at, on })) {
+      const dependsOn = handlesOf(claims, kid)
+      switch (await standing.check(token, { at: claims.standing.at, dependsOn })) {
         case 'ended':
           return refuse('invalid_token', 'the token no longer stands')
         case 'unknown':
@@ -118,7 +118,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         case 'stands':
       }
       // RFC 9449 §11.1: spent last, so that a call which is to be tried again (503) may bring its proof again.
-      if (!(await spendProof(proof, (name, keptUntil) => replay.spend(name, keptUntil))))
+      if (!(await consumeProof(proof, (name, keptUntil) => replay.spend(name, keptUntil))))
         refuse('invalid_token', 'the DPoP proof was used before')
       requireNeeds(claims, needs)
       return { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }

@@ -9,7 +9,7 @@ export interface Ground extends Pair {
 }
 
 /** A started registry with a pair of agents and a stranger, for the attacks of one file. */
-export function ground(): Ground {
+export function dependencies(): Ground {
   const held: { registry?: Registry; pair?: Pair; stranger?: AgentActor } = {}
   beforeAll(async () => {
     held.registry = await startRegistry()

@@ -4,9 +4,9 @@ import { confirmAgent, newEs256Signer } from '../../src/client/index.js'
 import { refuse } from '../../src/errors.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { ground } from './attack.js'
+import { dependencies } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 
 test('AUD-03 an action whose audit row cannot be written is refused (503), and has had no effect', async () => {
   const { registry, acme, globex, ocr, planner, stranger, introductionId } = on
@@ -26,8 +26,8 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
   const { accessToken } = await planner.exchange({ audience: ocr.audience, taskId })
   const asked = await planner.introductions.request({ to: ocr.agentId, purpose: 'later', scopes: ['ocr:read'] })
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
-  const { items: keys } = await acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner: ocr.agentId })
-  const enrolmentId = keys[0]?.enrolmentId
+  const { items: keys } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: ocr.agentId })
+  const keyId = keys[0]?.keyId
   const waiting = await registry.registration({ of: acme })
   const suspended = await registry.agent({ of: acme })
   await acme.mutate('agents.suspend', { agentId: suspended.agentId })
@@ -36,26 +36,26 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
 
   const actions: Record<string, () => Promise<unknown>> = {
     'organisations.create': () => operator.mutate('organisations.create', { name: 'New' }),
-    'organisations.end': () => operator.mutate('organisations.end', { orgId: other.orgId }),
+    'organisations.revoke': () => operator.mutate('organisations.revoke', { orgId: other.orgId }),
     'members.invite': () => acme.mutate('members.invite', { orgId: acme.orgId, role: 'member' }),
     'members.join': () => registry.join(code, 'late'),
     'members.changeRole': () => acme.mutate('members.changeRole', { memberId: acme.clientId, role: 'member' }),
-    'members.end': () => operator.mutate('members.end', { memberId: other.clientId }),
+    'members.revoke': () => operator.mutate('members.revoke', { memberId: other.clientId }),
     'agents.register': () => registry.registration({ of: acme }),
     'agents.confirm': () => confirmAgent({ issuer: registry.issuer, ...waiting, signer, clock: registry.clock }),
     'agents.change': () => globex.mutate('agents.change', { agentId: planner.agentId, ceiling: {} }),
     'agents.suspend': () => acme.mutate('agents.suspend', { agentId: ocr.agentId }),
     'agents.reinstate': () => acme.mutate('agents.reinstate', { agentId: suspended.agentId }),
     'agents.revoke': () => acme.mutate('agents.revoke', { agentId: ocr.agentId }),
-    'enrolments.retire': () => acme.mutate('enrolments.retire', { enrolmentId }),
-    'enrolments.end': () => acme.mutate('enrolments.end', { enrolmentId }),
-    'enrolments.compromise': () => acme.mutate('enrolments.compromise', { enrolmentId, since: registry.clock.now() - 60 }),
+    'keys.retire': () => acme.mutate('keys.retire', { keyId }),
+    'keys.revoke': () => acme.mutate('keys.revoke', { keyId }),
+    'keys.compromise': () => acme.mutate('keys.compromise', { keyId, since: registry.clock.now() - 60 }),
     'cards.publish': () => ocr.publish({ card: aCard(registry, { name: 'Another' }) }),
     'cards.unpublish': () => ocr.mutate('cards.unpublish', { agentId: ocr.agentId }),
     'introductions.request': () => planner.introductions.request({ to: ocr.agentId, purpose: 'again', scopes: ['ocr:read'] }),
     'introductions.approve': () => ocr.introductions.approve(asked.introductionId),
     'introductions.deny': () => ocr.introductions.deny(asked.introductionId),
-    'introductions.end': () => ocr.introductions.end(introductionId),
+    'introductions.revoke': () => ocr.introductions.end(introductionId),
     'tasks.create': () => planner.tasks.create({ description: 'while it fails' }),
     'tasks.end': () => planner.tasks.end(taskId),
     'oauth.token, client_credentials': () => registry.as(planner).token(),
@@ -67,7 +67,7 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     organisations: await operator.query('organisations.list', {}),
     members: await acme.query('members.list', { orgId: acme.orgId }),
     agents: await acme.query('agents.list', {}),
-    keys: await acme.query('enrolments.list', { owner: ocr.agentId }),
+    keys: await acme.query('keys.list', { owner: ocr.agentId }),
     card: (await stranger.search({ text: 'scanned' })).total,
     tasks: await planner.query('tasks.list', {}),
     introductions: await ocr.query('introductions.list', {}),

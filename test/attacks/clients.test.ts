@@ -2,9 +2,9 @@ import { expect } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
 import { assertionOf, freshNonce, post, tokenRequest, withAssertion } from '../oauth.js'
 import { aPair, reasonOf } from '../stories/actors.js'
-import { attack, ground } from './attack.js'
+import { attack, dependencies } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const GRANT = { grant_type: 'client_credentials' }
 const errorOf = async (assertionChanges: object) =>
   (await tokenRequest(on.registry, on.planner, GRANT, { assertion: await assertionOf(on.registry, on.planner, assertionChanges as never) }))

@@ -5,9 +5,9 @@ import type { AccessTokenClaims } from '../../src/protocol/claims.js'
 import { assertionOf, exchangeForm, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { aPair, introduce, reasonOf } from '../stories/actors.js'
-import { attack, ground } from './attack.js'
+import { attack, dependencies } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const GRANT = { grant_type: 'client_credentials' }
 const TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { createVerifier } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth.js'
 import { aPair, reasonOf } from '../stories/actors.js'
-import { attack, ground, raw } from './attack.js'
+import { attack, dependencies, raw } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const json = { 'content-type': 'application/json' }
 const post = (path: string, body: string, headers: Record<string, string> = json) =>
   raw(on.registry, path, { method: 'POST', body, headers })

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { expect } from 'vitest'
 import { signCard } from '../../src/credentials/agent-card/card-signatures.js'
 import { thumbprint } from '../../src/credentials/jose/jwk.js'
-import { newEs256Signer, newPrivateJwk, proveEnrolment, signerFromJwk } from '../../src/credentials/jose/sign.js'
+import { newEs256Signer, newPrivateJwk, proveKey, signerFromJwk } from '../../src/credentials/jose/sign.js'
 import { base64url, utf8 } from '../../src/lib/bytes.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -10,9 +10,9 @@ import { forge } from '../credentials/forge.js'
 import { exchangeForm, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { attack, ground, raw } from './attack.js'
+import { attack, dependencies, raw } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const GRANT = { grant_type: 'client_credentials' }
 
 /** The same bad JWT at every door that takes one: assertion, proof, subject token, access token, card signature. */
@@ -204,7 +204,7 @@ attack(
 const offered = async (jwk: unknown) => {
   const { registry, acme } = on
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
-  const proof = await proveEnrolment(
+  const proof = await proveKey(
     { signer: await newEs256Signer(), clock: registry.clock, random: systemRandom },
     { issuer: registry.issuer, owner: code.split('.')[0] ?? '' },
   )
@@ -214,7 +214,7 @@ const offered = async (jwk: unknown) => {
     body: JSON.stringify({ code, name: 'x', jwk, proof }),
   })
 }
-attack('JOSE-15', 'a private key offered for enrolment is refused, and nowhere kept', on, async () => {
+attack('JOSE-15', 'a private key offered for registered key is refused, and nowhere kept', on, async () => {
   const jwk = await newPrivateJwk()
   expect(await offered(jwk)).toEqual([400, 'invalid_client_metadata'])
   const everything = JSON.stringify(await on.acme.query('audit.list', { limit: 100 }))
@@ -232,7 +232,7 @@ for (const [what, jwk] of [
   ['X25519', { kty: 'OKP', crv: 'X25519', x: 'A'.repeat(43) }],
   ['RSA of 65536 bits', { kty: 'RSA', n: 'x'.repeat(10_923), e: 'AQAB' }],
 ] as const)
-  attack('JOSE-16', `${what} is not enrolled`, on, async () => expect(await offered(jwk)).toEqual([400, 'invalid_client_metadata']))
+  attack('JOSE-16', `${what} is not registered`, on, async () => expect(await offered(jwk)).toEqual([400, 'invalid_client_metadata']))
 
 attack(
   'JOSE-20',

@@ -9,7 +9,7 @@ import { Block } from '../../src/protocol/log/entry.js'
 import { parseConfig } from '../../src/server/config.js'
 import { serve } from '../../src/server/main.js'
 import { openMongo } from '../../src/storage/mongo/open.js'
-import { newOnce } from '../../src/storage/replay-cache.js'
+import { newReplayCache } from '../../src/storage/replay-cache.js'
 import { aCard, newCast } from '../registry.js'
 import { setClock } from '../set-clock.js'
 import { withDatabase } from '../storage/mongo/backup.js'
@@ -126,14 +126,14 @@ attack(
     const monitor = (ttlMonitorEnabled: boolean) => withDatabase(url, (db) => db.admin().command({ setParameter: 1, ttlMonitorEnabled }))
     try {
       await monitor(false)
-      const once = newOnce(storage)
+      const once = newReplayCache(storage)
       const until = clock.now() + 60
-      expect(await once.spend('proof', 'p', until)).toBe(true)
-      expect(await once.spend('proof', 'p', until)).toBe(false)
+      expect(await once.consume('proof', 'p', until)).toBe(true)
+      expect(await once.consume('proof', 'p', until)).toBe(false)
       clock.advance(59)
-      expect(await once.spend('proof', 'p', until)).toBe(false)
+      expect(await once.consume('proof', 'p', until)).toBe(false)
       clock.advance(1)
-      expect(await once.spend('proof', 'p', until + 60)).toBe(true)
+      expect(await once.consume('proof', 'p', until + 60)).toBe(true)
       // The server would remove it a day after that: never before, however far its clock is ahead of ours
       const [kept] = await withDatabase(url, (db) => db.collection('spent').find().toArray())
       expect(Number(kept?.gone) / 1000 - Number(kept?.expires)).toBe(86_400)

@@ -5,9 +5,9 @@ import { newRouter, type RouterDeps } from '../../src/server/router.js'
 import { proofOf } from '../oauth.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
-import { ground, newestBlock, raw } from './attack.js'
+import { dependencies, newestBlock, raw } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 afterAll(async () => {
   expect((await on.registry.fetch('/trpc/system.info')).status).toBe(200)
 })
@@ -18,21 +18,21 @@ const [TSK, TOK, INT, KEY, MEM] = ['tsk', 'tok', 'int', 'key', 'mem'].map((kind)
 /** Every procedure that is not open, with input that its schema takes. */
 const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string, unknown>])[] = [
   ['query', 'organisations.list', {}],
-  ['query', 'keys.list', {}],
-  ['mutate', 'keys.rotate', { use: 'token' }],
-  ['mutate', 'keys.end', { kid: 'A'.repeat(43) }],
+  ['query', 'signingKeys.list', {}],
+  ['mutate', 'signingKeys.rotate', { use: 'token' }],
+  ['mutate', 'signingKeys.revoke', { kid: 'A'.repeat(43) }],
   ['mutate', 'organisations.create', { name: 'x' }],
   ['query', 'organisations.get', { orgId: ORG }],
-  ['mutate', 'organisations.end', { orgId: ORG }],
+  ['mutate', 'organisations.revoke', { orgId: ORG }],
   ['mutate', 'members.invite', { orgId: ORG, role: 'member' }],
   ['query', 'members.list', { orgId: ORG }],
   ['mutate', 'members.changeRole', { memberId: MEM, role: 'member' }],
-  ['mutate', 'members.end', { memberId: MEM }],
-  ['query', 'enrolments.list', { owner: AGT }],
-  ['mutate', 'enrolments.end', { enrolmentId: KEY }],
-  ['mutate', 'enrolments.retire', { enrolmentId: KEY }],
-  ['mutate', 'enrolments.enrol', { owner: AGT, use: 'client', jwk: {}, proof: 'x' }],
-  ['mutate', 'enrolments.compromise', { enrolmentId: KEY, since: 0 }],
+  ['mutate', 'members.revoke', { memberId: MEM }],
+  ['query', 'keys.list', { owner: AGT }],
+  ['mutate', 'keys.revoke', { keyId: KEY }],
+  ['mutate', 'keys.retire', { keyId: KEY }],
+  ['mutate', 'keys.register', { owner: AGT, use: 'client', jwk: {}, proof: 'x' }],
+  ['mutate', 'keys.compromise', { keyId: KEY, since: 0 }],
   ['mutate', 'agents.register', { name: 'x', ceiling: {} }],
   ['query', 'agents.get', { agentId: AGT }],
   ['query', 'agents.list', {}],
@@ -55,9 +55,9 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'introductions.inbox', {}],
   ['mutate', 'introductions.approve', { introductionId: INT }],
   ['mutate', 'introductions.deny', { introductionId: INT }],
-  ['mutate', 'introductions.end', { introductionId: INT }],
+  ['mutate', 'introductions.revoke', { introductionId: INT }],
   ['query', 'tokens.lineage', { taskId: TSK }],
-  ['mutate', 'tokens.end', { tokenId: TOK }],
+  ['mutate', 'tokens.revoke', { tokenId: TOK }],
   ['mutate', 'system.ticket', {}],
   ['query', 'audit.list', {}],
   ['query', 'audit.verify', {}],
@@ -150,7 +150,7 @@ describe('rule: only who a token concerns learns of it', () => {
     const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
     const tokenId = (await on.planner.introspect(accessToken)).jti
     expect(await reasonOf(on.stranger.query('tokens.lineage', { tokenId }))).toBe('not_found')
-    expect(await reasonOf(on.stranger.mutate('tokens.end', { tokenId }))).toBe('not_found')
+    expect(await reasonOf(on.stranger.mutate('tokens.revoke', { tokenId }))).toBe('not_found')
   })
 })
 

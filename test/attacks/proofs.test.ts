@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { freshNonce, proofOf, tokenRequest } from '../oauth.js'
-import { attack, ground, raw } from './attack.js'
+import { attack, dependencies, raw } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const GRANT = { grant_type: 'client_credentials' }
 
 const call = (headers: Record<string, string>, path = '/trpc/tasks.list') => raw(on.registry, path, { headers })

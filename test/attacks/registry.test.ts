@@ -3,9 +3,9 @@ import { signCard } from '../../src/credentials/agent-card/card-signatures.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { aCard } from '../registry.js'
 import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
-import { attack, ground, raw } from './attack.js'
+import { attack, dependencies, raw } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const publish = (by: { mutate: typeof on.ocr.mutate }, agentId: string, card: JsonObject | string, more: object = {}) =>
   reasonOf(by.mutate('cards.publish', { agentId, c0: typeof card === 'string' ? card : JSON.stringify(card), ...more }))
 const json = { 'content-type': 'application/json' }
@@ -60,8 +60,8 @@ attack('CARD-08', 'a published version with other content: the next number is an
 attack('CARD-09', 'a card signed by a key that was ended a second ago', on, async () => {
   const callee = await on.registry.agent({ of: on.acme })
   const card = await signCard(aCard(on.registry), callee.signer)
-  const { items } = await on.acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner: callee.agentId })
-  await on.acme.mutate('enrolments.end', { enrolmentId: items[0]?.enrolmentId })
+  const { items } = await on.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+  await on.acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
   expect(await publish(on.acme, callee.agentId, card)).toBe('key_ended')
 })
 attack('SDJ-20', 'a claim that the viewer is not entitled to', on, async () => {
@@ -146,7 +146,7 @@ attack(
   async () => {
     for (const [path, input] of [
       ['organisations.create', { name: 'x' }],
-      ['organisations.end', { orgId: on.acme.orgId }],
+      ['organisations.revoke', { orgId: on.acme.orgId }],
       ['members.invite', { orgId: on.registry.operator.orgId, role: 'operator' }],
     ] as const)
       expect(['forbidden', 'not_found']).toContain(await reasonOf(on.acme.mutate(path, input)))
@@ -175,7 +175,7 @@ attack('TEN-02', 'what belongs to another organisation, read by its id', on, asy
     ['tokens.lineage', { tokenId: jti }],
     ['introductions.get', { introductionId: on.introductionId }],
     ['agents.get', { agentId: on.planner.agentId }],
-    ['enrolments.list', { owner: on.planner.agentId }],
+    ['keys.list', { owner: on.planner.agentId }],
     ['cards.next', { agentId: on.planner.agentId }],
   ]
   const outsider = await on.registry.organisation('Outsider')
@@ -183,8 +183,8 @@ attack('TEN-02', 'what belongs to another organisation, read by its id', on, asy
     for (const [path, input] of reads) expect(['not_found', 'insufficient_scope'], path).toContain(await reasonOf(by.query(path, input)))
   for (const [path, input] of [
     ['tasks.end', { taskId }],
-    ['tokens.end', { tokenId: jti }],
-    ['introductions.end', { introductionId: on.introductionId }],
+    ['tokens.revoke', { tokenId: jti }],
+    ['introductions.revoke', { introductionId: on.introductionId }],
     ['agents.suspend', { agentId: on.planner.agentId }],
   ] as const)
     expect(['not_found', 'insufficient_scope']).toContain(await reasonOf(outsider.mutate(path, input)))

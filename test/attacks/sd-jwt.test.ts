@@ -10,9 +10,9 @@ import { systemRandom } from '../../src/lib/random.js'
 import { forge, newSigner } from '../credentials/forge.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { attack, ground } from './attack.js'
+import { attack, dependencies } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 const SALT = 'c2FsdC1vZi0xNi1ieXRlcw'
 const disclosure = (...parts: unknown[]) => base64url(utf8(JSON.stringify(parts)))
 

@@ -2,9 +2,9 @@ import { expect } from 'vitest'
 import WebSocket from 'ws'
 import { FEED_PROTOCOL } from '../../src/protocol/log/feed.js'
 import { proofOf } from '../oauth.js'
-import { attack, ground } from './attack.js'
+import { attack, dependencies } from './attack.js'
 
-const on = ground()
+const on = dependencies()
 
 const feedHeaders = async () => {
   const { accessToken } = await on.planner.token()

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Published } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
+import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
@@ -90,8 +90,8 @@ describe('what is private', () => {
   test('whoever publishes for an agent names the key of the agent; a card that names none is not presented', async () => {
     const publisher = await newEs256Signer()
     const made = { signer: publisher, clock: registry.clock, random: systemRandom }
-    const proof = await proveEnrolment(made, { issuer: registry.issuer, owner: acme.orgId })
-    await acme.mutate('enrolments.enrol', { owner: acme.orgId, use: 'publisher', jwk: publisher.publicJwk, proof })
+    const proof = await proveKey(made, { issuer: registry.issuer, owner: acme.orgId })
+    await acme.mutate('keys.register', { owner: acme.orgId, use: 'publisher', jwk: publisher.publicJwk, proof })
     const people = { ...registry.as(acme, { publisher }), signer: acme.signer, orgId: acme.orgId }
     const of = { agentId: callee.agentId }
     published = await aSplitCard(people, '3.0.0', { ...of, holder: callee.signer.publicJwk })

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/clock.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { positionOf } from '../../src/protocol/log/entry.js'
-import type { ClientMessage, FeedPlace, ServerMessage } from '../../src/protocol/log/feed.js'
+import type { ClientMessage, FeedPosition, ServerMessage } from '../../src/protocol/log/feed.js'
 
 type Says = (message: ServerMessage) => void
 /** What the registry answers; each test plays one that lies. */
@@ -14,8 +14,8 @@ let registry: WebSocketServer
 let feed: Feed | undefined
 let connections = 0
 const epoch = newHandle(systemRandom, 'epo')
-const placeOf = (seq: number, hash = 'h'): FeedPlace => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
-const snapshotAt = (place: FeedPlace): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, place, time: 1, ended: [] })
+const placeOf = (seq: number, hash = 'h'): FeedPosition => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
+const snapshotAt = (place: FeedPosition): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, place, time: 1, ended: [] })
 
 beforeEach(async () => {
   connections = 0
@@ -45,7 +45,7 @@ const open = async (options: Partial<FeedDeps> = {}): Promise<Feed> => {
   return feed
 }
 const honest =
-  (place: FeedPlace) =>
+  (place: FeedPosition) =>
   (message: ClientMessage, say: Says): void => {
     if (message.type === 'subscribe') say(snapshotAt(place))
     if (message.type === 'sync') say({ type: 'synced', n: message.n, head: place })

@@ -140,7 +140,7 @@ function doorsOf(dice, issuer, right) {
       'discovery.search',
       'system.info',
       'audit.list',
-      'enrolments.enrol',
+      'keys.register',
     ])
   const fresh = { signer: right.signer, clock: systemClock, random: systemRandom }
   const PARAMETERS = {

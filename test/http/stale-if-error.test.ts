@@ -38,12 +38,12 @@ test.each([0, 80 * 60])('a card that was unpublished %i s ago is not answered fr
   expect((await get(pathOf(agent))).status).toBe(200)
   expect((await away(pathOf(agent))).status).toBe(200)
   await agent.mutate('cards.unpublish', { agentId: agent.agentId })
-  await server.trustLog.fence()
+  await server.trustLog.readBarrier()
   // So that what ended is forgotten, there must be something to hear of
   for (let passed = 0; passed < seconds; passed += 600) {
     registry.clock.advance(600)
     await registry.organisation('Another')
-    await server.trustLog.fence()
+    await server.trustLog.readBarrier()
   }
   expect((await away(pathOf(agent))).status).toBe(503)
 })
@@ -54,8 +54,8 @@ test('a registry key that was ended does not stand in the list again', async () 
   const all = (await (await get('/.well-known/jwks.json')).json()).keys as { kid: string; credence_use: string }[]
   const stolen = all.find((key) => key.credence_use === 'log')?.kid ?? ''
   expect(await kids(away('/.well-known/jwks.json'))).toContain(stolen)
-  await registry.operator.mutate('keys.end', { kid: stolen })
-  await server.trustLog.fence()
+  await registry.operator.mutate('signingKeys.revoke', { kid: stolen })
+  await server.trustLog.readBarrier()
   expect(await kids(away('/.well-known/jwks.json'))).not.toContain(stolen)
 })
 

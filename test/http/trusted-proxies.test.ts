@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Caller } from '../../src/http/caller.js'
 import { startHttp } from '../../src/http/server.js'
-import { addressOf, newProxies } from '../../src/http/trusted-proxies.js'
+import { addressOf, newTrustedProxies } from '../../src/http/trusted-proxies.js'
 import { serveUpgrades } from '../../src/http/websocket.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -20,7 +20,7 @@ test.each([
   ['it says nonsense', ['10.0.0.1'], '10.0.0.1', '1.1.1.1, unknown', '10.0.0.1'],
 ])('whose request it is where %s', (_, named, remoteAddress, said, expected) => {
   const request = { socket: { remoteAddress } as Socket, headers: said === undefined ? {} : { 'x-forwarded-for': said } }
-  expect(addressOf(request, newProxies(named))).toBe(expected)
+  expect(addressOf(request, newTrustedProxies(named))).toBe(expected)
 })
 
 /** Handshakes that wait until they are let go, each as its own connection. */

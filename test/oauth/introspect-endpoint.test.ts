@@ -48,8 +48,8 @@ test('revocation: one’s own token only; unknown and foreign ones are answered 
 test('an administrator ends a token by its id; a stranger finds none', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
   const { jti } = await pair.planner.introspect(accessToken)
-  await expect(pair.acme.mutate('tokens.end', { tokenId: jti })).rejects.toMatchObject({ reason: 'not_found' })
-  await pair.globex.mutate('tokens.end', { tokenId: jti })
+  await expect(pair.acme.mutate('tokens.revoke', { tokenId: jti })).rejects.toMatchObject({ reason: 'not_found' })
+  await pair.globex.mutate('tokens.revoke', { tokenId: jti })
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 

@@ -43,7 +43,7 @@ describe('client authentication: one answer for everything that is wrong (RFC 75
     ['an expired one', (now) => assertionOf(registry, agent, { exp: now - 1, iat: now - 60 })],
     ['one that lives an hour', (now) => assertionOf(registry, agent, { exp: now + 3600 })],
     ['one from the future', (now) => assertionOf(registry, agent, { iat: now + 600, exp: now + 660 })],
-    ['a key that is not enrolled', async () => assertionOf(registry, { clientId: agent.clientId, signer: await newEs256Signer() })],
+    ['a key that is not registered', async () => assertionOf(registry, { clientId: agent.clientId, signer: await newEs256Signer() })],
     ['a type of another purpose', by({}, { typ: 'dpop+jwt' })],
     ['a critical extension', by({}, { crit: ['exp'] })],
     ['a key of its own', async () => assertionOf(registry, agent, {}, { jwk: (await newEs256Signer()).publicJwk })],

@@ -1,10 +1,10 @@
 // What the rounds of faults have in common.
-import { ANSWER_MS } from '../../dist/http/server.js'
+import { RESPONSE_TIMEOUT_MS } from '../../dist/http/server.js'
 
 export { freePort } from '../free-port.mjs'
 
 /** In which every request is answered, whatever the database does, and some for a busy machine. */
-export const LIMIT_MS = ANSWER_MS + 2000
+export const LIMIT_MS = RESPONSE_TIMEOUT_MS + 2000
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 

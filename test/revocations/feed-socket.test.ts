@@ -29,8 +29,8 @@ const caller: Caller = {
   scopes: [],
   tokenId: TokenId.parse(newId(systemRandom, 'tok')),
   jkt: Jkt.parse('A'.repeat(43)),
-  ground: { on: [], until: 2_000_000_000 },
-  by: [],
+  dependencies: { handles: [], expiresAt: 2_000_000_000 },
+  identities: [],
 }
 
 /** About 7 MB of ended handles: more than the buffers of the kernel hold. */

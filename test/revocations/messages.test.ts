@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { systemRandom } from '../../src/lib/random.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
-import { FEED_PROTOCOL, type FeedPlace, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/log/feed.js'
+import { FEED_PROTOCOL, type FeedPosition, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/log/feed.js'
 import { proofOf } from '../oauth.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 
@@ -27,7 +27,7 @@ const endAtOnce = async (counts: readonly number[]): Promise<Handle[]> => {
 }
 
 /** Everything that a server says to who subscribes from there, until its answer to a challenge. */
-async function told(port: number, from: FeedPlace): Promise<{ readonly message: ServerMessage; readonly bytes: number }[]> {
+async function told(port: number, from: FeedPosition): Promise<{ readonly message: ServerMessage; readonly bytes: number }[]> {
   const { accessToken } = await agent.token()
   const dpop = await proofOf(registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken })
   const ws = new WebSocket(`ws://127.0.0.1:${port}/revocations`, [FEED_PROTOCOL], {

@@ -16,9 +16,9 @@ beforeAll(async () => {
 afterAll(() => registry[Symbol.asyncDispose]())
 
 const list = async (use: string): Promise<readonly KeyView[]> =>
-  (await registry.operator.query<{ items: KeyView[] }>('keys.list')).items.filter((key) => key.use === use)
-const rotate = (use: string) => registry.operator.mutate<KeyView>('keys.rotate', { use })
-const end = (kid: string) => registry.operator.mutate('keys.end', { kid })
+  (await registry.operator.query<{ items: KeyView[] }>('signingKeys.list')).items.filter((key) => key.use === use)
+const rotate = (use: string) => registry.operator.mutate<KeyView>('signingKeys.rotate', { use })
+const end = (kid: string) => registry.operator.mutate('signingKeys.revoke', { kid })
 const published = async (use: string): Promise<string[]> => {
   const { keys } = await (await registry.fetch('/.well-known/jwks.json')).json()
   return keys.flatMap((jwk: { kid: string; credence_use: string }) => (jwk.credence_use === use ? [jwk.kid] : []))
@@ -157,9 +157,9 @@ test('the keys of the registry are for its operators, and what they do with them
   const [signing] = await list('log')
   for (const actor of [pair.acme, pair.planner]) {
     for (const work of [
-      () => actor.query('keys.list'),
-      () => actor.mutate('keys.rotate', { use: 'log' }),
-      () => actor.mutate('keys.end', { kid: signing?.kid ?? '' }),
+      () => actor.query('signingKeys.list'),
+      () => actor.mutate('signingKeys.rotate', { use: 'log' }),
+      () => actor.mutate('signingKeys.revoke', { kid: signing?.kid ?? '' }),
     ])
       expect(await reasonOf(work())).toMatch(/^(forbidden|insufficient_scope)$/)
   }
@@ -167,8 +167,8 @@ test('the keys of the registry are for its operators, and what they do with them
   expect(await reasonOf(rotate('event'))).toBe('bad_input')
   const { items } = await registry.operator.query<{ items: { action: string; outcome: string }[] }>('audit.list', { limit: 100 })
   const done = items.filter(({ outcome }) => outcome === 'done').map(({ action }) => action)
-  expect(done.filter((action) => action === 'keys.rotate')).toHaveLength(4)
-  expect(done.filter((action) => action === 'keys.end')).toHaveLength(4)
+  expect(done.filter((action) => action === 'signingKeys.rotate')).toHaveLength(4)
+  expect(done.filter((action) => action === 'signingKeys.revoke')).toHaveLength(4)
 })
 
 test('a client that runs on reads the keys of card views again after they rotated; one that was given them does not', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, joinRegistry } from '../../src/client/index.js'
 import { thumbprint } from '../../src/credentials/jose/jwk.js'
-import { newEs256Signer, proveEnrolment, type Signer } from '../../src/credentials/jose/sign.js'
+import { newEs256Signer, proveKey, type Signer } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { AgentId } from '../../src/protocol/ids.js'
 import { type Actor, aCard, type Registry, startRegistry } from '../registry.js'
@@ -16,10 +16,10 @@ beforeAll(async () => {
 afterAll(() => registry[Symbol.asyncDispose]())
 
 const proofFor = (signer: Signer, owner: string) =>
-  proveEnrolment({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
+  proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
 const stateOf = async (by: Actor, agentId: string) => (await by.query<{ state: string }>('agents.get', { agentId })).state
-const enrolmentOf = async (by: Actor, owner: string) =>
-  (await by.query<{ items: { enrolmentId: string; jkt: string; state: string }[] }>('enrolments.list', { owner })).items
+const registeredKeyOf = async (by: Actor, owner: string) =>
+  (await by.query<{ items: { keyId: string; jkt: string; state: string }[] }>('keys.list', { owner })).items
 
 describe('one-time codes', () => {
   test('an invitation is redeemed once, also by ten at once', async () => {
@@ -57,7 +57,7 @@ describe('one-time codes', () => {
   test('an invitation is void when whoever gave it is gone', async () => {
     const admin = await registry.organisation('Short-lived')
     const { code } = await admin.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role: 'member' })
-    await registry.operator.mutate('members.end', { memberId: admin.clientId })
+    await registry.operator.mutate('members.revoke', { memberId: admin.clientId })
     expect(
       await reasonOf(joinRegistry({ issuer: registry.issuer, code, name: 'x', signer: await newEs256Signer(), clock: registry.clock })),
     ).toBe('code_invalid')
@@ -67,7 +67,7 @@ describe('one-time codes', () => {
     ['a symmetric key', () => ({ kty: 'oct', k: 'AAAA' })],
     ['a point off its curve', (jwk: object) => ({ ...jwk, x: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' })],
     ['a key to encrypt with', (jwk: object) => ({ ...jwk, use: 'enc' })],
-  ])('%s is not enrolled', async (_, change) => {
+  ])('%s is not registered', async (_, change) => {
     const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
     const signer = await newEs256Signer()
     const body = { code, name: 'x', jwk: change(signer.publicJwk), proof: await proofFor(signer, code.split('.')[0] ?? '') }
@@ -92,7 +92,7 @@ describe('roles', () => {
       ['organisations.create', acme, { name: 'x' }, 'forbidden'],
       ['organisations.create', member, { name: 'x' }, 'forbidden'],
       ['organisations.create', agent, { name: 'x' }, 'insufficient_scope'],
-      ['organisations.end', acme, { orgId: acme.orgId }, 'forbidden'],
+      ['organisations.revoke', acme, { orgId: acme.orgId }, 'forbidden'],
       ['members.invite', member, { orgId: acme.orgId, role: 'member' }, 'not_found'],
       ['members.invite', stranger, { orgId: acme.orgId, role: 'administrator' }, 'not_found'],
       ['members.invite', acme, { orgId: acme.orgId, role: 'operator' }, 'forbidden'],
@@ -108,7 +108,7 @@ describe('roles', () => {
       expect(await reasonOf(by.mutate(path, input)), `${path} ${JSON.stringify(input)}`).toBe(expected)
     await acme.mutate('members.changeRole', { memberId, role: 'administrator' })
     expect(await reasonOf(member.mutate('members.invite', { orgId: acme.orgId, role: 'member' }))).toBe('done')
-    await acme.mutate('members.end', { memberId })
+    await acme.mutate('members.revoke', { memberId })
     expect(await reasonOf(member.query('agents.list'))).toBe('invalid_client')
   })
 })
@@ -199,7 +199,7 @@ describe('an agent', () => {
   test('ending an organisation ends all of it, in one entry', async () => {
     const { planner, ocr, globex } = await aPair(registry)
     const token = await planner.exchange({ audience: ocr.audience })
-    await registry.operator.mutate('organisations.end', { orgId: globex.orgId })
+    await registry.operator.mutate('organisations.revoke', { orgId: globex.orgId })
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
     expect(await reasonOf(registry.as(planner).token())).toBe('invalid_client')
     expect(await reasonOf(registry.as(globex).token())).toBe('invalid_client')
@@ -210,28 +210,27 @@ describe('keys', () => {
   test('rotation: a second key, then the first is retired: it serves through its overlap, then authenticates nobody, and ends', async () => {
     const agent = await registry.agent({ of: acme })
     const fresh = await newEs256Signer()
-    const enrol = async (signer: Signer) =>
-      acme.mutate('enrolments.enrol', {
+    const register = async (signer: Signer) =>
+      acme.mutate('keys.register', {
         owner: agent.agentId,
         use: 'client',
         jwk: signer.publicJwk,
         proof: await proofFor(signer, agent.agentId),
       })
-    await enrol(fresh)
-    expect(await reasonOf(enrol(fresh))).toBe('already_exists')
-    const first = (await enrolmentOf(acme, agent.agentId)).find(({ jkt }) => jkt === thumbprint(agent.signer.publicJwk))
-    await acme.mutate('enrolments.retire', { enrolmentId: first?.enrolmentId, overlapSeconds: 600 })
+    await register(fresh)
+    expect(await reasonOf(register(fresh))).toBe('already_exists')
+    const first = (await registeredKeyOf(acme, agent.agentId)).find(({ jkt }) => jkt === thumbprint(agent.signer.publicJwk))
+    await acme.mutate('keys.retire', { keyId: first?.keyId, overlapSeconds: 600 })
     expect(await reasonOf(registry.as(agent).token())).toBe('done')
     registry.clock.advance(601)
     expect(await reasonOf(registry.as(agent).token())).toBe('invalid_client')
     expect(
       await reasonOf(createAgent({ issuer: registry.issuer, clientId: agent.clientId, signer: fresh, clock: registry.clock }).token()),
     ).toBe('done')
-    const states = async () =>
-      Object.fromEntries((await enrolmentOf(acme, agent.agentId)).map(({ enrolmentId, state }) => [enrolmentId, state]))
-    expect((await states())[first?.enrolmentId ?? '']).toBe('retired')
+    const states = async () => Object.fromEntries((await registeredKeyOf(acme, agent.agentId)).map(({ keyId, state }) => [keyId, state]))
+    expect((await states())[first?.keyId ?? '']).toBe('retired')
     registry.clock.advance(3606)
-    await expect.poll(async () => (await states())[first?.enrolmentId ?? ''], { timeout: 10_000 }).toBe('ended')
+    await expect.poll(async () => (await states())[first?.keyId ?? ''], { timeout: 10_000 }).toBe('ended')
     expect(Object.values(await states()).sort()).toEqual(['active', 'ended'])
   })
   test('compromised since: with it ends what it granted since, and nothing that it granted before', async () => {
@@ -244,11 +243,11 @@ describe('keys', () => {
     registry.clock.advance(1000)
     const since = registry.clock.now()
     const after = await introduce(caller, callee)
-    const [key] = await enrolmentOf(acme, callee.agentId)
+    const [key] = await registeredKeyOf(acme, callee.agentId)
     const second = await newEs256Signer()
     const proof = await proofFor(second, callee.agentId)
-    await acme.mutate('enrolments.enrol', { owner: callee.agentId, use: 'client', jwk: second.publicJwk, proof })
-    const ended = await acme.mutate<{ ended: number }>('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    await acme.mutate('keys.register', { owner: callee.agentId, use: 'client', jwk: second.publicJwk, proof })
+    const ended = await acme.mutate<{ ended: number }>('keys.compromise', { keyId: key?.keyId, since })
     expect(ended.ended).toBe(2)
     expect((await caller.introductions.get(after)).state).toBe('ended')
     expect((await caller.introductions.get(before)).state).toBe('granted')
@@ -260,7 +259,7 @@ describe('keys', () => {
     ] as const)
       expect(
         await reasonOf(
-          by.mutate('enrolments.enrol', {
+          by.mutate('keys.register', {
             owner,
             use: 'client',
             jwk: callee.signer.publicJwk,
@@ -280,8 +279,8 @@ describe('keys', () => {
     registry.clock.advance(100)
     const since = registry.clock.now()
     const after = await registry.agent({ of: admin })
-    const [key] = await enrolmentOf(registry.operator, admin.clientId)
-    await registry.operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    const [key] = await registeredKeyOf(registry.operator, admin.clientId)
+    await registry.operator.mutate('keys.compromise', { keyId: key?.keyId, since })
     expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
     expect(await reasonOf(registry.as(before).token())).toBe('done')
     expect(await reasonOf(registry.as(admin).token())).toBe('invalid_client')
@@ -300,11 +299,11 @@ describe('keys', () => {
     const agent = await registry.agent({ of: accomplice })
     const second = await newEs256Signer()
     const proof = await proofFor(second, before.clientId)
-    await admin.mutate('enrolments.enrol', { owner: before.clientId, use: 'client', jwk: second.publicJwk, proof })
+    await admin.mutate('keys.register', { owner: before.clientId, use: 'client', jwk: second.publicJwk, proof })
     const asBen = { ...registry.as(before, { signer: second }), signer: second, orgId: admin.orgId }
     const bySecond = await registry.agent({ of: asBen })
-    const [key] = await enrolmentOf(registry.operator, admin.clientId)
-    await registry.operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    const [key] = await registeredKeyOf(registry.operator, admin.clientId)
+    await registry.operator.mutate('keys.compromise', { keyId: key?.keyId, since })
     for (const dead of [accomplice, agent, asBen, bySecond])
       expect(await reasonOf(registry.as(dead).token()), dead.clientId).toBe('invalid_client')
     for (const code of [open, onwards.code]) expect(await reasonOf(registry.join(code, 'x'))).toBe('code_invalid')
@@ -323,8 +322,8 @@ describe('keys', () => {
     registry.clock.advance(100)
     const since = registry.clock.now()
     const after = await create('After')
-    const [key] = await enrolmentOf(operator, burgled.clientId)
-    await operator.mutate('enrolments.compromise', { enrolmentId: key?.enrolmentId, since })
+    const [key] = await registeredKeyOf(operator, burgled.clientId)
+    await operator.mutate('keys.compromise', { keyId: key?.keyId, since })
     expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
     expect(await reasonOf(registry.as(before).token())).toBe('done')
   })

@@ -2,7 +2,7 @@
 // first decides by what is there now.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
+import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { aCard, type Registry, startRegistry } from '../registry.js'
@@ -44,13 +44,13 @@ const changed = async (change: () => Promise<unknown>): Promise<void> => {
   await at(0, change)
 }
 const keysOf = async (owner: string) =>
-  (await pair.globex.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner })).items.map(({ enrolmentId }) => enrolmentId)
+  (await pair.globex.query<{ items: { keyId: string }[] }>('keys.list', { owner })).items.map(({ keyId }) => keyId)
 
 describe('after it was acknowledged at another server', () => {
   test('a retired key authenticates nobody, though nothing has ended', async () => {
     await changed(async () => {
-      const [enrolmentId] = await keysOf(pair.planner.agentId)
-      await pair.globex.mutate('enrolments.retire', { enrolmentId, overlapSeconds: 0 })
+      const [keyId] = await keysOf(pair.planner.agentId)
+      await pair.globex.mutate('keys.retire', { keyId, overlapSeconds: 0 })
     })
     expect(await exchangeAt(1)).toBe('invalid_client')
   })
@@ -59,11 +59,8 @@ describe('after it was acknowledged at another server', () => {
     const signer = await newEs256Signer()
     const { agentId } = pair.planner
     await changed(async () => {
-      const proof = await proveEnrolment(
-        { signer, clock: registry.clock, random: systemRandom },
-        { issuer: registry.issuer, owner: agentId },
-      )
-      await pair.globex.mutate('enrolments.enrol', { owner: agentId, use: 'client', jwk: signer.publicJwk, proof })
+      const proof = await proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner: agentId })
+      await pair.globex.mutate('keys.register', { owner: agentId, use: 'client', jwk: signer.publicJwk, proof })
     })
     const client = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
     expect(await at(1, () => reasonOf(client.token()))).toBe('done')
@@ -114,17 +111,15 @@ describe('after it was acknowledged at another server', () => {
   test('a token stands on the key that signed the card last, though the card says the same', async () => {
     const signer = await newEs256Signer()
     const owner = pair.ocr.agentId
-    const [first] = await at(0, () => pair.acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner })).then(
-      (list) => list.items,
-    )
+    const [first] = await at(0, () => pair.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner })).then((list) => list.items)
     await changed(async () => {
-      const proof = await proveEnrolment({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
-      await pair.acme.mutate('enrolments.enrol', { owner, use: 'client', jwk: signer.publicJwk, proof })
+      const proof = await proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
+      await pair.acme.mutate('keys.register', { owner, use: 'client', jwk: signer.publicJwk, proof })
       const again = createAgent({ issuer: registry.issuer, clientId: owner, signer, clock: registry.clock })
       await again.publish({ card: aCard(registry) })
     })
     expect(await exchangeAt(1)).toBe('ocr:read')
-    await at(0, () => pair.acme.mutate('enrolments.end', { enrolmentId: first?.enrolmentId }))
+    await at(0, () => pair.acme.mutate('keys.revoke', { keyId: first?.keyId }))
     expect(await exchangeAt(1)).toBe('ocr:read')
   })
 

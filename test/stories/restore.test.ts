@@ -3,7 +3,7 @@ import { copyFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
-import { proveEnrolment } from '../../src/credentials/jose/sign.js'
+import { proveKey } from '../../src/credentials/jose/sign.js'
 import { systemClock } from '../../src/lib/clock.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -112,7 +112,7 @@ describe('with a mirror that reaches the witnessed head', () => {
     expect(await reasonOf(acme.query('agents.get', { agentId: ocr.agentId }))).toBe('done')
     const signer = await newEs256Signer()
     const [invitation = ''] = code.split('.')
-    const proof = await proveEnrolment({ signer, clock: systemClock, random: systemRandom }, { issuer: acme.issuer, owner: invitation })
+    const proof = await proveKey({ signer, clock: systemClock, random: systemRandom }, { issuer: acme.issuer, owner: invitation })
     const joining = cast.operator.mutate('members.join', { code, name: 'Late', jwk: signer.publicJwk, proof })
     expect(await reasonOf(joining)).toBe('code_invalid')
     // The log of the new epoch can be checked, and mirrored on, by anybody
@@ -247,11 +247,11 @@ test('without a mirror everything that lasts is held: a new operator comes in by
   const { code: invitation } = await again.operator.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'administrator' })
   const admin = await again.join(invitation, 'Acme, again')
   expect([await stateOf(admin, ocr), await stateOf(admin, planner)]).toEqual(['suspended', 'suspended'])
-  // What stood is confirmed, with a key that a person enrols; what was suspended is not.
+  // What stood is confirmed, with a key that a person registers; what was suspended is not.
   await admin.mutate('agents.reinstate', { agentId: ocr.agentId })
   const signer = await newEs256Signer()
-  const proof = await proveEnrolment({ signer, clock: systemClock, random: systemRandom }, { issuer, owner: ocr.agentId })
-  await admin.mutate('enrolments.enrol', { owner: ocr.agentId, use: 'client', jwk: signer.publicJwk, proof })
+  const proof = await proveKey({ signer, clock: systemClock, random: systemRandom }, { issuer, owner: ocr.agentId })
+  await admin.mutate('keys.register', { owner: ocr.agentId, use: 'client', jwk: signer.publicJwk, proof })
   expect(await reasonOf(again.as({ ...ocr, signer }).token())).toBe('done')
   expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
 })

@@ -1,7 +1,7 @@
 // A random world of organisations, agents, keys, tasks, introductions and tokens over servers that share a store, and an oracle that knows
 // from its own record, never from a token, what each token stands on: who registered, introduced and delegated what.
 import { createAgent } from '../../src/client/index.js'
-import { newEs256Signer, proveEnrolment } from '../../src/credentials/jose/sign.js'
+import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { IntroductionId, TaskId } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'
@@ -22,7 +22,7 @@ interface Subject {
   identity: Thing
   ceiling: Thing
   key: Thing
-  enrolmentId: string
+  keyId: string
   readonly parent?: Subject
   suspended: boolean
   /** What callers rely on in its card. */
@@ -86,10 +86,9 @@ export async function explore(
   const tasks: { thing: Thing; id: TaskId; owner: Subject }[] = []
   const tokens: IssuedToken[] = []
 
-  const enrolmentOf = async (by: Actor, owner: string) =>
-    (await by.query<{ items: { enrolmentId: string; state: string }[] }>('enrolments.list', { owner })).items.find(
-      ({ state }) => state === 'active',
-    )?.enrolmentId ?? ''
+  const registeredKeyOf = async (by: Actor, owner: string) =>
+    (await by.query<{ items: { keyId: string; state: string }[] }>('keys.list', { owner })).items.find(({ state }) => state === 'active')
+      ?.keyId ?? ''
   const subjectOf = async (name: string, agent: AgentActor, admin: Actor, organisation: Thing, parent?: Subject): Promise<Subject> => ({
     name,
     agent,
@@ -98,7 +97,7 @@ export async function explore(
     identity: thing(`agt ${name}`),
     ceiling: thing(`ver ${name}`),
     key: thing(`key ${name}`),
-    enrolmentId: await enrolmentOf(admin, agent.agentId),
+    keyId: await registeredKeyOf(admin, agent.agentId),
     ...(parent && { parent }),
     suspended: false,
     port: 1,
@@ -315,7 +314,7 @@ export async function explore(
       1,
       async () => {
         const one = pick(introductions.filter(({ thing }) => !ended(thing)))
-        if (one) await end([one.thing], () => one.from.admin.mutate('introductions.end', { introductionId: one.id }))
+        if (one) await end([one.thing], () => one.from.admin.mutate('introductions.revoke', { introductionId: one.id }))
       },
     ],
     [
@@ -364,22 +363,19 @@ export async function explore(
         const one = pick([caller, middle]) ?? caller
         const signer = await newEs256Signer()
         const { agentId } = one.agent
-        const proof = await proveEnrolment(
-          { signer, clock: registry.clock, random: systemRandom },
-          { issuer: registry.issuer, owner: agentId },
-        )
-        const { enrolmentId } = await one.admin.mutate<{ enrolmentId: string }>('enrolments.enrol', {
+        const proof = await proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner: agentId })
+        const { keyId } = await one.admin.mutate<{ keyId: string }>('keys.register', {
           owner: agentId,
           use: 'client',
           jwk: signer.publicJwk,
           proof,
         })
-        const [old, oldCard, oldEnrolment] = [one.key, one.card, one.enrolmentId]
+        const [old, oldCard, oldKey] = [one.key, one.card, one.keyId]
         one.agent = { ...one.agent, ...createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock }), signer }
         one.key = thing(`key ${one.name} again`)
-        one.enrolmentId = enrolmentId
+        one.keyId = keyId
         // The card was signed by the old key.
-        await end([old, ...(oldCard ? [oldCard] : [])], () => one.admin.mutate('enrolments.end', { enrolmentId: oldEnrolment }))
+        await end([old, ...(oldCard ? [oldCard] : [])], () => one.admin.mutate('keys.revoke', { keyId: oldKey }))
         if (oldCard) {
           one.port++
           await publish(one)
@@ -391,7 +387,7 @@ export async function explore(
       0.8,
       async () => {
         if (!ended(orgA) && done > steps * 0.8)
-          await end([orgA], () => registry.operator.mutate('organisations.end', { orgId: first.orgId }))
+          await end([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
       },
     ],
   ]
@@ -428,7 +424,7 @@ export async function explore(
     registry.clock.advance(31)
     for (const token of tokens) await judge(token)
     // Last, all of an organisation in one entry.
-    await end([orgA], () => registry.operator.mutate('organisations.end', { orgId: first.orgId }))
+    await end([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
     for (const token of tokens) await judge(token)
   } finally {
     clearInterval(ticking)

@@ -15,7 +15,7 @@ import { witnessOf } from '../../src/server/open-store.js'
 import { type RunningServer, startServer } from '../../src/server/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { mirrorFile } from '../../src/trust-log/recovery/mirror-file.js'
-import type { Remembered, Shown } from '../../src/trust-log/witness/cosigned-logs.js'
+import type { CosignedCheckpoint, WitnessSubmission } from '../../src/trust-log/witness/cosigned-logs.js'
 import { type Actor, type Cast, newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 
@@ -54,7 +54,7 @@ async function freeOrigin(): Promise<string> {
 }
 
 const url = () => `${witnessUrl}/witness?log=${new URL(issuer).host}`
-const remembered = async (): Promise<Remembered | undefined> => (await (await fetch(url())).json()).remembered
+const remembered = async (): Promise<CosignedCheckpoint | undefined> => (await (await fetch(url())).json()).remembered
 const show = async (shown: object) => {
   const answer = await fetch(url(), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(shown) })
   return answer.status
@@ -72,7 +72,7 @@ async function mirror(): Promise<void> {
   await newLogCopy(kept.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, kept.append)
 }
 /** What the registry would show to a witness that remembers `known`. */
-async function shownNow(known?: Remembered): Promise<Shown> {
+async function shownNow(known?: CosignedCheckpoint): Promise<WitnessSubmission> {
   const ask = async <T>(path: string): Promise<T> => (await (await fetch(issuer + path)).json()) as T
   const note = await (await fetch(`${issuer}/log/checkpoint`)).text()
   const size = Number(note.split('\n')[1])
@@ -159,7 +159,7 @@ test('a registry that had a file as its witness moves to another registry', asyn
   await witness?.close()
   await rm(file('b'), { recursive: true })
   await startWitness()
-  await before.write({ epoch: epoch as Remembered['epoch'], seq, hash })
+  await before.write({ epoch: epoch as CosignedCheckpoint['epoch'], seq, hash })
   await start()
   await raised()
 })

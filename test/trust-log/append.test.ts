@@ -39,7 +39,7 @@ test('an ending holds, when it is acknowledged, for a fence of any instance', as
   const [one, other] = [await logs.open(), await logs.open()]
   const handle = aHandle()
   const { position } = await end(one, handle)
-  const fenced = await other.fence()
+  const fenced = await other.readBarrier()
   expect(other.ended.has(handle)).toBe(true)
   expect(fenced.position).toBe(position)
 })
@@ -84,7 +84,7 @@ test('log time never falls, whichever clock writes', async () => {
   const times = entriesIn(await blocksOf(logs)).map((entry) => entry.time)
   expect(times).toEqual([...times].sort((a, b) => a - b))
   expect(slow.now()).toBe(logs.clock.now() + 4)
-  expect((await slow.fence()).now).toBe(logs.clock.now() + 4)
+  expect((await slow.readBarrier()).now).toBe(logs.clock.now() + 4)
 })
 
 test.each([
@@ -212,7 +212,7 @@ test('a version is forgotten an hour after it ended, an identity never', async (
   expect(log.ended.has(version)).toBe(true)
   logs.clock.advance(120)
   await end(log, aHandle())
-  await other.fence()
+  await other.readBarrier()
   for (const one of [log, other]) {
     expect(one.ended.has(version)).toBe(false)
     expect(one.ended.has(agent)).toBe(true)

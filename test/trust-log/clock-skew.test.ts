@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Log } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { Storage, StoreTime } from '../../src/storage/storage.js'
-import { newSameTime } from '../../src/trust-log/clock-skew.js'
+import { newClockSkewCheck } from '../../src/trust-log/clock-skew.js'
 import { restoreLog } from '../../src/trust-log/recovery/restore.js'
 import { sealLog } from '../../src/trust-log/recovery/seal.js'
 import { type SetClock, setClock } from '../set-clock.js'
@@ -49,10 +49,10 @@ test.each([
   const before = (await logs.storage.log.head())?.n
   if (isNear) {
     await end(log, handle)
-    expect(await log.fence()).toMatchObject({ at: 1 })
+    expect(await log.readBarrier()).toMatchObject({ at: 1 })
     return
   }
-  for (const work of [() => end(log, handle), () => begin(log, [other]), () => log.fence()])
+  for (const work of [() => end(log, handle), () => begin(log, [other]), () => log.readBarrier()])
     await expect(work()).rejects.toMatchObject({ reason: 'standing_unknown', message: expect.stringContaining(APART) })
   expect((await logs.storage.log.head())?.n).toBe(before)
   // Set right it goes on, and what was set out to be ended can be
@@ -69,7 +69,7 @@ test('one that cannot decide still reads on, so that it is right when its clock 
   own.step(3600)
   const handle = aHandle()
   await end(right, handle)
-  await expect(log.fence()).rejects.toThrow(APART)
+  await expect(log.readBarrier()).rejects.toThrow(APART)
   expect(log.ended.has(handle)).toBe(true)
 })
 
@@ -103,9 +103,9 @@ test('it is said once when it begins and once when it is over, with both clocks'
   const { log: heardBy, heard } = heardLog()
   const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own, log: heardBy })
   own.step(60)
-  for (let i = 0; i < 3; i++) await expect(log.fence()).rejects.toThrow(APART)
+  for (let i = 0; i < 3; i++) await expect(log.readBarrier()).rejects.toThrow(APART)
   own.step(-60)
-  for (let i = 0; i < 3; i++) await log.fence()
+  for (let i = 0; i < 3; i++) await log.readBarrier()
   expect(heard).toEqual([
     [
       'this clock and that of the store are too far apart: nothing is decided or written',
@@ -121,7 +121,7 @@ test('an append asks for the head only where that was too long ago', async () =>
   const storage = withClock(logs.storage, own, own)
   // Its own bell makes an instance read the head too
   const log = await logs.open({ storage: { ...storage, log: { ...storage.log, onAppend: () => () => undefined } }, clock: own })
-  await log.fence()
+  await log.readBarrier()
   const before = storage.heads()
   for (let i = 0; i < 5; i++) await end(log, aHandle())
   expect(storage.heads()).toBe(before)
@@ -131,7 +131,7 @@ test('what was learnt counts for two seconds', async () => {
   await using logs = await openLogs()
   const idle = setClock()
   const quiet = withClock(logs.storage, idle, idle)
-  const check = newSameTime({ port: quiet.log, clock: idle, log: heardLog().log })
+  const check = newClockSkewCheck({ port: quiet.log, clock: idle, log: heardLog().log })
   await quiet.log.head()
   idle.advance(2)
   await check()
@@ -158,7 +158,7 @@ test.each([
     storeTime = time()
     return undefined
   }
-  const checked = newSameTime({ port: { head, storeTime: () => storeTime }, clock, log: heardLog().log })().catch(String)
+  const checked = newClockSkewCheck({ port: { head, storeTime: () => storeTime }, clock, log: heardLog().log })().catch(String)
   if (expected === undefined) expect(await checked).toBeUndefined()
   else expect(await checked).toContain(expected)
 })
@@ -169,5 +169,5 @@ test('a store without a clock of its own is not asked', async () => {
   const log = await logs.open({ clock: own })
   own.step(86_400)
   await end(log, aHandle())
-  expect(await log.fence()).toMatchObject({ at: 1 })
+  expect(await log.readBarrier()).toMatchObject({ at: 1 })
 })

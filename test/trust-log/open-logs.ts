@@ -65,8 +65,8 @@ export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) 
   log.end({ type: 'token.ended', ends: ends.map((one) => (typeof one === 'string' ? { handle: one } : one)), intent: [] })
 
 /** Begins handles that no record needs. */
-export const begin = (log: ServedTrustLog, begins: readonly Handle[], on: readonly Handle[] = [], id = anEntryId()) =>
-  log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, on, hidden: [] })
+export const begin = (log: ServedTrustLog, begins: readonly Handle[], dependsOn: readonly Handle[] = [], id = anEntryId()) =>
+  log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, dependsOn, hidden: [] })
 
 /** For the restore of a log in whose store no records lie: all of it may be held. */
 export const noRecords = { mayHold: true, recordMerged: async (): Promise<void> => undefined, restateKeys: async () => [] }

@@ -7,7 +7,7 @@ test('what was acknowledged before a fence was asked for is applied by it', asyn
   for (let turn = 0; turn < 20; turn++) {
     const handle = aHandle()
     await end(one, handle)
-    await other.fence()
+    await other.readBarrier()
     expect(other.ended.has(handle)).toBe(true)
   }
 })
@@ -30,11 +30,11 @@ test('a request that comes while the log is being read waits for another read', 
   }
   const reader = await logs.open({ gate })
   isHeld = true
-  const early = reader.fence()
+  const early = reader.readBarrier()
   await turns()
   const handle = aHandle()
   await end(writer, handle)
-  const late = reader.fence()
+  const late = reader.readBarrier()
   answer()
   await early
   await late
@@ -50,7 +50,7 @@ test('requests that wait share one read of the log', async () => {
   }
   const log = await logs.open({ gate })
   heads = 0
-  await Promise.all(Array.from({ length: 50 }, () => log.fence()))
+  await Promise.all(Array.from({ length: 50 }, () => log.readBarrier()))
   expect(heads).toBeLessThan(4)
 })
 
@@ -60,13 +60,13 @@ test('a log that cannot be read in time is answered with standing_unknown', asyn
   const gate = <T>(name: string, work: () => Promise<T>): Promise<T> => (isDown && name === 'log.head' ? new Promise<T>(() => {}) : work())
   const log = await logs.open({ gate })
   isDown = true
-  const fence = log.fence()
+  const fence = log.readBarrier()
   await turns()
   logs.clock.advance(3)
   await expect(fence).rejects.toMatchObject({ reason: 'standing_unknown', detail: { retryAfterSeconds: 1 } })
   isDown = false
   // What was asked meanwhile still hangs, and gives up in its time.
-  const again = log.fence().catch(() => log.fence())
+  const again = log.readBarrier().catch(() => log.readBarrier())
   await turns()
   logs.clock.advance(3)
   await expect(again).resolves.toMatchObject({ at: 0 })
@@ -77,7 +77,7 @@ test('an error of the store is answered with standing_unknown', async () => {
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
   store.isDown = true
-  await expect(log.fence()).rejects.toMatchObject({ reason: 'standing_unknown' })
+  await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
   store.isDown = false
 })
 
@@ -91,9 +91,9 @@ test('a store that is behind what was read from it is not answered from', async 
     },
   })
   await end(log, aHandle())
-  await log.fence()
+  await log.readBarrier()
   isRolledBack = true
-  await expect(log.fence()).rejects.toMatchObject({ reason: 'standing_unknown' })
+  await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
 })
 
 test('a block that is not the one that was read is not answered from, ever', async () => {
@@ -107,11 +107,11 @@ test('a block that is not the one that was read is not answered from, ever', asy
   }
   const log = await logs.open({ storage: { ...logs.storage, log: { ...logs.storage.log, head: forge } } })
   await end(log, aHandle())
-  await log.fence()
+  await log.readBarrier()
   isForged = true
-  await expect(log.fence()).rejects.toMatchObject({ reason: 'standing_unknown' })
+  await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
   isForged = false
-  await expect(log.fence()).rejects.toMatchObject({ reason: 'standing_unknown' })
+  await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
 })
 
 test('an answer that takes long is decided once more, then refused', async () => {
@@ -119,7 +119,7 @@ test('an answer that takes long is decided once more, then refused', async () =>
   const log = await logs.open()
   let times = 0
   const slowly = (seconds: number, often: number) =>
-    log.fenced(async () => {
+    log.afterBarrier(async () => {
       times++
       if (times <= often) logs.clock.advance(seconds)
       return 'decided'
@@ -144,7 +144,7 @@ test('what goes on beside a fence is waited for; where it takes long the log is 
     const beside = new Promise<void>((resolve) => {
       done = resolve
     })
-    const decided = log.fenced(async () => {
+    const decided = log.afterBarrier(async () => {
       times++
       return log.ended.has(handle)
     }, beside)
@@ -163,7 +163,7 @@ test('what fails beside a fence fails the decision, also where it is heard late'
   await using logs = await openLogs()
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
-  const failing = () => log.fenced(async () => 'decided', Promise.reject(new Error('not spent')))
+  const failing = () => log.afterBarrier(async () => 'decided', Promise.reject(new Error('not spent')))
   await expect(failing()).rejects.toThrow('not spent')
   store.isDown = true
   await expect(failing()).rejects.toMatchObject({ reason: 'standing_unknown' })
@@ -175,9 +175,9 @@ test('what a fence says of the time is the later of the clock, as it was before,
   const ahead = { ...logs.clock, now: () => logs.clock.now() + 3 }
   const [fast, slow] = [await logs.open({ clock: ahead }), await logs.open()]
   await end(fast, aHandle())
-  expect((await slow.fence()).now).toBe(logs.clock.now() + 3)
+  expect((await slow.readBarrier()).now).toBe(logs.clock.now() + 3)
   logs.clock.advance(10)
-  expect((await slow.fence()).now).toBe(logs.clock.now())
+  expect((await slow.readBarrier()).now).toBe(logs.clock.now())
 })
 
 test('listeners are told of every block once, in order, whoever wrote it', async () => {
@@ -192,7 +192,7 @@ test('listeners are told of every block once, in order, whoever wrote it', async
     throw new Error('a listener with a bug')
   })
   await Promise.all(Array.from({ length: 30 }, (_, i) => end(i % 2 ? one : other, aHandle())))
-  const { at } = await other.fence()
+  const { at } = await other.readBarrier()
   expect(told).toEqual(Array.from({ length: at }, (_, i) => i + 1))
 })
 

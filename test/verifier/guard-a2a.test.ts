@@ -7,7 +7,7 @@ import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
 import express from 'express'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Feed } from '../../src/client/feed.js'
-import { openCalleeStore } from '../../src/storage/sqlite/verifier-store.js'
+import { openVerifierTables } from '../../src/storage/sqlite/verifier-store.js'
 import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from '../../src/verifier/index.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -90,7 +90,7 @@ async function listen(needs = needsForAll({ scope: 'ocr:read' })) {
     publicUrl: origin,
     standing: feed,
     clock: registry.clock,
-    ...openCalleeStore(`${folder.path}/callee.db`, registry.clock.now),
+    ...openVerifierTables(`${folder.path}/callee.db`, registry.clock.now),
   })
   const handler = new DefaultRequestHandler(cardAt(url) as never, store, executor, undefined, pushes)
   app.use('/a2a', guard(verifier), jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs }), userBuilder: a2aUser }))
@@ -234,7 +234,7 @@ describe('an A2A task belongs to the task of the token that began it', () => {
     )
     expect(answers[0]).toBe(answers[1])
     expect(answers[0]).toMatch(/^TaskNotFoundError/)
-    const callee = openCalleeStore(`${folder.path}/callee.db`, registry.clock.now)
+    const callee = openVerifierTables(`${folder.path}/callee.db`, registry.clock.now)
     expect(await callee.ties.find(`context ${unknown}`)).toBeUndefined()
     expect(await callee.ties.find(`context ${contextId}`)).toMatchObject({ taskId: mine.taskId })
     callee.close()

@@ -16,7 +16,7 @@ test('an answer is of when it was asked for: one that comes too late says nothin
     [2, false, 'ended'],
   ] as const) {
     clock.advance(10)
-    const asked = standing.check(`token ${seconds} ${active}`, { at: 0, on: [] })
+    const asked = standing.check(`token ${seconds} ${active}`, { at: 0, dependsOn: [] })
     clock.advance(seconds)
     answer({ active })
     expect([seconds, active, await asked]).toEqual([seconds, active, expected])

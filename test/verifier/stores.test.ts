@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { describe, expect, test } from 'vitest'
 import type { AccessTokenClaims } from '../../src/protocol/claims.js'
-import { TIE_SECONDS } from '../../src/protocol/task-binding.js'
-import { openCalleeStore } from '../../src/storage/sqlite/verifier-store.js'
-import { memoryStores, type ReplayStore, type Tie, type TieStore } from '../../src/verifier/stores.js'
-import { claim, mayTouch } from '../../src/verifier/task-bindings.js'
+import { TASK_BINDING_SECONDS } from '../../src/protocol/task-binding.js'
+import { openVerifierTables } from '../../src/storage/sqlite/verifier-store.js'
+import { memoryStores, type ReplayStore, type TaskBinding, type TaskBindingStore } from '../../src/verifier/stores.js'
+import { bind, mayAccess } from '../../src/verifier/task-bindings.js'
 import { type SetClock, setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 
 interface Stores extends AsyncDisposable {
   readonly replay: ReplayStore
-  readonly ties: TieStore
+  readonly ties: TaskBindingStore
   readonly clock: SetClock
 }
 const inMemory = async (): Promise<Stores> => {
@@ -21,7 +21,7 @@ const inMemory = async (): Promise<Stores> => {
 }
 const inFile = async (): Promise<Stores> => {
   const [clock, folder] = [setClock(), await tempFolder()]
-  const store = openCalleeStore(join(folder.path, 'callee.db'), clock.now)
+  const store = openVerifierTables(join(folder.path, 'callee.db'), clock.now)
   return {
     ...store,
     clock,
@@ -31,7 +31,7 @@ const inFile = async (): Promise<Stores> => {
     },
   }
 }
-const tieOf = (sub: string): Tie => ({ ancestors: [], sub })
+const tieOf = (sub: string): TaskBinding => ({ ancestors: [], sub })
 const DAY = 86_400
 
 describe.each([
@@ -45,10 +45,10 @@ describe.each([
     expect(await ties.tie('a', tieOf('two'))).toEqual(tieOf('one'))
     // A look now and then is a use
     for (let month = 0; month < 4; month++) {
-      clock.advance(TIE_SECONDS - 2 * DAY)
+      clock.advance(TASK_BINDING_SECONDS - 2 * DAY)
       expect(await ties.find('a')).toEqual(tieOf('one'))
     }
-    clock.advance(TIE_SECONDS)
+    clock.advance(TASK_BINDING_SECONDS)
     expect(await ties.find('a')).toBeUndefined()
     expect(await ties.tie('a', tieOf('two'))).toEqual(tieOf('two'))
   })
@@ -81,18 +81,18 @@ test('a file does not grow for ever: what expired makes room for what comes', as
   const clock = setClock()
   const file = join(folder.path, 'callee.db')
   const month = async () => {
-    const { ties, replay, close } = openCalleeStore(file, clock.now)
+    const { ties, replay, close } = openVerifierTables(file, clock.now)
     const db = new DatabaseSync(file)
     // Below the door, for each call of it is a durable write
     db.exec('BEGIN')
     const insert = db.prepare('INSERT INTO ties (id, tie, expires) VALUES (?, ?, ?)')
-    for (let i = 0; i < 3000; i++) insert.run(`${clock.now()} ${i} ${'x'.repeat(100)}`, '{}', clock.now() + TIE_SECONDS)
+    for (let i = 0; i < 3000; i++) insert.run(`${clock.now()} ${i} ${'x'.repeat(100)}`, '{}', clock.now() + TASK_BINDING_SECONDS)
     db.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)')
     db.close()
     await ties.tie('t', tieOf('t'))
     await replay.spend(`${clock.now()}`, clock.now() + 100)
     close()
-    clock.advance(TIE_SECONDS + 1)
+    clock.advance(TASK_BINDING_SECONDS + 1)
     return statSync(file).size
   }
   const first = await month()
@@ -110,9 +110,9 @@ test('a file from before ties were forgotten is taken up with its ties', async (
     CREATE TABLE ties (id TEXT PRIMARY KEY, tie TEXT NOT NULL) WITHOUT ROWID;
     INSERT INTO ties VALUES ('a', '{"ancestors":[],"sub":"one"}');`)
   old.close()
-  const [store, replica] = [openCalleeStore(file, clock.now), openCalleeStore(file, clock.now)]
+  const [store, replica] = [openVerifierTables(file, clock.now), openVerifierTables(file, clock.now)]
   expect(await replica.ties.tie('a', tieOf('two'))).toEqual(tieOf('one'))
-  clock.advance(TIE_SECONDS)
+  clock.advance(TASK_BINDING_SECONDS)
   expect(await store.ties.find('a')).toBeUndefined()
   store.close()
   replica.close()
@@ -122,7 +122,7 @@ test('an id that is longer than any server makes is nobody’s, and is not kept'
   const { ties } = memoryStores(setClock())
   const claims = { sub: 'one' } as AccessTokenClaims
   const id = 'x'.repeat(100_000)
-  expect(await claim(ties, id, claims)).toBe(false)
-  expect(await mayTouch(ties, id, claims)).toBe(false)
+  expect(await bind(ties, id, claims)).toBe(false)
+  expect(await mayAccess(ties, id, claims)).toBe(false)
   expect(await ties.find(id)).toBeUndefined()
 })

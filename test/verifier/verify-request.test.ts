@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Feed } from '../../src/client/feed.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { isRefusal } from '../../src/errors.js'
-import { openCalleeStore } from '../../src/storage/sqlite/verifier-store.js'
-import { answerOf, createVerifier, type Verifier } from '../../src/verifier/index.js'
+import { openVerifierTables } from '../../src/storage/sqlite/verifier-store.js'
+import { createVerifier, refusalResponse, type Verifier } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -52,7 +52,7 @@ const outcome = async (work: Promise<unknown>): Promise<string> => {
     return 'served'
   } catch (error) {
     if (!isRefusal(error)) throw error
-    return `${answerOf(error).status} ${error.reason}`
+    return `${refusalResponse(error).status} ${error.reason}`
   }
 }
 
@@ -157,7 +157,7 @@ describe('freshness', () => {
     try {
       await stale.verify(call)
     } catch (error) {
-      expect(answerOf(error).headers['retry-after']).toBe('1')
+      expect(refusalResponse(error).headers['retry-after']).toBe('1')
     }
     expect(await outcome(verifier.verify(call))).toBe('served')
     // The last sign of life counts for just as long as was allowed.
@@ -201,12 +201,12 @@ describe('freshness', () => {
 test('replay keys survive a restart and are shared by two processes of one callee', async () => {
   await using folder = await tempFolder()
   const file = `${folder.path}/callee.db`
-  const [one, two] = [openCalleeStore(file, registry.clock.now), openCalleeStore(file, registry.clock.now)]
+  const [one, two] = [openVerifierTables(file, registry.clock.now), openVerifierTables(file, registry.clock.now)]
   const call = await aCall(await aToken())
   const answers = await Promise.all([one, two, one, two].map((store) => outcome(newVerifier(store).verify(call))))
   expect(answers.filter((answer) => answer === 'served')).toHaveLength(1)
   for (const store of [one, two]) store.close()
-  const again = openCalleeStore(file, registry.clock.now)
+  const again = openVerifierTables(file, registry.clock.now)
   expect(await outcome(newVerifier(again).verify(call))).toBe('401 invalid_token')
   again.close()
 })

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
-import { newPrivateJwk, proveEnrolment, signerFromJwk } from '../../credentials/jose/sign.js'
+import { newPrivateJwk, proveKey, signerFromJwk } from '../../credentials/jose/sign.js'
 import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
 import { type CommonFlags, call, collect, openAgent, print, profilesOf, rightOf, secondsOf, textOfFile } from '../context.js'
@@ -67,27 +67,25 @@ export function agentCommands(program: Command, common: (command: Command) => Co
 }
 
 function keyCommands(program: Command, common: (command: Command) => Command): void {
-  const key = program.command('key').description('enrolled keys: enrol, list, retire, end, compromise')
-  common(key.command('enrol <owner>'))
-    .description('enrols a new publisher key of an organisation (kept in the profile), or the key in --jwk')
+  const key = program.command('key').description('registered keys: register, list, retire, end, compromise')
+  common(key.command('register <owner>'))
+    .description('registers a new publisher key of an organisation (kept in the profile), or the key in --jwk')
     .option('--use <use>', 'publisher or client', 'publisher')
-    .option('--jwk <file>', 'private JWK of the key to enrol')
-    .action(enrol)
-  common(key.command('list <owner>')).action((owner: string, flags: CommonFlags) => call(flags, 'query', 'enrolments.list', { owner }))
-  common(key.command('retire <enrolmentId>'))
+    .option('--jwk <file>', 'private JWK of the key to register')
+    .action(register)
+  common(key.command('list <owner>')).action((owner: string, flags: CommonFlags) => call(flags, 'query', 'keys.list', { owner }))
+  common(key.command('retire <keyId>'))
     .description('no new use after the overlap; what stands on it may live out')
     .option('--overlap <duration>', 'such as 1h', '1h')
-    .action((enrolmentId: string, flags: CommonFlags & { overlap: string }) =>
-      call(flags, 'mutate', 'enrolments.retire', { enrolmentId, overlapSeconds: secondsOf(flags.overlap) }),
+    .action((keyId: string, flags: CommonFlags & { overlap: string }) =>
+      call(flags, 'mutate', 'keys.retire', { keyId, overlapSeconds: secondsOf(flags.overlap) }),
     )
-  common(key.command('end <enrolmentId>')).action((enrolmentId: string, flags: CommonFlags) =>
-    call(flags, 'mutate', 'enrolments.end', { enrolmentId }),
-  )
-  common(key.command('compromise <enrolmentId>'))
+  common(key.command('end <keyId>')).action((keyId: string, flags: CommonFlags) => call(flags, 'mutate', 'keys.revoke', { keyId }))
+  common(key.command('compromise <keyId>'))
     .description('ends the key with all that it granted since')
     .requiredOption('--since <duration>', 'how long ago it may have been stolen, such as 2d')
-    .action((enrolmentId: string, flags: CommonFlags & { since: string }) =>
-      call(flags, 'mutate', 'enrolments.compromise', { enrolmentId, since: systemClock.now() - secondsOf(flags.since) }),
+    .action((keyId: string, flags: CommonFlags & { since: string }) =>
+      call(flags, 'mutate', 'keys.compromise', { keyId, since: systemClock.now() - secondsOf(flags.since) }),
     )
 }
 
@@ -103,12 +101,12 @@ async function confirm(agentId: string, flags: CommonFlags & { registry: string;
   print(flags, { ...confirmed, ...written })
 }
 
-async function enrol(owner: string, flags: CommonFlags & { use: string; jwk?: string }): Promise<void> {
+async function register(owner: string, flags: CommonFlags & { use: string; jwk?: string }): Promise<void> {
   const { agent, profile } = await openAgent(flags)
   const privateJwk: Record<string, unknown> = flags.jwk ? JSON.parse(textOfFile(flags.jwk)) : { ...(await newPrivateJwk('ES256')) }
   const signer = await signerFromJwk(privateJwk)
-  const proof = await proveEnrolment({ signer, clock: systemClock, random: systemRandom }, { issuer: profile.registry, owner })
-  const enrolled = await agent.mutate('enrolments.enrol', { owner, use: flags.use, jwk: signer.publicJwk, proof })
+  const proof = await proveKey({ signer, clock: systemClock, random: systemRandom }, { issuer: profile.registry, owner })
+  const registered = await agent.mutate('keys.register', { owner, use: flags.use, jwk: signer.publicJwk, proof })
   if (flags.use === 'publisher') profilesOf(flags).write(flags.profile, { ...profile, publisherJwk: privateJwk })
-  print(flags, enrolled)
+  print(flags, registered)
 }

@@ -13,7 +13,7 @@ interface LoginFlags extends CommonFlags {
 /** `login` and everything about organisations and their people. */
 export function peopleCommands(program: Command, common: (command: Command) => Command): void {
   common(program.command('login'))
-    .description('enrol a new key of yours with a one-time code: the first code of a registry, or an invitation')
+    .description('register a new key of yours with a one-time code: the first code of a registry, or an invitation')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--code <code>', 'one-time code')
     .option('--name <name>', 'how others see you', 'operator')
@@ -38,7 +38,7 @@ export function peopleCommands(program: Command, common: (command: Command) => C
     .action((orgId: string, flags: CommonFlags & { role: string }) => call(flags, 'mutate', 'members.invite', { orgId, role: flags.role }))
   common(organisation.command('end <orgId>'))
     .description('ends the organisation and everything of it')
-    .action((orgId: string, flags: CommonFlags) => call(flags, 'mutate', 'organisations.end', { orgId }))
+    .action((orgId: string, flags: CommonFlags) => call(flags, 'mutate', 'organisations.revoke', { orgId }))
 
   const member = program.command('member').description('people of an organisation: list, role, end')
   common(member.command('list <orgId>')).action((orgId: string, flags: CommonFlags) => call(flags, 'query', 'members.list', { orgId }))
@@ -46,7 +46,7 @@ export function peopleCommands(program: Command, common: (command: Command) => C
     call(flags, 'mutate', 'members.changeRole', { memberId, role }),
   )
   common(member.command('end <memberId>')).action((memberId: string, flags: CommonFlags) =>
-    call(flags, 'mutate', 'members.end', { memberId }),
+    call(flags, 'mutate', 'members.revoke', { memberId }),
   )
   const audit = common(program.command('audit'))
     .description('what was decided on requests of your organisation, newest first')

@@ -29,7 +29,9 @@ export function workCommands(program: Command, common: (command: Command) => Com
       call(flags, 'query', 'tokens.lineage', id.startsWith('tsk_') ? { taskId: id } : { tokenId: id }),
     )
   const token = program.command('token').description('tokens: end')
-  common(token.command('end <tokenId>')).action((tokenId: string, flags: CommonFlags) => call(flags, 'mutate', 'tokens.end', { tokenId }))
+  common(token.command('end <tokenId>')).action((tokenId: string, flags: CommonFlags) =>
+    call(flags, 'mutate', 'tokens.revoke', { tokenId }),
+  )
 }
 
 function cardCommands(program: Command, common: (command: Command) => Command): void {

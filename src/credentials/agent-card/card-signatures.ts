@@ -73,10 +73,14 @@ async function judge(card: JsonObject, forms: Forms, value: JsonValue, index: nu
   if (unprotected.includes('crit') || unprotected.some((name) => name in header))
     return { ...told, state: 'invalid', hint: 'its unprotected header repeats or extends the protected one' }
   const keys = (await keysFor(header.kid)).slice(0, MAX_SIGNATURES)
-  if (keys.length === 0) return { ...told, state: 'unknown_key', hint: 'no enrolled key is meant by its `kid`' }
+  if (keys.length === 0) return { ...told, state: 'unknown_key', hint: 'no registered key is meant by its `kid`' }
   const found = await findForm(forms, parsed.data.protected, { header, signature }, keys)
   if (found === undefined)
-    return { ...told, state: 'invalid', hint: `it covers none of the forms ${CARD_PROFILES.join(', ')} of this card under an enrolled key` }
+    return {
+      ...told,
+      state: 'invalid',
+      hint: `it covers none of the forms ${CARD_PROFILES.join(', ')} of this card under an registered key`,
+    }
   const uncovered = uncoveredPaths(card, cardForm(card, found.profile))
   return { ...told, state: 'valid', ...found, uncovered, uncoveredSecurity: uncoveredSecurity(uncovered) }
 }

@@ -1,11 +1,11 @@
 // Verifies what the registry gave of a card, from its bytes and the pinned keys of the registry alone: back to the key of the publisher,
-// whose enrolment stands in the signed log. A registry that signs in a publisher's place is found out.
+// whose registered key stands in the signed log. A registry that signs in a publisher's place is found out.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
 import { fromBase64url, utf8 } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
-import { CardView, type EnrolmentProof } from '../../protocol/cards/card-view.js'
+import { CardView, type KeyRegistrationProof } from '../../protocol/cards/card-view.js'
 import { type Handle, handleOfRegistryKey } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
 import { hashLeaf, verifyInclusion } from '../../protocol/log/merkle.js'
@@ -35,7 +35,7 @@ export interface ViewExpectation {
 }
 
 export interface VerifiedCard {
-  /** `verified`: back to the publisher's enrolled key. `unverified`: the registry says so, and no enrolled key signed it. */
+  /** `verified`: back to the publisher's registered key. `unverified`: the registry says so, and no registered key signed it. */
   readonly state: 'verified' | 'unverified'
   readonly view: CardView
   /** The card as the publisher signed it, with what this view discloses. */
@@ -63,11 +63,11 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
   if (view.proof === undefined)
     return view.sdJwt === undefined
       ? { state: 'unverified', view, card: withoutSignatures(c0) }
-      : deny('hidden parts without the enrolment of a key')
-  const key = await requireEnrolledKey(view.proof, pins, expected)
+      : deny('hidden parts without the registered key of a key')
+  const key = await requireRegisteredKey(view.proof, pins, expected)
   const signatures = await verifyCardSignatures(c0, () => [key])
   if (!signatures.some((one) => one.state === 'valid' && one.uncoveredSecurity.length === 0))
-    deny('its public card is not signed by the enrolled key')
+    deny('its public card is not signed by the registered key')
   const { statement } = view.proof
   const publisher = { owner: statement.owner, jkt: statement.jkt }
   if (statement.owner !== view.orgId && statement.owner !== view.agentId) deny('another publisher')
@@ -111,17 +111,17 @@ async function requireRegistryWord(
     claims.sd_hash === (view.sdJwt === undefined ? undefined : digestOfText(view.sdJwt)) &&
     view.audience === audienceOf(pins.issuer, view.agentId)
   if (!isOfThese) deny('it speaks of other bytes')
-  if (ended && !stands(ended, claims.standing.on)) deny('something that it stands on has ended')
+  if (ended && !stands(ended, claims.standing.dependsOn)) deny('something that it stands on has ended')
 }
 
-/** The key of the enrolment, if the log that the registry signs says that it was enrolled. Never one of the registry's own. */
-async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { ended }: ViewExpectation): Promise<VerificationKey> {
+/** The key of the registered key, if the log that the registry signs says that it was registered. Never one of the registry's own. */
+async function requireRegisteredKey(proof: KeyRegistrationProof, pins: RegistryPins, { ended }: ViewExpectation): Promise<VerificationKey> {
   const { statement, entry, inclusion, checkpoint } = proof
   const signed = await verifyCheckpoint(checkpoint, logOrigin(pins.issuer), keysOf(pins, 'log', ended))
   if (signed === undefined) return deny('its checkpoint is not signed by a pinned key')
   if (entry.digest !== digestOfJson(statement) || !entry.begins?.includes(statement.handle))
-    return deny('the entry is not of this enrolment')
-  if (entry.type !== 'key.enrolled' && entry.type !== 'member.enrolled') return deny('the entry enrols nothing')
+    return deny('the entry is not of this registered key')
+  if (entry.type !== 'key.registered' && entry.type !== 'member.registered') return deny('the entry registers nothing')
   const isIn = verifyInclusion(sha256, {
     leaf: hashLeaf(sha256, utf8(canonical(entry))),
     index: inclusion.index,
@@ -131,7 +131,7 @@ async function requireEnrolledKey(proof: EnrolmentProof, pins: RegistryPins, { e
   })
   if (!isIn || inclusion.size !== signed.size || inclusion.seq !== entry.seq) return deny('the entry does not stand in the log')
   // The statement is the registry's word: that it names its key rightly is seen from the key.
-  if (jktOf(statement.jwk, statement.alg) !== statement.jkt) return deny('the key is not the one that the enrolment names')
+  if (jktOf(statement.jwk, statement.alg) !== statement.jkt) return deny('the key is not the one that the registered key names')
   if (pins.keys.some((pin) => pin.kid === statement.jkt || jktOf(pin, 'ES256') === statement.jkt))
     return deny('a key of the registry in place of the publisher’s')
   if (ended?.has(statement.handle)) return deny('the key of the publisher has ended')

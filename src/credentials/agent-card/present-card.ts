@@ -42,7 +42,7 @@ export async function verifyCardPresentation(
 ): Promise<VerifiedCard> {
   const statement = view.proof?.statement
   const c0 = parseJson(view.c0, { reason: 'card_signature_invalid' })
-  if (!statement || !isJsonObject(c0)) return refuse('card_signature_invalid', 'no enrolled key has signed this card')
+  if (!statement || !isJsonObject(c0)) return refuse('card_signature_invalid', 'no registered key has signed this card')
   const { card, claims } = await verifyCardCredential(presentation, c0, [{ jwk: statement.jwk, alg: statement.alg }], {
     now: expected.now,
     issuer: statement.owner,

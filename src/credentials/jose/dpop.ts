@@ -81,7 +81,7 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
  *
  * @see [RFC 9449 §11.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-11.1)
  */
-export const spendProof = (
+export const consumeProof = (
   { jkt, jti, expiresAt }: Pick<VerifiedProof, 'jkt' | 'jti' | 'expiresAt'>,
   spend: (name: string, keptUntil: number) => Promise<boolean>,
 ): Promise<boolean> => spend(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)

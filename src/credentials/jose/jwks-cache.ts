@@ -2,14 +2,14 @@ import type { Clock } from '../../lib/clock.js'
 import type { VerificationKey } from './jwk.js'
 import type { KeysFor } from './jwt.js'
 
-export interface KeysByKid {
+export interface JwksCache {
   readonly keysFor: KeysFor
   /** They may be others now: a `kid` that is not known asks again at once. */
   renew(): void
 }
 
 /** Keys as they were read last: read when first needed, and again for a `kid` that is not known, at most once in `rereadMs`. */
-export function newKeysByKid({
+export function newJwksCache({
   read,
   clock,
   rereadMs,
@@ -17,7 +17,7 @@ export function newKeysByKid({
   readonly read: () => Promise<readonly VerificationKey[]>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly rereadMs: number
-}): KeysByKid {
+}): JwksCache {
   let known: readonly VerificationKey[] = []
   let readAt = 0
   let isStale = true

@@ -6,7 +6,7 @@ import type { Random } from '../../lib/random.js'
 import { canonical } from './canonical-json.js'
 import { digestOfText } from './digest.js'
 import { type PublicJwk, parsePublicJwk, thumbprint } from './jwk.js'
-import { ENROLMENT_TYP } from './token-types.js'
+import { KEY_PROOF_TYP } from './token-types.js'
 
 /** Anything that signs: a key in memory, in a keystore, on a device. Signatures are in JOSE form (r‖s for ECDSA). */
 export interface Signer {
@@ -96,9 +96,9 @@ export function assertClient(
   return signJwt({ typ: 'client-authentication+jwt', kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }
 
-/** A proof, by the key that is to be enrolled, that its holder wants it for `owner`. */
-export function proveEnrolment(deps: ProofDeps, enrolment: { readonly issuer: string; readonly owner: string }): Promise<string> {
+/** A proof, by the key that is to be registered, that its holder wants it for `owner`. */
+export function proveKey(deps: ProofDeps, registeredKey: { readonly issuer: string; readonly owner: string }): Promise<string> {
   const iat = deps.clock.now()
-  const claims = { aud: enrolment.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: enrolment.owner }
-  return signJwt({ typ: ENROLMENT_TYP, kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
+  const claims = { aud: registeredKey.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: registeredKey.owner }
+  return signJwt({ typ: KEY_PROOF_TYP, kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }

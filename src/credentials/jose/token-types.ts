@@ -137,24 +137,24 @@ function keptAsSeen(token: unknown, { claims, key, kid }: VerifiedJwt<AccessToke
   return kept
 }
 
-/** `typ` of a proof that one possesses a key that is to be enrolled. */
-export const ENROLMENT_TYP = 'credence-enrolment+jwt'
-const ENROLMENT_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; owner: string }> = {
-  name: 'enrolment proof',
+/** `typ` of a proof that one possesses a key that is to be registered. */
+export const KEY_PROOF_TYP = 'credence-key-proof+jwt'
+const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; owner: string }> = {
+  name: 'registered key proof',
   reason: 'key_invalid',
   maxBytes: 4096,
   algs: SIGNATURE_ALGORITHMS,
-  typ: [ENROLMENT_TYP],
+  typ: [KEY_PROOF_TYP],
   claims: z.strictObject({ aud: Text, iat: NumericDate, exp: NumericDate, jti: z.string().min(8).max(256), owner: Text }),
 }
 
-/** A proof, by the new key itself, that its holder wants it enrolled for `owner` at this issuer. The caller spends (`jkt`, `jti`). */
-export async function verifyEnrolmentProof(
+/** A proof, by the new key itself, that its holder wants it registered for `owner` at this issuer. The caller spends (`jkt`, `jti`). */
+export async function verifyKeyProof(
   proof: unknown,
   expected: { readonly key: VerificationKey; readonly issuer: string; readonly owner: string; readonly now: number },
 ): Promise<{ readonly jkt: Jkt; readonly alg: SignatureAlgorithm; readonly jti: string; readonly exp: number }> {
-  const { claims, key } = await verifyJwt(proof, ENROLMENT_PROOF, () => [expected.key])
-  requireAll(ENROLMENT_PROOF, [
+  const { claims, key } = await verifyJwt(proof, KEY_PROOF, () => [expected.key])
+  requireAll(KEY_PROOF, [
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
     claims.owner !== expected.owner && '`owner` is another',
     timeFault(claims, expected.now, MAX_PROOF_SECONDS),

@@ -5,7 +5,7 @@ import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import type { InboxItem, InboxStore } from './store.js'
 
-export type Notice = Pick<InboxItem, 'at' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'>
+export type InboxNotification = Pick<InboxItem, 'at' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'>
 
 const KEPT_SECONDS = 30 * 86_400
 const MAX_TRIES = 20
@@ -15,9 +15,9 @@ const PAGE = 100
  * Tells agents what happened in one commit with it. `attempt` commits the operations that it is given besides its own, and says
  * `again` where it must be decided anew.
  */
-export async function withNotices<T>(
+export async function withNotifications<T>(
   { inbox }: { readonly inbox: InboxStore },
-  notices: readonly { readonly agentId: AgentId; readonly notice: Notice }[],
+  notices: readonly { readonly agentId: AgentId; readonly notice: InboxNotification }[],
   attempt: (operations: readonly Operation[]) => Promise<T | 'again'>,
 ): Promise<T> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -29,11 +29,11 @@ export async function withNotices<T>(
   return refuse('unavailable', 'too much happens at once here', { retryAfterSeconds: 1 })
 }
 
-const posting = ({ posted, random }: InboxStore, agentId: AgentId, notice: Notice): Operation =>
+const posting = ({ posted, random }: InboxStore, agentId: AgentId, notice: InboxNotification): Operation =>
   posted.inserting({ ...notice, scopes: [...notice.scopes], id: random.token(16), agentId, expiresAt: notice.at + KEPT_SECONDS })
 
 /** Gives numbers to what was posted before this was called, the oldest first. Of several that try at once one does it for all. */
-export async function numberPosted({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
+export async function assignPositions({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const { items } = await inbox.posted.find('agent', { where: { agentId }, limit: PAGE })
     if (items.length === 0) return

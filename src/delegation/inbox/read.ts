@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js'
 import type { AgentId } from '../../protocol/ids.js'
-import { numberPosted } from './post.js'
+import { assignPositions } from './post.js'
 import type { InboxItem, InboxStore } from './store.js'
 
 export interface ReadInboxDeps {
@@ -18,7 +18,7 @@ export async function readInbox(
   after: number,
   limit = PAGE,
 ): Promise<readonly InboxItem[]> {
-  await numberPosted({ inbox }, agentId)
+  await assignPositions({ inbox }, agentId)
   // No key sorts after this one: everything at the place of `after` itself has been read.
   const { items } = await inbox.items.find('place', { where: { agentId }, after: [after, '\uffff'], limit })
   return items

@@ -15,10 +15,10 @@ export async function approveIntroduction(
   id: IntroductionId,
   narrowing: Narrowing,
 ): Promise<IntroductionView> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const pending = await requirePending(deps, caller, id, now)
-  const [contact, reliance] = await Promise.all([deps.findContact(pending.to), deps.findReliance(pending.to)])
-  if (!contact || !reliance || !stands(deps.trustLog.ended, [...contact.ground.on, ...reliance.ground.on]))
+  const [contact, reliance] = await Promise.all([deps.findTarget(pending.to), deps.findPinnedParts(pending.to)])
+  if (!contact || !reliance || !stands(deps.trustLog.ended, [...contact.dependencies.handles, ...reliance.dependencies.handles]))
     return refuse('not_found', 'no such introduction')
   return grantPending(deps, caller, pending, { contact, reliance, now }, narrowing)
 }

@@ -12,7 +12,7 @@ export async function denyIntroduction(
   id: IntroductionId,
   note?: string,
 ): Promise<IntroductionView> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const pending = await requirePending(deps, caller, id, now)
   const denied: Introduction = { ...pending, state: 'denied', ...(note !== undefined && { note }) }
   await closePending(deps, caller, denied, 'introductions.deny', now)

@@ -2,9 +2,9 @@ import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
-import { groundOf, stands } from '../../protocol/standing.js'
+import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Query } from '../../storage/storage.js'
-import type { Reading } from '../../trust-log/records/cache.js'
+import type { CacheableRead } from '../../trust-log/records/cache.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -25,12 +25,12 @@ const MAX_TARGETS = 200
 /** Introductions from one agent to another that stand, the newest first. Asked behind a fence. */
 export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly Granted[]> {
   const pair = `${from} ${to}`
-  const granted = await deps.introductions.granted.recall(pair, () => readGranted(deps, pair))
+  const granted = await deps.introductions.granted.getOrRead(pair, () => readGranted(deps, pair))
   return granted?.filter((one) => isStanding(deps, one)) ?? []
 }
 
 /** Undefined where none was found: another may be on its way. That each still stands is asked whenever they are recalled. */
-async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Reading<readonly Granted[]> | undefined> {
+async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<CacheableRead<readonly Granted[]> | undefined> {
   const found: { readonly granted: Granted; readonly at: number }[] = []
   let isAllWhole = true
   for await (const one of grantedIn(deps, 'pairGranted', { pair })) {
@@ -40,7 +40,7 @@ async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Re
     if (granted && isStanding(deps, granted)) found.push({ granted, at: one.at })
   }
   const value = found.sort((a, b) => b.at - a.at).map(({ granted }) => granted)
-  return value.length === 0 ? undefined : { value, on: [], isWhole: isAllWhole }
+  return value.length === 0 ? undefined : { value, dependsOn: [], isWhole: isAllWhole }
 }
 
 /** The agents that this one is introduced to, with the introductions that stand: whether what they rely on still holds is to be judged. */
@@ -77,13 +77,25 @@ async function currentOf(deps: FindIntroductionDeps, one: Introduction): Promise
   return isWhole(one) ? one : deps.introductions.get(one.id)
 }
 
-function grantedOf({ id, from, to, state, bounds, relies, on, handle, ver, expiresAt, hidden }: Introduction): Granted | undefined {
-  if (state !== 'granted' || hidden !== undefined || !bounds || !relies || !on || expiresAt === undefined) return undefined
-  return { id, from, to, bounds, relies, ground: groundOf([handle, ver, ...on], expiresAt) }
+function grantedOf({
+  id,
+  from,
+  to,
+  state,
+  bounds,
+  pinnedVersions,
+  dependsOn,
+  handle,
+  ver,
+  expiresAt,
+  hidden,
+}: Introduction): Granted | undefined {
+  if (state !== 'granted' || hidden !== undefined || !bounds || !pinnedVersions || !dependsOn || expiresAt === undefined) return undefined
+  return { id, from, to, bounds, pinnedVersions, dependencies: dependenciesOf([handle, ver, ...dependsOn], expiresAt) }
 }
 
-const isStanding = ({ trustLog }: FindIntroductionDeps, { ground }: Granted): boolean =>
-  ground.until > trustLog.now() && stands(trustLog.ended, ground.on)
+const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: Granted): boolean =>
+  dependencies.expiresAt > trustLog.now() && stands(trustLog.ended, dependencies.handles)
 
 export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Ending =>
   expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }

@@ -5,4 +5,4 @@ import { type IntroductionView, requireIntroduction, viewOf } from './view.js'
 
 /** For its two agents and the people of their organisations. */
 export const getIntroduction = (deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<IntroductionView> =>
-  deps.trustLog.fenced(async ({ now }) => viewOf(deps, await requireIntroduction(deps, caller, id), now))
+  deps.trustLog.afterBarrier(async ({ now }) => viewOf(deps, await requireIntroduction(deps, caller, id), now))

@@ -5,14 +5,14 @@ import { type ReadInboxDeps, readInbox } from '../inbox/read.js'
 import type { InboxItem } from '../inbox/store.js'
 
 /** What an agent is told, as it reads it. */
-export type ToldItem = Omit<InboxItem, 'id' | 'agentId' | 'expiresAt'>
+export type InboxView = Omit<InboxItem, 'id' | 'agentId' | 'expiresAt'>
 
 /** What the agent was told after position `after`. */
 export async function introductionsInbox(
   deps: ReadInboxDeps,
   caller: Caller,
   { after, limit }: { readonly after: number; readonly limit: number },
-): Promise<{ readonly items: readonly ToldItem[]; readonly last: number }> {
+): Promise<{ readonly items: readonly InboxView[]; readonly last: number }> {
   const items = await readInbox(deps, requireInbox(caller), after, limit)
   return { items: items.map(itemOf), last: items.at(-1)?.seq ?? after }
 }
@@ -23,4 +23,4 @@ export function requireInbox(caller: Caller): AgentId {
   return parsed.success ? parsed.data : refuse('forbidden', 'agents have an inbox, people list introductions')
 }
 
-export const itemOf = ({ id, agentId, expiresAt, ...told }: InboxItem): ToldItem => told
+export const itemOf = ({ id, agentId, expiresAt, ...told }: InboxItem): InboxView => told

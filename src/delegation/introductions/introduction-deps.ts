@@ -1,11 +1,11 @@
 import type { Audit } from '../../audit/audit.js'
 import type { Caller } from '../../http/caller.js'
-import type { Contact } from '../../identity/agents/agent.js'
+import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId } from '../../protocol/ids.js'
-import type { Reliance } from '../../registry/cards/card-record.js'
-import type { Askable } from '../../registry/cards/requestable-scopes.js'
+import type { PinnedParts } from '../../registry/cards/card-record.js'
+import type { Requestable } from '../../registry/cards/requestable-scopes.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
@@ -21,8 +21,8 @@ export interface IntroductionDeps {
   readonly audit: Audit
   readonly clients: Clients
   readonly issuer: string
-  readonly findContact: (agentId: AgentId) => Promise<Contact | undefined>
-  readonly findReliance: (agentId: AgentId) => Promise<Reliance | undefined>
-  readonly findAskable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Askable>
+  readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
+  readonly findPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
+  readonly findRequestable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Requestable>
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
 }

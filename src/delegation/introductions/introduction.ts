@@ -1,5 +1,5 @@
-import { actsFor, type Caller } from '../../http/caller.js'
-import type { Contact } from '../../identity/agents/agent.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
+import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { OrgId } from '../../protocol/ids.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome } from '../../protocol/rights.js'
@@ -12,22 +12,22 @@ export const PENDING_SECONDS = 7 * 86_400
 /** Requests of one agent that wait at once. */
 export const MAX_PENDING = 50
 /** What was denied, ended or has expired can be looked up for so long. */
-export const KEPT_SECONDS = 30 * 86_400
+export const RETENTION_SECONDS = 30 * 86_400
 /** So many skills may be relied on: a token names each. */
-export const MAX_RELIED_SKILLS = 24
+export const MAX_PINNED_SKILLS = 24
 
 export type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 
 /** Derived: what has ended or expired says so itself. */
 export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introduction, now: number): State {
-  const { state, handle, ver, on = [], expiresAt = 0, pendingUntil } = introduction
+  const { state, handle, ver, dependsOn = [], expiresAt = 0, pendingUntil } = introduction
   if (state === 'denied' || state === 'ended') return state
-  if (!stands(trustLog.ended, [handle, ver, ...on])) return 'ended'
+  if (!stands(trustLog.ended, [handle, ver, ...dependsOn])) return 'ended'
   return (state === 'pending' ? pendingUntil : expiresAt) <= now ? 'expired' : state
 }
 
 /** What a contact policy says to a request: `open` within its conditions; beyond them it asks. A right to pass on is always asked for. */
-export function answerOf({ policy }: Pick<Contact, 'policy'>, orgId: OrgId, asked: Bounds): 'open' | 'ask' | 'closed' {
+export function policyDecision({ policy }: Pick<IntroductionTarget, 'policy'>, orgId: OrgId, asked: Bounds): 'open' | 'ask' | 'closed' {
   if (policy.mode === 'closed' || (policy.organisations && !policy.organisations.includes(orgId))) return 'closed'
   if (policy.mode === 'ask' || asked.delegation !== undefined) return 'ask'
   const { scopes } = policy
@@ -37,5 +37,5 @@ export function answerOf({ policy }: Pick<Contact, 'policy'>, orgId: OrgId, aske
 /** Whether the caller is the agent of this side, or acts for its organisation. */
 export function isSide(caller: Caller, introduction: Introduction, side: 'from' | 'to'): boolean {
   const orgId = side === 'from' ? introduction.fromOrg : introduction.toOrg
-  return AgentId.safeParse(caller.id).success ? caller.id === introduction[side] : actsFor(caller, orgId)
+  return AgentId.safeParse(caller.id).success ? caller.id === introduction[side] : isMemberOf(caller, orgId)
 }

@@ -10,7 +10,7 @@ export const listIntroductions = (
   caller: Caller,
   { role, ...paging }: PageInput & { readonly role: 'from' | 'to' },
 ): Promise<{ readonly items: readonly IntroductionView[]; readonly cursor?: string }> =>
-  deps.trustLog.fenced(async ({ now }) => {
+  deps.trustLog.afterBarrier(async ({ now }) => {
     const agent = AgentId.safeParse(caller.id)
     const index = agent.success ? role : (`${role}Org` as const)
     const where = { [index]: agent.success ? agent.data : caller.orgId }

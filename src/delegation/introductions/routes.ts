@@ -11,7 +11,7 @@ import { introductionsInbox } from './inbox.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { listIntroductions } from './list.js'
 import { requestIntroduction } from './request.js'
-import { endIntroduction } from './revoke.js'
+import { revokeIntroduction } from './revoke.js'
 import { watchIntroductions } from './watch.js'
 
 const ById = z.strictObject({ introductionId: IntroductionId })
@@ -59,9 +59,9 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
     deny: procedureFor('introductions:write')
       .input(ById.extend({ note: z.string().max(512).optional() }))
       .mutation(({ ctx, input }) => denyIntroduction(deps, ctx.caller, input.introductionId, input.note)),
-    end: procedureFor('introductions:write')
+    revoke: procedureFor('introductions:write')
       .input(ById)
-      .mutation(({ ctx, input }) => endIntroduction(deps, ctx.caller, input.introductionId)),
+      .mutation(({ ctx, input }) => revokeIntroduction(deps, ctx.caller, input.introductionId)),
     inbox: procedureFor('introductions:write')
       .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))
       .query(({ ctx, input }) => introductionsInbox(deps, ctx.caller, input)),

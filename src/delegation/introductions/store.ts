@@ -4,7 +4,7 @@ import { Handle } from '../../protocol/handles.js'
 import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../../protocol/ids.js'
 import { Bounds } from '../../protocol/rights.js'
 import type { Collection, Storage } from '../../storage/storage.js'
-import { begins, type Memory, newMemory } from '../../trust-log/records/cache.js'
+import { begins, type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Granted } from './decide/granted.js'
@@ -21,7 +21,7 @@ export const Introduction = z.strictObject({
   /** `<from> <to>`. */
   pair: z.string().max(64),
   purpose: z.string().max(512),
-  asked: Bounds,
+  requested: Bounds,
   /** Ids of the skills that the requester relies on: those that it named, or all that it could see. */
   skills: z.array(z.string().max(256)).max(64),
   taskId: TaskId.optional(),
@@ -37,11 +37,11 @@ export const Introduction = z.strictObject({
   slot: z.int().min(0).optional(),
   bounds: Bounds.optional(),
   /** Versions of what it relies on in the target's card. */
-  relies: z.array(Handle).max(65).optional(),
+  pinnedVersions: z.array(Handle).max(65).optional(),
   /** Identities of both sides when it was granted. */
-  on: z.array(Handle).max(64).optional(),
+  dependsOn: z.array(Handle).max(64).optional(),
   /** By which handles it was granted. */
-  by: z.array(Handle).max(16).optional(),
+  grantedBy: z.array(Handle).max(16).optional(),
   grantedAt: z.int().optional(),
   expiresAt: z.int().optional(),
   note: z.string().max(512).optional(),
@@ -66,7 +66,7 @@ type PendingPlace = z.infer<typeof PendingPlace>
 export interface IntroductionsStore extends Records<Introduction> {
   readonly places: Collection<PendingPlace>
   /** Those of a pair that were granted. */
-  readonly granted: Memory<readonly Granted[]>
+  readonly granted: Cache<readonly Granted[]>
 }
 
 export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
@@ -83,7 +83,7 @@ export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog;
         to: { fields: ['to', 'at'] },
         fromOrg: { fields: ['fromOrg', 'at'] },
         toOrg: { fields: ['toOrg', 'at'] },
-        by: { fields: ['by', 'grantedAt'] },
+        grantedBy: { fields: ['grantedBy', 'grantedAt'] },
       },
       expires: 'goneAt',
     }),
@@ -97,5 +97,5 @@ export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog;
     indexes: { from: { fields: ['from', 'n'] } },
     expires: 'until',
   })
-  return { ...records, places, granted: newMemory(deps.trustLog, (entry) => begins(entry, 'int')) }
+  return { ...records, places, granted: newCache(deps.trustLog, (entry) => begins(entry, 'int')) }
 }

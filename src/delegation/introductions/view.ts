@@ -2,7 +2,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Notice } from '../inbox/post.js'
+import type { InboxNotification } from '../inbox/post.js'
 import type { InboxItem } from '../inbox/store.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -16,14 +16,14 @@ export interface ViewDeps {
 export type IntroductionView = ReturnType<typeof viewOf>
 
 export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: Introduction, now: number) {
-  const { id, from, to, purpose, asked, bounds, skills, taskId, at, grantedAt, expiresAt, pendingUntil, note } = introduction
+  const { id, from, to, purpose, requested, bounds, skills, taskId, at, grantedAt, expiresAt, pendingUntil, note } = introduction
   return {
     introductionId: id,
     state: stateOf(trustLog, introduction, now),
     from,
     to,
     purpose,
-    asked,
+    requested,
     bounds,
     skills,
     taskId,
@@ -40,12 +40,12 @@ export async function requireIntroduction(deps: ViewDeps, caller: Caller, id: In
   return found && (isSide(caller, found, 'from') || isSide(caller, found, 'to')) ? found : refuse('not_found', 'no such introduction')
 }
 
-export const noticeOf = (introduction: Introduction, kind: InboxItem['kind'], at: number): Notice => ({
+export const notificationOf = (introduction: Introduction, kind: InboxItem['kind'], at: number): InboxNotification => ({
   at,
   kind,
   introductionId: introduction.id,
   from: introduction.from,
   to: introduction.to,
   purpose: introduction.purpose,
-  scopes: (introduction.bounds ?? introduction.asked).scopes,
+  scopes: (introduction.bounds ?? introduction.requested).scopes,
 })

@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { actsFor, type Caller } from '../../http/caller.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, TaskId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -19,5 +19,5 @@ export interface TaskDeps {
 /** The task, for its owner and the people of its organisation. To others there is none. */
 export async function requireTask(deps: Pick<TaskDeps, 'tasks'>, caller: Caller, id: TaskId): Promise<Task> {
   const task = await deps.tasks.get(id)
-  return task && (task.owner === caller.id || actsFor(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
+  return task && (task.owner === caller.id || isMemberOf(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
 }

@@ -1,4 +1,4 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { distinct, identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -18,14 +18,14 @@ const MAX_SECONDS = 30 * 86_400
 
 /** Declares what work is for. A child ends with its parent, and not later. */
 export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInput): Promise<{ taskId: TaskId; deadline: number }> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const parent = input.parentTaskId === undefined ? undefined : await requireParent(deps, caller, input.parentTaskId)
   const wanted = input.deadline ?? now + DEFAULT_SECONDS
   if (wanted <= now || wanted > now + MAX_SECONDS)
     refuse('bad_input', 'the deadline is in the past, or more than 30 days away', {
       faults: [{ pointer: '/deadline', hint: 'epoch seconds, within 30 days from now' }],
     })
-  const identities = identitiesOf(caller.by).filter((handle) => !handle.startsWith('key:'))
+  const identities = identitiesOf(caller.identities).filter((handle) => !handle.startsWith('key:'))
   const task: Task = {
     id: newId(deps.random, 'tsk'),
     owner: caller.id,
@@ -33,10 +33,10 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     handle: newHandle(deps.random, 'tsk'),
     parents: parent ? [parent.id, ...parent.parents] : [],
     ...(parent && { parent: parent.id }),
-    on: distinct([...(parent ? [parent.handle, ...parent.on] : []), ...identities]),
+    dependsOn: distinct([...(parent ? [parent.handle, ...parent.dependsOn] : []), ...identities]),
     description: input.description,
     deadline: Math.min(wanted, parent?.deadline ?? Number.POSITIVE_INFINITY),
-    by: [...caller.by],
+    grantedBy: [...caller.identities],
     at: now,
   }
   if (task.deadline <= now)
@@ -44,8 +44,8 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
   const { outcome } = await deps.tasks.begin(task, {
     type: 'task.created',
     begins: [task.handle],
-    on: [...task.on, ...identitiesOf(caller.ground.on)],
-    also: [deps.audit.recording(doneBy(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
+    dependsOn: [...task.dependsOn, ...identitiesOf(caller.dependencies.handles)],
+    also: [deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
   })
   return outcome === 'begun'
     ? { taskId: task.id, deadline: task.deadline }

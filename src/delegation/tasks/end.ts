@@ -1,6 +1,6 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
-import { administers, type Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
 import type { TaskId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { requireTask, type TaskDeps } from './authority.js'
@@ -8,13 +8,13 @@ import { endingOfTask } from './find.js'
 
 /** Ends a task, its children and every token of them, in one entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   const task = await requireTask(deps, caller, id)
-  if (task.owner !== caller.id && !administers(caller, task.orgId)) refuse('forbidden', 'its owner or an administrator ends a task')
+  if (task.owner !== caller.id && !isAdminOf(caller, task.orgId)) refuse('forbidden', 'its owner or an administrator ends a task')
   if (deps.trustLog.ended.has(task.handle)) refuse('already_ended', 'the task has ended')
   return deps.trustLog.end({
     type: 'task.ended',
     ends: [endingOfTask(task)],
-    intent: [deps.audit.recording(doneBy(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
+    intent: [deps.audit.recording(auditRow(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
   })
 }

@@ -17,10 +17,10 @@ export interface TaskView {
 
 /** For its owner and the people of its organisation. */
 export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
-  deps.trustLog.fenced(async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
+  deps.trustLog.afterBarrier(async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
 
 export function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task): TaskView {
-  const { id, owner, description, parent, deadline, at, handle, on } = task
-  const state = !stands(trustLog.ended, [handle, ...on]) ? 'ended' : deadline <= now ? 'expired' : 'active'
+  const { id, owner, description, parent, deadline, at, handle, dependsOn } = task
+  const state = !stands(trustLog.ended, [handle, ...dependsOn]) ? 'ended' : deadline <= now ? 'expired' : 'active'
   return { taskId: id, owner, description, parentTaskId: parent, deadline, createdAt: at, state }
 }

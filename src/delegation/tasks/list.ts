@@ -9,7 +9,7 @@ export const listTasks = (
   caller: Caller,
   input: PageInput,
 ): Promise<{ readonly items: readonly TaskView[]; readonly cursor?: string }> =>
-  deps.trustLog.fenced(async ({ now }) => {
+  deps.trustLog.afterBarrier(async ({ now }) => {
     const place = { order: 'down' as const, ...placeOf(input) }
     const page =
       caller.kind === 'member'

@@ -2,7 +2,7 @@ import type { AnyProcedure, AnyRouter } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
 import { readJson } from '../../lib/json.js'
-import { type HttpAnswer, type HttpRequest, json } from '../route.js'
+import { type HttpRequest, type HttpResponse, json } from '../route.js'
 import { refusedCall, type TrpcContext } from './procedures.js'
 
 export interface TrpcHttpDeps {
@@ -16,7 +16,10 @@ const MAX_PATH_LENGTH = 512
 const PREFIX = '/trpc'
 
 /** tRPC over HTTP: our limits first, then the stock adapter. */
-export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer> {
+export function trpcOverHttp({
+  router,
+  createContext,
+}: TrpcHttpDeps): (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> {
   return async (request, signal) => {
     try {
       check(router, request)
@@ -53,7 +56,7 @@ function check(router: AnyRouter, { method, path, query, headers, body }: HttpRe
   const names = path.slice(PREFIX.length + 1).split(',')
   if (names.length > MAX_BATCH) refuse('batch_too_large', `at most ${MAX_BATCH} calls in one batch`)
   // A path is two plain words: whatever else is known to objects is no procedure.
-  if (!names.every((name) => /^[a-z]{1,32}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
+  if (!names.every((name) => /^[a-z][a-zA-Z]{0,31}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
   // A subscription does not end, and an answer here is sent when it has ended.
   if (names.some((name) => isSubscription(router, name))) refuse('method_not_allowed', 'subscribe over a WebSocket')
   if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'the method is not overridden')
@@ -76,7 +79,7 @@ function requireJson(text: string | Uint8Array): void {
   if ('fault' in read) refuse('bad_input', `the JSON is refused: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
 }
 
-function answerOf(refusal: Refusal, requestId: string): HttpAnswer {
+function answerOf(refusal: Refusal, requestId: string): HttpResponse {
   return json(REFUSALS[refusal.reason].http, { error: { code: INVALID_REQUEST, ...refusedCall(refusal, requestId) } })
 }
 

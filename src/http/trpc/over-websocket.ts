@@ -6,17 +6,17 @@ import type { WebSocket } from 'ws'
 import { isRefusal, refuse } from '../../errors.js'
 import { CLOSE_CODES } from '../../protocol/log/feed.js'
 import type { Caller } from '../caller.js'
-import type { Admission } from '../concurrency-limit.js'
+import type { ConcurrencyLimit } from '../concurrency-limit.js'
 import type { HttpRequest } from '../route.js'
 import { move, type UpgradeHandler } from '../websocket.js'
 import { MAX_BATCH } from './over-http.js'
 import type { TrpcContext } from './procedures.js'
 
-export interface TrpcWsDeps {
+export interface TrpcWebSocketDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
   /** The queue of the requests over HTTP: a call over a socket waits in it too. */
-  readonly admission: Admission
+  readonly admission: ConcurrencyLimit
   /** Aborts when the caller's standing ends or its token expires. */
   readonly alive: (caller: Caller) => AbortSignal
   /** Logs a bug of a subscription, once. */
@@ -36,7 +36,7 @@ interface Sockets extends EventEmitter {
 }
 
 /** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
-export function trpcOverWs({ router, createContext, admission, alive, onBug }: TrpcWsDeps): UpgradeHandler {
+export function trpcOverWebSocket({ router, createContext, admission, alive, onBug }: TrpcWebSocketDeps): UpgradeHandler {
   const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
   const calls = new WeakMap<WebSocket, Calls>()
   const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
@@ -92,7 +92,7 @@ interface Calls {
 }
 
 /** A socket takes the places of some calls at most; more are refused at once, and the others go on. */
-function newCalls(admission: Admission, ws: WebSocket): Calls {
+function newCalls(admission: ConcurrencyLimit, ws: WebSocket): Calls {
   let calls = 0
   let idle: () => void = () => undefined
   return {
@@ -100,7 +100,7 @@ function newCalls(admission: Admission, ws: WebSocket): Calls {
       if (calls >= MAX_CALLS) refuse('rate_limited', `at most ${MAX_CALLS} calls of one socket at once`, { retryAfterSeconds: 1 })
       calls++
       try {
-        return await admission.admit(() => ws.readyState === ws.OPEN, work)
+        return await admission.run(() => ws.readyState === ws.OPEN, work)
       } finally {
         // The answer is sent in this turn
         if (--calls === 0) setImmediate(idle)

@@ -3,9 +3,9 @@ import { refuse } from '../../errors.js'
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, Audience, agentOfAudience, type OrgId } from '../../protocol/ids.js'
-import type { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, MAX_TOKEN_SECONDS, Names, REGISTRY_SCOPES, Right, Scope } from '../../protocol/rights.js'
-import type { Ground } from '../../protocol/standing.js'
+import type { Dependencies } from '../../protocol/standing.js'
 
 /** What an agent may hold at the registry: everything but administration. */
 const AGENT_SCOPES = REGISTRY_SCOPES.filter((scope) => scope !== 'admin')
@@ -49,15 +49,15 @@ export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, admin
 export const MAX_AGENT_DEPTH = 5
 
 /** What others need to know of an agent that they want to be introduced to. */
-export interface Contact {
+export interface IntroductionTarget {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
-  readonly policy: ContactPolicy
+  readonly policy: IntroductionPolicy
   /** `agt:`. */
   readonly handle: Handle
   /** Identities of the agent, its parents and its organisation. */
-  readonly ground: Ground
+  readonly dependencies: Dependencies
   /** The version of its contact policy. */
   readonly ver: Handle
 }

@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { actsFor, administers, type Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf, isMemberOf } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -16,14 +16,14 @@ export interface AgentsDeps extends FindAgentDeps {
 }
 
 /** What one may do with an agent: see it, change it, suspend it, revoke it. */
-export type Doing = 'see' | 'change' | 'suspend' | 'revoke'
+export type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
 /** The agent, for whoever may do it: its organisation's people, the agent that registered it (or one above), itself. To others there is none. */
-export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, doing: Doing): Promise<Agent> {
+export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, doing: AgentAction): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
-  if (!agent || !(actsFor(caller, agent.orgId) || chain.some((one) => one.id === caller.id))) return refuse('not_found', 'no such agent')
-  if (doing === 'revoke' && caller.kind === 'member' && !administers(caller, agent.orgId))
+  if (!agent || !(isMemberOf(caller, agent.orgId) || chain.some((one) => one.id === caller.id))) return refuse('not_found', 'no such agent')
+  if (doing === 'revoke' && caller.kind === 'member' && !isAdminOf(caller, agent.orgId))
     refuse('forbidden', 'an administrator revokes agents')
   if (doing === 'change' && caller.id === id) refuse('forbidden', 'an agent does not change its own ceiling or policy')
   return agent

@@ -5,9 +5,9 @@ import { identitiesOf } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
-import { type EnrolDeps, type Enrolled, enrolKey, requireOfferedKey } from '../keys/register.js'
+import { type KeyRegistered, type RegisterKeyDeps, registerKey, requireOfferedKey } from '../keys/register.js'
 import type { FindAgentDeps } from './find.js'
-import { findContact } from './find.js'
+import { findIntroductionTarget } from './find.js'
 
 const MAX_TRIES = 5
 
@@ -20,36 +20,36 @@ export interface Confirmation {
 
 /** The agent's own key confirms the registration, which makes the agent active. One refusal for everything that is wrong with the token. */
 export async function confirmAgent(
-  deps: FindAgentDeps & EnrolDeps & { readonly storage: Storage },
+  deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
-): Promise<Enrolled> {
-  const { now } = await deps.trustLog.fence()
+): Promise<KeyRegistered> {
+  const { now } = await deps.trustLog.readBarrier()
   const deny = () =>
     refuse(
       'code_invalid',
       'the registration token is wrong, used or expired; an agent confirms once, then starts with the key that it confirmed with',
     )
   const registration = await deps.agents.registrations.get(agentId)
-  const contact = await findContact(deps, agentId)
-  if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.ground.on, registration.epoch])) return deny()
+  const contact = await findIntroductionTarget(deps, agentId)
+  if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.dependencies.handles, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
   const agent = await deps.agents.get(agentId)
   const { orgId } = contact
   // An agent outlives who registered it; what was not redeemed does not
-  if (!stands(deps.trustLog.ended, identitiesOf(agent?.by ?? []))) return deny()
+  if (!stands(deps.trustLog.ended, identitiesOf(agent?.grantedBy ?? []))) return deny()
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
-  const enrolled = await enrolKey(
+  const registered = await registerKey(
     deps,
-    { owner: agentId, orgId, use: 'client', key, by: agent?.by ?? [], at: now },
+    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], at: now },
     {
-      on: contact.ground.on,
+      dependsOn: contact.dependencies.handles,
       also: [
         deps.agents.registrations.taking(agentId, { tokenHash }),
         deps.audit.recording({ orgId, actor: agentId, action: 'agents.confirm', outcome: 'done', subject: agentId }),
       ],
     },
   )
-  return enrolled ?? deny()
+  return registered ?? deny()
 }

@@ -1,4 +1,4 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { Handle } from '../../protocol/handles.js'
@@ -24,7 +24,7 @@ export async function endAgent(
   const { ended } = deps.trustLog
   let position: Position | undefined
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-    await deps.trustLog.fence()
+    await deps.trustLog.readBarrier()
     const agent = await requireAgent(deps, caller, id, how === 'suspended' ? 'suspend' : 'revoke')
     const known = endingOf(agent)
     const handles = [agent.handle, ...successorOf(agent)]
@@ -38,10 +38,12 @@ export async function endAgent(
     const tried = await deps.trustLog.tryEnd({
       type: endedHow === 'suspended' ? 'agent.suspended' : 'agent.ended',
       ends: handles.map((handle) => ({ handle })),
-      isTold: true,
+      alwaysLog: true,
       intent: [
         deps.agents.collection.changing(id, unchanged(agent), { endedHandle: agent.handle, endedHow, endedRank }),
-        deps.audit.recording(doneBy(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })),
+        deps.audit.recording(
+          auditRow(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id }),
+        ),
       ],
     })
     if (tried.outcome !== 'failed') position = tried.position

@@ -2,22 +2,22 @@ import type { Handle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { type Ceiling, intersectRights, narrowNames } from '../../protocol/rights.js'
-import { groundOf } from '../../protocol/standing.js'
-import type { Reading } from '../../trust-log/records/cache.js'
+import { dependenciesOf } from '../../protocol/standing.js'
+import type { CacheableRead } from '../../trust-log/records/cache.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
-import { readEnrolments } from '../keys/find.js'
-import type { EnrolmentsStore } from '../keys/store.js'
+import { readRegisteredKeys } from '../keys/find.js'
+import type { RegisteredKeysStore } from '../keys/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
-import type { Contact } from './agent.js'
+import type { IntroductionTarget } from './agent.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
 export interface FindAgentDeps {
   readonly agents: AgentsStore
   readonly organisations: OrganisationsStore
-  readonly enrolments: EnrolmentsStore
+  readonly registeredKeys: RegisteredKeysStore
 }
 
 /** An agent, then who registered it, up to the one that a member registered. */
@@ -32,24 +32,24 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
   return chain
 }
 
-/** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its ground is theirs too. */
-export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<Reading<Client> | undefined> {
+/** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its dependencies is theirs too. */
+export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const { enrolments, isAll } = await readEnrolments(deps, id)
-  const ground = groundOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
+  const { registeredKeys, isAll } = await readRegisteredKeys(deps, id)
+  const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {
     kind: 'agent',
     id: agent.id,
     orgId: agent.orgId,
     role: 'agent',
     ceiling: chain.map(({ ceiling }) => ceiling).reduce(intersectCeilings),
-    ground,
-    keys: enrolments.map(clientKeyOf),
+    dependencies,
+    keys: registeredKeys.map(clientKeyOf),
   }
-  return { value, on: ground.on, isWhole: isAll && [...chain, organisation].every(isWhole) }
+  return { value, dependsOn: dependencies.handles, isWhole: isAll && [...chain, organisation].every(isWhole) }
 }
 
 function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
@@ -64,18 +64,26 @@ function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
   }
 }
 
-export const findContact = (deps: FindAgentDeps, id: AgentId): Promise<Contact | undefined> =>
-  deps.agents.contacts.recall(id, () => readContact(deps, id))
+export const findIntroductionTarget = (deps: FindAgentDeps, id: AgentId): Promise<IntroductionTarget | undefined> =>
+  deps.agents.introductionTargets.getOrRead(id, () => readContact(deps, id))
 
-async function readContact(deps: FindAgentDeps, id: AgentId): Promise<Reading<Contact> | undefined> {
+async function readContact(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<IntroductionTarget> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const { orgId, name, contact, contactVer, handle } = agent
-  const ground = groundOf([...chain.map((one) => one.handle), organisation.handle])
-  const value: Contact = { agentId: id, orgId, name, policy: contact, handle, ver: contactVer, ground }
-  return { value, on: [...ground.on, contactVer], isWhole: [...chain, organisation].every(isWhole) }
+  const { orgId, name, introductionPolicy, introductionPolicyVer, handle } = agent
+  const dependencies = dependenciesOf([...chain.map((one) => one.handle), organisation.handle])
+  const value: IntroductionTarget = {
+    agentId: id,
+    orgId,
+    name,
+    policy: introductionPolicy,
+    handle,
+    ver: introductionPolicyVer,
+    dependencies,
+  }
+  return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
 }
 
 /** Agents that were registered by the handle since then. */

@@ -1,8 +1,8 @@
 import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
-import type { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling } from '../../protocol/rights.js'
-import { findEnrolments } from '../keys/find.js'
+import { findRegisteredKeys } from '../keys/find.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
 import { endingOf } from './end-agent.js'
 import type { Agent } from './store.js'
@@ -17,24 +17,24 @@ export interface AgentView {
   readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
   readonly parent?: AgentId | undefined
   readonly ceiling: Ceiling
-  readonly contact: ContactPolicy
+  readonly introductionPolicy: IntroductionPolicy
   readonly registeredAt: number
 }
 
 /** For whoever may see it. */
 export async function getAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   return viewOf(deps, await requireAgent(deps, caller, id, 'see'))
 }
 
 export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView> {
-  const { id, orgId, name, parent, ceiling, contact, at } = agent
+  const { id, orgId, name, parent, ceiling, introductionPolicy, at } = agent
   const audience = audienceOf(deps.issuer, id)
-  return { agentId: id, orgId, name, audience, state: await stateOf(deps, agent), parent, ceiling, contact, registeredAt: at }
+  return { agentId: id, orgId, name, audience, state: await stateOf(deps, agent), parent, ceiling, introductionPolicy, registeredAt: at }
 }
 
 async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
   if (deps.trustLog.ended.has(agent.handle)) return endingOf(agent).how === 'revoked' ? 'revoked' : 'suspended'
-  const keys = await findEnrolments(deps, agent.id)
+  const keys = await findRegisteredKeys(deps, agent.id)
   return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
 }

@@ -10,7 +10,7 @@ export async function listAgents(
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId?: OrgId | undefined },
 ): Promise<{ readonly items: readonly AgentView[]; readonly cursor?: string }> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   const { collection } = deps.agents
   const page =
     caller.kind === 'agent'

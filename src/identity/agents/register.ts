@@ -1,10 +1,10 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import { actsFor, type Caller } from '../../http/caller.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, newId, type OrgId } from '../../protocol/ids.js'
-import type { ContactPolicy } from '../../protocol/introduction-policy.js'
+import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
 import { chainOfAgents } from './find.js'
@@ -14,7 +14,7 @@ export interface RegisterInput {
   readonly orgId?: OrgId | undefined
   readonly name: string
   readonly ceiling: CeilingInput
-  readonly contact: ContactPolicy
+  readonly contact: IntroductionPolicy
 }
 
 export interface Registered {
@@ -30,10 +30,10 @@ const REGISTRATION_BYTES = 32
 
 /** Registers an agent of one's organisation; an agent registers a child, whose effective ceiling its own bounds at each use. */
 export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<Registered> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const orgId = input.orgId ?? caller.orgId
   const parent = AgentId.safeParse(caller.id)
-  if (parent.success ? orgId !== caller.orgId : !actsFor(caller, orgId)) refuse('not_found', 'no such organisation')
+  if (parent.success ? orgId !== caller.orgId : !isMemberOf(caller, orgId)) refuse('not_found', 'no such organisation')
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
   if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `agents are registered by agents ${MAX_AGENT_DEPTH} levels deep at most`)
   const organisation = (await deps.organisations.get(orgId)) ?? refuse('not_found', 'no such organisation')
@@ -45,17 +45,17 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     handle: newHandle(deps.random, 'agt'),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     ceilingVer: newHandle(deps.random, 'ver'),
-    contact: input.contact,
-    contactVer: newHandle(deps.random, 'ver'),
-    by: [...caller.by],
+    introductionPolicy: input.contact,
+    introductionPolicyVer: newHandle(deps.random, 'ver'),
+    grantedBy: [...caller.identities],
     at: now,
   }
   const registrationToken = deps.random.token(REGISTRATION_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
   const { outcome } = await deps.agents.begin(agent, {
     type: 'agent.registered',
-    begins: [agent.handle, agent.ceilingVer, agent.contactVer],
-    on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map(({ handle }) => handle)],
+    begins: [agent.handle, agent.ceilingVer, agent.introductionPolicyVer],
+    dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map(({ handle }) => handle)],
     also: [
       deps.agents.registrations.inserting({
         agentId: agent.id,
@@ -63,7 +63,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
         tokenHash: digestOfText(registrationToken),
         expiresAt,
       }),
-      deps.audit.recording(doneBy(caller, 'agents.register', { orgId, subject: agent.id })),
+      deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
     ],
   })
   if (outcome !== 'begun') refuse('conflict', 'what you stand on has ended meanwhile')

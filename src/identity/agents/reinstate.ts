@@ -1,4 +1,4 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -11,7 +11,7 @@ import type { Agent } from './store.js'
 
 /** Lets a suspended agent back in under a new handle: what stood on the old one stays dead. */
 export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
   const handle = newHandle(deps.random, 'agt')
@@ -27,8 +27,8 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
       // It has ended; the log ties the one to the other, for who has only the log (a restore)
       ends: [{ handle: agent.handle }],
       begins: [handle],
-      on: [...identitiesOf(caller.ground.on), organisation.handle, ...parents.map((parent) => parent.handle)],
-      also: [deps.audit.recording(doneBy(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
+      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
+      also: [deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
     },
   )
   return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
 import { AgentId, OrgId } from '../../protocol/ids.js'
-import { ContactPolicy } from '../../protocol/introduction-policy.js'
+import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Storage } from '../../storage/storage.js'
-import type { EnrolDeps } from '../keys/register.js'
+import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import { CeilingInput } from './agent.js'
 import type { AgentsDeps } from './authority.js'
@@ -20,7 +20,7 @@ import { suspendAgent } from './suspend.js'
 const ById = z.strictObject({ agentId: AgentId })
 const Name = z.string().trim().min(1).max(128)
 
-export const agentsRoutes = (deps: AgentsDeps & EnrolDeps & { readonly storage: Storage }) =>
+export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
   router({
     register: procedureFor('agents:write')
       .input(
@@ -28,7 +28,7 @@ export const agentsRoutes = (deps: AgentsDeps & EnrolDeps & { readonly storage: 
           orgId: OrgId.optional(),
           name: Name,
           ceiling: CeilingInput.prefault({}),
-          contact: ContactPolicy.prefault({ mode: 'ask' }),
+          contact: IntroductionPolicy.prefault({ mode: 'ask' }),
         }),
       )
       .mutation(({ ctx, input }) => registerAgent(deps, ctx.caller, input)),
@@ -42,7 +42,7 @@ export const agentsRoutes = (deps: AgentsDeps & EnrolDeps & { readonly storage: 
       .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
-      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), contact: ContactPolicy.optional() }))
+      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), contact: IntroductionPolicy.optional() }))
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),
     suspend: procedureFor('agents:write')
       .input(ById)

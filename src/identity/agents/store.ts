@@ -2,13 +2,13 @@ import { z } from 'zod'
 import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, EntryId, OrgId } from '../../protocol/ids.js'
-import { ContactPolicy } from '../../protocol/introduction-policy.js'
+import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling } from '../../protocol/rights.js'
 import type { Collection, Storage } from '../../storage/storage.js'
-import { type Memory, newMemory } from '../../trust-log/records/cache.js'
+import { type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Contact } from './agent.js'
+import type { IntroductionTarget } from './agent.js'
 
 export const Agent = z.strictObject({
   id: AgentId,
@@ -20,9 +20,9 @@ export const Agent = z.strictObject({
   handle: Handle,
   ceiling: Ceiling,
   ceilingVer: Handle,
-  contact: ContactPolicy,
-  contactVer: Handle,
-  by: z.array(Handle).max(16),
+  introductionPolicy: IntroductionPolicy,
+  introductionPolicyVer: Handle,
+  grantedBy: z.array(Handle).max(16),
   at: z.int().min(0),
   /** Which handle of it was ended here last, how, and by which authority: reinstating needs at least that. */
   endedHandle: Handle.optional(),
@@ -40,7 +40,7 @@ export type Registration = z.infer<typeof Registration>
 
 export interface AgentsStore extends Records<Agent> {
   readonly registrations: Collection<Registration>
-  readonly contacts: Memory<Contact>
+  readonly introductionTargets: Cache<IntroductionTarget>
 }
 
 export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): AgentsStore {
@@ -50,9 +50,13 @@ export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random
       name: 'agents',
       schema: Agent,
       key: 'id',
-      indexes: { organisation: { fields: ['orgId', 'at'] }, parent: { fields: ['parent', 'at'] }, by: { fields: ['by', 'at'] } },
+      indexes: {
+        organisation: { fields: ['orgId', 'at'] },
+        parent: { fields: ['parent', 'at'] },
+        grantedBy: { fields: ['grantedBy', 'at'] },
+      },
     }),
-    { kind: 'agents', versions: ({ handle, ceilingVer, contactVer }) => [handle, ceilingVer, contactVer] },
+    { kind: 'agents', versions: ({ handle, ceilingVer, introductionPolicyVer }) => [handle, ceilingVer, introductionPolicyVer] },
   )
   const registrations = deps.storage.collection<Registration>({
     name: 'agent-registrations',
@@ -62,6 +66,9 @@ export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random
     expires: 'expiresAt',
   })
   // Another name, and who is back, end nothing that a contact names.
-  const contacts = newMemory<Contact>(deps.trustLog, ({ type }) => type === 'record.changed' || type === 'agent.reinstated')
-  return { ...records, registrations, contacts }
+  const introductionTargets = newCache<IntroductionTarget>(
+    deps.trustLog,
+    ({ type }) => type === 'record.changed' || type === 'agent.reinstated',
+  )
+  return { ...records, registrations, introductionTargets }
 }

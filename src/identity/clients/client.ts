@@ -1,13 +1,13 @@
 import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId, EnrolmentId, Jkt, MemberId, OrgId } from '../../protocol/ids.js'
+import type { AgentId, Jkt, MemberId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
-import type { Ground } from '../../protocol/standing.js'
-import type { Enrolment } from '../keys/store.js'
+import type { Dependencies } from '../../protocol/standing.js'
+import type { RegisteredKey } from '../keys/store.js'
 
-/** A key with which a client may authenticate: enrolled, proved, with its own handle. */
+/** A key with which a client may authenticate: registered, proved, with its own handle. */
 export interface ClientKey {
-  readonly enrolmentId: EnrolmentId
+  readonly keyId: RegisteredKeyId
   readonly handle: Handle
   readonly jkt: Jkt
   readonly jwk: Readonly<Record<string, unknown>>
@@ -24,13 +24,13 @@ export interface Client {
   /** Effective: intersected along the chain of parents. A member's has no rights towards agents. */
   readonly ceiling: Ceiling
   /** Identities and versions that were read: agt/mem, org, the ceiling's or role's ver, and all of these of each parent. */
-  readonly ground: Ground
+  readonly dependencies: Dependencies
   readonly keys: readonly ClientKey[]
 }
 
-/** An enrolment as its client authenticates with it. */
-export const clientKeyOf = ({ id, handle, jkt, jwk, alg, retiresAt }: Enrolment): ClientKey => ({
-  enrolmentId: id,
+/** An registered key as its client authenticates with it. */
+export const clientKeyOf = ({ id, handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({
+  keyId: id,
   handle,
   jkt,
   jwk: { ...jwk, alg },

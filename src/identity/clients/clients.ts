@@ -1,5 +1,5 @@
 import { AgentId, type ClientId, MemberId } from '../../protocol/ids.js'
-import { begins, newMemory, type Reading } from '../../trust-log/records/cache.js'
+import { begins, type CacheableRead, newCache } from '../../trust-log/records/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client } from './client.js'
 
@@ -12,18 +12,18 @@ export interface Clients {
 export function newClients(
   trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>,
   readers: {
-    readonly member: (id: MemberId) => Promise<Reading<Client> | undefined>
-    readonly agent: (id: AgentId) => Promise<Reading<Client> | undefined>
+    readonly member: (id: MemberId) => Promise<CacheableRead<Client> | undefined>
+    readonly agent: (id: AgentId) => Promise<CacheableRead<Client> | undefined>
   },
 ): Clients {
   // A key more, a retired key, another name, and who is back: what a client is changes so without an ending.
-  const memory = newMemory<Client>(
+  const memory = newCache<Client>(
     trustLog,
     (entry) => begins(entry, 'key') || entry.type === 'record.changed' || entry.type === 'agent.reinstated',
   )
   return {
     find: (id) =>
-      memory.recall(id, async () => {
+      memory.getOrRead(id, async () => {
         const agent = AgentId.safeParse(id)
         if (agent.success) return readers.agent(agent.data)
         const member = MemberId.safeParse(id)

@@ -1,33 +1,33 @@
 import type { Caller } from '../../http/caller.js'
-import type { EnrolmentId, Jkt } from '../../protocol/ids.js'
+import type { Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
-import { findEnrolments } from './find.js'
-import type { EnrolDeps } from './register.js'
+import { findRegisteredKeys } from './find.js'
+import type { RegisterKeyDeps } from './register.js'
 
-/** An enrolled key as those who manage it see it. */
-export interface EnrolmentView {
-  readonly enrolmentId: EnrolmentId
+/** An registered key as those who manage it see it. */
+export interface RegisteredKeyView {
+  readonly keyId: RegisteredKeyId
   readonly owner: KeyOwner
   readonly use: KeyPurpose
   readonly jkt: Jkt
   readonly alg: string
-  readonly enrolledAt: number
+  readonly registeredAt: number
   readonly retiresAt?: number | undefined
   readonly state: 'active' | 'retired' | 'ended'
 }
 
 /** An owner's keys, the oldest first. */
-export async function listEnrolments(
-  deps: Pick<EnrolDeps, 'enrolments' | 'trustLog'> & OwnerDeps,
+export async function listRegisteredKeys(
+  deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog'> & OwnerDeps,
   caller: Caller,
   owner: KeyOwner,
-): Promise<{ readonly items: readonly EnrolmentView[] }> {
+): Promise<{ readonly items: readonly RegisteredKeyView[] }> {
   await requireOwner(deps, caller, owner)
-  const enrolments = await findEnrolments(deps, owner)
-  const items = enrolments.map(({ id, use, jkt, alg, at, handle, retiresAt }): EnrolmentView => {
+  const registeredKeys = await findRegisteredKeys(deps, owner)
+  const items = registeredKeys.map(({ id, use, jkt, alg, at, handle, retiresAt }): RegisteredKeyView => {
     const state = deps.trustLog.ended.has(handle) ? 'ended' : retiresAt === undefined ? 'active' : 'retired'
-    return { enrolmentId: id, owner, use, jkt, alg, enrolledAt: at, retiresAt, state }
+    return { keyId: id, owner, use, jkt, alg, registeredAt: at, retiresAt, state }
   })
   return { items }
 }

@@ -1,39 +1,39 @@
 import type { Audit } from '../../audit/audit.js'
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { EnrolmentId } from '../../protocol/ids.js'
+import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { requireEnrolment } from './authority.js'
-import type { Enrolment, EnrolmentsStore } from './store.js'
+import { requireRegisteredKey } from './authority.js'
+import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
-export interface EndKeyDeps {
-  readonly enrolments: EnrolmentsStore
+export interface RevokeKeyDeps {
+  readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: TrustLog
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
-  /** What was granted by a handle since then, of all features: organisations, members, enrolments, agents, tasks, introductions. */
+  /** What was granted by a handle since then, of all features: organisations, members, registered keys, agents, tasks, introductions. */
   readonly grantedBy: (handle: Handle, since: number) => Promise<readonly Ending[]>
 }
 
 /** End: now. */
-export async function endKey(deps: EndKeyDeps, caller: Caller, id: EnrolmentId): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
-  const enrolment = await requireEnrolment(deps, caller, id)
-  requireStanding(deps, enrolment)
+export async function revokeKey(deps: RevokeKeyDeps, caller: Caller, id: RegisteredKeyId): Promise<{ position: Position }> {
+  await deps.trustLog.readBarrier()
+  const registeredKey = await requireRegisteredKey(deps, caller, id)
+  requireStanding(deps, registeredKey)
   return deps.trustLog.end({
     type: 'key.ended',
-    ends: [{ handle: enrolment.handle }],
-    intent: [auditOf(deps, caller, 'enrolments.end', enrolment)],
+    ends: [{ handle: registeredKey.handle }],
+    intent: [auditOf(deps, caller, 'keys.revoke', registeredKey)],
   })
 }
 
-export function requireStanding({ trustLog }: Pick<EndKeyDeps, 'trustLog'>, { handle }: Enrolment): void {
+export function requireStanding({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
   if (trustLog.ended.has(handle)) refuse('already_ended', 'the key has ended')
 }
 
-export const auditOf = ({ audit }: Pick<EndKeyDeps, 'audit'>, caller: Caller, action: string, enrolment: Enrolment) =>
-  audit.recording(doneBy(caller, action, { orgId: enrolment.orgId, subject: enrolment.id }))
+export const auditOf = ({ audit }: Pick<RevokeKeyDeps, 'audit'>, caller: Caller, action: string, registeredKey: RegisteredKey) =>
+  audit.recording(auditRow(caller, action, { orgId: registeredKey.orgId, subject: registeredKey.id }))

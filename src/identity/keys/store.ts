@@ -1,15 +1,15 @@
 import { z } from 'zod'
 import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { EnrolmentId, EntryId } from '../../protocol/ids.js'
-import { EnrolmentStatement, KeyOwner } from '../../protocol/key-statement.js'
+import { EntryId, RegisteredKeyId } from '../../protocol/ids.js'
+import { KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
 import type { Collection, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-/** One enrolment of one key: the same key at two owners is two enrolments. */
-export const Enrolment = EnrolmentStatement.extend({
-  by: z.array(Handle).max(16),
+/** One registered key of one key: the same key at two owners is two registered keys. */
+export const RegisteredKey = KeyStatement.extend({
+  grantedBy: z.array(Handle).max(16),
   /** The log entry that begins its handle and holds the digest of its statement. */
   entry: EntryId,
   /** Written by earlier builds; nothing reads it. */
@@ -22,39 +22,39 @@ export const Enrolment = EnrolmentStatement.extend({
   nextEntry: EntryId.optional(),
   next: z.record(z.string(), z.unknown()).optional(),
 })
-export type Enrolment = z.infer<typeof Enrolment>
+export type RegisteredKey = z.infer<typeof RegisteredKey>
 
 /**
- * What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is enrolled (`<owner> <jkt>`). And what a
- * compromised one leaves: that nobody enrols it again (`compromised <jkt>`).
+ * What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is registered (`<owner> <jkt>`). And what a
+ * compromised one leaves: that nobody registers it again (`compromised <jkt>`).
  */
-export const KeyPlace = z.strictObject({
+export const KeySlot = z.strictObject({
   id: z.string().max(128),
   owner: KeyOwner,
   n: z.int().min(0).optional(),
-  enrolmentId: EnrolmentId,
+  keyId: RegisteredKeyId,
   handle: Handle,
 })
-export type KeyPlace = z.infer<typeof KeyPlace>
+export type KeySlot = z.infer<typeof KeySlot>
 
-export interface EnrolmentsStore extends Records<Enrolment> {
-  readonly places: Collection<KeyPlace>
+export interface RegisteredKeysStore extends Records<RegisteredKey> {
+  readonly places: Collection<KeySlot>
 }
 
-export function enrolmentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): EnrolmentsStore {
+export function registeredKeysStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): RegisteredKeysStore {
   const records = newRecords(
     deps,
-    deps.storage.collection<Enrolment>({
-      name: 'enrolments',
-      schema: Enrolment,
+    deps.storage.collection<RegisteredKey>({
+      name: 'registered-keys',
+      schema: RegisteredKey,
       key: 'id',
-      indexes: { owner: { fields: ['owner', 'at'] }, by: { fields: ['by', 'at'] }, retired: { fields: ['endsAt'] } },
+      indexes: { owner: { fields: ['owner', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] }, retired: { fields: ['endsAt'] } },
     }),
-    { kind: 'enrolments', versions: () => [] },
+    { kind: 'registered-keys', versions: () => [] },
   )
-  const places = deps.storage.collection<KeyPlace>({
-    name: 'key-places',
-    schema: KeyPlace,
+  const places = deps.storage.collection<KeySlot>({
+    name: 'key-slots',
+    schema: KeySlot,
     key: 'id',
     indexes: { owner: { fields: ['owner', 'n'] } },
   })

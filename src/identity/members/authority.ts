@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { administers, type Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { MemberId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -17,5 +17,5 @@ export interface ManageMemberDeps {
 /** A member of an organisation that the caller administers, or itself. */
 export async function requireMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<Member> {
   const member = await deps.members.get(id)
-  return member && (member.id === caller.id || administers(caller, member.orgId)) ? member : refuse('not_found', 'no such member')
+  return member && (member.id === caller.id || isAdminOf(caller, member.orgId)) ? member : refuse('not_found', 'no such member')
 }

@@ -1,6 +1,6 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
-import { administers, type Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { MemberId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -9,9 +9,9 @@ import type { MemberRole } from './store.js'
 
 /** A new role is a new version: tokens that were issued under the old one die. */
 export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: MemberId, role: MemberRole): Promise<{ role: MemberRole }> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
-  if (!administers(caller, member.orgId)) refuse('forbidden', 'an administrator changes roles')
+  if (!isAdminOf(caller, member.orgId)) refuse('forbidden', 'an administrator changes roles')
   if (role === 'operator' || member.role === 'operator') refuse('forbidden', 'operators are invited, and stay what they are until they end')
   if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_ended', 'the member has ended')
   const ver = newHandle(deps.random, 'ver')
@@ -23,8 +23,8 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
       type: 'record.changed',
       ends: [{ handle: member.ver }],
       begins: [ver],
-      on: [member.handle, ...identitiesOf(caller.ground.on)],
-      also: [deps.audit.recording(doneBy(caller, 'members.changeRole', { orgId: member.orgId, subject: id }))],
+      dependsOn: [member.handle, ...identitiesOf(caller.dependencies.handles)],
+      also: [deps.audit.recording(auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id }))],
     },
   )
   return outcome === 'begun' ? { role } : refuse('conflict', 'somebody changed it meanwhile')

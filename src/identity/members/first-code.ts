@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js'
 import { newHandle } from '../../protocol/handles.js'
 import { newId, type OrgId } from '../../protocol/ids.js'
-import type { Place } from '../../storage/storage.js'
+import type { Cursor } from '../../storage/storage.js'
 import type { Organisation } from '../organisations/store.js'
 import { type InviteDeps, newInvitation } from './invite.js'
 
@@ -9,11 +9,11 @@ const FIRST_CODE_SECONDS = 15 * 60
 
 /** Where no operator stands: the one-time code with which the first one does. Each start makes a new code, and the old one void. */
 export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock }): Promise<string | undefined> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   if (await hasOperator(deps)) return undefined
   const organisation = await operatorsOrganisation(deps, now)
   for (const earlier of (await deps.members.invitations.find('role', { where: { role: 'operator' }, limit: 100 })).items)
-    if (earlier.by.length === 0) await deps.members.invitations.take(earlier.id, {})
+    if (earlier.grantedBy.length === 0) await deps.members.invitations.take(earlier.id, {})
   const terms = {
     orgId: organisation.id,
     role: 'operator' as const,
@@ -27,7 +27,7 @@ export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock
 }
 
 async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> {
-  for (let after: Place | undefined; ; ) {
+  for (let after: Cursor | undefined; ; ) {
     const page = await members.collection.find('role', { where: { role: 'operator' }, limit: 100, ...(after && { after }) })
     if (page.items.some(({ handle }) => !trustLog.ended.has(handle))) return true
     if (page.next === undefined) return false
@@ -44,7 +44,14 @@ async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Org
   const known = await find()
   if (known) return known
   const id: OrgId = newId(deps.random, 'org')
-  const organisation: Organisation = { id, name: 'Operators', handle: newHandle(deps.random, 'org'), by: [], at: now, role: 'operators' }
-  await deps.organisations.begin(organisation, { type: 'organisation.created', begins: [organisation.handle], on: [] })
+  const organisation: Organisation = {
+    id,
+    name: 'Operators',
+    handle: newHandle(deps.random, 'org'),
+    grantedBy: [],
+    at: now,
+    role: 'operators',
+  }
+  await deps.organisations.begin(organisation, { type: 'organisation.created', begins: [organisation.handle], dependsOn: [] })
   return (await find()) ?? organisation
 }

@@ -1,8 +1,8 @@
 import type { Audit } from '../../audit/audit.js'
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import { administers, type Caller, type GiverDeps, mayGive } from '../../http/caller.js'
+import { type Caller, type InviterDeps, inviterStillMay, isAdminOf } from '../../http/caller.js'
 import { equalBytes, utf8 } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
@@ -33,21 +33,21 @@ export async function invite(
   orgId: OrgId,
   role: MemberRole,
 ): Promise<{ code: string; expiresAt: number }> {
-  const { now } = await deps.trustLog.fence()
-  const organisation = administers(caller, orgId) ? await deps.organisations.get(orgId) : undefined
+  const { now } = await deps.trustLog.readBarrier()
+  const organisation = isAdminOf(caller, orgId) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
     return refuse('forbidden', 'operators belong to the organisation that runs the registry, and nobody else does')
   const { invitation, code } = newInvitation(deps, {
     orgId,
     role,
-    by: caller.by,
+    by: caller.identities,
     giver: caller.id,
     // The inviting key too: an invitation outlives neither a stolen key nor one that was replaced.
-    on: [...identitiesOf(caller.by), organisation.handle, deps.trustLog.epoch],
+    on: [...identitiesOf(caller.identities), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
   })
-  const row = deps.audit.recording(doneBy(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
+  const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
   return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be kept')
 }
@@ -66,12 +66,15 @@ export function newInvitation(
 ): { readonly invitation: Invitation; readonly code: string } {
   const id = `inv_${random.token(16)}`
   const secret = random.token(SECRET_BYTES)
-  return { invitation: { ...terms, by: [...terms.by], on: [...terms.on], id, codeHash: digestOfText(secret) }, code: `${id}.${secret}` }
+  return {
+    invitation: { ...terms, grantedBy: [...terms.by], dependsOn: [...terms.on], id, codeHash: digestOfText(secret) },
+    code: `${id}.${secret}`,
+  }
 }
 
 /** The invitation that a code names, or one refusal for everything else. Five tries, whatever they say; taken later, in one commit with what it gives. */
 export async function requireInvitation(
-  deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & GiverDeps,
+  deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & InviterDeps,
   code: string,
   now: number,
 ): Promise<Invitation> {
@@ -82,6 +85,6 @@ export async function requireInvitation(
   if ((await deps.storage.count(`code ${id}`, 1, MAX_TRIES, invitation.expiresAt)) === undefined) return deny()
   const isRight = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
   const { giver, orgId } = invitation
-  const mayStill = giver === undefined || (await mayGive(deps, giver, (client) => administers(client, orgId)))
-  return isRight && mayStill && stands(deps.trustLog.ended, invitation.on) ? invitation : deny()
+  const mayStill = giver === undefined || (await inviterStillMay(deps, giver, (client) => isAdminOf(client, orgId)))
+  return isRight && mayStill && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
 }

@@ -1,9 +1,9 @@
 import { refuse } from '../../errors.js'
-import type { GiverDeps } from '../../http/caller.js'
+import type { InviterDeps } from '../../http/caller.js'
 import { newHandle } from '../../protocol/handles.js'
-import { type EnrolmentId, type MemberId, newId, type OrgId } from '../../protocol/ids.js'
-import { firstPlaces, takingPlaces } from '../keys/quota-slots.js'
-import { type EnrolDeps, newEnrolment, requireOfferedKey } from '../keys/register.js'
+import { type MemberId, newId, type OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
+import { firstSlots, reservingSlots } from '../keys/quota-slots.js'
+import { newRegisteredKey, type RegisterKeyDeps, requireOfferedKey } from '../keys/register.js'
 import { type InviteDeps, requireInvitation } from './invite.js'
 import type { Member, MemberRole } from './store.js'
 
@@ -11,20 +11,27 @@ export interface Joined {
   readonly memberId: MemberId
   readonly orgId: OrgId
   readonly role: MemberRole
-  readonly enrolmentId: EnrolmentId
+  readonly keyId: RegisteredKeyId
 }
 
 /** Redeems an invitation: a new member with its first key, or nothing. */
 export async function join(
-  deps: InviteDeps & EnrolDeps & GiverDeps,
+  deps: InviteDeps & RegisterKeyDeps & InviterDeps,
   { code, name, jwk, proof }: { code: string; name: string; jwk: Record<string, unknown>; proof: string },
 ): Promise<Joined> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const invitation = await requireInvitation(deps, code, now)
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: invitation.id }, now)
   const id = newId(deps.random, 'mem')
   const { orgId, role } = invitation
-  const { enrolment, digest } = newEnrolment(deps, { owner: id, orgId, use: 'client', key, by: invitation.by, at: now })
+  const { registeredKey, digest } = newRegisteredKey(deps, {
+    owner: id,
+    orgId,
+    use: 'client',
+    key,
+    grantedBy: invitation.grantedBy,
+    at: now,
+  })
   const member: Member = {
     id,
     orgId,
@@ -32,22 +39,22 @@ export async function join(
     role,
     handle: newHandle(deps.random, 'mem'),
     ver: newHandle(deps.random, 'ver'),
-    by: invitation.by,
+    grantedBy: invitation.grantedBy,
     at: now,
-    firstKey: enrolment,
+    firstKey: registeredKey,
   }
   const { outcome } = await deps.members.begin(member, {
-    id: enrolment.entry,
-    type: 'member.enrolled',
-    begins: [member.handle, member.ver, enrolment.handle],
-    on: invitation.on,
+    id: registeredKey.entry,
+    type: 'member.registered',
+    begins: [member.handle, member.ver, registeredKey.handle],
+    dependsOn: invitation.dependsOn,
     digest,
     also: [
-      ...takingPlaces(deps.enrolments, firstPlaces(id, key.jkt), enrolment),
+      ...reservingSlots(deps.registeredKeys, firstSlots(id, key.jkt), registeredKey),
       deps.members.invitations.taking(invitation.id, { codeHash: invitation.codeHash }),
       deps.audit.recording({ orgId, actor: id, action: 'members.join', outcome: 'done', subject: invitation.id, facts: { role } }),
     ],
   })
   if (outcome !== 'begun') return refuse('code_invalid', 'the code is wrong, used or expired')
-  return { memberId: id, orgId, role, enrolmentId: enrolment.id }
+  return { memberId: id, orgId, role, keyId: registeredKey.id }
 }

@@ -1,5 +1,5 @@
 import { refuse } from '../../errors.js'
-import { administers, type Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
 import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
 import type { MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
@@ -20,7 +20,7 @@ export async function listMembers(
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<{ readonly items: readonly MemberView[]; readonly cursor?: string }> {
-  if (!administers(caller, orgId)) return refuse('not_found', 'no such organisation')
+  if (!isAdminOf(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.collection.find('organisation', { where: { orgId }, ...placeOf(paging) })
   return pageOf(page, ({ id, name, role, at, handle, hidden }): MemberView | undefined =>
     hidden ? undefined : { memberId: id, name, role, joinedAt: at, state: trustLog.ended.has(handle) ? 'ended' : 'active' },

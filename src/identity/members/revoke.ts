@@ -1,4 +1,4 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { MemberId } from '../../protocol/ids.js'
@@ -6,13 +6,13 @@ import type { Position } from '../../protocol/log/entry.js'
 import { type ManageMemberDeps, requireMember } from './authority.js'
 
 /** Ends a membership: oneself, or an administrator. */
-export async function endMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
+export async function revokeMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
+  await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
   if (deps.trustLog.ended.has(member.handle)) refuse('already_ended', 'the member has ended')
   return deps.trustLog.end({
     type: 'member.ended',
     ends: [{ handle: member.handle }],
-    intent: [deps.audit.recording(doneBy(caller, 'members.end', { orgId: member.orgId, subject: id }))],
+    intent: [deps.audit.recording(auditRow(caller, 'members.revoke', { orgId: member.orgId, subject: id }))],
   })
 }

@@ -1,21 +1,21 @@
 import { z } from 'zod'
-import type { GiverDeps } from '../../http/caller.js'
+import type { InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
 import { MemberId, OrgId } from '../../protocol/ids.js'
-import type { EnrolDeps } from '../keys/register.js'
+import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import type { ManageMemberDeps } from './authority.js'
 import { changeRole } from './change-role.js'
 import { type InviteDeps, invite } from './invite.js'
 import { join } from './join.js'
 import { listMembers } from './list.js'
-import { endMember } from './revoke.js'
+import { revokeMember } from './revoke.js'
 import { MemberRole } from './store.js'
 
 const ById = z.strictObject({ memberId: MemberId })
 
-export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps & GiverDeps) =>
+export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberDeps & InviterDeps) =>
   router({
     invite: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId, role: MemberRole }))
@@ -31,7 +31,7 @@ export const membersRoutes = (deps: InviteDeps & EnrolDeps & ManageMemberDeps & 
     changeRole: procedureFor('admin')
       .input(ById.extend({ role: MemberRole }))
       .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),
-    end: procedureFor('admin')
+    revoke: procedureFor('admin')
       .input(ById)
-      .mutation(({ ctx, input }) => endMember(deps, ctx.caller, input.memberId)),
+      .mutation(({ ctx, input }) => revokeMember(deps, ctx.caller, input.memberId)),
   })

@@ -5,7 +5,7 @@ import { ClientId, EntryId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { Collection, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { Enrolment, type EnrolmentsStore } from '../keys/store.js'
+import { RegisteredKey, type RegisteredKeysStore } from '../keys/store.js'
 
 export const MemberRole = z.enum(['operator', 'administrator', 'member'])
 export type MemberRole = z.infer<typeof MemberRole>
@@ -18,10 +18,10 @@ export const Member = z.strictObject({
   /** `mem:` and the `ver:` of the role. */
   handle: Handle,
   ver: Handle,
-  by: z.array(Handle).max(16),
+  grantedBy: z.array(Handle).max(16),
   at: z.int().min(0),
-  /** The first key, which becomes an enrolment in the commit that reveals the member. */
-  firstKey: Enrolment.optional(),
+  /** The first key, which becomes a registered key in the commit that reveals the member. */
+  firstKey: RegisteredKey.optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
   next: z.record(z.string(), z.unknown()).optional(),
@@ -34,11 +34,11 @@ export const Invitation = z.strictObject({
   orgId: OrgId,
   role: MemberRole,
   codeHash: z.string().length(43),
-  by: z.array(Handle).max(16),
+  grantedBy: z.array(Handle).max(16),
   /** Who invited: whether they still may is asked when the code is redeemed. Absent of the first code. */
   giver: ClientId.optional(),
   /** Identities of who invited: it is void when one of them ends. */
-  on: z.array(Handle).max(64),
+  dependsOn: z.array(Handle).max(64),
   expiresAt: z.int(),
 })
 export type Invitation = z.infer<typeof Invitation>
@@ -47,20 +47,25 @@ export interface MembersStore extends Records<Member> {
   readonly invitations: Collection<Invitation>
 }
 
-export function membersStore(deps: { storage: Storage; trustLog: TrustLog; random: Random; enrolments: EnrolmentsStore }): MembersStore {
+export function membersStore(deps: {
+  storage: Storage
+  trustLog: TrustLog
+  random: Random
+  registeredKeys: RegisteredKeysStore
+}): MembersStore {
   const records = newRecords(
     deps,
     deps.storage.collection<Member>({
       name: 'members',
       schema: Member,
       key: 'id',
-      indexes: { organisation: { fields: ['orgId', 'at'] }, role: { fields: ['role', 'at'] }, by: { fields: ['by', 'at'] } },
+      indexes: { organisation: { fields: ['orgId', 'at'] }, role: { fields: ['role', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] } },
     }),
     {
       kind: 'members',
       versions: (member) => [member.ver],
       // The member and its first key begin in one entry and are revealed in one commit: there is no member without a key.
-      revealing: ({ firstKey }) => (firstKey === undefined ? [] : [deps.enrolments.collection.inserting(firstKey)]),
+      revealing: ({ firstKey }) => (firstKey === undefined ? [] : [deps.registeredKeys.collection.inserting(firstKey)]),
       settled: { firstKey: undefined },
     },
   )

@@ -1,5 +1,5 @@
 import type { Audit } from '../../audit/audit.js'
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
@@ -17,20 +17,20 @@ export interface CreateOrganisationDeps {
 
 /** A new organisation without people: `members.invite` brings the first. */
 export async function createOrganisation(deps: CreateOrganisationDeps, caller: Caller, name: string): Promise<{ orgId: OrgId }> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const organisation: Organisation = {
     id: newId(deps.random, 'org'),
     name,
     handle: newHandle(deps.random, 'org'),
-    by: [...caller.by],
+    grantedBy: [...caller.identities],
     at: now,
     role: 'tenant',
   }
   const { outcome } = await deps.organisations.begin(organisation, {
     type: 'organisation.created',
     begins: [organisation.handle],
-    on: identitiesOf(caller.ground.on),
-    also: [deps.audit.recording(doneBy(caller, 'organisations.create', { subject: organisation.id }))],
+    dependsOn: identitiesOf(caller.dependencies.handles),
+    also: [deps.audit.recording(auditRow(caller, 'organisations.create', { subject: organisation.id }))],
   })
   return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'what you stand on has ended meanwhile')
 }

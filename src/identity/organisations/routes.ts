@@ -5,11 +5,11 @@ import { OrgId } from '../../protocol/ids.js'
 import { type CreateOrganisationDeps, createOrganisation } from './create.js'
 import { type GetOrganisationDeps, getOrganisation } from './get.js'
 import { listOrganisations } from './list.js'
-import { type EndOrganisationDeps, endOrganisation } from './revoke.js'
+import { type RevokeOrganisationDeps, revokeOrganisation } from './revoke.js'
 
 const ById = z.strictObject({ orgId: OrgId })
 
-export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisationDeps & GetOrganisationDeps) =>
+export const organisationsRoutes = (deps: CreateOrganisationDeps & RevokeOrganisationDeps & GetOrganisationDeps) =>
   router({
     create: procedureFor('admin', ['operator'])
       .input(z.strictObject({ name: z.string().trim().min(1).max(128) }))
@@ -20,7 +20,7 @@ export const organisationsRoutes = (deps: CreateOrganisationDeps & EndOrganisati
     list: procedureFor('admin')
       .input(PageInput.prefault({}))
       .query(({ ctx, input }) => listOrganisations(deps, ctx.caller, input)),
-    end: procedureFor('admin', ['operator'])
+    revoke: procedureFor('admin', ['operator'])
       .input(ById)
-      .mutation(({ ctx, input }) => endOrganisation(deps, ctx.caller, input.orgId)),
+      .mutation(({ ctx, input }) => revokeOrganisation(deps, ctx.caller, input.orgId)),
   })

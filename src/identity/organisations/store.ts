@@ -11,7 +11,7 @@ export const Organisation = z.strictObject({
   name: z.string().min(1).max(128),
   /** `org:`. */
   handle: Handle,
-  by: z.array(Handle).max(16),
+  grantedBy: z.array(Handle).max(16),
   at: z.int().min(0),
   /** Of the one that runs the registry: 'operators', so that there is one of it. */
   role: z.enum(['operators', 'tenant']),
@@ -36,7 +36,7 @@ export const organisationsStore = (deps: StoreDeps): OrganisationsStore =>
       name: 'organisations',
       schema: Organisation,
       key: 'id',
-      indexes: { role: { fields: ['role', 'at'] }, by: { fields: ['by', 'at'] } },
+      indexes: { role: { fields: ['role', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] } },
     }),
     { kind: 'organisations', versions: () => [] },
   )

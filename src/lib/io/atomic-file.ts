@@ -7,7 +7,7 @@ import { readJson } from '../json.js'
 import { systemRandom } from '../random.js'
 
 /** What the file holds, or undefined where there is none. Refuses what is not of the schema. */
-export async function readWhole<S extends z.ZodType>(file: string, schema: S, what: string): Promise<z.infer<S> | undefined> {
+export async function readAtomicFile<S extends z.ZodType>(file: string, schema: S, what: string): Promise<z.infer<S> | undefined> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
@@ -19,7 +19,7 @@ export async function readWhole<S extends z.ZodType>(file: string, schema: S, wh
 }
 
 /** Written whole or not at all, and durable when answered. Of several who write at once one is there in the end. */
-export async function writeWhole(file: string, value: object): Promise<void> {
+export async function writeAtomicFile(file: string, value: object): Promise<void> {
   await mkdir(dirname(resolve(file)), { recursive: true, mode: 0o700 })
   // A name of its own: instances that share the file write at the same moment, and in containers under the same process id
   const next = `${file}.${systemRandom.token(8)}.next`

@@ -1,4 +1,4 @@
-import { spendProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
+import { consumeProof, verifyDpopProof } from '../../credentials/jose/dpop.js'
 import type { KeysFor } from '../../credentials/jose/jwt.js'
 import { verifyAccessToken } from '../../credentials/jose/token-types.js'
 import { refuse } from '../../errors.js'
@@ -11,15 +11,15 @@ import { type AccessTokenClaims, handlesOf } from '../../protocol/claims.js'
 import { dpopTokenOf } from '../../protocol/dpop.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { parseScope } from '../../protocol/rights.js'
-import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
-import type { Once } from '../../storage/replay-cache.js'
+import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
+import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
 export interface AuthenticateDeps {
   readonly clients: Clients
   readonly trustLog: TrustLog
   readonly tokenKeys: KeysFor
-  readonly once: Once
+  readonly once: ReplayCache
   readonly clock: Pick<Clock, 'now'>
   readonly issuer: string
 }
@@ -49,7 +49,7 @@ export async function authenticateToken(
   dpop: string,
   request: { readonly method: string; readonly url: string },
 ): Promise<Caller> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, audience: deps.issuer })
   const proof = await verifyDpopProof(dpop, {
     htm: request.method,
@@ -59,16 +59,16 @@ export async function authenticateToken(
     reason: 'invalid_token',
   })
   if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
-  if (!(await spendProof(proof, (name, keptUntil) => deps.once.spend('proof', name, keptUntil))))
+  if (!(await consumeProof(proof, (name, keptUntil) => deps.once.consume('proof', name, keptUntil))))
     refuse('invalid_token', 'the DPoP proof was used before')
-  const ground = groundOf(handlesOf(claims, kid), claims.exp)
+  const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(claims.client_id)
-  if (!client || !stands(deps.trustLog.ended, ground.on)) return refuse('invalid_token', 'the token no longer stands')
-  return callerOf(claims, client, ground)
+  if (!client || !stands(deps.trustLog.ended, dependencies.handles)) return refuse('invalid_token', 'the token no longer stands')
+  return callerOf(claims, client, dependencies)
 }
 
-function callerOf(claims: AccessTokenClaims, client: Client, ground: Ground): Caller {
-  const key = claims.standing.on.filter((handle) => client.keys.some((one) => one.handle === handle))
+function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Caller {
+  const key = claims.standing.dependsOn.filter((handle) => client.keys.some((one) => one.handle === handle))
   return {
     kind: client.kind,
     id: client.id,
@@ -77,7 +77,7 @@ function callerOf(claims: AccessTokenClaims, client: Client, ground: Ground): Ca
     scopes: parseScope(claims.scope) ?? [],
     tokenId: claims.jti,
     jkt: claims.cnf.jkt,
-    ground: joinGrounds(ground, client.ground),
-    by: identitiesOf([...client.ground.on, ...key]),
+    dependencies: joinDependencies(dependencies, client.dependencies),
+    identities: identitiesOf([...client.dependencies.handles, ...key]),
   }
 }

@@ -8,17 +8,17 @@ import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
 import { ClientId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
-import type { Once } from '../../storage/replay-cache.js'
+import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
 export interface ClientAuthDeps {
   readonly clients: Clients
   readonly trustLog: TrustLog
-  readonly once: Once
+  readonly once: ReplayCache
   readonly issuer: string
 }
 
-/** An authenticated client and the enrolled key with which it showed itself. */
+/** An authenticated client and the registered key with which it showed itself. */
 export interface AuthenticatedClient {
   readonly client: Client
   readonly key: ClientKey
@@ -27,7 +27,7 @@ export interface AuthenticatedClient {
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** A client whose assertion is good by what is known here. Whether it still is, and was not used before, `confirmClient` says. */
-export interface ShownClient extends AuthenticatedClient {
+export interface VerifiedClient extends AuthenticatedClient {
   readonly read: ReadAssertion
   readonly name: string
   readonly keptUntil: number
@@ -48,21 +48,21 @@ export async function authenticateClient(
   form: OAuthForm,
 ): Promise<AuthenticatedClient & { readonly now: number }> {
   const shown = await verifyClient(deps, request, form)
-  const [isFirst, { now }] = await Promise.all([spendAssertion(deps, shown), deps.trustLog.fence()])
+  const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, shown), deps.trustLog.readBarrier()])
   return { ...(await confirmClient(deps, shown, isFirst)), now }
 }
 
 /** RFC 7523 §3: an assertion is used once, whatever comes after. */
-export const spendAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { name, keptUntil }: ShownClient): Promise<boolean> =>
-  once.spend('assertion', name, keptUntil)
+export const consumeAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { name, keptUntil }: VerifiedClient): Promise<boolean> =>
+  once.consume('assertion', name, keptUntil)
 
 /** Everything about the assertion but that it was not used before. Who goes on spends it, and confirms the client behind a fence. */
-export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<ShownClient> {
+export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<VerifiedClient> {
   const read = readClientAssertion(assertionOf(request, form))
   const claimed = form.one('client_id')
   if (!read || (claimed !== undefined && claimed !== read.clientId)) {
     // As long as for everything else that is wrong
-    await deps.trustLog.fence()
+    await deps.trustLog.readBarrier()
     return deny()
   }
   try {
@@ -70,20 +70,20 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
   } catch (error) {
     if (!isRefusal(error)) throw error
     // What is known here may be old: a key more, a client that is back.
-    await deps.trustLog.fence()
+    await deps.trustLog.readBarrier()
     return showClient(deps, read)
   }
 }
 
 /** Behind a fence. A client that is what it was when its assertion was verified needs no second look at the signature. */
-export async function confirmClient(deps: ClientAuthDeps, shown: ShownClient, isFirst: boolean): Promise<AuthenticatedClient> {
+export async function confirmClient(deps: ClientAuthDeps, shown: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
   if (!isFirst) return deny()
   const { client, key } = shown
   const isSame = (await deps.clients.find(client.id)) === client
   return isSame && isStanding(deps, client) && isUsable(deps, key) ? { client, key } : showClient(deps, shown.read)
 }
 
-async function showClient(deps: ClientAuthDeps, read: ReadAssertion): Promise<ShownClient> {
+async function showClient(deps: ClientAuthDeps, read: ReadAssertion): Promise<VerifiedClient> {
   const id = ClientId.safeParse(read.clientId)
   const client = id.success ? await deps.clients.find(id.data) : undefined
   if (!client || !isStanding(deps, client)) return deny()
@@ -100,8 +100,8 @@ async function showClient(deps: ClientAuthDeps, read: ReadAssertion): Promise<Sh
   return { client, key, read, name: `${client.id} ${claims.jti}`, keptUntil }
 }
 
-const isStanding = ({ trustLog }: ClientAuthDeps, { ground }: Client): boolean =>
-  stands(trustLog.ended, ground.on) && ground.until > trustLog.now()
+const isStanding = ({ trustLog }: ClientAuthDeps, { dependencies }: Client): boolean =>
+  stands(trustLog.ended, dependencies.handles) && dependencies.expiresAt > trustLog.now()
 
 const isUsable = ({ trustLog }: ClientAuthDeps, { handle, until }: ClientKey): boolean =>
   until > trustLog.now() && stands(trustLog.ended, [handle])

@@ -10,13 +10,13 @@ export interface ProofDeps {
   readonly clock: Pick<Clock, 'now'>
 }
 
-export interface ShownProof extends VerifiedProof {
+export interface RequestProof extends VerifiedProof {
   /** A nonce for the next proof. */
   readonly freshNonce: string
 }
 
 /** The one DPoP proof of a request to the token endpoint, with a server nonce (RFC 9449 §5, §8). That it is used once shows when it is spent. */
-export async function verifyProof(deps: ProofDeps, request: HttpRequest): Promise<ShownProof> {
+export async function verifyProof(deps: ProofDeps, request: HttpRequest): Promise<RequestProof> {
   const proof = request.headers.dpop
   if (typeof proof !== 'string') return refuse('invalid_dpop_proof', 'exactly one DPoP proof is needed')
   const now = deps.clock.now()

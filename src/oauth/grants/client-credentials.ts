@@ -22,7 +22,7 @@ export async function grantClientCredentials(deps: IssueDeps, { fenced, authenti
     audience,
     scopes,
     parents: [],
-    grounds: [],
+    dependencies: [],
   })
 }
 

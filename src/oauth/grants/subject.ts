@@ -6,7 +6,7 @@ import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
 import type { Ceiling } from '../../protocol/rights.js'
-import { type Ground, groundOf, joinGrounds, stands } from '../../protocol/standing.js'
+import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
@@ -24,7 +24,7 @@ export interface Subject {
   readonly kind: 'root' | 'introduced'
   readonly claims: AccessTokenClaims
   /** Identities that it stands on, and what was decided anew: everyone in its chain, and each introduction behind it; until it expires. */
-  readonly ground: Ground
+  readonly dependencies: Dependencies
   /** Everyone in its chain, from who it began with to the newest, and what each may at most be given as of now. */
   readonly chain: readonly string[]
   readonly ceilings: readonly Ceiling[]
@@ -51,13 +51,13 @@ export async function requireSubject(
   const chain = chainOf(claims)
   const clients = await clientsOf(deps, chain)
   const consents = isRoot ? [] : await consentsOf(deps, claims, [...chain, own.data])
-  const grounds = clients.map(({ ground, ceiling }) => groundOf(ground.on, now + ceiling.tokenSeconds))
+  const dependencies = clients.map(({ dependencies, ceiling }) => dependenciesOf(dependencies.handles, now + ceiling.tokenSeconds))
   return {
     kind: isRoot ? 'root' : 'introduced',
     claims,
     chain,
     ceilings: clients.map(({ ceiling }) => ceiling),
-    ground: joinGrounds(read.ground, ...grounds, ...consents),
+    dependencies: joinDependencies(read.dependencies, ...dependencies, ...consents),
   }
 }
 
@@ -68,18 +68,18 @@ export async function requireActor(
   token: string,
   jkt: Jkt,
   now: number,
-): Promise<Pick<Subject, 'claims' | 'ground'>> {
+): Promise<Pick<Subject, 'claims' | 'dependencies'>> {
   const read = await readToken(deps, token, now)
   const isOwn = read && read.claims.aud === deps.issuer && read.claims.client_id === client.id && read.claims.cnf.jkt === jkt
   return isOwn ? read : refuse('invalid_request', 'the actor token is not a root token of yours, bound to this key')
 }
 
 /** Its claims, if it stands; versions are decided anew, so only its identities count: the key that signed it is one. */
-async function readToken(deps: SubjectDeps, token: string, now: number): Promise<Pick<Subject, 'claims' | 'ground'> | undefined> {
+async function readToken(deps: SubjectDeps, token: string, now: number): Promise<Pick<Subject, 'claims' | 'dependencies'> | undefined> {
   const found = await findToken(deps, token, now)
   if (!found) return undefined
-  const on = identitiesOf(found.on)
-  return stands(deps.trustLog.ended, on) ? { claims: found.claims, ground: groundOf(on, found.claims.exp) } : undefined
+  const on = identitiesOf(found.dependsOn)
+  return stands(deps.trustLog.ended, on) ? { claims: found.claims, dependencies: dependenciesOf(on, found.claims.exp) } : undefined
 }
 
 /** Everyone in the chain as they are now: an actor whose ceiling was narrowed a moment ago stands on the new one. */
@@ -89,16 +89,22 @@ async function clientsOf(deps: SubjectDeps, chain: readonly string[]): Promise<r
 }
 
 /** The introduction behind each step of the chain: the one that the token stands on, which stands and whose reliance still holds. */
-function consentsOf(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Ground[]> {
-  const on = new Set(standing.on)
+function consentsOf(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
+  const on = new Set(standing.dependsOn)
   return Promise.all(
     chain.slice(1).map(async (id, i) => {
       const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
       if (!from.success || !to.success) return deny()
       const consents = await findConsents(deps, from.data, to.data)
-      const granted = consents?.introductions.find(({ ground }) => identitiesOf(ground.on).every((handle) => on.has(handle)))
+      const granted = consents?.introductions.find(({ dependencies }) =>
+        identitiesOf(dependencies.handles).every((handle) => on.has(handle)),
+      )
       if (!consents || !granted) return deny()
-      return joinGrounds(granted.ground, consents.reliance.ground, groundOf([...granted.relies, consents.reliance.core]))
+      return joinDependencies(
+        granted.dependencies,
+        consents.reliance.dependencies,
+        dependenciesOf([...granted.pinnedVersions, consents.reliance.core]),
+      )
     }),
   )
 }

@@ -3,7 +3,7 @@
 
 import type { Granted } from '../../delegation/introductions/decide/granted.js'
 import { requireFewNames } from '../../delegation/introductions/decide/narrow.js'
-import type { TaskGround } from '../../delegation/tasks/task-dependencies.js'
+import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { identitiesOf } from '../../protocol/handles.js'
@@ -18,7 +18,7 @@ import {
   type Scope,
   scopesFor,
 } from '../../protocol/rights.js'
-import { groundOf, stands } from '../../protocol/standing.js'
+import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 import { requestedScopes } from './client-credentials.js'
@@ -29,7 +29,7 @@ import { requireActor, requireSubject, type Subject, type SubjectDeps } from './
 export interface ExchangeDeps extends IssueDeps, SubjectDeps {
   readonly issuer: string
   readonly trustLog: IssueDeps['trustLog']
-  readonly findTask: (taskId: TaskId) => Promise<TaskGround | undefined>
+  readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
 }
 
 /**
@@ -42,7 +42,7 @@ export async function grantTokenExchange(deps: ExchangeDeps, { fenced, authentic
   const { now } = fenced
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
   const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
-  const { reliance, audienceGround, introductions } = await requireTarget(deps, authenticated, request)
+  const { reliance, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
   const { granted, rights } = choose(introductions, (one) => ({
     ...rightsOf(authenticated, subject, one, request, form),
     delegation: delegationOf(authenticated, subject, one, request),
@@ -62,13 +62,13 @@ export async function grantTokenExchange(deps: ExchangeDeps, { fenced, authentic
     task,
     introductionId: granted.id,
     parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
-    grounds: [
-      subject.ground,
-      ...(actor ? [actor.ground] : []),
-      granted.ground,
-      groundOf([...granted.relies, reliance.core, ...audienceGround]),
-      reliance.ground,
-      ...(task ? [task.ground] : []),
+    dependencies: [
+      subject.dependencies,
+      ...(actor ? [actor.dependencies] : []),
+      granted.dependencies,
+      dependenciesOf([...granted.pinnedVersions, reliance.core, ...audienceHandles]),
+      reliance.dependencies,
+      ...(task ? [task.dependencies] : []),
     ],
   })
 }
@@ -80,13 +80,13 @@ async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient
     presenter.success ? findConsents(deps, presenter.data, target) : undefined,
     deps.clients.find(target),
   ])
-  const audienceGround = identitiesOf(audience?.ground.on ?? [])
-  if (!consents || !audience || !stands(deps.trustLog.ended, audienceGround))
+  const audienceHandles = identitiesOf(audience?.dependencies.handles ?? [])
+  if (!consents || !audience || !stands(deps.trustLog.ended, audienceHandles))
     return refuse(
       'invalid_target',
       'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',
     )
-  return { ...consents, audienceGround }
+  return { ...consents, audienceHandles }
 }
 
 interface Rights {
@@ -163,13 +163,13 @@ async function requireTask(
   { client }: AuthenticatedClient,
   { claims }: Subject,
   request: ExchangeRequest,
-): Promise<TaskGround | undefined> {
+): Promise<TaskDependencies | undefined> {
   const id = request.taskId ?? claims.task_id
   if (id === undefined) return undefined
   const task = await deps.findTask(id)
   const isSubjects = task !== undefined && task.id === claims.task_id
   const isOwn = task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.parents.includes(claims.task_id))
-  const isGood = task && (isSubjects || isOwn) && stands(deps.trustLog.ended, task.ground.on)
+  const isGood = task && (isSubjects || isOwn) && stands(deps.trustLog.ended, task.dependencies.handles)
   return isGood
     ? task
     : refuse('invalid_request', 'the task is not the subject token’s, nor a child of it that you declared, or it has ended')

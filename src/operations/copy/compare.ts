@@ -5,7 +5,7 @@ import { base64url, utf8 } from '../../lib/bytes.js'
 import { silentLog } from '../../lib/log.js'
 import type { Block } from '../../protocol/log/entry.js'
 import { rootOfFrontier } from '../../protocol/log/merkle.js'
-import type { Holdings, ReadableStorage } from '../../storage/bulk.js'
+import type { BulkAccess, ReadableStorage } from '../../storage/bulk.js'
 import { fitting } from '../../storage/document.js'
 import { CARD_TIERS, type CardTier, type Doc, type LogPort, type Spec, type Storage } from '../../storage/storage.js'
 import { newAppliedLog } from '../../trust-log/apply.js'
@@ -62,14 +62,14 @@ export async function requireSame({ from, to, specs, now }: CompareDeps): Promis
 
 const PAGE = 500
 
-const sumOf = (holdings: Holdings, spec: Spec<Doc>, now: number): Promise<Sum> =>
+const sumOf = (holdings: BulkAccess, spec: Spec<Doc>, now: number): Promise<Sum> =>
   summed(
     pages((after) => holdings.documents(spec, { ...after, limit: PAGE, now })),
     // As this build writes it: an older one may have named its fields in another order
     ({ key, text }) => `${key} ${fitting(spec, JSON.parse(text)).text}`,
   )
 
-const sumOfCounters = (holdings: Holdings, now: number): Promise<Sum> =>
+const sumOfCounters = (holdings: BulkAccess, now: number): Promise<Sum> =>
   summed(
     pages((after) => holdings.counters({ ...after, limit: PAGE, now })),
     ({ key, sum, expiresAt }) => `${key} ${sum} ${expiresAt}`,

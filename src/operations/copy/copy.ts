@@ -8,16 +8,16 @@ import type { Clock } from '../../lib/clock.js'
 import { silentLog } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
-import type { Held, HeldCounter, ReadableStorage, Receiver } from '../../storage/bulk.js'
+import type { BulkWriter, ReadableStorage, StoredCounter, StoredDocument } from '../../storage/bulk.js'
 import { anySpec, type Doc, type Spec, type Storage } from '../../storage/storage.js'
-import { newSameTime } from '../../trust-log/clock-skew.js'
-import { continueLog, sealLog, sealOf } from '../../trust-log/recovery/seal.js'
+import { newClockSkewCheck } from '../../trust-log/clock-skew.js'
+import { resumeLog, sealLog, sealOf } from '../../trust-log/recovery/seal.js'
 import { openStores, registryCollections } from '../collections.js'
 import { pages } from '../pages.js'
 import { type Compared, requireSame } from './compare.js'
 
 export interface Target extends Storage {
-  readonly holdings: Receiver
+  readonly holdings: BulkWriter
 }
 
 export interface CopyDeps {
@@ -65,7 +65,7 @@ export async function copyRegistry(deps: CopyDeps): Promise<Copied> {
 
   if (await isMoved(deps)) return { outcome: 'moved-before' }
   // Before anything is sealed: a source that is sealed and a target that may not go on serve nobody
-  await newSameTime({ port: to.log, clock: deps.clock, log: silentLog })()
+  await newClockSkewCheck({ port: to.log, clock: deps.clock, log: silentLog })()
   const name = await to.holdings.begin(genesis.entries[0]?.id ?? '', deps.random.token(16))
   // The seal says for whom it is: of two targets only one ever goes on
   const digest = base64url(sha256(utf8(name)))
@@ -85,7 +85,7 @@ export async function copyRegistry(deps: CopyDeps): Promise<Copied> {
   const sealed = await sealLog({ ...deps, port: from.log, digest })
   onProgress({ stage: 'continue', done: 0 })
   await copyLog(deps)
-  const continued = await continueLog({ ...deps, port: to.log })
+  const continued = await resumeLog({ ...deps, port: to.log })
   onProgress({ stage: 'finish', done: 0 })
   await to.holdings.finish()
   return { outcome: 'moved', compared, sealed, continued }
@@ -136,7 +136,7 @@ async function copyDocuments({ from, to, onProgress }: CopyDeps, spec: Spec<Doc>
 async function copyCounters({ from, to, onProgress }: CopyDeps, now: number): Promise<void> {
   await to.holdings.clearCounters()
   let done = 0
-  for await (const counters of pages<HeldCounter>((after) => from.holdings.counters({ ...after, limit: PAGE, now }))) {
+  for await (const counters of pages<StoredCounter>((after) => from.holdings.counters({ ...after, limit: PAGE, now }))) {
     await to.holdings.putCounters(counters)
     done += counters.length
     onProgress({ stage: 'counters', done })
@@ -149,7 +149,9 @@ async function copySearch({ from, to, onProgress }: CopyDeps, now: number): Prom
   const { spec } = cards.collection
   await to.holdings.clearCards()
   let done = 0
-  for await (const held of pages<Held>((after) => from.holdings.documents(anySpec(spec), { ...after, limit: CARDS_A_COMMIT, now }))) {
+  for await (const held of pages<StoredDocument>((after) =>
+    from.holdings.documents(anySpec(spec), { ...after, limit: CARDS_A_COMMIT, now }),
+  )) {
     const shown = held.map(({ text }) => spec.schema.parse(JSON.parse(text))).filter(({ hidden }) => hidden === undefined)
     const operations = shown.flatMap((card) => cards.indexing(card)).filter(({ kind }) => kind === 'index-card')
     if (operations.length > 0) await to.commit(operations)

@@ -15,7 +15,7 @@ const HOW: { readonly [type: string]: Agent['endedHow'] } = { 'agent.ended': 're
  * Writes into the agents of a backup how they were ended after it. By which authority no log tells: the widest is taken for it, so that
  * nobody with less lets back in whom the operator had suspended. Run again, it takes nothing back.
  */
-export async function recordEndings(storage: ReadableStorage, merged: Merged): Promise<void> {
+export async function reapplyRevocations(storage: ReadableStorage, merged: Merged): Promise<void> {
   if (merged.size === 0) return
   const agents = openStores(storage).agents.collection
   for await (const { key, doc } of documentsOf(storage, anySpec(agents.spec))) {

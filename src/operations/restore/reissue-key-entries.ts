@@ -12,21 +12,31 @@ import { documentsOf } from '../documents.js'
 const AT_ONCE = 200
 
 /**
- * Who shows hidden parts of a card proves from the log that its key was enrolled, and a proof reaches no further back than the epoch. So each
+ * Who shows hidden parts of a card proves from the log that its key was registered, and a proof reaches no further back than the epoch. So each
  * key that stands is told again in the new one: its record names that entry from now on.
  */
-export async function restateKeys(storage: ReadableStorage, random: Random, standing: ReadonlySet<Handle>): Promise<readonly Proposal[]> {
-  const enrolments = openStores(storage).enrolments.collection
+export async function reissueKeyEntries(
+  storage: ReadableStorage,
+  random: Random,
+  standing: ReadonlySet<Handle>,
+): Promise<readonly Proposal[]> {
+  const registeredKeys = openStores(storage).registeredKeys.collection
   const restated: Proposal[] = []
   const restate = async (key: string): Promise<void> => {
-    const enrolment = await enrolments.get(key)
-    if (enrolment === undefined || enrolment.hidden !== undefined || !standing.has(enrolment.handle)) return
+    const registeredKey = await registeredKeys.get(key)
+    if (registeredKey === undefined || registeredKey.hidden !== undefined || !standing.has(registeredKey.handle)) return
     const id = newId(random, 'ent')
-    await enrolments.change(key, {}, { entry: id })
-    restated.push({ id, type: 'key.enrolled', begins: [enrolment.handle], ends: [], digest: digestOfJson(statementOf(enrolment)) })
+    await registeredKeys.change(key, {}, { entry: id })
+    restated.push({
+      id,
+      type: 'key.registered',
+      begins: [registeredKey.handle],
+      ends: [],
+      digest: digestOfJson(statementOf(registeredKey)),
+    })
   }
   let waiting: Promise<void>[] = []
-  for await (const { key } of documentsOf(storage, anySpec(enrolments.spec))) {
+  for await (const { key } of documentsOf(storage, anySpec(registeredKeys.spec))) {
     waiting.push(restate(key))
     if (waiting.length < AT_ONCE) continue
     await Promise.all(waiting)

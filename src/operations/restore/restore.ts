@@ -8,8 +8,8 @@ import type { Config } from '../../server/config.js'
 import { issuerOf, openStore, storePath, witnessOf } from '../../server/open-store.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type Restored, restoreLog } from '../../trust-log/recovery/restore.js'
-import { recordEndings } from './reapply-revocations.js'
-import { restateKeys } from './reissue-key-entries.js'
+import { reapplyRevocations } from './reapply-revocations.js'
+import { reissueKeyEntries } from './reissue-key-entries.js'
 
 /** No registry may run over the store; the backup must be in its place already. */
 export async function restore(
@@ -29,8 +29,8 @@ export async function restore(
       witness: witnessOf({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
       mayHold,
-      recordMerged: (merged) => recordEndings(storage, merged),
-      restateKeys: (standing) => restateKeys(storage, systemRandom, standing),
+      recordMerged: (merged) => reapplyRevocations(storage, merged),
+      restateKeys: (standing) => reissueKeyEntries(storage, systemRandom, standing),
       clock: systemClock,
       random: systemRandom,
       log,

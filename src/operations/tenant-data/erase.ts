@@ -4,7 +4,7 @@ import { refuse } from '../../errors.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { ReadableStorage } from '../../storage/bulk.js'
 import { CARD_TIERS, type Change, type Doc, unindexingCard } from '../../storage/storage.js'
-import { type Belonging, belongingsOf, type Owned, ownedBy } from './owned-documents.js'
+import { type Belonging, belongingsOf, type Owned, ownedDocuments } from './owned-documents.js'
 
 export interface Erased {
   /** How many documents were removed, by collection. */
@@ -22,7 +22,7 @@ export const ERASED = '(erased)'
 const AT_ONCE = 100
 
 export async function eraseOrganisation(storage: ReadableStorage, orgId: OrgId): Promise<Erased> {
-  const owned = await ownedBy(storage, orgId)
+  const owned = await ownedDocuments(storage, orgId)
   if (!owned.hasEnded) refuse('forbidden', `the organisation has not ended: credence org end ${orgId}`)
   const counts = { erased: {} as Record<string, number>, cleared: {} as Record<string, number>, kept: {} as Record<string, number> }
   let left = 0

@@ -1,6 +1,6 @@
 import type { OrgId } from '../../protocol/ids.js'
 import type { ReadableStorage } from '../../storage/bulk.js'
-import { belongingsOf, ownedBy } from './owned-documents.js'
+import { belongingsOf, ownedDocuments } from './owned-documents.js'
 
 /** Hashes of codes that somebody may still redeem. */
 const SECRET = new Set(['codeHash', 'tokenHash'])
@@ -9,7 +9,7 @@ const LEFT_OUT = new Set(['tickets'])
 
 /** The data of one organisation, a JSON object each: a head, a document each, and last how many there were. */
 export async function* exportOrganisation(storage: ReadableStorage, orgId: OrgId, at: number): AsyncGenerator<object> {
-  const owned = await ownedBy(storage, orgId)
+  const owned = await ownedDocuments(storage, orgId)
   const head = await storage.log.head()
   const position = head === undefined ? undefined : `${head.epoch}.${head.first + head.entries.length - 1}`
   yield { export: 'credence', version: 1, orgId, at, position, hasEnded: owned.hasEnded }

@@ -43,8 +43,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   tasks: isIn('orgId'),
   'card-versions': isIn('agentId'),
   cards: isIn('orgId'),
-  enrolments: isIn('owner'),
-  'key-places': isIn('owner'),
+  'registered-keys': isIn('owner'),
+  'key-slots': isIn('owner'),
   'pending-places': isIn('from'),
   'audit-rows': isIn('orgs'),
   agents: isIn('orgId'),
@@ -61,7 +61,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
 }
 
 /** Refuses an id that no organisation has. */
-export async function ownedBy(storage: ReadableStorage, orgId: OrgId): Promise<Owned> {
+export async function ownedDocuments(storage: ReadableStorage, orgId: OrgId): Promise<Owned> {
   const stores = openStores(storage)
   const organisation = await stores.organisations.collection.get(orgId)
   if (organisation === undefined) return refuse('not_found', `no organisation has the id ${orgId}`)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AgentId, Audience, OrgId } from '../ids.js'
-import { EnrolmentStatement } from '../key-statement.js'
+import { KeyStatement } from '../key-statement.js'
 import { Entry } from '../log/entry.js'
 import { Scope } from '../rights.js'
 import { Tier } from './release-policy.js'
@@ -24,15 +24,15 @@ const KnownVerdict = z.object({
 export const Verdict: z.ZodType<Verdict> = KnownVerdict.loose()
 export type Verdict = z.infer<typeof KnownVerdict>
 
-/** That the publisher's key was enrolled, checkable against the log without network. */
-export const EnrolmentProof = z.object({
-  statement: EnrolmentStatement,
+/** That the publisher's key was registered, checkable against the log without network. */
+export const KeyRegistrationProof = z.object({
+  statement: KeyStatement,
   entry: Entry,
   inclusion: z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: z.array(z.string().length(43)).max(64) }),
   /** A signed note. */
   checkpoint: z.string().max(8192),
 })
-export type EnrolmentProof = z.infer<typeof EnrolmentProof>
+export type KeyRegistrationProof = z.infer<typeof KeyRegistrationProof>
 
 const KnownFacts = z.object({
   verdict: Verdict,
@@ -65,7 +65,7 @@ export const CardView = z.object({
   sdJwt: z.string().optional(),
   /** `card-view+jwt`: what the registry says of all this to this caller, for five minutes. */
   view: z.string().optional(),
-  proof: EnrolmentProof.optional(),
+  proof: KeyRegistrationProof.optional(),
   /** Checked by the registry. */
   facts: openFacts,
   /** Signed by the publisher: the card as this caller may see it. */

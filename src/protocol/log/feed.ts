@@ -17,12 +17,12 @@ const LeafHash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const Seq = z.int().min(-1)
 
 /** Where a subscriber stands: everything up to here is applied. */
-export const FeedPlace = z.object({ position: Position, hash: LeafHash })
-export type FeedPlace = z.infer<typeof FeedPlace>
+export const FeedPosition = z.object({ position: Position, hash: LeafHash })
+export type FeedPosition = z.infer<typeof FeedPosition>
 
 export const ClientMessage = z.discriminatedUnion('type', [
   /** Without `from`: answered by a snapshot. Also after `reset` and `snapshot_required`. */
-  z.strictObject({ type: z.literal('subscribe'), from: FeedPlace.optional() }),
+  z.strictObject({ type: z.literal('subscribe'), from: FeedPosition.optional() }),
   /** A fence: answered by `synced` once the socket has subscribed and all that a new read of the log found has been sent. */
   z.strictObject({ type: z.literal('sync'), n: z.int().min(0) }),
   z.strictObject({ type: z.literal('ack'), position: Position }),
@@ -33,7 +33,7 @@ export type ClientMessage = z.infer<typeof ClientMessage>
 
 export const ServerMessage = z.discriminatedUnion('type', [
   /** First message. `expiresAt`: authenticate anew before then (epoch seconds). */
-  z.object({ type: z.literal('hello'), version: z.literal(1), registry: z.string().max(256), head: FeedPlace, expiresAt: z.int() }),
+  z.object({ type: z.literal('hello'), version: z.literal(1), registry: z.string().max(256), head: FeedPosition, expiresAt: z.int() }),
   /** Everything after `prev` up to `last`; `hash` is that of entry `last`. Few entries end something, so `ended` may be empty. */
   z.object({
     type: z.literal('events'),
@@ -51,11 +51,11 @@ export const ServerMessage = z.discriminatedUnion('type', [
     type: z.literal('snapshot'),
     part: z.int().min(0),
     parts: z.int().min(1),
-    place: FeedPlace,
+    place: FeedPosition,
     time: z.int(),
     ended: z.array(Ending).max(MAX_ENDINGS),
   }),
-  z.object({ type: z.literal('synced'), n: z.int().min(0), head: FeedPlace }),
+  z.object({ type: z.literal('synced'), n: z.int().min(0), head: FeedPosition }),
   /** `from` is too long ago: subscribe without it. */
   z.object({ type: z.literal('snapshot_required') }),
   /** `from` is not of this history: subscribe without it, keep every ended handle. */

@@ -1,7 +1,7 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { actsFor, type Caller } from '../../http/caller.js'
-import { type FindAgentDeps, findContact } from '../../identity/agents/find.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
+import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
@@ -26,8 +26,8 @@ export async function requirePublisher(
   caller: Caller,
   agentId: AgentId,
 ): Promise<{ orgId: OrgId; on: readonly Handle[] }> {
-  const contact = await findContact(deps, agentId)
-  const isOwn = contact !== undefined && (caller.id === agentId || actsFor(caller, contact.orgId))
-  if (!isOwn || !stands(deps.trustLog.ended, contact.ground.on)) return refuse('not_found', 'no such agent')
-  return { orgId: contact.orgId, on: contact.ground.on }
+  const contact = await findIntroductionTarget(deps, agentId)
+  const isOwn = contact !== undefined && (caller.id === agentId || isMemberOf(caller, contact.orgId))
+  if (!isOwn || !stands(deps.trustLog.ended, contact.dependencies.handles)) return refuse('not_found', 'no such agent')
+  return { orgId: contact.orgId, on: contact.dependencies.handles }
 }

@@ -4,10 +4,10 @@ import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { Verdict } from '../../protocol/cards/card-view.js'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, type Audience, EnrolmentId, EntryId, OrgId } from '../../protocol/ids.js'
+import { AgentId, type Audience, EntryId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner } from '../../protocol/key-statement.js'
 import { Scope } from '../../protocol/rights.js'
-import type { Ground } from '../../protocol/standing.js'
+import type { Dependencies } from '../../protocol/standing.js'
 
 /** One version of a part that callers rely on, and the digest of what it says. */
 export const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })
@@ -20,15 +20,15 @@ export const Card = z.strictObject({
   version: z.int().min(1),
   revision: z.int().min(0),
   /** Exact bytes received, as text, and their SHA-256. */
-  c0: z.string().max(MAX_CARD_BYTES),
-  c0Sha256: z.string().length(43),
+  publicCard: z.string().max(MAX_CARD_BYTES),
+  publicCardSha256: z.string().length(43),
   /** Digest of C0 without signatures: what the SD-JWT is tied to. */
   cardSha256: z.string().length(43),
   sdJwt: z.string().max(MAX_SD_JWT_BYTES).optional(),
   releasePolicy: z.string().max(MAX_RELEASE_POLICY_BYTES).optional(),
   releaseNumber: z.int().min(0),
   verdict: Verdict,
-  signer: z.strictObject({ enrolmentId: EnrolmentId, handle: Handle, owner: KeyOwner }).optional(),
+  signer: z.strictObject({ keyId: RegisteredKeyId, handle: Handle, owner: KeyOwner }).optional(),
   core: Part,
   skills: z.array(Part.extend({ id: z.string().max(256) })).max(256),
   endpoint: z.string().max(2048).optional(),
@@ -58,15 +58,15 @@ export const CardVersion = z.strictObject({
 export type CardVersion = z.infer<typeof CardVersion>
 
 /** What of a card is current. */
-export interface Relied {
+export interface PinnedVersions {
   /** Of endpoint and security, then of each skill. */
   readonly versions: readonly Handle[]
-  /** The enrolment that signed the card, where one did. */
-  readonly ground: Ground
+  /** The registered key that signed the card, where one did. */
+  readonly dependencies: Dependencies
 }
 
 /** What callers rely on in an agent's current card. */
-export interface Reliance extends Relied {
+export interface PinnedParts extends PinnedVersions {
   readonly agentId: AgentId
   readonly audience: Audience
   readonly endpoint: string

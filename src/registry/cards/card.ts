@@ -1,5 +1,5 @@
 import { digestOfJson, digestOfText } from '../../credentials/jose/digest.js'
-import type { Enrolment } from '../../identity/keys/store.js'
+import type { RegisteredKey } from '../../identity/keys/store.js'
 import type { Random } from '../../lib/random.js'
 import type { CardModel } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
@@ -16,31 +16,31 @@ export interface CardContent {
   /** The current card, and the same where its content is this one: then it is no new version. */
   readonly before: Card | undefined
   readonly same: Card | undefined
-  readonly c0: string
+  readonly publicCard: string
   readonly cardSha256: string
   /** What everybody sees, and that with the hidden parts. */
   readonly model: CardModel
   readonly whole: CardModel
   readonly hiding: Pick<Card, 'sdJwt' | 'releasePolicy' | 'releaseNumber' | 'expiresAt'>
   readonly verdict: Verdict
-  readonly signer: Enrolment | undefined
+  readonly signer: RegisteredKey | undefined
 }
 
 /** The card that follows `before`. */
 export function newCard({ random, now }: { readonly random: Pick<Random, 'token'>; readonly now: number }, content: CardContent): Card {
-  const { agentId, orgId, before, same, c0, cardSha256, model, whole, hiding, verdict, signer } = content
+  const { agentId, orgId, before, same, publicCard, cardSha256, model, whole, hiding, verdict, signer } = content
   const endpoint = endpointOf(model)
   return {
     agentId,
     orgId,
     version: versionAfter(before, same),
     revision: same ? same.revision + 1 : 0,
-    c0,
-    c0Sha256: digestOfText(c0),
+    publicCard: publicCard,
+    publicCardSha256: digestOfText(publicCard),
     cardSha256,
     ...hiding,
     verdict,
-    ...(signer && { signer: { enrolmentId: signer.id, handle: signer.handle, owner: signer.owner } }),
+    ...(signer && { signer: { keyId: signer.id, handle: signer.handle, owner: signer.owner } }),
     ...partsOf({ model, whole }, partsBefore(before, signer !== undefined), random),
     ...(endpoint !== undefined && { endpoint }),
     scopes: scopesOf(model),
@@ -53,10 +53,10 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
  * What a change was decided on: where one of these is another, somebody was first. Versions alone do not say so: who unpublishes raises none,
  * nor who renews.
  */
-export const asRead = ({ version, revision, c0Sha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
+export const asRead = ({ version, revision, publicCardSha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
   version,
   revision,
-  c0Sha256,
+  publicCardSha256,
   sdJwt: sdJwt ?? null,
   releaseNumber,
   unpublished: unpublished ?? null,
@@ -113,7 +113,7 @@ export function endedBy(before: Parts, after: Parts | undefined): Handle[] {
  * The log is public and some of these parts are not: versions that never were are among them, up to a power of two, at least 16 and
  * always more than the real ones.
  */
-export function padded(ended: readonly Handle[], random: Pick<Random, 'token'>): Handle[] {
+export function padWithDecoys(ended: readonly Handle[], random: Pick<Random, 'token'>): Handle[] {
   if (ended.length === 0) return []
   const size = Math.max(16, 2 ** Math.ceil(Math.log2(ended.length + 1)))
   return [...ended, ...Array.from({ length: size - ended.length }, () => newHandle(random, 'ver'))].sort()

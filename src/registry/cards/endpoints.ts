@@ -15,9 +15,14 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     path: '/agents/:id/.well-known/agent-card.json',
     endpoint: async (request) => {
       const { card, on } = await findShown(deps, agentOf(request))
-      const headers = { etag: `"${card.c0Sha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
+      const headers = { etag: `"${card.publicCardSha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
       if (isKnown(request, headers.etag)) return { status: 304, headers }
-      return { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body: card.c0, standsOn: [...on, card.core.ver] }
+      return {
+        status: 200,
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: card.publicCard,
+        standsOn: [...on, card.core.ver],
+      }
     },
   },
   {
@@ -37,12 +42,12 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     path: '/agents/:id/jwks.json',
     endpoint: async (request) => {
       const { card, on } = await findShown(deps, agentOf(request))
-      const enrolment = card.signer && (await deps.enrolments.get(card.signer.enrolmentId))
+      const registeredKey = card.signer && (await deps.registeredKeys.get(card.signer.keyId))
       const keys =
-        enrolment && !deps.trustLog.ended.has(enrolment.handle)
-          ? [{ ...enrolment.jwk, kid: enrolment.jkt, alg: enrolment.alg, use: 'sig' }]
+        registeredKey && !deps.trustLog.ended.has(registeredKey.handle)
+          ? [{ ...registeredKey.jwk, kid: registeredKey.jkt, alg: registeredKey.alg, use: 'sig' }]
           : []
-      const standsOn = enrolment ? [...on, enrolment.handle] : on
+      const standsOn = registeredKey ? [...on, registeredKey.handle] : on
       return { ...json(200, { keys }, { 'cache-control': 'public, max-age=60' }), standsOn }
     },
   },

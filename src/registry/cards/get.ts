@@ -1,22 +1,22 @@
 import type { Audit } from '../../audit/audit.js'
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { wordsDigest } from '../../credentials/agent-card/card-view.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { signJwt } from '../../credentials/jose/sign.js'
 import { CARD_VIEW_TYP, type CardViewClaims } from '../../credentials/jose/token-types.js'
 import { parseCheckpointText } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
-import { actsFor, type Caller } from '../../http/caller.js'
-import { type FindAgentDeps, findContact } from '../../identity/agents/find.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
+import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import { statementOf } from '../../identity/keys/find.js'
 import type { JsonObject } from '../../lib/json.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
-import type { CardView, EnrolmentProof, Verdict } from '../../protocol/cards/card-view.js'
+import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, audienceOf } from '../../protocol/ids.js'
-import { type Ground, groundOf, joinGrounds, MAX_STANDING, stands } from '../../protocol/standing.js'
+import { type Dependencies, dependenciesOf, joinDependencies, MAX_STANDING_HANDLES, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
-import type { Fenced, ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { Barrier, ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { Card } from './card-record.js'
 import { composeCard, type ViewTier } from './publishing/compose.js'
 import type { CardsStore } from './store.js'
@@ -31,23 +31,23 @@ export interface GetCardDeps extends FindAgentDeps {
   readonly entitle: (
     caller: Caller,
     agentId: AgentId,
-  ) => Promise<{ readonly tier: 'authenticated' | 'introduced'; readonly ground: Ground }>
+  ) => Promise<{ readonly tier: 'authenticated' | 'introduced'; readonly dependencies: Dependencies }>
 }
 
 const VIEW_SECONDS = 300
 
 /** An agent's card as the caller may see it. Unknown, unpublished and ended are one answer. */
 export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
-  const { view, tier } = await deps.trustLog.fenced(async (fenced) => {
+  const { view, tier } = await deps.trustLog.afterBarrier(async (fenced) => {
     const found = await findShown(deps, agentId)
     if (!caller) return { view: await publicView(deps, found, fenced), tier: 'public' }
-    const { tier, ground } =
-      caller.id === agentId || actsFor(caller, found.card.orgId)
-        ? { tier: 'introduced' as const, ground: groundOf([]) }
+    const { tier, dependencies } =
+      caller.id === agentId || isMemberOf(caller, found.card.orgId)
+        ? { tier: 'introduced' as const, dependencies: dependenciesOf([]) }
         : await deps.entitle(caller, agentId)
-    return { view: await entitledView(deps, found, { caller, tier, ground, fenced }), tier }
+    return { view: await entitledView(deps, found, { caller, tier, dependencies, fenced }), tier }
   })
-  if (caller) await deps.audit.record(doneBy(caller, 'cards.get', { subject: agentId, facts: { tier, version: view.version } }))
+  if (caller) await deps.audit.record(auditRow(caller, 'cards.get', { subject: agentId, facts: { tier, version: view.version } }))
   return view
 }
 
@@ -56,18 +56,19 @@ interface Found {
   readonly agentName: string
   readonly organisationName: string
   /** Identities of the publisher. */
-  readonly on: Ground['on']
+  readonly on: Dependencies['handles']
 }
 
 /** A card that is published by an agent that stands. */
 export async function findShown(deps: Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps, agentId: AgentId): Promise<Found> {
-  const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
-  if (!card || card.unpublished || !contact || !stands(deps.trustLog.ended, contact.ground.on)) return refuse('not_found', 'no such card')
+  const [card, contact] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
+  if (!card || card.unpublished || !contact || !stands(deps.trustLog.ended, contact.dependencies.handles))
+    return refuse('not_found', 'no such card')
   const organisation = await deps.organisations.get(card.orgId)
-  return { card, agentName: contact.name, organisationName: organisation?.name ?? '', on: contact.ground.on }
+  return { card, agentName: contact.name, organisationName: organisation?.name ?? '', on: contact.dependencies.handles }
 }
 
-async function publicView(deps: GetCardDeps, { card, agentName, organisationName }: Found, { now, position }: Fenced): Promise<CardView> {
+async function publicView(deps: GetCardDeps, { card, agentName, organisationName }: Found, { now, position }: Barrier): Promise<CardView> {
   const { json } = composeCard(card, 'public')
   return {
     agentId: card.agentId,
@@ -75,7 +76,7 @@ async function publicView(deps: GetCardDeps, { card, agentName, organisationName
     audience: audienceOf(deps.issuer, card.agentId),
     version: card.version,
     tier: 'public',
-    c0: card.c0,
+    c0: card.publicCard,
     facts: {
       verdict: verdictNow(deps, card, { tier: 'public', now }),
       asOf: position,
@@ -93,15 +94,20 @@ async function publicView(deps: GetCardDeps, { card, agentName, organisationName
 interface Entitled {
   readonly caller: Caller
   readonly tier: Exclude<ViewTier, 'public'>
-  readonly ground: Ground
-  readonly fenced: Fenced
+  readonly dependencies: Dependencies
+  readonly fenced: Barrier
 }
 
-async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, ground, fenced }: Entitled): Promise<CardView> {
+async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, dependencies, fenced }: Entitled): Promise<CardView> {
   const { card } = found
   const composed = composeCard(card, tier)
-  const standsOn = joinGrounds(ground, caller.ground, groundOf([...found.on, card.core.ver, ...(card.signer ? [card.signer.handle] : [])]))
-  if (standsOn.on.length > MAX_STANDING) refuse('standing_too_large', `the view would stand on more than ${MAX_STANDING} handles`)
+  const standsOn = joinDependencies(
+    dependencies,
+    caller.dependencies,
+    dependenciesOf([...found.on, card.core.ver, ...(card.signer ? [card.signer.handle] : [])]),
+  )
+  if (standsOn.handles.length > MAX_STANDING_HANDLES)
+    refuse('standing_too_large', `the view would stand on more than ${MAX_STANDING_HANDLES} handles`)
   const base = await publicView(deps, found, fenced)
   const facts: CardView['facts'] = {
     ...base.facts,
@@ -113,14 +119,14 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
     iss: deps.issuer,
     aud: caller.id,
     iat: fenced.now,
-    exp: Math.min(fenced.now + VIEW_SECONDS, Math.floor(standsOn.until)),
+    exp: Math.min(fenced.now + VIEW_SECONDS, Math.floor(standsOn.expiresAt)),
     ...(composed.sdJwt !== undefined && { sd_hash: digestOfText(composed.sdJwt) }),
     tier,
     card_id: card.agentId,
     card_version: card.version,
     card_sha256: card.cardSha256,
     words_sha256: wordsDigest({ ...base, facts }),
-    standing: { at: fenced.at, on: [...standsOn.on] },
+    standing: { at: fenced.at, dependsOn: [...standsOn.handles] },
   }
   const signer = await deps.keyRing.signer('card')
   const proof = await proofOf(deps, card)
@@ -135,15 +141,17 @@ async function entitledView(deps: GetCardDeps, found: Found, { caller, tier, gro
   }
 }
 
-/** That the publisher's key was enrolled: its statement, the entry with its digest, and the way to a signed root. */
-async function proofOf({ enrolments, trustLog }: GetCardDeps, { signer }: Card): Promise<EnrolmentProof | undefined> {
-  const enrolment = signer && (await enrolments.get(signer.enrolmentId))
-  const entry = enrolment && (await trustLog.find(enrolment.entry))
-  if (!enrolment || !entry) return undefined
+/** That the publisher's key was registered: its statement, the entry with its digest, and the way to a signed root. */
+async function proofOf({ registeredKeys, trustLog }: GetCardDeps, { signer }: Card): Promise<KeyRegistrationProof | undefined> {
+  const registeredKey = signer && (await registeredKeys.get(signer.keyId))
+  const entry = registeredKey && (await trustLog.find(registeredKey.entry))
+  if (!registeredKey || !entry) return undefined
   const checkpoint = await trustLog.checkpoint()
   const size = parseCheckpointText(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1))?.size
   const inclusion = size === undefined ? undefined : trustLog.inclusion(entry.seq, size)
-  return inclusion && { statement: statementOf(enrolment), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
+  return (
+    inclusion && { statement: statementOf(registeredKey), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
+  )
 }
 
 export function verdictNow(
@@ -157,8 +165,8 @@ export function verdictNow(
   return hasExpired ? { ...verdict, state: 'stale' } : verdict
 }
 
-function textOf({ c0 }: Card): CardView['text'] {
-  const json = parseJson(c0)
+function textOf({ publicCard }: Card): CardView['text'] {
+  const json = parseJson(publicCard)
   const card: JsonObject = isJsonObject(json) ? json : {}
   return { name: String(card.name ?? ''), description: String(card.description ?? '') }
 }

@@ -3,7 +3,7 @@ import { verifyCardSignatures } from '../../credentials/agent-card/card-signatur
 import type { Fault } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { findPublisherKeys } from '../../identity/keys/find.js'
-import type { Enrolment } from '../../identity/keys/store.js'
+import type { RegisteredKey } from '../../identity/keys/store.js'
 import type { JsonObject } from '../../lib/json.js'
 import { type CardState, type CardVersion, readCard } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
@@ -11,7 +11,7 @@ import { type AgentId, newId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard } from './card.js'
 import { isUsable, keysByKid, verdictOf } from './publishing/check-publication.js'
-import { keepCard, keepingContent } from './publishing/save-card.js'
+import { saveCard, savingContent } from './publishing/save-card.js'
 
 export interface Imported {
   readonly state: CardState
@@ -24,13 +24,13 @@ export interface Imported {
 
 /** Keeps a card as it is, with its verdict: also one that nobody signed, or in an older form. Never `verified`; all of it is public. */
 export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<Imported> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const { state, version: a2aVersion, json, model, faults } = readCard(text)
   if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults }
   const { verdict, signer } = await judge(deps, { orgId: publisher.orgId, agentId }, json, now)
   const before = await deps.cards.get(agentId)
-  const same = before?.c0 === text && !before.unpublished ? before : undefined
+  const same = before?.publicCard === text && !before.unpublished ? before : undefined
   if (same?.verdict.state === verdict.state) return { state, a2aVersion, faults, version: same.version, verdict: same.verdict }
   const card = newCard(
     { random: deps.random, now },
@@ -39,7 +39,7 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
       orgId: publisher.orgId,
       before,
       same,
-      c0: text,
+      publicCard: text,
       cardSha256: cardDigest(json),
       model,
       whole: model,
@@ -49,8 +49,8 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
     },
   )
   const entry = newId(deps.random, 'ent')
-  const also = signer ? await keepingContent(deps, before, { card, entry, at: now }) : []
-  await keepCard(deps, caller, { before, card, entry, also, on: [...publisher.on, ...(signer ? [signer.handle] : [])] }, 'cards.import')
+  const also = signer ? await savingContent(deps, before, { card, entry, at: now }) : []
+  await saveCard(deps, caller, { before, card, entry, also, on: [...publisher.on, ...(signer ? [signer.handle] : [])] }, 'cards.import')
   return { state, a2aVersion, faults, version: card.version, verdict }
 }
 
@@ -59,7 +59,7 @@ async function judge(
   of: Parameters<typeof findPublisherKeys>[1],
   json: JsonObject,
   now: number,
-): Promise<{ verdict: Verdict; signer?: Enrolment }> {
+): Promise<{ verdict: Verdict; signer?: RegisteredKey }> {
   const keys = (await findPublisherKeys(deps, of)).filter((key) => isUsable(deps, key, now))
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
   const valid = verdicts.find((one) => one.state === 'valid')

@@ -1,6 +1,6 @@
 import { cardType } from '../../credentials/agent-card/card-credential.js'
 import type { Caller } from '../../http/caller.js'
-import { findContact } from '../../identity/agents/find.js'
+import { findIntroductionTarget } from '../../identity/agents/find.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 
@@ -18,9 +18,9 @@ export interface NextCard {
 
 /** For whoever may publish it. */
 export async function nextCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   await requirePublisher(deps, caller, agentId)
-  const [card, contact] = await Promise.all([deps.cards.get(agentId), findContact(deps, agentId)])
+  const [card, contact] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
   return {
     version: (card?.version ?? 0) + 1,
     published: card && !card.unpublished ? card.version : 0,

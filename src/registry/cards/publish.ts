@@ -8,7 +8,7 @@ import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard, versionAfter } from './card.js'
 import type { Card } from './card-record.js'
 import { type CheckedCredential, requireCredential, requireSignedCard } from './publishing/check-publication.js'
-import { keepCard, keepingContent } from './publishing/save-card.js'
+import { saveCard, savingContent } from './publishing/save-card.js'
 
 export interface PublishInput {
   readonly agentId: AgentId
@@ -27,14 +27,14 @@ export interface Published {
 
 /** Publishes a card, or its next version. What callers rely on ends only where it changed. */
 export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<Published> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, input.agentId)
   const checked = await requireSignedCard(deps, { orgId: publisher.orgId, agentId: input.agentId }, input.c0, now)
   const before = await deps.cards.get(input.agentId)
   const cardSha256 = cardDigest(checked.json)
   const same = before?.cardSha256 === cardSha256 && !before.unpublished ? before : undefined
   // C0, its bytes and ETag stay as they were where the same key signs the same again: then only hidden parts change.
-  const kept = same?.signer?.enrolmentId === checked.signer.id ? same : undefined
+  const kept = same?.signer?.keyId === checked.signer.id ? same : undefined
   const { sdJwt, releasePolicy } = input
   const hiding =
     sdJwt === undefined ? undefined : await requireCredential(deps, checked, { agentId: input.agentId, sdJwt, releasePolicy }, now)
@@ -47,7 +47,7 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
       orgId: publisher.orgId,
       before,
       same,
-      c0: kept?.c0 ?? input.c0,
+      publicCard: kept?.publicCard ?? input.c0,
       cardSha256,
       model: checked.model,
       whole: hiding ? requireWhole(hiding) : checked.model,
@@ -63,9 +63,9 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
     },
   )
   const entry = newId(deps.random, 'ent')
-  const also = await keepingContent(deps, before, { card, entry, at: now })
+  const also = await savingContent(deps, before, { card, entry, at: now })
   const on = [...publisher.on, checked.signer.handle]
-  await keepCard(deps, caller, { before, card, entry, also, on, isSecret: kept !== undefined }, 'cards.publish')
+  await saveCard(deps, caller, { before, card, entry, also, on, isSecret: kept !== undefined }, 'cards.publish')
   return publishedOf(card)
 }
 
@@ -90,4 +90,9 @@ function requireNext(before: Card | undefined, version: number, hiding: CheckedC
     })
 }
 
-const publishedOf = ({ agentId, version, c0Sha256, verdict }: Card): Published => ({ agentId, version, etag: `"${c0Sha256}"`, verdict })
+const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card): Published => ({
+  agentId,
+  version,
+  etag: `"${publicCardSha256}"`,
+  verdict,
+})

@@ -1,4 +1,4 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { canonical } from '../../credentials/jose/canonical-json.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -21,13 +21,13 @@ export async function renewCard(
   caller: Caller,
   { agentId, sdJwt, releasePolicy }: RenewInput,
 ): Promise<{ version: number; expiresAt: number }> {
-  const { now } = await deps.trustLog.fence()
+  const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
   if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no card with an SD-JWT')
-  const signer = await deps.enrolments.get(card.signer.enrolmentId)
+  const signer = await deps.registeredKeys.get(card.signer.keyId)
   if (!signer || !isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed the card has ended: publish it anew')
-  const json = parseJson(card.c0)
+  const json = parseJson(card.publicCard)
   if (!isJsonObject(json)) throw new Error('a card that is no JSON object')
   const { credential, releaseNumber } = await requireCredential(
     deps,
@@ -45,7 +45,7 @@ export async function renewCard(
       return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
   const expiresAt = credential.claims.exp
   const row = deps.audit.recording(
-    doneBy(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
+    auditRow(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
   const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
   const outcome = await deps.cards.amend(agentId, asRead(card), next, [row])

@@ -1,15 +1,15 @@
 import type { Random } from '../../lib/random.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { CARD_TIERS, type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../../storage/storage.js'
-import { type Memory, newMemory } from '../../trust-log/records/cache.js'
+import { type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { Card, CardVersion, type Reliance } from './card-record.js'
+import { Card, CardVersion, type PinnedParts } from './card-record.js'
 import { rowsOf } from './search-rows/search-rows.js'
 
 export interface CardsStore extends Records<Card> {
   /** A change of hidden parts that ends nothing makes no entry, so what is kept may lack the versions that it has begun. */
-  readonly relied: Memory<Reliance>
+  readonly pinnedParts: Cache<PinnedParts>
   readonly versions: Collection<CardVersion>
   /** Replaces the rows of search by those of the card. */
   indexing(card: Card): readonly Operation[]
@@ -32,6 +32,6 @@ export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random:
     revealing: indexing,
   })
   const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
-  const relied = newMemory<Reliance>(deps.trustLog, ({ type }) => type === 'card.published' || type === 'record.changed')
-  return { ...records, versions, indexing, unindexing, relied }
+  const pinnedParts = newCache<PinnedParts>(deps.trustLog, ({ type }) => type === 'card.published' || type === 'record.changed')
+  return { ...records, versions, indexing, unindexing, pinnedParts }
 }

@@ -1,24 +1,24 @@
-import { doneBy } from '../../audit/audit-row.js'
+import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
-import { endedBy, padded } from './card.js'
+import { endedBy, padWithDecoys } from './card.js'
 
 /** Takes the card from everybody, and ends what callers relied on in it. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
-  await deps.trustLog.fence()
+  await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
   if (!card || card.unpublished) return refuse('not_found', 'the agent has no card')
   return deps.trustLog.end({
     type: 'card.ended',
-    ends: padded(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
+    ends: padWithDecoys(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
       ...deps.cards.unindexing(agentId),
-      deps.audit.recording(doneBy(caller, 'cards.unpublish', { orgId: publisher.orgId, subject: agentId })),
+      deps.audit.recording(auditRow(caller, 'cards.unpublish', { orgId: publisher.orgId, subject: agentId })),
     ],
   })
 }

@@ -2,7 +2,7 @@ import { wordsIn } from '../../lib/words.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
-import type { CardTier, ShownCard } from '../../storage/storage.js'
+import type { CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import { verdictNow } from '../cards/get.js'
 import { holdsWord } from '../cards/search-rows/card-summary.js'
@@ -21,9 +21,9 @@ export interface Hit {
   /** Why it was found by words: where they stand, what counts most first. */
   readonly relevance: readonly Field[]
   /** Prose and names by the publisher, 2048 characters each at most. */
-  readonly text: ShownCard['text']
+  readonly text: CardSummary['text']
   /** Of many the first, so many as fit 8 KiB: the card has all. */
-  readonly skills: ShownCard['skills']
+  readonly skills: CardSummary['skills']
 }
 
 export const FIELDS = ['name', 'tags', 'skills', 'description'] as const
@@ -50,7 +50,7 @@ export function wordsOf(text = ''): string[] {
 export function hitOf(
   deps: { readonly trustLog: ServedTrustLog; readonly issuer: string },
   agentId: AgentId,
-  shown: ShownCard,
+  shown: CardSummary,
   { tier, score, words, now }: FoundAt,
 ): Hit {
   return {

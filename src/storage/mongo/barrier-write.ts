@@ -4,16 +4,16 @@ import type { Clock } from '../../lib/clock.js'
 import type { StoreTime } from '../storage.js'
 import { DURABLE } from './session/connect.js'
 import { reach } from './session/errors.js'
-import { newPresence, type PresenceDeps } from './session/heartbeat.js'
+import { type InstanceLeaseDeps, newInstanceLease } from './session/instance-lease.js'
 import type { StoredBlock } from './stored-block.js'
 
-export interface FenceDeps extends PresenceDeps {
+export interface BarrierWriteDeps extends InstanceLeaseDeps {
   readonly blocks: Collection<StoredBlock>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly storeClock: (said: Date) => number
 }
 
-export interface Fence {
+export interface BarrierWrite {
   /** The newest block: all that was acknowledged before this was asked is in it or before it. */
   read(): Promise<Pick<StoredBlock, 'block'> | undefined>
   /** What the server's clock said at the last reading. */
@@ -21,9 +21,9 @@ export interface Fence {
   close(): Promise<void>
 }
 
-export function newFence(deps: FenceDeps): Fence {
+export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
   const { db, blocks, clock, storeClock } = deps
-  const presence = newPresence(deps, blocks.collectionName)
+  const presence = newInstanceLease(deps, blocks.collectionName)
   let storeTime: StoreTime | undefined
 
   const timed = async <T>(ask: () => Promise<T>, saidIn: (answer: T) => unknown): Promise<T> => {

@@ -1,6 +1,6 @@
 import type { Collection, Db, Document } from 'mongodb'
 import { refuse } from '../../errors.js'
-import type { Held, HeldPage, Receiver } from '../bulk.js'
+import type { BulkWriter, StoredDocument, StoredPage } from '../bulk.js'
 import type { Doc, Spec } from '../storage.js'
 import { decoded, docOf, encoded, type Stored, storedOf } from './codec.js'
 import { COUNTERS, type Counter } from './counters.js'
@@ -20,7 +20,7 @@ export async function requireNoCopy(db: Db): Promise<void> {
 
 const copyInto = (db: Db): Promise<Declaration | null> => db.collection<Declaration>(DECLARATIONS).findOne({ _id: { $eq: COPY } })
 
-export interface HoldingsDeps {
+export interface BulkAccessDeps {
   readonly db: Db
   readonly opened: (name: string) => Opened
   /** Makes the collections of counters, search and log. */
@@ -29,7 +29,7 @@ export interface HoldingsDeps {
 }
 
 /** The database as a whole. */
-export function newHoldings({ db, opened, ready, requireAlone }: HoldingsDeps): Receiver {
+export function newBulkAccess({ db, opened, ready, requireAlone }: BulkAccessDeps): BulkWriter {
   const counters: Collection<Counter> = db.collection(COUNTERS.name)
   const blocks: Collection<StoredBlock> = db.collection(LOG_COLLECTION)
   const docsOf = async ({ name }: Spec<Doc>): Promise<Collection<Stored>> => {
@@ -111,9 +111,9 @@ export function newHoldings({ db, opened, ready, requireAlone }: HoldingsDeps): 
   }
 }
 
-const held = (spec: Spec<Doc>, stored: Stored): Held => ({ key: String(docOf(stored)[spec.key]), text: stored.text })
+const held = (spec: Spec<Doc>, stored: Stored): StoredDocument => ({ key: String(docOf(stored)[spec.key]), text: stored.text })
 
-const pageOf = ({ after, now }: HeldPage): Document => ({
+const pageOf = ({ after, now }: StoredPage): Document => ({
   expires: { $not: { $lte: now } },
   ...(after !== undefined && { _id: { $gt: encoded(after) } }),
 })

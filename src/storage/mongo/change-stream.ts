@@ -2,7 +2,7 @@ import type { ChangeStream, Collection } from 'mongodb'
 import { newListeners } from '../../lib/listeners.js'
 import type { StoredBlock } from './stored-block.js'
 
-export interface Doorbell {
+export interface ChangeNotifier {
   ring(): void
   listen(listener: () => void): () => void
   /** Begins to watch where somebody listens and nothing is watched: whoever reads the log calls it each time. */
@@ -11,7 +11,7 @@ export interface Doorbell {
 }
 
 /** Rings for this instance's appends at once, for the others' by a change stream. It may miss: the log is read by position, with a poll behind it. */
-export function newDoorbell(blocks: Pick<Collection<StoredBlock>, 'watch'>, ready: () => Promise<void>): Doorbell {
+export function newChangeNotifier(blocks: Pick<Collection<StoredBlock>, 'watch'>, ready: () => Promise<void>): ChangeNotifier {
   const listeners = newListeners()
   let stream: ChangeStream | undefined
   let isStarting = false

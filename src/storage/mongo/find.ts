@@ -1,7 +1,7 @@
 import type { Document } from 'mongodb'
 import { isScalar } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
-import type { Doc, Page, Place, Query, Scalar } from '../storage.js'
+import type { Cursor, Doc, Page, Query, Scalar } from '../storage.js'
 import { docOf, encoded, encodedScalar } from './codec.js'
 import { orderedIndex } from './ensure-schema.js'
 import type { Opened } from './opened.js'
@@ -37,7 +37,7 @@ export async function find({ spec, docs, shared, now }: Opened, name: string, qu
 const KINDS = ['null', 'number', 'string', 'bool'] as const
 
 /** What follows a place in the order of an index. */
-function afterPlace(path: string, isMatched: boolean, [value, key]: Place, isUp: boolean): Document {
+function afterPlace(path: string, isMatched: boolean, [value, key]: Cursor, isUp: boolean): Document {
   const compare = isUp ? '$gt' : '$lt'
   const same = { [path]: { $eq: encodedScalar(value) }, _id: { [compare]: encoded(key) } }
   if (isMatched) return { _id: { [compare]: encoded(key) } }

@@ -3,8 +3,8 @@ import { newMoments } from '../../lib/batch.js'
 import { frozen } from '../../lib/frozen.js'
 import { Block } from '../../protocol/log/entry.js'
 import type { LogPort } from '../storage.js'
-import { type FenceDeps, newFence } from './barrier-write.js'
-import { newDoorbell } from './change-stream.js'
+import { type BarrierWriteDeps, newBarrierWrite } from './barrier-write.js'
+import { newChangeNotifier } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
 import type { Declared } from './ensure-schema.js'
 import { isTaken, reach } from './session/errors.js'
@@ -19,14 +19,14 @@ export interface MongoLog extends LogPort {
   close(): Promise<void>
 }
 
-export type MongoLogDeps = Pick<CollectionsDeps, 'declare'> & Omit<FenceDeps, 'blocks'>
+export type MongoLogDeps = Pick<CollectionsDeps, 'declare'> & Omit<BarrierWriteDeps, 'blocks'>
 
 /** Blocks under their numbers. */
 export function newLog({ declare, ...deps }: MongoLogDeps): MongoLog {
   const blocks: Collection<StoredBlock> = deps.db.collection(LOG_COLLECTION)
   const ready = onceReady(() => declare(LOG))
-  const bell = newDoorbell(blocks, ready)
-  const fence = newFence({ ...deps, blocks })
+  const bell = newChangeNotifier(blocks, ready)
+  const fence = newBarrierWrite({ ...deps, blocks })
 
   const parsed = (stored: Pick<StoredBlock, 'block'>): Block => frozen(JSON.parse(stored.block) as Block) // written by append after the schema had passed it
   const one = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>

@@ -1,17 +1,17 @@
 import type { MongoClient } from 'mongodb'
 import { type Clock, systemClock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
-import type { Receiver } from '../bulk.js'
+import type { BulkWriter } from '../bulk.js'
 import type { Storage } from '../storage.js'
-import { requireAlone } from './admin/require-exclusive.js'
-import { newHoldings, requireNoCopy } from './bulk.js'
+import { requireExclusive } from './admin/require-exclusive.js'
+import { newBulkAccess, requireNoCopy } from './bulk.js'
 import { newCollections } from './collections.js'
 import { newCounters } from './counters.js'
 import { newDeclare } from './ensure-schema.js'
 import { claimFormat, requireRegistry } from './format.js'
 import { newLog } from './log.js'
 import { newCardRows } from './search/card-search.js'
-import { endOrphans } from './session/abandoned-sessions.js'
+import { endAbandonedSessions } from './session/abandoned-sessions.js'
 import { newCommit } from './session/commit.js'
 import { connect } from './session/connect.js'
 import { reach } from './session/errors.js'
@@ -36,7 +36,7 @@ export interface MongoOptions {
 }
 
 export interface MongoStorage extends Storage {
-  readonly holdings: Receiver
+  readonly holdings: BulkWriter
 }
 
 /** The store for more than one machine: any number of instances over one replica set, none of which leads. */
@@ -56,7 +56,7 @@ export async function openMongo({
     if (isPatient && !receives) await requireRegistry(client.db())
     await claimFormat(client.db())
     if (!receives) await requireNoCopy(client.db())
-    if (isAlone) await requireAlone(client.db(), waits)
+    if (isAlone) await requireExclusive(client.db(), waits)
     return await openDatabase({ client, clock, storeClock, instance, waits, warn })
   } catch (error) {
     await client.close()
@@ -81,7 +81,7 @@ async function openDatabase({
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
   const log = newLog({ ...deps, instance, clock, storeClock, waits })
-  const orphans = endOrphans({ client, clock: waits, warn })
+  const orphans = endAbandonedSessions({ client, clock: waits, warn })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
@@ -89,9 +89,9 @@ async function openDatabase({
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
-    holdings: newHoldings({
+    holdings: newBulkAccess({
       db,
-      requireAlone: () => requireAlone(db, waits, instance),
+      requireAlone: () => requireExclusive(db, waits, instance),
       opened: (name) => collections.opened(name),
       ready: async () => {
         await Promise.all([log.ready(), cards.ready(), counters.ready()])

@@ -1,11 +1,11 @@
-import type { Held, HeldPage, Holdings } from '../bulk.js'
+import type { BulkAccess, StoredDocument, StoredPage } from '../bulk.js'
 import type { Fields } from '../document.js'
 import type { Doc, Spec } from '../storage.js'
 import { type Cell, type Database, quoted, type Row, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 /** The file as a whole. */
-export function newHoldings(db: Database, commits: GroupCommit): Holdings {
+export function newBulkAccess(db: Database, commits: GroupCommit): BulkAccess {
   return {
     collections: () => commits.read(() => db.all('SELECT name FROM collections ORDER BY name').map(({ name }) => String(name))),
     documents: (spec, page) =>
@@ -30,12 +30,12 @@ export function newHoldings(db: Database, commits: GroupCommit): Holdings {
   }
 }
 
-function held(spec: Spec<Doc>, { doc }: Row): Held {
+function held(spec: Spec<Doc>, { doc }: Row): StoredDocument {
   const text = String(doc)
   return { key: String((JSON.parse(text) as Fields)[spec.key]), text } // written after the schema had passed it
 }
 
-function pageOf({ after, limit, now }: HeldPage): { readonly sql: string; readonly cells: readonly Cell[] } {
+function pageOf({ after, limit, now }: StoredPage): { readonly sql: string; readonly cells: readonly Cell[] } {
   const place = after === undefined ? '' : 'AND key > ?'
   return {
     sql: `WHERE (expires IS NULL OR expires > ?) ${place} ORDER BY key LIMIT ?`,

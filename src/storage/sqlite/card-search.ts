@@ -3,7 +3,15 @@
 // the tier hold either: there it counts the matches of each row alone.
 import { wordsIn } from '../../lib/words.js'
 import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-search.js'
-import { CARD_TIERS, type CardHits, type CardQuery, type CardRow, type CardSearchPort, type CardTier, type ShownCard } from '../storage.js'
+import {
+  CARD_TIERS,
+  type CardHits,
+  type CardQuery,
+  type CardRow,
+  type CardSearchPort,
+  type CardSummary,
+  type CardTier,
+} from '../storage.js'
 import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -70,14 +78,14 @@ function idOf(db: Database, cardId: string, tier: CardTier): number | undefined 
   return id === undefined ? undefined : Number(id)
 }
 
-function shown(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, ShownCard> {
+function shown(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
   const rows = db.all(
     `SELECT c.card AS card, s.shown AS shown FROM card_${tier} c JOIN card_${tier}_shown s ON s.id = c.id
      WHERE c.card IN (SELECT value FROM json_each(?))`,
     JSON.stringify(cardIds),
   )
   // Written by index(), of a ShownCard.
-  return new Map(rows.map((row) => [String(row.card), JSON.parse(String(row.shown)) as ShownCard]))
+  return new Map(rows.map((row) => [String(row.card), JSON.parse(String(row.shown)) as CardSummary]))
 }
 
 function unshown(db: Database, limit: number): readonly string[] {

@@ -4,12 +4,12 @@ import {
   anySpec,
   type Changing,
   type Collection,
+  type Cursor,
   type Doc,
   type Key,
   type Operation,
   operationsOf,
   type Page,
-  type Place,
   type Query,
   type Spec,
   type Taking,
@@ -173,7 +173,7 @@ function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query:
   requireOrder(tables.spec, name, asked, items)
   const end = rows.length > query.limit ? rows[query.limit - 1] : undefined
   if (end === undefined) return { items }
-  const next: Place = [scalarOf(end.place ?? null), String(parsed(end.doc)[tables.spec.key])]
+  const next: Cursor = [scalarOf(end.place ?? null), String(parsed(end.doc)[tables.spec.key])]
   return { items, next }
 }
 

@@ -4,7 +4,7 @@ import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { ReadableStorage } from '../bulk.js'
 import type { CommitResult, Operation } from '../storage.js'
-import { newHoldings } from './bulk.js'
+import { newBulkAccess } from './bulk.js'
 import { CARD_SEARCH_SCHEMA, CARD_SHOWN_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
@@ -72,7 +72,7 @@ export async function openSqlite(options: SqliteOptions): Promise<ReadableStorag
       }),
     log: newLog(db, commits),
     cards: { search: cards.search, shown: cards.shown, unshown: cards.unshown },
-    holdings: newHoldings(db, commits),
+    holdings: newBulkAccess(db, commits),
     purge: (at, limit) =>
       commits.write(() => {
         const documents = collections.purge(at, limit)

@@ -3,10 +3,10 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { TIE_SECONDS } from '../../protocol/task-binding.js'
+import { TASK_BINDING_SECONDS } from '../../protocol/task-binding.js'
 
 /** As `ReplayStore` and `TieStore` of `credence/verifier`. */
-export interface CalleeStore {
+export interface VerifierStore {
   readonly replay: { spend(name: string, expiresAt: number): Promise<boolean> }
   readonly ties: {
     tie<T extends object>(id: string, tie: T): Promise<T>
@@ -21,11 +21,11 @@ const SWEEP_LIMIT = 10_000
 /** A use is written down at most so often: most of them only read. */
 const RENEW_SECONDS = 86_400
 
-export function openCalleeStore(file: string, now: () => number): CalleeStore {
+export function openVerifierTables(file: string, now: () => number): VerifierStore {
   mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
   const db = new DatabaseSync(file)
   db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
-  prepareTables(db, now() + TIE_SECONDS)
+  prepareTables(db, now() + TASK_BINDING_SECONDS)
   const insertSpent = db.prepare('INSERT INTO spent (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
   const insertTie = db.prepare(`INSERT INTO ties (id, tie, expires) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET tie = excluded.tie, expires = excluded.expires WHERE ties.expires <= ?`)
@@ -42,7 +42,7 @@ export function openCalleeStore(file: string, now: () => number): CalleeStore {
   const find = <T extends object>(id: string): T | undefined => {
     const row = readTie.get(id, now())
     if (row === undefined) return undefined
-    const expires = now() + TIE_SECONDS
+    const expires = now() + TASK_BINDING_SECONDS
     if (Number(row.expires) < expires - RENEW_SECONDS) renewTie.run(expires, id)
     return JSON.parse(String(row.tie)) as T // written by tie() below
   }
@@ -56,7 +56,7 @@ export function openCalleeStore(file: string, now: () => number): CalleeStore {
     ties: {
       tie: async (id, tie) => {
         sweep()
-        insertTie.run(id, JSON.stringify(tie), now() + TIE_SECONDS, now())
+        insertTie.run(id, JSON.stringify(tie), now() + TASK_BINDING_SECONDS, now())
         return find(id) ?? tie
       },
       find: async (id) => find(id),

@@ -10,17 +10,17 @@ import { ENTRY_TYPES, type Entry } from '../../protocol/log/entry.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../trust-log.js'
 
-export interface Reading<T> {
+export interface CacheableRead<T> {
   readonly value: T
   /** What the value names: it is kept while all of these stand. */
-  readonly on: readonly Handle[]
+  readonly dependsOn: readonly Handle[]
   /** False while something waits beside what was read: it is revealed without a further word of the log. */
   readonly isWhole: boolean
 }
 
-export interface Memory<T> {
+export interface Cache<T> {
   /** What was read, or is read now; asked behind a fence. Absence is never kept. Who decides still checks all handles. */
-  recall(key: string, read: () => Promise<Reading<T> | undefined>): Promise<T | undefined>
+  getOrRead(key: string, read: () => Promise<CacheableRead<T> | undefined>): Promise<T | undefined>
 }
 
 const MAX_KEPT = 10_000
@@ -30,7 +30,7 @@ const KEPT_SECONDS = VERSION_SECONDS / 2
 const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
 /** `isChange` is true for every entry that may change what is kept without ending a handle that it names. */
-export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>, isChange: (entry: Entry) => boolean): Memory<T> {
+export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>, isChange: (entry: Entry) => boolean): Cache<T> {
   const kept = new Map<string, Kept<T>>()
   let changes = 0
   trustLog.onApplied(({ entries }) => {
@@ -40,11 +40,11 @@ export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onAppli
   })
 
   return {
-    recall: async (key, read) => {
+    getOrRead: async (key, read) => {
       const known = kept.get(key)
       kept.delete(key)
       // A clock that was set back tells no age
-      if (known && Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && stands(trustLog.ended, known.on)) {
+      if (known && Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && stands(trustLog.ended, known.dependsOn)) {
         // The last used is the last to go.
         kept.set(key, known)
         return known.value
@@ -52,13 +52,13 @@ export function newMemory<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onAppli
       const [before, at] = [changes, trustLog.now()]
       const reading = await read()
       // What was applied while it was read may not be in it.
-      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.on)) keep(kept, key, { ...reading, at })
+      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.dependsOn)) keep(kept, key, { ...reading, at })
       return reading?.value
     },
   }
 }
 
-interface Kept<T> extends Reading<T> {
+interface Kept<T> extends CacheableRead<T> {
   readonly at: number
 }
 

@@ -4,13 +4,13 @@ import type { Collection, Doc } from '../../storage/storage.js'
 
 /** A record that knows by which handles it was made. */
 export interface MadeBy extends Doc {
-  readonly by?: readonly Handle[] | undefined
+  readonly grantedBy?: readonly Handle[] | undefined
 }
 
 const PAGE = 500
 
 /**
- * What was made by the handle since then: endings for `compromised since`. The collection has an index `by` of `[by, <moment>]`.
+ * What was made by the handle since then: endings for `compromised since`. The collection has an index `grantedBy` of `[grantedBy, <moment>]`.
  * Newest first, so it reads no further than it must.
  */
 export async function grantedSince<D extends MadeBy>(
@@ -18,11 +18,11 @@ export async function grantedSince<D extends MadeBy>(
   made: { readonly by: Handle; readonly since: number; readonly at: (doc: D) => number; readonly ending: (doc: D) => Ending },
 ): Promise<readonly Ending[]> {
   const endings: Ending[] = []
-  const query = { where: { by: made.by } as { [F in keyof D]?: Handle }, limit: PAGE, order: 'down' as const } // `by` is a field of every D
+  const query = { where: { grantedBy: made.by } as { [F in keyof D]?: Handle }, limit: PAGE, order: 'down' as const } // `grantedBy` is a field of every D
   for (
-    let page = await collection.find('by', query);
+    let page = await collection.find('grantedBy', query);
     ;
-    page = await collection.find('by', { ...query, ...(page.next && { after: page.next }) })
+    page = await collection.find('grantedBy', { ...query, ...(page.next && { after: page.next }) })
   ) {
     endings.push(...page.items.filter((doc) => made.at(doc) >= made.since).map(made.ending))
     const last = page.items.at(-1)

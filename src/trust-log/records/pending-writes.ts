@@ -10,7 +10,7 @@ import type { Storage } from '../../storage/storage.js'
 import type { Appender } from '../append.js'
 import type { AppliedLog } from '../apply.js'
 import { endingAll } from '../block.js'
-import type { Fence } from '../read-barrier.js'
+import type { ReadBarrier } from '../read-barrier.js'
 import type { Beginning, Begun, HalfKind, TrustLog } from '../trust-log.js'
 import { type Half, halvesIn } from './pending-store.js'
 import { newSettler } from './resolve-pending.js'
@@ -19,7 +19,7 @@ export interface HalvesDeps {
   readonly storage: Storage
   readonly applied: AppliedLog
   readonly appender: Appender
-  readonly fence: Fence
+  readonly fence: ReadBarrier
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -69,8 +69,8 @@ export function newHalves(deps: HalvesDeps): Halves {
     }
   }
 
-  const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent'), isTold = false }) => {
-    const left = distinctEndings(ends).filter(({ handle }) => isTold || !applied.ended.has(handle))
+  const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent'), alwaysLog = false }) => {
+    const left = distinctEndings(ends).filter(({ handle }) => alwaysLog || !applied.ended.has(handle))
     // One half for each entry, so that each fits a document; all that are begun are completed
     const at = now()
     const ending = endingAll(random, { type, ends: left, first: id }).map(
@@ -138,9 +138,9 @@ export function newHalves(deps: HalvesDeps): Halves {
   }
 }
 
-function halfOf({ kind, key, id, type, begins, on, ends = [], digest }: Beginning, at: number): Half {
+function halfOf({ kind, key, id, type, begins, dependsOn, ends = [], digest }: Beginning, at: number): Half {
   const proposal: Proposal = { id, type, ends: [...ends], begins: [...begins], ...(digest !== undefined && { digest }) }
-  return { id, intent: 'begin', kind, key, proposals: [proposal], on: [...new Set(on)], at }
+  return { id, intent: 'begin', kind, key, proposals: [proposal], on: [...new Set(dependsOn)], at }
 }
 
 function distinctEndings(ends: readonly Ending[]): Ending[] {

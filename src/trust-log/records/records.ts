@@ -17,7 +17,7 @@ export interface LivingRecord {
 }
 
 /** The entry that begins a record or its next version. */
-export interface RecordBeginning extends Pick<Beginning, 'type' | 'begins' | 'on' | 'ends' | 'digest'> {
+export interface RecordBeginning extends Pick<Beginning, 'type' | 'begins' | 'dependsOn' | 'ends' | 'digest'> {
   /** Written in one commit with the hidden record or successor: the audit row, what is spent. */
   readonly also?: readonly Operation[]
   /** Where others must name the entry (a proof of it). */

@@ -5,14 +5,14 @@ import { newId } from '../../protocol/ids.js'
 import type { Ending, Proposal } from '../../protocol/log/entry.js'
 import type { Collection, Storage } from '../../storage/storage.js'
 import type { Appender, Written } from '../append.js'
-import type { Fence } from '../read-barrier.js'
+import type { ReadBarrier } from '../read-barrier.js'
 import type { HalfKind } from '../trust-log.js'
 import type { Half } from './pending-store.js'
 
 export interface SettlerDeps {
   readonly storage: Storage
   readonly appender: Appender
-  readonly fence: Fence
+  readonly fence: ReadBarrier
   readonly random: Random
   readonly halves: Collection<Half>
   readonly kindOf: (kind: string) => HalfKind | undefined
@@ -56,10 +56,10 @@ export function newSettler({ storage, appender, fence, random, halves, kindOf, n
       await halves.take(half.id, {})
       return
     }
-    for (let read = 0; read < PATIENCE && !(await stands(half)); read++) await fence.fence()
+    for (let read = 0; read < PATIENCE && !(await stands(half)); read++) await fence.readBarrier()
     if (!(await stands(half))) return complete(half, await giveUp(half))
     // Its reader goes on to ask whether what it stands on has ended: that must be applied here as well.
-    await fence.fence()
+    await fence.readBarrier()
     await complete(half, { outcome: 'stands' })
   }
 

@@ -11,7 +11,7 @@ import type { Block, Ending, Entry, EntryType, Proposal } from '../../protocol/l
 import type { LogPort } from '../../storage/storage.js'
 import { newAppliedLog } from '../apply.js'
 import { appendAlone, endingAll, numbering } from '../block.js'
-import { newSameTime } from '../clock-skew.js'
+import { newClockSkewCheck } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
 import { hashAt, type WitnessStore } from '../witness/witness.js'
 
@@ -67,7 +67,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   if (head === undefined) refuse('unavailable', 'the store has no log: there is nothing to restore')
   await applied.readTo(head)
   const lost = await requireSameHistory(deps, head, applied.at)
-  await newSameTime(deps)()
+  await newClockSkewCheck(deps)()
   const missing = await missingOf(deps, lost)
   if (missing !== undefined && !deps.mayHold)
     refuse('conflict', `endings may be missing, so everything that lasts would be held: ${missing}. Nothing was written. ${IF_MEANT}`)

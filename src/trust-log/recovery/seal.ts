@@ -8,7 +8,7 @@ import type { Block, Entry } from '../../protocol/log/entry.js'
 import type { LogPort } from '../../storage/storage.js'
 import { newAppliedLog } from '../apply.js'
 import { appendAlone, numbering } from '../block.js'
-import { newSameTime } from '../clock-skew.js'
+import { newClockSkewCheck } from '../clock-skew.js'
 
 export interface SealDeps {
   readonly port: LogPort
@@ -37,7 +37,7 @@ export const sealLog = async (deps: SealDeps & { readonly digest: string }): Pro
   sealOf(await deps.port.head()) ?? appendLast(deps, { type: 'log.sealed', digest: deps.digest })
 
 /** Goes on after the seal, once: from then on the log may be served. */
-export async function continueLog(deps: SealDeps): Promise<Entry> {
+export async function resumeLog(deps: SealDeps): Promise<Entry> {
   const head = await deps.port.head()
   const last = head?.entries.at(-1)
   if (last?.type === 'log.continued') return last
@@ -49,7 +49,7 @@ async function appendLast({ port, clock, random }: SealDeps, what: Pick<Entry, '
   if (head === undefined) return refuse('unavailable', 'the store has no log')
   const applied = newAppliedLog({ port, log: silentLog })
   await applied.readTo(head)
-  await newSameTime({ port, clock, log: silentLog })()
+  await newClockSkewCheck({ port, clock, log: silentLog })()
   const entry = numbering(applied, clock)({ id: newId(random, 'ent'), ...what, ends: [] })
   await appendAlone(port, applied, 'copy', [entry])
   return entry

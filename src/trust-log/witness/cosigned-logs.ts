@@ -12,12 +12,12 @@ import { Entry } from '../../protocol/log/entry.js'
 import { verifyConsistency, verifyInclusion } from '../../protocol/log/merkle.js'
 import type { Storage } from '../../storage/storage.js'
 import { leafOfEntry } from '../proofs/leaf.js'
-import { Witnessed } from './witness.js'
+import { LogHead } from './witness.js'
 
 const Hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 
 /** What a registry shows to its witness. */
-export const Shown = z.strictObject({
+export const WitnessSubmission = z.strictObject({
   /** Its checkpoint, a signed note. */
   note: z.string().max(4096),
   /** The last entry that the checkpoint covers, and that it does (RFC 6962 §2.1.1). */
@@ -26,19 +26,19 @@ export const Shown = z.strictObject({
   /** That the checkpoint continues the one that is remembered (RFC 6962 §2.1.2); empty where none is, or it is of another epoch. */
   consistency: z.array(Hash).max(64),
 })
-export type Shown = z.infer<typeof Shown>
+export type WitnessSubmission = z.infer<typeof WitnessSubmission>
 
-export const Remembered = Witnessed.extend({
+export const CosignedCheckpoint = LogHead.extend({
   /** Entries of the epoch, and the root of its tree. */
   size: z.int().min(1),
   root: Hash,
-  note: Shown.shape.note,
+  note: WitnessSubmission.shape.note,
   /** When it was shown. */
   at: z.int().min(0),
 })
-export type Remembered = z.infer<typeof Remembered>
+export type CosignedCheckpoint = z.infer<typeof CosignedCheckpoint>
 
-const WitnessedLog = Remembered.extend({
+const WitnessedLog = CosignedCheckpoint.extend({
   /** The log's name in its checkpoints. */
   id: z.string().max(256),
   /** Epochs that were over when it was shown another: none of them returns. */
@@ -46,24 +46,24 @@ const WitnessedLog = Remembered.extend({
 })
 type WitnessedLog = z.infer<typeof WitnessedLog>
 
-export interface WitnessedLogsDeps {
+export interface CosignedLogsDeps {
   readonly storage: Storage
   readonly clock: Pick<Clock, 'now'>
   /** Keys that may sign the checkpoints of a log now, at most `maxAgeSeconds` old. */
   readonly keysOf: (log: string, maxAgeSeconds: number) => Promise<readonly VerificationKey[]>
 }
 
-export interface WitnessedLogs {
-  find(log: string): Promise<Remembered | undefined>
+export interface CosignedLogs {
+  find(log: string): Promise<CosignedCheckpoint | undefined>
   /** Remembers what continues. Refuses with `conflict` what does not, and what somebody else was quicker to show. */
-  accept(log: string, shown: Shown): Promise<Remembered>
+  accept(log: string, shown: WitnessSubmission): Promise<CosignedCheckpoint>
 }
 
 const KEYS_SECONDS = 60
 /** A key that is not known may be new. */
 const NEW_KEYS_SECONDS = 5
 
-export function newWitnessedLogs({ storage, clock, keysOf }: WitnessedLogsDeps): WitnessedLogs {
+export function newCosignedLogs({ storage, clock, keysOf }: CosignedLogsDeps): CosignedLogs {
   const logs = storage.collection<WitnessedLog>({ name: 'witnessed-logs', schema: WitnessedLog, key: 'id', indexes: {} })
   const checkpointOf = async (log: string, note: string): Promise<Checkpoint> =>
     (await verifyCheckpoint(note, log, await keysOf(log, KEYS_SECONDS))) ??
@@ -95,12 +95,12 @@ export function newWitnessedLogs({ storage, clock, keysOf }: WitnessedLogsDeps):
 }
 
 /** The entry is the last one of the checkpoint's tree. */
-function requireLast({ size, root }: Checkpoint, { entry, inclusion }: Shown): void {
+function requireLast({ size, root }: Checkpoint, { entry, inclusion }: WitnessSubmission): void {
   const proof = { leaf: leafOfEntry(entry), index: size - 1, size, root: bytes(root), proof: inclusion.map(bytes) }
   if (size === 0 || !verifyInclusion(sha256, proof)) refuse('bad_input', 'the entry is not the last one of the checkpoint')
 }
 
-function requireContinued(known: WitnessedLog, { epoch, size, root }: Checkpoint, { consistency }: Shown): void {
+function requireContinued(known: WitnessedLog, { epoch, size, root }: Checkpoint, { consistency }: WitnessSubmission): void {
   if (known.past.includes(epoch)) refuse('conflict', 'this epoch was over already')
   // A new epoch begins where a store was restored: what it kept of the one before is for the log itself to prove.
   if (known.epoch !== epoch) return
@@ -109,7 +109,7 @@ function requireContinued(known: WitnessedLog, { epoch, size, root }: Checkpoint
     refuse('conflict', 'the checkpoint does not continue the one that is remembered')
 }
 
-function rememberedOf({ id, past, ...remembered }: WitnessedLog): Remembered {
+function rememberedOf({ id, past, ...remembered }: WitnessedLog): CosignedCheckpoint {
   return remembered
 }
 

@@ -1,10 +1,10 @@
 // The witness as a file beside, or better far from, the store.
 
-import { readWhole, writeWhole } from '../../lib/io/atomic-file.js'
-import { Witnessed, type WitnessStore } from './witness.js'
+import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
+import { LogHead, type WitnessStore } from './witness.js'
 
 export function witnessFile(file: string): WitnessStore {
-  const read = () => readWhole(file, Witnessed, 'witness')
+  const read = () => readAtomicFile(file, LogHead, 'witness')
   return {
     name: file,
     read,
@@ -12,7 +12,7 @@ export function witnessFile(file: string): WitnessStore {
     // at the same moment the one behind may still write last; it does so again within a second, as soon as it has read on.
     write: async (witnessed) => {
       const before = await read()
-      if (before === undefined || before.epoch !== witnessed.epoch || before.seq < witnessed.seq) await writeWhole(file, witnessed)
+      if (before === undefined || before.epoch !== witnessed.epoch || before.seq < witnessed.seq) await writeAtomicFile(file, witnessed)
     },
   }
 }

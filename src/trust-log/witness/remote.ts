@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { parseCheckpointText } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import { readWhole, writeWhole } from '../../lib/io/atomic-file.js'
+import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
 import { type FetchedJson, fetchJson } from '../../lib/io/fetch-json.js'
-import { Remembered, type Shown } from './cosigned-logs.js'
-import { type Evidence, Witnessed, type WitnessStore } from './witness.js'
+import { CosignedCheckpoint, type WitnessSubmission } from './cosigned-logs.js'
+import { type Evidence, LogHead, type WitnessStore } from './witness.js'
 
 export interface RegistryWitnessDeps {
   /** Issuer of the other registry. */
@@ -24,15 +24,15 @@ export interface RegistryWitnessDeps {
   readonly clock: Clock
 }
 
-const Answer = z.object({ remembered: Remembered.optional() })
+const Answer = z.object({ remembered: CosignedCheckpoint.optional() })
 /** `instead` of what the witness remembered: absent where that was nothing. */
-const Note = z.strictObject({ instead: Witnessed.optional(), witnessed: Witnessed })
+const Note = z.strictObject({ instead: LogHead.optional(), witnessed: LogHead })
 const MAX_TRIES = 3
 
 export function registryWitness({ witness, log, noteFile, before, clock }: RegistryWitnessDeps): WitnessStore {
   const url = `${witness}/witness?log=${encodeURIComponent(log)}`
-  const remembered = async (): Promise<Remembered | undefined> => rememberedIn(url, await fetchJson(clock, url))
-  const show = async (witnessed: Witnessed, evidence: Evidence): Promise<void> => {
+  const remembered = async (): Promise<CosignedCheckpoint | undefined> => rememberedIn(url, await fetchJson(clock, url))
+  const show = async (witnessed: LogHead, evidence: Evidence): Promise<void> => {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       const shown = await shownTo(await remembered(), witnessed, evidence)
       if (shown === undefined) return
@@ -46,31 +46,36 @@ export function registryWitness({ witness, log, noteFile, before, clock }: Regis
     name: witness,
     read: async () => {
       const known = headOf(await remembered())
-      const note = await readWhole(noteFile, Note, 'note of a restore')
+      const note = await readAtomicFile(noteFile, Note, 'note of a restore')
       return note && isSame(note.instead, known) ? note.witnessed : (known ?? before.read())
     },
     write: async (witnessed, evidence) => {
       if (evidence) return show(witnessed, evidence)
       const instead = headOf(await remembered())
-      return writeWhole(noteFile, { ...(instead && { instead }), witnessed })
+      return writeAtomicFile(noteFile, { ...(instead && { instead }), witnessed })
     },
   }
 }
 
-function rememberedIn(url: string, { status, value }: FetchedJson): Remembered | undefined {
+function rememberedIn(url: string, { status, value }: FetchedJson): CosignedCheckpoint | undefined {
   const answer = Answer.safeParse(value)
   return status === 200 && answer.success
     ? answer.data.remembered
     : refuse('unavailable', `the witness ${url} answers ${status}: ${JSON.stringify(value).slice(0, 300)}`)
 }
 
-const headOf = (known: Remembered | undefined): Witnessed | undefined => known && { epoch: known.epoch, seq: known.seq, hash: known.hash }
+const headOf = (known: CosignedCheckpoint | undefined): LogHead | undefined =>
+  known && { epoch: known.epoch, seq: known.seq, hash: known.hash }
 
-const isSame = (one: Witnessed | undefined, other: Witnessed | undefined): boolean =>
+const isSame = (one: LogHead | undefined, other: LogHead | undefined): boolean =>
   one?.epoch === other?.epoch && one?.seq === other?.seq && one?.hash === other?.hash
 
 /** What a witness that remembers `known` is shown; undefined where it has as much already. */
-async function shownTo(known: Remembered | undefined, { seq }: Witnessed, evidence: Evidence): Promise<Shown | undefined> {
+async function shownTo(
+  known: CosignedCheckpoint | undefined,
+  { seq }: LogHead,
+  evidence: Evidence,
+): Promise<WitnessSubmission | undefined> {
   const note = await evidence.checkpoint()
   const checkpoint = parseCheckpointText(note.slice(0, note.lastIndexOf('\n\n') + 1))
   const here = evidence.inclusion(seq)

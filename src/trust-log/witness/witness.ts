@@ -11,8 +11,8 @@ import { leafOfEntry } from '../proofs/leaf.js'
 import type { LogFeed, LogProofs, ServedTrustLog } from '../trust-log.js'
 
 /** The last entry that is known to have stood: its epoch, number, and the base64url hash of its leaf. */
-export const Witnessed = z.strictObject({ epoch: Handle, seq: z.int().min(0), hash: z.string().length(43) })
-export type Witnessed = z.infer<typeof Witnessed>
+export const LogHead = z.strictObject({ epoch: Handle, seq: z.int().min(0), hash: z.string().length(43) })
+export type LogHead = z.infer<typeof LogHead>
 
 /** With which a log shows others that it has what it says. */
 export type Evidence = LogProofs & Pick<LogFeed, 'entries'>
@@ -21,9 +21,9 @@ export type Evidence = LogProofs & Pick<LogFeed, 'entries'>
 export interface WitnessStore {
   /** In messages: where it is. */
   readonly name: string
-  read(): Promise<Witnessed | undefined>
+  read(): Promise<LogHead | undefined>
   /** `evidence` of the log that has it, for who does not take its word; absent after a restore or a move, when no log is served. */
-  write(witnessed: Witnessed, evidence?: Evidence): Promise<void>
+  write(witnessed: LogHead, evidence?: Evidence): Promise<void>
 }
 
 const HINT = 'Is --witness as it was? If a backup was put back, run: credence admin restore'
@@ -41,7 +41,7 @@ export async function requireWitnessed(port: LogPort, witness: WitnessStore): Pr
 }
 
 /** The base64url leaf hash of the entry at that place, or undefined where the log does not have it. */
-export async function hashAt(port: LogPort, { epoch, seq }: Pick<Witnessed, 'epoch' | 'seq'>): Promise<string | undefined> {
+export async function hashAt(port: LogPort, { epoch, seq }: Pick<LogHead, 'epoch' | 'seq'>): Promise<string | undefined> {
   const block = await port.blockOf(seq)
   const entry = block?.epoch === epoch ? block.entries.find((one) => one.seq === seq) : undefined
   return entry && base64url(leafOfEntry(entry))
@@ -51,7 +51,11 @@ const RAISE_MS = 1000
 const LOGGED_FAILURE = 2
 
 /** Raises the witness at once at the start, then at most every second while the log grows. Returns how to stop, after a last time. */
-export function keepWitness(witness: WitnessStore, trustLog: ServedTrustLog, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+export function updateWitness(
+  witness: WitnessStore,
+  trustLog: ServedTrustLog,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+) {
   const closing = new AbortController()
   let written = -1
   let failures = 0

@@ -75,7 +75,7 @@ describe('one flipped byte fails', () => {
     parent[last] = to(parent[last])
     return copy
   }
-  test('anywhere: card, SD-JWT, view, enrolment, entry, proof, checkpoint, and what the registry says of all this', async () => {
+  test('anywhere: card, SD-JWT, view, registered key, entry, proof, checkpoint, and what the registry says of all this', async () => {
     const covered = paths(view)
     expect(new Set(covered.map(([first]) => first))).toEqual(new Set(Object.keys(view).filter((name) => name !== 'version')))
     for (const path of covered) {
@@ -161,7 +161,7 @@ test('a registry that signs in the publisher’s place is found out', async () =
     card_version: 2,
     card_sha256: forged.cardSha256,
     words_sha256: wordsDigest(view),
-    standing: { at: 0, on: [] },
+    standing: { at: 0, dependsOn: [] },
   }
   const own = await signJwt({ typ: 'card-view+jwt', kid: pins.at(-1)?.kid as string }, claims, registryKey)
   const bundle = { ...view, version: 2, c0: forged.c0, sdJwt: forged.sdJwt, view: own }
@@ -171,7 +171,7 @@ test('a registry that signs in the publisher’s place is found out', async () =
   expect(await reasonOf(verify({ ...bundle, proof: { ...view.proof, statement } }, {}, { keys: pins }))).not.toBe('done')
 })
 
-describe('a registry that enrols one of its own keys as the publisher’s, and has its log say so', () => {
+describe('a registry that registers one of its own keys as the publisher’s, and has its log say so', () => {
   const bundleWith = async (jktOf: (jkt: Jkt) => string, isPinned: boolean) => {
     const [card_, log] = [await newEs256Signer(), await newEs256Signer()]
     const own = thumbprint(card_.publicJwk)
@@ -211,7 +211,7 @@ describe('a registry that enrols one of its own keys as the publisher’s, and h
       card_version: view.version,
       card_sha256: cardSha256,
       words_sha256: wordsDigest(view),
-      standing: { at: 0, on: [] },
+      standing: { at: 0, dependsOn: [] },
     }
     const { payload } = processSdJwt(sdJwt, { typ: ['dc+sd-jwt'] })
     const bundle = {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { digestOfText } from '../../../src/credentials/jose/digest.js'
-import { comparableUrl, spendProof, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
+import { comparableUrl, consumeProof, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newPrivateJwk, proveDpop, type Signer } from '../../../src/credentials/jose/sign.js'
 import { setClock } from '../../set-clock.js'
@@ -125,7 +125,7 @@ test('a proof is spent by its key and kept so long after it has expired that no 
   const proof = await verifyDpopProof(await forge(header(), claims, signer), expected)
   const kept: unknown[] = []
   const spend = async (...name: unknown[]) => kept.push(...name) > 0
-  expect(await spendProof(proof, spend)).toBe(true)
+  expect(await consumeProof(proof, spend)).toBe(true)
   expect(kept).toEqual([`${proof.jkt} unique-jti`, proof.expiresAt + 900])
 })
 

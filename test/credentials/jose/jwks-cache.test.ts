@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newKeysByKid } from '../../../src/credentials/jose/jwks-cache.js'
+import { newJwksCache } from '../../../src/credentials/jose/jwks-cache.js'
 import { setClock } from '../../set-clock.js'
 
 const key = (kid: string) => ({ jwk: { kid } })
@@ -16,7 +16,7 @@ const aSource = () => {
 test('keys are read once for all who wait, and again for an unknown `kid` after a while', async () => {
   const clock = setClock()
   const { asked, read } = aSource()
-  const { keysFor } = newKeysByKid({ read, clock, rereadMs: 1000 })
+  const { keysFor } = newJwksCache({ read, clock, rereadMs: 1000 })
   expect(await keysFor(undefined)).toEqual([])
   const both = Promise.all([keysFor('a'), keysFor('b')])
   asked[0]?.(['a'])
@@ -32,7 +32,7 @@ test('keys are read once for all who wait, and again for an unknown `kid` after 
 
 test('a renewal counts from when it was asked for: what was being read then is read again', async () => {
   const { asked, read } = aSource()
-  const { keysFor, renew } = newKeysByKid({ read, clock: setClock(), rereadMs: 1000 })
+  const { keysFor, renew } = newJwksCache({ read, clock: setClock(), rereadMs: 1000 })
   const waiting = keysFor('new')
   renew()
   asked[0]?.(['old'])
@@ -43,7 +43,7 @@ test('a renewal counts from when it was asked for: what was being read then is r
 
 test('a failure is told, and asked again by who comes next', async () => {
   const { asked, read } = aSource()
-  const { keysFor } = newKeysByKid({ read, clock: setClock(), rereadMs: 1000 })
+  const { keysFor } = newJwksCache({ read, clock: setClock(), rereadMs: 1000 })
   const failing = keysFor('a')
   asked[0]?.(new Error('nobody there'))
   await expect(failing).rejects.toThrow('nobody there')

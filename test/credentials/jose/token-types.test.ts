@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import * as jose from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
-import { assertClient, newPrivateJwk, proveEnrolment, type Signer, signerFromJwk, signJwt } from '../../../src/credentials/jose/sign.js'
+import { assertClient, newPrivateJwk, proveKey, type Signer, signerFromJwk, signJwt } from '../../../src/credentials/jose/sign.js'
 import {
   readClientAssertion,
   verifyAccessToken,
   verifyCardView,
   verifyClientAssertion,
-  verifyEnrolmentProof,
+  verifyKeyProof,
   verifyReleasePolicy,
 } from '../../../src/credentials/jose/token-types.js'
 import { verifyKeyBinding } from '../../../src/credentials/sd-jwt/key-binding.js'
@@ -55,18 +55,18 @@ const kinds = {
       jti: id('tok'),
       scope: 'read',
       cnf: { jkt: sha },
-      org: id('org'),
+      organization_id: id('org'),
       client_type: 'agent',
-      standing: { at: 3, on: [`agt:${'a'.repeat(22)}`] },
+      standing: { at: 3, dependsOn: [`agt:${'a'.repeat(22)}`] },
     },
     verify: (token: unknown) => verifyAccessToken(token, () => [keyOf(signer)], { issuer: ISSUER, now, audience: `${ISSUER}/agents/x` }),
     required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'cnf', 'org', 'client_type', 'standing'],
   },
-  'enrolment proof': {
+  'registered key proof': {
     reason: 'key_invalid',
-    header: () => ({ typ: 'credence-enrolment+jwt', alg: 'ES256' }),
+    header: () => ({ typ: 'credence-key-proof+jwt', alg: 'ES256' }),
     claims: { aud: ISSUER, iat: now, exp: now + 120, jti: 'unique-jti', owner: CLIENT },
-    verify: (token: unknown) => verifyEnrolmentProof(token, { key: keyOf(signer), issuer: ISSUER, owner: CLIENT, now }),
+    verify: (token: unknown) => verifyKeyProof(token, { key: keyOf(signer), issuer: ISSUER, owner: CLIENT, now }),
     required: ['aud', 'iat', 'exp', 'jti', 'owner'],
   },
   'release policy': {
@@ -99,7 +99,7 @@ const kinds = {
       card_version: 1,
       card_sha256: sha,
       words_sha256: sha,
-      standing: { at: 0, on: [] },
+      standing: { at: 0, dependsOn: [] },
     },
     verify: (token: unknown) => verifyCardView(token, () => [keyOf(signer)], { issuer: ISSUER, audience: CLIENT, now }),
     required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'words_sha256', 'standing'],
@@ -258,10 +258,10 @@ describe('what a claim must say', () => {
     ['access token', 'another audience', { aud: ISSUER }],
     ['access token', 'two audiences', { aud: [`${ISSUER}/agents/x`, ISSUER] }],
     ['access token', 'exp now', { exp: now }],
-    ['access token', 'a handle that is none', { standing: { at: 1, on: ['x'] } }],
-    ['enrolment proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
-    ['enrolment proof', 'another registry', { aud: 'https://other.example' }],
-    ['enrolment proof', 'a life of 301 s', { exp: now + 301 }],
+    ['access token', 'a handle that is none', { standing: { at: 1, dependsOn: ['x'] } }],
+    ['registered key proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
+    ['registered key proof', 'another registry', { aud: 'https://other.example' }],
+    ['registered key proof', 'a life of 301 s', { exp: now + 301 }],
     ['release policy', 'another card', { card_sha256: 'x'.repeat(43) }],
     ['release policy', 'another agent', { sub: 'urn:b' }],
     ['release policy', 'another publisher', { iss: 'https://q.example' }],
@@ -286,10 +286,10 @@ describe('what a claim must say', () => {
 
   test('what only a newer registry writes into an access token is passed over, but a handle of any kind counts', async () => {
     const { header, claims, verify } = kinds['access token']
-    const on = [...claims.standing.on, `zone:${'d'.repeat(22)}`]
-    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, on, weather: 'fine' }, weather: 'fine' }
+    const on = [...claims.standing.dependsOn, `zone:${'d'.repeat(22)}`]
+    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, dependsOn: on, weather: 'fine' }, weather: 'fine' }
     const verified = await verify(await forge(header(), newer, signer))
-    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, on } })
+    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, dependsOn: on } })
   })
 
   test('an access token that was seen before is judged anew in all but its signature', async () => {
@@ -366,9 +366,9 @@ describe('our own builders', () => {
     expect(readClientAssertion(assertion)?.clientId).toBeUndefined()
   })
 
-  test('an enrolment proof is taken', async () => {
-    const proof = await proveEnrolment({ signer, clock, random: countingRandom() }, { issuer: ISSUER, owner: CLIENT })
-    expect(await kinds['enrolment proof'].verify(proof)).toMatchObject({ jkt: thumbprint(signer.publicJwk), alg: 'ES256' })
+  test('a registered key proof is taken', async () => {
+    const proof = await proveKey({ signer, clock, random: countingRandom() }, { issuer: ISSUER, owner: CLIENT })
+    expect(await kinds['registered key proof'].verify(proof)).toMatchObject({ jkt: thumbprint(signer.publicJwk), alg: 'ES256' })
   })
 
   test.each(['ES256', 'ES384', 'EdDSA'] as const)('what is signed with %s, jose verifies', async (alg) => {

@@ -16,8 +16,16 @@ test('what was denied, has ended or expired pushes out nothing that stands', asy
   const add = async (changes: Partial<Introduction>): Promise<Introduction> => {
     const id = newId(random, 'int')
     const parties = { from, to, fromOrg: newId(random, 'org'), toOrg: newId(random, 'org'), pair: `${from} ${to}` }
-    const asked = { purpose: 'x', asked: bounds, skills: [], seconds: 60, at: now, pendingUntil: now + 60 }
-    const granted = { state: 'granted' as const, bounds, relies: [aHandle('ver')], on: [], by: [], grantedAt: now, expiresAt: now + 1000 }
+    const asked = { purpose: 'x', requested: bounds, skills: [], seconds: 60, at: now, pendingUntil: now + 60 }
+    const granted = {
+      state: 'granted' as const,
+      bounds,
+      pinnedVersions: [aHandle('ver')],
+      dependsOn: [],
+      grantedBy: [],
+      grantedAt: now,
+      expiresAt: now + 1000,
+    }
     const one = { id, ...parties, ...asked, ...granted, handle: aHandle('int'), ver: aHandle('ver'), ...changes }
     expect(await introductions.collection.insert(one)).toBe('inserted')
     return one

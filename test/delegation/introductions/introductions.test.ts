@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KEPT_SECONDS, MAX_PENDING, PENDING_SECONDS } from '../../../src/delegation/introductions/introduction.js'
+import { MAX_PENDING, PENDING_SECONDS, RETENTION_SECONDS } from '../../../src/delegation/introductions/introduction.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import type { IntroductionId } from '../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
@@ -195,7 +195,7 @@ describe('requests that wait', () => {
     const gone = [denied, withdrawn, late, ended].map(({ introductionId }) => introductionId)
     const there = async () =>
       Promise.all([...gone, standing].map((introductionId) => reasonOf(caller.query('introductions.get', { introductionId }))))
-    registry.clock.advance(KEPT_SECONDS - 60)
+    registry.clock.advance(RETENTION_SECONDS - 60)
     expect(await there()).toEqual(['done', 'done', 'done', 'done', 'done'])
     registry.clock.advance(PENDING_SECONDS + 60)
     expect(await there()).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 'done'])

@@ -4,7 +4,7 @@ import WebSocket from 'ws'
 import type { Caller } from '../../../src/http/caller.js'
 import { MAX_WAITING, MAX_WORKING } from '../../../src/http/concurrency-limit.js'
 import { MAX_BATCH } from '../../../src/http/trpc/over-http.js'
-import { MAX_CALLS, trpcOverWs } from '../../../src/http/trpc/over-websocket.js'
+import { MAX_CALLS, trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
 import { openProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
 import { serveUpgrades } from '../../../src/http/websocket.js'
 import { silentLog } from '../../../src/lib/log.js'
@@ -48,7 +48,7 @@ async function socketServer() {
     onBug: () => {},
   })
   const { admission } = server.http
-  const ws = trpcOverWs({ router: routes, createContext: context, admission, alive: context().alive, onBug: () => {} })
+  const ws = trpcOverWebSocket({ router: routes, createContext: context, admission, alive: context().alive, onBug: () => {} })
   const upgrades = serveUpgrades(server.http.server, {
     issuer: 'http://127.0.0.1',
     handlers: [ws],

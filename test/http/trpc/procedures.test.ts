@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Caller } from '../../../src/http/caller.js'
 import { startHttp } from '../../../src/http/server.js'
 import { trpcOverHttp } from '../../../src/http/trpc/over-http.js'
-import { trpcOverWs } from '../../../src/http/trpc/over-websocket.js'
+import { trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
 import { openProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
 import { serveUpgrades } from '../../../src/http/websocket.js'
 import type { Log } from '../../../src/lib/log.js'
@@ -209,7 +209,7 @@ test('a bug’s message reaches no caller, from calls and running subscriptions 
     random: systemRandom,
     log,
   })
-  const ws = trpcOverWs({
+  const ws = trpcOverWebSocket({
     router: routes,
     createContext: context,
     admission: http.admission,

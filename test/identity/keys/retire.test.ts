@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
-import { newEnrolment } from '../../../src/identity/keys/register.js'
+import { newRegisteredKey } from '../../../src/identity/keys/register.js'
 import { endRetiredKeys } from '../../../src/identity/keys/retire.js'
-import { enrolmentsStore } from '../../../src/identity/keys/store.js'
+import { registeredKeysStore } from '../../../src/identity/keys/store.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { newId } from '../../../src/protocol/ids.js'
 import { openLogs } from '../../trust-log/open-logs.js'
@@ -13,27 +13,35 @@ const random = systemRandom
 test('every retired key ends at its time and not before, however many keys were never retired', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
-  const enrolments = enrolmentsStore({ storage: logs.storage, trustLog, random })
+  const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })
   const { publicJwk: jwk, alg } = await newEs256Signer()
   const key = { jwk, alg, jkt: thumbprint(jwk) }
   const now = logs.clock.now()
-  const enrol = async () => {
+  const register = async () => {
     const owner = newId(random, 'agt')
-    const { enrolment } = newEnrolment({ random }, { owner, orgId: newId(random, 'org'), use: 'client', key, by: [], at: now })
-    await enrolments.begin(enrolment, { id: enrolment.entry, type: 'key.enrolled', begins: [enrolment.handle], on: [] })
-    return enrolment
+    const { registeredKey } = newRegisteredKey(
+      { random },
+      { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], at: now },
+    )
+    await registeredKeys.begin(registeredKey, {
+      id: registeredKey.entry,
+      type: 'key.registered',
+      begins: [registeredKey.handle],
+      dependsOn: [],
+    })
+    return registeredKey
   }
-  const all = await Promise.all(Array.from({ length: 240 }, enrol))
+  const all = await Promise.all(Array.from({ length: 240 }, register))
   const [standing, due, early] = [all.slice(0, 101), all.slice(101, 210), all.slice(210)]
-  await Promise.all(due.map(({ id }) => enrolments.collection.change(id, {}, { endsAt: now + 100 })))
-  await Promise.all(early.map(({ id }) => enrolments.collection.change(id, {}, { endsAt: now + 101 })))
+  await Promise.all(due.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 100 })))
+  await Promise.all(early.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 101 })))
   const ended = () => [standing, due, early].map((keys) => keys.filter(({ handle }) => trustLog.ended.has(handle)).length)
-  await endRetiredKeys({ enrolments, trustLog })
+  await endRetiredKeys({ registeredKeys, trustLog })
   expect(ended()).toEqual([0, 0, 0])
   logs.clock.advance(100)
-  await endRetiredKeys({ enrolments, trustLog })
+  await endRetiredKeys({ registeredKeys, trustLog })
   expect(ended()).toEqual([0, 109, 0])
   logs.clock.advance(1)
-  await endRetiredKeys({ enrolments, trustLog })
+  await endRetiredKeys({ registeredKeys, trustLog })
   expect(ended()).toEqual([0, 109, 30])
 })

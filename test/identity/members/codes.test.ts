@@ -31,7 +31,7 @@ test.each([0, 3600])('of somebody who was dismissed, %i s later: what they regis
   const mallory = await registry.join(await invite(acme, 'member'), 'Mallory')
   const [unused, used] = [await register(mallory), await register(mallory)]
   expect(await confirm(used)).toBe('done')
-  await acme.mutate('members.end', { memberId: mallory.clientId })
+  await acme.mutate('members.revoke', { memberId: mallory.clientId })
   registry.clock.advance(seconds)
   expect(await confirm(unused)).toBe('code_invalid')
   // The agent itself is its organisation's

@@ -9,8 +9,8 @@ import { systemRandom } from '../../../src/lib/random.js'
 import { authenticateClient, JWT_BEARER } from '../../../src/oauth/client-auth/client-auth.js'
 import type { Handle } from '../../../src/protocol/handles.js'
 import { newId } from '../../../src/protocol/ids.js'
-import { groundOf } from '../../../src/protocol/standing.js'
-import { newOnce } from '../../../src/storage/replay-cache.js'
+import { dependenciesOf } from '../../../src/protocol/standing.js'
+import { newReplayCache } from '../../../src/storage/replay-cache.js'
 import type { ServedTrustLog } from '../../../src/trust-log/trust-log.js'
 import { reasonOf } from '../../stories/actors.js'
 import { aHandle, begin, end, type Logs, openLogs } from '../../trust-log/open-logs.js'
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => logs[Symbol.asyncDispose]())
 
 const keyOf = (signer: Signer, handle: Handle, until = Number.POSITIVE_INFINITY) => ({
-  enrolmentId: newId(systemRandom, 'key'),
+  keyId: newId(systemRandom, 'key'),
   handle,
   jkt: thumbprint(signer.publicJwk),
   jwk: { ...signer.publicJwk, alg: 'ES256' },
@@ -47,14 +47,14 @@ beforeEach(async () => {
     orgId: newId(systemRandom, 'org'),
     role: 'agent',
     ceiling: { rights: [], tokenSeconds: 300, delegationDepth: 0 },
-    ground: groundOf([aHandle('agt'), aHandle('ver')]),
+    dependencies: dependenciesOf([aHandle('agt'), aHandle('ver')]),
     keys: [keyOf(signer, aHandle('key'))],
   }
-  const agent = async () => ({ value: client, on: client.ground.on, isWhole: true })
+  const agent = async () => ({ value: client, dependsOn: client.dependencies.handles, isWhole: true })
   deps = {
     clients: newClients(here, { agent, member: async () => undefined }),
     trustLog: here,
-    once: newOnce(logs.storage),
+    once: newReplayCache(logs.storage),
     issuer: ISSUER,
   }
   expect(await authenticate()).toBe('done')
@@ -84,7 +84,7 @@ test('whose key was ended elsewhere is refused', async () => {
 })
 
 test('who was ended elsewhere is refused', async () => {
-  await end(elsewhere, client.ground.on[0] ?? aHandle())
+  await end(elsewhere, client.dependencies.handles[0] ?? aHandle())
   expect(await authenticate()).toBe('invalid_client')
 })
 
@@ -95,13 +95,13 @@ test('whose key was retired elsewhere is refused from its date on, though nothin
 })
 
 test('whose ceiling was changed elsewhere is let in by what stands now', async () => {
-  const [, before] = client.ground.on
-  client = { ...client, ground: groundOf([client.ground.on[0] ?? aHandle(), aHandle('ver')]) }
+  const [, before] = client.dependencies.handles
+  client = { ...client, dependencies: dependenciesOf([client.dependencies.handles[0] ?? aHandle(), aHandle('ver')]) }
   await end(elsewhere, before ?? aHandle())
   expect(await authenticate()).toBe('done')
 })
 
-test('a key that was enrolled elsewhere lets in', async () => {
+test('a key that was registered elsewhere lets in', async () => {
   const another = await newEs256Signer()
   const key = keyOf(another, aHandle('key'))
   client = { ...client, keys: [...client.keys, key] }

@@ -45,7 +45,7 @@ test('as long as nothing changes it is passed on to the end, and each introducti
   const passed = await toC(chain)
   const last = await toD(chain, passed.accessToken)
   expect(claimsOf(last.accessToken)).toMatchObject({ sub: chain.a.agentId, act: { sub: chain.c.agentId, act: { sub: chain.b.agentId } } })
-  expect(claimsOf(last.accessToken).standing.on.filter((handle) => handle.startsWith('int:'))).toHaveLength(3)
+  expect(claimsOf(last.accessToken).standing.dependsOn.filter((handle) => handle.startsWith('int:'))).toHaveLength(3)
 })
 
 const ceilings: readonly [string, (chain: Chain) => object, string][] = [

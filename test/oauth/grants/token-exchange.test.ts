@@ -54,7 +54,7 @@ test('the token names audience, scope, introduction, task and key, lives 300 s a
   expect(claims.act).toBeUndefined()
   expect(claims.delegation).toBeUndefined()
   expect(claims.exp - claims.iat).toBe(300)
-  const kinds = claims.standing.on.map((handle) => handle.split(':')[0])
+  const kinds = claims.standing.dependsOn.map((handle) => handle.split(':')[0])
   for (const kind of ['agt', 'org', 'key', 'ver', 'int', 'tsk', 'tok', 'epo']) expect(kinds).toContain(kind)
   expect(kinds.filter((kind) => kind === 'agt')).toHaveLength(2)
   expect(kinds.filter((kind) => kind === 'org')).toHaveLength(2)
@@ -116,8 +116,8 @@ describe('who may exchange what: one answer for everything else', () => {
       subjectToken: subject.accessToken,
       actorToken: actor.accessToken,
     })
-    const { on } = claimsOf(accessToken).standing
-    for (const one of [subject, actor]) expect(on).toContain(claimsOf(one.accessToken).jti.replace('tok_', 'tok:'))
+    const { dependsOn } = claimsOf(accessToken).standing
+    for (const one of [subject, actor]) expect(dependsOn).toContain(claimsOf(one.accessToken).jti.replace('tok_', 'tok:'))
   })
 })
 

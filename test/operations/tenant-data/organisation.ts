@@ -68,7 +68,7 @@ export function organisationData(newStore: () => { readonly url: string; drop():
     await expect(eraseData({ config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' })).rejects.toThrow('no organisation')
 
     const second = await serve(config)
-    await cast.operator.mutate('organisations.end', { orgId: acme.orgId })
+    await cast.operator.mutate('organisations.revoke', { orgId: acme.orgId })
     await second.close()
     const erased = await eraseData({ config, org: acme.orgId })
     expect(erased).toMatchObject({

@@ -28,8 +28,8 @@ export const NEXT = {
     ['trust-log/block.js', 'ends: ends.slice(', "weather: 'fine', ends: ends.slice("],
     [
       'oauth/issue.js',
-      'const on = distinct(ground.on);',
-      "const on = distinct([...ground.on, ...(decision.task ? ['zone:' + decision.task.id.slice(4)] : [])]);",
+      'const on = distinct(dependencies.on);',
+      "const on = distinct([...dependencies.on, ...(decision.task ? ['zone:' + decision.task.id.slice(4)] : [])]);",
     ],
     ['oauth/issue.js', 'kid: signer.kid }, claims, signer)', "kid: signer.kid }, { ...claims, weather: 'fine' }, signer)"],
     [
@@ -95,7 +95,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
       must(!(await surely(() => introspect(traffic, there, task))), `a task that ended at ${name} has ended at ${other}`)
       if (name === 'N+1')
         must(
-          claimsOf(task.accessToken).standing.on.some((on) => on.startsWith('zone:')),
+          claimsOf(task.accessToken).standing.dependsOn.some((on) => on.startsWith('zone:')),
           'the token stands on what only N+1 knows',
         )
     }

@@ -67,7 +67,7 @@ describe('who sees what', () => {
     expect(claims).toMatchObject({ aud: known.agentId, tier: 'introduced', exp: registry.clock.now() + 300 })
     const { items } = await callee.query<{ items: { introductionId: string }[] }>('introductions.list', { role: 'to' })
     expect(items.map(({ introductionId }) => introductionId)).toEqual([id])
-    const kinds = new Set(claims.standing.on.map((handle: string) => handle.split(':')[0]))
+    const kinds = new Set(claims.standing.dependsOn.map((handle: string) => handle.split(':')[0]))
     for (const kind of ['agt', 'org', 'key', 'int', 'ver']) expect(kinds).toContain(kind)
   })
 
@@ -103,8 +103,8 @@ describe('who sees what', () => {
 
 describe('what the verdict says later', () => {
   test('a key that ended: revoked, to everybody', async () => {
-    const { items } = await acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner: callee.agentId })
-    await acme.mutate('enrolments.end', { enrolmentId: items[0]?.enrolmentId })
+    const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+    await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
     expect([await verdictFor(known), await verdictFor()]).toEqual(['revoked', 'revoked'])
   })
 

@@ -58,12 +58,12 @@ describe('what is signed, and by whom', () => {
       verdict: { state: 'signed', signedBy: 'agent' },
     })
     const publisher = await newEs256Signer()
-    const { proveEnrolment } = await import('../../../src/credentials/jose/sign.js')
-    const proof = await proveEnrolment(
+    const { proveKey } = await import('../../../src/credentials/jose/sign.js')
+    const proof = await proveKey(
       { signer: publisher, clock: registry.clock, random: systemRandom },
       { issuer: registry.issuer, owner: acme.orgId },
     )
-    await acme.mutate('enrolments.enrol', { owner: acme.orgId, use: 'publisher', jwk: publisher.publicJwk, proof })
+    await acme.mutate('keys.register', { owner: acme.orgId, use: 'publisher', jwk: publisher.publicJwk, proof })
     const second = await signCard(aCard(registry, { version: '2.0.0' }), publisher)
     expect(await publish(acme, agent.agentId, second)).toMatchObject({ version: 2, verdict: { state: 'signed', signedBy: 'organisation' } })
   })
@@ -71,7 +71,7 @@ describe('what is signed, and by whom', () => {
   test.each<[string, string, (signer: Signer) => Promise<JsonObject | string>]>([
     ['no signature', 'card_unsigned', async () => aCard(registry)],
     ['an empty list of signatures', 'card_unsigned', async () => aCard(registry, { signatures: [] })],
-    ['a key that is not enrolled', 'key_untrusted', async () => signCard(aCard(registry), await newEs256Signer())],
+    ['a key that is not registered', 'key_untrusted', async () => signCard(aCard(registry), await newEs256Signer())],
     [
       'one changed letter',
       'card_signature_invalid',
@@ -109,8 +109,8 @@ describe('what is signed, and by whom', () => {
   test('a key that ended a moment ago', async () => {
     await anAgent()
     const card = await signCard(aCard(registry), agent.signer)
-    const { items } = await acme.query<{ items: { enrolmentId: string }[] }>('enrolments.list', { owner: agent.agentId })
-    await acme.mutate('enrolments.end', { enrolmentId: items[0]?.enrolmentId })
+    const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agent.agentId })
+    await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
     expect(await reasonOf(publish(acme, agent.agentId, card))).toBe('key_ended')
   })
 

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { issueCardCredential } from '../../../src/credentials/agent-card/card-credential.js'
 import { signCard } from '../../../src/credentials/agent-card/card-signatures.js'
 import { signAndSplit } from '../../../src/credentials/agent-card/sign-card.js'
-import { newEs256Signer, proveEnrolment, type Signer } from '../../../src/credentials/jose/sign.js'
+import { newEs256Signer, proveKey, type Signer } from '../../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { systemRandom } from '../../../src/lib/random.js'
-import type { EnrolmentId } from '../../../src/protocol/ids.js'
+import type { RegisteredKeyId } from '../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
 
@@ -31,17 +31,17 @@ const publish = (c0: JsonObject, more: object = {}) =>
     ...more,
   })
 const publicCard = () => registry.fetch(`/agents/${agent.agentId}/.well-known/agent-card.json`)
-const aPublisherKey = async (): Promise<{ signer: Signer; enrolmentId: EnrolmentId }> => {
+const aPublisherKey = async (): Promise<{ signer: Signer; keyId: RegisteredKeyId }> => {
   const signer = await newEs256Signer()
   const deps = { signer, clock: registry.clock, random: systemRandom }
-  const proof = await proveEnrolment(deps, { issuer: registry.issuer, owner: acme.orgId })
-  const { enrolmentId } = await acme.mutate<{ enrolmentId: EnrolmentId }>('enrolments.enrol', {
+  const proof = await proveKey(deps, { issuer: registry.issuer, owner: acme.orgId })
+  const { keyId } = await acme.mutate<{ keyId: RegisteredKeyId }>('keys.register', {
     owner: acme.orgId,
     use: 'publisher',
     jwk: signer.publicJwk,
     proof,
   })
-  return { signer, enrolmentId }
+  return { signer, keyId }
 }
 
 describe('the same content again', () => {
@@ -50,7 +50,7 @@ describe('the same content again', () => {
     const card = aCard(registry)
     const before = await publish(await signCard(card, first.signer))
     await introduce(reader, agent)
-    await acme.mutate('enrolments.end', { enrolmentId: first.enrolmentId })
+    await acme.mutate('keys.revoke', { keyId: first.keyId })
     expect((await reader.cardView(agent.agentId)).facts.verdict.state).toBe('revoked')
     const after = await publish(await signCard(card, (await aPublisherKey()).signer))
     expect([after.version, after.verdict.state]).toEqual([before.version, 'signed'])

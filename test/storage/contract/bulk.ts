@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { HeldPage, ReadableStorage } from '../../../src/storage/bulk.js'
+import type { ReadableStorage, StoredPage } from '../../../src/storage/bulk.js'
 import type { Doc, Spec } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 import { THINGS, thingsOf } from './things.js'
@@ -21,7 +21,7 @@ const SPEC = THINGS as unknown as Spec<Doc> // as an adapter takes it
 const text = (one: unknown): string => JSON.stringify(one)
 
 /** Everything, page by page; every page is asked for after the last key of the one before. */
-async function all<T extends { readonly key: string }>(read: (page: HeldPage) => Promise<readonly T[]>, now: number): Promise<T[]> {
+async function all<T extends { readonly key: string }>(read: (page: StoredPage) => Promise<readonly T[]>, now: number): Promise<T[]> {
   const found: T[] = []
   for (let page = await read({ limit: 7, now }); page.length > 0; ) {
     found.push(...page)

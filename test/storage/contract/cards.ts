@@ -4,15 +4,15 @@ import {
   type CardHits,
   type CardQuery,
   type CardRow,
+  type CardSummary,
   type CardTier,
   indexingCard,
-  type ShownCard,
   type Storage,
   unindexingCard,
 } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 
-export const aShownCard = (name: string): ShownCard => ({
+export const aShownCard = (name: string): CardSummary => ({
   orgId: OrgId.parse(`org_${'A'.repeat(22)}`),
   scopes: [],
   verdict: { state: 'unsigned', checkedAt: 1, uncovered: [], hints: [] },

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import { newDoorbell } from '../../../src/storage/mongo/change-stream.js'
+import { newChangeNotifier } from '../../../src/storage/mongo/change-stream.js'
 
 class Stream extends EventEmitter {
   isClosed = false
@@ -17,7 +17,7 @@ function setUp(ready: () => Promise<void> = async () => undefined) {
     return streams.at(-1)
   }
   const heard = { count: 0 }
-  const bell = newDoorbell({ watch } as never, ready)
+  const bell = newChangeNotifier({ watch } as never, ready)
   return { streams, bell, heard, listen: () => bell.listen(() => void heard.count++) }
 }
 const settled = () => new Promise((resolve) => setImmediate(resolve))

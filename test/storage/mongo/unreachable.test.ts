@@ -1,7 +1,7 @@
 // The database is paused under two running servers, and goes on. What needs no standing goes on, everything else says 503.
 import type { MongoMemoryReplSet } from 'mongodb-memory-server-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ANSWER_MS } from '../../../src/http/server.js'
+import { RESPONSE_TIMEOUT_MS } from '../../../src/http/server.js'
 import { systemClock } from '../../../src/lib/clock.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
@@ -16,7 +16,7 @@ import { findMongod, startMembers } from '../find-mongod.mjs'
 const found = findMongod()
 const isOurs = found !== undefined && found.uri === undefined
 /** Within it every request is answered, and some for a busy machine. */
-const LIMIT_MS = ANSWER_MS + 3000
+const LIMIT_MS = RESPONSE_TIMEOUT_MS + 3000
 
 let member: MongoMemoryReplSet
 let storages: Storage[]
@@ -194,7 +194,7 @@ test.skipIf(!isOurs)(
     const first = await cast.operator.mutate<object>('agents.suspend', { agentId: callee.agentId })
     expect(first).toBeDefined()
     // Both servers have read of it
-    for (const { trustLog } of servers) await trustLog.fence()
+    for (const { trustLog } of servers) await trustLog.readBarrier()
     const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
     server?.kill('SIGSTOP')
     try {

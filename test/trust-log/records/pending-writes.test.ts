@@ -43,7 +43,7 @@ async function openThings(logs: Logs, gate?: Gate): Promise<ServedTrustLog> {
   return logs.open({ halves: completing(logs.storage), ...(gate && { gate }) })
 }
 
-const create = (logs: Logs, log: ServedTrustLog, thing: Thing, on: readonly Handle[] = []) => {
+const create = (logs: Logs, log: ServedTrustLog, thing: Thing, dependsOn: readonly Handle[] = []) => {
   const id = anEntryId()
   return log.begin({
     kind: 'nothing',
@@ -51,7 +51,7 @@ const create = (logs: Logs, log: ServedTrustLog, thing: Thing, on: readonly Hand
     id,
     type: 'card.published',
     begins: [thing.handle, thing.ver],
-    on,
+    dependsOn,
     hidden: [thingsIn(logs.storage).inserting({ ...thing, hidden: id })],
   })
 }
@@ -66,7 +66,7 @@ const change = (logs: Logs, log: ServedTrustLog, thing: Thing, body: string) => 
     type: 'record.changed',
     begins: [next.ver],
     ends: [{ handle: thing.ver }],
-    on: [thing.handle],
+    dependsOn: [thing.handle],
     hidden,
   })
 }
@@ -123,7 +123,7 @@ test('a hidden commit that fails writes nothing and says where', async () => {
   await create(logs, log, aThing())
   expect(await create(logs, log, aThing())).toEqual({ outcome: 'failed', failed: 0 })
   expect(await openHalves(logs)).toBe(0)
-  expect((await log.fence()).at).toBe(1)
+  expect((await log.readBarrier()).at).toBe(1)
 })
 
 const crashes = [
@@ -185,7 +185,7 @@ test.each([
   await turns()
   logs.clock.advance(31)
   await turns()
-  await log.fence()
+  await log.readBarrier()
   expect(log.ended.has(handle)).toBe(holds)
   expect(await openHalves(logs)).toBe(0)
 })
@@ -229,7 +229,7 @@ test('a slow writer that would begin no handle is kept out by its entry having b
     return work()
   })
   const id = anEntryId()
-  const beginning = slow.begin({ kind: 'nothing', key: 'thing', id, type: 'card.published', begins: [], on: [], hidden: [] })
+  const beginning = slow.begin({ kind: 'nothing', key: 'thing', id, type: 'card.published', begins: [], dependsOn: [], hidden: [] })
   await turns()
   await log.settle('nothing', 'thing')
   go()

@@ -9,7 +9,7 @@ import { type RunningServer, startServer } from '../../../src/server/server.js'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
 import type { LogPort, Storage } from '../../../src/storage/storage.js'
 import { type Merged, restoreLog } from '../../../src/trust-log/recovery/restore.js'
-import type { Witnessed, WitnessStore } from '../../../src/trust-log/witness/witness.js'
+import type { LogHead, WitnessStore } from '../../../src/trust-log/witness/witness.js'
 import { freePort } from '../../free-port.mjs'
 import { type Actor, type Cast, newCast } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
@@ -47,7 +47,7 @@ beforeEach(async () => {
   folder = await tempFolder()
   clock = setClock()
   port = await freePort()
-  let kept: Witnessed | undefined
+  let kept: LogHead | undefined
   witness = {
     name: 'a variable',
     read: async () => kept,

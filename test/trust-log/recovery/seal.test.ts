@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { restoreLog } from '../../../src/trust-log/recovery/restore.js'
-import { continueLog, sealLog, sealOf } from '../../../src/trust-log/recovery/seal.js'
+import { resumeLog, sealLog, sealOf } from '../../../src/trust-log/recovery/seal.js'
 import { aHandle, begin, end, noRecords, openLogs } from '../open-logs.js'
 
 async function sealed() {
@@ -28,14 +28,14 @@ test('a sealed log is not served, and stays as it is; sealed again it has the sa
 test('once it goes on it is served in the same epoch, and what lived lives', async () => {
   const { logs, deps, epoch, handle, seal } = await sealed()
   await using _ = logs
-  const continued = await continueLog(deps)
-  expect(await continueLog(deps)).toEqual(continued)
+  const continued = await resumeLog(deps)
+  expect(await resumeLog(deps)).toEqual(continued)
   expect(continued.seq).toBe(seal.seq + 1)
   const log = await logs.open()
   expect([log.epoch, log.ended.has(handle)]).toEqual([epoch, false])
   await end(log, handle)
   expect(log.ended.has(handle)).toBe(true)
-  await expect(continueLog(deps)).rejects.toThrow('no seal at its end')
+  await expect(resumeLog(deps)).rejects.toThrow('no seal at its end')
 })
 
 test('a restore of a sealed store begins another epoch: nothing that was issued counts', async () => {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { writeWhole } from '../../../src/lib/io/atomic-file.js'
+import { writeAtomicFile } from '../../../src/lib/io/atomic-file.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { newHandle } from '../../../src/protocol/handles.js'
 import { witnessFile } from '../../../src/trust-log/witness/file.js'
@@ -46,6 +46,6 @@ test('what is no witness is not written over', async () => {
 test('what could not be put into its place is removed', async () => {
   await using folder = await tempFolder()
   await mkdir(join(folder.path, 'place', 'taken'), { recursive: true })
-  await expect(writeWhole(join(folder.path, 'place'), {})).rejects.toThrow()
+  await expect(writeAtomicFile(join(folder.path, 'place'), {})).rejects.toThrow()
   expect(await readdir(folder.path)).toEqual(['place'])
 })

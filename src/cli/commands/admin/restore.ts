@@ -30,4 +30,4 @@ export function adminRestore(admin: Command): void {
 
 const COMPLETE = 'Nothing that anybody can prove is missing. Every token is dead; agents and members go on with new ones.'
 const INCOMPLETE = `Endings may be missing, so everything that lasts is held: agents are suspended, members, keys, introductions and tasks are ended.
-The next start prints a one-time code for the first operator (credence login); it invites administrators, who reinstate their agents and enrol keys.`
+The next start prints a one-time code for the first operator (credence login); it invites administrators, who reinstate their agents and register keys.`

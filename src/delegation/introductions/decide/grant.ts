@@ -1,22 +1,22 @@
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
-import type { Contact } from '../../../identity/agents/agent.js'
+import type { IntroductionTarget } from '../../../identity/agents/agent.js'
 import { distinct, type Handle, identitiesOf } from '../../../protocol/handles.js'
 import { stands } from '../../../protocol/standing.js'
-import type { Reliance } from '../../../registry/cards/card-record.js'
+import type { PinnedParts } from '../../../registry/cards/card-record.js'
 import type { Outcome, RecordBeginning } from '../../../trust-log/records/records.js'
-import { withNotices } from '../../inbox/post.js'
-import { KEPT_SECONDS } from '../introduction.js'
+import { withNotifications } from '../../inbox/post.js'
+import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { type IntroductionView, noticeOf, viewOf } from '../view.js'
+import { type IntroductionView, notificationOf, viewOf } from '../view.js'
 import { type Narrowing, narrowed } from './narrow.js'
 import { auditOf } from './pending.js'
-import { leavingPlace } from './quota-slots.js'
+import { releasingSlot } from './quota-slots.js'
 
 export interface Target {
-  readonly contact: Contact
-  readonly reliance: Reliance
+  readonly contact: IntroductionTarget
+  readonly reliance: PinnedParts
   readonly now: number
 }
 
@@ -42,7 +42,7 @@ export async function grantPending(
   target: Target,
   narrowing: Narrowing,
 ): Promise<IntroductionView> {
-  const granting = await newGranting(deps, pending, target, narrowing, caller.by)
+  const granting = await newGranting(deps, pending, target, narrowing, caller.identities)
   const granted: Introduction = { ...pending, ...granting }
   return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
     const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
@@ -52,7 +52,9 @@ export async function grantPending(
   })
 }
 
-type Granting = Required<Pick<Introduction, 'bounds' | 'relies' | 'on' | 'by' | 'grantedAt' | 'expiresAt' | 'goneAt'>> & {
+type Granting = Required<
+  Pick<Introduction, 'bounds' | 'pinnedVersions' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'goneAt'>
+> & {
   readonly state: 'granted'
 }
 
@@ -64,23 +66,23 @@ async function newGranting(
   by: readonly Handle[],
 ): Promise<Granting> {
   const requester = await deps.clients.find(pending.from)
-  if (!requester || !stands(deps.trustLog.ended, requester.ground.on)) refuse('not_found', 'the requester is gone')
+  if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles)) refuse('not_found', 'the requester is gone')
   const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, contact.policy.maxSeconds)
   return {
     state: 'granted',
-    bounds: narrowed(pending.asked, narrowing, reliance.scopes),
-    relies: reliesOf(pending, reliance),
+    bounds: narrowed(pending.requested, narrowing, reliance.scopes),
+    pinnedVersions: reliesOf(pending, reliance),
     // Long things stand on identities only.
-    on: distinct(identitiesOf([...(requester?.ground.on ?? []), ...contact.ground.on])),
-    by: [...by],
+    dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...contact.dependencies.handles])),
+    grantedBy: [...by],
     grantedAt: now,
     expiresAt: now + seconds,
-    goneAt: now + seconds + KEPT_SECONDS,
+    goneAt: now + seconds + RETENTION_SECONDS,
   }
 }
 
 /** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */
-const reliesOf = ({ skills }: Introduction, reliance: Reliance): Handle[] => [
+const reliesOf = ({ skills }: Introduction, reliance: PinnedParts): Handle[] => [
   reliance.core,
   ...skills.map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined),
 ]
@@ -88,7 +90,7 @@ const reliesOf = ({ skills }: Introduction, reliance: Reliance): Handle[] => [
 const beginningOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
   type: 'introduction.granted',
   begins: [granted.handle, granted.ver],
-  on: [...(granted.on ?? []), ...(granted.relies ?? []), ...identitiesOf(caller.ground.on)],
+  dependsOn: [...(granted.dependsOn ?? []), ...(granted.pinnedVersions ?? []), ...identitiesOf(caller.dependencies.handles)],
   ...(also && { also }),
 })
 
@@ -101,11 +103,11 @@ async function tell(
   action: string,
   begin: (also: RecordBeginning['also']) => Promise<Outcome>,
 ): Promise<IntroductionView> {
-  const notice = noticeOf(granted, 'granted', now)
+  const notice = notificationOf(granted, 'granted', now)
   const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
-  const outcome = await withNotices(deps, notices, async (posts) => {
+  const outcome = await withNotifications(deps, notices, async (posts) => {
     const row = auditOf(deps, caller, granted, action, { state: 'granted' })
-    const begun = await begin([row, ...posts, ...(await leavingPlace(deps.introductions, granted))])
+    const begun = await begin([row, ...posts, ...(await releasingSlot(deps.introductions, granted))])
     return begun.outcome === 'overtaken' ? 'again' : begun
   })
   return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')

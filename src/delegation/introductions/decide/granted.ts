@@ -1,8 +1,8 @@
 import type { Handle } from '../../../protocol/handles.js'
 import type { AgentId, IntroductionId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
-import { type Ground, stands } from '../../../protocol/standing.js'
-import type { Relied } from '../../../registry/cards/card-record.js'
+import { type Dependencies, stands } from '../../../protocol/standing.js'
+import type { PinnedVersions } from '../../../registry/cards/card-record.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
 
 /** A granted introduction as an exchange, or an entitlement, reads it. */
@@ -11,10 +11,10 @@ export interface Granted {
   readonly from: AgentId
   readonly to: AgentId
   readonly bounds: Bounds
-  /** The versions of what it relies on in the target's card when it was granted: see `relianceHolds`. */
-  readonly relies: readonly Handle[]
+  /** The versions of what it relies on in the target's card when it was granted: see `pinnedPartsHold`. */
+  readonly pinnedVersions: readonly Handle[]
   /** int:, the ver: of its bounds, and the identities of both sides; until its expiry. */
-  readonly ground: Ground
+  readonly dependencies: Dependencies
 }
 
 /**
@@ -22,8 +22,12 @@ export interface Granted {
  * that signed the card. A changed card needs consent again, however long ago it changed: an ended `ver:` is forgotten after an hour,
  * what is current is not.
  */
-export function relianceHolds<R extends Relied>(ended: Ended, { relies }: Pick<Granted, 'relies'>, relied: R | undefined): relied is R {
+export function pinnedPartsHold<R extends PinnedVersions>(
+  ended: Ended,
+  { pinnedVersions }: Pick<Granted, 'pinnedVersions'>,
+  relied: R | undefined,
+): relied is R {
   if (!relied) return false
   const current = new Set(relied.versions)
-  return relies.every((ver) => current.has(ver)) && stands(ended, [...relies, ...relied.ground.on])
+  return pinnedVersions.every((ver) => current.has(ver)) && stands(ended, [...pinnedVersions, ...relied.dependencies.handles])
 }

@@ -1,14 +1,14 @@
 import type { AuditDraft } from '../../../audit/audit.js'
-import { doneBy } from '../../../audit/audit-row.js'
+import { auditRow } from '../../../audit/audit-row.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
-import { withNotices } from '../../inbox/post.js'
-import { isSide, KEPT_SECONDS, stateOf } from '../introduction.js'
+import { withNotifications } from '../../inbox/post.js'
+import { isSide, RETENTION_SECONDS, stateOf } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { noticeOf, requireIntroduction } from '../view.js'
-import { leavingPlace } from './quota-slots.js'
+import { notificationOf, requireIntroduction } from '../view.js'
+import { releasingSlot } from './quota-slots.js'
 
 /** The introduction, for whoever may answer it, while it waits. */
 export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
@@ -27,17 +27,17 @@ export async function closePending(
   action: string,
   now: number,
 ): Promise<void> {
-  const notice = noticeOf(denied, 'denied', now)
-  await withNotices(
+  const notice = notificationOf(denied, 'denied', now)
+  await withNotifications(
     deps,
     [denied.from, denied.to].map((agentId) => ({ agentId, notice })),
     async (posts) => {
       const changing = deps.introductions.collection.changing(
         denied.id,
         { state: 'pending', nextEntry: null },
-        { state: 'denied', note: denied.note, goneAt: now + KEPT_SECONDS },
+        { state: 'denied', note: denied.note, goneAt: now + RETENTION_SECONDS },
       )
-      const leaving = await leavingPlace(deps.introductions, denied)
+      const leaving = await releasingSlot(deps.introductions, denied)
       const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...leaving, ...posts])
       if (committed.ok) return denied
       if (committed.failed === 0) return refuse('not_pending', 'it has been answered')
@@ -53,4 +53,5 @@ export const auditOf = (
   { id, fromOrg, toOrg }: Introduction,
   action: string,
   facts?: AuditDraft['facts'],
-) => audit.recording(doneBy(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) }))
+) =>
+  audit.recording(auditRow(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) }))

@@ -4,7 +4,7 @@ import { type SignatureVerdict, verifyCardSignatures } from '../../../credential
 import { verifyReleasePolicy } from '../../../credentials/jose/token-types.js'
 import { refuse } from '../../../errors.js'
 import { findPublisherKeys } from '../../../identity/keys/find.js'
-import type { Enrolment, EnrolmentsStore } from '../../../identity/keys/store.js'
+import type { RegisteredKey, RegisteredKeysStore } from '../../../identity/keys/store.js'
 import type { JsonObject } from '../../../lib/json.js'
 import { type CardModel, readCard } from '../../../protocol/cards/card-model.js'
 import type { Verdict } from '../../../protocol/cards/card-view.js'
@@ -13,7 +13,7 @@ import { type AgentId, audienceOf, type OrgId } from '../../../protocol/ids.js'
 import type { TrustLog } from '../../../trust-log/trust-log.js'
 
 export interface CheckDeps {
-  readonly enrolments: EnrolmentsStore
+  readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: Pick<TrustLog, 'ended'>
   readonly issuer: string
 }
@@ -21,11 +21,11 @@ export interface CheckDeps {
 export interface CheckedCard {
   readonly json: JsonObject
   readonly model: CardModel
-  readonly signer: Enrolment
+  readonly signer: RegisteredKey
   readonly verdict: Verdict
 }
 
-/** A card of version 1.0 or 0.3, signed by an enrolled key of the organisation or the agent that stands. */
+/** A card of version 1.0 or 0.3, signed by a registered key of the organisation or the agent that stands. */
 export async function requireSignedCard(
   deps: CheckDeps,
   of: { orgId: OrgId; agentId: AgentId },
@@ -39,7 +39,7 @@ export async function requireSignedCard(
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
   const found = verdicts.find((one) => one.state === 'valid')
   if (found?.state !== 'valid') return refuseUnsigned(verdicts)
-  const signer = keys.find(({ jkt }) => jkt === found.jkt) ?? refuse('key_untrusted', 'the key is not enrolled')
+  const signer = keys.find(({ jkt }) => jkt === found.jkt) ?? refuse('key_untrusted', 'the key is not registered')
   if (!isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed has ended or is retired')
   if (found.uncoveredSecurity.length > 0)
     return refuse('card_signature_invalid', 'the signature does not cover security requirements of the card', {
@@ -49,24 +49,24 @@ export async function requireSignedCard(
 }
 
 /** As a signature is verified: its `kid` is a thumbprint; without one every key is tried. */
-export const keysByKid = (keys: readonly Enrolment[]) => (kid: string | undefined) =>
+export const keysByKid = (keys: readonly RegisteredKey[]) => (kid: string | undefined) =>
   keys.filter(({ jkt }) => kid === undefined || kid === jkt).map(({ jwk, alg }) => ({ jwk, alg }))
 
-export const isUsable = ({ trustLog }: Pick<CheckDeps, 'trustLog'>, { handle, retiresAt }: Enrolment, now: number): boolean =>
+export const isUsable = ({ trustLog }: Pick<CheckDeps, 'trustLog'>, { handle, retiresAt }: RegisteredKey, now: number): boolean =>
   !trustLog.ended.has(handle) && (retiresAt === undefined || retiresAt > now)
 
 function refuseUnsigned(verdicts: readonly SignatureVerdict[]): never {
   const faults = verdicts.map((one) => ({ pointer: `/signatures/${one.index}`, hint: one.state === 'valid' ? '' : one.hint }))
   if (verdicts.length === 0)
     return refuse('card_unsigned', 'publishing needs a signature', {
-      faults: [{ pointer: '/signatures', hint: 'sign the card with an enrolled key, or import it' }],
+      faults: [{ pointer: '/signatures', hint: 'sign the card with a registered key, or import it' }],
     })
   if (verdicts.every((one) => one.state === 'unknown_key'))
-    return refuse('key_untrusted', 'the card is signed by a key that is not enrolled', { faults })
+    return refuse('key_untrusted', 'the card is signed by a key that is not registered', { faults })
   return refuse('card_signature_invalid', 'no signature of the card verifies', { faults })
 }
 
-export const verdictOf = (found: SignatureVerdict & { state: 'valid' }, signer: Enrolment, now: number): Verdict => ({
+export const verdictOf = (found: SignatureVerdict & { state: 'valid' }, signer: RegisteredKey, now: number): Verdict => ({
   state: 'signed',
   profile: found.profile,
   ...(found.kid !== undefined && { kid: found.kid }),

@@ -19,7 +19,7 @@ export interface ComposedCard {
 
 /** What a publisher sent, as it is stored. */
 export interface SentCard {
-  readonly c0: string
+  readonly publicCard: string
   readonly sdJwt?: string | undefined
   readonly releasePolicy?: string | undefined
 }
@@ -37,8 +37,8 @@ export function composeCard(card: SentCard, tier: ViewTier): ComposedCard {
   return { json: isJsonObject(json) ? json : {}, sdJwt: shown }
 }
 
-function publicJson({ c0 }: SentCard): JsonObject {
-  const json = parseJson(c0)
+function publicJson({ publicCard }: SentCard): JsonObject {
+  const json = parseJson(publicCard)
   return isJsonObject(json) ? withoutSignatures(json) : {}
 }
 

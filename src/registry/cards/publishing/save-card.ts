@@ -1,4 +1,4 @@
-import { doneBy } from '../../../audit/audit-row.js'
+import { auditRow } from '../../../audit/audit-row.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { Random } from '../../../lib/random.js'
@@ -7,11 +7,11 @@ import type { EntryId } from '../../../protocol/ids.js'
 import type { Operation } from '../../../storage/storage.js'
 import type { RecordBeginning } from '../../../trust-log/records/records.js'
 import type { PublishDeps } from '../authority.js'
-import { asRead, endedBy, padded } from '../card.js'
+import { asRead, endedBy, padWithDecoys } from '../card.js'
 import type { Card } from '../card-record.js'
 
 /** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
-export async function keepingContent(
+export async function savingContent(
   { cards, trustLog }: Pick<PublishDeps, 'cards' | 'trustLog'>,
   before: Card | undefined,
   { card: { agentId, cardSha256, version }, entry, at }: { readonly card: Card; readonly entry: EntryId; readonly at: number },
@@ -35,7 +35,7 @@ interface Keeping {
 }
 
 /** Begins the card, or changes it: of two racing publishers one wins. */
-export async function keepCard(deps: PublishDeps, caller: Caller, keeping: Keeping, action: string): Promise<void> {
+export async function saveCard(deps: PublishDeps, caller: Caller, keeping: Keeping, action: string): Promise<void> {
   const { before, card } = keeping
   const outcome = await kept(deps, caller, keeping, action)
   if (outcome === 'begun' || outcome === 'done') return
@@ -54,13 +54,13 @@ async function kept(
   action: string,
 ): Promise<'begun' | 'done' | 'overtaken' | 'refused'> {
   const row = deps.audit.recording(
-    doneBy(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
+    auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
   )
   const ended = before && !before.unpublished ? endedBy(before, card) : []
   const beginning = {
     ...entryOf(ended, isSecret, deps.random),
     id: entry,
-    on: [...on, ...identitiesOf(caller.ground.on)],
+    dependsOn: [...on, ...identitiesOf(caller.dependencies.handles)],
     also: [...also, row],
   }
   if (!before) return (await deps.cards.begin(card, beginning)).outcome
@@ -75,7 +75,7 @@ async function kept(
  * versions that it begins; and a change of hidden parts looks like that of any record, and cannot be tied to a card.
  */
 function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<RecordBeginning, 'type' | 'begins' | 'ends'> {
-  const ends = (isSecret && ended.length === 1 ? ended : padded(ended, random)).map((handle) => ({ handle }))
+  const ends = (isSecret && ended.length === 1 ? ended : padWithDecoys(ended, random)).map((handle) => ({ handle }))
   return isSecret ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
 }
 

@@ -2,14 +2,14 @@
 // it as it is. So it is bounded: a page of it must cost little, whatever publishers wrote.
 import { wordsIn } from '../../../lib/words.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
-import type { CardTier, ShownCard } from '../../../storage/storage.js'
+import type { CardSummary, CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
 
 const MAX_TEXT = 2048
 const MAX_SKILL_BYTES = 8192
 const MAX_WORD_BYTES = 8192
 
-export function shownOf(card: Card, tier: CardTier, model: CardModel): ShownCard {
+export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSummary {
   const { skills } = model
   return {
     orgId: card.orgId,

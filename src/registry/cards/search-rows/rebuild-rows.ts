@@ -35,6 +35,6 @@ export async function rebuildRows(
 async function rebuild({ cards, storage }: RebuildDeps, agentId: AgentId): Promise<void> {
   const card = await cards.get(agentId)
   // Where it is published meanwhile, its rows are made by that.
-  const asRead = card && { version: card.version, revision: card.revision, c0Sha256: card.c0Sha256 }
+  const asRead = card && { version: card.version, revision: card.revision, c0Sha256: card.publicCardSha256 }
   await storage.commit(asRead ? [cards.collection.changing(agentId, asRead, {}), ...cards.indexing(card)] : cards.unindexing(agentId))
 }

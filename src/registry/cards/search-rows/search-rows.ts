@@ -2,7 +2,7 @@ import { type CardModel, readCardJson } from '../../../protocol/cards/card-model
 import { CARD_TIERS, type CardRow, type CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
 import { composeCard } from '../publishing/compose.js'
-import { shownOf } from './card-summary.js'
+import { summaryOf } from './card-summary.js'
 
 /** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
 export function rowsOf(card: Card): CardRow[] {
@@ -28,6 +28,6 @@ function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
     tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
     modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
     updatedAt: publishedAt,
-    shown: shownOf(card, tier, model),
+    shown: summaryOf(card, tier, model),
   }
 }

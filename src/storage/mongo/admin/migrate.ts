@@ -14,7 +14,7 @@ import { CARD_ROWS } from '../search/card-search.js'
 import { connect } from '../session/connect.js'
 import { isTaken, reach } from '../session/errors.js'
 import { planOf, presentValidators, type Step } from './migration-plan.js'
-import { olderInstances, requireAlone } from './require-exclusive.js'
+import { olderInstances, requireExclusive } from './require-exclusive.js'
 import { widened } from './validators.js'
 
 export interface Migration {
@@ -62,7 +62,7 @@ export async function migrateMongo({
     const plan: Migration = { ...(from !== undefined && { from }), to: FORMAT, steps, older }
     if (!apply) return plan
     if (finish && older > 0) refuse('unavailable', `older instances still run (${older}): restart them with this build first`)
-    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireAlone(db, clock)
+    if (finish && steps.some(({ kind }) => kind === 'replace')) await requireExclusive(db, clock)
     // First: interrupted, the next run would not see from the validator that documents are left to fill
     for (const { kind, collection } of steps) if (kind === 'fill') await mark(db, collection, true)
     for (const step of steps) {

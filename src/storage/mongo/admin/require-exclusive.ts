@@ -3,7 +3,7 @@ import type { Db } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Clock } from '../../../lib/clock.js'
 import { reach } from '../session/errors.js'
-import { presenceOf, type StoredPresence } from '../session/heartbeat.js'
+import { instancesOf, type StoredInstance } from '../session/instance-lease.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 
 /** What has said nothing for so long is no more, or cut off. */
@@ -14,8 +14,8 @@ const WATCHED_MS = 3000
  * Refuses while another instance reads the log. One that was closed left nothing; one that was killed, or came back with a backup, does not
  * move.
  */
-export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>, own?: string): Promise<void> {
-  const others = async () => (await present(db)).filter(({ _id }) => own === undefined || _id !== presenceOf(own))
+export async function requireExclusive(db: Db, clock: Pick<Clock, 'after'>, own?: string): Promise<void> {
+  const others = async () => (await present(db)).filter(({ _id }) => own === undefined || _id !== instancesOf(own))
   const before = await others()
   if (before.length === 0) return
   await clock.after(WATCHED_MS)
@@ -27,12 +27,12 @@ export async function requireAlone(db: Db, clock: Pick<Clock, 'after'>, own?: st
 export const olderInstances = async (db: Db, format: number): Promise<number> =>
   (await present(db)).filter((one) => (one.format ?? 0) < format).length
 
-async function present(db: Db): Promise<readonly StoredPresence[]> {
+async function present(db: Db): Promise<readonly StoredInstance[]> {
   return reach(async () => {
     const { localTime } = await db.command({ hello: 1 })
     const since = new Date(Number(localTime) - ALIVE_MS)
     return db
-      .collection<StoredPresence>(LOG_COLLECTION)
+      .collection<StoredInstance>(LOG_COLLECTION)
       .find({ gone: { $gt: since } })
       .toArray()
   })

@@ -4,7 +4,7 @@ import type { AnyBulkWriteOperation, ClientSession, Collection } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import { wordsIn } from '../../../lib/words.js'
 import { CARD_WEIGHTS, type CardTexts, termsOf, textsOf } from '../../card-search.js'
-import type { CardHits, CardQuery, CardRow, CardSearchPort, CardTier, Operation, ShownCard } from '../../storage.js'
+import type { CardHits, CardQuery, CardRow, CardSearchPort, CardSummary, CardTier, Operation } from '../../storage.js'
 import { encoded } from '../codec.js'
 import type { CollectionsDeps } from '../collections.js'
 import type { Declared } from '../ensure-schema.js'
@@ -144,7 +144,7 @@ function hitsOf(found: readonly Found[] | 'late'): CardHits {
 }
 
 /** Written by storedRow. */
-const shownOf = (text: string): ShownCard => JSON.parse(text) as ShownCard
+const shownOf = (text: string): CardSummary => JSON.parse(text) as CardSummary
 
 function storedRow(row: CardRow): StoredRow {
   const texts = textsOf(row)

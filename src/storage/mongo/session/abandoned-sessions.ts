@@ -10,14 +10,14 @@ import { APP_NAME } from './connect.js'
 const IDLE_MICROS = 1_500_000
 const LOOK_MS = 500
 
-export interface OrphansDeps {
+export interface AbandonedSessionsDeps {
   readonly client: MongoClient
   readonly clock: Pick<Clock, 'after'>
   readonly warn: Log['warn']
 }
 
 /** Looks for such transactions until it is closed. Sessions of one's own user may be seen and ended without a privilege. */
-export function endOrphans({ client, clock, warn }: OrphansDeps): { close(): Promise<void> } {
+export function endAbandonedSessions({ client, clock, warn }: AbandonedSessionsDeps): { close(): Promise<void> } {
   const admin = client.db('admin')
   const closing = new AbortController()
   const look = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requirePlace } from '../../../../src/delegation/introductions/decide/quota-slots.js'
+import { requireSlot } from '../../../../src/delegation/introductions/decide/quota-slots.js'
 import { MAX_PENDING } from '../../../../src/delegation/introductions/introduction.js'
 import { introductionsStore } from '../../../../src/delegation/introductions/store.js'
 import { systemRandom as random } from '../../../../src/lib/random.js'
@@ -11,7 +11,7 @@ test('requests at once want different places; each is one that is free, until th
   await using logs = await openLogs()
   const introductions = introductionsStore({ storage: logs.storage, trustLog: await logs.open(), random })
   const from = newId(random, 'agt')
-  const wanted = () => requirePlace(introductions, { id: newId(random, 'int'), from })
+  const wanted = () => requireSlot(introductions, { id: newId(random, 'int'), from })
   const atOnce = await Promise.all(Array.from({ length: 200 }, wanted))
   expect(new Set(atOnce).size).toBeGreaterThan(MAX_PENDING / 2)
   const until = logs.clock.now() + 10

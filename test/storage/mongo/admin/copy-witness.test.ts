@@ -10,7 +10,7 @@ import { fetchRegistryKeys, parseCheckpoint } from '../../../../src/client/index
 import { type CopyOptions, copy } from '../../../../src/operations/copy/command.js'
 import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
-import type { Remembered } from '../../../../src/trust-log/witness/cosigned-logs.js'
+import type { CosignedCheckpoint } from '../../../../src/trust-log/witness/cosigned-logs.js'
 import { witnessFile } from '../../../../src/trust-log/witness/file.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { introduce } from '../../../stories/actors.js'
@@ -49,7 +49,7 @@ overMongod((mongod) => {
   }
   const move = (options: Partial<CopyOptions> = {}) =>
     copy({ from: `sqlite:${file('a/credence.db')}`, to: url, witness: witnessUrl, issuer, ...options })
-  const remembered = async (): Promise<Remembered | undefined> =>
+  const remembered = async (): Promise<CosignedCheckpoint | undefined> =>
     (await (await fetch(`${witnessUrl}/witness?log=${new URL(issuer).host}`)).json()).remembered
   const headOf = async (): Promise<number> => {
     const { asOf } = await (await fetch(`${issuer}/log/entries?limit=0`)).json()

@@ -4,7 +4,7 @@ import type { Clock } from '../../../lib/clock.js'
 import { FORMAT } from '../format.js'
 import { onceReady } from './ready.js'
 
-export interface StoredPresence {
+export interface StoredInstance {
   readonly _id: string
   readonly count: number
   /** Absent of the first builds. */
@@ -12,7 +12,7 @@ export interface StoredPresence {
   readonly gone: Date
 }
 
-export interface PresenceDeps {
+export interface InstanceLeaseDeps {
   readonly db: Db
   /** Names this one. */
   readonly instance: string
@@ -20,18 +20,18 @@ export interface PresenceDeps {
   readonly waits: Pick<Clock, 'now'>
 }
 
-export interface Presence {
+export interface InstanceLease {
   /** Whoever reads the log calls it each time; about once a second it is written. Only the first time is waited for. */
   tell(): Promise<void>
   /** So that nobody waits for it in vain; left behind, the server removes it. */
   leave(): Promise<void>
 }
 
-export const presenceOf = (instance: string): string => `instance ${instance}`
+export const instancesOf = (instance: string): string => `instance ${instance}`
 
-export function newPresence({ db, instance, waits }: PresenceDeps, collection: string): Presence {
-  const present: Collection<StoredPresence> = db.collection(collection)
-  const own = { _id: { $eq: presenceOf(instance) } }
+export function newInstanceLease({ db, instance, waits }: InstanceLeaseDeps, collection: string): InstanceLease {
+  const present: Collection<StoredInstance> = db.collection(collection)
+  const own = { _id: { $eq: instancesOf(instance) } }
   let told = 0
   let telling: Promise<void> = Promise.resolve()
   const write = async (): Promise<void> => {

@@ -1,8 +1,8 @@
-import { proveEnrolment, type Signer } from '../credentials/jose/sign.js'
+import { proveKey, type Signer } from '../credentials/jose/sign.js'
 import { type Clock, waitingClock } from '../lib/clock.js'
 import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'
-import type { EnrolmentId, Jkt, MemberId, OrgId } from '../protocol/ids.js'
+import type { Jkt, MemberId, OrgId, RegisteredKeyId } from '../protocol/ids.js'
 import { errorOf, type Fetch, requestJson } from './http.js'
 import { fetchMetadata, issuerOf } from './registry.js'
 
@@ -17,20 +17,20 @@ interface Enrolling {
 /** Redeems an invitation, or a registry's first code: who calls becomes a member. */
 export function joinRegistry(
   options: Enrolling & { readonly code: string; readonly name: string },
-): Promise<{ memberId: MemberId; orgId: OrgId; role: string; enrolmentId: EnrolmentId }> {
+): Promise<{ memberId: MemberId; orgId: OrgId; role: string; keyId: RegisteredKeyId }> {
   const [invitation = ''] = options.code.split('.')
-  return enrol(options, invitation, 'members.join', { code: options.code, name: options.name })
+  return register(options, invitation, 'members.join', { code: options.code, name: options.name })
 }
 
 /** Confirms an agent's registration with its own key: the agent becomes active. */
 export function confirmAgent(
   options: Enrolling & { readonly agentId: string; readonly registrationToken: string },
-): Promise<{ enrolmentId: EnrolmentId; jkt: Jkt }> {
+): Promise<{ keyId: RegisteredKeyId; jkt: Jkt }> {
   const { agentId, registrationToken } = options
-  return enrol(options, agentId, 'agents.confirm', { agentId, registrationToken })
+  return register(options, agentId, 'agents.confirm', { agentId, registrationToken })
 }
 
-async function enrol<T>(
+async function register<T>(
   { issuer: given, signer, clock = waitingClock, fetch = globalThis.fetch }: Enrolling,
   owner: string,
   path: string,
@@ -38,7 +38,7 @@ async function enrol<T>(
 ): Promise<T> {
   // What the registry calls itself is what the proof must name
   const { issuer } = await fetchMetadata({ fetch, clock }, issuerOf(given))
-  const proof = await proveEnrolment({ signer, clock, random: systemRandom }, { issuer, owner })
+  const proof = await proveKey({ signer, clock, random: systemRandom }, { issuer, owner })
   const { answer, body } = await requestJson({ fetch, clock }, `${issuer}/trpc/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { findMongod, HOW } from './test/storage/find-mongod.mjs'
 
-/** The contract, and whatever else is about MongoDB alone. */
+/** Tests of the MongoDB store. */
 const MONGODB = ['test/storage/mongo/**/*.test.ts', 'test/attacks/mongodb.test.ts', 'test/prove/mongodb.test.ts']
-/** What replaces a module of the program, and so shares none with others. */
+/** Tests that replace a module of the program, so they do not share modules with others. */
 const ALONE = ['test/stories/standing-omissions.test.ts']
-/** What runs over the embedded store and again over MongoDB, with two servers that share nothing but the database. */
+/** Tests that run over the embedded store and again over MongoDB, with two servers that share only the database. */
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
   'test/registry/cards/publish.test.ts',
@@ -18,10 +18,10 @@ const OVER_BOTH = [
 ]
 
 const hasMongod = findMongod() !== undefined
-if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required') throw new Error(`MongoDB is to be tested, and there is none. ${HOW}`)
+if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required') throw new Error(`CREDENCE_TEST_MONGODB=required, but no MongoDB server was found. ${HOW}`)
 if (!hasMongod) console.warn(`\n*** NOT TESTED OVER MONGODB: the storage contract, and ${OVER_BOTH.join(', ')}. ${HOW} ***\n`)
 
-/** Where there is memory to spare, what tests write is kept there: most of the waiting for a disk is for nobody. */
+/** Tests write to memory if there is enough of it, which saves most of the time for fsync. */
 const MEMORY = '/dev/shm'
 const ENOUGH_BYTES = 6 * 2 ** 30
 if (existsSync(MEMORY)) {
@@ -29,7 +29,7 @@ if (existsSync(MEMORY)) {
   if (bavail * bsize > ENOUGH_BYTES) process.env.TMPDIR ??= MEMORY
 }
 
-/** What takes long is begun first, so that nothing is left over at the end that one worker does alone. */
+/** Long files start first, so that no worker runs one alone at the end. */
 const LONG = [/\/prove\//, /\/mongo\/(admin\/(rolling|copy|restore)|unreachable)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -38,7 +38,7 @@ class LongFirst extends BaseSequencer {
   }
 }
 
-/** Not beside what runs over MongoDB. */
+/** After the tests over MongoDB. */
 const AFTERWARDS = { groupOrder: 1 }
 
 export default defineConfig({
@@ -52,7 +52,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     pool: 'forks',
-    // Files share the modules of the program, which keep no state between two servers
+    // Files share the modules of the program, because no module keeps state between servers
     isolate: false,
     maxWorkers: 3,
     sequence: { sequencer: LongFirst },
@@ -74,7 +74,7 @@ export default defineConfig({
           include: hasMongod ? [...MONGODB, ...OVER_BOTH] : MONGODB,
           globalSetup: 'test/one-mongod.ts',
           env: { CREDENCE_TEST_STORE: 'mongodb' },
-          // It waits for the database more than it works
+          // These tests wait for the database most of the time
           maxWorkers: 4,
           testTimeout: 120_000,
           hookTimeout: 120_000,

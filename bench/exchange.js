@@ -1,4 +1,4 @@
-// What an exchange costs the server, beside the bare cryptography that it needs; and client_credentials beside oidc-provider.
+// CPU of the server per exchange, compared with the bare cryptography of an exchange; requests per second of client_credentials, compared with oidc-provider.
 import { thumbprint } from '../dist/credentials/jose/jwk.js'
 import { assertClient, proveDpop } from '../dist/credentials/jose/sign.js'
 import { systemClock } from '../dist/lib/clock.js'
@@ -11,7 +11,7 @@ import { median } from './lib/report.js'
 const CALLERS = 32
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** Forms and proofs, signed beforehand: a client's work is not the server's. */
+/** Forms and proofs, signed before the measurement, because the client's work does not count. */
 export async function requests(count, { signer, clientId, issuer, url, form, nonce }) {
   const deps = { signer, clock: systemClock, random: systemRandom }
   const made = []
@@ -24,7 +24,7 @@ export async function requests(count, { signer, clientId, issuer, url, form, non
   return made
 }
 
-/** On a machine that others load, an answer may take longer than it is fresh: it is refused, and not counted. */
+/** A busy machine may respond later than 250 ms after the read barrier. Such a request is refused with 503 and not counted. */
 export async function sendAll(url, jobs) {
   let done = 0
   const tokens = []
@@ -73,7 +73,7 @@ export async function run(report) {
       audience: ocr.audience,
     }
     const exchanges = await requests(count, { ...ours, form, url, nonce })
-    // The root tokens of the round before, each sent once: of these the registry has seen none
+    // The root tokens of the previous round, each sent once: the registry has not seen them yet
     const unseen = (await requests(fresh.length, { ...ours, form, url, nonce })).map(({ headers, body }, i) => {
       const parameters = new URLSearchParams(body)
       parameters.set('subject_token', fresh[i])

@@ -1,4 +1,4 @@
-// Whether exchange, introspection and ending cost the same however much there is; and what a start costs then.
+// Cost of exchange, introspection and revocation with few and many records, and of a start with many.
 import { rmSync } from 'node:fs'
 import { aPair, newCast } from './lib/cast.js'
 import { startChild } from './lib/child.js'
@@ -53,7 +53,7 @@ export async function run(report) {
   for (let i = 0; i < rounds; i++) {
     const [root, leaf] = [(await exchange()).accessToken, (await exchange()).accessToken]
     await child.ask('records', { tokenId: like, count: descendants, parent: idOf(root) })
-    // Seeding leaves work behind: it is done before anything is measured, and neither is always the first
+    // Seeding causes background work: it runs before the measurement. The two sizes take turns in going first
     for (let j = 0; j < 20; j++) await planner.revoke((await exchange()).accessToken)
     const pair = [
       [root, roots],

@@ -1,8 +1,8 @@
-// npm run bench -- exchange verify push search growth stores [--check] [--quick]        (stores: needs a mongod, and is not run unless named)
+// npm run bench -- exchange verify push search growth stores [--check] [--quick]        (stores needs a mongod and runs only if named)
 // Every figure is a ratio of two things measured in this run, interleaved, in several rounds; medians count.
 import { finish, newReport } from './lib/report.js'
 
-/** What is not measured unless it is named: it needs a program that not every machine has. */
+/** Benchmarks that run only if they are named, because they need a program that not every machine has. */
 const NAMED_ONLY = ['stores']
 const BENCHES = ['exchange', 'verify', 'push', 'search', 'growth', ...NAMED_ONLY]
 const asked = process.argv.slice(2)

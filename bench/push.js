@@ -1,4 +1,4 @@
-// What it costs to tell everybody, beside a bare loop that sends one prepared Buffer over the same sockets.
+// CPU of a delivery to every subscriber, compared with a bare loop that sends one prepared Buffer over the same sockets.
 import { startChild } from './lib/child.js'
 import { median, percentile } from './lib/report.js'
 

@@ -1,4 +1,4 @@
-// Search over HTTP among many cards, beside a bare FTS5 query for the same words in the same process.
+// Search over HTTP among many cards, compared with a bare FTS5 query for the same words in the same process.
 import { aPair, newCast } from './lib/cast.js'
 import { startChild } from './lib/child.js'
 import { send } from './lib/load.js'

@@ -1,4 +1,4 @@
-// MongoDB: what is asked of it, what an answer waits for, and whether two instances agree; beside the bare driver, and SQLite, in this run.
+// MongoDB: commands per request, latency, and agreement of two instances, compared with the bare driver and SQLite in this run.
 import { createAgent } from 'credence/client'
 import { MongoClient } from 'mongodb'
 import WebSocket from 'ws'
@@ -23,10 +23,10 @@ const timed = async (work) => {
   return performance.now() - at
 }
 
-/** Requests that the registry turned away because it could not answer freshly in time: on a busy machine some are. */
+/** Requests that the registry refused because the read barrier was too old by the time of the response. It happens on a busy machine. */
 let turnedAway = 0
 
-/** Every job, 32 callers at most. */
+/** Runs every job, at most 32 at a time. */
 function sendAll(url, jobs) {
   return closedLoop(jobs, 32, async (job) => {
     const { status, text } = await send(url, job)
@@ -35,7 +35,7 @@ function sendAll(url, jobs) {
   })
 }
 
-/** BENCH_PARTS=commands,latency: those only. */
+/** BENCH_PARTS=commands,latency runs only these parts. */
 const chosen = process.env.BENCH_PARTS?.split(',')
 const PARTS = { commands, latency, rates, agreement, pushed, search, growth }
 
@@ -47,7 +47,7 @@ export async function run(report) {
   const b = await startChild('stores.js', { store: monitored(url), issuer: a.facts.issuer }, { core: 1 })
   const sqlite = await startChild('stores.js', {})
   try {
-    // The code of the instance that started last is the one that is good
+    // Each start replaces the first code: the one of the last instance is valid
     const world = await played({ ...a.facts, firstCode: b.facts.firstCode })
     const other = await played(sqlite.facts)
     for (const [name, part] of Object.entries(PARTS))
@@ -67,7 +67,7 @@ async function played(facts) {
   return { issuer, ...pair, asPlanner: client(pair.planner), asOcr: client(pair.ocr) }
 }
 
-/** Exchanges, signed and ready. */
+/** Signed exchange requests. */
 async function exchanges({ issuer, ocr, planner, asPlanner }, count) {
   const url = `${issuer}/oauth/token`
   const nonce = await answered(() => nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } }))
@@ -82,7 +82,7 @@ async function introspections({ issuer, ocr, planner, asOcr }, count) {
   return { url, jobs: await requests(count, { ...asOcr, form: { token: accessToken }, url }) }
 }
 
-/** At 32 callers with warm caches: what one request costs the database, its share of what others wait for too. */
+/** Commands per request with 32 callers and warm caches; a shared command counts by its share. */
 async function commands(report, { world, a }) {
   const count = report.isQuick ? 320 : 3200
   const counted = async (work) => {
@@ -106,13 +106,13 @@ async function commands(report, { world, a }) {
   const counts = await counted(() => sendAll(url, searches))
   report.say(`search: ${inWords(counts, count)}`)
   const of = (test) => sum(Object.fromEntries(Object.entries(counts).filter(([name]) => test.test(name)))) / count
-  report.figure('commands, search, its share of fences', of(/ log-blocks$/))
-  // What goes on by itself: links of the audit, halves, transactions that nobody goes on with
+  report.figure('commands, search, its share of barriers', of(/ log-blocks$/))
+  // Background commands: audit links, pending writes, abandoned transactions
   const besides = sum(counts) / count - of(/ log-blocks$| audit-| halves$|^[^ ]+$/)
-  report.goal('commands, search, besides the shared fence', besides, { atMost: 1 })
+  report.goal('commands, search, without the shared read barrier', besides, { atMost: 1 })
 }
 
-/** One caller, and one insert of the bare driver, in turns. */
+/** One caller and one insert of the bare driver, interleaved. */
 async function latency(report, { world, bare }) {
   const count = report.isQuick ? 30 : 400
   const { url, jobs } = await exchanges(world, count)
@@ -127,7 +127,7 @@ async function latency(report, { world, bare }) {
   report.goal('exchange / one majority insert, p50', median(ours) / median(theirs), { atMost: 3.5 })
 }
 
-/** 32 callers; what a second holds, and what the server computes meanwhile. */
+/** Requests per second of 32 callers, and the CPU of the server. */
 async function rates(report, { world, other, a, sqlite }) {
   const [rounds, count] = report.isQuick ? [2, 64] : [5, 1500]
   const found = { mongodb: [], sqlite: [], cpu: [], sqliteCpu: [] }
@@ -151,7 +151,7 @@ async function rates(report, { world, other, a, sqlite }) {
   report.figure('exchange over SQLite, CPU of the registry', median(found.sqliteCpu), 'µs')
 }
 
-/** Asked again while the answer is that it cannot be said freshly in time. */
+/** Repeats a request that was refused because its read barrier was too old. */
 async function answered(work) {
   for (let tries = 0; ; tries++) {
     try {
@@ -163,7 +163,7 @@ async function answered(work) {
   }
 }
 
-/** Revoked on A, asked on B in the moment of the acknowledgement; and what B waits for, beside one insert. */
+/** Revokes on A and asks B at the moment of the acknowledgement. Also measures the read barrier of B, compared with one insert. */
 async function agreement(report, { world, a, b, bare }) {
   const trials = report.isQuick ? 50 : Number(process.env.BENCH_TRIALS ?? 10_000)
   const { issuer, planner, ocr } = world
@@ -181,20 +181,20 @@ async function agreement(report, { world, a, b, bare }) {
   report.figure('tokens that were active on B before', wasActive)
   report.goal(`revoked on A, not refused on B, of ${trials}`, violations, { atMost: 0 })
   const inserts = bare.db().collection('bare')
-  const [fences, floor] = [[], []]
+  const [barriers, floor] = [[], []]
   for (let round = 0; round < (report.isQuick ? 3 : 40); round++) {
-    fences.push(...(await b.ask('fences', 25)))
+    barriers.push(...(await b.ask('barriers', 25)))
     for (let i = 0; i < 25; i++) floor.push(await timed(() => inserts.insertOne({ i })))
   }
   report.figure('one majority insert, p50', median(floor), 'ms')
   report.figure('one majority insert, p99', percentile(floor, 0.99), 'ms')
-  report.figure('a fence on B, p50', median(fences), 'ms')
-  report.figure('a fence on B, p99', percentile(fences, 0.99), 'ms')
-  report.figure('a fence on B, p99 / one majority insert, p50', percentile(fences, 0.99) / median(floor))
-  report.goal('a fence on B / one majority insert, p99', percentile(fences, 0.99) / percentile(floor, 0.99), { atMost: 3 })
+  report.figure('read barrier on B, p50', median(barriers), 'ms')
+  report.figure('read barrier on B, p99', percentile(barriers, 0.99), 'ms')
+  report.figure('read barrier on B, p99 / one majority insert, p50', percentile(barriers, 0.99) / median(floor))
+  report.goal('read barrier on B / one majority insert, p99', percentile(barriers, 0.99) / percentile(floor, 0.99), { atMost: 3 })
 }
 
-/** From the acknowledgement on A to the subscriber of B; beside one event of a bare change stream, from the sending of its insert. */
+/** Time from the acknowledgement on A to the subscriber of B, compared with one event of a bare change stream after its insert was sent. */
 async function pushed(report, { world, a, b, bare }) {
   const count = report.isQuick ? 20 : 500
   const { ticket } = await answered(() => world.ocr.mutate('system.ticket'))
@@ -238,7 +238,7 @@ async function pushed(report, { world, a, b, bare }) {
   report.goal('push on B, p99 / one change stream event, p50', percentile(pushes, 0.99) / median(events), { atMost: 5 })
 }
 
-/** A word and a tag among many cards over HTTP, beside the bare indexed query for the same. */
+/** A word and a tag among many cards over HTTP, compared with the bare indexed query. */
 async function search(report, { world, a, bare }) {
   const [cards, count] = report.isQuick ? [300, 20] : [Number(process.env.BENCH_CARDS ?? 100_000), 400]
   report.figure('cards', cards)
@@ -266,7 +266,7 @@ async function search(report, { world, a, bare }) {
   report.goal('search / bare indexed query, p99', percentile(ours, 0.99) / percentile(floor, 0.99), { atMost: 4 })
 }
 
-/** What one exchange, one introspection and one ending take with little and with much in the store. */
+/** Time of one exchange, one introspection and one revocation with few and with many records. */
 async function growth(report, { world, a }) {
   const [sizes, count] = report.isQuick
     ? [[100, 1000], 20]

@@ -1,4 +1,4 @@
-// What credence/verifier costs a callee for each call, beside the two signature checks that the call needs.
+// Cost of credence/verifier per call, compared with the two signature verifications that a call needs.
 import { startChild } from './lib/child.js'
 import { median } from './lib/report.js'
 

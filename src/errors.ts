@@ -1,39 +1,40 @@
-/** Every refusal that a caller can meet. A new row also needs a line in docs/ERRORS.md (a test compares them). */
+/** All reasons with which a caller can be refused. A new row also needs a line in docs/ERRORS.md (a test compares them). */
 export const REFUSALS = {
-  // OAuth: RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 9449 §5 and §8
-  invalid_request: { http: 400, trpc: 'BAD_REQUEST' },
-  invalid_client: { http: 401, trpc: 'UNAUTHORIZED' },
-  unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' },
-  invalid_scope: { http: 400, trpc: 'BAD_REQUEST' },
-  invalid_target: { http: 400, trpc: 'BAD_REQUEST' },
-  invalid_dpop_proof: { http: 400, trpc: 'BAD_REQUEST' },
-  use_dpop_nonce: { http: 400, trpc: 'BAD_REQUEST' },
-  invalid_client_metadata: { http: 400, trpc: 'BAD_REQUEST' },
-  // Protected resource: RFC 6750 §3.1
-  invalid_token: { http: 401, trpc: 'UNAUTHORIZED' },
-  insufficient_scope: { http: 403, trpc: 'FORBIDDEN' },
-  // Ours: who may do what
+  // OAuth                                                                  Source
+  invalid_request: { http: 400, trpc: 'BAD_REQUEST' }, //                   RFC 6749 §5.2
+  invalid_client: { http: 401, trpc: 'UNAUTHORIZED' }, //                   RFC 6749 §5.2
+  unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' }, //            RFC 6749 §5.2
+  invalid_scope: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 6749 §5.2
+  invalid_target: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 8693 §2.2.2, RFC 8707 §2
+  invalid_dpop_proof: { http: 400, trpc: 'BAD_REQUEST' }, //                RFC 9449 §5
+  use_dpop_nonce: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 9449 §8
+  invalid_client_metadata: { http: 400, trpc: 'BAD_REQUEST' }, //           RFC 7591 §3.2.2
+  // Protected resources
+  invalid_token: { http: 401, trpc: 'UNAUTHORIZED' }, //                    RFC 6750 §3.1
+  insufficient_scope: { http: 403, trpc: 'FORBIDDEN' }, //                  RFC 6750 §3.1
+  // Access. From here on the reasons are our own.
   forbidden: { http: 403, trpc: 'FORBIDDEN' },
   not_found: { http: 404, trpc: 'NOT_FOUND' },
   method_not_allowed: { http: 405, trpc: 'METHOD_NOT_SUPPORTED' },
   origin_not_allowed: { http: 403, trpc: 'FORBIDDEN' },
-  // Ours: input
+  // Input
   bad_input: { http: 400, trpc: 'BAD_REQUEST' },
   unsupported_media_type: { http: 415, trpc: 'UNSUPPORTED_MEDIA_TYPE' },
   body_too_large: { http: 413, trpc: 'PAYLOAD_TOO_LARGE' },
   batch_too_large: { http: 400, trpc: 'BAD_REQUEST' },
   bad_cursor: { http: 400, trpc: 'BAD_REQUEST' },
-  // Ours: state
+  // State
   already_exists: { http: 409, trpc: 'CONFLICT' },
   conflict: { http: 409, trpc: 'CONFLICT' },
+  already_revoked: { http: 409, trpc: 'CONFLICT' },
   already_ended: { http: 409, trpc: 'CONFLICT' },
   not_pending: { http: 409, trpc: 'CONFLICT' },
   code_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   standing_too_large: { http: 400, trpc: 'BAD_REQUEST' },
-  // Ours: keys and cards
+  // Keys and cards
   key_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   key_untrusted: { http: 400, trpc: 'BAD_REQUEST' },
-  key_ended: { http: 400, trpc: 'BAD_REQUEST' },
+  key_revoked: { http: 400, trpc: 'BAD_REQUEST' },
   card_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   card_unsigned: { http: 400, trpc: 'BAD_REQUEST' },
   card_signature_invalid: { http: 400, trpc: 'BAD_REQUEST' },
@@ -45,10 +46,10 @@ export const REFUSALS = {
   key_binding_required: { http: 401, trpc: 'UNAUTHORIZED' },
   release_policy_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   release_policy_stale: { http: 409, trpc: 'CONFLICT' },
-  // Ours: introductions and delegation
+  // Introductions and delegation
   delegation_cycle: { http: 400, trpc: 'BAD_REQUEST' },
   delegation_too_deep: { http: 400, trpc: 'BAD_REQUEST' },
-  // Ours: load and availability
+  // Load and availability
   rate_limited: { http: 429, trpc: 'TOO_MANY_REQUESTS' },
   standing_unknown: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
   unavailable: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
@@ -58,20 +59,20 @@ export const REFUSALS = {
 
 export type Reason = keyof typeof REFUSALS
 
-/** One fault of an input: where (JSON Pointer, RFC 6901) and how to mend it. */
+/** A fault of an input: its location (JSON Pointer, RFC 6901) and how to fix it. */
 export interface Fault {
   readonly pointer: string
   readonly hint: string
 }
 
-export interface RefusalDetail {
+interface RefusalDetail {
   readonly faults?: readonly Fault[]
   readonly retryAfterSeconds?: number
-  /** A fresh server nonce to answer with (RFC 9449 §8). */
+  /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
 }
 
-/** The caller's fault or our rule. Its text is safe for the caller. */
+/** An error that is the caller's fault or follows from one of our rules. Its text is sent to the caller, so it must not reveal secrets. */
 export class Refusal extends Error {
   readonly reason: Reason
   readonly detail: RefusalDetail

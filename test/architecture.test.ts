@@ -121,6 +121,8 @@ describe('only its own place imports', () => {
     ['pino', /^server\/logger\.ts$/],
     ['commander', /^cli\//],
     ['ws', /^(http|revocations)\/|^lib\/io\/websocket-node\.ts$/],
+    ['jose', /^credentials\//],
+    ['@sd-jwt/', /^credentials\/sd-jwt\//],
   ])('%s', (name, place) => {
     const users = imports.filter((one) => one.name === name || (name.endsWith('/') && one.name.startsWith(name)))
     expect(users).not.toEqual([])
@@ -155,6 +157,77 @@ describe('only its own place imports', () => {
     expect(readers).not.toEqual([])
     expect(described(readers.filter(({ file }) => !['server', 'operations', '(root)', 'cli'].includes(chapterOf(file))))).toEqual([])
     expect(files.filter((file) => textOf(file).includes('process.env'))).toEqual(['server/config.ts'])
+  })
+})
+
+test('every runtime dependency of package.json is imported by src', () => {
+  const dependencies = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).dependencies)
+  expect(dependencies.length).toBeGreaterThan(8)
+  const isImported = (dependency: string) => imports.some(({ name }) => name === dependency || name.startsWith(`${dependency}/`))
+  expect(dependencies.filter((dependency) => !isImported(dependency))).toEqual([])
+})
+
+describe('exports', () => {
+  /** Entries of the package: their names are for its users. */
+  const ENTRIES = ['index.ts', 'client/index.ts', 'verifier/index.ts']
+  /** The two forms of an import that package.json resolves by platform. */
+  const PLATFORM: Readonly<Record<string, readonly string[]>> = {
+    '#crypto': ['lib/crypto-node.ts', 'lib/crypto-web.ts'],
+    '#websocket': ['lib/io/websocket-node.ts', 'lib/io/websocket-web.ts'],
+  }
+  /** Names of `{ a, type b as c }`, as the module that is imported or the file itself calls them. */
+  const namesIn = (braces: string, side: 'before' | 'after' = 'before'): string[] =>
+    braces
+      .split(',')
+      .map((part) =>
+        part
+          .trim()
+          .replace(/^type\s+/, '')
+          .split(/\s+as\s+|\s*:\s*/),
+      )
+      .map(([before = '', after = before]) => (side === 'before' ? before : after))
+      .filter((name) => name !== '')
+  const exportsOf = (text: string): string[] => [
+    ...[...text.matchAll(/^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/gm)].map(
+      (match) => match[1] ?? '',
+    ),
+    ...[...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap((match) => namesIn(match[1] ?? '', 'after')),
+  ]
+  /** Every `file name` that the text of a file imports from src, also through dist, whose files are those of src. */
+  const importedIn = (path: string, text: string): string[] =>
+    [
+      ...text.matchAll(/(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'([^']+)'/g),
+      ...text.matchAll(/const\s+\{([^}]*)\}\s+=\s+await\s+import\('([^']+)'\)/g),
+      ...[...text.matchAll(/import\('([^']+)'\)\)?\.(\w+)/g)].map((match) => ['', match[2], match[1]]),
+    ].flatMap((match) => {
+      const module = match[2] ?? ''
+      const file = relative(ROOT, resolve(dirname(path), module))
+        .replaceAll('\\', '/')
+        .replace(/^(src|dist)\//, '')
+        .replace(/\.js$/, '.ts')
+      return (PLATFORM[module] ?? [file]).flatMap((target) => namesIn(match[1] ?? '').map((name) => `${target} ${name}`))
+    })
+
+  test('every exported name has an importer in src, test, bench or examples', () => {
+    const users = ['src', 'test', 'bench', 'examples']
+      .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)))
+      .filter((file) => /\.(ts|js|mjs)$/.test(file) && !file.includes('node_modules'))
+    const imported = new Set(users.flatMap((file) => importedIn(file, readFileSync(file, 'utf8'))))
+    const exported = files
+      .filter((file) => !ENTRIES.includes(file))
+      .flatMap((file) => [...new Set(exportsOf(textOf(file)))].map((name) => `${file} ${name}`))
+    expect(exported.length).toBeGreaterThan(1000)
+    expect(imported.size).toBeGreaterThan(1000)
+    expect(exported.filter((one) => !imported.has(one))).toEqual([])
+  })
+
+  test('the readers of exports and imports see each form', () => {
+    const text =
+      "export const a = 1\nexport async function b() {}\nexport type { C } from './c.js'\nexport { d as e, type F }\nexport interface G {}"
+    expect(exportsOf(text)).toEqual(['a', 'b', 'G', 'C', 'e', 'F'])
+    const use =
+      "import { a, type B as C } from '../src/x.js'\nconst { d: e } = await import('../dist/y.js')\nlet f: import('../src/z.js').F"
+    expect(importedIn(join(ROOT, 'test/some.test.ts'), use)).toEqual(['x.ts a', 'x.ts B', 'y.ts d', 'z.ts F'])
   })
 })
 

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below those that an operating system gives away unasked: what is started anew under its port must not meet somebody's connection there. */
+/** The range lies below the ephemeral ports, so that a server can be restarted on its port. */
 const PORTS = [12_000, 32_000]
 
 /** A port for a server whose address is named before it listens. */

@@ -2,15 +2,15 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import { type AddressInfo, connect, type Socket } from 'node:net'
 
 export interface Front extends AsyncDisposable {
-  /** What clients know as the registry. */
+  /** The address that clients use as the issuer. */
   readonly origin: string
-  /** Ports among which requests and sockets alternate. */
+  /** Ports between which requests and sockets alternate. */
   route(ports: readonly number[]): void
-  /** Cuts every socket that was upgraded through it. */
+  /** Closes every upgraded socket. */
   cutSockets(): void
 }
 
-/** One address before several servers: each request, and each new WebSocket, goes to the next of them. */
+/** One address in front of several servers: each request and each new WebSocket goes to the next server. */
 export async function openFront(): Promise<Front> {
   let ports: readonly number[] = []
   let turn = 0

@@ -1,9 +1,9 @@
-// One MongoDB server for all files of a run: each costs 400 MB and seconds to start. Ends with a line that says what was done on it.
+// One MongoDB server for all test files of a run, because each costs 400 MB and seconds to start. At the end a line says how much was written.
 import { MongoClient } from 'mongodb'
 import { findMongod, startMembers, TEST_COMMANDS } from './storage/find-mongod.mjs'
 import { POOL } from './storage/open-mongo.js'
 
-/** Vitest calls it before the first file that needs MongoDB; what it returns, after the last. */
+/** Vitest calls this before the first file that needs MongoDB, and the returned function after the last. */
 export async function setup(): Promise<() => Promise<void>> {
   const found = findMongod()
   if (found === undefined) return async () => undefined
@@ -26,7 +26,7 @@ export async function setup(): Promise<() => Promise<void>> {
   }
 }
 
-/** A run that used it writes thousands. */
+/** A run over MongoDB writes thousands of documents. */
 const LEAST = 1000
 
 async function inserts(client: MongoClient): Promise<number> {

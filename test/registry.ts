@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry } from '../src/client/index.js'
 import { newEs256Signer, type Signer } from '../src/credentials/jose/sign.js'
-import { type Clock, waitingClock } from '../src/lib/clock.js'
+import { type Clock, clientClock } from '../src/lib/clock.js'
 import type { JsonObject } from '../src/lib/json.js'
 import { type Log, silentLog } from '../src/lib/log.js'
 import { systemRandom } from '../src/lib/random.js'
@@ -17,7 +17,7 @@ import { type SetClock, setClock } from './set-clock.js'
 import { type Mongod, startMongod } from './storage/open-mongo.js'
 import { type Gate, gatedStorage } from './trust-log/gated-storage.js'
 
-/** Somebody who speaks to the registry through its public doors only. */
+/** A client that uses only the public API of the registry. */
 export interface Actor extends Agent {
   readonly signer: Signer
   readonly orgId: OrgId
@@ -29,27 +29,27 @@ export interface AgentActor extends Actor {
 
 export interface Registration {
   readonly name?: string
-  /** Whose agent: an administrator. Default: the first organisation's. */
+  /** The administrator who registers the agent. Default: the one of the first organisation. */
   readonly of?: Actor
   readonly ceiling?: object
-  readonly contact?: object
+  readonly introductionPolicy?: object
 }
 
 export interface Registry extends Cast, AsyncDisposable {
   readonly issuer: string
   readonly clock: SetClock
   readonly storage: Storage
-  /** Everything that the store holds, as text: what is looked for in it is found, wherever it lies. */
+  /** The whole content of the store as text, to search for a value anywhere in it. */
   stored(): Promise<readonly string[]>
   readonly servers: readonly RunningServer[]
   readonly front: Front
-  /** One more server over the store, whose every access passes the gate. */
+  /** Starts one more server over the store; every access to the store passes the gate. */
   addServer(gate: Gate): Promise<RunningServer>
-  /** Fetches a door as a stranger. */
+  /** Requests a path as an anonymous caller. */
   fetch(path: string, init?: RequestInit): Promise<Response>
 }
 
-/** A Storage for each server. CREDENCE_TEST_STORE=mongodb: over MongoDB, where they share nothing but the database; else one file, one object. */
+/** One Storage per server. With CREDENCE_TEST_STORE=mongodb they share nothing but the database; otherwise they share one object over one file. */
 async function openStorages(
   folder: string,
   clock: SetClock,
@@ -83,7 +83,7 @@ async function openStorages(
 }
 let mongod: Promise<Mongod> | undefined
 
-/** Servers over one store that share no memory, behind one address; requests alternate among them. The clock stands still until a test moves it. */
+/** Servers over one store that share no memory, behind one address; requests alternate between them. The clock stands still until a test moves it. */
 export async function startRegistry({
   servers: count = 2,
   log = silentLog,
@@ -104,7 +104,7 @@ export async function startRegistry({
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
     const server = await startServer({ ...parts, storage: storages[i] ?? storage })
-    // Each start makes a new code, and the earlier one void.
+    // Each start makes a new code and invalidates the earlier one.
     firstCode = server.firstCode
     servers.push(server)
   }
@@ -134,32 +134,32 @@ export async function startRegistry({
   }
 }
 
-/** A client's: what waits for a moment (another try after a 503) goes on when the test moves the clock, or so long has truly passed. */
+/** The clock of a client: a wait (such as a retry after 503) ends when the test moves the clock, or after the same real time. */
 const alsoTicking = (clock: Clock): Clock => ({
   ...clock,
-  after: (ms, signal) => Promise.race([clock.after(ms, signal), waitingClock.after(ms, signal)]),
+  after: (ms, signal) => Promise.race([clock.after(ms, signal), clientClock.after(ms, signal)]),
 })
 
-/** Who plays: the operator, who joins by the first code, and whom it lets in. */
+/** The actors: the operator, who joins with the first code, and everyone the operator invites. */
 export interface Cast {
   readonly operator: Actor
-  /** A new organisation with its administrator. */
+  /** Creates an organisation and its administrator. */
   organisation(name: string): Promise<Actor>
   /** Redeems an invitation. */
   join(code: string, name: string): Promise<Actor>
-  /** A registered agent that nobody has confirmed. */
+  /** A registered agent without a confirmed key. */
   registration(
     registration?: Registration,
   ): Promise<{ readonly agentId: AgentId; readonly registrationToken: string; readonly orgId: OrgId }>
   /** A registered, confirmed, active agent. */
   agent(registration?: Registration): Promise<AgentActor>
-  /** The same client over other options (another clock, another key). */
+  /** The same client with other options (clock, key). */
   as(actor: Actor, options?: Partial<AgentOptions>): Agent
 }
 
 export async function newCast({
   issuer,
-  clock = waitingClock,
+  clock = clientClock,
   firstCode,
 }: {
   readonly issuer: string
@@ -183,14 +183,14 @@ export async function newCast({
     return join_(code, `${name}'s administrator`)
   }
   let first: Promise<Actor> | undefined
-  const registration: Cast['registration'] = async ({ name = 'an agent', of, ceiling = {}, contact } = {}) => {
+  const registration: Cast['registration'] = async ({ name = 'an agent', of, ceiling = {}, introductionPolicy } = {}) => {
     first ??= of ? undefined : organisation('First')
     const admin = of ?? (await first)
     if (!admin) throw new Error('nobody registers it')
     const registered = await admin.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
       name,
       ceiling,
-      ...(contact && { contact }),
+      ...(introductionPolicy && { introductionPolicy }),
     })
     return { ...registered, orgId: admin.orgId }
   }
@@ -209,7 +209,7 @@ export async function newCast({
   }
 }
 
-/** A card of version 1.0; say what the test is about. */
+/** A card of version 1.0 with the given members replaced. */
 export function aCard(registry: { issuer: string }, changes: JsonObject = {}): JsonObject {
   return {
     name: 'Ocelot OCR',

@@ -2,11 +2,11 @@ import { type Clock, systemClock } from '../src/lib/clock.js'
 
 export interface SetClock extends Clock {
   advance(seconds: number): void
-  /** As somebody sets the clock of a machine, back too: what is monotonic does not notice. */
+  /** Sets the wall clock, also back. Monotonic time does not change. */
   step(seconds: number): void
 }
 
-/** A clock that stands still until a test moves it; waiters wake when their moment comes. */
+/** A clock that stands still until a test moves it. Waiting calls resolve when the clock reaches their time. */
 export function setClock(start = 1_800_000_000): SetClock {
   let ms = start * 1000
   let stepped = 0
@@ -41,7 +41,7 @@ export function setClock(start = 1_800_000_000): SetClock {
   }
 }
 
-/** The machine's clock, which a test can only put forward: for registries that other programs talk to. */
+/** The machine's clock, which a test can only advance: for registries that other programs talk to. */
 export function runningClock(): SetClock {
   let ahead = 0
   let stepped = 0

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 const SHARED = resolve(import.meta.dirname, '../../shared')
 
-/** Runs the tests of a folder of the shared material, or says loudly that it is not there. */
+/** Runs the tests of a folder of ../shared, or warns that the folder is absent. */
 export function describeShared(folder: string, title: string, tests: (material: SharedMaterial) => void): void {
   const path = resolve(SHARED, folder)
   if (existsSync(path)) {
@@ -30,6 +30,6 @@ export interface SharedMaterial {
   names(sub?: string): string[]
   text(name: string): string
   bytes(name: string): Uint8Array
-  // biome-ignore lint/suspicious/noExplicitAny: vectors of many shapes, each asserted where it is used
+  // biome-ignore lint/suspicious/noExplicitAny: vectors have many shapes, and each test asserts its own
   json(name: string): any
 }

@@ -1,4 +1,4 @@
-// Who plays in a benchmark, and where something is proved: an operator, an organisation, agents; by the public doors only.
+// The actors of benchmarks and proofs: an operator, an organisation and agents, which use only the public API.
 import { confirmAgent, createAgent, joinRegistry, newEs256Signer } from 'credence/client'
 
 export async function newCast({ issuer, firstCode }) {
@@ -13,8 +13,8 @@ export async function newCast({ issuer, firstCode }) {
   const admin = await join(code, 'administrator')
   return {
     admin,
-    async agent(name, { ceiling = {}, contact = { mode: 'open' }, ...options } = {}) {
-      const { agentId, registrationToken, audience } = await admin.mutate('agents.register', { name, ceiling, contact })
+    async agent(name, { ceiling = {}, introductionPolicy = { mode: 'open' }, ...options } = {}) {
+      const { agentId, registrationToken, audience } = await admin.mutate('agents.register', { name, ceiling, introductionPolicy })
       const signer = await newEs256Signer()
       await confirmAgent({ issuer, agentId, registrationToken, signer })
       return { ...createAgent({ issuer, clientId: agentId, signer, ...options }), signer, agentId, audience }
@@ -39,7 +39,7 @@ export const aCard = (issuer) => ({
   skills: [{ id: 'read-page', name: 'Read a page', description: 'Text of one scanned page.', tags: ['ocr', 'scan'] }],
 })
 
-/** A planner that may call an OCR agent, and is introduced to it. */
+/** Registers a planner that may call an OCR agent, and introduces it. */
 export async function aPair(cast, issuer, options = {}) {
   const ocr = await cast.agent('ocr', options)
   await ocr.publish({ card: aCard(issuer) })

@@ -1,14 +1,14 @@
-// A program of bench/servers in a process of its own, on one core where `taskset` is there, spoken to by messages.
+// Runs a program of bench/servers in its own process (on one core if `taskset` is installed) and talks to it by messages.
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const hasTaskset = spawnSync('taskset', ['-c', '0', 'true']).status === 0
 export const pinned = hasTaskset ? 'one core (taskset)' : 'not pinned: no taskset here'
 
-/** Starts it; `ask(what)` is answered by the function of that name which it exports to `serveQuestions`. */
+/** Starts the program. `ask(name)` calls the function of that name which the program passed to `serveQuestions`. */
 export async function startChild(program, options = {}, { core = 0 } = {}) {
   const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
-  // BENCH_PROFILE=<folder>: what the time is spent on, for the profiler of Chromium
+  // BENCH_PROFILE=<folder> writes a .cpuprofile file, which Chromium's profiler opens
   const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
   const [command, args] = hasTaskset
     ? ['taskset', ['-c', String(core), process.execPath, ...profile, path]]
@@ -49,7 +49,7 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
   }
 }
 
-/** In the child: answers questions; `cpu` (microseconds so far) and `memory` (bytes) are always known. */
+/** In the child: serves the functions, besides `cpu` (microseconds so far) and `memory` (bytes). */
 export function serveQuestions(started, answers = {}) {
   const all = {
     cpu: () => {

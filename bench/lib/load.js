@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
-/** One request with a body that is ready; status, headers, text. */
+/** Sends one prepared request; returns status, headers and text. */
 export function send(url, { method = 'POST', headers = {}, body = '' }) {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -21,7 +21,7 @@ export function send(url, { method = 'POST', headers = {}, body = '' }) {
   })
 }
 
-/** Runs every job, `callers` at a time; milliseconds of the whole, and of each. */
+/** Runs every job, `callers` at a time; returns the milliseconds of the whole and of each job. */
 export async function closedLoop(jobs, callers, run) {
   const each = []
   let next = 0

@@ -1,8 +1,8 @@
-// A MongoDB to measure: a deployment that is named, or members of a replica set that end with the run. And what is asked of it, counted.
+// The MongoDB deployment that is measured: a named one, or members of a replica set that stop with the run. Also counts the commands of this process.
 import { MongoClient } from 'mongodb'
 import { findMongod, startMembers, urlOf } from '../../test/storage/find-mongod.mjs'
 
-/** `url(database)`, `stop()`. */
+/** Returns `url(database)` and `stop()`. */
 export async function startMongod(count = 1) {
   const found = findMongod()
   if (found?.uri) return { url: (name) => urlOf(found.uri, name), stop: async () => {} }
@@ -10,7 +10,7 @@ export async function startMongod(count = 1) {
   return { url: (name) => set.getUri(name), stop: () => set.stop({ doCleanup: true, force: true }) }
 }
 
-/** Counts what every client of this process sends from now on, by the driver's own monitoring: `<command> <collection>`. Call it before a client is made. */
+/** Counts the commands of every later client of this process by `<command> <collection>`, with the driver's monitoring. Call it before a client is made. */
 export function countCommands() {
   const counts = new Map()
   const { connect } = MongoClient.prototype
@@ -23,7 +23,7 @@ export function countCommands() {
     return connect.call(this)
   }
   return {
-    /** Since the last time it was asked. */
+    /** Counts since the last call. */
     take() {
       const taken = Object.fromEntries(counts)
       counts.clear()
@@ -32,5 +32,5 @@ export function countCommands() {
   }
 }
 
-/** So that a client's commands can be counted. */
+/** Switches the command monitoring of a client on. */
 export const monitored = (url) => `${url}${url.includes('?') ? '&' : '?'}monitorCommands=true`

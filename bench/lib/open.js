@@ -1,4 +1,4 @@
-// A registry in this process, with its store within reach: for seeding below the door.
+// A registry in this process whose store the benchmark can seed directly.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { freePort } from '../../examples/demo/stage.js'
 
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'credence-bench-'))
 
-/** `store`: a MongoDB URL instead of a file. `issuer`: the registry's name, where this is not its only instance. */
+/** `store` is a MongoDB URL; without it a file is used. `issuer` names the registry if it has several instances. */
 export async function openRegistry({ folder = newFolder(), keep = false, store, issuer: named } = {}) {
   if (!keep) process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()

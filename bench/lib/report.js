@@ -1,4 +1,4 @@
-/** What a benchmark found: figures, and goals (a figure and its limit). */
+/** The figures of a benchmark and its goals (a figure with a limit). */
 export function newReport(bench, isQuick) {
   const figures = {}
   const goals = {}
@@ -7,13 +7,13 @@ export function newReport(bench, isQuick) {
     isQuick,
     figures,
     goals,
-    /** Progress, for people. */
+    /** Prints progress. */
     say: (text) => console.log(`  ${text}`),
     figure(name, value, unit = '') {
       figures[name] = rounded(value)
       console.log(`  ${name.padEnd(46)} ${String(rounded(value)).padStart(10)} ${unit}`)
     },
-    /** A figure that must be at most (or at least) something. */
+    /** Adds a figure with a limit: at most, or at least. */
     goal(name, value, { atMost, atLeast }) {
       figures[name] = rounded(value)
       const met = atMost === undefined ? value >= atLeast : value <= atMost
@@ -24,7 +24,7 @@ export function newReport(bench, isQuick) {
   }
 }
 
-/** The line for machines; whether every goal was met. */
+/** Prints the JSON line; returns whether every goal was met. */
 export function finish({ bench, figures, goals }) {
   const met = Object.values(goals).every((goal) => goal.met)
   console.log(JSON.stringify({ bench, figures, goals, met }))

@@ -1,4 +1,4 @@
-// The bare cryptography of an exchange: three signatures checked, one made, by keys that are known.
+// The bare cryptography of an exchange: three verifications and one signature, with imported keys.
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { serveQuestions } from '../lib/child.js'
 

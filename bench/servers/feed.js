@@ -1,4 +1,4 @@
-// The feed over a real log and real sockets, without the authentication before the upgrade; and the floor: one prepared Buffer to each.
+// The feed over a real log and real sockets, without authentication; and the floor, one prepared Buffer to each socket.
 import { setMaxListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -38,12 +38,12 @@ const caller = { id: 'bench', scopes: ['revocations:read'], dependencies: { on: 
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
 sockets.on('connection', (ws) =>
-  serveFeed({ hub, clock: systemClock, issuer: 'bench', alive: () => forever, authenticateToken: async () => caller, onBug }, ws, caller),
+  serveFeed({ hub, clock: systemClock, issuer: 'bench', revocationSignal: () => forever, authenticateToken: async () => caller, onBug }, ws, caller),
 )
 await new Promise((resolve) => server.listen(0, '127.0.0.1', 4096, resolve))
 
 const anEnding = () => ({
-  type: 'token.ended',
+  type: 'token.revoked',
   ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: systemClock.now() + 600 }],
   intent: [],
 })

@@ -1,4 +1,4 @@
-// The registry, with as many token records and ended handles as asked for, seeded below the door.
+// The registry with a given number of token records and ended handles, which are written to its store directly.
 import { systemClock } from '../../dist/lib/clock.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { tokensStore } from '../../dist/oauth/store.js'
@@ -13,7 +13,7 @@ const tokens = tokensStore({ storage })
 serveQuestions(
   { issuer, firstCode: server.firstCode, startMs },
   {
-    /** Copies of a token's record under other ids; with `parent`, as what came from it. */
+    /** Writes copies of a token record under other ids; with `parent`, as its descendants. */
     records: async ({ tokenId, count, parent }) => {
       const like = await tokens.get(tokenId)
       for (let done = 0; done < count; ) {
@@ -29,7 +29,7 @@ serveQuestions(
       const horizon = systemClock.now() + 3600
       for (let done = 0; done < count; done += 10_000) {
         const ends = Array.from({ length: Math.min(10_000, count - done) }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon }))
-        await trustLog.end({ type: 'token.ended', ends, intent: [] })
+        await trustLog.end({ type: 'token.revoked', ends, intent: [] })
       }
     },
     close: async () => {

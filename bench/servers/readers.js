@@ -1,4 +1,4 @@
-// Many subscribers in one process: what each has, and whether any has a gap.
+// Many subscribers in one process; reports the position of each and any gap.
 import { WebSocket } from 'ws'
 import { optionsOf, serveQuestions } from '../lib/child.js'
 
@@ -17,7 +17,7 @@ async function open() {
     const message = JSON.parse(data)
     if (message.type === 'hello') ws.send('{"type":"subscribe"}')
     else if (message.type === 'snapshot') {
-      reader.at = Number(message.place.position.split('.').at(-1))
+      reader.at = Number(message.asOf.position.split('.').at(-1))
       reader.ready()
     } else if (message.type === 'events') {
       if (message.prev !== reader.at) reader.gaps++
@@ -56,7 +56,7 @@ serveQuestions(
     },
     arrived: () => wanted.arrived,
     facts: () => ({ endings: endings(), gaps: readers.reduce((sum, { gaps }) => sum + gaps, 0), bytes }),
-    // As verifiers with 10 calls a second each and 1 s of allowed staleness: one challenge a second answers ten calls.
+    // A verifier with 10 calls per second and 1 s of allowed staleness sends one challenge per second.
     fresh: async ({ seconds, calls }) => {
       const waits = []
       const until = performance.now() + seconds * 1000

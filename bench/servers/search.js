@@ -1,4 +1,4 @@
-// The registry with many cards, seeded below the door from one that was published through it; and a bare FTS5 table of the same texts.
+// The registry with many cards, copied in its store from a published one; and a bare FTS5 table of the same texts.
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { agentsStore } from '../../dist/identity/agents/store.js'
@@ -17,7 +17,7 @@ bare.exec(
 
 const WORDS = Array.from({ length: 4000 }, (_, i) => `${'kelvintradomispur'.slice(i % 11, (i % 11) + 4)}${i.toString(36)}`)
 const TAGS = Array.from({ length: 200 }, (_, i) => `tag${i}`)
-// The same words in every run, the frequent ones much more often than the rare
+// Every run uses the same words, with frequent and rare ones
 let seed = 1
 const random = () => {
   seed = (seed * 48271) % 2147483647
@@ -43,7 +43,7 @@ serveQuestions(
           const tags = [pick(TAGS), pick(TAGS), pick(TAGS)]
           const skills = [{ id: 'one', name: text(3), description: text(20), tags }]
           const named = { ...model, name: text(3), description: text(25), skills }
-          const clone = { ...card, agentId: id, c0: JSON.stringify(named), publishedAt: card.publishedAt + done }
+          const clone = { ...card, agentId: id, publicCard: JSON.stringify(named), publishedAt: card.publishedAt + done }
           operations.push(agents.inserting({ ...agent, id }), cards.inserting(clone))
           for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
           insert.run(named.name, [...new Set(tags)].join('\n'), `one\n${skills[0].name}\n${skills[0].description}`, named.description)
@@ -53,7 +53,7 @@ serveQuestions(
         if (!ok) throw new Error('not seeded')
       }
     },
-    /** Words and tags of cards that are there. */
+    /** Words and tags of stored cards. */
     queries: (count) =>
       Array.from({ length: count }, () => ({ text: pick(WORDS), tags: [pick(TAGS.slice(0, 60)), pick(TAGS.slice(0, 60))] })),
     bare: (queries) => {

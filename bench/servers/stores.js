@@ -1,4 +1,4 @@
-// One instance of the registry over a store, whose commands are counted where it is MongoDB.
+// One instance of the registry over a store; counts the commands if the store is MongoDB.
 import { agentsStore } from '../../dist/identity/agents/store.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { tokensStore } from '../../dist/oauth/store.js'
@@ -17,8 +17,8 @@ serveQuestions(
   { issuer, port, firstCode: server.firstCode },
   {
     commands: () => commands.take(),
-    /** Milliseconds of fences, one after the other. */
-    fences: async (count) => {
+    /** Milliseconds of read barriers, in sequence. */
+    barriers: async (count) => {
       const times = []
       for (let i = 0; i < count; i++) {
         const at = performance.now()
@@ -28,8 +28,8 @@ serveQuestions(
       return times
     },
     end: () =>
-      trustLog.end({ type: 'token.ended', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], intent: [] }),
-    /** Cards like that of an agent, with names of their own. */
+      trustLog.end({ type: 'token.revoked', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], intent: [] }),
+    /** Writes copies of an agent's card under other names. */
     cards: async ({ agentId, count }) => {
       const deps = { storage, trustLog: { ...trustLog, halves: () => {} }, random: systemRandom }
       const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
@@ -45,7 +45,7 @@ serveQuestions(
           const clone = {
             ...card,
             agentId: id,
-            c0: JSON.stringify({ ...model, name: `${wordOf(done, 4)} ${wordOf(done, 5)}`, skills }),
+            publicCard: JSON.stringify({ ...model, name: `${wordOf(done, 4)} ${wordOf(done, 5)}`, skills }),
             publishedAt: card.publishedAt + done,
           }
           inserts.push(agents.insert({ ...agent, id }), cards.insert(clone))
@@ -55,7 +55,7 @@ serveQuestions(
         if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
       }
     },
-    /** Records like that of a token, and as many ended handles in the log. */
+    /** Writes copies of a token record, and as many ended handles in the log. */
     grow: async ({ tokenId, count }) => {
       const tokens = tokensStore({ storage })
       const like = await tokens.get(tokenId)
@@ -65,13 +65,13 @@ serveQuestions(
           inserts.push(tokens.insert({ ...like, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
         if ((await Promise.all(inserts)).some((answer) => answer !== 'inserted')) throw new Error('not seeded')
         const ends = inserts.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
-        await trustLog.end({ type: 'token.ended', ends, intent: [] })
+        await trustLog.end({ type: 'token.revoked', ends, intent: [] })
       }
     },
   },
 )
 
-/** Some two hundred words, each in one card of forty. */
+/** About two hundred words, each in every fortieth card. */
 function wordOf(card, place) {
   return `word${(card * (place * 2 + 1) + place * 31) % 211}`
 }

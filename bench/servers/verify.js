@@ -1,4 +1,4 @@
-// A verifier in a process of its own: calls that are ready, and the bare signature checks that they need.
+// A verifier in its own process: prepared calls, and the bare signature verifications that they need.
 import { createPublicKey, verify } from 'node:crypto'
 import { thumbprint } from '../../dist/credentials/jose/jwk.js'
 import { newEs256Signer, proveDpop, signJwt } from '../../dist/credentials/jose/sign.js'
@@ -13,7 +13,7 @@ import { optionsOf, serveQuestions } from '../lib/child.js'
 const { ended } = optionsOf()
 const issuer = 'https://registry.example'
 const audience = `${issuer}/agents/agt_AAAAAAAAAAAAAAAAAAAAAA`
-const publicUrl = 'https://callee.example'
+const publicUrl = 'https://agent.example'
 const [registryKey, callerKey] = [await newEs256Signer(), await newEs256Signer()]
 const kid = thumbprint(registryKey.publicJwk)
 const keys = [{ jwk: { ...registryKey.publicJwk, kid }, alg: 'ES256' }]
@@ -22,15 +22,15 @@ const on = Array.from({ length: 16 }, () => newHandle(systemRandom, 'agt'))
 
 const set = newEndedSet()
 const time = systemClock.now()
-set.moveTo({
+set.switchEpoch({
   position: `${epoch}.${ended}`,
   time,
   ended: Array.from({ length: ended }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon: time + 600 })),
 })
-// A feed that is fresh: what freshness costs is measured by `push`.
+// The feed is always fresh: `push` measures the cost of freshness.
 const standing = {
   ended: set,
-  at: ended,
+  seq: ended,
   time,
   get freshAt() {
     return systemClock.monotonicMs()

@@ -51,5 +51,5 @@ answerCommands({
       hide: ['/skills/1', '/skills/2', '/supportedInterfaces/1'],
       tiers: { '/skills/1': 'authenticated', '/skills/2': 'introduced', '/supportedInterfaces/1': 'introduced' },
     }),
-  place: () => ({ at: feed.at, handles: feed.ended.size, audience }),
+  position: () => ({ seq: feed.seq, handles: feed.ended.size, audience }),
 })

@@ -39,5 +39,5 @@ answerCommands({
     return { status: answer.status, error: (await answer.json()).error }
   },
   lineage: ({ taskId }) => agent.lineage({ taskId }),
-  place: () => ({ at: feed.at, handles: feed.ended.size, url, audience }),
+  position: () => ({ seq: feed.seq, handles: feed.ended.size, url, audience }),
 })

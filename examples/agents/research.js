@@ -45,5 +45,5 @@ answerCommands({
     return agent.introduce({ to: agentId, purpose: 'read what I find', scopes: ['ocr:read'] })
   },
   passOn: ({ subjectToken }) => agent.exchange({ audience: peer.audience, scope: 'ocr:read', subjectToken }),
-  place: () => ({ at: feed.at, handles: feed.ended.size }),
+  position: () => ({ seq: feed.seq, handles: feed.ended.size }),
 })

@@ -1,10 +1,10 @@
-// Chapter 1: what becomes of cards of every version.
+// Chapter 1: imports cards of every A2A version and prints the verdicts.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chapter, claim, table } from './stage.js'
 
 export async function importCards(admin) {
   chapter('1. Cards of every version are imported')
-  const rows = [['file', 'becomes', 'signature', 'why']]
+  const rows = [['file', 'state', 'signature', 'faults']]
   const counts = {}
   const take = async ({ folder, file }) => {
     const { agentId } = await admin.mutate('agents.register', { name: file.slice(0, 100) })
@@ -20,7 +20,7 @@ export async function importCards(admin) {
   table(rows)
   const wild = cardsIn('../../../shared/cards')
   for (const one of wild) await take(one)
-  if (wild.length > 0) console.log(`  and ${wild.length} more, as found in the wild`)
+  if (wild.length > 0) console.log(`  and ${wild.length} more real cards`)
   claim(
     ['accepted', 'normalised', 'legacy', 'refused'].every((state) => counts[state] > 0),
     Object.entries(counts)

@@ -1,5 +1,4 @@
-// The story of Credence: a registry (one process; with --mongodb two over a replica set), three agent processes, and every claim asserted before
-// it is printed.
+// The whole flow: a registry process (with --mongodb two instances over a replica set) and three agent processes. Every claim is asserted before it is printed.
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
@@ -7,7 +6,7 @@ import { importCards } from './cards.js'
 import { overMongodb } from './over-mongodb.js'
 import { chapter, claim, claimed, freePort, newStage, refusal, refusedWithin, table, untilDone } from './stage.js'
 
-// Nobody outlives it: what was started is ended as this process exits
+// The stage kills its child processes when this process exits.
 if (!process.argv.includes('--stay')) process.once('SIGTERM', () => process.exit(1))
 const isOverMongodb = process.argv.includes('--mongodb')
 const stage = await newStage()
@@ -32,8 +31,8 @@ async function play() {
   const globex = await organisation(issuer, operator, 'Globex Planning')
   await importCards(acme)
 
-  chapter('2. An OCR agent publishes a card with two hidden skills and a hidden interface')
-  const register = (admin, name, ceiling = {}) => admin.mutate('agents.register', { name, ceiling, contact: { mode: 'ask' } })
+  chapter('2. An OCR agent publishes a card with two non-public skills and a non-public interface')
+  const register = (admin, name, ceiling = {}) => admin.mutate('agents.register', { name, ceiling, introductionPolicy: { mode: 'ask' } })
   const start = async (file, registration) => stage.agent(file, { issuer, ...registration, port: await freePort() })
   const ocrIs = await register(acme, 'OCR')
   const mayRead = { audience: ocrIs.audience, scope: 'ocr:read' }
@@ -48,34 +47,34 @@ async function play() {
   const published = await ocr('publish')
   claim(
     published.version === 1 && published.verdict.state === 'signed',
-    'the agent signed its card with its own registered key, split it and published it in one call',
+    'the agent signed its card with its registered key and published it in one call',
   )
 
-  const strangers = await (await fetch(`${issuer}/agents/${ocrIs.agentId}/card`)).json()
-  const known = await planner('card', { agentId: ocrIs.agentId })
+  const anonymous = await (await fetch(`${issuer}/agents/${ocrIs.agentId}/card`)).json()
+  const authenticated = await planner('card', { agentId: ocrIs.agentId })
   const { hits } = await planner('search', { text: 'scanned documents', tags: ['ocr'] })
   const hit = hits.find(({ agentId }) => agentId === ocrIs.agentId)
   const introduction = await planner('introduce', { to: hit.agentId, scopes: ['ocr:read'], purpose: 'read invoices' })
-  const met = await planner('card', { agentId: ocrIs.agentId })
+  const introduced = await planner('card', { agentId: ocrIs.agentId })
   const skills = ({ skills }) =>
     skills
       .map(({ id }) => id)
       .sort()
       .join(' ')
   table([
-    ['who', 'tier', 'interfaces', 'skills', 'verified back to the key'],
-    ['a stranger', strangers.tier, strangers.claims.supportedInterfaces.length, skills(strangers.claims), '(gets no SD-JWT)'],
-    ['a known agent', known.view.tier, known.card.supportedInterfaces.length, skills(known.card), `${known.publisher.jkt.slice(0, 12)}…`],
-    ['an introduced agent', met.view.tier, met.card.supportedInterfaces.length, skills(met.card), `${met.publisher.jkt.slice(0, 12)}…`],
+    ['caller', 'tier', 'interfaces', 'skills', 'verified back to the key'],
+    ['anonymous', anonymous.tier, anonymous.claims.supportedInterfaces.length, skills(anonymous.claims), '(no SD-JWT)'],
+    ['authenticated', authenticated.view.tier, authenticated.card.supportedInterfaces.length, skills(authenticated.card), `${authenticated.publisher.jkt.slice(0, 12)}…`],
+    ['introduced', introduced.view.tier, introduced.card.supportedInterfaces.length, skills(introduced.card), `${introduced.publisher.jkt.slice(0, 12)}…`],
   ])
   claim(
-    strangers.sdJwt === undefined && skills(strangers.claims) === 'read-page',
-    'a stranger sees one skill, and not even how much is hidden',
+    anonymous.sdJwt === undefined && skills(anonymous.claims) === 'read-page',
+    'an anonymous caller sees one skill, and not how many there are',
   )
-  claim(known.state === 'verified' && skills(known.card) === 'read-page read-passport', 'a known agent sees one more')
+  claim(authenticated.state === 'verified' && skills(authenticated.card) === 'read-page read-passport', 'an authenticated agent sees one more')
   claim(
-    met.state === 'verified' && met.card.skills.length === 3 && met.card.supportedInterfaces.length === 2,
-    'an introduced agent sees all of it',
+    introduced.state === 'verified' && introduced.card.skills.length === 3 && introduced.card.supportedInterfaces.length === 2,
+    'an introduced agent sees all of them',
   )
 
   chapter('3. The planner is introduced, exchanges its token, and calls')
@@ -83,7 +82,7 @@ async function play() {
     hit.audience === ocrIs.audience && hit.scopes.includes('ocr:read'),
     `found by search: ${hit.text.name}, with audience, endpoint and scopes`,
   )
-  claim(introduction.state === 'granted', 'the OCR agent was asked, and approved the introduction')
+  claim(introduction.state === 'granted', 'the OCR agent received the request and approved the introduction')
   const { taskId } = await planner('task', { description: 'read the invoices of May' })
   const mine = { audience: ocrIs.audience, scope: 'ocr:read', taskId }
   const { endpoint } = hit
@@ -106,17 +105,17 @@ async function play() {
   const found = await planner('ask', { name: 'research', text: 'tariffs' })
   claim(
     found.text.endsWith(`for ${plannerIs.agentId} → ${researchIs.agentId}`),
-    'it delegated to the research agent, which called the OCR agent: two actors',
+    'it delegated to the research agent, which called the OCR agent: the token names both',
   )
   const names = { [plannerIs.agentId]: 'planner', [researchIs.agentId]: 'research', [ocrIs.agentId]: 'ocr' }
   const lineage = await planner('lineage', { taskId })
   printTree(lineage, names)
-  claim(lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended), 'lineage shows which token came from which')
+  claim(lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended), 'the lineage shows which token came from which')
 
-  chapter('4. What must fail')
+  chapter('4. Requests that must fail')
   const attempt = async (what, expected, work) => {
-    const answer = await refusal(work)
-    claim(expected.test(answer), `${what}: ${answer}`)
+    const text = await refusal(work)
+    claim(expected.test(text), `${what}: ${text}`)
   }
   await attempt('a wider scope', /invalid_scope/, () => planner('exchange', { peer: { ...mine, scope: 'ocr:admin' } }))
   await attempt('an audience without an introduction', /invalid_target/, () =>
@@ -134,14 +133,14 @@ async function play() {
       random: { token: () => crypto.randomUUID() },
     }
     const dpop = await proveDpop(thief, { htm: 'POST', htu: endpoint, accessToken })
-    const answer = await fetch(endpoint, { method: 'POST', headers: { authorization: `DPoP ${accessToken}`, dpop }, body: '{}' })
-    if (!answer.ok) throw new Error(`${answer.status} ${(await answer.json()).error}`)
+    const response = await fetch(endpoint, { method: 'POST', headers: { authorization: `DPoP ${accessToken}`, dpop }, body: '{}' })
+    if (!response.ok) throw new Error(`${response.status} ${(await response.json()).error}`)
   })
   await attempt('a replayed proof', /401 invalid_token/, async () => {
     const { status, error } = await planner('replay', { peer: mine, endpoint })
     throw new Error(`${status} ${error}`)
   })
-  await attempt('an A2A task of another task', /Task not found/, async () => {
+  await attempt('an A2A task that belongs to another task', /Task not found/, async () => {
     const other = await planner('task', { description: 'something else' })
     await planner('connect', { name: 'other', peer: { ...mine, taskId: other.taskId }, endpoint })
     return planner('getTask', { name: 'other', taskId: read.taskId })
@@ -150,42 +149,42 @@ async function play() {
   chapter('5. The task is ended; then the registry is killed')
   await planner('endTask', { taskId })
   const acknowledged = performance.now()
-  const answers = await Promise.all(
+  const refusals = await Promise.all(
     ['ocr', 'research'].map(async (name) => [
       name,
       await refusedWithin(acknowledged + 1000, () => planner('ask', { name, text: 'again' })),
       performance.now() - acknowledged,
     ]),
   )
-  for (const [name, answer, ms] of answers)
-    claim(/401|invalid_token/.test(answer), `${name} refused ${ms.toFixed(1)} ms after the acknowledgement`)
+  for (const [name, text, ms] of refusals)
+    claim(/401|invalid_token/.test(text), `${name} refused ${ms.toFixed(1)} ms after the acknowledgement`)
   const june = await planner('task', { description: 'the invoices of June' })
   await planner('connect', { name: 'june', peer: { ...mine, taskId: june.taskId }, endpoint })
   await planner('ask', { name: 'june', text: 'invoice 18' })
-  const before = await ocr('place')
+  const before = await ocr('position')
   if (isOverMongodb) await loseOneOfEach(() => planner('ask', { name: 'june', text: 'invoice 18' }))
   await registry.kill()
   await after(1100)
   const stale = await refusal(() => planner('ask', { name: 'june', text: 'invoice 19' }))
-  claim(/503|standing_unknown/.test(stale), 'with the registry killed (-9) the OCR agent says that it does not know: 503 standing_unknown')
+  claim(/503|standing_unknown/.test(stale), 'with the registry killed (-9) the OCR agent cannot confirm the token: 503 standing_unknown')
   await registry.restart()
   const again = await untilDone(() => planner('ask', { name: 'june', text: 'invoice 19' }))
-  claim(again.text.includes('invoice 19'), 'after its restart the same token is served again')
+  claim(again.text.includes('invoice 19'), 'after the restart the OCR agent accepts the same token again')
   const dead = await planner('lineage', { taskId })
   claim(
     dead.filter(({ taskId: of }) => of === taskId).every(({ ended }) => ended),
-    'nothing acknowledged was lost: what had ended has ended',
+    'nothing acknowledged was lost: every revoked token is still revoked',
   )
   await planner('endTask', { taskId: june.taskId })
-  const place = await untilDone(async () => {
-    const now = await ocr('place')
-    return now.at > before.at && now.handles > before.handles ? now : Promise.reject(new Error('not yet'))
+  const position = await untilDone(async () => {
+    const now = await ocr('position')
+    return now.seq > before.seq && now.handles > before.handles ? now : Promise.reject(new Error('the events have not arrived yet'))
   })
-  claim(place.handles === before.handles + 1, `subscribers resumed after entry ${before.at} and stand at ${place.at}, without a gap`)
+  claim(position.handles === before.handles + 1, `subscribers resumed after entry ${before.seq} and are at ${position.seq}, without a gap`)
   return { issuer, operator, ocr: ocrIs }
 }
 
-/** What a deployment of several survives without anybody's noticing but for a moment. */
+/** Kills one instance, then the primary of the database: calls go on after a moment. */
 async function loseOneOfEach(call) {
   await registry.killOne()
   claim((await untilDone(call)).text.includes('invoice 18'), 'with one instance killed (-9) the other one serves')
@@ -193,17 +192,17 @@ async function loseOneOfEach(call) {
   const startAgain = await registry.killPrimary()
   claim(
     (await untilDone(call, 30)).text.includes('invoice 18'),
-    'with the primary of the database killed (-9) another one is elected, and it goes on',
+    'with the primary of the database killed (-9) another one is elected and calls go on',
   )
   await startAgain()
 }
 
-/** Leaves registry and agents running, for somebody who wants to build an agent of their own beside them. */
+/** Keeps registry and agents running, for the reader to build an agent against them. */
 async function stay(issuer, operator, ocr) {
   const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
-  chapter('Everything goes on running until Ctrl-C')
-  console.log('  In a second terminal, registry, invitation, the OCR agent and its audience:\n')
+  chapter('Registry and agents run until Ctrl-C')
+  console.log('  Paste into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
   console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 }
@@ -214,7 +213,7 @@ async function join(issuer, code, name) {
   return createAgent({ issuer, clientId: memberId, signer })
 }
 
-/** A new organisation, and its administrator. */
+/** Creates an organisation and logs its administrator in. */
 async function organisation(issuer, operator, name) {
   const { orgId } = await operator.mutate('organisations.create', { name })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })

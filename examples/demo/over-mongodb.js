@@ -1,7 +1,7 @@
-// The same registry beyond one machine: two instances behind one address, over a replica set of three. Played from the project's folder only:
-// the servers are started by what the project tests itself with.
+// The registry of the demo over MongoDB: two instances behind one address, over a replica set of three. It runs in a clone only, because it uses the
+// test support of the project to start the servers.
 
-/** As `stage.registry`: `issuer`, `firstCode`, `kill()` (-9, of both instances), `restart()`; and what only a set can lose. */
+/** Like `stage.registry()`, with further functions that kill one instance or the primary. `kill()` kills both instances (-9). */
 export async function overMongodb() {
   const [{ startReplicaSet }, { startInstances }] = await Promise.all([
     import('../../test/prove/mongo/replica-set.mjs'),
@@ -20,7 +20,7 @@ export async function overMongodb() {
     },
     killOne: () => instances[0].kill(),
     startOne: () => instances[0].start(),
-    /** kill -9 of the primary; resolves when the set takes writes again. */
+    /** Kills the primary (-9). Resolves when the set accepts writes again. */
     async killPrimary() {
       const primary = await set.primary()
       await primary.kill()

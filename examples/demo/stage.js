@@ -1,4 +1,4 @@
-// What the demo plays on: processes, ports, a place for files, and claims that are asserted before they are printed.
+// The processes, ports and files of the demo, and claims that are asserted before they are printed.
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,14 +10,14 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 let claims = 0
 
-/** Prints a claim that holds; stops the demo at one that does not. */
+/** Prints a claim that holds, and throws at one that does not. */
 export function claim(holds, text) {
   if (!holds) throw new Error(`NOT TRUE: ${text}`)
   claims++
   console.log(`  ✓ ${text}`)
 }
 
-/** The reason with which something is refused; not being refused is a failure. */
+/** The reason and text of a refusal. Throws if the work is not refused. */
 export async function refusal(work) {
   let result
   try {
@@ -25,16 +25,16 @@ export async function refusal(work) {
   } catch (error) {
     return error.reason && error.reason !== 'Error' ? `${error.reason} ${error.message}` : error.message
   }
-  throw new Error(`NOT TRUE: it should have been refused, and gave ${JSON.stringify(result)}`)
+  throw new Error(`NOT TRUE: the call should have been refused, and returned ${JSON.stringify(result)}`)
 }
 
-/** The reason with which it is refused; a request that is sent at or after the moment and served is a failure. What was sent before may be served. */
+/** Repeats the work until it is refused. Throws if a call that was sent at or after `moment` is served. */
 export async function refusedWithin(moment, work) {
   for (;;) {
     const isLate = performance.now() >= moment
     try {
       const result = await work()
-      if (isLate) throw new Error(`NOT TRUE: it should have been refused by now, and gave ${JSON.stringify(result)}`)
+      if (isLate) throw new Error(`NOT TRUE: the call should have been refused by now, and returned ${JSON.stringify(result)}`)
     } catch (error) {
       if (error.message.startsWith('NOT TRUE')) throw error
       return refusal(() => Promise.reject(error))
@@ -65,7 +65,7 @@ export async function freePort() {
   return port
 }
 
-/** Everything that was started is ended in any case. */
+/** A stage kills every process that it started when it closes or this process exits. */
 export async function newStage() {
   const folder = await mkdtemp(join(tmpdir(), 'credence-demo-'))
   const children = new Set()
@@ -78,7 +78,7 @@ export async function newStage() {
     return child
   }
   return {
-    /** A real registry process on the embedded store; started again it goes on with the same data. */
+    /** Starts a registry process on the embedded store. A restart uses the same data. */
     async registry() {
       const port = await freePort()
       const args = [
@@ -100,7 +100,7 @@ export async function newStage() {
         let text = ''
         child.stdout.setEncoding('utf8')
         await new Promise((resolve, reject) => {
-          child.once('exit', (code) => reject(new Error(`the registry ended with ${code}`)))
+          child.once('exit', (code) => reject(new Error(`the registry exited with code ${code}`)))
           child.stdout.on('data', (chunk) => {
             text += chunk
             if (text.includes('serving')) resolve()
@@ -111,7 +111,7 @@ export async function newStage() {
       return {
         issuer: `http://127.0.0.1:${port}`,
         firstCode: await start(),
-        about: 'a process of its own, on the embedded store',
+        about: 'a process of its own on the embedded store',
         /** kill -9. */
         async kill() {
           child.kill('SIGKILL')
@@ -121,14 +121,14 @@ export async function newStage() {
         close: async () => {},
       }
     },
-    /** A real agent process; commands go over its channel. */
+    /** Starts an agent process; commands go over its IPC channel. */
     async agent(file, registration) {
       const env = { ...process.env, AGENT: JSON.stringify({ ...registration, store: join(folder, `${file}.db`) }) }
       const child = keep(fork(join(root, 'examples/agents', file), { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
       const waiting = new Map()
       let calls = 0
       await new Promise((resolve, reject) => {
-        child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)))
+        child.once('exit', (code) => reject(new Error(`${file} exited with code ${code}`)))
         child.on('message', ({ ready, id, result, error }) => {
           if (ready) return resolve()
           const { done, fail } = waiting.get(id)
@@ -150,7 +150,7 @@ export async function newStage() {
   }
 }
 
-/** Tries until it works, for some seconds. */
+/** Repeats the work until it succeeds, for some seconds. */
 export async function untilDone(work, seconds = 15) {
   for (const until = performance.now() + seconds * 1000; ; ) {
     try {

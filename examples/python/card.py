@@ -1,4 +1,4 @@
-"""Signing a card: C0, which everybody sees, as JWS over its canonical form; and the whole card as SD-JWT (RFC 9901)."""
+"""Signs a card: the public card as JWS over its canonical form, and the card with its non-public parts as SD-JWT (RFC 9901)."""
 
 import json
 import secrets
@@ -28,7 +28,7 @@ def publish(registry: Registry, card: dict, hidden: dict[str, str]) -> dict:
     protected, _, signature = jws.serialize_compact(
         {"alg": "ES256", "kid": key.thumbprint(), "typ": "JOSE"}, canonical(public).encode(), key, algorithms=["ES256"]
     ).split(".")
-    c0 = {**public, "signatures": [{"protected": protected, "signature": signature}]}
+    public_card = {**public, "signatures": [{"protected": protected, "signature": signature}]}
     card_sha256 = digest(canonical(public))
 
     split, disclosures, tiers = split_card(card, hidden)
@@ -55,7 +55,7 @@ def publish(registry: Registry, card: dict, hidden: dict[str, str]) -> dict:
         "tiers": tiers,
     }
     release = sign("credence-release+jwt", policy, key, {"kid": key.thumbprint()})
-    return registry.mutate("cards.publish", agentId=registry.client_id, c0=json.dumps(c0), sdJwt=sd_jwt, releasePolicy=release)
+    return registry.mutate("cards.publish", agentId=registry.client_id, publicCard=json.dumps(public_card), sdJwt=sd_jwt, releasePolicy=release)
 
 
 def split_card(card: dict, hidden: dict[str, str]) -> tuple[dict, list[str], dict[str, str]]:

@@ -113,7 +113,7 @@ class Feed:
         elif kind == "snapshot":
             # Merged, never replaced: what had ended stays ended, whatever history this registry shows.
             is_last = message["part"] + 1 == message["parts"]
-            self._merge(message, message["place"] if is_last else self.place)
+            self._merge(message, message["asOf"] if is_last else self.place)
         elif kind == "synced":
             with self.changed:
                 self.answered = max(self.answered, message["n"])

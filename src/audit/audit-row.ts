@@ -1,9 +1,9 @@
 import type { Caller } from '../http/caller.js'
 import type { AuditDraft } from './audit.js'
 
-/** The row of what a caller has done. `orgId`: whose administrators read it; its own organisation's where none is named. */
+/** An audit row for an action of a caller. The administrators of `orgId` may read it; by default that is the caller's organisation. */
 export const auditRow = (
   caller: Caller,
   action: string,
-  what: Partial<Pick<AuditDraft, 'orgId' | 'otherOrgId' | 'subject' | 'taskId' | 'facts'>>,
-): AuditDraft => ({ orgId: caller.orgId, actor: caller.id, action, outcome: 'done', tokenId: caller.tokenId, ...what })
+  details: Partial<Pick<AuditDraft, 'orgId' | 'otherOrgId' | 'subject' | 'taskId' | 'facts'>>,
+): AuditDraft => ({ orgId: caller.orgId, actor: caller.id, action, outcome: 'done', tokenId: caller.tokenId, ...details })

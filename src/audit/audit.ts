@@ -2,28 +2,28 @@ import type { Reason } from '../errors.js'
 import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 
-/** One decision on an authenticated request. Never in it: tokens, proofs, assertions, keys, undisclosed claims. */
+/** One decision on an authenticated request. Must never contain tokens, proofs, assertions, keys or undisclosed claims. */
 export interface AuditDraft {
-  /** Whose administrators may read it: the organisation of who asked. */
+  /** The caller's organisation, whose administrators may read the row. */
   readonly orgId: OrgId
   readonly actor: ClientId
   /** The tRPC path (`cards.publish`) or endpoint (`oauth.token`). */
   readonly action: string
   readonly outcome: 'done' | 'refused'
   readonly reason?: Reason
-  /** Public id of what it was about. */
+  /** Public id of the object of the action. */
   readonly subject?: string
-  /** Another organisation that it concerns, whose administrators may read it too. */
+  /** Another organisation that the action concerns, whose administrators may read the row too. */
   readonly otherOrgId?: OrgId
   readonly tokenId?: TokenId
   readonly taskId?: TaskId
-  /** Short public facts: why, with which bounds. */
+  /** Short public facts, such as the granted bounds or the reason. */
   readonly facts?: Readonly<Record<string, string | number | boolean>>
 }
 
 export interface Audit {
-  /** An operation for the commit of what it records: no row, no deed. */
+  /** An operation that inserts the row. Put it into the commit of the action, so that neither exists without the other. */
   recording(draft: AuditDraft): Operation
-  /** A row of its own, for what writes nothing else (a refusal). */
+  /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>
 }

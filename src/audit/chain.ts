@@ -1,43 +1,46 @@
-// The chain of one writer: rows are numbered as they are handed out; a link covers a stretch of numbers, with the digest of
-// the rows that stand in it and the hash of the link before. A row that is changed, removed, added or reordered breaks its link.
+// The hash chain of one writer. Rows are numbered when they are created. A link covers a range of numbers, and holds the digest of the rows that
+// exist in that range and the hash of the link before it: a row that is changed, removed, added or renumbered no longer matches its link.
+//
+// Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the one before, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
 import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
 const PAGE = 500
 
-/** Links every row of `writer` that was numbered below `upTo`. */
-export async function linkRows(store: AuditStore, writer: string, upTo: number): Promise<void> {
+/** Links every row of `writer` with a number below `endNumber`. */
+export async function linkRows(store: AuditStore, writer: string, endNumber: number): Promise<void> {
   for (;;) {
     const last = await lastLink(store, writer)
     const from = last === undefined ? 0 : last.to + 1
-    if (from >= upTo) return
-    const rows = await rowsFrom(store, writer, from, upTo)
-    const to = rows.length < PAGE ? upTo - 1 : (rows.at(-1)?.n ?? upTo - 1)
-    // Of two who link one writer the first wins; the other goes on from its link.
+    if (from >= endNumber) return
+    const rows = await rowsFrom(store, writer, from, endNumber)
+    const to = rows.length < PAGE ? endNumber - 1 : (rows.at(-1)?.number ?? endNumber - 1)
+    // If another instance links the same writer at the same time, one insert succeeds, and both continue from that link.
     await store.links.insert(newLink(last, writer, from, to, rows))
   }
 }
 
-/** What is wrong with a writer's chain: nothing, or the first link that its rows do not fit. */
+/** Counts the links of a writer's chain up to its end, or up to the first link that does not match, whose number is `broken`. */
 export async function verifyChain(store: AuditStore, writer: string): Promise<{ readonly links: number; readonly broken?: number }> {
-  for (let k = 0; ; k++) {
-    const checked = await checkLink(store, writer, k)
-    if (checked === undefined) return { links: k }
-    if (!checked.fits) return { links: k, broken: k }
+  for (let number = 0; ; number++) {
+    const checked = await checkLink(store, writer, number)
+    if (checked === undefined) return { links: number }
+    if (!checked.matches) return { links: number, broken: number }
   }
 }
 
-/** Whether link `k` is there and fits its rows and the link before; undefined behind the last one. */
+/** Whether a link exists and matches its rows and the link before it. Undefined after the last link. */
 export async function checkLink(
   store: AuditStore,
   writer: string,
-  k: number,
-): Promise<{ readonly fits: boolean; readonly rows: number } | undefined> {
-  const [link, prev] = [await store.links.get(`${writer}:${k}`), await store.links.get(`${writer}:${k - 1}`)]
-  if (link === undefined) return ((await lastLink(store, writer))?.k ?? -1) < k ? undefined : { fits: false, rows: 0 }
+  number: number,
+): Promise<{ readonly matches: boolean; readonly rows: number } | undefined> {
+  const [link, previous] = [await store.links.get(`${writer}:${number}`), await store.links.get(`${writer}:${number - 1}`)]
+  if (link === undefined) return ((await lastLink(store, writer))?.number ?? -1) < number ? undefined : { matches: false, rows: 0 }
   const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
-  const expected = newLink(prev, writer, link.from, link.to, rows)
-  return { fits: expected.hash === link.hash && link.from === (prev === undefined ? 0 : prev.to + 1), rows: rows.length }
+  const expected = newLink(previous, writer, link.from, link.to, rows)
+  const follows = link.from === (previous === undefined ? 0 : previous.to + 1)
+  return { matches: expected.hash === link.hash && follows, rows: rows.length }
 }
 
 export async function lastLink(store: AuditStore, writer: string): Promise<AuditLink | undefined> {
@@ -48,13 +51,14 @@ export async function lastRow(store: AuditStore, writer: string): Promise<AuditR
   return (await store.rows.find('writer', { where: { writer }, order: 'down', limit: 1 })).items[0]
 }
 
-async function rowsFrom(store: AuditStore, writer: string, from: number, below: number, limit = PAGE): Promise<readonly AuditRow[]> {
-  // Numbers begin at 0 and keys are not empty: the place just before `from`.
+async function rowsFrom(store: AuditStore, writer: string, from: number, end: number, limit = PAGE): Promise<readonly AuditRow[]> {
+  // The index position just before row `from`: numbers start at 0, and no id sorts after U+FFFF.
   const { items } = await store.rows.find('writer', { where: { writer }, limit, after: [from - 1, '\uffff'] })
-  return items.filter((row) => row.n < below)
+  return items.filter((row) => row.number < end)
 }
 
-function newLink(prev: AuditLink | undefined, writer: string, from: number, to: number, rows: readonly AuditRow[]): AuditLink {
-  const body = { writer, k: (prev?.k ?? -1) + 1, from, to, count: rows.length, digest: digestOfJson(rows), prev: prev?.hash ?? '' }
-  return { id: `${writer}:${body.k}`, ...body, hash: digestOfJson(body) }
+function newLink(previous: AuditLink | undefined, writer: string, from: number, to: number, rows: readonly AuditRow[]): AuditLink {
+  const number = (previous?.number ?? -1) + 1
+  const body = { writer, number, from, to, count: rows.length, digest: digestOfJson(rows), previousHash: previous?.hash ?? '' }
+  return { id: `${writer}:${number}`, ...body, hash: digestOfJson(body) }
 }

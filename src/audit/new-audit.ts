@@ -1,3 +1,8 @@
+// The audit of one instance. Each instance is a writer with a chain of its own, so instances never wait for each other.
+//
+// Algorithm. A row is numbered when it is created, and linked LINK_AFTER_SECONDS later, when its commit has succeeded or failed for certain. Every
+// LINK_MS the instance links its rows, renews its lease, and links the rows of writers whose lease has expired because they crashed. An
+// instance that was paused for longer than its lease, and whose rows others have linked, renews the lease and continues.
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
@@ -9,113 +14,112 @@ export interface AuditDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log
-  /** Names this instance; no other, and no later start, has the same. */
+  /** Names this instance. Unique among instances and starts. */
   readonly writer: string
 }
 
 export interface RunningAudit extends Audit {
   readonly store: AuditStore
-  /** Links what writers that are gone have left, and what this one writes; goes on doing both. */
+  /** Links the rows of crashed writers, and starts to link rows every 5 s. */
   start(): Promise<void>
+  /** Links the remaining rows and gives up the lease. */
   close(): Promise<void>
 }
 
-/** A row is linked once it is so old that its commit has ended one way or the other. */
-const SETTLE_SECONDS = 10
+const LINK_AFTER_SECONDS = 10
 const LINK_MS = 5000
-/** A writer says so often that it lives, and so long after the last time that it did not it is gone. */
-const BEAT_SECONDS = 20
-const ABANDONED_SECONDS = 60
+const RENEWAL_SECONDS = 20
+const LEASE_SECONDS = 60
 const PAGE = 100
 
 export function newAudit(deps: AuditDeps): RunningAudit {
   const { clock, writer, log } = deps
   const store = auditStore(deps.storage)
   const closing = new AbortController()
-  /** Number handed out next, and the numbers handed out by moment. */
-  let next = 0
-  let marks: { readonly at: number; readonly n: number }[] = []
-  let beatAt = 0
+  let nextNumber = 0
+  /** The first number of each second in which a row was created; only rows that are not linked yet. */
+  let firstNumbers: { readonly second: number; readonly number: number }[] = []
+  let renewedAt = 0
   let linking: Promise<void> = Promise.resolve()
 
-  const rowOf = (draft: AuditDraft): AuditRow => {
+  const newRow = (draft: AuditDraft): AuditRow => {
     const { orgId, otherOrgId, ...rest } = draft
-    const at = clock.now()
-    const n = next++
-    if (marks.at(-1)?.at !== at) marks.push({ at, n })
+    const createdAt = clock.now()
+    const number = nextNumber++
+    if (firstNumbers.at(-1)?.second !== createdAt) firstNumbers.push({ second: createdAt, number })
     return {
-      // Rising, so that rows which are written together stand together
-      id: `${writer} ${String(n).padStart(12, '0')}`,
+      // Ids rise with the number, so that rows of one writer are adjacent in the collection.
+      id: `${writer} ${String(number).padStart(12, '0')}`,
       writer,
-      n,
-      at,
-      orgs: otherOrgId === undefined || otherOrgId === orgId ? [orgId] : [orgId, otherOrgId],
+      number,
+      createdAt,
+      orgIds: otherOrgId === undefined || otherOrgId === orgId ? [orgId] : [orgId, otherOrgId],
       ...rest,
       facts: rest.facts && { ...rest.facts },
     }
   }
-  const link = async (): Promise<void> => {
-    const until = clock.now() - SETTLE_SECONDS
-    const settled = marks.findIndex(({ at }) => at > until)
-    const upTo = settled === -1 ? next : (marks[settled]?.n ?? next)
-    await linkRows(store, writer, upTo)
-    marks = settled === -1 ? [] : marks.slice(settled)
+  const linkOwnRows = async (): Promise<void> => {
+    const lastSecond = clock.now() - LINK_AFTER_SECONDS
+    const tooNew = firstNumbers.findIndex(({ second }) => second > lastSecond)
+    const endNumber = tooNew === -1 ? nextNumber : (firstNumbers[tooNew]?.number ?? nextNumber)
+    await linkRows(store, writer, endNumber)
+    firstNumbers = tooNew === -1 ? [] : firstNumbers.slice(tooNew)
   }
-  /** Open as well: an instance that was stopped for so long that others took it for gone goes on. */
-  const beat = async (): Promise<void> => {
+  const renewLease = async (): Promise<void> => {
     const now = clock.now()
-    if (Math.abs(now - beatAt) < BEAT_SECONDS) return
-    await store.writers.change(writer, {}, { at: now, open: true })
-    beatAt = now
+    if (Math.abs(now - renewedAt) < RENEWAL_SECONDS) return
+    await store.writers.change(writer, {}, { lastSeen: now, hasUnlinkedRows: true })
+    renewedAt = now
   }
-  const linkOften = async (): Promise<void> => {
+  const linkExpired = () => linkExpiredWriters(store, clock.now() - LEASE_SECONDS)
+  const linkPeriodically = async (): Promise<void> => {
     for (;;) {
       await clock.after(LINK_MS, closing.signal)
       if (closing.signal.aborted) return
-      await link()
-        .then(beat)
-        .then(() => adopt(store, clock.now() - ABANDONED_SECONDS))
-        .catch((error: unknown) => log.warn('audit rows are not linked yet', { error: String(error) }))
+      await linkOwnRows()
+        .then(renewLease)
+        .then(linkExpired)
+        .catch((error: unknown) => log.warn('audit rows could not be linked; the next attempt is in 5 s', { error: String(error) }))
     }
   }
 
   return {
     store,
-    recording: (draft) => store.rows.inserting(rowOf(draft)),
+    recording: (draft) => store.rows.inserting(newRow(draft)),
     record: async (draft) => {
-      await store.rows.insert(rowOf(draft))
+      await store.rows.insert(newRow(draft))
     },
     start: async () => {
-      await adopt(store, clock.now() - ABANDONED_SECONDS)
-      beatAt = clock.now()
-      await store.writers.insert({ id: writer, at: beatAt, open: true })
-      linking = linkOften()
+      await linkExpired()
+      renewedAt = clock.now()
+      await store.writers.insert({ id: writer, lastSeen: renewedAt, hasUnlinkedRows: true })
+      linking = linkPeriodically()
     },
     close: async () => {
       closing.abort()
       await linking
       try {
-        await linkRows(store, writer, next)
-        await store.writers.change(writer, {}, { open: undefined })
+        await linkRows(store, writer, nextNumber)
+        await store.writers.change(writer, {}, { hasUnlinkedRows: undefined })
       } catch (error) {
-        // A store that is gone is no reason not to go; whoever has it next links the rest.
-        log.warn('audit rows are left for others to link', { error: String(error) })
+        // An unreachable store must not prevent the shutdown. Another instance links the rows when the lease has expired.
+        log.warn('the last audit rows could not be linked; another instance will link them', { error: String(error) })
       }
     },
   }
 }
 
-/** Other writers that were not closed and are gone: what they have left is linked, once. */
-async function adopt(store: AuditStore, until: number): Promise<void> {
-  // Who was longest silent comes first, and leaves the list when it is linked: the first page is always the next one.
+/** Links all rows of the writers that were last seen at `lastSeen` or before, and clears their `hasUnlinkedRows`. */
+async function linkExpiredWriters(store: AuditStore, lastSeen: number): Promise<void> {
+  // The index is ordered by lastSeen, and a linked writer leaves it: so the first page is always the next one.
   for (;;) {
-    const { items } = await store.writers.find('open', { where: { open: true }, limit: PAGE })
-    const gone = items.filter(({ at }) => at <= until)
-    for (const { id, at } of gone) {
-      const last = await lastRow(store, id)
-      if (last !== undefined) await linkRows(store, id, last.n + 1)
-      await store.writers.change(id, { at }, { open: undefined })
+    const { items } = await store.writers.find('unlinked', { where: { hasUnlinkedRows: true }, limit: PAGE })
+    const expired = items.filter((writer) => writer.lastSeen <= lastSeen)
+    for (const writer of expired) {
+      const last = await lastRow(store, writer.id)
+      if (last !== undefined) await linkRows(store, writer.id, last.number + 1)
+      await store.writers.change(writer.id, { lastSeen: writer.lastSeen }, { hasUnlinkedRows: undefined })
     }
-    if (gone.length < PAGE) return
+    if (expired.length < PAGE) return
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { isAdminOf } from '../http/caller.js'
-import { PageInput, pageOf, placeOf } from '../http/paging.js'
+import { cursorOf, PageInput, pageOf } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
@@ -13,17 +13,17 @@ export interface AuditRoutesDeps {
 
 export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
   router({
-    /** Newest first. With `action`, rows of other actions are passed over: a page may be short of items before the last. */
+    /** Newest first. `action` filters after the page was read, so a page may have fewer items than `limit` before the last one. */
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }).prefault({}))
       .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, action, ...paging } }) => {
         if (!isAdminOf(caller, orgId)) refuse('not_found', 'no such organisation')
-        const page = await store.rows.find('organisation', { where: { orgs: orgId }, order: 'down', ...placeOf(paging) })
-        return pageOf(page, ({ id, writer, n, orgs, ...row }) =>
+        const page = await store.rows.find('organisation', { where: { orgIds: orgId }, order: 'down', ...cursorOf(paging) })
+        return pageOf(page, ({ id, writer, number, orgIds, ...row }) =>
           action === undefined || row.action === action ? { auditId: id, ...row } : undefined,
         )
       }),
-    /** Whether rows still fit the chains that link them; `cursor` goes on with the next stretch. */
+    /** Checks the hash chains, a bounded number of links per call. `cursor` continues after the last one. */
     verify: procedureFor('admin')
       .input(z.strictObject({ cursor: z.string().max(256).optional() }).prefault({}))
       .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, caller, cursor)),

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { REFUSALS, type Reason } from '../errors.js'
 import { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
-import type { Collection, Storage } from '../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
-const Reasons = Object.keys(REFUSALS) as [Reason, ...Reason[]] // the keys of the table are its reasons
+const Reasons = Object.keys(REFUSALS) as [Reason, ...Reason[]] // the keys of REFUSALS are exactly the reasons
 
 export const AuditRow = z.strictObject({
   id: z.string().max(64),
-  /** The instance that wrote it, and its number there: gaps are commits that failed. */
+  /** The instance that wrote the row, and the row's number there. A gap in the numbers is a commit that failed. */
   writer: z.string().max(64),
-  n: z.int().min(0),
-  at: z.int().min(0),
-  /** Whose administrators may read it. */
-  orgs: z.array(OrgId).min(1).max(2),
+  number: z.int().min(0),
+  createdAt: z.int().min(0),
+  /** The organisations whose administrators may read the row. */
+  orgIds: z.array(OrgId).min(1).max(2),
   actor: ClientId,
   action: z.string().max(64),
   outcome: z.enum(['done', 'refused']),
@@ -24,23 +24,30 @@ export const AuditRow = z.strictObject({
 })
 export type AuditRow = z.infer<typeof AuditRow>
 
-/** A link of a writer's chain: what it covers, and the link before it. */
+/** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the link before it. */
 export const AuditLink = z.strictObject({
   id: z.string().max(96),
   writer: z.string().max(64),
-  k: z.int().min(0),
-  /** Covers the rows numbered `from` to `to`, of which there are `count`. */
+  number: z.int().min(0),
+  /** Covers the rows numbered `from` to `to`, inclusive. `count` of these numbers have a row. */
   from: z.int().min(0),
   to: z.int().min(0),
   count: z.int().min(0),
   digest: z.string().length(43),
-  prev: z.string().max(43),
+  /** Empty in the first link. */
+  previousHash: z.string().max(43),
   hash: z.string().length(43),
 })
 export type AuditLink = z.infer<typeof AuditLink>
 
-/** A writer, and when it said last that it lives; `open` while it may have rows that no link covers yet. */
-export const AuditWriter = z.strictObject({ id: z.string().max(64), at: z.int(), open: z.literal(true).optional() })
+/** The lease of an instance that writes audit rows. */
+export const AuditWriter = z.strictObject({
+  id: z.string().max(64),
+  /** When the instance last renewed its lease. */
+  lastSeen: z.int(),
+  /** Set while the instance may have rows that no link covers. */
+  hasUnlinkedRows: z.literal(true).optional(),
+})
 export type AuditWriter = z.infer<typeof AuditWriter>
 
 export interface AuditStore {
@@ -49,23 +56,32 @@ export interface AuditStore {
   readonly writers: Collection<AuditWriter>
 }
 
+export const AUDIT_ROWS: OwnedSpec<AuditRow> = {
+  name: 'audit-rows',
+  schema: AuditRow,
+  key: 'id',
+  indexes: { organisation: { fields: ['orgIds', 'createdAt'] }, writer: { fields: ['writer', 'number'] } },
+  ownedBy: ['orgIds'],
+}
+
+export const AUDIT_LINKS: OwnedSpec<AuditLink> = {
+  name: 'audit-links',
+  schema: AuditLink,
+  key: 'id',
+  indexes: { writer: { fields: ['writer', 'number'] } },
+  ownedBy: 'registry',
+}
+
+export const AUDIT_WRITERS: OwnedSpec<AuditWriter> = {
+  name: 'audit-writers',
+  schema: AuditWriter,
+  key: 'id',
+  indexes: { unlinked: { fields: ['hasUnlinkedRows', 'lastSeen'] } },
+  ownedBy: 'registry',
+}
+
 export const auditStore = (storage: Storage): AuditStore => ({
-  rows: storage.collection<AuditRow>({
-    name: 'audit-rows',
-    schema: AuditRow,
-    key: 'id',
-    indexes: { organisation: { fields: ['orgs', 'at'] }, writer: { fields: ['writer', 'n'] } },
-  }),
-  links: storage.collection<AuditLink>({
-    name: 'audit-links',
-    schema: AuditLink,
-    key: 'id',
-    indexes: { writer: { fields: ['writer', 'k'] } },
-  }),
-  writers: storage.collection<AuditWriter>({
-    name: 'audit-writers',
-    schema: AuditWriter,
-    key: 'id',
-    indexes: { open: { fields: ['open', 'at'] } },
-  }),
+  rows: storage.collection(AUDIT_ROWS),
+  links: storage.collection(AUDIT_LINKS),
+  writers: storage.collection(AUDIT_WRITERS),
 })

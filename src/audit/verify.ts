@@ -1,4 +1,5 @@
-// Goes through the chains of all writers, a bounded stretch a call. What was cut off at the end of a chain together with its links is not seen.
+// Verifies the hash chains of all writers, at most MAX_LINKS links per call: first the writers with unlinked rows, then the others.
+// Limit: if the last rows of a chain were removed together with their links, the rest of the chain still matches, and the loss is not detected.
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { type Caller, isAdminOf } from '../http/caller.js'
@@ -6,57 +7,61 @@ import { checkLink, lastLink, lastRow } from './chain.js'
 import type { AuditStore } from './store.js'
 
 export interface VerifiedAudit {
-  /** Links, and the rows that they cover, that this call has looked at. */
+  /** How many links this call has checked, and how many rows they cover. */
   readonly links: number
   readonly rows: number
-  /** The first link of a writer that its rows do not fit: one of them was changed, removed, added or moved. */
+  /** The first link of a writer that does not match its rows: one of them was changed, removed, added or renumbered. */
   readonly broken: readonly { readonly writer: string; readonly link: number }[]
-  /** Where to go on; absent at the end. */
+  /** Continues after the last checked link. Absent at the end. */
   readonly cursor?: string
 }
 
-/** A link covers 500 rows at most. */
-const MAX_STEPS = 10
+/** A link covers at most 500 rows. */
+const MAX_LINKS = 10
 
-/** Which writer, where it is listed, and which link of it comes next. */
-const Place = z.strictObject({ list: z.enum(['open', 'closed']), at: z.int().min(0), writer: z.string().max(64), link: z.int().min(0) })
-type Place = z.infer<typeof Place>
+/** The next link to check, and the position of its writer in the index of writers. */
+const Cursor = z.strictObject({
+  list: z.enum(['unlinked', 'linked']),
+  lastSeen: z.int().min(0),
+  writer: z.string().max(64),
+  link: z.int().min(0),
+})
+type Cursor = z.infer<typeof Cursor>
 
-/** For any administrator: a chain holds rows of all organisations, and none of them is shown. */
-export async function verifyAudit(store: AuditStore, caller: Caller, cursor: string | undefined): Promise<VerifiedAudit> {
-  if (!isAdminOf(caller, caller.orgId)) refuse('forbidden', 'administrators verify the audit')
+/** Administrators of any organisation may verify: a chain covers rows of all organisations, but the result shows none of them. */
+export async function verifyAudit(store: AuditStore, caller: Caller, from: string | undefined): Promise<VerifiedAudit> {
+  if (!isAdminOf(caller, caller.orgId)) refuse('forbidden', 'only administrators may verify the audit')
   const broken: { writer: string; link: number }[] = []
   let [links, rows] = [0, 0]
-  let place = cursor === undefined ? await firstOf(store, 'open') : parsePlace(cursor)
-  for (let step = 0; place !== undefined && step < MAX_STEPS; step++) {
-    const { writer, link }: Place = place
+  let cursor = from === undefined ? await firstWriter(store, 'unlinked') : parseCursor(from)
+  for (let step = 0; cursor !== undefined && step < MAX_LINKS; step++) {
+    const { writer, link }: Cursor = cursor
     const checked = await checkLink(store, writer, link)
-    const fits = checked?.fits ?? !(await hasStrayRows(store, place))
+    const matches = checked?.matches ?? !(await hasUncoveredRows(store, cursor))
     if (checked !== undefined) [links, rows] = [links + 1, rows + checked.rows]
-    if (!fits) broken.push({ writer, link })
-    place = checked?.fits ? { ...place, link: link + 1 } : await nextWriter(store, place)
+    if (!matches) broken.push({ writer, link })
+    cursor = checked?.matches ? { ...cursor, link: link + 1 } : await firstWriter(store, cursor.list, cursor)
   }
-  return { links, rows, broken, ...(place && { cursor: textOf(place) }) }
+  return { links, rows, broken, ...(cursor && { cursor: formatCursor(cursor) }) }
 }
 
-/** A writer that is gone has no rows that no link covers. */
-async function hasStrayRows(store: AuditStore, { list, writer }: Place): Promise<boolean> {
-  return list === 'closed' && ((await lastRow(store, writer))?.n ?? -1) > ((await lastLink(store, writer))?.to ?? -1)
+/** Whether a writer that is fully linked has a row after its last link: that row was added later. */
+async function hasUncoveredRows(store: AuditStore, { list, writer }: Cursor): Promise<boolean> {
+  return list === 'linked' && ((await lastRow(store, writer))?.number ?? -1) > ((await lastLink(store, writer))?.to ?? -1)
 }
 
-async function firstOf(store: AuditStore, list: Place['list'], after?: Place): Promise<Place | undefined> {
-  const where = { open: list === 'open' ? true : null }
-  const { items } = await store.writers.find('open', { where, limit: 1, ...(after && { after: [after.at, after.writer] as const }) })
+async function firstWriter(store: AuditStore, list: Cursor['list'], previous?: Cursor): Promise<Cursor | undefined> {
+  const where = { hasUnlinkedRows: list === 'unlinked' ? true : null }
+  const after = previous && ([previous.lastSeen, previous.writer] as const)
+  const { items } = await store.writers.find('unlinked', { where, limit: 1, ...(after && { after }) })
   const [found] = items
-  if (found !== undefined) return { list, at: found.at, writer: found.id, link: 0 }
-  return list === 'open' ? firstOf(store, 'closed') : undefined
+  if (found !== undefined) return { list, lastSeen: found.lastSeen, writer: found.id, link: 0 }
+  return list === 'unlinked' ? firstWriter(store, 'linked') : undefined
 }
 
-const nextWriter = (store: AuditStore, place: Place): Promise<Place | undefined> => firstOf(store, place.list, place)
-
-const textOf = ({ list, at, writer, link }: Place): string => `${list}.${at}.${link}.${writer}`
-function parsePlace(cursor: string): Place {
-  const [list, at, link, ...writer] = cursor.split('.')
-  const parsed = Place.safeParse({ list, at: Number(at), link: Number(link), writer: writer.join('.') })
-  return parsed.success ? parsed.data : refuse('bad_cursor', 'the cursor is not one of this walk')
+const formatCursor = ({ list, lastSeen, writer, link }: Cursor): string => `${list}.${lastSeen}.${link}.${writer}`
+function parseCursor(text: string): Cursor {
+  const [list, lastSeen, link, ...writer] = text.split('.')
+  const parsed = Cursor.safeParse({ list, lastSeen: Number(lastSeen), link: Number(link), writer: writer.join('.') })
+  return parsed.success ? parsed.data : refuse('bad_cursor', 'cursor: not a cursor of audit.verify')
 }

@@ -4,19 +4,19 @@ import { signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import { newProfiles, type Profile } from './profile.js'
 
-/** Flags of every command that speaks to a registry. */
+/** Flags of every command that talks to a registry. */
 export interface CommonFlags {
-  /** Which profile: who is speaking, to which registry. */
+  /** Name of the profile: identity and registry. */
   readonly profile: string
   /** Folder of the profiles. */
   readonly home?: string
-  /** Prints JSON instead of text. */
+  /** Print JSON instead of text. */
   readonly json?: boolean
 }
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>) => newProfiles(flags.home)
 
-/** The caller of a profile, speaking OAuth over HTTP as everybody does. */
+/** A client that authenticates with the key of the profile. */
 export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {
   const profile = profilesOf(flags).read(flags.profile)
   const signer = await signerFromJwk(profile.privateJwk)
@@ -25,7 +25,7 @@ export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: A
   return { agent, profile }
 }
 
-/** One query or mutation under a profile, its answer printed. */
+/** Calls one tRPC query or mutation with the profile and prints the result. */
 export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: string, input: object): Promise<void> {
   const { agent } = await openAgent(flags)
   print(flags, await agent[kind](path, input))
@@ -35,7 +35,7 @@ export function print(flags: Pick<CommonFlags, 'json'>, value: unknown): void {
   process.stdout.write(`${flags.json ? JSON.stringify(value) : readable(value)}\n`)
 }
 
-/** Objects as `name  value` lines, lists of objects one a block. */
+/** An object becomes `name  value` lines; the items of a list are separated by `--`. */
 function readable(value: unknown, indent = ''): string {
   if (Array.isArray(value))
     return value.length === 0 ? `${indent}(none)` : value.map((one) => readable(one, indent)).join(`\n${indent}--\n`)
@@ -50,28 +50,30 @@ function readable(value: unknown, indent = ''): string {
     .join('\n')
 }
 
-/** The text of a file, or of standard input for `-`. */
+/** Reads a file as text; `-` reads standard input. */
 export function textOfFile(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
-    return refuse('bad_input', `${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`)
+    return refuse('bad_input', `cannot read ${file}: ${error instanceof Error ? error.message : 'unknown'}`)
   }
 }
 
-/** Collects a flag that may be repeated. */
+/** Collects the values of a repeatable flag. */
 export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value]
 
-/** `<audience>=<scope>`: the last `=` divides. */
+/** Splits `<audience>=<scope>` at the last `=`. */
 export function rightOf(text: string): { audience: string; scope: string } {
   const at = text.lastIndexOf('=')
-  if (at < 1 || at === text.length - 1) refuse('bad_input', `a right is written <audience>=<scope>: ${text}`)
+  if (at < 1 || at === text.length - 1) refuse('bad_input', `--call ${text}: expected <audience>=<scope>`)
   return { audience: text.slice(0, at), scope: text.slice(at + 1) }
 }
 
-/** `90s`, `15m`, `12h`, `30d` → seconds. */
+/** Parses a duration such as `90s`, `15m`, `12h` or `30d` into seconds. */
 export function secondsOf(text: string): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text)
   const unit = { s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? '']
-  return match && unit ? Number(match[1]) * unit : refuse('bad_input', `a duration is written like 90s, 15m, 12h or 30d: ${text}`)
+  return match && unit
+    ? Number(match[1]) * unit
+    : refuse('bad_input', `${text}: not a duration (expected a number and s, m, h or d, such as 90s or 30d)`)
 }

@@ -4,26 +4,26 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 
-/** Who the command line is at one registry: the private key never leaves this file (mode 0600). */
+/** An identity at one registry. The private key never leaves this file (mode 0600). */
 export const Profile = z.strictObject({
   registry: z.string().max(256),
   clientId: z.string().max(64),
   privateJwk: z.record(z.string(), z.unknown()),
-  /** Publisher key of the organisation, where one was registered from here. */
+  /** Publisher key of the organisation, if it was registered from this machine. */
   publisherJwk: z.record(z.string(), z.unknown()).optional(),
 })
 export type Profile = z.infer<typeof Profile>
 
 export interface Profiles {
   read(name: string): Profile
-  /** Whoever it was before is kept under another name: its key is nowhere else. */
-  write(name: string, profile: Profile): { readonly profile: string; readonly keptAs?: string }
+  /** Replaces a profile. A profile of another client is renamed first, because its private key exists only there. */
+  write(name: string, profile: Profile): { readonly profile: string; readonly previousProfile?: string }
 }
 
 /** Profiles are files `<home>/<name>.json`; `home` defaults to `~/.credence`. */
 export function newProfiles(home: string = join(homedir(), '.credence')): Profiles {
   const path = (name: string) => {
-    if (!/^[a-z0-9-]{1,64}$/.test(name)) refuse('bad_input', `a profile name has a-z, 0-9 and - only: ${JSON.stringify(name)}`)
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) refuse('bad_input', `${JSON.stringify(name)}: not a profile name (1 to 64 of a-z, 0-9 and -)`)
     return join(home, `${name}.json`)
   }
   const freeName = (name: string): string => {
@@ -35,7 +35,7 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       const text = readIfThere(path(name))
       if (text === undefined)
         refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
-      return profileOf(text) ?? refuse('bad_input', `profile ${name} is damaged: ${path(name)}`)
+      return profileOf(text) ?? refuse('bad_input', `profile ${name} is damaged: ${path(name)} does not have the form of a profile`)
     },
     write: (name, profile) => {
       mkdirSync(home, { recursive: true, mode: 0o700 })
@@ -43,15 +43,15 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 })
       const before = readIfThere(file)
       const isOther = before !== undefined && profileOf(before)?.clientId !== profile.clientId
-      const keptAs = isOther ? freeName(name) : undefined
-      if (keptAs !== undefined) renameSync(file, path(keptAs))
+      const previousProfile = isOther ? freeName(name) : undefined
+      if (previousProfile !== undefined) renameSync(file, path(previousProfile))
       renameSync(`${file}.new`, file)
-      return { profile: file, ...(keptAs !== undefined && { keptAs }) }
+      return { profile: file, ...(previousProfile !== undefined && { previousProfile }) }
     },
   }
 }
 
-/** Undefined where it is damaged. */
+/** Undefined if the text is not a valid profile. */
 function profileOf(text: string): Profile | undefined {
   try {
     return Profile.safeParse(JSON.parse(text)).data

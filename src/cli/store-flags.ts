@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type Config, parseDataConfig } from '../server/config.js'
 
-/** Flags of every command that works on the data of a registry. */
+/** Flags of every command that opens the store of a registry. */
 export interface StoreFlags {
   readonly config?: string
   readonly data?: string
@@ -11,11 +11,11 @@ export interface StoreFlags {
 
 export const storeFlags = (command: Command): Command =>
   command
-    .option('--config <file>', 'as the server has it')
-    .option('--data <folder>', 'data directory (default .credence)')
-    .option('--store <url>', 'mongodb://…/<database>, as the server has it')
+    .option('--config <file>', 'configuration file of the server')
+    .option('--data <folder>', 'data directory (default: .credence)')
+    .option('--store <url>', 'mongodb://…/<database>, if the server uses one')
     .option('--json', 'print JSON')
 
-/** `others` are settings under their own names; those that are undefined count for nothing. */
+/** The configuration from these flags and from `others`, settings under their own names; undefined values are left out. */
 export const configOf = ({ config: file, data: dataDirectory, store }: StoreFlags, others: object = {}): Config =>
   parseDataConfig(Object.fromEntries(Object.entries({ dataDirectory, store, ...others }).filter(([, value]) => value !== undefined)), file)

@@ -1,5 +1,5 @@
 import type { Signer } from '../credentials/jose/sign.js'
-import { type Clock, waitingClock } from '../lib/clock.js'
+import { type Clock, clientClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/cards/card-view.js'
@@ -15,20 +15,20 @@ import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './reg
 import { type AccessToken, type ExchangeOptions, newTokens } from './tokens.js'
 
 export interface AgentOptions {
-  /** The registry. */
+  /** The registry's issuer URL. */
   readonly issuer: string
-  /** Agent or member id. */
+  /** The agent id or member id. */
   readonly clientId: string
-  /** The registered key: anything that signs. */
+  /** Signs with the registered key. */
   readonly signer: Signer
-  /** The organisation's publisher key, where this client signs cards with it. */
+  /** Signs cards with the organisation's publisher key. Default: the client signs cards with its own key. */
   readonly publisher?: Signer | undefined
-  /** The registry's public keys (JWKs); absent: those of the first contact, read again after they rotate. */
+  /** The registry's public keys (JWKs). Default: the keys served at the first contact, read again when a signature does not fit them. */
   readonly pins?: readonly Readonly<Record<string, unknown>>[] | undefined
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
   readonly fetch?: Fetch | undefined
-  /** Told what a loop in the background could not do. Default: a line on the console. */
+  /** Called when background work fails: the feed, or `introductions.watch`. Default: a warning on the console. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -40,7 +40,7 @@ export interface SearchOptions {
   readonly cursor?: string
 }
 
-/** A found agent, with all that a call needs. */
+/** A search result with everything that a call needs. */
 export interface Hit {
   readonly agentId: AgentId
   readonly orgId: OrgId
@@ -50,7 +50,7 @@ export interface Hit {
   readonly verdict: Verdict
   readonly tier: 'public' | 'authenticated' | 'introduced'
   readonly score: number
-  /** Where the words stand: name, tags, skills, description. */
+  /** The parts of the card that contain the words: name, tags, skills, description. */
   readonly relevance: readonly string[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
@@ -73,7 +73,7 @@ export interface LineageNode {
   readonly sub: string
   readonly audience: string
   readonly scope: string
-  /** Who it passed through, the first first. */
+  /** The actors in the order in which the token passed through them. */
   readonly act: readonly string[]
   readonly taskId?: string
   readonly ended: boolean
@@ -83,9 +83,9 @@ export interface LineageNode {
 export interface Agent extends Calls, Cards {
   readonly issuer: string
   readonly clientId: string
-  /** A root token, for the registry itself. */
+  /** A root token, which is accepted by the registry only. */
   token(scopes?: readonly string[]): Promise<AccessToken>
-  /** A token for one peer, narrower than what it came from (RFC 8693). */
+  /** A token for one peer, with at most the rights of the subject token (RFC 8693). */
   exchange(options: ExchangeOptions): Promise<AccessToken>
   introspect(token: string): Promise<JsonObject>
   revoke(token: string): Promise<void>
@@ -93,29 +93,30 @@ export interface Agent extends Calls, Cards {
   readonly introductions: Introductions
   introduce: Introductions['introduce']
   readonly tasks: Tasks
-  /** At most 500 tokens; `query('tokens.lineage', of)` also says whether these are all. */
-  lineage(of: { readonly taskId: string } | { readonly tokenId: string }): Promise<readonly LineageNode[]>
-  /** A `fetch` for one peer, under a token that fits it. */
+  /** At most 500 tokens; `query('tokens.lineage', …)` also tells whether the list is complete. */
+  lineage(subject: { readonly taskId: string } | { readonly tokenId: string }): Promise<readonly LineageNode[]>
+  /** A `fetch` for one peer, which sends a token for that peer with each request. */
   fetchAs(peer: ExchangeOptions): Fetch
-  /** Follows the feed of endings. */
-  subscribe(options?: Pick<FeedDeps, 'store' | 'onEnded' | 'onError'>): Promise<Feed>
+  /** Follows the revocation feed. */
+  subscribe(options?: Pick<FeedDeps, 'store' | 'onRevoked' | 'onError'>): Promise<Feed>
 }
 
+/** Creates the client of one agent or member. It sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
-  const { clientId, signer, publisher } = options
+  const { clientId, signer, publisher, onError } = options
   const issuer = issuerOf(options.issuer)
-  const clock = options.clock ?? waitingClock
+  const clock = options.clock ?? clientClock
   const random = options.random ?? systemRandom
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   const http = { fetch, clock }
-  const metadata = remembered((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
+  const metadata = cached((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
   const pins = newPins(options.pins, () => fetchKeys(http, issuer), clock)
   const deps = { ...http, issuer, clientId, signer, clock, random, metadata }
   const tokens = newTokens(deps)
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined
   const cards = newCards({ ...deps, publisher, pins, ended: () => feed?.ended }, calls)
-  const introductions = newIntroductions(clock, calls, options.onError ?? onConsole())
+  const introductions = newIntroductions(clock, calls, onError ?? warnOnConsole())
   return {
     issuer,
     clientId,
@@ -136,12 +137,12 @@ export function createAgent(options: AgentOptions): Agent {
       end: (taskId) => calls.mutate('tasks.end', { taskId }),
       get: (taskId) => calls.query('tasks.get', { taskId }),
     },
-    lineage: async (of) => (await calls.query<{ nodes: LineageNode[] }>('tokens.lineage', of)).nodes,
+    lineage: async (subject) => (await calls.query<{ nodes: LineageNode[] }>('tokens.lineage', subject)).nodes,
     fetchAs: (peer) => newFetchAs(deps, () => tokens.exchange(peer)),
-    subscribe: async (how = {}) => {
+    subscribe: async (feedOptions = {}) => {
       feed = await openFeed({
-        onError: options.onError,
-        ...how,
+        onError,
+        ...feedOptions,
         clock,
         random,
         url: async () => (await metadata()).credence_revocations,
@@ -152,24 +153,24 @@ export function createAgent(options: AgentOptions): Agent {
   }
 }
 
-/** Asked once; a failure is asked again. */
-function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
-  let known: Promise<T> | undefined
+/** Reads once. After a failure, the next call reads again. */
+function cached<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined
   return () => {
-    known ??= ask().catch((error: unknown) => {
-      known = undefined
+    result ??= read().catch((error: unknown) => {
+      result = undefined
       throw error
     })
-    return known
+    return result
   }
 }
 
-/** The same thing is said once in a row: a registry that is away is asked again and again. */
-function onConsole(): (error: unknown) => void {
-  let said: string | undefined
+/** Prints a repeated error once: a registry that is down fails every attempt in the same way. */
+function warnOnConsole(): (error: unknown) => void {
+  let last: string | undefined
   return (error) => {
     const text = String(error)
-    if (text !== said) console.warn(`credence: ${text}`)
-    said = text
+    if (text !== last) console.warn(`credence: ${text}`)
+    last = text
   }
 }

@@ -5,39 +5,40 @@ import { errorOf, requestJson, withOneRetry } from './http.js'
 import type { TokenDeps, Tokens } from './tokens.js'
 
 export interface Calls {
-  /** A tRPC query by its path, such as `cards.get`. */
+  /** Calls a tRPC query by its path, such as `cards.get`. */
   query<T = unknown>(path: string, input?: object): Promise<T>
-  /** A tRPC mutation by its path. */
+  /** Calls a tRPC mutation by its path. */
   mutate<T = unknown>(path: string, input?: object): Promise<T>
 }
 
-/** tRPC procedures under a root token, each call with its own proof. */
+/** Calls tRPC procedures with a root token and a new proof for each call. */
 export function newCalls(deps: TokenDeps, tokens: Tokens): Calls {
-  const once = async <T>(method: 'GET' | 'POST', path: string, input: object): Promise<T> => {
+  const callOnce = async <T>(method: 'GET' | 'POST', path: string, input: object): Promise<T> => {
     const url = `${deps.issuer}/trpc/${path}`
     const { accessToken } = await tokens.root()
     const proof = await proveDpop(deps, { htm: method, htu: url, accessToken })
     const headers = { authorization: `DPoP ${accessToken}`, dpop: proof, 'content-type': 'application/json' }
     const target = method === 'GET' ? `${url}?input=${encodeURIComponent(JSON.stringify(input))}` : url
-    const { answer, body } = await requestJson(deps, target, { method, headers, ...(method === 'POST' && { body: JSON.stringify(input) }) })
+    const init = { method, headers, ...(method === 'POST' && { body: JSON.stringify(input) }) }
+    const { response, body } = await requestJson(deps, target, init)
     const { result } = body
-    if (!answer.ok || !isJsonObject(result)) throw errorOf(answer, body)
-    return result.data as T // the procedure's output, whose type its caller names
+    if (!response.ok || !isJsonObject(result)) throw errorOf(response, body)
+    return result.data as T // the caller names the type of the procedure's output
   }
   const call = <T>(method: 'GET' | 'POST', path: string, input: object): Promise<T> =>
     withOneRetry(
       deps,
       async () => {
         try {
-          return await once<T>(method, path, input)
+          return await callOnce<T>(method, path, input)
         } catch (error) {
-          // The root token may have ended with a version that it stood on (a changed ceiling): a new one is decided anew.
+          // A changed ceiling or a rotated key revokes the root token; a new one is issued under the new version.
           if (!(error instanceof CredenceError) || error.reason !== 'invalid_token') throw error
-          tokens.forget()
-          return once<T>(method, path, input)
+          tokens.discardRootTokens()
+          return callOnce<T>(method, path, input)
         }
       },
-      // RFC 9110 §9.2.2: whether a change was made is for the caller to find out
+      // RFC 9110 §9.2.2: a mutation without a response may have taken effect, so it is not repeated
       { mayRepeat: method === 'GET' },
     )
   return {

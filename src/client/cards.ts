@@ -1,6 +1,6 @@
 import { type VerifiedCard, verifyCardViewBundle } from '../credentials/agent-card/card-view.js'
 import { presentCard, verifyCardPresentation } from '../credentials/agent-card/present-card.js'
-import { signAndSplit } from '../credentials/agent-card/sign-card.js'
+import { preparePublication } from '../credentials/agent-card/sign-card.js'
 import type { Signer } from '../credentials/jose/sign.js'
 import type { JsonObject, JsonValue } from '../lib/json.js'
 import type { CardView, Verdict } from '../protocol/cards/card-view.js'
@@ -13,16 +13,16 @@ import type { TokenDeps } from './tokens.js'
 
 export interface PublishOptions {
   readonly card: JsonObject
-  /** Whose card; default: this agent's own. */
+  /** The agent that the card describes. Default: this client. */
   readonly agentId?: string
-  /** JSON Pointers of what not everybody may see, such as `/skills/1`. */
+  /** JSON Pointers of the parts that are not public, such as `/skills/1`. */
   readonly hide?: readonly string[]
-  /** Tier of a hidden part; `defaultTier` (introduced) for the others. */
+  /** Tier of each non-public part, by its pointer. Default: `defaultTier`, which is `introduced`. */
   readonly tiers?: Readonly<Record<string, Tier>>
   readonly defaultTier?: Tier
-  /** Life of the signed card; 30 days, at most 90. */
+  /** Lifetime of the signed card. Default: 30 days; at most 90 days. */
   readonly seconds?: number
-  /** Public key of the agent that will show private parts itself; default: this client's, where the card is its own. */
+  /** Public key of the agent that will present private parts. Default: this client's key, if the card is its own. */
   readonly holder?: Readonly<Record<string, unknown>>
 }
 
@@ -31,42 +31,45 @@ export interface Published {
   readonly version: number
   readonly etag: string
   readonly verdict: Verdict
-  /** Where parts are private: the card with them. Keep it: the registry does not have it, and the agent presents from it. */
+  /** Only for a card with private parts: the complete card. Store it: the registry does not have it, and `present` needs it. */
   readonly ownSdJwt?: string
 }
 
-export interface Presenting {
-  /** As `publish` gave it. */
+export interface PresentOptions {
+  /** The result of `publish`. */
   readonly ownSdJwt: string
-  /** Which hidden parts to show; absent: all. A part that stands inside another is shown only with it. */
+  /** Chooses the non-public parts to disclose. Default: all. A part inside another one is disclosed only with it. */
   readonly show?: (part: { readonly value: JsonValue; readonly pointer: string }) => boolean
-  /** Client id of whom it is for, and the nonce that they sent. */
+  /** The client id of the recipient, and the nonce that the recipient sent. */
   readonly audience: string
   readonly nonce: string
 }
 
 export interface Cards {
-  /** Signs, splits and publishes a card in one call. */
+  /** Signs a card, makes its non-public parts selectively disclosable, and publishes it. */
   publish(options: PublishOptions): Promise<Published>
-  /** The card as this client may see it, verified back to its publisher. */
+  /** The card as this client may see it, verified back to the publisher's signature. */
   card(agentId: string): Promise<VerifiedCard>
-  /** The card's own view as it came, unverified. */
+  /** The card view as the registry sent it, not verified. */
   cardView(agentId: string): Promise<CardView>
-  /** What this agent itself shows of its card, private parts too: for one client, bound by its key (RFC 9901 §4.3). */
-  present(presenting: Presenting): Promise<string>
-  /** The card of an agent with what the agent itself presented to this client, verified back to its publisher. The nonce is used once by whoever made it. */
+  /** A presentation of this agent's own card, private parts included, to one client, with a key binding (RFC 9901 §4.3). */
+  present(options: PresentOptions): Promise<string>
+  /**
+   * The card with the parts that the agent presented to this client, verified back to the publisher's signature. The caller must have created the
+   * nonce for this presentation and must not use it again.
+   */
   verifyPresentation(agentId: string, presentation: string, nonce: string): Promise<VerifiedCard>
 }
 
 export interface CardsDeps extends TokenDeps {
-  /** Signs cards for the organisation; absent: this agent signs its own. */
+  /** Signs cards for the organisation. Default: the client signs them itself. */
   readonly publisher?: Signer | undefined
   readonly pins: Pins
-  /** What is known to have ended. */
+  /** The ended set of the feed, if the client is subscribed. */
   readonly ended: () => { has(handle: Handle): boolean } | undefined
 }
 
-interface Next {
+interface NextVersion {
   readonly version: number
   readonly published: number
   readonly cardSha256?: string
@@ -101,17 +104,17 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
       tiers = {},
       defaultTier = 'introduced',
       seconds = DEFAULT_SECONDS,
-      ...of
+      holder,
     }) => {
       const id = AgentId.parse(agentId)
-      const holder = of.holder ?? (id === deps.clientId ? deps.signer.publicJwk : undefined)
-      const next = await calls.query<Next>('cards.next', { agentId: id })
+      const holderJwk = holder ?? (id === deps.clientId ? deps.signer.publicJwk : undefined)
+      const next = await calls.query<NextVersion>('cards.next', { agentId: id })
       const signer = deps.publisher ?? deps.signer
-      const split = async (version: number) =>
-        signAndSplit(
+      const prepare = async (version: number) =>
+        preparePublication(
           {
             card,
-            hide,
+            nonPublic: hide,
             tiers,
             defaultTier,
             iss: deps.publisher ? next.orgId : id,
@@ -121,17 +124,17 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
             version,
             releaseNumber: next.releaseNumber,
             seconds,
-            holder,
+            holder: holderJwk,
           },
           { signer, random: deps.random, now: deps.clock.now() },
         )
-      const made = await split(next.version)
-      // Where the public card stays as it is, the change is a revision of the published version.
-      const isRevision = next.published > 0 && made.cardSha256 === next.cardSha256
-      const { c0, sdJwt, releasePolicy, ownSdJwt } = isRevision ? await split(next.published) : made
+      const prepared = await prepare(next.version)
+      // If the public card does not change, the change is a revision of the published version.
+      const isRevision = next.published > 0 && prepared.cardSha256 === next.cardSha256
+      const { publicCard, sdJwt, releasePolicy, ownSdJwt } = isRevision ? await prepare(next.published) : prepared
       const published = await calls.mutate<Published>('cards.publish', {
         agentId: id,
-        c0,
+        publicCard,
         ...(sdJwt !== undefined && { sdJwt }),
         ...(releasePolicy !== undefined && { releasePolicy }),
       })

@@ -1,6 +1,6 @@
 import type { Fault } from '../errors.js'
 
-/** What a registry, or a peer behind a verifier, refused: its reason as in docs/ERRORS.md. */
+/** An error response of a registry, or a failure to reach it. docs/ERRORS.md lists the reasons. */
 export class CredenceError extends Error {
   readonly reason: string
   readonly status: number
@@ -8,7 +8,7 @@ export class CredenceError extends Error {
   readonly requestId: string | undefined
   readonly retryAfterSeconds: number | undefined
 
-  constructor(answer: {
+  constructor(problem: {
     reason: string
     text: string
     status: number
@@ -16,12 +16,12 @@ export class CredenceError extends Error {
     requestId?: string | undefined
     retryAfterSeconds?: number | undefined
   }) {
-    super([answer.text, ...(answer.faults ?? []).map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; '))
+    super([problem.text, ...(problem.faults ?? []).map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; '))
     this.name = 'CredenceError'
-    this.reason = answer.reason
-    this.status = answer.status
-    this.faults = answer.faults ?? []
-    this.requestId = answer.requestId
-    this.retryAfterSeconds = answer.retryAfterSeconds
+    this.reason = problem.reason
+    this.status = problem.status
+    this.faults = problem.faults ?? []
+    this.requestId = problem.requestId
+    this.retryAfterSeconds = problem.retryAfterSeconds
   }
 }

@@ -5,26 +5,25 @@ import type { AccessToken, TokenDeps } from './tokens.js'
 const EARLY_SECONDS = 5
 const MAX_RETRY_SECONDS = 5
 
-interface Sent {
-  readonly answer: Response
+interface Attempt {
+  readonly response: Response
   readonly accessToken: string
 }
 
 /**
- * A `fetch` that calls one peer: each request carries the token and a proof of its own; a new token is had before the old one expires. Once more
- * where the peer wants a nonce (RFC 9449 §8), finds the token dead while another can be had (RFC 6750 §3.1), or does not know now (503 with
- * Retry-After).
+ * A `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is sent once more if
+ * the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or after a 503 with Retry-After.
  */
 export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
   let nonce: string | undefined
   const current = async (): Promise<AccessToken> => {
-    const known = await token?.catch(() => undefined)
-    if (known && known.expiresAt - EARLY_SECONDS > deps.clock.now()) return known
+    const cached = await token?.catch(() => undefined)
+    if (cached && cached.expiresAt - EARLY_SECONDS > deps.clock.now()) return cached
     token = exchange()
     return token
   }
-  const send = async (input: Parameters<Fetch>[0], init: RequestInit): Promise<Sent> => {
+  const send = async (input: Parameters<Fetch>[0], init: RequestInit): Promise<Attempt> => {
     const { accessToken } = await current()
     const url = input instanceof Request ? input.url : String(input)
     const method = (init.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
@@ -32,16 +31,16 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
     headers.set('authorization', `DPoP ${accessToken}`)
     headers.set('dpop', proof)
-    const answer = await deps.fetch(input instanceof Request ? input.clone() : input, { redirect: 'error', ...init, headers })
-    nonce = answer.headers.get('dpop-nonce') ?? nonce
-    return { answer, accessToken }
+    const response = await deps.fetch(input instanceof Request ? input.clone() : input, { redirect: 'error', ...init, headers })
+    nonce = response.headers.get('dpop-nonce') ?? nonce
+    return { response, accessToken }
   }
-  /** Whether the same request may be answered otherwise now. */
-  const isWorthAnother = async ({ answer: { status, headers }, accessToken }: Sent): Promise<boolean> => {
+  /** True if a second attempt may have another outcome. It obtains the new token, or waits as long as the peer asks. */
+  const mayRetry = async ({ response: { status, headers }, accessToken }: Attempt): Promise<boolean> => {
     if (status === 401 && /error="?invalid_token\b/.test(headers.get('www-authenticate') ?? '')) {
-      // Of many that find it dead at once one asks for another
-      const known = await token?.catch(() => undefined)
-      if (known?.accessToken === accessToken) token = undefined
+      // Of several requests that are refused at the same time, only the first replaces the token.
+      const cached = await token?.catch(() => undefined)
+      if (cached?.accessToken === accessToken) token = undefined
       return current().then(
         () => true,
         () => false,
@@ -54,9 +53,9 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     return true
   }
   return async (input, init = {}) => {
-    const sent = await send(input, init)
-    if (!(await isWorthAnother(sent))) return sent.answer
-    await sent.answer.body?.cancel()
-    return (await send(input, init)).answer
+    const first = await send(input, init)
+    if (!(await mayRetry(first))) return first.response
+    await first.response.body?.cancel()
+    return (await send(input, init)).response
   }
 }

@@ -12,42 +12,42 @@ export interface HttpDeps {
   readonly clock: Pick<Clock, 'after'>
 }
 
-const MAX_ANSWER_BYTES = 8_388_608
+const MAX_RESPONSE_BYTES = 8_388_608
 const MAX_RETRY_SECONDS = 5
-/** A registry answers within ten seconds, or says that it cannot. */
-const MAX_ANSWER_MS = 15_000
-/** In which the other connections to an instance that was ended are known to be dead as well. */
+/** A registry answers within ten seconds, if only with 503. */
+const MAX_RESPONSE_MS = 15_000
+/** After an instance was killed, its other connections are closed within this time. */
 const RECONNECT_SECONDS = 0.2
 
-/** An answer whose body is a JSON object, or a CredenceError. Redirects are not followed: a token is for one place. */
+/** Sends a request and reads a JSON object. Throws a CredenceError for anything else. Redirects fail, because a token is for one audience. */
 export async function requestJson(
   deps: HttpDeps,
   url: string,
   init: RequestInit,
-): Promise<{ readonly answer: Response; readonly body: JsonObject }> {
-  const { answer, bytes } = await sent(deps, url, init)
-  const json = readJson(bytes, { maxBytes: MAX_ANSWER_BYTES, maxDepth: 64 })
+): Promise<{ readonly response: Response; readonly body: JsonObject }> {
+  const { response, bytes } = await send(deps, url, init)
+  const json = readJson(bytes, { maxBytes: MAX_RESPONSE_BYTES, maxDepth: 64 })
   const body = 'value' in json && isJsonObject(json.value) ? json.value : undefined
   if (body === undefined)
     throw new CredenceError({
       reason: 'unavailable',
-      text: `the answer of ${new URL(url).pathname} is no JSON object`,
-      status: answer.status,
+      text: `the response of ${new URL(url).pathname} is not a JSON object`,
+      status: response.status,
     })
-  return { answer, body }
+  return { response, body }
 }
 
-/** The body of an answer, at most `maxBytes` of it: whoever sends more is hung up on while it comes, or before. */
-export async function readBounded(answer: Response, maxBytes: number): Promise<Uint8Array> {
+/** Reads the body of a response. Throws and cancels it as soon as it is known to exceed `maxBytes`. */
+export async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array> {
   const tooLong = () =>
-    new CredenceError({ reason: 'unavailable', text: `the answer of ${answer.url} passes ${maxBytes} bytes`, status: answer.status })
-  if (Number(answer.headers.get('content-length') ?? 0) > maxBytes) {
-    await answer.body?.cancel()
+    new CredenceError({ reason: 'unavailable', text: `the response of ${response.url} exceeds ${maxBytes} bytes`, status: response.status })
+  if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
+    await response.body?.cancel()
     throw tooLong()
   }
   const parts: Uint8Array[] = []
   let size = 0
-  const reader = answer.body?.getReader()
+  const reader = response.body?.getReader()
   for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
     size += read.value.length
     if (size > maxBytes) {
@@ -59,27 +59,27 @@ export async function readBounded(answer: Response, maxBytes: number): Promise<U
   return concatBytes(...parts)
 }
 
-async function sent(
+async function send(
   { fetch, clock }: HttpDeps,
   url: string,
   init: RequestInit,
-): Promise<{ readonly answer: Response; readonly bytes: Uint8Array }> {
-  const over = new AbortController()
+): Promise<{ readonly response: Response; readonly bytes: Uint8Array }> {
+  const aborted = new AbortController()
   const read = async () => {
-    const answer = await fetch(url, { redirect: 'error', signal: over.signal, ...init })
-    return { answer, bytes: await readBounded(answer, MAX_ANSWER_BYTES) }
+    const response = await fetch(url, { redirect: 'error', signal: aborted.signal, ...init })
+    return { response, bytes: await readBounded(response, MAX_RESPONSE_BYTES) }
   }
   try {
-    return await withTimeout(clock, MAX_ANSWER_MS, 'the answer', read())
+    return await withTimeout(clock, MAX_RESPONSE_MS, 'the response', read())
   } catch (error) {
-    over.abort()
+    aborted.abort()
     if (error instanceof CredenceError) throw error
-    throw new CredenceError({ reason: 'unavailable', text: `${new URL(url).origin} cannot be reached: ${whyOf(error)}`, status: 0 })
+    throw new CredenceError({ reason: 'unavailable', text: `cannot reach ${new URL(url).origin}: ${causeOf(error)}`, status: 0 })
   }
 }
 
-/** What `fetch` says is "fetch failed"; what it was stands behind it. */
-function whyOf(error: unknown): string {
+/** The message of `fetch` is "fetch failed"; its cause says why. */
+function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
 }
@@ -91,8 +91,8 @@ const Problem = z.object({
   requestId: z.string().optional(),
 })
 
-/** The refusal in an answer: of tRPC, or of any other door (RFC 6749 §5.2). */
-export function errorOf(answer: Response, body: JsonObject): CredenceError {
+/** The error in a response of tRPC or of any other endpoint (RFC 6749 §5.2). */
+export function errorOf(response: Response, body: JsonObject): CredenceError {
   const { error } = body
   const data = isJsonObject(error) && isJsonObject(error.data) ? error.data : undefined
   const parsed = Problem.safeParse(
@@ -100,17 +100,17 @@ export function errorOf(answer: Response, body: JsonObject): CredenceError {
       ? { reason: data?.reason, text: error.message, faults: data?.faults, requestId: data?.requestId }
       : { reason: error, text: body.error_description ?? '', faults: body.faults, requestId: body.request_id },
   )
-  const retryAfter = Number(answer.headers.get('retry-after') ?? data?.retryAfterSeconds ?? Number.NaN)
+  const retryAfter = Number(response.headers.get('retry-after') ?? data?.retryAfterSeconds ?? Number.NaN)
   return new CredenceError({
-    ...(parsed.success ? parsed.data : { reason: 'unavailable', text: `the answer ${answer.status} says nothing` }),
-    status: answer.status,
+    ...(parsed.success ? parsed.data : { reason: 'unavailable', text: `the response has status ${response.status} and no error message` }),
+    status: response.status,
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   })
 }
 
 /**
- * Once more where the registry says that it does not know now (503 with Retry-After). What may be done twice, also where no answer came: an
- * instance was ended, and its connection with it.
+ * Runs `work`, and once more after a 503 with Retry-After. Work that may be repeated also runs once more if no response came, because the
+ * instance may have been killed together with its connection.
  */
 export async function withOneRetry<T>(
   { clock }: Pick<HttpDeps, 'clock'>,

@@ -4,10 +4,10 @@ import type { Delegation, Scope } from '../protocol/rights.js'
 import type { Calls } from './call.js'
 import { CredenceError } from './errors.js'
 
-/** What an agent was told: numbered, read by position. */
+/** A notification in the inbox of an agent. */
 export interface InboxItem {
-  readonly seq: number
-  readonly at: number
+  readonly position: number
+  readonly createdAt: number
   readonly kind: 'requested' | 'granted' | 'denied' | 'ended'
   readonly introductionId: IntroductionId
   readonly from: AgentId
@@ -37,7 +37,8 @@ export interface IntroduceOptions {
   readonly skills?: readonly string[]
 }
 
-export interface Narrowing {
+/** Bounds of an approval that are narrower than the request. */
+interface Narrowing {
   readonly scopes?: readonly string[]
   readonly tools?: readonly string[]
   readonly resources?: readonly string[]
@@ -46,36 +47,37 @@ export interface Narrowing {
 }
 
 export interface Introductions {
-  /** Asks; answers at once, `pending` where the other side decides. */
+  /** Requests an introduction. It is `pending` if the target or its organisation must decide. */
   request(options: IntroduceOptions): Promise<Introduction>
-  /** Asks and waits for the answer; what was not answered within `waitSeconds` stays pending. */
+  /** Requests an introduction and waits for the decision. After `waitSeconds` (default: 60) it returns the pending introduction. */
   introduce(options: IntroduceOptions & { readonly waitSeconds?: number }): Promise<Introduction>
   get(introductionId: string): Promise<Introduction>
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
-  end(introductionId: string): Promise<unknown>
-  inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly last: number }>
+  revoke(introductionId: string): Promise<unknown>
+  inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly lastPosition: number }>
   /**
-   * Calls `handler` for every item after `after`, in order. One that fails is told to `onError`. It comes again where the registry could not be
-   * asked; what is refused (answered already, withdrawn, expired) is passed over, and what fails otherwise after ten tries: nobody holds up others.
+   * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be reached, the
+   * handler is called again with the same item. If the registry refused (already decided, withdrawn, expired), the item is skipped; after any
+   * other failure it is skipped at the tenth attempt, so one item never blocks the following ones.
    */
-  watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly last: number; close(): void }
+  watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly lastPosition: number; close(): void }
 }
 
 const POLL_MS = 500
-const MAX_TRIES = 10
+const MAX_ATTEMPTS = 10
 const DEFAULT_WAIT_SECONDS = 60
 
-export function newIntroductions(clock: Clock, { query, mutate }: Calls, log: (error: unknown) => void): Introductions {
+export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError: (error: unknown) => void): Introductions {
   const request = (options: IntroduceOptions) => mutate<Introduction>('introductions.request', options)
   const get = (introductionId: string) => query<Introduction>('introductions.get', { introductionId })
-  const inbox = (after = 0) => query<{ items: InboxItem[]; last: number }>('introductions.inbox', { after })
+  const inbox = (after = 0) => query<{ items: InboxItem[]; lastPosition: number }>('introductions.inbox', { after })
   return {
     request,
     get,
     introduce: async ({ waitSeconds = DEFAULT_WAIT_SECONDS, ...options }) => {
       let introduction = await request(options)
-      for (const until = clock.now() + waitSeconds; introduction.state === 'pending' && clock.now() < until; ) {
+      for (const deadline = clock.now() + waitSeconds; introduction.state === 'pending' && clock.now() < deadline; ) {
         await clock.after(POLL_MS)
         introduction = await get(introduction.introductionId)
       }
@@ -83,43 +85,43 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, log: (e
     },
     approve: (introductionId, narrowing = {}) => mutate('introductions.approve', { introductionId, ...narrowing }),
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
-    end: (introductionId) => mutate('introductions.revoke', { introductionId }),
+    revoke: (introductionId) => mutate('introductions.revoke', { introductionId }),
     inbox,
     watch: (handler, after = 0) => {
-      const over = new AbortController()
-      let last = after
-      let tries = 0
+      const closed = new AbortController()
+      let lastPosition = after
+      let attempts = 0
       const handle = async (item: InboxItem): Promise<void> => {
-        tries++
+        attempts++
         try {
           await handler(item)
         } catch (error) {
-          const mayPass = error instanceof CredenceError ? error.status === 0 || error.status >= 500 : tries < MAX_TRIES
-          if (mayPass) throw error
-          log(error)
+          const mayRetry = error instanceof CredenceError ? error.status === 0 || error.status >= 500 : attempts < MAX_ATTEMPTS
+          if (mayRetry) throw error
+          onError(error)
         }
-        tries = 0
+        attempts = 0
       }
       const run = async () => {
-        while (!over.signal.aborted) {
+        while (!closed.signal.aborted) {
           try {
-            const { items } = await inbox(last)
+            const { items } = await inbox(lastPosition)
             for (const item of items) {
               await handle(item)
-              last = item.seq
+              lastPosition = item.position
             }
           } catch (error) {
-            log(error)
+            onError(error)
           }
-          await clock.after(POLL_MS, over.signal)
+          await clock.after(POLL_MS, closed.signal)
         }
       }
       void run()
       return {
-        get last() {
-          return last
+        get lastPosition() {
+          return lastPosition
         },
-        close: () => over.abort(),
+        close: () => closed.abort(),
       }
     },
   }

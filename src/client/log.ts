@@ -16,7 +16,7 @@ import {
   verifyInclusion,
 } from '../protocol/log/merkle.js'
 
-/** Whose log it is, and the keys that may sign its checkpoints. */
+/** The registry whose log is read, and the keys that may sign its checkpoints. */
 export interface LogSource {
   readonly issuer: string
   readonly keys: readonly VerificationKey[]
@@ -28,62 +28,62 @@ const Hashes = z.array(z.string().length(43)).max(64)
 const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
 const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
 
-/** The newest checkpoint, signed by one of the keys; refuses any other. */
+/** Reads the newest checkpoint. Throws unless one of the keys signed it. */
 export async function readCheckpoint(source: LogSource): Promise<Checkpoint & { readonly note: string }> {
   const note = await read(source, '/log/checkpoint')
   return { ...(await parseCheckpoint(note, source)), note }
 }
 
-/** A checkpoint that was kept, its signature checked again. */
+/** Parses a saved checkpoint and verifies its signature again. */
 export async function parseCheckpoint(note: string, source: Pick<LogSource, 'issuer' | 'keys'>): Promise<Checkpoint> {
   const checkpoint = await verifyCheckpoint(note, logOrigin(source.issuer), source.keys)
-  return checkpoint ?? refuse('checkpoint_invalid', 'the checkpoint is not signed by a key of this log')
+  return checkpoint ?? refuse('checkpoint_invalid', `no log key of ${source.issuer} has signed the checkpoint`)
 }
 
-/** Reads the whole log and computes its root: an answer where it is the one that the checkpoint signs, else a refusal. */
+/** Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root. */
 export async function verifyWholeLog(source: LogSource): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
   const copy = newLogCopy([])
   await copy.catchUp(source, () => undefined)
   const { checkpoint } = copy
-  if (checkpoint === undefined) return refuse('unavailable', 'the registry shows no checkpoint')
+  if (checkpoint === undefined) return refuse('unavailable', `the registry ${source.issuer} has no checkpoint`)
   return { checkpoint, entries: checkpoint.size }
 }
 
-/** A copy of a log that is checked as it grows. */
+/** A copy of a log, verified against a checkpoint each time that it grows. */
 export interface LogCopy {
-  /** `seq` of its last entry, or −1. */
-  readonly at: number
-  /** The last one that its entries came up to. */
+  /** Sequence number of the last entry, or −1. */
+  readonly seq: number
+  /** The checkpoint that signs the copy's entries; undefined before the first `catchUp`. */
   readonly checkpoint: Checkpoint | undefined
   /**
-   * Reads what the copy does not have, up to a new checkpoint; hands it to `keep` once it is known to be what the checkpoint signs. How many.
-   * Refuses where the registry shows another history than the copy has, or an earlier one.
+   * Reads the missing entries up to a new checkpoint, verifies them against it, then passes them to `append` and returns their number. Throws if
+   * the registry shows another history than the copy has, or an earlier one.
    */
-  catchUp(source: LogSource, keep: (entries: readonly Entry[]) => void): Promise<number>
+  catchUp(source: LogSource, append: (entries: readonly Entry[]) => void): Promise<number>
 }
 
 const PAGE = 1000
 
-export function newLogCopy(known: readonly Entry[]): LogCopy {
-  let state = known.reduce(grown, { at: -1, epoch: undefined, frontier: EMPTY_FRONTIER })
+export function newLogCopy(saved: readonly Entry[]): LogCopy {
+  let state = saved.reduce(extend, { seq: -1, epoch: undefined, frontier: EMPTY_FRONTIER })
   let checkpoint: Checkpoint | undefined
   return {
-    get at() {
-      return state.at
+    get seq() {
+      return state.seq
     },
     get checkpoint() {
       return checkpoint
     },
-    catchUp: async (source, keep) => {
+    catchUp: async (source, append) => {
       const newest = await readCheckpoint(source)
       let next = state
       const added: Entry[] = []
       while (next.epoch !== newest.epoch || next.frontier.size < newest.size) {
-        const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${next.at + 1}&limit=${PAGE}`)))
+        const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${next.seq + 1}&limit=${PAGE}`)))
         if (entries.length === 0) break
         for (const entry of entries) {
           if (next.epoch === newest.epoch && next.frontier.size === newest.size && entry.type !== 'epoch.started') break
-          next = grown(next, entry)
+          next = extend(next, entry)
           added.push(entry)
         }
       }
@@ -91,8 +91,12 @@ export function newLogCopy(known: readonly Entry[]): LogCopy {
         next.epoch === newest.epoch &&
         next.frontier.size === newest.size &&
         base64url(rootOfFrontier(sha256, next.frontier)) === newest.root
-      if (!isSame) refuse('checkpoint_invalid', 'the entries are not those that the checkpoint signs: another history, or an earlier one')
-      keep(added)
+      if (!isSame)
+        refuse(
+          'checkpoint_invalid',
+          'the checkpoint does not sign these entries: the registry shows another history than the copy has, or an earlier one',
+        )
+      append(added)
       state = next
       checkpoint = newest
       return added.length
@@ -100,24 +104,24 @@ export function newLogCopy(known: readonly Entry[]): LogCopy {
   }
 }
 
-interface Grown {
-  readonly at: number
+interface LogState {
+  readonly seq: number
   readonly epoch: string | undefined
   readonly frontier: Frontier
 }
 
-/** Each epoch has a tree of its own, which begins with the entry that begins it. */
-function grown({ at, epoch, frontier }: Grown, entry: Entry): Grown {
-  if (entry.seq !== at + 1) refuse('checkpoint_invalid', `entry ${at + 1} is missing`)
-  const begins = entry.type === 'epoch.started'
+/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch. */
+function extend({ seq, epoch, frontier }: LogState, entry: Entry): LogState {
+  if (entry.seq !== seq + 1) refuse('checkpoint_invalid', `log entry ${seq + 1} is missing`)
+  const isFirst = entry.type === 'epoch.started'
   return {
-    at: entry.seq,
-    epoch: begins ? entry.begins?.[0] : epoch,
-    frontier: appendToFrontier(sha256, begins ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(canonical(entry)))),
+    seq: entry.seq,
+    epoch: isFirst ? entry.begins?.[0] : epoch,
+    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(canonical(entry)))),
   }
 }
 
-/** True where the entry stands in the log of the checkpoint. */
+/** True if the log that the checkpoint signs contains the entry. */
 export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Checkpoint): Promise<boolean> {
   const proof = Inclusion.parse(JSON.parse(await read(source, `/log/inclusion?seq=${entry.seq}&size=${checkpoint.size}`)))
   const leaf = hashLeaf(sha256, utf8(canonical(entry)))
@@ -130,8 +134,8 @@ export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Ch
   })
 }
 
-/** True where the log of `older` is a beginning of that of `newer`: the registry shows one history. */
-export async function isContinued(source: LogSource, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
+/** True if the log that `newer` signs begins with the log that `older` signs, so the registry has shown one history. */
+export async function isConsistent(source: LogSource, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
   if (older.epoch !== newer.epoch || older.origin !== newer.origin || older.size === 0) return false
   const proof = Consistency.parse(JSON.parse(await read(source, `/log/consistency?from=${older.size}&to=${newer.size}`)))
   return verifyConsistency(sha256, {
@@ -146,7 +150,7 @@ export async function isContinued(source: LogSource, older: Checkpoint, newer: C
 const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()
 
 async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: string): Promise<string> {
-  const answer = await fetch(issuer + path, { redirect: 'error' })
-  if (!answer.ok) refuse('unavailable', `the registry answers ${answer.status} for ${path}`)
-  return answer.text()
+  const response = await fetch(issuer + path, { redirect: 'error' })
+  if (!response.ok) refuse('unavailable', `${issuer}${path} responded with status ${response.status}`)
+  return response.text()
 }

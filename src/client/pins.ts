@@ -2,31 +2,31 @@ import type { Clock } from '../lib/clock.js'
 
 type Keys = readonly Readonly<Record<string, unknown>>[]
 
-/** The registry's public keys that card views are checked with. */
+/** The registry's public keys, with which card views are verified. */
 export interface Pins {
   current(): Promise<Keys>
-  /** Read anew: keys rotate. Undefined where they were handed in, or were read a moment ago. */
+  /** Reads the keys again, because they may have rotated. Undefined if they were given, or were read less than 30 seconds ago. */
   renewed(): Promise<Keys | undefined>
 }
 
 const REREAD_MS = 30_000
 
-/** Handed in they are what they are; else those of the first contact, and read again when they do not fit, twice a minute at most. */
+/** Given keys never change. Without them, the keys of the first contact are used and read again at most twice a minute. */
 export function newPins(given: Keys | undefined, read: () => Promise<Keys>, clock: Pick<Clock, 'monotonicMs'>): Pins {
-  let known: Promise<Keys> | undefined
+  let cached: Promise<Keys> | undefined
   let readAt = 0
   const load = (): Promise<Keys> => {
     readAt = clock.monotonicMs()
     const reading = read()
-    known = reading
-    // A failure is asked again
+    cached = reading
+    // After a failure the next call reads again.
     reading.catch(() => {
-      if (known === reading) known = undefined
+      if (cached === reading) cached = undefined
     })
     return reading
   }
   return {
-    current: async () => given ?? (await (known ?? load())),
+    current: async () => given ?? (await (cached ?? load())),
     renewed: async () => (given !== undefined || clock.monotonicMs() - readAt < REREAD_MS ? undefined : load()),
   }
 }

@@ -1,50 +1,50 @@
 import { proveKey, type Signer } from '../credentials/jose/sign.js'
-import { type Clock, waitingClock } from '../lib/clock.js'
+import { type Clock, clientClock } from '../lib/clock.js'
 import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'
 import type { Jkt, MemberId, OrgId, RegisteredKeyId } from '../protocol/ids.js'
 import { errorOf, type Fetch, requestJson } from './http.js'
 import { fetchMetadata, issuerOf } from './registry.js'
 
-interface Enrolling {
+interface RegistrationOptions {
   readonly issuer: string
-  /** The new key: its private part stays where it is. */
+  /** Signs with the new key. The private key is not sent. */
   readonly signer: Signer
   readonly clock?: Clock
   readonly fetch?: Fetch
 }
 
-/** Redeems an invitation, or a registry's first code: who calls becomes a member. */
+/** Redeems an invitation code, or the first code of a new registry. The caller becomes a member with this key. */
 export function joinRegistry(
-  options: Enrolling & { readonly code: string; readonly name: string },
+  options: RegistrationOptions & { readonly code: string; readonly name: string },
 ): Promise<{ memberId: MemberId; orgId: OrgId; role: string; keyId: RegisteredKeyId }> {
   const [invitation = ''] = options.code.split('.')
   return register(options, invitation, 'members.join', { code: options.code, name: options.name })
 }
 
-/** Confirms an agent's registration with its own key: the agent becomes active. */
+/** Confirms an agent's registration with its own key. The agent becomes active. */
 export function confirmAgent(
-  options: Enrolling & { readonly agentId: string; readonly registrationToken: string },
+  options: RegistrationOptions & { readonly agentId: string; readonly registrationToken: string },
 ): Promise<{ keyId: RegisteredKeyId; jkt: Jkt }> {
   const { agentId, registrationToken } = options
   return register(options, agentId, 'agents.confirm', { agentId, registrationToken })
 }
 
 async function register<T>(
-  { issuer: given, signer, clock = waitingClock, fetch = globalThis.fetch }: Enrolling,
+  { issuer: given, signer, clock = clientClock, fetch = globalThis.fetch }: RegistrationOptions,
   owner: string,
   path: string,
   input: object,
 ): Promise<T> {
-  // What the registry calls itself is what the proof must name
+  // The proof must name the issuer URL as the registry's metadata spells it.
   const { issuer } = await fetchMetadata({ fetch, clock }, issuerOf(given))
   const proof = await proveKey({ signer, clock, random: systemRandom }, { issuer, owner })
-  const { answer, body } = await requestJson({ fetch, clock }, `${issuer}/trpc/${path}`, {
+  const { response, body } = await requestJson({ fetch, clock }, `${issuer}/trpc/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...input, jwk: signer.publicJwk, proof }),
   })
   const { result } = body
-  if (!answer.ok || !isJsonObject(result)) throw errorOf(answer, body)
-  return result.data as T // the procedure's output, as its two callers say it
+  if (!response.ok || !isJsonObject(result)) throw errorOf(response, body)
+  return result.data as T // both callers name the type of the procedure's output
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { waitingClock } from '../lib/clock.js'
+import { clientClock } from '../lib/clock.js'
 import { errorOf, type Fetch, type HttpDeps, requestJson } from './http.js'
 
 const Url = z.string().max(2048)
@@ -16,40 +16,42 @@ export type RegistryMetadata = z.infer<typeof Metadata>
 
 const Jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(100) })
 
-/** An issuer as it was typed, without the slash at its end that a copied address may have (RFC 8414 §2: compared as text). */
+/** The issuer URL without a slash at its end, which a copied address may have. Issuers are compared as text (RFC 8414 §2). */
 export function issuerOf(text: string): string {
   const isUrl = /^https?:\/\//.test(text) && URL.canParse(text)
-  return isUrl ? text.replace(/\/+$/, '') : refuse('bad_input', `${JSON.stringify(text)} is no address of a registry: write https://…`)
+  return isUrl
+    ? text.replace(/\/+$/, '')
+    : refuse('bad_input', `${JSON.stringify(text)} is not the URL of a registry: it must begin with https:// or http://`)
 }
 
 /**
- * A registry's metadata. An answer that names another issuer, or endpoints elsewhere, is refused: a liar would otherwise get assertions
- * that an honest registry accepts (RFC 8414 §3.3, RFC 9207 §1).
+ * Reads a registry's metadata. Metadata that names another issuer, or endpoints on another origin, is refused: a malicious server could
+ * otherwise collect assertions that an honest registry accepts (RFC 8414 §3.3, RFC 9207 §1).
  */
 export async function fetchMetadata(deps: HttpDeps, issuer: string): Promise<RegistryMetadata> {
-  const { answer, body } = await requestJson(deps, `${issuer}/.well-known/oauth-authorization-server`, {})
-  if (!answer.ok) throw errorOf(answer, body)
+  const { response, body } = await requestJson(deps, `${issuer}/.well-known/oauth-authorization-server`, {})
+  if (!response.ok) throw errorOf(response, body)
   const metadata = Metadata.safeParse(body)
-  if (!metadata.success) return refuse('invalid_client_metadata', 'this is no registry: its metadata lack endpoints')
+  if (!metadata.success) return refuse('invalid_client_metadata', `${issuer} is not a registry: its metadata lacks endpoints`)
   const { issuer: named, credence_revocations: feed, ...endpoints } = metadata.data
   const origin = new URL(issuer).origin
   const isElsewhere = [...Object.values(endpoints), feed.replace(/^ws/, 'http')].some(
     (url) => !URL.canParse(url) || new URL(url).origin !== origin,
   )
-  if (named !== issuer) return refuse('invalid_client_metadata', `the registry at ${issuer} calls itself ${named}: use that address`)
-  if (isElsewhere) return refuse('invalid_client_metadata', `the metadata of ${issuer} name endpoints elsewhere`)
+  if (named !== issuer) return refuse('invalid_client_metadata', `the registry at ${issuer} has the issuer URL ${named}: use that URL`)
+  if (isElsewhere) return refuse('invalid_client_metadata', `the metadata of ${issuer} names endpoints on another origin`)
   return metadata.data
 }
 
-/** The registry's public keys as JWKs, with `credence_use`. */
+/** The registry's public keys as JWKs with the member `credence_use`. */
 export async function fetchKeys(deps: HttpDeps, issuer: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const { answer, body } = await requestJson(deps, `${issuer}/.well-known/jwks.json`, {})
-  if (!answer.ok) throw errorOf(answer, body)
+  const { response, body } = await requestJson(deps, `${issuer}/.well-known/jwks.json`, {})
+  if (!response.ok) throw errorOf(response, body)
   return Jwks.parse(body).keys
 }
 
-/** Its keys of one use: `log` signs checkpoints, `card` views, `token` access tokens. */
+/** The registry's keys of one use: `log` signs checkpoints, `card` signs card views, `token` signs access tokens. */
 export async function fetchRegistryKeys(issuer: string, use: string, fetch: Fetch = globalThis.fetch) {
-  const keys = await fetchKeys({ fetch, clock: waitingClock }, issuerOf(issuer))
+  const keys = await fetchKeys({ fetch, clock: clientClock }, issuerOf(issuer))
   return keys.filter((jwk) => jwk.credence_use === use).map((jwk) => ({ jwk, alg: 'ES256' as const }))
 }

@@ -19,23 +19,23 @@ export interface TokenDeps extends HttpDeps {
 export interface AccessToken {
   readonly accessToken: string
   readonly scope: string
-  /** Epoch seconds by this client's clock. */
+  /** Epoch seconds of this client's clock. */
   readonly expiresAt: number
 }
 
-const TokenAnswer = z.object({ access_token: z.string(), token_type: z.literal('DPoP'), expires_in: z.number(), scope: z.string() })
+const TokenResponse = z.object({ access_token: z.string(), token_type: z.literal('DPoP'), expires_in: z.number(), scope: z.string() })
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-/** A token is not used in its last seconds. */
+/** A token is replaced this long before it expires. */
 const EARLY_SECONDS = 30
 
 export interface ExchangeOptions {
-  /** The peer: its audience URI. */
+  /** The audience URI of the peer. */
   readonly audience: string
-  /** Space-separated; absent: all that is granted. */
+  /** Space-separated. Default: everything that is granted. */
   readonly scope?: string
   readonly taskId?: string
-  /** A token that was given to this agent with the right to pass on; absent: its own root token. */
+  /** A token that this agent received and may delegate. Default: its own root token. */
   readonly subjectToken?: string
   readonly actorToken?: string
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }
@@ -44,16 +44,16 @@ export interface ExchangeOptions {
 }
 
 export interface Tokens {
-  /** A root token with these scopes (all, where none is named), fresh or from memory. */
+  /** A root token with these scopes (default: all), from memory unless it expires soon. */
   root(scopes?: readonly string[]): Promise<AccessToken>
   exchange(options: ExchangeOptions): Promise<AccessToken>
-  /** A form to an OAuth endpoint under a client assertion. */
+  /** Posts a form with a client assertion to an OAuth endpoint. */
   post(endpoint: 'introspection_endpoint' | 'revocation_endpoint', parameters: Readonly<Record<string, string>>): Promise<JsonObject>
-  /** Forgets what it has: the registry has refused one. */
-  forget(): void
+  /** Call it when the registry has refused a root token. */
+  discardRootTokens(): void
 }
 
-/** OAuth of one client: `private_key_jwt`, DPoP with server nonces, no secrets. */
+/** The OAuth client: `private_key_jwt`, and DPoP with server nonces. */
 export function newTokens(deps: TokenDeps): Tokens {
   const { clock, issuer, clientId } = deps
   const roots = new Map<string, AccessToken>()
@@ -66,26 +66,26 @@ export function newTokens(deps: TokenDeps): Tokens {
       client_assertion: await assertClient(deps, { clientId, issuer }),
     })
 
-  /** An assertion and a proof are used once, so each try makes its own. */
-  const tryToken = async (parameters: Readonly<Record<string, string>>): Promise<AccessToken> => {
+  /** An assertion and a proof may be used once, so each attempt creates new ones. */
+  const requestTokenOnce = async (parameters: Readonly<Record<string, string>>): Promise<AccessToken> => {
     const { token_endpoint: url } = await deps.metadata()
     const proof = await proveDpop(deps, { htm: 'POST', htu: url, ...(nonce !== undefined && { nonce }) })
-    const asked = clock.now()
-    const { answer, body } = await requestJson(deps, url, { method: 'POST', headers: { dpop: proof }, body: await form(parameters) })
-    nonce = answer.headers.get('dpop-nonce') ?? nonce
-    if (!answer.ok) throw errorOf(answer, body)
-    const token = TokenAnswer.parse(body)
-    return { accessToken: token.access_token, scope: token.scope, expiresAt: asked + token.expires_in }
+    const sentAt = clock.now()
+    const { response, body } = await requestJson(deps, url, { method: 'POST', headers: { dpop: proof }, body: await form(parameters) })
+    nonce = response.headers.get('dpop-nonce') ?? nonce
+    if (!response.ok) throw errorOf(response, body)
+    const token = TokenResponse.parse(body)
+    return { accessToken: token.access_token, scope: token.scope, expiresAt: sentAt + token.expires_in }
   }
   const requestToken = (parameters: Readonly<Record<string, string>>): Promise<AccessToken> =>
     withOneRetry(
       deps,
       async () => {
         try {
-          return await tryToken(parameters)
+          return await requestTokenOnce(parameters)
         } catch (error) {
-          // RFC 9449 §8: once more, with the nonce that came with the refusal.
-          if (error instanceof CredenceError && error.reason === 'use_dpop_nonce') return tryToken(parameters)
+          // RFC 9449 §8: retry with the nonce of the error response.
+          if (error instanceof CredenceError && error.reason === 'use_dpop_nonce') return requestTokenOnce(parameters)
           throw error
         }
       },
@@ -93,14 +93,14 @@ export function newTokens(deps: TokenDeps): Tokens {
     )
   const root = async (scopes: readonly string[] = []): Promise<AccessToken> => {
     const scope = [...scopes].sort().join(' ')
-    const known = roots.get(scope)
-    if (known && known.expiresAt - EARLY_SECONDS > clock.now()) return known
+    const cached = roots.get(scope)
+    if (cached && cached.expiresAt - EARLY_SECONDS > clock.now()) return cached
     const token = await requestToken({ grant_type: 'client_credentials', ...(scope !== '' && { scope }) })
     roots.set(scope, token)
     return token
   }
-  const exchange = (subjectToken: string, asked: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
-    const { audience, scope, taskId, actorToken, delegation, tools, resources } = asked
+  const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
+    const { audience, scope, taskId, actorToken, delegation, tools, resources } = request
     return requestToken({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject_token: subjectToken,
@@ -117,16 +117,16 @@ export function newTokens(deps: TokenDeps): Tokens {
 
   return {
     root,
-    exchange: async ({ subjectToken, ...asked }) => {
-      if (subjectToken !== undefined) return exchange(subjectToken, asked)
+    exchange: async ({ subjectToken, ...request }) => {
+      if (subjectToken !== undefined) return exchange(subjectToken, request)
       const { accessToken } = await root()
       try {
-        return await exchange(accessToken, asked)
+        return await exchange(accessToken, request)
       } catch (error) {
-        // The root token may have ended with what it stood on (a key of the registry): a new one is had, and asked with once.
+        // The root token may depend on something that was revoked, such as a signing key of the registry: retry with a new one.
         if (!(error instanceof CredenceError) || error.reason !== 'invalid_request') throw error
         roots.clear()
-        return exchange((await root()).accessToken, asked)
+        return exchange((await root()).accessToken, request)
       }
     },
     post: (endpoint, parameters) =>
@@ -134,12 +134,12 @@ export function newTokens(deps: TokenDeps): Tokens {
         deps,
         async () => {
           const { [endpoint]: url } = await deps.metadata()
-          const { answer, body } = await requestJson(deps, url, { method: 'POST', body: await form(parameters) })
-          if (!answer.ok) throw errorOf(answer, body)
+          const { response, body } = await requestJson(deps, url, { method: 'POST', body: await form(parameters) })
+          if (!response.ok) throw errorOf(response, body)
           return body
         },
         { mayRepeat: true },
       ),
-    forget: () => roots.clear(),
+    discardRootTokens: () => roots.clear(),
   }
 }

@@ -1,14 +1,16 @@
-// Signed notes as at C2SP (c2sp.org/signed-note): a text, an empty line, one line per signature:
+// Signed notes (c2sp.org/signed-note), the form of the log's checkpoints. A note is a text, an empty line, and one line for each signature:
 //   — <name> <base64 of 4 bytes key id ‖ signature>
-// Ed25519 has type byte 0x01 there. ES256 has none, so it uses 0xff with our own label, as the specification provides for.
-import { sha256, verifySignature } from '#crypto'
-import { base64url, concatBytes, equalBytes, fromBase64url, textOf, utf8 } from '../lib/bytes.js'
+// The key id of an Ed25519 key is derived with type 0x01. ES256 has no type of its own, so it uses 0xff with a label, as the specification allows.
+// Cost: one signature check for each signature line under the expected name, at most MAX_SIGNATURES. Limit: MAX_NOTE_BYTES.
+import { sha256 } from '#crypto'
+import { base64url, concatBytes, decodeUtf8, equalBytes, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Handle } from '../protocol/handles.js'
 import type { Jkt } from '../protocol/ids.js'
 import { loadKey, type ParsedKey, type PublicJwk, readPublicJwk, thumbprint, type VerificationKey } from './jose/jwk.js'
+import { verifyBytes } from './jose/raw-signature.js'
 import type { Signer } from './jose/sign.js'
 
-/** What a log says of itself: `size` entries of the epoch have this root. */
+/** The state of a log: the first `size` entries of its epoch have this Merkle root. */
 export interface Checkpoint {
   readonly origin: string
   readonly size: number
@@ -17,7 +19,7 @@ export interface Checkpoint {
   readonly epoch: Handle
 }
 
-/** A log's name in its checkpoints: the issuer without its scheme. */
+/** Name of a log in its checkpoints: the issuer without the scheme. */
 export const logOrigin = (issuer: string): string => issuer.replace(/^https?:\/\//, '')
 
 const MAX_NOTE_BYTES = 8192
@@ -40,10 +42,9 @@ const fromBase64 = (text: string): Uint8Array | undefined => {
   return bytes !== undefined && toBase64(bytes) === text ? bytes : undefined
 }
 
-/** The body of a checkpoint note. */
-export const checkpointText = ({ origin, size, root, epoch }: Checkpoint): string => {
+const checkpointText = ({ origin, size, root, epoch }: Checkpoint): string => {
   const hash = fromBase64url(root)
-  if (hash === undefined) throw new Error('a root that is not base64url')
+  if (hash === undefined) throw new Error('the root of the checkpoint is not base64url')
   return `${origin}\n${size}\n${toBase64(hash)}\nepoch ${epoch}\n`
 }
 
@@ -56,21 +57,21 @@ export function parseCheckpointText(text: string): Checkpoint | undefined {
   return { origin, size: Number(size), root: base64url(hash), epoch: handle.data }
 }
 
-/** `text` (which ends in a newline) as a note signed under `name`. */
-export async function signNote(text: string, name: string, signer: Signer): Promise<string> {
+/** Signs `text`, which ends in a newline, as a note under `name`. */
+async function signNote(text: string, name: string, signer: Signer): Promise<string> {
   if (!text.endsWith('\n') || !isName(name))
-    throw new Error('a note ends in a newline and its signer has a name without spaces or plus signs')
+    throw new Error(`cannot sign the note: it must end in a newline, and the name ${JSON.stringify(name)} must have no space or plus sign`)
   const signature = await signer.sign(utf8(text))
   return `${text}\n— ${name} ${toBase64(concatBytes(keyId(name, signer.publicJwk), signature))}\n`
 }
 
-/** The text of a note that one of the keys has signed under `name`, and which; undefined for everything else. Signatures by others are passed over. */
-export async function verifyNote(
+/** The text of a note that one of the keys signed under `name`, and that key. Undefined for anything else. Signatures under other names are ignored. */
+async function verifyNote(
   note: unknown,
   name: string,
   keys: readonly VerificationKey[],
 ): Promise<{ readonly text: string; readonly jkt: Jkt } | undefined> {
-  if (typeof note !== 'string' || note.length > MAX_NOTE_BYTES || textOf(utf8(note)) !== note) return undefined
+  if (typeof note !== 'string' || note.length > MAX_NOTE_BYTES || decodeUtf8(utf8(note)) !== note) return undefined
   const end = note.lastIndexOf('\n\n')
   if (end < 0 || !note.endsWith('\n')) return undefined
   const text = note.slice(0, end + 1)
@@ -82,8 +83,8 @@ export async function verifyNote(
   for (const line of lines) {
     const [, signedBy, encoded = ''] = line.split(' ')
     const bytes = signedBy === name ? fromBase64(encoded) : undefined
-    const key = bytes === undefined ? undefined : parsed.find((one) => equalBytes(keyId(name, one.jwk), bytes.subarray(0, 4)))
-    if (bytes !== undefined && key !== undefined && (await isBy(key, bytes.subarray(4), text))) return { text, jkt: key.jkt }
+    const key = bytes === undefined ? undefined : parsed.find(({ jwk }) => equalBytes(keyId(name, jwk), bytes.subarray(0, 4)))
+    if (bytes !== undefined && key !== undefined && (await isSignatureOf(key, bytes.subarray(4), text))) return { text, jkt: key.jkt }
   }
   return undefined
 }
@@ -91,7 +92,7 @@ export async function verifyNote(
 export const signCheckpoint = (checkpoint: Checkpoint, signer: Signer): Promise<string> =>
   signNote(checkpointText(checkpoint), checkpoint.origin, signer)
 
-/** The checkpoint of the log `origin`, signed by one of its keys; undefined for everything else. */
+/** The checkpoint of the log `origin`, if one of its keys signed it. Undefined for anything else. */
 export async function verifyCheckpoint(
   note: unknown,
   origin: string,
@@ -102,9 +103,9 @@ export async function verifyCheckpoint(
   return checkpoint?.origin === origin && verified ? { ...checkpoint, jkt: verified.jkt } : undefined
 }
 
-async function isBy(key: ParsedKey, signature: Uint8Array, text: string): Promise<boolean> {
+async function isSignatureOf(key: ParsedKey, signature: Uint8Array, text: string): Promise<boolean> {
   const imported = await loadKey(key)
-  return imported !== undefined && (await verifySignature(key.alg, imported, signature, utf8(text)))
+  return imported !== undefined && (await verifyBytes(key.alg, imported, signature, utf8(text)))
 }
 
 const isName = (name: string): boolean => /^[^\s+]+$/.test(name)

@@ -5,7 +5,7 @@ import type { Dependencies } from '../protocol/standing.js'
 
 export type Role = 'operator' | 'administrator' | 'member' | 'agent'
 
-/** Who sent an authenticated request: derived from its verified root token, after a fence, never from input. */
+/** The client that sent an authenticated request. It is derived from a verified root token after a read barrier, never from input. */
 export interface Caller {
   readonly kind: 'agent' | 'member'
   readonly id: AgentId | MemberId
@@ -14,29 +14,33 @@ export interface Caller {
   readonly scopes: readonly Scope[]
   readonly tokenId: TokenId
   readonly jkt: Jkt
-  /** Everything its token stands on, itself and the registry key included: a stream of it lives as long as this stands. */
+  /** All handles that its token depends on, including the token's own and the signing key's. A stream closes when one of them ends. */
   readonly dependencies: Dependencies
-  /** Identities by which it acts (its agt: or mem:, org:, and key:), recorded with what it grants (compromised-since). */
+  /** The identities with which it acts (agt: or mem:, org: and key:). Records that it creates name them, so a compromised key can be traced. */
   readonly identities: readonly Handle[]
 }
 
-/** As whom somebody acts. */
+/** The part of a caller that authorization decisions use. */
 export type Principal = Pick<Caller, 'kind' | 'orgId' | 'role'>
 
 export interface InviterDeps {
   readonly findClient: (id: ClientId) => Promise<Principal | undefined>
 }
 
-/** Whether who gave a code still may, now that it is redeemed: it carries no more than its giver has. */
-export async function inviterStillMay({ findClient }: InviterDeps, giver: ClientId, may: (giver: Principal) => boolean): Promise<boolean> {
-  const client = await findClient(giver)
-  return client !== undefined && may(client)
+/** True if the client that created an invitation still exists and `isAuthorised` holds for it. An invitation grants no more than its inviter has. */
+export async function isStillAuthorised(
+  { findClient }: InviterDeps,
+  inviter: ClientId,
+  isAuthorised: (inviter: Principal) => boolean,
+): Promise<boolean> {
+  const client = await findClient(inviter)
+  return client !== undefined && isAuthorised(client)
 }
 
-/** Administrators of the organisation, and the operator. */
+/** True for administrators of the organisation, and for the operator. */
 export const isAdminOf = (caller: Principal, orgId: OrgId): boolean =>
   caller.role === 'operator' || (caller.role === 'administrator' && caller.orgId === orgId)
 
-/** Who may act for the organisation: its people, and the operator. Not its agents. */
+/** True for members of the organisation, and for the operator. False for agents. */
 export const isMemberOf = (caller: Principal, orgId: OrgId): boolean =>
   caller.role === 'operator' || (caller.kind === 'member' && caller.orgId === orgId)

@@ -1,79 +1,81 @@
+// Limits how many requests run at once. At most MAX_WORKING requests run, at most MAX_WAITING wait in a first-in-first-out queue, and every
+// further request is refused with `unavailable` (503) and Retry-After: 1. Waiting requests start in batches of BATCH_SIZE, one batch per
+// event-loop turn, so that the event loop accepts connections and sends responses in between.
+// A request enters after its body was read, so a slow upload holds no slot. A waiting request whose caller has disconnected is dropped
+// without running. A running request holds its slot until its work ends, even if its caller has disconnected: the store does the work anyway.
+// Cost: constant per request, and one pass over the queue for a request that finds it full. Limit: all requests of the queue are equal;
+// a client that sends many of them delays the others (trpc/over-websocket.ts limits the calls of one socket).
 import { Refusal } from '../errors.js'
 
-/** Requests that are worked on at once, while the store or the log lets them wait. */
 export const MAX_WORKING = 128
-/** Requests that wait for their turn. Who comes then is told at once to come back; what has come is answered in time. */
 export const MAX_WAITING = 128
-/** Begun in one turn of the event loop: turns stay short, so that new connections are accepted and answers leave meanwhile. */
-const A_TURN = 8
+const BATCH_SIZE = 8
 const LIMITS = { working: MAX_WORKING, waiting: MAX_WAITING }
-/** Of those, searches: what they cost grows with the cards, and strangers are not in the way of callers. */
-export const SEARCH_LIMITS = { callers: { working: 8, waiting: 32 }, strangers: { working: 4, waiting: 32 } }
+/**
+ * Limits for searches, which have queues of their own because the cost of a search grows with the number of cards.
+ * Anonymous callers have a separate queue, so that they do not delay authenticated callers.
+ */
+export const SEARCH_LIMITS = { authenticated: { working: 8, waiting: 32 }, anonymous: { working: 4, waiting: 32 } }
 
 export interface ConcurrencyLimit {
-  /** Who comes now is turned away. */
+  /** True if a new request would be refused. */
   isFull(): boolean
-  /**
-   * Works when the turn comes; `unavailable` where too many wait, or where by then nobody waits for it. It counts as worked on until the work
-   * ends, whether its caller waits or has hung up: the store does the work all the same.
-   */
-  run<T>(isThere: () => boolean, work: () => Promise<T>): Promise<T>
+  /** Runs `work` when a slot is free. Refuses with `unavailable` if the queue is full, or if the caller has disconnected by then. */
+  run<T>(isConnected: () => boolean, work: () => Promise<T>): Promise<T>
 }
 
-interface Waiting {
-  isThere(): boolean
+interface WaitingRequest {
+  isConnected(): boolean
   start(): void
-  turnAway(): void
+  reject(): void
 }
 
-export interface ConcurrencyLimits {
+interface ConcurrencyLimits {
   readonly working: number
   readonly waiting: number
 }
 
-/** One queue before everything that is answered. A slow sender is in nobody's way: it comes here when its body is there. */
 export function newConcurrencyLimit({ working: maxWorking, waiting: maxWaiting }: ConcurrencyLimits = LIMITS): ConcurrencyLimit {
-  let waiting: Waiting[] = []
+  let queue: WaitingRequest[] = []
   let working = 0
-  let isTurnSet = false
+  let isBatchScheduled = false
 
-  const setTurn = (): void => {
-    if (isTurnSet || waiting.length === 0 || working >= maxWorking) return
-    isTurnSet = true
+  const scheduleBatch = (): void => {
+    if (isBatchScheduled || queue.length === 0 || working >= maxWorking) return
+    isBatchScheduled = true
     setImmediate(() => {
-      isTurnSet = false
-      for (const one of waiting.splice(0, Math.min(A_TURN, maxWorking - working))) begin(one)
-      setTurn()
+      isBatchScheduled = false
+      for (const request of queue.splice(0, Math.min(BATCH_SIZE, maxWorking - working))) startOrReject(request)
+      scheduleBatch()
     })
   }
-  const begin = (one: Waiting): void => {
-    if (one.isThere()) {
+  const startOrReject = (request: WaitingRequest): void => {
+    if (request.isConnected()) {
       working++
-      one.start()
-    } else one.turnAway()
+      request.start()
+    } else request.reject()
   }
   const isFull = (): boolean => {
-    if (waiting.length < maxWaiting) return false
-    // Who has hung up holds no place.
-    const gone = waiting.filter((one) => !one.isThere())
-    waiting = waiting.filter((one) => one.isThere())
-    for (const one of gone) one.turnAway()
-    return waiting.length >= maxWaiting
+    if (queue.length < maxWaiting) return false
+    const disconnected = queue.filter((request) => !request.isConnected())
+    queue = queue.filter((request) => request.isConnected())
+    for (const request of disconnected) request.reject()
+    return queue.length >= maxWaiting
   }
   return {
     isFull,
-    run: async (isThere, work) => {
-      await new Promise<void>((start, reject) => {
-        const turnAway = () => reject(new Refusal('unavailable', 'too many requests are under way', { retryAfterSeconds: 1 }))
-        if (isFull()) return turnAway()
-        waiting.push({ isThere, start, turnAway })
-        setTurn()
+    run: async (isConnected, work) => {
+      await new Promise<void>((start, rejectWith) => {
+        const reject = () => rejectWith(new Refusal('unavailable', 'too many requests, retry in 1 s', { retryAfterSeconds: 1 }))
+        if (isFull()) return reject()
+        queue.push({ isConnected, start, reject })
+        scheduleBatch()
       })
       try {
         return await work()
       } finally {
         working--
-        setTurn()
+        scheduleBatch()
       }
     },
   }

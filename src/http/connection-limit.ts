@@ -1,50 +1,49 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Of one instance, beside its WebSockets. */
-export const MAX_CONNECTIONS = 4096
+/** Maximum number of HTTP connections of one instance. WebSockets have their own limits (websocket.ts). */
+const MAX_CONNECTIONS = 4096
 
-export interface ConnectionLimit {
-  /** Its connection is not closed for another one before the work has ended. */
-  work<T>(socket: Socket, run: () => Promise<T>): Promise<T>
-  /** Closes those that have sent nothing yet: node takes them for busy. */
+interface ConnectionLimit {
+  /** Runs a request. Its connection counts as busy until the request ends, and is not closed in favour of a new one. */
+  whileBusy<T>(socket: Socket, run: () => Promise<T>): Promise<T>
+  /** Closes connections on which nothing was sent yet: node treats them as busy and would wait for them. */
   closeUnused(): void
 }
 
 /**
- * Past `max` connections the one is closed on which nothing has been worked on for longest: one without requests, or with one that does not
- * come to its end. So a newcomer is always let in, and whoever waits for an answer gets it.
+ * Past `max` connections, each new one closes the connection that has been idle longest: one without a request, or with a request that is
+ * still incomplete. So a new connection is always accepted, and a caller that waits for a response gets it.
  */
 export function newConnectionLimit(server: Server, max = MAX_CONNECTIONS): ConnectionLimit {
   const open = new Set<Socket>()
-  // In the order in which they fell quiet.
-  const quiet = new Set<Socket>()
-  const leave = (socket: Socket) => {
+  // In the order in which the connections became idle
+  const idle = new Set<Socket>()
+  const forget = (socket: Socket) => {
     open.delete(socket)
-    quiet.delete(socket)
+    idle.delete(socket)
   }
   server.on('connection', (socket: Socket) => {
-    // Each request that is pipelined on it listens for its end.
+    // Every pipelined request adds listeners to the socket
     socket.setMaxListeners(0)
     open.add(socket)
-    quiet.add(socket)
-    socket.once('close', () => leave(socket))
-    const [oldest] = quiet
-    if (open.size > max) oldest?.destroy()
+    idle.add(socket)
+    socket.once('close', () => forget(socket))
+    const [idleLongest] = idle
+    if (open.size > max) idleLongest?.destroy()
   })
-  // It is a WebSocket from now on, or closed: transport/ws has its own limits.
-  server.on('upgrade', ({ socket }) => leave(socket))
+  server.on('upgrade', ({ socket }) => forget(socket))
   return {
-    work: async (socket, run) => {
-      quiet.delete(socket)
+    whileBusy: async (socket, run) => {
+      idle.delete(socket)
       try {
         return await run()
       } finally {
-        if (open.has(socket)) quiet.add(socket)
+        if (open.has(socket)) idle.add(socket)
       }
     },
     closeUnused: () => {
-      for (const socket of quiet) if (socket.bytesRead === 0) socket.destroy()
+      for (const socket of idle) if (socket.bytesRead === 0) socket.destroy()
     },
   }
 }

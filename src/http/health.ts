@@ -2,28 +2,31 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { listen } from './listen.js'
 
-export interface HealthServerOptions {
+interface HealthServerOptions {
   readonly host: string
   readonly port: number
-  /** Why requests that need standing cannot be answered now; undefined where they can. */
+  /** The reason why the instance cannot serve requests at the moment; undefined if it can. */
   readonly whyNotReady: () => Promise<string | undefined>
 }
 
-/** Health on a listener of its own, loopback by default: `/livez` while the process runs, `/readyz` while it can answer. */
+/**
+ * Starts the health endpoints on a listener of their own, so that they are not public: `/livez` succeeds while the process runs, `/readyz`
+ * while the instance can serve requests.
+ */
 export async function startHealthServer({
   host,
   port,
   whyNotReady,
 }: HealthServerOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
-    const answer = (status: number, text: string) =>
+    const respond = (status: number, text: string) =>
       response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`)
-    if (request.url !== '/livez' && request.url !== '/readyz') return answer(404, 'not found')
+    if (request.url !== '/livez' && request.url !== '/readyz') return respond(404, 'not found')
     const whyNot = request.url === '/readyz' ? await whyNotReady() : undefined
-    answer(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
+    respond(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
   })
-  const listens = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
-  await listen(host, port, listens)
+  const listening = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
+  await listen(host, port, listening)
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>

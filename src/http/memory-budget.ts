@@ -1,41 +1,41 @@
-export interface Reservation {
+interface Reservation {
   grow(bytes: number): void
   release(): void
 }
 
 export interface MemoryBudget {
-  /** For one that will hold memory; `giveUp` is called where it has to let go of it. */
-  hold(giveUp: () => void): Reservation
+  /** Opens a reservation. `evict` is called if its memory has to be freed. */
+  reserve(evict: () => void): Reservation
 }
 
 /**
- * Memory that all share whose pace is another's. Past `maxBytes` the one that has held some longest gives up: whoever is quick is served,
- * however many are slow.
+ * A memory budget shared by transfers whose speed the peer controls. When the reservations exceed `maxBytes` together, the one that has held
+ * memory longest is evicted. So any number of slow transfers cannot keep a fast one from succeeding.
  */
 export function newMemoryBudget(maxBytes: number): MemoryBudget {
-  // In the order in which they began to hold some.
-  const holders = new Map<Reservation, { bytes: number; giveUp(): void }>()
-  let held = 0
+  // In the order in which the reservations began to hold memory
+  const reservations = new Map<Reservation, { bytes: number; evict(): void }>()
+  let totalBytes = 0
   return {
-    hold: (giveUp) => {
-      const one: Reservation = {
+    reserve: (evict) => {
+      const reservation: Reservation = {
         grow: (bytes) => {
-          const holder = holders.get(one) ?? { bytes: 0, giveUp }
-          holder.bytes += bytes
-          holders.set(one, holder)
-          held += bytes
-          for (const [longest, { giveUp }] of holders) {
-            if (held <= maxBytes) break
-            longest.release()
-            giveUp()
+          const entry = reservations.get(reservation) ?? { bytes: 0, evict }
+          entry.bytes += bytes
+          reservations.set(reservation, entry)
+          totalBytes += bytes
+          for (const [oldest, { evict }] of reservations) {
+            if (totalBytes <= maxBytes) break
+            oldest.release()
+            evict()
           }
         },
         release: () => {
-          held -= holders.get(one)?.bytes ?? 0
-          holders.delete(one)
+          totalBytes -= reservations.get(reservation)?.bytes ?? 0
+          reservations.delete(reservation)
         },
       }
-      return one
+      return reservation
     },
   }
 }

@@ -1,19 +1,19 @@
 import type { Handle } from '../protocol/handles.js'
 
-/** A request as endpoints see it; which server framework carries it is known to this folder alone. */
+/** A request as endpoints see it. Only this folder depends on the server framework. */
 export interface HttpRequest {
   readonly method: string
   /** Without query. */
   readonly path: string
-  /** The public URL that a proof must name (`htu`): the issuer and the path, never a header of the request. */
+  /** The public URL that a proof must name (`htu`): the issuer and the path. Request headers do not influence it. */
   readonly url: string
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
-  /** Lower-case names; a header that was sent twice is an array. */
+  /** Names are in lower case; a header that was sent twice is an array. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly body: Uint8Array
   readonly requestId: string
-  /** Of the sender, or of whom a trusted proxy names. */
+  /** IP address of the sender, or the address that a trusted proxy forwards. */
   readonly address: string
 }
 
@@ -21,20 +21,20 @@ export interface HttpResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
-  /** Public bytes: handles with whose end they are not answered from memory any more (transport/last-answer). */
-  readonly standsOn?: readonly Handle[]
+  /** Handles that a public response depends on: stale-if-error.ts drops it from its cache when one of them ends. */
+  readonly dependsOn?: readonly Handle[]
 }
 
 export type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
 
-/** One route of a feature. `:name` in the path is a parameter. */
+/** A route of a feature. `:name` in the path is a parameter. */
 export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly endpoint: Endpoint
 }
 
-/** JSON with its content type; other headers may be given. */
+/** A JSON response that must not be cached; `headers` can override both headers. */
 export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },

@@ -1,5 +1,7 @@
-// Public bytes go on while the storage is away or slow: a public path answers as it last did (RFC 5861 §4, stale-if-error). Nothing that is
-// given because something stands goes this way; and what is known here to have ended is not answered from memory either.
+// Serves cached responses of public endpoints while the storage is slow or unavailable (RFC 5861 §4, stale-if-error). A cached response is
+// used if the endpoint fails as unavailable, or takes longer than FRESH_TIMEOUT_MS. A response that depends on a handle leaves the cache as
+// soon as this instance learns that the handle has ended, so revoked keys and unpublished cards are not served again.
+// Limits: at most MAX_CACHED responses, the one requested longest ago is dropped; only paths of PUBLIC_PATHS; only status 200.
 import { isRefusal } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Handle } from '../protocol/handles.js'
@@ -7,68 +9,67 @@ import type { Entry } from '../protocol/log/entry.js'
 import { stands } from '../protocol/standing.js'
 import type { HttpResponse, Route } from './route.js'
 
-/** A new public path that anybody may be given a minute late also needs a line here. */
+/** Add a new public path here only if a response that is a minute old does no harm. */
 const PUBLIC_PATHS = new Set(['/.well-known/jwks.json', '/agents/:id/.well-known/agent-card.json', '/agents/:id/jwks.json'])
-/** How long somebody who could have the last answer waits for a new one. */
-const PATIENCE_MS = 1000
-const MAX_KEPT = 512
+const FRESH_TIMEOUT_MS = 1000
+const MAX_CACHED = 512
 
-export interface StaleIfErrorDeps {
+interface StaleIfErrorDeps {
   readonly clock: Pick<Clock, 'after'>
   readonly ended: { has(handle: Handle): boolean }
   onApplied(listener: (applied: { readonly entries: readonly Pick<Entry, 'ends'>[] }) => void): unknown
 }
 
-/** The same routes; those of public bytes remember what they last answered. */
+/** Returns the same routes; those of PUBLIC_PATHS get the cache. */
 export function staleIfError(routes: readonly Route[], deps: StaleIfErrorDeps): Route[] {
-  const kept = new Map<string, HttpResponse>()
-  // At once, for an ended version is forgotten in time
+  const cached = new Map<string, HttpResponse>()
+  // Not only at the next request: by then the ended set may have forgotten the handle
   deps.onApplied(({ entries }) => {
     if (entries.some(({ ends }) => ends.length > 0))
-      for (const [key, { standsOn = [] }] of kept) if (!stands(deps.ended, standsOn)) kept.delete(key)
+      for (const [key, { dependsOn = [] }] of cached) if (!stands(deps.ended, dependsOn)) cached.delete(key)
   })
-  return routes.map((route) => (PUBLIC_PATHS.has(route.path) ? remembering(route, kept, deps) : route))
+  return routes.map((route) => (PUBLIC_PATHS.has(route.path) ? withCache(route, cached, deps) : route))
 }
 
-function remembering({ endpoint, ...route }: Route, kept: Map<string, HttpResponse>, { clock, ended }: StaleIfErrorDeps): Route {
+function withCache({ endpoint, ...route }: Route, cached: Map<string, HttpResponse>, { clock, ended }: StaleIfErrorDeps): Route {
   return {
     ...route,
     endpoint: async (request) => {
-      // Not as it was spelt: a path has many spellings
+      // The parsed parameters, because one path can be percent-encoded in many ways
       const key = `${route.path} ${JSON.stringify(request.params)}`
-      const lastOf = () => kept.get(key)
-      const over = new AbortController()
+      const done = new AbortController()
       const fresh = endpoint(request).then(
-        (answer) => (stands(ended, answer.standsOn ?? []) ? keep(kept, key, answer) : answer),
+        (response) => (stands(ended, response.dependsOn ?? []) ? cache(cached, key, response) : response),
         (error: unknown) => {
-          if (!isAway(error)) kept.delete(key)
-          const last = isAway(error) ? lastOf() : undefined
-          if (last === undefined) throw error
-          return last
+          if (!isUnavailable(error)) cached.delete(key)
+          const stale = isUnavailable(error) ? cached.get(key) : undefined
+          if (stale === undefined) throw error
+          return stale
         },
       )
-      if (lastOf() === undefined) return fresh
-      // Where the last one is answered, whoever asks next may have the new one
+      if (!cached.has(key)) return fresh
+      // If the stale response wins the race, a later failure of `fresh` concerns no request
       fresh.catch(() => undefined)
       try {
-        return await Promise.race([fresh, clock.after(PATIENCE_MS, over.signal).then(() => lastOf() ?? fresh)])
+        return await Promise.race([fresh, clock.after(FRESH_TIMEOUT_MS, done.signal).then(() => cached.get(key) ?? fresh)])
       } finally {
-        over.abort()
+        done.abort()
       }
     },
   }
 }
 
-const isAway = (error: unknown): boolean => isRefusal(error) && (error.reason === 'unavailable' || error.reason === 'standing_unknown')
+const isUnavailable = (error: unknown): boolean =>
+  isRefusal(error) && (error.reason === 'unavailable' || error.reason === 'standing_unknown')
 
-/** Only whole answers; the one that was asked for longest ago goes. */
-function keep(kept: Map<string, HttpResponse>, key: string, answer: HttpResponse): HttpResponse {
-  if (answer.status !== 200) return answer
-  kept.delete(key)
-  kept.set(key, answer)
-  for (const oldest of kept.keys()) {
-    if (kept.size <= MAX_KEPT) break
-    kept.delete(oldest)
+/** Caches a response with status 200 as the newest one. */
+function cache(cached: Map<string, HttpResponse>, key: string, response: HttpResponse): HttpResponse {
+  if (response.status !== 200) return response
+  cached.delete(key)
+  cached.set(key, response)
+  for (const oldest of cached.keys()) {
+    if (cached.size <= MAX_CACHED) break
+    cached.delete(oldest)
   }
-  return answer
+  return response
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 
-/** True for an address, or a range such as `10.0.0.0/8`. */
+/** True for an IP address and for a range such as `10.0.0.0/8`. */
 export function isAddressRange(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/')
   const family = isIP(address)
@@ -9,30 +9,36 @@ export function isAddressRange(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
-/** Whether an address is one of the proxies that the operator named, by address or range. */
-export function newTrustedProxies(named: readonly string[]): (address: string) => boolean {
+/** Returns a function that tells if an address belongs to a configured proxy. Proxies are configured as addresses or ranges. */
+export function newTrustedProxies(proxies: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
-  for (const text of named) {
-    if (!isAddressRange(text)) throw new TypeError(`${text} is no address and no range of addresses`)
-    const [address = '', bits] = text.split('/')
+  for (const proxy of proxies) {
+    if (!isAddressRange(proxy)) throw new TypeError(`${proxy}: not an IP address or a range such as 10.0.0.0/8`)
+    const [address = '', bits] = proxy.split('/')
     const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, Number(bits), family)
   }
-  return (address) => isIP(bare(address)) !== 0 && list.check(bare(address), isIP(bare(address)) === 4 ? 'ipv4' : 'ipv6')
+  return (address) => isIP(unmapped(address)) !== 0 && list.check(unmapped(address), isIP(unmapped(address)) === 4 ? 'ipv4' : 'ipv6')
 }
 
-/** Whose request it is: the connection's address, or what named proxies say of it, from the nearest on. What an unnamed one says is nobody's word. */
-export function addressOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>, isProxy: (address: string) => boolean): string {
-  const said = String(headers['x-forwarded-for'] ?? '').split(',')
+/**
+ * The address of the client: the peer of the connection, or the address that a trusted proxy reports for it in X-Forwarded-For, hop by hop
+ * from the nearest proxy. Addresses that an untrusted peer reports are ignored.
+ */
+export function clientAddressOf(
+  { socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>,
+  isProxy: (address: string) => boolean,
+): string {
+  const forwarded = String(headers['x-forwarded-for'] ?? '').split(',')
   let address = socket.remoteAddress ?? ''
   while (isProxy(address)) {
-    const before = said.pop()?.trim() ?? ''
-    if (isIP(before) === 0) break
-    address = before
+    const previousHop = forwarded.pop()?.trim() ?? ''
+    if (isIP(previousHop) === 0) break
+    address = previousHop
   }
-  return bare(address)
+  return unmapped(address)
 }
 
-/** IPv4 over an IPv6 socket is the same address. */
-const bare = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
+/** Converts an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) to IPv4. */
+const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')

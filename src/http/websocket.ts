@@ -10,20 +10,20 @@ import type { Caller } from './caller.js'
 import { errorResponse } from './error-response.js'
 import type { HttpRequest } from './route.js'
 import { headersOf } from './server.js'
-import { addressOf, newTrustedProxies } from './trusted-proxies.js'
+import { clientAddressOf, newTrustedProxies } from './trusted-proxies.js'
 
-/** Who takes the sockets of one path. */
+/** Handles the WebSockets of one path. */
 export interface UpgradeHandler {
   readonly path: string
-  /** The subprotocol to select; undefined: none is needed. */
+  /** The subprotocol that a client must offer; absent if none is needed. */
   readonly protocol?: string
   readonly scope?: RegistryScope
-  /** Closes a socket of it where this instance goes away; absent: at once. */
-  leave?(socket: WebSocket): void
+  /** Finishes running work and then closes a socket, before this instance shuts down. Absent: sockets are closed at once. */
+  drain?(socket: WebSocket): void
   accept(socket: WebSocket, caller: Caller, request: HttpRequest, raw: IncomingMessage): void
 }
 
-export interface UpgradeDeps {
+interface UpgradeDeps {
   readonly issuer: string
   readonly handlers: readonly UpgradeHandler[]
   /** Browser origins that may connect. */
@@ -35,64 +35,66 @@ export interface UpgradeDeps {
   readonly log: Log
 }
 
-/** Handshakes in flight of one address; open sockets of one client, so that none can shut out the others, and of all. */
+/** Concurrent handshakes of one address. */
 const MAX_HANDSHAKES = 64
-export const MAX_SOCKETS_OF_CLIENT = 256
+/** Open sockets of one client, so that one client cannot use up MAX_SOCKETS. */
+export const MAX_SOCKETS_PER_CLIENT = 256
 const MAX_SOCKETS = 20_000
 const MAX_PROTOCOLS = 8
-/** In which the other end has to close as well (the types of ws do not know it). */
-const CLOSING = { closeTimeout: 5000 }
+/** The peer must answer a close frame within this time. The type declarations of ws lack the option. */
+const CLOSE_TIMEOUT = { closeTimeout: 5000 }
 
-export interface Upgrades {
+interface Upgrades {
   readonly sockets: number
-  /** Sends every socket elsewhere. */
-  close(): void
-  /** Cuts what is left. */
-  cut(): void
+  /** Tells every client to reconnect to another instance. */
+  reconnectElsewhere(): void
+  /** Closes all remaining sockets at once. */
+  terminate(): void
 }
 
-/** Every upgrade comes through here: origin, then who it is, and only then a WebSocket. */
+/** Serves all WebSocket upgrades. A request gets a WebSocket only after its origin, its credentials and the limits were checked. */
 export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const wss = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
-    ...CLOSING,
-    // A client that offers something fails where nothing is selected (WHATWG WebSockets §3.1), also where it offers a ticket alone.
+    ...CLOSE_TIMEOUT,
+    // A client that offers subprotocols fails if none is selected (WHATWG WebSockets §3.1), even if its only offer is a ticket
     handleProtocols: (offered, request) =>
-      protocolOf(deps, request)?.protocol ?? [...offered].find((one) => !one.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
+      protocolOf(deps, request)?.protocol ?? [...offered].find((offer) => !offer.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
-  const handshakes = newTally(MAX_HANDSHAKES)
-  const sockets = newTally(MAX_SOCKETS_OF_CLIENT)
+  const handshakes = newCounters(MAX_HANDSHAKES)
+  const sockets = newCounters(MAX_SOCKETS_PER_CLIENT)
   const isProxy = newTrustedProxies(deps.trustedProxies)
   const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const address = addressOf(raw, isProxy)
+    const address = clientAddressOf(raw, isProxy)
     const requestId = `req_${deps.random.token(12)}`
-    // A peer that goes away is no error of ours.
+    // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
-    // Before anything is counted: who is refused here takes nobody's place, and frees none.
+    // Before the handshake is counted, so that a refused one neither takes nor frees a slot
     if (handshakes.isFull(address) || wss.clients.size >= MAX_SOCKETS)
-      return deny(socket, new Refusal('rate_limited', 'too many connections', { retryAfterSeconds: 1 }), requestId)
-    handshakes.enter(address)
+      return sendRefusal(socket, new Refusal('rate_limited', 'too many connections, retry in 1 s', { retryAfterSeconds: 1 }), requestId)
+    handshakes.increment(address)
     try {
-      const { handler, request, caller } = await admit(deps, requestOf(deps, raw, { address, requestId }), raw)
+      const { handler, request, caller } = await authorise(deps, requestOf(deps, raw, { address, requestId }), raw)
       if (socket.destroyed) return
-      // From here to the socket in one turn, so that no other handshake of this client comes between.
-      if (sockets.isFull(caller.id)) refuse('rate_limited', 'too many sockets of this client', { retryAfterSeconds: 1 })
+      // No await between this check and the increment: a concurrent handshake of the client must not slip in between
+      if (sockets.isFull(caller.id))
+        refuse('rate_limited', `this client already has ${MAX_SOCKETS_PER_CLIENT} sockets`, { retryAfterSeconds: 1 })
       wss.handleUpgrade(raw, socket, head, (ws) => {
-        sockets.enter(caller.id)
+        sockets.increment(caller.id)
         handlers.set(ws, handler)
-        ws.on('close', () => sockets.leave(caller.id))
+        ws.on('close', () => sockets.decrement(caller.id))
         ws.on('error', () => ws.terminate())
         handler.accept(ws, caller, request, raw)
       })
     } catch (error) {
-      if (!isRefusal(error)) deps.log.error('an upgrade failed', error, { 'request.id': requestId })
-      deny(socket, error, requestId)
+      if (!isRefusal(error)) deps.log.error('WebSocket upgrade failed', error, { 'request.id': requestId })
+      sendRefusal(socket, error, requestId)
     } finally {
-      handshakes.leave(address)
+      handshakes.decrement(address)
     }
   }
   server.on('upgrade', (raw, socket, head) => void onUpgrade(raw, socket, head))
@@ -100,73 +102,79 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     get sockets() {
       return wss.clients.size
     },
-    close: () => {
+    reconnectElsewhere: () => {
       for (const ws of wss.clients) {
         const handler = handlers.get(ws)
-        if (handler?.leave) handler.leave(ws)
-        else move(ws)
+        if (handler?.drain) handler.drain(ws)
+        else reconnectElsewhere(ws)
       }
       wss.close()
     },
-    cut: () => {
+    terminate: () => {
       for (const ws of wss.clients) ws.terminate()
     },
   }
 }
 
-/** Tells its other end to connect again, elsewhere. */
-export function move(ws: WebSocket, farewell?: string): void {
-  if (farewell !== undefined && ws.readyState === ws.OPEN) ws.send(farewell)
-  ws.close(CLOSE_CODES.moved, 'this instance goes away')
+/** Tells the client to reconnect to another instance and closes the socket. `lastMessage` is sent before. */
+export function reconnectElsewhere(ws: WebSocket, lastMessage?: string): void {
+  if (lastMessage !== undefined && ws.readyState === ws.OPEN) ws.send(lastMessage)
+  ws.close(CLOSE_CODES.moved, 'this instance shuts down, reconnect')
 }
 
-/** How many each has, of `max`. */
-function newTally(max: number): { isFull(of: string): boolean; enter(of: string): void; leave(of: string): void } {
+interface Counters {
+  isFull(key: string): boolean
+  increment(key: string): void
+  decrement(key: string): void
+}
+
+/** Counts per key, with the maximum `max`. */
+function newCounters(max: number): Counters {
   const counts = new Map<string, number>()
-  const countOf = (of: string): number => counts.get(of) ?? 0
+  const countOf = (key: string): number => counts.get(key) ?? 0
   return {
-    isFull: (of) => countOf(of) >= max,
-    enter: (of) => counts.set(of, countOf(of) + 1),
-    leave: (of) => {
-      if (countOf(of) <= 1) counts.delete(of)
-      else counts.set(of, countOf(of) - 1)
+    isFull: (key) => countOf(key) >= max,
+    increment: (key) => counts.set(key, countOf(key) + 1),
+    decrement: (key) => {
+      if (countOf(key) <= 1) counts.delete(key)
+      else counts.set(key, countOf(key) - 1)
     },
   }
 }
 
-async function admit(
+async function authorise(
   deps: UpgradeDeps,
   request: HttpRequest,
   raw: IncomingMessage,
 ): Promise<{ handler: UpgradeHandler; request: HttpRequest; caller: Caller }> {
-  const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'there is nothing here')
+  const handler = deps.handlers.find(({ path }) => path === request.path) ?? refuse('not_found', 'no endpoint has this path')
   const { origin } = raw.headers
-  // RFC 6455 §10.2: browsers say where a script comes from; who is not on the list is not upgraded.
-  if (origin !== undefined && !deps.origins.includes(origin)) refuse('origin_not_allowed', 'this origin is not on the list')
+  // RFC 6455 §10.2: browsers send the origin of the script; other clients send none
+  if (origin !== undefined && !deps.origins.includes(origin)) refuse('origin_not_allowed', 'browsers may not connect from this origin')
   if (['access_token', 'token', 'ticket', 'authorization'].some((name) => request.query.has(name)))
-    refuse('invalid_request', 'credentials do not belong in a URL')
+    refuse('invalid_request', 'send credentials in a header or as a ticket, not in the URL')
   const offered = offeredProtocols(raw)
-  if (offered.length > MAX_PROTOCOLS) refuse('invalid_request', 'too many subprotocols')
+  if (offered.length > MAX_PROTOCOLS) refuse('invalid_request', `more than ${MAX_PROTOCOLS} subprotocols`)
   if (handler.protocol !== undefined && !offered.includes(handler.protocol))
-    refuse('invalid_request', `offer the subprotocol ${handler.protocol}`)
-  const ticket = offered.find((one) => one.startsWith(TICKET_PREFIX))?.slice(TICKET_PREFIX.length)
+    refuse('invalid_request', `this endpoint needs the subprotocol ${handler.protocol}`)
+  const ticket = offered.find((offer) => offer.startsWith(TICKET_PREFIX))?.slice(TICKET_PREFIX.length)
   const caller = ticket === undefined ? await deps.authenticate(request) : await deps.redeemTicket(ticket)
-  if (!caller) return refuse('invalid_token', 'a token with its proof, or a ticket, is needed')
-  if (handler.scope !== undefined && !caller.scopes.some((one) => one === handler.scope))
-    refuse('insufficient_scope', `this needs the scope ${handler.scope}`)
+  if (!caller) return refuse('invalid_token', 'this endpoint needs an access token with its proof, or a ticket')
+  if (handler.scope !== undefined && !caller.scopes.some((scope) => scope === handler.scope))
+    refuse('insufficient_scope', `this endpoint needs the scope ${handler.scope}`)
   return { handler, request, caller }
 }
 
 const offeredProtocols = (raw: IncomingMessage): string[] =>
   (raw.headers['sec-websocket-protocol'] ?? '')
     .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')
+    .map((offer) => offer.trim())
+    .filter((offer) => offer !== '')
 
 const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
   handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])
 
-function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, known: Pick<HttpRequest, 'address' | 'requestId'>): HttpRequest {
+function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, sender: Pick<HttpRequest, 'address' | 'requestId'>): HttpRequest {
   const [path = '/', query = ''] = (raw.url ?? '/').split('?')
   return {
     method: raw.method ?? 'GET',
@@ -176,12 +184,12 @@ function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, known: Pick<Ht
     query: new URLSearchParams(query),
     headers: headersOf(raw),
     body: new Uint8Array(),
-    ...known,
+    ...sender,
   }
 }
 
-/** The answer of every other door, on a socket that has no response yet. */
-function deny(socket: Duplex, error: unknown, requestId: string): void {
+/** Writes the error response of the other endpoints to a socket that was not upgraded. */
+function sendRefusal(socket: Duplex, error: unknown, requestId: string): void {
   if (socket.destroyed) return
   const { status, headers = {}, body = '' } = errorResponse(error, requestId)
   const lines = [
@@ -190,6 +198,6 @@ function deny(socket: Duplex, error: unknown, requestId: string): void {
       ([name, value]) => `${name}: ${value}`,
     ),
   ]
-  // Not half: its sender need never close it, and no limit counts it.
+  // Closes both directions: a half-open socket would stay until the peer closes it, and no limit counts it
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }

@@ -1,43 +1,47 @@
-// What comes together is done together: who must do something costly for many waits while more come. A few moments under load, one turn
-// of the event loop without.
+// Batch windows: a caller that is about to start a costly operation first waits for more callers, so that one operation serves all of them.
+// A window polls the number of queued callers, once per event-loop turn or once per millisecond, and ends when the batch is full, when
+// nobody joins any more, or after MAX_POLLS polls. Cost: a lone caller of the timer window pays one event-loop turn, a burst at most
+// MAX_POLLS milliseconds. Limit: the window sees only the count, so callers that join at a steady slow rate are served by several batches.
 
-/** How many wait now. */
-type Waiting = () => number
+/** Returns the number of callers that are queued at the moment. */
+type CountQueued = () => number
+
+/** A window polls this often at most. */
+const MAX_POLLS = 6
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
-const nextMoment = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
+const nextMillisecond = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 
-/** On while each turn of the event loop brings more: for what costs less than a millisecond. */
-export const gatherTurns = (waiting: Waiting, most: number): Promise<void> =>
-  gather(waiting, { most, moments: 6, pass: nextTurn, patience: 0 })
+/** Waits as long as every event-loop turn brings more callers. For operations that take less than a millisecond. */
+export const awaitTurnWindow = (countQueued: CountQueued, maxBatch: number): Promise<void> =>
+  awaitWindow(countQueued, { maxBatch, nextPoll: nextTurn, maxIdlePolls: 0 })
 
 /**
- * On while every other millisecond brings more: for a round trip. Who is alone does not wait, unless there was a crowd the last time: a crowd
- * that comes back comes one by one.
+ * Waits as long as every second millisecond brings more callers. For network round trips.
+ * A lone caller does not wait, unless the previous batch had several callers: those tend to return one after another.
  */
-export function newMoments(most: number): (waiting: Waiting) => Promise<void> {
-  let last = 1
-  return async (waiting) => {
+export function newTimerWindow(maxBatch: number): (countQueued: CountQueued) => Promise<void> {
+  let previousBatch = 1
+  return async (countQueued) => {
     await nextTurn()
-    if (last > 1 || waiting() > 1) await gather(waiting, { most, moments: 6, pass: nextMoment, patience: 1 })
-    last = waiting()
+    if (previousBatch > 1 || countQueued() > 1) await awaitWindow(countQueued, { maxBatch, nextPoll: nextMillisecond, maxIdlePolls: 1 })
+    previousBatch = countQueued()
   }
 }
 
-interface Gathering {
-  readonly most: number
-  readonly moments: number
-  readonly pass: () => Promise<void>
-  /** How many moments in a row may bring nobody. */
-  readonly patience: number
+interface WindowOptions {
+  readonly maxBatch: number
+  readonly nextPoll: () => Promise<void>
+  /** The window ends after more consecutive polls than this without a new caller. */
+  readonly maxIdlePolls: number
 }
 
-async function gather(waiting: Waiting, { most, moments, pass, patience }: Gathering): Promise<void> {
-  let [before, empty] = [0, -1]
-  for (let n = 0; n < moments && waiting() < most; n++) {
-    empty = before < waiting() ? 0 : empty + 1
-    if (empty > patience) return
-    before = waiting()
-    await pass()
+async function awaitWindow(countQueued: CountQueued, { maxBatch, nextPoll, maxIdlePolls }: WindowOptions): Promise<void> {
+  let [previous, idlePolls] = [0, -1]
+  for (let polls = 0; polls < MAX_POLLS && countQueued() < maxBatch; polls++) {
+    idlePolls = previous < countQueued() ? 0 : idlePolls + 1
+    if (idlePolls > maxIdlePolls) return
+    previous = countQueued()
+    await nextPoll()
   }
 }

@@ -3,8 +3,8 @@ const encoder = new TextEncoder()
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
-/** The text, or undefined where the bytes are not UTF-8. */
-export function textOf(bytes: Uint8Array): string | undefined {
+/** Decodes UTF-8; undefined if the bytes are not valid UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes)
   } catch {
@@ -16,7 +16,7 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUE = new Int8Array(128).fill(-1)
 for (let i = 0; i < 64; i++) VALUE[ALPHABET.charCodeAt(i)] = i
 
-/** Node's own encoder, many times faster; browsers have none. */
+/** Node's own encoder is many times faster than the loop below; browsers lack it. */
 const native = globalThis.Buffer as typeof globalThis.Buffer | undefined
 
 export function base64url(bytes: Uint8Array): string {
@@ -37,10 +37,10 @@ export function base64url(bytes: Uint8Array): string {
   return text
 }
 
-/** Canonical base64url without padding (RFC 7515 §2), or undefined: one text for each value, so that bytes cannot be respelled. */
+/** Decodes canonical base64url without padding (RFC 7515 §2). Any other spelling of the same bytes gives undefined, so a value has one text. */
 export function fromBase64url(text: string): Uint8Array | undefined {
-  if (native !== undefined && text.length > NATIVE_FROM) {
-    // It reads more than it writes: what it would not write so is refused
+  if (native !== undefined && text.length > MIN_NATIVE_LENGTH) {
+    // The native decoder also accepts non-canonical texts: only a text that encodes back to itself passes
     const bytes = native.from(text, 'base64url')
     return bytes.toString('base64url') === text ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : undefined
   }
@@ -48,35 +48,35 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   if (rest === 1) return undefined
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))
   let bits = 0
-  let held = 0
-  let at = 0
+  let bitCount = 0
+  let offset = 0
   for (let i = 0; i < text.length; i++) {
     const value = VALUE[text.charCodeAt(i)] ?? -1
     if (value < 0) return undefined
     bits = ((bits << 6) | value) & 0xffff
-    held += 6
-    if (held >= 8) {
-      held -= 8
-      bytes[at++] = (bits >> held) & 255
+    bitCount += 6
+    if (bitCount >= 8) {
+      bitCount -= 8
+      bytes[offset++] = (bits >> bitCount) & 255
     }
   }
-  return (bits & ((1 << held) - 1)) === 0 ? bytes : undefined
+  return (bits & ((1 << bitCount) - 1)) === 0 ? bytes : undefined
 }
 
-/** For shorter texts the way to the native decoder is longer than the work. */
-const NATIVE_FROM = 48
+/** Up to this length the loop is faster than a call of the native decoder. */
+const MIN_NATIVE_LENGTH = 48
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
+  let offset = 0
   for (const part of parts) {
-    all.set(part, at)
-    at += part.length
+    all.set(part, offset)
+    offset += part.length
   }
   return all
 }
 
-/** Looks at every byte, wherever the first difference is: how long it takes says nothing about a secret. */
+/** Compares in constant time: the position of the first difference has no influence on the duration. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   let difference = 0
@@ -84,5 +84,5 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 
-/** As equalBytes, for MACs and hashes that are kept as text. */
+/** Constant-time comparison of MACs and hashes that are stored as text. */
 export const equalTexts = (a: string, b: string): boolean => equalBytes(utf8(a), utf8(b))

@@ -3,7 +3,7 @@ export type EpochSeconds = number
 
 export interface Clock {
   now(): EpochSeconds
-  /** Milliseconds from an arbitrary start that never go back. */
+  /** Milliseconds since an arbitrary start; never decreases. */
   monotonicMs(): number
   /** Resolves after `ms`, or as soon as `signal` aborts. */
   after(ms: number, signal?: AbortSignal): Promise<void>
@@ -26,8 +26,8 @@ const clockOf = (keepsAlive: boolean): Clock => ({
     }),
 })
 
-/** A server's clock: its loops end with what they belong to, and never keep the process alive. */
+/** The clock of a server. Its timers do not keep the process alive: background loops must not delay an exit. */
 export const systemClock: Clock = clockOf(false)
 
-/** A client's clock: who waits for an answer keeps the process alive. */
-export const waitingClock: Clock = clockOf(true)
+/** The clock of a client. Its timers keep the process alive while a call waits for its response. */
+export const clientClock: Clock = clockOf(true)

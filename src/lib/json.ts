@@ -1,7 +1,7 @@
-// Strict JSON (RFC 8259, I-JSON of RFC 7493 §2.2–2.3): one pass over the text finds too deep nesting, duplicate members, numbers
-// beyond a double and names that collide with object internals; then the platform parses. Cost: linear in the bytes.
+// Strict JSON (RFC 8259, and I-JSON, RFC 7493 §2.2–2.3). One pass over the text rejects excessive nesting, duplicate members, numbers
+// outside the range of a double and member names that collide with object internals; then the platform parses. Cost: linear in the bytes.
 import { type Reason, refuse } from '../errors.js'
-import { textOf, utf8 } from './bytes.js'
+import { decodeUtf8, utf8 } from './bytes.js'
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
 export interface JsonObject {
@@ -16,66 +16,70 @@ export interface JsonLimits {
 export const MAX_JSON_DEPTH = 32
 const MAX_JSON_BYTES = 1_048_576
 
-/** Names that never stand in our JSON: code that copies or inspects objects treats them as something else (CWE-1321). */
+/** Member names that are always rejected: code that copies objects would write to the prototype (CWE-1321). */
 export const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 export const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The value, or what is wrong with the text in words that are safe to show. */
+/** Parses strict JSON. A fault describes the problem without quoting the text, so that a caller may see it. */
 export function readJson(input: string | Uint8Array, limits: JsonLimits = {}): { readonly value: JsonValue } | { readonly fault: string } {
   const maxBytes = limits.maxBytes ?? MAX_JSON_BYTES
   if (isLonger(input, maxBytes)) return { fault: `longer than ${maxBytes} bytes` }
-  const text = typeof input === 'string' ? input : textOf(input)
+  const text = typeof input === 'string' ? input : decodeUtf8(input)
   if (text === undefined) return { fault: 'not UTF-8' }
-  if (loneSurrogate.test(text)) return { fault: 'a lone surrogate' }
+  if (loneSurrogate.test(text)) return { fault: LONE_SURROGATE }
   const fault = scan(text, limits.maxDepth ?? MAX_JSON_DEPTH)
   if (fault !== undefined) return { fault }
   try {
-    return { value: JSON.parse(text) as JsonValue } // what JSON.parse returns is a JsonValue by its definition
+    return { value: JSON.parse(text) as JsonValue } // JSON.parse returns a JsonValue by definition
   } catch {
-    return { fault: 'not JSON' }
+    return { fault: SYNTAX_ERROR }
   }
 }
 
-/** The value of strict JSON, or a refusal. */
+/** Parses strict JSON or refuses. */
 export function parseJson(input: string | Uint8Array, limits: JsonLimits & { readonly reason?: Reason } = {}): JsonValue {
   const read = readJson(input, limits)
-  return 'value' in read ? read.value : refuse(limits.reason ?? 'bad_input', `the JSON is refused: ${read.fault}`)
+  return 'value' in read ? read.value : refuse(limits.reason ?? 'bad_input', `invalid JSON: ${read.fault}`)
 }
 
-/** A unit of a string is one to three bytes of UTF-8: they are counted only where that decides. */
+/** A UTF-16 unit takes one to three bytes in UTF-8: a string is encoded only if its length does not decide. */
 const isLonger = (input: string | Uint8Array, maxBytes: number): boolean =>
   input.length > maxBytes || (typeof input === 'string' && input.length * 3 > maxBytes && utf8(input).length > maxBytes)
+
+const LONE_SURROGATE = 'a lone surrogate'
+const SYNTAX_ERROR = 'a syntax error'
 
 const loneSurrogate = /\p{Surrogate}/u
 const NUMBER = /[-+.0-9eE]*/y
 const AFTER_STRING = /[ \t\n\r]*:/y
 
-/** Tolerates what is not JSON (the parser refuses it next), never more than one pass. */
+/** Finds the faults that JSON.parse accepts, in one pass. Ignores most syntax errors: JSON.parse reports them afterwards. */
 function scan(text: string, maxDepth: number): string | undefined {
-  const names: (Set<string> | undefined)[] = []
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at)
+  // One element per open object or array; an object's element holds the member names seen so far
+  const openNames: (Set<string> | undefined)[] = []
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
     if (char === 0x7b || char === 0x5b) {
-      if (names.length >= maxDepth) return `nested deeper than ${maxDepth}`
-      names.push(char === 0x7b ? new Set() : undefined)
+      if (openNames.length >= maxDepth) return `nested deeper than ${maxDepth} levels`
+      openNames.push(char === 0x7b ? new Set() : undefined)
     } else if (char === 0x7d || char === 0x5d) {
-      names.pop()
+      openNames.pop()
     } else if (char === 0x22) {
-      const end = endOfString(text, at)
-      if (end < 0) return 'not JSON'
-      const word = wordOf(text.slice(at, end + 1))
-      if (word === undefined) return 'not JSON'
-      if (word !== '' && loneSurrogate.test(word)) return 'a lone surrogate'
+      const end = endOfString(text, i)
+      if (end < 0) return SYNTAX_ERROR
+      const value = unquote(text.slice(i, end + 1))
+      if (value === undefined) return SYNTAX_ERROR
+      if (value !== '' && loneSurrogate.test(value)) return LONE_SURROGATE
       AFTER_STRING.lastIndex = end + 1
-      const fault = AFTER_STRING.test(text) ? nameFault(names.at(-1), word) : undefined
+      const fault = AFTER_STRING.test(text) ? nameFault(openNames.at(-1), value) : undefined
       if (fault !== undefined) return fault
-      at = end
+      i = end
     } else if (char === 0x2d || (char >= 0x30 && char <= 0x39)) {
-      NUMBER.lastIndex = at
+      NUMBER.lastIndex = i
       const length = NUMBER.exec(text)?.[0].length ?? 1
-      if (!Number.isFinite(Number(text.slice(at, at + length)))) return 'a number beyond a double'
-      at += length - 1
+      if (!Number.isFinite(Number(text.slice(i, i + length)))) return 'a number outside the range of a double'
+      i += length - 1
     }
   }
   return undefined
@@ -84,27 +88,27 @@ function scan(text: string, maxDepth: number): string | undefined {
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (end > 0) {
-    let slashes = 0
-    while (text.charCodeAt(end - 1 - slashes) === 0x5c) slashes++
-    if (slashes % 2 === 0) return end
+    let backslashes = 0
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++
+    if (backslashes % 2 === 0) return end
     end = text.indexOf('"', end + 1)
   }
   return -1
 }
 
-function wordOf(quoted: string): string | undefined {
+function unquote(quoted: string): string | undefined {
   if (!quoted.includes('\\')) return quoted.slice(1, -1)
   try {
-    const word: unknown = JSON.parse(quoted)
-    return typeof word === 'string' ? word : undefined
+    const value: unknown = JSON.parse(quoted)
+    return typeof value === 'string' ? value : undefined
   } catch {
     return undefined
   }
 }
 
 function nameFault(names: Set<string> | undefined, name: string): string | undefined {
-  if (UNSAFE_NAMES.has(name)) return `a member named ${name}`
-  if (names?.has(name)) return 'a member that stands twice'
+  if (UNSAFE_NAMES.has(name)) return `the reserved member name ${name}`
+  if (names?.has(name)) return 'a duplicate member name'
   names?.add(name)
   return undefined
 }

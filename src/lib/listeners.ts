@@ -1,11 +1,11 @@
-export interface Listeners {
+interface Listeners {
   readonly size: number
-  /** Returns how to stop. */
+  /** Returns a function that removes the listener. */
   add(listener: () => void): () => void
-  tell(): void
+  notify(): void
 }
 
-/** Who wants to hear of something. Each is told in a task of its own: one that throws is a bug of its owner, not of the teller. */
+/** A set of listeners. Each listener runs in its own microtask, so an exception in one does not reach the notifier or the other listeners. */
 export function newListeners(): Listeners {
   const listeners = new Set<() => void>()
   return {
@@ -13,14 +13,14 @@ export function newListeners(): Listeners {
       return listeners.size
     },
     add: (listener) => {
-      // The same function may listen twice
-      const own = () => listener()
-      listeners.add(own)
+      // A wrapper, since the same function may be added twice
+      const wrapper = () => listener()
+      listeners.add(wrapper)
       return () => {
-        listeners.delete(own)
+        listeners.delete(wrapper)
       }
     },
-    tell: () => {
+    notify: () => {
       for (const listener of listeners) queueMicrotask(listener)
     },
   }

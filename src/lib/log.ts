@@ -1,10 +1,10 @@
-/** Fields of a log line: names as in docs/OPERATIONS.md. Never tokens, proofs, assertions, keys, undisclosed claims or bodies. */
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+/** Fields of a log line; docs/OPERATIONS.md lists the names. Never log tokens, proofs, assertions, keys, undisclosed claims or bodies. */
+type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
 export interface Log {
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
-  /** A bug: once, where it is handled, with its stack. */
+  /** Logs a bug with its stack. Call it once, in the handler of the error. */
   error(message: string, error: unknown, fields?: LogFields): void
 }
 

@@ -10,7 +10,7 @@ const POOL_BYTES = 1024
 let pool = new Uint8Array()
 let used = 0
 
-/** From a pool, for each call of the platform costs as much as many bytes. What is given out is given out once. */
+/** Takes bytes from a pool, because a call of the platform costs more than the bytes. Taken bytes are erased from the pool. */
 function randomBytes(count: number): Uint8Array {
   if (count > POOL_BYTES) return globalThis.crypto.getRandomValues(new Uint8Array(count))
   if (used + count > pool.length) {

@@ -1,40 +1,40 @@
 import type { Clock } from './clock.js'
 
-/** Who was asked did not answer in time; whether it did what it was asked is not known. */
-export class TimedOut extends Error {
-  constructor(what: string, ms: number) {
-    super(`${what} took more than ${ms} ms`)
-    this.name = 'TimedOut'
+/** The operation did not finish in time. It may still take effect. */
+export class TimeoutError extends Error {
+  constructor(operation: string, ms: number) {
+    super(`${operation} took more than ${ms} ms`)
+    this.name = 'TimeoutError'
   }
 }
 
-/** The answer, or TimedOut after `ms`. The work goes on unseen. */
-export async function withTimeout<T>(clock: Pick<Clock, 'after'>, ms: number, what: string, work: Promise<T>): Promise<T> {
-  if (await isThereAtOnce(work)) return work
-  const over = new AbortController()
-  const timer = clock.after(ms, over.signal).then((): Promise<T> | T => {
-    // Nobody waits for it any more
-    if (over.signal.aborted) return work
-    throw new TimedOut(what, ms)
+/** Returns the result of `work`, or throws TimeoutError after `ms`. The work itself is not cancelled. */
+export async function withTimeout<T>(clock: Pick<Clock, 'after'>, ms: number, operation: string, work: Promise<T>): Promise<T> {
+  if (await settlesWithinTurn(work)) return work
+  const done = new AbortController()
+  const timer = clock.after(ms, done.signal).then((): Promise<T> | T => {
+    // `after` also resolves on abort: the race is over then, and the timer must not reject
+    if (done.signal.aborted) return work
+    throw new TimeoutError(operation, ms)
   })
   try {
     return await Promise.race([work, timer])
   } finally {
-    over.abort(OVER)
+    done.abort(DONE)
   }
 }
 
-/** An embedded store answers within the turn: no timer is set for it. */
-async function isThereAtOnce(work: Promise<unknown>): Promise<boolean> {
-  let isThere = false
+/** The embedded store answers within the same event-loop turn; such work needs no timer. */
+async function settlesWithinTurn(work: Promise<unknown>): Promise<boolean> {
+  let isSettled = false
   const mark = () => {
-    isThere = true
+    isSettled = true
   }
   work.then(mark, mark)
-  for (let step = 0; step < STEPS && !isThere; step++) await undefined
-  return isThere
+  for (let tick = 0; tick < MAX_MICROTASKS && !isSettled; tick++) await undefined
+  return isSettled
 }
-const STEPS = 12
+const MAX_MICROTASKS = 12
 
-/** Given as the reason, for an exception is made for it otherwise. */
-const OVER = 'over'
+/** An explicit reason: without one, `abort` creates an exception with a stack trace each time. */
+const DONE = 'done'

@@ -4,7 +4,7 @@ import { type MetadataDeps, metadataEndpoints } from './metadata-endpoint.js'
 import { type RevokeDeps, revokeEndpoint } from './revoke-endpoint.js'
 import { type TokenEndpointDeps, tokenEndpoint } from './token-endpoint.js'
 
-export const tokenEndpoints = (deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & MetadataDeps): Route[] => [
+export const oauthEndpoints = (deps: TokenEndpointDeps & IntrospectDeps & RevokeDeps & MetadataDeps): Route[] => [
   tokenEndpoint(deps),
   introspectEndpoint(deps),
   revokeEndpoint(deps),

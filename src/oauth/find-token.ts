@@ -4,13 +4,13 @@ import { isRefusal } from '../errors.js'
 import { type AccessTokenClaims, handlesOf } from '../protocol/claims.js'
 import type { Handle } from '../protocol/handles.js'
 
-export interface FoundToken {
+interface FoundToken {
   readonly claims: AccessTokenClaims
-  /** All that it stands on; whether that stands is judged by who asks. */
+  /** Every handle that the token depends on. The caller checks that they stand. */
   readonly dependsOn: readonly Handle[]
 }
 
-/** An access token of ours that has not expired; every other text is undefined, and why is not said. */
+/** Verifies an access token of this registry. Returns undefined, without a reason, for every text that is not one or has expired. */
 export async function findToken(
   { tokenKeys, issuer }: { readonly tokenKeys: KeysFor; readonly issuer: string },
   token: string,
@@ -20,7 +20,7 @@ export async function findToken(
     const { claims, kid } = await verifyAccessToken(token, tokenKeys, { issuer, now })
     return { claims, dependsOn: handlesOf(claims, kid) }
   } catch (error) {
-    // That the keys cannot be read now is no word about the token
+    // Any other refusal, such as `unavailable` if the keys cannot be read, says nothing about the token.
     if (isRefusal(error) && error.reason === 'invalid_token') return undefined
     throw error
   }

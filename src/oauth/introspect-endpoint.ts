@@ -15,7 +15,7 @@ export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; rea
 const INACTIVE = { active: false }
 
 /**
- * For the token's audience, its client and the administrators of its organisation. Every no is the same.
+ * Describes a token to its audience, its client, administrators of the client's organisation and the operator. Other requests get `{ active: false }`.
  *
  * @see [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662.html#section-2)
  */
@@ -24,23 +24,22 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
   path: '/oauth/introspect',
   endpoint: async (request) => {
     const form = parseForm(request)
-    const shown = await verifyClient(deps, request, form)
-    const spent = consumeAssertion(deps, shown)
+    const verified = await verifyClient(deps, request, form)
+    const consumed = consumeAssertion(deps, verified)
     const { client, claims } = await deps.trustLog.afterBarrier(async ({ now }) => {
-      const { client } = await confirmClient(deps, shown, await spent)
-      const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+      const { client } = await confirmClient(deps, verified, await consumed)
+      const token = form.get('token') ?? refuse('invalid_request', 'token is missing')
       return { client, claims: await activeClaims(deps, client, token, now) }
-    }, spent)
-    const subject = claims?.jti
+    }, consumed)
     await deps.audit.record({
       orgId: client.orgId,
       actor: client.id,
       action: 'oauth.introspect',
       outcome: 'done',
-      ...(subject && { tokenId: subject }),
+      ...(claims && { tokenId: claims.jti }),
       facts: { active: claims !== undefined },
     })
-    return json(200, claims ? answerOf(claims) : INACTIVE)
+    return json(200, claims ? responseOf(claims) : INACTIVE)
   },
 })
 
@@ -58,7 +57,7 @@ function maySee({ issuer }: IntrospectDeps, client: Client, claims: AccessTokenC
   return client.role === 'operator' || (client.role === 'administrator' && client.orgId === claims.organization_id)
 }
 
-/** What stands behind it (`standing`) is left out: whoever asks here does not judge it alone. */
-function answerOf({ standing: _, ...claims }: AccessTokenClaims) {
+/** `standing` is left out, because a caller of introspection does not check handles itself. */
+function responseOf({ standing: _, ...claims }: AccessTokenClaims) {
   return { active: true, token_type: 'DPoP', ...claims }
 }

@@ -12,7 +12,7 @@ import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
 import type { Barrier, TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
-import { RECORD_KEPT_SECONDS, type TokenRecord, type TokensStore } from './store.js'
+import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
 
 export interface IssueDeps {
   readonly tokens: TokensStore
@@ -24,32 +24,32 @@ export interface IssueDeps {
   readonly issuer: string
 }
 
-/** What a grant decides on. */
+/** Input of a grant. */
 export interface GrantRequest {
-  readonly fenced: Barrier
+  readonly barrier: Barrier
   readonly authenticated: AuthenticatedClient
-  /** Of the proof: the token will be bound to it. */
+  /** Thumbprint of the proof's key, to which the token will be bound. */
   readonly jkt: Jkt
   readonly form: OAuthForm
 }
 
-/** What a grant has decided. */
-export interface TokenDecision {
+/** Result of a grant: the token to issue. */
+interface TokenDecision {
   readonly kind: 'root' | 'introduced'
   readonly authenticated: AuthenticatedClient
-  /** The key that the token is bound to. */
+  /** Thumbprint of the key that the token is bound to. */
   readonly jkt: Jkt
   readonly sub: ClientId
   readonly audience: Audience
   readonly scopes: readonly Scope[]
   readonly act?: Act | undefined
-  readonly task?: { readonly id: TaskId; readonly parents: readonly TaskId[] } | undefined
+  readonly task?: { readonly id: TaskId; readonly ancestors: readonly TaskId[] } | undefined
   readonly introductionId?: IntroductionId | undefined
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
   readonly parents: readonly TokenId[]
-  /** Everything that was read to decide, besides the client and its key. */
+  /** Dependencies of everything that was read to decide, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
 }
 
@@ -60,12 +60,12 @@ export interface IssuedToken {
 }
 
 /**
- * Every grant ends here. The token stands on all that was read, lives no longer than any of it, and is bound to the proof's key.
- * Its record and its audit row are one durable commit, after which it leaves: a token that nobody recorded is seen by nobody.
+ * Issues the token of every grant. It depends on everything that was read to decide, expires no later than any of it, and is bound to the
+ * proof's key. Token record and audit row are one durable commit before the token leaves: a token whose commit fails reaches nobody.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
-export async function issueToken(deps: IssueDeps, { now, at }: Barrier, decision: TokenDecision): Promise<IssuedToken> {
+export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decision: TokenDecision): Promise<IssuedToken> {
   const { client, key } = decision.authenticated
   const jti = newId(deps.random, 'tok')
   const signer = await deps.keyRing.signer('token')
@@ -74,13 +74,17 @@ export async function issueToken(deps: IssueDeps, { now, at }: Barrier, decision
     { handles: [key.handle, handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
     ...decision.dependencies,
   )
-  const on = distinct(dependencies.handles)
-  const standsOn = [...on, signer.handle]
-  if (!stands(deps.trustLog.ended, standsOn)) refuse('invalid_request', 'something that the token would stand on has ended')
-  if (on.length > MAX_STANDING_HANDLES) refuse('standing_too_large', `the token would stand on more than ${MAX_STANDING_HANDLES} handles`)
-  const longest = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
-  const exp = Math.min(now + Math.min(longest, client.ceiling.tokenSeconds), Math.floor(dependencies.expiresAt))
-  if (exp <= now) refuse('invalid_request', 'something that the token would stand on has expired')
+  const dependsOn = distinct(dependencies.handles)
+  const allHandles = [...dependsOn, signer.handle]
+  if (!stands(deps.trustLog.ended, allHandles)) refuse('invalid_request', 'something that the token would depend on was revoked')
+  if (dependsOn.length > MAX_STANDING_HANDLES)
+    refuse(
+      'standing_too_large',
+      `the token would depend on ${dependsOn.length} handles, more than ${MAX_STANDING_HANDLES}: use a shorter chain or name fewer skills`,
+    )
+  const maxSeconds = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
+  const exp = Math.min(now + Math.min(maxSeconds, client.ceiling.tokenSeconds), Math.floor(dependencies.expiresAt))
+  if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
   const scope = formatScope(decision.scopes)
   const claims = AccessTokenClaims.parse({
     iss: deps.issuer,
@@ -96,22 +100,30 @@ export async function issueToken(deps: IssueDeps, { now, at }: Barrier, decision
     client_type: client.kind,
     act: decision.act,
     task_id: decision.task?.id,
-    parent_task_ids: decision.task && decision.task.parents.length > 0 ? [...decision.task.parents] : undefined,
+    parent_task_ids: decision.task && decision.task.ancestors.length > 0 ? [...decision.task.ancestors] : undefined,
     introduction_id: decision.introductionId,
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
-    standing: { at, dependsOn: on },
+    standing: { at: seq, dependsOn },
   })
   const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)
-  if (accessToken.length > MAX_TOKEN_BYTES) refuse('standing_too_large', `the token would be larger than ${MAX_TOKEN_BYTES} bytes`)
-  await keep(deps, decision, claims, standsOn)
+  if (accessToken.length > MAX_TOKEN_BYTES)
+    refuse(
+      'standing_too_large',
+      `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}: request fewer scopes, tools or resources`,
+    )
+  await saveRecord(deps, decision, claims, allHandles)
   return { accessToken, expiresIn: exp - now, scope }
 }
 
-/** No record, no token. */
-async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessTokenClaims, on: readonly Handle[]): Promise<void> {
-  const tasks = decision.task ? [decision.task.id, ...decision.task.parents] : []
+async function saveRecord(
+  deps: IssueDeps,
+  decision: TokenDecision,
+  claims: AccessTokenClaims,
+  dependsOn: readonly Handle[],
+): Promise<void> {
+  const tasks = decision.task ? [decision.task.id, ...decision.task.ancestors] : []
   const record: TokenRecord = {
     id: claims.jti,
     kind: decision.kind,
@@ -128,10 +140,10 @@ async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessToke
     tasks,
     ...(decision.introductionId && { introductionId: decision.introductionId }),
     jkt: decision.jkt,
-    dependsOn: [...on],
+    dependsOn: [...dependsOn],
     issuedAt: claims.iat,
     expiresAt: claims.exp,
-    keptUntil: claims.exp + RECORD_KEPT_SECONDS,
+    purgeAt: claims.exp + TOKEN_RECORD_RETENTION_SECONDS,
   }
   const row = deps.audit.recording({
     orgId: claims.organization_id,
@@ -144,5 +156,5 @@ async function keep(deps: IssueDeps, decision: TokenDecision, claims: AccessToke
     facts: { kind: decision.kind, scope: claims.scope.slice(0, 512), actors: record.actors.length },
   })
   const committed = await deps.storage.commit([deps.tokens.inserting(record), row])
-  if (!committed.ok) refuse('unavailable', 'the token could not be recorded', { retryAfterSeconds: 1 })
+  if (!committed.ok) refuse('unavailable', 'the token could not be stored: try again in a second', { retryAfterSeconds: 1 })
 }

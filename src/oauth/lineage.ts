@@ -15,86 +15,90 @@ export interface LineageDeps {
 }
 
 const MAX_NODES = 500
-/** So many tokens of a task are looked through for one that the caller has to do with. */
-const MAX_LOOKED_AT = 20_000
+/** Tokens of a task that are searched for one that involves the caller. */
+const MAX_SCANNED = 20_000
 
-interface Found {
+interface LineageRecords {
   readonly records: readonly TokenRecord[]
-  /** False where there are more than are shown. */
+  /** False if records were left out. */
   readonly isComplete: boolean
 }
 
 /**
- * Which token came from which: of a task and its children, or above and below one token. The earliest 500, and whether these are all.
- * Whose task it is sees all of it; everybody else what they have to do with: whom else a caller calls is not their business.
+ * Returns which token came from which, for a task with its descendants or for the tokens above and below one token: the earliest 500, and
+ * whether these are all. The owner of the task and its organisation see every token; other callers see only tokens that involve them.
  */
-export async function lineageOf(deps: LineageDeps, caller: Caller, of: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
+export async function lineageOf(deps: LineageDeps, caller: Caller, query: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
   return deps.trustLog.afterBarrier(async () => {
-    const { records, isComplete } = 'taskId' in of ? await ofTask(deps, caller, of.taskId) : await ofToken(deps, caller, of.tokenId)
+    const { records, isComplete } =
+      'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
     return { nodes: records.map((record) => nodeOf(deps, record)), isComplete }
   })
 }
 
-async function ofTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<Found> {
+async function lineageOfTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<LineageRecords> {
   const task = await deps.findTask(taskId)
   const page = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES })
   if (!task || !(isOwnTask(caller, task) || (await involvesSome(deps, caller, taskId, page)))) return refuse('not_found', 'no such task')
   const isOwn = isOwnTask(caller, task)
-  const items = isOwn ? page.items : page.items.filter((one) => isInvolved(deps, caller, one))
-  // A task's tokens come from root tokens, which belong to no task.
+  const items = isOwn ? page.items : page.items.filter((token) => isInvolved(deps, caller, token))
+  // The tokens of a task come from root tokens, which belong to no task and are read by id.
   const roots = await Promise.all(
     [...new Set(items.flatMap(({ parents }) => parents))]
-      .filter((id) => !items.some((one) => one.id === id))
+      .filter((id) => !items.some((item) => item.id === id))
       .map((id) => deps.tokens.get(id)),
   )
-  const seen = roots.filter((one) => one !== undefined && (isOwn || isInvolved(deps, caller, one))) as TokenRecord[] // filtered
-  return { records: [...seen, ...items], isComplete: page.next === undefined }
+  const visible = roots.filter((root) => root !== undefined && (isOwn || isInvolved(deps, caller, root))) as TokenRecord[] // filtered
+  return { records: [...visible, ...items], isComplete: page.next === undefined }
 }
 
-/** Also where the token that involves the caller is none of those that are shown. */
+/** Reads on past the first page, because a token that involves the caller may come late. */
 async function involvesSome(deps: LineageDeps, caller: Caller, taskId: TaskId, first: Page<TokenRecord>): Promise<boolean> {
   let page = first
-  for (let seen = 0; seen < MAX_LOOKED_AT; seen += MAX_NODES) {
-    if (page.items.some((one) => isInvolved(deps, caller, one))) return true
+  for (let scanned = 0; scanned < MAX_SCANNED; scanned += MAX_NODES) {
+    if (page.items.some((token) => isInvolved(deps, caller, token))) return true
     if (page.next === undefined) return false
     page = await deps.tokens.find('tasks', { where: { tasks: taskId }, limit: MAX_NODES, after: page.next })
   }
   return false
 }
 
-async function ofToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<Found> {
+async function lineageOfToken(deps: LineageDeps, caller: Caller, id: TokenId): Promise<LineageRecords> {
   const token = await deps.tokens.get(id)
   if (!token || !isInvolved(deps, caller, token)) return refuse('not_found', 'no such token')
   const task = token.taskId && (await deps.findTask(token.taskId))
   const isOwn = task !== undefined && isOwnTask(caller, task)
-  const shown = () => [...found.values()].filter((one) => isOwn || isInvolved(deps, caller, one))
+  const visible = () => [...found.values()].filter((record) => isOwn || isInvolved(deps, caller, record))
   const found = new Map([[token.id, token]])
-  for (const waiting = [...token.parents]; waiting.length > 0 && found.size < MAX_NODES; ) {
-    const parent = await deps.tokens.get(waiting.shift() ?? '')
+  for (const queue = [...token.parents]; queue.length > 0 && found.size < MAX_NODES; ) {
+    const parent = await deps.tokens.get(queue.shift() ?? '')
     if (!parent || found.has(parent.id)) continue
     found.set(parent.id, parent)
-    waiting.push(...parent.parents)
+    queue.push(...parent.parents)
   }
-  for (const waiting = [token.id]; waiting.length > 0; ) {
-    const { items, next } = await deps.tokens.find('parents', { where: { parents: waiting.shift() ?? '' }, limit: MAX_NODES })
-    const children = items.filter((one) => !found.has(one.id))
+  for (const queue = [token.id]; queue.length > 0; ) {
+    const { items, next } = await deps.tokens.find('parents', { where: { parents: queue.shift() ?? '' }, limit: MAX_NODES })
+    const children = items.filter(({ id }) => !found.has(id))
     for (const child of children.slice(0, MAX_NODES - found.size)) {
       found.set(child.id, child)
-      waiting.push(child.id)
+      queue.push(child.id)
     }
-    if (next !== undefined || children.some((one) => !found.has(one.id))) return { records: shown(), isComplete: false }
+    if (next !== undefined || children.some(({ id }) => !found.has(id))) return { records: visible(), isComplete: false }
   }
-  return { records: shown(), isComplete: true }
+  return { records: visible(), isComplete: true }
 }
 
 const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || isMemberOf(caller, orgId)
 
-/** Whom it came from, passed through or was for, and the people of its client's organisation. */
+/** True for the token's client, subject, actors and audience, and for members of the client's organisation. */
 function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, actors, audience, orgId }: TokenRecord): boolean {
   const agent = AgentId.safeParse(caller.id)
   if (!agent.success) return isMemberOf(caller, orgId)
   return (
-    clientId === caller.id || sub === caller.id || actors.some((one) => one === caller.id) || audience === audienceOf(issuer, agent.data)
+    clientId === caller.id ||
+    sub === caller.id ||
+    actors.some((actor) => actor === caller.id) ||
+    audience === audienceOf(issuer, agent.data)
   )
 }
 
@@ -116,7 +120,7 @@ function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
   }
 }
 
-/** Whether an agent is being called for a task: the audience of an unexpired token of it. */
+/** True if the agent is the audience of a token of the task that stands and has not expired. */
 export async function isCalledFor({ tokens, trustLog, issuer }: LineageDeps, agentId: AgentId, taskId: TaskId): Promise<boolean> {
   const { items } = await tokens.find('calledFor', {
     where: { calledFor: `${audienceOf(issuer, agentId)} ${taskId}` },

@@ -11,7 +11,7 @@ import { endingOfToken } from './revoke.js'
 export type RevokeDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; readonly audit: Audit }
 
 /**
- * Ends a token of one's own, and all that came from it. An unknown, foreign or expired token is answered alike.
+ * Revokes a token of the authenticated client and every token that came from it. An unknown, foreign or expired token gets the same response.
  *
  * @see [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009.html#section-2)
  */
@@ -21,11 +21,11 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request)
     const { client, now } = await authenticateClient(deps, request, form)
-    const token = form.one('token') ?? refuse('invalid_request', 'token is missing')
+    const token = form.get('token') ?? refuse('invalid_request', 'token is missing')
     const claims = (await findToken(deps, token, now))?.claims
     if (claims?.client_id === client.id && !deps.trustLog.ended.has(handleOfToken(claims.jti))) {
       await deps.trustLog.end({
-        type: 'token.ended',
+        type: 'token.revoked',
         ends: [endingOfToken({ id: claims.jti, expiresAt: claims.exp })],
         intent: [
           deps.audit.recording({ orgId: client.orgId, actor: client.id, action: 'oauth.revoke', outcome: 'done', tokenId: claims.jti }),

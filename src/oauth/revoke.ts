@@ -20,14 +20,14 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
   horizon: expiresAt + SKEW_SECONDS,
 })
 
-/** Ends a token and all that came from it: its client, or an administrator of the client's organisation. */
+/** Revokes a token and every token that came from it. Callers: its client and administrators of the client's organisation. */
 export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
   const { position } = await deps.trustLog.readBarrier()
   const token = await deps.tokens.get(id)
   if (!token || !(token.clientId === caller.id || isAdminOf(caller, token.orgId))) return refuse('not_found', 'no such token')
   if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
   return deps.trustLog.end({
-    type: 'token.ended',
+    type: 'token.revoked',
     ends: [endingOfToken(token)],
     intent: [deps.audit.recording(auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id }))],
   })

@@ -3,9 +3,9 @@ import { AccessTokenClaims } from '../protocol/claims.js'
 import { Handle } from '../protocol/handles.js'
 import { Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import { MAX_STANDING_HANDLES } from '../protocol/standing.js'
-import type { Collection, Storage } from '../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
-/** What is kept of an issued token: never its text. */
+/** Record of an issued token. The token's text is never stored. */
 export const TokenRecord = z.strictObject({
   id: TokenId,
   kind: z.enum(['root', 'introduced']),
@@ -14,39 +14,41 @@ export const TokenRecord = z.strictObject({
   sub: ClientId,
   audience: Audience,
   scope: AccessTokenClaims.shape.scope,
-  /** The tokens that it came from: subject token, actor token. */
+  /** The subject token and the actor token that the token was exchanged from. */
   parents: z.array(TokenId).max(2),
-  /** Who it passed through, the first first. */
+  /** The chain of actors, oldest first. */
   actors: z.array(ClientId).max(8),
   taskId: TaskId.optional(),
-  /** The task and its ancestors: a token is found under each. */
+  /** The task and its ancestors, so that the token is found by each of them. */
   tasks: z.array(TaskId).max(17),
-  /** `<audience> <task>` where it has one. */
+  /** `<audience> <task>`, if the token has a task. */
   calledFor: z.string().max(600).optional(),
   introductionId: IntroductionId.optional(),
   jkt: Jkt,
-  /** All that it stands on: what its text says, and the key that signed it. */
+  /** Every handle in `standing.dependsOn`, and the registry key that signed the token. */
   dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES + 1),
   issuedAt: z.int(),
   expiresAt: z.int(),
-  /** The record outlives the token, so that its lineage can be read. */
-  keptUntil: z.int(),
+  /** The record outlives the token, so that lineage can be read. */
+  purgeAt: z.int(),
 })
 export type TokenRecord = z.infer<typeof TokenRecord>
 
 export type TokensStore = Collection<TokenRecord>
 
-export const RECORD_KEPT_SECONDS = 30 * 86_400
+export const TOKEN_RECORD_RETENTION_SECONDS = 30 * 86_400
 
-export const tokensStore = ({ storage }: { storage: Storage }): TokensStore =>
-  storage.collection<TokenRecord>({
-    name: 'tokens',
-    schema: TokenRecord,
-    key: 'id',
-    indexes: {
-      tasks: { fields: ['tasks', 'issuedAt'] },
-      parents: { fields: ['parents', 'issuedAt'] },
-      calledFor: { fields: ['calledFor', 'expiresAt'] },
-    },
-    expires: 'keptUntil',
-  })
+export const TOKENS: OwnedSpec<TokenRecord> = {
+  name: 'tokens',
+  schema: TokenRecord,
+  key: 'id',
+  indexes: {
+    tasks: { fields: ['tasks', 'issuedAt'] },
+    parents: { fields: ['parents', 'issuedAt'] },
+    calledFor: { fields: ['calledFor', 'expiresAt'] },
+  },
+  expires: 'purgeAt',
+  ownedBy: ['orgId'],
+}
+
+export const tokensStore = ({ storage }: { storage: Storage }): TokensStore => storage.collection(TOKENS)

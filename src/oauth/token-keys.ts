@@ -3,20 +3,17 @@ import type { KeysFor } from '../credentials/jose/jwt.js'
 import type { Clock } from '../lib/clock.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 
-/** How often an unknown `kid` may ask the store for keys. */
+/** An unknown `kid` makes the cache read the store at most once in this time. */
 const REREAD_MS = 1000
 
-/**
- * The registry's token keys by `kid`, kept in memory. That a key still stands is judged by whoever verifies: `rk:<kid>` is
- * part of what a token stands on.
- */
+/** A cache of the registry's token keys by `kid`. It does not say whether a key still stands: a token also depends on `rk:<kid>`. */
 export function newTokenKeys({ keyRing, clock }: { readonly keyRing: KeyRing; readonly clock: Clock }): KeysFor {
   const read = async () => {
     const { keys } = await keyRing.jwks()
     return keys.filter((jwk) => jwk.credence_use === 'token').map((jwk) => ({ jwk: { ...jwk }, alg: 'ES256' as const }))
   }
   const keys = newJwksCache({ read, clock, rereadMs: REREAD_MS })
-  // A key that has begun may have signed already: whoever shows its `kid` does not wait.
-  keyRing.onChanged(keys.renew)
+  // A new key may sign as soon as it is active, so the cache is renewed before the first token with its `kid` arrives.
+  keyRing.onChanged(keys.invalidate)
   return keys.keysFor
 }

@@ -1,17 +1,18 @@
-import type { ReadableStorage } from '../storage/bulk.js'
-import type { Doc, Spec } from '../storage/storage.js'
+import type { BulkReadableStorage } from '../storage/bulk.js'
+import { anySpec, type Doc, type Spec } from '../storage/storage.js'
 import { pages } from './pages.js'
 
-/** A document's fields, also such as this build does not know. */
+/** The fields of a document, including fields that only a newer build knows. */
 export type Fields = Readonly<Record<string, unknown>>
 
-const PAGE = 500
+const PAGE_DOCUMENTS = 500
 
-/** All of a collection, expired or not. */
-export async function* documentsOf(
-  { holdings }: Pick<ReadableStorage, 'holdings'>,
-  spec: Spec<Doc>,
+/** Every document of a collection, including expired ones. */
+export async function* documentsOf<D extends Doc>(
+  storage: BulkReadableStorage,
+  spec: Spec<D>,
 ): AsyncGenerator<{ readonly key: string; readonly doc: Fields }> {
-  for await (const page of pages((after) => holdings.documents(spec, { ...after, limit: PAGE, now: 0 })))
-    for (const { key, text } of page) yield { key, doc: JSON.parse(text) as Fields } // written after the schema had passed it
+  storage.collection(spec)
+  for await (const page of pages((after) => storage.bulk.documents(anySpec(spec), { ...after, limit: PAGE_DOCUMENTS, now: 0 })))
+    for (const { key, text } of page) yield { key, doc: JSON.parse(text) as Fields } // every write is validated by the schema
 }

@@ -1,16 +1,14 @@
-// What `credence admin` does to the form of a MongoDB deployment.
-
 import { systemClock } from '../lib/clock.js'
-import { declaredBy, type MigrateOptions, type Migration, migrateMongo } from '../storage/mongo/admin/migrate.js'
-import type { Step } from '../storage/mongo/admin/migration-plan.js'
+import { allSchemas, type MigrateOptions, type Migration, migrateMongo } from '../storage/mongo/admin/migrate.js'
+import type { MigrationStep } from '../storage/mongo/admin/migration-plan.js'
 import { shardCommands } from '../storage/mongo/admin/shard-commands.js'
-import { registryCollections } from './collections.js'
+import { COLLECTIONS } from './collections.js'
 
-export type { Migration, Step }
+export type { Migration, MigrationStep }
 
-/** What the deployment lacks of what this build declares; done where `apply` says so. */
+/** Plans the changes that bring a MongoDB deployment to the format of this build. Runs them if `apply` is set. */
 export const migrateDeployment = (options: Omit<MigrateOptions, 'clock' | 'specs'>): Promise<Migration> =>
-  migrateMongo({ ...options, clock: systemClock, specs: registryCollections() })
+  migrateMongo({ ...options, clock: systemClock, specs: COLLECTIONS })
 
-/** Commands of the MongoDB shell that spread the deployment over shards. */
-export const shardDeployment = (url: string): readonly string[] => shardCommands(url, declaredBy(registryCollections()))
+/** The mongosh commands that shard a deployment. Runs none of them. */
+export const shardDeployment = (url: string): readonly string[] => shardCommands(url, allSchemas(COLLECTIONS))

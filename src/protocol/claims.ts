@@ -4,7 +4,7 @@ import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenI
 import { Delegation, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
-/** Nested, never flattened: the newest actor outermost (RFC 8693 §4.1). */
+/** The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1). */
 export interface Act {
   readonly sub: AgentId
   readonly act?: Act | undefined
@@ -12,8 +12,8 @@ export interface Act {
 export const Act: z.ZodType<Act> = z.object({ sub: AgentId, act: z.lazy(() => Act).optional() })
 
 /**
- * Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2). Wire spelling. A claim that is not known is ignored (RFC 7519 §4):
- * so what narrows a token has to be one of these.
+ * Payload of an access token (`typ: at+jwt`, RFC 9068 §2.2) in wire spelling.
+ * Verifiers ignore unknown claims (RFC 7519 §4), so every claim that restricts a token must be listed here.
  */
 export const AccessTokenClaims = z.object({
   iss: z.string().max(256),
@@ -23,10 +23,10 @@ export const AccessTokenClaims = z.object({
   iat: z.int(),
   exp: z.int(),
   jti: TokenId,
-  /** Space-separated; empty where an introduced token has none cannot occur. */
+  /** Space-separated. An introduced token has at least one scope. */
   scope: z.string().max(MAX_NAMES * (MAX_SCOPE_LENGTH + 1)),
   cnf: z.strictObject({ jkt: Jkt }),
-  /** Organisation of the client. */
+  /** The organisation of the client. */
   organization_id: OrgId,
   client_type: z.enum(['agent', 'member']),
   act: Act.optional(),
@@ -41,23 +41,23 @@ export const AccessTokenClaims = z.object({
 })
 export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 
-/** Longest life in seconds: introduced tokens, root tokens. */
+/** Maximum lifetimes of introduced tokens and root tokens. */
 export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
-/** Allowed difference between two clocks, in seconds. */
+/** Allowed difference between two clocks. */
 export const SKEW_SECONDS = 5
-/** Spent names are kept so much longer than they count, that no step of a clock brings one back. */
+/** Replay caches keep an entry this much longer than it is valid, so that a clock that is set back does not make a spent value usable. */
 export const REPLAY_MARGIN_SECONDS = 900
 export const MAX_TOKEN_BYTES = 6144
 
-/** All that a token stands on: what its text says, itself, and the key that signed it. */
+/** All handles that a token depends on: the listed ones, its own, and the handle of the key that signed it. */
 export const handlesOf = ({ standing, jti }: Pick<AccessTokenClaims, 'standing' | 'jti'>, kid: string): Handle[] => [
   ...standing.dependsOn,
   handleOfToken(jti),
   handleOfRegistryKey(kid),
 ]
 
-/** Everyone in a chain: who it began with, then the actors from the first to the newest. */
+/** The clients of a delegation chain: the subject, then the actors from the first to the newest. */
 export function chainOf(claims: { sub: string; act?: Act | undefined }): string[] {
   const actors: string[] = []
   for (let act = claims.act; act; act = act.act) actors.unshift(act.sub)

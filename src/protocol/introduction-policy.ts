@@ -2,14 +2,17 @@ import { z } from 'zod'
 import { OrgId } from './ids.js'
 import { Scope } from './rights.js'
 
-/** Who may be introduced to an agent. `open` grants at once, within its conditions; beyond them it asks. `ask`: the agent, or a member, answers. */
+/**
+ * Decides who may be introduced to an agent. `open` grants a request immediately if it meets the conditions below, otherwise it asks.
+ * `ask` leaves every request to the agent or a member of its organisation. `closed` refuses every request.
+ */
 export const IntroductionPolicy = z.strictObject({
   mode: z.enum(['open', 'ask', 'closed']),
-  /** Only these organisations (absent: all). To others an `ask` or `open` policy is closed. */
+  /** Organisations whose agents may request an introduction; absent means all. For all others the policy is closed. */
   organisations: z.array(OrgId).max(64).optional(),
-  /** `open` grants at most these by itself (absent: all that the card lists). */
+  /** Scopes that `open` may grant without asking; absent means all scopes of the card. */
   scopes: z.array(Scope).max(64).optional(),
-  /** How long a granted introduction lasts at most. */
+  /** Maximum lifetime of a granted introduction. */
   maxSeconds: z
     .int()
     .min(60)

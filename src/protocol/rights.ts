@@ -3,36 +3,36 @@ import { Audience } from './ids.js'
 
 export const MAX_SCOPE_LENGTH = 128
 
-/** One scope token (RFC 6749 §3.3). */
+/** A single scope token (RFC 6749 §3.3). */
 export const Scope = z
   .string()
   .min(1)
   .max(MAX_SCOPE_LENGTH)
-  .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/)
+  .regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'not a scope (printable ASCII without space, quotation mark and backslash)')
   .brand<'Scope'>()
 export type Scope = z.infer<typeof Scope>
 
-/** A right is a pair: a scope means nothing without the audience that it belongs to. */
+/** A scope has a meaning only together with its audience, so a right is the pair. */
 export const Right = z.strictObject({ audience: Audience, scope: Scope })
 export type Right = z.infer<typeof Right>
 
-/** In one list of rights, scopes, tools or resources. */
+/** Maximum length of a list of rights, scopes, tools or resources. */
 export const MAX_NAMES = 64
 
 export const Rights = z.array(Right).max(MAX_NAMES)
 
-/** The right to pass on: how many more times, and at most what. */
+/** The right to delegate further: the remaining depth, and the rights that may be passed on at most. */
 export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
 export type Delegation = z.infer<typeof Delegation>
 
-/** Tools and resources narrow like scopes. Absent: not restricted; empty: none. */
+/** A tool or resource. Lists of them narrow like scopes: an absent list is unrestricted, an empty list allows nothing. */
 export const Name = z.string().min(1).max(256)
 export const Names = z.array(Name).max(MAX_NAMES)
 
-/** No token lives longer, nor does anything else that stands on a version. */
+/** Maximum lifetime of a token, and of everything else that depends on a version. */
 export const MAX_TOKEN_SECONDS = 3600
 
-/** What an agent can at most be given. Life in seconds. */
+/** The most that an agent may ever be given (IAM: permissions boundary). */
 export const Ceiling = z.strictObject({
   rights: Rights,
   tools: Names.optional(),
@@ -42,7 +42,7 @@ export const Ceiling = z.strictObject({
 })
 export type Ceiling = z.infer<typeof Ceiling>
 
-/** What an introduction grants towards its one audience. */
+/** The rights that an introduction grants at its one audience. */
 export const Bounds = z.strictObject({
   scopes: z.array(Scope).min(1).max(MAX_NAMES),
   tools: Names.optional(),
@@ -51,12 +51,12 @@ export const Bounds = z.strictObject({
 })
 export type Bounds = z.infer<typeof Bounds>
 
-/** A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, never `file_read:githubber`. */
+/** A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but not `file_read:githubber`. */
 export const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
 
 export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((one) => covers(one, narrow))
 
-/** Never crosses audiences. */
+/** True if some right of the same audience covers `narrow`. */
 export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
   wide.some((right) => right.audience === narrow.audience && covers(right.scope, narrow.scope))
 
@@ -64,13 +64,13 @@ export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
 export const scopesFor = (rights: readonly Right[], audience: Audience): Scope[] =>
   rights.filter((right) => right.audience === audience).map((right) => right.scope)
 
-/** What both lists cover: of each pair of which one covers the other, the narrower. */
+/** The names that both lists cover: of two names of which one covers the other, the narrower. */
 export function intersectNames<T extends string>(a: readonly T[], b: readonly T[]): T[] {
   const both = [...a.filter((one) => coveredBySome(b, one)), ...b.filter((one) => coveredBySome(a, one))]
   return [...new Set(both)]
 }
 
-/** As intersectNames, where undefined means everything. */
+/** Like intersectNames, but undefined means unrestricted. */
 export function narrowNames<T extends string>(a: readonly T[] | undefined, b: readonly T[] | undefined): readonly T[] | undefined {
   if (a === undefined) return b
   return b === undefined ? a : intersectNames(a, b)
@@ -81,7 +81,7 @@ export function intersectRights(a: readonly Right[], b: readonly Right[]): Right
   return [...new Map(both.map((right) => [`${right.audience} ${right.scope}`, right])).values()]
 }
 
-/** `a b` ↔ ['a','b'] (RFC 6749 §3.3); undefined where a token is not a scope or one stands twice. */
+/** `a b` → ['a', 'b'] (RFC 6749 §3.3); undefined if a part is not a scope, appears twice, or there are more than MAX_NAMES. */
 export function parseScope(text: string): Scope[] | undefined {
   const parts = text.split(' ')
   const scopes = parts.map((part) => Scope.safeParse(part)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
@@ -89,7 +89,7 @@ export function parseScope(text: string): Scope[] | undefined {
 }
 export const formatScope = (scopes: readonly Scope[]): string => [...scopes].sort().join(' ')
 
-/** Scopes of the registry's own resource (its issuer URL). */
+/** The scopes of the registry itself; their audience is the issuer URL. */
 export const REGISTRY_SCOPES = [
   'cards:write',
   'agents:write',

@@ -1,32 +1,32 @@
 import { z } from 'zod'
 import { Handle } from './handles.js'
 
-/** At most so many handles in `on`: beyond it the request is refused, never the list cut. */
+/** Maximum number of handles in `dependsOn`. A token that would need more is refused; the list is never truncated. */
 export const MAX_STANDING_HANDLES = 64
 
-/** `standing` of a token or view: it stood, at log position `at` (`seq`), on every handle of `on`. */
+/** `standing` of a token or card view: at the log entry with `seq` equal to `at`, none of the handles in `dependsOn` had ended. */
 export const Standing = z.object({
   at: z.int().min(0),
   dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES),
 })
 export type Standing = z.infer<typeof Standing>
 
-/** What a decision has read: the handles it stands on and the earliest moment at which one of them expires. */
+/** Everything that a decision has read: the handles it depends on, and the earliest moment at which one of them expires. */
 export interface Dependencies {
   readonly handles: readonly Handle[]
-  /** Epoch seconds; Infinity where nothing expires. */
+  /** Epoch seconds; Infinity if nothing expires. */
   readonly expiresAt: number
 }
 
 export const dependenciesOf = (handles: readonly Handle[], expiresAt = Number.POSITIVE_INFINITY): Dependencies => ({ handles, expiresAt })
 
 export const joinDependencies = (...dependencies: readonly Dependencies[]): Dependencies => ({
-  handles: [...new Set(dependencies.flatMap((dependencies) => dependencies.handles))],
-  expiresAt: Math.min(Number.POSITIVE_INFINITY, ...dependencies.map((dependencies) => dependencies.expiresAt)),
+  handles: [...new Set(dependencies.flatMap(({ handles }) => handles))],
+  expiresAt: Math.min(Number.POSITIVE_INFINITY, ...dependencies.map(({ expiresAt }) => expiresAt)),
 })
 
-/** Rule 2: what stands on an ended handle is dead. The whole rule, for server and verifier. */
-export const stands = (ended: { has(handle: Handle): boolean }, on: Iterable<Handle>): boolean => {
-  for (const handle of on) if (ended.has(handle)) return false
+/** True if none of the handles has ended. The server and the verifiers decide standing with this function and nothing else. */
+export const stands = (ended: { has(handle: Handle): boolean }, dependsOn: Iterable<Handle>): boolean => {
+  for (const handle of dependsOn) if (ended.has(handle)) return false
   return true
 }

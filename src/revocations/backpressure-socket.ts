@@ -1,43 +1,67 @@
-// A socket whose reader sets the pace. Past MAX_BUFFERED_BYTES it is parked: whoever sends asks `isFull` first and stops there; once the socket
-// has drained it is told to go on. A parked one is closed after 30 s.
-import type { WebSocket } from 'ws'
+// A socket that its reader slows down. A sender asks `canSend` before each frame. Once more than MAX_BUFFERED_BYTES wait in the send buffer,
+// the socket is paused: `canSend` is false until the buffer has drained to half of that, and then `onDrained` is called once. A socket that
+// stays paused for 30 s is closed with code 4408. The buffer can exceed its bound by one frame, since the bound is checked before a send.
 import type { Clock } from '../lib/clock.js'
 import { CLOSE_CODES } from '../protocol/log/feed.js'
+import type { FeedPort } from './feed-subscriber.js'
 
-export interface BackpressureSocket {
-  send(frame: string | Uint8Array): void
-  /** Nothing more may be sent now; `onDrained` follows. */
-  isFull(): boolean
-  /** The socket has closed. */
-  stop(): void
+/** The part of a WebSocket of `ws` that is needed to write to it. */
+export interface WritableSocket {
+  readonly bufferedAmount: number
+  readonly readyState: number
+  readonly OPEN: number
+  send(frame: string | Uint8Array, options: { readonly binary: boolean }, onSent: () => void): void
+  close(code: number, reason?: string): void
 }
 
 export const MAX_BUFFERED_BYTES = 262_144
-const PARKED_MS = 30_000
+const MAX_PAUSED_MS = 30_000
 
-export function newBackpressureSocket(ws: WebSocket, clock: Clock, onDrained: () => void): BackpressureSocket {
-  let parked: AbortController | undefined
-  const onSent = () => {
-    if (parked === undefined || ws.bufferedAmount > MAX_BUFFERED_BYTES / 2) return
-    parked.abort()
-    parked = undefined
-    onDrained()
+export class BackpressureSocket implements FeedPort {
+  readonly #ws: WritableSocket
+  readonly #clock: Clock
+  readonly #onDrained: () => void
+  /** Defined while the socket is paused; aborting it cancels the 30 s timer. */
+  #paused: AbortController | undefined
+
+  constructor(ws: WritableSocket, clock: Clock, onDrained: () => void) {
+    this.#ws = ws
+    this.#clock = clock
+    this.#onDrained = onDrained
   }
-  const park = () => {
-    const parking = new AbortController()
-    parked = parking
-    void clock.after(PARKED_MS, parking.signal).then(() => {
-      if (!parking.signal.aborted) ws.close(CLOSE_CODES.slow_reader, 'the reader is too slow')
+
+  send(frame: string | Uint8Array): void {
+    this.#ws.send(frame, { binary: false }, () => this.#resumeIfDrained())
+  }
+
+  close(code: number, reason?: string): void {
+    this.#ws.close(code, reason)
+  }
+
+  canSend(): boolean {
+    if (this.#ws.readyState !== this.#ws.OPEN) return false
+    if (this.#ws.bufferedAmount <= MAX_BUFFERED_BYTES) return true
+    if (this.#paused === undefined) this.#pause()
+    return false
+  }
+
+  /** Cancels the timer of a paused socket. To be called when the socket has closed. */
+  stop(): void {
+    this.#paused?.abort()
+  }
+
+  #pause(): void {
+    const paused = new AbortController()
+    this.#paused = paused
+    void this.#clock.after(MAX_PAUSED_MS, paused.signal).then(() => {
+      if (!paused.signal.aborted) this.close(CLOSE_CODES.slow_reader, 'the reader is too slow')
     })
   }
-  return {
-    // Called back as the socket drains
-    send: (frame) => ws.send(frame, { binary: false }, onSent),
-    isFull: () => {
-      if (ws.bufferedAmount <= MAX_BUFFERED_BYTES) return false
-      if (parked === undefined) park()
-      return true
-    },
-    stop: () => parked?.abort(),
+
+  #resumeIfDrained(): void {
+    if (this.#paused === undefined || this.#ws.bufferedAmount > MAX_BUFFERED_BYTES / 2) return
+    this.#paused.abort()
+    this.#paused = undefined
+    this.#onDrained()
   }
 }

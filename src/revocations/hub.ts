@@ -1,6 +1,13 @@
-// One hub per instance. It reads the log's contiguous prefix and makes one batch, with its frames, for everybody who stands at the
-// same place; what is applied in one turn shares a batch as far as one message has room. Who is further behind gets batches made from
-// the log. Only an entry that alone ends more than a message has room for needs several frames: what ends is one entry, whatever its size.
+// Turns the applied log into batches for all subscribers of one instance.
+//
+// Algorithm. The entries that the log applies in one turn are collected until its microtasks run, and are then cut, in order, into batches whose
+// endings fit in one frame of MAX_FRAME_BYTES. A batch is made once, with its frames, and is shared by all subscribers at its first position.
+// An entry is never cut: if its endings alone do not fit in one frame, they are sent as `ended` frames ahead of the batch's `events` frame.
+//
+// Cost. One serialisation per batch, whatever the number of subscribers. The newest CACHED_BATCHES batches are cached; a subscriber that is
+// further behind gets batches that are made from the log again, one read of REPLAY_PAGE entries each. The snapshot is made at most once per batch.
+//
+// Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber takes the snapshot.
 import { utf8 } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
@@ -8,58 +15,60 @@ import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/
 import { type FeedPosition, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
+/** The entries after `prev` up to `last`. `hash` is the leaf hash and `time` the time of entry `last`. */
 export interface Batch {
   readonly epoch: Handle
-  /** `seq` after which it begins, and of its last entry. */
   readonly prev: number
   readonly last: number
   readonly time: number
   readonly hash: string
   readonly ended: readonly Ending[]
-  /** The `events` message as it is sent, after the `ended` ones that it needs; shared by all. */
+  /** The batch as it is sent: `ended` messages as far as they are needed, then one `events` message. */
   readonly frames: readonly Uint8Array[]
 }
 
-/** Whether a subscriber may go on from where it says that it stands. */
-export type Resuming = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
+/** Whether a subscriber can resume from its position, and if not, why. */
+export type ResumeDecision = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
 
 export interface Hub {
-  /** `seq` up to which batches are there. */
-  readonly at: number
-  readonly place: FeedPosition
-  /** The batch that begins after `seq`, or undefined where there is nothing yet. */
+  /** `seq` of the last entry that is in a batch. */
+  readonly headSeq: number
+  readonly head: FeedPosition
+  /** The batch that begins after `seq`. Undefined if `seq` is the head. */
   batchAfter(seq: number): Promise<Batch | undefined> | Batch | undefined
-  /** Applies the log up to a head read after this call, and makes batches of all of it. */
-  fence(): Promise<void>
-  judge(from: FeedPosition): Resuming
-  /** One for all who ask at the same place. */
-  snapshot(): { readonly snapshot: Snapshot; readonly place: FeedPosition; readonly seq: number }
+  /** Runs a read barrier, and makes batches of everything that it applied. */
+  readBarrier(): Promise<void>
+  decideResume(from: FeedPosition): ResumeDecision
+  /** The ended set up to the entry `seq`, whose position is `asOf`. Callers at the same head share one. */
+  snapshot(): { readonly snapshot: Snapshot; readonly asOf: FeedPosition; readonly seq: number }
   onBatch(listener: (batch: Batch) => void): () => void
   close(): void
 }
 
-const KEPT_BATCHES = 512
+const CACHED_BATCHES = 512
 const REPLAY_PAGE = 1000
-/** Of a message, beside its endings. */
+/** Size of an `events` message without its endings. */
 const ENVELOPE_BYTES = 512
-/** Of an ending, beside its handle: `{"handle":"","horizon":9007199254740991},`. */
+/** Size of an ending without its handle: `{"handle":"","horizon":9007199254740991},`. */
 const ENDING_BYTES = 41
-const ROOM = MAX_FRAME_BYTES - ENVELOPE_BYTES
+const MAX_BATCH_BYTES = MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
   const listeners = new Set<(batch: Batch) => void>()
-  const kept = new Map<number, Batch>()
-  let at = parsePosition(trustLog.position).seq
-  let waiting: Entry[] = []
+  /** By `prev`, oldest first. */
+  const cached = new Map<number, Batch>()
+  let headSeq = parsePosition(trustLog.position).seq
+  /** Applied entries that are in no batch yet. */
+  let unbatched: Entry[] = []
   let newest: ReturnType<Hub['snapshot']> | undefined
 
   const batchOf = (prev: number, entries: readonly Entry[]): Batch => {
     const last = entries.at(-1)
     const hash = last && trustLog.leafHash(last.seq)
-    if (last === undefined || hash === undefined) throw new Error(`entry ${prev + 1} of the log is not there`)
+    if (last === undefined || hash === undefined) throw new Error(`entry ${prev + 1} is missing from the applied log`)
     const ended = entries.flatMap(({ ends }) => ends)
     const fields = { epoch: trustLog.epoch, prev, last: last.seq, time: last.time, hash, ended }
-    const parts = stretches(ended, (ending) => bytesOf([ending]))
+    const parts = splitBySize(ended, (ending) => bytesOf([ending]))
     const messages: ServerMessage[] = [
       ...parts.slice(0, -1).map((part) => ({ type: 'ended' as const, ended: part })),
       { type: 'events', ...fields, ended: parts.at(-1) ?? [] },
@@ -67,61 +76,59 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     return { ...fields, frames: messages.map((message) => utf8(JSON.stringify(message))) }
   }
   const flush = () => {
-    if (waiting.length === 0) return
-    const applied = waiting
-    waiting = []
-    for (const entries of stretches(applied, ({ ends }) => bytesOf(ends))) keep(batchOf(at, entries))
+    if (unbatched.length === 0) return
+    const applied = unbatched
+    unbatched = []
+    for (const entries of splitBySize(applied, ({ ends }) => bytesOf(ends))) publish(batchOf(headSeq, entries))
   }
-  const keep = (batch: Batch) => {
-    at = batch.last
+  const publish = (batch: Batch) => {
+    headSeq = batch.last
     newest = undefined
-    kept.set(batch.prev, batch)
-    for (const oldest of kept.keys()) {
-      if (kept.size <= KEPT_BATCHES) break
-      kept.delete(oldest)
+    cached.set(batch.prev, batch)
+    for (const oldest of cached.keys()) {
+      if (cached.size <= CACHED_BATCHES) break
+      cached.delete(oldest)
     }
     for (const listener of listeners) listener(batch)
   }
   const unlisten = trustLog.onApplied(({ entries, first }) => {
-    if (first !== at + 1 + waiting.length) throw new Error('the log was applied with a gap')
-    if (waiting.length === 0) queueMicrotask(flush)
-    waiting.push(...entries)
+    if (first !== headSeq + 1 + unbatched.length) throw new Error(`the log was applied with a gap before entry ${first}`)
+    if (unbatched.length === 0) queueMicrotask(flush)
+    unbatched.push(...entries)
   })
-  const placeAt = (seq: number): FeedPosition => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
+  const positionAt = (seq: number): FeedPosition => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
+  const replayAfter = async (seq: number): Promise<Batch | undefined> => {
+    const entries = await trustLog.entries(seq + 1, REPLAY_PAGE)
+    const [first] = splitBySize(
+      entries.filter((entry) => entry.seq <= headSeq),
+      ({ ends }) => bytesOf(ends),
+    )
+    return first && batchOf(seq, first)
+  }
 
   return {
-    get at() {
-      return at
+    get headSeq() {
+      return headSeq
     },
-    get place() {
-      return placeAt(at)
+    get head() {
+      return positionAt(headSeq)
     },
-    batchAfter: (seq) => {
-      if (seq >= at) return undefined
-      return (
-        kept.get(seq) ??
-        trustLog.entries(seq + 1, REPLAY_PAGE).then((entries) => {
-          const known = entries.filter((entry) => entry.seq <= at)
-          const [first] = stretches(known, ({ ends }) => bytesOf(ends))
-          return first && batchOf(seq, first)
-        })
-      )
-    },
-    fence: async () => {
+    batchAfter: (seq) => (seq >= headSeq ? undefined : (cached.get(seq) ?? replayAfter(seq))),
+    readBarrier: async () => {
       await trustLog.readBarrier()
       flush()
     },
-    judge: ({ position, hash }) => {
+    decideResume: ({ position, hash }) => {
       flush()
       const { epoch, seq } = parsePosition(position)
       if (epoch !== trustLog.epoch) return 'unknown_epoch'
-      // A position beyond what this instance has read is of another history, or of one that this registry has lost.
+      // An unknown leaf hash also means a position beyond the applied log: the subscriber saw a history that this registry has lost.
       if (trustLog.leafHash(seq) !== hash) return 'other_history'
-      return at - seq > MAX_REPLAY_ENTRIES ? 'snapshot_required' : 'resumed'
+      return headSeq - seq > MAX_REPLAY_ENTRIES ? 'snapshot_required' : 'resumed'
     },
     snapshot: () => {
       flush()
-      newest ??= { snapshot: trustLog.snapshot(), place: placeAt(at), seq: at }
+      newest ??= { snapshot: trustLog.snapshot(), asOf: positionAt(headSeq), seq: headSeq }
       return newest
     },
     onBatch: (listener) => {
@@ -137,20 +144,20 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
 
 const bytesOf = (ended: readonly Ending[]): number => ended.reduce((sum, { handle }) => sum + handle.length + ENDING_BYTES, 0)
 
-/** In order, as many together as one message has room for; what has no room in any stands alone. */
-function stretches<T>(all: readonly T[], sizeOf: (one: T) => number): T[][] {
-  const found: T[][] = []
+/** Cuts `items`, in order, into groups of at most MAX_BATCH_BYTES. An item that is larger gets a group of its own. */
+function splitBySize<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
+  const groups: T[][] = []
   let room = 0
-  for (const one of all) {
-    const size = sizeOf(one)
-    const last = found.at(-1)
-    if (last && size <= room) {
-      last.push(one)
+  for (const item of items) {
+    const size = sizeOf(item)
+    const group = groups.at(-1)
+    if (group && size <= room) {
+      group.push(item)
       room -= size
     } else {
-      found.push([one])
-      room = ROOM - size
+      groups.push([item])
+      room = MAX_BATCH_BYTES - size
     }
   }
-  return found
+  return groups
 }

@@ -1,19 +1,19 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { openProcedure, procedureFor, router } from '../http/trpc/procedures.js'
+import { procedureFor, publicProcedure, router } from '../http/trpc/procedures.js'
 import { FeedPosition } from '../protocol/log/feed.js'
 import type { Tickets } from './tickets.js'
-import { placeOfId, type WatchDeps, watchRevocations } from './watch.js'
+import { positionOfEventId, type WatchDeps, watchRevocations } from './watch.js'
 
 export const revocationsRoutes = (deps: WatchDeps) =>
   router({
-    /** The feed of endings. `from`, or where a client reconnects its last event id: everything after it, in order, none lost. */
+    /** The feed of revocations after the position `from`. A tRPC client that reconnects sends `lastEventId` instead. */
     watch: procedureFor('revocations:read')
       .input(z.strictObject({ from: FeedPosition.optional(), lastEventId: z.string().max(256).optional() }).prefault({}))
       .subscription(async function* ({ ctx, input, signal }) {
-        const alive = ctx.alive(ctx.caller)
-        const from = input.lastEventId === undefined ? input.from : placeOfId(input.lastEventId)
-        yield* watchRevocations(deps, from, signal ? AbortSignal.any([signal, alive]) : alive)
+        const revoked = ctx.revocationSignal(ctx.caller)
+        const from = input.lastEventId === undefined ? input.from : positionOfEventId(input.lastEventId)
+        yield* watchRevocations(deps, from, signal ? AbortSignal.any([signal, revoked]) : revoked)
       }),
   })
 
@@ -26,8 +26,8 @@ export interface SystemDeps {
 
 export const systemRoutes = ({ tickets, issuer, dev, version }: SystemDeps) =>
   router({
-    info: openProcedure.query(() => ({ issuer, dev, version })),
-    ticket: openProcedure.mutation(async ({ ctx }) => {
+    info: publicProcedure.query(() => ({ issuer, dev, version })),
+    ticket: publicProcedure.mutation(async ({ ctx }) => {
       const caller = await ctx.findCaller()
       return tickets.issue(caller ?? refuse('invalid_token', 'this call needs a root token'))
     }),

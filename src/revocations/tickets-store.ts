@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { Handle } from '../protocol/handles.js'
 import { ClientId, Jkt, TokenId } from '../protocol/ids.js'
 import { Scope } from '../protocol/rights.js'
-import type { Collection, Storage } from '../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
-/** A one-time ticket for a WebSocket: who asked for it, by the hash of its text. */
+/** A one-time ticket for a WebSocket, with the caller that it was issued for. `id` is the hash of the ticket's text. */
 export const Ticket = z.strictObject({
   id: z.string().length(43),
   clientId: ClientId,
@@ -13,10 +13,18 @@ export const Ticket = z.strictObject({
   scopes: z.array(Scope).max(64),
   dependsOn: z.array(Handle).max(128),
   identities: z.array(Handle).max(16),
-  until: z.int(),
+  tokenExpiresAt: z.int(),
   expiresAt: z.int(),
 })
 export type Ticket = z.infer<typeof Ticket>
 
-export const ticketsIn = (storage: Storage): Collection<Ticket> =>
-  storage.collection<Ticket>({ name: 'tickets', schema: Ticket, key: 'id', indexes: {}, expires: 'expiresAt' })
+export const TICKETS: OwnedSpec<Ticket> = {
+  name: 'tickets',
+  schema: Ticket,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['clientId'],
+}
+
+export const ticketsIn = (storage: Storage): Collection<Ticket> => storage.collection(TICKETS)

@@ -11,20 +11,20 @@ export interface TicketDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random
-  /** Who a client is now: its kind, organisation and role. */
+  /** The client's current kind, organisation and role. Undefined if the client no longer exists or was revoked. */
   readonly findClient: (id: ClientId) => Promise<(Pick<Caller, 'kind' | 'id' | 'orgId'> & { readonly role: Role }) | undefined>
 }
 
 const TICKET_SECONDS = 30
 
 export interface Tickets {
-  /** For an authenticated caller, good for one WebSocket within 30 s. */
+  /** Issues a ticket that opens one WebSocket within 30 s as this caller. */
   issue(caller: Caller): Promise<{ readonly ticket: string; readonly expiresAt: number }>
-  /** Once; undefined for everything else, and where what the token stood on has ended. */
+  /** The caller of a ticket. Undefined if the ticket is unknown, redeemed or expired, or if the token it was issued for was revoked. */
   redeem(ticket: string): Promise<Caller | undefined>
 }
 
-/** For browsers, which can send no header with an upgrade. */
+/** One-time tickets for browsers, which cannot send an Authorization header with a WebSocket upgrade. */
 export function newTickets({ storage, trustLog, random, findClient }: TicketDeps): Tickets {
   const tickets = ticketsIn(storage)
   return {
@@ -39,17 +39,17 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
         scopes: [...scopes],
         dependsOn: [...dependencies.handles],
         identities: [...identities],
-        until: Math.floor(dependencies.expiresAt),
+        tokenExpiresAt: Math.floor(dependencies.expiresAt),
         expiresAt,
       })
       return { ticket, expiresAt }
     },
     redeem: async (ticket) => {
-      const taken = ticket.length > 64 ? undefined : await tickets.take(digestOfText(ticket), {})
+      const redeemed = ticket.length > 64 ? undefined : await tickets.take(digestOfText(ticket), {})
       const { now } = await trustLog.readBarrier()
-      const client = taken && taken.expiresAt > now ? await findClient(taken.clientId) : undefined
-      if (!taken || !client || !stands(trustLog.ended, taken.dependsOn)) return undefined
-      const { tokenId, jkt, scopes, dependsOn, identities, until } = taken
+      const client = redeemed && redeemed.expiresAt > now ? await findClient(redeemed.clientId) : undefined
+      if (!redeemed || !client || !stands(trustLog.ended, redeemed.dependsOn)) return undefined
+      const { tokenId, jkt, scopes, dependsOn, identities, tokenExpiresAt } = redeemed
       return {
         kind: client.kind,
         id: client.id,
@@ -58,8 +58,8 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
         scopes,
         tokenId,
         jkt,
-        dependencies: { handles: dependsOn, expiresAt: until },
-        identities: identities,
+        dependencies: { handles: dependsOn, expiresAt: tokenExpiresAt },
+        identities,
       }
     },
   }

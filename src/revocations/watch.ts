@@ -8,47 +8,48 @@ export interface WatchDeps {
   readonly hub: Hub
 }
 
-/** `<position>.<hash>`: where a subscriber stands, as the id of a tracked value. */
-export const idOfPlace = ({ position, hash }: FeedPosition): string => `${position}.${hash}`
+/** A position as the event id of a tracked value: `<position>.<hash>`. */
+const eventIdOf = ({ position, hash }: FeedPosition): string => `${position}.${hash}`
 
-export function placeOfId(id: string): FeedPosition {
+export function positionOfEventId(id: string): FeedPosition {
   const dot = id.lastIndexOf('.')
   const parsed = FeedPosition.safeParse({ position: id.slice(0, dot), hash: id.slice(dot + 1) })
-  return parsed.success ? parsed.data : refuse('bad_input', 'lastEventId is not a place of this feed')
+  return parsed.success ? parsed.data : refuse('bad_input', 'lastEventId: not an event id of this feed (expected "<position>.<hash>")')
 }
 
 /**
- * The feed as tracked values: a snapshot where nothing is known or the place is of another history, then batches without a gap. Never an
- * untracked value: a client that got one would lose its place.
+ * The feed of revocations as tracked values. Begins with a snapshot if `from` is absent or cannot be resumed; then yields batches in order,
+ * without a gap. Every value is tracked, because a tRPC client resumes only from the event id of the last value it got.
  */
 export async function* watchRevocations({ hub }: WatchDeps, from: FeedPosition | undefined, signal: AbortSignal) {
-  await hub.fence()
-  let at: number
-  if (from === undefined || hub.judge(from) !== 'resumed') {
-    const { snapshot, place, seq } = hub.snapshot()
-    yield tracked(idOfPlace(place), { kind: 'snapshot' as const, place, time: snapshot.time, ended: snapshot.ended })
-    at = seq
+  await hub.readBarrier()
+  let sentSeq: number
+  if (from === undefined || hub.decideResume(from) !== 'resumed') {
+    const { snapshot, asOf, seq } = hub.snapshot()
+    yield tracked(eventIdOf(asOf), { kind: 'snapshot' as const, asOf, time: snapshot.time, ended: snapshot.ended })
+    sentSeq = seq
   } else {
-    at = parsePosition(from.position).seq
+    sentSeq = parsePosition(from.position).seq
   }
   while (!signal.aborted) {
-    const bell = nextBatch(hub, signal)
-    const batch = await hub.batchAfter(at)
+    // Listening starts before the read, so that a batch made in between is not missed.
+    const next = nextBatch(hub, signal)
+    const batch = await hub.batchAfter(sentSeq)
     if (batch === undefined) {
-      await bell.rung
+      await next.made
       continue
     }
-    bell.stop()
-    at = batch.last
+    next.stop()
+    sentSeq = batch.last
     const { epoch, prev, last, time, hash, ended } = batch
     yield tracked(`${epoch}.${last}.${hash}`, { kind: 'events' as const, epoch, prev, last, time, hash, ended })
   }
 }
 
-/** Listens from before the look, so that nothing made meanwhile is slept through. */
-function nextBatch(hub: Hub, signal: AbortSignal): { readonly rung: Promise<void>; stop(): void } {
+/** `made` resolves with the next batch of the hub, when `signal` aborts, or at stop(). */
+function nextBatch(hub: Hub, signal: AbortSignal): { readonly made: Promise<void>; stop(): void } {
   let stop = () => {}
-  const rung = new Promise<void>((resolve) => {
+  const made = new Promise<void>((resolve) => {
     const unlisten = hub.onBatch(() => stop())
     stop = () => {
       unlisten()
@@ -57,5 +58,5 @@ function nextBatch(hub: Hub, signal: AbortSignal): { readonly rung: Promise<void
     }
     signal.addEventListener('abort', stop)
   })
-  return { rung, stop: () => stop() }
+  return { made, stop: () => stop() }
 }

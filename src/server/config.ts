@@ -8,24 +8,24 @@ import { isMongoUrl } from '../storage/mongo/url.js'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
 
-/** An issuer is a URL without path, query, fragment or trailing slash: its text is compared byte for byte. */
+/** A URL without path, query, fragment or trailing slash, because issuers are compared byte for byte. */
 const Issuer = z
   .string()
   .max(256)
   .refine(
     (text) => URL.canParse(text) && new URL(text).origin === text,
-    'an origin such as https://registry.example, without a path or a trailing slash',
+    'must be an origin without a path or a trailing slash, such as https://registry.example',
   )
 
-/** Names another registry, and no file. */
+/** Tells a witness that is another registry from one that is a file. */
 export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)
 
 export const Config = z
   .strictObject({
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
-    /** `mongodb://…` with the database's name, where one machine is not enough; absent: the file in the data directory. */
-    store: z.string().max(2048).refine(isMongoUrl, 'a mongodb:// URL').optional(),
-    /** What remembers the log's head: a file, best on another disk, or another registry by its issuer. Default: `witness.json` in the data directory. */
+    /** `mongodb://…/<database>`, for several instances. Default: the SQLite file `credence.db` in the data directory. */
+    store: z.string().max(2048).refine(isMongoUrl, 'must be mongodb://…/<database>').optional(),
+    /** Remembers the head of the log: a file, ideally on another disk, or the issuer of another registry. Default: `witness.json` in the data directory. */
     witness: z
       .union([
         Issuer,
@@ -33,69 +33,73 @@ export const Config = z
           .string()
           .min(1)
           .max(1024)
-          .refine((text) => !isUrl(text), 'a file, or the issuer of another registry'),
+          .refine((text) => !isUrl(text), 'must be a file, or the issuer of another registry'),
       ])
       .optional(),
-    /** Issuers of the registries that this one is a witness of. */
+    /** Issuers of the registries for which this registry is a witness. */
     witnessFor: z.array(Issuer).max(64).default([]),
-    /** The public URL. Default: the address that the server listens on, in development mode. */
+    /** Public URL of the registry. Required outside development mode; in it, the default is the URL of the address that the server listens on. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
     port: Port.default(4000),
     adminPort: Port.default(4001),
     dev: z.boolean().default(false),
     origins: z.array(z.string().max(256)).max(64).default([]),
-    trustedProxies: z.array(z.string().max(64).refine(isAddressRange, 'an address, or a range such as 10.0.0.0/8')).max(32).default([]),
+    trustedProxies: z
+      .array(z.string().max(64).refine(isAddressRange, 'must be an IP address, or a range such as 10.0.0.0/8'))
+      .max(32)
+      .default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    /** Between "not ready" and the last connection that is taken. Default: 5 where other instances may share the store, else 0. */
+    /** Seconds at shutdown in which the server reports "not ready" and still accepts connections. Default: 5 with `store`, otherwise 0. */
     graceSeconds: z.number().int().min(0).max(300).optional(),
+    /** Seconds at shutdown to wait for requests under way, after the last connection was accepted. */
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })
   .superRefine((config, context) => {
-    const others = [...(config.witness !== undefined && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
-    const open = others.find((url) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname)))
-    if (open !== undefined)
+    const registries = [...(config.witness !== undefined && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
+    const insecure = registries.find((url) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname)))
+    if (insecure !== undefined)
       context.addIssue({
         code: 'custom',
-        path: [open === config.witness ? 'witness' : 'witnessFor'],
-        message: 'another registry is asked over https',
+        path: [insecure === config.witness ? 'witness' : 'witnessFor'],
+        message: 'must be an https URL (http only on loopback, in development mode)',
       })
     if (config.dev) {
       if (!isLoopback(config.host))
-        context.addIssue({ code: 'custom', path: ['host'], message: 'development mode listens on loopback only' })
+        context.addIssue({ code: 'custom', path: ['host'], message: 'must be a loopback address in development mode' })
       if (config.issuer && !isLoopback(new URL(config.issuer).hostname)) {
-        context.addIssue({ code: 'custom', path: ['issuer'], message: 'development mode needs an issuer on loopback' })
+        context.addIssue({ code: 'custom', path: ['issuer'], message: 'must be on loopback in development mode' })
       }
     } else if (!config.issuer?.startsWith('https://')) {
-      context.addIssue({ code: 'custom', path: ['issuer'], message: 'an https issuer is needed (or --dev on this machine)' })
+      context.addIssue({ code: 'custom', path: ['issuer'], message: 'must be an https URL, or use --dev for development on this machine' })
     }
   })
 export type Config = z.infer<typeof Config>
 
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '')
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'))
+function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[|\]$/g, '')
+  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))
 }
 
-/** Merges defaults, the file, CREDENCE_* of the environment and flags (later wins); refuses with the path of each bad value. */
+/** Merges the defaults, the file, the CREDENCE_* environment variables and the flags; later ones win. Refuses with the path of each bad value. */
 export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
-  return checked({ ...fromFile(file), ...fromEnvironment(env), ...flags })
+  return parseMerged({ ...fromFile(file), ...fromEnvironment(env), ...flags })
 }
 
 /**
- * The same for what works on the data of a registry that does not run: where nothing names an issuer, or one over http, it is in development mode,
- * and listens nowhere, whatever `host` says.
+ * As `parseConfig`, for commands that work on the data of a registry. Without an https issuer, the registry is taken to be in development mode.
+ * These commands do not listen, so a `host` that is not on loopback is ignored instead of refused.
  */
 export function parseDataConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
   const merged: Flags = { ...fromFile(file), ...fromEnvironment(env), ...flags }
-  if (merged.issuer !== undefined && !String(merged.issuer).startsWith('http://')) return checked(merged)
+  if (merged.issuer !== undefined && !String(merged.issuer).startsWith('http://')) return parseMerged(merged)
   const { host, ...others } = merged
-  return checked({ ...others, ...(isLoopback(String(host)) && { host }), dev: true })
+  return parseMerged({ ...others, ...(isLoopback(String(host)) && { host }), dev: true })
 }
 
 type Flags = Readonly<Record<string, unknown>>
 
-function checked(merged: Flags): Config {
+function parseMerged(merged: Flags): Config {
   const parsed = Config.safeParse(merged)
   if (parsed.success) return parsed.data
   const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: pointerOf(issue.path.map(String)) || '/', hint: issue.message }))
@@ -111,7 +115,7 @@ function fromFile(file: string | undefined): Record<string, unknown> {
   }
 }
 
-const NAMES: Readonly<Record<string, string>> = {
+const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_DATA_DIRECTORY: 'dataDirectory',
   CREDENCE_ISSUER: 'issuer',
   CREDENCE_HOST: 'host',
@@ -123,4 +127,4 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(NAMES).flatMap(([name, key]) => (env[name] === undefined ? [] : [[key, env[name]]])))
+  Object.fromEntries(Object.entries(ENVIRONMENT).flatMap(([name, key]) => (env[name] === undefined ? [] : [[key, env[name]]])))

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import type { Log } from '../lib/log.js'
 
-/** One JSON line per event on standard error: `{ level, time, msg, … }`. */
+/** Logs each event as a JSON line on standard error: `{ level, time, msg, … }`. */
 export function newPinoLog(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log {
   const log = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },

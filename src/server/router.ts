@@ -12,7 +12,7 @@ import { discoveryRoutes } from '../registry/discovery/routes.js'
 import { revocationsRoutes, systemRoutes } from '../revocations/routes.js'
 import { signingKeysRoutes } from '../signing-keys/routes.js'
 
-/** What the features need, all together: each takes its part. */
+/** The union of what the routes of all features need. */
 export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
@@ -27,7 +27,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof revocationsRoutes>[0] &
   Parameters<typeof systemRoutes>[0]
 
-/** All tRPC routes: the path `cards.publish` is `cards/publish.ts`. */
+/** The tRPC router. The code of `cards.publish` is in `registry/cards/publish.ts`. */
 export const newRouter = (deps: RouterDeps) =>
   router({
     organisations: organisationsRoutes(deps),

@@ -1,4 +1,4 @@
-// The published JSON Schemas (folder schemas/), made from the zod types that the code itself parses with. `npm run schemas` writes them.
+// Generates the published JSON Schemas (folder schemas/) from the zod types that the code parses with. `npm run schemas` writes the files.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -16,18 +16,18 @@ import { Ceiling } from '../protocol/rights.js'
 const SCHEMAS: Readonly<Record<string, { readonly title: string; readonly schema: z.ZodType }>> = {
   'access-token': { title: 'Claims of an access token (typ at+jwt)', schema: AccessTokenClaims },
   'card-credential': { title: "Claims of a card's SD-JWT (typ dc+sd-jwt)", schema: CardCredentialClaims },
-  'card-view': { title: 'What a caller gets of a card', schema: CardView },
+  'card-view': { title: 'Agent card as a caller of some tier receives it', schema: CardView },
   'card-view-claims': { title: 'Claims of a card view (typ card-view+jwt)', schema: CardViewClaims },
-  ceiling: { title: 'What an agent can at most be given', schema: Ceiling },
-  'contact-policy': { title: 'Who may be introduced to an agent', schema: IntroductionPolicy },
-  'key-statement': { title: 'What the registry says of a registered key', schema: KeyStatement },
-  'feed-client': { title: 'Messages that a subscriber of /revocations sends', schema: ClientMessage },
-  'feed-server': { title: 'Messages that a subscriber of /revocations gets', schema: ServerMessage },
-  'log-entry': { title: 'An entry of the trust log', schema: Entry },
+  ceiling: { title: 'Permission ceiling of an agent', schema: Ceiling },
+  'introduction-policy': { title: 'Introduction policy of an agent', schema: IntroductionPolicy },
+  'key-statement': { title: 'Statement of the registry about a registered key', schema: KeyStatement },
+  'feed-client': { title: 'Messages from a subscriber to the revocation feed', schema: ClientMessage },
+  'feed-server': { title: 'Messages from the revocation feed to a subscriber', schema: ServerMessage },
+  'log-entry': { title: 'Entry of the trust log', schema: Entry },
   'release-policy': { title: 'Claims of a release policy (typ credence-release+jwt)', schema: ReleasePolicy },
 }
 
-/** Every schema as the text of its file. */
+/** The text of every schema file, by file name. */
 export const schemaFiles = (): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(SCHEMAS).map(([name, { title, schema }]) => {
@@ -36,8 +36,7 @@ export const schemaFiles = (): Readonly<Record<string, string>> =>
     }),
   )
 
-/** Writes them into `folder`. */
-export function writeSchemas(folder: string): void {
+function writeSchemas(folder: string): void {
   mkdirSync(folder, { recursive: true })
   for (const [file, text] of Object.entries(schemaFiles())) writeFileSync(`${folder}/${file}`, text)
 }

@@ -1,4 +1,4 @@
-// The only file that constructs features and hands one to another.
+// Constructs every feature and hands it the others that it needs. No other file does.
 
 import { readFileSync } from 'node:fs'
 import { newAudit } from '../audit/new-audit.js'
@@ -35,7 +35,6 @@ import type { AgentId, TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
 import { cachedPinnedParts, findPinnedParts } from '../registry/cards/pinned-parts.js'
 import { findRequestable } from '../registry/cards/requestable-scopes.js'
-import { rebuildRows } from '../registry/cards/search-rows/rebuild-rows.js'
 import { cardsStore } from '../registry/cards/store.js'
 import { newHub } from '../revocations/hub.js'
 import { newRevocationSignals } from '../revocations/revocation-signals.js'
@@ -48,15 +47,15 @@ import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
 import { updateWitness } from '../trust-log/witness/witness.js'
 
-/** What a server object is made from. Several may share a store, and nothing else. */
-export interface ServiceParts {
+/** The parts of one instance. Instances may share the store, and nothing else. */
+export interface ServiceDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
   readonly issuer: string
   readonly dev: boolean
-  /** Where this deployment remembers its log's head, outside the store; absent: nobody notices a store that was put back. */
+  /** Remembers the head of the log outside the store. Without it, a store that was put back from a backup goes unnoticed. */
   readonly witness?: WitnessStore
 }
 
@@ -64,26 +63,58 @@ export const { version } = JSON.parse(readFileSync(new URL('../../package.json',
 
 export type Services = Awaited<ReturnType<typeof startServices>>
 
-/** Every feature with what it needs of the others, started. What cannot be started leaves nothing behind that runs. */
-export async function startServices({ storage, clock, random, log, issuer, dev, witness }: ServiceParts) {
+/** Constructs all features and starts those that run in the background. If one fails to start, those that had started are closed. */
+export async function startServices(deps: ServiceDeps) {
+  const { clock, log, witness } = deps
+  const base = newBase(deps)
+  const { trustLog, keyRing, audit } = base
+  const stores = newStores(base)
+  const clients = newClients(trustLog, { member: (id) => readMemberClient(stores, id), agent: (id) => readAgentClient(stores, id) })
+  const services = { ...stores, ...newFinders(stores), findClient: clients.find, clients, tokenKeys: newTokenKeys({ keyRing, clock }) }
+  const closers: (() => Promise<void>)[] = []
+  const start = async (service: { start(): Promise<void>; close(): Promise<void> }) => {
+    closers.unshift(service.close)
+    await service.start()
+  }
+  const close = async () => {
+    for (const closeService of closers) await closeService()
+  }
+  try {
+    await start(trustLog)
+    if (witness) closers.unshift(updateWitness(witness, trustLog, { clock, log }))
+    await start(keyRing)
+    await start(audit)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    ...services,
+    authenticate: (request: HttpRequest) => authenticateRequest(services, request),
+    isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId),
+    hub: newHub({ trustLog }),
+    revocationSignals: newRevocationSignals({ trustLog, clock }),
+    tickets: newTickets({ ...base, findClient: clients.find }),
+    close,
+  }
+}
+
+/** The services that every feature may need: trust log, signing keys, replay cache and audit. */
+function newBase({ storage, clock, random, log, issuer, dev, witness }: ServiceDeps) {
   const writer = random.token(8)
-  const trustLog = newTrustLog({
-    storage,
-    clock,
-    random,
-    log,
-    writer,
-    origin: logOrigin(issuer),
-    logSigner: () => keyRing.signer('log'),
-    witness,
-  })
-  const generations = newKeyVersions({ storage, trustLog, random })
-  const keyRing = newKeyRing({ storage, generations, trustLog, clock, random, log })
-  const once = newReplayCache(storage)
+  const origin = logOrigin(issuer)
+  const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness })
+  const keyVersions = newKeyVersions({ storage, trustLog, random })
+  const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
+  const replayCache = newReplayCache(storage)
   const audit = newAudit({ storage, clock, log, writer })
-  const base = { storage, trustLog, clock, random, log, issuer, dev, version, generations, keyRing, once, audit }
+  return { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit }
+}
+
+function newStores(base: ReturnType<typeof newBase>) {
   const registeredKeys = registeredKeysStore(base)
-  const stores = {
+  return {
+    ...base,
     organisations: organisationsStore(base),
     registeredKeys,
     members: membersStore({ ...base, registeredKeys }),
@@ -93,62 +124,34 @@ export async function startServices({ storage, clock, random, log, issuer, dev, 
     cards: cardsStore(base),
     introductions: introductionsStore(base),
     tokens: tokensStore(base),
-    cardSearch: storage.cards,
-    searches: { callers: newConcurrencyLimit(SEARCH_LIMITS.callers), strangers: newConcurrencyLimit(SEARCH_LIMITS.strangers) },
-  }
-  const found = { ...base, ...stores }
-  const clients = newClients(trustLog, { member: (id) => readMemberClient(found, id), agent: (id) => readAgentClient(found, id) })
-  const tokenKeys = newTokenKeys({ keyRing, clock })
-  const finders = {
-    findTarget: (id: AgentId) => findIntroductionTarget(found, id),
-    findPinnedParts: (id: AgentId) => findPinnedParts(found, id),
-    recallReliance: (id: AgentId) => cachedPinnedParts(found, id),
-    findRequestable: (id: AgentId, tier: 'authenticated' | 'introduced') => findRequestable(found, id, tier),
-    findGranted: (from: AgentId, to: AgentId) => findGranted(found, from, to),
-    findTask: (id: TaskId) => findTask(found, id),
-    entitle: (caller: Caller, id: AgentId) => entitlementOf(found, caller, id),
-    introducedTo: (caller: Caller) => introducedTo(found, caller),
-    findClient: clients.find,
-    orgOfOwner: (owner: KeyOwner) => orgOfOwner(found, owner),
-    grantedBy: async (handle: Handle, since: number) =>
-      (
-        await Promise.all([
-          organisationsGrantedBy(found, handle, since),
-          membersGrantedBy(found, handle, since),
-          keysGrantedBy(found, handle, since),
-          agentsGrantedBy(found, handle, since),
-          tasksGrantedBy(found, handle, since),
-          introductionsGrantedBy(found, handle, since),
-        ])
-      ).flat(),
-  }
-  const all = { ...found, ...finders, clients, tokenKeys }
-  const authenticate = (request: HttpRequest) => authenticateRequest(all, request)
-  const started: (() => Promise<void>)[] = []
-  const start = async (one: { start(): Promise<void>; close(): Promise<void> }) => {
-    started.unshift(one.close)
-    await one.start()
-  }
-  const close = async () => {
-    for (const closeOne of started) await closeOne()
-  }
-  try {
-    await start(trustLog)
-    if (witness) started.unshift(updateWitness(witness, trustLog, { clock, log }))
-    await start(keyRing)
-    await start(audit)
-    await rebuildRows(found, { limit: 1000 })
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return {
-    ...all,
-    authenticate,
-    isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(all, agentId, taskId),
-    hub: newHub({ trustLog }),
-    alive: newRevocationSignals({ trustLog, clock }),
-    tickets: newTickets({ ...base, findClient: clients.find }),
-    close,
+    cardSearch: base.storage.cards,
+    searchLimits: {
+      authenticated: newConcurrencyLimit(SEARCH_LIMITS.authenticated),
+      anonymous: newConcurrencyLimit(SEARCH_LIMITS.anonymous),
+    },
   }
 }
+
+/** Functions of one feature that another one calls. */
+const newFinders = (stores: ReturnType<typeof newStores>) => ({
+  findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
+  findPinnedParts: (id: AgentId) => findPinnedParts(stores, id),
+  cachedPinnedParts: (id: AgentId) => cachedPinnedParts(stores, id),
+  findRequestable: (id: AgentId, tier: 'authenticated' | 'introduced') => findRequestable(stores, id, tier),
+  findGranted: (from: AgentId, to: AgentId) => findGranted(stores, from, to),
+  findTask: (id: TaskId) => findTask(stores, id),
+  entitle: (caller: Caller, id: AgentId) => entitlementOf(stores, caller, id),
+  introducedTo: (caller: Caller) => introducedTo(stores, caller),
+  orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
+  grantedBy: async (handle: Handle, since: number) =>
+    (
+      await Promise.all([
+        organisationsGrantedBy(stores, handle, since),
+        membersGrantedBy(stores, handle, since),
+        keysGrantedBy(stores, handle, since),
+        agentsGrantedBy(stores, handle, since),
+        tasksGrantedBy(stores, handle, since),
+        introductionsGrantedBy(stores, handle, since),
+      ])
+    ).flat(),
+})

@@ -1,7 +1,10 @@
 import { systemClock } from '../lib/clock.js'
-import { openVerifierTables as open, type VerifierStore } from '../storage/sqlite/verifier-store.js'
+import { openVerifierStore, type VerifierStore } from '../storage/sqlite/verifier-store.js'
 
 export type { VerifierStore } from '../storage/sqlite/verifier-store.js'
 
-/** Replay keys and A2A ties in a file that survives a restart and that replicas of one callee on one machine share: `createVerifier({ …, ...openCalleeStore(file) })`. */
-export const sqliteVerifierStore = (file: string): VerifierStore => open(file, systemClock.now)
+/**
+ * Stores used DPoP proofs and A2A task bindings in a file, which survives a restart and which replicas of a resource server on one machine
+ * share: `createVerifier({ …, ...sqliteVerifierStore(file) })`.
+ */
+export const sqliteVerifierStore = (file: string): VerifierStore => openVerifierStore(file, systemClock.now)

@@ -1,7 +1,7 @@
 import { json, type Route } from '../http/route.js'
 import type { KeyRing } from './key-ring.js'
 
-/** Others may keep the list for a minute: a new key stands in it for two before it signs (keys/rotate). */
+/** Verifiers may cache the JWKS for 60 s. A new key is published 120 s before it signs (PUBLISHED_BEFORE_SECONDS). */
 const HEADERS = { 'cache-control': 'public, max-age=60' }
 
 /** The registry's public keys (RFC 7517 §5). */
@@ -9,7 +9,7 @@ export const jwksEndpoint = ({ keyRing }: { readonly keyRing: KeyRing }): Route 
   method: 'GET',
   path: '/.well-known/jwks.json',
   endpoint: async () => {
-    const { keys, standsOn } = await keyRing.jwks()
-    return { ...json(200, { keys }, HEADERS), standsOn }
+    const { keys, dependsOn } = await keyRing.jwks()
+    return { ...json(200, { keys }, HEADERS), dependsOn }
   },
 })

@@ -8,12 +8,12 @@ import type { Handle } from '../protocol/handles.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { KEY_USES, type KeyUse, type RegistryKey } from './key-store.js'
-import { type KeyVersions, MAX_TRIES, nextActivation, signingAmong } from './key-versions.js'
+import { KEY_USES, type KeyUse, type SigningKey } from './key-store.js'
+import { findSigningKey, type KeyVersions, MAX_TRIES, nextActivation } from './key-versions.js'
 import { newSecrets, type SecretPurpose, type Secrets } from './secrets.js'
 
-/** A registry key that signs. A verifier adds `handle` to what a token stands on by itself, from the `kid`. */
-export interface RingSigner extends Signer {
+/** A signer of the registry. A token does not list `handle` in `standing`: verifiers derive it from the token's `kid`. */
+export interface RegistrySigner extends Signer {
   readonly kid: string
   readonly handle: Handle
 }
@@ -30,109 +30,111 @@ export interface RegistryJwk {
 }
 
 export interface KeyRing {
-  /** The newest key of this use that signs now; created at first use. Follows what this instance has applied of the log. */
-  signer(use: KeyUse): Promise<RingSigner>
-  /** Public keys of every use that stand, the newest first: also those that do not sign yet, and those that only verify any more. */
-  /** `standsOn`: their handles. */
-  jwks(): Promise<{ readonly keys: readonly RegistryJwk[]; readonly standsOn: readonly Handle[] }>
-  /** Called when this instance has applied that a key began or ended. */
+  /** The key of this use that signs now, as of the log that this instance has applied. Created if the use has no key. */
+  signer(use: KeyUse): Promise<RegistrySigner>
+  /** Public keys of every use that have not ended, newest first: also pending and retiring ones. `dependsOn` lists their handles. */
+  jwks(): Promise<{ readonly keys: readonly RegistryJwk[]; readonly dependsOn: readonly Handle[] }>
+  /** The listener is called when this instance has applied an entry that creates or ends a signing key. */
   onChanged(listener: () => void): void
   secret(purpose: SecretPurpose): Secrets
-  /** Creates what is missing, retires what has been replaced, and goes on doing so. After the trust log's start. */
+  /** Creates missing keys, and retires replaced ones now and every minute. Must be called after the trust log has started. */
   start(): Promise<void>
   close(): Promise<void>
 }
 
 export interface KeyRingDeps {
   readonly storage: Storage
-  readonly generations: KeyVersions
+  readonly keyVersions: KeyVersions
   readonly trustLog: TrustLog
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
 }
 
-/** Nothing that a registry key signs lives longer than an access token. */
+/** A replaced key verifies for this long: nothing that a signing key signs lives longer than an access token. */
 const OVERLAP_SECONDS = MAX_TOKEN_SECONDS + 2 * SKEW_SECONDS
-const TEND_SECONDS = 60
+const MAINTENANCE_SECONDS = 60
 
 interface Current {
-  readonly signer: RingSigner
-  /** When another takes over. */
-  readonly until: number
+  readonly signer: RegistrySigner
+  /** When another key starts to sign. */
+  readonly signsUntil: number
 }
 
-/** The registry's own keys, shared by all instances through the store. Make it before the trust log starts. */
+/** The registry's signing keys, which all instances share through the store. Must be created before the trust log starts. */
 export function newKeyRing(deps: KeyRingDeps): KeyRing {
-  const { generations, trustLog, clock, log } = deps
+  const { keyVersions, trustLog, clock, log } = deps
   const signers = new Map<KeyUse, Promise<Current>>()
   const secrets = { nonce: newSecrets(deps, 'nonce'), cursor: newSecrets(deps, 'cursor') }
   const listeners: (() => void)[] = []
   const closing = new AbortController()
-  let tending: Promise<void> = Promise.resolve()
+  let maintenance: Promise<void> = Promise.resolve()
 
   const unlisten = trustLog.onApplied(({ entries }) => {
-    const touched = entries.some((entry) =>
+    const concernsKeys = entries.some((entry) =>
       [...(entry.begins ?? []), ...entry.ends.map(({ handle }) => handle)].some((handle) => handle.startsWith('rk:')),
     )
-    if (!touched) return
+    if (!concernsKeys) return
     signers.clear()
     for (const listener of listeners) listener()
   })
 
   const findCurrent = async (use: KeyUse): Promise<Current> => {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const standing = await generations.standing(use)
+      const active = await keyVersions.active(use)
       const now = trustLog.now()
-      const key = signingAmong(standing, now)
-      if (key) return { signer: await ringSigner(key), until: nextActivation(standing, now) }
-      await generations.begin(use, now)
+      const key = findSigningKey(active, now)
+      if (key) return { signer: await registrySigner(key), signsUntil: nextActivation(active, now) }
+      await keyVersions.create(use, now)
     }
-    return refuse('unavailable', `the ${use} key of the registry is being changed`)
+    return refuse('unavailable', `the registry's ${use} keys are being changed; try again`)
   }
-  const signer = async (use: KeyUse): Promise<RingSigner> => {
-    const known = signers.get(use)
-    if (known) {
-      const current = await known
-      if (trustLog.now() < current.until) return current.signer
-      if (signers.get(use) === known) signers.delete(use)
+  const signer = async (use: KeyUse): Promise<RegistrySigner> => {
+    const cached = signers.get(use)
+    if (cached) {
+      const current = await cached
+      if (trustLog.now() < current.signsUntil) return current.signer
+      if (signers.get(use) === cached) signers.delete(use)
     }
-    const made = signers.get(use) ?? findCurrent(use)
-    signers.set(use, made)
-    made.catch(() => signers.get(use) === made && signers.delete(use))
-    return (await made).signer
+    const reading = signers.get(use) ?? findCurrent(use)
+    signers.set(use, reading)
+    reading.catch(() => signers.get(use) === reading && signers.delete(use))
+    return (await reading).signer
   }
 
-  /** What a newer key has replaced signs no more: it loses its private part, and ends when nothing that it signed is left. */
+  /** Deletes the private keys of ended and replaced versions, and ends a replaced version once its overlap is over. */
   const retire = async (use: KeyUse): Promise<void> => {
-    const all = await generations.all(use)
+    const all = await keyVersions.all(use)
     const now = trustLog.now()
-    for (const { kid } of all.filter(({ handle, d }) => d !== undefined && trustLog.ended.has(handle))) await generations.forgetPrivate(kid)
-    const standing = all.filter(({ handle }) => !trustLog.ended.has(handle))
-    const signing = signingAmong(standing, now)
-    for (const key of standing.filter(({ number }) => number < (signing?.number ?? 0))) {
-      if (key.retiresAt === undefined) await generations.retire(key.kid, now + OVERLAP_SECONDS)
-      else if (key.retiresAt <= now) await trustLog.end({ type: 'registry-key.retired', ends: [{ handle: key.handle }], intent: [] })
+    for (const { kid } of all.filter(({ handle, d }) => d !== undefined && trustLog.ended.has(handle)))
+      await keyVersions.deletePrivateKey(kid)
+    const active = all.filter(({ handle }) => !trustLog.ended.has(handle))
+    const signing = findSigningKey(active, now)
+    for (const key of active.filter(({ version }) => version < (signing?.version ?? 0))) {
+      if (key.retiresAt === undefined) await keyVersions.retire(key.kid, now + OVERLAP_SECONDS)
+      else if (key.retiresAt <= now) await trustLog.end({ type: 'signing-key.retired', ends: [{ handle: key.handle }], intent: [] })
     }
   }
-  const tend = async (): Promise<void> => {
+  const maintain = async (): Promise<void> => {
     for (;;) {
-      await clock.after(TEND_SECONDS * 1000, closing.signal)
+      await clock.after(MAINTENANCE_SECONDS * 1000, closing.signal)
       if (closing.signal.aborted) return
       for (const use of KEY_USES)
-        await retire(use).catch((error: unknown) => log.warn('registry keys are not tended', { error: String(error) }))
+        await retire(use).catch((error: unknown) =>
+          log.warn('replaced signing keys could not be retired; the next attempt is in one minute', { error: String(error) }),
+        )
     }
   }
 
   return {
     signer,
     jwks: async () => {
-      const lists = []
+      const keys: SigningKey[] = []
       for (const use of KEY_USES) {
         await signer(use)
-        lists.push(...(await generations.standing(use)))
+        keys.push(...(await keyVersions.active(use)))
       }
-      return { keys: lists.map(registryJwk), standsOn: lists.map(({ handle }) => handle) }
+      return { keys: keys.map(registryJwk), dependsOn: keys.map(({ handle }) => handle) }
     },
     onChanged: (listener) => {
       listeners.push(listener)
@@ -141,21 +143,21 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
     start: async () => {
       for (const use of KEY_USES) await signer(use)
       for (const use of KEY_USES) await retire(use)
-      tending = tend()
+      maintenance = maintain()
     },
     close: async () => {
       closing.abort()
       unlisten()
-      await tending
+      await maintenance
     },
   }
 }
 
-async function ringSigner({ kid, handle, publicJwk, d }: RegistryKey): Promise<RingSigner> {
+async function registrySigner({ kid, handle, publicJwk, d }: SigningKey): Promise<RegistrySigner> {
   return { ...(await signerFromJwk({ ...publicJwk, d, alg: 'ES256' })), kid, handle }
 }
 
-const registryJwk = ({ kid, use, publicJwk }: RegistryKey): RegistryJwk => ({
+const registryJwk = ({ kid, use, publicJwk }: SigningKey): RegistryJwk => ({
   ...publicJwk,
   kid,
   alg: 'ES256',

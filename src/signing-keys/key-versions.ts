@@ -1,5 +1,5 @@
-// The registry's keys of one use, one generation after another. A new one is begun by the log, so that all instances see the same; the
-// newest that may sign now is the one that signs.
+// The versions of the registry's signing keys, by use. Each version is created by an entry of the trust log, so all instances see the same
+// versions in the same order. The newest version whose `signsFrom` has passed is the one that signs.
 import { thumbprint } from '../credentials/jose/jwk.js'
 import { newPrivateJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
@@ -8,20 +8,20 @@ import { handleOfRegistryKey } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import type { Operation, Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { type KeyUse, type RegistryKey, registryKeysIn } from './key-store.js'
+import { type KeyUse, type SigningKey, signingKeysIn } from './key-store.js'
 
 export interface KeyVersions {
-  /** Those that are kept, the newest first, none of them hidden. */
-  all(use: KeyUse): Promise<readonly RegistryKey[]>
-  /** Those that stand, the newest first. */
-  standing(use: KeyUse): Promise<readonly RegistryKey[]>
-  find(kid: string): Promise<RegistryKey | undefined>
-  /** Begins the generation after the newest; undefined where another instance was first. `also` is written with it. */
-  begin(use: KeyUse, signsFrom: number, also?: readonly Operation[]): Promise<RegistryKey | undefined>
-  /** Verifies only from now on, until `retiresAt`. */
+  /** All stored versions, newest first, also those that have ended. */
+  all(use: KeyUse): Promise<readonly SigningKey[]>
+  /** The versions that have not ended, newest first. */
+  active(use: KeyUse): Promise<readonly SigningKey[]>
+  find(kid: string): Promise<SigningKey | undefined>
+  /** Creates the version after the newest one, in one commit with `also`. Undefined if another instance created that version first. */
+  create(use: KeyUse, signsFrom: number, also?: readonly Operation[]): Promise<SigningKey | undefined>
+  /** Deletes the private key, and sets when the key ends. Until then the key still verifies. */
   retire(kid: string, retiresAt: number): Promise<void>
-  /** What has ended signs no more, whoever reads the store. */
-  forgetPrivate(kid: string): Promise<void>
+  /** Deletes the private key of a version that has ended, so that a copy of the store cannot sign with it. */
+  deletePrivateKey(kid: string): Promise<void>
 }
 
 export interface KeyVersionsDeps {
@@ -30,68 +30,74 @@ export interface KeyVersionsDeps {
   readonly random: Random
 }
 
-const HALVES = 'registry-keys'
+const HALVES = 'signing-keys'
 export const MAX_TRIES = 10
 
-/** Make it before the trust log starts. */
+/** Must be called before the trust log starts. */
 export function newKeyVersions({ storage, trustLog, random }: KeyVersionsDeps): KeyVersions {
-  const keys = registryKeysIn(storage)
+  const keys = signingKeysIn(storage)
   trustLog.halves(HALVES, {
     reveal: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.changing(kid, { hidden: id }, { hidden: undefined })] : []),
     drop: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.taking(kid, { hidden: id })] : []),
   })
 
-  const all = async (use: KeyUse): Promise<readonly RegistryKey[]> => {
+  const all = async (use: KeyUse): Promise<readonly SigningKey[]> => {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const { items } = await keys.find('place', { where: { use }, order: 'down', limit: 100 })
+      const { items } = await keys.find('version', { where: { use }, order: 'down', limit: 100 })
       const hidden = items.filter((key) => key.hidden !== undefined)
       if (hidden.length === 0) return items
       for (const key of hidden) await trustLog.settle(HALVES, key.kid)
     }
-    return refuse('unavailable', `the ${use} keys of the registry are being changed`)
+    return refuse('unavailable', `the registry's ${use} keys are being changed; try again`)
   }
   return {
     all,
-    standing: async (use) => (await all(use)).filter((key) => !trustLog.ended.has(key.handle)),
+    active: async (use) => (await all(use)).filter((key) => !trustLog.ended.has(key.handle)),
     find: async (kid) => {
       const key = await keys.get(kid)
-      return key && (await all(key.use)).find((one) => one.kid === kid)
+      return key && (await all(key.use)).find((version) => version.kid === kid)
     },
-    begin: async (use, signsFrom, also = []) => {
+    create: async (use, signsFrom, also = []) => {
       const [newest] = await all(use)
-      const { d, x, y } = await newPrivateJwk('ES256')
-      if (x === undefined || y === undefined || d === undefined) throw new Error('the platform made no P-256 key')
-      const publicJwk = { kty: 'EC', crv: 'P-256', x, y } as const
-      const kid = thumbprint(publicJwk)
+      const key = { ...(await newSigningKey(use, (newest?.version ?? 0) + 1)), createdAt: trustLog.now(), signsFrom }
       const id = newId(random, 'ent')
-      const place = { kid, use, number: (newest?.number ?? 0) + 1, handle: handleOfRegistryKey(kid) }
-      const key: RegistryKey = { ...place, publicJwk, d, at: trustLog.now(), signsFrom, hidden: id }
       const begun = await trustLog.begin({
         kind: HALVES,
-        key: kid,
+        key: key.kid,
         id,
-        type: 'registry-key.began',
+        type: 'signing-key.created',
         begins: [key.handle],
         dependsOn: [trustLog.epoch],
-        hidden: [keys.inserting(key), ...also],
+        hidden: [keys.inserting({ ...key, hidden: id }), ...also],
       })
-      return begun.outcome === 'begun' ? keys.get(kid) : undefined
+      return begun.outcome === 'begun' ? keys.get(key.kid) : undefined
     },
     retire: async (kid, retiresAt) => {
       await keys.change(kid, { retiresAt: null }, { retiresAt, d: undefined })
     },
-    forgetPrivate: async (kid) => {
+    deletePrivateKey: async (kid) => {
       await keys.change(kid, {}, { d: undefined })
     },
   }
 }
 
-/** Of keys that stand, the newest first: the newest whose time has come. Where one that signed has ended, a waiting one signs at once. */
-export function signingAmong(standing: readonly RegistryKey[], now: number): RegistryKey | undefined {
-  const able = standing.filter(({ d }) => d !== undefined)
-  return able.find(({ signsFrom }) => signsFrom <= now) ?? able.at(-1)
+async function newSigningKey(use: KeyUse, version: number): Promise<Omit<SigningKey, 'createdAt' | 'signsFrom'>> {
+  const { d, x, y } = await newPrivateJwk('ES256')
+  if (x === undefined || y === undefined || d === undefined) throw new Error('the platform generated an incomplete P-256 key')
+  const publicJwk = { kty: 'EC', crv: 'P-256', x, y } as const
+  const kid = thumbprint(publicJwk)
+  return { kid, use, version, handle: handleOfRegistryKey(kid), publicJwk, d }
 }
 
-/** When a newer key takes over by itself. */
-export const nextActivation = (standing: readonly RegistryKey[], now: number): number =>
-  Math.min(Number.POSITIVE_INFINITY, ...standing.map(({ signsFrom }) => signsFrom).filter((from) => from > now))
+/**
+ * The key that signs now: the newest of `active` (newest first) whose `signsFrom` has passed. If none has passed, the oldest key that can sign,
+ * so that a published successor signs at once when the key before it is revoked.
+ */
+export function findSigningKey(active: readonly SigningKey[], now: number): SigningKey | undefined {
+  const withPrivateKey = active.filter(({ d }) => d !== undefined)
+  return withPrivateKey.find(({ signsFrom }) => signsFrom <= now) ?? withPrivateKey.at(-1)
+}
+
+/** The next moment at which another key starts to sign; Infinity if none is scheduled. */
+export const nextActivation = (active: readonly SigningKey[], now: number): number =>
+  Math.min(Number.POSITIVE_INFINITY, ...active.map(({ signsFrom }) => signsFrom).filter((signsFrom) => signsFrom > now))

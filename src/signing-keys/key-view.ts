@@ -1,42 +1,42 @@
 import type { TrustLog } from '../trust-log/trust-log.js'
-import type { KeyUse, RegistryKey } from './key-store.js'
-import { type KeyVersions, signingAmong } from './key-versions.js'
+import type { KeyUse, SigningKey } from './key-store.js'
+import { findSigningKey, type KeyVersions } from './key-versions.js'
 
-/** `waiting`: published, does not sign yet. `retiring`: verifies only. */
-export type KeyState = 'waiting' | 'signing' | 'retiring' | 'ended'
+/** `pending`: published, does not sign yet. `retiring`: verifies only. `ended`: revoked, or retired after its overlap. */
+export type KeyState = 'pending' | 'signing' | 'retiring' | 'ended'
 
-/** What an operator sees of a key of the registry. */
+/** A signing key as operators see it. */
 export interface KeyView {
   readonly kid: string
   readonly use: KeyUse
   readonly state: KeyState
-  readonly at: number
+  readonly createdAt: number
   readonly signsFrom: number
-  /** Where it is retiring: it ends then. */
+  /** When a retiring key ends. */
   readonly retiresAt?: number
 }
 
 export interface KeyViewDeps {
-  readonly generations: KeyVersions
+  readonly keyVersions: KeyVersions
   readonly trustLog: TrustLog
 }
 
-/** The kept keys of one use, the newest first. */
-export async function viewsOf({ generations, trustLog }: KeyViewDeps, use: KeyUse): Promise<readonly KeyView[]> {
-  const all = await generations.all(use)
-  const hasEnded = ({ handle }: RegistryKey) => trustLog.ended.has(handle)
-  const signing = signingAmong(
+/** All stored keys of one use, newest first. */
+export async function viewsOf({ keyVersions, trustLog }: KeyViewDeps, use: KeyUse): Promise<readonly KeyView[]> {
+  const all = await keyVersions.all(use)
+  const hasEnded = ({ handle }: SigningKey) => trustLog.ended.has(handle)
+  const signing = findSigningKey(
     all.filter((key) => !hasEnded(key)),
     trustLog.now(),
   )
-  const stateOf = (key: RegistryKey): KeyState => {
+  const stateOf = (key: SigningKey): KeyState => {
     if (hasEnded(key)) return 'ended'
     if (key.kid === signing?.kid) return 'signing'
-    return key.number > (signing?.number ?? 0) ? 'waiting' : 'retiring'
+    return key.version > (signing?.version ?? 0) ? 'pending' : 'retiring'
   }
   return all.map((key) => {
-    const { kid, at, signsFrom, retiresAt } = key
+    const { kid, createdAt, signsFrom, retiresAt } = key
     const state = stateOf(key)
-    return { kid, use, state, at, signsFrom, ...(state === 'retiring' && retiresAt !== undefined && { retiresAt }) }
+    return { kid, use, state, createdAt, signsFrom, ...(state === 'retiring' && retiresAt !== undefined && { retiresAt }) }
   })
 }

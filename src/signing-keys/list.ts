@@ -1,7 +1,7 @@
 import { KEY_USES } from './key-store.js'
 import { type KeyView, type KeyViewDeps, viewsOf } from './key-view.js'
 
-/** The registry's keys of each use, the newest first: also those that have ended. */
+/** The registry's signing keys of each use, newest first, also those that have ended. */
 export async function listSigningKeys(deps: KeyViewDeps): Promise<{ readonly items: readonly KeyView[] }> {
   await deps.trustLog.readBarrier()
   return { items: (await Promise.all(KEY_USES.map((use) => viewsOf(deps, use)))).flat() }

@@ -8,24 +8,24 @@ import type { KeyRing } from './key-ring.js'
 import type { KeyVersions } from './key-versions.js'
 
 export interface RevokeSigningKeyDeps {
-  readonly generations: KeyVersions
+  readonly keyVersions: KeyVersions
   readonly keyRing: KeyRing
   readonly trustLog: TrustLog
   readonly audit: Audit
 }
 
-/** Ends a key of the registry now, and everything that it signed; another one signs at once. */
+/** Revokes a signing key, and with it everything that the key signed. Another key signs at once. */
 export async function revokeSigningKey(deps: RevokeSigningKeyDeps, caller: Caller, kid: string): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
-  const key = await deps.generations.find(kid)
-  if (!key) return refuse('not_found', 'the registry has no such key')
-  if (deps.trustLog.ended.has(key.handle)) return refuse('already_ended', 'the key has ended')
+  const key = await deps.keyVersions.find(kid)
+  if (!key) return refuse('not_found', `kid: the registry has no signing key ${kid}`)
+  if (deps.trustLog.ended.has(key.handle)) return refuse('already_revoked', 'the signing key has already ended')
   const ended = await deps.trustLog.end({
-    type: 'registry-key.ended',
+    type: 'signing-key.revoked',
     ends: [{ handle: key.handle }],
     intent: [deps.audit.recording(auditRow(caller, 'signingKeys.revoke', { subject: kid, facts: { use: key.use } }))],
   })
-  await deps.generations.forgetPrivate(kid)
+  await deps.keyVersions.deletePrivateKey(kid)
   await deps.keyRing.signer(key.use)
   return ended
 }

@@ -10,22 +10,22 @@ export interface RotateKeyDeps extends KeyViewDeps {
   readonly audit: Audit
 }
 
-/** A new key is published so long before it signs: twice as long as others may keep the list of keys. */
+/** A new key is published this long before it signs: twice the time for which verifiers may cache the JWKS. */
 export const PUBLISHED_BEFORE_SECONDS = 120
 
 /**
- * A new key for this use: published now, signing soon. The old one is listed until nothing that it signed can be valid, then ends.
- * Where a new one waits already, that is the answer.
+ * Creates the next key of this use. The key is published now, and signs PUBLISHED_BEFORE_SECONDS later. The key before it stays in the JWKS
+ * until nothing that it signed can be valid any more. If a pending key exists already, that key is returned and none is created.
  */
 export async function rotateSigningKey(deps: RotateKeyDeps, caller: Caller, use: KeyUse): Promise<KeyView> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const { now } = await deps.trustLog.readBarrier()
-    const waiting = (await viewsOf(deps, use)).find(({ state }) => state === 'waiting')
-    if (waiting) return waiting
-    // Where another was first, its new key serves as well.
-    await deps.generations.begin(use, now + PUBLISHED_BEFORE_SECONDS, [
+    const pending = (await viewsOf(deps, use)).find(({ state }) => state === 'pending')
+    if (pending) return pending
+    // If another instance creates the version first, the next attempt returns its key.
+    await deps.keyVersions.create(use, now + PUBLISHED_BEFORE_SECONDS, [
       deps.audit.recording(auditRow(caller, 'signingKeys.rotate', { facts: { use } })),
     ])
   }
-  return refuse('unavailable', `the ${use} keys of the registry are being changed`)
+  return refuse('unavailable', `the registry's ${use} keys are being changed; try again`)
 }

@@ -7,7 +7,7 @@ import { type RotateKeyDeps, rotateSigningKey } from './rotate.js'
 
 const operators = procedureFor('admin', ['operator'])
 
-/** The registry's own keys. */
+/** tRPC procedures for the registry's own signing keys. Operators only. */
 export const signingKeysRoutes = (deps: RotateKeyDeps & RevokeSigningKeyDeps) =>
   router({
     list: operators.query(() => listSigningKeys(deps)),

@@ -1,8 +1,8 @@
-// What a store holds, as a whole: for moving, restoring, exporting or erasing it. Features never see this.
+// Bulk access to all data of a store: for copying, restoring, exporting and erasing. Features do not use it.
 import type { Block } from '../protocol/log/entry.js'
 import type { Doc, Key, Spec, Storage } from './storage.js'
 
-/** A document as it lies there: its key and its JSON text. */
+/** A document as stored: its key and its JSON text. */
 export interface StoredDocument {
   readonly key: Key
   readonly text: string
@@ -14,48 +14,46 @@ export interface StoredCounter {
   readonly expiresAt: number
 }
 
-export interface StoredPage {
+export interface BulkPage {
   readonly after?: Key
   readonly limit: number
-  /** What has expired by then is left out (epoch seconds; 0: nothing is). */
+  /** Leaves out what has expired by then (epoch seconds). 0 includes everything. */
   readonly now: number
 }
 
-export interface BulkAccess {
-  /** Names of its collections, of whichever build. */
+export interface BulkReader {
+  /** Names of all stored collections, including those of other releases. */
   collections(): Promise<readonly string[]>
-  /** In one order of keys. */
-  documents(spec: Spec<Doc>, page: StoredPage): Promise<readonly StoredDocument[]>
-  /** Those of these keys that are there, expired or not. */
-  documentsOf(spec: Spec<Doc>, keys: readonly Key[]): Promise<readonly StoredDocument[]>
-  counters(page: StoredPage): Promise<readonly StoredCounter[]>
+  /** Ordered by key. */
+  documents(spec: Spec<Doc>, page: BulkPage): Promise<readonly StoredDocument[]>
+  /** The documents with these keys, expired ones included. Missing keys are skipped. */
+  documentsByKey(spec: Spec<Doc>, keys: readonly Key[]): Promise<readonly StoredDocument[]>
+  counters(page: BulkPage): Promise<readonly StoredCounter[]>
 }
 
-/** A store that can be read as a whole. */
-export interface ReadableStorage extends Storage {
-  readonly holdings: BulkAccess
+export interface BulkReadableStorage extends Storage {
+  readonly bulk: BulkReader
 }
 
-/** A store that is filled from another. */
-export interface BulkWriter extends BulkAccess {
+/** A store that another store is copied into. */
+export interface BulkWriter extends BulkReader {
   /**
-   * From here on it is served by nobody, until it is finished. `source` names the log that comes; refused where another is there, or under way.
-   * Answers what this target is called: `name`, or what an earlier run called it.
+   * Marks the store as incomplete: until `finishImport` no registry serves it. `source` identifies the log that is copied. Refuses if the store
+   * already contains a log, or if a copy of another log was begun. Returns the name of this target: `name`, or the name that an earlier run chose.
    */
-  begin(source: string, name: string): Promise<string>
-  /** Refuses while an instance runs over it: one may have opened it just before. */
-  requireAlone(): Promise<void>
-  /** Whether a copy into it is under way. */
-  isReceiving(): Promise<boolean>
-  /** Writes what is missing or other; how many. */
-  put(spec: Spec<Doc>, documents: readonly StoredDocument[]): Promise<number>
-  remove(spec: Spec<Doc>, keys: readonly Key[]): Promise<void>
-  /** Replaces all counters. */
+  beginImport(source: string, name: string): Promise<string>
+  /** Refuses while another instance uses the store. It may have opened the store just before `beginImport`. */
+  requireExclusive(): Promise<void>
+  /** True between `beginImport` and `finishImport`. */
+  isImporting(): Promise<boolean>
+  /** Writes the documents that are missing or differ, and returns how many it wrote. */
+  putDocuments(spec: Spec<Doc>, documents: readonly StoredDocument[]): Promise<number>
+  removeDocuments(spec: Spec<Doc>, keys: readonly Key[]): Promise<void>
   clearCounters(): Promise<void>
   putCounters(counters: readonly StoredCounter[]): Promise<void>
   /** Removes all rows of card search. */
-  clearCards(): Promise<void>
-  /** Blocks that follow the newest one, in order. */
+  clearCardRows(): Promise<void>
+  /** Appends consecutive blocks. The first one follows the newest block of the store. */
   putBlocks(blocks: readonly Block[]): Promise<void>
-  finish(): Promise<void>
+  finishImport(): Promise<void>
 }

@@ -1,11 +1,11 @@
-// What card search looks at of a row, the same in every store: so they find the same cards.
+// The searchable text of a card row. All stores use it, so that they find the same cards.
 import type { CardQuery, CardRow } from './storage.js'
 
-/** The texts in which words are looked for, and what a match in each weighs. */
+/** The searched fields, each with the weight of a match in it. */
 export const CARD_WEIGHTS = { name: 8, tags: 4, skills: 4, description: 1 } as const
 export type CardTexts = { readonly [T in keyof typeof CARD_WEIGHTS]: string }
 
-/** Scores leave as whole numbers, so that they order the same in a store, in JSON and in a cursor. */
+/** Scores are multiplied by this and rounded, so that they compare the same in the store, in JSON and in a cursor. */
 export const SCORE_UNIT = 1e9
 
 export const textsOf = ({ name, tags, skills, skillText, description }: CardRow): CardTexts => ({
@@ -15,9 +15,9 @@ export const textsOf = ({ name, tags, skills, skillText, description }: CardRow)
   description,
 })
 
-/** Tags and skills, whole and with their case: of a row, and those that a query demands. */
+/** Tags and skill ids, which match as a whole and case-sensitively. */
 export const termsOf = ({ tags, skills }: Pick<CardRow, 'tags' | 'skills'>): string[] => [...tags.map(tagTerm), ...skills.map(skillTerm)]
-export const termsAsked = ({ tags, skill }: Pick<CardQuery, 'tags' | 'skill'>): string[] =>
+export const requestedTerms = ({ tags, skill }: Pick<CardQuery, 'tags' | 'skill'>): string[] =>
   termsOf({ tags, skills: skill === undefined ? [] : [skill] })
 
 const tagTerm = (tag: string): string => `tag ${tag}`

@@ -1,47 +1,47 @@
 import type { z } from 'zod'
 import type { Doc, Scalar, Spec } from './storage.js'
 
-/** A stored document as an adapter sees it: fields by name. */
-export type Fields = Readonly<Record<string, unknown>>
+/** A stored document, for code that does not know its type. */
+export type StoredFields = Readonly<Record<string, unknown>>
 
-export interface Fitting<D extends Doc> {
-  /** As an index looks at it: a member that is undefined is absent. */
-  readonly fields: Fields
+export interface ValidDocument<D extends Doc> {
+  /** For indexes. Undefined fields count as absent. */
+  readonly fields: StoredFields
   readonly text: string
   readonly key: string
-  /** As it is read again; parsed when it is asked for. */
+  /** The document as it will be read back; parsed from `text` at each access. */
   readonly doc: D
 }
 
 /**
- * The document as it will be stored. One that misfits its schema, or is not plain JSON, is a bug and throws.
- * A newer build that shares the store may have written it, or what it is made of: members that the schema does not know are kept, and where a
- * document is changed, what stood in `before` is not judged.
+ * Validates a document before it is stored. Throws if it does not match its schema or is not plain JSON.
+ * A newer release that shares the store may have written parts of it. So fields that the schema does not know are kept, and in a changed
+ * document values that are the same in `before` are not checked.
  */
-export function fitting<D extends Doc>(spec: Spec<D>, doc: unknown, before?: Fields): Fitting<D> {
+export function validate<D extends Doc>(spec: Spec<D>, doc: unknown, before?: StoredFields): ValidDocument<D> {
   const parsed = spec.schema.safeParse(doc)
-  const faults = parsed.error?.issues.filter((issue) => !isAnothers(issue, doc, before)) ?? []
-  if (faults.length > 0) throw new Error(`a document of ${spec.name} misfits its schema: ${textOf(faults)}`)
-  const fields = (parsed.data ?? doc) as Fields // plain JSON of what the schema has passed
+  const faults = parsed.error?.issues.filter((issue) => !isFromNewerRelease(issue, doc, before)) ?? []
+  if (faults.length > 0) throw new Error(`a document of ${spec.name} does not match its schema: ${describe(faults)}`)
+  const fields = (parsed.data ?? doc) as StoredFields // checked by the schema, or kept as a newer release wrote it
   assertPlain(fields, spec.name)
   for (const name of Object.keys(fields))
     if ((name.startsWith('$') || name.includes('.')) && fields[name] !== undefined)
-      throw new Error(`a document of ${spec.name} has the field ${name}`)
+      throw new Error(`a document of ${spec.name} has a field with a reserved name: ${name}`)
   const key: unknown = fields[spec.key]
-  if (typeof key !== 'string' || key === '') throw new Error(`a document of ${spec.name} has no ${spec.key}`)
+  if (typeof key !== 'string' || key === '') throw new Error(`a document of ${spec.name} has no key: ${spec.key} is missing or empty`)
   const text = JSON.stringify(fields)
   return {
     fields,
     text,
     key,
     get doc() {
-      return JSON.parse(text) as D // the text of what the schema has passed
+      return JSON.parse(text) as D // validated above
     },
   }
 }
 
-/** Two declarations of one name must say the same; the schema is code and is not compared. */
-export const declarationOf = (spec: Spec<Doc>): string =>
+/** Two specs with the same name must have the same definition. Their schemas are code and are not compared. */
+export const definitionOf = (spec: Spec<Doc>): string =>
   JSON.stringify({
     key: spec.key,
     expires: spec.expires ?? null,
@@ -50,48 +50,46 @@ export const declarationOf = (spec: Spec<Doc>): string =>
       .map(([name, { fields, unique }]) => [name, fields, unique === true]),
   })
 
-/** The document with `to` set over it: `undefined` removes a field. The key never changes. */
-export function changed<D extends Doc>(spec: Spec<D>, doc: Fields, to: object): Fields {
-  const next: Record<string, unknown> = { ...doc }
+/** Returns the document with the fields of `to`; `undefined` removes a field. Throws if `to` contains the key. */
+export function applyChange<D extends Doc>(spec: Spec<D>, doc: StoredFields, to: object): StoredFields {
+  const result: Record<string, unknown> = { ...doc }
   for (const [field, value] of Object.entries(to)) {
-    if (field === spec.key) throw new Error(`a change of ${spec.name} names the key ${field}`)
-    if (value === undefined) delete next[field]
-    else next[field] = value
+    if (field === spec.key) throw new Error(`a change of ${spec.name} cannot set its key ${field}`)
+    if (value === undefined) delete result[field]
+    else result[field] = value
   }
-  return next
+  return result
 }
 
-/** True where every condition of the guard holds for the document. */
-export const holds = (guard: object, doc: Fields): boolean =>
-  Object.entries(guard).every(([field, condition]) => conditionHolds(condition, doc[field] ?? null))
+export const matchesGuard = (guard: object, doc: StoredFields): boolean =>
+  Object.entries(guard).every(([field, condition]) => matchesCondition(condition, doc[field] ?? null))
 
-/** From its expiry on a document is absent to every reader. */
-export const hasExpired = (spec: Spec<Doc>, doc: Fields, now: number): boolean => {
-  const at = expiryOf(spec, doc)
-  return at !== null && at <= now
+export const hasExpired = (spec: Spec<Doc>, doc: StoredFields, now: number): boolean => {
+  const expiresAt = expiryOf(spec, doc)
+  return expiresAt !== null && expiresAt <= now
 }
 
-/** Epoch seconds, or null where the document lasts. */
-export function expiryOf(spec: { readonly expires?: string }, doc: Fields): number | null {
-  const at = spec.expires === undefined ? undefined : doc[spec.expires]
-  if (at === undefined || at === null) return null
-  if (typeof at !== 'number') throw new Error(`the expiry ${spec.expires} is not a number`)
-  return at
+/** Epoch seconds, or null if the document does not expire. */
+export function expiryOf(spec: { readonly expires?: string }, doc: StoredFields): number | null {
+  const expiresAt = spec.expires === undefined ? undefined : doc[spec.expires]
+  if (expiresAt === undefined || expiresAt === null) return null
+  if (typeof expiresAt !== 'number') throw new Error(`the expiry field ${spec.expires} is not a number`)
+  return expiresAt
 }
 
 export function isScalar(value: unknown): value is Scalar {
   return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
-function conditionHolds(condition: unknown, value: unknown): boolean {
+function matchesCondition(condition: unknown, value: unknown): boolean {
   if (isScalar(condition)) return condition === value
-  const bound = (condition ?? {}) as Readonly<Record<string, unknown>> // a Guard's member: anything else throws below
+  const bound = (condition ?? {}) as Readonly<Record<string, unknown>> // a member of a Guard; anything else throws below
   if (typeof bound.expiredBy === 'number') return typeof value === 'number' && value <= bound.expiredBy
   if (typeof bound.notExpiredBy === 'number') return value === null || (typeof value === 'number' && value > bound.notExpiredBy)
-  throw new Error('a guard is neither a scalar nor a bound of time')
+  throw new Error('a condition of a guard must be a scalar, { expiredBy } or { notExpiredBy }')
 }
 
-/** JSON.stringify would change what is not plain JSON without a word. A member that is undefined is absent. */
+/** JSON.stringify would silently change values that are not plain JSON. Undefined fields are allowed, and dropped. */
 function assertPlain(value: unknown, path: string): void {
   if (typeof value === 'object' && value !== null) {
     if (Array.isArray(value)) for (const [i, element] of value.entries()) assertPlain(element, `${path}[${i}]`)
@@ -108,18 +106,18 @@ function isPlainObject(value: object): boolean {
 
 type Issue = z.core.$ZodIssue
 
-/** Of a member that only another build knows, or of one that stood there so before. */
-function isAnothers(issue: Issue, doc: unknown, before: Fields | undefined): boolean {
+/** True for a field that the schema does not know, and for a value that the change leaves as it was. */
+function isFromNewerRelease(issue: Issue, doc: unknown, before: StoredFields | undefined): boolean {
   if (issue.code === 'unrecognized_keys') return true
   if (before === undefined) return false
-  return issue.path.length > 0 && JSON.stringify(at(doc, issue.path)) === JSON.stringify(at(before, issue.path))
+  return issue.path.length > 0 && JSON.stringify(valueAt(doc, issue.path)) === JSON.stringify(valueAt(before, issue.path))
 }
 
-const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>(
-    (inner, name) => (typeof inner === 'object' && inner !== null ? (inner as Readonly<Record<PropertyKey, unknown>>)[name] : undefined), // an object has members
+    (inner, name) => (typeof inner === 'object' && inner !== null ? (inner as Readonly<Record<PropertyKey, unknown>>)[name] : undefined), // any object may be indexed
     value,
   )
 
-const textOf = (issues: readonly Issue[]): string =>
-  issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'} ${issue.message}`).join('; ')
+const describe = (issues: readonly Issue[]): string =>
+  issues.map((issue) => `${issue.path.map(String).join('.') || '(document)'} ${issue.message}`).join('; ')

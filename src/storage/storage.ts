@@ -5,18 +5,18 @@ import type { EntryId, OrgId } from '../protocol/ids.js'
 import type { Block } from '../protocol/log/entry.js'
 import type { Scope } from '../protocol/rights.js'
 
-/** A stored document: plain JSON values under names that are not operators. */
+/** A stored document: plain JSON. A field name neither starts with `$` nor contains a dot. */
 export type Doc = object
 
 export type Key = string
 export type Scalar = string | number | boolean | null
 
 /**
- * A typed collection. `key` is the field that names a document; `indexes` are the only ways to find more than one.
- * An index is an ordered list of top-level fields: all but the last are matched by equality, the last gives the order (and may be matched too).
- * A field that holds an array is multikey: a document is found under each of its elements (at most one such field an index).
- * A unique index binds the documents that have all of its fields. A change that would take a taken place in it does not hold.
- * `expires` names a field of epoch seconds after which a document may be purged; it is absent for the reader from that second on.
+ * The definition of a collection. `key` names the field that identifies a document; a query for several documents needs one of `indexes`.
+ * An index is an ordered list of top-level fields. A query matches all fields but the last by equality; the last field gives the order and may be
+ * matched as well. An index may contain one field that holds an array: a document is then found under each element.
+ * A unique index applies to documents that have all of its fields. A change that would create a duplicate is not made.
+ * `expires` names a field in epoch seconds. From that second on readers no longer see the document, and `purge` may remove it.
  */
 export interface Spec<D extends Doc> {
   readonly name: string
@@ -26,32 +26,45 @@ export interface Spec<D extends Doc> {
   readonly expires?: keyof D & string
 }
 
-/** For who treats collections of every kind alike. What it writes, if anything, has passed the collection's own schema. */
+/** A collection of the registry: its spec also says which organisation a document belongs to. */
+export interface OwnedSpec<D extends Doc> extends Spec<D> {
+  /**
+   * Fields that hold ids of organisations, members or agents (one id, or an array of ids). An organisation owns every document in which
+   * one of these is its own id, or the id of one of its members or agents. `registry`: no organisation owns the documents.
+   */
+  readonly ownedBy: readonly (keyof D & string)[] | 'registry'
+}
+
+/** For code that treats all collections alike. Every document that it writes must have passed the schema of its collection. */
 export const anySpec = <D extends Doc>(spec: Spec<D>): Spec<Doc> => spec as unknown as Spec<Doc>
 
-/** All must hold. `null` is absence; `{ expiredBy }`: the field is a number that is at most it; `{ notExpiredBy }`: absent or greater. */
+/** `anySpec` for a list of collections. */
+export const anySpecs = <D extends readonly Doc[]>(specs: { readonly [I in keyof D]: OwnedSpec<D[I]> }): readonly OwnedSpec<Doc>[] =>
+  specs as unknown as readonly OwnedSpec<Doc>[]
+
+/** A guard matches if all of its conditions do. `null`: the field is absent. `{ expiredBy: t }`: a number of at most t. `{ notExpiredBy: t }`: absent, or greater than t. */
 export type Guard<D extends Doc> = { readonly [F in keyof D]?: Scalar | { readonly expiredBy: number } | { readonly notExpiredBy: number } }
 
-/** Fields to set; `undefined` removes one. The result must fit the schema: else it is a bug, thrown before anything is written. */
+/** Fields to set; `undefined` removes a field. If the result does not match the schema, the call throws before it writes anything. */
 export type Change<D extends Doc> = { readonly [F in keyof D]?: D[F] | undefined }
 
 export interface Query<D extends Doc> {
-  /** Equality on all of the index's fields but the last, which may be matched too; `null` finds what does not have the field. */
+  /** Values for all fields of the index but the last, which is optional. `null` matches documents without the field. */
   readonly where: { readonly [F in keyof D]?: Scalar }
   readonly limit: number
   readonly order?: 'up' | 'down'
-  /** Documents after (in this order) the place of an earlier page's last document. Stable while others are written. */
+  /** Continues after the last document of an earlier page, in the same order. Concurrent writes do not shift the pages. */
   readonly after?: Cursor
 }
-/** Value of the ordering field and key of the last document seen. */
+/** The last document of a page: the value of its ordering field, and its key. */
 export type Cursor = readonly [Scalar, Key]
 export interface Page<D extends Doc> {
   readonly items: readonly D[]
-  /** Where the next page begins; absent on the last. */
+  /** Pass as `after` to get the next page; absent on the last page. */
   readonly next?: Cursor
 }
 
-/** One guarded operation of a commit. Made by a collection, so it is typed where it is written. */
+/** An operation of a commit. The methods of a collection create operations, which checks the types of their documents and fields. */
 export type Operation =
   | { readonly kind: 'insert'; readonly collection: string; readonly doc: Doc }
   | { readonly kind: 'change'; readonly collection: string; readonly key: Key; readonly guard: object; readonly to: object }
@@ -60,154 +73,152 @@ export type Operation =
   | { readonly kind: 'index-card'; readonly row: CardRow }
   | { readonly kind: 'unindex-card'; readonly cardId: string; readonly tier: CardTier }
 
-/** What is to be changed, or taken, in a collection that is known. */
-export type Changing = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
-export type Taking = Omit<Changing, 'to'>
+/** A change or removal, without the collection that it applies to. */
+export type ChangeRequest = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
+export type TakeRequest = Omit<ChangeRequest, 'to'>
 
 export interface Collection<D extends Doc> {
   readonly spec: Spec<D>
-  /** `exists`: the key, or a unique index, is taken. */
+  /** `exists`: another document has this key, or the same values in a unique index. */
   insert(doc: D): Promise<'inserted' | 'exists'>
   get(key: Key): Promise<D | undefined>
   find(index: string, query: Query<D>): Promise<Page<D>>
-  /** The document after the change, or undefined where it is not there or the guard does not hold. One winner. */
+  /** The changed document, or undefined if there is no such document or the guard does not match. Of concurrent callers with the same guard one succeeds. */
   change(key: Key, guard: Guard<D>, to: Change<D>): Promise<D | undefined>
-  /** Removes and returns the document. One winner. */
+  /** Removes and returns the document. Of concurrent callers one succeeds; the others get undefined. */
   take(key: Key, guard: Guard<D>): Promise<D | undefined>
   inserting(doc: D): Operation
   changing(key: Key, guard: Guard<D>, to: Change<D>): Operation
   taking(key: Key, guard: Guard<D>): Operation
 }
 
-/** All or nothing, durable when answered; `failed` is the index of the first operation that did not hold. */
+/** A commit is all or nothing, and durable when it returns. `failed` is the index of the first operation that could not be done. */
 export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly failed: number }
 
 export interface Storage {
-  /** Declares a collection (creating its table and indexes) or returns it: the same object for the same spec. */
+  /** Opens a collection and creates its table and indexes if needed. Calls with the same spec return the same object. */
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
   commit(operations: readonly Operation[]): Promise<CommitResult>
   /**
-   * Adds `by` to a counter: the sum, or undefined (and nothing added) where it would pass `limit`.
-   * The counter is forgotten at the `expiresAt` of its first addition; later ones do not move that.
+   * Adds `by` to a counter and returns the sum. If the sum would exceed `limit`, adds nothing and returns undefined.
+   * The counter expires at the `expiresAt` of its first addition; later additions do not extend it.
    */
   count(key: Key, by: number, limit: number, expiresAt: number): Promise<number | undefined>
   readonly log: LogPort
   readonly cards: CardSearchPort
-  /** Removes expired documents and counters, a bounded number a call; how many. */
+  /** Removes at most `limit` expired documents and counters, and returns how many it removed. */
   purge(now: number, limit: number): Promise<number>
   close(): Promise<void>
 }
 
-/** What the store's clock said (milliseconds since 1970 UTC) at some moment between two of this process's `monotonicMs`. */
+/** The store's clock, read between two readings of this process's `monotonicMs`. */
 export interface StoreTime {
+  /** Milliseconds since 1970 UTC. */
   readonly ms: number
   readonly sentMs: number
   readonly receivedMs: number
 }
 
-/** The trust log's blocks. `append` inserts under the unique number `n` and is durable when answered. */
+/** The blocks of the trust log. */
 export interface LogPort {
+  /** Inserts the block under its unique number `n`. Durable when it returns. */
   append(block: Block): Promise<'appended' | 'taken'>
-  /** Blocks from number `from` on, in order, at most `limit`. Only durable ones. */
+  /** At most `limit` durable blocks from number `from` on, in order. */
   read(from: number, limit: number): Promise<readonly Block[]>
-  /** The newest durable block, or undefined where the log is empty. Never older than what was durable when asked. */
+  /** The newest durable block, or undefined if the log is empty. Includes every block that was durable when the call was made. */
   head(): Promise<Block | undefined>
-  /** Waits while more come who want to read the head, so long as that pays. `waiting`: how many do. */
-  gather(waiting: () => number): Promise<void>
-  /** What the store's clock said when the head was last read. Absent where the store has no clock but this process's. */
+  /** Call before `head` to let more readers share one read: waits as long as `countQueued` keeps growing, up to a bound. */
+  awaitBatch(countQueued: () => number): Promise<void>
+  /** The store's clock at the last read of the head. Absent if the store shares this process's clock. */
   readonly storeTime?: () => StoreTime | undefined
-  /** The number of the block in which the entry stands, or undefined. */
+  /** The number of the block that contains the entry, or undefined. */
   has(entry: EntryId): Promise<number | undefined>
-  /** The block that holds position `seq`, or undefined. */
+  /** The block that contains position `seq`, or undefined. */
   blockOf(seq: number): Promise<Block | undefined>
-  /** A doorbell: something may have been appended. Returns how to stop. */
-  onAppend(ring: () => void): () => void
+  /** Calls `listener` when blocks may have been appended. Notifications may be missed or duplicated. Returns a function that unsubscribes. */
+  onAppend(listener: () => void): () => void
 }
 
-/** Tiers of a card that search knows. A row of a tier is what a caller entitled to it may see, and is matched by nothing else. */
+/** The tiers of a card. A row of a tier contains what a caller entitled to that tier may see, and only searches of that tier read it. */
 export const CARD_TIERS = ['public', 'authenticated', 'introduced'] as const
 export type CardTier = (typeof CARD_TIERS)[number]
 
-/** The searchable words of one card at one tier. One index per tier: hidden rows never change order, score or total of another tier. */
+/** The searchable text of one card at one tier. Each tier has an index of its own, so non-public rows never affect order, score or total of another tier. */
 export interface CardRow {
   readonly cardId: string
   readonly tier: CardTier
   readonly orgId: string
   readonly name: string
   readonly description: string
-  /** Names, ids and descriptions of skills, joined. */
+  /** Names, ids and descriptions of all skills, joined. */
   readonly skillText: string
   readonly skills: readonly string[]
   readonly tags: readonly string[]
   readonly modes: readonly string[]
   readonly updatedAt: number
-  readonly shown: CardSummary
+  readonly summary: CardSummary
 }
 
-/** What search shows of the card to that tier, made when the row is: a search reads nothing else of a card. */
+/** The part of a card that a search result shows at that tier. Stored with the row, so a search does not read the card. */
 export interface CardSummary {
   readonly orgId: OrgId
   readonly endpoint?: string
   readonly scopes: readonly Scope[]
-  /** As it was checked; whether the key that signed has ended since, and the card expired, is for its reader to say. */
+  /** The verdict at publication. Readers also check whether the signing key was revoked or the card expired since. */
   readonly verdict: Verdict
   readonly signer?: { readonly handle: Handle }
   readonly expiresAt?: number
-  /** What is current: of endpoint and security, then of each skill. */
+  /** Handles of the current versions: first of endpoint and security, then of each skill. */
   readonly versions: readonly Handle[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
-  /** The words of each field that is searched, once each, as search compares them. */
-  readonly words: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
+  /** The distinct words of each searched field, normalised for search. */
+  readonly tokens: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
 }
 
 export interface CardQuery {
-  /** Words, all of which must match; taken literally (no operators, no wildcards). */
+  /** All words must match. They are taken literally: no operators, no wildcards. */
   readonly words: readonly string[]
   readonly skill?: string
-  /** All of them. */
+  /** All tags must match. */
   readonly tags: readonly string[]
   readonly tier: CardTier
-  /** Where given, only these cards (entitlement of an introduced caller: the cards it is introduced to). */
+  /** Restricts the search to these cards: those that the caller has an introduction to. */
   readonly cardIds?: readonly string[]
   readonly limit: number
   readonly after?: readonly [score: number, cardId: string]
-  /** As the page before said. */
-  readonly scored?: readonly string[]
+  /** `scoredWords` of the previous page. */
+  readonly scoredWords?: readonly string[]
 }
 export interface CardHit {
   readonly cardId: string
   readonly score: number
-  /** Absent of a row that an earlier build wrote. */
-  readonly shown?: CardSummary
+  readonly summary: CardSummary
 }
 export interface CardHits {
   /**
-   * Best first: lower score is better, ties by cardId; without words the newest first. The score of a card depends on rows of its tier only,
-   * and where `cardIds` is given on its own row only: an introduced caller must not learn what other cards hide.
+   * Best first: a lower score is better, ties are ordered by cardId. Without words the newest card comes first. A score depends on rows of
+   * its tier only; with `cardIds` on its own row only, so that an introduced caller learns nothing about non-public parts of other cards.
    */
   readonly hits: readonly CardHit[]
-  /** Without any word that is scored it may stop at 10,000. */
+  /** If no word is scored, counting may stop at 10,000. */
   readonly total: number
-  /** By which words the hits are scored, where not by all: the others stand in too many cards. By none: the newest come first. */
-  readonly scored?: readonly string[]
+  /** The words that the hits are scored by. Absent if all are; stop words only filter. If empty, the newest card comes first. */
+  readonly scoredWords?: readonly string[]
 }
 export interface CardSearchPort {
   search(query: CardQuery): Promise<CardHits>
-  /** What the rows of these cards show at that tier; a card without such a row is not in it. */
-  shown(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
-  /** Cards with a row that an earlier build wrote, which shows nothing. */
-  unshown(limit: number): Promise<readonly string[]>
+  /** The summaries of these cards at that tier, by card id. Cards without a row are left out. */
+  summaries(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
 }
 
-/** The operations of a collection, for a commit. */
+/** Creates the operations of a collection, to be passed to `commit`. */
 export const operationsOf = <D extends Doc>({ name: collection }: Spec<D>): Pick<Collection<D>, 'inserting' | 'changing' | 'taking'> => ({
   inserting: (doc) => ({ kind: 'insert', collection, doc }),
   changing: (key, guard, to) => ({ kind: 'change', collection, key, guard, to }),
   taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
 })
 
-/** Operations that belong to no collection. */
 export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
 export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
 export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({

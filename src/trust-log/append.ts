@@ -8,7 +8,7 @@ import type { Random } from '../lib/random.js'
 import { withTimeout } from '../lib/timeout.js'
 import { type Handle, isVersion } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
-import { VERSION_SECONDS } from '../protocol/log/ended-set.js'
+import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
 import type { Block, Ending, Entry, Proposal } from '../protocol/log/entry.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
@@ -38,7 +38,7 @@ export interface AppendDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly requireSameTime: RequireNoSkew
+  readonly requireNoSkew: RequireNoSkew
   /** Names this instance in its blocks. */
   readonly writer: string
   readonly timeoutMs: number
@@ -101,7 +101,7 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
       deps.applied.requireSound()
       left = await answerStanding(deps, left)
       // What stands already is answered; a block is of a time that all share
-      await withTimeout(deps.clock, deps.timeoutMs, 'head', deps.requireSameTime())
+      await withTimeout(deps.clock, deps.timeoutMs, 'head', deps.requireNoSkew())
       left = answerRuledOut(deps, left)
       if (left.length === 0) return
       const members = sharingOneBlock(deps, left)
@@ -197,7 +197,7 @@ function newBlock({ applied, clock, writer }: AppendDeps, members: readonly Wait
 }
 
 const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>
-  ending.horizon === undefined && isVersion(ending.handle) ? { ...ending, horizon: time + VERSION_SECONDS } : ending
+  ending.horizon === undefined && isVersion(ending.handle) ? { ...ending, horizon: time + VERSION_HORIZON_SECONDS } : ending
 
 /**
  * Inserts the block; what a time-out or an exception leaves open is resolved by reading the block back.

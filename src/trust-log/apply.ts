@@ -88,7 +88,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     for (const entry of block.entries) remember(entry)
     const end = at + block.entries.length
     const stretch = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
-    if (begins && last) ended.moveTo({ ...ended.snapshot(), position: positionOf(block.epoch, at) })
+    if (begins && last) ended.switchEpoch({ ...ended.snapshot(), position: positionOf(block.epoch, at) })
     ended.apply({ ...stretch, prev: at })
     last = block
     at = end

@@ -1,5 +1,11 @@
-// Whose clock is far from the store's neither decides nor writes. Log time is made of writers' clocks and never falls: one block from the
-// future makes everything expire at once. And what was used once is forgotten by the store's clock: who is behind it would take it again.
+// Compares this instance's clock with the store's clock. An instance whose clock is off by more than SKEW_SECONDS neither decides nor writes:
+// log time comes from the writers' clocks and never falls, so one block from the future would make everything expire at once; and the store
+// deletes spent nonces and proofs by its own clock, so an instance that is behind would accept them a second time.
+//
+// Algorithm. The store reports its time with every read of the log's head. The true offset is known only as a range, because the store read its
+// clock at some moment between request and response; an instance is refused if even the smallest offset in that range exceeds SKEW_SECONDS.
+//
+// Cost. None while the head is read twice a second; otherwise one read of the head.
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -12,51 +18,54 @@ export interface ClockSkewDeps {
   readonly log: Log
 }
 
-/** Refuses where this clock and the store's are surely more than the allowed skew apart, or where the store's is not known. */
+/** Refuses with `standing_unknown` if the clocks differ by more than the allowed skew, or if the store's time cannot be read. */
 export type RequireNoSkew = () => Promise<void>
 
-/** How long what the store's clock said counts, from when it was asked: which bounds by how much the comparison can be wrong. */
-const KNOWN_MS = 2000
+/** The store's time counts for this long after it was asked for. It bounds the error of the comparison. */
+const MAX_AGE_MS = 2000
 
-/** Costs nothing while the head is read twice a second: what was learnt then is compared. Before it refuses it reads the head once more. */
+/** Returns a check that accepts everything if the store reports no time of its own. */
 export function newClockSkewCheck(deps: ClockSkewDeps): RequireNoSkew {
   const { port, log } = deps
   if (port.storeTime === undefined) return async () => undefined
-  let wasApart = false
+  let wasSkewed = false
   return async () => {
-    let times = compared(deps)
-    if (times === undefined || times.apart > SKEW_SECONDS) {
-      // This clock may have been set right since, or the machine have slept
+    let times = compareClocks(deps)
+    if (times === undefined || times.skew > SKEW_SECONDS) {
+      // The clock may have been corrected since, or the machine may have slept.
       await port.head()
-      times = compared(deps)
+      times = compareClocks(deps)
     }
-    if (times === undefined) return refuse('standing_unknown', 'the clock of the store cannot be read in time', { retryAfterSeconds: 1 })
-    const { own, store, apart } = times
-    const isApart = apart > SKEW_SECONDS
-    const fields = { 'clock.own': iso(own), 'clock.store': iso(store), 'clock.apart_seconds': Math.round(apart) }
-    if (isApart && !wasApart) log.warn('this clock and that of the store are too far apart: nothing is decided or written', fields)
-    if (!isApart && wasApart) log.info('this clock and that of the store agree again', fields)
-    wasApart = isApart
-    if (isApart)
+    if (times === undefined) return refuse('standing_unknown', "the store's clock cannot be read in time", { retryAfterSeconds: 1 })
+    const { own, store, skew } = times
+    const isSkewed = skew > SKEW_SECONDS
+    const fields = { 'clock.own': toIso(own), 'clock.store': toIso(store), 'clock.skew_seconds': Math.round(skew) }
+    if (isSkewed && !wasSkewed)
+      log.warn('the clocks of this instance and the store differ too much: requests are refused until they agree', fields)
+    if (!isSkewed && wasSkewed) log.info('the clocks of this instance and the store agree again', fields)
+    wasSkewed = isSkewed
+    if (isSkewed)
       refuse(
         'standing_unknown',
-        `this clock (${iso(own)}) and that of the store (${iso(store)}) are more than ${SKEW_SECONDS} s apart: set both right (NTP)`,
+        `this instance's clock (${toIso(own)}) and the store's (${toIso(store)}) differ by more than ${SKEW_SECONDS} s: synchronise both (NTP)`,
         { retryAfterSeconds: 1 },
       )
   }
 }
 
-/** Both clocks now, in seconds, and how far they are apart at least; undefined where the store's is not known. */
-function compared({ port, clock }: ClockSkewDeps): { readonly own: number; readonly store: number; readonly apart: number } | undefined {
+/** Both clocks now, and the smallest skew that the measurement allows, in seconds. Undefined if the store's time is unknown or too old. */
+function compareClocks({
+  port,
+  clock,
+}: ClockSkewDeps): { readonly own: number; readonly store: number; readonly skew: number } | undefined {
   const time = port.storeTime?.()
   const nowMs = clock.monotonicMs()
-  if (time === undefined || nowMs - time.sentMs > KNOWN_MS) return undefined
+  if (time === undefined || nowMs - time.sentMs > MAX_AGE_MS) return undefined
   const own = clock.now()
-  // It said so at some moment between the question and its answer
   const earliest = (time.ms + nowMs - time.receivedMs) / 1000
   const latest = (time.ms + nowMs - time.sentMs) / 1000
-  // This clock tells whole seconds
-  return { own, store: (earliest + latest) / 2, apart: Math.max(own - latest, earliest - (own + 1), 0) }
+  // `own` is cut to whole seconds: the true time is less than a second later.
+  return { own, store: (earliest + latest) / 2, skew: Math.max(own - latest, earliest - (own + 1), 0) }
 }
 
-const iso = (seconds: number): string => new Date(seconds * 1000).toISOString()
+const toIso = (seconds: number): string => new Date(seconds * 1000).toISOString()

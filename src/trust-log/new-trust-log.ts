@@ -15,8 +15,8 @@ import { newCheckpoints } from './proofs/checkpoint.js'
 import { newProofs } from './proofs/proofs.js'
 import { newReadBarrier } from './read-barrier.js'
 import { newHalves } from './records/pending-writes.js'
+import { requireNotFrozen } from './recovery/freeze.js'
 import { requireRestored } from './recovery/restore.js'
-import { requireUnsealed } from './recovery/seal.js'
 import type { ServedTrustLog } from './trust-log.js'
 import { requireWitnessed, type WitnessStore } from './witness/witness.js'
 
@@ -25,42 +25,42 @@ export interface TrustLogDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** Names this instance in the blocks that it writes; no other instance has the same. */
+  /** Names this instance in the blocks that it writes. Unique among instances. */
   readonly writer: string
-  /** Names the registry in its checkpoints: no spaces, no plus signs. */
+  /** Names the log in its checkpoints. Must contain neither spaces nor plus signs. */
   readonly origin: string
-  /** Signs checkpoints: the registry's log key, of the key ring that is made after the log. */
+  /** The registry's log key, which signs checkpoints. A function, because the key ring is created after the log. */
   readonly logSigner: () => Promise<Signer>
   readonly times?: Partial<TrustLogTimes>
-  /** What the head must not be behind; absent: nobody watches. */
+  /** If given, the log must contain the head that the witness remembers. */
   readonly witness?: WitnessStore | undefined
 }
 
 export interface TrustLogTimes {
-  /** In which a fence must have read the log. */
-  readonly fenceMs: number
-  /** In which the store must have answered an append, else it is read back. */
-  readonly appendMs: number
-  /** From the reading of the log to the answer that was decided behind it. */
+  /** A read barrier that takes longer fails. */
+  readonly readTimeoutMs: number
+  /** If the store has not answered an append within this time, the block is read back. */
+  readonly appendTimeoutMs: number
+  /** Longest time from the start of a read barrier to the decision that follows it. */
   readonly freshMs: number
-  /** How often the log is read without a doorbell. */
+  /** How often the log is read if no change notification arrives. */
   readonly pollMs: number
   /** How often halves are settled, and how old one must be for it. */
   readonly halfSeconds: number
 }
 
-const TIMES: TrustLogTimes = { fenceMs: 2000, appendMs: 5000, freshMs: 250, pollMs: 500, halfSeconds: 30 }
+const TIMES: TrustLogTimes = { readTimeoutMs: 2000, appendTimeoutMs: 5000, freshMs: 250, pollMs: 500, halfSeconds: 30 }
 
-/** A trust log over the store: as many as there are instances, sharing nothing but it. */
+/** The trust log of one instance. Instances share only the store. */
 export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const { storage, clock, random, log, writer } = deps
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const requireSameTime = newClockSkewCheck({ port, clock, log })
-  const appender = newAppender({ port, applied, clock, random, log, requireSameTime, writer, timeoutMs: times.appendMs })
-  const fence = newReadBarrier({ port, applied, clock, log, requireSameTime, timeoutMs: times.fenceMs, freshMs: times.freshMs })
-  const halves = newHalves({ storage, applied, appender, fence, clock, random, log })
+  const requireNoSkew = newClockSkewCheck({ port, clock, log })
+  const appender = newAppender({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs })
+  const barrier = newReadBarrier({ port, applied, clock, log, requireNoSkew, timeoutMs: times.readTimeoutMs, freshMs: times.freshMs })
+  const halves = newHalves({ storage, applied, appender, fence: barrier, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
   const loops: Promise<void>[] = []
@@ -73,17 +73,17 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       await work()
     }
   }
-  // Why the log cannot be read is logged by the fence, once for all who wait.
-  const poll = () => fence.readBarrier().catch(() => undefined)
+  // The read barrier logs a failure once for all its callers.
+  const poll = () => barrier.readBarrier().catch(() => undefined)
   const settleOld = () =>
     halves
       .settleOlderThan(times.halfSeconds)
       .catch((error: unknown) => log.warn('halves cannot be looked for; the next turn tries again', { error: String(error) }))
-  const begun = <T>(value: T | undefined): T =>
-    value ?? refuse('standing_unknown', 'the log has not been read yet', { retryAfterSeconds: 1 })
+  const requireRead = <T>(value: T | undefined): T =>
+    value ?? refuse('standing_unknown', 'the log has not been read yet; try again', { retryAfterSeconds: 1 })
 
   return {
-    ...fence,
+    ...barrier,
     begin: halves.begin,
     end: halves.end,
     tryEnd: halves.tryEnd,
@@ -102,13 +102,13 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       return block?.entries.find((entry) => entry.id === id)
     },
     get epoch() {
-      return begun(applied.epoch)
+      return requireRead(applied.epoch)
     },
     get position() {
-      return begun(applied.ended.position)
+      return requireRead(applied.ended.position)
     },
     start: async () => {
-      await begin(deps, applied, requireSameTime)
+      await openLog(deps, applied, requireNoSkew)
       await halves.settleOlderThan(0)
       unlisten = port.onAppend(() => void poll())
       loops.push(repeat(times.pollMs, poll))
@@ -124,30 +124,30 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   }
 }
 
-/** Reads the whole log; where it is empty, one of those who start begins it with the entry whose handle is the epoch. */
-async function begin(
+/** Reads the whole log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them succeeds. */
+async function openLog(
   { storage, clock, random, writer, witness }: TrustLogDeps,
   applied: AppliedLog,
-  requireSameTime: RequireNoSkew,
+  requireNoSkew: RequireNoSkew,
 ): Promise<void> {
   const { log } = storage
-  // Before anything is written: a store that was moved, or put back, is left as it is.
-  await requireUnsealed(log)
+  // All checks precede the first write: a store that was moved or restored from a backup is left unchanged.
+  await requireNotFrozen(log)
   await requireRestored(log)
   if (witness) await requireWitnessed(log, witness)
-  await requireSameTime()
+  await requireNoSkew()
   if ((await log.head()) === undefined) {
-    // The first leaf commits to nothing before it: there is no earlier epoch.
+    // The first entry has no digest of an earlier epoch, since there is none.
     const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [], begins: [newHandle(random, 'epo')] }
     await log.append(blockAfter(applied, writer, [numbering(applied, clock)(first)]))
   }
   const head = await log.head()
-  if (head === undefined) throw new Error('the store has kept no first block')
+  if (head === undefined) throw new Error('the first block was appended but cannot be read')
   await applied.readTo(head)
 }
 
-/** Strangers read the log: what one question costs is bounded by what the entries hold, not by their number alone. */
-const BLOCKS_READ = 32
+/** Blocks per read. Anonymous callers read the log, so the cost of a request is bounded by the endings of the entries too, not only by their number. */
+const BLOCKS_PER_READ = 32
 
 async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {
   if (seq < 0 || seq > applied.at) return []
@@ -156,7 +156,7 @@ async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: 
   const entries: Entry[] = []
   let endings = 0
   for (let n = first.n; n <= applied.n && entries.length < limit; ) {
-    const blocks = await storage.log.read(n, Math.min(BLOCKS_READ, limit))
+    const blocks = await storage.log.read(n, Math.min(BLOCKS_PER_READ, limit))
     if (blocks.length === 0) break
     for (const block of blocks) {
       if (block.n > applied.n || entries.length >= limit || endings > MAX_ENDINGS) return entries

@@ -1,3 +1,11 @@
+// The read barrier: before a decision, the log is read up to its current head, so that every revocation that was acknowledged before the
+// request is applied here.
+//
+// Algorithm. At most one read runs at a time. A request that arrives during a read waits for the next read, because the running one may have
+// read the head before that request arrived. All requests that wait share the next read.
+//
+// Limits. A read that takes longer than `timeoutMs` fails with `standing_unknown`. A decision that is not made within `freshMs` of the start of
+// its read is made once more after another read, and then refused with `standing_unknown`.
 import { isRefusal, refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -13,92 +21,91 @@ export interface ReadBarrierDeps {
   readonly applied: AppliedLog
   readonly clock: Clock
   readonly log: Log
-  readonly requireSameTime: RequireNoSkew
-  /** The log must have been read within it. */
+  readonly requireNoSkew: RequireNoSkew
+  /** A read of the log that takes longer fails. */
   readonly timeoutMs: number
-  /** An answer must be there within it, counted from before the log was read. */
+  /** A decision must be made within this time, counted from the start of its read. */
   readonly freshMs: number
 }
 
 export interface ReadBarrier {
   readBarrier(): Promise<Barrier>
-  afterBarrier<T>(decide: (fenced: Barrier) => Promise<T>, beside?: Promise<unknown>): Promise<T>
+  afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
 }
 
-interface TimedFence extends Barrier {
+interface TimedBarrier extends Barrier {
   readonly startedMs: number
 }
 
-/** The log, read after a request arrived. Requests that wait share one: whoever comes while the log is being read waits for the next read. */
 export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   let reading: Promise<unknown> = Promise.resolve()
-  let next: Promise<TimedFence> | undefined
+  let next: Promise<TimedBarrier> | undefined
   let waiting = 0
 
-  const begin = async (): Promise<TimedFence> => {
-    // However the one before ends, this one reads for itself.
+  const begin = async (): Promise<TimedBarrier> => {
+    // Whether the previous read failed does not matter to this one.
     await reading.catch(() => undefined)
-    await deps.port.gather(() => waiting)
+    await deps.port.awaitBatch(() => waiting)
     next = undefined
     waiting = 0
     const run = readLog(deps)
     reading = run
     return run
   }
-  const wait = (): Promise<TimedFence> => {
+  const wait = (): Promise<TimedBarrier> => {
     waiting++
     next ??= begin()
     return next
   }
-  const age = ({ startedMs }: TimedFence): number => deps.clock.monotonicMs() - startedMs
+  const age = ({ startedMs }: TimedBarrier): number => deps.clock.monotonicMs() - startedMs
 
   return {
-    readBarrier: async () => withoutStart(await wait()),
-    afterBarrier: async (decide, beside) => {
-      // Awaited below; caught here too, so that it is no unhandled rejection where the log cannot be read
-      void beside?.catch(() => undefined)
+    readBarrier: async () => toBarrier(await wait()),
+    afterBarrier: async (decide, prerequisite) => {
+      // It is awaited below. Without this handler it would be an unhandled rejection if the log cannot be read.
+      void prerequisite?.catch(() => undefined)
       let timed = await wait()
-      await beside
-      // What went on beside it has left too little time to decide in.
+      await prerequisite
+      // If the prerequisite took long, too little time is left to decide.
       if (age(timed) > deps.freshMs / 2) timed = await wait()
       for (let attempt = 0; attempt < 2; attempt++) {
         if (attempt > 0) timed = await wait()
-        const answer = await decide(withoutStart(timed))
-        if (age(timed) <= deps.freshMs) return answer
+        const decision = await decide(toBarrier(timed))
+        if (age(timed) <= deps.freshMs) return decision
       }
-      return refuse('standing_unknown', 'the answer took too long to be given', { retryAfterSeconds: 1 })
+      return refuse('standing_unknown', 'the decision took too long; try again', { retryAfterSeconds: 1 })
     },
   }
 }
 
-async function readLog({ port, applied, clock, log, requireSameTime, timeoutMs }: ReadBarrierDeps): Promise<TimedFence> {
+async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: ReadBarrierDeps): Promise<TimedBarrier> {
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
   const readOn = async (): Promise<void> => {
     const head = await port.head()
     if (head === undefined || head.n < known)
-      throw new BrokenLog(`the store is behind what was read from it: block ${head?.n ?? -1} after block ${known}`)
+      throw new BrokenLog(`the head of the stored log is block ${head?.n ?? -1}, but block ${known} was read before`)
     await applied.readTo(head)
-    await requireSameTime()
+    await requireNoSkew()
   }
   try {
-    await withTimeout(clock, timeoutMs, 'the reading of the log', readOn())
+    await withTimeout(clock, timeoutMs, 'reading the log', readOn())
   } catch (error) {
     if (isRefusal(error)) throw error
     log.warn('the log cannot be read', { error: String(error) })
     return refuse('standing_unknown', 'the log cannot be read', { retryAfterSeconds: 1 })
   }
-  if (applied.epoch === undefined) return refuse('standing_unknown', 'the log has not begun', { retryAfterSeconds: 1 })
-  // Log time after the reading: what it made forgotten had its horizon before this, and is refused as expired.
-  return { now: Math.max(before, applied.time), at: applied.at, position: positionOf(applied.epoch, applied.at), startedMs }
+  if (applied.epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
+  // Uses log time after the read: endings that the read dropped from the ended set have horizons before it, so what they ended counts as expired.
+  return { now: Math.max(before, applied.time), seq: applied.at, position: positionOf(applied.epoch, applied.at), startedMs }
 }
 
-/** Why the log cannot be read now, in words for an operator; undefined where it can. */
-export const whyUnreadable = (fence: Pick<ReadBarrier, 'readBarrier'>): Promise<string | undefined> =>
-  fence.readBarrier().then(
+/** Why the log cannot be read now, as text for an operator. Undefined if it can be read. */
+export const findReadFailure = (trustLog: Pick<ReadBarrier, 'readBarrier'>): Promise<string | undefined> =>
+  trustLog.readBarrier().then(
     () => undefined,
     (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
   )
 
-const withoutStart = ({ now, at, position }: TimedFence): Barrier => ({ now, at, position })
+const toBarrier = ({ now, seq, position }: TimedBarrier): Barrier => ({ now, seq, position })

@@ -4,16 +4,16 @@ import type { Snapshot } from '../protocol/log/ended-set.js'
 import type { Ending, Entry, EntryType, Position } from '../protocol/log/entry.js'
 import type { Operation } from '../storage/storage.js'
 
-/** What a fence answers: everything that was acknowledged before it was asked for is applied. */
+/** The result of a read barrier: everything that was acknowledged before the call is applied. */
 export interface Barrier {
-  /** Epoch seconds: the later of the clock and log time, fixed before the log was read. Expiries are judged by it. */
+  /** Epoch seconds: the later of the clock before the read and log time after it. Decides what has expired. */
   readonly now: number
   /** `seq` of the last applied entry. */
-  readonly at: number
+  readonly seq: number
   readonly position: Position
 }
 
-/** What may be asked of the ended set after a fence. */
+/** The ended set, as decisions read it after a read barrier. */
 export interface Ended {
   has(handle: Handle): boolean
 }
@@ -67,18 +67,19 @@ export type TriedEnding =
 
 export interface TrustLog {
   /**
-   * Applies the log up to a head that was read after this call. Waiting callers share one.
-   * Refuses with `standing_unknown` (503) where the log cannot be read in time.
+   * Applies the log up to a head that was read after this call. Concurrent callers share one read.
+   * Refuses with `standing_unknown` (503) if the log cannot be read in time.
    */
   readBarrier(): Promise<Barrier>
-  /** The later of the clock and log time, without a fence. */
+  /** The later of the clock and log time, without a read barrier. */
   now(): number
   readonly ended: Ended
   /**
-   * Runs `decide` behind a fence, once more where over 250 ms passed until it resolved, then refuses with `standing_unknown`. For reads and
-   * for issue. `beside`: what has begun already and is waited for too, before `decide` runs.
+   * Runs `decide` after a read barrier. If more than 250 ms pass from the start of the barrier to the decision, both are run once more; after
+   * that the call is refused with `standing_unknown`. For reads and for issuing. `prerequisite` is work that has started already, and is
+   * awaited before `decide` runs.
    */
-  afterBarrier<T>(decide: (fenced: Barrier) => Promise<T>, beside?: Promise<unknown>): Promise<T>
+  afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
   /** Hidden record, append, reveal. Resolves when revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
   /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Refuses with `conflict` where an operation of the intent does not hold. */
@@ -89,7 +90,7 @@ export interface TrustLog {
   settle(kind: string, key: string): Promise<void>
   /** Registers how a feature's halves complete; before start(). */
   halves(kind: string, half: HalfKind): void
-  /** Called with every applied block, in order, once each. */
+  /** The listener is called once for every applied block, in order. Returns a function that removes the listener. */
   onApplied(listener: (applied: Applied) => void): () => void
   /** Reads, or begins, the log; settles halves; starts the poll and the half timer. */
   start(): Promise<void>
@@ -97,7 +98,7 @@ export interface TrustLog {
   readonly epoch: Handle
 }
 
-/** Hashes are base64url, lowest first (RFC 6962 §2.1.1); `index` is the leaf's place in the tree of its epoch. */
+/** `hashes` are base64url, from the leaf upwards (RFC 6962 §2.1.1). `index` counts the leaves of the entry's epoch. */
 export interface InclusionProof {
   readonly seq: number
   readonly index: number
@@ -110,31 +111,31 @@ export interface ConsistencyProof {
   readonly hashes: readonly string[]
 }
 
-/** What anybody may read of the log, and check. Needs no fence: every answer says what it is as of. */
+/** The publicly verifiable part of the log. Needs no read barrier, because every result names the tree size that it refers to. */
 export interface LogProofs {
-  /** A signed note over size, root and epoch of all that is applied. */
+  /** A signed note over size, root and epoch of the applied log. */
   checkpoint(): Promise<string>
-  /** That entry `seq` stands in the tree of `size` leaves (by default: of all that is applied). Undefined where it does not. */
+  /** Proves that the tree of `size` leaves (by default the applied tree) contains entry `seq`. Undefined if it does not. */
   inclusion(seq: number, size?: number): InclusionProof | undefined
-  /** That the tree of `from` leaves is a beginning of that of `to`. Undefined where one of them is not there. */
+  /** Proves that the tree of `to` leaves extends the tree of `from` leaves. Undefined if either is larger than the applied tree. */
   consistency(from: number, to?: number): ConsistencyProof | undefined
 }
 
-/** What the feed of endings is made from. */
+/** The reads that the revocation feed is made from. */
 export interface LogFeed {
-  /** The ended set with the position that it includes. */
+  /** The ended set, with the position up to which it was applied. */
   snapshot(): Snapshot
-  /** Entries from `seq` on, in order, whole blocks, at most about `limit`; only applied ones. */
+  /** Applied entries from `seq` on, in order. Stops after the block that reaches `limit` entries. */
   entries(seq: number, limit: number): Promise<readonly Entry[]>
-  /** The entry of this id as it stands, or undefined: for proofs of it. */
+  /** The applied entry with this id, for proofs of it. */
   find(id: EntryId): Promise<Entry | undefined>
-  /** base64url leaf hash of entry `seq` of this epoch, or undefined where it is not applied: tells whether a subscriber saw this history. */
+  /** base64url leaf hash of entry `seq`, or undefined if the current epoch has no such applied entry. Shows whether a subscriber saw this history. */
   leafHash(seq: number): string | undefined
   /** Position of the last applied entry. */
   readonly position: Position
 }
 
-/** The whole of it, as server.ts makes it. */
+/** The complete trust log, as the server creates it. */
 export type ServedTrustLog = TrustLog & LogProofs & LogFeed
 
 export interface Applied {

@@ -1,26 +1,26 @@
 import { isRefusal } from '../errors.js'
 import type { IncomingRequest } from './incoming-request.js'
-import { BROKEN, type RefusalResponse, refusalResponse } from './refusal-response.js'
+import { type RefusalResponse, refusalResponse, SERVER_ERROR } from './refusal-response.js'
 import type { Needs, Verified, Verifier } from './verify-request.js'
 
-/** What a guard asks of a verifier. */
-export type Admitting = Pick<Verifier, 'verify' | 'onBug'>
+/** The part of a verifier that a guard calls. */
+export type RequestVerifier = Pick<Verifier, 'verify' | 'onBug'>
 
-/** A request is served for somebody, or it is answered. */
+/** Either the verified request, or the response that refuses it. */
 export type Admitted =
-  | { readonly verified: Verified; readonly answer?: never }
-  | { readonly verified?: never; readonly answer: RefusalResponse }
+  | { readonly verified: Verified; readonly response?: never }
+  | { readonly verified?: never; readonly response: RefusalResponse }
 
 /**
- * What all guards do. A bug (a store that fails) is answered too, without detail: a guard that handed it on could reach a handler that does
- * not look at errors.
+ * Verifies a request for any guard. A bug, such as a store that fails, also becomes a response: if the guard passed the error on, a framework
+ * could run a handler that ignores errors.
  */
-export async function admit(verifier: Admitting, request: IncomingRequest, needs: Needs): Promise<Admitted> {
+export async function admit(verifier: RequestVerifier, request: IncomingRequest, needs: Needs): Promise<Admitted> {
   try {
     return { verified: await verifier.verify(request, needs) }
   } catch (error) {
-    if (isRefusal(error)) return { answer: refusalResponse(error) }
+    if (isRefusal(error)) return { response: refusalResponse(error) }
     verifier.onBug(error)
-    return { answer: BROKEN }
+    return { response: SERVER_ERROR }
   }
 }

@@ -1,8 +1,8 @@
-import { type Admitting, admit } from './admit.js'
+import { admit, type RequestVerifier } from './admit.js'
 import type { IncomingRequest } from './incoming-request.js'
 import type { Needs, Verified } from './verify-request.js'
 
-/** A request of node:http, or of a framework that extends it; `credence` is set once it is verified. */
+/** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it lets through. */
 export interface GuardedRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -12,33 +12,34 @@ export interface GuardedRequest {
   credence?: Verified
 }
 
-export interface GuardedResponse {
+interface GuardedResponse {
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
 }
 
 /**
- * Middleware of Express and its kind: calls `next` for a request that may be served, and answers any other itself. The body is not touched. With
- * node:http alone: `createServer((req, res) => protect(req, res, () => …))`.
+ * Middleware for Express and frameworks with the same signature. It calls `next` for a request that is verified and responds itself to any other.
+ * It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
-  verifier: Admitting,
+  verifier: RequestVerifier,
   needs: Needs = {},
 ): (request: GuardedRequest, response: GuardedResponse, next: () => unknown) => Promise<void> {
   return async (request, response, next) => {
     const { method = 'GET', originalUrl, url = '/', headers, socket } = request
-    const { verified, answer } = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
-    if (answer) {
-      response.writeHead(answer.status, { ...answer.headers }).end(answer.body)
+    const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
+    if (admitted.response) {
+      const { status, headers, body } = admitted.response
+      response.writeHead(status, { ...headers }).end(body)
       return
     }
-    request.credence = verified
+    request.credence = admitted.verified
     next()
   }
 }
 
-/** Who calls, in a handler behind a guard that sets it on the request. */
+/** The verified request, in a handler behind a guard that sets it on the request. */
 export function credenceOf(request: object): Verified {
   const { credence } = request as { readonly credence?: Verified } // set by a guard
-  if (!credence) throw new Error('a guard must run before the handler')
+  if (!credence) throw new Error('the request has not been verified: run guard(verifier) before this handler')
   return credence
 }

@@ -3,6 +3,6 @@ export interface IncomingRequest {
   /** Path and query. */
   readonly url: string
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  /** Address of the other end of the connection, where the platform tells it. */
+  /** The remote address of the connection, if the platform knows it. */
   readonly peer?: string | undefined
 }

@@ -1,5 +1,6 @@
+export { a2aUser, guardA2A, verifiedOf } from './a2a/guard-a2a.js'
+export { A2A_METHODS, type A2AMethod, type A2ANeeds, needsForAll } from './a2a/methods.js'
 export { credenceOf, type GuardedRequest, guard } from './guard.js'
-export { A2A_METHODS, type A2AMethod, type A2ANeeds, a2aUser, guardA2A, needsForAll, verifiedOf } from './guard-a2a.js'
 export { guardFastify } from './guard-fastify.js'
 export { guardFetch, guardHono } from './guard-fetch.js'
 export type { IncomingRequest } from './incoming-request.js'

@@ -1,17 +1,20 @@
 import type { IncomingRequest } from './incoming-request.js'
 
-/** Proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed: addresses of their connections, or a function that knows them. */
+/**
+ * The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` headers are used: their IP addresses, or a function that is true for the address of
+ * a trusted one.
+ */
 export type Proxies = readonly string[] | ((address: string) => boolean)
 
 /**
- * Origin, and path above it, under which callers reach this server. It is what the owner configured. Only where the connection comes from a proxy
- * that the owner named does that proxy's word about scheme and host replace it.
+ * Returns the function that computes the origin, with the path prefix, under which callers reach this server. The configured URL decides, except
+ * for a connection from a trusted proxy: then the forwarded scheme and host replace those of the URL.
  */
 export function newPublicUrl(publicUrl: string, proxies: Proxies = []): (request: Pick<IncomingRequest, 'headers' | 'peer'>) => string {
   const configured = parsePublicUrl(publicUrl)
-  const isNamed = typeof proxies === 'function' ? proxies : (address: string) => proxies.map(bare).includes(address)
+  const isTrusted = typeof proxies === 'function' ? proxies : (address: string) => proxies.map(normalised).includes(address)
   return ({ headers, peer }) => {
-    if (peer === undefined || !isNamed(bare(peer))) return configured.origin + configured.path
+    if (peer === undefined || !isTrusted(normalised(peer))) return configured.origin + configured.path
     return (forwardedOrigin(headers) ?? configured.origin) + configured.path
   }
 }
@@ -19,12 +22,12 @@ export function newPublicUrl(publicUrl: string, proxies: Proxies = []): (request
 function parsePublicUrl(text: string): { readonly origin: string; readonly path: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '')
-    throw new TypeError(`publicUrl must be an http or https URL without query and fragment, not ${text}`)
+    throw new TypeError(`publicUrl must be an http or https URL without user, query and fragment, not ${JSON.stringify(text)}`)
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') }
 }
 
-/** IPv4 over an IPv6 socket is the same address. */
-const bare = (address: string): string => address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
+/** An IPv4 address has another spelling on an IPv6 socket. */
+const normalised = (address: string): string => address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
 
 function forwardedOrigin(headers: IncomingRequest['headers']): string | undefined {
   const [proto, host] = [lastOf(headers['x-forwarded-proto']), lastOf(headers['x-forwarded-host'])]
@@ -32,7 +35,7 @@ function forwardedOrigin(headers: IncomingRequest['headers']): string | undefine
   return /^https?:\/\/[a-z0-9.:[\]-]+$/i.test(text) && URL.canParse(text) ? new URL(text).origin : undefined
 }
 
-/** Of a list the last value: what the nearest proxy wrote. What stands before it may be by anybody. */
+/** The nearest proxy appends the last value of a list; a caller may have sent the values before it. */
 const lastOf = (header: string | readonly string[] | undefined): string | undefined =>
   String(header ?? '')
     .split(',')

@@ -1,7 +1,7 @@
 import { isRefusal, REFUSALS } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
 
-/** A whole answer to a request that is not served. */
+/** The complete HTTP response to a refused request. */
 export interface RefusalResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -10,7 +10,7 @@ export interface RefusalResponse {
 
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
-/** How a refused call is answered: status, headers, JSON. What is no refusal is a bug and thrown on. */
+/** The response to a refusal that `verify` has thrown. Any other error is a bug and is thrown again. */
 export function refusalResponse(error: unknown): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
@@ -27,9 +27,9 @@ export function refusalResponse(error: unknown): RefusalResponse {
   }
 }
 
-/** What a caller is told of a bug. */
-export const BROKEN: RefusalResponse = {
+/** The response to a request whose verification failed with a bug: the caller gets no detail. */
+export const SERVER_ERROR: RefusalResponse = {
   status: 500,
   headers: JSON_HEADERS,
-  body: JSON.stringify({ error: 'server_error', error_description: 'the call could not be checked' }),
+  body: JSON.stringify({ error: 'server_error', error_description: 'the request could not be verified because of an internal error' }),
 }

@@ -4,29 +4,35 @@ import type { JsonObject } from '../lib/json.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 
-/** How a verifier knows what stands. `unknown`: it cannot tell now, and must not guess. */
+/** `unknown`: the source cannot tell now, so the verifier must neither accept nor reject the token. */
+export type StandingResult = 'stands' | 'ended' | 'unknown'
+
+/** Tells whether the handles that a token depends on stand. */
 export interface StandingSource {
-  check(token: string, standing: { readonly at: number; readonly dependsOn: readonly Handle[] }): Promise<'stands' | 'ended' | 'unknown'>
-  /** Log time, where it is known: a token's expiry is judged by the later of two clocks. */
+  check(token: string, standing: { readonly at: number; readonly dependsOn: readonly Handle[] }): Promise<StandingResult>
+  /** Log time, or 0 if the source does not know it. The later of log time and the machine clock decides whether a token has expired. */
   readonly time: number
 }
 
-export interface Freshness {
+interface Freshness {
   readonly clock: Clock
-  /** Beyond it a verifier says that it does not know. */
+  /** Information older than this counts as `unknown`. */
   readonly maxStalenessMs: number
 }
 
-/** By the feed: local, and fresh. A call that finds it stale, or behind the token's issuer, asks the registry for a sign of life first. */
+/**
+ * Checks tokens against the local ended set of a feed. If the feed is stale, or has read less of the log than the token's issuer, it first asks the
+ * registry for proof of freshness.
+ */
 export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness): StandingSource {
   const isFresh = (at: number): boolean =>
-    feed.freshAt !== undefined && clock.monotonicMs() - feed.freshAt <= maxStalenessMs && feed.at >= at
+    feed.freshAt !== undefined && clock.monotonicMs() - feed.freshAt <= maxStalenessMs && feed.seq >= at
   return {
     get time() {
       return feed.time
     },
     check: async (_token, { at, dependsOn }) => {
-      // What is known to have ended has ended, however stale the rest is.
+      // An ended handle never stands again, so a stale set is enough for this answer.
       if (!stands(feed.ended, dependsOn)) return 'ended'
       if (!isFresh(at)) {
         try {
@@ -41,34 +47,38 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
   }
 }
 
-const MAX_ANSWERS = 10_000
+/** Introspection results in memory. Past it the oldest is evicted, and its token is introspected again. */
+const MAX_RESULTS = 10_000
 
-/** By introspection, for callees without a socket. An answer counts for `maxStalenessMs` from before the question was sent. */
+/**
+ * Checks tokens by introspection, for resource servers without a WebSocket. A result counts for `maxStalenessMs` from the time at which the request
+ * was sent, however late the response came.
+ */
 export function standingByIntrospection(
   introspect: (token: string) => Promise<JsonObject>,
   { clock, maxStalenessMs }: Freshness,
 ): StandingSource {
-  const answers = new Map<string, { readonly askedAt: number; readonly active: Promise<boolean> }>()
+  const results = new Map<string, { readonly sentAtMs: number; readonly active: Promise<boolean> }>()
+  const isTooOld = (sentAtMs: number): boolean => clock.monotonicMs() - sentAtMs > maxStalenessMs
+  const request = (token: string) => {
+    const result = { sentAtMs: clock.monotonicMs(), active: introspect(token).then(({ active }) => active === true) }
+    results.set(token, result)
+    for (const oldest of results.keys()) {
+      if (results.size <= MAX_RESULTS) break
+      results.delete(oldest)
+    }
+    return result
+  }
   return {
     time: 0,
     check: async (token) => {
-      const now = clock.monotonicMs()
-      let answer = answers.get(token)
-      if (!answer || now - answer.askedAt > maxStalenessMs) {
-        answer = { askedAt: now, active: introspect(token).then(({ active }) => active === true) }
-        answers.set(token, answer)
-        for (const oldest of answers.keys()) {
-          if (answers.size <= MAX_ANSWERS) break
-          answers.delete(oldest)
-        }
-      }
+      const cached = results.get(token)
+      const { sentAtMs, active } = cached && !isTooOld(cached.sentAtMs) ? cached : request(token)
       try {
-        const isActive = await answer.active
-        if (!isActive) return 'ended'
-        // It is of when it was asked for, however late it came
-        return clock.monotonicMs() - answer.askedAt > maxStalenessMs ? 'unknown' : 'stands'
+        if (!(await active)) return 'ended'
+        return isTooOld(sentAtMs) ? 'unknown' : 'stands'
       } catch {
-        answers.delete(token)
+        results.delete(token)
         return 'unknown'
       }
     },

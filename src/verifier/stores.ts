@@ -2,87 +2,89 @@ import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
 import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 
-/** Where used proofs are remembered. One atomic call; it must survive a restart, and replicas of a callee share it. */
+/** Remembers used DPoP proofs. It must survive a restart, and all replicas of a resource server must share it. */
 export interface ReplayStore {
-  /** True the first time; the name is kept until `expiresAt` (epoch seconds). */
-  spend(name: string, expiresAt: number): Promise<boolean>
+  /** One atomic call: true the first time, false for a name that is stored. The name is stored until `expiresAt` (epoch seconds). */
+  consume(name: string, expiresAt: number): Promise<boolean>
 }
 
-/** What began an A2A task or context: the Credence task with its ancestors, or where there is none whom it was for. */
+/** The Credence task, with its ancestors, that started an A2A task or context; without a task, the subject that did. */
 export interface TaskBinding {
   readonly taskId?: TaskId | undefined
   readonly ancestors: readonly string[]
   readonly sub: string
 }
 
-/** Which Credence task an A2A task or context belongs to. The first tie of an id stays, until nobody has used it for `TIE_SECONDS`. */
+/** Maps A2A tasks and contexts to Credence tasks. A binding is removed when it has not been used for TASK_BINDING_SECONDS. */
 export interface TaskBindingStore {
-  tie(id: string, tie: TaskBinding): Promise<TaskBinding>
+  /** One atomic call: stores the binding unless the id has one, and returns the binding that is stored. */
+  bind(id: string, binding: TaskBinding): Promise<TaskBinding>
   find(id: string): Promise<TaskBinding | undefined>
 }
 
 export interface MemoryBounds {
-  /** More used proofs than this are not served: none may be forgotten early. */
-  readonly maxSpent?: number
-  /** More ties than this, and the one that was not used for longest goes: its task is then nobody's. */
-  readonly maxTies?: number
+  /** Used proofs in memory. Past it, requests are refused with 503: a proof that was forgotten early could be replayed. */
+  readonly maxProofs?: number
+  /** Task bindings in memory. Past it, the least recently used one is removed, and its A2A task can no longer be reached. */
+  readonly maxBindings?: number
 }
 
-const MAX_SPENT = 1_000_000
-const MAX_TIES = 100_000
+const MAX_PROOFS = 1_000_000
+const MAX_BINDINGS = 100_000
 const SWEEP_SECONDS = 60
 
-/** For one process, and gone with it: development, and callees without state of their own. */
+/** Stores of one process, lost when it ends: for development, and for resource servers without state of their own. */
 export function memoryStores(
   clock: { now(): number },
-  { maxSpent = MAX_SPENT, maxTies = MAX_TIES }: MemoryBounds = {},
-): { readonly replay: ReplayStore; readonly ties: TaskBindingStore } {
-  return { replay: memoryReplay(clock, maxSpent), ties: memoryTies(clock, maxTies) }
+  { maxProofs = MAX_PROOFS, maxBindings = MAX_BINDINGS }: MemoryBounds = {},
+): { readonly replay: ReplayStore; readonly taskBindings: TaskBindingStore } {
+  return { replay: replayInMemory(clock, maxProofs), taskBindings: taskBindingsInMemory(clock, maxBindings) }
 }
 
-function memoryReplay(clock: { now(): number }, maxSpent: number): ReplayStore {
-  const spent = new Map<string, number>()
+function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStore {
+  const consumed = new Map<string, number>()
   let sweptAt = clock.now()
   const sweep = () => {
     if (clock.now() - sweptAt < SWEEP_SECONDS) return
     sweptAt = clock.now()
-    for (const [name, expiresAt] of spent) if (expiresAt <= sweptAt) spent.delete(name)
+    for (const [name, expiresAt] of consumed) if (expiresAt <= sweptAt) consumed.delete(name)
   }
   return {
-    spend: async (name, expiresAt) => {
+    consume: async (name, expiresAt) => {
       sweep()
-      if (spent.has(name)) return false
-      if (spent.size >= maxSpent) refuse('unavailable', 'too many proofs are remembered', { retryAfterSeconds: SWEEP_SECONDS })
-      spent.set(name, expiresAt)
+      if (consumed.has(name)) return false
+      if (consumed.size >= maxProofs)
+        refuse('unavailable', 'this server has no memory left for used DPoP proofs; retry later', { retryAfterSeconds: SWEEP_SECONDS })
+      consumed.set(name, expiresAt)
       return true
     },
   }
 }
 
-function memoryTies(clock: { now(): number }, maxTies: number): TaskBindingStore {
-  /** In the order of their last use, so what is too old stands in front. */
-  const ties = new Map<string, { readonly tie: TaskBinding; readonly expiresAt: number }>()
-  const use = (id: string, tie: TaskBinding): TaskBinding => {
-    ties.delete(id)
-    ties.set(id, { tie, expiresAt: clock.now() + TASK_BINDING_SECONDS })
-    return tie
+function taskBindingsInMemory(clock: { now(): number }, maxBindings: number): TaskBindingStore {
+  /** In the order of last use: the first entry expires first. */
+  const entries = new Map<string, { readonly binding: TaskBinding; readonly expiresAt: number }>()
+  const use = (id: string, binding: TaskBinding): TaskBinding => {
+    entries.delete(id)
+    entries.set(id, { binding, expiresAt: clock.now() + TASK_BINDING_SECONDS })
+    return binding
   }
-  const forget = () => {
-    for (const [id, { expiresAt }] of ties) {
-      if (expiresAt > clock.now() && ties.size <= maxTies) return
-      ties.delete(id)
+  const evict = () => {
+    for (const [id, { expiresAt }] of entries) {
+      if (expiresAt > clock.now() && entries.size <= maxBindings) return
+      entries.delete(id)
     }
   }
   const find = (id: string): TaskBinding | undefined => {
-    forget()
-    const known = ties.get(id)
-    return known && use(id, known.tie)
+    evict()
+    const entry = entries.get(id)
+    return entry && use(id, entry.binding)
   }
   return {
-    tie: async (id, tie) => {
-      const held = find(id) ?? use(id, tie)
-      forget()
-      return held
+    bind: async (id, binding) => {
+      const stored = find(id) ?? use(id, binding)
+      evict()
+      return stored
     },
     find: async (id) => find(id),
   }

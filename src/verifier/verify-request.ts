@@ -17,30 +17,31 @@ import { type StandingSource, standingByFeed, standingByIntrospection } from './
 import { memoryStores, type ReplayStore, type TaskBindingStore } from './stores.js'
 
 export interface VerifierOptions {
-  /** The registry. */
+  /** The registry's issuer URL. */
   readonly issuer: string
-  /** This agent's audience URI, `<issuer>/agents/<agent id>`. */
+  /** The audience URI of this agent: `<issuer>/agents/<agent id>`. */
   readonly audience: string
-  /** URL under which callers reach this server, with the path that a proxy takes off: what proofs must name. */
+  /** The URL under which callers reach this server, including a path prefix that a proxy removes. DPoP proofs must name it. */
   readonly publicUrl: string
-  /** Proxies whose word about scheme and host replaces those of `publicUrl`; default: nobody's, and no header of a request counts. */
+  /** Trusted proxies: their forwarded scheme and host replace those of `publicUrl`. Default: none, so forwarded headers are ignored. */
   readonly proxies?: Proxies
-  /** How it knows what stands: the feed, or where there is no socket introspection under its own client. */
+  /** How the verifier learns about revocations: the feed, or, without a WebSocket, introspection as this agent's own client. */
   readonly standing: Feed | { readonly introspect: (token: string) => Promise<JsonObject> }
-  /** Default: memory, which a restart forgets. */
+  /** Used DPoP proofs. Default: in memory, lost at a restart. */
   readonly replay?: ReplayStore
+  /** A2A task bindings. Default: in memory, lost at a restart. */
   readonly taskBindings?: TaskBindingStore
-  /** Past it (default 1000) a call is answered 503. */
+  /** Age in milliseconds of the newest information about revocations, past which requests get 503. Default: 1000. */
   readonly maxStalenessMs?: number
-  /** The registry's token keys; absent: read from its JWKS. */
+  /** The registry's token keys. Default: read from its JWKS. */
   readonly keys?: readonly VerificationKey[]
   readonly clock?: Clock
   readonly fetch?: typeof globalThis.fetch
-  /** Told what should not happen, such as a store that fails; its call is answered 500. Default: `console.error`. */
+  /** Called with a bug, such as a store that fails; the request gets 500. Default: `console.error`. */
   readonly onBug?: (error: unknown) => void
 }
 
-/** What a call needs of its token. */
+/** The rights that a request requires of its token. */
 export interface Needs {
   readonly scope?: string
   readonly tool?: string
@@ -50,26 +51,27 @@ export interface Needs {
 /** A request that may be served. */
 export interface Verified {
   readonly claims: AccessTokenClaims
-  /** Who it began with, then everyone it passed through. */
+  /** The subject, followed by each actor in the order in which the token passed through them. */
   readonly chain: readonly string[]
   readonly taskId: TaskId | undefined
-  /** The token itself: with the right to pass on, the subject token of an exchange. */
+  /** The token. If it may be delegated, it is the subject token of an exchange. */
   readonly accessToken: string
 }
 
 export interface Verifier {
-  /** Token, proof with replay protection, audience, standing, freshness, then what the call needs. Throws a Refusal. */
+  /** Checks the token, its proof, its standing, replay and then the needs. Throws a Refusal if one of them fails. */
   verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
   readonly taskBindings: TaskBindingStore
   readonly onBug: (error: unknown) => void
 }
 
 const MAX_STALENESS_MS = 1000
-/** How often an unknown `kid` may make a verifier ask the registry. */
+/** An unknown `kid` makes the verifier read the registry's keys at most once in this time. */
 const REREAD_MS = 30_000
 
 /**
- * Checks calls to one agent, alone and fast.
+ * Creates the verifier of one agent. A request costs one key look-up, two signature checks and one insert into the replay store; the registry is asked
+ * only if the keys or the revocations in memory are too old.
  *
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
@@ -92,15 +94,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
   })
 
   return {
-    taskBindings: options.taskBindings ?? memory.ties,
+    taskBindings: options.taskBindings ?? memory.taskBindings,
     onBug: options.onBug ?? ((error) => console.error(error)),
     verify: async (request, needs = {}) => {
       const { token, dpop } = credentialsOf(request)
       const now = Math.max(clock.now(), standing.time)
-      const { claims, kid } = await known(() => verifyAccessToken(token, keysFor, { issuer, audience, now }))
+      const { claims, kid } = await withKeysOf(issuer, () => verifyAccessToken(token, keysFor, { issuer, audience, now }))
       const [path = ''] = request.url.split('?')
-      // Behind an origin anything else would name another host.
-      if (!path.startsWith('/')) refuse('invalid_token', 'the request names no path of this server')
+      // A target without a leading slash, appended to an origin, would name another host.
+      if (!path.startsWith('/')) refuse('invalid_token', 'the request target must be a path that begins with "/"')
       const proof = await verifyDpopProof(dpop, {
         htm: request.method,
         htu: publicUrlOf(request) + path,
@@ -108,18 +110,19 @@ export function createVerifier(options: VerifierOptions): Verifier {
         accessToken: token,
         reason: 'invalid_token',
       })
-      if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
+      if (proof.jkt !== claims.cnf.jkt)
+        refuse('invalid_token', 'the DPoP proof is signed by a key other than the one that the token is bound to')
       const dependsOn = handlesOf(claims, kid)
       switch (await standing.check(token, { at: claims.standing.at, dependsOn })) {
         case 'ended':
-          return refuse('invalid_token', 'the token no longer stands')
+          return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
         case 'unknown':
-          return refuse('standing_unknown', 'it is not known now whether the token stands', { retryAfterSeconds: 1 })
+          return refuse('standing_unknown', 'cannot confirm now that the token has not been revoked; retry later', { retryAfterSeconds: 1 })
         case 'stands':
       }
-      // RFC 9449 §11.1: spent last, so that a call which is to be tried again (503) may bring its proof again.
-      if (!(await consumeProof(proof, (name, keptUntil) => replay.spend(name, keptUntil))))
-        refuse('invalid_token', 'the DPoP proof was used before')
+      // RFC 9449 §11.1: consumed last, so that the retry of a request that got 503 may send the same proof.
+      if (!(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt))))
+        refuse('invalid_token', 'the DPoP proof has been used before')
       requireNeeds(claims, needs)
       return { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
     },
@@ -130,30 +133,30 @@ async function tokenKeys(deps: Parameters<typeof fetchKeys>[0], issuer: string):
   return (await fetchKeys(deps, issuer)).filter((jwk) => jwk.credence_use === 'token').map((jwk) => ({ jwk, alg: 'ES256' as const }))
 }
 
-/** Keys that cannot be had are no verdict on the token. */
-async function known<T>(work: () => Promise<T>): Promise<T> {
+/** Failing to read the registry's keys says nothing about the token, so the caller may retry. */
+async function withKeysOf<T>(issuer: string, verify: () => Promise<T>): Promise<T> {
   try {
-    return await work()
+    return await verify()
   } catch (error) {
     if (isRefusal(error)) throw error
-    return refuse('standing_unknown', 'the keys of the registry cannot be had now', { retryAfterSeconds: 1 })
+    return refuse('standing_unknown', `cannot fetch the public keys of the registry ${issuer}; retry later`, { retryAfterSeconds: 1 })
   }
 }
 
-/** One DPoP-bound token and one proof; nothing else is a credential here. */
+/** Only a DPoP-bound token with one proof is a credential. */
 function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: string } {
   const { authorization, dpop } = headers
   const token = dpopTokenOf(authorization)
-  // node:http joins a header that was sent twice with a comma.
+  // node:http joins a repeated header with a comma.
   if (token === undefined || typeof dpop !== 'string' || dpop.includes(','))
-    return refuse('invalid_token', 'send one DPoP-bound token and one proof')
+    return refuse('invalid_token', 'send one access token (Authorization: DPoP …) and one proof (DPoP: …)')
   return { token, dpop }
 }
 
-/** Scope, tool and resource that the token carries; absent lists of tools and resources restrict nothing. */
+/** Refuses a token without the scope, tool or resource. A token without a list of tools or resources is not restricted in them. */
 export function requireNeeds(claims: AccessTokenClaims, { scope, tool, resource }: Needs): void {
   if (scope !== undefined && !coveredBySome(parseScope(claims.scope) ?? [], scope))
-    refuse('insufficient_scope', `this call needs the scope ${scope}`)
+    refuse('insufficient_scope', `this request requires the scope ${scope}`)
   if (tool !== undefined && claims.allowed_tools && !coveredBySome(claims.allowed_tools, tool))
     refuse('insufficient_scope', `the token does not allow the tool ${tool}`)
   if (resource !== undefined && claims.allowed_resources && !coveredBySome(claims.allowed_resources, resource))

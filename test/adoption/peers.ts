@@ -12,7 +12,7 @@ export interface Registered {
 export async function register(registry: Registry, of: Actor, more: object = {}): Promise<Registered> {
   const registered = await of.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
     name: 'callee',
-    contact: { mode: 'open' },
+    introductionPolicy: { mode: 'open' },
     ...more,
   })
   return { ...registered, audience: audienceOf(registry.issuer, registered.agentId) }
@@ -27,11 +27,11 @@ export interface Callers {
 export async function callersOf(registry: Registry, of: Actor, callee: { agentId: AgentId; audience: string }): Promise<Callers> {
   const right = { audience: callee.audience, scope: 'ocr:read' }
   const rights = [right, { audience: callee.audience, scope: 'ocr:admin' }]
-  const research = await registry.agent({ of, name: 'research', contact: { mode: 'open' }, ceiling: { rights } })
+  const research = await registry.agent({ of, name: 'research', introductionPolicy: { mode: 'open' }, ceiling: { rights } })
   await research.publish({ card: aCard(registry) })
   const mayAsk = { audience: research.audience, scope: 'ocr:read' }
   const planner = await registry.agent({ of, name: 'planner', ceiling: { rights: [...rights, mayAsk], delegationDepth: 1 } })
-  const to = { agentId: callee.agentId } as AgentActor // of whom only the id is read: its contact policy is open
+  const to = { agentId: callee.agentId } as AgentActor // of whom only the id is read: its introduction policy is open
   await introduce(planner, to, ['ocr:read', 'ocr:admin'])
   await introduce(research, to)
   await introduce(planner, research, ['ocr:read'], { delegation: { depth: 1, rights: [right] } })

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Feed } from '../../src/client/feed.js'
 import { createVerifier, credenceOf, guard } from '../../src/verifier/index.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { findPython } from './find-python.js'
@@ -34,7 +34,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const acme = await registry.organisation('Acme')
 
     // A peer for it to call.
-    ocr = await registry.agent({ of: acme, name: 'OCR', contact: { mode: 'ask' } })
+    ocr = await registry.agent({ of: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
     feed = await ocr.subscribe()
     ocrServer = createServer((request, response) =>
       protect(request, response, async () => response.end(`read "${await text(request)}" for ${credenceOf(request).chain.join()}`)),

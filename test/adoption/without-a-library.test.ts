@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, signerFromJwk } from '../../src/client/index.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
-import { aCallee } from '../stories/actors.js'
+import { aPublishedAgent } from '../stories/actors.js'
 import { register } from './peers.js'
 
 const INSECURE = { [oauth.allowInsecureRequests]: true } // http on loopback
@@ -22,7 +22,7 @@ let dpop: oauth.DPoPHandle
 beforeAll(async () => {
   registry = await startRegistry({ clock: runningClock() })
   const acme = await registry.organisation('Acme')
-  callee = await aCallee(registry, { of: acme })
+  callee = await aPublishedAgent(registry, { of: acme })
   const rights = [{ audience: callee.audience, scope: 'ocr:read' }]
   const { agentId, registrationToken } = await register(registry, acme, { ceiling: { rights } })
 

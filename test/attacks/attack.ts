@@ -2,57 +2,62 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair } from '../stories/actors.js'
 
-export interface Ground extends Pair {
+export interface AttackSetup extends Pair {
   readonly registry: Registry
-  /** An agent of a third organisation, introduced to nobody. */
-  readonly stranger: AgentActor
+  /** An agent of a third organisation, without an introduction. */
+  readonly outsider: AgentActor
 }
 
-/** A started registry with a pair of agents and a stranger, for the attacks of one file. */
-export function dependencies(): Ground {
-  const held: { registry?: Registry; pair?: Pair; stranger?: AgentActor } = {}
+/** One registry for the attacks of a file, with an introduced pair of agents and an agent of a third organisation. */
+export function attackSetup(): AttackSetup {
+  const started: { registry?: Registry; pair?: Pair; outsider?: AgentActor } = {}
   beforeAll(async () => {
-    held.registry = await startRegistry()
-    held.pair = await aPair(held.registry, ['ocr:read'])
-    held.stranger = await held.registry.agent({ of: await held.registry.organisation('Stranger') })
+    started.registry = await startRegistry()
+    started.pair = await aPair(started.registry, ['ocr:read'])
+    started.outsider = await started.registry.agent({ of: await started.registry.organisation('Outsider') })
   })
-  afterAll(() => held.registry?.[Symbol.asyncDispose]())
-  const need = <T>(value: T | undefined): T => {
+  afterAll(() => started.registry?.[Symbol.asyncDispose]())
+  const required = <T>(value: T | undefined): T => {
     if (value === undefined) throw new Error('the registry has not started')
     return value
   }
   return {
     get registry() {
-      return need(held.registry)
+      return required(started.registry)
     },
-    get stranger() {
-      return need(held.stranger)
+    get outsider() {
+      return required(started.outsider)
     },
     get acme() {
-      return need(held.pair).acme
+      return required(started.pair).acme
     },
     get globex() {
-      return need(held.pair).globex
+      return required(started.pair).globex
     },
     get ocr() {
-      return need(held.pair).ocr
+      return required(started.pair).ocr
     },
     get planner() {
-      return need(held.pair).planner
+      return required(started.pair).planner
     },
     get introductionId() {
-      return need(held.pair).introductionId
+      return required(started.pair).introductionId
     },
   }
 }
 
 /**
- * One attack of the list, by its id. Afterwards the process answers, and where the attack must change nothing (`writes: false`) the log is as it
- * was.
+ * One attack of attacks.tsv, named by its id. After it the server must still respond, and with `writes: false` the log must have no new block.
  */
-export function attack(id: string, what: string, on: Ground, run: () => Promise<void>, { writes = true }: { writes?: boolean } = {}): void {
-  test(`${id} ${what}`, async () => {
-    const { registry } = on
+export function attack(
+  id: string,
+  title: string,
+  setup: AttackSetup,
+  run: () => Promise<void>,
+  { writes = true }: { writes?: boolean } = {},
+): void {
+  test(`${id} ${title}`, async () => {
+    const { registry } = setup
     const before = await newestBlock(registry)
     await run()
     if (!writes) expect(await newestBlock(registry)).toBe(before)
@@ -60,13 +65,13 @@ export function attack(id: string, what: string, on: Ground, run: () => Promise<
   })
 }
 
-/** The number of the log's newest block, by the store: what a server has applied may be older. */
+/** The number of the log's newest block in the store. A server may not have applied it yet. */
 export const newestBlock = async ({ storage }: Registry): Promise<number | undefined> => (await storage.log.head())?.n
 
-/** A procedure as a stranger, or under headers of one's own: status and reason. */
+/** Calls a path without credentials, or with those in `init`, and returns status and reason. */
 export async function raw(registry: Registry, path: string, init: RequestInit = {}): Promise<[number, string | undefined]> {
-  const answer = await registry.fetch(path, init)
-  const text = await answer.text()
+  const response = await registry.fetch(path, init)
+  const text = await response.text()
   const body = text.startsWith('{') ? JSON.parse(text) : {}
-  return [answer.status, body.error?.data?.reason ?? body.error]
+  return [response.status, body.error?.data?.reason ?? body.error]
 }

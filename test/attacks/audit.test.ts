@@ -1,34 +1,35 @@
-// AUD-03: no effect without its audit row. Every mutation is tried on a server whose store fails whenever an audit row is to be written.
+// AUD-03: no effect without its audit row. Every mutation is tried on a server whose store fails whenever an audit row is written.
 import { expect, test } from 'vitest'
 import { confirmAgent, newEs256Signer } from '../../src/client/index.js'
 import { refuse } from '../../src/errors.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { dependencies } from './attack.js'
+import { attackSetup } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 
 test('AUD-03 an action whose audit row cannot be written is refused (503), and has had no effect', async () => {
-  const { registry, acme, globex, ocr, planner, stranger, introductionId } = on
+  const { registry, acme, globex, ocr, planner, outsider, introductionId } = setup
   const { operator } = registry
   let isFailing = false
   let failed = 0
   const server = await registry.addServer(async (name, work, operations = []) => {
-    const isAudit = name === 'audit-rows.insert' || operations.some((one) => 'collection' in one && one.collection === 'audit-rows')
+    const isAudit =
+      name === 'audit-rows.insert' || operations.some((operation) => 'collection' in operation && operation.collection === 'audit-rows')
     if (!isFailing || !isAudit) return work()
     failed++
-    // Without Retry-After, for which a client would wait by a clock that stands still
+    // Without Retry-After: the clock of the test stands still, and a client would wait for ever
     return refuse('unavailable', 'the storage has failed to commit')
   })
   registry.front.route([server.port])
 
   const { taskId } = await planner.tasks.create({ description: 'before' })
   const { accessToken } = await planner.exchange({ audience: ocr.audience, taskId })
-  const asked = await planner.introductions.request({ to: ocr.agentId, purpose: 'later', scopes: ['ocr:read'] })
+  const pending = await planner.introductions.request({ to: ocr.agentId, purpose: 'later', scopes: ['ocr:read'] })
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const { items: keys } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: ocr.agentId })
   const keyId = keys[0]?.keyId
-  const waiting = await registry.registration({ of: acme })
+  const unconfirmed = await registry.registration({ of: acme })
   const suspended = await registry.agent({ of: acme })
   await acme.mutate('agents.suspend', { agentId: suspended.agentId })
   const other = await registry.organisation('Other')
@@ -42,7 +43,7 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     'members.changeRole': () => acme.mutate('members.changeRole', { memberId: acme.clientId, role: 'member' }),
     'members.revoke': () => operator.mutate('members.revoke', { memberId: other.clientId }),
     'agents.register': () => registry.registration({ of: acme }),
-    'agents.confirm': () => confirmAgent({ issuer: registry.issuer, ...waiting, signer, clock: registry.clock }),
+    'agents.confirm': () => confirmAgent({ issuer: registry.issuer, ...unconfirmed, signer, clock: registry.clock }),
     'agents.change': () => globex.mutate('agents.change', { agentId: planner.agentId, ceiling: {} }),
     'agents.suspend': () => acme.mutate('agents.suspend', { agentId: ocr.agentId }),
     'agents.reinstate': () => acme.mutate('agents.reinstate', { agentId: suspended.agentId }),
@@ -53,9 +54,9 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     'cards.publish': () => ocr.publish({ card: aCard(registry, { name: 'Another' }) }),
     'cards.unpublish': () => ocr.mutate('cards.unpublish', { agentId: ocr.agentId }),
     'introductions.request': () => planner.introductions.request({ to: ocr.agentId, purpose: 'again', scopes: ['ocr:read'] }),
-    'introductions.approve': () => ocr.introductions.approve(asked.introductionId),
-    'introductions.deny': () => ocr.introductions.deny(asked.introductionId),
-    'introductions.revoke': () => ocr.introductions.end(introductionId),
+    'introductions.approve': () => ocr.introductions.approve(pending.introductionId),
+    'introductions.deny': () => ocr.introductions.deny(pending.introductionId),
+    'introductions.revoke': () => ocr.introductions.revoke(introductionId),
     'tasks.create': () => planner.tasks.create({ description: 'while it fails' }),
     'tasks.end': () => planner.tasks.end(taskId),
     'oauth.token, client_credentials': () => registry.as(planner).token(),
@@ -68,12 +69,12 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     members: await acme.query('members.list', { orgId: acme.orgId }),
     agents: await acme.query('agents.list', {}),
     keys: await acme.query('keys.list', { owner: ocr.agentId }),
-    card: (await stranger.search({ text: 'scanned' })).total,
+    card: (await outsider.search({ text: 'scanned' })).total,
     tasks: await planner.query('tasks.list', {}),
     introductions: await ocr.query('introductions.list', {}),
     token: await ocr.introspect(accessToken),
   })
-  for (const actor of [operator, acme, globex, ocr, planner, stranger]) await actor.token()
+  for (const actor of [operator, acme, globex, ocr, planner, outsider]) await actor.token()
   const before = await state()
   for (const [name, act] of Object.entries(actions)) {
     failed = 0
@@ -83,7 +84,7 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     expect([name, reason, failed > 0]).toEqual([name, 'unavailable', true])
     expect(await state(), name).toEqual(before)
   }
-  // What was refused for that alone is done once rows can be written.
+  // Once audit rows can be written again, the same action succeeds.
   expect(await reasonOf(planner.tasks.end(taskId))).toBe('done')
   expect(await ocr.introspect(accessToken)).toEqual({ active: false })
 }, 60_000)

@@ -2,43 +2,46 @@ import { expect } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
 import { newEs256Signer, signJwt } from '../../src/credentials/jose/sign.js'
 import type { AccessTokenClaims } from '../../src/protocol/claims.js'
-import { assertionOf, exchangeForm, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
+import { assertionOf, exchangeForm, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from '../oauth/requests.js'
 import { aCard } from '../registry.js'
 import { aPair, introduce, reasonOf } from '../stories/actors.js'
-import { attack, dependencies } from './attack.js'
+import { attack, attackSetup } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 const GRANT = { grant_type: 'client_credentials' }
 const TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 const errorOf = async (assertionChanges: object) =>
-  (await tokenRequest(on.registry, on.planner, GRANT, { assertion: await assertionOf(on.registry, on.planner, assertionChanges as never) }))
-    .body.error
+  (
+    await tokenRequest(setup.registry, setup.planner, GRANT, {
+      assertion: await assertionOf(setup.registry, setup.planner, assertionChanges as never),
+    })
+  ).body.error
 
-const exchange = async (by = on.planner, subject?: string, audience: string = on.ocr.audience, more: object = {}) => {
+const exchange = async (by = setup.planner, subject?: string, audience: string = setup.ocr.audience, more: object = {}) => {
   const token = subject ?? (await by.token()).accessToken
-  const { status, body } = await tokenRequest(on.registry, by, exchangeForm(token, audience, more as never))
+  const { status, body } = await tokenRequest(setup.registry, by, exchangeForm(token, audience, more as never))
   return body.error ?? status
 }
 attack(
   'TEX-01',
-  'a scope that is wider than what was introduced',
-  on,
+  'a scope outside the introduction gets invalid_scope',
+  setup,
   async () => {
     for (const scope of ['ocr:admin', 'ocr:read ocr:admin', 'ocr', 'admin', 'ocr:readx'])
-      expect(await exchange(on.planner, undefined, undefined, { scope })).toBe('invalid_scope')
+      expect(await exchange(setup.planner, undefined, undefined, { scope })).toBe('invalid_scope')
   },
   { writes: false },
 )
 
 attack(
   'TEX-03',
-  'a root token of another client, under the key that both prove with',
-  on,
+  'a root token of another client with a proof of its key gets invalid_request',
+  setup,
   async () => {
-    const { accessToken } = await on.planner.token()
-    const form = exchangeForm(accessToken, on.ocr.audience)
-    const { body } = await tokenRequest(on.registry, on.stranger, form, { signer: on.planner.signer })
+    const { accessToken } = await setup.planner.token()
+    const form = exchangeForm(accessToken, setup.ocr.audience)
+    const { body } = await tokenRequest(setup.registry, setup.outsider, form, { signer: setup.planner.signer })
     expect(body.error).toBe('invalid_request')
   },
   { writes: false },
@@ -46,71 +49,70 @@ attack(
 
 attack(
   'TEX-02',
-  'audiences that one is not entitled to: unknown, empty, a wildcard, fifty',
-  on,
+  'an unknown, empty, wildcard or repeated audience is refused',
+  setup,
   async () => {
     for (const audience of [
-      on.stranger.audience,
+      setup.outsider.audience,
       'https://evil.example',
       '',
       '*',
-      `${on.registry.issuer}/agents/*`,
-      `${on.ocr.audience}/`,
-      on.registry.issuer,
+      `${setup.registry.issuer}/agents/*`,
+      `${setup.ocr.audience}/`,
+      setup.registry.issuer,
     ])
-      expect(await exchange(on.planner, undefined, audience)).toBe('invalid_target')
-    const { accessToken } = await on.planner.token()
-    const form = { ...(await withAssertion(on.registry, on.planner, exchangeForm(accessToken, on.ocr.audience))) }
+      expect(await exchange(setup.planner, undefined, audience)).toBe('invalid_target')
+    const { accessToken } = await setup.planner.token()
+    const form = { ...(await formWithAssertion(setup.registry, setup.planner, exchangeForm(accessToken, setup.ocr.audience))) }
     const many = [
       ...Object.entries(form).map(([name, value]) => [name, String(value)] as const),
       ...Array.from({ length: 50 }, (_, i) => ['audience', `https://a${i}.example`] as const),
     ]
-    const dpop = await proofOf(on.registry, on.planner.signer, { path: '/oauth/token', nonce: await freshNonce(on.registry, on.planner) })
-    expect(['invalid_target', 'invalid_request']).toContain((await post(on.registry, '/oauth/token', many, { dpop })).body.error)
+    const dpop = await proofOf(setup.registry, setup.planner.signer, {
+      path: '/oauth/token',
+      nonce: await freshNonce(setup.registry, setup.planner),
+    })
+    expect(['invalid_target', 'invalid_request']).toContain((await postForm(setup.registry, '/oauth/token', many, { dpop })).body.error)
   },
   { writes: false },
 )
 
-attack(
-  'TEX-03',
-  'a confused deputy: foreign root tokens, introduced tokens by their own client or by an audience without the right to pass on',
-  on,
-  async () => {
-    expect(await exchange(on.stranger, (await on.planner.token()).accessToken)).toBe('invalid_request')
-    const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
-    expect(await exchange(on.planner, accessToken)).toBe('invalid_request')
-    expect(await exchange(on.ocr, accessToken, on.planner.audience)).toBe('invalid_request')
-  },
-)
-
-attack('TEX-04', 'a subject of one flow with the actor of another', on, async () => {
-  const actor = { actor_token: (await on.ocr.token()).accessToken, actor_token_type: TYPE }
-  expect(await exchange(on.planner, undefined, undefined, actor)).toBe('invalid_request')
-  const bound = await registryTokenUnder(await newEs256Signer())
-  expect(await exchange(on.planner, undefined, undefined, { actor_token: bound, actor_token_type: TYPE })).toBe('invalid_request')
+attack('TEX-03', 'a foreign root token, and an introduced token without the right to pass it on, get invalid_request', setup, async () => {
+  expect(await exchange(setup.outsider, (await setup.planner.token()).accessToken)).toBe('invalid_request')
+  const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
+  expect(await exchange(setup.planner, accessToken)).toBe('invalid_request')
+  expect(await exchange(setup.ocr, accessToken, setup.planner.audience)).toBe('invalid_request')
 })
-/** A root token of the planner that is bound to another key than its own. */
-const registryTokenUnder = async (signer: Awaited<ReturnType<typeof newEs256Signer>>): Promise<string> =>
-  (await tokenRequest(on.registry, on.planner, GRANT, { signer, nonce: await freshNonce(on.registry, on.planner) })).body.access_token
 
-attack('TEX-06', 'a subject token that was revoked a moment ago', on, async () => {
-  const fresh = on.registry.as(on.planner)
+attack('TEX-04', 'an actor token of another client or of another key gets invalid_request', setup, async () => {
+  const actor = { actor_token: (await setup.ocr.token()).accessToken, actor_token_type: TYPE }
+  expect(await exchange(setup.planner, undefined, undefined, actor)).toBe('invalid_request')
+  const bound = await rootTokenBoundTo(await newEs256Signer())
+  expect(await exchange(setup.planner, undefined, undefined, { actor_token: bound, actor_token_type: TYPE })).toBe('invalid_request')
+})
+/** A root token of the planner that is bound to `signer`. */
+const rootTokenBoundTo = async (signer: Awaited<ReturnType<typeof newEs256Signer>>): Promise<string> =>
+  (await tokenRequest(setup.registry, setup.planner, GRANT, { signer, nonce: await freshNonce(setup.registry, setup.planner) })).body
+    .access_token
+
+attack('TEX-06', 'a subject token that was just revoked gets invalid_request', setup, async () => {
+  const fresh = setup.registry.as(setup.planner)
   const { accessToken } = await fresh.token()
   await fresh.revoke(accessToken)
-  expect(await exchange(on.planner, accessToken)).toBe('invalid_request')
+  expect(await exchange(setup.planner, accessToken)).toBe('invalid_request')
 })
 
-attack('TEX-08', 'a child that would outlive its parent, or live a day', on, async () => {
-  const fresh = on.registry.as(on.planner)
+attack('TEX-08', 'an exchanged token does not outlive its subject token, whatever lifetime is requested', setup, async () => {
+  const fresh = setup.registry.as(setup.planner)
   const root = await fresh.token()
-  on.registry.clock.advance(800)
-  const token = await fresh.exchange({ audience: on.ocr.audience, subjectToken: root.accessToken })
+  setup.registry.clock.advance(800)
+  const token = await fresh.exchange({ audience: setup.ocr.audience, subjectToken: root.accessToken })
   expect(claimsOf(token.accessToken).exp).toBe(claimsOf(root.accessToken).exp)
-  expect(await exchange(on.planner, undefined, undefined, { expires_in: 86_400, requested_lifetime: 86_400 })).toBe(200)
+  expect(await exchange(setup.planner, undefined, undefined, { expires_in: 86_400, requested_lifetime: 86_400 })).toBe(200)
 })
 
-attack('TEX-09', 'an act chain that the client made itself', on, async () => {
-  const { registry, planner, ocr } = on
+attack('TEX-09', 'an actor token that the client signed itself gets invalid_request, and no act claim is taken over', setup, async () => {
+  const { registry, planner, ocr } = setup
   const now = registry.clock.now()
   const forged = await signJwt(
     { typ: 'at+jwt', kid: 'x' },
@@ -130,69 +132,78 @@ attack('TEX-09', 'an act chain that the client made itself', on, async () => {
 
 attack(
   'TEX-10',
-  'token types that are not ours, and tokens of another issuer',
-  on,
+  'other token types and tokens of another issuer get invalid_request',
+  setup,
   async () => {
     for (const type of ['id_token', 'saml2', 'refresh_token', 'jwt'])
-      expect(await exchange(on.planner, undefined, undefined, { subject_token_type: `urn:ietf:params:oauth:token-type:${type}` })).toBe(
+      expect(await exchange(setup.planner, undefined, undefined, { subject_token_type: `urn:ietf:params:oauth:token-type:${type}` })).toBe(
         'invalid_request',
       )
     const foreign = await signJwt(
       { typ: 'at+jwt', kid: 'x' },
-      { iss: 'https://other.example', sub: on.planner.clientId },
-      on.planner.signer,
+      { iss: 'https://other.example', sub: setup.planner.clientId },
+      setup.planner.signer,
     )
-    expect(await exchange(on.planner, foreign)).toBe('invalid_request')
+    expect(await exchange(setup.planner, foreign)).toBe('invalid_request')
   },
   { writes: false },
 )
 
 attack(
   'TEX-11',
-  'an audience of another organisation without an introduction, the organisation changed in the claims',
-  on,
+  'an audience without an introduction gets invalid_target, and a changed organisation claim gets invalid_request',
+  setup,
   async () => {
-    expect(await exchange(on.stranger)).toBe('invalid_target')
-    const [head, body, tail] = (await on.stranger.token()).accessToken.split('.')
-    const claims = { ...JSON.parse(Buffer.from(body ?? '', 'base64url').toString()), org: on.globex.orgId }
-    expect(await exchange(on.stranger, `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${tail}`)).toBe(
+    expect(await exchange(setup.outsider)).toBe('invalid_target')
+    const [head, body, tail] = (await setup.outsider.token()).accessToken.split('.')
+    const claims = { ...JSON.parse(Buffer.from(body ?? '', 'base64url').toString()), org: setup.globex.orgId }
+    expect(await exchange(setup.outsider, `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${tail}`)).toBe(
       'invalid_request',
     )
   },
   { writes: false },
 )
 
-attack('TEX-12', 'a client that is not activated, suspended or revoked', on, async () => {
-  const { agentId } = await on.globex.mutate<{ agentId: string }>('agents.register', { name: 'early' })
-  const early = createAgent({ issuer: on.registry.issuer, clientId: agentId, signer: await newEs256Signer(), clock: on.registry.clock })
+attack('TEX-12', 'a client that is not yet confirmed and a suspended one get invalid_client', setup, async () => {
+  const { agentId } = await setup.globex.mutate<{ agentId: string }>('agents.register', { name: 'early' })
+  const early = createAgent({
+    issuer: setup.registry.issuer,
+    clientId: agentId,
+    signer: await newEs256Signer(),
+    clock: setup.registry.clock,
+  })
   expect(await reasonOf(early.token())).toBe('invalid_client')
-  const agent = await on.registry.agent({ of: on.globex })
-  await on.globex.mutate('agents.suspend', { agentId: agent.agentId })
-  expect(await reasonOf(on.registry.as(agent).token())).toBe('invalid_client')
+  const agent = await setup.registry.agent({ of: setup.globex })
+  await setup.globex.mutate('agents.suspend', { agentId: agent.agentId })
+  expect(await reasonOf(setup.registry.as(agent).token())).toBe('invalid_client')
 })
 
-attack('TEX-13', 'a token fed back to gain life', on, async () => {
-  const own = await aPair(on.registry)
+attack('TEX-13', 'an exchanged token cannot be exchanged again for a longer life', setup, async () => {
+  const own = await aPair(setup.registry)
   const { accessToken } = await own.planner.exchange({ audience: own.ocr.audience })
   for (let i = 0; i < 3; i++) expect(await exchange(own.planner, accessToken, own.ocr.audience)).toBe('invalid_request')
 })
 
 attack(
   'TEX-15',
-  'a request without a proof, and for a Bearer',
-  on,
+  'a request for a Bearer token without a proof gets invalid_dpop_proof',
+  setup,
   async () => {
-    const { accessToken } = await on.planner.token()
-    const form = await withAssertion(on.registry, on.planner, exchangeForm(accessToken, on.ocr.audience, { token_type: 'Bearer' }))
-    expect((await post(on.registry, '/oauth/token', form)).body.error).toBe('invalid_dpop_proof')
+    const { accessToken } = await setup.planner.token()
+    const form = await formWithAssertion(
+      setup.registry,
+      setup.planner,
+      exchangeForm(accessToken, setup.ocr.audience, { token_type: 'Bearer' }),
+    )
+    expect((await postForm(setup.registry, '/oauth/token', form)).body.error).toBe('invalid_dpop_proof')
   },
   { writes: false },
 )
 
-attack('TEX-19', 'an introduction whose reliance has changed since', on, async () => {
-  const own = await aPair(on.registry)
+attack('TEX-19', 'an introduction gets invalid_target after a pinned part of the card changed, until a new approval', setup, async () => {
+  const own = await aPair(setup.registry)
   await own.ocr.publish({
-    card: aCard(on.registry, {
+    card: aCard(setup.registry, {
       supportedInterfaces: [{ url: 'http://127.0.0.1:9/elsewhere', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
     }),
   })
@@ -201,21 +212,26 @@ attack('TEX-19', 'an introduction whose reliance has changed since', on, async (
   expect(await exchange(own.planner, undefined, own.ocr.audience)).toBe(200)
 })
 
-attack('TEX-20', 'a client’s clock that is off; the server’s clock stepped back', on, async () => {
-  const { registry, planner } = on
-  const now = registry.clock.now()
-  for (const off of [-300, 300]) expect(await errorOf({ iat: now + off, exp: now + off + 60 })).toBe('invalid_client')
-  const assertion = await assertionOf(registry, planner)
-  expect((await tokenRequest(registry, planner, GRANT, { assertion })).status).toBe(200)
-  registry.clock.advance(61)
-  expect((await tokenRequest(registry, planner, GRANT, { assertion })).body.error).toBe('invalid_client')
-  registry.clock.advance(-600)
-  expect((await tokenRequest(registry, planner, GRANT, { assertion })).body.error).toBe('invalid_client')
-  registry.clock.advance(600)
-})
+attack(
+  'TEX-20',
+  'an assertion of a wrong clock gets invalid_client, and a replayed one too after the server’s clock stepped back',
+  setup,
+  async () => {
+    const { registry, planner } = setup
+    const now = registry.clock.now()
+    for (const offset of [-300, 300]) expect(await errorOf({ iat: now + offset, exp: now + offset + 60 })).toBe('invalid_client')
+    const assertion = await assertionOf(registry, planner)
+    expect((await tokenRequest(registry, planner, GRANT, { assertion })).status).toBe(200)
+    registry.clock.advance(61)
+    expect((await tokenRequest(registry, planner, GRANT, { assertion })).body.error).toBe('invalid_client')
+    registry.clock.advance(-600)
+    expect((await tokenRequest(registry, planner, GRANT, { assertion })).body.error).toBe('invalid_client')
+    registry.clock.advance(600)
+  },
+)
 
-attack('A2A-06', 'a delegation in a circle, or too deep', on, async () => {
-  const own = await aPair(on.registry)
+attack('A2A-06', 'a delegation beyond the granted depth is refused', setup, async () => {
+  const own = await aPair(setup.registry)
   const right = { audience: own.ocr.audience, scope: 'ocr:read' }
   for (const depth of [1, 5])
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, delegation: { depth, rights: [right] } }))).toBe(

@@ -1,11 +1,11 @@
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { createVerifier } from '../../src/verifier/index.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { aPair, reasonOf } from '../stories/actors.js'
-import { attack, dependencies, raw } from './attack.js'
+import { attack, attackSetup, raw } from './attack.js'
 
-const on = dependencies()
+const on = attackSetup()
 const json = { 'content-type': 'application/json' }
 const post = (path: string, body: string, headers: Record<string, string> = json) =>
   raw(on.registry, path, { method: 'POST', body, headers })

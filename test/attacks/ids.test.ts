@@ -5,7 +5,7 @@ import { describeShared } from '../shared-material.js'
 
 /** What is shown elsewhere, where the rule itself is tested. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'WS-05': 'test/revocations/feed.test.ts: a reader that stops reading is parked and misses nothing',
+  'WS-05': 'test/revocations/feed.test.ts: a reader that stops reading is paused, and misses nothing',
   'NOD-03': 'test/http/trpc/procedures.test.ts: batch, body and depth limits',
   'NOD-11': 'test/attacks/canaries.test.ts: a store that fails is answered as a bug, and the process serves on',
   'MDB-05': 'test/storage/mongo/connect.test.ts: old servers, releases with published vulnerabilities, and compression by zlib',

@@ -7,17 +7,20 @@ import { base64url, utf8 } from '../../src/lib/bytes.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { forge } from '../credentials/forge.js'
-import { exchangeForm, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
+import { exchangeForm, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from '../oauth/requests.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { attack, dependencies, raw } from './attack.js'
+import { attack, attackSetup, raw } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 const GRANT = { grant_type: 'client_credentials' }
 
-/** The same bad JWT at every door that takes one: assertion, proof, subject token, access token, card signature. */
-async function everywhere(header: (typ: string) => object, options: { signature?: Uint8Array; claims?: object } = {}): Promise<string[]> {
-  const { registry, planner, ocr } = on
+/** Sends the same bad JWT as client assertion, proof, subject token, access token and card signature, and returns the five responses. */
+async function sendEverywhere(
+  header: (typ: string) => object,
+  options: { signature?: Uint8Array; claims?: object } = {},
+): Promise<string[]> {
+  const { registry, planner, ocr } = setup
   const now = registry.clock.now()
   const make = async (typ: string, claims: object) => {
     const jwt = await forge({ kid: thumbprint(planner.signer.publicJwk), ...header(typ) }, { ...claims, ...options.claims }, planner.signer)
@@ -44,39 +47,39 @@ async function everywhere(header: (typ: string) => object, options: { signature?
   })
   const [head, , tail] = (await make('JOSE', {})).split('.')
   const card = { ...aCard(registry), signatures: [{ protected: head, signature: tail }] }
-  const answers = [
+  const responses = [
     await tokenRequest(registry, planner, GRANT, { assertion }),
     await tokenRequest(registry, planner, GRANT, { proof }),
     await tokenRequest(registry, planner, exchangeForm(subject, ocr.audience)),
   ].map(({ status, body }) => `${status} ${body.error}`)
   const bearer = await raw(registry, '/trpc/tasks.list', { headers: { authorization: `DPoP ${subject}`, dpop: proof } })
-  const published = await reasonOf(planner.mutate('cards.publish', { agentId: planner.agentId, c0: JSON.stringify(card) }))
-  return [...answers, bearer.join(' '), published]
+  const published = await reasonOf(planner.mutate('cards.publish', { agentId: planner.agentId, publicCard: JSON.stringify(card) }))
+  return [...responses, bearer.join(' '), published]
 }
-/** Nobody was let in, and nothing was a bug. */
-const refusedEverywhere = (answers: readonly string[]) => {
-  expect(answers[0]).toBe('401 invalid_client')
-  expect(answers[1]).toBe('400 invalid_dpop_proof')
-  expect(answers[2]).toBe('400 invalid_request')
-  expect(answers[3]).toBe('401 invalid_token')
-  expect(['card_signature_invalid', 'key_untrusted', 'card_invalid']).toContain(answers[4])
+/** Each response is a refusal, and none is a server error. */
+const expectRefusals = (responses: readonly string[]) => {
+  expect(responses[0]).toBe('401 invalid_client')
+  expect(responses[1]).toBe('400 invalid_dpop_proof')
+  expect(responses[2]).toBe('400 invalid_request')
+  expect(responses[3]).toBe('401 invalid_token')
+  expect(['card_signature_invalid', 'key_untrusted', 'card_invalid']).toContain(responses[4])
 }
 
 for (const alg of ['none', 'None', 'nOnE', ''])
   attack(
     'JOSE-01',
-    `alg ${JSON.stringify(alg)}`,
-    on,
-    async () => refusedEverywhere(await everywhere((typ) => ({ alg, typ }), { signature: new Uint8Array() })),
+    `a JWT with alg ${JSON.stringify(alg)} is refused by each endpoint`,
+    setup,
+    async () => expectRefusals(await sendEverywhere((typ) => ({ alg, typ }), { signature: new Uint8Array() })),
     { writes: false },
   )
 
 attack(
   'JOSE-02',
-  'HS256 under the bytes of the registered public key',
-  on,
+  'an HS256 assertion with the bytes of the registered public key as secret is refused',
+  setup,
   async () => {
-    const { registry, planner } = on
+    const { registry, planner } = setup
     const { x = '', y = '' } = planner.signer.publicJwk as { x?: string; y?: string }
     const now = registry.clock.now()
     const signed = [
@@ -95,13 +98,13 @@ attack(
 
 attack(
   'JOSE-03',
-  'a key of its own in the header',
-  on,
+  'a JWT with a key in its header is refused by each endpoint',
+  setup,
   async () => {
     const evil = await newEs256Signer()
-    const answers = await everywhere((typ) => ({ alg: 'ES256', typ, jwk: evil.publicJwk }))
-    // A proof may bring its key; it is then not the one that signed.
-    refusedEverywhere(answers)
+    const responses = await sendEverywhere((typ) => ({ alg: 'ES256', typ, jwk: evil.publicJwk }))
+    // The header of a proof may hold a key, but this key did not sign it.
+    expectRefusals(responses)
   },
   { writes: false },
 )
@@ -112,16 +115,18 @@ for (const [id, header] of [
 ] as const)
   attack(
     id,
-    'a trust root named by the signer is not read, and not fetched',
-    on,
+    `a card whose signature header names keys by ${Object.keys(header).join(' and ')} is untrusted, and nothing is fetched`,
+    setup,
     async () => {
-      const { registry, planner } = on
+      const { registry, planner } = setup
       const evil = await newEs256Signer()
       const card = await signCard(aCard(registry), evil)
       const protectedHeader = base64url(utf8(JSON.stringify({ alg: 'ES256', kid: thumbprint(evil.publicJwk), ...header })))
       const signature = base64url(await evil.sign(utf8(`${protectedHeader}.${base64url(utf8(JSON.stringify(card)))}`)))
       const bad = { ...card, signatures: [{ protected: protectedHeader, signature }] }
-      expect(await reasonOf(planner.mutate('cards.publish', { agentId: planner.agentId, c0: JSON.stringify(bad) }))).toBe('key_untrusted')
+      expect(await reasonOf(planner.mutate('cards.publish', { agentId: planner.agentId, publicCard: JSON.stringify(bad) }))).toBe(
+        'key_untrusted',
+      )
     },
     { writes: false },
   )
@@ -129,19 +134,19 @@ for (const [id, header] of [
 for (const kid of ['../../../../dev/null', "' || 1==1", '{"$ne":1}', 'x'.repeat(5000), ['k'], '__proto__', 5])
   attack(
     'JOSE-06',
-    `kid ${JSON.stringify(kid).slice(0, 30)}`,
-    on,
+    `a JWT with the kid ${JSON.stringify(kid).slice(0, 30)} is refused by each endpoint`,
+    setup,
     async () =>
-      refusedEverywhere(await everywhere((typ) => ({ alg: 'ES256', typ, kid, ...(typ === 'dpop+jwt' && { jwk: { kty: 'EC' } }) }))),
+      expectRefusals(await sendEverywhere((typ) => ({ alg: 'ES256', typ, kid, ...(typ === 'dpop+jwt' && { jwk: { kty: 'EC' } }) }))),
     { writes: false },
   )
 
 for (const crit of [['exp'], ['foo'], [], ['exp', 'exp'], ['absent'], 'exp'])
   attack(
     'JOSE-07',
-    `crit ${JSON.stringify(crit)}`,
-    on,
-    async () => refusedEverywhere(await everywhere((typ) => ({ alg: 'ES256', typ, crit }))),
+    `a JWT with crit ${JSON.stringify(crit)} is refused by each endpoint`,
+    setup,
+    async () => expectRefusals(await sendEverywhere((typ) => ({ alg: 'ES256', typ, crit }))),
     { writes: false },
   )
 
@@ -153,11 +158,13 @@ for (const [what, signature] of [
 ] as const)
   attack(
     'JOSE-12',
-    `a signature that is ${what}`,
-    on,
+    `a JWT with a signature that is ${what} is refused by each endpoint`,
+    setup,
     async () =>
-      refusedEverywhere(
-        await everywhere((typ) => ({ alg: 'ES256', typ, ...(typ === 'dpop+jwt' && { jwk: on.planner.signer.publicJwk }) }), { signature }),
+      expectRefusals(
+        await sendEverywhere((typ) => ({ alg: 'ES256', typ, ...(typ === 'dpop+jwt' && { jwk: setup.planner.signer.publicJwk }) }), {
+          signature,
+        }),
       ),
     { writes: false },
   )
@@ -171,21 +178,21 @@ for (const claims of [
 ])
   attack(
     'JOSE-13',
-    `times ${JSON.stringify(claims)}`,
-    on,
+    `a JWT with ${JSON.stringify(claims)} is refused as assertion, subject token and access token`,
+    setup,
     async () => {
-      const answers = await everywhere((typ) => ({ alg: 'ES256', typ }), { claims })
-      expect([answers[0], answers[2], answers[3]]).toEqual(['401 invalid_client', '400 invalid_request', '401 invalid_token'])
+      const responses = await sendEverywhere((typ) => ({ alg: 'ES256', typ }), { claims })
+      expect([responses[0], responses[2], responses[3]]).toEqual(['401 invalid_client', '400 invalid_request', '401 invalid_token'])
     },
     { writes: false },
   )
 
 attack(
   'JOSE-14',
-  'a JWT of one purpose at the door of another',
-  on,
+  'a JWT of one kind is refused as another kind',
+  setup,
   async () => {
-    const { registry, planner, ocr } = on
+    const { registry, planner, ocr } = setup
     const nonce = await freshNonce(registry, planner)
     const proof = await proofOf(registry, planner.signer, { path: '/oauth/token', nonce })
     const root = (await planner.token()).accessToken
@@ -201,8 +208,8 @@ attack(
   { writes: false },
 )
 
-const offered = async (jwk: unknown) => {
-  const { registry, acme } = on
+const register = async (jwk: unknown) => {
+  const { registry, acme } = setup
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const proof = await proveKey(
     { signer: await newEs256Signer(), clock: registry.clock, random: systemRandom },
@@ -214,10 +221,10 @@ const offered = async (jwk: unknown) => {
     body: JSON.stringify({ code, name: 'x', jwk, proof }),
   })
 }
-attack('JOSE-15', 'a private key offered for registered key is refused, and nowhere kept', on, async () => {
+attack('JOSE-15', 'the registration of a private key is refused, and the key is not stored', setup, async () => {
   const jwk = await newPrivateJwk()
-  expect(await offered(jwk)).toEqual([400, 'invalid_client_metadata'])
-  const everything = JSON.stringify(await on.acme.query('audit.list', { limit: 100 }))
+  expect(await register(jwk)).toEqual([400, 'invalid_client_metadata'])
+  const everything = JSON.stringify(await setup.acme.query('audit.list', { limit: 100 }))
   expect(everything).not.toContain(jwk.d)
 })
 
@@ -232,23 +239,25 @@ for (const [what, jwk] of [
   ['X25519', { kty: 'OKP', crv: 'X25519', x: 'A'.repeat(43) }],
   ['RSA of 65536 bits', { kty: 'RSA', n: 'x'.repeat(10_923), e: 'AQAB' }],
 ] as const)
-  attack('JOSE-16', `${what} is not registered`, on, async () => expect(await offered(jwk)).toEqual([400, 'invalid_client_metadata']))
+  attack('JOSE-16', `the registration of ${what} is refused`, setup, async () =>
+    expect(await register(jwk)).toEqual([400, 'invalid_client_metadata']),
+  )
 
 attack(
   'JOSE-20',
-  'a token of a megabyte',
-  on,
+  'a token of 1 MB is refused',
+  setup,
   async () => {
     const big = 'x'.repeat(1_000_000)
     const refused = async (work: Promise<unknown>) =>
       work.then(
-        (answer) => answer,
+        (status) => status,
         () => 'reset',
       )
     expect([431, 400, 'reset']).toContain(
-      await refused(on.registry.fetch('/trpc/tasks.list', { headers: { authorization: `DPoP ${big}` } }).then(({ status }) => status)),
+      await refused(setup.registry.fetch('/trpc/tasks.list', { headers: { authorization: `DPoP ${big}` } }).then(({ status }) => status)),
     )
-    const { status } = await post(on.registry, '/oauth/token', {
+    const { status } = await postForm(setup.registry, '/oauth/token', {
       ...GRANT,
       client_assertion: big.slice(0, 900_000),
       client_assertion_type: 'x',
@@ -260,10 +269,10 @@ attack(
 
 attack(
   'JOSE-21',
-  'a proof that shows a private key',
-  on,
+  'a proof with a private key in its header is refused',
+  setup,
   async () => {
-    const { registry, planner } = on
+    const { registry, planner } = setup
     const privateJwk = await newPrivateJwk()
     const signer = await signerFromJwk(privateJwk)
     const nonce = await freshNonce(registry, planner)
@@ -276,10 +285,10 @@ attack(
 for (const change of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { alg: 'ES384' }])
   attack(
     'JOSE-24',
-    `a key that says ${JSON.stringify(change)}`,
-    on,
+    `a proof whose key has ${JSON.stringify(change)} is refused`,
+    setup,
     async () => {
-      const { registry, planner } = on
+      const { registry, planner } = setup
       const nonce = await freshNonce(registry, planner)
       const proof = await proofOf(
         registry,
@@ -288,9 +297,9 @@ for (const change of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { alg: 'ES384' }
         {},
         { jwk: { ...planner.signer.publicJwk, ...change } },
       )
-      expect((await post(registry, '/oauth/token', await withAssertion(registry, planner, GRANT), { dpop: proof })).body.error).toBe(
-        'invalid_dpop_proof',
-      )
+      expect(
+        (await postForm(registry, '/oauth/token', await formWithAssertion(registry, planner, GRANT), { dpop: proof })).body.error,
+      ).toBe('invalid_dpop_proof')
     },
     { writes: false },
   )

@@ -62,7 +62,7 @@ attack(
       const { issuer, firstCode = '' } = registry
       const cast = await newCast({ issuer, firstCode })
       const acme = await cast.organisation('Acme')
-      const agent = await cast.agent({ of: acme, name: 'hostile', contact: { mode: 'open' } })
+      const agent = await cast.agent({ of: acme, name: 'hostile', introductionPolicy: { mode: 'open' } })
       await withDatabase(url, async (db) => {
         await db.createCollection('system.profile', { capped: true, size: 64 * 1024 * 1024 })
         await db.setProfilingLevel('all')
@@ -98,7 +98,7 @@ attack('MDB-06 the largest block fits a document of the server', async () => {
   // What was handed in together: 500 groups of 64 entries at most, and 20,000 endings
   const entries = Array.from({ length: 32_000 }, (_, seq) => ({
     id: newId(systemRandom, 'ent'),
-    type: 'token.ended' as const,
+    type: 'token.revoked' as const,
     ends: seq < 20_000 ? [{ handle: handle(), horizon: 4_000_000_000 }] : [],
     digest: 'd'.repeat(43),
     seq,

@@ -1,21 +1,21 @@
-// Beyond the list: for each door, what else a stranger, a neighbour, a thief, a revoked agent or a liar would try. Each case names the rule that it attacks.
+// Attacks beyond attacks.tsv, grouped by the rule that they attack: by anonymous callers, other tenants, thieves of tokens and revoked agents.
 import { afterAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { newRouter, type RouterDeps } from '../../src/server/router.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { aCard } from '../registry.js'
-import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
-import { dependencies, newestBlock, raw } from './attack.js'
+import { aPair, aPublishedAgent, introduce, reasonOf } from '../stories/actors.js'
+import { attackSetup, newestBlock, raw } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 afterAll(async () => {
-  expect((await on.registry.fetch('/trpc/system.info')).status).toBe(200)
+  expect((await setup.registry.fetch('/trpc/system.info')).status).toBe(200)
 })
 
 const AGT = 'agt_AAAAAAAAAAAAAAAAAAAAAA'
 const ORG = 'org_AAAAAAAAAAAAAAAAAAAAAA'
 const [TSK, TOK, INT, KEY, MEM] = ['tsk', 'tok', 'int', 'key', 'mem'].map((kind) => `${kind}_AAAAAAAAAAAAAAAAAAAAAA`)
-/** Every procedure that is not open, with input that its schema takes. */
+/** Every procedure that needs a token, with input that its schema accepts. */
 const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string, unknown>])[] = [
   ['query', 'organisations.list', {}],
   ['query', 'signingKeys.list', {}],
@@ -45,7 +45,7 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'tasks.list', {}],
   ['mutate', 'tasks.end', { taskId: TSK }],
   ['query', 'cards.next', { agentId: AGT }],
-  ['mutate', 'cards.publish', { agentId: AGT, c0: '{}' }],
+  ['mutate', 'cards.publish', { agentId: AGT, publicCard: '{}' }],
   ['mutate', 'cards.renew', { agentId: AGT, sdJwt: 'x' }],
   ['mutate', 'cards.import', { agentId: AGT, card: '{}' }],
   ['mutate', 'cards.unpublish', { agentId: AGT }],
@@ -62,176 +62,199 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'audit.list', {}],
   ['query', 'audit.verify', {}],
 ]
-/** What a stranger may call. */
-const OPEN = ['agents.confirm', 'cards.get', 'discovery.search', 'members.join', 'system.info']
-/** Over sockets; test/revocations and test/introductions. */
+/** Procedures that anonymous callers may call. */
+const PUBLIC = ['agents.confirm', 'cards.get', 'discovery.search', 'members.join', 'system.info']
+/** Tested over sockets in test/revocations and test/delegation/introductions. */
 const SUBSCRIPTIONS = ['introductions.watch', 'revocations.watch']
-const ask = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>
+const callAnonymously = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>
   kind === 'query'
-    ? raw(on.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers })
-    : raw(on.registry, `/trpc/${path}`, {
+    ? raw(setup.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers })
+    : raw(setup.registry, `/trpc/${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(input),
       })
 
-test('the list is that of the router', () => {
-  const { procedures } = newRouter({ audit: {} } as RouterDeps)._def // which are made, and not called
-  expect([...PROCEDURES.map(([, path]) => path), ...OPEN, ...SUBSCRIPTIONS].sort()).toEqual(Object.keys(procedures).sort())
+test('the lists above name every procedure of the router', () => {
+  const { procedures } = newRouter({ audit: {} } as RouterDeps)._def // the procedures are listed, not called
+  expect([...PROCEDURES.map(([, path]) => path), ...PUBLIC, ...SUBSCRIPTIONS].sort()).toEqual(Object.keys(procedures).sort())
 })
 
-describe('rule: a procedure that is not open answers nobody without a token, and writes nothing', () => {
-  test.each(PROCEDURES)('%s %s', async (kind, path, input) => {
-    const before = await newestBlock(on.registry)
-    expect(await ask(kind, path, input)).toEqual([401, 'invalid_token'])
-    expect(await newestBlock(on.registry)).toBe(before)
+describe('calls without a token', () => {
+  test.each(PROCEDURES)('%s %s gets 401 and writes no block', async (kind, path, input) => {
+    const before = await newestBlock(setup.registry)
+    expect(await callAnonymously(kind, path, input)).toEqual([401, 'invalid_token'])
+    expect(await newestBlock(setup.registry)).toBe(before)
   })
 })
 
-describe('rule: a procedure acts once a request: a mutation is no GET', () => {
-  test.each(PROCEDURES.filter(([kind]) => kind === 'mutate'))('%s %s by GET', async (_, path, input) => {
-    const [status] = await ask('query', path, input)
+describe('mutations by GET', () => {
+  test.each(PROCEDURES.filter(([kind]) => kind === 'mutate'))('%s %s by GET is refused', async (_, path, input) => {
+    const [status] = await callAnonymously('query', path, input)
     expect([401, 405]).toContain(status)
   })
 })
 
-describe('rule: what does not exist and what is a neighbour’s are one answer', () => {
-  test.each(PROCEDURES.filter(([, , input]) => 'agentId' in input))('%s %s of another organisation', async (kind, path, input) => {
-    const outsider = await on.registry.organisation('Outsider')
-    const [theirs, nobodys] = [on.planner.agentId, AGT]
-    const answers = await Promise.all([theirs, nobodys].map((agentId) => reasonOf(outsider[kind](path, { ...input, agentId }))))
-    expect(answers[0]).toBe(answers[1])
-    expect(answers[0]).toBe('not_found')
+describe('objects of other organisations', () => {
+  test.each(
+    PROCEDURES.filter(([, , input]) => 'agentId' in input),
+  )('%s %s gets not_found for an agent of another organisation, as for an unknown one', async (kind, path, input) => {
+    const outsider = await setup.registry.organisation('Outsider')
+    const [foreignId, unknownId] = [setup.planner.agentId, AGT]
+    const outcomes = await Promise.all([foreignId, unknownId].map((agentId) => reasonOf(outsider[kind](path, { ...input, agentId }))))
+    expect(outcomes).toEqual(['not_found', 'not_found'])
   })
 })
 
-describe('rule: whoever is revoked is nobody from the acknowledgement on', () => {
-  test.each(['tasks.create', 'system.ticket', 'introductions.request'])('%s with the token of a moment ago', async (path) => {
-    const agent = await on.registry.agent({ of: on.acme })
+describe('tokens of revoked agents', () => {
+  test.each([
+    'tasks.create',
+    'system.ticket',
+    'introductions.request',
+  ])('%s refuses a token that was issued before the revocation of its agent', async (path) => {
+    const agent = await setup.registry.agent({ of: setup.acme })
     await agent.token()
-    await on.acme.mutate('agents.revoke', { agentId: agent.agentId })
+    await setup.acme.mutate('agents.revoke', { agentId: agent.agentId })
     const input = PROCEDURES.find(([, name]) => name === path)?.[2] ?? {}
     expect(['invalid_token', 'invalid_client']).toContain(await reasonOf(agent.mutate(path, input)))
   })
 })
 
-describe('rule: a proof is for one method, one address, one token', () => {
+describe('proofs of other requests', () => {
   const headers = async (changes: Record<string, unknown>, token?: string) => {
-    const accessToken = token ?? (await on.planner.token()).accessToken
+    const accessToken = token ?? (await setup.planner.token()).accessToken
     const request = { htm: 'GET', path: '/trpc/agents.list', accessToken }
-    return { authorization: `DPoP ${accessToken}`, dpop: await proofOf(on.registry, on.planner.signer, request, changes) }
+    return { authorization: `DPoP ${accessToken}`, dpop: await proofOf(setup.registry, setup.planner.signer, request, changes) }
   }
   test.each([
-    ['another method', { htm: 'POST' }],
-    ['another procedure', { htu: 'http://127.0.0.1/trpc/agents.get' }],
-    ['another token', { ath: 'A'.repeat(43) }],
-    ['no token', { ath: undefined }],
-    ['a moment long ago', { iat: 1 }],
-    ['a moment to come', { iat: 4_000_000_000 }],
-  ])('of %s', async (_, changes) => {
-    expect(await ask('query', 'agents.list', {}, await headers(changes))).toEqual([401, 'invalid_token'])
+    ['for another method', { htm: 'POST' }],
+    ['for another procedure', { htu: 'http://127.0.0.1/trpc/agents.get' }],
+    ['for another token', { ath: 'A'.repeat(43) }],
+    ['for no token', { ath: undefined }],
+    ['from long ago', { iat: 1 }],
+    ['from the future', { iat: 4_000_000_000 }],
+  ])('a proof %s gets invalid_token', async (_, changes) => {
+    expect(await callAnonymously('query', 'agents.list', {}, await headers(changes))).toEqual([401, 'invalid_token'])
   })
-  test('by another key, with its own thumbprint', async () => {
-    const { accessToken } = await on.planner.token()
+  test('a proof by another key than the bound one gets invalid_token', async () => {
+    const { accessToken } = await setup.planner.token()
     const other = await newEs256Signer()
-    const dpop = await proofOf(on.registry, other, { htm: 'GET', path: '/trpc/agents.list', accessToken })
-    expect(await ask('query', 'agents.list', {}, { authorization: `DPoP ${accessToken}`, dpop })).toEqual([401, 'invalid_token'])
+    const dpop = await proofOf(setup.registry, other, { htm: 'GET', path: '/trpc/agents.list', accessToken })
+    expect(await callAnonymously('query', 'agents.list', {}, { authorization: `DPoP ${accessToken}`, dpop })).toEqual([
+      401,
+      'invalid_token',
+    ])
   })
 })
 
-describe('rule: only who a token concerns learns of it', () => {
-  test('introspected by a third party it is not active; revoked by one it goes on', async () => {
-    const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
-    expect(await on.stranger.introspect(accessToken)).toEqual({ active: false })
-    await on.stranger.revoke(accessToken).catch(() => undefined)
-    expect(await on.ocr.introspect(accessToken)).toMatchObject({ active: true })
+describe('tokens of third parties', () => {
+  test('a third party sees a token as inactive and cannot revoke it', async () => {
+    const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
+    expect(await setup.outsider.introspect(accessToken)).toEqual({ active: false })
+    await setup.outsider.revoke(accessToken).catch(() => undefined)
+    expect(await setup.ocr.introspect(accessToken)).toMatchObject({ active: true })
   })
-  test('its lineage and its end by a third party are not found', async () => {
-    const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
-    const tokenId = (await on.planner.introspect(accessToken)).jti
-    expect(await reasonOf(on.stranger.query('tokens.lineage', { tokenId }))).toBe('not_found')
-    expect(await reasonOf(on.stranger.mutate('tokens.revoke', { tokenId }))).toBe('not_found')
+  test('a third party gets not_found for the lineage and the revocation of a token', async () => {
+    const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
+    const tokenId = (await setup.planner.introspect(accessToken)).jti
+    expect(await reasonOf(setup.outsider.query('tokens.lineage', { tokenId }))).toBe('not_found')
+    expect(await reasonOf(setup.outsider.mutate('tokens.revoke', { tokenId }))).toBe('not_found')
   })
 })
 
-describe('rule: a callee cannot turn what it received into more', () => {
-  test('an introduced token at the registry itself, as root token', async () => {
-    const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
-    const dpop = await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/trpc/agents.list', accessToken })
-    expect(await ask('query', 'agents.list', {}, { authorization: `DPoP ${accessToken}`, dpop })).toEqual([401, 'invalid_token'])
+describe('tokens that a called agent received', () => {
+  test('an introduced token is refused at the registry’s own resource', async () => {
+    const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
+    const dpop = await proofOf(setup.registry, setup.planner.signer, { htm: 'GET', path: '/trpc/agents.list', accessToken })
+    expect(await callAnonymously('query', 'agents.list', {}, { authorization: `DPoP ${accessToken}`, dpop })).toEqual([
+      401,
+      'invalid_token',
+    ])
   })
-  test('the token exchanged by its audience for a third agent', async () => {
-    const third = await aCallee(on.registry, { of: on.acme, contact: { mode: 'open' } })
-    await introduce(on.ocr, third).catch(() => undefined)
-    const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience })
+  test('an introduced token without the right to pass it on cannot be exchanged for a third agent', async () => {
+    const third = await aPublishedAgent(setup.registry, { of: setup.acme, introductionPolicy: { mode: 'open' } })
+    await introduce(setup.ocr, third).catch(() => undefined)
+    const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
     expect(['invalid_request', 'invalid_target']).toContain(
-      await reasonOf(on.ocr.exchange({ audience: third.audience, subjectToken: accessToken })),
+      await reasonOf(setup.ocr.exchange({ audience: third.audience, subjectToken: accessToken })),
     )
   })
 })
 
-describe('rule: nobody gives what he does not have', () => {
-  test('an administrator invites no operator; a member changes no role', async () => {
+describe('escalation of authority', () => {
+  test('an administrator cannot invite an operator', async () => {
     expect(['forbidden', 'not_found']).toContain(
-      await reasonOf(on.acme.mutate('members.invite', { orgId: on.acme.orgId, role: 'operator' })),
+      await reasonOf(setup.acme.mutate('members.invite', { orgId: setup.acme.orgId, role: 'operator' })),
     )
   })
-  test('an agent’s ceiling with rights at the registry itself gives no administration', async () => {
-    const rights = [{ audience: on.registry.issuer, scope: 'admin' }]
-    const agent = await on.registry.agent({ of: on.acme, ceiling: { rights } })
+  test('a ceiling with the admin scope of the registry gives an agent no administration', async () => {
+    const rights = [{ audience: setup.registry.issuer, scope: 'admin' }]
+    const agent = await setup.registry.agent({ of: setup.acme, ceiling: { rights } })
     expect((await agent.token()).scope).not.toContain('admin')
     expect(await reasonOf(agent.query('audit.list', {}))).toBe('insufficient_scope')
   })
-  test('the requester of an introduction approves it', async () => {
-    const asked = await on.planner.introductions.request({ to: on.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
-    expect(await reasonOf(on.planner.introductions.approve(asked.introductionId))).toBe('forbidden')
+  test('the requester of an introduction cannot approve it', async () => {
+    const requested = await setup.planner.introductions.request({ to: setup.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+    expect(await reasonOf(setup.planner.introductions.approve(requested.introductionId))).toBe('forbidden')
   })
-  test('approving gives more than was asked for', async () => {
-    const asked = await on.planner.introductions.request({ to: on.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
-    expect(await reasonOf(on.ocr.introductions.approve(asked.introductionId, { scopes: ['ocr:admin'] }))).toBe('invalid_scope')
+  test('an approval cannot grant more than was requested', async () => {
+    const requested = await setup.planner.introductions.request({ to: setup.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+    expect(await reasonOf(setup.ocr.introductions.approve(requested.introductionId, { scopes: ['ocr:admin'] }))).toBe('invalid_scope')
   })
 })
 
-describe('rule: single use, whoever asks and however often', () => {
-  test('an invitation after five wrong tries is dead, for the right code too', async () => {
-    const { code } = await on.acme.mutate<{ code: string }>('members.invite', { orgId: on.acme.orgId, role: 'member' })
+describe('single-use codes', () => {
+  test('after five wrong tries an invitation refuses the right code too', async () => {
+    const { code } = await setup.acme.mutate<{ code: string }>('members.invite', { orgId: setup.acme.orgId, role: 'member' })
     const [id = ''] = code.split('.')
-    const attempt = (text: string) => ask('mutate', 'members.join', { code: text, name: 'x', jwk: on.planner.signer.publicJwk, proof: 'x' })
+    const attempt = (text: string) =>
+      callAnonymously('mutate', 'members.join', { code: text, name: 'x', jwk: setup.planner.signer.publicJwk, proof: 'x' })
     for (let i = 0; i < 5; i++) expect((await attempt(`${id}.wrong${i}`))[1]).toBe('code_invalid')
     expect(await attempt(code)).toEqual([400, 'code_invalid'])
   })
-  test('the registration token of one agent for another', async () => {
-    const [one, other] = [await on.registry.registration({ of: on.acme }), await on.registry.registration({ of: on.acme })]
-    const input = { agentId: one.agentId, registrationToken: other.registrationToken, jwk: on.planner.signer.publicJwk, proof: 'x' }
-    expect((await ask('mutate', 'agents.confirm', input))[1]).toBe('code_invalid')
+  test('the registration token of one agent is refused for another', async () => {
+    const [registration, other] = [
+      await setup.registry.registration({ of: setup.acme }),
+      await setup.registry.registration({ of: setup.acme }),
+    ]
+    const input = {
+      agentId: registration.agentId,
+      registrationToken: other.registrationToken,
+      jwk: setup.planner.signer.publicJwk,
+      proof: 'x',
+    }
+    expect((await callAnonymously('mutate', 'agents.confirm', input))[1]).toBe('code_invalid')
   })
 })
 
-describe('rule: what is hidden is as what is not', () => {
-  test('an agent that is closed refuses whoever may call it, and nothing is asked of it', async () => {
-    const closed = await aCallee(on.registry, { of: on.acme, contact: { mode: 'closed' } })
+describe('information about other parties', () => {
+  test('an agent with a closed policy refuses requests and gets no notification', async () => {
+    const closed = await aPublishedAgent(setup.registry, { of: setup.acme, introductionPolicy: { mode: 'closed' } })
     const rights = [{ audience: closed.audience, scope: 'ocr:read' }]
-    const asker = await on.registry.agent({ of: on.globex, ceiling: { rights } })
-    const asking = asker.introductions.request({ to: closed.agentId, purpose: 'x', scopes: ['ocr:read'] })
-    expect(await reasonOf(asking)).toBe('forbidden')
+    const requester = await setup.registry.agent({ of: setup.globex, ceiling: { rights } })
+    const requesting = requester.introductions.request({ to: closed.agentId, purpose: 'x', scopes: ['ocr:read'] })
+    expect(await reasonOf(requesting)).toBe('forbidden')
     expect((await closed.introductions.inbox()).items).toEqual([])
   })
-  test('a cursor is no good for another caller, another query, or with a bit changed', async () => {
-    await on.stranger.publish({ card: aCard(on.registry) })
-    const found = await on.planner.search({ text: 'scanned', limit: 1 })
+  test('a cursor of another caller, of another query or with a changed character gets bad_cursor', async () => {
+    await setup.outsider.publish({ card: aCard(setup.registry) })
+    const found = await setup.planner.search({ text: 'scanned', limit: 1 })
     const cursor = found.cursor ?? ''
     expect(cursor).not.toBe('')
-    const tries: readonly (readonly [typeof on.planner, { readonly text: string; readonly limit: number; readonly cursor: string }])[] = [
-      [on.stranger, { text: 'scanned', limit: 1, cursor }],
-      [on.planner, { text: 'documents', limit: 1, cursor }],
-      [on.planner, { text: 'scanned', limit: 1, cursor: `${cursor.slice(0, -1)}${cursor.endsWith('A') ? 'B' : 'A'}` }],
+    const attempts: readonly (readonly [
+      typeof setup.planner,
+      { readonly text: string; readonly limit: number; readonly cursor: string },
+    ])[] = [
+      [setup.outsider, { text: 'scanned', limit: 1, cursor }],
+      [setup.planner, { text: 'documents', limit: 1, cursor }],
+      [setup.planner, { text: 'scanned', limit: 1, cursor: `${cursor.slice(0, -1)}${cursor.endsWith('A') ? 'B' : 'A'}` }],
     ]
-    for (const [by, query] of tries) expect(await reasonOf(by.search(query))).toBe('bad_cursor')
+    for (const [by, query] of attempts) expect(await reasonOf(by.search(query))).toBe('bad_cursor')
   })
-  test('a public card has one ETag for all who may see no more', async () => {
-    const own = await aPair(on.registry)
+  test('repeated reads of a public card get the same ETag', async () => {
+    const own = await aPair(setup.registry)
     const path = `/agents/${own.ocr.agentId}/.well-known/agent-card.json`
-    const tags = await Promise.all([path, path].map(async (one) => (await on.registry.fetch(one)).headers.get('etag')))
+    const tags = await Promise.all([path, path].map(async (url) => (await setup.registry.fetch(url)).headers.get('etag')))
     expect(tags[0]).toBe(tags[1])
     expect(tags[0]).toMatch(/^"/)
   })

@@ -1,24 +1,32 @@
 import { expect } from 'vitest'
-import { freshNonce, proofOf, tokenRequest } from '../oauth.js'
-import { attack, dependencies, raw } from './attack.js'
+import { freshNonce, proofOf, tokenRequest } from '../oauth/requests.js'
+import { attack, attackSetup, raw } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 const GRANT = { grant_type: 'client_credentials' }
 
-const call = (headers: Record<string, string>, path = '/trpc/tasks.list') => raw(on.registry, path, { headers })
+const call = (headers: Record<string, string>, path = '/trpc/tasks.list') => raw(setup.registry, path, { headers })
 const credentials = async (changes: object = {}, claims: object = {}) => {
-  const { accessToken } = await on.planner.token()
+  const { accessToken } = await setup.planner.token()
   return {
     authorization: `DPoP ${accessToken}`,
-    dpop: await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken, ...changes }, claims as never),
+    dpop: await proofOf(
+      setup.registry,
+      setup.planner.signer,
+      { htm: 'GET', path: '/trpc/tasks.list', accessToken, ...changes },
+      claims as never,
+    ),
   }
 }
-attack('POP-01', 'a proof used by fifty at once, at the token endpoint and at a resource', on, async () => {
+attack('POP-01', 'of 50 concurrent uses of one proof one succeeds, at the token endpoint and at a resource', setup, async () => {
   const used = await credentials()
-  const answers = await Promise.all(Array.from({ length: 50 }, () => call(used)))
-  expect(answers.filter(([status]) => status === 200)).toHaveLength(1)
-  const proof = await proofOf(on.registry, on.planner.signer, { path: '/oauth/token', nonce: await freshNonce(on.registry, on.planner) })
-  const tokens = await Promise.all(Array.from({ length: 50 }, () => tokenRequest(on.registry, on.planner, GRANT, { proof })))
+  const responses = await Promise.all(Array.from({ length: 50 }, () => call(used)))
+  expect(responses.filter(([status]) => status === 200)).toHaveLength(1)
+  const proof = await proofOf(setup.registry, setup.planner.signer, {
+    path: '/oauth/token',
+    nonce: await freshNonce(setup.registry, setup.planner),
+  })
+  const tokens = await Promise.all(Array.from({ length: 50 }, () => tokenRequest(setup.registry, setup.planner, GRANT, { proof })))
   expect(tokens.filter(({ status }) => status === 200)).toHaveLength(1)
 })
 for (const htu of [
@@ -31,10 +39,10 @@ for (const htu of [
 ])
   attack(
     'POP-03',
-    `htu ${htu}`,
-    on,
+    `a proof with htu "${htu}" gets invalid_token`,
+    setup,
     async () =>
-      expect(await call(await credentials({}, { htu: htu.replace('PATH', `${on.registry.issuer}/trpc/tasks.lis`) }))).toEqual([
+      expect(await call(await credentials({}, { htu: htu.replace('PATH', `${setup.registry.issuer}/trpc/tasks.lis`) }))).toEqual([
         401,
         'invalid_token',
       ]),
@@ -42,8 +50,8 @@ for (const htu of [
   )
 attack(
   'POP-04',
-  'forwarded headers forged to match',
-  on,
+  'a proof for another host gets invalid_token, even if forged forwarded headers match it',
+  setup,
   async () => {
     const forged = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example;proto=https' }
     expect(await call({ ...(await credentials({}, { htu: 'https://evil.example/trpc/tasks.list' })), ...forged })).toEqual([
@@ -55,30 +63,30 @@ attack(
 )
 attack(
   'POP-05',
-  'ath missing, wrong, or of another token',
-  on,
+  'a proof with a missing, wrong or foreign ath gets invalid_token',
+  setup,
   async () => {
     for (const ath of [undefined, 'A'.repeat(43), '']) expect(await call(await credentials({}, { ath }))).toEqual([401, 'invalid_token'])
-    const other = (await on.ocr.token()).accessToken
+    const other = (await setup.ocr.token()).accessToken
     expect(await call({ ...(await credentials()), authorization: `DPoP ${other}` })).toEqual([401, 'invalid_token'])
   },
   { writes: false },
 )
 attack(
   'POP-05',
-  'a stolen token under a key of the thief',
-  on,
+  'a stolen token with a proof of another key gets invalid_token',
+  setup,
   async () => {
-    const { accessToken } = await on.planner.token()
-    const dpop = await proofOf(on.registry, on.stranger.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken })
+    const { accessToken } = await setup.planner.token()
+    const dpop = await proofOf(setup.registry, setup.outsider.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken })
     expect(await call({ authorization: `DPoP ${accessToken}`, dpop })).toEqual([401, 'invalid_token'])
   },
   { writes: false },
 )
 attack(
   'POP-06',
-  'a bound token as Bearer, two credentials',
-  on,
+  'a bound token sent as Bearer, two tokens and two proofs get invalid_token',
+  setup,
   async () => {
     const good = await credentials()
     expect(await call({ ...good, authorization: good.authorization.replace('DPoP', 'Bearer') })).toEqual([401, 'invalid_token'])
@@ -87,22 +95,22 @@ attack(
   },
   { writes: false },
 )
-attack('POP-07', 'a nonce that is missing, forged, old, or from the other server', on, async () => {
-  for (const nonce of [undefined, '', 'x', '1.2.3', `${on.registry.clock.now()}.1.AAAA`]) {
-    const answer = await tokenRequest(on.registry, on.planner, GRANT, { nonce })
-    expect([answer.status, answer.body.error]).toEqual([400, 'use_dpop_nonce'])
-    expect(answer.headers.get('dpop-nonce')).toMatch(/^\d+\.\d+\./)
+attack('POP-07', 'a missing, forged or old nonce gets use_dpop_nonce, and the fresh one is accepted by every server', setup, async () => {
+  for (const nonce of [undefined, '', 'x', '1.2.3', `${setup.registry.clock.now()}.1.AAAA`]) {
+    const response = await tokenRequest(setup.registry, setup.planner, GRANT, { nonce })
+    expect([response.status, response.body.error]).toEqual([400, 'use_dpop_nonce'])
+    expect(response.headers.get('dpop-nonce')).toMatch(/^\d+\.\d+\./)
   }
-  const nonce = await freshNonce(on.registry, on.planner)
-  for (let i = 0; i < 3; i++) expect((await tokenRequest(on.registry, on.planner, GRANT, { nonce })).status).toBe(200)
+  const nonce = await freshNonce(setup.registry, setup.planner)
+  for (let i = 0; i < 3; i++) expect((await tokenRequest(setup.registry, setup.planner, GRANT, { nonce })).status).toBe(200)
 })
 for (const iat of [-600, 600, 0.5, -(2 ** 63), Number.MAX_SAFE_INTEGER])
   attack(
     'POP-08',
-    `iat off by ${iat}`,
-    on,
+    `a proof with iat off by ${iat} s gets invalid_dpop_proof`,
+    setup,
     async () => {
-      const { registry, planner } = on
+      const { registry, planner } = setup
       const nonce = await freshNonce(registry, planner)
       const proof = await proofOf(registry, planner.signer, { path: '/oauth/token', nonce }, { iat: registry.clock.now() + iat })
       expect((await tokenRequest(registry, planner, GRANT, { proof })).body.error).toBe('invalid_dpop_proof')
@@ -118,10 +126,10 @@ for (const header of [
 ])
   attack(
     'POP-09',
-    `a proof with ${JSON.stringify(header).slice(0, 40)}`,
-    on,
+    `a proof with the header ${JSON.stringify(header).slice(0, 40)} gets invalid_dpop_proof`,
+    setup,
     async () => {
-      const { registry, planner } = on
+      const { registry, planner } = setup
       const nonce = await freshNonce(registry, planner)
       const good = await proofOf(registry, planner.signer, { path: '/oauth/token', nonce })
       const [head = '', body, tail] = good.split('.')

@@ -2,227 +2,228 @@ import { expect } from 'vitest'
 import { signCard } from '../../src/credentials/agent-card/card-signatures.js'
 import type { JsonObject } from '../../src/lib/json.js'
 import { aCard } from '../registry.js'
-import { aCallee, aPair, introduce, reasonOf } from '../stories/actors.js'
-import { attack, dependencies, raw } from './attack.js'
+import { aPair, aPublishedAgent, introduce, reasonOf } from '../stories/actors.js'
+import { attack, attackSetup, raw } from './attack.js'
 
-const on = dependencies()
-const publish = (by: { mutate: typeof on.ocr.mutate }, agentId: string, card: JsonObject | string, more: object = {}) =>
-  reasonOf(by.mutate('cards.publish', { agentId, c0: typeof card === 'string' ? card : JSON.stringify(card), ...more }))
-const json = { 'content-type': 'application/json' }
-const post = (path: string, body: string, headers: Record<string, string> = json) =>
-  raw(on.registry, path, { method: 'POST', body, headers })
-const ask = (path: string, input: unknown) => raw(on.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`)
+const setup = attackSetup()
+const publish = (actor: { mutate: typeof setup.ocr.mutate }, agentId: string, card: JsonObject | string, more: object = {}) =>
+  reasonOf(actor.mutate('cards.publish', { agentId, publicCard: typeof card === 'string' ? card : JSON.stringify(card), ...more }))
+const JSON_HEADERS = { 'content-type': 'application/json' }
+const post = (path: string, body: string, headers: Record<string, string> = JSON_HEADERS) =>
+  raw(setup.registry, path, { method: 'POST', body, headers })
+const query = (path: string, input: unknown) => raw(setup.registry, `/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`)
 
 attack(
   'CARD-02',
-  'a card that was changed after it was signed',
-  on,
+  'a card that was changed after it was signed gets card_signature_invalid',
+  setup,
   async () => {
-    const signed = await signCard(aCard(on.registry), on.ocr.signer)
+    const signed = await signCard(aCard(setup.registry), setup.ocr.signer)
     const [skill] = signed.skills as JsonObject[]
     for (const change of [
       { supportedInterfaces: [{ url: 'http://127.0.0.1:6/', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }] },
       { skills: [{ ...skill, description: 'other' }] },
       { defaultInputModes: ['image/png', 'a'] },
     ])
-      expect(await publish(on.ocr, on.ocr.agentId, { ...signed, ...change })).toBe('card_signature_invalid')
+      expect(await publish(setup.ocr, setup.ocr.agentId, { ...signed, ...change })).toBe('card_signature_invalid')
   },
   { writes: false },
 )
 attack(
   'CARD-05',
-  'no signature, none in the list, only an unprotected header',
-  on,
+  'a card without a signature gets card_unsigned, and an algorithm in the unprotected header gets card_signature_invalid',
+  setup,
   async () => {
     for (const signatures of [undefined, []])
-      expect(await publish(on.ocr, on.ocr.agentId, aCard(on.registry, signatures ? { signatures } : {}))).toBe('card_unsigned')
-    const [one] = (await signCard(aCard(on.registry), on.ocr.signer)).signatures as JsonObject[]
-    const bare = { protected: Buffer.from('{}').toString('base64url'), header: { alg: 'ES256' }, signature: one?.signature ?? '' }
-    expect(await publish(on.ocr, on.ocr.agentId, aCard(on.registry, { signatures: [bare] }))).toBe('card_signature_invalid')
+      expect(await publish(setup.ocr, setup.ocr.agentId, aCard(setup.registry, signatures ? { signatures } : {}))).toBe('card_unsigned')
+    const [valid] = (await signCard(aCard(setup.registry), setup.ocr.signer)).signatures as JsonObject[]
+    const bare = { protected: Buffer.from('{}').toString('base64url'), header: { alg: 'ES256' }, signature: valid?.signature ?? '' }
+    expect(await publish(setup.ocr, setup.ocr.agentId, aCard(setup.registry, { signatures: [bare] }))).toBe('card_signature_invalid')
   },
   { writes: false },
 )
-attack('CARD-07', 'an older signed card, to roll back', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
+attack('CARD-07', 'an older signed card cannot be published again', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
   const [first, second] = [
-    await signCard(aCard(on.registry, { version: '1' }), callee.signer),
-    await signCard(aCard(on.registry, { version: '2' }), callee.signer),
+    await signCard(aCard(setup.registry, { version: '1' }), callee.signer),
+    await signCard(aCard(setup.registry, { version: '2' }), callee.signer),
   ]
   for (const card of [first, second]) expect(await publish(callee, callee.agentId, card)).toBe('done')
   expect(await publish(callee, callee.agentId, first)).toBe('card_version_stale')
 })
-attack('CARD-08', 'a published version with other content: the next number is another version', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
-  const one = await callee.publish({ card: aCard(on.registry, { version: '1' }) })
-  const other = await callee.publish({ card: aCard(on.registry, { version: '1', description: 'other' }) })
-  expect([one.version, other.version]).toEqual([1, 2])
+attack('CARD-08', 'a card with other content gets the next version, even under the same version text', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
+  const first = await callee.publish({ card: aCard(setup.registry, { version: '1' }) })
+  const second = await callee.publish({ card: aCard(setup.registry, { version: '1', description: 'other' }) })
+  expect([first.version, second.version]).toEqual([1, 2])
 })
-attack('CARD-09', 'a card signed by a key that was ended a second ago', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
-  const card = await signCard(aCard(on.registry), callee.signer)
-  const { items } = await on.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
-  await on.acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
-  expect(await publish(on.acme, callee.agentId, card)).toBe('key_ended')
+attack('CARD-09', 'a card signed by a key that was just revoked gets key_revoked', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
+  const card = await signCard(aCard(setup.registry), callee.signer)
+  const { items } = await setup.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+  await setup.acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
+  expect(await publish(setup.acme, callee.agentId, card)).toBe('key_revoked')
 })
-attack('SDJ-20', 'a claim that the viewer is not entitled to', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
-  const [plain] = aCard(on.registry).skills as JsonObject[]
+attack('SDJ-20', 'a non-public part is in no response that an unentitled caller can read', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
+  const [plain] = aCard(setup.registry).skills as JsonObject[]
   const skills = [plain ?? {}, { id: 'canary-skill', name: 'Canary', description: 'canary', tags: ['canary'] }]
-  await callee.publish({ card: aCard(on.registry, { skills }), hide: ['/skills/1'] })
+  await callee.publish({ card: aCard(setup.registry, { skills }), hide: ['/skills/1'] })
   const seen = [
-    await (await on.registry.fetch(`/agents/${callee.agentId}/card`)).text(),
-    await (await on.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).text(),
-    JSON.stringify(await on.stranger.cardView(callee.agentId)),
-    JSON.stringify(await on.stranger.search({ text: 'canary' })),
-    JSON.stringify(await on.acme.query('audit.list', { limit: 100 })),
-    await (await on.registry.fetch('/log/entries?from=0&limit=1000')).text(),
+    await (await setup.registry.fetch(`/agents/${callee.agentId}/card`)).text(),
+    await (await setup.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).text(),
+    JSON.stringify(await setup.outsider.cardView(callee.agentId)),
+    JSON.stringify(await setup.outsider.search({ text: 'canary' })),
+    JSON.stringify(await setup.acme.query('audit.list', { limit: 100 })),
+    await (await setup.registry.fetch('/log/entries?from=0&limit=1000')).text(),
   ]
   for (const text of seen) expect(text.toLowerCase()).not.toContain('canary')
   expect(JSON.parse(seen[0] ?? '').sdJwt).toBeUndefined()
 })
 
-attack('REG-08', 'an agent id that is guessed, revoked or not published: one answer, to the byte', on, async () => {
-  const gone = await aCallee(on.registry, { of: on.acme })
-  await on.acme.mutate('agents.revoke', { agentId: gone.agentId })
-  const cardless = await on.registry.agent({ of: on.acme })
-  const answers = await Promise.all(
-    ['agt_AAAAAAAAAAAAAAAAAAAAAA', gone.agentId, cardless.agentId, 'x'].flatMap((id) =>
-      ['card', '.well-known/agent-card.json'].map(async (door) => {
-        const answer = await on.registry.fetch(`/agents/${id}/${door}`)
-        const body = (await answer.text()).replace(/req_[\w-]+/, '')
-        const headers = [...answer.headers].filter(([name]) => !['date'].includes(name))
-        return JSON.stringify([answer.status, body, headers])
+attack('REG-08', 'a guessed id, a revoked agent and one without a card get identical responses', setup, async () => {
+  const revoked = await aPublishedAgent(setup.registry, { of: setup.acme })
+  await setup.acme.mutate('agents.revoke', { agentId: revoked.agentId })
+  const cardless = await setup.registry.agent({ of: setup.acme })
+  const responses = await Promise.all(
+    ['agt_AAAAAAAAAAAAAAAAAAAAAA', revoked.agentId, cardless.agentId, 'x'].flatMap((id) =>
+      ['card', '.well-known/agent-card.json'].map(async (path) => {
+        const response = await setup.registry.fetch(`/agents/${id}/${path}`)
+        const body = (await response.text()).replace(/req_[\w-]+/, '')
+        const headers = [...response.headers].filter(([name]) => name !== 'date')
+        return JSON.stringify([response.status, body, headers])
       }),
     ),
   )
-  expect(new Set(answers).size).toBe(1)
+  expect(new Set(responses).size).toBe(1)
 })
-attack('REG-09', 'a limit of a billion, an offset, cursors that were made up or are somebody else’s', on, async () => {
+attack('REG-09', 'an invalid limit or cursor is refused, and the cursor of another caller shows none of its items', setup, async () => {
   for (const input of [{ limit: 1e9 }, { limit: 0 }, { offset: 1e12 }, { limit: '5' }])
-    expect(await reasonOf(on.planner.query('tasks.list', input))).toBe('bad_input')
+    expect(await reasonOf(setup.planner.query('tasks.list', input))).toBe('bad_input')
   for (const cursor of ['x', 'e30', Buffer.from('["a"]').toString('base64url'), Buffer.from('[{},"x"]').toString('base64url')])
-    expect(await reasonOf(on.planner.query('tasks.list', { cursor }))).toBe('bad_cursor')
-  for (let i = 0; i < 3; i++) await on.planner.tasks.create({ description: `${i}` })
-  const { cursor } = await on.planner.query<{ cursor: string }>('tasks.list', { limit: 1 })
-  expect((await on.stranger.query<{ items: unknown[] }>('tasks.list', { cursor })).items).toEqual([])
+    expect(await reasonOf(setup.planner.query('tasks.list', { cursor }))).toBe('bad_cursor')
+  for (let i = 0; i < 3; i++) await setup.planner.tasks.create({ description: `${i}` })
+  const { cursor } = await setup.planner.query<{ cursor: string }>('tasks.list', { limit: 1 })
+  expect((await setup.outsider.query<{ items: unknown[] }>('tasks.list', { cursor })).items).toEqual([])
 })
 attack(
   'REG-10',
-  'operators, wildcards and size in a search',
-  on,
+  'operators and wildcards in a search are taken literally, and oversized input gets bad_input',
+  setup,
   async () => {
-    for (const text of ['x'.repeat(10_000), { $regex: '.*' }]) expect(await ask('discovery.search', { text })).toEqual([400, 'bad_input'])
-    expect(await ask('discovery.search', { tags: Array(100).fill('x') })).toEqual([400, 'bad_input'])
-    for (const text of ['*', '%', '(a+)+$', 'a" OR "b', 'NEAR(a)']) expect((await ask('discovery.search', { text }))[0]).toBe(200)
+    for (const text of ['x'.repeat(10_000), { $regex: '.*' }]) expect(await query('discovery.search', { text })).toEqual([400, 'bad_input'])
+    expect(await query('discovery.search', { tags: Array(100).fill('x') })).toEqual([400, 'bad_input'])
+    for (const text of ['*', '%', '(a+)+$', 'a" OR "b', 'NEAR(a)']) expect((await query('discovery.search', { text }))[0]).toBe(200)
   },
   { writes: false },
 )
-attack('REG-11', 'two writers of one revision', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
-  await callee.publish({ card: aCard(on.registry) })
-  const cards = await Promise.all(['2', '3'].map((version) => signCard(aCard(on.registry, { version }), callee.signer)))
-  const answers = await Promise.all(cards.map((card) => publish(callee, callee.agentId, card)))
-  // Who loses the race is told so; who came after the other's end has the version after it.
-  const done = answers.filter((answer) => answer === 'done').length
-  expect(answers.every((answer) => answer === 'done' || answer === 'card_version_stale')).toBe(true)
+attack('REG-11', 'one of two concurrent publishers of the same version may be refused, but no version is lost', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
+  await callee.publish({ card: aCard(setup.registry) })
+  const cards = await Promise.all(['2', '3'].map((version) => signCard(aCard(setup.registry, { version }), callee.signer)))
+  const reasons = await Promise.all(cards.map((card) => publish(callee, callee.agentId, card)))
+  // Two publications that overlap conflict; two that do not get consecutive versions.
+  const done = reasons.filter((reason) => reason === 'done').length
+  expect(reasons.every((reason) => reason === 'done' || reason === 'card_version_stale')).toBe(true)
   expect((await callee.query<{ version: number }>('cards.get', { agentId: callee.agentId })).version).toBe(1 + done)
 })
 attack(
   'REG-12',
-  'a card of somebody else, and fields that are not the publisher’s to set',
-  on,
+  'publishing for another agent gets not_found, and setting fields of the registry gets bad_input',
+  setup,
   async () => {
-    const card = await signCard(aCard(on.registry), on.ocr.signer)
-    for (const by of [on.planner, on.stranger, on.globex]) expect(await publish(by, on.ocr.agentId, card)).toBe('not_found')
-    for (const more of [{ verified: true }, { orgId: on.globex.orgId }, { trustScore: 1 }])
-      expect(await publish(on.ocr, on.ocr.agentId, card, more)).toBe('bad_input')
+    const card = await signCard(aCard(setup.registry), setup.ocr.signer)
+    for (const actor of [setup.planner, setup.outsider, setup.globex])
+      expect(await publish(actor, setup.ocr.agentId, card)).toBe('not_found')
+    for (const more of [{ verified: true }, { orgId: setup.globex.orgId }, { trustScore: 1 }])
+      expect(await publish(setup.ocr, setup.ocr.agentId, card, more)).toBe('bad_input')
   },
   { writes: false },
 )
 attack(
   'REG-15',
-  'an administrator at the operator’s procedures',
-  on,
+  'an administrator cannot call the operator’s procedures',
+  setup,
   async () => {
     for (const [path, input] of [
       ['organisations.create', { name: 'x' }],
-      ['organisations.revoke', { orgId: on.acme.orgId }],
-      ['members.invite', { orgId: on.registry.operator.orgId, role: 'operator' }],
+      ['organisations.revoke', { orgId: setup.acme.orgId }],
+      ['members.invite', { orgId: setup.registry.operator.orgId, role: 'operator' }],
     ] as const)
-      expect(['forbidden', 'not_found']).toContain(await reasonOf(on.acme.mutate(path, input)))
+      expect(['forbidden', 'not_found']).toContain(await reasonOf(setup.acme.mutate(path, input)))
   },
   { writes: false },
 )
 
 attack(
   'TEN-01',
-  'another organisation named in the input or a header',
-  on,
+  'naming another organisation in the input is refused',
+  setup,
   async () => {
-    expect(await reasonOf(on.acme.mutate('agents.register', { name: 'x', orgId: on.globex.orgId }))).toBe('not_found')
-    expect(await reasonOf(on.acme.query('audit.list', { orgId: on.globex.orgId }))).toBe('not_found')
-    expect(await reasonOf(on.acme.mutate('tasks.create', { description: 'x', orgId: on.globex.orgId }))).toBe('bad_input')
+    expect(await reasonOf(setup.acme.mutate('agents.register', { name: 'x', orgId: setup.globex.orgId }))).toBe('not_found')
+    expect(await reasonOf(setup.acme.query('audit.list', { orgId: setup.globex.orgId }))).toBe('not_found')
+    expect(await reasonOf(setup.acme.mutate('tasks.create', { description: 'x', orgId: setup.globex.orgId }))).toBe('bad_input')
   },
   { writes: false },
 )
-attack('TEN-02', 'what belongs to another organisation, read by its id', on, async () => {
-  const { taskId } = await on.planner.tasks.create({ description: 'secret' })
-  const { accessToken } = await on.planner.exchange({ audience: on.ocr.audience, taskId })
-  const { jti } = await on.planner.introspect(accessToken)
+attack('TEN-02', 'records of another organisation can be neither read nor ended by their id', setup, async () => {
+  const { taskId } = await setup.planner.tasks.create({ description: 'secret' })
+  const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience, taskId })
+  const { jti } = await setup.planner.introspect(accessToken)
   const reads: [string, object][] = [
     ['tasks.get', { taskId }],
     ['tokens.lineage', { taskId }],
     ['tokens.lineage', { tokenId: jti }],
-    ['introductions.get', { introductionId: on.introductionId }],
-    ['agents.get', { agentId: on.planner.agentId }],
-    ['keys.list', { owner: on.planner.agentId }],
-    ['cards.next', { agentId: on.planner.agentId }],
+    ['introductions.get', { introductionId: setup.introductionId }],
+    ['agents.get', { agentId: setup.planner.agentId }],
+    ['keys.list', { owner: setup.planner.agentId }],
+    ['cards.next', { agentId: setup.planner.agentId }],
   ]
-  const outsider = await on.registry.organisation('Outsider')
-  for (const by of [on.stranger, outsider])
-    for (const [path, input] of reads) expect(['not_found', 'insufficient_scope'], path).toContain(await reasonOf(by.query(path, input)))
+  const outsideAdmin = await setup.registry.organisation('Other outsiders')
+  for (const actor of [setup.outsider, outsideAdmin])
+    for (const [path, input] of reads) expect(['not_found', 'insufficient_scope'], path).toContain(await reasonOf(actor.query(path, input)))
   for (const [path, input] of [
     ['tasks.end', { taskId }],
     ['tokens.revoke', { tokenId: jti }],
-    ['introductions.revoke', { introductionId: on.introductionId }],
-    ['agents.suspend', { agentId: on.planner.agentId }],
+    ['introductions.revoke', { introductionId: setup.introductionId }],
+    ['agents.suspend', { agentId: setup.planner.agentId }],
   ] as const)
-    expect(['not_found', 'insufficient_scope']).toContain(await reasonOf(outsider.mutate(path, input)))
+    expect(['not_found', 'insufficient_scope']).toContain(await reasonOf(outsideAdmin.mutate(path, input)))
 })
 
-attack('TEX-19', 'a renewal changes nothing of what was relied on', on, async () => {
-  const own = await aPair(on.registry)
-  await own.ocr.publish({ card: aCard(on.registry, { description: 'Only prose has changed.' }) })
+attack('TEX-19', 'a new version that changes no pinned part keeps introductions valid', setup, async () => {
+  const own = await aPair(setup.registry)
+  await own.ocr.publish({ card: aCard(setup.registry, { description: 'Only the description has changed.' }) })
   expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
   await introduce(own.planner, own.ocr)
 })
 
 attack(
   'MDB-01',
-  'operators and lists in place of texts',
-  on,
+  'MongoDB operators and lists in place of texts get bad_input',
+  setup,
   async () => {
     for (const value of [{ $ne: null }, { $gt: '' }, { $regex: '.*' }, ['a'], 5, null, true]) {
-      expect(await ask('cards.get', { agentId: value })).toEqual([400, 'bad_input'])
+      expect(await query('cards.get', { agentId: value })).toEqual([400, 'bad_input'])
       expect(await post('/trpc/members.join', JSON.stringify({ code: value, name: 'x', jwk: {}, proof: 'x' }))).toEqual([400, 'bad_input'])
-      expect(await reasonOf(on.planner.query('tasks.get', { taskId: value }))).toBe('bad_input')
+      expect(await reasonOf(setup.planner.query('tasks.get', { taskId: value }))).toBe('bad_input')
     }
   },
   { writes: false },
 )
-attack('MDB-02', 'odd names inside a card are kept as text, or refused', on, async () => {
-  const callee = await on.registry.agent({ of: on.acme })
-  const odd = aCard(on.registry, { $where: 'x', 'a.b': 1, _id: 'x', 'nul\u0000': 1 })
+attack('MDB-02', 'odd member names inside a card are served unchanged, and __proto__ gets card_invalid', setup, async () => {
+  const callee = await setup.registry.agent({ of: setup.acme })
+  const odd = aCard(setup.registry, { $where: 'x', 'a.b': 1, _id: 'x', 'nul\u0000': 1 })
   expect(await publish(callee, callee.agentId, await signCard(odd, callee.signer))).toBe('done')
-  const served = await (await on.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).json()
+  const served = await (await setup.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).json()
   expect(served).toMatchObject({ $where: 'x', 'a.b': 1, _id: 'x' })
   expect(await publish(callee, callee.agentId, '{"__proto__":{"polluted":1}}')).toBe('card_invalid')
   expect(({} as Record<string, unknown>).polluted).toBeUndefined()
 })
 attack(
   'MDB-03',
-  'a regular expression that would run for ever',
-  on,
-  async () => expect((await ask('discovery.search', { text: '(a+)+$ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' }))[0]).toBe(200),
+  'a search text that is an exponential regular expression gets a normal response',
+  setup,
+  async () => expect((await query('discovery.search', { text: '(a+)+$ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' }))[0]).toBe(200),
   { writes: false },
 )

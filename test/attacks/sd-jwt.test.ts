@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { verifyCardCredential } from '../../src/credentials/agent-card/card-credential.js'
-import { type PublishableCard, signAndSplit } from '../../src/credentials/agent-card/sign-card.js'
+import { type PublishableCard, preparePublication } from '../../src/credentials/agent-card/sign-card.js'
 import { digestOfText } from '../../src/credentials/jose/digest.js'
 import { presentSdJwt } from '../../src/credentials/sd-jwt/issue.js'
 import { bindPresentation } from '../../src/credentials/sd-jwt/key-binding.js'
@@ -10,9 +10,9 @@ import { systemRandom } from '../../src/lib/random.js'
 import { forge, newSigner } from '../credentials/forge.js'
 import { aCard } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
-import { attack, dependencies } from './attack.js'
+import { attack, attackSetup } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 const SALT = 'c2FsdC1vZi0xNi1ieXRlcw'
 const disclosure = (...parts: unknown[]) => base64url(utf8(JSON.stringify(parts)))
 
@@ -21,42 +21,42 @@ interface Parts {
   readonly disclosures: string[]
 }
 
-/** A good SD-JWT of the OCR agent. */
-function split(): Promise<PublishableCard> {
+/** A valid SD-JWT card of the OCR agent. */
+function prepare(): Promise<PublishableCard> {
   const skills = [
     { id: 'read-page', name: 'Read a page', description: 'Text of one page.', tags: ['ocr'] },
     { id: 'sealed', name: 'Sealed', description: 'hidden', tags: ['sealed'] },
   ]
   const order = {
-    card: aCard(on.registry, { skills }),
-    hide: ['/skills/1'],
+    card: aCard(setup.registry, { skills }),
+    nonPublic: ['/skills/1'],
     tiers: {},
     defaultTier: 'introduced' as const,
-    iss: on.ocr.agentId,
-    sub: on.ocr.audience,
-    vct: `${on.registry.issuer}/vct/a2a-agent-card/1`,
-    agentId: on.ocr.agentId,
+    iss: setup.ocr.agentId,
+    sub: setup.ocr.audience,
+    vct: `${setup.registry.issuer}/vct/a2a-agent-card/1`,
+    agentId: setup.ocr.agentId,
     version: 2,
     releaseNumber: 2,
     seconds: 86_400,
   }
-  return signAndSplit(order, { signer: on.ocr.signer, random: systemRandom, now: on.registry.clock.now() })
+  return preparePublication(order, { signer: setup.ocr.signer, random: systemRandom, now: setup.registry.clock.now() })
 }
 
-/** The same under the publisher's own key, after whatever a lying publisher did to it. */
+/** Publishes a changed SD-JWT that its publisher has signed, as a malicious publisher would. */
 async function publishForged(change: (parts: Parts) => Parts | string, spell: (text: string) => string = (text) => text): Promise<string> {
-  const { c0, sdJwt = '', releasePolicy } = await split()
+  const { publicCard, sdJwt = '', releasePolicy } = await prepare()
   const [jwt = '', ...rest] = sdJwt.split('~')
   const [head = '', body = ''] = jwt.split('.')
   const parsed = { payload: JSON.parse(Buffer.from(body, 'base64url').toString()), disclosures: rest.slice(0, -1) }
   const changed = change(parsed)
   const { payload, disclosures } = typeof changed === 'string' ? { payload: changed, disclosures: parsed.disclosures } : changed
-  const signed = await forge(Buffer.from(head, 'base64url').toString(), payload, on.ocr.signer)
+  const signed = await forge(Buffer.from(head, 'base64url').toString(), payload, setup.ocr.signer)
   const text = spell([signed, ...disclosures, ''].join('~'))
-  return reasonOf(on.ocr.mutate('cards.publish', { agentId: on.ocr.agentId, c0, sdJwt: text, releasePolicy }))
+  return reasonOf(setup.ocr.mutate('cards.publish', { agentId: setup.ocr.agentId, publicCard, sdJwt: text, releasePolicy }))
 }
-/** Puts a disclosure into the card's own list, as an honest publisher would. */
-const hiding =
+/** Adds disclosures and their digests to the card. */
+const withDisclosures =
   (...made: string[]) =>
   ({ payload, disclosures }: Parts): Parts => ({
     payload: {
@@ -74,7 +74,7 @@ const refused = (id: string, what: string, change: (parts: Parts) => Parts | str
   attack(
     id,
     what,
-    on,
+    setup,
     async () => {
       expect(await publishForged(change, spell)).toBe('sd_jwt_invalid')
       expect(({} as Record<string, unknown>).polluted).toBeUndefined()
@@ -82,26 +82,26 @@ const refused = (id: string, what: string, change: (parts: Parts) => Parts | str
     { writes: false },
   )
 
-refused('SDJ-01', 'a disclosure whose digest stands nowhere', ({ payload, disclosures }) => ({
+refused('SDJ-01', 'a disclosure whose digest does not occur', ({ payload, disclosures }) => ({
   payload,
   disclosures: [...disclosures, disclosure(SALT, 'role', 'admin')],
 }))
-refused('SDJ-02', 'one digest at two levels', (parts) => {
-  const made = hiding(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
+refused('SDJ-02', 'a digest at two levels', (parts) => {
+  const made = withDisclosures(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
   return { ...made, payload: { ...made.payload, _sd: made.payload.agent_card._sd ?? [] } }
 })
-refused('SDJ-02', 'one digest twice in a list', (parts) => {
-  const made = hiding(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
+refused('SDJ-02', 'a digest twice in a list', (parts) => {
+  const made = withDisclosures(disclosure(SALT, 'iconUrl', 'https://icon.example/'))(parts)
   const list = made.payload.agent_card._sd ?? []
   return { ...made, payload: { ...made.payload, agent_card: { ...made.payload.agent_card, _sd: [...list.slice(0, 15), list[0] ?? ''] } } }
 })
 for (const claim of ['iss', 'exp'])
-  refused('SDJ-03', `a disclosed \`${claim}\` beside the plain one`, ({ payload, disclosures }) => {
+  refused('SDJ-03', `a disclosure that repeats the claim \`${claim}\``, ({ payload, disclosures }) => {
     const made = disclosure(SALT, claim, 9_999_999_999)
     return { payload: { ...payload, _sd: [digestOfText(made)] }, disclosures: [...disclosures, made] }
   })
 for (const name of ['__proto__', 'constructor', 'toString', ''])
-  refused('SDJ-06', `a hidden member named ${JSON.stringify(name)}`, hiding(disclosure(SALT, name, { polluted: true })))
+  refused('SDJ-06', `a disclosure with the name ${JSON.stringify(name)}`, withDisclosures(disclosure(SALT, name, { polluted: true })))
 for (const [what, made] of [
   ['of one element', disclosure(SALT)],
   ['of four elements', disclosure(SALT, 'iconUrl', 'x', 'y')],
@@ -110,41 +110,41 @@ for (const [what, made] of [
   ['with a number for its name', disclosure(SALT, 5, 'x')],
   ['with 64 bits of salt', disclosure('MTIzNDU2Nzg', 'iconUrl', 'x')],
 ] as const)
-  refused('SDJ-08', `a disclosure ${what}`, hiding(made))
-attack('SDJ-08', 'one salt for two disclosures', on, async () => {
+  refused('SDJ-08', `a disclosure ${what}`, withDisclosures(made))
+attack('SDJ-08', 'two disclosures with the same salt are refused', setup, async () => {
   const icon = (salt: string) => disclosure(salt, 'iconUrl', 'https://icon.example/')
   const docs = disclosure(SALT, 'documentationUrl', 'https://docs.example/')
-  expect(await publishForged(hiding(icon(SALT), docs))).toBe('sd_jwt_invalid')
-  // With a salt each it is a good one.
-  expect(await publishForged(hiding(icon('YW5vdGhlci1zYWx0LTE2Yg'), docs))).toBe('done')
+  expect(await publishForged(withDisclosures(icon(SALT), docs))).toBe('sd_jwt_invalid')
+  // The same disclosures with different salts are accepted.
+  expect(await publishForged(withDisclosures(icon('YW5vdGhlci1zYWx0LTE2Yg'), docs))).toBe('done')
 })
 for (const alg of ['sha-1', 'md5', 'none', 'SHA-256', 'sha3-256'])
   refused('SDJ-09', `_sd_alg ${alg}`, ({ payload, disclosures }) => ({ payload: { ...payload, _sd_alg: alg }, disclosures }))
-refused('SDJ-09', 'an _sd_alg within the card', ({ payload, disclosures }) => ({
+refused('SDJ-09', 'an _sd_alg inside the card', ({ payload, disclosures }) => ({
   payload: { ...payload, agent_card: { ...payload.agent_card, _sd_alg: 'sha-256' } },
   disclosures,
 }))
 attack(
   'SDJ-17',
-  '8000 flat disclosures',
-  on,
+  'a card with 8000 disclosures is refused',
+  setup,
   async () => {
     const made = Array.from({ length: 8000 }, (_, i) => disclosure(SALT, `n${i}`, i))
-    expect(['sd_jwt_invalid', 'bad_input', 'too_large']).toContain(await publishForged(hiding(...made)))
+    expect(['sd_jwt_invalid', 'bad_input', 'too_large']).toContain(await publishForged(withDisclosures(...made)))
   },
   { writes: false },
 )
 attack(
   'SDJ-18',
-  '8000 levels',
-  on,
+  'claims of 8000 levels are refused',
+  setup,
   async () => {
     expect(await publishForged(() => `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`)).toBe('sd_jwt_invalid')
   },
   { writes: false },
 )
 for (const claim of ['iss', 'sub', 'exp', 'vct', 'cnf', 'nbf'])
-  refused('SDJ-23', `\`${claim}\` hidden and withheld`, ({ payload, disclosures }) => {
+  refused('SDJ-23', `the claim \`${claim}\` as a withheld disclosure`, ({ payload, disclosures }) => {
     const { [claim]: taken, ...rest } = payload
     const made = disclosure(SALT, claim, taken ?? 1)
     return { payload: { ...rest, _sd: [digestOfText(made)] } as unknown as Parts['payload'], disclosures }
@@ -158,43 +158,43 @@ for (const [what, spell] of [
   attack(
     'SDJ-24',
     what,
-    on,
+    setup,
     async () => {
       expect(['sd_jwt_invalid', 'bad_input']).toContain(await publishForged((parts) => parts, spell))
     },
     { writes: false },
   )
 
-describe('a presentation with a key binding', () => {
+describe('key binding', () => {
   const bound = async () => {
-    const { c0, sdJwt = '' } = await split()
+    const { publicCard, sdJwt = '' } = await prepare()
     const holder = await newSigner()
     const [jwt = '', ...rest] = sdJwt.split('~')
     const [head = '', body = ''] = jwt.split('.')
     const payload = { ...JSON.parse(Buffer.from(body, 'base64url').toString()), cnf: { jwk: holder.publicJwk } }
-    const whole = [await forge(Buffer.from(head, 'base64url').toString(), payload, on.ocr.signer), ...rest].join('~')
-    const now = on.registry.clock.now()
+    const whole = [await forge(Buffer.from(head, 'base64url').toString(), payload, setup.ocr.signer), ...rest].join('~')
+    const now = setup.registry.clock.now()
     const binding = { audience: 'https://verifier.example', nonce: 'n-1', now }
     const verify = (text: string) =>
-      reasonOf(verifyCardCredential(text, JSON.parse(c0), [{ jwk: on.ocr.signer.publicJwk }], { now, keyBinding: binding }))
+      reasonOf(verifyCardCredential(text, JSON.parse(publicCard), [{ jwk: setup.ocr.signer.publicJwk }], { now, keyBinding: binding }))
     return { whole, binding, holder, verify }
   }
-  test('SDJ-10 that was cut off is missed, whatever was sent', async () => {
+  test('SDJ-10 a presentation whose key binding was removed is refused', async () => {
     const { whole, binding, holder, verify } = await bound()
     const good = await bindPresentation(whole, binding, holder)
     expect(await verify(good)).toBe('done')
     expect(await verify(good.slice(0, good.lastIndexOf('~') + 1))).toBe('key_binding_required')
   })
-  test('SDJ-11 by another key', async () => {
+  test('SDJ-11 a key binding by another key is refused', async () => {
     const { whole, binding, verify } = await bound()
     expect(await verify(await bindPresentation(whole, binding, await newSigner()))).toBe('key_binding_required')
   })
-  test('SDJ-12 for another verifier, another nonce, another time', async () => {
+  test('SDJ-12 a key binding for another verifier, nonce or time is refused', async () => {
     const { whole, binding, holder, verify } = await bound()
     for (const wrong of [{ audience: 'https://other.example' }, { nonce: 'n-2' }, { now: binding.now - 3600 }])
       expect(await verify(await bindPresentation(whole, { ...binding, ...wrong }, holder))).toBe('key_binding_required')
   })
-  test('SDJ-14 over another choice of disclosures', async () => {
+  test('SDJ-14 a key binding of other disclosures is refused', async () => {
     const { whole, binding, holder, verify } = await bound()
     const fewer = await bindPresentation(
       presentSdJwt(whole, () => false),

@@ -1,19 +1,19 @@
 import { expect } from 'vitest'
 import WebSocket from 'ws'
 import { FEED_PROTOCOL } from '../../src/protocol/log/feed.js'
-import { proofOf } from '../oauth.js'
-import { attack, dependencies } from './attack.js'
+import { proofOf } from '../oauth/requests.js'
+import { attack, attackSetup } from './attack.js'
 
-const on = dependencies()
+const setup = attackSetup()
 
 const feedHeaders = async () => {
-  const { accessToken } = await on.planner.token()
+  const { accessToken } = await setup.planner.token()
   return {
     authorization: `DPoP ${accessToken}`,
-    dpop: await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/revocations', accessToken }),
+    dpop: await proofOf(setup.registry, setup.planner.signer, { htm: 'GET', path: '/revocations', accessToken }),
   }
 }
-const socketUrl = (path = '/revocations') => `${on.registry.issuer.replace('http', 'ws')}${path}`
+const socketUrl = (path = '/revocations') => `${setup.registry.issuer.replace('http', 'ws')}${path}`
 const upgrade = (options: WebSocket.ClientOptions, path?: string, protocols = [FEED_PROTOCOL]) =>
   new Promise<number>((resolve) => {
     const ws = new WebSocket(socketUrl(path), protocols, options)
@@ -29,25 +29,25 @@ const upgrade = (options: WebSocket.ClientOptions, path?: string, protocols = [F
   })
 attack(
   'WS-01',
-  'a script of another origin',
-  on,
+  'an upgrade by a script of another origin is refused',
+  setup,
   async () => expect(await upgrade({ origin: 'https://evil.example', headers: { ...(await feedHeaders()), cookie: 'a=b' } })).toBe(403),
   { writes: false },
 )
 attack(
   'WS-02',
-  'a token in the URL',
-  on,
+  'a token in the URL is refused',
+  setup,
   async () => {
-    const { accessToken } = await on.planner.token()
+    const { accessToken } = await setup.planner.token()
     for (const name of ['access_token', 'token', 'ticket']) expect(await upgrade({}, `/revocations?${name}=${accessToken}`)).toBe(400)
   },
   { writes: false },
 )
 attack(
   'WS-03',
-  'three hundred upgrades without a token',
-  on,
+  'three hundred upgrades without a token do not shut out a client with one',
+  setup,
   async () => {
     const statuses = new Set(await Promise.all(Array.from({ length: 300 }, () => upgrade({}))))
     expect([...statuses].every((status) => status === 401 || status === 429)).toBe(true)
@@ -57,8 +57,8 @@ attack(
 )
 attack(
   'WS-06',
-  'an offer of compression is not taken up',
-  on,
+  'an offer of compression is not accepted',
+  setup,
   async () => {
     const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], { headers: await feedHeaders(), perMessageDeflate: true })
     await new Promise<void>((resolve) => ws.on('open', () => resolve()))
@@ -69,8 +69,8 @@ attack(
 )
 attack(
   'WS-07',
-  'thousands of headers, huge protocols, odd extensions',
-  on,
+  '2000 headers, 3000 subprotocols and odd extensions are refused',
+  setup,
   async () => {
     const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`x-${i}`, 'y']))
     for (const headers of [many, { 'sec-websocket-extensions': 'constructor' }, { 'sec-websocket-protocol': 'x,'.repeat(3000) }])
@@ -80,13 +80,13 @@ attack(
 )
 attack(
   'WS-08',
-  'more than eight subscriptions on a socket',
-  on,
+  '100 subscriptions on one socket close it with 4429',
+  setup,
   async () => {
-    const { accessToken } = await on.planner.token()
+    const { accessToken } = await setup.planner.token()
     const headers = {
       authorization: `DPoP ${accessToken}`,
-      dpop: await proofOf(on.registry, on.planner.signer, { htm: 'GET', path: '/trpc', accessToken }),
+      dpop: await proofOf(setup.registry, setup.planner.signer, { htm: 'GET', path: '/trpc', accessToken }),
     }
     const ws = new WebSocket(socketUrl('/trpc'), { headers })
     const code = await new Promise<number>((resolve) => {
@@ -100,16 +100,16 @@ attack(
   },
   { writes: false },
 )
-for (const [what, frame, codes] of [
+for (const [description, frame, codes] of [
   ['binary', Buffer.from([1]), [1003]],
-  ['no JSON', '{', [1008]],
-  ['an id that is null', '{"id":null}', [1008]],
-  ['70 KB', 'x'.repeat(70_000), [1009]],
+  ['not JSON', '{', [1008]],
+  ['a tRPC message whose id is null', '{"id":null}', [1008]],
+  ['70 KB long', 'x'.repeat(70_000), [1009]],
 ] as const)
   attack(
     'WS-09',
-    `a frame that is ${what}`,
-    on,
+    `a frame that is ${description} closes the socket`,
+    setup,
     async () => {
       const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], { headers: await feedHeaders() })
       ws.on('open', () => ws.send(frame))
@@ -117,18 +117,18 @@ for (const [what, frame, codes] of [
     },
     { writes: false },
   )
-attack('WS-10', 'whoever is revoked while connected', on, async () => {
-  const agent = await on.registry.agent({ of: on.globex })
+attack('WS-10', 'the socket of an agent is closed when the agent is suspended', setup, async () => {
+  const agent = await setup.registry.agent({ of: setup.globex })
   const { accessToken } = await agent.token()
   const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], {
     headers: {
       authorization: `DPoP ${accessToken}`,
-      dpop: await proofOf(on.registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken }),
+      dpop: await proofOf(setup.registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken }),
     },
   })
   await new Promise<void>((resolve) => ws.on('message', () => resolve()))
   const closed = new Promise<number>((resolve) => ws.on('close', resolve))
-  await on.globex.mutate('agents.suspend', { agentId: agent.agentId })
-  on.registry.clock.advance(1)
+  await setup.globex.mutate('agents.suspend', { agentId: agent.agentId })
+  setup.registry.clock.advance(1)
   expect(await closed).toBe(4401)
 })

@@ -7,7 +7,7 @@ import { newId } from '../../src/protocol/ids.js'
 import { openStore } from '../storage/open-store.js'
 import { type Gate, gatedStorage } from '../trust-log/gated-storage.js'
 
-const draft = (action = 'cards.publish') => ({
+const aDraft = (action = 'cards.publish') => ({
   orgId: newId(systemRandom, 'org'),
   actor: newId(systemRandom, 'mem'),
   action,
@@ -19,14 +19,14 @@ const opened = async () => {
   return { ...store, audit }
 }
 
-test('every row of a writer is linked; a commit that failed leaves a gap and breaks nothing', async () => {
+test('every row of a writer is linked, and a failed commit leaves a gap that breaks nothing', async () => {
   await using store = await opened()
   const { audit, storage } = store
   await audit.start()
-  for (let i = 0; i < 10; i++) await audit.record(draft())
-  const operation = audit.recording(draft())
+  for (let i = 0; i < 10; i++) await audit.record(aDraft())
+  const operation = audit.recording(aDraft())
   expect((await storage.commit([operation, audit.store.links.taking('nothing', {})])).ok).toBe(false)
-  for (let i = 0; i < 10; i++) await audit.record(draft())
+  for (let i = 0; i < 10; i++) await audit.record(aDraft())
   await audit.close()
   expect(await verifyChain(audit.store, 'w1')).toEqual({ links: 1 })
   const link = await audit.store.links.get('w1:0')
@@ -37,15 +37,15 @@ test.each([
   ['changed', async ({ audit }: Awaited<ReturnType<typeof opened>>, id: string) => audit.store.rows.change(id, {}, { outcome: 'refused' })],
   ['removed', async ({ audit }: Awaited<ReturnType<typeof opened>>, id: string) => audit.store.rows.take(id, {})],
   [
-    'given to somebody else',
+    'attributed to another member',
     async ({ audit }: Awaited<ReturnType<typeof opened>>, id: string) =>
       audit.store.rows.change(id, {}, { actor: newId(systemRandom, 'mem') }),
   ],
-  ['moved', async ({ audit }: Awaited<ReturnType<typeof opened>>, id: string) => audit.store.rows.change(id, {}, { n: 99 })],
+  ['renumbered', async ({ audit }: Awaited<ReturnType<typeof opened>>, id: string) => audit.store.rows.change(id, {}, { number: 99 })],
 ])('a row that was %s breaks its link', async (_, tamper) => {
   await using store = await opened()
   await store.audit.start()
-  for (let i = 0; i < 5; i++) await store.audit.record(draft())
+  for (let i = 0; i < 5; i++) await store.audit.record(aDraft())
   await store.audit.close()
   const { items } = await store.audit.store.rows.find('writer', { where: { writer: 'w1' }, limit: 10 })
   await tamper(store, items[2]?.id ?? '')
@@ -56,26 +56,26 @@ test('a link that was removed from the middle breaks the chain', async () => {
   await using store = await opened()
   const { audit } = store
   await audit.start()
-  for (let i = 0; i < 1100; i += 100) await Promise.all(Array.from({ length: 100 }, () => audit.record(draft())))
+  for (let i = 0; i < 1100; i += 100) await Promise.all(Array.from({ length: 100 }, () => audit.record(aDraft())))
   await audit.close()
   expect(await verifyChain(audit.store, 'w1')).toEqual({ links: 3 })
   await audit.store.links.take('w1:1', {})
   expect(await verifyChain(audit.store, 'w1')).toEqual({ links: 1, broken: 1 })
 })
 
-const another = ({ storage, clock }: Pick<Awaited<ReturnType<typeof opened>>, 'storage' | 'clock'>, writer: string) =>
+const anotherWriter = ({ storage, clock }: Pick<Awaited<ReturnType<typeof opened>>, 'storage' | 'clock'>, writer: string) =>
   newAudit({ storage, clock, log: silentLog, writer })
 
-test('what a writer left that died just before another started is linked while that one runs', async () => {
+test('rows of an instance that crashed just before another started are linked while that one runs', async () => {
   await using store = await opened()
-  let isDead = false
-  const gate: Gate = (_, work) => (isDead ? new Promise(() => {}) : work())
-  const dead = another({ ...store, storage: gatedStorage(store.storage, gate) }, 'w1')
-  await dead.start()
-  await dead.record(draft())
-  isDead = true
+  let hasCrashed = false
+  const gate: Gate = (_, work) => (hasCrashed ? new Promise(() => {}) : work())
+  const crashed = anotherWriter({ ...store, storage: gatedStorage(store.storage, gate) }, 'w1')
+  await crashed.start()
+  await crashed.record(aDraft())
+  hasCrashed = true
   store.clock.advance(5)
-  const next = another(store, 'w2')
+  const next = anotherWriter(store, 'w2')
   await next.start()
   expect(await next.store.links.get('w1:0')).toBeUndefined()
   await expect
@@ -87,49 +87,51 @@ test('what a writer left that died just before another started is linked while t
   await next.close()
 })
 
-test('writers that died, however many, are linked once and not looked at again', async () => {
+test('250 crashed instances are linked once, and leave the list of writers with unlinked rows', async () => {
   await using store = await opened()
   const { clock, audit } = store
-  const at = clock.now()
-  const died = async (_: unknown, i: number) => {
-    await audit.store.writers.insert({ id: `d${i}`, at, open: true })
-    await another(store, `d${i}`).record(draft())
+  const lastSeen = clock.now()
+  const crashed = async (_: unknown, i: number) => {
+    await audit.store.writers.insert({ id: `d${i}`, lastSeen, hasUnlinkedRows: true })
+    await anotherWriter(store, `d${i}`).record(aDraft())
   }
-  await Promise.all(Array.from({ length: 250 }, died))
+  await Promise.all(Array.from({ length: 250 }, crashed))
   clock.advance(61)
   await audit.start()
   const links = await Promise.all(Array.from({ length: 250 }, (_, i) => audit.store.links.get(`d${i}:0`)))
   expect(links.filter((link) => link?.count !== 1)).toEqual([])
-  expect((await audit.store.writers.find('open', { where: { open: true }, limit: 100 })).items.map(({ id }) => id)).toEqual(['w1'])
+  expect((await audit.store.writers.find('unlinked', { where: { hasUnlinkedRows: true }, limit: 100 })).items.map(({ id }) => id)).toEqual([
+    'w1',
+  ])
   await audit.close()
 })
 
-test('a writer that has nothing to write says that it lives, and is not taken for gone', async () => {
+test('an instance that writes no rows renews its lease, and is not taken for crashed', async () => {
   await using store = await opened()
-  const other = another(store, 'w2')
+  const other = anotherWriter(store, 'w2')
   await store.audit.start()
   await other.start()
-  const began = store.clock.now()
+  const startedAt = store.clock.now()
   await expect
     .poll(
       async () => {
         store.clock.advance(5)
-        return (await other.store.writers.get('w1'))?.at
+        return (await other.store.writers.get('w1'))?.lastSeen
       },
       { interval: 2, timeout: 10_000 },
     )
-    .toBeGreaterThan(began + 120)
-  expect(await other.store.writers.get('w1')).toMatchObject({ open: true })
+    .toBeGreaterThan(startedAt + 120)
+  expect(await other.store.writers.get('w1')).toMatchObject({ hasUnlinkedRows: true })
   await store.audit.close()
-  expect((await other.store.writers.get('w1'))?.open).toBeUndefined()
+  expect((await other.store.writers.get('w1'))?.hasUnlinkedRows).toBeUndefined()
   await other.close()
 })
 
-test('what a writer that died has left is linked by the next that starts', async () => {
+test('rows of a crashed instance are linked by the next instance that starts after a minute', async () => {
   await using store = await opened()
   await store.audit.start()
-  for (let i = 0; i < 5; i++) await store.audit.record(draft())
-  // It is gone without a word; a minute later another starts.
+  for (let i = 0; i < 5; i++) await store.audit.record(aDraft())
+  // The first instance stops renewing its lease.
   store.clock.advance(61)
   const next = newAudit({ storage: store.storage, clock: store.clock, log: silentLog, writer: 'w2' })
   await next.start()

@@ -22,78 +22,78 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** Many rows, and a moment that is long enough for each of them to be linked. */
-async function linked(rows: number): Promise<void> {
+/** Writes audit rows, and waits until they are linked. */
+async function writeLinkedRows(rows: number): Promise<void> {
   for (let i = 0; i < rows; i++) await reasonOf(acme.mutate('agents.suspend', { agentId: 'agt_AAAAAAAAAAAAAAAAAAAAAA' }))
   const audit = auditStore(registry.storage)
   await expect
     .poll(async () => {
       registry.clock.advance(11)
-      const { items } = await audit.rows.find('organisation', { where: { orgs: acme.orgId }, order: 'down', limit: 1 })
+      const { items } = await audit.rows.find('organisation', { where: { orgIds: acme.orgId }, order: 'down', limit: 1 })
       const [newest] = items
       const last = newest && (await audit.links.find('writer', { where: { writer: newest.writer }, order: 'down', limit: 1 })).items[0]
-      return newest && last && last.to >= newest.n
+      return newest && last && last.to >= newest.number
     })
     .toBe(true)
 }
-async function verified(by: Pick<Agent, 'query'>): Promise<VerifiedAudit & { readonly calls: number }> {
-  let whole = { ...(await by.query<VerifiedAudit>('audit.verify')), calls: 1 }
-  while (whole.cursor !== undefined) {
-    const { cursor, ...part } = await by.query<VerifiedAudit>('audit.verify', { cursor: whole.cursor })
-    whole = {
-      links: whole.links + part.links,
-      rows: whole.rows + part.rows,
-      broken: [...whole.broken, ...part.broken],
-      calls: whole.calls + 1,
+async function verifyAll(agent: Pick<Agent, 'query'>): Promise<VerifiedAudit & { readonly calls: number }> {
+  let total = { ...(await agent.query<VerifiedAudit>('audit.verify')), calls: 1 }
+  while (total.cursor !== undefined) {
+    const { cursor, ...part } = await agent.query<VerifiedAudit>('audit.verify', { cursor: total.cursor })
+    total = {
+      links: total.links + part.links,
+      rows: total.rows + part.rows,
+      broken: [...total.broken, ...part.broken],
+      calls: total.calls + 1,
       ...(cursor !== undefined && { cursor }),
     }
   }
-  return whole
+  return total
 }
 
-test('an administrator sees that every row fits its chain, stretch by stretch, and which link does not', async () => {
-  // Links of their own, so that it takes more than one call
-  for (let i = 0; i < 6; i++) await linked(2)
+test('audit.verify checks all chains page by page, and names a link that does not match its rows', async () => {
+  // Several links, so that the check takes more than one call
+  for (let i = 0; i < 6; i++) await writeLinkedRows(2)
   const admin = registry.as(acme)
-  const whole = await verified(admin)
-  expect(whole.broken).toEqual([])
-  expect(whole.rows).toBeGreaterThanOrEqual(12)
-  expect(whole.calls).toBeGreaterThan(1)
+  const intact = await verifyAll(admin)
+  expect(intact.broken).toEqual([])
+  expect(intact.rows).toBeGreaterThanOrEqual(12)
+  expect(intact.calls).toBeGreaterThan(1)
 
   const audit = auditStore(registry.storage)
-  const { items } = await audit.rows.find('organisation', { where: { orgs: acme.orgId }, order: 'down', limit: 20 })
+  const { items } = await audit.rows.find('organisation', { where: { orgIds: acme.orgId }, order: 'down', limit: 20 })
   const row = items.find(({ action }) => action === 'agents.suspend')
   await audit.rows.change(row?.id ?? '', {}, { reason: 'forbidden' })
-  const { broken } = await verified(admin)
+  const { broken } = await verifyAll(admin)
   expect(broken).toMatchObject([{ writer: row?.writer }])
   await audit.rows.change(row?.id ?? '', {}, { reason: row?.reason })
-  expect((await verified(admin)).broken).toEqual([])
+  expect((await verifyAll(admin)).broken).toEqual([])
 })
 
-test('rows that were added for a writer that is gone are seen', async () => {
+test('a row that was added for a fully linked writer is detected', async () => {
   const audit = auditStore(registry.storage)
-  const { items } = await audit.rows.find('organisation', { where: { orgs: acme.orgId }, order: 'down', limit: 1 })
+  const { items } = await audit.rows.find('organisation', { where: { orgIds: acme.orgId }, order: 'down', limit: 1 })
   const [row] = items
-  if (row === undefined) throw new Error('there are rows')
-  await audit.writers.insert({ id: 'gone', at: 1 })
-  await audit.rows.insert({ ...row, id: 'forged', writer: 'gone', n: 0 })
-  expect((await verified(registry.as(acme))).broken).toEqual([{ writer: 'gone', link: 0 }])
+  if (row === undefined) throw new Error('the audit is empty')
+  await audit.writers.insert({ id: 'gone', lastSeen: 1 })
+  await audit.rows.insert({ ...row, id: 'forged', writer: 'gone', number: 0 })
+  expect((await verifyAll(registry.as(acme))).broken).toEqual([{ writer: 'gone', link: 0 }])
   await audit.rows.take('forged', {})
 })
 
-test('nobody else verifies, and a cursor of something else is refused', async () => {
+test('members and agents may not verify the audit, and a foreign cursor is refused', async () => {
   const admin = registry.as(acme)
   const { code } = await admin.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const member = await registry.join(code, 'a member')
   expect(await reasonOf(member.query('audit.verify'))).not.toBe('done')
   const agent = await registry.agent({ of: { ...acme, ...admin } })
   expect(await reasonOf(agent.query('audit.verify'))).not.toBe('done')
-  for (const cursor of ['x', 'open.1', 'open.-1.0.w', 'ended.1.0.w', 'open.1.1e400.w'])
+  for (const cursor of ['x', 'unlinked.1', 'unlinked.-1.0.w', 'ended.1.0.w', 'unlinked.1.1e400.w'])
     expect(await reasonOf(admin.query('audit.verify', { cursor }))).toBe('bad_cursor')
 })
 
-test('credence audit verify walks the whole of it', async () => {
-  // Another process has the machine's clock
+test('credence audit verify checks all pages, and exits with code 1 on a forged row', async () => {
+  // The CLI runs in a process of its own, by the clock of the machine
   await using running = await startRegistry({ clock: runningClock() })
   const home = await mkdtemp(join(tmpdir(), 'credence-home-'))
   const { orgId } = await running.organisation('Acme')
@@ -105,11 +105,11 @@ test('credence audit verify walks the whole of it', async () => {
   const verify = () => promisify(execFile)(process.execPath, ['dist/cli/main.js', 'audit', 'verify', '--home', home, '--json'])
   expect(JSON.parse((await verify()).stdout)).toMatchObject({ verified: true, broken: [] })
   const audit = auditStore(running.storage)
-  await audit.writers.insert({ id: 'gone', at: 1 })
-  const { items } = await audit.rows.find('organisation', { where: { orgs: orgId }, limit: 1 })
+  await audit.writers.insert({ id: 'gone', lastSeen: 1 })
+  const { items } = await audit.rows.find('organisation', { where: { orgIds: orgId }, limit: 1 })
   const [row] = items
-  if (row === undefined) throw new Error('there are rows')
-  await audit.rows.insert({ ...row, id: 'forged', writer: 'gone', n: 0 })
+  if (row === undefined) throw new Error('the audit is empty')
+  await audit.rows.insert({ ...row, id: 'forged', writer: 'gone', number: 0 })
   await expect(verify()).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('"verified":false') })
   await rm(home, { recursive: true })
 })

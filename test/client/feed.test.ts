@@ -7,24 +7,24 @@ import { newHandle } from '../../src/protocol/handles.js'
 import { positionOf } from '../../src/protocol/log/entry.js'
 import type { ClientMessage, FeedPosition, ServerMessage } from '../../src/protocol/log/feed.js'
 
-type Says = (message: ServerMessage) => void
-/** What the registry answers; each test plays one that lies. */
-let answer: (message: ClientMessage, say: Says) => void
+type Send = (message: ServerMessage) => void
+/** The registry's reaction to a message, set by each test. */
+let react: (message: ClientMessage, send: Send) => void
 let registry: WebSocketServer
 let feed: Feed | undefined
 let connections = 0
 const epoch = newHandle(systemRandom, 'epo')
-const placeOf = (seq: number, hash = 'h'): FeedPosition => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
-const snapshotAt = (place: FeedPosition): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, place, time: 1, ended: [] })
+const at = (seq: number, hash = 'h'): FeedPosition => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
+const snapshotAt = (asOf: FeedPosition): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, asOf, time: 1, ended: [] })
 
 beforeEach(async () => {
   connections = 0
   registry = new WebSocketServer({ host: '127.0.0.1', port: 0, handleProtocols: ([first]) => first ?? false })
   registry.on('connection', (ws: WebSocket) => {
     connections++
-    const say: Says = (message) => ws.send(JSON.stringify(message))
-    ws.on('message', (data) => answer(JSON.parse(String(data)), say))
-    say({ type: 'hello', version: 1, registry: 'r', head: placeOf(5), expiresAt: 1 })
+    const send: Send = (message) => ws.send(JSON.stringify(message))
+    ws.on('message', (data) => react(JSON.parse(String(data)), send))
+    send({ type: 'hello', version: 1, registry: 'r', head: at(5), expiresAt: 1 })
   })
   await new Promise((resolve) => registry.once('listening', resolve))
 })
@@ -45,72 +45,67 @@ const open = async (options: Partial<FeedDeps> = {}): Promise<Feed> => {
   return feed
 }
 const honest =
-  (place: FeedPosition) =>
-  (message: ClientMessage, say: Says): void => {
-    if (message.type === 'subscribe') say(snapshotAt(place))
-    if (message.type === 'sync') say({ type: 'synced', n: message.n, head: place })
+  (position: FeedPosition) =>
+  (message: ClientMessage, send: Send): void => {
+    if (message.type === 'subscribe') send(snapshotAt(position))
+    if (message.type === 'sync') send({ type: 'synced', n: message.n, head: position })
   }
 
-test('a sign of life counts from the place that is applied, and from no other', async () => {
-  answer = honest(placeOf(5))
+test('a head proves freshness only at the applied position', async () => {
+  react = honest(at(5))
   const feed = await open()
   await feed.sync()
   const { freshAt } = feed
-  for (const head of [
-    placeOf(4),
-    placeOf(6),
-    placeOf(5, 'x'),
-    { ...placeOf(5), position: positionOf(newHandle(systemRandom, 'epo'), 5) },
-  ]) {
-    answer = (message, say) => message.type === 'sync' && say({ type: 'synced', n: message.n, head })
+  for (const head of [at(4), at(6), at(5, 'x'), { ...at(5), position: positionOf(newHandle(systemRandom, 'epo'), 5) }]) {
+    react = (message, send) => message.type === 'sync' && send({ type: 'synced', n: message.n, head })
     await expect(feed.sync(500)).rejects.toThrow()
-    answer = honest(placeOf(5))
+    react = honest(at(5))
     await expect.poll(() => feed.sync(200).then(() => 'fresh', String)).toBe('fresh')
   }
   expect(feed.freshAt).toBeGreaterThan(freshAt ?? 0)
-  expect(feed.place).toEqual(placeOf(5))
+  expect(feed.position).toEqual(at(5))
 })
 
-test('what a dropped socket says after its lie counts for nothing', async () => {
-  answer = honest(placeOf(5))
+test('messages of a connection that was dropped are ignored', async () => {
+  react = honest(at(5))
   const feed = await open()
   await feed.sync()
   const { freshAt } = feed
-  // An earlier place, and in the same breath a sign of life for every challenge that may come
-  answer = (_, say) => {
-    say(snapshotAt(placeOf(3)))
-    for (let n = 0; n < 20; n++) say({ type: 'synced', n, head: placeOf(5) })
+  // An earlier position, which drops the connection, and then a proof of freshness for every challenge that may follow.
+  react = (_, send) => {
+    send(snapshotAt(at(3)))
+    for (let n = 0; n < 20; n++) send({ type: 'synced', n, head: at(5) })
   }
   const before = connections
   for (let i = 0; i < 5; i++) await expect(feed.sync(100)).rejects.toThrow()
   await expect.poll(() => connections).toBeGreaterThan(before + 1)
-  expect([feed.at, feed.freshAt]).toEqual([5, freshAt])
+  expect([feed.seq, feed.freshAt]).toEqual([5, freshAt])
 })
 
-test('messages and members that only a newer registry knows are passed over', async () => {
+test('unknown message types and members of a newer registry are ignored', async () => {
   const ended = [{ handle: newHandle(systemRandom, 'tok'), weather: 'fine' }, { handle: `zone:${'z'.repeat(22)}` }]
   const odd = (message: object): ServerMessage => ({ ...message, weather: 'fine' }) as unknown as ServerMessage
-  answer = (message, say) => {
-    say(odd({ type: 'weather', is: 'fine' }))
-    if (message.type === 'subscribe') say(odd({ ...snapshotAt(placeOf(5)), ended }))
-    if (message.type === 'sync') say(odd({ type: 'synced', n: message.n, head: odd(placeOf(5)) }))
+  react = (message, send) => {
+    send(odd({ type: 'weather', is: 'fine' }))
+    if (message.type === 'subscribe') send(odd({ ...snapshotAt(at(5)), ended }))
+    if (message.type === 'sync') send(odd({ type: 'synced', n: message.n, head: odd(at(5)) }))
   }
   const feed = await open()
   await feed.sync()
-  expect([connections, feed.place, feed.ended.size]).toEqual([1, placeOf(5), 2])
-  // One of a type that this build knows has to be as it knows it
-  answer = (_, say) => say(odd({ type: 'synced' }))
+  expect([connections, feed.position, feed.ended.size]).toEqual([1, at(5), 2])
+  // A message of a known type must match its schema.
+  react = (_, send) => send(odd({ type: 'synced' }))
   await expect(feed.sync(200)).rejects.toThrow()
   await expect.poll(() => connections).toBeGreaterThan(1)
 })
 
-test('a snapshot counts whole, in the order of its parts, or not at all', async () => {
+test('a snapshot is applied only if its parts arrive in order', async () => {
   const handles = Array.from({ length: 3 }, () => newHandle(systemRandom, 'tok'))
   const part = (n: number): ServerMessage => ({
     type: 'snapshot',
     part: n,
     parts: 3,
-    place: placeOf(5),
+    asOf: at(5),
     time: 1,
     ended: [{ handle: handles[n] ?? newHandle(systemRandom, 'tok') }],
   })
@@ -120,19 +115,19 @@ test('a snapshot counts whole, in the order of its parts, or not at all', async 
     [0, 1, 1, 2],
     [0, 1, 0, 1, 2],
   ]
-  answer = (message, say) => {
+  react = (message, send) => {
     if (message.type !== 'subscribe') return
-    for (const n of orders.shift() ?? []) say(part(n))
+    for (const n of orders.shift() ?? []) send(part(n))
   }
   const opened = await open()
   expect([connections, opened.ended.size]).toEqual([4, 3])
   expect(handles.every((handle) => opened.ended.has(handle))).toBe(true)
 })
 
-test.each(['onEnded', 'save'])('%s that fails is told of, and tried again on the next connection', async (which) => {
-  const full = snapshotAt(placeOf(5))
+test.each(['onRevoked', 'save'])('a failure of %s is reported, and it is called again on the next connection', async (which) => {
+  const full = snapshotAt(at(5))
   const ended = [{ handle: newHandle(systemRandom, 'tok') }]
-  answer = (message, say) => message.type === 'subscribe' && say({ ...full, ...(full.type === 'snapshot' && { ended }) })
+  react = (message, send) => message.type === 'subscribe' && send({ ...full, ...(full.type === 'snapshot' && { ended }) })
   const errors: unknown[] = []
   let left = 2
   const failing = async () => {
@@ -140,24 +135,24 @@ test.each(['onEnded', 'save'])('%s that fails is told of, and tried again on the
   }
   await open({
     onError: (error) => errors.push(error),
-    ...(which === 'onEnded' ? { onEnded: failing } : { store: { load: async () => undefined, save: failing } }),
+    ...(which === 'onRevoked' ? { onRevoked: failing } : { store: { load: async () => undefined, save: failing } }),
   })
   await expect.poll(() => left).toBeLessThan(0)
   expect(errors.map(String)).toEqual(['Error: disk full', 'Error: disk full'])
 })
 
-test('a registry that cannot be reached again is told of', async () => {
-  answer = honest(placeOf(5))
+test('a failing reconnection is reported, and the feed keeps trying', async () => {
+  react = honest(at(5))
   const errors: unknown[] = []
-  let isGone = false
+  let isDown = false
   const ticket = async () => {
-    if (isGone) throw new Error('unreachable')
+    if (isDown) throw new Error('unreachable')
     return 't'
   }
   await open({ ticket, onError: (error) => errors.push(error) })
-  isGone = true
+  isDown = true
   for (const ws of registry.clients) ws.terminate()
   await expect.poll(() => errors.map(String)).toContain('Error: unreachable')
-  isGone = false
+  isDown = false
   await expect.poll(() => feed?.sync(200).then(() => 'fresh', String)).toBe('fresh')
 })

@@ -3,15 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readBounded, requestJson, withOneRetry } from '../../src/client/http.js'
-import { waitingClock } from '../../src/lib/clock.js'
+import { clientClock } from '../../src/lib/clock.js'
 import { setClock } from '../set-clock.js'
 
-/** What the other side answers; each test plays one that means no good. */
-let answer: (request: IncomingMessage, response: ServerResponse) => void
+/** The server's handler, set by each test. */
+let handle: (request: IncomingMessage, response: ServerResponse) => void
 let server: Server
 let url: string
 beforeAll(async () => {
-  server = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1')
+  server = createServer((request, response) => handle(request, response)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
@@ -20,99 +20,99 @@ afterAll(() => {
   server.close()
 })
 
-/** Writes for ever, as fast as it is read. */
+/** Writes until the connection is closed, as fast as the client reads. */
 const endless = (response: ServerResponse): Promise<unknown> => {
-  const gone = once(response, 'close')
+  const closed = once(response, 'close')
   const block = Buffer.alloc(65_536, ' ')
-  const more = (): void => {
+  const writeMore = (): void => {
     while (!response.destroyed && response.write(block));
   }
-  response.on('drain', more)
+  response.on('drain', writeMore)
   response.on('error', () => undefined)
-  more()
-  return gone
+  writeMore()
+  return closed
 }
-const deps = { fetch: globalThis.fetch, clock: waitingClock }
+const deps = { fetch: globalThis.fetch, clock: clientClock }
 
-test('an answer without end is hung up on at the bound', async () => {
-  let gone: Promise<unknown> | undefined
-  answer = (_, response) => {
+test('a response without an end is cancelled at 8 MiB', async () => {
+  let closed: Promise<unknown> | undefined
+  handle = (_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
-    gone = endless(response)
+    closed = endless(response)
   }
   await expect(requestJson(deps, url, {})).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('8388608') })
-  await gone
+  await closed
 })
 
-test('an answer that says how long it is is not read where that is too long', async () => {
-  let gone: Promise<unknown> | undefined
-  answer = (_, response) => {
+test('a response whose content-length exceeds the bound is cancelled before it is read', async () => {
+  let closed: Promise<unknown> | undefined
+  handle = (_, response) => {
     response.writeHead(200, { 'content-length': '1000000000' })
-    gone = endless(response)
+    closed = endless(response)
   }
   await expect(readBounded(await fetch(url), 100)).rejects.toMatchObject({ reason: 'unavailable' })
-  await gone
+  await closed
 })
 
-test('an answer of just the bound is read, one without a body too', async () => {
-  answer = (_, response) => response.end('é'.repeat(50))
+test('a response of exactly the bound is read, and so is one without a body', async () => {
+  handle = (_, response) => response.end('é'.repeat(50))
   expect(await readBounded(await fetch(url), 100)).toHaveLength(100)
   await expect(readBounded(await fetch(url), 99)).rejects.toMatchObject({ reason: 'unavailable' })
   expect(await readBounded(new Response(null), 10)).toHaveLength(0)
 })
 
-test('what is no JSON object, or not UTF-8, is refused', async () => {
+test('a response that is not a JSON object, or not UTF-8, is unavailable', async () => {
   for (const body of ['[]', 'nothing', Buffer.from('{"a":"\xff"}', 'latin1')]) {
-    answer = (_, response) => response.end(body)
+    handle = (_, response) => response.end(body)
     await expect(requestJson(deps, url, {})).rejects.toMatchObject({ reason: 'unavailable' })
   }
 })
 
 test.each([
-  ['its connection ends without an answer', (response: ServerResponse) => response.destroy()],
-  ['its connection ends within the answer', (response: ServerResponse) => response.write('{"a":', () => response.destroy())],
-])('%s: what may be done twice is done once more, a change is not', async (_title, end) => {
-  let asked = 0
+  ['the connection closes without a response', (response: ServerResponse) => response.destroy()],
+  ['the connection closes in the middle of the response', (response: ServerResponse) => response.write('{"a":', () => response.destroy())],
+])('%s: work that may be repeated runs once more, other work does not', async (_, close) => {
+  let requests = 0
   let isUp = false
-  answer = (_, response) => {
-    asked++
+  handle = (_, response) => {
+    requests++
     if (isUp) response.end('{}')
-    else end(response)
+    else close(response)
     isUp = true
   }
-  const ask = () => requestJson(deps, url, {})
-  expect((await withOneRetry(deps, ask, { mayRepeat: true })).body).toEqual({})
+  const send = () => requestJson(deps, url, {})
+  expect((await withOneRetry(deps, send, { mayRepeat: true })).body).toEqual({})
   isUp = false
-  await expect(withOneRetry(deps, ask)).rejects.toMatchObject({ reason: 'unavailable', status: 0 })
-  expect(asked).toBe(3)
-  answer = (_, response) => {
-    asked++
-    end(response)
+  await expect(withOneRetry(deps, send)).rejects.toMatchObject({ reason: 'unavailable', status: 0 })
+  expect(requests).toBe(3)
+  handle = (_, response) => {
+    requests++
+    close(response)
   }
-  await expect(withOneRetry(deps, ask, { mayRepeat: true })).rejects.toMatchObject({ status: 0 })
-  expect(asked).toBe(5)
+  await expect(withOneRetry(deps, send, { mayRepeat: true })).rejects.toMatchObject({ status: 0 })
+  expect(requests).toBe(5)
 })
 
-test('an answer that does not come is waited for fifteen seconds', async () => {
+test('a request without a response fails after 15 seconds', async () => {
   const clock = setClock()
   let arrived = () => {}
-  const asked = new Promise<void>((resolve) => {
+  const received = new Promise<void>((resolve) => {
     arrived = resolve
   })
-  answer = () => arrived()
-  const waiting = requestJson({ ...deps, clock }, url, {})
-  const refused = expect(waiting).rejects.toMatchObject({ reason: 'unavailable', status: 0, message: expect.stringContaining('15000 ms') })
-  await asked
+  handle = () => arrived()
+  const response = requestJson({ ...deps, clock }, url, {})
+  const failure = expect(response).rejects.toMatchObject({ reason: 'unavailable', status: 0, message: expect.stringContaining('15000 ms') })
+  await received
   clock.advance(15)
-  await refused
+  await failure
 })
 
-test('who cannot be reached is said why', async () => {
-  const gone = createServer().listen(0, '127.0.0.1')
-  await once(gone, 'listening')
-  const { port } = gone.address() as AddressInfo
-  gone.close()
-  await once(gone, 'close')
+test('the error for a server that cannot be reached names the cause', async () => {
+  const closed = createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  await once(closed, 'close')
   await expect(requestJson(deps, `http://127.0.0.1:${port}`, {})).rejects.toMatchObject({
     message: expect.stringContaining('ECONNREFUSED'),
   })

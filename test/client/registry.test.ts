@@ -8,26 +8,26 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** What each way in says of an address. */
-const told = async (issuer: string): Promise<string[]> => {
+/** The errors of the three functions that take an issuer URL. */
+const errorsFor = async (issuer: string): Promise<string[]> => {
   const signer = await newEs256Signer()
-  const ways = [
+  const calls = [
     async () => createAgent({ issuer, clientId: 'agt_x', signer }).token(),
     () => joinRegistry({ issuer, code: 'x', name: 'x', signer }),
     () => confirmAgent({ issuer, agentId: 'agt_x', registrationToken: 'x', signer }),
   ]
-  return Promise.all(ways.map((way) => way().then(() => '', String)))
+  return Promise.all(calls.map((call) => call().then(() => '', String)))
 }
 
-test('an address with a slash at its end is the same registry', async () => {
+test('an issuer URL with a slash at its end names the same registry', async () => {
   const clock = registry.clock
   const { signer, clientId } = await registry.agent()
   expect(await createAgent({ issuer: `${registry.issuer}/`, clientId, signer, clock }).search()).toMatchObject({ total: 0 })
 })
 
-test('another name of the same place is answered with the one to use; what is no address, with how one is written', async () => {
+test('the error for another host name of the registry tells the issuer URL; the error for text without a scheme tells what a URL begins with', async () => {
   const other = registry.issuer.replace('127.0.0.1', 'localhost')
-  for (const text of await told(other)) expect(text).toContain(`calls itself ${registry.issuer}`)
-  for (const text of await told(registry.issuer.replace('http://', '')))
-    expect(text).toContain('is no address of a registry: write https://…')
+  for (const text of await errorsFor(other)) expect(text).toContain(`has the issuer URL ${registry.issuer}`)
+  for (const text of await errorsFor(registry.issuer.replace('http://', '')))
+    expect(text).toContain('it must begin with https:// or http://')
 })

@@ -19,14 +19,14 @@ interface Compact {
 const TYPES = ['example+sd-jwt', 'dc+sd-jwt', 'vc+sd-jwt']
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
 
-// The JWS JSON serialisations of RFC 9901 §8 are exempt: a card travels in compact form only.
+// RFC 9901 §8, the JWS JSON serialisations, is not implemented: cards use the compact form only.
 describeShared('vectors/rfc9901', 'RFC 9901', ({ json }) => {
   const keys = json('keys.json')
   const issuer = [{ jwk: keys.issuer_public_jwk }]
   const { d: _, ...holder } = keys.holder_jwk
-  const examples: Compact[] = json('compact.json')
+  const examples = (json('compact.json') as Compact[]).map((example) => [example.id ?? example.section, example] as const)
 
-  test.each(examples.map((one) => [one.id ?? one.section, one] as const))('§7.1 %s verifies, and gives the processed payload', async (_, {
+  test.each(examples)('§7.1 example %s verifies and yields the processed payload of the RFC', async (_, {
     compact,
     processed_payload: payload,
   }) => {
@@ -34,8 +34,8 @@ describeShared('vectors/rfc9901', 'RFC 9901', ({ json }) => {
     if (payload) expect(plain(verified.payload)).toEqual(payload)
   })
   test.each(
-    examples.filter(({ kb }) => kb).map((one) => [one.id ?? one.section, one] as const),
-  )('§7.3 %s: its key binding is the holder’s, for its verifier, nonce and presentation', async (_, { compact, kb }) => {
+    examples.filter(([, { kb }]) => kb),
+  )('§7.3 the key binding of example %s is accepted for its verifier, nonce and presentation only', async (_, { compact, kb }) => {
     const { keyBinding, sdHash } = await verifySdJwt(compact, issuer, { typ: TYPES })
     const expected = { audience: kb?.aud ?? '', nonce: kb?.nonce ?? '', now: kb?.iat ?? 0 }
     expect(await verifyKeyBinding(keyBinding, { jwk: holder }, sdHash, expected)).toMatchObject({ jkt: expect.any(String) })
@@ -47,24 +47,20 @@ describeShared('vectors/rfc9901', 'RFC 9901', ({ json }) => {
       reason: 'key_binding_required',
     })
   })
-  test('§4.2.3 every digest of the document is the one that we compute', () => {
+  test('§4.2.3 digestOfText computes each digest of the RFC', () => {
     const triples: { sha256: string; disclosure: string }[] = json('disclosures.json')
     expect(triples.length).toBeGreaterThan(80)
     for (const { sha256, disclosure } of triples) expect(digestOfText(disclosure)).toBe(sha256)
   })
-  test.each(
-    examples.map((one) => [one.id ?? one.section, one] as const),
-  )('§7.2 %s: what is withheld is in no byte of the presentation, and each presentation verifies', async (_, { compact }) => {
+  test.each(examples)('§7.2 presentations of example %s verify and do not contain the withheld disclosure', async (_, { compact }) => {
     const { disclosures } = await verifySdJwt(compact, issuer, { typ: TYPES })
     for (const { pointer, encoded } of disclosures) {
-      const shown = presentSdJwt(compact, (one) => one !== pointer)
-      expect(shown).not.toContain(encoded)
-      await verifySdJwt(shown, issuer, { typ: TYPES })
+      const presentation = presentSdJwt(compact, (candidate) => candidate !== pointer)
+      expect(presentation).not.toContain(encoded)
+      await verifySdJwt(presentation, issuer, { typ: TYPES })
     }
   })
-  test.each(
-    examples.map((one) => [one.id ?? one.section, one] as const),
-  )('§7.1 %s: a changed letter anywhere before the key binding is refused', async (_, { compact }) => {
+  test.each(examples)('§7.1 example %s with a changed character before the key binding is refused', async (_, { compact }) => {
     const end = compact.lastIndexOf('~')
     for (let at = 0; at < end; at += 37) {
       const other = compact[at] === 'A' ? 'B' : 'A'
@@ -78,24 +74,31 @@ describeShared('vectors/rfc9901', 'RFC 9901', ({ json }) => {
 })
 
 describeShared('vectors/sd-jwt-vc', 'SD-JWT VC', ({ json }) => {
-  test('every digest of its examples is the one that we compute', () => {
+  test('digestOfText computes each digest of the examples', () => {
     for (const { sha256, disclosure } of json('disclosures.json')) expect(digestOfText(disclosure)).toBe(sha256)
   })
 })
 
 describeShared('vectors', 'SD-JWT VC under the key of RFC 9901', ({ json }) => {
   const key = json('rfc9901/keys.json').issuer_public_jwk
-  // One example names the key by a `kid` of its own.
+  // One example has another `kid` for the same key.
   const issuer = [{ jwk: key }, { jwk: { ...key, kid: 'doc-signer-05-25-2022' } }]
   const examples: Compact[] = json('sd-jwt-vc/compact.json')
-  test.each(examples.map((one, i) => [`${one.section ?? i} ${one.typ ?? ''}`, one] as const))('%s verifies', async (_, { compact }) => {
+  test.each(
+    examples.map((example, i) => [`${example.section ?? i} ${example.typ ?? ''}`, example] as const),
+  )('example %s verifies', async (_, { compact }) => {
     expect((await verifySdJwt(compact, issuer, { typ: TYPES })).disclosures.length).toBeGreaterThan(0)
   })
 })
 
-// The CWT forms are exempt: no CBOR is spoken here.
+// The CWT forms are not implemented, because nothing else here uses CBOR.
 describeShared('vectors/status-list', 'Token Status List', ({ json }) => {
-  test.each(['1bit', '2bit', '4bit', '8bit'])('the %s vector has these statuses and no others', async (name) => {
+  test.each([
+    '1bit',
+    '2bit',
+    '4bit',
+    '8bit',
+  ])('the %s vector decodes to the statuses of the draft, and encoding them again gives the same list', async (name) => {
     const vector: { bits: 1 | 2 | 4 | 8; lst: string; size: number; set: Record<string, number> } = json(`${name}.json`)
     const { bits, bytes } = await decodeStatusList(vector)
     const set = new Map(Object.entries(vector.set).map(([index, status]) => [Number(index), status]))
@@ -113,11 +116,9 @@ describeShared('vectors/status-list', 'Token Status List', ({ json }) => {
 describeShared('vectors/rfc9449', 'RFC 9449', ({ json }) => {
   const proofs: { proof: string; payload: { htm: string; htu: string; iat: number; nonce?: string }; valid: boolean }[] =
     json('proofs.json')
-  test.each(proofs.map((one, i) => [`${i} for ${one.payload.htu}`, one] as const))('§4.2 proof %s', async (_, {
-    proof,
-    payload,
-    valid,
-  }) => {
+  test.each(
+    proofs.map((example, i) => [`${i} for ${example.payload.htu}`, example] as const),
+  )('§4.2 proof %s is accepted if the RFC calls it valid, and refused 61 s later', async (_, { proof, payload, valid }) => {
     const expected = { htm: payload.htm, htu: payload.htu, now: payload.iat }
     const verifying = verifyDpopProof(proof, expected)
     if (valid) expect((await verifying).jkt).toHaveLength(43)

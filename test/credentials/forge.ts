@@ -1,7 +1,7 @@
 import { newPrivateJwk, type Signer, signerFromJwk } from '../../src/credentials/jose/sign.js'
 import { base64url, utf8 } from '../../src/lib/bytes.js'
 
-/** Any header and any claims under a real signature: what an attacker with a key can send. */
+/** A JWS with any header and any claims under a valid signature, as an attacker with a key can make it. */
 export async function forge(header: object | string, claims: object | string, signer: Signer): Promise<string> {
   const part = (value: object | string) => base64url(utf8(typeof value === 'string' ? value : JSON.stringify(value)))
   const signed = `${part(header)}.${part(claims)}`
@@ -10,7 +10,7 @@ export async function forge(header: object | string, claims: object | string, si
 
 export const newSigner = async (alg: 'ES256' | 'ES384' | 'EdDSA' = 'ES256'): Promise<Signer> => signerFromJwk(await newPrivateJwk(alg))
 
-/** A random source that counts, so that a test can be repeated. */
+/** A deterministic random source, so a test gives the same result at each run. */
 export function countingRandom(start = 0) {
   let n = start
   const bytes = (count: number): Uint8Array => {

@@ -1,6 +1,6 @@
-// npm run fuzz -- [seconds [seed]]: the doors of a started registry, for as long as you like; the seed repeats a run's choices.
+// npm run fuzz -- [seconds [seed]]: mutated requests to every endpoint of a started registry; the same seed makes the same mutations.
 import { newDice } from '../prove/tools.mjs'
-import { runFuzz } from './doors.mjs'
+import { runFuzz } from './endpoints.mjs'
 
 const [seconds = '60', seed = String(Date.now() % 1_000_000)] = process.argv.slice(2)
 const { total, counts, outcomes, faults } = await runFuzz({ seconds: Number(seconds), seed, dice: newDice(Number(seed)), say: console.log })

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { MAX_WAITING, MAX_WORKING } from '../../src/http/concurrency-limit.js'
-import { get, heldServer, statusOn } from './held-server.js'
+import { blockingServer, get, statusOn } from './blocking-server.js'
 
-test('who waits and hangs up holds no place, and nothing is done for it', async () => {
-  await using server = await heldServer()
-  for (let i = 0; i < MAX_WORKING; i++) await server.send(get('/held'))
-  await server.until(({ begun }) => begun === MAX_WORKING)
-  // One more than can wait: when one is turned away, all others wait.
+test('a waiting request whose caller disconnects frees its slot and does not run', async () => {
+  await using server = await blockingServer()
+  for (let i = 0; i < MAX_WORKING; i++) await server.send(get('/blocked'))
+  await server.until(({ started }) => started === MAX_WORKING)
+  // One more than may wait: once one is refused, all others wait
   const waiting = []
   for (let i = 0; i <= MAX_WAITING; i++) waiting.push(await server.send(get('/quick')))
   expect(await Promise.race(waiting.map(statusOn))).toBe('503')
@@ -14,33 +14,33 @@ test('who waits and hangs up holds no place, and nothing is done for it', async 
   await server.until(({ closed }) => closed >= waiting.length)
   const later = server.fetch('/quick')
   server.release()
-  const answer = await later
-  expect([answer.status, await answer.text()]).toEqual([200, '1'])
+  const response = await later
+  expect([response.status, await response.text()]).toEqual([200, '1'])
 })
 
-test('requests that were pipelined on connections that are then cut give their places back', async () => {
-  await using server = await heldServer()
-  const cut = []
-  for (let i = 0; i < 3; i++) cut.push(await server.send(get('/held').repeat(50)))
-  await server.until(({ begun }) => begun === MAX_WORKING)
-  for (const socket of cut) socket.resetAndDestroy()
-  await server.until(({ closed }) => closed === cut.length)
+test('pipelined requests free their slots when their connection is reset', async () => {
+  await using server = await blockingServer()
+  const sockets = []
+  for (let i = 0; i < 3; i++) sockets.push(await server.send(get('/blocked').repeat(50)))
+  await server.until(({ started }) => started === MAX_WORKING)
+  for (const socket of sockets) socket.resetAndDestroy()
+  await server.until(({ closed }) => closed === sockets.length)
   server.release()
   for (let i = 0; i < 2 * MAX_WORKING; i++) expect((await server.fetch('/quick')).status).toBe(200)
-  expect(server.seen.begun).toBe(MAX_WORKING)
+  expect(server.counts.started).toBe(MAX_WORKING)
 })
 
-test('work that goes on after its caller has hung up still counts', async () => {
-  await using server = await heldServer()
+test('a running request holds its slot after its caller has disconnected', async () => {
+  await using server = await blockingServer()
   for (let round = 1; round <= 2; round++) {
     const sockets = []
-    for (let i = 0; i < MAX_WORKING; i++) sockets.push(await server.send(get('/held')))
-    await server.until(({ begun }) => begun === MAX_WORKING)
+    for (let i = 0; i < MAX_WORKING; i++) sockets.push(await server.send(get('/blocked')))
+    await server.until(({ started }) => started === MAX_WORKING)
     for (const socket of sockets) socket.destroy()
     await server.until(({ closed }) => closed === round * MAX_WORKING)
   }
-  const later = server.fetch('/held')
+  const later = server.fetch('/blocked')
   server.release()
   expect((await later).status).toBe(200)
-  expect(server.seen.most).toBe(MAX_WORKING)
+  expect(server.counts.peak).toBe(MAX_WORKING)
 })

@@ -1,4 +1,4 @@
-// An instance goes away: what was begun is finished, and everybody is sent elsewhere.
+// Shutdown of an instance: running requests are finished, and clients are told to reconnect to another instance.
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
@@ -11,24 +11,24 @@ import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { freePort } from '../free-port.mjs'
 import { newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
-import { get, heldServer } from './held-server.js'
+import { blockingServer, get } from './blocking-server.js'
 
-test('an answer is the last on its connection once the server leaves; new connections are taken still', async () => {
-  await using server = await heldServer()
+test('a draining server closes each connection after its next response and still accepts new connections', async () => {
+  await using server = await blockingServer()
   const before = await server.fetch('/quick')
   expect(before.headers.get('connection')).not.toBe('close')
-  server.http.leave()
+  server.http.drain()
   for (const path of ['/quick', '/nowhere']) expect((await server.fetch(path)).headers.get('connection')).toBe('close')
 })
 
-test('what was sent before the server closes is answered, then its connection ends; nobody new comes in', async () => {
-  await using server = await heldServer()
-  const waits = await server.send(get('/held'))
+test('a closing server answers running requests, closes their connections and accepts no new ones', async () => {
+  await using server = await blockingServer()
+  const waiting = await server.send(get('/blocked'))
   const idle = await server.send(get('/quick'))
   await once(idle, 'data')
-  await server.until(({ begun }) => begun === 1)
+  await server.until(({ started }) => started === 1)
   let text = ''
-  waits.on('data', (data) => {
+  waiting.on('data', (data) => {
     text += data
   })
   const closed = server.http.close()
@@ -36,31 +36,31 @@ test('what was sent before the server closes is answered, then its connection en
     .poll(() =>
       server.fetch('/quick').then(
         ({ status }) => status,
-        () => 'nobody',
+        () => 'not connected',
       ),
     )
-    .toBe('nobody')
+    .toBe('not connected')
   expect(text).toBe('')
   server.release()
   await closed
   await server.until(({ closed: connections }) => connections >= 2)
-  await expect.poll(() => text).toMatch(/^HTTP\/1.1 200 [\s\S]*connection: close[\s\S]*held$/i)
+  await expect.poll(() => text).toMatch(/^HTTP\/1.1 200 [\s\S]*connection: close[\s\S]*blocked$/i)
 })
 
-test('a connection on which nothing was sent is not waited for', async () => {
-  await using server = await heldServer()
+test('a closing server does not wait for a connection on which nothing was sent', async () => {
+  await using server = await blockingServer()
   await server.send('')
   await server.fetch('/quick')
   await server.http.close()
   await server.until(({ closed }) => closed === 2)
 })
 
-test('who never ends its request is cut', async () => {
-  await using server = await heldServer()
+test('terminate closes a connection whose request is incomplete', async () => {
+  await using server = await blockingServer()
   const slow = await server.send('POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf')
   const closed = server.http.close()
   expect(slow.destroyed).toBe(false)
-  server.http.cut()
+  server.http.terminate()
   await closed
   await server.until(({ closed: connections }) => connections === 1)
 })
@@ -81,7 +81,7 @@ async function aServer(): Promise<{ readonly server: RunningServer } & AsyncDisp
   }
 }
 
-test('it says that it is not ready while it goes on, then sends every socket elsewhere', async () => {
+test('a draining instance is not ready but still serves, and a closing one tells every socket to reconnect', async () => {
   await using running = await aServer()
   const { server } = running
   const origin = `127.0.0.1:${server.port}`
@@ -97,7 +97,7 @@ test('it says that it is not ready while it goes on, then sends every socket els
     ws.on('message', (data) => heard.push(String(JSON.parse(String(data)).type ?? JSON.parse(String(data)).method)))
   await Promise.all([once(feed, 'message'), once(calls, 'open')])
   expect(await ready()).toBe(200)
-  server.leave()
+  server.drain()
   expect(await ready()).toBe(503)
   expect((await agent.search()).hits).toEqual([])
   expect([feed.readyState, calls.readyState]).toEqual([feed.OPEN, calls.OPEN])

@@ -4,21 +4,21 @@ import { startHttp } from '../../src/http/server.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 
-const TOO_MANY = 20
+const EXCESS = 20
 
-test('past the bound a caller is turned away at once, told when to come back, and what was begun is finished', async () => {
+test('under overload excess requests get 503 with Retry-After, and running and waiting ones are completed', async () => {
   let release: () => void = () => undefined
-  const held = new Promise<void>((resolve) => {
+  const released = new Promise<void>((resolve) => {
     release = resolve
   })
-  let begun = 0
-  let allBegun: () => void = () => undefined
-  const full = new Promise<void>((resolve) => {
-    allBegun = resolve
+  let started = 0
+  let allStarted: () => void = () => undefined
+  const isWorking = new Promise<void>((resolve) => {
+    allStarted = resolve
   })
   const endpoint = async () => {
-    if (++begun === MAX_WORKING) allBegun()
-    await held
+    if (++started === MAX_WORKING) allStarted()
+    await released
     return { status: 200, headers: {}, body: 'done' }
   }
   const http = await startHttp({
@@ -31,20 +31,20 @@ test('past the bound a caller is turned away at once, told when to come back, an
     log: silentLog,
   })
   const call = () => fetch(`http://127.0.0.1:${http.port}/work`)
-  const away: Response[] = []
-  let allAway: () => void = () => undefined
-  const enough = new Promise<void>((resolve) => {
-    allAway = resolve
+  const refused: Response[] = []
+  let allRefused: () => void = () => undefined
+  const isRefusing = new Promise<void>((resolve) => {
+    allRefused = resolve
   })
-  const calls = Array.from({ length: MAX_WORKING + MAX_WAITING + TOO_MANY }, async () => {
-    const answer = await call()
-    if (answer.status === 503 && away.push(answer) === TOO_MANY) allAway()
-    return answer
+  const calls = Array.from({ length: MAX_WORKING + MAX_WAITING + EXCESS }, async () => {
+    const response = await call()
+    if (response.status === 503 && refused.push(response) === EXCESS) allRefused()
+    return response
   })
-  await Promise.all([full, enough])
-  for (const answer of away) {
-    expect(answer.headers.get('retry-after')).toBe('1')
-    expect(await answer.json()).toMatchObject({ error: 'unavailable' })
+  await Promise.all([isWorking, isRefusing])
+  for (const response of refused) {
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(await response.json()).toMatchObject({ error: 'unavailable' })
   }
   release()
   const served = (await Promise.all(calls)).filter(({ status }) => status === 200)

@@ -6,24 +6,24 @@ import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from
 let registry: Registry
 let acme: Actor
 let server: RunningServer
-let isAway = false
+let isStoreDown = false
 beforeAll(async () => {
   registry = await startRegistry()
   acme = await registry.organisation('Acme')
-  server = await registry.addServer(async (_, work) => (isAway ? refuse('unavailable', 'the database is away') : work()))
+  server = await registry.addServer(async (_, work) => (isStoreDown ? refuse('unavailable', 'the database is unavailable') : work()))
 })
 afterAll(() => {
-  isAway = false
+  isStoreDown = false
   return registry[Symbol.asyncDispose]()
 })
 
 const get = (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`)
-const away = async (path: string) => {
-  isAway = true
+const getWhileDown = async (path: string) => {
+  isStoreDown = true
   try {
     return await get(path)
   } finally {
-    isAway = false
+    isStoreDown = false
   }
 }
 const published = async (): Promise<AgentActor> => {
@@ -33,39 +33,39 @@ const published = async (): Promise<AgentActor> => {
 }
 const pathOf = ({ agentId }: AgentActor) => `/agents/${agentId}/.well-known/agent-card.json`
 
-test.each([0, 80 * 60])('a card that was unpublished %i s ago is not answered from memory', async (seconds) => {
+test.each([0, 80 * 60])('a card that was unpublished %i s ago is not served from the cache', async (seconds) => {
   const agent = await published()
   expect((await get(pathOf(agent))).status).toBe(200)
-  expect((await away(pathOf(agent))).status).toBe(200)
+  expect((await getWhileDown(pathOf(agent))).status).toBe(200)
   await agent.mutate('cards.unpublish', { agentId: agent.agentId })
   await server.trustLog.readBarrier()
-  // So that what ended is forgotten, there must be something to hear of
+  // Log time advances only with new entries, and with it the ended set forgets
   for (let passed = 0; passed < seconds; passed += 600) {
     registry.clock.advance(600)
     await registry.organisation('Another')
     await server.trustLog.readBarrier()
   }
-  expect((await away(pathOf(agent))).status).toBe(503)
+  expect((await getWhileDown(pathOf(agent))).status).toBe(503)
 })
 
-test('a registry key that was ended does not stand in the list again', async () => {
-  const kids = async (answer: Promise<Response>): Promise<string[]> =>
-    ((await (await answer).json()).keys ?? []).map(({ kid }: { kid: string }) => kid)
-  const all = (await (await get('/.well-known/jwks.json')).json()).keys as { kid: string; credence_use: string }[]
-  const stolen = all.find((key) => key.credence_use === 'log')?.kid ?? ''
-  expect(await kids(away('/.well-known/jwks.json'))).toContain(stolen)
+test('a revoked signing key is not served from the cached key set', async () => {
+  const kids = async (response: Promise<Response>): Promise<string[]> =>
+    ((await (await response).json()).keys ?? []).map(({ kid }: { kid: string }) => kid)
+  const keys = (await (await get('/.well-known/jwks.json')).json()).keys as { kid: string; credence_use: string }[]
+  const stolen = keys.find((key) => key.credence_use === 'log')?.kid ?? ''
+  expect(await kids(getWhileDown('/.well-known/jwks.json'))).toContain(stolen)
   await registry.operator.mutate('signingKeys.revoke', { kid: stolen })
   await server.trustLog.readBarrier()
-  expect(await kids(away('/.well-known/jwks.json'))).not.toContain(stolen)
+  expect(await kids(getWhileDown('/.well-known/jwks.json'))).not.toContain(stolen)
 })
 
-test('however a path is spelt, it holds one place', async () => {
-  const [kept, spelt] = [await published(), await published()]
-  await get(pathOf(kept))
-  const hex = [...spelt.agentId].map((letter) => `%${letter.charCodeAt(0).toString(16)}`)
+test('the spellings of a path share one cache entry', async () => {
+  const [cached, respelled] = [await published(), await published()]
+  await get(pathOf(cached))
+  const hex = [...respelled.agentId].map((letter) => `%${letter.charCodeAt(0).toString(16)}`)
   for (let i = 0; i < 600; i++) {
-    const id = [...spelt.agentId].map((letter, at) => ((i >> (at % 10)) & 1 ? hex[at] : letter)).join('')
-    expect((await get(pathOf({ ...spelt, agentId: id as never }))).status).toBe(200)
+    const id = [...respelled.agentId].map((letter, index) => ((i >> (index % 10)) & 1 ? hex[index] : letter)).join('')
+    expect((await get(pathOf({ ...respelled, agentId: id as never }))).status).toBe(200)
   }
-  expect((await away(pathOf(kept))).status).toBe(200)
+  expect((await getWhileDown(pathOf(cached))).status).toBe(200)
 })

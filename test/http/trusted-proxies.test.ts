@@ -2,28 +2,28 @@ import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Caller } from '../../src/http/caller.js'
 import { startHttp } from '../../src/http/server.js'
-import { addressOf, newTrustedProxies } from '../../src/http/trusted-proxies.js'
+import { clientAddressOf, newTrustedProxies } from '../../src/http/trusted-proxies.js'
 import { serveUpgrades } from '../../src/http/websocket.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 
 test.each([
-  ['nobody is named', [], '10.0.0.1', '1.1.1.1', '10.0.0.1'],
-  ['another is named', ['10.0.0.2'], '10.0.0.1', '1.1.1.1', '10.0.0.1'],
-  ['it is named', ['10.0.0.1'], '10.0.0.1', '1.1.1.1', '1.1.1.1'],
-  ['it is named, over IPv6', ['10.0.0.1'], '::ffff:10.0.0.1', '1.1.1.1', '1.1.1.1'],
-  ['its range is named', ['10.0.0.0/8'], '10.9.9.9', '1.1.1.1', '1.1.1.1'],
-  ['a range of IPv6', ['fd00::/8'], 'fd00::1', '2001:db8::1', '2001:db8::1'],
-  ['it appended to what the caller wrote', ['10.0.0.1'], '10.0.0.1', '6.6.6.6, 1.1.1.1', '1.1.1.1'],
-  ['two proxies, both named', ['10.0.0.0/8'], '10.0.0.1', '6.6.6.6, 1.1.1.1, 10.0.0.2', '1.1.1.1'],
-  ['it says nothing', ['10.0.0.1'], '10.0.0.1', undefined, '10.0.0.1'],
-  ['it says nonsense', ['10.0.0.1'], '10.0.0.1', '1.1.1.1, unknown', '10.0.0.1'],
-])('whose request it is where %s', (_, named, remoteAddress, said, expected) => {
-  const request = { socket: { remoteAddress } as Socket, headers: said === undefined ? {} : { 'x-forwarded-for': said } }
-  expect(addressOf(request, newTrustedProxies(named))).toBe(expected)
+  ['no proxy is trusted: the peer', [], '10.0.0.1', '1.1.1.1', '10.0.0.1'],
+  ['another proxy is trusted: the peer', ['10.0.0.2'], '10.0.0.1', '1.1.1.1', '10.0.0.1'],
+  ['the proxy is trusted: the forwarded address', ['10.0.0.1'], '10.0.0.1', '1.1.1.1', '1.1.1.1'],
+  ['the proxy is trusted and connects over IPv6: the forwarded address', ['10.0.0.1'], '::ffff:10.0.0.1', '1.1.1.1', '1.1.1.1'],
+  ['the range of the proxy is trusted: the forwarded address', ['10.0.0.0/8'], '10.9.9.9', '1.1.1.1', '1.1.1.1'],
+  ['the IPv6 range of the proxy is trusted: the forwarded address', ['fd00::/8'], 'fd00::1', '2001:db8::1', '2001:db8::1'],
+  ['the caller sent a forged header: the address that the proxy appended', ['10.0.0.1'], '10.0.0.1', '6.6.6.6, 1.1.1.1', '1.1.1.1'],
+  ['two trusted proxies: the address before both', ['10.0.0.0/8'], '10.0.0.1', '6.6.6.6, 1.1.1.1, 10.0.0.2', '1.1.1.1'],
+  ['the proxy forwards no address: the proxy', ['10.0.0.1'], '10.0.0.1', undefined, '10.0.0.1'],
+  ['the proxy forwards no IP address: the proxy', ['10.0.0.1'], '10.0.0.1', '1.1.1.1, unknown', '10.0.0.1'],
+])('the client address if %s', (_, proxies, remoteAddress, forwarded, expected) => {
+  const request = { socket: { remoteAddress } as Socket, headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded } }
+  expect(clientAddressOf(request, newTrustedProxies(proxies))).toBe(expected)
 })
 
-/** Handshakes that wait until they are let go, each as its own connection. */
+/** A server whose handshakes wait in authentication until it is disposed. Each handshake has its own connection. */
 async function waitingHandshakes(trustedProxies: readonly string[]) {
   const http = await startHttp({
     issuer: 'http://127.0.0.1',
@@ -45,7 +45,7 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
     authenticate: () => {
       arrived++
       wake()
-      return new Promise<Caller | undefined>((letGo) => waiting.push(() => letGo(undefined)))
+      return new Promise<Caller | undefined>((resolve) => waiting.push(() => resolve(undefined)))
     },
     redeemTicket: async () => undefined,
     random: systemRandom,
@@ -53,7 +53,7 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
   })
   const sockets: Socket[] = []
   return {
-    /** `waits`: it is let in to be authenticated. Or the status of its refusal. */
+    /** Resolves to `waits` once the handshake is in authentication, or to the status of its refusal. */
     open: (forwardedFor: string) =>
       new Promise<string>((done, fail) => {
         const before = arrived
@@ -68,22 +68,22 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
         sockets.push(socket)
       }),
     [Symbol.asyncDispose]: async () => {
-      for (const letGo of waiting) letGo()
+      for (const release of waiting) release()
       for (const socket of sockets) socket.destroy()
-      upgrades.close()
+      upgrades.reconnectElsewhere()
       await http.close()
     },
   }
 }
 
-test('64 handshakes of one address wait at once; more are refused, again and again', async () => {
+test('one address may have 64 concurrent handshakes, and a refused one frees no slot', async () => {
   await using server = await waitingHandshakes([])
   for (let i = 0; i < 64; i++) expect(await server.open(`10.1.0.${i}`)).toBe('waits')
-  // Another forwarded address is nobody's word here, and a refused one frees no place.
+  // Without a trusted proxy the forwarded address does not count
   for (let i = 0; i < 5; i++) expect(await server.open(`10.2.0.${i}`)).toBe('429')
 })
 
-test('behind a proxy that was named, each of its callers has an address of its own', async () => {
+test('behind a trusted proxy the handshakes of each forwarded address are counted separately', async () => {
   await using server = await waitingHandshakes(['127.0.0.1'])
   for (let i = 0; i < 64; i++) expect(await server.open('10.1.0.1')).toBe('waits')
   expect(await server.open('10.1.0.1')).toBe('429')

@@ -2,20 +2,20 @@ import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import type { Caller } from '../../src/http/caller.js'
-import { MAX_SOCKETS_OF_CLIENT, serveUpgrades } from '../../src/http/websocket.js'
+import { MAX_SOCKETS_PER_CLIENT, serveUpgrades } from '../../src/http/websocket.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
-import { heldServer, statusOn } from './held-server.js'
+import { blockingServer, statusOn } from './blocking-server.js'
 
-test('a client has so many sockets; others come in all the same, and each that it closes lets in another', async () => {
-  await using server = await heldServer()
+test('a client at its maximum of sockets gets 429 until it closes one, other clients connect', async () => {
+  await using server = await blockingServer()
   let closed: () => void = () => undefined
   const upgrades = serveUpgrades(server.http.server, {
     issuer: 'http://127.0.0.1',
     handlers: [{ path: '/feed', accept: (ws) => ws.on('close', () => closed()) }],
     origins: [],
     trustedProxies: [],
-    // Whoever it says that it is.
+    // The client names itself in a header
     authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as Caller,
     redeemTicket: async () => undefined,
     random: systemRandom,
@@ -33,9 +33,9 @@ test('a client has so many sockets; others come in all the same, and each that i
     })
   try {
     const greedy = []
-    for (let i = 0; i < MAX_SOCKETS_OF_CLIENT; i++) greedy.push(await open('greedy'))
-    expect(greedy.every((one) => one instanceof WebSocket)).toBe(true)
-    // At once too: between the look and the socket is no gap.
+    for (let i = 0; i < MAX_SOCKETS_PER_CLIENT; i++) greedy.push(await open('greedy'))
+    expect(greedy.every((socket) => socket instanceof WebSocket)).toBe(true)
+    // Concurrently, because check and count must happen in one step
     expect(await Promise.all([open('greedy'), open('greedy'), open('greedy')])).toEqual([429, 429, 429])
     expect(await open('modest')).toBeInstanceOf(WebSocket)
     const [first] = greedy
@@ -47,12 +47,12 @@ test('a client has so many sockets; others come in all the same, and each that i
     expect(await open('greedy')).toBeInstanceOf(WebSocket)
     expect(await open('greedy')).toBe(429)
   } finally {
-    upgrades.close()
+    upgrades.reconnectElsewhere()
   }
 })
 
-test('a handshake that is refused is cut, also where its sender keeps its half open', async () => {
-  await using server = await heldServer()
+test('the connection of a refused handshake is closed even if the client keeps its side open', async () => {
+  await using server = await blockingServer()
   const upgrades = serveUpgrades(server.http.server, {
     issuer: 'http://127.0.0.1',
     handlers: [{ path: '/feed', accept: () => {} }],
@@ -70,5 +70,5 @@ test('a handshake that is refused is cut, also where its sender keeps its half o
   expect(await statusOn(socket)).toBe('401')
   await server.until(({ closed }) => closed === 1)
   socket.destroy()
-  upgrades.close()
+  upgrades.reconnectElsewhere()
 })

@@ -1,45 +1,49 @@
-import { expect, test } from 'vitest'
-import { gatherTurns, newMoments } from '../../src/lib/batch.js'
+import { describe, expect, test } from 'vitest'
+import { awaitTurnWindow, newTimerWindow } from '../../src/lib/batch.js'
 
-/** Says in turn how many wait, the last for ever, and counts how often it was asked. */
-function waiting(...counts: readonly number[]) {
-  const asked = { times: 0, of: () => counts[Math.min(asked.times++, counts.length - 1)] ?? 0 }
-  return asked
+/** A queue length that follows `counts`, stays at the last one, and counts how often it was polled. */
+function queueOf(...counts: readonly number[]) {
+  const queue = { polls: 0, length: () => counts[Math.min(queue.polls++, counts.length - 1)] ?? 0 }
+  return queue
 }
 
-const gathering = (of: () => number, most: number) => newMoments(most)(of)
+const awaitTimerWindow = (countQueued: () => number, maxBatch: number) => newTimerWindow(maxBatch)(countQueued)
 
-test('one that is alone does not wait, unless there was a crowd the last time', async () => {
-  const gather = newMoments(10)
-  const asked = async (...counts: readonly number[]) => {
-    const one = waiting(...counts)
-    await gather(one.of)
-    return one.times
+test('a lone caller does not wait for a timer window, unless the previous batch had several callers', async () => {
+  const awaitWindow = newTimerWindow(10)
+  const pollsOf = async (...counts: readonly number[]) => {
+    const queue = queueOf(...counts)
+    await awaitWindow(queue.length)
+    return queue.polls
   }
-  const alone = await asked(1)
-  expect(await asked(1)).toBe(alone)
-  await asked(2, 3, 4, 4, 4, 4)
-  expect(await asked(1)).toBeGreaterThan(alone)
-  // It stayed alone
-  expect(await asked(1)).toBe(alone)
+  const withoutWindow = await pollsOf(1)
+  expect(await pollsOf(1)).toBe(withoutWindow)
+  await pollsOf(2, 3, 4, 4, 4, 4)
+  expect(await pollsOf(1)).toBeGreaterThan(withoutWindow)
+  expect(await pollsOf(1)).toBe(withoutWindow)
 })
 
-test.each([
-  ['turns', gatherTurns],
-  ['moments', gathering],
-])('%s end when enough wait, and after a few where more and more come', async (_, gather) => {
-  const enough = waiting(10)
-  await gather(enough.of, 10)
-  expect(enough.times).toBeLessThan(4)
-  const ever = waiting(...Array.from({ length: 200 }, (__, i) => i + 2))
-  await gather(ever.of, 1000)
-  expect(ever.times).toBeLessThan(30)
+describe.each([
+  ['turn window', awaitTurnWindow],
+  ['timer window', awaitTimerWindow],
+])('%s', (_, awaitWindow) => {
+  test('the window ends when the batch is full', async () => {
+    const queue = queueOf(10)
+    await awaitWindow(queue.length, 10)
+    expect(queue.polls).toBeLessThan(4)
+  })
+
+  test('the window ends after a few polls although callers keep joining', async () => {
+    const queue = queueOf(...Array.from({ length: 200 }, (__, i) => i + 2))
+    await awaitWindow(queue.length, 1000)
+    expect(queue.polls).toBeLessThan(30)
+  })
 })
 
-test('a moment that brings nobody is forgiven, a turn is not', async () => {
-  const came = [2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]
-  const [turns, moments] = [waiting(...came), waiting(...came)]
-  await gatherTurns(turns.of, 10)
-  await gathering(moments.of, 10)
-  expect(moments.times).toBeGreaterThan(turns.times)
+test('a timer window continues after one poll without a new caller, a turn window does not', async () => {
+  const counts = [2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]
+  const [turns, timers] = [queueOf(...counts), queueOf(...counts)]
+  await awaitTurnWindow(turns.length, 10)
+  await awaitTimerWindow(timers.length, 10)
+  expect(timers.polls).toBeGreaterThan(turns.polls)
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { equalBytes, equalTexts, utf8 } from '../../src/lib/bytes.js'
 
-test('equal and unequal bytes and texts', () => {
+test('bytes and texts are equal only if they have the same length and content', () => {
   expect(equalBytes(utf8('abc'), utf8('abc'))).toBe(true)
   expect(equalBytes(new Uint8Array(), new Uint8Array())).toBe(true)
   for (const other of ['abd', 'xbc', 'ab', 'abcd', '']) {
@@ -11,14 +11,14 @@ test('equal and unequal bytes and texts', () => {
   expect(equalTexts('ä', 'ä')).toBe(true)
 })
 
-test('a comparison looks at every byte, wherever the first difference is', () => {
-  const seen = new Set<string>()
-  const watched = new Proxy(utf8('secret'), {
+test('a comparison reads every byte even if the first one differs', () => {
+  const readIndexes = new Set<string>()
+  const observed = new Proxy(utf8('secret'), {
     get: (bytes, name) => {
-      if (/^\d+$/.test(String(name))) seen.add(String(name))
+      if (/^\d+$/.test(String(name))) readIndexes.add(String(name))
       return Reflect.get(bytes, name, bytes)
     },
   })
-  expect(equalBytes(watched, utf8('xecret'))).toBe(false)
-  expect([...seen]).toEqual(['0', '1', '2', '3', '4', '5'])
+  expect(equalBytes(observed, utf8('xecret'))).toBe(false)
+  expect([...readIndexes]).toEqual(['0', '1', '2', '3', '4', '5'])
 })

@@ -2,20 +2,20 @@ import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-// In a process of its own: what is tested is whether it ends.
+// Runs in a process of its own, because the test is about whether the process exits
 const CLOCK = resolve(import.meta.dirname, '../../dist/lib/clock.js')
-const run = (name: string) =>
+const outputWith = (clock: string) =>
   spawnSync(
     process.execPath,
     [
       '--input-type=module',
       '-e',
-      `const { ${name}: clock } = await import(${JSON.stringify(CLOCK)}); await clock.after(200); console.log('waited')`,
+      `const { ${clock}: clock } = await import(${JSON.stringify(CLOCK)}); await clock.after(200); console.log('waited')`,
     ],
     { encoding: 'utf8' },
   ).stdout
 
-test('who waits by a client’s clock is waited for; a server’s loops keep no process alive', () => {
-  expect(run('waitingClock')).toBe('waited\n')
-  expect(run('systemClock')).toBe('')
+test('a timer of the client clock keeps the process alive, a timer of the system clock does not', () => {
+  expect(outputWith('clientClock')).toBe('waited\n')
+  expect(outputWith('systemClock')).toBe('')
 })

@@ -6,48 +6,48 @@ import { parseJson, readJson } from '../../src/lib/json.js'
 
 describe('strict JSON', () => {
   test.each([
-    ['a member twice', '{"a":1,"a":2}'],
-    ['a member twice, once escaped', '{"a":1,"\\u0061":2}'],
-    ['a member twice in an inner object', '[{"b":{"a":1 , "a" :2}}]'],
-    ['33 levels', `${'['.repeat(33)}${']'.repeat(33)}`],
-    ['8000 levels', `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`],
-    ['__proto__', '{"__proto__":{"polluted":true}}'],
-    ['__proto__, escaped', '{"__pr\\u006fto__":1}'],
-    ['constructor', '{"constructor":null}'],
-    ['a lone surrogate by escape', '"\\ud800"'],
-    ['a lone surrogate in a name', '{"\\udc00":1}'],
-    ['a lone surrogate in the text', '"\ud800"'],
-    ['a number beyond a double', '[1e400]'],
-    ['a negative one', '[-1e999]'],
+    ['a duplicate member', '{"a":1,"a":2}'],
+    ['a duplicate member, escaped once', '{"a":1,"\\u0061":2}'],
+    ['a duplicate member of a nested object', '[{"b":{"a":1 , "a" :2}}]'],
+    ['33 levels of nesting', `${'['.repeat(33)}${']'.repeat(33)}`],
+    ['8000 levels of nesting', `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`],
+    ['a member named __proto__', '{"__proto__":{"polluted":true}}'],
+    ['a member named __proto__, escaped', '{"__pr\\u006fto__":1}'],
+    ['a member named constructor', '{"constructor":null}'],
+    ['an escaped lone surrogate', '"\\ud800"'],
+    ['a lone surrogate in a member name', '{"\\udc00":1}'],
+    ['an unescaped lone surrogate', '"\ud800"'],
+    ['a number outside the range of a double', '[1e400]'],
+    ['a negative number outside the range of a double', '[-1e999]'],
     ['a trailing comma', '[1,]'],
     ['two values', '1 2'],
-    ['nothing', ''],
-    ['an open string', '"abc'],
-    ['a string that ends in an escape', '"abc\\'],
-    ['a control character', '"a\nb"'],
+    ['an empty text', ''],
+    ['an unterminated string', '"abc'],
+    ['an unterminated string that ends with a backslash', '"abc\\'],
+    ['an unescaped control character', '"a\nb"'],
     ['NaN', 'NaN'],
     ['a byte order mark', '\ufeff{}'],
-  ])('refuses %s', (_, text) => {
+  ])('a text with %s is refused', (_, text) => {
     expect(readJson(text)).toHaveProperty('fault')
     expect(() => parseJson(text)).toThrow(Refusal)
   })
 
-  test('refuses bytes that are not UTF-8', () => {
+  test('bytes that are not UTF-8 are refused', () => {
     expect(readJson(Uint8Array.of(0x22, 0xff, 0x22))).toEqual({ fault: 'not UTF-8' })
     expect(readJson(Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22))).toEqual({ fault: 'not UTF-8' })
   })
 
-  test('takes 32 levels, and 31 where the limit is 31', () => {
+  test('the maximum depth is 32 levels unless the caller sets a lower one', () => {
     const levels = (n: number) => `${'['.repeat(n)}${']'.repeat(n)}`
     expect(readJson(levels(32))).toHaveProperty('value')
     expect(readJson(levels(32), { maxDepth: 31 })).toHaveProperty('fault')
   })
 
-  test('measures before it reads', () => {
+  test('a text past the maximum size is refused', () => {
     expect(readJson(`"${'x'.repeat(100)}"`, { maxBytes: 64 })).toEqual({ fault: 'longer than 64 bytes' })
   })
 
-  test('a bound is in bytes of UTF-8, however the text is handed over', () => {
+  test('the maximum size counts UTF-8 bytes for strings and for bytes', () => {
     const text = `"${'€'.repeat(20)}"`
     for (const input of [text, utf8(text)]) {
       expect(readJson(input, { maxBytes: 61 })).toEqual({ fault: 'longer than 61 bytes' })
@@ -55,18 +55,18 @@ describe('strict JSON', () => {
     }
   })
 
-  test('the same name in two objects is no duplicate, nor is a name that stands in a string', () => {
+  test('equal names in two objects or inside a string are not duplicates', () => {
     const text = '[{"a":{"a":"{\\"a\\":1,\\"a\\":2}"}},{"a":"a"},"a","a"]'
     expect(parseJson(text)).toEqual(JSON.parse(text))
   })
 
-  test('reads what JSON.parse reads, from text and from bytes', () => {
+  test('valid JSON gives the same value as JSON.parse, from text and from bytes', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 6 }), (text) => {
         fc.pre(!/__proto__|constructor|prototype/.test(text) && !/\p{Surrogate}/u.test(text) && !/\\ud/i.test(text))
         const read = readJson(text)
-        // fast-check may write a name twice; JSON.parse takes the last.
-        if ('fault' in read) expect(read.fault).toBe('a member that stands twice')
+        // fast-check may generate a duplicate name, which JSON.parse accepts
+        if ('fault' in read) expect(read.fault).toBe('a duplicate member name')
         else {
           expect(read.value).toEqual(JSON.parse(text))
           expect(readJson(utf8(text))).toEqual(read)
@@ -75,7 +75,7 @@ describe('strict JSON', () => {
     )
   })
 
-  test('no text makes it throw', () => {
+  test('readJson never throws', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'{}[]":,\\u0dceE+-. 1a') })), (text) => {
         const read = readJson(text)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refuse } from '../../src/errors.js'
 import { findToken } from '../../src/oauth/find-token.js'
-import { post, withAssertion } from '../oauth.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair } from '../stories/actors.js'
+import { formWithAssertion, postForm } from './requests.js'
 
 let registry: Registry
 let pair: Pair
@@ -13,18 +13,20 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-test('for the audience, the client, and the administrators of the client’s organisation; to others the same no as for nonsense', async () => {
+test('the audience, the client and administrators of its organisation see a token as active; others get the same response as for an invalid token', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-  const stranger = await registry.agent()
-  for (const one of [pair.ocr, pair.planner, pair.globex, registry.operator])
-    expect(await one.introspect(accessToken)).toMatchObject({ active: true, client_id: pair.planner.agentId })
-  for (const one of [stranger, pair.acme]) expect(await one.introspect(accessToken)).toEqual({ active: false })
-  for (const nonsense of ['x', 'a.b.c', 'x'.repeat(8000)]) expect(await pair.ocr.introspect(nonsense)).toEqual({ active: false })
+  const unrelated = await registry.agent()
+  for (const actor of [pair.ocr, pair.planner, pair.globex, registry.operator])
+    expect(await actor.introspect(accessToken)).toMatchObject({ active: true, client_id: pair.planner.agentId })
+  for (const actor of [unrelated, pair.acme]) expect(await actor.introspect(accessToken)).toEqual({ active: false })
+  for (const invalid of ['x', 'a.b.c', 'x'.repeat(8000)]) expect(await pair.ocr.introspect(invalid)).toEqual({ active: false })
 })
 
-test('without client authentication it answers 401, without a token invalid_request', async () => {
-  expect((await post(registry, '/oauth/introspect', { token: 'x' })).status).toBe(401)
-  expect((await post(registry, '/oauth/introspect', await withAssertion(registry, pair.ocr, {}))).body.error).toBe('invalid_request')
+test('a request without client authentication gets 401, and one without a token gets invalid_request', async () => {
+  expect((await postForm(registry, '/oauth/introspect', { token: 'x' })).status).toBe(401)
+  expect((await postForm(registry, '/oauth/introspect', await formWithAssertion(registry, pair.ocr, {}))).body.error).toBe(
+    'invalid_request',
+  )
 })
 
 test('an expired token is inactive', async () => {
@@ -33,11 +35,11 @@ test('an expired token is inactive', async () => {
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 
-test('revocation: one’s own token only; unknown and foreign ones are answered alike and stay', async () => {
+test('a client revokes its own token; a foreign and an unknown one get the same response and nothing changes', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-  for (const token of [accessToken, 'nonsense']) {
-    const answer = await post(registry, '/oauth/revoke', await withAssertion(registry, pair.ocr, { token }))
-    expect([answer.status, answer.body]).toEqual([200, {}])
+  for (const token of [accessToken, 'unknown']) {
+    const response = await postForm(registry, '/oauth/revoke', await formWithAssertion(registry, pair.ocr, { token }))
+    expect([response.status, response.body]).toEqual([200, {}])
   }
   expect(await pair.ocr.introspect(accessToken)).toMatchObject({ active: true })
   await pair.planner.revoke(accessToken)
@@ -45,7 +47,7 @@ test('revocation: one’s own token only; unknown and foreign ones are answered 
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 
-test('an administrator ends a token by its id; a stranger finds none', async () => {
+test('an administrator of the client’s organisation revokes a token by its id; one of another organisation gets not_found', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
   const { jti } = await pair.planner.introspect(accessToken)
   await expect(pair.acme.mutate('tokens.revoke', { tokenId: jti })).rejects.toMatchObject({ reason: 'not_found' })
@@ -53,9 +55,9 @@ test('an administrator ends a token by its id; a stranger finds none', async () 
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 
-test('a token whose key cannot be looked up now is not taken for an unknown one', async () => {
+test('findToken passes on a refusal to read the keys instead of returning undefined', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-  const tokenKeys = async () => refuse('unavailable', 'the storage is away')
+  const tokenKeys = async () => refuse('unavailable', 'the storage is unavailable')
   const found = findToken({ tokenKeys, issuer: registry.issuer }, accessToken, registry.clock.now())
   await expect(found).rejects.toMatchObject({ reason: 'unavailable' })
 })

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
-import { assertionOf, freshNonce, post, proofOf, tokenRequest, withAssertion } from '../oauth.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { assertionOf, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from './requests.js'
 
 const GRANT = { grant_type: 'client_credentials' }
 let registry: Registry
@@ -16,89 +16,89 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-test('a client with its assertion and a proof gets a root token that is bound to the proof’s key', async () => {
-  const answer = await tokenRequest(registry, agent, { ...GRANT, scope: 'discovery:read' })
-  expect(answer.status).toBe(200)
-  expect(answer.body).toMatchObject({ token_type: 'DPoP', scope: 'discovery:read', expires_in: 900 })
-  expect(answer.headers.get('cache-control')).toBe('no-store')
-  expect(answer.headers.get('dpop-nonce')).not.toBeNull()
+test('a client with an assertion and a proof gets a root token and a nonce for its next proof', async () => {
+  const response = await tokenRequest(registry, agent, { ...GRANT, scope: 'discovery:read' })
+  expect(response.status).toBe(200)
+  expect(response.body).toMatchObject({ token_type: 'DPoP', scope: 'discovery:read', expires_in: 900 })
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('dpop-nonce')).not.toBeNull()
 })
 
-describe('client authentication: one answer for everything that is wrong (RFC 7523 §3)', () => {
+describe('client assertions (RFC 7523 §3)', () => {
   type Case = [string, (now: number) => Promise<string>]
-  const by =
+  const changed =
     (changes: object, header: object = {}) =>
     () =>
       assertionOf(registry, agent, changes as never, header as never)
   test.each<Case>([
-    ['another audience', by({ aud: 'https://elsewhere.example' })],
+    ['another audience', changed({ aud: 'https://elsewhere.example' })],
     ['the token endpoint as audience', () => assertionOf(registry, agent, { aud: `${registry.issuer}/oauth/token` })],
     ['an array of audiences', () => assertionOf(registry, agent, { aud: [registry.issuer] })],
-    ['iss that is not sub', by({ iss: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })],
-    ['an unknown client', by({ iss: 'agt_AAAAAAAAAAAAAAAAAAAAAA', sub: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })],
-    ['another client', () => assertionOf(registry, { clientId: other.clientId, signer: agent.signer })],
-    ['no jti', by({ jti: undefined })],
-    ['no exp', by({ exp: undefined })],
-    ['an exp that is a text', by({ exp: '9999999999' })],
-    ['an expired one', (now) => assertionOf(registry, agent, { exp: now - 1, iat: now - 60 })],
-    ['one that lives an hour', (now) => assertionOf(registry, agent, { exp: now + 3600 })],
-    ['one from the future', (now) => assertionOf(registry, agent, { iat: now + 600, exp: now + 660 })],
-    ['a key that is not registered', async () => assertionOf(registry, { clientId: agent.clientId, signer: await newEs256Signer() })],
-    ['a type of another purpose', by({}, { typ: 'dpop+jwt' })],
-    ['a critical extension', by({}, { crit: ['exp'] })],
-    ['a key of its own', async () => assertionOf(registry, agent, {}, { jwk: (await newEs256Signer()).publicJwk })],
-    ['a kid that is no key', by({}, { kid: '../../dev/null' })],
-    ['no JWT at all', async () => 'a.b.c'],
-  ])('%s', async (_, make) => {
+    ['an iss that differs from sub', changed({ iss: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })],
+    ['an unknown client', changed({ iss: 'agt_AAAAAAAAAAAAAAAAAAAAAA', sub: 'agt_AAAAAAAAAAAAAAAAAAAAAA' })],
+    ['the id of another client', () => assertionOf(registry, { clientId: other.clientId, signer: agent.signer })],
+    ['no jti', changed({ jti: undefined })],
+    ['no exp', changed({ exp: undefined })],
+    ['an exp that is a string', changed({ exp: '9999999999' })],
+    ['an expired assertion', (now) => assertionOf(registry, agent, { exp: now - 1, iat: now - 60 })],
+    ['a lifetime of one hour', (now) => assertionOf(registry, agent, { exp: now + 3600 })],
+    ['an iat in the future', (now) => assertionOf(registry, agent, { iat: now + 600, exp: now + 660 })],
+    ['an unregistered key', async () => assertionOf(registry, { clientId: agent.clientId, signer: await newEs256Signer() })],
+    ['the typ of a DPoP proof', changed({}, { typ: 'dpop+jwt' })],
+    ['a critical extension', changed({}, { crit: ['exp'] })],
+    ['an embedded jwk', async () => assertionOf(registry, agent, {}, { jwk: (await newEs256Signer()).publicJwk })],
+    ['a kid of no key', changed({}, { kid: '../../dev/null' })],
+    ['a text that is not a JWT', async () => 'a.b.c'],
+  ])('an assertion with %s gets invalid_client', async (_, make) => {
     const assertion = await make(registry.clock.now())
     const { status, body } = await tokenRequest(registry, agent, GRANT, { assertion })
     expect([status, body.error]).toEqual([401, 'invalid_client'])
   })
 
-  test('an assertion is used once, also by twenty at once at two servers', async () => {
+  test('of 20 concurrent uses of one assertion at two servers one succeeds', async () => {
     const assertion = await assertionOf(registry, agent)
     const nonce = await freshNonce(registry, agent)
-    const answers = await Promise.all(Array.from({ length: 20 }, () => tokenRequest(registry, agent, GRANT, { assertion, nonce })))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-    expect(answers.filter(({ body }) => body.error === 'invalid_client')).toHaveLength(19)
+    const responses = await Promise.all(Array.from({ length: 20 }, () => tokenRequest(registry, agent, GRANT, { assertion, nonce })))
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
+    expect(responses.filter(({ body }) => body.error === 'invalid_client')).toHaveLength(19)
   })
 
-  test('two methods at once, a secret, or a client_id of somebody else are refused', async () => {
-    const form = await withAssertion(registry, agent, GRANT)
-    expect((await post(registry, '/oauth/token', form, { authorization: 'Basic YTpi' })).body.error).toBe('invalid_request')
-    expect((await post(registry, '/oauth/token', { ...form, client_secret: 's' })).body.error).toBe('invalid_request')
-    expect((await post(registry, '/oauth/token', { ...form, client_id: other.clientId })).body.error).toBe('invalid_client')
-    expect((await post(registry, '/oauth/token', { ...form, client_assertion_type: 'urn:x' })).body.error).toBe('invalid_client')
-    expect((await post(registry, '/oauth/token', GRANT)).body.error).toBe('invalid_client')
+  test('two authentication methods, a client secret and a client_id of another client are refused', async () => {
+    const form = await formWithAssertion(registry, agent, GRANT)
+    expect((await postForm(registry, '/oauth/token', form, { authorization: 'Basic YTpi' })).body.error).toBe('invalid_request')
+    expect((await postForm(registry, '/oauth/token', { ...form, client_secret: 's' })).body.error).toBe('invalid_request')
+    expect((await postForm(registry, '/oauth/token', { ...form, client_id: other.clientId })).body.error).toBe('invalid_client')
+    expect((await postForm(registry, '/oauth/token', { ...form, client_assertion_type: 'urn:x' })).body.error).toBe('invalid_client')
+    expect((await postForm(registry, '/oauth/token', GRANT)).body.error).toBe('invalid_client')
   })
 })
 
-describe('the form (RFC 6749 §3.2)', () => {
+describe('form parameters (RFC 6749 §3.2)', () => {
   test.each([
     ['a repeated parameter', 'grant_type=client_credentials&grant_type=client_credentials', 'invalid_request'],
     ['a repeated scope', 'grant_type=client_credentials&scope=a&scope=b', 'invalid_request'],
     ['no grant type', 'scope=a', 'invalid_request'],
-    ['an operator in place of a text', 'grant_type[$ne]=x', 'invalid_request'],
+    ['a MongoDB operator instead of a value', 'grant_type[$ne]=x', 'invalid_request'],
     ['bad percent-encoding', 'grant_type=%zz', 'invalid_request'],
-  ])('%s', async (_, form, error) => {
-    expect((await post(registry, '/oauth/token', form)).body.error).toBe(error)
+  ])('%s is refused', async (_, form, error) => {
+    expect((await postForm(registry, '/oauth/token', form)).body.error).toBe(error)
   })
-  test('parameters in the query, and another content type', async () => {
-    expect((await post(registry, '/oauth/token?grant_type=client_credentials', GRANT)).body.error).toBe('invalid_request')
-    const answer = await post(registry, '/oauth/token', JSON.stringify(GRANT), { 'content-type': 'application/json' })
-    expect([answer.status, answer.body.error]).toEqual([415, 'unsupported_media_type'])
+  test('parameters in the query and another content type are refused', async () => {
+    expect((await postForm(registry, '/oauth/token?grant_type=client_credentials', GRANT)).body.error).toBe('invalid_request')
+    const response = await postForm(registry, '/oauth/token', JSON.stringify(GRANT), { 'content-type': 'application/json' })
+    expect([response.status, response.body.error]).toEqual([415, 'unsupported_media_type'])
   })
-  test('another grant', async () => {
+  test('another grant type gets unsupported_grant_type', async () => {
     expect((await tokenRequest(registry, agent, { grant_type: 'password' })).body.error).toBe('unsupported_grant_type')
   })
-  test('a scope that is unknown, admin for an agent, or a target that is not the registry', async () => {
+  test('an unknown scope, the admin scope for an agent, and a resource other than the registry are refused', async () => {
     expect((await tokenRequest(registry, agent, { ...GRANT, scope: 'everything' })).body.error).toBe('invalid_scope')
     expect((await tokenRequest(registry, agent, { ...GRANT, scope: 'admin' })).body.error).toBe('invalid_scope')
     expect((await tokenRequest(registry, agent, { ...GRANT, resource: 'https://api.example' })).body.error).toBe('invalid_target')
   })
 })
 
-describe('the proof (RFC 9449 §4.3, §8)', () => {
+describe('DPoP proofs (RFC 9449 §4.3, §8)', () => {
   const proof =
     (changes: object = {}, header: object = {}) =>
     async (nonce: string) =>
@@ -117,28 +117,28 @@ describe('the proof (RFC 9449 §4.3, §8)', () => {
       async (nonce) => proofOf(registry, agent.signer, { path: '/oauth/token', nonce }, { iat: registry.clock.now() + 0.5 }),
     ],
     ['no jti', proof({ jti: undefined })],
-    ['another type', proof({}, { typ: 'JWT' })],
-    ['no key', proof({}, { jwk: undefined })],
+    ['another typ', proof({}, { typ: 'JWT' })],
+    ['no jwk', proof({}, { jwk: undefined })],
     [
-      'a key of somebody else',
+      'the jwk of another key',
       async (nonce) => proofOf(registry, agent.signer, { path: '/oauth/token', nonce }, {}, { jwk: (await newEs256Signer()).publicJwk }),
     ],
-    ['nothing', async () => 'x'],
-  ])('%s', async (_, make) => {
+    ['a text that is not a JWT', async () => 'x'],
+  ])('a proof with %s gets invalid_dpop_proof', async (_, make) => {
     const nonce = await freshNonce(registry, agent)
     const { status, body } = await tokenRequest(registry, agent, GRANT, { proof: await make(nonce) })
     expect([status, body.error]).toEqual([400, 'invalid_dpop_proof'])
   })
 
-  test('none at all', async () => {
-    const { body } = await post(registry, '/oauth/token', await withAssertion(registry, agent, GRANT))
+  test('a request without a proof gets invalid_dpop_proof', async () => {
+    const { body } = await postForm(registry, '/oauth/token', await formWithAssertion(registry, agent, GRANT))
     expect(body.error).toBe('invalid_dpop_proof')
   })
 
-  test('no nonce, a forged one, one of another time: the answer brings a good one, which both servers take', async () => {
+  test('a missing, forged or old nonce gets use_dpop_nonce, and both servers accept the fresh nonce of the response', async () => {
     for (const nonce of [undefined, 'made-up', '1.1.aaaa']) {
-      const answer = await tokenRequest(registry, agent, GRANT, { nonce })
-      expect([answer.status, answer.body.error]).toEqual([400, 'use_dpop_nonce'])
+      const response = await tokenRequest(registry, agent, GRANT, { nonce })
+      expect([response.status, response.body.error]).toEqual([400, 'use_dpop_nonce'])
     }
     const nonce = await freshNonce(registry, agent)
     for (let i = 0; i < 4; i++) expect((await tokenRequest(registry, agent, GRANT, { nonce })).status).toBe(200)
@@ -146,20 +146,20 @@ describe('the proof (RFC 9449 §4.3, §8)', () => {
     expect((await tokenRequest(registry, agent, GRANT, { nonce })).body.error).toBe('use_dpop_nonce')
   })
 
-  test('a proof is used once', async () => {
+  test('of 10 concurrent uses of one proof one succeeds', async () => {
     const used = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce: await freshNonce(registry, agent) })
-    const answers = await Promise.all(Array.from({ length: 10 }, () => tokenRequest(registry, agent, GRANT, { proof: used })))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    const responses = await Promise.all(Array.from({ length: 10 }, () => tokenRequest(registry, agent, GRANT, { proof: used })))
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 })
 
-test('what is used once is spent, whatever comes after', async () => {
+test('an assertion is consumed even if the request is refused afterwards', async () => {
   const assertion = await assertionOf(registry, agent)
   expect((await tokenRequest(registry, agent, { grant_type: 'nonsense' }, { assertion })).body.error).toBe('unsupported_grant_type')
   expect((await tokenRequest(registry, agent, GRANT, { assertion })).body.error).toBe('invalid_client')
 })
 
-test('an assertion is spent where the proof beside it is bad, and a proof where the assertion is', async () => {
+test('an assertion with an invalid proof is consumed, and a proof with a replayed assertion too', async () => {
   const [assertion, nonce] = [await assertionOf(registry, agent), await freshNonce(registry, agent)]
   const bad = await proofOf(registry, agent.signer, { path: '/elsewhere', nonce })
   const good = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce })
@@ -169,7 +169,7 @@ test('an assertion is spent where the proof beside it is bad, and a proof where 
   expect(reasons).toEqual(['invalid_dpop_proof', 'invalid_client', 'invalid_dpop_proof'])
 })
 
-test('the longest `jti` that is read can be spent, at every door', async () => {
+test('a jti of the maximum length can be consumed at the token endpoint and at a resource', async () => {
   const jti = () => `${systemRandom.token(16)}${'j'.repeat(234)}`
   const assertion = await assertionOf(registry, agent, { jti: jti() })
   const nonce = await freshNonce(registry, agent)
@@ -178,11 +178,11 @@ test('the longest `jti` that is read can be spent, at every door', async () => {
   expect(status).toBe(200)
   const accessToken = String(body.access_token)
   const dpop = await proofOf(registry, agent.signer, { htm: 'GET', path: '/trpc/tasks.list', accessToken }, { jti: jti() })
-  const answer = await registry.fetch('/trpc/tasks.list?input=%7B%7D', { headers: { authorization: `DPoP ${accessToken}`, dpop } })
-  expect(answer.status).toBe(200)
+  const response = await registry.fetch('/trpc/tasks.list?input=%7B%7D', { headers: { authorization: `DPoP ${accessToken}`, dpop } })
+  expect(response.status).toBe(200)
 })
 
-test('what was spent does not come back where a clock goes on and back again', async () => {
+test('a consumed assertion or proof is refused again after the clock went forward by 600 s and back', async () => {
   const [assertion, nonce] = [await assertionOf(registry, agent), await freshNonce(registry, agent)]
   const proof = await proofOf(registry, agent.signer, { path: '/oauth/token', nonce })
   expect((await tokenRequest(registry, agent, GRANT, { assertion, proof })).status).toBe(200)
@@ -193,7 +193,7 @@ test('what was spent does not come back where a clock goes on and back again', a
   expect((await tokenRequest(registry, agent, GRANT, { proof })).body.error).toBe('invalid_dpop_proof')
 })
 
-test('metadata name this issuer and its endpoints, and the keys are public', async () => {
+test('the metadata name the issuer and its endpoints, and the JWKS holds public keys only', async () => {
   const metadata = await (await registry.fetch('/.well-known/oauth-authorization-server')).json()
   expect(metadata).toMatchObject({
     issuer: registry.issuer,

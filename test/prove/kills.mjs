@@ -79,7 +79,7 @@ async function work({ ocr, planner, sent }, issuer, told, isOver) {
       const [id] = told.introductions
       if (id === undefined || told.introductions.size < 2) return
       told.introductions.delete(id)
-      await planner.introductions.end(id)
+      await planner.introductions.revoke(id)
       told.endedIntroductions.add(id)
     },
   ]
@@ -152,7 +152,7 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     let last = -1
     feed = await cast.ocr.subscribe({
-      onEnded: (_ended, position) => {
+      onRevoked: (_ended, position) => {
         const at = Number(position.slice(position.lastIndexOf('.') + 1))
         if (at < last) gaps++
         last = at

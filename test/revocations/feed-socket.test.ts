@@ -1,4 +1,4 @@
-// One subscriber served over a real socket whose server side can be looked at.
+// The feed over real sockets, with access to their server ends. The state machine alone: feed-subscriber.test.ts.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { Caller } from '../../src/http/caller.js'
@@ -33,12 +33,12 @@ const caller: Caller = {
   identities: [],
 }
 
-/** About 7 MB of ended handles: more than the buffers of the kernel hold. */
+/** About 7 MB of ended handles: more than the socket buffers of the kernel hold. */
 const flood = async () => {
   for (let i = 0; i < COUNT / 10_000; i++) {
-    const some = Array.from({ length: 10_000 }, () => newHandle(systemRandom, 'tok'))
-    handles.push(...some)
-    await end(trustLog, ...some)
+    const batch = Array.from({ length: 10_000 }, () => newHandle(systemRandom, 'tok'))
+    handles.push(...batch)
+    await end(trustLog, ...batch)
   }
 }
 
@@ -56,14 +56,14 @@ beforeEach(async () => {
   served = []
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   const { clock } = logs
-  const alive = () => new AbortController().signal
+  const revocationSignal = () => new AbortController().signal
   server.on('connection', (ws) => {
     served.push(ws)
     const deps = {
       hub,
       clock,
       issuer: 'r',
-      alive,
+      revocationSignal,
       authenticateToken: async () => caller,
       onBug: (error: unknown) => expect(error).toBe(''),
     }
@@ -76,27 +76,22 @@ afterEach(() => {
   server.close()
 })
 
-async function reader() {
+async function connect() {
   const { port } = server.address() as { port: number }
   const ws = new WebSocket(`ws://127.0.0.1:${port}`)
   const messages: ServerMessage[] = []
   ws.on('message', (data) => messages.push(JSON.parse(String(data))))
   await new Promise((resolve) => ws.once('open', resolve))
   const code = new Promise<number>((resolve) => ws.once('close', resolve))
-  const ended = () =>
-    new Set(
-      messages.flatMap((one) =>
-        one.type === 'snapshot' || one.type === 'events' || one.type === 'ended' ? one.ended.map(({ handle }) => handle) : [],
-      ),
-    )
-  return { ws, messages, ended, code, say: (message: object) => ws.send(JSON.stringify(message)) }
+  const ended = () => new Set(messages.flatMap((message) => ('ended' in message ? message.ended.map(({ handle }) => handle) : [])))
+  return { ws, messages, ended, code, send: (message: object) => ws.send(JSON.stringify(message)) }
 }
 
-test('of a snapshot no more waits for a reader that stops than the bound; it gets the rest, and what ended meanwhile, when it reads on', async () => {
-  const slow = await reader()
+test('a reader that stops inside its snapshot has at most one frame beyond 256 KiB buffered, and gets the rest when it reads on', async () => {
+  const slow = await connect()
   slow.ws.pause()
-  slow.say({ type: 'subscribe' })
-  slow.say({ type: 'sync', n: 1 })
+  slow.send({ type: 'subscribe' })
+  slow.send({ type: 'sync', n: 1 })
   const [ws] = served
   await expect.poll(() => ws?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
   const late = newHandle(systemRandom, 'tok')
@@ -111,10 +106,10 @@ test('of a snapshot no more waits for a reader that stops than the bound; it get
   expect(kinds.indexOf('events')).toBeLessThan(kinds.indexOf('synced'))
 })
 
-test('a reader that stops inside its snapshot is told to go after 30 s', async () => {
-  const slow = await reader()
+test('a reader that stops inside its snapshot is closed after 30 s', async () => {
+  const slow = await connect()
   slow.ws.pause()
-  slow.say({ type: 'subscribe' })
+  slow.send({ type: 'subscribe' })
   await expect.poll(() => served[0]?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
   logs.clock.advance(31)
   slow.ws.resume()
@@ -122,37 +117,37 @@ test('a reader that stops inside its snapshot is told to go after 30 s', async (
   expect(slow.ended().size).toBeLessThan(handles.length)
 })
 
-test('a second subscription inside a snapshot is refused', async () => {
-  const slow = await reader()
+test('a second subscription is refused while the snapshot is being sent', async () => {
+  const slow = await connect()
   slow.ws.pause()
-  slow.say({ type: 'subscribe' })
-  slow.say({ type: 'subscribe' })
+  slow.send({ type: 'subscribe' })
+  slow.send({ type: 'subscribe' })
   await expect.poll(() => served[0]?.bufferedAmount).toBeGreaterThan(MAX_BUFFERED_BYTES)
   slow.ws.resume()
   await expect.poll(() => slow.messages.some(({ type }) => type === 'error'), { timeout: 10_000 }).toBe(true)
   await expect.poll(() => slow.ended().size, { timeout: 10_000 }).toBe(handles.length)
 })
 
-test('what ends in one block, however much, comes in messages that the protocol allows', async () => {
-  const quick = await reader()
-  quick.say({ type: 'subscribe', from: hub.place })
-  quick.say({ type: 'sync', n: 1 })
+test('25,000 handles that end in one block are sent in messages within the bounds of the protocol', async () => {
+  const quick = await connect()
+  quick.send({ type: 'subscribe', from: hub.head })
+  quick.send({ type: 'sync', n: 1 })
   await expect.poll(() => quick.messages.at(-1)?.type).toBe('synced')
-  const place = hub.place
+  const before = hub.head
   const many = Array.from({ length: 25_000 }, () => newHandle(systemRandom, 'int'))
   await end(trustLog, ...many)
   handles.push(...many)
-  const replayed = await reader()
-  replayed.say({ type: 'subscribe', from: place })
-  for (const one of [quick, replayed]) {
-    one.say({ type: 'sync', n: 2 })
-    await expect.poll(() => one.messages.at(-1)?.type, { timeout: 10_000 }).toBe('synced')
-    expect(one.messages.filter((message) => !ServerMessage.safeParse(message).success)).toEqual([])
-    const stretches = one.messages.filter(({ type }) => type === 'events').map((message) => message as ServerMessage & { type: 'events' })
-    // An entry has 10,000 endings at most; what a message has no room for came ahead of its stretch.
-    expect(stretches.map(({ prev, last }) => last - prev)).toEqual([1, 1, 1])
-    expect(Math.max(...one.messages.map((message) => JSON.stringify(message).length))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
-    expect(stretches.slice(1).every(({ prev }, i) => prev === stretches[i]?.last)).toBe(true)
-    expect(one.ended()).toEqual(new Set(many))
+  const replayed = await connect()
+  replayed.send({ type: 'subscribe', from: before })
+  for (const reader of [quick, replayed]) {
+    reader.send({ type: 'sync', n: 2 })
+    await expect.poll(() => reader.messages.at(-1)?.type, { timeout: 10_000 }).toBe('synced')
+    expect(reader.messages.filter((message) => !ServerMessage.safeParse(message).success)).toEqual([])
+    const batches = reader.messages.filter(({ type }) => type === 'events').map((message) => message as ServerMessage & { type: 'events' })
+    // An entry has at most 10,000 endings. Those that do not fit in its `events` message precede it in `ended` messages.
+    expect(batches.map(({ prev, last }) => last - prev)).toEqual([1, 1, 1])
+    expect(Math.max(...reader.messages.map((message) => JSON.stringify(message).length))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+    expect(batches.slice(1).every(({ prev }, i) => prev === batches[i]?.last)).toBe(true)
+    expect(reader.ended()).toEqual(new Set(many))
   }
 })

@@ -3,7 +3,7 @@ import WebSocket from 'ws'
 import { systemRandom } from '../../src/lib/random.js'
 import { type Handle, newHandle } from '../../src/protocol/handles.js'
 import { FEED_PROTOCOL, type FeedPosition, MAX_FRAME_BYTES, ServerMessage } from '../../src/protocol/log/feed.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 
 let registry: Registry
@@ -14,70 +14,70 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** One entry for each count, written together. */
-const endAtOnce = async (counts: readonly number[]): Promise<Handle[]> => {
+/** Ends that many new handles per entry, with all entries in one block. */
+const endTogether = async (counts: readonly number[]): Promise<Handle[]> => {
   const all = counts.map((count) => Array.from({ length: count }, () => newHandle(systemRandom, 'tok')))
   const horizon = registry.clock.now() + 3600
   await Promise.all(
     all.map((handles) =>
-      registry.servers[0]?.trustLog.end({ type: 'token.ended', ends: handles.map((handle) => ({ handle, horizon })), intent: [] }),
+      registry.servers[0]?.trustLog.end({ type: 'token.revoked', ends: handles.map((handle) => ({ handle, horizon })), intent: [] }),
     ),
   )
   return all.flat()
 }
 
-/** Everything that a server says to who subscribes from there, until its answer to a challenge. */
-async function told(port: number, from: FeedPosition): Promise<{ readonly message: ServerMessage; readonly bytes: number }[]> {
+/** All messages that a server sends to a subscriber from this position, up to `synced`. */
+async function receiveAll(port: number, from: FeedPosition): Promise<{ readonly message: ServerMessage; readonly bytes: number }[]> {
   const { accessToken } = await agent.token()
   const dpop = await proofOf(registry, agent.signer, { htm: 'GET', path: '/revocations', accessToken })
   const ws = new WebSocket(`ws://127.0.0.1:${port}/revocations`, [FEED_PROTOCOL], {
     headers: { authorization: `DPoP ${accessToken}`, dpop },
   })
-  const heard: { message: ServerMessage; bytes: number }[] = []
+  const received: { message: ServerMessage; bytes: number }[] = []
   await new Promise<void>((resolve, reject) => {
     ws.on('error', reject)
     ws.on('message', (data) => {
       const text = String(data)
       const message = ServerMessage.parse(JSON.parse(text))
-      heard.push({ message, bytes: Buffer.byteLength(text) })
+      received.push({ message, bytes: Buffer.byteLength(text) })
       if (message.type === 'hello') ws.send(JSON.stringify({ type: 'subscribe', from }))
       if (message.type === 'hello') ws.send(JSON.stringify({ type: 'sync', n: 1 }))
       if (message.type === 'synced') resolve()
     })
   })
   ws.terminate()
-  return heard
+  return received
 }
 
-test('a message has 64 KiB at most, however much ends at once; to a client it is one stretch', async () => {
-  const seen: { handles: Handle[]; position: string }[] = []
+test('no message exceeds 64 KiB, however much ends at once, and the client reports each entry in one call', async () => {
+  const calls: { handles: Handle[]; position: string }[] = []
   const feed = await agent.subscribe({
-    onEnded: (ended, position) => {
-      seen.push({ handles: ended.map(({ handle }) => handle), position })
+    onRevoked: (ended, position) => {
+      calls.push({ handles: ended.map(({ handle }) => handle), position })
     },
   })
-  const { place } = feed
+  const { position: place } = feed
   if (place === undefined) throw new Error('the feed has no place')
-  const ended = [...(await endAtOnce([5000])), ...(await endAtOnce(Array(20).fill(300)))]
+  const ended = [...(await endTogether([5000])), ...(await endTogether(Array(20).fill(300)))]
   await feed.sync(10_000)
   expect(ended.filter((handle) => !feed.ended.has(handle))).toEqual([])
-  expect(seen.flatMap(({ handles }) => handles).sort()).toEqual([...ended].sort())
-  expect(seen.filter(({ handles }) => handles.length >= 5000)).toHaveLength(1)
+  expect(calls.flatMap(({ handles }) => handles).sort()).toEqual([...ended].sort())
+  expect(calls.filter(({ handles }) => handles.length >= 5000)).toHaveLength(1)
   feed.close()
 
-  // From memory, and from the log by a server that has come since.
+  // From cached batches, and from the log by a server that started later
   const late = await registry.addServer((_, work) => work())
   for (const port of [registry.servers[0]?.port ?? 0, late.port]) {
-    const heard = await told(port, place)
-    expect(Math.max(...heard.map(({ bytes }) => bytes))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+    const received = await receiveAll(port, place)
+    expect(Math.max(...received.map(({ bytes }) => bytes))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
     let at = Number(place.position.split('.').at(-1))
-    for (const { message } of heard) {
+    for (const { message } of received) {
       if (message.type !== 'events') continue
       expect(message.prev).toBe(at)
       at = message.last
     }
-    const handles = heard.flatMap(({ message }) => (message.type === 'events' || message.type === 'ended' ? message.ended : []))
+    const handles = received.flatMap(({ message }) => (message.type === 'events' || message.type === 'ended' ? message.ended : []))
     expect(handles.map(({ handle }) => handle).sort()).toEqual([...ended].sort())
-    expect(heard.filter(({ message }) => message.type === 'ended').length).toBeGreaterThan(0)
+    expect(received.filter(({ message }) => message.type === 'ended').length).toBeGreaterThan(0)
   }
 })

@@ -5,9 +5,13 @@ import { schemaFiles } from '../../src/server/schemas.js'
 
 const folder = resolve(import.meta.dirname, '../../schemas')
 
-test('schemas/ is what `npm run schemas` would write, no more and no less', () => {
+test('schemas/ has exactly the JSON Schemas that `npm run schemas` writes', () => {
   const files = schemaFiles()
-  expect(readdirSync(folder).sort()).toEqual(Object.keys(files).sort())
+  expect(
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.schema.json'))
+      .sort(),
+  ).toEqual(Object.keys(files).sort())
   for (const [file, text] of Object.entries(files))
-    expect(readFileSync(resolve(folder, file), 'utf8'), `${file} has drifted: npm run schemas`).toBe(text)
+    expect(readFileSync(resolve(folder, file), 'utf8'), `${file} is outdated: run npm run schemas`).toBe(text)
 })

@@ -1,25 +1,25 @@
-// Which MongoDB the tests use. In this order: a deployment (MONGODB_URI), a program (MONGOD_BINARY), the one that lies beside the project,
-// a download (only where MONGOD_DOWNLOAD=1 asks for it). Nothing else is looked for.
+// Finds the MongoDB server for the tests, in this order: a deployment (MONGODB_URI), a program (MONGOD_BINARY), the program in ../shared/mongod,
+// a download (only if MONGOD_DOWNLOAD=1).
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-const BESIDE = resolve(import.meta.dirname, '../../../shared/mongod/bin/mongod')
-/** What is downloaded where that is asked for: a release without published vulnerabilities that matter here. */
+const SHARED_BINARY = resolve(import.meta.dirname, '../../../shared/mongod/bin/mongod')
+/** The release that MONGOD_DOWNLOAD=1 downloads: one without known vulnerabilities that matter here. */
 const VERSION = '7.0.28'
 
 export const HOW = 'Set MONGODB_URI (a replica set), MONGOD_BINARY (a mongod of 7.0 or newer), or MONGOD_DOWNLOAD=1.'
 
-/** `{ uri }`, `{ binary }` or `{ download }`; undefined where there is none. */
+/** Returns `{ uri }`, `{ binary }` or `{ download }`, or undefined. */
 export function findMongod(env = process.env) {
   if (env.MONGODB_URI) return { uri: env.MONGODB_URI }
   if (env.MONGOD_BINARY) return { binary: env.MONGOD_BINARY }
-  if (runs(BESIDE)) return { binary: BESIDE }
+  if (runs(SHARED_BINARY)) return { binary: SHARED_BINARY }
   return env.MONGOD_DOWNLOAD === '1' ? { download: VERSION } : undefined
 }
 
 let isRunning
-/** Whether it is there and says its version: a machine may lack what it needs. Asked once, also for the processes that this one starts. */
+/** True if the program exists and can run here. Checked once; the environment passes the result to child processes. */
 function runs(program) {
   if (process.env.CREDENCE_TEST_MONGOD_RUNS === program) return true
   isRunning ??= existsSync(program) && spawnSync(program, ['--version'], { stdio: 'ignore', timeout: 120_000 }).status === 0
@@ -27,7 +27,7 @@ function runs(program) {
   return isRunning
 }
 
-/** The program that `findMongod` found, fetched first where it is to be downloaded. */
+/** The path of the program that `findMongod` found; downloads it if necessary. */
 export async function mongodProgram(found = findMongod()) {
   if (found?.binary !== undefined) return found.binary
   if (found?.download === undefined) throw new Error(`no mongod. ${HOW}`)
@@ -35,13 +35,13 @@ export async function mongodProgram(found = findMongod()) {
   return MongoBinary.getPath({ version: found.download })
 }
 
-/** What a test tells a server to fail at, it must be told to obey (`configureFailPoint`). */
+/** Lets tests use `configureFailPoint`. */
 export const TEST_COMMANDS = ['--setParameter', 'enableTestCommands=1']
 
-/** A replica set of `count` members that end with this process. */
+/** Starts a replica set of `count` members that end with this process. */
 export async function startMembers(count = 1, args = []) {
   const { MongoMemoryReplSet } = await import('mongodb-memory-server-core')
-  // Whichever version it is
+  // Accept any version
   process.env.MONGOMS_SYSTEM_BINARY_VERSION_CHECK = 'false'
   const options = {
     binary: { systemBinary: await mongodProgram(), checkMD5: false, version: VERSION },
@@ -49,15 +49,15 @@ export async function startMembers(count = 1, args = []) {
     instanceOpts: Array.from({ length: count }, () => ({ launchTimeout: 60_000, args })),
   }
   return MongoMemoryReplSet.create(options).catch((error) => {
-    console.error(`a server did not start and is started anew: ${error.message}`)
+    console.error(`a MongoDB server did not start, trying again: ${error.message}`)
     return MongoMemoryReplSet.create(options)
   })
 }
 
-/** Before the database's name (there may be several hosts, which no URL parser takes), and the name. */
+/** Splits a URL before the name of the database. `URL` cannot parse a list of hosts. */
 const URL_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(?:\/([^?]*))?/
 
-/** The same deployment, another database. */
+/** The same URL with another database. */
 export const urlOf = (uri, database) => uri.replace(URL_PARTS, (_, hosts) => `${hosts}/${database}`)
 
 export const databaseOf = (uri) => URL_PARTS.exec(uri)?.[2]

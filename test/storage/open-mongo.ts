@@ -5,15 +5,15 @@ import type { ContractStore } from './contract.js'
 import { databaseOf, findMongod, startMembers, urlOf } from './find-mongod.mjs'
 
 export interface Mongod extends AsyncDisposable {
-  /** A URL for a database of its own. */
+  /** A URL with a new database name. */
   url(): string
-  /** Removes it: the server keeps its files open as long as it is there. */
+  /** Drops the database: the server keeps its files open until then. */
   drop(url: string): Promise<void>
-  /** An empty database whose collections and indexes may be there already: making them is most of what a fresh one costs. */
+  /** An empty database, possibly with collections and indexes: creating those is most of the cost of a new one. */
   lease(): Promise<string>
-  /** Empties it, for whoever comes next. */
+  /** Empties the database and returns it to the pool. */
   release(url: string): Promise<void>
-  /** Every document of every collection of it, as text. */
+  /** All documents of all collections, as text. */
   documents(url: string): Promise<readonly string[]>
 }
 
@@ -21,13 +21,12 @@ let databases = 0
 const newName = () => `credence-${process.pid}-${databases++}`
 
 const found = findMongod()
-/** Whether there is a server to test against. */
 export const hasMongod = found !== undefined
 
-/** Whichever test file needs one takes it from here. */
+/** The database that lists the free databases. */
 export const POOL = 'credence-tests'
 
-/** The server that the whole run shares, where there is one (test/one-mongod.ts), or a deployment; else one member of a replica set of its own. */
+/** Connects to the shared server of the test run (test/one-mongod.ts), to MONGODB_URI, or to a new replica set with one member. */
 export async function startMongod(): Promise<Mongod> {
   const there = process.env.CREDENCE_TEST_MONGOD ?? found?.uri
   const own = there === undefined ? await startMembers() : undefined
@@ -45,7 +44,7 @@ export async function startMongod(): Promise<Mongod> {
     release: async (url) => {
       const name = databaseOf(url) ?? ''
       const collections = await client.db(name).collections()
-      const used = collections.filter(({ collectionName }) => collectionName !== 'declarations')
+      const used = collections.filter(({ collectionName }) => collectionName !== 'schemas')
       await Promise.all(used.map((collection) => collection.deleteMany({})))
       await client.db(POOL).collection<{ _id: string }>('free').insertOne({ _id: name })
     },
@@ -61,7 +60,7 @@ export async function startMongod(): Promise<Mongod> {
   }
 }
 
-/** A fresh database, and two Storage objects over it that share no memory. */
+/** Opens a new database by two Storage objects that share no memory. */
 export async function openMongoStore(mongod: Mongod): Promise<ContractStore> {
   const clock = setClock()
   const url = mongod.url()

@@ -11,7 +11,7 @@ export async function tempFolder(): Promise<{ readonly path: string } & AsyncDis
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** A fresh SQLite store; servers of one process share one Storage. */
+/** Opens a new SQLite store. The servers of a process share one Storage, so `other` is the same object. */
 export async function openStore(
   hooks: Pick<SqliteOptions, 'beforeCommit' | 'onStep'> = {},
 ): Promise<ContractStore & { readonly file: string }> {

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { HOW } from './find-mongod.mjs'
 import { hasMongod, type Mongod, startMongod } from './open-mongo.js'
 
-/** Tests that need a server: one for all of the file. Where there is none, one test says so instead. */
+/** Runs tests that need MongoDB. They share a server. Without one, a skipped test says so instead. */
 export function overMongod(tests: (mongod: () => Mongod) => void): void {
   if (!hasMongod) {
     test.skip(`NOT RUN over MongoDB: ${HOW}`)
     return
   }
-  // They run by the machine's clock: on a busy one an answer may take over 250 ms, twice, which is a 503
+  // They use the machine's clock: on a busy machine a barrier read may exceed 250 ms twice, which gives a 503
   describe('over MongoDB', { retry: 1 }, () => {
     let mongod: Mongod
     beforeAll(async () => {

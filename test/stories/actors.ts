@@ -15,11 +15,11 @@ export async function reasonOf(work: Promise<unknown>): Promise<string> {
 }
 
 /** An agent with a published card, that is asked before it is introduced to anybody. */
-export async function aCallee(
+export async function aPublishedAgent(
   registry: Registry,
-  { of, contact = { mode: 'ask' }, ceiling = {} }: { of: Actor; contact?: object; ceiling?: object },
+  { of, introductionPolicy = { mode: 'ask' }, ceiling = {} }: { of: Actor; introductionPolicy?: object; ceiling?: object },
 ): Promise<AgentActor> {
-  const callee = await registry.agent({ of, name: 'callee', contact, ceiling })
+  const callee = await registry.agent({ of, name: 'callee', introductionPolicy, ceiling })
   await callee.publish({ card: aCard(registry) })
   return callee
 }
@@ -47,7 +47,7 @@ export interface Pair {
 /** An OCR agent of one organisation, and a planner of another that may call it. */
 export async function aPair(registry: Registry, scopes: readonly string[] = ['ocr:read'], more: object = {}): Promise<Pair> {
   const [acme, globex] = [await registry.organisation('Acme'), await registry.organisation('Globex')]
-  const ocr = await aCallee(registry, { of: acme })
+  const ocr = await aPublishedAgent(registry, { of: acme })
   const rights = SCOPES.map((scope) => ({ audience: ocr.audience, scope }))
   const planner = await registry.agent({ of: globex, name: 'planner', ceiling: { rights, delegationDepth: 3 } })
   return { acme, globex, ocr, planner, introductionId: await introduce(planner, ocr, scopes, more) }

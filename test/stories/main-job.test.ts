@@ -3,31 +3,31 @@ import type { AgentId, IntroductionId, TaskId } from '../../src/protocol/ids.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from './actors.js'
 
-/** An OCR agent with a published card, and a planner that may call it, introduced. */
-async function introduced(
+/** An OCR agent with a published card, and a planner that is introduced to it. */
+async function introducedPair(
   registry: Registry,
   scopes = ['ocr:read'],
 ): Promise<{ ocr: AgentActor; planner: AgentActor; introductionId: IntroductionId }> {
   const acme = await registry.organisation('Acme')
-  const ocr = await registry.agent({ of: acme, name: 'OCR', contact: { mode: 'ask' } })
+  const ocr = await registry.agent({ of: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
   await ocr.publish({ card: aCard(registry) })
   const globex = await registry.organisation('Globex')
   const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: ocr.audience, scope }))
   const planner = await registry.agent({ of: globex, name: 'Planner', ceiling: { rights, delegationDepth: 2 } })
-  const asked = await planner.mutate<{ introductionId: IntroductionId; state: string }>('introductions.request', {
+  const requested = await planner.mutate<{ introductionId: IntroductionId; state: string }>('introductions.request', {
     to: ocr.agentId,
     purpose: 'read invoices',
     scopes,
   })
-  expect(asked.state).toBe('pending')
-  await ocr.mutate('introductions.approve', { introductionId: asked.introductionId })
-  return { ocr, planner, introductionId: asked.introductionId }
+  expect(requested.state).toBe('pending')
+  await ocr.mutate('introductions.approve', { introductionId: requested.introductionId })
+  return { ocr, planner, introductionId: requested.introductionId }
 }
 
-describe('the main job over two servers that share only the store', () => {
-  test('publish, find, introduce, exchange, introspect, end', async () => {
+describe('an introduction and its tokens over two servers that share only the store', () => {
+  test('a published agent is found and introduced, its token is active until the task ends, and no other is issued', async () => {
     await using registry = await startRegistry()
-    const { ocr, planner } = await introduced(registry)
+    const { ocr, planner } = await introducedPair(registry)
 
     const found = await planner.search({ text: 'scanned', tags: ['ocr'] })
     expect(found.hits.map((hit) => hit.agentId)).toEqual([ocr.agentId])
@@ -49,23 +49,23 @@ describe('the main job over two servers that share only the store', () => {
 
   test.each([
     [
-      'the planner is suspended',
-      (r: { admin: AgentActor['mutate']; planner: AgentId }) => r.admin('agents.suspend', { agentId: r.planner }),
+      'a suspension of the planner',
+      ({ admin, planner }: { admin: AgentActor['mutate']; planner: AgentId }) => admin('agents.suspend', { agentId: planner }),
     ],
-  ])('%s: its tokens are dead and stay so', async (_, end) => {
+  ])('after %s its tokens are inactive and stay so when it is reinstated', async (_, suspend) => {
     await using registry = await startRegistry()
-    const { ocr, planner } = await introduced(registry)
+    const { ocr, planner } = await introducedPair(registry)
     const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read' })
-    await end({ admin: registry.operator.mutate, planner: planner.agentId })
+    await suspend({ admin: registry.operator.mutate, planner: planner.agentId })
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
     await registry.operator.mutate('agents.reinstate', { agentId: planner.agentId })
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
     expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read' }))).not.toBe('done')
   })
 
-  test('a wider scope, another audience and a foreign task are refused, and nothing is issued', async () => {
+  test('a wider scope, another audience and a foreign task are refused', async () => {
     await using registry = await startRegistry()
-    const { ocr, planner } = await introduced(registry)
+    const { ocr, planner } = await introducedPair(registry)
     const other = await registry.agent({ of: await registry.organisation('Other'), name: 'Other' })
     expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:admin' }))).toBe('invalid_scope')
     expect(await reasonOf(planner.exchange({ audience: other.audience, scope: 'ocr:read' }))).toBe('invalid_target')

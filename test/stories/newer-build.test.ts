@@ -1,4 +1,4 @@
-// What a newer build writes into the store, and this one does not know: it goes on, and what ended has ended.
+// This build reads what a newer build wrote to the shared store.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Feed, fetchRegistryKeys, verifyWholeLog } from '../../src/client/index.js'
 import { silentLog } from '../../src/lib/log.js'
@@ -34,7 +34,7 @@ const anEntry = (ends: readonly Handle[]): Proposal => {
   const entry: object = { weather: 'fine', ends: ends.map((handle) => ({ handle, weather: 'fine' })) }
   return { id: newId(systemRandom, 'ent'), type: 'zone.closed', ends: [], ...entry }
 }
-/** Both servers are asked. */
+/** Two requests, which the two servers of the registry answer in turn. */
 const isActive = async (token: string) => [await pair.ocr.introspect(token), await pair.ocr.introspect(token)].map(({ active }) => active)
 
 async function append(proposal: Proposal): Promise<void> {
@@ -45,11 +45,11 @@ async function append(proposal: Proposal): Promise<void> {
   await applied.readTo(head)
   const entries: Entry[] = [{ ...proposal, seq: applied.at + 1, time: Math.max(applied.time, registry.clock.now()) }]
   const frontier = frontierAfter(applied.frontier, entries)
-  const place = { n: head.n + 1, epoch: head.epoch, first: applied.at + 1, writer: 'newer' }
-  expect(await log.append({ ...place, entries, frontier: frontierTexts(frontier), size: frontier.size })).toBe('appended')
+  const header = { n: head.n + 1, epoch: head.epoch, first: applied.at + 1, writer: 'newer' }
+  expect(await log.append({ ...header, entries, frontier: frontierTexts(frontier), size: frontier.size })).toBe('appended')
 }
 
-test('an entry of a type that this build does not know ends what it names, everywhere', async () => {
+test('an entry of an unknown type ends its handles on every server and in the feed', async () => {
   const token = await aToken()
   const zone = aZone()
   expect(await isActive(token)).toEqual([true, true])
@@ -57,7 +57,7 @@ test('an entry of a type that this build does not know ends what it names, every
   expect(await isActive(token)).toEqual([false, false])
   await feed.sync()
   expect([handleOf(token), zone].map((handle) => feed.ended.has(handle))).toEqual([true, true])
-  // Nothing else is harmed, and the log goes on from it
+  // Other tokens are still issued, and the log continues after the entry.
   expect(await reasonOf(aToken())).toBe('done')
   const { taskId } = await pair.planner.tasks.create({ description: 'x' })
   await pair.planner.tasks.end(taskId)
@@ -65,7 +65,7 @@ test('an entry of a type that this build does not know ends what it names, every
   expect((await verifyWholeLog({ issuer: registry.issuer, keys })).entries).toBeGreaterThan(0)
 })
 
-test('what a newer build left half done is ended by this one; what it began is left to it', async () => {
+test('a pending revocation of a newer build is completed, and its pending record of an unknown kind is left alone', async () => {
   const token = await aToken()
   const ending = anEntry([handleOf(token)])
   const beginning = { ...anEntry([]), begins: [aZone()] }

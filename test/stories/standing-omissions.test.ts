@@ -1,5 +1,5 @@
-// For each kind of handle: a token from which it is left out must be found out by the worlds of standing-world.ts. The omission is planted in
-// `distinct`, through which everything that is issued passes.
+// Proves that the worlds of standing-world.ts detect a missing dependency: for each kind of handle, tokens are issued without it. The fault is
+// planted in `distinct`, which computes the dependencies of every token.
 import { expect, test, vi } from 'vitest'
 import { startRegistry } from '../registry.js'
 import { explore } from './standing-world.js'
@@ -13,7 +13,7 @@ vi.mock('../../src/protocol/handles.js', async (original) => {
   }
 })
 
-test.each(['org', 'agt', 'key', 'ver', 'int', 'tsk', 'tok'])('leaving out `%s:` is caught', async (kind) => {
+test.each(['org', 'agt', 'key', 'ver', 'int', 'tsk', 'tok'])('a token without its `%s:` handle is detected', async (kind) => {
   planted.kind = kind
   const found: string[] = []
   for (let seed = 11; seed <= 18 && found.length === 0; seed++) {
@@ -21,5 +21,5 @@ test.each(['org', 'agt', 'key', 'ver', 'int', 'tsk', 'tok'])('leaving out `%s:` 
     found.push(...(await explore(registry, seed, { steps: 120, crashes: false })).violations)
   }
   planted.kind = ''
-  expect(found.join()).toContain('is active, though the ending of')
+  expect(found.join()).toContain('is active, although the revocation of')
 }, 90_000)

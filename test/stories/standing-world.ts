@@ -1,5 +1,5 @@
-// A random world of organisations, agents, keys, tasks, introductions and tokens over servers that share a store, and an oracle that knows
-// from its own record, never from a token, what each token stands on: who registered, introduced and delegated what.
+// A random world of organisations, agents, keys, tasks, introductions and tokens, over servers that share a store, and an oracle. The oracle
+// derives the dependencies of each token from its own record of who registered, introduced and delegated what, never from the token.
 import { createAgent } from '../../src/client/index.js'
 import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -7,49 +7,49 @@ import type { IntroductionId, TaskId } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'
 import type { Gate } from '../trust-log/gated-storage.js'
 
-/** Something that can end, with the moments at which its ending began and was acknowledged. */
-interface Thing {
+/** Something that can be revoked, with the moments at which its revocation was requested and acknowledged. */
+interface Revocable {
   readonly name: string
-  began: number
-  acknowledged: number
+  requestedAt: number
+  acknowledgedAt: number
 }
 
 interface Subject {
   readonly name: string
   agent: AgentActor
   readonly admin: Actor
-  readonly organisation: Thing
-  identity: Thing
-  ceiling: Thing
-  key: Thing
+  readonly organisation: Revocable
+  identity: Revocable
+  ceiling: Revocable
+  key: Revocable
   keyId: string
   readonly parent?: Subject
   suspended: boolean
-  /** What callers rely on in its card. */
-  card?: Thing
+  /** The version of its card, if it has one. */
+  card?: Revocable
   port: number
 }
 
 interface Introduced {
-  readonly thing: Thing
+  readonly handle: Revocable
   readonly id: IntroductionId
   readonly from: Subject
   readonly to: Subject
-  /** Identities of both sides when it was granted, and the card as it was. */
-  readonly used: readonly Thing[]
+  /** The identities of both sides and the card version with which it was granted. */
+  readonly dependencies: readonly Revocable[]
 }
 
 interface IssuedToken {
-  readonly thing: Thing
+  readonly handle: Revocable
   readonly text: string
   readonly holder: Subject
   readonly audience: Subject
-  readonly task?: { readonly thing: Thing; readonly id: TaskId }
-  readonly used: ReadonlySet<Thing>
-  /** Versions that changed while it was issued: it stands on the old or the new one. */
-  readonly perhaps: ReadonlySet<Thing>
-  /** The identities among `used`: what a token made from this one stands on. */
-  readonly lasting: ReadonlySet<Thing>
+  readonly task?: { readonly handle: Revocable; readonly id: TaskId }
+  readonly dependencies: ReadonlySet<Revocable>
+  /** Versions that changed while the token was issued: it depends on the old or the new one, and the oracle makes no claim about them. */
+  readonly uncertain: ReadonlySet<Revocable>
+  /** The identities among `dependencies`, which a token exchanged for this one inherits. */
+  readonly inherited: ReadonlySet<Revocable>
 }
 
 export interface Exploration {
@@ -76,39 +76,43 @@ export async function explore(
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
   let time = 0
   const now = () => ++time
-  const thing = (name: string): Thing => ({ name, began: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY })
+  const newRevocable = (name: string): Revocable => ({
+    name,
+    requestedAt: Number.POSITIVE_INFINITY,
+    acknowledgedAt: Number.POSITIVE_INFINITY,
+  })
   const violations: string[] = []
   const counts: Record<string, number> = {}
-  const count = (what: string) => {
-    counts[what] = (counts[what] ?? 0) + 1
+  const count = (event: string) => {
+    counts[event] = (counts[event] ?? 0) + 1
   }
   const introductions: Introduced[] = []
-  const tasks: { thing: Thing; id: TaskId; owner: Subject }[] = []
+  const tasks: { handle: Revocable; id: TaskId; owner: Subject }[] = []
   const tokens: IssuedToken[] = []
 
-  const registeredKeyOf = async (by: Actor, owner: string) =>
-    (await by.query<{ items: { keyId: string; state: string }[] }>('keys.list', { owner })).items.find(({ state }) => state === 'active')
+  const registeredKeyOf = async (admin: Actor, owner: string) =>
+    (await admin.query<{ items: { keyId: string; state: string }[] }>('keys.list', { owner })).items.find(({ state }) => state === 'active')
       ?.keyId ?? ''
-  const subjectOf = async (name: string, agent: AgentActor, admin: Actor, organisation: Thing, parent?: Subject): Promise<Subject> => ({
+  const subjectOf = async (name: string, agent: AgentActor, admin: Actor, organisation: Revocable, parent?: Subject): Promise<Subject> => ({
     name,
     agent,
     admin,
     organisation,
-    identity: thing(`agt ${name}`),
-    ceiling: thing(`ver ${name}`),
-    key: thing(`key ${name}`),
+    identity: newRevocable(`agt ${name}`),
+    ceiling: newRevocable(`ver ${name}`),
+    key: newRevocable(`key ${name}`),
     keyId: await registeredKeyOf(admin, agent.agentId),
     ...(parent && { parent }),
     suspended: false,
     port: 1,
   })
 
-  // ---- the world: two callees, two callers and a child of a caller, in three organisations
+  // ---- the world: two callees, one of which also calls, a caller and its child, in three organisations
   const admins = await Promise.all(['one', 'two', 'three'].map((name) => registry.organisation(`${name} ${seed}`)))
   const [first, second, third] = admins as [Actor, Actor, Actor]
-  const [orgA, orgB, orgC] = [thing('org A'), thing('org B'), thing('org C')]
-  const contact = { mode: 'open' }
-  const callee = await subjectOf('callee', await registry.agent({ of: second, contact }), second, orgB)
+  const [orgA, orgB, orgC] = [newRevocable('org A'), newRevocable('org B'), newRevocable('org C')]
+  const introductionPolicy = { mode: 'open' }
+  const callee = await subjectOf('callee', await registry.agent({ of: second, introductionPolicy }), second, orgB)
   const ceilingOf = (rights: readonly AgentActor[]) => ({
     scopes: ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write'],
     rights: rights.map(({ audience }) => ({ audience, scope: 'ocr:read' })),
@@ -116,7 +120,7 @@ export async function explore(
   })
   const middle = await subjectOf(
     'middle',
-    await registry.agent({ of: third, contact: { mode: 'ask' }, ceiling: ceilingOf([callee.agent]) }),
+    await registry.agent({ of: third, introductionPolicy: { mode: 'ask' }, ceiling: ceilingOf([callee.agent]) }),
     third,
     orgC,
   )
@@ -134,31 +138,35 @@ export async function explore(
     caller,
   )
   const subjects = [callee, middle, caller, child]
-  const publish = (one: Subject) =>
-    one.agent.publish({
+  const publish = (subject: Subject) =>
+    subject.agent.publish({
       card: aCard(registry, {
-        supportedInterfaces: [{ url: `http://127.0.0.1:${one.port}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+        supportedInterfaces: [{ url: `http://127.0.0.1:${subject.port}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
       }),
     })
-  for (const one of [callee, middle]) {
-    await publish(one)
-    one.card = thing(`card ${one.name}`)
+  for (const subject of [callee, middle]) {
+    await publish(subject)
+    subject.card = newRevocable(`card ${subject.name}`)
   }
 
-  // ---- what a decision about a subject reads
-  const identitiesOf = (one: Subject): Thing[] => [one.organisation, one.identity, ...(one.parent ? identitiesOf(one.parent) : [])]
-  const versionsOf = (one: Subject): Thing[] => [one.ceiling, ...(one.parent ? versionsOf(one.parent) : [])]
-  const ended = (one: Thing) => one.began < Number.POSITIVE_INFINITY
+  // ---- the dependencies that a decision about a subject reads
+  const identitiesOf = (subject: Subject): Revocable[] => [
+    subject.organisation,
+    subject.identity,
+    ...(subject.parent ? identitiesOf(subject.parent) : []),
+  ]
+  const versionsOf = (subject: Subject): Revocable[] => [subject.ceiling, ...(subject.parent ? versionsOf(subject.parent) : [])]
+  const isRevoked = (revocable: Revocable) => revocable.requestedAt < Number.POSITIVE_INFINITY
 
-  /** The work between the two moments; an answer that is a failure leaves its acknowledgement open. */
-  const end = async (what: readonly Thing[], work: () => Promise<unknown>): Promise<boolean> => {
-    for (const one of what) one.began = Math.min(one.began, now())
+  /** Runs `work`, which revokes these. If it fails, the revocation counts as requested but not as acknowledged. */
+  const revoke = async (revoked: readonly Revocable[], work: () => Promise<unknown>): Promise<boolean> => {
+    for (const revocable of revoked) revocable.requestedAt = Math.min(revocable.requestedAt, now())
     try {
       await work()
-      for (const one of what) one.acknowledged = Math.min(one.acknowledged, now())
+      for (const revocable of revoked) revocable.acknowledgedAt = Math.min(revocable.acknowledgedAt, now())
       return true
     } catch {
-      count('failed endings')
+      count('failed revocations')
       return false
     }
   }
@@ -171,17 +179,18 @@ export async function explore(
       ...delegation,
     })
     if (state === 'pending') await to.agent.introductions.approve(introductionId)
-    const used = [...identitiesOf(from), ...identitiesOf(to), ...(to.card ? [to.card] : [])]
-    // Decided on what stood before or after: where that differs nothing is claimed of it.
-    if (used.some((one, i) => one !== before[i])) return
-    introductions.push({ thing: thing(`int ${from.name} ${to.name}`), id: introductionId, from, to, used })
+    const dependencies = [...identitiesOf(from), ...identitiesOf(to), ...(to.card ? [to.card] : [])]
+    // If a version changed during the request, its dependencies are uncertain, and the introduction is not used.
+    if (dependencies.some((dependency, i) => dependency !== before[i])) return
+    introductions.push({ handle: newRevocable(`int ${from.name} ${to.name}`), id: introductionId, from, to, dependencies })
     count('introductions')
   }
-  const passOn = { delegation: { depth: 1, rights: [{ audience: callee.agent.audience, scope: 'ocr:read' }] } }
+  const delegable = { delegation: { depth: 1, rights: [{ audience: callee.agent.audience, scope: 'ocr:read' }] } }
 
   const issue = async (introduced: Introduced, subject?: IssuedToken): Promise<void> => {
     const { from, to } = introduced
-    const task = subject?.task ?? (random() < 0.6 ? pick(tasks.filter(({ owner, thing }) => owner === from && !ended(thing))) : undefined)
+    const task =
+      subject?.task ?? (random() < 0.6 ? pick(tasks.filter(({ owner, handle }) => owner === from && !isRevoked(handle))) : undefined)
     const chain = subject ? [subject.holder, from] : [from]
     const read = () => [
       ...chain.flatMap(versionsOf),
@@ -191,61 +200,69 @@ export async function explore(
       ...identitiesOf(to),
     ]
     const before = read()
-    const own = thing(`tok ${tokens.length}`)
+    const own = newRevocable(`tok ${tokens.length}`)
     const { accessToken } = await from.agent.exchange({
       audience: to.agent.audience,
       scope: 'ocr:read',
       ...(subject ? { subjectToken: subject.text } : task && { taskId: task.id }),
-      ...(to === middle && passOn),
+      ...(to === middle && delegable),
     })
     const after = read()
-    const certain = before.filter((one, i) => one === after[i])
-    const perhaps = [...before, ...after].filter((one) => !certain.includes(one))
-    const lasting = [
+    const certain = before.filter((dependency, i) => dependency === after[i])
+    const uncertain = [...before, ...after].filter((dependency) => !certain.includes(dependency))
+    const inherited = [
       ...chain.flatMap(identitiesOf),
       ...identitiesOf(to),
-      introduced.thing,
-      ...(task ? [task.thing] : []),
-      ...(subject ? [...subject.lasting, subject.thing] : []),
+      introduced.handle,
+      ...(task ? [task.handle] : []),
+      ...(subject ? [...subject.inherited, subject.handle] : []),
     ]
-    // Of several introductions between two agents the newest that stands is taken: where that is open nothing is claimed of it.
+    // The newest valid introduction between two agents counts. If there are several, the oracle makes no claim about them.
     const rivals = introductions.filter((one) => one !== introduced && one.from === from && one.to === to)
-    const used = new Set([
+    const dependencies = new Set([
       ...certain,
-      ...lasting.filter((one) => !perhaps.includes(one) && (rivals.length === 0 || one !== introduced.thing)),
+      ...inherited.filter((dependency) => !uncertain.includes(dependency) && (rivals.length === 0 || dependency !== introduced.handle)),
       own,
     ])
     tokens.push({
-      thing: own,
+      handle: own,
       text: accessToken,
       holder: from,
       audience: to,
       ...(task && { task }),
-      used,
-      perhaps: new Set([...perhaps, ...rivals.map((one) => one.thing), ...introduced.used, introduced.thing, ...(subject?.perhaps ?? [])]),
-      lasting: new Set(lasting.filter((one) => used.has(one))),
+      dependencies,
+      uncertain: new Set([
+        ...uncertain,
+        ...rivals.map((one) => one.handle),
+        ...introduced.dependencies,
+        introduced.handle,
+        ...(subject?.uncertain ?? []),
+      ]),
+      inherited: new Set(inherited.filter((dependency) => dependencies.has(dependency))),
     })
     count('tokens')
   }
 
-  const judge = async (token: IssuedToken): Promise<void> => {
-    const arrived = now()
-    let active: boolean
+  const check = async (token: IssuedToken): Promise<void> => {
+    const sentAt = now()
+    let isActive: boolean
     try {
-      // By the operator, who may see every token and is never ended.
-      active = (await registry.operator.introspect(token.text)).active === true
+      // The operator may introspect every token, and is never revoked.
+      isActive = (await registry.operator.introspect(token.text)).active === true
     } catch {
-      count('unanswered')
+      count('without response')
       return
     }
-    const answered = now()
-    count(active ? 'active' : 'inactive')
-    const dead = [...token.used].find((one) => one.acknowledged < arrived)
-    if (active && dead)
-      violations.push(`seed ${seed}: ${token.thing.name} is active, though the ending of ${dead.name} was acknowledged before it was asked`)
-    const dying = [...token.used, ...token.perhaps].some((one) => one.began < answered)
-    if (!active && !dying)
-      violations.push(`seed ${seed}: ${token.thing.name} is inactive, though nothing that it stands on had begun to end`)
+    const receivedAt = now()
+    count(isActive ? 'active' : 'inactive')
+    const revoked = [...token.dependencies].find(({ acknowledgedAt }) => acknowledgedAt < sentAt)
+    if (isActive && revoked)
+      violations.push(
+        `seed ${seed}: ${token.handle.name} is active, although the revocation of ${revoked.name} was acknowledged before the introspection`,
+      )
+    const mayBeRevoked = [...token.dependencies, ...token.uncertain].some(({ requestedAt }) => requestedAt < receivedAt)
+    if (!isActive && !mayBeRevoked)
+      violations.push(`seed ${seed}: ${token.handle.name} is inactive, although no revocation of its dependencies had been requested`)
   }
 
   const PAIRS = [
@@ -255,139 +272,148 @@ export async function explore(
     [child, middle],
     [middle, callee],
   ] as const
-  const isLive = ({ thing, used }: Introduced) => !ended(thing) && !used.some(ended)
+  const isValid = ({ handle, dependencies }: Introduced) => !isRevoked(handle) && !dependencies.some(isRevoked)
 
   // ---- operations
   const operations: [number, () => Promise<unknown>][] = [
     [
       10,
       async () => {
-        const chosen = pick(introductions.filter((one) => isLive(one) && !one.from.suspended))
+        const chosen = pick(introductions.filter((one) => isValid(one) && !one.from.suspended))
         if (chosen) await issue(chosen)
       },
     ],
     [
       4,
       async () => {
-        const given = pick(tokens.filter(({ audience, thing }) => audience === middle && !ended(thing)))
-        const onward = pick(introductions.filter((one) => one.from === middle && one.to === callee && isLive(one)))
-        if (given && onward) await issue(onward, given)
+        const received = pick(tokens.filter(({ audience, handle }) => audience === middle && !isRevoked(handle)))
+        const onward = pick(introductions.filter((one) => one.from === middle && one.to === callee && isValid(one)))
+        if (received && onward) await issue(onward, received)
       },
     ],
     [
       5,
       async () => {
-        const missing = PAIRS.filter(([from, to]) => !introductions.some((one) => one.from === from && one.to === to && isLive(one)))
+        const missing = PAIRS.filter(([from, to]) => !introductions.some((one) => one.from === from && one.to === to && isValid(one)))
         const [from, to] = pick(missing) ?? pick(PAIRS) ?? [caller, callee]
-        await introduce(from, to, to === middle ? passOn : undefined)
+        await introduce(from, to, to === middle ? delegable : undefined)
       },
     ],
     [
       2,
       async () => {
         const owner = pick([caller, child]) ?? caller
-        const parent = random() < 0.4 ? pick(tasks.filter((one) => one.owner === owner && !ended(one.thing))) : undefined
+        const parent = random() < 0.4 ? pick(tasks.filter((one) => one.owner === owner && !isRevoked(one.handle))) : undefined
         const { taskId } = await owner.agent.tasks.create({ description: 'x', ...(parent && { parentTaskId: parent.id }) })
-        const own = parent ? parent.thing : thing(`tsk ${tasks.length}`)
-        tasks.push({ thing: own, id: taskId, owner })
+        const own = parent ? parent.handle : newRevocable(`tsk ${tasks.length}`)
+        tasks.push({ handle: own, id: taskId, owner })
       },
     ],
     [
       2,
       async () => {
-        const open = tokens.filter(({ thing }) => !ended(thing))
-        const passedOn = open.filter((one) => open.some(({ lasting }) => lasting.has(one.thing)))
-        const token = pick(passedOn) ?? pick(open)
-        if (token) await end([token.thing], () => token.holder.agent.revoke(token.text))
+        const valid = tokens.filter(({ handle }) => !isRevoked(handle))
+        const exchanged = valid.filter((one) => valid.some(({ inherited }) => inherited.has(one.handle)))
+        const token = pick(exchanged) ?? pick(valid)
+        if (token) await revoke([token.handle], () => token.holder.agent.revoke(token.text))
       },
     ],
     [
       1,
       async () => {
-        const task = pick(tasks.filter(({ thing }) => !ended(thing)))
-        // The first of a tree: its children share its fate.
-        const root = task && tasks.find(({ thing }) => thing === task.thing)
-        if (root) await end([root.thing], () => root.owner.agent.tasks.end(root.id))
+        const task = pick(tasks.filter(({ handle }) => !isRevoked(handle)))
+        // The root of a tree of tasks. Its children are revoked with it.
+        const root = task && tasks.find(({ handle }) => handle === task.handle)
+        if (root) await revoke([root.handle], () => root.owner.agent.tasks.end(root.id))
       },
     ],
     [
       1,
       async () => {
-        const one = pick(introductions.filter(({ thing }) => !ended(thing)))
-        if (one) await end([one.thing], () => one.from.admin.mutate('introductions.revoke', { introductionId: one.id }))
+        const introduction = pick(introductions.filter(({ handle }) => !isRevoked(handle)))
+        if (introduction)
+          await revoke([introduction.handle], () =>
+            introduction.from.admin.mutate('introductions.revoke', { introductionId: introduction.id }),
+          )
       },
     ],
     [
       1,
       async () => {
-        const one = pick(subjects.filter(({ suspended }) => !suspended))
-        if (!one) return
-        one.suspended = true
-        await end([one.identity], () => one.admin.mutate('agents.suspend', { agentId: one.agent.agentId }))
+        const subject = pick(subjects.filter(({ suspended }) => !suspended))
+        if (!subject) return
+        subject.suspended = true
+        await revoke([subject.identity], () => subject.admin.mutate('agents.suspend', { agentId: subject.agent.agentId }))
       },
     ],
     [
       3,
       async () => {
-        const one = pick(subjects.filter(({ suspended }) => suspended))
-        if (!one) return
-        await one.admin.mutate('agents.reinstate', { agentId: one.agent.agentId })
-        one.identity = thing(`agt ${one.name} again`)
-        one.suspended = false
+        const subject = pick(subjects.filter(({ suspended }) => suspended))
+        if (!subject) return
+        await subject.admin.mutate('agents.reinstate', { agentId: subject.agent.agentId })
+        subject.identity = newRevocable(`agt ${subject.name} again`)
+        subject.suspended = false
       },
     ],
     [
       1,
       async () => {
-        const one = pick([caller, child, middle]) ?? caller
-        const rights = one === middle ? [callee.agent] : [callee.agent, middle.agent]
-        const old = one.ceiling
-        if (await end([old], () => one.admin.mutate('agents.change', { agentId: one.agent.agentId, ceiling: ceilingOf(rights) })))
-          one.ceiling = thing(`ver ${one.name} again`)
-        else one.ceiling = { ...thing(`ver ${one.name} unknown`), began: now() }
+        const subject = pick([caller, child, middle]) ?? caller
+        const rights = subject === middle ? [callee.agent] : [callee.agent, middle.agent]
+        const old = subject.ceiling
+        if (
+          await revoke([old], () => subject.admin.mutate('agents.change', { agentId: subject.agent.agentId, ceiling: ceilingOf(rights) }))
+        )
+          subject.ceiling = newRevocable(`ver ${subject.name} again`)
+        else subject.ceiling = { ...newRevocable(`ver ${subject.name} unknown`), requestedAt: now() }
       },
     ],
     [
       1,
       async () => {
-        const one = pick([callee, middle]) ?? callee
-        const old = one.card
-        one.port++
-        if (old && (await end([old], () => publish(one)))) one.card = thing(`card ${one.name} again`)
-        else one.card = { ...thing(`card ${one.name} unknown`), began: now() }
+        const subject = pick([callee, middle]) ?? callee
+        const old = subject.card
+        subject.port++
+        if (old && (await revoke([old], () => publish(subject)))) subject.card = newRevocable(`card ${subject.name} again`)
+        else subject.card = { ...newRevocable(`card ${subject.name} unknown`), requestedAt: now() }
       },
     ],
     [
       1,
       async () => {
-        const one = pick([caller, middle]) ?? caller
+        const subject = pick([caller, middle]) ?? caller
         const signer = await newEs256Signer()
-        const { agentId } = one.agent
+        const { agentId } = subject.agent
         const proof = await proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner: agentId })
-        const { keyId } = await one.admin.mutate<{ keyId: string }>('keys.register', {
+        const { keyId } = await subject.admin.mutate<{ keyId: string }>('keys.register', {
           owner: agentId,
           use: 'client',
           jwk: signer.publicJwk,
           proof,
         })
-        const [old, oldCard, oldKey] = [one.key, one.card, one.keyId]
-        one.agent = { ...one.agent, ...createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock }), signer }
-        one.key = thing(`key ${one.name} again`)
-        one.keyId = keyId
-        // The card was signed by the old key.
-        await end([old, ...(oldCard ? [oldCard] : [])], () => one.admin.mutate('keys.revoke', { keyId: oldKey }))
+        const [old, oldCard, oldKey] = [subject.key, subject.card, subject.keyId]
+        subject.agent = {
+          ...subject.agent,
+          ...createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock }),
+          signer,
+        }
+        subject.key = newRevocable(`key ${subject.name} again`)
+        subject.keyId = keyId
+        // The old key signed the card, so its version ends too.
+        await revoke([old, ...(oldCard ? [oldCard] : [])], () => subject.admin.mutate('keys.revoke', { keyId: oldKey }))
         if (oldCard) {
-          one.port++
-          await publish(one)
-          one.card = thing(`card ${one.name} under another key`)
+          subject.port++
+          await publish(subject)
+          subject.card = newRevocable(`card ${subject.name} under another key`)
         }
       },
     ],
     [
       0.8,
       async () => {
-        if (!ended(orgA) && done > steps * 0.8)
-          await end([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
+        if (!isRevoked(orgA) && done > steps * 0.8)
+          await revoke([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
       },
     ],
   ]
@@ -402,17 +428,17 @@ export async function explore(
     try {
       await chosen?.[1]()
     } catch (error) {
-      // Refused, or a server died: nothing was claimed.
+      // Refused, or the server crashed: the oracle makes no claim.
       count(error instanceof Error && 'reason' in error ? `refused ${String(error.reason)}` : 'lost')
       if (!(error instanceof Error && 'reason' in error)) throw error
     }
-    const near = tokens.filter(({ used }) => [...used].some(ended))
-    const alive = tokens.filter(({ used, perhaps }) => ![...used, ...perhaps].some(ended))
-    for (const token of [pick(near), pick(alive), pick(tokens)]) if (token) await judge(token)
+    const revoked = tokens.filter(({ dependencies }) => [...dependencies].some(isRevoked))
+    const valid = tokens.filter(({ dependencies, uncertain }) => ![...dependencies, ...uncertain].some(isRevoked))
+    for (const token of [pick(revoked), pick(valid), pick(tokens)]) if (token) await check(token)
   }
 
-  for (const [from, to] of PAIRS) await introduce(from, to, to === middle ? passOn : undefined)
-  // What waits for a moment (a retry after 503) gets it, to the end; no token lives to see its own expiry.
+  for (const [from, to] of PAIRS) await introduce(from, to, to === middle ? delegable : undefined)
+  // The clock ticks for retries after 503, but so slowly that no token expires.
   const ticking = setInterval(() => registry.clock.advance(0.1), 20)
   try {
     for (; done < steps; done += 3) {
@@ -420,33 +446,33 @@ export async function explore(
       if (crashes && random() < 0.06) await crash(registry, random, count)
     }
     if (crashes) await crash(registry, random, count)
-    // At rest: what was left half-way is settled by the timer, and each server agrees.
+    // Pending writes of crashed servers are resolved after 30 s, and all servers then agree.
     registry.clock.advance(31)
-    for (const token of tokens) await judge(token)
-    // Last, all of an organisation in one entry.
-    await end([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
-    for (const token of tokens) await judge(token)
+    for (const token of tokens) await check(token)
+    // Finally one entry revokes everything of an organisation.
+    await revoke([orgA], () => registry.operator.mutate('organisations.revoke', { orgId: first.orgId }))
+    for (const token of tokens) await check(token)
   } finally {
     clearInterval(ticking)
   }
   return { violations, counts }
 }
 
-/** A server of its own takes part for a while, and dies in the middle of something: from one access to the store to the next it is gone. */
-async function crash(registry: Registry, random: () => number, count: (what: string) => void): Promise<void> {
+/** Adds a server for a while, and lets it crash between two accesses to the store. */
+async function crash(registry: Registry, random: () => number, count: (event: string) => void): Promise<void> {
   const ports = registry.servers.slice(0, 2).map(({ port }) => port)
-  let fuse = Number.POSITIVE_INFINITY
+  let accessesLeft = Number.POSITIVE_INFINITY
   const gate: Gate = async (_name, work) => {
-    if (fuse < 0) throw new Error('this server has died')
-    fuse--
-    if (fuse >= 0) return work()
-    // The last thing that it asked for may have been done, or not.
+    if (accessesLeft < 0) throw new Error('this server has crashed')
+    accessesLeft--
+    if (accessesLeft >= 0) return work()
+    // The last operation may or may not have reached the store.
     if (random() < 0.5) await work()
-    throw new Error('this server has died')
+    throw new Error('this server has crashed')
   }
-  const mortal = await registry.addServer(gate)
-  fuse = 5 + Math.floor(random() * 60)
-  registry.front.route([...ports, mortal.port])
+  const crashing = await registry.addServer(gate)
+  accessesLeft = 5 + Math.floor(random() * 60)
+  registry.front.route([...ports, crashing.port])
   setTimeout(() => registry.front.route(ports), 60)
   count('crashes')
 }

@@ -4,7 +4,7 @@ import { explore } from './standing-world.js'
 
 test.each([
   1, 2, 3, 4,
-])('no token is taken for alive after an acknowledged ending, and none for dead before one began (world %i)', async (seed) => {
+])('no token is active after an acknowledged revocation, and none is inactive before a revocation was requested (world %i)', async (seed) => {
   await using registry = await startRegistry()
   const { violations, counts } = await explore(registry, seed, { steps: 150, crashes: seed % 2 === 0 })
   expect(violations).toEqual([])

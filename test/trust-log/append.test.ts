@@ -8,7 +8,7 @@ const blocksOf = (logs: Awaited<ReturnType<typeof openLogs>>) => logs.storage.lo
 const sizeOf = (one: Operation) => (one.kind === 'insert' ? Half.parse(one.doc).proposals.flatMap(({ ends }) => ends).length : -1)
 const entriesIn = (blocks: readonly Block[]) => blocks.flatMap((block) => block.entries)
 
-test('the first of many that start begins the log, with the epoch that all share', async () => {
+test('of three instances that start at once one starts the log, and all share its epoch', async () => {
   await using logs = await openLogs()
   const all = await Promise.all([logs.open(), logs.open(), logs.open()])
   const blocks = await blocksOf(logs)
@@ -17,7 +17,7 @@ test('the first of many that start begins the log, with the epoch that all share
   expect(new Set(all.map((log) => log.epoch)).size).toBe(1)
 })
 
-test('entries of racing writers stand once each, numbered without a hole', async () => {
+test('entries of concurrent writers are in the log once each, numbered without a gap', async () => {
   await using logs = await openLogs()
   const all = await Promise.all([logs.open(), logs.open(), logs.open()])
   const handles = Array.from({ length: 60 }, () => aHandle())
@@ -27,24 +27,24 @@ test('entries of racing writers stand once each, numbered without a hole', async
   expect(entries.flatMap((entry) => entry.ends.map((ending) => ending.handle)).sort()).toEqual([...handles].sort())
 })
 
-test('what waits while a block is written shares the next one', async () => {
+test('groups that wait while a block is written share the next block', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   await Promise.all(Array.from({ length: 50 }, () => end(log, aHandle())))
   expect((await blocksOf(logs)).length).toBeLessThan(6)
 })
 
-test('an ending holds, when it is acknowledged, for a fence of any instance', async () => {
+test('an acknowledged ending is applied by the next read barrier of every instance', async () => {
   await using logs = await openLogs()
   const [one, other] = [await logs.open(), await logs.open()]
   const handle = aHandle()
   const { position } = await end(one, handle)
-  const fenced = await other.readBarrier()
+  const barrier = await other.readBarrier()
   expect(other.ended.has(handle)).toBe(true)
-  expect(fenced.position).toBe(position)
+  expect(barrier.position).toBe(position)
 })
 
-test('a beginning on what another instance has ended is left out', async () => {
+test('a beginning that depends on a handle which another instance has ended is refused', async () => {
   await using logs = await openLogs()
   const [one, other] = [await logs.open(), await logs.open()]
   const [task, introduction] = [aHandle('tsk'), aHandle('int')]
@@ -53,7 +53,7 @@ test('a beginning on what another instance has ended is left out', async () => {
   expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
 })
 
-test('a handle that has ended never begins', async () => {
+test('a handle that has ended cannot begin', async () => {
   await using logs = await openLogs()
   const [one, other] = [await logs.open(), await logs.open()]
   const handle = aHandle('int')
@@ -61,7 +61,7 @@ test('a handle that has ended never begins', async () => {
   expect(await begin(other, [handle])).toEqual({ outcome: 'refused' })
 })
 
-test('a beginning that waits for the same block as the ending before it is left out', async () => {
+test('a beginning never follows the ending of its dependency, also if both wait for the same block', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   for (let turn = 0; turn < 10; turn++) {
@@ -74,7 +74,7 @@ test('a beginning that waits for the same block as the ending before it is left 
   }
 })
 
-test('log time never falls, whichever clock writes', async () => {
+test('log time never falls, whichever instance writes', async () => {
   await using logs = await openLogs()
   const ahead = { ...logs.clock, now: () => logs.clock.now() + 4 }
   const [fast, slow] = [await logs.open({ clock: ahead }), await logs.open()]
@@ -89,19 +89,19 @@ test('log time never falls, whichever clock writes', async () => {
 
 test.each([
   [
-    'its answer is lost',
+    'the response is lost',
     async <T>(work: () => Promise<T>) => {
       await work()
       throw new Error('lost')
     },
   ],
   [
-    'it is lost on the way',
+    'the request is lost',
     async () => {
       throw new Error('lost')
     },
   ],
-])('an append of which %s is read back, and stands once', async (_what, lose) => {
+])('an append of which %s is read back, and is in the log once', async (_what, lose) => {
   await using logs = await openLogs()
   let left = 1
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => (name === 'log.append' && left-- === 1 ? lose(work) : work())
@@ -113,7 +113,7 @@ test.each([
   expect(log.ended.has(handle)).toBe(true)
 })
 
-test('an append that does not answer in time and lands late stands once, with the time it was written at', async () => {
+test('an append that succeeds after its time-out is in the log once', async () => {
   await using logs = await openLogs()
   await logs.open()
   let land = () => {}
@@ -133,7 +133,7 @@ test('an append that does not answer in time and lands late stands once, with th
   logs.clock.advance(6)
   land()
   await ending
-  const entries = entriesIn(await blocksOf(logs)).filter((entry) => entry.ends.some((one) => one.handle === handle))
+  const entries = entriesIn(await blocksOf(logs)).filter((entry) => entry.ends.some((ended) => ended.handle === handle))
   expect(entries).toHaveLength(1)
   expect((await log.entries(1, 10)).map((entry) => entry.id)).toEqual(entries.map((entry) => entry.id))
 })
@@ -141,15 +141,15 @@ test('an append that does not answer in time and lands late stands once, with th
 test('a beginning that was decided over a minute ago is not written', async () => {
   await using logs = await openLogs()
   let go = () => {}
-  let isHeld = false
+  let isDelayed = false
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    const answer = await work()
-    if (name !== 'commit' || isHeld) return answer
-    isHeld = true
+    const result = await work()
+    if (name !== 'commit' || isDelayed) return result
+    isDelayed = true
     await new Promise<void>((resolve) => {
       go = resolve
     })
-    return answer
+    return result
   }
   const log = await logs.open({ gate })
   const introduction = aHandle('int')
@@ -161,7 +161,7 @@ test('a beginning that was decided over a minute ago is not written', async () =
   expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
 })
 
-test('an ending of more handles than a block holds is spread over entries and blocks, and is answered when all stand', async () => {
+test('an ending of more handles than fit in a block is split into entries and blocks, and is acknowledged when all are in the log', async () => {
   await using logs = await openLogs()
   const halves: number[] = []
   const log = await logs.open({
@@ -179,21 +179,21 @@ test('an ending of more handles than a block holds is spread over entries and bl
   expect(halves).toEqual([10_000, 10_000, 10_000, 1])
 })
 
-test('a question for entries is answered by what they hold, and goes on where it stopped', async () => {
+test('a read of entries is bounded by their endings, and the next read continues where it stopped', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   for (let i = 0; i < 4; i++) await end(log, ...Array.from({ length: 9000 }, () => aHandle('int')))
-  const told: number[] = []
-  for (let at = 0; at < 5; ) {
-    const entries = await log.entries(at, 1000)
-    told.push(entries.length)
-    at += entries.length
+  const counts: number[] = []
+  for (let seq = 0; seq < 5; ) {
+    const entries = await log.entries(seq, 1000)
+    counts.push(entries.length)
+    seq += entries.length
   }
-  expect(told.length).toBeGreaterThan(1)
-  expect(told.reduce((sum, count) => sum + count, 0)).toBe(5)
+  expect(counts.length).toBeGreaterThan(1)
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5)
 })
 
-test('what has ended already is not ended again', async () => {
+test('a handle that has ended is not ended again', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   const handle = aHandle()
@@ -202,7 +202,7 @@ test('what has ended already is not ended again', async () => {
   expect(entriesIn(await blocksOf(logs))).toHaveLength(2)
 })
 
-test('a version is forgotten an hour after it ended, an identity never', async () => {
+test('the ended set drops a version an hour after it ended, and never drops an identity', async () => {
   await using logs = await openLogs()
   const [log, other] = [await logs.open(), await logs.open()]
   const [version, agent] = [aHandle('ver'), aHandle('agt')]
@@ -219,7 +219,7 @@ test('a version is forgotten an hour after it ended, an identity never', async (
   }
 })
 
-test('an entry id that stands already does not stand a second time', async () => {
+test('an entry id that is in the log is not appended a second time', async () => {
   await using logs = await openLogs()
   const [one, other] = [await logs.open(), await logs.open()]
   const id = anEntryId()

@@ -9,7 +9,7 @@ import { setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 import { aHandle, anEntryId } from './open-logs.js'
 
-test('of entries that were given up the newest are known, not all that there ever were', async () => {
+test('only the newest 8192 entries that were given up are remembered', async () => {
   await using folder = await tempFolder()
   const storage = await openSqlite({ file: `${folder.path}/store.db`, clock: setClock() })
   const applied = newAppliedLog({ port: storage.log, log: silentLog })

@@ -1,15 +1,15 @@
-// An instance whose clock is far from the store's: what it writes, answers and says. Over MongoDB: test/storage/mongo/clock.test.ts.
+// An instance whose clock differs from the store's: what it refuses and logs. Over MongoDB: test/storage/mongo/clock.test.ts.
 import { expect, test } from 'vitest'
 import type { Log } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { Storage, StoreTime } from '../../src/storage/storage.js'
 import { newClockSkewCheck } from '../../src/trust-log/clock-skew.js'
+import { freezeLog } from '../../src/trust-log/recovery/freeze.js'
 import { restoreLog } from '../../src/trust-log/recovery/restore.js'
-import { sealLog } from '../../src/trust-log/recovery/seal.js'
 import { type SetClock, setClock } from '../set-clock.js'
 import { aHandle, begin, end, noRecords, openLogs } from './open-logs.js'
 
-/** The same store, with a clock of its own that is told with every head. */
+/** The same store with a clock of its own, which it reports with every read of the head. */
 function withClock(storage: Storage, own: SetClock, store: SetClock): Storage & { readonly heads: () => number } {
   let heads = 0
   let storeTime: StoreTime | undefined
@@ -23,103 +23,103 @@ function withClock(storage: Storage, own: SetClock, store: SetClock): Storage & 
   return { ...storage, heads: () => heads, log: { ...storage.log, head, storeTime: () => storeTime } }
 }
 
-function heardLog(): { readonly log: Log; readonly heard: unknown[] } {
-  const heard: unknown[] = []
-  const hear = (text: string, fields?: object) => heard.push([text, fields])
-  return { heard, log: { info: hear, warn: hear, error: hear } }
+function recordingLog(): { readonly log: Log; readonly lines: unknown[] } {
+  const lines: unknown[] = []
+  const write = (text: string, fields?: object) => lines.push([text, fields])
+  return { lines, log: { info: write, warn: write, error: write } }
 }
 
-const APART = 'more than 5 s apart'
+const SKEWED = 'differ by more than 5 s'
 
 test.each([
-  ['the same', 0, true],
-  ['5 s ahead', 5, true],
-  ['6 s ahead', 6, false],
-  ['an hour ahead', 3600, false],
-  // It tells whole seconds: it may be almost one later
-  ['6 s behind', -6, true],
-  ['7 s behind', -7, false],
-  ['a day behind', -86_400, false],
-])('beside the store’s, a clock that is %s', async (_, seconds, isNear) => {
+  ['the same time is accepted', 0, true],
+  ['5 s ahead is accepted', 5, true],
+  ['6 s ahead is refused', 6, false],
+  ['an hour ahead is refused', 3600, false],
+  // The clock is cut to whole seconds, so it may be almost one second later
+  ['6 s behind is accepted', -6, true],
+  ['7 s behind is refused', -7, false],
+  ['a day behind is refused', -86_400, false],
+])('a clock that compared with the store is %s', async (_, seconds, isAccepted) => {
   await using logs = await openLogs()
   const own = setClock()
   const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own })
   const [handle, other] = [aHandle(), aHandle('int')]
   own.step(seconds)
   const before = (await logs.storage.log.head())?.n
-  if (isNear) {
+  if (isAccepted) {
     await end(log, handle)
-    expect(await log.readBarrier()).toMatchObject({ at: 1 })
+    expect(await log.readBarrier()).toMatchObject({ seq: 1 })
     return
   }
   for (const work of [() => end(log, handle), () => begin(log, [other]), () => log.readBarrier()])
-    await expect(work()).rejects.toMatchObject({ reason: 'standing_unknown', message: expect.stringContaining(APART) })
+    await expect(work()).rejects.toMatchObject({ reason: 'standing_unknown', message: expect.stringContaining(SKEWED) })
   expect((await logs.storage.log.head())?.n).toBe(before)
-  // Set right it goes on, and what was set out to be ended can be
+  // Once the clock is correct, the same ending succeeds
   own.step(-seconds)
   await end(log, handle)
   expect(log.ended.has(handle)).toBe(true)
 })
 
-test('one that cannot decide still reads on, so that it is right when its clock is', async () => {
+test('an instance with a skewed clock refuses to decide, but still applies the log', async () => {
   await using logs = await openLogs()
   const own = setClock()
   const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own })
-  const right = await logs.open()
+  const correct = await logs.open()
   own.step(3600)
   const handle = aHandle()
-  await end(right, handle)
-  await expect(log.readBarrier()).rejects.toThrow(APART)
+  await end(correct, handle)
+  await expect(log.readBarrier()).rejects.toThrow(SKEWED)
   expect(log.ended.has(handle)).toBe(true)
 })
 
-test('it begins no log, and does not start', async () => {
+test('an instance with a skewed clock starts no log, and does not start itself', async () => {
   await using logs = await openLogs()
   const own = setClock()
   own.step(3600)
-  await expect(logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own, mortal: true })).rejects.toThrow(
-    'this clock (2027-01-15T09:00:00.000Z) and that of the store (2027-01-15T08:00:00.000Z) are more than 5 s apart',
+  await expect(logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own, crashes: true })).rejects.toThrow(
+    "this instance's clock (2027-01-15T09:00:00.000Z) and the store's (2027-01-15T08:00:00.000Z) differ by more than 5 s",
   )
   expect(await logs.storage.log.head()).toBeUndefined()
 })
 
-test('it moves no log, and restores none', async () => {
+test('a log is neither frozen nor restored by the skewed clock of an administrator', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   await end(log, aHandle())
   const before = await logs.storage.log.head()
   const own = setClock()
   own.step(-3600)
-  const deps = { port: withClock(logs.storage, own, logs.clock).log, clock: own, random: systemRandom, log: heardLog().log }
+  const deps = { port: withClock(logs.storage, own, logs.clock).log, clock: own, random: systemRandom, log: recordingLog().log }
   const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
-  await expect(sealLog({ ...deps, digest: 'of a target' })).rejects.toThrow(APART)
-  await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords })).rejects.toThrow(APART)
+  await expect(freezeLog({ ...deps, digest: 'of a target' })).rejects.toThrow(SKEWED)
+  await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords })).rejects.toThrow(SKEWED)
   expect(await logs.storage.log.head()).toEqual(before)
 })
 
-test('it is said once when it begins and once when it is over, with both clocks', async () => {
+test('a skew is logged once when it starts and once when it ends, with both clocks', async () => {
   await using logs = await openLogs()
   const own = setClock()
-  const { log: heardBy, heard } = heardLog()
-  const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own, log: heardBy })
+  const recording = recordingLog()
+  const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own, log: recording.log })
   own.step(60)
-  for (let i = 0; i < 3; i++) await expect(log.readBarrier()).rejects.toThrow(APART)
+  for (let i = 0; i < 3; i++) await expect(log.readBarrier()).rejects.toThrow(SKEWED)
   own.step(-60)
   for (let i = 0; i < 3; i++) await log.readBarrier()
-  expect(heard).toEqual([
+  expect(recording.lines).toEqual([
     [
-      'this clock and that of the store are too far apart: nothing is decided or written',
-      { 'clock.own': '2027-01-15T08:01:00.000Z', 'clock.store': '2027-01-15T08:00:00.000Z', 'clock.apart_seconds': 60 },
+      'the clocks of this instance and the store differ too much: requests are refused until they agree',
+      { 'clock.own': '2027-01-15T08:01:00.000Z', 'clock.store': '2027-01-15T08:00:00.000Z', 'clock.skew_seconds': 60 },
     ],
-    ['this clock and that of the store agree again', expect.objectContaining({ 'clock.apart_seconds': 0 })],
+    ['the clocks of this instance and the store agree again', expect.objectContaining({ 'clock.skew_seconds': 0 })],
   ])
 })
 
-test('an append asks for the head only where that was too long ago', async () => {
+test('an append reads the head only if the last read is too old', async () => {
   await using logs = await openLogs()
   const own = setClock()
   const storage = withClock(logs.storage, own, own)
-  // Its own bell makes an instance read the head too
+  // Without change notifications, which make an instance read the head too
   const log = await logs.open({ storage: { ...storage, log: { ...storage.log, onAppend: () => () => undefined } }, clock: own })
   await log.readBarrier()
   const before = storage.heads()
@@ -127,27 +127,27 @@ test('an append asks for the head only where that was too long ago', async () =>
   expect(storage.heads()).toBe(before)
 })
 
-test('what was learnt counts for two seconds', async () => {
+test('the time of the store counts for 2 s after it was read', async () => {
   await using logs = await openLogs()
   const idle = setClock()
-  const quiet = withClock(logs.storage, idle, idle)
-  const check = newClockSkewCheck({ port: quiet.log, clock: idle, log: heardLog().log })
-  await quiet.log.head()
+  const store = withClock(logs.storage, idle, idle)
+  const check = newClockSkewCheck({ port: store.log, clock: idle, log: recordingLog().log })
+  await store.log.head()
   idle.advance(2)
   await check()
-  expect(quiet.heads()).toBe(1)
+  expect(store.heads()).toBe(1)
   idle.advance(1)
   await check()
-  expect(quiet.heads()).toBe(2)
+  expect(store.heads()).toBe(2)
 })
 
-/** The store's clock is `behind` ours, and its answer took that long. */
+/** The store's clock is `behind` seconds behind, and its response took `tookMs`. */
 test.each([
-  ['at once', 6, 0, APART],
-  ['in 1 s: it may have been said at its beginning', 6, 1000, undefined],
-  ['in 2 s, and yet too far', 8, 2000, APART],
-  ['in 3 s: too long to say anything', 0, 3000, 'cannot be read in time'],
-])('what was answered %s', async (_, behind, tookMs, expected) => {
+  ['6 s behind that was read at once is refused', 6, 0, SKEWED],
+  ['6 s behind that took 1 s to read is accepted, because it may be 5 s', 6, 1000, undefined],
+  ['8 s behind that took 2 s to read is refused', 8, 2000, SKEWED],
+  ['that took 3 s to read is refused as unknown', 0, 3000, 'cannot be read in time'],
+])('a store time %s', async (_, behind, tookMs, expected) => {
   const clock = setClock()
   const time = (): StoreTime => {
     const receivedMs = clock.monotonicMs()
@@ -158,16 +158,16 @@ test.each([
     storeTime = time()
     return undefined
   }
-  const checked = newClockSkewCheck({ port: { head, storeTime: () => storeTime }, clock, log: heardLog().log })().catch(String)
+  const checked = newClockSkewCheck({ port: { head, storeTime: () => storeTime }, clock, log: recordingLog().log })().catch(String)
   if (expected === undefined) expect(await checked).toBeUndefined()
   else expect(await checked).toContain(expected)
 })
 
-test('a store without a clock of its own is not asked', async () => {
+test('the skew is not checked over a store that reports no time', async () => {
   await using logs = await openLogs()
   const own = setClock()
   const log = await logs.open({ clock: own })
   own.step(86_400)
   await end(log, aHandle())
-  expect(await log.readBarrier()).toMatchObject({ at: 1 })
+  expect(await log.readBarrier()).toMatchObject({ seq: 1 })
 })

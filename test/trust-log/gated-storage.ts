@@ -1,9 +1,9 @@
 import type { Collection, Doc, Operation, Storage } from '../../src/storage/storage.js'
 
-/** Runs, delays, refuses or swallows one operation of a store: `log.append`, `commit` (of these operations), `halves.take`, … */
+/** Runs, delays, fails or drops one operation of a store. Names: `log.append`, `commit` (with its operations), `halves.take`, … */
 export type Gate = <T>(name: string, work: () => Promise<T>, operations?: readonly Operation[]) => Promise<T>
 
-/** The same store, each of whose operations passes the gate: what a network, a crash or a slow disk does to it. */
+/** The same store, with every operation passed through the gate. A gate stands for a network, a crash or a slow disk. */
 export function gatedStorage(storage: Storage, gate: Gate): Storage {
   const { log, cards } = storage
   return {
@@ -14,12 +14,12 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       append: (block) => gate('log.append', () => log.append(block)),
       read: (from, limit) => gate('log.read', () => log.read(from, limit)),
       head: () => gate('log.head', () => log.head()),
-      gather: log.gather,
+      awaitBatch: log.awaitBatch,
       ...(log.storeTime && { storeTime: log.storeTime }),
       has: (entry) => gate('log.has', () => log.has(entry)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
-      // A doorbell may get lost.
-      onAppend: (ring) => log.onAppend(() => void gate('log.ring', async () => ring()).catch(() => undefined)),
+      // A change notification may be lost.
+      onAppend: (notify) => log.onAppend(() => void gate('log.notify', async () => notify()).catch(() => undefined)),
     },
     cards,
     purge: (now, limit) => gate('purge', () => storage.purge(now, limit)),

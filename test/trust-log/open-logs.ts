@@ -17,13 +17,13 @@ import { type Gate, gatedStorage } from './gated-storage.js'
 export interface Logs extends AsyncDisposable {
   readonly storage: Storage
   readonly clock: SetClock
-  /** A new trust log over the store that shares no memory with the others. A mortal one is not closed at the end: it is going to die. */
+  /** Opens another trust log over the store. One with `crashes` is not closed at the end of the test. */
   open(
-    options?: Partial<TrustLogDeps> & { readonly gate?: Gate; readonly halves?: HalfKind; readonly mortal?: boolean },
+    options?: Partial<TrustLogDeps> & { readonly gate?: Gate; readonly halves?: HalfKind; readonly crashes?: boolean },
   ): Promise<ServedTrustLog>
 }
 
-/** One store, and as many trust logs over it as a test wants. */
+/** One store, over which a test opens several trust logs. Each stands for an instance. */
 export async function openLogs(): Promise<Logs> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-'))
   const clock = setClock()
@@ -33,7 +33,7 @@ export async function openLogs(): Promise<Logs> {
   return {
     storage,
     clock,
-    open: async ({ gate, halves, mortal = false, ...options } = {}) => {
+    open: async ({ gate, halves, crashes = false, ...options } = {}) => {
       const log = newTrustLog({
         storage: gate ? gatedStorage(storage, gate) : storage,
         clock,
@@ -46,7 +46,7 @@ export async function openLogs(): Promise<Logs> {
       })
       log.halves('nothing', halves ?? { reveal: async () => [], drop: async () => [] })
       await log.start()
-      if (!mortal) opened.push(log)
+      if (!crashes) opened.push(log)
       return log
     },
     [Symbol.asyncDispose]: async () => {
@@ -60,13 +60,17 @@ export async function openLogs(): Promise<Logs> {
 export const aHandle = (kind: HandleKind = 'tok'): Handle => newHandle(systemRandom, kind)
 export const anEntryId = () => newId(systemRandom, 'ent')
 
-/** Ends handles (or endings) with nothing else to say. */
+/** Ends handles, with a log entry and nothing else. */
 export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) =>
-  log.end({ type: 'token.ended', ends: ends.map((one) => (typeof one === 'string' ? { handle: one } : one)), intent: [] })
+  log.end({ type: 'token.revoked', ends: ends.map((ending) => (typeof ending === 'string' ? { handle: ending } : ending)), intent: [] })
 
-/** Begins handles that no record needs. */
+/** Begins handles that belong to no record. */
 export const begin = (log: ServedTrustLog, begins: readonly Handle[], dependsOn: readonly Handle[] = [], id = anEntryId()) =>
   log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, dependsOn, hidden: [] })
 
-/** For the restore of a log in whose store no records lie: all of it may be held. */
-export const noRecords = { mayHold: true, recordMerged: async (): Promise<void> => undefined, restateKeys: async () => [] }
+/** Restore options for a log without records. A quarantine is allowed. */
+export const noRecords = {
+  mayQuarantine: true,
+  reapplyRevocations: async (): Promise<void> => undefined,
+  reissueKeyEntries: async () => [],
+}

@@ -1,47 +1,47 @@
 import { expect, test } from 'vitest'
 import { aHandle, end, openLogs } from './open-logs.js'
 
-test('what was acknowledged before a fence was asked for is applied by it', async () => {
+test('a read barrier applies everything that was acknowledged before the call', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
+  const [first, second] = [await logs.open(), await logs.open()]
   for (let turn = 0; turn < 20; turn++) {
     const handle = aHandle()
-    await end(one, handle)
-    await other.readBarrier()
-    expect(other.ended.has(handle)).toBe(true)
+    await end(first, handle)
+    await second.readBarrier()
+    expect(second.ended.has(handle)).toBe(true)
   }
 })
 
-test('a request that comes while the log is being read waits for another read', async () => {
+test('a call that arrives during a read of the log waits for the next read', async () => {
   await using logs = await openLogs()
   const writer = await logs.open()
-  let answer = () => {}
-  let isHeld = false
-  // The head is read, and its answer held back: the ending falls in between.
+  let respond = () => {}
+  let isDelayed = false
+  // The head is read, but its response is delayed. The ending falls in between.
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const result = await work()
-    if (name === 'log.head' && isHeld) {
-      isHeld = false
+    if (name === 'log.head' && isDelayed) {
+      isDelayed = false
       await new Promise<void>((resolve) => {
-        answer = resolve
+        respond = resolve
       })
     }
     return result
   }
   const reader = await logs.open({ gate })
-  isHeld = true
+  isDelayed = true
   const early = reader.readBarrier()
   await turns()
   const handle = aHandle()
   await end(writer, handle)
   const late = reader.readBarrier()
-  answer()
+  respond()
   await early
   await late
   expect(reader.ended.has(handle)).toBe(true)
 })
 
-test('requests that wait share one read of the log', async () => {
+test('50 concurrent calls share reads of the log', async () => {
   await using logs = await openLogs()
   let heads = 0
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -54,25 +54,25 @@ test('requests that wait share one read of the log', async () => {
   expect(heads).toBeLessThan(4)
 })
 
-test('a log that cannot be read in time is answered with standing_unknown', async () => {
+test('a read of the log that takes too long is refused with standing_unknown', async () => {
   await using logs = await openLogs()
   let isDown = false
   const gate = <T>(name: string, work: () => Promise<T>): Promise<T> => (isDown && name === 'log.head' ? new Promise<T>(() => {}) : work())
   const log = await logs.open({ gate })
   isDown = true
-  const fence = log.readBarrier()
+  const barrier = log.readBarrier()
   await turns()
   logs.clock.advance(3)
-  await expect(fence).rejects.toMatchObject({ reason: 'standing_unknown', detail: { retryAfterSeconds: 1 } })
+  await expect(barrier).rejects.toMatchObject({ reason: 'standing_unknown', detail: { retryAfterSeconds: 1 } })
   isDown = false
-  // What was asked meanwhile still hangs, and gives up in its time.
+  // The pending read still hangs, and fails when its time is over.
   const again = log.readBarrier().catch(() => log.readBarrier())
   await turns()
   logs.clock.advance(3)
-  await expect(again).resolves.toMatchObject({ at: 0 })
+  await expect(again).resolves.toMatchObject({ seq: 0 })
 })
 
-test('an error of the store is answered with standing_unknown', async () => {
+test('an error of the store is refused with standing_unknown', async () => {
   await using logs = await openLogs()
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
@@ -81,7 +81,7 @@ test('an error of the store is answered with standing_unknown', async () => {
   store.isDown = false
 })
 
-test('a store that is behind what was read from it is not answered from', async () => {
+test('a store that has lost blocks which were read before is refused with standing_unknown', async () => {
   await using logs = await openLogs()
   let isRolledBack = false
   const log = await logs.open({
@@ -96,7 +96,7 @@ test('a store that is behind what was read from it is not answered from', async 
   await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
 })
 
-test('a block that is not the one that was read is not answered from, ever', async () => {
+test('after the head block was replaced by another, every call is refused with standing_unknown', async () => {
   await using logs = await openLogs()
   let isForged = false
   const forge = async () => {
@@ -114,40 +114,40 @@ test('a block that is not the one that was read is not answered from, ever', asy
   await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
 })
 
-test('an answer that takes long is decided once more, then refused', async () => {
+test('a decision that takes longer than 250 ms is made once more, and then refused', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   let times = 0
-  const slowly = (seconds: number, often: number) =>
+  const decideSlowly = (seconds: number, slowTimes: number) =>
     log.afterBarrier(async () => {
       times++
-      if (times <= often) logs.clock.advance(seconds)
+      if (times <= slowTimes) logs.clock.advance(seconds)
       return 'decided'
     })
-  expect(await slowly(0.25, 9)).toBe('decided')
+  expect(await decideSlowly(0.25, 9)).toBe('decided')
   expect(times).toBe(1)
   times = 0
-  expect(await slowly(0.26, 1)).toBe('decided')
+  expect(await decideSlowly(0.26, 1)).toBe('decided')
   expect(times).toBe(2)
   times = 0
-  await expect(slowly(0.26, 9)).rejects.toMatchObject({ reason: 'standing_unknown' })
+  await expect(decideSlowly(0.26, 9)).rejects.toMatchObject({ reason: 'standing_unknown' })
   expect(times).toBe(2)
 })
 
-test('what goes on beside a fence is waited for; where it takes long the log is read anew before anything is decided', async () => {
+test('a decision waits for its prerequisite, and if that takes long, the log is read again first', async () => {
   await using logs = await openLogs()
   const [writer, log] = [await logs.open(), await logs.open()]
   const handle = aHandle()
-  const besides = async (seconds: number) => {
+  const decideAfter = async (seconds: number) => {
     let times = 0
     let done = () => {}
-    const beside = new Promise<void>((resolve) => {
+    const prerequisite = new Promise<void>((resolve) => {
       done = resolve
     })
     const decided = log.afterBarrier(async () => {
       times++
       return log.ended.has(handle)
-    }, beside)
+    }, prerequisite)
     await turns()
     expect(times).toBe(0)
     if (seconds > 0) await end(writer, handle)
@@ -155,11 +155,11 @@ test('what goes on beside a fence is waited for; where it takes long the log is 
     done()
     return [await decided, times]
   }
-  expect(await besides(0)).toEqual([false, 1])
-  expect(await besides(9)).toEqual([true, 1])
+  expect(await decideAfter(0)).toEqual([false, 1])
+  expect(await decideAfter(9)).toEqual([true, 1])
 })
 
-test('what fails beside a fence fails the decision, also where it is heard late', async () => {
+test('a prerequisite that fails makes the decision fail, also if the log cannot be read', async () => {
   await using logs = await openLogs()
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
@@ -170,7 +170,7 @@ test('what fails beside a fence fails the decision, also where it is heard late'
   store.isDown = false
 })
 
-test('what a fence says of the time is the later of the clock, as it was before, and log time', async () => {
+test('the time of a barrier is the later of the clock before the read and log time', async () => {
   await using logs = await openLogs()
   const ahead = { ...logs.clock, now: () => logs.clock.now() + 3 }
   const [fast, slow] = [await logs.open({ clock: ahead }), await logs.open()]
@@ -180,20 +180,20 @@ test('what a fence says of the time is the later of the clock, as it was before,
   expect((await slow.readBarrier()).now).toBe(logs.clock.now())
 })
 
-test('listeners are told of every block once, in order, whoever wrote it', async () => {
+test('listeners get every block once and in order, whichever instance wrote it', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
-  const told: number[] = []
-  other.onApplied(({ first, last, entries }) => {
-    for (let seq = first; seq <= last; seq++) told.push(seq)
+  const [first, second] = [await logs.open(), await logs.open()]
+  const seqs: number[] = []
+  second.onApplied(({ first, last, entries }) => {
+    for (let seq = first; seq <= last; seq++) seqs.push(seq)
     expect(entries.map((entry) => entry.seq)).toEqual(Array.from({ length: last - first + 1 }, (_, i) => first + i))
   })
-  other.onApplied(() => {
+  second.onApplied(() => {
     throw new Error('a listener with a bug')
   })
-  await Promise.all(Array.from({ length: 30 }, (_, i) => end(i % 2 ? one : other, aHandle())))
-  const { at } = await other.readBarrier()
-  expect(told).toEqual(Array.from({ length: at }, (_, i) => i + 1))
+  await Promise.all(Array.from({ length: 30 }, (_, i) => end(i % 2 ? first : second, aHandle())))
+  const { seq } = await second.readBarrier()
+  expect(seqs).toEqual(Array.from({ length: seq }, (_, i) => i + 1))
 })
 
 test('an instance that starts later has the same ended set, position and time', async () => {
@@ -216,7 +216,7 @@ const turns = async () => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Its head cannot be read while it is down. */
+/** A gate that fails every read of the head while the store is down. */
 const downAt =
   (store: { isDown: boolean }) =>
   async <T>(name: string, work: () => Promise<T>): Promise<T> => {

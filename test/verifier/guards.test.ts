@@ -16,7 +16,7 @@ import {
   type Verified,
   type Verifier,
 } from '../../src/verifier/index.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair } from '../stories/actors.js'
 

@@ -4,15 +4,15 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { describe, expect, test } from 'vitest'
 import type { AccessTokenClaims } from '../../src/protocol/claims.js'
 import { TASK_BINDING_SECONDS } from '../../src/protocol/task-binding.js'
-import { openVerifierTables } from '../../src/storage/sqlite/verifier-store.js'
+import { openVerifierStore } from '../../src/storage/sqlite/verifier-store.js'
+import { bind, mayAccess } from '../../src/verifier/a2a/task-bindings.js'
 import { memoryStores, type ReplayStore, type TaskBinding, type TaskBindingStore } from '../../src/verifier/stores.js'
-import { bind, mayAccess } from '../../src/verifier/task-bindings.js'
 import { type SetClock, setClock } from '../set-clock.js'
 import { tempFolder } from '../storage/open-store.js'
 
 interface Stores extends AsyncDisposable {
   readonly replay: ReplayStore
-  readonly ties: TaskBindingStore
+  readonly taskBindings: TaskBindingStore
   readonly clock: SetClock
 }
 const inMemory = async (): Promise<Stores> => {
@@ -21,7 +21,7 @@ const inMemory = async (): Promise<Stores> => {
 }
 const inFile = async (): Promise<Stores> => {
   const [clock, folder] = [setClock(), await tempFolder()]
-  const store = openVerifierTables(join(folder.path, 'callee.db'), clock.now)
+  const store = openVerifierStore(join(folder.path, 'verifier.db'), clock.now)
   return {
     ...store,
     clock,
@@ -31,66 +31,71 @@ const inFile = async (): Promise<Stores> => {
     },
   }
 }
-const tieOf = (sub: string): TaskBinding => ({ ancestors: [], sub })
+const bindingOf = (sub: string): TaskBinding => ({ ancestors: [], sub })
 const DAY = 86_400
 
 describe.each([
   ['in memory', inMemory],
   ['in a file', inFile],
-])('ties %s', (_, open) => {
-  test('the first stays while it is used, and is forgotten when nobody has used it for so long', async () => {
+])('stores %s', (_, open) => {
+  test('the first binding of an id stays while it is used, and is removed when it has not been used for TASK_BINDING_SECONDS', async () => {
     await using stores = await open()
-    const { ties, clock } = stores
-    expect(await ties.tie('a', tieOf('one'))).toEqual(tieOf('one'))
-    expect(await ties.tie('a', tieOf('two'))).toEqual(tieOf('one'))
-    // A look now and then is a use
+    const { taskBindings, clock } = stores
+    expect(await taskBindings.bind('a', bindingOf('one'))).toEqual(bindingOf('one'))
+    expect(await taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('one'))
+    // A look-up counts as a use.
     for (let month = 0; month < 4; month++) {
       clock.advance(TASK_BINDING_SECONDS - 2 * DAY)
-      expect(await ties.find('a')).toEqual(tieOf('one'))
+      expect(await taskBindings.find('a')).toEqual(bindingOf('one'))
     }
     clock.advance(TASK_BINDING_SECONDS)
-    expect(await ties.find('a')).toBeUndefined()
-    expect(await ties.tie('a', tieOf('two'))).toEqual(tieOf('two'))
+    expect(await taskBindings.find('a')).toBeUndefined()
+    expect(await taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('two'))
   })
 
-  test('a used name is kept until it expires', async () => {
+  test('a consumed name stays consumed until it expires', async () => {
     await using stores = await open()
     const { replay, clock } = stores
-    expect(await replay.spend('p', clock.now() + 100)).toBe(true)
+    expect(await replay.consume('p', clock.now() + 100)).toBe(true)
     clock.advance(99)
-    expect(await replay.spend('p', clock.now() + 100)).toBe(false)
+    expect(await replay.consume('p', clock.now() + 100)).toBe(false)
   })
 })
 
-test('memory is bounded: the tie that nobody has used for longest goes, a proof never does before its time', async () => {
+test('memory is bounded: the least recently used binding is evicted, but no proof before it expires', async () => {
   const clock = setClock()
-  const { ties, replay } = memoryStores(clock, { maxTies: 3, maxSpent: 3 })
-  for (const id of ['a', 'b', 'c']) await ties.tie(id, tieOf(id))
-  await ties.find('a')
-  await ties.tie('d', tieOf('d'))
-  expect(await Promise.all(['a', 'b', 'c', 'd'].map(async (id) => (await ties.find(id)) !== undefined))).toEqual([true, false, true, true])
-  for (const name of ['p', 'q', 'r']) await replay.spend(name, clock.now() + 100)
-  await expect(replay.spend('s', clock.now() + 100)).rejects.toMatchObject({ reason: 'unavailable' })
-  expect(await replay.spend('p', clock.now() + 100)).toBe(false)
+  const { taskBindings, replay } = memoryStores(clock, { maxBindings: 3, maxProofs: 3 })
+  for (const id of ['a', 'b', 'c']) await taskBindings.bind(id, bindingOf(id))
+  await taskBindings.find('a')
+  await taskBindings.bind('d', bindingOf('d'))
+  expect(await Promise.all(['a', 'b', 'c', 'd'].map(async (id) => (await taskBindings.find(id)) !== undefined))).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ])
+  for (const name of ['p', 'q', 'r']) await replay.consume(name, clock.now() + 100)
+  await expect(replay.consume('s', clock.now() + 100)).rejects.toMatchObject({ reason: 'unavailable' })
+  expect(await replay.consume('p', clock.now() + 100)).toBe(false)
   clock.advance(101)
-  expect(await replay.spend('s', clock.now() + 100)).toBe(true)
+  expect(await replay.consume('s', clock.now() + 100)).toBe(true)
 })
 
-test('a file does not grow for ever: what expired makes room for what comes', async () => {
+test('a file does not grow without bound: expired rows make room for new ones', async () => {
   await using folder = await tempFolder()
   const clock = setClock()
-  const file = join(folder.path, 'callee.db')
+  const file = join(folder.path, 'verifier.db')
   const month = async () => {
-    const { ties, replay, close } = openVerifierTables(file, clock.now)
+    const { taskBindings, replay, close } = openVerifierStore(file, clock.now)
     const db = new DatabaseSync(file)
-    // Below the door, for each call of it is a durable write
+    // Rows are inserted directly, because each call of the store is a durable write.
     db.exec('BEGIN')
-    const insert = db.prepare('INSERT INTO ties (id, tie, expires) VALUES (?, ?, ?)')
+    const insert = db.prepare('INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)')
     for (let i = 0; i < 3000; i++) insert.run(`${clock.now()} ${i} ${'x'.repeat(100)}`, '{}', clock.now() + TASK_BINDING_SECONDS)
     db.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)')
     db.close()
-    await ties.tie('t', tieOf('t'))
-    await replay.spend(`${clock.now()}`, clock.now() + 100)
+    await taskBindings.bind('t', bindingOf('t'))
+    await replay.consume(`${clock.now()}`, clock.now() + 100)
     close()
     clock.advance(TASK_BINDING_SECONDS + 1)
     return statSync(file).size
@@ -101,28 +106,30 @@ test('a file does not grow for ever: what expired makes room for what comes', as
   expect(last).toBeLessThan(first * 2)
 })
 
-test('a file from before ties were forgotten is taken up with its ties', async () => {
+test('a file with the table names of earlier versions keeps its bindings and used proofs', async () => {
   await using folder = await tempFolder()
   const clock = setClock()
-  const file = join(folder.path, 'callee.db')
+  const file = join(folder.path, 'verifier.db')
   const old = new DatabaseSync(file)
   old.exec(`CREATE TABLE spent (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE ties (id TEXT PRIMARY KEY, tie TEXT NOT NULL) WITHOUT ROWID;
-    INSERT INTO ties VALUES ('a', '{"ancestors":[],"sub":"one"}');`)
+    INSERT INTO ties VALUES ('a', '{"ancestors":[],"sub":"one"}');
+    INSERT INTO spent VALUES ('p', ${clock.now() + 100});`)
   old.close()
-  const [store, replica] = [openVerifierTables(file, clock.now), openVerifierTables(file, clock.now)]
-  expect(await replica.ties.tie('a', tieOf('two'))).toEqual(tieOf('one'))
+  const [store, replica] = [openVerifierStore(file, clock.now), openVerifierStore(file, clock.now)]
+  expect(await replica.taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('one'))
+  expect([await store.replay.consume('p', clock.now() + 100), await store.replay.consume('q', clock.now() + 100)]).toEqual([false, true])
   clock.advance(TASK_BINDING_SECONDS)
-  expect(await store.ties.find('a')).toBeUndefined()
+  expect(await store.taskBindings.find('a')).toBeUndefined()
   store.close()
   replica.close()
 })
 
-test('an id that is longer than any server makes is nobody’s, and is not kept', async () => {
-  const { ties } = memoryStores(setClock())
+test('an id longer than 256 characters is not bound and takes no memory', async () => {
+  const { taskBindings } = memoryStores(setClock())
   const claims = { sub: 'one' } as AccessTokenClaims
   const id = 'x'.repeat(100_000)
-  expect(await bind(ties, id, claims)).toBe(false)
-  expect(await mayAccess(ties, id, claims)).toBe(false)
-  expect(await ties.find(id)).toBeUndefined()
+  expect(await bind(taskBindings, id, claims)).toBe(false)
+  expect(await mayAccess(taskBindings, id, claims)).toBe(false)
+  expect(await taskBindings.find(id)).toBeUndefined()
 })

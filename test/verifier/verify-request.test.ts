@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Feed } from '../../src/client/feed.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { isRefusal } from '../../src/errors.js'
-import { openVerifierTables } from '../../src/storage/sqlite/verifier-store.js'
+import { openVerifierStore } from '../../src/storage/sqlite/verifier-store.js'
 import { createVerifier, refusalResponse, type Verifier } from '../../src/verifier/index.js'
-import { proofOf } from '../oauth.js'
+import { proofOf } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 import { aPair, introduce, type Pair } from '../stories/actors.js'
@@ -108,7 +108,7 @@ describe('what is refused', () => {
   test('what ended before the call is refused, whatever ended: token, task, agent, introduction', async () => {
     const endings: [string, (token: string) => Promise<unknown>][] = [
       ['token', (token) => pair.planner.revoke(token)],
-      ['introduction', () => pair.planner.introductions.end(pair.introductionId)],
+      ['introduction', () => pair.planner.introductions.revoke(pair.introductionId)],
       ['agent', () => pair.globex.mutate('agents.suspend', { agentId: pair.planner.agentId })],
     ]
     const { taskId } = await pair.planner.tasks.create({ description: 'x' })
@@ -146,9 +146,9 @@ describe('freshness', () => {
     const lost = {
       ...feed,
       ended: feed.ended,
-      at: feed.at,
+      seq: feed.seq,
       time: feed.time,
-      place: feed.place,
+      position: feed.position,
       freshAt: undefined,
       sync: () => Promise.reject(new Error('lost')),
     }
@@ -173,7 +173,7 @@ describe('freshness', () => {
       ended: feed.ended,
       at: -1,
       time: 0,
-      place: feed.place,
+      position: feed.position,
       freshAt: registry.clock.monotonicMs(),
       sync: async () => void asked++,
     }
@@ -201,12 +201,12 @@ describe('freshness', () => {
 test('replay keys survive a restart and are shared by two processes of one callee', async () => {
   await using folder = await tempFolder()
   const file = `${folder.path}/callee.db`
-  const [one, two] = [openVerifierTables(file, registry.clock.now), openVerifierTables(file, registry.clock.now)]
+  const [one, two] = [openVerifierStore(file, registry.clock.now), openVerifierStore(file, registry.clock.now)]
   const call = await aCall(await aToken())
   const answers = await Promise.all([one, two, one, two].map((store) => outcome(newVerifier(store).verify(call))))
   expect(answers.filter((answer) => answer === 'served')).toHaveLength(1)
   for (const store of [one, two]) store.close()
-  const again = openVerifierTables(file, registry.clock.now)
+  const again = openVerifierStore(file, registry.clock.now)
   expect(await outcome(newVerifier(again).verify(call))).toBe('401 invalid_token')
   again.close()
 })

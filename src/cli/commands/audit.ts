@@ -1,24 +1,42 @@
 import type { Command } from 'commander'
 import type { VerifiedAudit } from '../../audit/verify.js'
-import { type CommonFlags, openAgent, print } from '../context.js'
+import { type CommonFlags, call, openAgent, print } from '../context.js'
 
-/** `audit verify`: the whole walk, stretch by stretch; exit code 1 where a chain is broken. */
-export function auditVerifyCommand(audit: Command, common: (command: Command) => Command): void {
-  // Its parent takes the same options, and with them what stands here.
+interface AuditFlags extends CommonFlags {
+  readonly org?: string
+  readonly action?: string
+  readonly limit: string
+}
+
+/** `credence audit` and `credence audit verify`. */
+export function auditCommands(program: Command, common: (command: Command) => Command): void {
+  const audit = common(program.command('audit'))
+    .description('list audit events of an organisation, newest first (administrators)')
+    .option('--org <orgId>', 'organisation (default: the one of this profile)')
+    .option('--action <action>', 'only this action, such as cards.publish')
+    .option('--limit <n>', 'events to print, at most 100', '20')
+    .action((flags: AuditFlags) =>
+      call(flags, 'query', 'audit.list', {
+        ...(flags.org && { orgId: flags.org }),
+        ...(flags.action && { action: flags.action }),
+        limit: Number(flags.limit),
+      }),
+    )
+  // `audit` takes the same options, and commander gives them to the parent: optsWithGlobals() finds them there.
   common(audit.command('verify'))
-    .description('whether a row was changed, removed, added or moved since it was linked')
+    .description('check the hash chains: exit code 1 if a row was changed, removed, added or moved since it was linked')
     .action((_: CommonFlags, command: Command) => verify(command.optsWithGlobals<CommonFlags>()))
 }
 
 async function verify(flags: CommonFlags): Promise<void> {
   const { agent } = await openAgent(flags)
-  let whole: VerifiedAudit = { links: 0, rows: 0, broken: [] }
+  let total: VerifiedAudit = { links: 0, rows: 0, broken: [] }
   let cursor: string | undefined
   do {
-    const part: VerifiedAudit = await agent.query('audit.verify', cursor === undefined ? {} : { cursor })
-    whole = { links: whole.links + part.links, rows: whole.rows + part.rows, broken: [...whole.broken, ...part.broken] }
-    cursor = part.cursor
+    const page: VerifiedAudit = await agent.query('audit.verify', cursor === undefined ? {} : { cursor })
+    total = { links: total.links + page.links, rows: total.rows + page.rows, broken: [...total.broken, ...page.broken] }
+    cursor = page.cursor
   } while (cursor !== undefined)
-  print(flags, { verified: whole.broken.length === 0, ...whole })
-  if (whole.broken.length > 0) process.exitCode = 1
+  print(flags, { verified: total.broken.length === 0, ...total })
+  if (total.broken.length > 0) process.exitCode = 1
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   fetchRegistryKeys,
-  isContinued,
+  isConsistent,
   issuerOf,
   newLogCopy,
   parseCheckpoint,
@@ -10,68 +10,64 @@ import {
   verifyWholeLog,
 } from '../../client/index.js'
 import { refuse } from '../../errors.js'
-import { waitingClock } from '../../lib/clock.js'
+import { clientClock } from '../../lib/clock.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type CommonFlags, print, textOfFile } from '../context.js'
 
 interface LogFlags extends CommonFlags {
   readonly registry: string
-  readonly since?: string
-  readonly save?: string
 }
 
-/** What anybody may check of a registry's log; needs no profile. */
+/** `credence log …`: the public trust log of a registry. No profile is needed. */
 export function logCommands(program: Command, common: (command: Command) => Command): void {
-  const log = program.command('log').description('the trust log: checkpoint, verify, mirror')
+  const log = program.command('log').description('read, verify and mirror the trust log of a registry (no profile needed)')
   common(log.command('checkpoint'))
-    .description('the newest checkpoint, its signature checked')
-    .requiredOption('--registry <url>')
-    .option('--save <file>', 'keep it, to check later that the log only grew')
-    .action(async (flags: LogFlags) => {
-      const { note, ...checkpoint } = await readCheckpoint(await sourceOf(flags))
-      if (flags.save) writeFileSync(flags.save, note)
-      print(flags, checkpoint)
-    })
+    .description('print the newest checkpoint after checking its signature')
+    .requiredOption('--registry <url>', 'issuer URL of the registry')
+    .option('--save <file>', 'save the checkpoint for a later `log verify --since`')
+    .action(checkpoint)
   common(log.command('mirror'))
-    .description('keeps a verified copy of the log, and goes on as it grows: what a restore merges')
-    .requiredOption('--registry <url>')
-    .requiredOption('--to <file>')
-    .option('--once', 'stop when the copy has what the checkpoint says')
+    .description('keep a verified copy of the log that follows it as it grows; `admin restore` merges such a copy')
+    .requiredOption('--registry <url>', 'issuer URL of the registry')
+    .requiredOption('--to <file>', 'file of the copy; an existing copy is continued')
+    .option('--once', 'stop when the copy has every entry of the current checkpoint')
     .action(mirror)
   common(log.command('verify'))
-    .description('reads every entry and computes the root; with --since also that the log continues that checkpoint')
-    .requiredOption('--registry <url>')
-    .option('--since <file>', 'an earlier checkpoint')
+    .description('read every entry and recompute the root; with --since, check also that the log continues that checkpoint')
+    .requiredOption('--registry <url>', 'issuer URL of the registry')
+    .option('--since <file>', 'earlier checkpoint, saved by `log checkpoint --save`')
     .action(verify)
 }
 
-interface MirrorFlags extends LogFlags {
-  readonly to: string
-  readonly once?: boolean
+/** The registry's log keys are fetched for each use, because they rotate. */
+const sourceOf = async ({ registry }: LogFlags) => ({ issuer: issuerOf(registry), keys: await fetchRegistryKeys(registry, 'log') })
+
+async function checkpoint(flags: LogFlags & { readonly save?: string }): Promise<void> {
+  const { note, ...read } = await readCheckpoint(await sourceOf(flags))
+  if (flags.save) writeFileSync(flags.save, note)
+  print(flags, read)
 }
 
-const MIRROR_MS = 1000
+const MIRROR_INTERVAL_MS = 1000
 
-async function mirror(flags: MirrorFlags): Promise<void> {
+async function mirror(flags: LogFlags & { readonly to: string; readonly once?: boolean }): Promise<void> {
   const file = mirrorFile(flags.to)
   const copy = newLogCopy(file.read())
   for (;;) {
-    // Keys are read anew: they rotate
     const added = await copy.catchUp(await sourceOf(flags), file.append)
-    if (added > 0 || flags.once) print(flags, { at: copy.at, added })
+    if (added > 0 || flags.once) print(flags, { at: copy.seq, added })
     if (flags.once) return
-    await waitingClock.after(MIRROR_MS)
+    await clientClock.after(MIRROR_INTERVAL_MS)
   }
 }
 
-const sourceOf = async ({ registry }: LogFlags) => ({ issuer: issuerOf(registry), keys: await fetchRegistryKeys(registry, 'log') })
-
-async function verify(flags: LogFlags): Promise<void> {
+async function verify(flags: LogFlags & { readonly since?: string }): Promise<void> {
   const source = await sourceOf(flags)
-  const { checkpoint, entries } = await verifyWholeLog(source)
+  const { checkpoint: newest, entries } = await verifyWholeLog(source)
   if (flags.since) {
-    const older = await parseCheckpoint(textOfFile(flags.since), source)
-    if (!(await isContinued(source, older, checkpoint))) refuse('checkpoint_invalid', 'this log does not continue the earlier checkpoint')
+    const earlier = await parseCheckpoint(textOfFile(flags.since), source)
+    if (!(await isConsistent(source, earlier, newest)))
+      refuse('checkpoint_invalid', `the log does not continue the checkpoint in ${flags.since}: it shows another history`)
   }
-  print(flags, { verified: true, entries, root: checkpoint.root, epoch: checkpoint.epoch })
+  print(flags, { verified: true, entries, root: newest.root, epoch: newest.epoch })
 }

@@ -1,8 +1,10 @@
-// Canonical forms of a card under a signature. Specification and SDKs differ, so each is a profile:
-//   spec  members that the 1.0 schema knows follow proto3 presence (A2A §8.4.1, §5.7), others stay
-//   sdk   only members that the schema knows, coerced and emptied as the official SDKs do
+// Canonical forms of a signed card. The specification and the official SDKs sign different bytes, so each form is a profile:
+//   spec  members of the 1.0 schema follow proto3 presence (A2A §8.4.1, §5.7); unknown members are kept
+//   sdk   members of the 1.0 schema only, with values coerced and empty values removed as the official SDKs do
 //   raw   the card as it was received
-// All without `signatures`, then RFC 8785. Cost: linear in the card.
+// Every form omits `signatures` and is serialised by RFC 8785.
+//
+// Cost: linear in the size of the card. Limit: uncoveredPaths reports at most MAX_UNCOVERED paths.
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 import { pointerToken } from '../../lib/json-pointer.js'
 import { unreachable } from '../../lib/unreachable.js'
@@ -12,7 +14,7 @@ import { canonical } from '../jose/canonical-json.js'
 export const CARD_PROFILES = ['spec', 'sdk', 'raw'] as const
 export type CardProfile = (typeof CARD_PROFILES)[number]
 
-/** The object that a signature of this profile covers. */
+/** The members that a signature of this profile covers. */
 export function cardForm(card: JsonObject, profile: CardProfile): JsonObject {
   const bare = withoutSignatures(card)
   switch (profile) {
@@ -21,8 +23,8 @@ export function cardForm(card: JsonObject, profile: CardProfile): JsonObject {
     case 'spec':
       return specMessage(bare, 'AgentCard')
     case 'sdk': {
-      const cleaned = cleanEmpty(sdkMessage(bare, 'AgentCard'))
-      return isJsonObject(cleaned) ? cleaned : {}
+      const withValues = withoutEmptyValues(sdkMessage(bare, 'AgentCard'))
+      return isJsonObject(withValues) ? withValues : {}
     }
     default:
       throw unreachable(profile)
@@ -41,22 +43,22 @@ function specMessage(object: JsonObject, message: MessageName): JsonObject {
   const result: Mutable = {}
   for (const [name, value] of Object.entries(object)) {
     const member = Object.hasOwn(CARD_SCHEMA[message], name) ? CARD_SCHEMA[message][name] : undefined
-    const kept = member === undefined ? value : specMember(value, member)
-    if (kept !== undefined) result[name] = kept
+    const signed = member === undefined ? value : specMember(value, member)
+    if (signed !== undefined) result[name] = signed
   }
   return result
 }
 
 function specMember(value: JsonValue, member: MemberType): JsonValue | undefined {
-  const kept = specValue(value, member)
-  if (member.presence !== 'implicit') return kept === null ? undefined : kept
-  return isDefault(kept) ? undefined : kept
+  const signed = specValue(value, member)
+  if (member.presence !== 'implicit') return signed === null ? undefined : signed
+  return isDefault(signed) ? undefined : signed
 }
 
 function specValue(value: JsonValue, member: MemberType): JsonValue {
   const { type, many } = member
   if (type === 'string' || type === 'boolean' || type === 'struct') return value
-  const nested = (one: JsonValue): JsonValue => (isJsonObject(one) ? specMessage(one, type) : one)
+  const nested = (item: JsonValue): JsonValue => (isJsonObject(item) ? specMessage(item, type) : item)
   if (many === 'list') return Array.isArray(value) ? value.map(nested) : value
   if (many === 'map') return isJsonObject(value) ? mapValues(value, nested) : value
   return nested(value)
@@ -72,7 +74,7 @@ const isDefault = (value: JsonValue): boolean =>
 const mapValues = (object: JsonObject, change: (value: JsonValue) => JsonValue): JsonObject =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]))
 
-// As the SDKs do: known members only, strings and flags coerced, defaults left out unless the member is `optional`.
+// As in the official SDKs: known members only, strings and flags are coerced, and defaults are omitted unless the member is `optional`.
 function sdkMessage(object: JsonObject, message: MessageName): JsonObject {
   const result: Mutable = {}
   for (const [name, member] of Object.entries(CARD_SCHEMA[message])) {
@@ -85,25 +87,25 @@ function sdkMessage(object: JsonObject, message: MessageName): JsonObject {
 }
 
 function memberOf(object: JsonObject, name: string, member: MemberType): JsonValue | undefined {
-  const isThere = (value: JsonValue | undefined): boolean => {
+  const isPresent = (value: JsonValue | undefined): boolean => {
     if (member.many === 'list') return Array.isArray(value)
     if (member.many === 'map' || member.type === 'struct') return typeof value === 'object' && value !== null
     return value !== undefined && value !== null
   }
   const own = (key: string): JsonValue | undefined => (Object.hasOwn(object, key) ? object[key] : undefined)
-  return [own(name), own(snakeCase(name))].find(isThere)
+  return [own(name), own(snakeCase(name))].find(isPresent)
 }
 
 function sdkMember(value: JsonValue | undefined, member: MemberType): JsonValue | undefined {
   if (value === undefined) return undefined
-  const one = (item: JsonValue): JsonValue => sdkValue(item, member)
-  if (member.many === 'list') return Array.isArray(value) && value.length > 0 ? value.map(one) : undefined
+  const coerce = (item: JsonValue): JsonValue => sdkValue(item, member)
+  if (member.many === 'list') return Array.isArray(value) && value.length > 0 ? value.map(coerce) : undefined
   if (member.many === 'map') {
-    const map = mapValues(value as JsonObject, one) // memberOf has seen an object; of an array the SDKs read the indexes
+    const map = mapValues(value as JsonObject, coerce) // memberOf has returned an object, or an array, whose indexes the SDKs read as names
     return Object.keys(map).length > 0 ? map : undefined
   }
-  const read = one(value)
-  return member.presence === 'optional' || !(read === '' || read === false) ? read : undefined
+  const coerced = coerce(value)
+  return member.presence === 'optional' || !(coerced === '' || coerced === false) ? coerced : undefined
 }
 
 function sdkValue(value: JsonValue, member: MemberType): JsonValue {
@@ -119,20 +121,20 @@ function sdkValue(value: JsonValue, member: MemberType): JsonValue {
   }
 }
 
-function cleanEmpty(value: JsonValue): JsonValue {
+function withoutEmptyValues(value: JsonValue): JsonValue {
   if (value === '' || value === null) return null
   if (Array.isArray(value)) {
-    const kept = value.map(cleanEmpty).filter((one) => one !== null)
-    return kept.length > 0 ? kept : null
+    const items = value.map(withoutEmptyValues).filter((item) => item !== null)
+    return items.length > 0 ? items : null
   }
   if (!isJsonObject(value)) return value
-  const kept = Object.entries(value)
-    .map(([name, one]): [string, JsonValue] => [name, cleanEmpty(one)])
-    .filter(([, one]) => one !== null)
-  return kept.length > 0 ? Object.fromEntries(kept) : null
+  const members = Object.entries(value)
+    .map(([name, member]): [string, JsonValue] => [name, withoutEmptyValues(member)])
+    .filter(([, member]) => member !== null)
+  return members.length > 0 ? Object.fromEntries(members) : null
 }
 
-/** JSON Pointers of what the card says outside its form: nobody signed it. Empty values say nothing and are left out, except as members of a map. */
+/** JSON Pointers of the parts of the card that the form does not cover, so no signature covers them. Empty values are omitted, unless a map holds them. */
 export function uncoveredPaths(card: JsonObject, form: JsonObject): string[] {
   const found: string[] = []
   collectUncovered(withoutSignatures(card), form, '', false, found)
@@ -147,13 +149,13 @@ function collectUncovered(value: JsonValue, signed: JsonValue | undefined, point
   if (signed === undefined) {
     if (inMap || !isEmptyValue(value)) found.push(pointer)
   } else if (Array.isArray(value) && Array.isArray(signed) && value.length === signed.length) {
-    value.forEach((one, i) => {
-      collectUncovered(one, signed[i], `${pointer}/${i}`, inMap, found)
+    value.forEach((item, i) => {
+      collectUncovered(item, signed[i], `${pointer}/${i}`, inMap, found)
     })
   } else if (isJsonObject(value) && isJsonObject(signed)) {
-    for (const [name, one] of Object.entries(value)) {
+    for (const [name, member] of Object.entries(value)) {
       const isMap = MAPS.has(pointer.slice(pointer.lastIndexOf('/') + 1))
-      collectUncovered(one, Object.hasOwn(signed, name) ? signed[name] : undefined, `${pointer}/${pointerToken(name)}`, isMap, found)
+      collectUncovered(member, Object.hasOwn(signed, name) ? signed[name] : undefined, `${pointer}/${pointerToken(name)}`, isMap, found)
     }
   } else if (canonical(value) !== canonical(signed)) found.push(pointer)
 }
@@ -161,7 +163,7 @@ function collectUncovered(value: JsonValue, signed: JsonValue | undefined, point
 const isEmptyValue = (value: JsonValue): boolean =>
   value === null || value === '' || (Array.isArray(value) && value.length === 0) || (isJsonObject(value) && Object.keys(value).length === 0)
 
-/** Those of the paths on which a caller's safety rests: endpoints and security. */
+/** The paths that concern endpoints and security. A caller must not use a card that leaves these unsigned. */
 export const uncoveredSecurity = (paths: readonly string[]): string[] =>
   paths.filter((path) =>
     /^\/(security|securitySchemes|securityRequirements|supportedInterfaces|url|additionalInterfaces|preferredTransport)(\/|$)|\/security(Requirements)?(\/|$)/.test(

@@ -1,4 +1,5 @@
-// The card's own profile above the SD-JWT core: which claims, which may be hidden, how it is tied to the public card C0.
+// The profile of SD-JWT that cards use, above the generic verifier: its claims, the parts that may be disclosures, and its public card.
+// The public card is exactly the SD-JWT without disclosures, and `card_sha256` is its digest.
 import { z } from 'zod'
 import { type Fault, refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
@@ -18,19 +19,19 @@ import { type Container, type Disclosure, type ProcessedSdJwt, verifySdJwt } fro
 import { withoutSignatures } from './canonical-card.js'
 
 export const CARD_TYP = 'dc+sd-jwt'
-export const MAX_CARD_SECONDS = 90 * 86_400
+const MAX_CARD_SECONDS = 90 * 86_400
 
-/** `vct` of every card of a registry. */
+/** `vct` of the cards of a registry. */
 export const cardType = (issuer: string): string => `${issuer}/vct/a2a-agent-card/1`
 
-/** What ties the SD-JWT to C0: digest of the public card without `signatures`. */
-export const cardDigest = (c0: JsonObject): string => digestOfJson(withoutSignatures(c0))
+/** Digest of the public card without `signatures`: the claim `card_sha256`. */
+export const cardDigest = (publicCard: JsonObject): string => digestOfJson(withoutSignatures(publicCard))
 
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
 const Card = z.custom<JsonObject>(isJsonObject)
 
-/** Claims of a card's SD-JWT. None of them may be disclosed: they stand in the payload itself. */
+/** Claims of a card's SD-JWT. Each is in the payload itself and never in a disclosure. */
 export const CardCredentialClaims = z.strictObject({
   iss: Text,
   sub: Text,
@@ -46,14 +47,14 @@ export const CardCredentialClaims = z.strictObject({
 })
 export type CardCredentialClaims = z.infer<typeof CardCredentialClaims>
 
-export interface CardDisclosure extends Omit<Disclosure, 'pointer'> {
-  /** In the signed `agent_card`: what a release policy names. */
+interface CardDisclosure extends Omit<Disclosure, 'pointer'> {
+  /** Position in the signed `agent_card`, as release policies name it. */
   readonly pointer: string
 }
 
 export interface CardCredential {
   readonly claims: Omit<CardCredentialClaims, 'agent_card'>
-  /** With everything that this presentation discloses. */
+  /** The card with the disclosures of this presentation. */
   readonly card: JsonObject
   readonly disclosures: readonly CardDisclosure[]
   readonly jkt: Jkt
@@ -62,26 +63,27 @@ export interface CardCredential {
   readonly sdHash: string
 }
 
-export interface CardExpectation {
+interface CardExpectation {
   readonly now: number
   readonly issuer?: string
   readonly subject?: string
   readonly vct?: string
   readonly cardId?: string
-  /** Required by the verifier's own rule, never by whether one was sent (RFC 9901 §9.5); where it is not, none may stand there. */
+  /** If present, a key binding is required; if absent, a key binding is refused. The verifier decides this, not the presentation (RFC 9901 §9.5). */
   readonly keyBinding?: KeyBindingExpectation
 }
 
-const PLAIN = ['/name', '/description', '/version', '/capabilities'] as const
+/** Parts of a card that are never disclosures, nor anything inside them. */
+const ALWAYS_PUBLIC = ['/name', '/description', '/version', '/capabilities'] as const
+/** Lists with at least one public element. */
 const NEVER_EMPTY = ['/skills', '/supportedInterfaces'] as const
 
 /**
- * A card's SD-JWT and its C0 as one thing that a publisher's key has signed: C0 is exactly the SD-JWT with nothing disclosed.
- * Throws nothing but a Refusal, whatever the text.
+ * Verifies a card's SD-JWT together with its public card, under the keys of its publisher. Throws only Refusals, for any input.
  */
 export async function verifyCardCredential(
   compact: unknown,
-  c0: JsonObject,
+  publicCard: JsonObject,
   keys: readonly VerificationKey[],
   expected: CardExpectation,
 ): Promise<CardCredential> {
@@ -90,18 +92,20 @@ export async function verifyCardCredential(
   const faults = [
     ...expectationFaults(claims, expected),
     ...timeFaults(claims, expected.now),
-    ...hidingFaults(verified),
-    ...tieFaults(verified.undisclosed, claims, c0),
-    ...(verified.keyBinding === undefined || expected.keyBinding ? [] : [{ pointer: '', hint: 'it does not end with a tilde' }]),
+    ...disclosureFaults(verified),
+    ...publicCardFaults(verified.undisclosed, claims, publicCard),
+    ...(verified.keyBinding === undefined || expected.keyBinding
+      ? []
+      : [{ pointer: '', hint: 'it has a key binding, which is not accepted here' }]),
   ]
   const [first] = faults
-  if (first !== undefined) refuse('sd_jwt_invalid', `the card's SD-JWT is refused: ${first.hint}`, { faults })
+  if (first !== undefined) refuse('sd_jwt_invalid', `invalid SD-JWT of a card: ${first.pointer || 'the SD-JWT'}: ${first.hint}`, { faults })
   if (expected.keyBinding !== undefined) await requireKeyBinding(verified, claims, expected.keyBinding)
   const { agent_card: card, ...rest } = claims
   return {
     claims: rest,
     card,
-    disclosures: verified.disclosures.map((one) => ({ ...one, pointer: one.pointer.slice(AGENT_CARD.length) })),
+    disclosures: verified.disclosures.map((disclosure) => ({ ...disclosure, pointer: disclosure.pointer.slice(AGENT_CARD.length) })),
     jkt: verified.jkt,
     alg: verified.alg,
     sdHash: verified.sdHash,
@@ -109,14 +113,14 @@ export async function verifyCardCredential(
   }
 }
 
-/** Where the card stands in the claims of its SD-JWT. */
+/** JSON Pointer of the card in the claims of its SD-JWT. */
 export const AGENT_CARD = '/agent_card'
 
 function claimsOf(payload: JsonObject): CardCredentialClaims {
   const parsed = CardCredentialClaims.safeParse(payload)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.slice(0, 16).map(({ path, message }) => ({ pointer: pointerOf(path.map(String)), hint: message }))
-  return refuse('sd_jwt_invalid', "the card's SD-JWT is refused: its claims are not those of a card", { faults })
+  return refuse('sd_jwt_invalid', `invalid SD-JWT of a card: the claim ${faults[0]?.pointer} is missing or invalid`, { faults })
 }
 
 function expectationFaults(claims: CardCredentialClaims, expected: CardExpectation): Fault[] {
@@ -127,53 +131,59 @@ function expectationFaults(claims: CardCredentialClaims, expected: CardExpectati
     ['/card_id', claims.card_id, expected.cardId],
   ] as const
   return pairs
-    .filter(([, is, shall]) => shall !== undefined && is !== shall)
-    .map(([pointer]) => ({ pointer, hint: 'it is not what this card must say' }))
+    .filter(([, claim, required]) => required !== undefined && claim !== required)
+    .map(([pointer, , required]) => ({ pointer, hint: `it is not ${required}` }))
 }
 
 function timeFaults({ iat, nbf, exp }: CardCredentialClaims, now: number): Fault[] {
-  const fault = exp - Math.min(iat, nbf ?? iat) > MAX_CARD_SECONDS ? 'it lives longer than 90 days' : timeFault({ iat, nbf, exp }, now)
+  const fault = exp - Math.min(iat, nbf ?? iat) > MAX_CARD_SECONDS ? TOO_LONG : timeFault({ iat, nbf, exp }, now)
   if (fault !== undefined) return [{ pointer: '/exp', hint: fault }]
-  return exp > now + MAX_CARD_SECONDS + SKEW_SECONDS ? [{ pointer: '/exp', hint: 'it lives longer than 90 days' }] : []
+  return exp > now + MAX_CARD_SECONDS + SKEW_SECONDS ? [{ pointer: '/exp', hint: TOO_LONG }] : []
 }
 
-/** Only inside `agent_card` may anything be hidden; some of it never; and every container is padded. */
-function hidingFaults({ containers, disclosures, undisclosed }: ProcessedSdJwt): Fault[] {
+const TOO_LONG = 'its lifetime is longer than 90 days'
+
+/** Only parts of `agent_card` may be disclosures, some of its members never, and each container is padded. */
+function disclosureFaults({ containers, disclosures, undisclosed }: ProcessedSdJwt): Fault[] {
   const card = undisclosed.agent_card
-  const missing = [...PLAIN, ...NEVER_EMPTY].filter((pointer) => !isThere(card, pointer.slice(1)))
+  const missing = [...ALWAYS_PUBLIC, ...NEVER_EMPTY].filter((pointer) => !isPresent(card, pointer.slice(1)))
   const salts = new Set(disclosures.map(({ salt }) => salt))
   return [
     ...containers
-      .filter(({ pointer }) => !isWithin(AGENT_CARD, pointer) || PLAIN.some((plain) => isWithin(AGENT_CARD + plain, pointer)))
-      .map(({ pointer }) => ({ pointer, hint: 'nothing may be hidden here' })),
+      .filter(({ pointer }) => !isWithin(AGENT_CARD, pointer) || ALWAYS_PUBLIC.some((part) => isWithin(AGENT_CARD + part, pointer)))
+      .map(({ pointer }) => ({ pointer, hint: 'no part of it may be a disclosure' })),
     ...containers
-      .filter((one) => !isPadded(one))
-      .map(({ pointer }) => ({ pointer, hint: 'its digests are not padded to a power of two, at least 16, more than what is hidden' })),
-    ...missing.map((pointer) => ({ pointer: AGENT_CARD + pointer, hint: 'it must stand in the card in plain' })),
-    ...(salts.size < disclosures.length ? [{ pointer: AGENT_CARD, hint: 'a salt is used twice' }] : []),
+      .filter((container) => !isPadded(container))
+      .map(({ pointer }) => ({
+        pointer,
+        hint: 'the number of digests is not a power of two that is at least 16 and greater than the number of disclosures',
+      })),
+    ...missing.map((pointer) => ({ pointer: AGENT_CARD + pointer, hint: 'it is missing from the public card' })),
+    ...(salts.size < disclosures.length ? [{ pointer: AGENT_CARD, hint: 'two disclosures have the same salt' }] : []),
   ]
 }
 
-function isThere(card: JsonValue | undefined, name: string): boolean {
+function isPresent(card: JsonValue | undefined, name: string): boolean {
   const value = isJsonObject(card) && Object.hasOwn(card, name) ? card[name] : undefined
   return Array.isArray(value) ? value.length > 0 : value !== undefined
 }
 
-const isPadded = ({ digests, disclosed }: Container): boolean => digests >= paddedCount(disclosed) && (digests & (digests - 1)) === 0
+const isPadded = ({ digestCount, disclosedCount }: Container): boolean =>
+  digestCount >= paddedCount(disclosedCount) && (digestCount & (digestCount - 1)) === 0
 
-function tieFaults(undisclosed: JsonObject, claims: CardCredentialClaims, c0: JsonObject): Fault[] {
-  if (claims.card_sha256 !== cardDigest(c0)) return [{ pointer: '/card_sha256', hint: 'it is the digest of another public card' }]
-  const isSame = canonical(undisclosed.agent_card) === canonical(withoutSignatures(c0))
-  return isSame ? [] : [{ pointer: AGENT_CARD, hint: 'with nothing disclosed it is not the public card' }]
+function publicCardFaults(undisclosed: JsonObject, claims: CardCredentialClaims, publicCard: JsonObject): Fault[] {
+  if (claims.card_sha256 !== cardDigest(publicCard)) return [{ pointer: '/card_sha256', hint: 'it is not the digest of the public card' }]
+  const isSame = canonical(undisclosed.agent_card) === canonical(withoutSignatures(publicCard))
+  return isSame ? [] : [{ pointer: AGENT_CARD, hint: 'it differs from the public card if nothing is disclosed' }]
 }
 
 async function requireKeyBinding(verified: ProcessedSdJwt, { cnf }: CardCredentialClaims, expected: KeyBindingExpectation): Promise<void> {
   if (verified.keyBinding === undefined || cnf === undefined)
-    refuse('key_binding_required', 'the presentation is refused: it has no key binding')
+    refuse('key_binding_required', 'invalid presentation: it has no key binding, or the card names no key of its agent')
   await verifyKeyBinding(verified.keyBinding, { jwk: cnf?.jwk ?? {} }, verified.sdHash, expected)
 }
 
-export interface CardOrder {
+interface CardCredentialInput {
   readonly iss: string
   readonly sub: string
   readonly iat: number
@@ -181,69 +191,69 @@ export interface CardOrder {
   readonly vct: string
   readonly cardId: AgentId
   readonly cardVersion: number
-  /** Public key of the agent, where it shall present its card itself. */
+  /** Public key with which the agent presents its card (`cnf`). */
   readonly holder?: Readonly<Record<string, unknown>>
-  /** The whole card without `signatures`; `hide` are JSON Pointers into it. */
+  /** The complete card. Its `signatures` are ignored. */
   readonly card: JsonObject
-  readonly hide: readonly string[]
-  /** Told the digest of each hidden part, by its pointer into the card. */
+  /** JSON Pointers into the card of the parts that become disclosures. */
+  readonly nonPublic: readonly string[]
+  /** Called with the pointer and the digest of each non-public part. */
   readonly onDisclosure?: (pointer: string, digest: string) => void
 }
 
-/** Signs a card as SD-JWT with all its disclosures. C0 is what publicCardOf gives for the same order. */
+/** Signs a card as an SD-JWT with all its disclosures. `publicCardOf` returns its public card. */
 export function issueCardCredential(
-  order: CardOrder,
+  input: CardCredentialInput,
   deps: { readonly signer: Signer; readonly random: Pick<Random, 'bytes' | 'token'> },
 ): Promise<string> {
-  const card = withoutSignatures(order.card)
-  for (const pointer of order.hide) {
-    if (PLAIN.some((plain) => isWithin(plain, pointer)) || NEVER_EMPTY.some((list) => list === pointer)) {
-      refuse('sd_jwt_invalid', 'this part of a card is never hidden', {
-        faults: [{ pointer, hint: 'name, description, version, capabilities and the lists of skills and interfaces stay plain' }],
+  const card = withoutSignatures(input.card)
+  for (const pointer of input.nonPublic) {
+    if (ALWAYS_PUBLIC.some((part) => isWithin(part, pointer)) || NEVER_EMPTY.some((part) => part === pointer)) {
+      refuse('sd_jwt_invalid', `${pointer} must be public`, {
+        faults: [{ pointer, hint: 'name, description, version, capabilities and the lists of skills and interfaces are always public' }],
       })
     }
   }
-  const hideable = ['', ...NEVER_EMPTY].filter((pointer) => pointer === '' || Array.isArray(card[pointer.slice(1)]))
+  const alwaysPadded = ['', ...NEVER_EMPTY].filter((pointer) => pointer === '' || Array.isArray(card[pointer.slice(1)]))
   const claims = {
-    iss: order.iss,
-    sub: order.sub,
-    iat: order.iat,
-    exp: order.exp,
-    vct: order.vct,
-    ...(order.holder === undefined ? {} : { cnf: { jwk: order.holder as JsonObject } }), // a JWK is JSON
-    card_id: order.cardId,
-    card_version: order.cardVersion,
-    card_sha256: cardDigest(publicCardOf(card, order.hide)),
+    iss: input.iss,
+    sub: input.sub,
+    iat: input.iat,
+    exp: input.exp,
+    vct: input.vct,
+    ...(input.holder === undefined ? {} : { cnf: { jwk: input.holder as JsonObject } }), // a JWK is JSON
+    card_id: input.cardId,
+    card_version: input.cardVersion,
+    card_sha256: cardDigest(publicCardOf(card, input.nonPublic)),
     agent_card: card,
   }
-  const within = (pointer: string): string => AGENT_CARD + pointer
+  const inClaims = (pointer: string): string => AGENT_CARD + pointer
   return issueSdJwt(
     { typ: CARD_TYP, kid: thumbprint(deps.signer.publicJwk) },
     {
       claims,
-      hide: order.hide.map(within),
-      hideable: hideable.map(within),
-      onDisclosure: (pointer, digest) => order.onDisclosure?.(pointer.slice(AGENT_CARD.length), digest),
+      disclosable: input.nonPublic.map(inClaims),
+      alwaysPadded: alwaysPadded.map(inClaims),
+      onDisclosure: (pointer, digest) => input.onDisclosure?.(pointer.slice(AGENT_CARD.length), digest),
     },
     deps,
   )
 }
 
-/** C0: the card without `signatures` and without what is hidden. */
-export function publicCardOf(card: JsonObject, hide: readonly string[]): JsonObject {
-  const hidden = new Set(hide)
-  const bare = withoutHidden(withoutSignatures(card), '', hidden)
-  return isJsonObject(bare) ? bare : {}
+/** The card without `signatures` and without its non-public parts. */
+export function publicCardOf(card: JsonObject, nonPublic: readonly string[]): JsonObject {
+  const publicCard = withoutParts(withoutSignatures(card), '', new Set(nonPublic))
+  return isJsonObject(publicCard) ? publicCard : {}
 }
 
-function withoutHidden(value: JsonValue, pointer: string, hidden: ReadonlySet<string>): JsonValue {
+function withoutParts(value: JsonValue, pointer: string, removed: ReadonlySet<string>): JsonValue {
   if (Array.isArray(value)) {
     const items: readonly JsonValue[] = value
-    return items.flatMap((one, i) => (hidden.has(`${pointer}/${i}`) ? [] : [withoutHidden(one, `${pointer}/${i}`, hidden)]))
+    return items.flatMap((item, i) => (removed.has(`${pointer}/${i}`) ? [] : [withoutParts(item, `${pointer}/${i}`, removed)]))
   }
   if (!isJsonObject(value)) return value
-  const kept = Object.entries(value)
-    .map(([name, one]) => ({ name, one, place: `${pointer}/${pointerToken(name)}` }))
-    .filter(({ place }) => !hidden.has(place))
-  return Object.fromEntries(kept.map(({ name, one, place }) => [name, withoutHidden(one, place, hidden)]))
+  const members = Object.entries(value)
+    .map(([name, member]) => ({ name, member, memberPointer: `${pointer}/${pointerToken(name)}` }))
+    .filter(({ memberPointer }) => !removed.has(memberPointer))
+  return Object.fromEntries(members.map(({ name, member, memberPointer }) => [name, withoutParts(member, memberPointer, removed)]))
 }

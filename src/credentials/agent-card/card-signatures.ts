@@ -6,9 +6,9 @@ import { readCardJson } from '../../protocol/cards/card-model.js'
 import type { Jkt } from '../../protocol/ids.js'
 import { canonical } from '../jose/canonical-json.js'
 import { readPublicJwk, thumbprint, type VerificationKey } from '../jose/jwk.js'
-import { isSignedBy, type JwsHeader, type JwsRule, readHeader } from '../jose/jws.js'
+import { type EncodedJws, isSignedBy, type JwsHeader, type JwsRule, readHeader } from '../jose/jws.js'
 import type { KeysFor } from '../jose/jwt.js'
-import type { Signer } from '../jose/sign.js'
+import { type Signer, signJws } from '../jose/sign.js'
 import {
   CARD_PROFILES,
   type CardProfile,
@@ -34,17 +34,18 @@ export type SignatureVerdict = { readonly index: number; readonly kid?: string }
       readonly profile: CardProfile
       readonly jkt: Jkt
       readonly alg: SignatureAlgorithm
-      /** What the card says outside the signed bytes, as JSON Pointers; and those of it on which safety rests. */
+      /** JSON Pointers of the parts of the card that the signature does not cover. */
       readonly uncovered: readonly string[]
+      /** Those of them that concern endpoints and security. */
       readonly uncoveredSecurity: readonly string[]
     }
-  /** `unknown_key`: by no key that counts here, so nothing is known of it. */
+  /** `unknown_key`: the caller has no key for the `kid`, so the signature was not checked. */
   | { readonly state: 'invalid' | 'unknown_key'; readonly hint: string }
 )
 
 /**
- * Judges each of a card's signatures, profile by profile (`raw` first: it covers everything). Keys come from the caller, never from the card:
- * `jku`, `jwk` and `x5u` of a header are not read. Throws for no card.
+ * Verifies each signature of a card under each profile; `raw` comes first, because it covers the whole card. Only the caller supplies keys:
+ * `jku` and `x5u` of a header are ignored, and a `jwk` makes the signature invalid. Never throws.
  *
  * @see [A2A §8.4](https://a2a-protocol.org/latest/specification/#84-agent-card-signing)
  */
@@ -54,70 +55,69 @@ export async function verifyCardSignatures(card: JsonObject, keysFor: KeysFor): 
   if (signatures.length > MAX_SIGNATURES) return [{ index: 0, state: 'invalid', hint: `more than ${MAX_SIGNATURES} signatures` }]
   const forms = (['raw', 'spec', 'sdk'] as const).map((profile) => ({ profile, payload: base64url(utf8(canonicalCard(card, profile))) }))
   const verdicts: SignatureVerdict[] = []
-  for (const [index, signature] of signatures.entries()) verdicts.push(await judge(card, forms, signature, index, keysFor))
+  for (const [index, signature] of signatures.entries()) verdicts.push(await verdictOn(card, forms, signature, index, keysFor))
   return verdicts
 }
 
 type Forms = readonly { readonly profile: CardProfile; readonly payload: string }[]
 
-async function judge(card: JsonObject, forms: Forms, value: JsonValue, index: number, keysFor: KeysFor): Promise<SignatureVerdict> {
+async function verdictOn(card: JsonObject, forms: Forms, value: JsonValue, index: number, keysFor: KeysFor): Promise<SignatureVerdict> {
   const parsed = Signature.safeParse(value)
-  const signature = parsed.success ? fromBase64url(parsed.data.signature) : undefined
-  if (!parsed.success || signature === undefined)
-    return { index, state: 'invalid', hint: 'it is not { protected, signature } in base64url' }
+  if (!parsed.success || fromBase64url(parsed.data.signature) === undefined)
+    return { index, state: 'invalid', hint: 'it does not have the form { protected, signature } with base64url members' }
   const header = readHeader(parsed.data.protected, RULE)
   if (typeof header === 'string') return { index, state: 'invalid', hint: header }
-  const told = { index, ...(header.kid === undefined ? {} : { kid: header.kid }) }
-  // RFC 7515 §7.2.1: the names in the two headers are disjoint. Nothing of the unprotected one is used.
+  const labels = { index, ...(header.kid === undefined ? {} : { kid: header.kid }) }
+  // RFC 7515 §7.2.1: the two headers have no name in common. The unprotected header is not used.
   const unprotected = Object.keys(parsed.data.header ?? {})
   if (unprotected.includes('crit') || unprotected.some((name) => name in header))
-    return { ...told, state: 'invalid', hint: 'its unprotected header repeats or extends the protected one' }
+    return { ...labels, state: 'invalid', hint: 'its unprotected header repeats or extends the protected one' }
   const keys = (await keysFor(header.kid)).slice(0, MAX_SIGNATURES)
-  if (keys.length === 0) return { ...told, state: 'unknown_key', hint: 'no registered key is meant by its `kid`' }
-  const found = await findForm(forms, parsed.data.protected, { header, signature }, keys)
+  if (keys.length === 0) return { ...labels, state: 'unknown_key', hint: 'no registered key has this `kid`' }
+  const found = await findForm(forms, header, parsed.data, keys)
   if (found === undefined)
     return {
-      ...told,
+      ...labels,
       state: 'invalid',
-      hint: `it covers none of the forms ${CARD_PROFILES.join(', ')} of this card under an registered key`,
+      hint: `no registered key signed this card in one of the forms ${CARD_PROFILES.join(', ')}`,
     }
   const uncovered = uncoveredPaths(card, cardForm(card, found.profile))
-  return { ...told, state: 'valid', ...found, uncovered, uncoveredSecurity: uncoveredSecurity(uncovered) }
+  return { ...labels, state: 'valid', ...found, uncovered, uncoveredSecurity: uncoveredSecurity(uncovered) }
 }
 
 async function findForm(
   forms: Forms,
-  head: string,
-  jws: { readonly header: JwsHeader; readonly signature: Uint8Array },
+  header: JwsHeader,
+  signature: Pick<EncodedJws, 'protected' | 'signature'>,
   keys: readonly VerificationKey[],
 ): Promise<{ readonly profile: CardProfile; readonly jkt: Jkt; readonly alg: SignatureAlgorithm } | undefined> {
   for (const candidate of keys) {
-    const key = readPublicJwk(candidate.jwk, candidate.alg === undefined ? [jws.header.alg] : [candidate.alg])
+    const key = readPublicJwk(candidate.jwk, candidate.alg === undefined ? [header.alg] : [candidate.alg])
     if (typeof key === 'string') continue
     for (const { profile, payload } of forms) {
-      if (await isSignedBy({ ...jws, signed: utf8(`${head}.${payload}`) }, key)) return { profile, jkt: key.jkt, alg: key.alg }
+      const encoded = { protected: signature.protected, payload, signature: signature.signature }
+      if (await isSignedBy({ header, encoded }, key)) return { profile, jkt: key.jkt, alg: key.alg }
     }
   }
   return undefined
 }
 
 /**
- * Signs a card of version 1.0 so that all canonical forms agree: members without a value are taken out of it first. Where they cannot agree
- * (a member that the schema does not know, a security requirement without scopes) the card is signed as it is, and verifies as `raw`.
+ * Adds a signature to a card of version 1.0. Members without a value are removed first, so that all canonical forms are equal. If they cannot be
+ * equal (an unknown member, a security requirement without scopes), the card is signed as it is and verifies under the profile `raw`.
  */
 export async function signCard(card: JsonObject, signer: Signer, options: { readonly kid?: string } = {}): Promise<JsonObject> {
   const signable = signableCard(card)
-  const head = base64url(utf8(JSON.stringify({ alg: signer.alg, kid: options.kid ?? thumbprint(signer.publicJwk), typ: 'JOSE' })))
-  const payload = base64url(utf8(canonical(signable)))
-  const signature = base64url(await signer.sign(utf8(`${head}.${payload}`)))
+  const header = { alg: signer.alg, kid: options.kid ?? thumbprint(signer.publicJwk), typ: 'JOSE' }
+  const jws = await signJws(header, utf8(canonical(signable)), signer)
   const earlier = Array.isArray(card.signatures) ? card.signatures : []
-  return { ...signable, signatures: [...earlier, { protected: head, signature }] }
+  return { ...signable, signatures: [...earlier, { protected: jws.protected, signature: jws.signature }] }
 }
 
-/** The card without members that carry no value, if then all profiles agree and it is still a card; else as it is. Without `signatures`. */
+/** The card without `signatures`, and without members that have no value if then all profiles agree and the card is still valid. */
 export function signableCard(card: JsonObject): JsonObject {
   const sdk = cardForm(card, 'sdk')
-  // A required member without a value (`capabilities: {}`) is one that the SDKs leave out and the specification demands.
-  const fits = uncoveredPaths(card, sdk).length === 0 && readCardJson(sdk).state !== 'refused'
-  return fits ? sdk : withoutSignatures(card)
+  // The SDKs omit a required member without a value (`capabilities: {}`), which makes the card invalid.
+  const isEquivalent = uncoveredPaths(card, sdk).length === 0 && readCardJson(sdk).state !== 'refused'
+  return isEquivalent ? sdk : withoutSignatures(card)
 }

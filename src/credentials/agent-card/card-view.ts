@@ -1,5 +1,17 @@
-// Verifies what the registry gave of a card, from its bytes and the pinned keys of the registry alone: back to the key of the publisher,
-// whose registered key stands in the signed log. A registry that signs in a publisher's place is found out.
+// Verifies a card view: the response of a registry about a card, for one caller. Only the bytes of the view and the pinned keys of the registry are
+// needed; nothing is fetched.
+//
+// 1. The `card-view+jwt` is signed by a pinned card key for this caller, and its digests match the public card, the SD-JWT and the facts.
+// 2. The proof shows that the publisher's key is registered: the log's checkpoint is signed by a pinned log key, the entry that registers the
+//    key is in the log (Merkle inclusion), and the entry holds the digest of the key statement. A key of the registry itself is refused.
+// 3. The registered key signed the public card and, if there is one, the SD-JWT; the view's claims are the signed ones.
+//
+// So a registry cannot sign a card in a publisher's place unless its log shows the key that it registered for that. A view without a proof is
+// only the word of the registry (`unverified`).
+//
+// Cost: at most four kinds of signature checks (view, checkpoint, card, SD-JWT) and one Merkle path, linear in the size of the view.
+// Limits: it does not compare checkpoints, so a log that shows different callers different entries is detected only by monitors and witnesses.
+// A key or handle that was revoked after the view was made is detected only with `ended`, which follows the revocation feed.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
@@ -19,80 +31,81 @@ import { withoutSignatures } from './canonical-card.js'
 import { cardDigest, cardType, verifyCardCredential } from './card-credential.js'
 import { verifyCardSignatures } from './card-signatures.js'
 
-/** The registry as it was pinned at first contact, or by configuration. */
+/** Public keys of a registry, pinned at first contact or by configuration. */
 export interface RegistryPins {
   readonly issuer: string
   /** JWKs with `kid` and `credence_use`. */
   readonly keys: readonly Readonly<Record<string, unknown>>[]
 }
 
-export interface ViewExpectation {
-  /** Client id of whom the view was made for. */
+interface ViewExpectation {
+  /** Client id of the caller for which the view was made. */
   readonly audience: string
   readonly now: number
-  /** What is known to have ended, where the caller follows the feed. */
+  /** The ended set of a caller that follows the revocation feed. */
   readonly ended?: { has(handle: Handle): boolean }
 }
 
 export interface VerifiedCard {
-  /** `verified`: back to the publisher's registered key. `unverified`: the registry says so, and no registered key signed it. */
+  /** `verified`: the publisher's registered key signed the card. `unverified`: only the registry vouches for it. */
   readonly state: 'verified' | 'unverified'
   readonly view: CardView
-  /** The card as the publisher signed it, with what this view discloses. */
+  /** The card as its publisher signed it, with the disclosures of this view. */
   readonly card: JsonObject
-  /** Who signed: organisation or agent, and the thumbprint of its key. */
+  /** Owner of the key that signed (organisation or agent id), and thumbprint of that key. */
   readonly publisher?: { readonly owner: string; readonly jkt: string }
 }
 
-/** Digest of what no publisher signed: whose card the registry says it is, its facts with the verdict, and the prose that it shows apart. */
-export const wordsDigest = ({ orgId, facts, text }: Pick<CardView, 'orgId' | 'facts' | 'text'>): string =>
+/** Digest of the parts of a view that no publisher signed: the organisation, the facts with the verdict, and the text. */
+export const factsDigest = ({ orgId, facts, text }: Pick<CardView, 'orgId' | 'facts' | 'text'>): string =>
   digestOfJson({ orgId, facts, text })
 
-const deny = (hint: string): never => refuse('card_signature_invalid', `the card view is refused: ${hint}`)
+const deny = (hint: string): never => refuse('card_signature_invalid', `invalid card view: ${hint}`)
 
-/** Throws nothing but a Refusal, whatever the bundle is. */
+/** Throws only Refusals, for any input. */
 export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, expected: ViewExpectation): Promise<VerifiedCard> {
   const parsed = CardView.safeParse(bundle)
-  if (!parsed.success) return deny(`its form: ${parsed.error.issues[0]?.path.join('/') ?? ''}`)
+  if (!parsed.success) return deny(`its member ${parsed.error.issues[0]?.path.join('/') ?? ''} is missing or invalid`)
   const view = parsed.data
-  // Whoever parsed the bundle may have let through what has no canonical form.
+  // The JSON parser of the caller may accept values that have no canonical form, such as lone surrogates.
   for (const part of [view.claims, view.facts, view.text]) parseJson(JSON.stringify(part), { reason: 'card_signature_invalid' })
-  const c0 = parseJson(view.c0, { reason: 'card_signature_invalid' })
-  if (!isJsonObject(c0)) return deny('its card is no object')
-  await requireRegistryWord(view, c0, pins, expected)
+  const publicCard = parseJson(view.publicCard, { reason: 'card_signature_invalid' })
+  if (!isJsonObject(publicCard)) return deny('its public card is not a JSON object')
+  await requireRegistryView(view, publicCard, pins, expected)
   if (view.proof === undefined)
     return view.sdJwt === undefined
-      ? { state: 'unverified', view, card: withoutSignatures(c0) }
-      : deny('hidden parts without the registered key of a key')
+      ? { state: 'unverified', view, card: withoutSignatures(publicCard) }
+      : deny('it has an SD-JWT, but no proof that the key of its publisher is registered')
   const key = await requireRegisteredKey(view.proof, pins, expected)
-  const signatures = await verifyCardSignatures(c0, () => [key])
-  if (!signatures.some((one) => one.state === 'valid' && one.uncoveredSecurity.length === 0))
-    deny('its public card is not signed by the registered key')
+  const signatures = await verifyCardSignatures(publicCard, () => [key])
+  if (!signatures.some((verdict) => verdict.state === 'valid' && verdict.uncoveredSecurity.length === 0))
+    deny('the registered key did not sign its public card with endpoints and security')
   const { statement } = view.proof
   const publisher = { owner: statement.owner, jkt: statement.jkt }
-  if (statement.owner !== view.orgId && statement.owner !== view.agentId) deny('another publisher')
-  if (view.sdJwt === undefined) return sameClaims(view, withoutSignatures(c0), publisher)
-  const { card, claims } = await verifyCardCredential(view.sdJwt, c0, [key], {
+  if (statement.owner !== view.orgId && statement.owner !== view.agentId)
+    deny('the signing key belongs neither to the agent nor to its organisation')
+  if (view.sdJwt === undefined) return verifiedCard(view, withoutSignatures(publicCard), publisher)
+  const { card, claims } = await verifyCardCredential(view.sdJwt, publicCard, [key], {
     now: expected.now,
     issuer: statement.owner,
     subject: view.audience,
     vct: cardType(pins.issuer),
     cardId: view.agentId,
   })
-  if (claims.card_version !== view.version) deny('another version')
-  return sameClaims(view, card, publisher)
+  if (claims.card_version !== view.version) deny(`its SD-JWT is of version ${claims.card_version}, not ${view.version}`)
+  return verifiedCard(view, card, publisher)
 }
 
-/** What the answer calls the publisher's claims is what the publisher signed. */
-function sameClaims(view: CardView, card: JsonObject, publisher: { owner: string; jkt: string }): VerifiedCard {
-  if (canonical(view.claims) !== canonical(card)) return deny('its claims are not those that were signed')
+/** The claims of the view must be the signed card. */
+function verifiedCard(view: CardView, card: JsonObject, publisher: { owner: string; jkt: string }): VerifiedCard {
+  if (canonical(view.claims) !== canonical(card)) return deny('its claims differ from the signed card')
   return { state: 'verified', view, card, publisher }
 }
 
-/** The view is the registry's, for this caller, of just these bytes. */
-async function requireRegistryWord(
+/** Requires the registry's signature, for this caller, over the digests of this view. */
+async function requireRegistryView(
   view: CardView,
-  c0: JsonObject,
+  publicCard: JsonObject,
   pins: RegistryPins,
   { audience, now, ended }: ViewExpectation,
 ): Promise<void> {
@@ -102,43 +115,44 @@ async function requireRegistryWord(
     audience,
     now,
   })
-  const isOfThese =
+  const matches =
     claims.card_id === view.agentId &&
     claims.card_version === view.version &&
     claims.tier === view.tier &&
-    claims.card_sha256 === cardDigest(c0) &&
-    claims.words_sha256 === wordsDigest(view) &&
+    claims.card_sha256 === cardDigest(publicCard) &&
+    claims.facts_sha256 === factsDigest(view) &&
     claims.sd_hash === (view.sdJwt === undefined ? undefined : digestOfText(view.sdJwt)) &&
     view.audience === audienceOf(pins.issuer, view.agentId)
-  if (!isOfThese) deny('it speaks of other bytes')
-  if (ended && !stands(ended, claims.standing.dependsOn)) deny('something that it stands on has ended')
+  if (!matches) deny('its signed digests do not match its content')
+  if (ended && !stands(ended, claims.standing.dependsOn)) deny('a handle that it depends on was revoked')
 }
 
-/** The key of the registered key, if the log that the registry signs says that it was registered. Never one of the registry's own. */
+/** The publisher's key, if the signed log registers it and it is not a key of the registry itself. */
 async function requireRegisteredKey(proof: KeyRegistrationProof, pins: RegistryPins, { ended }: ViewExpectation): Promise<VerificationKey> {
   const { statement, entry, inclusion, checkpoint } = proof
   const signed = await verifyCheckpoint(checkpoint, logOrigin(pins.issuer), keysOf(pins, 'log', ended))
-  if (signed === undefined) return deny('its checkpoint is not signed by a pinned key')
+  if (signed === undefined) return deny('its checkpoint is not signed by a pinned log key')
   if (entry.digest !== digestOfJson(statement) || !entry.begins?.includes(statement.handle))
-    return deny('the entry is not of this registered key')
-  if (entry.type !== 'key.registered' && entry.type !== 'member.registered') return deny('the entry registers nothing')
-  const isIn = verifyInclusion(sha256, {
+    return deny('its log entry does not belong to its key statement')
+  if (entry.type !== 'key.registered' && entry.type !== 'member.registered') return deny('its log entry does not register a key')
+  const isIncluded = verifyInclusion(sha256, {
     leaf: hashLeaf(sha256, utf8(canonical(entry))),
     index: inclusion.index,
     size: signed.size,
-    root: bytes(signed.root),
-    proof: inclusion.hashes.map(bytes),
+    root: bytesOf(signed.root),
+    proof: inclusion.hashes.map(bytesOf),
   })
-  if (!isIn || inclusion.size !== signed.size || inclusion.seq !== entry.seq) return deny('the entry does not stand in the log')
-  // The statement is the registry's word: that it names its key rightly is seen from the key.
-  if (jktOf(statement.jwk, statement.alg) !== statement.jkt) return deny('the key is not the one that the registered key names')
+  if (!isIncluded || inclusion.size !== signed.size || inclusion.seq !== entry.seq) return deny('its log entry is not in the log')
+  // Only the registry made the statement, so its thumbprint is compared with the key.
+  if (jktOf(statement.jwk, statement.alg) !== statement.jkt)
+    return deny('the thumbprint in its key statement is not the thumbprint of the key')
   if (pins.keys.some((pin) => pin.kid === statement.jkt || jktOf(pin, 'ES256') === statement.jkt))
-    return deny('a key of the registry in place of the publisher’s')
-  if (ended?.has(statement.handle)) return deny('the key of the publisher has ended')
+    return deny('its publisher key is a key of the registry')
+  if (ended?.has(statement.handle)) return deny('the key of its publisher was revoked')
   return { jwk: statement.jwk, alg: statement.alg }
 }
 
-/** A pinned key that is known to have ended signs for nobody. */
+/** The pinned keys of a use, without those that are known to be revoked. */
 const keysOf = ({ keys }: RegistryPins, use: string, ended: ViewExpectation['ended']): VerificationKey[] =>
   keys
     .filter((jwk) => jwk.credence_use === use && !(typeof jwk.kid === 'string' && ended?.has(handleOfRegistryKey(jwk.kid))))
@@ -149,4 +163,4 @@ const jktOf = (jwk: Readonly<Record<string, unknown>>, alg: SignatureAlgorithm):
   return typeof key === 'string' ? undefined : key.jkt
 }
 
-const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()
+const bytesOf = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()

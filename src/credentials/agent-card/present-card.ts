@@ -1,4 +1,5 @@
-// Private parts of a card are never uploaded: the agent shows them itself, out of the SD-JWT that its publisher signed, bound by its own key.
+// Private parts of a card are never uploaded to a registry. The agent presents them itself, from the SD-JWT that its publisher signed, with a key
+// binding by its own key.
 import { refuse } from '../../errors.js'
 import type { JsonValue } from '../../lib/json.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
@@ -9,31 +10,32 @@ import { processSdJwt } from '../sd-jwt/verify.js'
 import { CARD_TYP, cardType, verifyCardCredential } from './card-credential.js'
 import type { VerifiedCard } from './card-view.js'
 
-export interface CardPart {
+interface CardPart {
   readonly value: JsonValue
-  /** In the signed card, where array positions count placeholders and decoys. */
+  /** Position in the signed card. Array indexes count placeholders and decoys. */
   readonly pointer: string
 }
 
-/** The card with the parts that `show` picks (all, where it is absent), for one audience and nonce, by the key that the card names. */
+/** Presents a card with the non-public parts that `show` selects, by default all, to one audience with one nonce. `holder` is the key in its `cnf`. */
 export async function presentCard(
   { ownSdJwt, show = () => true }: { readonly ownSdJwt: string; readonly show?: ((part: CardPart) => boolean) | undefined },
   binding: { readonly audience: string; readonly nonce: string; readonly now: number },
   holder: Signer,
 ): Promise<string> {
   const { disclosures, payload } = processSdJwt(ownSdJwt, { typ: [CARD_TYP] })
-  if (payload.cnf === undefined) refuse('key_binding_required', 'this card names no key by which its agent presents it')
-  const shown = new Set(disclosures.filter(({ value, pointer }) => show({ value, pointer })).map(({ pointer }) => pointer))
+  if (payload.cnf === undefined)
+    refuse('key_binding_required', 'the card has no `cnf`: publish it with the public key of its agent to present it')
+  const selected = new Set(disclosures.filter(({ value, pointer }) => show({ value, pointer })).map(({ pointer }) => pointer))
   return bindPresentation(
-    presentSdJwt(ownSdJwt, (pointer) => shown.has(pointer), [CARD_TYP]),
+    presentSdJwt(ownSdJwt, (pointer) => selected.has(pointer), [CARD_TYP]),
     binding,
     holder,
   )
 }
 
 /**
- * A presentation by the agent of a verified card: the same card, signed by the same key of the publisher, and bound to this verifier and nonce.
- * Throws nothing but a Refusal, whatever the text.
+ * Verifies a presentation by the agent of a verified card: the same card, signed by the same key of its publisher, with a key binding for this
+ * verifier and nonce. Throws only Refusals, for any input.
  */
 export async function verifyCardPresentation(
   { view }: VerifiedCard,
@@ -41,9 +43,10 @@ export async function verifyCardPresentation(
   expected: { readonly issuer: string; readonly now: number; readonly keyBinding: KeyBindingExpectation },
 ): Promise<VerifiedCard> {
   const statement = view.proof?.statement
-  const c0 = parseJson(view.c0, { reason: 'card_signature_invalid' })
-  if (!statement || !isJsonObject(c0)) return refuse('card_signature_invalid', 'no registered key has signed this card')
-  const { card, claims } = await verifyCardCredential(presentation, c0, [{ jwk: statement.jwk, alg: statement.alg }], {
+  const publicCard = parseJson(view.publicCard, { reason: 'card_signature_invalid' })
+  if (!statement || !isJsonObject(publicCard))
+    return refuse('card_signature_invalid', 'the card is not signed by a registered key, so its agent cannot present it')
+  const { card, claims } = await verifyCardCredential(presentation, publicCard, [{ jwk: statement.jwk, alg: statement.alg }], {
     now: expected.now,
     issuer: statement.owner,
     subject: view.audience,
@@ -51,6 +54,7 @@ export async function verifyCardPresentation(
     cardId: view.agentId,
     keyBinding: expected.keyBinding,
   })
-  if (claims.card_version !== view.version) refuse('sd_jwt_invalid', 'the presentation is of another version')
+  if (claims.card_version !== view.version)
+    refuse('sd_jwt_invalid', `the presentation is of version ${claims.card_version} of the card, not of version ${view.version}`)
   return { state: 'verified', view, card, publisher: { owner: statement.owner, jkt: statement.jkt } }
 }

@@ -11,14 +11,14 @@ import { processSdJwt } from '../sd-jwt/verify.js'
 import { AGENT_CARD, CARD_TYP, cardDigest, issueCardCredential, publicCardOf } from './card-credential.js'
 import { signableCard, signCard } from './card-signatures.js'
 
-export interface CardToPublish {
+interface CardToPublish {
   readonly card: JsonObject
-  /** JSON Pointers of what not everybody may see. */
-  readonly hide: readonly string[]
-  /** Tier of each hidden part by its pointer; `defaultTier` for the others. */
+  /** JSON Pointers of the non-public parts. */
+  readonly nonPublic: readonly string[]
+  /** Tiers of non-public parts by pointer; `defaultTier` for the others. */
   readonly tiers: Readonly<Record<string, Tier>>
   readonly defaultTier: Tier
-  /** Who signs: organisation or agent id. */
+  /** Id of the publisher: an organisation, or the agent itself. */
   readonly iss: string
   /** Audience URI of the agent. */
   readonly sub: string
@@ -26,70 +26,74 @@ export interface CardToPublish {
   readonly agentId: AgentId
   readonly version: number
   readonly releaseNumber: number
-  /** Life of the SD-JWT. */
+  /** Lifetime of the SD-JWT. */
   readonly seconds: number
-  /** Public key of the agent, by which it shows its private parts itself (`cnf`). */
+  /** Public key with which the agent presents its private parts (`cnf`). */
   readonly holder?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface PublishableCard {
-  readonly c0: string
+  readonly publicCard: string
   /** Digest of the public card without signatures. */
   readonly cardSha256: string
   readonly sdJwt?: string
   readonly releasePolicy?: string
-  /** Where something is private: every disclosure, those too. What the agent itself presents from; it is never uploaded. */
+  /** Present if the card has private parts: the SD-JWT with all disclosures, from which the agent presents. It is never uploaded. */
   readonly ownSdJwt?: string
 }
 
-/** Signs, splits and prepares a card: C0 on which all canonical forms agree, the SD-JWT without private parts, the release policy. */
-export async function signAndSplit(
-  order: CardToPublish,
+/** Prepares a card for publication: the signed public card, the SD-JWT without private parts, and the release policy. */
+export async function preparePublication(
+  input: CardToPublish,
   { signer, random, now }: { readonly signer: Signer; readonly random: Pick<Random, 'bytes' | 'token'>; readonly now: number },
 ): Promise<PublishableCard> {
-  const whole = signableCard(order.card)
-  const publicCard = publicCardOf(whole, order.hide)
-  const c0 = JSON.stringify(await signCard(publicCard, signer))
-  const cardSha256 = cardDigest(publicCard)
-  if (order.hide.length === 0) return { c0, cardSha256 }
-  const ordered = new Map<string, string>()
-  const isPrivate = order.hide.some((pointer) => (order.tiers[pointer] ?? order.defaultTier) === 'private')
-  const all = await issueCardCredential(
+  const card = signableCard(input.card)
+  const publicParts = publicCardOf(card, input.nonPublic)
+  const publicCard = JSON.stringify(await signCard(publicParts, signer))
+  const cardSha256 = cardDigest(publicParts)
+  if (input.nonPublic.length === 0) return { publicCard, cardSha256 }
+  const pointersByDigest = new Map<string, string>()
+  const hasPrivateParts = input.nonPublic.some((pointer) => (input.tiers[pointer] ?? input.defaultTier) === 'private')
+  const completeSdJwt = await issueCardCredential(
     {
-      iss: order.iss,
-      sub: order.sub,
+      iss: input.iss,
+      sub: input.sub,
       iat: now,
-      exp: now + order.seconds,
-      vct: order.vct,
-      cardId: order.agentId,
-      cardVersion: order.version,
-      card: whole,
-      hide: order.hide,
-      ...(isPrivate && order.holder && { holder: order.holder }),
-      onDisclosure: (pointer, digest) => ordered.set(digest, pointer),
+      exp: now + input.seconds,
+      vct: input.vct,
+      cardId: input.agentId,
+      cardVersion: input.version,
+      card,
+      nonPublic: input.nonPublic,
+      ...(hasPrivateParts && input.holder && { holder: input.holder }),
+      onDisclosure: (pointer, digest) => pointersByDigest.set(digest, pointer),
     },
     { signer, random },
   )
-  const tiers = tiersByPlace(order, ordered, all)
+  const tiers = tiersByPointer(input, pointersByDigest, completeSdJwt)
   const policy = ReleasePolicy.parse({
-    iss: order.iss,
-    sub: order.sub,
+    iss: input.iss,
+    sub: input.sub,
     iat: now,
-    number: order.releaseNumber,
+    number: input.releaseNumber,
     card_sha256: cardSha256,
-    default: order.defaultTier,
-    tiers: Object.fromEntries([...tiers].filter(([, tier]) => tier !== order.defaultTier || tier === 'private')),
+    default: input.defaultTier,
+    tiers: Object.fromEntries([...tiers].filter(([, tier]) => tier !== input.defaultTier || tier === 'private')),
   })
   const releasePolicy = await signJwt({ typ: RELEASE_TYP, kid: thumbprint(signer.publicJwk) }, policy, signer)
-  const secret = [...tiers].filter(([, tier]) => tier === 'private').map(([pointer]) => AGENT_CARD + pointer)
-  const sdJwt = presentSdJwt(all, (pointer) => !secret.some((one) => isWithin(one, pointer)), [CARD_TYP])
-  return { c0, cardSha256, sdJwt, releasePolicy, ...(isPrivate && { ownSdJwt: all }) }
+  const privatePointers = [...tiers].filter(([, tier]) => tier === 'private').map(([pointer]) => AGENT_CARD + pointer)
+  const isUploaded = (pointer: string): boolean => !privatePointers.some((part) => isWithin(part, pointer))
+  const sdJwt = presentSdJwt(completeSdJwt, isUploaded, [CARD_TYP])
+  return { publicCard, cardSha256, sdJwt, releasePolicy, ...(hasPrivateParts && { ownSdJwt: completeSdJwt }) }
 }
 
-/** The tier of each disclosure by its place in the signed card, where array positions count placeholders and decoys. */
-function tiersByPlace({ tiers, defaultTier }: CardToPublish, ordered: ReadonlyMap<string, string>, sdJwt: string): Map<string, Tier> {
+/** The tier of each disclosure by its pointer in the signed card, where array indexes count placeholders and decoys. */
+function tiersByPointer(
+  { tiers, defaultTier }: CardToPublish,
+  pointersByDigest: ReadonlyMap<string, string>,
+  sdJwt: string,
+): Map<string, Tier> {
   const { disclosures } = processSdJwt(sdJwt, { typ: [CARD_TYP] })
-  return new Map(
-    disclosures.map(({ pointer, digest }) => [pointer.slice(AGENT_CARD.length), tiers[ordered.get(digest) ?? ''] ?? defaultTier] as const),
-  )
+  const tierOfDigest = (digest: string): Tier => tiers[pointersByDigest.get(digest) ?? ''] ?? defaultTier
+  return new Map(disclosures.map(({ pointer, digest }) => [pointer.slice(AGENT_CARD.length), tierOfDigest(digest)] as const))
 }

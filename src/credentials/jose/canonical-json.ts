@@ -3,7 +3,8 @@ import { isJsonObject, type JsonValue } from '../../lib/json.js'
 const loneSurrogate = /\p{Surrogate}/u
 
 /**
- * The canonical text of a JSON value: equal values give equal bytes. Members that are undefined are left out; what JSON cannot say is a bug of the caller.
+ * The canonical text of a JSON value: equal values have equal text. Members with the value `undefined` are omitted.
+ * Throws a TypeError for a value that has no JSON form, because passing one is a bug of the caller.
  *
  * @see [RFC 8785 §3.2](https://www.rfc-editor.org/rfc/rfc8785.html#section-3.2)
  */
@@ -13,10 +14,10 @@ export function canonical(value: unknown): string {
   if (typeof value === 'number') return canonicalNumber(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (isJsonObject(value)) return canonicalObject(value)
-  throw new TypeError(`not JSON: ${typeof value}`)
+  throw new TypeError(`no canonical JSON: a value of type ${typeof value}`)
 }
 
-// RFC 8785 §3.2.3: sorted by UTF-16 code units, which is what sort() compares.
+// RFC 8785 §3.2.3: members are sorted by UTF-16 code units, as sort() does.
 function canonicalObject(object: Readonly<Record<string, JsonValue | undefined>>): string {
   const members = Object.keys(object)
     .filter((name) => object[name] !== undefined)
@@ -25,14 +26,14 @@ function canonicalObject(object: Readonly<Record<string, JsonValue | undefined>>
   return `{${members.join(',')}}`
 }
 
-// RFC 8785 §3.2.2.3: the number format of ECMAScript; NaN and the infinities are errors.
+// RFC 8785 §3.2.2.3: numbers are written as ECMAScript writes them; NaN and the infinities are errors.
 function canonicalNumber(value: number): string {
-  if (!Number.isFinite(value)) throw new TypeError('not JSON: a number that is not finite')
+  if (!Number.isFinite(value)) throw new TypeError(`no canonical JSON: the number ${value}`)
   return JSON.stringify(value)
 }
 
 // RFC 8785 §3.2.2.2: a lone surrogate is an error.
 function canonicalString(value: string): string {
-  if (loneSurrogate.test(value)) throw new TypeError('not JSON: a lone surrogate')
+  if (loneSurrogate.test(value)) throw new TypeError('no canonical JSON: a string with a lone surrogate')
   return JSON.stringify(value)
 }

@@ -2,8 +2,8 @@ import { sha256 } from '#crypto'
 import { base64url, utf8 } from '../../lib/bytes.js'
 import { canonical } from './canonical-json.js'
 
-/** base64url SHA-256 of a text's UTF-8 bytes: `ath`, `sd_hash`, digests of disclosures, token hashes. */
+/** The SHA-256 of the UTF-8 bytes, as base64url: used for `ath`, `sd_hash`, disclosures and token hashes. */
 export const digestOfText = (text: string): string => base64url(sha256(utf8(text)))
 
-/** base64url SHA-256 of a value's RFC 8785 bytes: card digests, registered key statements. */
+/** The SHA-256 of the canonical JSON (RFC 8785), as base64url: used for thumbprints, cards and key statements. */
 export const digestOfJson = (value: unknown): string => digestOfText(canonical(value))

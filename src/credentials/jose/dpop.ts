@@ -8,8 +8,8 @@ import { type PublicJwk, readPublicJwk } from './jwk.js'
 import { isSignedBy, readJws } from './jws.js'
 import { claimsOf, type JwtKind, refuseAs, requireAll } from './jwt.js'
 
-/** A proof counts this many seconds around its `iat`. */
-export const PROOF_WINDOW_SECONDS = 60
+/** A proof is accepted from this many seconds before its `iat` to this many seconds after it. */
+const PROOF_WINDOW_SECONDS = 60
 
 const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; ath?: string | undefined; nonce?: string | undefined }> = {
   name: 'DPoP proof',
@@ -17,7 +17,7 @@ const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; 
   maxBytes: 8192,
   algs: DPOP_ALGORITHMS,
   typ: ['dpop+jwt'],
-  mayBringKey: true,
+  allowsEmbeddedKey: true,
   claims: z.object({
     jti: z.string().min(8).max(256),
     htm: z.string().max(16),
@@ -30,12 +30,12 @@ const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; 
 
 export interface ProofExpectation {
   readonly htm: string
-  /** The public URL of the request; query and fragment are ignored (RFC 9449 §4.3). */
+  /** Public URL of the request. Query and fragment are ignored (RFC 9449 §4.3). */
   readonly htu: string
   readonly now: number
-  /** At a resource: `ath` must be its hash. At the token endpoint absent. */
+  /** At a protected resource: `ath` must be the hash of this token. Absent at the token endpoint. */
   readonly accessToken?: string
-  /** Where server nonces are demanded (RFC 9449 §8): whether one is current, and a fresh one for the refusal. */
+  /** Present if the server requires a nonce (RFC 9449 §8). `fresh` makes the nonce that the refusal carries. */
   readonly nonce?: { accepts(nonce: string): boolean; fresh(): string }
   readonly windowSeconds?: number
   readonly reason?: Reason
@@ -44,14 +44,14 @@ export interface ProofExpectation {
 export interface VerifiedProof {
   readonly jkt: Jkt
   readonly jwk: PublicJwk
-  /** Spent by the caller (spendProof) together with `jkt`. */
+  /** The caller consumes it together with `jkt`: see `consumeProof`. */
   readonly jti: string
-  /** After this the proof would be refused anyway. */
+  /** From this second on the proof is outside its window. */
   readonly expiresAt: number
 }
 
 /**
- * A proof that the sender of this one request possesses a key. Replay is the caller's: it spends (`jkt`, `jti`).
+ * Verifies a proof that the sender of one request possesses a key. It does not detect a replay: call `consumeProof` for that.
  *
  * @see [RFC 9449 §4.3](https://www.rfc-editor.org/rfc/rfc9449.html#section-4.3)
  */
@@ -60,46 +60,49 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   const jws = readJws(proof, kind)
   if (typeof jws === 'string') return refuseAs(kind, jws)
   const key = readPublicJwk(jws.header.jwk, [jws.header.alg])
-  if (typeof key === 'string') return refuseAs(kind, `its key is refused: ${key}`)
-  if (!(await isSignedBy(jws, key))) return refuseAs(kind, 'its signature is not by its key')
+  if (typeof key === 'string') return refuseAs(kind, `its key is invalid: ${key}`)
+  if (!(await isSignedBy(jws, key))) return refuseAs(kind, 'its signature does not match its key')
   const claims = claimsOf(jws, kind)
   const window = expected.windowSeconds ?? PROOF_WINDOW_SECONDS
   requireAll(kind, [
-    claims.htm !== expected.htm && '`htm` is another method',
-    !isSameUrl(claims.htu, expected.htu) && '`htu` is another URL',
-    Math.abs(claims.iat - expected.now) > window && '`iat` is outside the window',
-    expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not of this token',
+    claims.htm !== expected.htm && '`htm` is not the method of this request',
+    !isSameUrl(claims.htu, expected.htu) && '`htu` is not the URL of this request',
+    Math.abs(claims.iat - expected.now) > window && `\`iat\` is more than ${window} s from the time of the server`,
+    expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not the hash of the access token',
   ])
   if (expected.nonce && (claims.nonce === undefined || !expected.nonce.accepts(claims.nonce))) {
-    refuse('use_dpop_nonce', 'the DPoP proof needs a current server nonce', { dpopNonce: expected.nonce.fresh() })
+    refuse('use_dpop_nonce', 'the DPoP proof has no current server nonce: repeat the request with the nonce in `DPoP-Nonce`', {
+      dpopNonce: expected.nonce.fresh(),
+    })
   }
   return { jkt: key.jkt, jwk: key.jwk, jti: claims.jti, expiresAt: claims.iat + window + 1 }
 }
 
 /**
- * Spends a proof, once per proof key; false where it was spent before. Whoever sees proofs keeps them equally long.
+ * Consumes the `jti` of a proof for its key. Returns false if the proof was used before. The replay key is retained until a verifier whose
+ * clock is REPLAY_MARGIN_SECONDS behind would refuse the proof as well.
  *
  * @see [RFC 9449 §11.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-11.1)
  */
 export const consumeProof = (
   { jkt, jti, expiresAt }: Pick<VerifiedProof, 'jkt' | 'jti' | 'expiresAt'>,
-  spend: (name: string, keptUntil: number) => Promise<boolean>,
-): Promise<boolean> => spend(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
+  consume: (replayKey: string, retainUntil: number) => Promise<boolean>,
+): Promise<boolean> => consume(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
 
-/** Nearly always it is spelled as we spell it. */
+/** The comparison of the plain strings saves a second normalisation in nearly all requests. */
 function isSameUrl(claimed: string, expected: string): boolean {
-  const own = comparableUrl(expected)
-  return own !== undefined && (claimed === expected || comparableUrl(claimed) === own)
+  const own = normalizedUrl(expected)
+  return own !== undefined && (claimed === expected || normalizedUrl(claimed) === own)
 }
 
 /**
- * Case of scheme, host and percent-encoding, dot segments, default port and empty path do not count; query and fragment are dropped.
- * Percent-encoded letters stay encoded: a proof that spells a path so is refused, never taken for another path.
+ * The URL without query and fragment, normalised in the case of scheme, host and percent-encoding, in dot segments, default port and empty
+ * path. Percent-encoded letters stay encoded, so a proof that encodes them does not match. Undefined if the text is no URL of a request.
  *
  * @see [RFC 3986 §6.2.2–6.2.3](https://www.rfc-editor.org/rfc/rfc3986.html#section-6.2.2)
  */
-export function comparableUrl(text: string): string | undefined {
-  // The URL parser would quietly mend backslashes, spaces and controls.
+export function normalizedUrl(text: string): string | undefined {
+  // The URL parser would silently repair backslashes, spaces and control characters.
   if (!/^https?:\/\/(?![/?#])[\x21-\x5b\x5d-\x7e]+$/i.test(text) || !URL.canParse(text)) return undefined
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') return undefined

@@ -1,19 +1,19 @@
-import { importPublicKey, type PublicKey } from '#crypto'
+import { importJWK } from 'jose'
 import { type Reason, refuse } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
 import { fromBase64url } from '../../lib/bytes.js'
-import { frozen } from '../../lib/frozen.js'
+import { deepFreeze } from '../../lib/deep-freeze.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
 import { Jkt } from '../../protocol/ids.js'
 import { digestOfJson } from './digest.js'
 
-/** The minimal members of a public key (RFC 7638 §3.2) and nothing else. */
+/** A public key with the members of its thumbprint (RFC 7638 §3.2) and no others. */
 export type PublicJwk =
   | { readonly kty: 'EC'; readonly crv: 'P-256' | 'P-384'; readonly x: string; readonly y: string }
   | { readonly kty: 'RSA'; readonly n: string; readonly e: string }
   | { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }
 
-/** A key with the one algorithm that it may be used with (RFC 8725 §3.1). */
+/** A key with the only algorithm that it may be used with (RFC 8725 §3.1). */
 export interface VerificationKey {
   readonly jwk: Readonly<Record<string, unknown>>
   readonly alg?: SignatureAlgorithm | undefined
@@ -25,47 +25,52 @@ export interface ParsedKey {
   readonly jkt: Jkt
 }
 
-/** A public signing key reduced to its minimal members, or a refusal. That a point is on its curve shows when it is loaded. */
+/** The public signing key with its minimal members, or a refusal. A point off its curve is detected by `loadKey` only. */
 export function parsePublicJwk(
   value: unknown,
   algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS,
   reason: Reason = 'key_invalid',
 ): ParsedKey {
-  const read = readPublicJwk(value, algs)
-  return typeof read === 'string' ? refuse(reason, `the key is refused: ${read}`, { faults: [{ pointer: '', hint: read }] }) : read
+  const key = readPublicJwk(value, algs)
+  return typeof key === 'string' ? refuse(reason, `invalid key: ${key}`, { faults: [{ pointer: '', hint: key }] }) : key
 }
 
-/** As parsePublicJwk; a text says what is wrong. */
+/** As parsePublicJwk, but returns the fault as a string. */
 export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS): ParsedKey | string {
   if (!isJsonObject(value)) return 'it is not a JSON object'
-  if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(value, name))) return 'it has private members: send the public key only'
+  if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(value, name))) return 'it has private members; send the public key only'
   const fault = usageFault(value)
   if (fault !== undefined) return fault
-  const found = bareKey(value)
-  if (typeof found === 'string') return found
-  // An RSA key fits two algorithms; `alg`, or the first that is allowed, decides for one.
-  const alg = algs.find((one) => found.algs.includes(one) && (value.alg === undefined || value.alg === one))
+  const minimal = minimalKey(value)
+  if (typeof minimal === 'string') return minimal
+  // An RSA key fits two algorithms: its `alg` decides, or the first allowed algorithm.
+  const alg = algs.find((allowed) => minimal.algs.includes(allowed) && (value.alg === undefined || value.alg === allowed))
   if (alg === undefined) return `its algorithm is none of ${algs.join(', ')}`
-  const name = `${alg} ${found.jwk.kty === 'RSA' ? found.jwk.n : `${found.jwk.x} ${found.jwk.kty === 'EC' ? found.jwk.y : ''}`}`
-  return keptIn(read, name) ?? keep(read, name, frozen({ jwk: found.jwk, alg, jkt: thumbprint(found.jwk) }))
+  const { jwk } = minimal
+  const name = `${alg} ${jwk.kty === 'RSA' ? jwk.n : `${jwk.x} ${jwk.kty === 'EC' ? jwk.y : ''}`}`
+  return cached(parsedKeys, name) ?? cache(parsedKeys, name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
 }
 
-/** Keys by all that they say: a caller comes with the same again and again. An algorithm is used with keys of one type and curve. */
-const read = new Map<string, ParsedKey>()
+/** Parsed keys by algorithm and coordinates, because a caller sends the same key with each proof. An algorithm implies key type and curve. */
+const parsedKeys = new Map<string, ParsedKey>()
 
-/** RFC 7638 thumbprint (SHA-256): a key's name. */
+/**
+ * RFC 7638 thumbprint (SHA-256) of a key.
+ * It is not computed by jose, whose calculateJwkThumbprint is asynchronous: keys are parsed and compared synchronously wherever a list of
+ * keys is filtered. A test compares both.
+ */
 export const thumbprint = (jwk: PublicJwk): Jkt => Jkt.parse(digestOfJson(jwk))
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
-// RFC 7517 §4.2–4.3: what a key says of its use is honoured.
+// RFC 7517 §4.2–4.3: `use` and `key_ops` restrict a key.
 function usageFault(jwk: JsonObject): string | undefined {
   if (jwk.use !== undefined && jwk.use !== 'sig') return '`use` is not `sig`'
   if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify'))) return '`key_ops` has no `verify`'
   return undefined
 }
 
-function bareKey(jwk: JsonObject): { readonly jwk: PublicJwk; readonly algs: readonly SignatureAlgorithm[] } | string {
+function minimalKey(jwk: JsonObject): { readonly jwk: PublicJwk; readonly algs: readonly SignatureAlgorithm[] } | string {
   const { kty, crv } = jwk
   if (kty === 'EC' && (crv === 'P-256' || crv === 'P-384')) {
     const length = crv === 'P-256' ? 32 : 48
@@ -76,13 +81,13 @@ function bareKey(jwk: JsonObject): { readonly jwk: PublicJwk; readonly algs: rea
   if (kty === 'OKP' && crv === 'Ed25519') {
     return isOfLength(jwk.x, 32) ? { jwk: { kty, crv, x: jwk.x }, algs: ['EdDSA'] } : '`x` is not an Ed25519 key'
   }
-  if (kty === 'RSA') return bareRsa(jwk)
+  if (kty === 'RSA') return minimalRsaKey(jwk)
   return '`kty` and `crv` are none of EC P-256, EC P-384, RSA, OKP Ed25519'
 }
 
-function bareRsa({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonly algs: readonly SignatureAlgorithm[] } | string {
+function minimalRsaKey({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonly algs: readonly SignatureAlgorithm[] } | string {
   if (e !== 'AQAB') return '`e` is not 65537'
-  // RFC 7518 §6.3.1.1: no leading zero. 4096 bits are 683 characters: longer ones are not decoded.
+  // RFC 7518 §6.3.1.1: no leading zero. 4096 bits are 683 characters; a longer modulus is refused before it is decoded.
   const modulus = typeof n === 'string' && n.length <= 683 ? fromBase64url(n) : undefined
   if (typeof n !== 'string' || modulus === undefined || !modulus[0]) return '`n` is not a modulus of 2048 to 4096 bits'
   const bits = modulus.length * 8 - (Math.clz32(modulus[0]) - 24)
@@ -93,38 +98,49 @@ function bareRsa({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonly algs
 const isOfLength = (value: unknown, bytes: number): value is string =>
   typeof value === 'string' && value.length <= 2 * bytes && fromBase64url(value)?.length === bytes
 
-const CACHED_KEYS = 1024
-const loaded = new Map<string, PublicKey>()
+/** Entries of each cache of this file. The least recently used one is evicted. */
+const MAX_CACHED_KEYS = 1024
+const importedKeys = new Map<string, CryptoKey>()
 
-/** The imported key, from a cache by thumbprint and algorithm: importing costs as much as verifying. Undefined where the platform refuses it. */
-export async function loadKey(key: ParsedKey): Promise<PublicKey | undefined> {
+/** The imported key, or undefined if the platform refuses it. Cached by thumbprint and algorithm, because an import costs as much as a verification. */
+export async function loadKey(key: ParsedKey): Promise<CryptoKey | undefined> {
   const name = `${key.jkt}.${key.alg}`
-  const known = keptIn(loaded, name)
+  const known = cached(importedKeys, name)
   if (known !== undefined) return known
-  const imported = await importPublicKey(key.jwk, key.alg)
-  return imported && keep(loaded, name, imported)
+  const imported = await importPublicKey(key)
+  return imported && cache(importedKeys, name, imported)
 }
 
-/** What was used last is the last to go. */
-function keptIn<V>(cache: Map<string, V>, name: string): V | undefined {
-  const known = cache.get(name)
-  return known === undefined ? undefined : keep(cache, name, known)
+async function importPublicKey({ jwk, alg }: ParsedKey): Promise<CryptoKey | undefined> {
+  try {
+    const key = await importJWK({ ...jwk }, alg)
+    return key instanceof Uint8Array ? undefined : key
+  } catch {
+    // The form of the key is valid here, so the point is off its curve. Each platform throws an error of its own for that.
+    return undefined
+  }
 }
 
-function keep<V>(cache: Map<string, V>, name: string, value: V): V {
-  cache.delete(name)
-  cache.set(name, value)
-  const oldest = cache.size > CACHED_KEYS ? cache.keys().next().value : undefined
-  if (oldest !== undefined) cache.delete(oldest)
+/** Moves the entry to the end of the map, where it is evicted last. */
+function cached<V>(entries: Map<string, V>, name: string): V | undefined {
+  const value = entries.get(name)
+  return value === undefined ? undefined : cache(entries, name, value)
+}
+
+function cache<V>(entries: Map<string, V>, name: string, value: V): V {
+  entries.delete(name)
+  entries.set(name, value)
+  const oldest = entries.size > MAX_CACHED_KEYS ? entries.keys().next().value : undefined
+  if (oldest !== undefined) entries.delete(oldest)
   return value
 }
 
-/** As parsePublicJwk, and the platform has imported it: a point off its curve is refused too. */
+/** As parsePublicJwk, and imports the key, so a point off its curve is refused too. */
 export async function requireUsableKey(
   value: unknown,
   algs?: readonly SignatureAlgorithm[],
   reason: Reason = 'key_invalid',
 ): Promise<ParsedKey> {
   const key = parsePublicJwk(value, algs, reason)
-  return (await loadKey(key)) === undefined ? refuse(reason, 'the key is refused: it is no point of its curve') : key
+  return (await loadKey(key)) === undefined ? refuse(reason, 'invalid key: its point is not on its curve') : key
 }

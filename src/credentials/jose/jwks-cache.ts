@@ -4,11 +4,11 @@ import type { KeysFor } from './jwt.js'
 
 export interface JwksCache {
   readonly keysFor: KeysFor
-  /** They may be others now: a `kid` that is not known asks again at once. */
-  renew(): void
+  /** The keys may have changed: the next unknown `kid` reads them again at once. */
+  invalidate(): void
 }
 
-/** Keys as they were read last: read when first needed, and again for a `kid` that is not known, at most once in `rereadMs`. */
+/** Keys of an issuer. They are read at first use, and again for an unknown `kid`, but then at most once in `rereadMs`. Concurrent callers share a read. */
 export function newJwksCache({
   read,
   clock,
@@ -18,7 +18,7 @@ export function newJwksCache({
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly rereadMs: number
 }): JwksCache {
-  let known: readonly VerificationKey[] = []
+  let keys: readonly VerificationKey[] = []
   let readAt = 0
   let isStale = true
   let reading: Promise<void> | undefined
@@ -26,7 +26,7 @@ export function newJwksCache({
   const load = async (): Promise<void> => {
     isStale = false
     try {
-      known = await read()
+      keys = await read()
       readAt = clock.monotonicMs()
     } catch (error) {
       isStale = true
@@ -35,7 +35,7 @@ export function newJwksCache({
       reading = undefined
     }
   }
-  const byKid = (kid: string) => known.filter(({ jwk }) => jwk.kid === kid)
+  const byKid = (kid: string) => keys.filter(({ jwk }) => jwk.kid === kid)
   return {
     keysFor: async (kid) => {
       if (kid === undefined) return []
@@ -45,7 +45,7 @@ export function newJwksCache({
       }
       return byKid(kid)
     },
-    renew: () => {
+    invalidate: () => {
       isStale = true
     },
   }

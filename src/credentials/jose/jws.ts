@@ -1,11 +1,11 @@
+import { errors, flattenedVerify } from 'jose'
 import { z } from 'zod'
-import { verifySignature } from '#crypto'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
-import { fromBase64url, utf8 } from '../../lib/bytes.js'
+import { fromBase64url } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
 import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
 
-/** What is read of a protected header. Others (`jku`, `x5u`, `x5c`) are hints by a stranger: nothing here reads them. */
+/** Members of a protected header that are read. `jku`, `x5u` and `x5c` name keys that an attacker may choose, so they are ignored. */
 const Header = z.object({
   alg: z.enum(SIGNATURE_ALGORITHMS),
   typ: z.string().max(64).optional(),
@@ -20,61 +20,63 @@ export type JwsHeader = z.infer<typeof Header>
 export interface Jws {
   readonly header: JwsHeader
   readonly payload: Uint8Array
-  readonly signature: Uint8Array
-  readonly signed: Uint8Array
+  readonly encoded: EncodedJws
 }
 
-/** What a purpose allows of a JWS. */
+/** The three parts of a JWS, each canonical base64url: what jose verifies (RFC 7515 §7.2.2). */
+export interface EncodedJws {
+  readonly protected: string
+  readonly payload: string
+  readonly signature: string
+}
+
+/** Limits of a JWS, fixed by its purpose. */
 export interface JwsRule {
   readonly maxBytes: number
   readonly algs: readonly SignatureAlgorithm[]
-  /** Accepted `typ`, lower case; undefined among them accepts its absence. */
+  /** Accepted values of `typ`, in lower case. With `undefined` in the list a JWS without `typ` is accepted. */
   readonly typ: readonly (string | undefined)[]
-  /** Only a DPoP proof brings its own key (RFC 9449 §4.2). */
-  readonly mayBringKey?: boolean
+  /** Only the header of a DPoP proof holds its key (RFC 9449 §4.2). */
+  readonly allowsEmbeddedKey?: boolean
 }
 
 const MAX_HEADER_BYTES = 8192
 
-/** A compact JWS that keeps the rule, unverified; a text says what is wrong with it. */
+/** A compact JWS that conforms to the rule, its signature not verified. Returns the fault as a string. */
 export function readJws(token: unknown, rule: JwsRule): Jws | string {
-  if (typeof token !== 'string') return 'it is not a text'
+  if (typeof token !== 'string') return 'it is not a string'
   if (token.length > rule.maxBytes) return `it is longer than ${rule.maxBytes} bytes`
   const [head, body, tail, ...more] = token.split('.')
-  if (head === undefined || body === undefined || tail === undefined || more.length > 0) return 'it has not three parts'
+  if (head === undefined || body === undefined || tail === undefined || more.length > 0) return 'it does not have three parts'
   const payload = fromBase64url(body)
-  const signature = fromBase64url(tail)
-  if (payload === undefined || signature === undefined) return 'a part is not canonical base64url'
+  if (payload === undefined || fromBase64url(tail) === undefined) return 'its payload or signature is not canonical base64url'
   const header = readHeader(head, rule)
-  return typeof header === 'string' ? header : { header, payload, signature, signed: utf8(`${head}.${body}`) }
+  return typeof header === 'string' ? header : { header, payload, encoded: { protected: head, payload: body, signature: tail } }
 }
 
-/** A protected header (base64url) that keeps the rule; a text says what is wrong with it. */
+/** A protected header (base64url) that conforms to the rule. Returns the fault as a string. */
 export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
   const bytes = encoded.length <= MAX_HEADER_BYTES ? fromBase64url(encoded) : undefined
   if (bytes === undefined) return 'its header is not canonical base64url'
   const json = readJson(bytes, { maxBytes: MAX_HEADER_BYTES, maxDepth: 8 })
-  if ('fault' in json) return `its header is refused: ${json.fault}`
+  if ('fault' in json) return `its header is invalid: ${json.fault}`
   const parsed = Header.safeParse(json.value)
-  // RFC 7515 §4.1.11: we understand no extension, so every `crit` is fatal; `b64` (RFC 7797) with it.
-  if (!parsed.success) return `its header is refused at \`${parsed.error.issues[0]?.path.join('.') ?? ''}\``
+  // RFC 7515 §4.1.11: no extension is supported, so any `crit` is refused, and with it `b64` (RFC 7797).
+  if (!parsed.success) return `its header member \`${parsed.error.issues[0]?.path.join('.') ?? ''}\` is missing, invalid or not supported`
   const header = parsed.data
   if (!rule.algs.includes(header.alg)) return `its algorithm is none of ${rule.algs.join(', ')}`
-  if (!rule.typ.includes(bareType(header.typ))) return `its type is not ${rule.typ.find((one) => one !== undefined) ?? 'absent'}`
-  if (header.jwk !== undefined && !rule.mayBringKey) return 'it brings its own key'
+  if (!rule.typ.includes(bareType(header.typ))) return `its \`typ\` is not ${rule.typ.find((typ) => typ !== undefined) ?? 'absent'}`
+  if (header.jwk !== undefined && !rule.allowsEmbeddedKey) return 'its header holds a key'
   return header
 }
 
-// RFC 7515 §4.1.9: a media type, compared without case, `application/` may be left out.
+// RFC 7515 §4.1.9: a media type is compared without case, and `application/` may be omitted.
 const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
 
-/** The key that signed among `keys`, or undefined. A key with a `kid` question is answered by thumbprint or its own `kid`. */
-export async function findSigner(
-  jws: Pick<Jws, 'header' | 'signature' | 'signed'>,
-  keys: readonly VerificationKey[],
-): Promise<ParsedKey | undefined> {
+/** The key of `keys` that signed, or undefined. A `kid` in the header must be the thumbprint of the key or its own `kid`. */
+export async function findSigner(jws: Pick<Jws, 'header' | 'encoded'>, keys: readonly VerificationKey[]): Promise<ParsedKey | undefined> {
   for (const { jwk, alg } of keys) {
-    const key = heldKey(jwk, alg ?? jws.header.alg)
+    const key = parsedKeyOf(jwk, alg ?? jws.header.alg)
     if (typeof key === 'string' || key.alg !== jws.header.alg) continue
     if (jws.header.kid !== undefined && jws.header.kid !== key.jkt && jws.header.kid !== jwk.kid) continue
     if (await isSignedBy(jws, key)) return key
@@ -82,33 +84,44 @@ export async function findSigner(
   return undefined
 }
 
-const held = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | string>>()
+const parsedByJwk = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | string>>()
 
-/** A key that somebody holds on to is read once. */
-function heldKey(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
-  const known = held.get(jwk)?.get(alg)
+/** Parses each JWK object once. Callers do not change their JWKs. */
+function parsedKeyOf(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
+  const known = parsedByJwk.get(jwk)?.get(alg)
   if (known !== undefined) return known
   const key = readPublicJwk(jwk, [alg])
-  held.set(jwk, (held.get(jwk) ?? new Map()).set(alg, key))
+  parsedByJwk.set(jwk, (parsedByJwk.get(jwk) ?? new Map()).set(alg, key))
   return key
 }
 
-/** True where the key is still among those that count. */
-export const isAmong = (key: ParsedKey, keys: readonly VerificationKey[]): boolean =>
+/** True if `keys` contains the key, for the same algorithm. */
+export const isKeyAmong = (key: ParsedKey, keys: readonly VerificationKey[]): boolean =>
   keys.some(({ jwk, alg }) => {
-    const one = heldKey(jwk, alg ?? key.alg)
-    return typeof one !== 'string' && one.jkt === key.jkt && one.alg === key.alg
+    const candidate = parsedKeyOf(jwk, alg ?? key.alg)
+    return typeof candidate !== 'string' && candidate.jkt === key.jkt && candidate.alg === key.alg
   })
 
-export async function isSignedBy(jws: Pick<Jws, 'header' | 'signature' | 'signed'>, key: ParsedKey): Promise<boolean> {
+/**
+ * True if `key` made the signature. Call it with what readJws or readHeader has accepted: jose only checks the signature here, and it accepts
+ * base64url that is not canonical and headers with duplicate members.
+ */
+export async function isSignedBy(jws: Pick<Jws, 'header' | 'encoded'>, key: ParsedKey): Promise<boolean> {
   if (key.alg !== jws.header.alg) return false
   const imported = await loadKey(key)
-  return imported !== undefined && (await verifySignature(key.alg, imported, jws.signature, jws.signed))
+  if (imported === undefined) return false
+  try {
+    await flattenedVerify(jws.encoded, imported, { algorithms: [key.alg] })
+    return true
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return false
+    throw error
+  }
 }
 
-/** The claims set of a JWT; a text says what is wrong with it. */
+/** The claims of a JWT. Returns the fault as a string. */
 export function readClaims(payload: Uint8Array): JsonObject | string {
   const json = readJson(payload)
-  if ('fault' in json) return `its claims are refused: ${json.fault}`
-  return isJsonObject(json.value) ? json.value : 'its claims are not an object'
+  if ('fault' in json) return `its claims are invalid: ${json.fault}`
+  return isJsonObject(json.value) ? json.value : 'its claims are not a JSON object'
 }

@@ -1,4 +1,4 @@
-import { importPrivateKey, signData } from '#crypto'
+import { exportJWK, FlattenedSign, generateKeyPair, importJWK } from 'jose'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
@@ -6,9 +6,11 @@ import type { Random } from '../../lib/random.js'
 import { canonical } from './canonical-json.js'
 import { digestOfText } from './digest.js'
 import { type PublicJwk, parsePublicJwk, thumbprint } from './jwk.js'
+import type { EncodedJws } from './jws.js'
+import { signBytes } from './raw-signature.js'
 import { KEY_PROOF_TYP } from './token-types.js'
 
-/** Anything that signs: a key in memory, in a keystore, on a device. Signatures are in JOSE form (r‖s for ECDSA). */
+/** A private key in memory, in a keystore or on a device. `sign` returns the signature in JOSE form (r‖s for ECDSA). */
 export interface Signer {
   readonly alg: SignatureAlgorithm
   readonly publicJwk: PublicJwk
@@ -21,48 +23,65 @@ export interface JwtHeader {
   readonly jwk?: PublicJwk
 }
 
-/** A compact JWS over the claims. */
+/** Signs the claims as a compact JWS. */
 export async function signJwt(header: JwtHeader, claims: object, signer: Signer): Promise<string> {
-  const head = base64url(utf8(JSON.stringify({ ...header, alg: signer.alg })))
-  const signed = `${head}.${base64url(utf8(canonical(claims)))}`
-  return `${signed}.${base64url(await signer.sign(utf8(signed)))}`
+  const jws = await signJws({ ...header, alg: signer.alg }, utf8(canonical(claims)), signer)
+  return `${jws.protected}.${jws.payload}.${jws.signature}`
 }
 
-const GENERATE: Readonly<Record<'ES256' | 'ES384' | 'EdDSA', EcKeyGenParams | Algorithm>> = {
-  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
-  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
-  EdDSA: { name: 'Ed25519' },
+/** Keys in memory by the `sign` of their signer: a copy of the signer keeps its key, and a signer with another `sign` has none. */
+const keysInMemory = new WeakMap<Signer['sign'], CryptoKey>()
+
+/** Signs the payload as a JWS. jose signs with a key in memory; a keystore or device signs the same bytes through `sign`. */
+export async function signJws(header: { readonly alg: SignatureAlgorithm }, payload: Uint8Array, signer: Signer): Promise<EncodedJws> {
+  const key = keysInMemory.get(signer.sign)
+  if (key !== undefined) {
+    const { protected: head = '', payload: body, signature } = await new FlattenedSign(payload).setProtectedHeader({ ...header }).sign(key)
+    return { protected: head, payload: body, signature }
+  }
+  const head = base64url(utf8(JSON.stringify(header)))
+  const body = base64url(payload)
+  return { protected: head, payload: body, signature: base64url(await signer.sign(utf8(`${head}.${body}`))) }
 }
-/** A new private key (JWK with its `alg`): to be kept by its owner, never sent. */
+
+/** Generates a private key, as a JWK with its `alg`. Its owner stores it and never sends it. */
 export async function newPrivateJwk(alg: 'ES256' | 'ES384' | 'EdDSA' = 'ES256'): Promise<JsonWebKey> {
-  const pair = await crypto.subtle.generateKey(GENERATE[alg], true, ['sign', 'verify'])
-  if (!('privateKey' in pair)) throw new Error('the platform made no key pair')
-  const { kty, crv, x, y, d } = await crypto.subtle.exportKey('jwk', pair.privateKey)
-  return Object.fromEntries(Object.entries({ kty, crv, x, y, d, alg }).filter(([, value]) => value !== undefined))
+  const { privateKey } = await generateKeyPair(alg, { extractable: true })
+  return { ...(await exportJWK(privateKey)), alg }
 }
 
-/** A signer with a new ES256 key that cannot be exported. */
+/** A signer with a new ES256 key, which cannot be exported. */
 export async function newEs256Signer(): Promise<Signer> {
-  return signerFromJwk(await newPrivateJwk('ES256'))
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
 }
 
-/** A signer from a private JWK. Its own `alg` decides where a key fits two. */
+/** A signer for a private JWK. An RSA key fits two algorithms: its `alg` decides, else PS256. */
 export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>> | JsonWebKey): Promise<Signer> {
   const jwk: JsonWebKey = { ...privateJwk }
-  const bare = Object.fromEntries(Object.entries(jwk).filter(([name]) => ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use'].includes(name)))
-  const { jwk: publicJwk, alg } = parsePublicJwk(bare)
-  const secret = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
-  const key = await importPrivateKey(secret, alg)
-  return { alg, publicJwk, sign: (data) => signData(alg, key, data) }
+  const publicKey = Object.fromEntries(
+    Object.entries(jwk).filter(([name]) => ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use'].includes(name)),
+  )
+  const { alg } = parsePublicJwk(publicKey)
+  const privateKey = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
+  const key = await importJWK(privateKey, alg)
+  if (key instanceof Uint8Array) throw new TypeError('a symmetric key cannot sign')
+  return signerOf(key, publicKey, alg)
 }
 
-export interface ProofDeps {
+function signerOf(key: CryptoKey, publicKey: object, alg: SignatureAlgorithm): Signer {
+  const sign = (data: Uint8Array): Promise<Uint8Array> => signBytes(alg, key, data)
+  keysInMemory.set(sign, key)
+  return { alg, publicJwk: parsePublicJwk(publicKey, [alg]).jwk, sign }
+}
+
+interface ProofDeps {
   readonly signer: Signer
   readonly clock: Pick<Clock, 'now'>
   readonly random: Pick<Random, 'token'>
 }
 
-/** A DPoP proof for one request (RFC 9449 §4.2). `htu` is sent without query and fragment. */
+/** A DPoP proof for one request (RFC 9449 §4.2). Query and fragment of `htu` are removed. */
 export function proveDpop(
   deps: ProofDeps,
   request: { readonly htm: string; readonly htu: string; readonly accessToken?: string; readonly nonce?: string },
@@ -79,7 +98,7 @@ export function proveDpop(
   return signJwt({ typ: 'dpop+jwt', jwk: signer.publicJwk }, claims, signer)
 }
 
-/** A client assertion for `private_key_jwt` (RFC 7523 §2.2) that lives a minute. */
+/** A client assertion for `private_key_jwt` (RFC 7523 §2.2). Its lifetime is 60 s unless `lifeSeconds` says otherwise. */
 export function assertClient(
   deps: ProofDeps,
   client: { readonly clientId: string; readonly issuer: string; readonly lifeSeconds?: number },
@@ -96,9 +115,9 @@ export function assertClient(
   return signJwt({ typ: 'client-authentication+jwt', kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }
 
-/** A proof, by the key that is to be registered, that its holder wants it for `owner`. */
-export function proveKey(deps: ProofDeps, registeredKey: { readonly issuer: string; readonly owner: string }): Promise<string> {
+/** A proof by a key that its holder registers it for `owner` at `issuer`. */
+export function proveKey(deps: ProofDeps, registration: { readonly issuer: string; readonly owner: string }): Promise<string> {
   const iat = deps.clock.now()
-  const claims = { aud: registeredKey.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: registeredKey.owner }
+  const claims = { aud: registration.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: registration.owner }
   return signJwt({ typ: KEY_PROOF_TYP, kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }

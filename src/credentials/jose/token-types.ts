@@ -1,20 +1,21 @@
-// One function per kind of JWT. Algorithms, type, size and required claims are fixed by the kind; `now` is passed in.
+// One verify function per kind of JWT. The kind fixes algorithms, `typ`, size and required claims. Callers pass the time as `now`.
 import { z } from 'zod'
 import type { Reason } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
-import { frozen } from '../../lib/frozen.js'
+import { deepFreeze } from '../../lib/deep-freeze.js'
 import { ReleasePolicy, Tier } from '../../protocol/cards/release-policy.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../../protocol/claims.js'
 import { AgentId, type Jkt } from '../../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import { Standing } from '../../protocol/standing.js'
 import type { VerificationKey } from './jwk.js'
-import { isAmong, type Jws, readClaims, readJws } from './jws.js'
-import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, type VerifiedJwt, verifyJwt, verifyRead } from './jwt.js'
+import { isKeyAmong, type Jws, readClaims, readJws } from './jws.js'
+import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, type VerifiedJwt, verifyJws, verifyJwt } from './jwt.js'
 
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
 const Digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+/** Longest lifetime of client assertions, key proofs and card views. */
 export const MAX_PROOF_SECONDS = 300
 
 const CLIENT_ASSERTION: JwtKind<ClientAssertionClaims> = {
@@ -33,7 +34,7 @@ const CLIENT_ASSERTION: JwtKind<ClientAssertionClaims> = {
     jti: z.string().min(8).max(256),
   }),
 }
-export interface ClientAssertionClaims {
+interface ClientAssertionClaims {
   readonly iss: string
   readonly sub: string
   readonly aud: string
@@ -43,7 +44,7 @@ export interface ClientAssertionClaims {
   readonly jti: string
 }
 
-/** Undefined where it is no assertion of anybody. The `client_id` that it claims, unverified, serves only to find the client's keys. */
+/** Reads an assertion without verifying it. Use the claimed `clientId` only to find the keys of the client. Undefined for any other text. */
 export function readClientAssertion(assertion: unknown): { readonly clientId: string; readonly jws: Jws } | undefined {
   const jws = readJws(assertion, CLIENT_ASSERTION)
   if (typeof jws === 'string') return undefined
@@ -53,7 +54,8 @@ export function readClientAssertion(assertion: unknown): { readonly clientId: st
 }
 
 /**
- * A client's assertion: signed by one of its keys, for exactly this issuer, at most five minutes long. The caller spends (client, `jti`).
+ * Verifies a client assertion: signed by a key of the client, for exactly this issuer, valid for at most MAX_PROOF_SECONDS.
+ * The caller consumes the pair of client and `jti`.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
@@ -62,25 +64,25 @@ export async function verifyClientAssertion(
   expected: ClientAssertionExpectation,
 ): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
   const jws = readJws(assertion, CLIENT_ASSERTION)
-  return typeof jws === 'string' ? refuseAs(CLIENT_ASSERTION, jws) : verifyReadAssertion(jws, expected)
+  return typeof jws === 'string' ? refuseAs(CLIENT_ASSERTION, jws) : verifyParsedAssertion(jws, expected)
 }
 
-export interface ClientAssertionExpectation {
+interface ClientAssertionExpectation {
   readonly clientId: string
   readonly keys: readonly VerificationKey[]
   readonly issuer: string
   readonly now: number
 }
 
-/** As verifyClientAssertion, of what readClientAssertion has read. */
-export async function verifyReadAssertion(
+/** As verifyClientAssertion, for an assertion that readClientAssertion has read. */
+export async function verifyParsedAssertion(
   jws: Jws,
   expected: ClientAssertionExpectation,
 ): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
-  const { claims, key } = await verifyRead(jws, CLIENT_ASSERTION, () => expected.keys)
+  const { claims, key } = await verifyJws(jws, CLIENT_ASSERTION, () => expected.keys)
   requireAll(CLIENT_ASSERTION, [
-    claims.iss !== expected.clientId && '`iss` is not the client',
-    claims.sub !== expected.clientId && '`sub` is not the client',
+    claims.iss !== expected.clientId && '`iss` is not the client id',
+    claims.sub !== expected.clientId && '`sub` is not the client id',
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
     timeFault(claims, expected.now, MAX_PROOF_SECONDS),
   ])
@@ -97,8 +99,8 @@ const ACCESS_TOKEN: JwtKind<AccessTokenClaims> = {
 }
 
 /**
- * An access token of this issuer, signed by the key that its `kid` names. Whether it still stands, and its proof, are judged by the caller:
- * `kid` is handed out because a verifier adds `rk:<kid>` to what the token stands on.
+ * Verifies an access token of this issuer, signed by the key that its `kid` names. The caller checks its standing and the proof of its sender.
+ * The result holds `kid`, because a token also depends on the handle `rk:<kid>` of its key.
  *
  * @see [RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068.html#section-4)
  */
@@ -108,39 +110,39 @@ export async function verifyAccessToken(
   expected: { readonly issuer: string; readonly now: number; readonly audience?: string; readonly reason?: Reason },
 ): Promise<{ readonly claims: AccessTokenClaims; readonly kid: Jkt }> {
   const kind = { ...ACCESS_TOKEN, reason: expected.reason ?? ACCESS_TOKEN.reason }
-  const { claims, key, kid } = (await seenBefore(token, keysFor)) ?? keptAsSeen(token, await verifyJwt(token, kind, keysFor))
+  const { claims, key, kid } = (await cachedToken(token, keysFor)) ?? cacheToken(token, await verifyJwt(token, kind, keysFor))
   requireAll(kind, [
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
-    expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is another audience',
+    expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is not the expected audience',
     timeFault(claims, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }
 }
 
-type SeenToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'key' | 'kid'>
-const seen = new Map<string, SeenToken>()
-const MAX_SEEN = 1000
+type CachedToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'key' | 'kid'>
+/** Tokens whose signature was verified, because an agent sends a token with many requests. The oldest entry is evicted first. */
+const verifiedTokens = new Map<string, CachedToken>()
+const MAX_CACHED_TOKENS = 1000
 
-/** The same bytes are signed by the same key still. That the key counts, the times, and all that the caller expects are asked each time. */
-async function seenBefore(token: unknown, keysFor: KeysFor): Promise<SeenToken | undefined> {
-  const known = typeof token === 'string' && token.length <= MAX_TOKEN_BYTES ? seen.get(token) : undefined
-  return known && isAmong(known.key, await keysFor(known.kid)) ? known : undefined
+/** Saves the signature check only: the key must still be valid, and the caller checks times and claims again. */
+async function cachedToken(token: unknown, keysFor: KeysFor): Promise<CachedToken | undefined> {
+  const known = typeof token === 'string' && token.length <= MAX_TOKEN_BYTES ? verifiedTokens.get(token) : undefined
+  return known && isKeyAmong(known.key, await keysFor(known.kid)) ? known : undefined
 }
 
-/** An agent sends one token many times. Only what was verified is kept; the oldest goes first. */
-function keptAsSeen(token: unknown, { claims, key, kid }: VerifiedJwt<AccessTokenClaims>): SeenToken {
-  const kept = frozen({ claims, key, kid })
-  if (typeof token === 'string') seen.set(token, kept)
-  const oldest = seen.size > MAX_SEEN ? seen.keys().next().value : undefined
-  if (oldest !== undefined) seen.delete(oldest)
-  return kept
+function cacheToken(token: unknown, { claims, key, kid }: VerifiedJwt<AccessTokenClaims>): CachedToken {
+  const verified = deepFreeze({ claims, key, kid })
+  if (typeof token === 'string') verifiedTokens.set(token, verified)
+  const oldest = verifiedTokens.size > MAX_CACHED_TOKENS ? verifiedTokens.keys().next().value : undefined
+  if (oldest !== undefined) verifiedTokens.delete(oldest)
+  return verified
 }
 
-/** `typ` of a proof that one possesses a key that is to be registered. */
+/** `typ` of a proof of possession, which each registration of a key needs. */
 export const KEY_PROOF_TYP = 'credence-key-proof+jwt'
 const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; owner: string }> = {
-  name: 'registered key proof',
+  name: 'key proof',
   reason: 'key_invalid',
   maxBytes: 4096,
   algs: SIGNATURE_ALGORITHMS,
@@ -148,7 +150,7 @@ const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; o
   claims: z.strictObject({ aud: Text, iat: NumericDate, exp: NumericDate, jti: z.string().min(8).max(256), owner: Text }),
 }
 
-/** A proof, by the new key itself, that its holder wants it registered for `owner` at this issuer. The caller spends (`jkt`, `jti`). */
+/** Verifies a proof by the key itself that its holder registers it for `owner` at this issuer. The caller consumes the pair of `jkt` and `jti`. */
 export async function verifyKeyProof(
   proof: unknown,
   expected: { readonly key: VerificationKey; readonly issuer: string; readonly owner: string; readonly now: number },
@@ -156,7 +158,7 @@ export async function verifyKeyProof(
   const { claims, key } = await verifyJwt(proof, KEY_PROOF, () => [expected.key])
   requireAll(KEY_PROOF, [
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
-    claims.owner !== expected.owner && '`owner` is another',
+    claims.owner !== expected.owner && '`owner` is not the owner of this registration',
     timeFault(claims, expected.now, MAX_PROOF_SECONDS),
   ])
   return { jkt: key.jkt, alg: key.alg, jti: claims.jti, exp: claims.exp }
@@ -173,7 +175,7 @@ const RELEASE_POLICY: JwtKind<ReleasePolicy> = {
   claims: ReleasePolicy,
 }
 
-/** A publisher's release policy for one card. That its number rises is judged by the caller, who knows the last one. */
+/** Verifies a publisher's release policy for one card. The caller checks that its number is higher than the last one. */
 export async function verifyReleasePolicy(
   policy: unknown,
   keysFor: KeysFor,
@@ -181,29 +183,29 @@ export async function verifyReleasePolicy(
 ): Promise<{ readonly policy: ReleasePolicy; readonly jkt: Jkt }> {
   const { claims, key } = await verifyJwt(policy, RELEASE_POLICY, keysFor)
   requireAll(RELEASE_POLICY, [
-    expected.issuer !== undefined && claims.iss !== expected.issuer && '`iss` is another publisher',
-    expected.subject !== undefined && claims.sub !== expected.subject && '`sub` is another agent',
-    expected.cardSha256 !== undefined && claims.card_sha256 !== expected.cardSha256 && '`card_sha256` is another card',
+    expected.issuer !== undefined && claims.iss !== expected.issuer && '`iss` is not the publisher of the card',
+    expected.subject !== undefined && claims.sub !== expected.subject && '`sub` is not the agent of the card',
+    expected.cardSha256 !== undefined && claims.card_sha256 !== expected.cardSha256 && '`card_sha256` is not the digest of the public card',
     timeFault(claims, expected.now),
   ])
   return { policy: claims, jkt: key.jkt }
 }
 
 export const CARD_VIEW_TYP = 'card-view+jwt'
-/** Claims of a view: what the registry says of a card to one caller, for five minutes. */
+/** Claims of a card view: the registry's statement about a card to one caller, valid for MAX_PROOF_SECONDS. */
 export const CardViewClaims = z.object({
   iss: Text,
   aud: Text,
   iat: NumericDate,
   exp: NumericDate,
-  /** Absent where the card has no SD-JWT. */
+  /** Absent if the view has no SD-JWT. */
   sd_hash: Digest.optional(),
   tier: Tier,
   card_id: AgentId,
   card_version: z.int().min(1),
   card_sha256: Digest,
-  /** Of the registry's own words beside the card: see `wordsDigest`. */
-  words_sha256: Digest,
+  /** Digest of the parts that no publisher signed: see `factsDigest`. */
+  facts_sha256: Digest,
   standing: Standing,
 })
 export type CardViewClaims = z.infer<typeof CardViewClaims>
@@ -216,7 +218,7 @@ const CARD_VIEW: JwtKind<CardViewClaims> = {
   claims: CardViewClaims,
 }
 
-/** A view by the registry's card key, for this audience. Caller compares `sd_hash` and `card_sha256` with what came beside it. */
+/** Verifies a view by the registry's card key, for this audience. The caller compares its digests with the card, the SD-JWT and the facts. */
 export async function verifyCardView(
   view: unknown,
   keysFor: KeysFor,
@@ -225,7 +227,7 @@ export async function verifyCardView(
   const { claims, key } = await verifyJwt(view, CARD_VIEW, keysFor)
   requireAll(CARD_VIEW, [
     claims.iss !== expected.issuer && '`iss` is not the issuer',
-    claims.aud !== expected.audience && '`aud` is another audience',
+    claims.aud !== expected.audience && '`aud` is not the expected audience',
     timeFault(claims, expected.now, MAX_PROOF_SECONDS),
   ])
   return { claims, kid: key.jkt }

@@ -1,57 +1,70 @@
-// A notice is posted in one commit with what it tells of, under a random name, so it is never in the way of that: however many post at
-// once, nothing competes. It gets its number from the next reader.
+// Notifications of agents, as a transactional outbox.
+// A change and its notifications are one commit. The notifications go to the outbox under random ids, so concurrent commits never conflict
+// over them. A reader of an inbox then moves its notifications from the outbox to the inbox and gives them the next positions.
+// Cost: a read of an inbox with new notifications makes one more commit per 100 of them. Notifications of one inbox are ordered by second.
 import { refuse } from '../../errors.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
-import type { InboxItem, InboxStore } from './store.js'
+import type { InboxNotification, InboxStore } from './store.js'
 
-export type InboxNotification = Pick<InboxItem, 'at' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'>
+export type NotificationDraft = Pick<InboxNotification, 'createdAt' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'>
 
-const KEPT_SECONDS = 30 * 86_400
-const MAX_TRIES = 20
+const NOTIFICATION_RETENTION_SECONDS = 30 * 86_400
+const MAX_ATTEMPTS = 20
 const PAGE = 100
 
 /**
- * Tells agents what happened in one commit with it. `attempt` commits the operations that it is given besides its own, and says
- * `again` where it must be decided anew.
+ * Runs `attempt`, which commits a change together with the `posting` operations that it is given. An attempt that returns `retry` lost to a
+ * concurrent change and runs again; after 20 attempts the request is refused as unavailable.
  */
 export async function withNotifications<T>(
   { inbox }: { readonly inbox: InboxStore },
-  notices: readonly { readonly agentId: AgentId; readonly notice: InboxNotification }[],
-  attempt: (operations: readonly Operation[]) => Promise<T | 'again'>,
+  { recipients, notification }: { readonly recipients: readonly AgentId[]; readonly notification: NotificationDraft },
+  attempt: (posting: readonly Operation[]) => Promise<T | 'retry'>,
 ): Promise<T> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const outcome = await attempt(notices.map(({ agentId, notice }) => posting(inbox, agentId, notice)))
-    if (outcome === 'again') continue
-    inbox.ring()
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+    const outcome = await attempt(recipients.map((agentId) => postingTo(inbox, agentId, notification)))
+    if (outcome === 'retry') continue
+    inbox.notifyPosted()
     return outcome
   }
-  return refuse('unavailable', 'too much happens at once here', { retryAfterSeconds: 1 })
+  return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
-const posting = ({ posted, random }: InboxStore, agentId: AgentId, notice: InboxNotification): Operation =>
-  posted.inserting({ ...notice, scopes: [...notice.scopes], id: random.token(16), agentId, expiresAt: notice.at + KEPT_SECONDS })
+const postingTo = ({ outbox, random }: InboxStore, agentId: AgentId, notification: NotificationDraft): Operation =>
+  outbox.inserting({
+    ...notification,
+    scopes: [...notification.scopes],
+    id: random.token(16),
+    agentId,
+    expiresAt: notification.createdAt + NOTIFICATION_RETENTION_SECONDS,
+  })
 
-/** Gives numbers to what was posted before this was called, the oldest first. Of several that try at once one does it for all. */
+/**
+ * Moves the agent's notifications from the outbox to the inbox, oldest first. The change of the last position is guarded, so of several
+ * concurrent callers one moves them and the others find the outbox empty.
+ */
 export async function assignPositions({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const { items } = await inbox.posted.find('agent', { where: { agentId }, limit: PAGE })
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+    const { items } = await inbox.outbox.find('agent', { where: { agentId }, limit: PAGE })
     if (items.length === 0) return
-    const [head, newest] = await Promise.all([inbox.heads.get(agentId), newestNumber(inbox, agentId)])
-    const last = Math.max(head?.seq ?? 0, newest)
-    const seq = last + items.length
+    const [stored, newest] = await Promise.all([inbox.lastPositions.get(agentId), newestPosition(inbox, agentId)])
+    const before = Math.max(stored?.lastPosition ?? 0, newest)
+    const lastPosition = before + items.length
     await inbox.storage.commit([
-      head ? inbox.heads.changing(agentId, { seq: head.seq }, { seq }) : inbox.heads.inserting({ agentId, seq }),
-      ...items.flatMap((item, i) => [
-        inbox.posted.taking(item.id, {}),
-        inbox.items.inserting({ ...item, id: `${agentId} ${last + i + 1}`, seq: last + i + 1 }),
-      ]),
+      stored
+        ? inbox.lastPositions.changing(agentId, { lastPosition: stored.lastPosition }, { lastPosition })
+        : inbox.lastPositions.inserting({ agentId, lastPosition }),
+      ...items.flatMap((item, i) => {
+        const position = before + i + 1
+        return [inbox.outbox.taking(item.id, {}), inbox.notifications.inserting({ ...item, id: `${agentId} ${position}`, position })]
+      }),
     ])
   }
 }
 
-/** Also of an inbox that was written before it had a head. */
-async function newestNumber({ items }: InboxStore, agentId: AgentId): Promise<number> {
-  const page = await items.find('place', { where: { agentId }, order: 'down', limit: 1 })
-  return page.items[0]?.seq ?? 0
+/** Keeps positions unique where the inbox has notifications but no `inbox-positions` record. */
+async function newestPosition({ notifications }: InboxStore, agentId: AgentId): Promise<number> {
+  const page = await notifications.find('position', { where: { agentId }, order: 'down', limit: 1 })
+  return page.items[0]?.position ?? 0
 }

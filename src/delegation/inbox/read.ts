@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { assignPositions } from './post.js'
-import type { InboxItem, InboxStore } from './store.js'
+import type { InboxNotification, InboxStore } from './store.js'
 
 export interface ReadInboxDeps {
   readonly inbox: InboxStore
@@ -11,52 +11,56 @@ export interface ReadInboxDeps {
 const POLL_MS = 500
 const PAGE = 100
 
-/** Items after position `after`, in order: all that was posted before this was asked. */
+/** Notifications after position `after`, in order, including every notification that was committed before the call. */
 export async function readInbox(
   { inbox }: Pick<ReadInboxDeps, 'inbox'>,
   agentId: AgentId,
   after: number,
   limit = PAGE,
-): Promise<readonly InboxItem[]> {
+): Promise<readonly InboxNotification[]> {
   await assignPositions({ inbox }, agentId)
-  // No key sorts after this one: everything at the place of `after` itself has been read.
-  const { items } = await inbox.items.find('place', { where: { agentId }, after: [after, '\uffff'], limit })
+  // No key sorts after U+FFFF, so the notification at position `after` itself is skipped.
+  const { items } = await inbox.notifications.find('position', { where: { agentId }, after: [after, '\uffff'], limit })
   return items
 }
 
-/** Every item after `after`, as it comes, until `signal` aborts. The doorbell is a hint; the poll finds what another instance posted. */
+/**
+ * Yields every notification after position `after` until `signal` aborts. A notification of this instance arrives at once; one that another
+ * instance committed arrives with the next poll, after at most 500 ms.
+ */
 export async function* watchInbox(
   deps: ReadInboxDeps,
   agentId: AgentId,
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<InboxItem, void, undefined> {
+): AsyncGenerator<InboxNotification, void, undefined> {
   let position = after
   while (!signal.aborted) {
-    const bell = ringing(deps, signal)
-    const items = await readInbox(deps, agentId, position)
-    for (const item of items) {
+    // The wait begins before the read, so a notification that is posted during the read ends it.
+    const wait = waitForPost(deps, signal)
+    const notifications = await readInbox(deps, agentId, position)
+    for (const notification of notifications) {
       if (signal.aborted) break
-      position = item.seq
-      yield item
+      position = notification.position
+      yield notification
     }
-    if (items.length < PAGE) await bell.rung
-    bell.stop()
+    if (notifications.length < PAGE) await wait.done
+    wait.stop()
   }
 }
 
-/** Listens from before the reading, so that nothing posted meanwhile is slept through. */
-function ringing({ inbox, clock }: ReadInboxDeps, signal: AbortSignal): { readonly rung: Promise<void>; stop(): void } {
-  const over = new AbortController()
-  const end = () => over.abort()
-  const unlisten = inbox.onRing(end)
-  signal.addEventListener('abort', end)
+/** `done` resolves when a notification was posted on this instance, after POLL_MS, or when `signal` aborts. */
+function waitForPost({ inbox, clock }: ReadInboxDeps, signal: AbortSignal): { readonly done: Promise<void>; stop(): void } {
+  const wait = new AbortController()
+  const abort = () => wait.abort()
+  const unlisten = inbox.onPosted(abort)
+  signal.addEventListener('abort', abort)
   return {
-    rung: clock.after(POLL_MS, over.signal),
+    done: clock.after(POLL_MS, wait.signal),
     stop: () => {
-      end()
+      abort()
       unlisten()
-      signal.removeEventListener('abort', end)
+      signal.removeEventListener('abort', abort)
     },
   }
 }

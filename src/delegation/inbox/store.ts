@@ -3,15 +3,17 @@ import { newListeners } from '../../lib/listeners.js'
 import type { Random } from '../../lib/random.js'
 import { AgentId, IntroductionId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-const InboxKind = z.enum(['requested', 'granted', 'denied', 'ended'])
+const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended'])
 
-/** What an agent is told. */
-const Told = z.strictObject({
+/** Written in the same commit as the change that it reports. It has no position yet, and its id is random. */
+const OutboxNotification = z.strictObject({
+  id: z.string().max(64),
+  /** The recipient. */
   agentId: AgentId,
-  at: z.int(),
-  kind: InboxKind,
+  createdAt: z.int(),
+  kind: NotificationKind,
   introductionId: IntroductionId,
   from: AgentId,
   to: AgentId,
@@ -19,28 +21,51 @@ const Told = z.strictObject({
   scopes: z.array(Scope).max(64),
   expiresAt: z.int(),
 })
+type OutboxNotification = z.infer<typeof OutboxNotification>
 
-/** Posted in one commit with what it tells of, under a name that nobody else takes; it has no number yet. */
-const PostedItem = Told.extend({ id: z.string().max(64) })
-type PostedItem = z.infer<typeof PostedItem>
+/** A notification with its position in the recipient's inbox. Positions are assigned from 1 without gaps. */
+const InboxNotification = OutboxNotification.extend({ position: z.int().min(1) })
+export type InboxNotification = z.infer<typeof InboxNotification>
 
-/** Numbered from 1, read by position. */
-export const InboxItem = Told.extend({ id: z.string().max(64), seq: z.int().min(1) })
-export type InboxItem = z.infer<typeof InboxItem>
-
-/** The last number that was given in an inbox. It outlives every item: a position that somebody has read up to stays true. */
-const InboxHead = z.strictObject({ agentId: AgentId, seq: z.int().min(1) })
-type InboxHead = z.infer<typeof InboxHead>
+/** The last position that an inbox has assigned. The record does not expire, so a position that an agent has read up to is never reused. */
+const InboxPosition = z.strictObject({ agentId: AgentId, lastPosition: z.int().min(1) })
+type InboxPosition = z.infer<typeof InboxPosition>
 
 export interface InboxStore {
   readonly storage: Pick<Storage, 'commit'>
   readonly random: Pick<Random, 'token'>
-  readonly posted: Collection<PostedItem>
-  readonly items: Collection<InboxItem>
-  readonly heads: Collection<InboxHead>
-  /** A doorbell of this instance: something was posted. */
-  ring(): void
-  onRing(listener: () => void): () => void
+  readonly outbox: Collection<OutboxNotification>
+  readonly notifications: Collection<InboxNotification>
+  readonly lastPositions: Collection<InboxPosition>
+  /** Wakes the watchers of this instance after a commit that wrote to the outbox. */
+  notifyPosted(): void
+  onPosted(listener: () => void): () => void
+}
+
+export const NOTIFICATION_OUTBOX: OwnedSpec<OutboxNotification> = {
+  name: 'notification-outbox',
+  schema: OutboxNotification,
+  key: 'id',
+  indexes: { agent: { fields: ['agentId', 'createdAt'] } },
+  expires: 'expiresAt',
+  ownedBy: ['agentId', 'from', 'to'],
+}
+
+export const INBOX: OwnedSpec<InboxNotification> = {
+  name: 'inbox',
+  schema: InboxNotification,
+  key: 'id',
+  indexes: { position: { fields: ['agentId', 'position'], unique: true } },
+  expires: 'expiresAt',
+  ownedBy: ['agentId', 'from', 'to'],
+}
+
+export const INBOX_POSITIONS: OwnedSpec<InboxPosition> = {
+  name: 'inbox-positions',
+  schema: InboxPosition,
+  key: 'agentId',
+  indexes: {},
+  ownedBy: ['agentId'],
 }
 
 export function inboxStore({ storage, random }: { storage: Storage; random: Random }): InboxStore {
@@ -48,22 +73,10 @@ export function inboxStore({ storage, random }: { storage: Storage; random: Rand
   return {
     storage,
     random,
-    posted: storage.collection<PostedItem>({
-      name: 'inbox-posted',
-      schema: PostedItem,
-      key: 'id',
-      indexes: { agent: { fields: ['agentId', 'at'] } },
-      expires: 'expiresAt',
-    }),
-    items: storage.collection<InboxItem>({
-      name: 'inbox',
-      schema: InboxItem,
-      key: 'id',
-      indexes: { place: { fields: ['agentId', 'seq'], unique: true } },
-      expires: 'expiresAt',
-    }),
-    heads: storage.collection<InboxHead>({ name: 'inbox-heads', schema: InboxHead, key: 'agentId', indexes: {} }),
-    ring: listeners.tell,
-    onRing: listeners.add,
+    outbox: storage.collection(NOTIFICATION_OUTBOX),
+    notifications: storage.collection(INBOX),
+    lastPositions: storage.collection(INBOX_POSITIONS),
+    notifyPosted: listeners.notify,
+    onPosted: listeners.add,
   }
 }

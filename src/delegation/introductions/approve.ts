@@ -8,7 +8,7 @@ import { requirePending } from './decide/pending.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { IntroductionView } from './view.js'
 
-/** The target agent, or a member of its organisation, grants what was asked for or less. */
+/** Grants a pending request, as requested or narrower. Callers: the target agent and members of its organisation. */
 export async function approveIntroduction(
   deps: IntroductionDeps,
   caller: Caller,
@@ -17,8 +17,8 @@ export async function approveIntroduction(
 ): Promise<IntroductionView> {
   const { now } = await deps.trustLog.readBarrier()
   const pending = await requirePending(deps, caller, id, now)
-  const [contact, reliance] = await Promise.all([deps.findTarget(pending.to), deps.findPinnedParts(pending.to)])
-  if (!contact || !reliance || !stands(deps.trustLog.ended, [...contact.dependencies.handles, ...reliance.dependencies.handles]))
+  const [target, pinnedParts] = await Promise.all([deps.findTarget(pending.to), deps.findPinnedParts(pending.to)])
+  if (!target || !pinnedParts || !stands(deps.trustLog.ended, [...target.dependencies.handles, ...pinnedParts.dependencies.handles]))
     return refuse('not_found', 'no such introduction')
-  return grantPending(deps, caller, pending, { contact, reliance, now }, narrowing)
+  return grantPending(deps, caller, pending, { target, pinnedParts, now }, narrowing)
 }

@@ -5,7 +5,7 @@ import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 
-/** The target says no; a note may say why. */
+/** Denies a pending request. The requester can read the note. */
 export async function denyIntroduction(
   deps: IntroductionDeps,
   caller: Caller,

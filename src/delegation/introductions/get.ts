@@ -3,6 +3,6 @@ import type { IntroductionId } from '../../protocol/ids.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { type IntroductionView, requireIntroduction, viewOf } from './view.js'
 
-/** For its two agents and the people of their organisations. */
+/** Returns an introduction to its two agents and to members of their organisations. */
 export const getIntroduction = (deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<IntroductionView> =>
   deps.trustLog.afterBarrier(async ({ now }) => viewOf(deps, await requireIntroduction(deps, caller, id), now))

@@ -2,25 +2,25 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type ReadInboxDeps, readInbox } from '../inbox/read.js'
-import type { InboxItem } from '../inbox/store.js'
+import type { InboxNotification } from '../inbox/store.js'
 
-/** What an agent is told, as it reads it. */
-export type InboxView = Omit<InboxItem, 'id' | 'agentId' | 'expiresAt'>
+/** A notification as its recipient reads it. */
+type NotificationView = Omit<InboxNotification, 'id' | 'agentId' | 'expiresAt'>
 
-/** What the agent was told after position `after`. */
-export async function introductionsInbox(
+/** The caller's notifications after position `after`; the next page begins after `lastPosition`. */
+export async function readIntroductionsInbox(
   deps: ReadInboxDeps,
   caller: Caller,
   { after, limit }: { readonly after: number; readonly limit: number },
-): Promise<{ readonly items: readonly InboxView[]; readonly last: number }> {
+): Promise<{ readonly items: readonly NotificationView[]; readonly lastPosition: number }> {
   const items = await readInbox(deps, requireInbox(caller), after, limit)
-  return { items: items.map(itemOf), last: items.at(-1)?.seq ?? after }
+  return { items: items.map(notificationViewOf), lastPosition: items.at(-1)?.position ?? after }
 }
 
-/** Whose inbox the caller reads: its own, where it is an agent. */
+/** Only agents have an inbox. */
 export function requireInbox(caller: Caller): AgentId {
   const parsed = AgentId.safeParse(caller.id)
-  return parsed.success ? parsed.data : refuse('forbidden', 'agents have an inbox, people list introductions')
+  return parsed.success ? parsed.data : refuse('forbidden', 'only agents have an inbox; members call introductions.list')
 }
 
-export const itemOf = ({ id, agentId, expiresAt, ...told }: InboxItem): InboxView => told
+export const notificationViewOf = ({ id, agentId, expiresAt, ...view }: InboxNotification): NotificationView => view

@@ -7,34 +7,41 @@ import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Introduction } from './store.js'
 
-/** A request is answered within this, or not at all. */
+/** A request that was not answered within this time expires. */
 export const PENDING_SECONDS = 7 * 86_400
-/** Requests of one agent that wait at once. */
+/** Pending requests of one agent. A further request is refused with `conflict`. */
 export const MAX_PENDING = 50
-/** What was denied, ended or has expired can be looked up for so long. */
+/** An introduction that was denied, revoked or has expired can be read for this long. */
 export const RETENTION_SECONDS = 30 * 86_400
-/** So many skills may be relied on: a token names each. */
+/** Skills that one introduction may depend on. Each adds a handle to every token. */
 export const MAX_PINNED_SKILLS = 24
 
 export type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 
-/** Derived: what has ended or expired says so itself. */
+/** The state is derived: the ended set and the clock decide whether a granted introduction still stands. */
 export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introduction, now: number): State {
-  const { state, handle, ver, dependsOn = [], expiresAt = 0, pendingUntil } = introduction
+  const { state, handle, boundsVersion, dependsOn = [], expiresAt = 0, pendingUntil } = introduction
   if (state === 'denied' || state === 'ended') return state
-  if (!stands(trustLog.ended, [handle, ver, ...dependsOn])) return 'ended'
+  if (!stands(trustLog.ended, [handle, boundsVersion, ...dependsOn])) return 'ended'
   return (state === 'pending' ? pendingUntil : expiresAt) <= now ? 'expired' : state
 }
 
-/** What a contact policy says to a request: `open` within its conditions; beyond them it asks. A right to pass on is always asked for. */
-export function policyDecision({ policy }: Pick<IntroductionTarget, 'policy'>, orgId: OrgId, asked: Bounds): 'open' | 'ask' | 'closed' {
+/**
+ * Applies the target's introduction policy to a request: `open` grants it, `ask` leaves it pending for approval. An open policy asks if
+ * the request exceeds the policy's scopes or includes the right to pass tokens on.
+ */
+export function policyDecision(
+  { introductionPolicy: policy }: Pick<IntroductionTarget, 'introductionPolicy'>,
+  orgId: OrgId,
+  requested: Bounds,
+): 'open' | 'ask' | 'closed' {
   if (policy.mode === 'closed' || (policy.organisations && !policy.organisations.includes(orgId))) return 'closed'
-  if (policy.mode === 'ask' || asked.delegation !== undefined) return 'ask'
+  if (policy.mode === 'ask' || requested.delegation !== undefined) return 'ask'
   const { scopes } = policy
-  return scopes === undefined || asked.scopes.every((scope) => coveredBySome(scopes, scope)) ? 'open' : 'ask'
+  return scopes === undefined || requested.scopes.every((scope) => coveredBySome(scopes, scope)) ? 'open' : 'ask'
 }
 
-/** Whether the caller is the agent of this side, or acts for its organisation. */
+/** True if the caller is the agent of this side, or a member of that agent's organisation. */
 export function isSide(caller: Caller, introduction: Introduction, side: 'from' | 'to'): boolean {
   const orgId = side === 'from' ? introduction.fromOrg : introduction.toOrg
   return AgentId.safeParse(caller.id).success ? caller.id === introduction[side] : isMemberOf(caller, orgId)

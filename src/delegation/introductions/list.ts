@@ -1,10 +1,10 @@
 import type { Caller } from '../../http/caller.js'
-import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
+import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { type IntroductionView, viewOf } from './view.js'
 
-/** Newest first. An agent's own, or those of one's organisation, asked (`from`) or received (`to`). */
+/** Lists the introductions that the caller requested (`from`) or received (`to`), newest first. A member sees those of the whole organisation. */
 export const listIntroductions = (
   deps: IntroductionDeps,
   caller: Caller,
@@ -14,6 +14,6 @@ export const listIntroductions = (
     const agent = AgentId.safeParse(caller.id)
     const index = agent.success ? role : (`${role}Org` as const)
     const where = { [index]: agent.success ? agent.data : caller.orgId }
-    const page = await deps.introductions.collection.find(index, { where, order: 'down', ...placeOf(paging) })
-    return pageOf(page, (one) => (one.hidden === undefined ? viewOf(deps, one, now) : undefined))
+    const page = await deps.introductions.collection.find(index, { where, order: 'down', ...cursorOf(paging) })
+    return pageOf(page, (introduction) => (introduction.hidden === undefined ? viewOf(deps, introduction, now) : undefined))
   })

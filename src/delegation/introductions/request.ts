@@ -9,15 +9,15 @@ import { stands } from '../../protocol/standing.js'
 import type { PinnedParts } from '../../registry/cards/card-record.js'
 import type { Requestable } from '../../registry/cards/requestable-scopes.js'
 import { withNotifications } from '../inbox/post.js'
-import { grantAtOnce } from './decide/grant.js'
+import { grantByPolicy } from './decide/grant.js'
 import { auditOf } from './decide/pending.js'
-import { requireSlot, reservingSlot } from './decide/quota-slots.js'
+import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { MAX_PINNED_SKILLS, PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notificationOf, viewOf } from './view.js'
 
-export interface IntroductionInput {
+interface IntroductionInput {
   readonly to: AgentId
   readonly purpose: string
   readonly scopes: readonly Scope[]
@@ -31,80 +31,83 @@ export interface IntroductionInput {
 
 const DEFAULT_SECONDS = 30 * 86_400
 
-/** Asks to be introduced. The target's contact policy grants at once, asks, or refuses. */
+/** Requests an introduction. The target's introduction policy grants it, leaves it pending for approval, or refuses it. */
 export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
   const { now } = await deps.trustLog.readBarrier()
   const from = AgentId.safeParse(caller.id)
-  if (!from.success) return refuse('forbidden', 'agents are introduced to agents')
-  const { contact, reliance } = await requireTarget(deps, from.data, input.to)
+  if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
+  const { target, pinnedParts } = await requireTarget(deps, from.data, input.to)
   const { tier } = await deps.entitle(caller, input.to)
-  const askable = await deps.findRequestable(input.to, tier)
-  await requireAskable(deps, from.data, reliance.audience, askable, input)
-  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: contact.orgId, input, askable, now })
-  const answer = policyDecision(contact, caller.orgId, introduction.requested)
-  switch (answer) {
+  const requestable = await deps.findRequestable(input.to, tier)
+  await requireRequestable(deps, from.data, pinnedParts.audience, requestable, input)
+  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, requestable, now })
+  const decision = policyDecision(target, caller.orgId, introduction.requested)
+  switch (decision) {
     case 'closed':
-      return refuse('forbidden', 'the agent takes no introductions from your organisation')
+      return refuse('forbidden', 'the agent accepts no introductions from your organisation')
     case 'open':
-      return grantAtOnce(deps, caller, introduction, { contact, reliance, now })
+      return grantByPolicy(deps, caller, introduction, { target, pinnedParts, now })
     case 'ask':
-      return ask(deps, caller, introduction, now)
+      return createPending(deps, caller, introduction, now)
     default:
-      throw unreachable(answer)
+      throw unreachable(decision)
   }
 }
 
-/** An agent that stands and has a published card. To a stranger there is no other. */
+/** Returns the target if it stands and has a published card. Every other agent gets the same refusal as an unknown id. */
 async function requireTarget(
   deps: IntroductionDeps,
   from: AgentId,
   to: AgentId,
-): Promise<{ contact: IntroductionTarget; reliance: PinnedParts }> {
-  const [contact, reliance] = await Promise.all([deps.findTarget(to), deps.findPinnedParts(to)])
-  const isThere =
-    contact &&
-    reliance &&
+): Promise<{ target: IntroductionTarget; pinnedParts: PinnedParts }> {
+  const [target, pinnedParts] = await Promise.all([deps.findTarget(to), deps.findPinnedParts(to)])
+  const isAvailable =
+    target &&
+    pinnedParts &&
     from !== to &&
-    stands(deps.trustLog.ended, [...contact.dependencies.handles, ...reliance.dependencies.handles, reliance.core])
-  return isThere ? { contact, reliance } : refuse('not_found', 'no such agent')
+    stands(deps.trustLog.ended, [...target.dependencies.handles, ...pinnedParts.dependencies.handles, pinnedParts.connection])
+  return isAvailable ? { target, pinnedParts } : refuse('not_found', 'no such agent')
 }
 
-/** Scopes that the card lists for the requester and its ceiling can hold; a right to pass on names agents of this registry. */
-async function requireAskable(
+/**
+ * Refuses a request for scopes or skills that the requester does not see in the card, for scopes beyond its ceiling, and for a right to pass
+ * tokens on to audiences that are not agents of this registry.
+ */
+async function requireRequestable(
   deps: IntroductionDeps,
   from: AgentId,
   audience: Audience,
-  askable: Requestable,
+  requestable: Requestable,
   input: IntroductionInput,
 ): Promise<void> {
   const client = await deps.clients.find(from)
-  const own = scopesFor(client?.ceiling.rights ?? [], audience)
+  const withinCeiling = scopesFor(client?.ceiling.rights ?? [], audience)
   const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
-    if (!coveredBySome(askable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card lists no such scope' }]
-    if (!coveredBySome(own, scope))
+    if (!coveredBySome(requestable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card does not list this scope' }]
+    if (!coveredBySome(withinCeiling, scope))
       return [
         {
           pointer: `/scopes/${i}`,
-          hint: 'your ceiling, what you may ask for at most, has no such right towards this audience: your administrator adds it (agents.change)',
+          hint: 'your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it (agents.change)',
         },
       ]
     return []
   })
-  const strangers = (input.delegation?.rights ?? []).flatMap((right, i): Fault[] =>
+  const unknownAgents = (input.delegation?.rights ?? []).flatMap((right, i): Fault[] =>
     agentOfAudience(deps.issuer, right.audience) === undefined
-      ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'no agent of this registry' }]
+      ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'not the audience of an agent of this registry' }]
       : [],
   )
-  const unknown = (input.skills ?? []).flatMap((skill, i): Fault[] =>
-    askable.skills.includes(skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card has no such skill' }],
+  const unknownSkills = (input.skills ?? []).flatMap((skill, i): Fault[] =>
+    requestable.skills.includes(skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card does not list this skill' }],
   )
   const tooMany: Fault[] =
-    (input.skills ?? askable.skills).length > MAX_PINNED_SKILLS
-      ? [{ pointer: '/skills', hint: `name the skills that you rely on: at most ${MAX_PINNED_SKILLS}` }]
+    (input.skills ?? requestable.skills).length > MAX_PINNED_SKILLS
+      ? [{ pointer: '/skills', hint: `name the skills that you will call, at most ${MAX_PINNED_SKILLS}` }]
       : []
-  const all = [...faults, ...strangers, ...unknown, ...tooMany]
-  if (faults.length > 0) refuse('invalid_scope', 'a scope cannot be asked for', { faults: all })
-  if (all.length > 0) refuse('bad_input', 'the request names what is not there', { faults: all })
+  const all = [...faults, ...unknownAgents, ...unknownSkills, ...tooMany]
+  if (faults.length > 0) refuse('invalid_scope', 'a scope cannot be requested', { faults: all })
+  if (all.length > 0) refuse('bad_input', 'the request names unknown agents or skills, or too many skills', { faults: all })
 }
 
 interface NewIntroduction {
@@ -112,11 +115,11 @@ interface NewIntroduction {
   readonly fromOrg: OrgId
   readonly toOrg: OrgId
   readonly input: IntroductionInput
-  readonly askable: Requestable
+  readonly requestable: Requestable
   readonly now: number
 }
 
-function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, askable, now }: NewIntroduction): Introduction {
+function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, requestable, now }: NewIntroduction): Introduction {
   const requested: Bounds = {
     scopes: [...input.scopes],
     ...(input.tools && { tools: [...input.tools] }),
@@ -132,28 +135,28 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
     pair: `${from} ${input.to}`,
     purpose: input.purpose,
     requested,
-    // What it relies on is what it can see.
-    skills: [...(input.skills ?? askable.skills)],
+    // Unless the request names skills, the introduction depends on every skill that the requester can see.
+    skills: [...(input.skills ?? requestable.skills)],
     ...(input.taskId && { taskId: input.taskId }),
     seconds: input.seconds ?? DEFAULT_SECONDS,
     state: 'pending',
     handle: newHandle(random, 'int'),
-    ver: newHandle(random, 'ver'),
-    at: now,
+    boundsVersion: newHandle(random, 'ver'),
+    createdAt: now,
     pendingUntil: now + PENDING_SECONDS,
-    goneAt: now + PENDING_SECONDS + RETENTION_SECONDS,
+    purgeAt: now + PENDING_SECONDS + RETENTION_SECONDS,
   }
 }
 
-/** A pending request makes no log entry: nothing stands on it. */
-async function ask(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
-  const notice = notificationOf(introduction, 'requested', now)
-  await withNotifications(deps, [{ agentId: introduction.to, notice }], async (posts) => {
+/** A pending request makes no log entry, because nothing depends on it. */
+async function createPending(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
+  const notification = notificationOf(introduction, 'requested', now)
+  await withNotifications(deps, { recipients: [introduction.to], notification }, async (posting) => {
     const row = auditOf(deps, caller, introduction, 'introductions.request')
-    const slot = await requireSlot(deps.introductions, introduction)
+    const slot = await requireFreeSlot(deps.introductions, introduction)
     const inserting = deps.introductions.collection.inserting({ ...introduction, slot })
-    const committed = await deps.storage.commit([inserting, reservingSlot(deps.introductions, introduction, slot), row, ...posts])
-    return committed.ok ? introduction : 'again'
+    const committed = await deps.storage.commit([inserting, reservingSlot(deps.introductions, introduction, slot), row, ...posting])
+    return committed.ok ? introduction : 'retry'
   })
   return viewOf(deps, introduction, now)
 }

@@ -7,7 +7,7 @@ import type { ReadInboxDeps } from '../inbox/read.js'
 import { approveIntroduction } from './approve.js'
 import { denyIntroduction } from './deny.js'
 import { getIntroduction } from './get.js'
-import { introductionsInbox } from './inbox.js'
+import { readIntroductionsInbox } from './inbox.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { listIntroductions } from './list.js'
 import { requestIntroduction } from './request.js'
@@ -64,12 +64,12 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       .mutation(({ ctx, input }) => revokeIntroduction(deps, ctx.caller, input.introductionId)),
     inbox: procedureFor('introductions:write')
       .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))
-      .query(({ ctx, input }) => introductionsInbox(deps, ctx.caller, input)),
+      .query(({ ctx, input }) => readIntroductionsInbox(deps, ctx.caller, input)),
     watch: procedureFor('introductions:write')
       .input(z.strictObject({ after: After, lastEventId: LastEventId.optional() }).prefault({}))
       .subscription(({ ctx, input: { after, lastEventId }, signal }) => {
-        const alive = ctx.alive(ctx.caller)
-        const until = signal ? AbortSignal.any([signal, alive]) : alive
+        const revoked = ctx.revocationSignal(ctx.caller)
+        const until = signal ? AbortSignal.any([signal, revoked]) : revoked
         return watchIntroductions(deps, ctx.caller, lastEventId === undefined ? after : Number(lastEventId), until)
       }),
   })

@@ -3,13 +3,16 @@ import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../../protocol/ids.js'
 import { Bounds } from '../../protocol/rights.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { begins, type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Granted } from './decide/granted.js'
+import type { GrantedIntroduction } from './decide/granted.js'
 
-/** What was answered. `granted` says that it was, and that it still stands its handle says; `ended` keeps it out of the way of others. */
+/**
+ * The stored state. It does not say whether a granted introduction still stands: its handles do (`stateOf`). `ended` only removes a revoked
+ * introduction from the indexes of granted ones.
+ */
 const State = z.enum(['pending', 'granted', 'denied', 'ended'])
 
 export const Introduction = z.strictObject({
@@ -18,84 +21,93 @@ export const Introduction = z.strictObject({
   to: AgentId,
   fromOrg: OrgId,
   toOrg: OrgId,
-  /** `<from> <to>`. */
+  /** `<from> <to>`, for the index `pairGranted`. */
   pair: z.string().max(64),
   purpose: z.string().max(512),
   requested: Bounds,
-  /** Ids of the skills that the requester relies on: those that it named, or all that it could see. */
+  /** Ids of the skills that the requester depends on: the skills that it named, or all that it could see. */
   skills: z.array(z.string().max(256)).max(64),
   taskId: TaskId.optional(),
+  /** Requested lifetime. */
   seconds: z.int(),
   state: State,
-  /** `int:`, and the `ver:` of the granted bounds. */
+  /** `int:`. */
   handle: Handle,
-  ver: Handle,
-  at: z.int(),
-  /** A pending one is answered before this, or not at all. */
+  /** `ver:` of the granted bounds. */
+  boundsVersion: Handle,
+  createdAt: z.int(),
+  /** A request that is still pending at this time has expired. */
   pendingUntil: z.int(),
-  /** Its number among the requests of its agent that wait. */
+  /** The quota slot that a pending request occupies (`request-slots`). */
   slot: z.int().min(0).optional(),
   bounds: Bounds.optional(),
-  /** Versions of what it relies on in the target's card. */
+  /** Versions of the pinned parts of the target's card at the time of the grant. */
   pinnedVersions: z.array(Handle).max(65).optional(),
-  /** Identities of both sides when it was granted. */
+  /** Identities of both sides at the time of the grant. */
   dependsOn: z.array(Handle).max(64).optional(),
-  /** By which handles it was granted. */
+  /** Handles of the approver: revoking one as compromised also revokes the introduction. */
   grantedBy: z.array(Handle).max(16).optional(),
   grantedAt: z.int().optional(),
   expiresAt: z.int().optional(),
   note: z.string().max(512).optional(),
-  /** Some time after it was denied, ended, or has expired. */
-  goneAt: z.int().optional(),
+  /** RETENTION_SECONDS after the introduction was denied, revoked, or expires. */
+  purgeAt: z.int().optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
   next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Introduction = z.infer<typeof Introduction>
 
-/** What one waiting request of an agent has for itself, so that they are few: one number (`<from> <n>`), until it is answered or too late. */
-const PendingPlace = z.strictObject({
+/** A pending request occupies one of the MAX_PENDING slots of its requester until it is answered or expires. */
+const RequestSlot = z.strictObject({
+  /** `<from> <slot>`. */
   id: z.string().max(64),
   from: AgentId,
-  n: z.int().min(0),
+  slot: z.int().min(0),
   introductionId: IntroductionId,
-  until: z.int(),
+  expiresAt: z.int(),
 })
-type PendingPlace = z.infer<typeof PendingPlace>
+type RequestSlot = z.infer<typeof RequestSlot>
 
 export interface IntroductionsStore extends Records<Introduction> {
-  readonly places: Collection<PendingPlace>
-  /** Those of a pair that were granted. */
-  readonly granted: Cache<readonly Granted[]>
+  readonly requestSlots: Collection<RequestSlot>
+  /** Granted introductions by pair. */
+  readonly granted: Cache<readonly GrantedIntroduction[]>
+}
+
+export const INTRODUCTIONS: OwnedSpec<Introduction> = {
+  name: 'introductions',
+  schema: Introduction,
+  key: 'id',
+  indexes: {
+    pairGranted: { fields: ['pair', 'state', 'expiresAt'] },
+    fromGranted: { fields: ['from', 'state', 'expiresAt'] },
+    from: { fields: ['from', 'createdAt'] },
+    to: { fields: ['to', 'createdAt'] },
+    fromOrg: { fields: ['fromOrg', 'createdAt'] },
+    toOrg: { fields: ['toOrg', 'createdAt'] },
+    grantedBy: { fields: ['grantedBy', 'grantedAt'] },
+  },
+  expires: 'purgeAt',
+  ownedBy: ['fromOrg', 'toOrg'],
+}
+
+export const REQUEST_SLOTS: OwnedSpec<RequestSlot> = {
+  name: 'request-slots',
+  schema: RequestSlot,
+  key: 'id',
+  indexes: { from: { fields: ['from', 'slot'] } },
+  expires: 'expiresAt',
+  ownedBy: ['from'],
 }
 
 export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
   const records = newRecords(
     deps,
-    deps.storage.collection<Introduction>({
-      name: 'introductions',
-      schema: Introduction,
-      key: 'id',
-      indexes: {
-        pairGranted: { fields: ['pair', 'state', 'expiresAt'] },
-        fromGranted: { fields: ['from', 'state', 'expiresAt'] },
-        from: { fields: ['from', 'at'] },
-        to: { fields: ['to', 'at'] },
-        fromOrg: { fields: ['fromOrg', 'at'] },
-        toOrg: { fields: ['toOrg', 'at'] },
-        grantedBy: { fields: ['grantedBy', 'grantedAt'] },
-      },
-      expires: 'goneAt',
-    }),
-    // A pending one that is being granted ends nothing: whoever reads it meanwhile finds it pending.
+    deps.storage.collection(INTRODUCTIONS),
+    // A grant ends no version of the pending request: concurrent readers still find it pending.
     { kind: 'introductions', versions: () => [] },
   )
-  const places = deps.storage.collection<PendingPlace>({
-    name: 'pending-places',
-    schema: PendingPlace,
-    key: 'id',
-    indexes: { from: { fields: ['from', 'n'] } },
-    expires: 'until',
-  })
-  return { ...records, places, granted: newCache(deps.trustLog, (entry) => begins(entry, 'int')) }
+  const requestSlots = deps.storage.collection(REQUEST_SLOTS)
+  return { ...records, requestSlots, granted: newCache(deps.trustLog, (entry) => begins(entry, 'int')) }
 }

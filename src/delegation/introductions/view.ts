@@ -2,8 +2,8 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { InboxNotification } from '../inbox/post.js'
-import type { InboxItem } from '../inbox/store.js'
+import type { NotificationDraft } from '../inbox/post.js'
+import type { InboxNotification } from '../inbox/store.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
@@ -12,11 +12,11 @@ export interface ViewDeps {
   readonly trustLog: Pick<TrustLog, 'ended'>
 }
 
-/** An introduction as its two sides see it. */
+/** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = ReturnType<typeof viewOf>
 
 export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: Introduction, now: number) {
-  const { id, from, to, purpose, requested, bounds, skills, taskId, at, grantedAt, expiresAt, pendingUntil, note } = introduction
+  const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
   return {
     introductionId: id,
     state: stateOf(trustLog, introduction, now),
@@ -27,21 +27,21 @@ export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: I
     bounds,
     skills,
     taskId,
-    askedAt: at,
+    requestedAt: createdAt,
     grantedAt,
     expiresAt: expiresAt ?? pendingUntil,
     note,
   }
 }
 
-/** The introduction, for its two agents and the people of their organisations. To others there is none. */
+/** Returns the introduction to its two agents and to members of their organisations. Other callers get the same refusal as for an unknown id. */
 export async function requireIntroduction(deps: ViewDeps, caller: Caller, id: IntroductionId): Promise<Introduction> {
   const found = await deps.introductions.get(id)
   return found && (isSide(caller, found, 'from') || isSide(caller, found, 'to')) ? found : refuse('not_found', 'no such introduction')
 }
 
-export const notificationOf = (introduction: Introduction, kind: InboxItem['kind'], at: number): InboxNotification => ({
-  at,
+export const notificationOf = (introduction: Introduction, kind: InboxNotification['kind'], createdAt: number): NotificationDraft => ({
+  createdAt,
   kind,
   introductionId: introduction.id,
   from: introduction.from,

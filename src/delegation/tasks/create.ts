@@ -6,24 +6,24 @@ import { AgentId, newId, type TaskId } from '../../protocol/ids.js'
 import type { TaskDeps } from './authority.js'
 import { MAX_TASK_DEPTH, type Task } from './store.js'
 
-export interface TaskInput {
+interface TaskInput {
   readonly description: string
   readonly parentTaskId?: TaskId | undefined
   /** Epoch seconds. */
   readonly deadline?: number | undefined
 }
 
-const DEFAULT_SECONDS = 3600
-const MAX_SECONDS = 30 * 86_400
+const DEFAULT_TASK_SECONDS = 3600
+const MAX_TASK_SECONDS = 30 * 86_400
 
-/** Declares what work is for. A child ends with its parent, and not later. */
+/** Creates a task. A child task ends with its parent, and its deadline is never later. */
 export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInput): Promise<{ taskId: TaskId; deadline: number }> {
   const { now } = await deps.trustLog.readBarrier()
   const parent = input.parentTaskId === undefined ? undefined : await requireParent(deps, caller, input.parentTaskId)
-  const wanted = input.deadline ?? now + DEFAULT_SECONDS
-  if (wanted <= now || wanted > now + MAX_SECONDS)
+  const deadline = input.deadline ?? now + DEFAULT_TASK_SECONDS
+  if (deadline <= now || deadline > now + MAX_TASK_SECONDS)
     refuse('bad_input', 'the deadline is in the past, or more than 30 days away', {
-      faults: [{ pointer: '/deadline', hint: 'epoch seconds, within 30 days from now' }],
+      faults: [{ pointer: '/deadline', hint: 'epoch seconds, in the future and at most 30 days from now' }],
     })
   const identities = identitiesOf(caller.identities).filter((handle) => !handle.startsWith('key:'))
   const task: Task = {
@@ -31,13 +31,13 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     owner: caller.id,
     orgId: caller.orgId,
     handle: newHandle(deps.random, 'tsk'),
-    parents: parent ? [parent.id, ...parent.parents] : [],
-    ...(parent && { parent: parent.id }),
+    ancestors: parent ? [parent.id, ...parent.ancestors] : [],
+    ...(parent && { parentTaskId: parent.id }),
     dependsOn: distinct([...(parent ? [parent.handle, ...parent.dependsOn] : []), ...identities]),
     description: input.description,
-    deadline: Math.min(wanted, parent?.deadline ?? Number.POSITIVE_INFINITY),
+    deadline: Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY),
     grantedBy: [...caller.identities],
-    at: now,
+    createdAt: now,
   }
   if (task.deadline <= now)
     refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
@@ -49,15 +49,15 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
   })
   return outcome === 'begun'
     ? { taskId: task.id, deadline: task.deadline }
-    : refuse('conflict', 'the parent task, or what you stand on, has ended')
+    : refuse('conflict', 'the parent task, or your own access, was ended meanwhile')
 }
 
-/** Its owner, or an agent that is called for it. To others there is none. */
+/** Returns the parent task to its owner and to an agent that is being called for it. Others get the same refusal as for an unknown id. */
 async function requireParent(deps: TaskDeps, caller: Caller, id: TaskId): Promise<Task> {
   const task = await deps.tasks.get(id)
   const agent = AgentId.safeParse(caller.id)
-  const isMine = task?.owner === caller.id || (task !== undefined && agent.success && (await deps.isCalledFor(agent.data, id)))
-  if (!task || !isMine) return refuse('not_found', 'no such task')
-  if (task.parents.length + 1 > MAX_TASK_DEPTH) refuse('bad_input', `tasks are nested ${MAX_TASK_DEPTH} deep at most`)
+  const mayCreateChild = task?.owner === caller.id || (task !== undefined && agent.success && (await deps.isCalledFor(agent.data, id)))
+  if (!task || !mayCreateChild) return refuse('not_found', 'no such task')
+  if (task.ancestors.length + 1 > MAX_TASK_DEPTH) refuse('bad_input', `a task has at most ${MAX_TASK_DEPTH} ancestors`)
   return task
 }

@@ -6,12 +6,13 @@ import type { Position } from '../../protocol/log/entry.js'
 import { requireTask, type TaskDeps } from './authority.js'
 import { endingOfTask } from './find.js'
 
-/** Ends a task, its children and every token of them, in one entry. */
+/** Ends a task, its descendants and every token of them, with one log entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const task = await requireTask(deps, caller, id)
-  if (task.owner !== caller.id && !isAdminOf(caller, task.orgId)) refuse('forbidden', 'its owner or an administrator ends a task')
-  if (deps.trustLog.ended.has(task.handle)) refuse('already_ended', 'the task has ended')
+  if (task.owner !== caller.id && !isAdminOf(caller, task.orgId))
+    refuse('forbidden', 'only the owner of a task or an administrator of its organisation can end it')
+  if (deps.trustLog.ended.has(task.handle)) refuse('already_ended', 'the task has already ended')
   return deps.trustLog.end({
     type: 'task.ended',
     ends: [endingOfTask(task)],

@@ -7,28 +7,27 @@ import { grantedSince } from '../../trust-log/records/granted-since.js'
 import type { Task, TasksStore } from './store.js'
 import type { TaskDependencies } from './task-dependencies.js'
 
-export interface FindTaskDeps {
+interface FindTaskDeps {
   readonly tasks: TasksStore
 }
 
-/** A task as an exchange reads it; who decides checks that its dependencies stands. */
+/** A task as an exchange reads it. The caller checks that its dependencies stand. */
 export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDependencies | undefined> {
   const task = await deps.tasks.get(id)
-  // A child's deadline is never later than its parents'.
   return (
     task && {
       id,
       owner: task.owner,
       orgId: task.orgId,
-      parents: task.parents,
+      ancestors: task.ancestors,
       dependencies: dependenciesOf([task.handle, ...task.dependsOn], task.deadline),
     }
   )
 }
 
-/** Nothing that stands on a task is valid after its deadline. */
+/** The horizon is the deadline: nothing that depends on the task is valid after it. */
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })
 
-/** Tasks that were created by the handle since then. */
+/** Endings of the tasks that the handle created at or after `since`. */
 export const tasksGrantedBy = ({ tasks }: FindTaskDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(tasks.collection, { by, since, at: ({ at }) => at, ending: endingOfTask })
+  grantedSince(tasks.collection, { grantedBy: by, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfTask })

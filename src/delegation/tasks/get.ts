@@ -4,7 +4,7 @@ import { stands } from '../../protocol/standing.js'
 import { requireTask, type TaskDeps } from './authority.js'
 import type { Task } from './store.js'
 
-/** A task as its owner sees it. */
+/** A task as its owner and the owner's organisation see it. */
 export interface TaskView {
   readonly taskId: TaskId
   readonly owner: ClientId
@@ -15,12 +15,12 @@ export interface TaskView {
   readonly state: 'active' | 'expired' | 'ended'
 }
 
-/** For its owner and the people of its organisation. */
+/** Returns a task to its owner and to members of the owner's organisation. */
 export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
   deps.trustLog.afterBarrier(async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
 
 export function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task): TaskView {
-  const { id, owner, description, parent, deadline, at, handle, dependsOn } = task
+  const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task
   const state = !stands(trustLog.ended, [handle, ...dependsOn]) ? 'ended' : deadline <= now ? 'expired' : 'active'
-  return { taskId: id, owner, description, parentTaskId: parent, deadline, createdAt: at, state }
+  return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state }
 }

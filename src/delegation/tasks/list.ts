@@ -1,19 +1,19 @@
 import type { Caller } from '../../http/caller.js'
-import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
+import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { TaskDeps } from './authority.js'
 import { type TaskView, viewOf } from './get.js'
 
-/** One's own, newest first; people see those of their organisation. */
+/** Lists the caller's own tasks, newest first. A member sees those of the whole organisation. */
 export const listTasks = (
   deps: TaskDeps,
   caller: Caller,
   input: PageInput,
 ): Promise<{ readonly items: readonly TaskView[]; readonly cursor?: string }> =>
   deps.trustLog.afterBarrier(async ({ now }) => {
-    const place = { order: 'down' as const, ...placeOf(input) }
+    const paging = { order: 'down' as const, ...cursorOf(input) }
     const page =
       caller.kind === 'member'
-        ? await deps.tasks.collection.find('organisation', { where: { orgId: caller.orgId }, ...place })
-        : await deps.tasks.collection.find('owner', { where: { owner: caller.id }, ...place })
+        ? await deps.tasks.collection.find('organisation', { where: { orgId: caller.orgId }, ...paging })
+        : await deps.tasks.collection.find('owner', { where: { owner: caller.id }, ...paging })
     return pageOf(page, (task) => (task.hidden === undefined ? viewOf(deps, now, task) : undefined))
   })

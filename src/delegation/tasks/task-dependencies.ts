@@ -6,8 +6,8 @@ export interface TaskDependencies {
   readonly id: TaskId
   readonly owner: ClientId
   readonly orgId: OrgId
-  /** Nearest first. */
-  readonly parents: readonly TaskId[]
-  /** tsk: of itself and of each parent, and its owner's identities; until the earliest deadline. */
+  /** Parent tasks, nearest first. */
+  readonly ancestors: readonly TaskId[]
+  /** `tsk:` of the task and its ancestors, and the identities of the owner. They expire at the task's deadline, the earliest of all. */
   readonly dependencies: Dependencies
 }

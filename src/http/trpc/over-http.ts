@@ -3,19 +3,19 @@ import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
 import { readJson } from '../../lib/json.js'
 import { type HttpRequest, type HttpResponse, json } from '../route.js'
-import { refusedCall, type TrpcContext } from './procedures.js'
+import { errorShape, type TrpcContext } from './procedures.js'
 
 export interface TrpcHttpDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest) => TrpcContext
 }
 
-/** Calls that may come at once: in one request, in one frame of a WebSocket. */
+/** Maximum number of calls in one HTTP request or one WebSocket frame. */
 export const MAX_BATCH = 10
 const MAX_PATH_LENGTH = 512
 const PREFIX = '/trpc'
 
-/** tRPC over HTTP: our limits first, then the stock adapter. */
+/** Serves tRPC over HTTP. Requests pass the limits of this file before they reach the adapter of @trpc/server. */
 export function trpcOverHttp({
   router,
   createContext,
@@ -24,10 +24,10 @@ export function trpcOverHttp({
     try {
       check(router, request)
     } catch (error) {
-      if (error instanceof Refusal) return answerOf(error, request.requestId)
+      if (error instanceof Refusal) return responseOf(error, request.requestId)
       throw error
     }
-    const answer = await fetchRequestHandler({
+    const response = await fetchRequestHandler({
       endpoint: PREFIX,
       router,
       req: new Request(`${new URL(request.url).origin}${request.path}?${request.query}`, {
@@ -37,15 +37,15 @@ export function trpcOverHttp({
         ...(request.method === 'POST' && { body: request.body.length === 0 ? null : Buffer.from(request.body) }),
       }),
       createContext: () => createContext(request),
-      responseMeta: ({ errors }) => ({ headers: comeBack(errors.map(({ cause }) => cause)) }),
+      responseMeta: ({ errors }) => ({ headers: retryAfterHeaders(errors.map(({ cause }) => cause)) }),
     })
-    const headers = Object.fromEntries(answer.headers)
-    return { status: answer.status, headers: { ...headers, 'cache-control': 'no-store' }, body: await answer.text() }
+    const headers = Object.fromEntries(response.headers)
+    return { status: response.status, headers: { ...headers, 'cache-control': 'no-store' }, body: await response.text() }
   }
 }
 
-/** RFC 9110 §10.2.3: of the calls of a batch the one that has to wait longest says when. */
-function comeBack(causes: readonly unknown[]): Headers {
+/** `Retry-After` (RFC 9110 §10.2.3) of a batch is the longest wait of its calls. */
+function retryAfterHeaders(causes: readonly unknown[]): Headers {
   const seconds = causes.map((cause) => (isRefusal(cause) ? (cause.detail.retryAfterSeconds ?? 0) : 0))
   const longest = Math.max(0, ...seconds)
   return new Headers(longest > 0 ? { 'retry-after': String(longest) } : {})
@@ -54,12 +54,12 @@ function comeBack(causes: readonly unknown[]): Headers {
 function check(router: AnyRouter, { method, path, query, headers, body }: HttpRequest): void {
   if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
   const names = path.slice(PREFIX.length + 1).split(',')
-  if (names.length > MAX_BATCH) refuse('batch_too_large', `at most ${MAX_BATCH} calls in one batch`)
-  // A path is two plain words: whatever else is known to objects is no procedure.
+  if (names.length > MAX_BATCH) refuse('batch_too_large', `${names.length} calls in one batch, at most ${MAX_BATCH} are allowed`)
+  // Rejects names such as __proto__ and toString before they are looked up in an object
   if (!names.every((name) => /^[a-z][a-zA-Z]{0,31}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
-  // A subscription does not end, and an answer here is sent when it has ended.
-  if (names.some((name) => isSubscription(router, name))) refuse('method_not_allowed', 'subscribe over a WebSocket')
-  if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'the method is not overridden')
+  // The response would be sent only after the subscription ended, which it never does
+  if (names.some((name) => isSubscription(router, name))) refuse('method_not_allowed', 'subscriptions need a WebSocket')
+  if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'x-http-method-override is not supported')
   if (method === 'POST') {
     const [type = ''] = String(headers['content-type'] ?? '').split(';')
     if (type.trim().toLowerCase() !== 'application/json') refuse('unsupported_media_type', 'send application/json')
@@ -76,11 +76,11 @@ function isSubscription(router: AnyRouter, name: string): boolean {
 
 function requireJson(text: string | Uint8Array): void {
   const read = readJson(text)
-  if ('fault' in read) refuse('bad_input', `the JSON is refused: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
+  if ('fault' in read) refuse('bad_input', `invalid JSON: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
 }
 
-function answerOf(refusal: Refusal, requestId: string): HttpResponse {
-  return json(REFUSALS[refusal.reason].http, { error: { code: INVALID_REQUEST, ...refusedCall(refusal, requestId) } })
+function responseOf(refusal: Refusal, requestId: string): HttpResponse {
+  return json(REFUSALS[refusal.reason].http, { error: { code: INVALID_REQUEST, ...errorShape(refusal, requestId) } })
 }
 
 /** JSON-RPC 2.0 §5.1. */

@@ -8,107 +8,108 @@ import { CLOSE_CODES } from '../../protocol/log/feed.js'
 import type { Caller } from '../caller.js'
 import type { ConcurrencyLimit } from '../concurrency-limit.js'
 import type { HttpRequest } from '../route.js'
-import { move, type UpgradeHandler } from '../websocket.js'
+import { reconnectElsewhere, type UpgradeHandler } from '../websocket.js'
 import { MAX_BATCH } from './over-http.js'
 import type { TrpcContext } from './procedures.js'
 
 export interface TrpcWebSocketDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
-  /** The queue of the requests over HTTP: a call over a socket waits in it too. */
-  readonly admission: ConcurrencyLimit
-  /** Aborts when the caller's standing ends or its token expires. */
-  readonly alive: (caller: Caller) => AbortSignal
-  /** Logs a bug of a subscription, once. */
+  /** The limit of the HTTP server, which calls over sockets share with HTTP requests. */
+  readonly concurrencyLimit: ConcurrencyLimit
+  /** Aborts when the caller is revoked or its token expires. */
+  readonly revocationSignal: (caller: Caller) => AbortSignal
+  /** Logs a bug in a subscription, once. */
   readonly onBug: (path: string, error: unknown) => void
 }
 
 const MAX_SUBSCRIPTIONS = 8
-/** Calls of one socket that wait or are worked on. */
+/** Maximum number of waiting and running calls of one socket; further calls are refused. */
 export const MAX_CALLS = 32
-/** A reader so far behind is closed; its client resumes from the tracked position. */
+/** A socket with more unsent data is closed; its client resumes from the last tracked position. */
 const MAX_BUFFERED_BYTES = 262_144
-const PING_MS = 30_000
+const HEARTBEAT_MS = 30_000
 
-/** The part of a `WebSocketServer` that the stock adapter uses: it is handed sockets that were authenticated before their upgrade. */
-interface Sockets extends EventEmitter {
+/** The part of `WebSocketServer` that the adapter of @trpc/server uses. Its sockets were authenticated before their upgrade. */
+interface AdapterSockets extends EventEmitter {
   readonly clients: Set<WebSocket>
 }
 
-/** tRPC over WebSocket at `/trpc`, by the stock adapter behind our limits. */
-export function trpcOverWebSocket({ router, createContext, admission, alive, onBug }: TrpcWebSocketDeps): UpgradeHandler {
-  const callers = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
-  const calls = new WeakMap<WebSocket, Calls>()
-  const sockets: Sockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
+/** Serves tRPC over WebSocket at `/trpc` with the adapter of @trpc/server, within the limits of this file. */
+export function trpcOverWebSocket({ router, createContext, concurrencyLimit, revocationSignal, onBug }: TrpcWebSocketDeps): UpgradeHandler {
+  const upgrades = new WeakMap<IncomingMessage, { caller: Caller; request: HttpRequest }>()
+  const callLimits = new WeakMap<WebSocket, CallLimit>()
+  const sockets: AdapterSockets = Object.assign(new EventEmitter(), { clients: new Set<WebSocket>() })
   applyWSSHandler({
-    wss: sockets as unknown as Parameters<typeof applyWSSHandler>[0]['wss'], // what it uses of one: `on`, `clients`
+    wss: sockets as unknown as Parameters<typeof applyWSSHandler>[0]['wss'], // the adapter uses only `on` and `clients`
     router,
-    // Once a socket.
+    // Called once per socket
     createContext: ({ req, res }) => {
-      const known = callers.get(req)
-      if (!known) throw new Error('a socket that was not authenticated')
-      const own = newCalls(admission, res)
-      calls.set(res, own)
-      return { ...createContext(known.request, known.caller), admit: own.admit }
+      const upgrade = upgrades.get(req)
+      if (!upgrade) throw new Error('the socket was not authenticated')
+      const callLimit = newCallLimit(concurrencyLimit, res)
+      callLimits.set(res, callLimit)
+      return { ...createContext(upgrade.request, upgrade.caller), runLimited: callLimit.run }
     },
     maxBatchSize: MAX_BATCH,
     onError: ({ error, path, type }) => {
       const isBug = type === 'subscription' && error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(error.cause)
       if (isBug) onBug(path ?? '', error.cause ?? error)
     },
-    keepAlive: { enabled: true, pingMs: PING_MS, pongWaitMs: PING_MS },
+    keepAlive: { enabled: true, pingMs: HEARTBEAT_MS, pongWaitMs: HEARTBEAT_MS },
   })
   return {
     path: '/trpc',
     accept: (ws, caller, request, raw) => {
-      callers.set(raw, { caller, request })
+      upgrades.set(raw, { caller, request })
       sockets.clients.add(ws)
       ws.on('close', () => sockets.clients.delete(ws))
       limitSubscriptions(ws)
       limitBuffer(ws)
-      const end = () => ws.close(CLOSE_CODES.unauthenticated, 'the token no longer stands')
-      const signal = alive(caller)
-      if (signal.aborted) return end()
-      signal.addEventListener('abort', end)
-      ws.on('close', () => signal.removeEventListener('abort', end))
+      const close = () => ws.close(CLOSE_CODES.unauthenticated, 'the token was revoked or has expired')
+      const signal = revocationSignal(caller)
+      if (signal.aborted) return close()
+      signal.addEventListener('abort', close)
+      ws.on('close', () => signal.removeEventListener('abort', close))
       sockets.emit('connection', ws, raw)
     },
-    leave: (ws) => {
+    drain: (ws) => {
       if (ws.readyState === ws.OPEN) ws.send(RECONNECT)
-      const own = calls.get(ws)
-      if (own) own.whenIdle(() => move(ws))
-      else move(ws)
+      const callLimit = callLimits.get(ws)
+      if (callLimit) callLimit.whenIdle(() => reconnectElsewhere(ws))
+      else reconnectElsewhere(ws)
     },
   }
 }
 
-/** As the stock client understands it: it connects again, and waits here for what is under way. */
+/** On this message the client of @trpc/client opens a new connection, and still waits for pending responses on this one. */
 const RECONNECT = JSON.stringify({ id: null, method: 'reconnect' })
 
-interface Calls {
-  readonly admit: NonNullable<TrpcContext['admit']>
-  /** Once the calls under way have been answered. */
-  whenIdle(then: () => void): void
+interface CallLimit {
+  readonly run: NonNullable<TrpcContext['runLimited']>
+  /** Calls `onIdle` once the running calls have been answered. */
+  whenIdle(onIdle: () => void): void
 }
 
-/** A socket takes the places of some calls at most; more are refused at once, and the others go on. */
-function newCalls(admission: ConcurrencyLimit, ws: WebSocket): Calls {
+/** Limits the calls of one socket to MAX_CALLS within the concurrency limit of the server. Further calls are refused at once. */
+function newCallLimit(concurrencyLimit: ConcurrencyLimit, ws: WebSocket): CallLimit {
   let calls = 0
-  let idle: () => void = () => undefined
+  let notifyIdle: () => void = () => undefined
   return {
-    admit: async (work) => {
-      if (calls >= MAX_CALLS) refuse('rate_limited', `at most ${MAX_CALLS} calls of one socket at once`, { retryAfterSeconds: 1 })
+    run: async (work) => {
+      if (calls >= MAX_CALLS)
+        refuse('rate_limited', `more than ${MAX_CALLS} concurrent calls on one socket, retry in 1 s`, { retryAfterSeconds: 1 })
       calls++
       try {
-        return await admission.run(() => ws.readyState === ws.OPEN, work)
+        return await concurrencyLimit.run(() => ws.readyState === ws.OPEN, work)
       } finally {
-        // The answer is sent in this turn
-        if (--calls === 0) setImmediate(idle)
+        // The adapter sends the response within this event-loop turn
+        if (--calls === 0) setImmediate(notifyIdle)
       }
     },
-    whenIdle: (then) => {
-      idle = then
-      if (calls === 0) setImmediate(then)
+    whenIdle: (onIdle) => {
+      notifyIdle = onIdle
+      if (calls === 0) setImmediate(onIdle)
     },
   }
 }
@@ -120,24 +121,24 @@ function limitSubscriptions(ws: WebSocket): void {
       if (method === 'subscription') open.add(id)
       if (method === 'subscription.stop') open.delete(id)
     }
-    if (open.size > MAX_SUBSCRIPTIONS) ws.close(CLOSE_CODES.too_many_subscriptions, `at most ${MAX_SUBSCRIPTIONS} subscriptions`)
+    if (open.size > MAX_SUBSCRIPTIONS) ws.close(CLOSE_CODES.too_many_subscriptions, `more than ${MAX_SUBSCRIPTIONS} subscriptions`)
   })
 }
 
 function messagesOf(text: string): readonly { id?: unknown; method?: unknown }[] {
   try {
     const parsed: unknown = JSON.parse(text)
-    return (Array.isArray(parsed) ? parsed : [parsed]).filter((one) => typeof one === 'object' && one !== null)
+    return (Array.isArray(parsed) ? parsed : [parsed]).filter((message) => typeof message === 'object' && message !== null)
   } catch {
-    // The adapter answers what is not JSON.
+    // The adapter reports invalid JSON to the client
     return []
   }
 }
 
 function limitBuffer(ws: WebSocket): void {
-  const send = ws.send.bind(ws) as (...args: unknown[]) => void // the overloads of `send`, passed on as they are
+  const send = ws.send.bind(ws) as (...args: unknown[]) => void // covers all overloads of `send`
   ws.send = ((...args: unknown[]) => {
-    if (ws.bufferedAmount > MAX_BUFFERED_BYTES) return ws.close(CLOSE_CODES.slow_reader, 'the reader is too slow')
+    if (ws.bufferedAmount > MAX_BUFFERED_BYTES) return ws.close(CLOSE_CODES.slow_reader, 'the client reads too slowly')
     return send(...args)
   }) as WebSocket['send']
 }

@@ -1,34 +1,46 @@
 import { initTRPC, TRPCError } from '@trpc/server'
-import { type Fault, isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
-import { pointerOf } from '../../lib/json-pointer.js'
+import { z } from 'zod'
+import { isRefusal, REFUSALS, type Reason, Refusal, refuse } from '../../errors.js'
+import { faultsOf, textOfIssues } from '../../lib/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
 import type { Caller, Role } from '../caller.js'
 
-/** What every procedure gets. Made once a request by the composition root. */
+/** The context of every procedure. server/services.ts creates one per HTTP request, or one per socket. */
 export interface TrpcContext {
   readonly requestId: string
-  /** Authenticates the request (token, proof, fence), once; undefined where it carries no token; refuses a bad one. */
+  /** Authenticates the caller by token and proof, after a read barrier, once per request. Undefined without a token; a bad token is refused. */
   findCaller(): Promise<Caller | undefined>
-  /** Ends where the caller's standing ends, its token expires or the server closes: for subscriptions. */
-  readonly alive: (caller: Caller) => AbortSignal
-  /** Records that an authenticated caller was refused. */
+  /** Aborts when the caller is revoked, its token expires or the server closes; subscriptions end with it. */
+  readonly revocationSignal: (caller: Caller) => AbortSignal
+  /** Writes an audit row for a refusal of an authenticated caller. */
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void
-  /** Works when the turn of this call comes. Absent where its request has had its turn (HTTP). */
-  readonly admit?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
+  /** Runs the call within the concurrency limit. Absent over HTTP, where the whole request is limited already. */
+  readonly runLimited?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
 }
 
-const t = initTRPC.context<TrpcContext>().create({
-  isDev: false,
-  errorFormatter: ({ shape, error, ctx, path }) => {
-    const refusal = isRefusal(error.cause) ? error.cause : refusalOf(error)
-    return { code: shape.code, ...refusedCall(refusal, ctx?.requestId, path) }
-  },
-})
+/** The requirements of a procedure on its caller, as docs/API.md and schemas/openapi.json show them. */
+export interface ProcedureMeta {
+  /** Scope that the root token must have; absent for procedures that anonymous callers may use. */
+  readonly scope?: RegistryScope
+  /** Roles that may call; absent where every role may. */
+  readonly roles?: readonly Role[]
+}
 
-/** How a refused call is told, in this process and to `transport/trpc-http`, which refuses before a call begins. */
-export const refusedCall = ({ reason, message, detail }: Refusal, requestId?: string, path?: string) => ({
+const t = initTRPC
+  .context<TrpcContext>()
+  .meta<ProcedureMeta>()
+  .create({
+    isDev: false,
+    errorFormatter: ({ shape, error, ctx, path }) => {
+      const refusal = isRefusal(error.cause) ? error.cause : refusalOf(error)
+      return { code: shape.code, ...errorShape(refusal, ctx?.requestId, path) }
+    },
+  })
+
+/** The wire format of a refused call. over-http.ts uses it too, for requests that it refuses before a call starts. */
+export const errorShape = ({ reason, message, detail }: Refusal, requestId?: string, path?: string) => ({
   message,
   data: {
     code: REFUSALS[reason].trpc,
@@ -44,67 +56,65 @@ export const refusedCall = ({ reason, message, detail }: Refusal, requestId?: st
 
 export const router = t.router
 
-/** Everything thrown below becomes a TRPCError whose cause is the refusal; a bug is logged here, once. */
-const answered = t.procedure.use(async ({ ctx, path, type, next }) => {
+/** Converts every refusal to a TRPCError with the refusal as its cause, and logs bugs. */
+const withErrors = t.procedure.use(async ({ ctx, path, type, next }) => {
   const result = await next()
   if (!result.ok && isRefusal(result.error.cause)) {
     const refusal = result.error.cause
     return { ...result, error: new TRPCError({ code: REFUSALS[refusal.reason].trpc, message: refusal.message, cause: refusal }) }
   }
-  // What a running subscription throws no middleware sees: transport/trpc-ws logs those.
+  // A middleware does not see what a running subscription throws: over-websocket.ts logs those bugs
   if (!result.ok && result.error.code === 'INTERNAL_SERVER_ERROR' && type !== 'subscription')
     ctx.onBug(path, result.error.cause ?? result.error)
   return result
 })
 
-const guarded = answered.use(({ ctx, next }) => (ctx.admit ? ctx.admit(next) : next()))
+const limited = withErrors.use(({ ctx, next }) => (ctx.runLimited ? ctx.runLimited(next) : next()))
 
-/** For anybody; `ctx.findCaller()` tells who it is where that matters. */
-export const openProcedure = guarded
+/** A procedure that anonymous callers may use. `ctx.findCaller()` authenticates the caller if it sent a token. */
+export const publicProcedure = limited
 
-/** For a caller whose root token has `scope` and who has one of `roles` (all, where none is named). `ctx.caller` is who. */
+/** A procedure for callers whose root token has `scope` and whose role is one of `roles` (default: any role). The caller is `ctx.caller`. */
 export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
-  guarded.use(async ({ ctx, path, next }) => {
+  limited.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, next }) => {
     const caller = await ctx.findCaller()
     if (!caller) refuse('invalid_token', 'this call needs a root token')
-    if (!caller.scopes.some((held) => held === scope)) {
-      return refusedAs(ctx, caller, path, () => refuse('insufficient_scope', `this call needs the scope ${scope}`))
+    if (!caller.scopes.some((granted) => granted === scope)) {
+      return refuseAndRecord(ctx, caller, path, new Refusal('insufficient_scope', `this call needs the scope ${scope}`))
     }
     if (roles && !roles.includes(caller.role))
-      return refusedAs(ctx, caller, path, () => refuse('forbidden', `not for the role ${caller.role}`))
+      return refuseAndRecord(ctx, caller, path, new Refusal('forbidden', `the role ${caller.role} may not make this call`))
     const result = await next({ ctx: { ...ctx, caller } })
     if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)
     return result
   })
 
-async function refusedAs(ctx: TrpcContext, caller: Caller, path: string, refusing: () => never): Promise<never> {
-  try {
-    refusing()
-  } catch (refusal) {
-    if (isRefusal(refusal)) await ctx.onRefusal(caller, path, refusal)
-    throw refusal
-  }
+async function refuseAndRecord(ctx: TrpcContext, caller: Caller, path: string, refusal: Refusal): Promise<never> {
+  await ctx.onRefusal(caller, path, refusal)
+  throw refusal
 }
 
-/** What the library refuses by itself, in our words; anything else is a bug, of which nothing is told. */
+/** Converts an error of the library itself. Anything that is not the caller's fault becomes `server_error` without detail. */
 function refusalOf(error: TRPCError): Refusal {
   const reason = reasonOf(error)
-  return new Refusal(reason, reason === 'server_error' ? 'internal error' : (PUBLIC[reason] ?? ''), { faults: faultsOf(error.cause) })
+  if (reason === 'bad_input' && error.cause instanceof z.ZodError)
+    return new Refusal(reason, textOfIssues(error.cause.issues), { faults: faultsOf(error.cause.issues) })
+  return new Refusal(reason, TEXT[reason] ?? 'internal error')
 }
 
-const PUBLIC: Partial<Record<keyof typeof REFUSALS, string>> = {
-  bad_input: 'the input does not have the form of this call',
-  batch_too_large: 'too many calls at once',
+const TEXT: Partial<Record<Reason, string>> = {
+  bad_input: 'the input is malformed',
+  batch_too_large: 'too many calls in one batch',
   not_found: 'no such procedure',
-  method_not_allowed: 'not with this HTTP method',
+  method_not_allowed: 'this procedure does not support the HTTP method of the request',
   unsupported_media_type: 'send application/json',
   body_too_large: 'the body is too large',
 }
 
-/** As @trpc/server says it of a frame (adapters/ws). */
+/** The message with which the WebSocket adapter of @trpc/server refuses a frame. */
 const BATCH_TOO_LARGE = 'Batch call exceeds maximum size'
 
-function reasonOf(error: TRPCError): keyof typeof REFUSALS {
+function reasonOf(error: TRPCError): Reason {
   if (error.message === BATCH_TOO_LARGE) return 'batch_too_large'
   switch (error.code) {
     case 'BAD_REQUEST':
@@ -121,13 +131,4 @@ function reasonOf(error: TRPCError): keyof typeof REFUSALS {
     default:
       return 'server_error'
   }
-}
-
-/** One fault for each zod issue: its JSON Pointer and what was expected. Never the value. */
-function faultsOf(cause: unknown): Fault[] {
-  if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return []
-  return cause.issues.slice(0, 20).map((issue: { path?: readonly PropertyKey[]; message?: string }) => ({
-    pointer: pointerOf((issue.path ?? []).map(String)),
-    hint: String(issue.message ?? 'invalid'),
-  }))
 }

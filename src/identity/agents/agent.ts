@@ -7,12 +7,12 @@ import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, MAX_TOKEN_SECONDS, Names, REGISTRY_SCOPES, Right, Scope } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 
-/** What an agent may hold at the registry: everything but administration. */
+/** Scopes at the registry that a ceiling may contain: all but `admin`. */
 const AGENT_SCOPES = REGISTRY_SCOPES.filter((scope) => scope !== 'admin')
-/** And what it holds unless something else was said: it registers no agents. */
+/** Scopes at the registry of a ceiling that names none: the agent may not register agents. */
 const DEFAULT_SCOPES = AGENT_SCOPES.filter((scope) => scope !== 'agents:write')
 
-/** A ceiling as it is asked for: scopes at the registry apart from rights towards other agents. Life in seconds. */
+/** The ceiling in a request: scopes at the registry and, separately, rights towards other agents. */
 export const CeilingInput = z.strictObject({
   scopes: z.array(z.enum(AGENT_SCOPES)).max(16).optional(),
   rights: z.array(Right).max(56).optional(),
@@ -29,10 +29,10 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   const faults = (input.rights ?? []).flatMap((right, i) =>
     right.audience === audience || agentOfAudience(issuer, right.audience) !== undefined
       ? []
-      : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `no audience of an agent of this registry: ${issuer}/agents/agt_…` }],
+      : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
   )
-  if (faults.length > 0) refuse('bad_input', 'a ceiling has rights towards agents of this registry', { faults })
-  // Rights at the registry are named by `scopes` alone, so that nobody slips in `admin`.
+  if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
+  // `scopes` is validated and `rights` is not: a right at the registry could name `admin`, so it is dropped.
   const others = (input.rights ?? []).filter((right) => right.audience !== audience)
   return {
     rights: [...own, ...others],
@@ -43,21 +43,22 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   }
 }
 
-/** The wider authority has the higher rank. */
+/** Rank of each role's authority; a wider authority has a higher rank. */
 export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, administrator: 2, operator: 3 }
 
+/** Longest chain of agents that registered one another. */
 export const MAX_AGENT_DEPTH = 5
 
-/** What others need to know of an agent that they want to be introduced to. */
+/** The facts about an agent that decide whether another agent may be introduced to it. */
 export interface IntroductionTarget {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
-  readonly policy: IntroductionPolicy
-  /** `agt:`. */
+  readonly introductionPolicy: IntroductionPolicy
+  /** Handle of kind `agt:`. */
   readonly handle: Handle
-  /** Identities of the agent, its parents and its organisation. */
+  /** Identity handles of the agent, of its parents and of its organisation. */
   readonly dependencies: Dependencies
-  /** The version of its contact policy. */
-  readonly ver: Handle
+  /** Version of `introductionPolicy`, a handle of kind `ver:`. */
+  readonly introductionPolicyVer: Handle
 }

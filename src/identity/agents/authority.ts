@@ -7,7 +7,7 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
-/** What the operations on agents are made of. */
+/** Dependencies of the operations on agents. */
 export interface AgentsDeps extends FindAgentDeps {
   readonly trustLog: TrustLog
   readonly random: Random
@@ -15,16 +15,18 @@ export interface AgentsDeps extends FindAgentDeps {
   readonly issuer: string
 }
 
-/** What one may do with an agent: see it, change it, suspend it, revoke it. */
-export type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
+type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
-/** The agent, for whoever may do it: its organisation's people, the agent that registered it (or one above), itself. To others there is none. */
-export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, doing: AgentAction): Promise<Agent> {
+/**
+ * Returns the agent to a caller that may act on it: a member of its organisation, the operator, the agent itself, or one of its parents.
+ * Every other caller gets `not_found`, the same as for an unknown id.
+ */
+export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, action: AgentAction): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   if (!agent || !(isMemberOf(caller, agent.orgId) || chain.some((one) => one.id === caller.id))) return refuse('not_found', 'no such agent')
-  if (doing === 'revoke' && caller.kind === 'member' && !isAdminOf(caller, agent.orgId))
-    refuse('forbidden', 'an administrator revokes agents')
-  if (doing === 'change' && caller.id === id) refuse('forbidden', 'an agent does not change its own ceiling or policy')
+  if (action === 'revoke' && caller.kind === 'member' && !isAdminOf(caller, agent.orgId))
+    refuse('forbidden', 'only an administrator of the organisation may revoke agents')
+  if (action === 'change' && caller.id === id) refuse('forbidden', 'an agent may not change its own ceiling or introduction policy')
   return agent
 }

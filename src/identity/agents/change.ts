@@ -8,36 +8,43 @@ import { stands } from '../../protocol/standing.js'
 import { type CeilingInput, ceilingOf } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
 
-export interface AgentChange {
+interface AgentChange {
   readonly agentId: AgentId
   readonly name?: string | undefined
   readonly ceiling?: CeilingInput | undefined
-  readonly contact?: IntroductionPolicy | undefined
+  readonly introductionPolicy?: IntroductionPolicy | undefined
 }
 
-/** A new ceiling or contact policy is a new version, whichever way it goes: what was decided by the old one dies with it. */
+/**
+ * Changes name, ceiling or introduction policy.
+ * A new ceiling or policy ends the version of the old one, even when the new one is wider: every decision that depended on the old
+ * version is void.
+ */
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, ceiling, contact }: AgentChange,
+  { agentId, name, ceiling, introductionPolicy }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
-  if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer])) refuse('already_ended', 'the agent has ended')
-  const fresh = { ceilingVer: newHandle(deps.random, 'ver'), contactVer: newHandle(deps.random, 'ver') }
+  if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer]))
+    refuse('already_revoked', 'the agent was suspended or revoked')
+  const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
   const next = {
     ...(name !== undefined && { name }),
     ...(ceiling && { ceiling: ceilingOf(deps.issuer, ceiling), ceilingVer: fresh.ceilingVer }),
-    ...(contact && { contact, contactVer: fresh.contactVer }),
+    ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
   const { outcome } = await deps.agents.change(agentId, { handle, ceilingVer, introductionPolicyVer }, next, {
     type: 'record.changed',
-    ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(contact ? [{ handle: introductionPolicyVer }] : [])],
-    begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(contact ? [fresh.contactVer] : [])],
+    ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])],
+    begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(introductionPolicy ? [fresh.introductionPolicyVer] : [])],
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     also: [deps.audit.recording(auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId }))],
   })
-  return outcome === 'begun' ? { agentId } : refuse('conflict', 'somebody changed it meanwhile')
+  return outcome === 'begun'
+    ? { agentId }
+    : refuse('conflict', 'the agent was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }

@@ -5,20 +5,23 @@ import { identitiesOf } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
-import { type KeyRegistered, type RegisterKeyDeps, registerKey, requireOfferedKey } from '../keys/register.js'
+import { type KeyRegistered, type RegisterKeyDeps, requireOfferedKey, saveRegisteredKey } from '../keys/register.js'
 import type { FindAgentDeps } from './find.js'
 import { findIntroductionTarget } from './find.js'
 
 const MAX_TRIES = 5
 
-export interface Confirmation {
+interface Confirmation {
   readonly agentId: AgentId
   readonly registrationToken: string
   readonly jwk: Record<string, unknown>
   readonly proof: string
 }
 
-/** The agent's own key confirms the registration, which makes the agent active. One refusal for everything that is wrong with the token. */
+/**
+ * Confirms a registration with the agent's own key, which makes the agent active.
+ * Every fault of the registration token gets the same refusal, and a registration allows MAX_TRIES attempts, right or wrong.
+ */
 export async function confirmAgent(
   deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
   { agentId, registrationToken, jwk, proof }: Confirmation,
@@ -27,24 +30,24 @@ export async function confirmAgent(
   const deny = () =>
     refuse(
       'code_invalid',
-      'the registration token is wrong, used or expired; an agent confirms once, then starts with the key that it confirmed with',
+      'the registration token is wrong, used or expired; an agent confirms once and then authenticates with the key that it confirmed',
     )
   const registration = await deps.agents.registrations.get(agentId)
-  const contact = await findIntroductionTarget(deps, agentId)
-  if (!registration || !contact || !stands(deps.trustLog.ended, [...contact.dependencies.handles, registration.epoch])) return deny()
+  const target = await findIntroductionTarget(deps, agentId)
+  if (!registration || !target || !stands(deps.trustLog.ended, [...target.dependencies.handles, registration.epoch])) return deny()
   if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
   const agent = await deps.agents.get(agentId)
-  const { orgId } = contact
-  // An agent outlives who registered it; what was not redeemed does not
+  const { orgId } = target
+  // A confirmed agent outlives the member or agent that registered it; an unconfirmed registration does not.
   if (!stands(deps.trustLog.ended, identitiesOf(agent?.grantedBy ?? []))) return deny()
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
-  const registered = await registerKey(
+  const registered = await saveRegisteredKey(
     deps,
-    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], at: now },
+    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], registeredAt: now },
     {
-      dependsOn: contact.dependencies.handles,
+      dependsOn: target.dependencies.handles,
       also: [
         deps.agents.registrations.taking(agentId, { tokenHash }),
         deps.audit.recording({ orgId, actor: agentId, action: 'agents.confirm', outcome: 'done', subject: agentId }),

@@ -12,63 +12,69 @@ import type { Agent } from './store.js'
 const MAX_TRIES = 10
 
 /**
- * Ends an agent's handle and records by which authority: nobody with less reinstates it. What somebody reinstates at the same moment ends too:
- * when this is acknowledged, neither its handle nor a successor stands.
+ * Ends an agent's handle and records the authority that did so: a narrower one may not reinstate the agent.
+ * A reinstatement that runs at the same time is ended too. The function reads the agent again after each log entry and returns once the
+ * record says `state` and neither the handle nor a pending new handle stands; after MAX_TRIES attempts it refuses with `conflict`,
+ * and the endings it wrote so far remain.
  */
 export async function endAgent(
   deps: AgentsDeps,
   caller: Caller,
   id: AgentId,
-  how: 'suspended' | 'revoked',
+  state: 'suspended' | 'revoked',
 ): Promise<{ position: Position }> {
   const { ended } = deps.trustLog
   let position: Position | undefined
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     await deps.trustLog.readBarrier()
-    const agent = await requireAgent(deps, caller, id, how === 'suspended' ? 'suspend' : 'revoke')
-    const known = endingOf(agent)
-    const handles = [agent.handle, ...successorOf(agent)]
+    const agent = await requireAgent(deps, caller, id, state === 'suspended' ? 'suspend' : 'revoke')
+    const recorded = lastEnding(agent)
+    const handles = [agent.handle, ...pendingHandles(agent)]
     const hasEnded = ended.has(agent.handle)
-    if (position !== undefined && known.how !== undefined && handles.every((handle) => ended.has(handle))) return { position }
-    const addsNothing = known.how === 'revoked' || (how === 'suspended' && RANK[caller.role] <= known.rank)
-    if (position === undefined && hasEnded && addsNothing) refuse('already_ended', 'the agent has ended')
-    // A later ending by a narrower authority takes nothing back.
-    const endedHow = known.how === 'revoked' ? 'revoked' : how
-    const endedRank = Math.max(RANK[caller.role], hasEnded || known.how !== undefined ? known.rank : 0)
-    const tried = await deps.trustLog.tryEnd({
-      type: endedHow === 'suspended' ? 'agent.suspended' : 'agent.ended',
+    if (position !== undefined && recorded.state !== undefined && handles.every((handle) => ended.has(handle))) return { position }
+    const addsNothing = recorded.state === 'revoked' || (state === 'suspended' && RANK[caller.role] <= recorded.rank)
+    if (position === undefined && hasEnded && addsNothing)
+      refuse('already_revoked', `the agent is already ${recorded.state ?? 'suspended'}`)
+    // A later suspension by a narrower authority neither turns a revocation into a suspension nor lowers the recorded rank.
+    const endedState = recorded.state === 'revoked' ? 'revoked' : state
+    const endedRank = Math.max(RANK[caller.role], hasEnded || recorded.state !== undefined ? recorded.rank : 0)
+    const result = await deps.trustLog.tryEnd({
+      type: endedState === 'suspended' ? 'agent.suspended' : 'agent.revoked',
       ends: handles.map((handle) => ({ handle })),
       alwaysLog: true,
       intent: [
-        deps.agents.collection.changing(id, unchanged(agent), { endedHandle: agent.handle, endedHow, endedRank }),
+        deps.agents.collection.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
         deps.audit.recording(
-          auditRow(caller, how === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id }),
+          auditRow(caller, state === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id }),
         ),
       ],
     })
-    if (tried.outcome !== 'failed') position = tried.position
+    if (result.outcome !== 'failed') position = result.position
   }
-  return position === undefined ? refuse('conflict', 'somebody else changes it all the time') : { position }
+  return position === undefined ? refuse('conflict', `the agent was changed concurrently ${MAX_TRIES} times; try again`) : { position }
 }
 
-/** How its handle was ended. Whoever ended it some other way (a stolen key, declared) had an administrator's authority at least. */
-export function endingOf({ handle, endedHandle, endedHow: how, endedRank: rank }: Agent): {
-  readonly how?: 'suspended' | 'revoked'
+/**
+ * How the agent's current handle was last ended, and with which rank.
+ * The record says nothing when a compromised key ended the handle: that needs the authority of an administrator, so its rank is returned.
+ */
+export function lastEnding({ handle, endedHandle, endedState: state, endedRank: rank }: Agent): {
+  readonly state?: 'suspended' | 'revoked'
   readonly rank: number
 } {
-  return endedHandle === handle && how !== undefined && rank !== undefined ? { how, rank } : { rank: RANK.administrator }
+  return endedHandle === handle && state !== undefined && rank !== undefined ? { state, rank } : { rank: RANK.administrator }
 }
 
-/** Nobody has ended or reinstated it since it was read. */
-export const unchanged = ({ handle, endedHandle, endedHow, endedRank }: Agent): Guard<Agent> => ({
+/** Holds while the agent was neither suspended, revoked nor reinstated since it was read. */
+export const unchangedGuard = ({ handle, endedHandle, endedState, endedRank }: Agent): Guard<Agent> => ({
   handle,
   endedHandle: endedHandle ?? null,
-  endedHow: endedHow ?? null,
+  endedState: endedState ?? null,
   endedRank: endedRank ?? null,
 })
 
-/** The handle that a reinstatement under way would give it. */
-export function successorOf({ next }: Agent): Handle[] {
+/** The new handle of a reinstatement that is not completed yet. */
+export function pendingHandles({ next }: Agent): Handle[] {
   const handle = Handle.safeParse(next?.handle)
   return handle.success ? [handle.data] : []
 }

@@ -20,7 +20,7 @@ export interface FindAgentDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
-/** An agent, then who registered it, up to the one that a member registered. */
+/** The agent, then the agent that registered it, and so on up to the one that a member registered. Empty for an unknown id. */
 export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: AgentId): Promise<readonly Agent[]> {
   const chain: Agent[] = []
   for (let next: AgentId | undefined = id; next !== undefined && chain.length <= MAX_AGENT_DEPTH; ) {
@@ -32,7 +32,7 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
   return chain
 }
 
-/** An agent as an OAuth client. Its ceiling is intersected along its parents at each use; its dependencies is theirs too. */
+/** Reads an agent as an OAuth client: its ceiling is the intersection with those of its parents, and it depends on their handles too. */
 export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
@@ -65,9 +65,9 @@ function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
 }
 
 export const findIntroductionTarget = (deps: FindAgentDeps, id: AgentId): Promise<IntroductionTarget | undefined> =>
-  deps.agents.introductionTargets.getOrRead(id, () => readContact(deps, id))
+  deps.agents.introductionTargets.getOrRead(id, () => readIntroductionTarget(deps, id))
 
-async function readContact(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<IntroductionTarget> | undefined> {
+async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<IntroductionTarget> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
@@ -78,14 +78,14 @@ async function readContact(deps: FindAgentDeps, id: AgentId): Promise<CacheableR
     agentId: id,
     orgId,
     name,
-    policy: introductionPolicy,
+    introductionPolicy,
     handle,
-    ver: introductionPolicyVer,
+    introductionPolicyVer,
     dependencies,
   }
   return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
 }
 
-/** Agents that were registered by the handle since then. */
+/** Endings of the agents that the identity `by` registered since `since` (epoch seconds). */
 export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, by: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(agents.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })
+  grantedSince(agents.collection, { grantedBy: by, since, createdAt: ({ createdAt }) => createdAt, ending: ({ handle }) => ({ handle }) })

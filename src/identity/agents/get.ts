@@ -4,16 +4,16 @@ import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Ceiling } from '../../protocol/rights.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
-import { endingOf } from './end-agent.js'
+import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 
-/** An agent as those who manage it see it. */
+/** An agent in the responses of `agents.get` and `agents.list`. */
 export interface AgentView {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
   readonly audience: Audience
-  /** `registered`: no key of it stands yet. */
+  /** `registered`: the agent has no active key. */
   readonly state: 'registered' | 'active' | 'suspended' | 'revoked'
   readonly parent?: AgentId | undefined
   readonly ceiling: Ceiling
@@ -21,20 +21,29 @@ export interface AgentView {
   readonly registeredAt: number
 }
 
-/** For whoever may see it. */
 export async function getAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> {
   await deps.trustLog.readBarrier()
   return viewOf(deps, await requireAgent(deps, caller, id, 'see'))
 }
 
 export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView> {
-  const { id, orgId, name, parent, ceiling, introductionPolicy, at } = agent
+  const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent
   const audience = audienceOf(deps.issuer, id)
-  return { agentId: id, orgId, name, audience, state: await stateOf(deps, agent), parent, ceiling, introductionPolicy, registeredAt: at }
+  return {
+    agentId: id,
+    orgId,
+    name,
+    audience,
+    state: await stateOf(deps, agent),
+    parent,
+    ceiling,
+    introductionPolicy,
+    registeredAt: createdAt,
+  }
 }
 
 async function stateOf(deps: AgentsDeps, agent: Agent): Promise<AgentView['state']> {
-  if (deps.trustLog.ended.has(agent.handle)) return endingOf(agent).how === 'revoked' ? 'revoked' : 'suspended'
+  if (deps.trustLog.ended.has(agent.handle)) return lastEnding(agent).state === 'revoked' ? 'revoked' : 'suspended'
   const keys = await findRegisteredKeys(deps, agent.id)
   return keys.some((key) => !deps.trustLog.ended.has(key.handle)) ? 'active' : 'registered'
 }

@@ -4,13 +4,13 @@ import type { MembersStore } from '../members/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { AgentsStore } from './store.js'
 
-export interface FindOwnerDeps {
+interface FindOwnerDeps {
   readonly organisations: OrganisationsStore
   readonly agents: AgentsStore
   readonly members: MembersStore
 }
 
-/** The organisation to which an owner of keys belongs. */
+/** The organisation of an owner of keys; an organisation is its own. */
 export async function orgOfOwner({ organisations, agents, members }: FindOwnerDeps, owner: KeyOwner): Promise<OrgId | undefined> {
   const organisation = OrgId.safeParse(owner)
   if (organisation.success) return (await organisations.get(organisation.data))?.id

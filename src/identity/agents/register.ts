@@ -10,17 +10,17 @@ import type { AgentsDeps } from './authority.js'
 import { chainOfAgents } from './find.js'
 import type { Agent } from './store.js'
 
-export interface RegisterInput {
+interface RegisterInput {
   readonly orgId?: OrgId | undefined
   readonly name: string
   readonly ceiling: CeilingInput
-  readonly contact: IntroductionPolicy
+  readonly introductionPolicy: IntroductionPolicy
 }
 
-export interface Registered {
+export interface AgentRegistered {
   readonly agentId: AgentId
   readonly audience: Audience
-  /** Shown once: the agent's own key confirms with it. */
+  /** Returned once and stored as a hash; `agents.confirm` consumes it. */
   readonly registrationToken: string
   readonly expiresAt: number
 }
@@ -28,14 +28,17 @@ export interface Registered {
 const REGISTRATION_SECONDS = 86_400
 const REGISTRATION_BYTES = 32
 
-/** Registers an agent of one's organisation; an agent registers a child, whose effective ceiling its own bounds at each use. */
-export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<Registered> {
+/**
+ * Registers an agent in the caller's organisation (the operator: in any).
+ * An agent registers a child; at each use the child's ceiling is intersected with those of its parents.
+ */
+export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<AgentRegistered> {
   const { now } = await deps.trustLog.readBarrier()
   const orgId = input.orgId ?? caller.orgId
   const parent = AgentId.safeParse(caller.id)
   if (parent.success ? orgId !== caller.orgId : !isMemberOf(caller, orgId)) refuse('not_found', 'no such organisation')
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
-  if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `agents are registered by agents ${MAX_AGENT_DEPTH} levels deep at most`)
+  if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `an agent may have at most ${MAX_AGENT_DEPTH} levels of parents`)
   const organisation = (await deps.organisations.get(orgId)) ?? refuse('not_found', 'no such organisation')
   const agent: Agent = {
     id: newId(deps.random, 'agt'),
@@ -45,10 +48,10 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     handle: newHandle(deps.random, 'agt'),
     ceiling: ceilingOf(deps.issuer, input.ceiling),
     ceilingVer: newHandle(deps.random, 'ver'),
-    introductionPolicy: input.contact,
+    introductionPolicy: input.introductionPolicy,
     introductionPolicyVer: newHandle(deps.random, 'ver'),
     grantedBy: [...caller.identities],
-    at: now,
+    createdAt: now,
   }
   const registrationToken = deps.random.token(REGISTRATION_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
@@ -66,6 +69,6 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
       deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
     ],
   })
-  if (outcome !== 'begun') refuse('conflict', 'what you stand on has ended meanwhile')
+  if (outcome !== 'begun') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
   return { agentId: agent.id, audience: audienceOf(deps.issuer, agent.id), registrationToken, expiresAt }
 }

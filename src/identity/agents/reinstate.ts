@@ -5,11 +5,11 @@ import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { RANK } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
-import { endingOf, unchanged } from './end-agent.js'
+import { lastEnding, unchangedGuard } from './end-agent.js'
 import { chainOfAgents } from './find.js'
 import type { Agent } from './store.js'
 
-/** Lets a suspended agent back in under a new handle: what stood on the old one stays dead. */
+/** Gives a suspended agent a new handle. Tokens and introductions that depend on the old handle stay revoked. */
 export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
   await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, id, 'suspend')
@@ -19,25 +19,27 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
   const organisation = (await deps.organisations.get(agent.orgId)) ?? refuse('not_found', 'no such agent')
   const { outcome } = await deps.agents.change(
     id,
-    // Somebody who ended it with more authority meanwhile has the last word
-    unchanged(agent),
+    // Fails if a wider authority suspended or revoked the agent since it was read.
+    unchangedGuard(agent),
     { handle },
     {
       type: 'agent.reinstated',
-      // It has ended; the log ties the one to the other, for who has only the log (a restore)
+      // The old handle has ended before. The entry names it again, so that a restore, which reads only the log, can connect both handles.
       ends: [{ handle: agent.handle }],
       begins: [handle],
       dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
       also: [deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
     },
   )
-  return outcome === 'begun' ? { agentId: id } : refuse('conflict', 'somebody changed it meanwhile, or what it belongs to has ended')
+  return outcome === 'begun'
+    ? { agentId: id }
+    : refuse('conflict', 'the agent was changed concurrently, or its organisation, a parent agent or your access was revoked')
 }
 
 function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, agent: Agent): void {
-  if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent stands')
-  const { how, rank } = endingOf(agent)
-  if (how === 'revoked') refuse('already_ended', 'the agent was revoked, for ever')
+  if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent is already active')
+  const { state, rank } = lastEnding(agent)
+  if (state === 'revoked') refuse('already_revoked', 'the agent was revoked; register a new one')
   if (caller.id === agent.id || RANK[caller.role] < rank)
-    refuse('forbidden', 'reinstating needs at least the authority of whoever ended it')
+    refuse('forbidden', 'reinstating an agent needs at least the authority that suspended it')
 }

@@ -4,6 +4,6 @@ import type { Position } from '../../protocol/log/entry.js'
 import type { AgentsDeps } from './authority.js'
 import { endAgent } from './end-agent.js'
 
-/** Ends the agent for ever. */
+/** Permanently ends the agent's handle; a revoked agent is never reinstated. */
 export const revokeAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
   endAgent(deps, caller, id, 'revoked')

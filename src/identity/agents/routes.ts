@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
-import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { AgentId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import type { Storage } from '../../storage/storage.js'
@@ -28,11 +28,11 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
           orgId: OrgId.optional(),
           name: Name,
           ceiling: CeilingInput.prefault({}),
-          contact: IntroductionPolicy.prefault({ mode: 'ask' }),
+          introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
         }),
       )
       .mutation(({ ctx, input }) => registerAgent(deps, ctx.caller, input)),
-    confirm: openProcedure
+    confirm: publicProcedure
       .input(ById.extend({ registrationToken: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ input }) => confirmAgent(deps, input)),
     get: procedureFor('agents:write')
@@ -42,7 +42,7 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
       .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
-      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), contact: IntroductionPolicy.optional() }))
+      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), introductionPolicy: IntroductionPolicy.optional() }))
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),
     suspend: procedureFor('agents:write')
       .input(ById)

@@ -4,7 +4,7 @@ import { Handle } from '../../protocol/handles.js'
 import { AgentId, EntryId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling } from '../../protocol/rights.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -14,19 +14,19 @@ export const Agent = z.strictObject({
   id: AgentId,
   orgId: OrgId,
   name: z.string().min(1).max(128),
-  /** The agent that registered it. */
+  /** The agent that registered this one. */
   parent: AgentId.optional(),
-  /** `agt:`, and the `ver:` of ceiling and contact policy. */
+  /** Handle of kind `agt:`. The two versions below have kind `ver:`. */
   handle: Handle,
   ceiling: Ceiling,
   ceilingVer: Handle,
   introductionPolicy: IntroductionPolicy,
   introductionPolicyVer: Handle,
   grantedBy: z.array(Handle).max(16),
-  at: z.int().min(0),
-  /** Which handle of it was ended here last, how, and by which authority: reinstating needs at least that. */
+  createdAt: z.int().min(0),
+  /** The handle that the last suspension or revocation ended, and the rank of the caller's authority: reinstating needs at least that rank. */
   endedHandle: Handle.optional(),
-  endedHow: z.enum(['suspended', 'revoked']).optional(),
+  endedState: z.enum(['suspended', 'revoked']).optional(),
   endedRank: z.int().min(0).max(3).optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -34,7 +34,7 @@ export const Agent = z.strictObject({
 })
 export type Agent = z.infer<typeof Agent>
 
-/** What an agent's own key must show to confirm its registration. */
+/** A registration that waits to be confirmed: `tokenHash` is the digest of the registration token. */
 export const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 export type Registration = z.infer<typeof Registration>
 
@@ -43,29 +43,34 @@ export interface AgentsStore extends Records<Agent> {
   readonly introductionTargets: Cache<IntroductionTarget>
 }
 
+export const AGENTS: OwnedSpec<Agent> = {
+  name: 'agents',
+  schema: Agent,
+  key: 'id',
+  indexes: {
+    organisation: { fields: ['orgId', 'createdAt'] },
+    parent: { fields: ['parent', 'createdAt'] },
+    grantedBy: { fields: ['grantedBy', 'createdAt'] },
+  },
+  ownedBy: ['orgId'],
+}
+
+export const AGENT_REGISTRATIONS: OwnedSpec<Registration> = {
+  name: 'agent-registrations',
+  schema: Registration,
+  key: 'agentId',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['agentId'],
+}
+
 export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): AgentsStore {
-  const records = newRecords(
-    deps,
-    deps.storage.collection<Agent>({
-      name: 'agents',
-      schema: Agent,
-      key: 'id',
-      indexes: {
-        organisation: { fields: ['orgId', 'at'] },
-        parent: { fields: ['parent', 'at'] },
-        grantedBy: { fields: ['grantedBy', 'at'] },
-      },
-    }),
-    { kind: 'agents', versions: ({ handle, ceilingVer, introductionPolicyVer }) => [handle, ceilingVer, introductionPolicyVer] },
-  )
-  const registrations = deps.storage.collection<Registration>({
-    name: 'agent-registrations',
-    schema: Registration,
-    key: 'agentId',
-    indexes: {},
-    expires: 'expiresAt',
+  const records = newRecords(deps, deps.storage.collection(AGENTS), {
+    kind: 'agents',
+    versions: ({ handle, ceilingVer, introductionPolicyVer }) => [handle, ceilingVer, introductionPolicyVer],
   })
-  // Another name, and who is back, end nothing that a contact names.
+  const registrations = deps.storage.collection(AGENT_REGISTRATIONS)
+  // A new name and a reinstatement change an introduction target without ending a handle that it depends on.
   const introductionTargets = newCache<IntroductionTarget>(
     deps.trustLog,
     ({ type }) => type === 'record.changed' || type === 'agent.reinstated',

@@ -5,34 +5,33 @@ import type { Ceiling } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 import type { RegisteredKey } from '../keys/store.js'
 
-/** A key with which a client may authenticate: registered, proved, with its own handle. */
+/** A registered key with which a client may authenticate. */
 export interface ClientKey {
   readonly keyId: RegisteredKeyId
   readonly handle: Handle
   readonly jkt: Jkt
   readonly jwk: Readonly<Record<string, unknown>>
-  /** Epoch seconds after which it may not be used (retired); Infinity otherwise. */
-  readonly until: number
+  /** Epoch seconds from which a retired key may not be used; Infinity for a key that is not retired. */
+  readonly usableUntil: number
 }
 
-/** An OAuth client: an agent or a member. What it stands on is checked by who decides, after its fence. */
+/** An OAuth client: an agent or a member. It may come from a cache: check `dependencies` and the key's handle after the read barrier. */
 export interface Client {
   readonly kind: 'agent' | 'member'
   readonly id: AgentId | MemberId
   readonly orgId: OrgId
   readonly role: Role
-  /** Effective: intersected along the chain of parents. A member's has no rights towards agents. */
+  /** Effective ceiling: the intersection along the chain of parents. That of a member has no rights towards agents. */
   readonly ceiling: Ceiling
-  /** Identities and versions that were read: agt/mem, org, the ceiling's or role's ver, and all of these of each parent. */
+  /** Handles of the agent or member, of its ceiling's or role's version, of its organisation, and those of each parent. */
   readonly dependencies: Dependencies
   readonly keys: readonly ClientKey[]
 }
 
-/** An registered key as its client authenticates with it. */
 export const clientKeyOf = ({ id, handle, jkt, jwk, alg, retiresAt }: RegisteredKey): ClientKey => ({
   keyId: id,
   handle,
   jkt,
   jwk: { ...jwk, alg },
-  until: retiresAt ?? Number.POSITIVE_INFINITY,
+  usableUntil: retiresAt ?? Number.POSITIVE_INFINITY,
 })

@@ -3,12 +3,12 @@ import { begins, type CacheableRead, newCache } from '../../trust-log/records/ca
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client } from './client.js'
 
-/** Finds OAuth clients. What a client stands on is checked by who decides, after its fence. */
+/** Finds OAuth clients by `client_id`, from a cache where possible. */
 export interface Clients {
   find(id: ClientId): Promise<Client | undefined>
 }
 
-/** Members and agents keep themselves; a `client_id` says which of them it is. */
+/** The prefix of a `client_id` says whether the `member` or the `agent` reader is used. */
 export function newClients(
   trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>,
   readers: {
@@ -16,14 +16,14 @@ export function newClients(
     readonly agent: (id: AgentId) => Promise<CacheableRead<Client> | undefined>
   },
 ): Clients {
-  // A key more, a retired key, another name, and who is back: what a client is changes so without an ending.
-  const memory = newCache<Client>(
+  // A new key, a retired key, a new name and a reinstatement change a client without ending a handle that it depends on.
+  const cache = newCache<Client>(
     trustLog,
     (entry) => begins(entry, 'key') || entry.type === 'record.changed' || entry.type === 'agent.reinstated',
   )
   return {
     find: (id) =>
-      memory.getOrRead(id, async () => {
+      cache.getOrRead(id, async () => {
         const agent = AgentId.safeParse(id)
         if (agent.success) return readers.agent(agent.data)
         const member = MemberId.safeParse(id)

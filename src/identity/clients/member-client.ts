@@ -9,7 +9,7 @@ import type { MembersStore } from '../members/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { type Client, clientKeyOf } from './client.js'
 
-export interface MemberClientDeps {
+interface MemberClientDeps {
   readonly members: MembersStore
   readonly organisations: OrganisationsStore
   readonly registeredKeys: RegisteredKeysStore
@@ -18,7 +18,7 @@ export interface MemberClientDeps {
 
 const MEMBER_TOKEN_SECONDS = 900
 
-/** A member as an OAuth client: it speaks to the registry only, within its role. */
+/** Reads a member as an OAuth client, which gets tokens for the registry only. */
 export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Promise<CacheableRead<Client> | undefined> {
   const member = await deps.members.get(id)
   const organisation = member && (await deps.organisations.get(member.orgId))
@@ -32,7 +32,7 @@ export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Pr
     orgId: member.orgId,
     role: member.role,
     ceiling: {
-      // What a scope reaches is decided by the role, at each procedure.
+      // A member may have every scope; each procedure checks the role as well.
       rights: REGISTRY_SCOPES.map((scope) => ({ audience, scope: Scope.parse(scope) })),
       tokenSeconds: MEMBER_TOKEN_SECONDS,
       delegationDepth: 0,

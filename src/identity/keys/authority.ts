@@ -4,13 +4,13 @@ import { AgentId, MemberId, OrgId, type RegisteredKeyId } from '../../protocol/i
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
-/** Which organisation an owner belongs to, handed in: agents and members are kept by later folders. */
+/** Finds the organisation of a key's owner. It is passed in, because this folder does not import agents and members. */
 export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
 }
 
-/** Its owner; for keys of an organisation its administrators; for keys of agents the people of their organisation. */
-export function mayManageKeys(caller: Caller, owner: KeyOwner, orgId: OrgId): boolean {
+/** An owner manages its own keys. Administrators manage the keys of their organisation and its members, any member those of its agents. */
+function mayManageKeys(caller: Caller, owner: KeyOwner, orgId: OrgId): boolean {
   if (caller.id === owner) return true
   if (OrgId.safeParse(owner).success || MemberId.safeParse(owner).success) return isAdminOf(caller, orgId)
   return AgentId.safeParse(owner).success && isMemberOf(caller, orgId)

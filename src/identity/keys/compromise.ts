@@ -4,9 +4,12 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
 import { banKey } from './quota-slots.js'
-import { auditOf, type RevokeKeyDeps } from './revoke.js'
+import { type RevokeKeyDeps, recordingKeyAudit } from './revoke.js'
 
-/** Compromised since: ends the key with all that it granted since, and all that was granted by what it let in. */
+/**
+ * Declares a key compromised since a moment (epoch seconds). The key ends, and so does everything that it granted since then,
+ * directly or through a member or key that it let in. The key can never be registered again.
+ */
 export async function compromiseKey(
   deps: RevokeKeyDeps,
   caller: Caller,
@@ -20,17 +23,17 @@ export async function compromiseKey(
   for (let position: Position | undefined; ; ) {
     const granted = [{ handle: registeredKey.handle }, ...(await grantedOnwards(deps, registeredKey.handle, since))]
     const fresh = granted.filter(({ handle }) => !ended.has(handle) && !deps.trustLog.ended.has(handle))
-    // Listed again after the ending: what was granted while it was being written is found then, and nothing can follow it.
+    // The list is read again after each ending: it then contains what was granted meanwhile, and an ended identity grants nothing more.
     if (position !== undefined && fresh.length === 0) return { position, ended: ended.size }
     for (const { handle } of fresh) ended.add(handle)
-    const intent = position === undefined ? [auditOf(deps, caller, 'keys.compromise', registeredKey)] : []
+    const intent = position === undefined ? [recordingKeyAudit(deps, caller, 'keys.compromise', registeredKey)] : []
     position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, intent })).position
   }
 }
 
 /**
- * What the handle granted, and what a member or another key granted that it let in: these acted for the thief.
- * What an agent, an organisation or a task let in stands on it anyhow.
+ * Everything that the identity `by` granted, and everything that the members and keys among it granted in turn: they may act for the thief.
+ * Grants of agents, organisations and tasks need no search, because they depend on the handle of their granter.
  */
 async function grantedOnwards({ grantedBy }: Pick<RevokeKeyDeps, 'grantedBy'>, by: Handle, since: number): Promise<readonly Ending[]> {
   const granted = new Map<Handle, Ending>()

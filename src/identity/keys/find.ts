@@ -7,17 +7,20 @@ import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
-export interface FindDeps {
+interface FindDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
 const MAX_KEYS = 100
 
-/** An owner's registered keys, the oldest first, standing or not: who decides checks their handles. */
+/** The registered keys of an owner, oldest first, revoked ones included: check their handles. At most the MAX_KEYS newest. */
 export const findRegisteredKeys = async (deps: FindDeps, owner: KeyOwner): Promise<readonly RegisteredKey[]> =>
   (await readRegisteredKeys(deps, owner)).registeredKeys
 
-/** As findEnrolments, and whether they are all: not while one waits to be revealed or changed. A member's first key comes with the member. */
+/**
+ * As `findRegisteredKeys`. `isAll` is false while a pending write could add or change a key.
+ * It is also false while there is no key: a member's first key is inserted by the commit that reveals the member.
+ */
 export async function readRegisteredKeys(
   deps: FindDeps,
   owner: KeyOwner,
@@ -26,7 +29,7 @@ export async function readRegisteredKeys(
   return { registeredKeys: items.filter((one) => one.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
 }
 
-/** Keys that may sign an agent's card: the organisation's publisher keys and the agent's own. */
+/** The keys that may sign an agent's card: publisher keys of its organisation, and its own keys. */
 export async function findPublisherKeys(
   deps: FindDeps,
   { orgId, agentId }: { orgId: OrgId; agentId: AgentId },
@@ -35,9 +38,14 @@ export async function findPublisherKeys(
   return [...ofOrganisation.filter((one) => one.use === 'publisher'), ...ofAgent]
 }
 
-/** The statement whose digest stands in the log. */
+/** The statement of a registered key; the log entry that registers the key contains its digest. */
 export const statementOf = (registeredKey: RegisteredKey): KeyStatement => z.object(KeyStatement.shape).parse(registeredKey)
 
-/** Registered keys that were made by the handle since then. */
+/** Endings of the keys that the identity `by` registered since `since` (epoch seconds). */
 export const keysGrantedBy = ({ registeredKeys }: FindDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(registeredKeys.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })
+  grantedSince(registeredKeys.collection, {
+    grantedBy: by,
+    since,
+    createdAt: ({ registeredAt }) => registeredAt,
+    ending: ({ handle }) => ({ handle }),
+  })

@@ -5,7 +5,7 @@ import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import type { RegisterKeyDeps } from './register.js'
 
-/** An registered key as those who manage it see it. */
+/** A registered key in the response of `keys.list`. */
 export interface RegisteredKeyView {
   readonly keyId: RegisteredKeyId
   readonly owner: KeyOwner
@@ -14,10 +14,11 @@ export interface RegisteredKeyView {
   readonly alg: string
   readonly registeredAt: number
   readonly retiresAt?: number | undefined
-  readonly state: 'active' | 'retired' | 'ended'
+  /** A retired key becomes `revoked` once no token that it authenticated can be valid. */
+  readonly state: 'active' | 'retired' | 'revoked'
 }
 
-/** An owner's keys, the oldest first. */
+/** Lists the keys of an owner, oldest first. */
 export async function listRegisteredKeys(
   deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog'> & OwnerDeps,
   caller: Caller,
@@ -25,9 +26,9 @@ export async function listRegisteredKeys(
 ): Promise<{ readonly items: readonly RegisteredKeyView[] }> {
   await requireOwner(deps, caller, owner)
   const registeredKeys = await findRegisteredKeys(deps, owner)
-  const items = registeredKeys.map(({ id, use, jkt, alg, at, handle, retiresAt }): RegisteredKeyView => {
-    const state = deps.trustLog.ended.has(handle) ? 'ended' : retiresAt === undefined ? 'active' : 'retired'
-    return { keyId: id, owner, use, jkt, alg, registeredAt: at, retiresAt, state }
+  const items = registeredKeys.map(({ id, use, jkt, alg, registeredAt, handle, retiresAt }): RegisteredKeyView => {
+    const state = deps.trustLog.ended.has(handle) ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
+    return { keyId: id, owner, use, jkt, alg, registeredAt, retiresAt, state }
   })
   return { items }
 }

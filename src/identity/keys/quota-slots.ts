@@ -6,80 +6,72 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import { findRegisteredKeys } from './find.js'
 import type { KeySlot, RegisteredKey, RegisteredKeysStore } from './store.js'
 
-export interface SlotDeps {
+interface SlotDeps {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: Pick<TrustLog, 'ended'>
 }
 
-/** Keys of one owner that stand at once. */
+/** Most keys that one owner may have at once; the next registration is refused. */
 export const MAX_KEYS = 32
 
-/** The place of a key itself has no number, and stands first in the index. */
-const FIRST: Cursor = [0, '']
+/** Cursor before the first numbered slot: slots without a number come first in the index. */
+const BEFORE_NUMBERED: Cursor = [0, '']
 
-/** A place that nobody holds, and whose it was. */
-export interface FreeSlot {
+/** A slot that no key holds. `previousKeyId` is the revoked key that held it before, absent for a slot that was never used. */
+interface FreeSlot {
   readonly id: string
-  readonly n?: number
-  readonly before?: RegisteredKeyId
+  readonly number?: number
+  readonly previousKeyId?: RegisteredKeyId
 }
 
-/** The two places of a first key. */
-export const firstSlots = (owner: KeyOwner, jkt: Jkt): readonly FreeSlot[] => [{ id: `${owner} 0`, n: 0 }, { id: `${owner} ${jkt}` }]
+/** The two slots of an owner's first key. */
+export const firstSlots = (owner: KeyOwner, jkt: Jkt): readonly FreeSlot[] => [{ id: `${owner} 0`, number: 0 }, { id: `${owner} ${jkt}` }]
 
-/** A number that no standing key of the owner has, and the key's own place: that it is not registered already. */
+/** Finds the lowest free numbered slot and the key's own slot. Refuses a key that the owner has registered, and an owner with MAX_KEYS keys. */
 export async function requireSlots(deps: SlotDeps, owner: KeyOwner, jkt: Jkt): Promise<readonly FreeSlot[]> {
-  const { places } = deps.registeredKeys
-  const [numbered, own, known] = await Promise.all([
-    places.find('owner', { where: { owner }, after: FIRST, limit: MAX_KEYS }),
-    places.get(`${owner} ${jkt}`),
+  const { slots } = deps.registeredKeys
+  const [numbered, keySlot, known] = await Promise.all([
+    slots.find('owner', { where: { owner }, after: BEFORE_NUMBERED, limit: MAX_KEYS }),
+    slots.get(`${owner} ${jkt}`),
     findRegisteredKeys(deps, owner),
   ])
-  // Earlier builds gave no places.
-  const others = known.filter(({ id, handle }) => !deps.trustLog.ended.has(handle) && !numbered.items.some((one) => one.keyId === id))
-  if ((own && (await isHeld(deps, own))) || others.some((one) => one.jkt === jkt))
-    return refuse('already_exists', 'this key is registered for this owner already')
-  const areHeld = await Promise.all(numbered.items.map((one) => isHeld(deps, one)))
-  const taken = new Set(numbered.items.filter((_, i) => areHeld[i]).map(({ n }) => n))
-  const n = Array.from({ length: MAX_KEYS }, (_, i) => i).find((i) => !taken.has(i))
-  if (n === undefined || taken.size + others.length >= MAX_KEYS)
-    return refuse('conflict', `an owner has ${MAX_KEYS} keys at most: end one first`)
-  return [
-    {
-      n,
-      ...freed(
-        `${owner} ${n}`,
-        numbered.items.find((one) => one.n === n),
-      ),
-    },
-    freed(`${owner} ${jkt}`, own),
-  ]
+  // Keys without a slot count too.
+  const others = known.filter(({ id, handle }) => !deps.trustLog.ended.has(handle) && !numbered.items.some((slot) => slot.keyId === id))
+  if ((keySlot && (await isTaken(deps, keySlot))) || others.some((key) => key.jkt === jkt))
+    return refuse('already_exists', 'this key is already registered for this owner')
+  const areTaken = await Promise.all(numbered.items.map((slot) => isTaken(deps, slot)))
+  const taken = new Set(numbered.items.filter((_, i) => areTaken[i]).map((slot) => slot.number))
+  const lowest = Array.from({ length: MAX_KEYS }, (_, i) => i).find((i) => !taken.has(i))
+  if (lowest === undefined || taken.size + others.length >= MAX_KEYS)
+    return refuse('conflict', `an owner may have at most ${MAX_KEYS} keys; revoke one first`)
+  const previous = numbered.items.find((slot) => slot.number === lowest)
+  return [{ number: lowest, ...freeSlot(`${owner} ${lowest}`, previous) }, freeSlot(`${owner} ${jkt}`, keySlot)]
 }
 
-const freed = (id: string, place: KeySlot | undefined): FreeSlot => ({ id, ...(place && { before: place.keyId }) })
+const freeSlot = (id: string, previous: KeySlot | undefined): FreeSlot => ({ id, ...(previous && { previousKeyId: previous.keyId }) })
 
-/** By a key that stands, or is about to. */
-const isHeld = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }: KeySlot): Promise<boolean> =>
+/** True for a slot whose key stands or has a pending registration. */
+const isTaken = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }: KeySlot): Promise<boolean> =>
   !trustLog.ended.has(handle) && (await registeredKeys.collection.get(keyId)) !== undefined
 
-const compromised = (jkt: Jkt): string => `compromised ${jkt}`
+const bannedSlotId = (jkt: Jkt): string => `compromised ${jkt}`
 
-/** From now on nobody registers the key again, whoever's it was: a thief may have it. Said twice it is as good. */
-export const banKey = async ({ places }: RegisteredKeysStore, { id, owner, handle, jkt }: RegisteredKey): Promise<void> => {
-  await places.insert({ id: compromised(jkt), owner, keyId: id, handle })
+/** Bans a compromised key for every owner, for ever: a thief may have it. Banning a key again has no effect. */
+export const banKey = async ({ slots }: RegisteredKeysStore, { id, owner, handle, jkt }: RegisteredKey): Promise<void> => {
+  await slots.insert({ id: bannedSlotId(jkt), owner, keyId: id, handle })
 }
 
 export const isCompromised = async ({ registeredKeys }: Pick<SlotDeps, 'registeredKeys'>, jkt: Jkt): Promise<boolean> =>
-  (await registeredKeys.places.get(compromised(jkt))) !== undefined
+  (await registeredKeys.slots.get(bannedSlotId(jkt))) !== undefined
 
-/** For the commit that writes the registered key: of two who found the same place free one gets it. */
+/** Operations for the commit that writes the key: of two registrations that found the same slot free, one commit succeeds. */
 export const reservingSlots = (
-  { places }: RegisteredKeysStore,
+  { slots }: RegisteredKeysStore,
   free: readonly FreeSlot[],
   { id: keyId, owner, handle }: RegisteredKey,
 ): readonly Operation[] =>
-  free.map(({ before, ...place }) =>
-    before === undefined
-      ? places.inserting({ ...place, owner, keyId, handle })
-      : places.changing(place.id, { keyId: before }, { keyId, handle }),
+  free.map(({ previousKeyId, ...slot }) =>
+    previousKeyId === undefined
+      ? slots.inserting({ ...slot, owner, keyId, handle })
+      : slots.changing(slot.id, { keyId: previousKeyId }, { keyId, handle }),
   )

@@ -22,20 +22,20 @@ export interface RegisterKeyDeps {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: TrustLog
   readonly random: Random
-  readonly once: ReplayCache
+  readonly replayCache: ReplayCache
   readonly issuer: string
   readonly audit: Audit
 }
 
-export interface RegisterKeyInput {
+interface RegisterKeyInput {
   readonly owner: KeyOwner
   readonly use: KeyPurpose
   readonly jwk: unknown
   readonly proof: string
 }
 
-/** One more key of an organisation, an agent or a member, by whoever manages its keys. */
-export async function registerKeyOf(
+/** Registers a further key of an organisation, an agent or a member. */
+export async function registerKey(
   deps: RegisterKeyDeps & OwnerDeps,
   caller: Caller,
   { owner, use, jwk, proof }: RegisterKeyInput,
@@ -43,26 +43,29 @@ export async function registerKeyOf(
   const { now } = await deps.trustLog.readBarrier()
   const orgId = await requireOwner(deps, caller, owner)
   if ((use === 'publisher') !== OrgId.safeParse(owner).success)
-    refuse('bad_input', 'publisher keys belong to organisations, client keys to agents and members', {
-      faults: [{ pointer: '/use', hint: 'publisher for an organisation, client for an agent or a member' }],
+    refuse('bad_input', 'organisations have publisher keys, agents and members have client keys', {
+      faults: [{ pointer: '/use', hint: 'expected "publisher" for an organisation and "client" for an agent or a member' }],
     })
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
   const row = deps.audit.recording(auditRow(caller, 'keys.register', { orgId, subject: owner }))
-  const registering = { owner, orgId, use, key, grantedBy: caller.identities, at: now }
-  const registered = await registerKey(deps, registering, { dependsOn: identitiesOf(caller.dependencies.handles), also: [row] })
-  return registered ?? refuse('conflict', 'somebody changed it meanwhile')
+  const registration = { owner, orgId, use, key, grantedBy: caller.identities, registeredAt: now }
+  const registered = await saveRegisteredKey(deps, registration, { dependsOn: identitiesOf(caller.dependencies.handles), also: [row] })
+  return registered ?? refuse('conflict', 'the key could not be saved; try again')
 }
 
-/** A key that asks to be registered, and its proof for `proofOwner` (an invitation, an agent, …). */
-export interface KeyOffer {
+/** A key in a request for registration, and a proof of possession made for `proofOwner` (an invitation, an agent, …). */
+interface KeyOffer {
   readonly jwk: unknown
   readonly proof: string
   readonly proofOwner: string
 }
 
-/** That whoever offers the key possesses it, for this owner, once (RFC 7800 §3.1: proof of possession). */
+/**
+ * Verifies the key and the proof that its sender possesses the private key (RFC 7800 §3.1).
+ * A proof is valid for one owner and is consumed here. A key that was ever declared compromised is refused.
+ */
 export async function requireOfferedKey(
-  deps: Pick<RegisterKeyDeps, 'once' | 'issuer' | 'registeredKeys'>,
+  deps: Pick<RegisterKeyDeps, 'replayCache' | 'issuer' | 'registeredKeys'>,
   offer: KeyOffer,
   now: number,
 ): Promise<ParsedKey> {
@@ -74,26 +77,26 @@ export async function requireOfferedKey(
     now,
   })
   const isFirst = await consumeProof({ jkt: key.jkt, jti, expiresAt: exp }, (name, keptUntil) =>
-    deps.once.consume('proof', name, keptUntil),
+    deps.replayCache.consume('proof', name, keptUntil),
   )
-  if (!isFirst) refuse('key_invalid', 'the proof of the key was used before')
-  if (await isCompromised(deps, key.jkt)) refuse('key_ended', 'the key was declared compromised: make another')
+  if (!isFirst) refuse('key_invalid', 'the proof of the key was used before; make a new one')
+  if (await isCompromised(deps, key.jkt)) refuse('key_revoked', 'the key was declared compromised; register a new key')
   return key
 }
 
-export interface KeyRegistration {
+interface KeyRegistration {
   readonly owner: KeyOwner
   readonly orgId: OrgId
   readonly use: KeyPurpose
   readonly key: ParsedKey
   readonly grantedBy: readonly Handle[]
-  readonly at: number
+  readonly registeredAt: number
 }
 
 /** A new registered key and the digest that its log entry carries. */
 export function newRegisteredKey(
   { random }: Pick<RegisterKeyDeps, 'random'>,
-  { owner, orgId, use, key, grantedBy, at }: KeyRegistration,
+  { owner, orgId, use, key, grantedBy, registeredAt }: KeyRegistration,
 ): { registeredKey: RegisteredKey; digest: string } {
   const statement: KeyStatement = {
     id: newId(random, 'key'),
@@ -104,7 +107,7 @@ export function newRegisteredKey(
     jkt: key.jkt,
     alg: key.alg,
     jwk: { ...key.jwk },
-    at,
+    registeredAt,
     salt: random.token(16),
   }
   const registeredKey = { ...statement, grantedBy: [...grantedBy], entry: newId(random, 'ent') }
@@ -117,29 +120,29 @@ export interface KeyRegistered {
 }
 
 /**
- * Registers a key beside an owner's others. `on`: what it stands on besides its owner's handles.
- * Undefined where an operation of `also` did not hold.
+ * Writes a registered key and reserves its quota slots. `dependsOn` names handles that must stand when the key is registered.
+ * Returns undefined if an operation of `also` failed. If a concurrent registration took the slots, the function tries the next free ones.
  */
-export async function registerKey(
+export async function saveRegisteredKey(
   deps: RegisterKeyDeps,
-  registering: KeyRegistration,
-  standing: { readonly dependsOn: readonly Handle[]; readonly also: readonly Operation[] },
+  registration: KeyRegistration,
+  { dependsOn, also }: { readonly dependsOn: readonly Handle[]; readonly also: readonly Operation[] },
 ): Promise<KeyRegistered | undefined> {
-  const { owner, key } = registering
-  for (let places = await requireSlots(deps, owner, key.jkt); ; ) {
-    const { registeredKey, digest } = newRegisteredKey(deps, registering)
+  const { owner, key } = registration
+  for (let slots = await requireSlots(deps, owner, key.jkt); ; ) {
+    const { registeredKey, digest } = newRegisteredKey(deps, registration)
     const { outcome } = await deps.registeredKeys.begin(registeredKey, {
       id: registeredKey.entry,
       type: 'key.registered',
       begins: [registeredKey.handle],
-      dependsOn: standing.dependsOn,
+      dependsOn,
       digest,
-      also: [...reservingSlots(deps.registeredKeys, places, registeredKey), ...standing.also],
+      also: [...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
     })
     if (outcome === 'begun') return { keyId: registeredKey.id, jkt: key.jkt }
-    if (outcome === 'refused') return refuse('conflict', 'what it stands on has ended meanwhile')
-    const next = await requireSlots(deps, owner, key.jkt)
-    if (isDeepStrictEqual(next, places)) return undefined
-    places = next
+    if (outcome === 'refused') return refuse('conflict', 'the owner of the key or your own access was revoked concurrently')
+    const freeNow = await requireSlots(deps, owner, key.jkt)
+    if (isDeepStrictEqual(freeNow, slots)) return undefined
+    slots = freeNow
   }
 }

@@ -6,14 +6,17 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import type { Cursor, Page } from '../../storage/storage.js'
 import { requireRegisteredKey } from './authority.js'
-import { auditOf, type RevokeKeyDeps, requireStanding } from './revoke.js'
+import { type RevokeKeyDeps, recordingKeyAudit, requireNotEnded } from './revoke.js'
 import type { RegisteredKey } from './store.js'
 
-/** What was never retired has no `endsAt` and stands first in the index. */
-const BEFORE_ALL: Cursor = [0, '']
+/** Cursor before the first retired key: keys without `endsAt`, which were never retired, come first in the index. */
+const BEFORE_RETIRED: Cursor = [0, '']
 const PAGE = 100
 
-/** Retire: no new use after the overlap; the handle ends when nothing can stand on it any more. */
+/**
+ * Retires a key: it authenticates no new request once `overlapSeconds` have passed.
+ * Its handle ends later, when every token that it authenticated has expired. Retiring a key again can only shorten the overlap.
+ */
 export async function retireKey(
   deps: RevokeKeyDeps,
   caller: Caller,
@@ -22,10 +25,10 @@ export async function retireKey(
 ): Promise<{ retiresAt: number }> {
   const { now } = await deps.trustLog.readBarrier()
   const registeredKey = await requireRegisteredKey(deps, caller, id)
-  requireStanding(deps, registeredKey)
+  requireNotEnded(deps, registeredKey)
   const retiresAt = Math.min(now + overlapSeconds, registeredKey.retiresAt ?? Number.POSITIVE_INFINITY)
   const guard = registeredKey.retiresAt === undefined ? null : registeredKey.retiresAt
-  // Nothing ends yet, but all who keep the key in memory learn of it: the log says that something has changed.
+  // No handle ends yet; the entry makes every instance drop its cached copy of the client.
   const { outcome } = await deps.registeredKeys.change(
     id,
     { retiresAt: guard },
@@ -34,16 +37,18 @@ export async function retireKey(
       type: 'record.changed',
       begins: [],
       dependsOn: [registeredKey.handle, ...identitiesOf(caller.dependencies.handles)],
-      also: [auditOf(deps, caller, 'keys.retire', registeredKey)],
+      also: [recordingKeyAudit(deps, caller, 'keys.retire', registeredKey)],
     },
   )
-  return outcome === 'begun' ? { retiresAt } : refuse('conflict', 'somebody changed it, or ended what it stands on, meanwhile')
+  return outcome === 'begun'
+    ? { retiresAt }
+    : refuse('conflict', 'the key was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }
 
-/** Ends what was retired long enough ago; called on a timer. */
+/** Ends the handles of retired keys whose `endsAt` has passed. Called by a timer. */
 export async function endRetiredKeys({ registeredKeys, trustLog }: Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'>): Promise<void> {
   const now = trustLog.now()
-  for (let after: Cursor | undefined = BEFORE_ALL; after !== undefined; ) {
+  for (let after: Cursor | undefined = BEFORE_RETIRED; after !== undefined; ) {
     const page: Page<RegisteredKey> = await registeredKeys.collection.find('retired', { where: {}, after, limit: PAGE })
     const due = page.items.filter(({ endsAt = Number.POSITIVE_INFINITY }) => endsAt <= now)
     if (due.length > 0)

@@ -15,25 +15,25 @@ export interface RevokeKeyDeps {
   readonly trustLog: TrustLog
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
-  /** What was granted by a handle since then, of all features: organisations, members, registered keys, agents, tasks, introductions. */
+  /** Endings of everything that an identity granted since a moment: organisations, members, registered keys, agents, tasks, introductions. */
   readonly grantedBy: (handle: Handle, since: number) => Promise<readonly Ending[]>
 }
 
-/** End: now. */
+/** Revokes a key immediately, with every token that it authenticated. */
 export async function revokeKey(deps: RevokeKeyDeps, caller: Caller, id: RegisteredKeyId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const registeredKey = await requireRegisteredKey(deps, caller, id)
-  requireStanding(deps, registeredKey)
+  requireNotEnded(deps, registeredKey)
   return deps.trustLog.end({
-    type: 'key.ended',
+    type: 'key.revoked',
     ends: [{ handle: registeredKey.handle }],
-    intent: [auditOf(deps, caller, 'keys.revoke', registeredKey)],
+    intent: [recordingKeyAudit(deps, caller, 'keys.revoke', registeredKey)],
   })
 }
 
-export function requireStanding({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
-  if (trustLog.ended.has(handle)) refuse('already_ended', 'the key has ended')
+export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
+  if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')
 }
 
-export const auditOf = ({ audit }: Pick<RevokeKeyDeps, 'audit'>, caller: Caller, action: string, registeredKey: RegisteredKey) =>
+export const recordingKeyAudit = ({ audit }: Pick<RevokeKeyDeps, 'audit'>, caller: Caller, action: string, registeredKey: RegisteredKey) =>
   audit.recording(auditRow(caller, action, { orgId: registeredKey.orgId, subject: registeredKey.id }))

@@ -5,13 +5,13 @@ import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
 import { compromiseKey } from './compromise.js'
 import { listRegisteredKeys } from './list.js'
-import { type RegisterKeyDeps, registerKeyOf } from './register.js'
+import { type RegisterKeyDeps, registerKey } from './register.js'
 import { retireKey } from './retire.js'
 import { type RevokeKeyDeps, revokeKey } from './revoke.js'
 
 const ById = z.strictObject({ keyId: RegisteredKeyId })
 
-/** A key as it travels: checked by credentials/jwk, which says what is wrong with it. */
+/** A public key in a request; `requireOfferedKey` checks its content and names the fault. */
 export const OfferedJwk = z.record(z.string().max(32), z.unknown())
 export const OfferedProof = z.string().min(1).max(4096)
 
@@ -19,7 +19,7 @@ export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & Own
   router({
     register: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))
-      .mutation(({ ctx, input }) => registerKeyOf(deps, ctx.caller, input)),
+      .mutation(({ ctx, input }) => registerKey(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner }))
       .query(({ ctx, input }) => listRegisteredKeys(deps, ctx.caller, input.owner)),

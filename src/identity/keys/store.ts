@@ -3,20 +3,18 @@ import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { EntryId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-/** One registered key of one key: the same key at two owners is two registered keys. */
+/** A key registered for one owner. The same key registered for two owners is two records. */
 export const RegisteredKey = KeyStatement.extend({
   grantedBy: z.array(Handle).max(16),
-  /** The log entry that begins its handle and holds the digest of its statement. */
+  /** The log entry that begins `handle` and contains the digest of the key's statement. */
   entry: EntryId,
-  /** Written by earlier builds; nothing reads it. */
-  place: z.string().max(128).optional(),
-  /** No new use from then on. */
+  /** Epoch seconds from which a retired key authenticates no new request. */
   retiresAt: z.int().optional(),
-  /** When its handle ends, once retired. */
+  /** Epoch seconds from which a timer ends the handle of a retired key. */
   endsAt: z.int().optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -25,38 +23,44 @@ export const RegisteredKey = KeyStatement.extend({
 export type RegisteredKey = z.infer<typeof RegisteredKey>
 
 /**
- * What one standing key of an owner has for itself: one of few numbers (`<owner> <n>`), and that it is registered (`<owner> <jkt>`). And what a
- * compromised one leaves: that nobody registers it again (`compromised <jkt>`).
+ * A unique id that a registered key reserves. Each key of an owner has two: a numbered quota slot (`<owner> <number>`), which limits the
+ * keys of an owner, and `<owner> <jkt>`, which prevents a second registration. `compromised <jkt>` bans a key for every owner.
  */
 export const KeySlot = z.strictObject({
   id: z.string().max(128),
   owner: KeyOwner,
-  n: z.int().min(0).optional(),
+  number: z.int().min(0).optional(),
   keyId: RegisteredKeyId,
   handle: Handle,
 })
 export type KeySlot = z.infer<typeof KeySlot>
 
 export interface RegisteredKeysStore extends Records<RegisteredKey> {
-  readonly places: Collection<KeySlot>
+  readonly slots: Collection<KeySlot>
+}
+
+export const REGISTERED_KEYS: OwnedSpec<RegisteredKey> = {
+  name: 'registered-keys',
+  schema: RegisteredKey,
+  key: 'id',
+  indexes: {
+    owner: { fields: ['owner', 'registeredAt'] },
+    grantedBy: { fields: ['grantedBy', 'registeredAt'] },
+    retired: { fields: ['endsAt'] },
+  },
+  ownedBy: ['owner'],
+}
+
+export const KEY_SLOTS: OwnedSpec<KeySlot> = {
+  name: 'key-slots',
+  schema: KeySlot,
+  key: 'id',
+  indexes: { owner: { fields: ['owner', 'number'] } },
+  ownedBy: ['owner'],
 }
 
 export function registeredKeysStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): RegisteredKeysStore {
-  const records = newRecords(
-    deps,
-    deps.storage.collection<RegisteredKey>({
-      name: 'registered-keys',
-      schema: RegisteredKey,
-      key: 'id',
-      indexes: { owner: { fields: ['owner', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] }, retired: { fields: ['endsAt'] } },
-    }),
-    { kind: 'registered-keys', versions: () => [] },
-  )
-  const places = deps.storage.collection<KeySlot>({
-    name: 'key-slots',
-    schema: KeySlot,
-    key: 'id',
-    indexes: { owner: { fields: ['owner', 'n'] } },
-  })
-  return { ...records, places }
+  const records = newRecords(deps, deps.storage.collection(REGISTERED_KEYS), { kind: 'registered-keys', versions: () => [] })
+  const slots = deps.storage.collection(KEY_SLOTS)
+  return { ...records, slots }
 }

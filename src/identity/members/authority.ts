@@ -6,7 +6,7 @@ import type { MemberId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Member, MembersStore } from './store.js'
 
-/** What the operations on members are made of. */
+/** Dependencies of the operations on existing members. */
 export interface ManageMemberDeps {
   readonly members: MembersStore
   readonly trustLog: TrustLog
@@ -14,7 +14,7 @@ export interface ManageMemberDeps {
   readonly audit: Audit
 }
 
-/** A member of an organisation that the caller administers, or itself. */
+/** Returns the member to itself and to the administrators of its organisation. Every other caller gets `not_found`. */
 export async function requireMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<Member> {
   const member = await deps.members.get(id)
   return member && (member.id === caller.id || isAdminOf(caller, member.orgId)) ? member : refuse('not_found', 'no such member')

@@ -7,13 +7,14 @@ import { stands } from '../../protocol/standing.js'
 import { type ManageMemberDeps, requireMember } from './authority.js'
 import type { MemberRole } from './store.js'
 
-/** A new role is a new version: tokens that were issued under the old one die. */
+/** Changes a member's role. A new role is a new version, so tokens issued under the old role are revoked. */
 export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: MemberId, role: MemberRole): Promise<{ role: MemberRole }> {
   await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
-  if (!isAdminOf(caller, member.orgId)) refuse('forbidden', 'an administrator changes roles')
-  if (role === 'operator' || member.role === 'operator') refuse('forbidden', 'operators are invited, and stay what they are until they end')
-  if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_ended', 'the member has ended')
+  if (!isAdminOf(caller, member.orgId)) refuse('forbidden', 'only an administrator of the organisation may change roles')
+  if (role === 'operator' || member.role === 'operator')
+    refuse('forbidden', 'the role operator is given by invitation and cannot be changed; revoke the member instead')
+  if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_revoked', 'the member was revoked')
   const ver = newHandle(deps.random, 'ver')
   const { outcome } = await deps.members.change(
     id,
@@ -27,5 +28,7 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
       also: [deps.audit.recording(auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id }))],
     },
   )
-  return outcome === 'begun' ? { role } : refuse('conflict', 'somebody changed it meanwhile')
+  return outcome === 'begun'
+    ? { role }
+    : refuse('conflict', 'the member was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }

@@ -7,7 +7,10 @@ import { type InviteDeps, newInvitation } from './invite.js'
 
 const FIRST_CODE_SECONDS = 15 * 60
 
-/** Where no operator stands: the one-time code with which the first one does. Each start makes a new code, and the old one void. */
+/**
+ * The one-time code with which the first operator joins; undefined once the registry has an operator.
+ * Each start issues a new code and deletes the earlier one.
+ */
 export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock }): Promise<string | undefined> {
   const { now } = await deps.trustLog.readBarrier()
   if (await hasOperator(deps)) return undefined
@@ -17,8 +20,8 @@ export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock
   const terms = {
     orgId: organisation.id,
     role: 'operator' as const,
-    by: [],
-    on: [organisation.handle, deps.trustLog.epoch],
+    grantedBy: [],
+    dependsOn: [organisation.handle, deps.trustLog.epoch],
     expiresAt: now + FIRST_CODE_SECONDS,
   }
   const { invitation, code } = newInvitation(deps, terms)
@@ -35,7 +38,10 @@ async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> 
   }
 }
 
-/** The organisation of those who run the registry. Of two instances that start at once each may make one; the oldest counts. */
+/**
+ * Finds or creates the organisation of the operators.
+ * Two instances that start at the same time may each create one; every later read takes the oldest.
+ */
 async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Organisation> {
   const find = async () =>
     (await deps.organisations.collection.find('role', { where: { role: 'operators' }, limit: 10 })).items.find(
@@ -49,7 +55,7 @@ async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Org
     name: 'Operators',
     handle: newHandle(deps.random, 'org'),
     grantedBy: [],
-    at: now,
+    createdAt: now,
     role: 'operators',
   }
   await deps.organisations.begin(organisation, { type: 'organisation.created', begins: [organisation.handle], dependsOn: [] })

@@ -2,7 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import { auditRow } from '../../audit/audit-row.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import { type Caller, type InviterDeps, inviterStillMay, isAdminOf } from '../../http/caller.js'
+import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised } from '../../http/caller.js'
 import { equalBytes, utf8 } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
@@ -26,8 +26,8 @@ const INVITATION_SECONDS = 7 * 86_400
 const MAX_TRIES = 5
 const SECRET_BYTES = 20
 
-/** A one-time code for somebody who is to join. Only operators make operators, and only in the organisation that runs the registry. */
-export async function invite(
+/** Issues a one-time code for a new member. The role `operator` exists only in the organisation that runs the registry, and it has no other. */
+export async function inviteMember(
   deps: InviteDeps,
   caller: Caller,
   orgId: OrgId,
@@ -37,42 +37,45 @@ export async function invite(
   const organisation = isAdminOf(caller, orgId) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
-    return refuse('forbidden', 'operators belong to the organisation that runs the registry, and nobody else does')
+    return refuse('forbidden', 'the organisation that runs the registry has only operators, and no other organisation has any')
   const { invitation, code } = newInvitation(deps, {
     orgId,
     role,
-    by: caller.identities,
-    giver: caller.id,
-    // The inviting key too: an invitation outlives neither a stolen key nor one that was replaced.
-    on: [...identitiesOf(caller.identities), organisation.handle, deps.trustLog.epoch],
+    grantedBy: caller.identities,
+    inviter: caller.id,
+    // `identities` includes the inviter's key: once that key ends, its open invitations are void.
+    dependsOn: [...identitiesOf(caller.identities), organisation.handle, deps.trustLog.epoch],
     expiresAt: now + INVITATION_SECONDS,
   })
   const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
-  return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be kept')
+  return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be saved; try again')
 }
 
-/** The code is `<invitation id>.<secret>`: the id finds it, the secret is kept as a hash. */
+/** A new invitation and its code, `<invitation id>.<secret>`. The store keeps only the digest of the secret. */
 export function newInvitation(
   { random }: Pick<InviteDeps, 'random'>,
   terms: {
     readonly orgId: OrgId
     readonly role: MemberRole
-    readonly by: readonly Handle[]
-    readonly giver?: ClientId
-    readonly on: readonly Handle[]
+    readonly grantedBy: readonly Handle[]
+    readonly inviter?: ClientId
+    readonly dependsOn: readonly Handle[]
     readonly expiresAt: number
   },
 ): { readonly invitation: Invitation; readonly code: string } {
   const id = `inv_${random.token(16)}`
   const secret = random.token(SECRET_BYTES)
   return {
-    invitation: { ...terms, grantedBy: [...terms.by], dependsOn: [...terms.on], id, codeHash: digestOfText(secret) },
+    invitation: { ...terms, grantedBy: [...terms.grantedBy], dependsOn: [...terms.dependsOn], id, codeHash: digestOfText(secret) },
     code: `${id}.${secret}`,
   }
 }
 
-/** The invitation that a code names, or one refusal for everything else. Five tries, whatever they say; taken later, in one commit with what it gives. */
+/**
+ * The invitation of a code. Every fault of the code gets the same refusal, and an invitation allows MAX_TRIES attempts, right or wrong.
+ * The caller consumes the invitation in the commit that creates the member.
+ */
 export async function requireInvitation(
   deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & InviterDeps,
   code: string,
@@ -84,7 +87,7 @@ export async function requireInvitation(
   if (!invitation || invitation.expiresAt <= now) return deny()
   if ((await deps.storage.count(`code ${id}`, 1, MAX_TRIES, invitation.expiresAt)) === undefined) return deny()
   const isRight = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
-  const { giver, orgId } = invitation
-  const mayStill = giver === undefined || (await inviterStillMay(deps, giver, (client) => isAdminOf(client, orgId)))
-  return isRight && mayStill && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
+  const { inviter, orgId } = invitation
+  const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => isAdminOf(client, orgId)))
+  return isRight && isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
 }

@@ -7,18 +7,18 @@ import { newRegisteredKey, type RegisterKeyDeps, requireOfferedKey } from '../ke
 import { type InviteDeps, requireInvitation } from './invite.js'
 import type { Member, MemberRole } from './store.js'
 
-export interface Joined {
+export interface MemberJoined {
   readonly memberId: MemberId
   readonly orgId: OrgId
   readonly role: MemberRole
   readonly keyId: RegisteredKeyId
 }
 
-/** Redeems an invitation: a new member with its first key, or nothing. */
-export async function join(
+/** Redeems an invitation: one commit consumes the code and creates the member with its first key. */
+export async function joinOrganisation(
   deps: InviteDeps & RegisterKeyDeps & InviterDeps,
   { code, name, jwk, proof }: { code: string; name: string; jwk: Record<string, unknown>; proof: string },
-): Promise<Joined> {
+): Promise<MemberJoined> {
   const { now } = await deps.trustLog.readBarrier()
   const invitation = await requireInvitation(deps, code, now)
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: invitation.id }, now)
@@ -30,7 +30,7 @@ export async function join(
     use: 'client',
     key,
     grantedBy: invitation.grantedBy,
-    at: now,
+    registeredAt: now,
   })
   const member: Member = {
     id,
@@ -40,7 +40,7 @@ export async function join(
     handle: newHandle(deps.random, 'mem'),
     ver: newHandle(deps.random, 'ver'),
     grantedBy: invitation.grantedBy,
-    at: now,
+    createdAt: now,
     firstKey: registeredKey,
   }
   const { outcome } = await deps.members.begin(member, {

@@ -1,28 +1,28 @@
 import { refuse } from '../../errors.js'
 import { type Caller, isAdminOf } from '../../http/caller.js'
-import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
+import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
 import type { MemberRole } from './store.js'
 
-/** A member as the administrators of its organisation see it. */
+/** A member in the response of `members.list`. */
 export interface MemberView {
   readonly memberId: MemberId
   readonly name: string
   readonly role: MemberRole
   readonly joinedAt: number
-  readonly state: 'active' | 'ended'
+  readonly state: 'active' | 'revoked'
 }
 
-/** For administrators of the organisation. */
+/** Lists the members of an organisation for its administrators. */
 export async function listMembers(
   { members, trustLog }: ManageMemberDeps,
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<{ readonly items: readonly MemberView[]; readonly cursor?: string }> {
   if (!isAdminOf(caller, orgId)) return refuse('not_found', 'no such organisation')
-  const page = await members.collection.find('organisation', { where: { orgId }, ...placeOf(paging) })
-  return pageOf(page, ({ id, name, role, at, handle, hidden }): MemberView | undefined =>
-    hidden ? undefined : { memberId: id, name, role, joinedAt: at, state: trustLog.ended.has(handle) ? 'ended' : 'active' },
+  const page = await members.collection.find('organisation', { where: { orgId }, ...cursorOf(paging) })
+  return pageOf(page, ({ id, name, role, createdAt, handle, hidden }): MemberView | undefined =>
+    hidden ? undefined : { memberId: id, name, role, joinedAt: createdAt, state: trustLog.ended.has(handle) ? 'revoked' : 'active' },
   )
 }

@@ -5,13 +5,13 @@ import type { MemberId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { type ManageMemberDeps, requireMember } from './authority.js'
 
-/** Ends a membership: oneself, or an administrator. */
+/** Revokes a membership. A member may revoke itself; an administrator may revoke any member of the organisation. */
 export async function revokeMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
-  if (deps.trustLog.ended.has(member.handle)) refuse('already_ended', 'the member has ended')
+  if (deps.trustLog.ended.has(member.handle)) refuse('already_revoked', 'the member was revoked')
   return deps.trustLog.end({
-    type: 'member.ended',
+    type: 'member.revoked',
     ends: [{ handle: member.handle }],
     intent: [deps.audit.recording(auditRow(caller, 'members.revoke', { orgId: member.orgId, subject: id }))],
   })

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import type { InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
-import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MemberId, OrgId } from '../../protocol/ids.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import type { ManageMemberDeps } from './authority.js'
 import { changeRole } from './change-role.js'
-import { type InviteDeps, invite } from './invite.js'
-import { join } from './join.js'
+import { type InviteDeps, inviteMember } from './invite.js'
+import { joinOrganisation } from './join.js'
 import { listMembers } from './list.js'
 import { revokeMember } from './revoke.js'
 import { MemberRole } from './store.js'
@@ -19,12 +19,12 @@ export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberD
   router({
     invite: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId, role: MemberRole }))
-      .mutation(({ ctx, input }) => invite(deps, ctx.caller, input.orgId, input.role)),
-    join: openProcedure
+      .mutation(({ ctx, input }) => inviteMember(deps, ctx.caller, input.orgId, input.role)),
+    join: publicProcedure
       .input(
         z.strictObject({ code: z.string().min(1).max(128), name: z.string().trim().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }),
       )
-      .mutation(({ input }) => join(deps, input)),
+      .mutation(({ input }) => joinOrganisation(deps, input)),
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId }))
       .query(({ ctx, input }) => listMembers(deps, ctx.caller, input)),

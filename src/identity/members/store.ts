@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { ClientId, EntryId, MemberId, OrgId } from '../../protocol/ids.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { RegisteredKey, type RegisteredKeysStore } from '../keys/store.js'
@@ -15,12 +15,12 @@ export const Member = z.strictObject({
   orgId: OrgId,
   name: z.string().min(1).max(128),
   role: MemberRole,
-  /** `mem:` and the `ver:` of the role. */
+  /** Handle of kind `mem:`. `ver` is the version of `role`. */
   handle: Handle,
   ver: Handle,
   grantedBy: z.array(Handle).max(16),
-  at: z.int().min(0),
-  /** The first key, which becomes a registered key in the commit that reveals the member. */
+  createdAt: z.int().min(0),
+  /** The first key; the commit that reveals the member inserts it as a registered key. */
   firstKey: RegisteredKey.optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -28,16 +28,16 @@ export const Member = z.strictObject({
 })
 export type Member = z.infer<typeof Member>
 
-/** An invitation to an organisation: its code is redeemed once. */
+/** An invitation to an organisation. Its code is redeemed once; only the digest of the code's secret is stored. */
 export const Invitation = z.strictObject({
   id: z.string().regex(/^inv_[A-Za-z0-9_-]{22}$/),
   orgId: OrgId,
   role: MemberRole,
   codeHash: z.string().length(43),
   grantedBy: z.array(Handle).max(16),
-  /** Who invited: whether they still may is asked when the code is redeemed. Absent of the first code. */
-  giver: ClientId.optional(),
-  /** Identities of who invited: it is void when one of them ends. */
+  /** The client that invited: it must still be authorised to invite when the code is redeemed. Absent in the first code. */
+  inviter: ClientId.optional(),
+  /** Identities of the inviter, the organisation and the epoch: the invitation is void when one of these handles ends. */
   dependsOn: z.array(Handle).max(64),
   expiresAt: z.int(),
 })
@@ -47,34 +47,40 @@ export interface MembersStore extends Records<Member> {
   readonly invitations: Collection<Invitation>
 }
 
+export const MEMBERS: OwnedSpec<Member> = {
+  name: 'members',
+  schema: Member,
+  key: 'id',
+  indexes: {
+    organisation: { fields: ['orgId', 'createdAt'] },
+    role: { fields: ['role', 'createdAt'] },
+    grantedBy: { fields: ['grantedBy', 'createdAt'] },
+  },
+  ownedBy: ['orgId'],
+}
+
+export const INVITATIONS: OwnedSpec<Invitation> = {
+  name: 'invitations',
+  schema: Invitation,
+  key: 'id',
+  indexes: { role: { fields: ['role', 'expiresAt'] } },
+  expires: 'expiresAt',
+  ownedBy: ['orgId'],
+}
+
 export function membersStore(deps: {
   storage: Storage
   trustLog: TrustLog
   random: Random
   registeredKeys: RegisteredKeysStore
 }): MembersStore {
-  const records = newRecords(
-    deps,
-    deps.storage.collection<Member>({
-      name: 'members',
-      schema: Member,
-      key: 'id',
-      indexes: { organisation: { fields: ['orgId', 'at'] }, role: { fields: ['role', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] } },
-    }),
-    {
-      kind: 'members',
-      versions: (member) => [member.ver],
-      // The member and its first key begin in one entry and are revealed in one commit: there is no member without a key.
-      revealing: ({ firstKey }) => (firstKey === undefined ? [] : [deps.registeredKeys.collection.inserting(firstKey)]),
-      settled: { firstKey: undefined },
-    },
-  )
-  const invitations = deps.storage.collection<Invitation>({
-    name: 'invitations',
-    schema: Invitation,
-    key: 'id',
-    indexes: { role: { fields: ['role', 'expiresAt'] } },
-    expires: 'expiresAt',
+  const records = newRecords(deps, deps.storage.collection(MEMBERS), {
+    kind: 'members',
+    versions: (member) => [member.ver],
+    // One log entry begins the member and its first key, and one commit reveals both: no member is without a key.
+    revealing: ({ firstKey }) => (firstKey === undefined ? [] : [deps.registeredKeys.collection.inserting(firstKey)]),
+    settled: { firstKey: undefined },
   })
+  const invitations = deps.storage.collection(INVITATIONS)
   return { ...records, invitations }
 }

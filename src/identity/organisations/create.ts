@@ -15,7 +15,7 @@ export interface CreateOrganisationDeps {
   readonly audit: Audit
 }
 
-/** A new organisation without people: `members.invite` brings the first. */
+/** Creates an organisation without members; `members.invite` issues the code of its first administrator. */
 export async function createOrganisation(deps: CreateOrganisationDeps, caller: Caller, name: string): Promise<{ orgId: OrgId }> {
   const { now } = await deps.trustLog.readBarrier()
   const organisation: Organisation = {
@@ -23,7 +23,7 @@ export async function createOrganisation(deps: CreateOrganisationDeps, caller: C
     name,
     handle: newHandle(deps.random, 'org'),
     grantedBy: [...caller.identities],
-    at: now,
+    createdAt: now,
     role: 'tenant',
   }
   const { outcome } = await deps.organisations.begin(organisation, {
@@ -32,5 +32,5 @@ export async function createOrganisation(deps: CreateOrganisationDeps, caller: C
     dependsOn: identitiesOf(caller.dependencies.handles),
     also: [deps.audit.recording(auditRow(caller, 'organisations.create', { subject: organisation.id }))],
   })
-  return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'what you stand on has ended meanwhile')
+  return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'your access was revoked concurrently')
 }

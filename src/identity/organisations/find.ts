@@ -3,10 +3,15 @@ import type { Ending } from '../../protocol/log/entry.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import type { OrganisationsStore } from './store.js'
 
-/** Organisations that were created by the handle since then. */
+/** Endings of the organisations that the identity `by` created since `since` (epoch seconds). */
 export const organisationsGrantedBy = (
   { organisations }: { readonly organisations: OrganisationsStore },
   by: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
-  grantedSince(organisations.collection, { by, since, at: ({ at }) => at, ending: ({ handle }) => ({ handle }) })
+  grantedSince(organisations.collection, {
+    grantedBy: by,
+    since,
+    createdAt: ({ createdAt }) => createdAt,
+    ending: ({ handle }) => ({ handle }),
+  })

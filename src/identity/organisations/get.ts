@@ -9,23 +9,23 @@ export interface GetOrganisationDeps {
   readonly trustLog: TrustLog
 }
 
-/** An organisation as its people see it. */
+/** An organisation in the responses of `organisations.get` and `organisations.list`. */
 export interface OrganisationView {
   readonly orgId: OrgId
   readonly name: string
-  readonly state: 'active' | 'ended'
+  readonly state: 'active' | 'revoked'
   readonly createdAt: number
 }
 
-/** One's own organisation; the operator sees each. */
+/** Returns the caller's own organisation, and any organisation to the operator. Every other id gets `not_found`. */
 export async function getOrganisation(deps: GetOrganisationDeps, caller: Caller, orgId: OrgId): Promise<OrganisationView> {
   const organisation = caller.role === 'operator' || caller.orgId === orgId ? await deps.organisations.get(orgId) : undefined
   return organisation ? viewOf(deps, organisation) : refuse('not_found', 'no such organisation')
 }
 
-export const viewOf = ({ trustLog }: GetOrganisationDeps, { id, name, handle, at }: Organisation): OrganisationView => ({
+export const viewOf = ({ trustLog }: GetOrganisationDeps, { id, name, handle, createdAt }: Organisation): OrganisationView => ({
   orgId: id,
   name,
-  state: trustLog.ended.has(handle) ? 'ended' : 'active',
-  createdAt: at,
+  state: trustLog.ended.has(handle) ? 'revoked' : 'active',
+  createdAt,
 })

@@ -1,14 +1,14 @@
 import type { Caller } from '../../http/caller.js'
-import { type PageInput, pageOf, placeOf } from '../../http/paging.js'
+import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import { type GetOrganisationDeps, getOrganisation, type OrganisationView, viewOf } from './get.js'
 
-/** The operator sees every organisation, everybody else their own. */
+/** Lists every organisation for the operator, and only their own for other callers. */
 export async function listOrganisations(
   deps: GetOrganisationDeps,
   caller: Caller,
   input: PageInput,
 ): Promise<{ readonly items: readonly OrganisationView[]; readonly cursor?: string }> {
   if (caller.role !== 'operator') return { items: [await getOrganisation(deps, caller, caller.orgId)] }
-  const page = await deps.organisations.collection.find('role', { where: { role: 'tenant' }, ...placeOf(input) })
+  const page = await deps.organisations.collection.find('role', { where: { role: 'tenant' }, ...cursorOf(input) })
   return pageOf(page, (organisation) => (organisation.hidden === undefined ? viewOf(deps, organisation) : undefined))
 }

@@ -13,15 +13,18 @@ export interface RevokeOrganisationDeps {
   readonly audit: Audit
 }
 
-/** Ends the organisation and, by rule 2, everything of it. The one that runs the registry stays. */
+/**
+ * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they lose their effect with it.
+ * The organisation that runs the registry cannot be revoked.
+ */
 export async function revokeOrganisation(deps: RevokeOrganisationDeps, caller: Caller, orgId: OrgId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const organisation = await deps.organisations.get(orgId)
   if (!organisation) return refuse('not_found', 'no such organisation')
-  if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot end')
-  if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_ended', 'the organisation has ended')
+  if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
+  if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
   return deps.trustLog.end({
-    type: 'organisation.ended',
+    type: 'organisation.revoked',
     ends: [{ handle: organisation.handle }],
     intent: [deps.audit.recording(auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId }))],
   })

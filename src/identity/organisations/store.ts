@@ -2,18 +2,18 @@ import { z } from 'zod'
 import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { EntryId, OrgId } from '../../protocol/ids.js'
-import type { Storage } from '../../storage/storage.js'
+import type { OwnedSpec, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
 export const Organisation = z.strictObject({
   id: OrgId,
   name: z.string().min(1).max(128),
-  /** `org:`. */
+  /** Handle of kind `org:`. */
   handle: Handle,
   grantedBy: z.array(Handle).max(16),
-  at: z.int().min(0),
-  /** Of the one that runs the registry: 'operators', so that there is one of it. */
+  createdAt: z.int().min(0),
+  /** `operators` marks the organisation that runs the registry. */
   role: z.enum(['operators', 'tenant']),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -21,7 +21,7 @@ export const Organisation = z.strictObject({
 })
 export type Organisation = z.infer<typeof Organisation>
 
-export interface StoreDeps {
+interface StoreDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random
@@ -29,14 +29,13 @@ export interface StoreDeps {
 
 export type OrganisationsStore = Records<Organisation>
 
+export const ORGANISATIONS: OwnedSpec<Organisation> = {
+  name: 'organisations',
+  schema: Organisation,
+  key: 'id',
+  indexes: { role: { fields: ['role', 'createdAt'] }, grantedBy: { fields: ['grantedBy', 'createdAt'] } },
+  ownedBy: ['id'],
+}
+
 export const organisationsStore = (deps: StoreDeps): OrganisationsStore =>
-  newRecords(
-    deps,
-    deps.storage.collection<Organisation>({
-      name: 'organisations',
-      schema: Organisation,
-      key: 'id',
-      indexes: { role: { fields: ['role', 'at'] }, grantedBy: { fields: ['grantedBy', 'at'] } },
-    }),
-    { kind: 'organisations', versions: () => [] },
-  )
+  newRecords(deps, deps.storage.collection(ORGANISATIONS), { kind: 'organisations', versions: () => [] })

@@ -1,4 +1,4 @@
-// Small files that are read and written whole.
+// Small JSON files that are replaced atomically: a reader sees the old content or the new one.
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -6,8 +6,8 @@ import { refuse } from '../../errors.js'
 import { readJson } from '../json.js'
 import { systemRandom } from '../random.js'
 
-/** What the file holds, or undefined where there is none. Refuses what is not of the schema. */
-export async function readAtomicFile<S extends z.ZodType>(file: string, schema: S, what: string): Promise<z.infer<S> | undefined> {
+/** Reads the file; undefined if it does not exist. Content that does not match the schema is refused, naming the file as a `kind` file. */
+export async function readAtomicFile<S extends z.ZodType>(file: string, schema: S, kind: string): Promise<z.infer<S> | undefined> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
@@ -15,25 +15,25 @@ export async function readAtomicFile<S extends z.ZodType>(file: string, schema: 
   if (text === undefined) return undefined
   const json = readJson(text)
   const parsed = schema.safeParse('value' in json ? json.value : undefined)
-  return parsed.success ? parsed.data : refuse('unavailable', `${file} is no ${what}`)
+  return parsed.success ? parsed.data : refuse('unavailable', `${file}: not a valid ${kind} file`)
 }
 
-/** Written whole or not at all, and durable when answered. Of several who write at once one is there in the end. */
+/** Replaces the file atomically; the new content is durable when the promise resolves. Of concurrent writers one wins. */
 export async function writeAtomicFile(file: string, value: object): Promise<void> {
   await mkdir(dirname(resolve(file)), { recursive: true, mode: 0o700 })
-  // A name of its own: instances that share the file write at the same moment, and in containers under the same process id
-  const next = `${file}.${systemRandom.token(8)}.next`
+  // A random name: instances that share the file may write concurrently, and containers reuse process ids
+  const temporary = `${file}.${systemRandom.token(8)}.next`
   try {
-    const handle = await open(next, 'wx', 0o600)
+    const handle = await open(temporary, 'wx', 0o600)
     try {
       await handle.writeFile(`${JSON.stringify(value)}\n`)
       await handle.sync()
     } finally {
       await handle.close()
     }
-    await rename(next, file)
+    await rename(temporary, file)
   } catch (error) {
-    await rm(next, { force: true })
+    await rm(temporary, { force: true })
     throw error
   }
 }

@@ -1,4 +1,3 @@
-// What this process asks of other registries that its operator has named: JSON, bounded in time and size. Redirects are not followed.
 import { refuse } from '../../errors.js'
 import { concatBytes } from '../bytes.js'
 import type { Clock } from '../clock.js'
@@ -12,34 +11,37 @@ export interface FetchedJson {
 const TIMEOUT_MS = 5000
 const MAX_BYTES = 1_048_576
 
-/** Refuses with `unavailable` where there is no answer in time, or one that is no JSON. */
+/**
+ * Fetches JSON from another registry whose address the operator has configured. Redirects are not followed.
+ * Refuses with `unavailable` after TIMEOUT_MS, past MAX_BYTES, and if the body is not JSON.
+ */
 export async function fetchJson(clock: Clock, url: string, init: RequestInit = {}): Promise<FetchedJson> {
-  const over = new AbortController()
+  const timeout = new AbortController()
   const done = new AbortController()
-  void clock.after(TIMEOUT_MS, done.signal).then(() => over.abort())
+  void clock.after(TIMEOUT_MS, done.signal).then(() => timeout.abort())
   try {
-    const answer = await fetch(url, { redirect: 'error', ...init, signal: over.signal })
-    const json = readJson(await bodyOf(answer), { maxBytes: MAX_BYTES })
-    if ('fault' in json) return refuse('unavailable', `${url} answers ${answer.status}, and no JSON: ${json.fault}`)
-    return { status: answer.status, value: json.value }
+    const response = await fetch(url, { redirect: 'error', ...init, signal: timeout.signal })
+    const json = readJson(await bodyOf(response), { maxBytes: MAX_BYTES })
+    if ('fault' in json) return refuse('unavailable', `the response is not JSON (status ${response.status}): ${json.fault}`)
+    return { status: response.status, value: json.value }
   } catch (error) {
-    return refuse('unavailable', `${url} cannot be asked: ${error instanceof Error ? causeOf(error) : 'unknown'}`)
+    return refuse('unavailable', `cannot fetch ${url}: ${error instanceof Error ? causeOf(error) : 'unknown cause'}`)
   } finally {
     done.abort()
   }
 }
 
-/** Read no further than it may be long. */
-async function bodyOf(answer: Response): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
+/** Reads the body and stops at MAX_BYTES. */
+async function bodyOf(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
   let length = 0
-  for await (const part of answer.body ?? []) {
-    length += part.length
-    if (length > MAX_BYTES) return refuse('unavailable', `more than ${MAX_BYTES} bytes`)
-    parts.push(part)
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length
+    if (length > MAX_BYTES) return refuse('unavailable', `the response is larger than ${MAX_BYTES} bytes`)
+    chunks.push(chunk)
   }
-  return concatBytes(...parts)
+  return concatBytes(...chunks)
 }
 
-/** fetch says "fetch failed", and why in its cause. */
+/** The message of a fetch error is always "fetch failed"; its cause says why. */
 const causeOf = ({ message, cause }: Error): string => (cause instanceof Error && cause.message !== '' ? cause.message : message)

@@ -1,7 +1,7 @@
-// The WebSocket of the standard (WHATWG), which Node 20 does not have as a global; websocket-web.ts is the same for browsers.
+// The standard WebSocket (WHATWG), which Node 20 does not offer as a global; websocket-web.ts is the browser counterpart.
 import { WebSocket as NodeWebSocket } from 'ws'
 
-/** What a client uses of a WebSocket. */
+/** The part of the WebSocket interface that clients use. */
 export interface WebSocketLike {
   readonly readyState: number
   send(text: string): void

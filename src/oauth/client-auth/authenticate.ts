@@ -15,18 +15,18 @@ import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-export interface AuthenticateDeps {
+interface AuthenticateDeps {
   readonly clients: Clients
   readonly trustLog: TrustLog
   readonly tokenKeys: KeysFor
-  readonly once: ReplayCache
+  readonly replayCache: ReplayCache
   readonly clock: Pick<Clock, 'now'>
   readonly issuer: string
 }
 
 /**
- * Who sends a request to the registry's own resource: the holder of a root token that stands, with a proof for this request. Undefined where
- * no token was sent.
+ * Authenticates a request to the registry's own resource by a root token and a DPoP proof for this request. Returns undefined if the request
+ * carries neither.
  *
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
@@ -36,13 +36,13 @@ export async function authenticateRequest(
 ): Promise<Caller | undefined> {
   const { authorization, dpop } = request.headers
   if (authorization === undefined && dpop === undefined) return undefined
-  // RFC 9449 §7.1: the scheme is DPoP, also for a token that somebody would like to send as Bearer.
+  // RFC 9449 §7.1: a DPoP-bound token that is sent as Bearer is refused.
   const token = dpopTokenOf(authorization)
   if (token === undefined || typeof dpop !== 'string') return refuse('invalid_token', 'send one DPoP-bound token and one proof')
   return authenticateToken(deps, token, dpop, request)
 }
 
-/** A token and a proof for `method` and `url`, wherever they were sent. */
+/** Authenticates a token with a proof for `method` and `url`, from headers or from a message on a socket. */
 export async function authenticateToken(
   deps: AuthenticateDeps,
   token: string,
@@ -58,17 +58,18 @@ export async function authenticateToken(
     accessToken: token,
     reason: 'invalid_token',
   })
-  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof is by another key than the token is bound to')
-  if (!(await consumeProof(proof, (name, keptUntil) => deps.once.consume('proof', name, keptUntil))))
+  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof was signed by another key than the one that the token is bound to')
+  if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
     refuse('invalid_token', 'the DPoP proof was used before')
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(claims.client_id)
-  if (!client || !stands(deps.trustLog.ended, dependencies.handles)) return refuse('invalid_token', 'the token no longer stands')
+  if (!client || !stands(deps.trustLog.ended, dependencies.handles))
+    return refuse('invalid_token', 'the token, or something that it depends on, was revoked')
   return callerOf(claims, client, dependencies)
 }
 
 function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Caller {
-  const key = claims.standing.dependsOn.filter((handle) => client.keys.some((one) => one.handle === handle))
+  const keyHandles = claims.standing.dependsOn.filter((handle) => client.keys.some((key) => key.handle === handle))
   return {
     kind: client.kind,
     id: client.id,
@@ -78,6 +79,6 @@ function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Depen
     tokenId: claims.jti,
     jkt: claims.cnf.jkt,
     dependencies: joinDependencies(dependencies, client.dependencies),
-    identities: identitiesOf([...client.dependencies.handles, ...key]),
+    identities: identitiesOf([...client.dependencies.handles, ...keyHandles]),
   }
 }

@@ -1,4 +1,4 @@
-import { MAX_PROOF_SECONDS, readClientAssertion, verifyReadAssertion } from '../../credentials/jose/token-types.js'
+import { MAX_PROOF_SECONDS, readClientAssertion, verifyParsedAssertion } from '../../credentials/jose/token-types.js'
 import { isRefusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import type { HttpRequest } from '../../http/route.js'
@@ -14,11 +14,11 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 export interface ClientAuthDeps {
   readonly clients: Clients
   readonly trustLog: TrustLog
-  readonly once: ReplayCache
+  readonly replayCache: ReplayCache
   readonly issuer: string
 }
 
-/** An authenticated client and the registered key with which it showed itself. */
+/** An authenticated client and the registered key that signed its assertion. */
 export interface AuthenticatedClient {
   readonly client: Client
   readonly key: ClientKey
@@ -26,11 +26,16 @@ export interface AuthenticatedClient {
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** A client whose assertion is good by what is known here. Whether it still is, and was not used before, `confirmClient` says. */
-export interface VerifiedClient extends AuthenticatedClient {
-  readonly read: ReadAssertion
-  readonly name: string
-  readonly keptUntil: number
+/**
+ * A client whose assertion verified against cached data. After the read barrier, `confirmClient` checks that the assertion was not used before
+ * and that client and key still stand.
+ */
+interface VerifiedClient extends AuthenticatedClient {
+  readonly assertion: ReadAssertion
+  /** Client id and `jti`. */
+  readonly replayKey: string
+  /** The replay cache retains the key until this time. */
+  readonly retainUntil: number
 }
 
 type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
@@ -38,7 +43,8 @@ type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
 const deny = (): never => refuse('invalid_client', 'client authentication failed')
 
 /**
- * `private_key_jwt` and nothing else; one refusal for everything that is wrong with it. The fence runs beside the spending.
+ * Authenticates a client by `private_key_jwt`, the only method. Every fault of an assertion gets the same refusal code. The read barrier runs in
+ * parallel with the consumption of the assertion.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
@@ -47,74 +53,76 @@ export async function authenticateClient(
   request: HttpRequest,
   form: OAuthForm,
 ): Promise<AuthenticatedClient & { readonly now: number }> {
-  const shown = await verifyClient(deps, request, form)
-  const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, shown), deps.trustLog.readBarrier()])
-  return { ...(await confirmClient(deps, shown, isFirst)), now }
+  const verified = await verifyClient(deps, request, form)
+  const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, verified), deps.trustLog.readBarrier()])
+  return { ...(await confirmClient(deps, verified, isFirst)), now }
 }
 
-/** RFC 7523 §3: an assertion is used once, whatever comes after. */
-export const consumeAssertion = ({ once }: Pick<ClientAuthDeps, 'once'>, { name, keptUntil }: VerifiedClient): Promise<boolean> =>
-  once.consume('assertion', name, keptUntil)
+/** RFC 7523 §3: an assertion is consumed even if the request is refused afterwards. Resolves to false if it was used before. */
+export const consumeAssertion = (
+  { replayCache }: Pick<ClientAuthDeps, 'replayCache'>,
+  { replayKey, retainUntil }: VerifiedClient,
+): Promise<boolean> => replayCache.consume('assertion', replayKey, retainUntil)
 
-/** Everything about the assertion but that it was not used before. Who goes on spends it, and confirms the client behind a fence. */
+/** Verifies everything about the assertion except replay. The caller then consumes it and calls `confirmClient` after the read barrier. */
 export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<VerifiedClient> {
   const read = readClientAssertion(assertionOf(request, form))
-  const claimed = form.one('client_id')
+  const claimed = form.get('client_id')
   if (!read || (claimed !== undefined && claimed !== read.clientId)) {
-    // As long as for everything else that is wrong
+    // Takes as long as the refusal of an unknown client, which also waits for the barrier.
     await deps.trustLog.readBarrier()
     return deny()
   }
   try {
-    return await showClient(deps, read)
+    return await verifyWithCurrentKeys(deps, read)
   } catch (error) {
     if (!isRefusal(error)) throw error
-    // What is known here may be old: a key more, a client that is back.
+    // The cached client may be stale: a key may have been registered, or a suspended client reinstated.
     await deps.trustLog.readBarrier()
-    return showClient(deps, read)
+    return verifyWithCurrentKeys(deps, read)
   }
 }
 
-/** Behind a fence. A client that is what it was when its assertion was verified needs no second look at the signature. */
-export async function confirmClient(deps: ClientAuthDeps, shown: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
+/** Call it after the read barrier. The signature is verified again only if the client or its key has changed. */
+export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
   if (!isFirst) return deny()
-  const { client, key } = shown
+  const { client, key } = verified
   const isSame = (await deps.clients.find(client.id)) === client
-  return isSame && isStanding(deps, client) && isUsable(deps, key) ? { client, key } : showClient(deps, shown.read)
+  return isSame && isStanding(deps, client) && isUsable(deps, key) ? { client, key } : verifyWithCurrentKeys(deps, verified.assertion)
 }
 
-async function showClient(deps: ClientAuthDeps, read: ReadAssertion): Promise<VerifiedClient> {
-  const id = ClientId.safeParse(read.clientId)
+async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssertion): Promise<VerifiedClient> {
+  const id = ClientId.safeParse(assertion.clientId)
   const client = id.success ? await deps.clients.find(id.data) : undefined
   if (!client || !isStanding(deps, client)) return deny()
   const now = deps.trustLog.now()
   const keys = client.keys.filter((key) => isUsable(deps, key))
-  const { claims, jkt } = await verifyReadAssertion(read.jws, {
+  const { claims, jkt } = await verifyParsedAssertion(assertion.jws, {
     clientId: client.id,
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,
     now,
   })
-  const key = keys.find((one) => one.jkt === jkt) ?? deny()
-  const keptUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
-  return { client, key, read, name: `${client.id} ${claims.jti}`, keptUntil }
+  const key = keys.find((candidate) => candidate.jkt === jkt) ?? deny()
+  const retainUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS
+  return { client, key, assertion, replayKey: `${client.id} ${claims.jti}`, retainUntil }
 }
 
 const isStanding = ({ trustLog }: ClientAuthDeps, { dependencies }: Client): boolean =>
   stands(trustLog.ended, dependencies.handles) && dependencies.expiresAt > trustLog.now()
 
-const isUsable = ({ trustLog }: ClientAuthDeps, { handle, until }: ClientKey): boolean =>
-  until > trustLog.now() && stands(trustLog.ended, [handle])
+const isUsable = ({ trustLog }: ClientAuthDeps, { handle, usableUntil }: ClientKey): boolean =>
+  usableUntil > trustLog.now() && stands(trustLog.ended, [handle])
 
-/** Exactly one method (RFC 6749 §2.3): the assertion. */
+/** RFC 6749 §2.3: a request uses exactly one authentication method, here the assertion. */
 function assertionOf(request: HttpRequest, form: OAuthForm): string {
-  const assertion = form.one('client_assertion')
-  const type = form.one('client_assertion_type')
-  if (request.headers.authorization !== undefined || form.one('client_secret') !== undefined)
-    refuse('invalid_request', 'one method of client authentication: private_key_jwt')
-  if (assertion === undefined) refuse('invalid_client', 'client authentication is needed: private_key_jwt')
+  const assertion = form.get('client_assertion')
+  const type = form.get('client_assertion_type')
+  if (request.headers.authorization !== undefined || form.get('client_secret') !== undefined)
+    refuse('invalid_request', 'use exactly one method of client authentication: private_key_jwt')
+  if (assertion === undefined) refuse('invalid_client', 'client authentication is required: private_key_jwt')
   if (type !== JWT_BEARER) refuse('invalid_client', `client_assertion_type is not ${JWT_BEARER}`)
   return assertion ?? ''
 }
 
-const algOf = ({ alg }: Readonly<Record<string, unknown>>) => SIGNATURE_ALGORITHMS.find((one) => one === alg)
+const algOf = ({ alg }: Readonly<Record<string, unknown>>) => SIGNATURE_ALGORITHMS.find((supported) => supported === alg)

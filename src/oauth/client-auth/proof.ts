@@ -10,15 +10,15 @@ export interface ProofDeps {
   readonly clock: Pick<Clock, 'now'>
 }
 
-export interface RequestProof extends VerifiedProof {
-  /** A nonce for the next proof. */
+interface RequestProof extends VerifiedProof {
+  /** Server nonce for the client's next proof. */
   readonly freshNonce: string
 }
 
-/** The one DPoP proof of a request to the token endpoint, with a server nonce (RFC 9449 §5, §8). That it is used once shows when it is spent. */
+/** Verifies the DPoP proof of a token request, with its server nonce (RFC 9449 §5, §8). The caller consumes it (`consumeProof`). */
 export async function verifyProof(deps: ProofDeps, request: HttpRequest): Promise<RequestProof> {
   const proof = request.headers.dpop
-  if (typeof proof !== 'string') return refuse('invalid_dpop_proof', 'exactly one DPoP proof is needed')
+  if (typeof proof !== 'string') return refuse('invalid_dpop_proof', 'send exactly one DPoP header')
   const now = deps.clock.now()
   const nonce = await dpopNonces({ secrets: deps.keyRing.secret('nonce'), clock: deps.clock }, nonceOfProof(proof))
   const verified = await verifyDpopProof(proof, { htm: request.method, htu: request.url, now, nonce })

@@ -5,16 +5,20 @@ import { coveredBySome, parseScope, type Scope, scopesFor } from '../../protocol
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 
 /**
- * A root token: for the registry itself, with which a client begins everything else.
+ * Issues a root token, whose audience is the registry itself.
  *
  * @see [RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749.html#section-4.4)
  */
-export async function grantClientCredentials(deps: IssueDeps, { fenced, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
+export async function grantClientCredentials(deps: IssueDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
   const audience = Audience.parse(deps.issuer)
-  const targets = [...form.all('resource'), ...form.all('audience')]
-  if (targets.some((target) => target !== audience)) refuse('invalid_target', 'client_credentials gives a token for the registry only')
+  const targets = [...form.getAll('resource'), ...form.getAll('audience')]
+  if (targets.some((target) => target !== audience))
+    refuse(
+      'invalid_target',
+      `client_credentials issues tokens for the registry only (${audience}): for another audience use token exchange`,
+    )
   const scopes = requestedScopes(form, scopesFor(authenticated.client.ceiling.rights, audience))
-  return issueToken(deps, fenced, {
+  return issueToken(deps, barrier, {
     kind: 'root',
     authenticated,
     jkt,
@@ -26,12 +30,15 @@ export async function grantClientCredentials(deps: IssueDeps, { fenced, authenti
   })
 }
 
-/** What was asked for, each covered by what may be given; all of that where nothing was asked (RFC 6749 §3.3). Never nothing. */
+/**
+ * The requested scopes, or all allowed ones if the request names none (RFC 6749 §3.3). Refuses a scope that the allowed ones do not cover, and
+ * an empty result.
+ */
 export function requestedScopes(form: OAuthForm, allowed: readonly Scope[]): readonly Scope[] {
-  const asked = form.one('scope')
-  const scopes = asked === undefined ? allowed : parseScope(asked)
+  const requested = form.get('scope')
+  const scopes = requested === undefined ? allowed : parseScope(requested)
   if (scopes === undefined) return refuse('invalid_scope', 'the scope is malformed')
   if (scopes.length === 0 || !scopes.every((scope) => coveredBySome(allowed, scope)))
-    return refuse('invalid_scope', 'the scope is unknown, or wider than what may be given')
+    return refuse('invalid_scope', 'the scope is unknown, exceeds what can be granted, or is empty')
   return scopes
 }

@@ -7,7 +7,10 @@ import { Delegation, Names, parseScope } from '../../protocol/rights.js'
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** A token exchange request (RFC 8693 §2.1) with our own parameters `task_id`, `delegation`, `allowed_*` and `required_*` (JSON). */
+/**
+ * A token exchange request (RFC 8693 §2.1). Own parameters: `task_id`, and as JSON `delegation`, `allowed_tools`, `allowed_resources`,
+ * `required_tools`, `required_resources`.
+ */
 export interface ExchangeRequest {
   readonly subjectToken: string
   readonly actorToken?: string | undefined
@@ -22,15 +25,15 @@ export interface ExchangeRequest {
 }
 
 export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest {
-  const subjectToken = form.one('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
+  const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
-  const actorToken = form.one('actor_token')
-  // RFC 8693 §2.1: actor_token_type goes with actor_token, and only with it.
-  if ((actorToken === undefined) !== (form.one('actor_token_type') === undefined))
-    refuse('invalid_request', 'actor_token and actor_token_type go together')
+  const actorToken = form.get('actor_token')
+  // RFC 8693 §2.1: actor_token_type is required with actor_token, and forbidden without it.
+  if ((actorToken === undefined) !== (form.get('actor_token_type') === undefined))
+    refuse('invalid_request', 'send actor_token and actor_token_type together, or neither')
   if (actorToken !== undefined) requireType(form, 'actor_token_type', true)
   requireType(form, 'requested_token_type', false)
-  const scope = form.one('scope')
+  const scope = form.get('scope')
   if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
   const { audience, target } = audienceOf(form, issuer)
   return {
@@ -38,32 +41,32 @@ export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest 
     actorToken,
     audience,
     target,
-    taskId: parsed(form, 'task_id', TaskId, false),
-    delegation: parsed(form, 'delegation', Delegation, true),
-    tools: parsed(form, 'allowed_tools', Names, true),
-    resources: parsed(form, 'allowed_resources', Names, true),
-    requiredTools: parsed(form, 'required_tools', Names, true) ?? [],
-    requiredResources: parsed(form, 'required_resources', Names, true) ?? [],
+    taskId: parseParameter(form, 'task_id', TaskId, false),
+    delegation: parseParameter(form, 'delegation', Delegation, true),
+    tools: parseParameter(form, 'allowed_tools', Names, true),
+    resources: parseParameter(form, 'allowed_resources', Names, true),
+    requiredTools: parseParameter(form, 'required_tools', Names, true) ?? [],
+    requiredResources: parseParameter(form, 'required_resources', Names, true) ?? [],
   }
 }
 
 function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
-  const type = form.one(name)
-  if (type === undefined ? isRequired : type !== ACCESS_TOKEN_TYPE) refuse('invalid_request', `${name} is not ${ACCESS_TOKEN_TYPE}`)
+  const type = form.get(name)
+  if (type === undefined ? isRequired : type !== ACCESS_TOKEN_TYPE) refuse('invalid_request', `${name} must be ${ACCESS_TOKEN_TYPE}`)
 }
 
-/** One audience: an agent of this registry, named by `audience` or `resource` (or both, alike). */
+/** The one audience of the request, an agent of this registry. It is named by `audience`, by `resource`, or by both with the same value. */
 function audienceOf(form: OAuthForm, issuer: string): { audience: Audience; target: AgentId } {
-  const named = [...new Set([...form.all('audience'), ...form.all('resource')])]
+  const named = [...new Set([...form.getAll('audience'), ...form.getAll('resource')])]
   const [only] = named
   const target = only === undefined || named.length > 1 ? undefined : agentOfAudience(issuer, only)
   return target === undefined
-    ? refuse('invalid_target', 'name one audience: an agent that you are introduced to')
+    ? refuse('invalid_target', 'name exactly one audience: an agent that you are introduced to')
     : { audience: Audience.parse(only), target }
 }
 
-function parsed<S extends z.ZodType>(form: OAuthForm, name: string, schema: S, isJson: boolean): z.infer<S> | undefined {
-  const text = form.one(name)
+function parseParameter<S extends z.ZodType>(form: OAuthForm, name: string, schema: S, isJson: boolean): z.infer<S> | undefined {
+  const text = form.get(name)
   if (text === undefined) return undefined
   const value = schema.safeParse(isJson ? parseJson(text, { reason: 'invalid_request' }) : text)
   return value.success ? value.data : refuse('invalid_request', `${name} is malformed`)

@@ -10,29 +10,30 @@ import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
-import { type ConsentDeps, findConsents } from './consents.js'
+import { findSteps, type StepDeps } from './steps.js'
 
-export interface SubjectDeps extends ConsentDeps {
+export interface SubjectDeps extends StepDeps {
   readonly tokenKeys: KeysFor
   readonly issuer: string
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
 }
 
-/** A token that the presenter may exchange: its own root token, or one that was given to it with the right to pass on. */
+/** A token that the presenter may exchange: its own root token, or an introduced token for the presenter with the right to pass on. */
 export interface Subject {
   readonly kind: 'root' | 'introduced'
   readonly claims: AccessTokenClaims
-  /** Identities that it stands on, and what was decided anew: everyone in its chain, and each introduction behind it; until it expires. */
+  /** The identities of the token, and the current dependencies of every agent and every step of its chain. They expire no later than the token. */
   readonly dependencies: Dependencies
-  /** Everyone in its chain, from who it began with to the newest, and what each may at most be given as of now. */
+  /** Ids of the agents in the chain: the subject, then the actors, oldest first. */
   readonly chain: readonly string[]
+  /** Current ceiling of each agent in the chain. */
   readonly ceilings: readonly Ceiling[]
 }
 
-/** Dead, foreign, forged and without the right to pass on are one answer. */
+/** A revoked, expired, forged or foreign token, and one without the right to pass it on, get the same refusal: they must not be told apart. */
 const deny = (): never =>
-  refuse('invalid_request', 'the subject token cannot be exchanged: it is not yours to exchange, or it no longer stands')
+  refuse('invalid_request', 'the subject token cannot be exchanged: it is invalid, expired or revoked, or you may not exchange it')
 
 export async function requireSubject(
   deps: SubjectDeps,
@@ -41,27 +42,27 @@ export async function requireSubject(
   jkt: Jkt,
   now: number,
 ): Promise<Subject> {
-  const read = await readToken(deps, token, now)
-  const claims = read?.claims
-  const own = AgentId.safeParse(client.id)
-  if (!read || !claims || !own.success) return deny()
+  const found = await findStandingToken(deps, token, now)
+  const claims = found?.claims
+  const presenter = AgentId.safeParse(client.id)
+  if (!found || !claims || !presenter.success) return deny()
   const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act === undefined
-  const isIntroduced = claims.aud === audienceOf(deps.issuer, own.data) && claims.delegation !== undefined
+  const isIntroduced = claims.aud === audienceOf(deps.issuer, presenter.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
   const chain = chainOf(claims)
-  const clients = await clientsOf(deps, chain)
-  const consents = isRoot ? [] : await consentsOf(deps, claims, [...chain, own.data])
-  const dependencies = clients.map(({ dependencies, ceiling }) => dependenciesOf(dependencies.handles, now + ceiling.tokenSeconds))
+  const clients = await requireClients(deps, chain)
+  const steps = isRoot ? [] : await requireSteps(deps, claims, [...chain, presenter.data])
+  const agents = clients.map(({ dependencies, ceiling }) => dependenciesOf(dependencies.handles, now + ceiling.tokenSeconds))
   return {
     kind: isRoot ? 'root' : 'introduced',
     claims,
     chain,
     ceilings: clients.map(({ ceiling }) => ceiling),
-    dependencies: joinDependencies(read.dependencies, ...dependencies, ...consents),
+    dependencies: joinDependencies(found.dependencies, ...agents, ...steps),
   }
 }
 
-/** An actor token is a root token of the authenticated client, bound to the key of this request. Its handles are merged. */
+/** An actor token is a root token of the authenticated client, bound to the key of this request. */
 export async function requireActor(
   deps: SubjectDeps,
   { client }: AuthenticatedClient,
@@ -69,41 +70,49 @@ export async function requireActor(
   jkt: Jkt,
   now: number,
 ): Promise<Pick<Subject, 'claims' | 'dependencies'>> {
-  const read = await readToken(deps, token, now)
-  const isOwn = read && read.claims.aud === deps.issuer && read.claims.client_id === client.id && read.claims.cnf.jkt === jkt
-  return isOwn ? read : refuse('invalid_request', 'the actor token is not a root token of yours, bound to this key')
+  const found = await findStandingToken(deps, token, now)
+  const isOwn = found && found.claims.aud === deps.issuer && found.claims.client_id === client.id && found.claims.cnf.jkt === jkt
+  return isOwn
+    ? found
+    : refuse('invalid_request', 'the actor token is not a valid root token of this client, bound to the key of this request')
 }
 
-/** Its claims, if it stands; versions are decided anew, so only its identities count: the key that signed it is one. */
-async function readToken(deps: SubjectDeps, token: string, now: number): Promise<Pick<Subject, 'claims' | 'dependencies'> | undefined> {
+/** Verifies a token and the identities that it depends on, its signing key included. Its versions do not count: they are decided anew. */
+async function findStandingToken(
+  deps: SubjectDeps,
+  token: string,
+  now: number,
+): Promise<Pick<Subject, 'claims' | 'dependencies'> | undefined> {
   const found = await findToken(deps, token, now)
   if (!found) return undefined
-  const on = identitiesOf(found.dependsOn)
-  return stands(deps.trustLog.ended, on) ? { claims: found.claims, dependencies: dependenciesOf(on, found.claims.exp) } : undefined
+  const identities = identitiesOf(found.dependsOn)
+  return stands(deps.trustLog.ended, identities)
+    ? { claims: found.claims, dependencies: dependenciesOf(identities, found.claims.exp) }
+    : undefined
 }
 
-/** Everyone in the chain as they are now: an actor whose ceiling was narrowed a moment ago stands on the new one. */
-async function clientsOf(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Client[]> {
+/** The current record of every agent in the chain, so that a ceiling that was narrowed after the subject token was issued applies. */
+async function requireClients(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Client[]> {
   const clients = await Promise.all(chain.map((id) => deps.clients.find(ClientId.parse(id))))
   return clients.map((client) => client ?? deny())
 }
 
-/** The introduction behind each step of the chain: the one that the token stands on, which stands and whose reliance still holds. */
-function consentsOf(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
-  const on = new Set(standing.dependsOn)
+/** Dependencies of each step of the chain. The introduction that the token depends on must stand, and its pinned parts must hold. */
+function requireSteps(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
+  const dependsOn = new Set(standing.dependsOn)
   return Promise.all(
     chain.slice(1).map(async (id, i) => {
       const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
       if (!from.success || !to.success) return deny()
-      const consents = await findConsents(deps, from.data, to.data)
-      const granted = consents?.introductions.find(({ dependencies }) =>
-        identitiesOf(dependencies.handles).every((handle) => on.has(handle)),
+      const steps = await findSteps(deps, from.data, to.data)
+      const introduction = steps?.introductions.find(({ dependencies }) =>
+        identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle)),
       )
-      if (!consents || !granted) return deny()
+      if (!steps || !introduction) return deny()
       return joinDependencies(
-        granted.dependencies,
-        consents.reliance.dependencies,
-        dependenciesOf([...granted.pinnedVersions, consents.reliance.core]),
+        introduction.dependencies,
+        steps.pinnedParts.dependencies,
+        dependenciesOf([...introduction.pinnedVersions, steps.pinnedParts.connection]),
       )
     }),
   )

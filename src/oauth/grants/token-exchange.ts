@@ -1,8 +1,14 @@
-// The order (ARCHITECTURE, exchange): who may exchange this token, behind a fence; introduction and what it relies on; scopes, tools, resources; task;
-// depth and nobody twice. Each step narrows; nothing that was asked for is cut silently.
+// Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
+//  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
+//  2. An introduction from the presenter to the audience stands, and its pinned parts hold (`requireTarget`).
+//  3. Scopes, tools and resources are covered by every source and are not empty (`decideRights`).
+//  4. The right to pass the token on was granted, and the depth is within every ceiling of the chain (`decideDelegation`).
+//  5. The task is the subject token's, a child of it, or the presenter's own (`requireTask`).
+//  6. No agent occurs twice in the chain (`requireNoCycle`).
+// A request for more than the sources allow is refused; nothing is cut silently.
 
-import type { Granted } from '../../delegation/introductions/decide/granted.js'
-import { requireFewNames } from '../../delegation/introductions/decide/narrow.js'
+import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
+import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
@@ -22,8 +28,8 @@ import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 import { requestedScopes } from './client-credentials.js'
-import { findConsents } from './consents.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
+import { findSteps } from './steps.js'
 import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
 
 export interface ExchangeDeps extends IssueDeps, SubjectDeps {
@@ -33,60 +39,61 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
 }
 
 /**
- * A token for one audience, narrower than everything that it came from.
+ * Issues a token for one audience. Its rights are a subset of what the subject token, every ceiling in the chain, every step and the request
+ * allow.
  *
  * @see [RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693.html#section-2)
  */
-export async function grantTokenExchange(deps: ExchangeDeps, { fenced, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
+export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
   const request = parseExchange(form, deps.issuer)
-  const { now } = fenced
+  const { now } = barrier
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
   const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
-  const { reliance, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
-  const { granted, rights } = choose(introductions, (one) => ({
-    ...rightsOf(authenticated, subject, one, request, form),
-    delegation: delegationOf(authenticated, subject, one, request),
+  const { pinnedParts, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
+  const { introduction, rights } = chooseIntroduction(introductions, (candidate) => ({
+    ...decideRights(authenticated, subject, candidate, request, form),
+    delegation: decideDelegation(authenticated, subject, candidate, request),
   }))
   const task = await requireTask(deps, authenticated, subject, request)
-  requireNewInChain(authenticated, subject, request)
+  requireNoCycle(authenticated, subject, request)
   const presenter = AgentId.parse(authenticated.client.id)
-  return issueToken(deps, fenced, {
+  return issueToken(deps, barrier, {
     kind: 'introduced',
     authenticated,
     jkt,
     sub: subject.claims.sub,
     audience: request.audience,
     ...rights,
-    // RFC 8693 §4.1: who passes on is the newest actor, outermost; a root token's client acts for itself.
+    // RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself.
     act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
     task,
-    introductionId: granted.id,
+    introductionId: introduction.id,
     parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
     dependencies: [
       subject.dependencies,
       ...(actor ? [actor.dependencies] : []),
-      granted.dependencies,
-      dependenciesOf([...granted.pinnedVersions, reliance.core, ...audienceHandles]),
-      reliance.dependencies,
+      introduction.dependencies,
+      dependenciesOf([...introduction.pinnedVersions, pinnedParts.connection, ...audienceHandles]),
+      pinnedParts.dependencies,
       ...(task ? [task.dependencies] : []),
     ],
   })
 }
 
-/** An introduction from presenter to audience, both of which stand, and whose reliance still holds. */
+/** The introductions from the presenter to the audience that stand and whose pinned parts hold. The audience itself must stand. */
 async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
   const presenter = AgentId.safeParse(client.id)
-  const [consents, audience] = await Promise.all([
-    presenter.success ? findConsents(deps, presenter.data, target) : undefined,
+  const [steps, audience] = await Promise.all([
+    presenter.success ? findSteps(deps, presenter.data, target) : undefined,
     deps.clients.find(target),
   ])
   const audienceHandles = identitiesOf(audience?.dependencies.handles ?? [])
-  if (!consents || !audience || !stands(deps.trustLog.ended, audienceHandles))
+  if (!steps || !audience || !stands(deps.trustLog.ended, audienceHandles))
     return refuse(
       'invalid_target',
-      'no introduction to this audience stands: it was not asked for, waits for approval, has ended, or what it relied on has changed',
+      'no valid introduction to this audience: it was not requested, is pending, has ended, or needs a new approval because the card changed',
     )
-  return { ...consents, audienceHandles }
+  return { ...steps, audienceHandles }
 }
 
 interface Rights {
@@ -95,29 +102,32 @@ interface Rights {
   readonly resources?: readonly string[] | undefined
 }
 
-/** Of several introductions the newest that covers what was asked for; where none does, the newest says why. */
-function choose<Rights>(introductions: readonly Granted[], rightsBy: (granted: Granted) => Rights): { granted: Granted; rights: Rights } {
-  let first: Refusal | undefined
-  for (const granted of introductions) {
+/** Chooses the newest introduction that covers the whole request. If none does, the refusal of the newest is thrown. */
+function chooseIntroduction<Decision>(
+  introductions: readonly GrantedIntroduction[],
+  decide: (introduction: GrantedIntroduction) => Decision,
+): { introduction: GrantedIntroduction; rights: Decision } {
+  let newestRefusal: Refusal | undefined
+  for (const introduction of introductions) {
     try {
-      return { granted, rights: rightsBy(granted) }
+      return { introduction, rights: decide(introduction) }
     } catch (error) {
       if (!isRefusal(error)) throw error
-      first ??= error
+      newestRefusal ??= error
     }
   }
-  throw first ?? new Error('none to choose from')
+  throw newestRefusal ?? new Error('no introduction to choose from')
 }
 
-/** The ceilings of everyone in the chain of the new token, from who it began with to the presenter, as of now. */
+/** Current ceilings of all agents in the chain of the new token, from the subject to the presenter. */
 const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject): readonly Ceiling[] =>
   kind === 'root' ? [client.ceiling] : [...ceilings, client.ceiling]
 
-/** Everyone's ceiling, subject, introduction and request each narrow. */
-function rightsOf(
+/** Scopes, tools and resources within the ceilings, the subject token, the introduction and the request. */
+function decideRights(
   authenticated: AuthenticatedClient,
   subject: Subject,
-  { bounds }: Granted,
+  { bounds }: GrantedIntroduction,
   request: ExchangeRequest,
   form: OAuthForm,
 ): Rights {
@@ -126,38 +136,40 @@ function rightsOf(
   const sources = [...ceilings.map(({ rights }) => rights), ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]
   const allowed = sources.map((rights) => scopesFor(rights, request.audience)).reduce(intersectNames, bounds.scopes)
   const scopes = requestedScopes(form, allowed)
-  const tools = narrowed(
-    [claims.allowed_tools, ...ceilings.map((one) => one.tools), bounds.tools],
+  const tools = narrowNamesTo(
+    [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), bounds.tools],
     request.tools,
     request.requiredTools,
     'tools',
   )
-  const resources = narrowed(
-    [claims.allowed_resources, ...ceilings.map((one) => one.resources), bounds.resources],
+  const resources = narrowNamesTo(
+    [claims.allowed_resources, ...ceilings.map((ceiling) => ceiling.resources), bounds.resources],
     request.resources,
     request.requiredResources,
     'resources',
   )
-  requireFewNames(scopes, tools, resources)
+  requireMaxNames(scopes, tools, resources)
   return { scopes, tools, resources }
 }
 
-function narrowed(
+/** The requested names, or all allowed ones if the request has none. `required` names must be among them. */
+function narrowNamesTo(
   sources: readonly (readonly string[] | undefined)[],
-  asked: readonly string[] | undefined,
+  requested: readonly string[] | undefined,
   required: readonly string[],
-  what: string,
+  kind: 'tools' | 'resources',
 ): readonly string[] | undefined {
   const allowed = sources.reduce(narrowNames, undefined)
   const covered = (names: readonly string[]) => allowed === undefined || names.every((name) => coveredBySome(allowed, name))
-  const names = asked ?? allowed
-  if (!covered(asked ?? []) || !covered(required) || names?.length === 0) return refuse('invalid_scope', `these ${what} cannot be given`)
+  const names = requested ?? allowed
+  if (!covered(requested ?? []) || !covered(required) || names?.length === 0)
+    return refuse('invalid_scope', `the requested or required ${kind} are not all granted, or no ${kind} remain`)
   if (names !== undefined && !required.every((name) => coveredBySome(names, name)))
-    return refuse('invalid_scope', `the required ${what} are not among those asked for`)
+    return refuse('invalid_scope', `the required ${kind} are not among the requested ${kind}`)
   return names
 }
 
-/** The subject's task or a child of it that the presenter declared; a flow that begins here names a task of the presenter. */
+/** The subject token's task or a child of it that the presenter created. A subject token without a task allows any task of the presenter. */
 async function requireTask(
   deps: ExchangeDeps,
   { client }: AuthenticatedClient,
@@ -167,42 +179,46 @@ async function requireTask(
   const id = request.taskId ?? claims.task_id
   if (id === undefined) return undefined
   const task = await deps.findTask(id)
-  const isSubjects = task !== undefined && task.id === claims.task_id
-  const isOwn = task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.parents.includes(claims.task_id))
-  const isGood = task && (isSubjects || isOwn) && stands(deps.trustLog.ended, task.dependencies.handles)
-  return isGood
+  const isSubjectsTask = task !== undefined && task.id === claims.task_id
+  const isOwnTask =
+    task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.ancestors.includes(claims.task_id))
+  const isAllowed = task && (isSubjectsTask || isOwnTask) && stands(deps.trustLog.ended, task.dependencies.handles)
+  return isAllowed
     ? task
-    : refuse('invalid_request', 'the task is not the subject token’s, nor a child of it that you declared, or it has ended')
+    : refuse('invalid_request', 'the task is neither the subject token’s nor a child of it that you created, or it has ended')
 }
 
-/** The right to pass on is absent unless asked for and granted, and narrows at each step. Nobody's token travels further than its ceiling lets it. */
-function delegationOf(
+/**
+ * The right to pass the token on. It is absent unless requested and granted, and narrows at each step. The ceiling of every agent in the chain
+ * bounds how many further agents the token may pass through.
+ */
+function decideDelegation(
   authenticated: AuthenticatedClient,
   subject: Subject,
-  { bounds }: Granted,
+  { bounds }: GrantedIntroduction,
   { delegation }: ExchangeRequest,
 ): Delegation | undefined {
   const { claims, kind } = subject
   const ceilings = ceilingsOf(authenticated, subject)
-  const steps = delegation?.depth ?? 0
-  if (ceilings.some(({ delegationDepth }, i) => ceilings.length - 1 - i + steps > delegationDepth))
-    return refuse('delegation_too_deep', 'somebody in the chain may not have its tokens passed on so far')
+  const depth = delegation?.depth ?? 0
+  if (ceilings.some(({ delegationDepth }, i) => ceilings.length - 1 - i + depth > delegationDepth))
+    return refuse('delegation_too_deep', 'the delegation depth exceeds the ceiling of an agent in the chain')
   if (delegation === undefined) return undefined
-  const left = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
-  if (delegation.depth > Math.min(left, bounds.delegation?.depth ?? 0))
-    return refuse('delegation_too_deep', 'the right to pass on was not granted so far')
+  const remainingDepth = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
+  if (delegation.depth > Math.min(remainingDepth, bounds.delegation?.depth ?? 0))
+    return refuse('delegation_too_deep', 'the requested delegation depth exceeds the granted one')
   const sources = [
     bounds.delegation?.rights ?? [],
     ...ceilings.map(({ rights }) => rights),
     ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),
   ]
   const isCovered = delegation.rights.every((right) => sources.every((rights) => coversRight(rights, right)))
-  return isCovered ? delegation : refuse('invalid_scope', 'the right to pass on is wider than what was granted')
+  return isCovered ? delegation : refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
 }
 
-/** Nobody stands twice in a chain. */
-function requireNewInChain({ client }: AuthenticatedClient, { chain, kind }: Subject, { target }: ExchangeRequest): void {
-  const before = kind === 'root' ? chain : [...chain, client.id]
-  if (before.includes(target) || (kind === 'introduced' && chain.includes(client.id)))
-    refuse('delegation_cycle', 'an agent would stand twice in the chain')
+/** No agent occurs twice in a chain. */
+function requireNoCycle({ client }: AuthenticatedClient, { chain, kind }: Subject, { target }: ExchangeRequest): void {
+  const agents = kind === 'root' ? chain : [...chain, client.id]
+  if (agents.includes(target) || (kind === 'introduced' && chain.includes(client.id)))
+    refuse('delegation_cycle', 'an agent would occur twice in the chain')
 }

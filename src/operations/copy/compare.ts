@@ -1,86 +1,92 @@
-// Whether two stores hold the same: counts and digests of every collection, of counters and blocks, the log's root, and what search counts.
+// Requires that two stores hold the same data: documents of every collection, counters, log blocks, the log's root, and search totals.
+//
+// Stores return documents in different orders, so the digest of a collection is the sum of the SHA-256 hashes of its documents, modulo 2^256.
+// Cost: every document, counter and block is read once from each store; memory is one page of 500.
+// Limit: the digest finds lost and damaged data. It does not resist an attacker who chooses the documents.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
 import { silentLog } from '../../lib/log.js'
 import type { Block } from '../../protocol/log/entry.js'
 import { rootOfFrontier } from '../../protocol/log/merkle.js'
-import type { BulkAccess, ReadableStorage } from '../../storage/bulk.js'
-import { fitting } from '../../storage/document.js'
+import type { BulkReadableStorage, BulkReader } from '../../storage/bulk.js'
+import { validate } from '../../storage/document.js'
 import { CARD_TIERS, type CardTier, type Doc, type LogPort, type Spec, type Storage } from '../../storage/storage.js'
 import { newAppliedLog } from '../../trust-log/apply.js'
 import { pages } from '../pages.js'
 
-export interface Compared {
-  /** How many documents there are, by collection. */
+export interface Comparison {
+  /** Number of documents, by collection. */
   readonly documents: Readonly<Record<string, number>>
   readonly counters: number
+  /** Number of cards that search finds, by tier. */
   readonly cards: Readonly<Record<string, number>>
+  /** Number of log entries. */
   readonly entries: number
   /** RFC 6962 root of the log's tree in this epoch, base64url. */
   readonly root: string
-  /** SHA-256 of all the digests. */
+  /** SHA-256 over the digests of all parts. */
   readonly digest: string
 }
 
-export interface CompareDeps {
-  readonly from: ReadableStorage
-  readonly to: ReadableStorage
+interface CompareDeps {
+  readonly from: BulkReadableStorage
+  readonly to: BulkReadableStorage
   readonly specs: readonly Spec<Doc>[]
-  /** What has expired by then is not looked at. */
+  /** Documents and counters that have expired by then are ignored (epoch seconds). */
   readonly now: number
 }
 
-/** What both hold. Refuses with the first thing that is not the same. */
-export async function requireSame({ from, to, specs, now }: CompareDeps): Promise<Compared> {
+/** Describes the data of both stores. Refuses with the first difference. */
+export async function requireEqual({ from, to, specs, now }: CompareDeps): Promise<Comparison> {
   const documents: Record<string, number> = {}
   const digests: string[] = []
-  const same = (what: string, a: Sum, b: Sum): number => {
-    if (a.count !== b.count) refuse('conflict', `${what}: the source holds ${a.count}, the target ${b.count}`)
-    if (a.digest() !== b.digest()) refuse('conflict', `${what}: the target holds others than the source`)
-    digests.push(`${what} ${a.digest()}`)
-    return a.count
+  const requireEqualSums = (part: string, source: Sum, target: Sum): number => {
+    if (source.count !== target.count) refuse('conflict', `${part}: the source has ${source.count}, the target ${target.count}`)
+    if (source.digest() !== target.digest()) refuse('conflict', `${part}: the target differs from the source`)
+    digests.push(`${part} ${source.digest()}`)
+    return source.count
   }
   for (const spec of specs)
-    documents[spec.name] = same(spec.name, await sumOf(from.holdings, spec, now), await sumOf(to.holdings, spec, now))
-  const counters = same('counters', await sumOfCounters(from.holdings, now), await sumOfCounters(to.holdings, now))
+    documents[spec.name] = requireEqualSums(spec.name, await sumDocuments(from.bulk, spec, now), await sumDocuments(to.bulk, spec, now))
+  const counters = requireEqualSums('counters', await sumCounters(from.bulk, now), await sumCounters(to.bulk, now))
   const cards: Record<string, number> = {}
   for (const tier of CARD_TIERS) {
-    const [a, b] = [await cardsAt(from, tier), await cardsAt(to, tier)]
-    if (a !== b) refuse('conflict', `search at the ${tier} tier: the source finds ${a} cards, the target ${b}`)
-    cards[tier] = a
+    const [source, target] = [await countCards(from, tier), await countCards(to, tier)]
+    if (source !== target) refuse('conflict', `search at the ${tier} tier: the source finds ${source} cards, the target ${target}`)
+    cards[tier] = source
   }
   const head = await from.log.head()
   if (head === undefined) return refuse('unavailable', 'the source has no log')
-  const own = await readLog('source', from.log, head)
-  const copy = await readLog('target', to.log, head)
-  same('log', own.sum, copy.sum)
-  if (own.root !== copy.root) refuse('conflict', 'the log of the target has another root')
-  const digest = base64url(sha256(utf8([...digests, `root ${own.root}`].join('\n'))))
-  return { documents, counters, cards, entries: own.entries, root: own.root, digest }
+  const source = await readLog('source', from.log, head)
+  const target = await readLog('target', to.log, head)
+  requireEqualSums('log', source.sum, target.sum)
+  if (source.root !== target.root) refuse('conflict', 'the Merkle root of the target’s log differs from the source’s')
+  const digest = base64url(sha256(utf8([...digests, `root ${source.root}`].join('\n'))))
+  return { documents, counters, cards, entries: source.entries, root: source.root, digest }
 }
 
 const PAGE = 500
 
-const sumOf = (holdings: BulkAccess, spec: Spec<Doc>, now: number): Promise<Sum> =>
-  summed(
-    pages((after) => holdings.documents(spec, { ...after, limit: PAGE, now })),
-    // As this build writes it: an older one may have named its fields in another order
-    ({ key, text }) => `${key} ${fitting(spec, JSON.parse(text)).text}`,
+const sumDocuments = (bulk: BulkReader, spec: Spec<Doc>, now: number): Promise<Sum> =>
+  sumPages(
+    pages((after) => bulk.documents(spec, { ...after, limit: PAGE, now })),
+    // An older build may have written the fields in another order, so both sides are compared as this build would write them.
+    ({ key, text }) => `${key} ${validate(spec, JSON.parse(text)).text}`,
   )
 
-const sumOfCounters = (holdings: BulkAccess, now: number): Promise<Sum> =>
-  summed(
-    pages((after) => holdings.counters({ ...after, limit: PAGE, now })),
+const sumCounters = (bulk: BulkReader, now: number): Promise<Sum> =>
+  sumPages(
+    pages((after) => bulk.counters({ ...after, limit: PAGE, now })),
     ({ key, sum, expiresAt }) => `${key} ${sum} ${expiresAt}`,
   )
 
-const cardsAt = async ({ cards }: Storage, tier: CardTier): Promise<number> =>
+const countCards = async ({ cards }: Storage, tier: CardTier): Promise<number> =>
   (await cards.search({ words: [], tags: [], tier, limit: 1 })).total
 
-/** Every block up to `head`, each checked against its tree. */
+/** Reads every block up to `head`, and checks each block against the log's tree. */
 async function readLog(
-  whose: 'source' | 'target',
+  side: 'source' | 'target',
   port: LogPort,
   head: Block,
 ): Promise<{ readonly sum: Sum; readonly root: string; readonly entries: number }> {
@@ -88,7 +94,7 @@ async function readLog(
   const sum = newSum()
   for (let n = 0; n <= head.n; ) {
     const blocks = (await port.read(n, PAGE)).filter((block) => block.n <= head.n)
-    if (blocks.length === 0) refuse('conflict', `the ${whose} has no block ${n}`)
+    if (blocks.length === 0) refuse('conflict', `the ${side} has no log block ${n}`)
     for (const block of blocks) {
       applied.apply(block)
       sum.add(JSON.stringify(block))
@@ -98,9 +104,9 @@ async function readLog(
   return { sum, root: base64url(rootOfFrontier(sha256, applied.frontier)), entries: applied.at + 1 }
 }
 
-async function summed<T>(all: AsyncGenerator<readonly T[]>, textOf: (one: T) => string): Promise<Sum> {
+async function sumPages<T>(all: AsyncGenerator<readonly T[]>, textOf: (item: T) => string): Promise<Sum> {
   const sum = newSum()
-  for await (const page of all) for (const one of page) sum.add(textOf(one))
+  for await (const page of all) for (const item of page) sum.add(textOf(item))
   return sum
 }
 
@@ -110,7 +116,6 @@ interface Sum {
   digest(): string
 }
 
-/** The hashes of all, added up modulo 2^256: stores read in different orders. It finds what was lost or mangled; it is no proof against a forger. */
 function newSum(): Sum {
   let count = 0
   let total = 0n

@@ -1,6 +1,13 @@
-// A registry moves from one store to another: everything is copied and compared, then the source's log is sealed, and the target's goes on
-// in the same epoch. Until the seal the source may be served again; from then on only the target. Each run does what is left to do, so one
-// that was killed, wherever it was, is simply run again.
+// Moves a registry from one store to another, without changing the epoch of its log.
+//
+// 1. Copy: log blocks, documents, counters. Search rows are rebuilt from the cards.
+// 2. Compare: counts and digests of everything that was copied.
+// 3. Freeze: append an entry to the source's log that names the target. From then on the source cannot be served.
+// 4. Resume: copy that entry, and append another after which the target may be served.
+//
+// A run that was interrupted is repeated. It first removes documents from the target that the source no longer has, or has in another version.
+// Before step 3 the source may be served between two runs. Cost: both stores are read twice, the target is written once.
+// Limits: no registry may run on either store during a run, and both stores must be of this build.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
@@ -8,154 +15,154 @@ import type { Clock } from '../../lib/clock.js'
 import { silentLog } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
-import type { BulkWriter, ReadableStorage, StoredCounter, StoredDocument } from '../../storage/bulk.js'
+import { CARDS, indexingRows } from '../../registry/cards/store.js'
+import type { BulkReadableStorage, BulkWriter, StoredCounter, StoredDocument } from '../../storage/bulk.js'
 import { anySpec, type Doc, type Spec, type Storage } from '../../storage/storage.js'
 import { newClockSkewCheck } from '../../trust-log/clock-skew.js'
-import { resumeLog, sealLog, sealOf } from '../../trust-log/recovery/seal.js'
-import { openStores, registryCollections } from '../collections.js'
+import { freezeEntryOf, freezeLog, resumeLog } from '../../trust-log/recovery/freeze.js'
+import { COLLECTIONS, openCollections } from '../collections.js'
 import { pages } from '../pages.js'
-import { type Compared, requireSame } from './compare.js'
+import { type Comparison, requireEqual } from './compare.js'
 
-export interface Target extends Storage {
-  readonly holdings: BulkWriter
+interface CopyTarget extends Storage {
+  readonly bulk: BulkWriter
 }
 
-export interface CopyDeps {
-  readonly from: ReadableStorage
-  readonly to: Target
+interface CopyDeps {
+  readonly from: BulkReadableStorage
+  readonly to: CopyTarget
   readonly clock: Clock
   readonly random: Random
-  /** Copies and compares, and leaves the source as it was. */
+  /** Stops after the comparison: the source stays unchanged. */
   readonly rehearse: boolean
   readonly onProgress: (progress: Progress) => void
 }
 
 export interface Progress {
-  readonly stage: 'log' | 'documents' | 'counters' | 'search' | 'compare' | 'seal' | 'continue' | 'finish'
-  /** Of documents: which collection. */
+  readonly stage: 'log' | 'documents' | 'counters' | 'search' | 'compare' | 'freeze' | 'resume' | 'finish'
+  /** Only in the stage `documents`. */
   readonly collection?: string
+  /** Blocks, documents or counters so far; 0 in a stage that does not count. */
   readonly done: number
 }
 
-/** `moved-before`: an earlier run has done it all. */
-export type Copied =
-  | { readonly outcome: 'moved-before' }
-  | { readonly outcome: 'rehearsed'; readonly compared: Compared }
+/** `already-moved`: an earlier run has finished the move. */
+export type CopyResult =
+  | { readonly outcome: 'already-moved' }
+  | { readonly outcome: 'rehearsed'; readonly compared: Comparison }
   | {
       readonly outcome: 'moved'
-      readonly compared: Compared
-      /** The source's last entry, and the one with which the target goes on. */
-      readonly sealed: Entry
-      readonly continued: Entry
+      readonly compared: Comparison
+      /** The last entry of the source's log, and the first that only the target has. */
+      readonly freezeEntry: Entry
+      readonly resumeEntry: Entry
     }
 
 const PAGE = 500
-const CARDS_A_COMMIT = 25
+const CARDS_PER_COMMIT = 25
 
-/** The registry of `from`, which nobody serves, into `to`, which is empty or was left by an earlier run. */
-export async function copyRegistry(deps: CopyDeps): Promise<Copied> {
+/** The target must be empty, or left by an earlier run from the same source. */
+export async function copyRegistry(deps: CopyDeps): Promise<CopyResult> {
   const { from, to, rehearse, onProgress } = deps
-  const specs = registryCollections()
-  openStores(from)
-  openStores(to)
-  const strange = (await from.holdings.collections()).filter((name) => !specs.some((spec) => spec.name === name))
-  if (strange.length > 0) refuse('unavailable', `the source has collections that this Credence does not know: ${strange.join(', ')}`)
+  openCollections(from)
+  openCollections(to)
+  const unknown = (await from.bulk.collections()).filter((name) => !COLLECTIONS.some((spec) => spec.name === name))
+  if (unknown.length > 0)
+    refuse('unavailable', `the source has collections that this build does not know: ${unknown.join(', ')}; use the build that wrote them`)
   const [genesis] = await from.log.read(0, 1)
   if (genesis === undefined) return refuse('unavailable', 'the source has no log: there is nothing to copy')
 
-  if (await isMoved(deps)) return { outcome: 'moved-before' }
-  // Before anything is sealed: a source that is sealed and a target that may not go on serve nobody
+  if (await isMoved(deps)) return { outcome: 'already-moved' }
+  // Checked before the freeze: with a frozen source and a target that refuses to resume, neither store could be served.
   await newClockSkewCheck({ port: to.log, clock: deps.clock, log: silentLog })()
-  const name = await to.holdings.begin(genesis.entries[0]?.id ?? '', deps.random.token(16))
-  // The seal says for whom it is: of two targets only one ever goes on
+  const name = await to.bulk.beginImport(genesis.entries[0]?.id ?? '', deps.random.token(16))
+  // The freeze entry holds the digest of the target's name, so only one of two targets can ever resume the log.
   const digest = base64url(sha256(utf8(name)))
-  const seal = sealOf(await from.log.head())
-  if (seal !== undefined && seal.digest !== digest) refuse('conflict', 'the source was sealed for another deployment: go on with that one')
+  const frozen = freezeEntryOf(await from.log.head())
+  if (frozen !== undefined && frozen.digest !== digest)
+    refuse('conflict', 'the source was frozen for another deployment: continue the copy to that deployment')
   await copyLog(deps)
   const now = deps.clock.now()
-  for (const spec of specs) await copyDocuments(deps, spec, now)
+  for (const spec of COLLECTIONS) await copyDocuments(deps, spec, now)
   await copyCounters(deps, now)
-  await copySearch(deps, now)
+  await rebuildSearchRows(deps, now)
   onProgress({ stage: 'compare', done: 0 })
-  const compared = await requireSame({ from, to, specs, now })
+  const compared = await requireEqual({ from, to, specs: COLLECTIONS, now })
   if (rehearse) return { outcome: 'rehearsed', compared }
-  await to.holdings.requireAlone()
+  await to.bulk.requireExclusive()
 
-  onProgress({ stage: 'seal', done: 0 })
-  const sealed = await sealLog({ ...deps, port: from.log, digest })
-  onProgress({ stage: 'continue', done: 0 })
+  onProgress({ stage: 'freeze', done: 0 })
+  const freezeEntry = await freezeLog({ ...deps, port: from.log, digest })
+  onProgress({ stage: 'resume', done: 0 })
   await copyLog(deps)
-  const continued = await resumeLog({ ...deps, port: to.log })
+  const resumeEntry = await resumeLog({ ...deps, port: to.log })
   onProgress({ stage: 'finish', done: 0 })
-  await to.holdings.finish()
-  return { outcome: 'moved', compared, sealed, continued }
+  await to.bulk.finishImport()
+  return { outcome: 'moved', compared, freezeEntry, resumeEntry }
 }
 
-/** A target that is whole already and has the source's seal is where it was moved to. */
+/** True if the import into the target is finished and the target's log holds the source's freeze entry. */
 async function isMoved({ from, to }: CopyDeps): Promise<boolean> {
-  const seal = sealOf(await from.log.head())
-  if (seal === undefined || (await to.holdings.isReceiving())) return false
-  return (await to.log.has(seal.id)) !== undefined
+  const frozen = freezeEntryOf(await from.log.head())
+  if (frozen === undefined || (await to.bulk.isImporting())) return false
+  return (await to.log.has(frozen.id)) !== undefined
 }
 
-/** Blocks that the target does not have. What it has must be of the same history. */
+/** Copies the blocks that the target lacks. Refuses a target whose newest block differs from the source's block of that number. */
 async function copyLog({ from, to, onProgress }: CopyDeps): Promise<void> {
   const head = await to.log.head()
   if (head !== undefined) {
+    if (head.entries.at(-1)?.type === 'log.resumed') return
     const [same] = await from.log.read(head.n, 1)
-    const isContinued = head.entries.at(-1)?.type === 'log.continued'
-    if (isContinued) return
-    if (JSON.stringify(same) !== JSON.stringify(head)) refuse('conflict', 'the target holds another history: name an empty database')
+    if (JSON.stringify(same) !== JSON.stringify(head))
+      refuse('conflict', 'the target has the log of another registry: use an empty database')
   }
   for (let n = (head?.n ?? -1) + 1; ; ) {
     const blocks = await from.log.read(n, PAGE)
     const last: Block | undefined = blocks.at(-1)
     if (last === undefined) return
-    await to.holdings.putBlocks(blocks)
+    await to.bulk.putBlocks(blocks)
     n = last.n + 1
     onProgress({ stage: 'log', done: n })
   }
 }
 
 async function copyDocuments({ from, to, onProgress }: CopyDeps, spec: Spec<Doc>, now: number): Promise<void> {
-  // What an earlier run brought and the source has no more, or otherwise: first, for it may stand where another is to be put
-  for await (const held of pages((after) => to.holdings.documents(spec, { ...after, limit: PAGE, now: 0 }))) {
-    const keys = held.map(({ key }) => key)
-    const texts = new Map((await from.holdings.documentsOf(spec, keys)).map(({ key, text }) => [key, text]))
-    const gone = held.filter(({ key, text }) => texts.get(key) !== text).map(({ key }) => key)
-    if (gone.length > 0) await to.holdings.remove(spec, gone)
+  // Outdated documents of an earlier run go first: one of them may hold the value of a unique index that a new document needs.
+  for await (const page of pages((after) => to.bulk.documents(spec, { ...after, limit: PAGE, now: 0 }))) {
+    const keys = page.map(({ key }) => key)
+    const texts = new Map((await from.bulk.documentsByKey(spec, keys)).map(({ key, text }) => [key, text]))
+    const outdated = page.filter(({ key, text }) => texts.get(key) !== text).map(({ key }) => key)
+    if (outdated.length > 0) await to.bulk.removeDocuments(spec, outdated)
   }
   let done = 0
-  for await (const held of pages((after) => from.holdings.documents(spec, { ...after, limit: PAGE, now }))) {
-    await to.holdings.put(spec, held)
-    done += held.length
+  for await (const page of pages((after) => from.bulk.documents(spec, { ...after, limit: PAGE, now }))) {
+    await to.bulk.putDocuments(spec, page)
+    done += page.length
     onProgress({ stage: 'documents', collection: spec.name, done })
   }
 }
 
 async function copyCounters({ from, to, onProgress }: CopyDeps, now: number): Promise<void> {
-  await to.holdings.clearCounters()
+  await to.bulk.clearCounters()
   let done = 0
-  for await (const counters of pages<StoredCounter>((after) => from.holdings.counters({ ...after, limit: PAGE, now }))) {
-    await to.holdings.putCounters(counters)
+  for await (const counters of pages<StoredCounter>((after) => from.bulk.counters({ ...after, limit: PAGE, now }))) {
+    await to.bulk.putCounters(counters)
     done += counters.length
     onProgress({ stage: 'counters', done })
   }
 }
 
-/** Rows of search are made anew from the cards. */
-async function copySearch({ from, to, onProgress }: CopyDeps, now: number): Promise<void> {
-  const { cards } = openStores(to)
-  const { spec } = cards.collection
-  await to.holdings.clearCards()
+async function rebuildSearchRows({ from, to, onProgress }: CopyDeps, now: number): Promise<void> {
+  await to.bulk.clearCardRows()
   let done = 0
-  for await (const held of pages<StoredDocument>((after) =>
-    from.holdings.documents(anySpec(spec), { ...after, limit: CARDS_A_COMMIT, now }),
+  for await (const page of pages<StoredDocument>((after) =>
+    from.bulk.documents(anySpec(CARDS), { ...after, limit: CARDS_PER_COMMIT, now }),
   )) {
-    const shown = held.map(({ text }) => spec.schema.parse(JSON.parse(text))).filter(({ hidden }) => hidden === undefined)
-    const operations = shown.flatMap((card) => cards.indexing(card)).filter(({ kind }) => kind === 'index-card')
+    const cards = page.map(({ text }) => CARDS.schema.parse(JSON.parse(text))).filter(({ hidden }) => hidden === undefined)
+    const operations = cards.flatMap(indexingRows).filter(({ kind }) => kind === 'index-card')
     if (operations.length > 0) await to.commit(operations)
-    done += held.length
+    done += page.length
     onProgress({ stage: 'search', done })
   }
 }

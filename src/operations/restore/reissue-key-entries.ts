@@ -1,47 +1,42 @@
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { statementOf } from '../../identity/keys/find.js'
+import { REGISTERED_KEYS } from '../../identity/keys/store.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
 import { newId } from '../../protocol/ids.js'
 import type { Proposal } from '../../protocol/log/entry.js'
-import type { ReadableStorage } from '../../storage/bulk.js'
-import { anySpec } from '../../storage/storage.js'
-import { openStores } from '../collections.js'
+import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { documentsOf } from '../documents.js'
 
-const AT_ONCE = 200
+const BATCH_KEYS = 200
 
 /**
- * Who shows hidden parts of a card proves from the log that its key was registered, and a proof reaches no further back than the epoch. So each
- * key that stands is told again in the new one: its record names that entry from now on.
+ * Returns an entry for each key in `standing` that registers the key again in the new epoch, and makes the key's record name that entry.
+ * A caller that presents non-public parts of a card proves from the log that the publisher's key was registered, and a proof reaches back
+ * only to the first entry of the epoch.
  */
 export async function reissueKeyEntries(
-  storage: ReadableStorage,
+  storage: BulkReadableStorage,
   random: Random,
   standing: ReadonlySet<Handle>,
 ): Promise<readonly Proposal[]> {
-  const registeredKeys = openStores(storage).registeredKeys.collection
-  const restated: Proposal[] = []
-  const restate = async (key: string): Promise<void> => {
+  const registeredKeys = storage.collection(REGISTERED_KEYS)
+  const entries: Proposal[] = []
+  const reissue = async (key: string): Promise<void> => {
     const registeredKey = await registeredKeys.get(key)
     if (registeredKey === undefined || registeredKey.hidden !== undefined || !standing.has(registeredKey.handle)) return
     const id = newId(random, 'ent')
     await registeredKeys.change(key, {}, { entry: id })
-    restated.push({
-      id,
-      type: 'key.registered',
-      begins: [registeredKey.handle],
-      ends: [],
-      digest: digestOfJson(statementOf(registeredKey)),
-    })
+    const digest = digestOfJson(statementOf(registeredKey))
+    entries.push({ id, type: 'key.registered', begins: [registeredKey.handle], ends: [], digest })
   }
-  let waiting: Promise<void>[] = []
-  for await (const { key } of documentsOf(storage, anySpec(registeredKeys.spec))) {
-    waiting.push(restate(key))
-    if (waiting.length < AT_ONCE) continue
-    await Promise.all(waiting)
-    waiting = []
+  let batch: Promise<void>[] = []
+  for await (const { key } of documentsOf(storage, REGISTERED_KEYS)) {
+    batch.push(reissue(key))
+    if (batch.length < BATCH_KEYS) continue
+    await Promise.all(batch)
+    batch = []
   }
-  await Promise.all(waiting)
-  return restated
+  await Promise.all(batch)
+  return entries
 }

@@ -1,36 +1,42 @@
-// `credence admin restore`: makes a store that was put back from a backup one that may be served again.
+// `credence admin restore`: makes a store that was put back from a backup one that can be served again.
+//
+// The log is restored by trust-log/recovery/restore.ts, whose head describes the algorithm. This file opens the store that the configuration
+// names, and connects the log to the records: agents that the mirror revoked are updated, and keys are registered again in the new epoch.
+// Cost: besides the log, every agent and registered key is read once. Limits: the backup must already be in place, and no registry may run on
+// the store.
 import { existsSync } from 'node:fs'
 import { refuse } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { type Log, silentLog } from '../../lib/log.js'
 import { systemRandom } from '../../lib/random.js'
 import type { Config } from '../../server/config.js'
-import { issuerOf, openStore, storePath, witnessOf } from '../../server/open-store.js'
+import { issuerOf, openStore, openWitness, storePath } from '../../server/open-store.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
-import { type Restored, restoreLog } from '../../trust-log/recovery/restore.js'
+import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore.js'
 import { reapplyRevocations } from './reapply-revocations.js'
 import { reissueKeyEntries } from './reissue-key-entries.js'
 
-/** No registry may run over the store; the backup must be in its place already. */
-export async function restore(
+/** `mirror` names a file that `credence log mirror` wrote. */
+export async function restoreStore(
   config: Config,
   mirror: string | undefined,
-  { mayHold = false, log = silentLog }: { readonly mayHold?: boolean; readonly log?: Log } = {},
-): Promise<Restored> {
+  { mayQuarantine = false, log = silentLog }: { readonly mayQuarantine?: boolean; readonly log?: Log } = {},
+): Promise<RestoreResult> {
   const file = storePath(config)
-  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} is not there: put the backup in its place first`)
-  // A name that was mistyped is not the same as no mirror: then everything that lasts would be held
-  if (mirror !== undefined && !existsSync(mirror)) refuse('bad_input', `${mirror} is not there: name the file of credence log mirror`)
+  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} does not exist: put the backup in place first`)
+  // A mistyped name must not count as no mirror: the restore would be incomplete.
+  if (mirror !== undefined && !existsSync(mirror))
+    refuse('bad_input', `the mirror ${mirror} does not exist: name the file that credence log mirror wrote`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
-  const storage = await openStore(config, log, { isAlone: true, isPatient: true })
+  const storage = await openStore(config, log, { isExclusive: true, isLongRunning: true })
   try {
     return await restoreLog({
       port: storage.log,
-      witness: witnessOf({ ...config, issuer: issuerOf(config) }),
+      witness: openWitness({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
-      mayHold,
-      recordMerged: (merged) => reapplyRevocations(storage, merged),
-      restateKeys: (standing) => reissueKeyEntries(storage, systemRandom, standing),
+      mayQuarantine,
+      reapplyRevocations: (replayed) => reapplyRevocations(storage, replayed),
+      reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
       clock: systemClock,
       random: systemRandom,
       log,

@@ -1,4 +1,3 @@
-// `credence admin export` and `erase`: the data of one organisation, over the store that the configuration names.
 import { createWriteStream, existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
@@ -8,28 +7,29 @@ import { type Log, silentLog } from '../../lib/log.js'
 import { OrgId } from '../../protocol/ids.js'
 import type { Config } from '../../server/config.js'
 import { openStore, storePath } from '../../server/open-store.js'
-import type { ReadableStorage } from '../../storage/bulk.js'
+import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { type Erased, eraseOrganisation } from './erase.js'
 import { exportOrganisation } from './export.js'
 
-export interface OrganisationOptions {
+interface TenantOptions {
   readonly config: Config
   readonly org: string
   readonly log?: Log
 }
 
-/** Writes JSON lines into a file that is not there yet; how many documents of what. */
-export const exportData = ({ org, to, ...options }: OrganisationOptions & { readonly to: string }): Promise<object> =>
+/** `credence admin export`: writes the organisation's data as JSON lines to the new file `to`. Returns the last line, which has the counts. */
+export const exportTenantData = ({ org, to, ...options }: TenantOptions & { readonly to: string }): Promise<object> =>
   withStore(options, async (storage) => {
     let last: object = {}
     async function* lines() {
-      for await (const one of exportOrganisation(storage, idOf(org), systemClock.now())) {
-        last = one
-        yield `${JSON.stringify(one)}\n`
+      for await (const line of exportOrganisation(storage, requireOrgId(org), systemClock.now())) {
+        last = line
+        yield `${JSON.stringify(line)}\n`
       }
     }
-    if (existsSync(to)) refuse('conflict', `${to} is there already`)
-    // Under its own name only once it is whole. What a run that was killed has left is removed, never written into: it might be anybody's.
+    if (existsSync(to)) refuse('conflict', `${to} already exists: name a new file`)
+    // The file gets its name only when it is complete. A partial file of an interrupted run is removed rather than opened, because another
+    // user may have created it and could read it.
     const part = `${to}.part`
     await rm(part, { force: true })
     await pipeline(lines(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
@@ -37,25 +37,24 @@ export const exportData = ({ org, to, ...options }: OrganisationOptions & { read
     return last
   })
 
-export const eraseData = ({ org, ...options }: OrganisationOptions): Promise<Erased> =>
-  withStore(options, (storage) => eraseOrganisation(storage, idOf(org)))
+/** `credence admin erase`. */
+export const eraseTenantData = ({ org, ...options }: TenantOptions): Promise<Erased> =>
+  withStore(options, (storage) => eraseOrganisation(storage, requireOrgId(org)))
 
-const idOf = (org: string): OrgId => OrgId.safeParse(org).data ?? refuse('bad_input', `an organisation's id begins with org_: ${org}`)
+const requireOrgId = (org: string): OrgId =>
+  OrgId.safeParse(org).data ?? refuse('bad_input', `${org} is not the id of an organisation (expected "org_" and 22 characters)`)
 
 async function withStore<T>(
-  { config, log = silentLog }: Omit<OrganisationOptions, 'org'>,
-  work: (storage: ReadableStorage) => Promise<T>,
+  { config, log = silentLog }: Omit<TenantOptions, 'org'>,
+  work: (storage: BulkReadableStorage) => Promise<T>,
 ): Promise<T> {
-  if (config.store === undefined) requireFile(storePath(config))
-  const storage = await openStore(config, log, { isPatient: true })
+  const file = storePath(config)
+  // Opening a missing file would create an empty store.
+  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `the store ${file} does not exist`)
+  const storage = await openStore(config, log, { isLongRunning: true })
   try {
     return await work(storage)
   } finally {
     await storage.close()
   }
-}
-
-/** It would be made, and hold nobody's data. */
-const requireFile = (file: string): void => {
-  if (!existsSync(file)) refuse('unavailable', `${file} is not there`)
 }

@@ -1,97 +1,107 @@
-// Erases what is of one organisation that has ended. Its handles stay in the log, so nothing that stood on it comes back; rows of the audit stay,
-// for their chain covers each of them. Run again, it goes on where it was.
+// Erases the data of one revoked organisation.
+//
+// Every document that the organisation owns is removed, except: audit rows, which their hash chain covers; the organisation's record, which
+// keeps its id and handle under the name ERASED; and introductions and notifications of other organisations, which lose the texts that this
+// organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid again.
+// Reads the whole store once and writes 100 documents at a time. An interrupted run is repeated and continues where it stopped.
+// Limit: a record with an unfinished change is left, and counted as `pending`; a running registry completes the change within 30 s.
+import { AUDIT_ROWS } from '../../audit/store.js'
+import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
+import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { refuse } from '../../errors.js'
+import { ORGANISATIONS } from '../../identity/organisations/store.js'
 import type { OrgId } from '../../protocol/ids.js'
-import type { ReadableStorage } from '../../storage/bulk.js'
-import { CARD_TIERS, type Change, type Doc, unindexingCard } from '../../storage/storage.js'
-import { type Belonging, belongingsOf, type Owned, ownedDocuments } from './owned-documents.js'
+import { CARDS, unindexingRows } from '../../registry/cards/store.js'
+import type { BulkReadableStorage } from '../../storage/bulk.js'
+import type { Change, Doc } from '../../storage/storage.js'
+import { type OwnedDocument, ownedDocuments, requireTenant, type Tenant } from './owned-documents.js'
 
 export interface Erased {
-  /** How many documents were removed, by collection. */
+  /** Number of removed documents, by collection. */
   readonly erased: Readonly<Record<string, number>>
-  /** Records of others that name it: their texts of this organisation were taken out. */
+  /** Number of records that stay without the organisation's texts, by collection. */
   readonly cleared: Readonly<Record<string, number>>
-  /** What must stay: ids, moments and short facts, no texts. */
-  readonly kept: Readonly<Record<string, number>>
-  /** Half done by an instance: erased by the next run, once it is completed (30 s after a registry runs). */
-  readonly left: number
+  /** Number of documents that stay unchanged, by collection: they hold ids, times and short facts, but no texts. */
+  readonly retained: Readonly<Record<string, number>>
+  /** Number of records with an unfinished change. The next run erases them once a running registry has completed the change. */
+  readonly pending: number
 }
 
-/** What stands in the place of a name. */
-export const ERASED = '(erased)'
-const AT_ONCE = 100
+/** Replaces the name of an erased organisation. */
+const ERASED_NAME = '(erased)'
+const BATCH_DOCUMENTS = 100
 
-export async function eraseOrganisation(storage: ReadableStorage, orgId: OrgId): Promise<Erased> {
-  const owned = await ownedDocuments(storage, orgId)
-  if (!owned.hasEnded) refuse('forbidden', `the organisation has not ended: credence org end ${orgId}`)
-  const counts = { erased: {} as Record<string, number>, cleared: {} as Record<string, number>, kept: {} as Record<string, number> }
-  let left = 0
-  const work = async (one: Belonging): Promise<void> => {
-    const outcome = await erase(storage, owned, one)
-    if (outcome === 'left') left++
-    else if (outcome !== 'nothing') counts[outcome][one.spec.name] = (counts[outcome][one.spec.name] ?? 0) + 1
+export async function eraseOrganisation(storage: BulkReadableStorage, orgId: OrgId): Promise<Erased> {
+  const tenant = await requireTenant(storage, orgId)
+  if (!tenant.isRevoked) refuse('forbidden', `the organisation is not revoked; revoke it first: credence org revoke ${orgId}`)
+  const counts = { erased: {} as Record<string, number>, cleared: {} as Record<string, number>, retained: {} as Record<string, number> }
+  let pending = 0
+  const eraseAndCount = async (document: OwnedDocument): Promise<void> => {
+    const outcome = await erase(storage, tenant, document)
+    if (outcome === 'pending') pending++
+    else if (outcome !== 'unchanged') counts[outcome][document.spec.name] = (counts[outcome][document.spec.name] ?? 0) + 1
   }
-  let batch: Belonging[] = []
-  for await (const one of belongingsOf(storage, owned)) {
-    // Those by whom others are found only after all of the others
-    if (batch.length >= AT_ONCE || (batch[0] && batch[0].spec !== one.spec)) {
-      await Promise.all(batch.map(work))
+  let batch: OwnedDocument[] = []
+  for await (const document of ownedDocuments(storage, tenant)) {
+    // A batch never spans two collections, because the order of collections matters: agents and members go after the documents they own.
+    if (batch.length >= BATCH_DOCUMENTS || (batch[0] && batch[0].spec.name !== document.spec.name)) {
+      await Promise.all(batch.map(eraseAndCount))
       batch = []
     }
-    batch.push(one)
+    batch.push(document)
   }
-  await Promise.all(batch.map(work))
-  return { ...counts, left }
+  await Promise.all(batch.map(eraseAndCount))
+  return { ...counts, pending }
 }
 
-type Outcome = keyof Omit<Erased, 'left'> | 'left' | 'nothing'
+type Outcome = keyof Omit<Erased, 'pending'> | 'pending' | 'unchanged'
 
-async function erase(storage: ReadableStorage, owned: Owned, one: Belonging): Promise<Outcome> {
-  const { spec, key, doc } = one
-  if (doc.hidden !== undefined || doc.nextEntry !== undefined) return 'left'
+async function erase(storage: BulkReadableStorage, tenant: Tenant, document: OwnedDocument): Promise<Outcome> {
+  const { spec, key, doc } = document
+  if (doc.hidden !== undefined || doc.nextEntry !== undefined) return 'pending'
   switch (spec.name) {
-    case 'audit-rows':
-      return 'kept'
-    case 'organisations': {
-      if (doc.name === ERASED) return 'nothing'
-      return (await owned.stores.organisations.collection.change(key, { nextEntry: null }, { name: ERASED })) ? 'cleared' : 'left'
+    case AUDIT_ROWS.name:
+      return 'retained'
+    case ORGANISATIONS.name: {
+      if (doc.name === ERASED_NAME) return 'unchanged'
+      const organisations = storage.collection(ORGANISATIONS)
+      return (await organisations.change(key, { nextEntry: null }, { name: ERASED_NAME })) ? 'cleared' : 'pending'
     }
-    case 'introductions':
-      return clearIntroduction(owned, one)
-    case 'inbox':
-    case 'inbox-posted':
-      if (!owned.all.has(String(doc.agentId))) return clearNotice(storage, owned, one)
-      return take(storage, one)
-    case 'cards':
-      await storage.commit(CARD_TIERS.map((tier) => unindexingCard(key, tier)))
-      return take(storage, one)
+    case INTRODUCTIONS.name:
+      return clearIntroduction(storage, tenant, document)
+    case INBOX.name:
+    case NOTIFICATION_OUTBOX.name:
+      return tenant.ids.has(String(doc.agentId)) ? take(storage, document) : clearNotification(storage, tenant, document)
+    case CARDS.name:
+      await storage.commit(unindexingRows(key))
+      return take(storage, document)
     default:
-      return take(storage, one)
+      return take(storage, document)
   }
 }
 
-/** Consent of two: of another organisation it stays, without what this one wrote. */
-async function clearIntroduction({ orgId, stores }: Owned, { key, doc }: Belonging): Promise<Outcome> {
-  const { collection } = stores.introductions
-  if (doc.fromOrg === orgId && doc.toOrg === orgId) return (await collection.take(key, {})) ? 'erased' : 'nothing'
+/** An introduction between two organisations stays: the other one still owns it. Only the texts of the erased one are removed. */
+async function clearIntroduction(storage: BulkReadableStorage, { orgId }: Tenant, { key, doc }: OwnedDocument): Promise<Outcome> {
+  const introductions = storage.collection(INTRODUCTIONS)
+  if (doc.fromOrg === orgId && doc.toOrg === orgId) return (await introductions.take(key, {})) ? 'erased' : 'unchanged'
   const texts = {
     ...(doc.fromOrg === orgId && doc.purpose !== '' ? { purpose: '' } : {}),
     ...(doc.toOrg === orgId && doc.note !== undefined ? { note: undefined } : {}),
   }
-  if (Object.keys(texts).length === 0) return 'kept'
-  if (await collection.change(key, { nextEntry: null }, texts)) return 'cleared'
-  // Expired meanwhile, or an instance is at it
-  return (await collection.get(key)) === undefined ? 'nothing' : 'left'
+  if (Object.keys(texts).length === 0) return 'retained'
+  if (await introductions.change(key, { nextEntry: null }, texts)) return 'cleared'
+  // The change failed because the introduction has expired, or because another change of it is unfinished.
+  return (await introductions.get(key)) === undefined ? 'unchanged' : 'pending'
 }
 
-/** A notice to another's agent: it repeats the purpose, which its asker wrote. */
-async function clearNotice(storage: ReadableStorage, { all }: Owned, { spec, key, doc }: Belonging): Promise<Outcome> {
-  if (!all.has(String(doc.from)) || doc.purpose === '') return 'kept'
-  const cleared = { purpose: '' } as Change<Doc> // a field of both kinds of notices
-  return (await storage.collection(spec).change(key, {}, cleared)) ? 'cleared' : 'nothing'
+/** A notification of another organisation's agent repeats the purpose, which the requesting agent of this organisation wrote. */
+async function clearNotification(storage: BulkReadableStorage, { ids }: Tenant, { spec, key, doc }: OwnedDocument): Promise<Outcome> {
+  if (!ids.has(String(doc.from)) || doc.purpose === '') return 'retained'
+  const cleared = { purpose: '' } as Change<Doc> // a field of both collections of notifications
+  return (await storage.collection(spec).change(key, {}, cleared)) ? 'cleared' : 'unchanged'
 }
 
-/** What has expired is absent already, and purged by every registry. */
-async function take(storage: ReadableStorage, { spec, key }: Belonging): Promise<Outcome> {
-  return (await storage.collection(spec).take(key, {})) ? 'erased' : 'nothing'
+/** An expired document is already absent, and the maintenance of any running registry purges it. */
+async function take(storage: BulkReadableStorage, { spec, key }: OwnedDocument): Promise<Outcome> {
+  return (await storage.collection(spec).take(key, {})) ? 'erased' : 'unchanged'
 }

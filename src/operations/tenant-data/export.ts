@@ -1,24 +1,25 @@
 import type { OrgId } from '../../protocol/ids.js'
-import type { ReadableStorage } from '../../storage/bulk.js'
-import { belongingsOf, ownedDocuments } from './owned-documents.js'
+import { TICKETS } from '../../revocations/tickets-store.js'
+import type { BulkReadableStorage } from '../../storage/bulk.js'
+import { ownedDocuments, requireTenant } from './owned-documents.js'
 
-/** Hashes of codes that somebody may still redeem. */
-const SECRET = new Set(['codeHash', 'tokenHash'])
-/** Tickets live for seconds, and their id is such a hash. */
-const LEFT_OUT = new Set(['tickets'])
+/** Hashes of codes that can still be redeemed. */
+const SECRET_FIELDS = new Set(['codeHash', 'tokenHash'])
+/** A ticket expires within seconds, and its id is the hash of its secret text. */
+const OMITTED_COLLECTIONS = new Set([TICKETS.name])
 
-/** The data of one organisation, a JSON object each: a head, a document each, and last how many there were. */
-export async function* exportOrganisation(storage: ReadableStorage, orgId: OrgId, at: number): AsyncGenerator<object> {
-  const owned = await ownedDocuments(storage, orgId)
+/** The data of one organisation as JSON objects: a header, one object for each document, and a trailer with the counts. */
+export async function* exportOrganisation(storage: BulkReadableStorage, orgId: OrgId, now: number): AsyncGenerator<object> {
+  const tenant = await requireTenant(storage, orgId)
   const head = await storage.log.head()
   const position = head === undefined ? undefined : `${head.epoch}.${head.first + head.entries.length - 1}`
-  yield { export: 'credence', version: 1, orgId, at, position, hasEnded: owned.hasEnded }
+  yield { export: 'credence', version: 1, orgId, exportedAt: now, position, isRevoked: tenant.isRevoked }
   const documents: Record<string, number> = {}
-  for await (const { spec, doc } of belongingsOf(storage, owned)) {
+  for await (const { spec, doc } of ownedDocuments(storage, tenant)) {
     const collection = spec.name
-    if (LEFT_OUT.has(collection)) continue
+    if (OMITTED_COLLECTIONS.has(collection)) continue
     documents[collection] = (documents[collection] ?? 0) + 1
-    yield { collection, doc: Object.fromEntries(Object.entries(doc).filter(([field]) => !SECRET.has(field))) }
+    yield { collection, doc: Object.fromEntries(Object.entries(doc).filter(([field]) => !SECRET_FIELDS.has(field))) }
   }
   yield { end: true, documents }
 }

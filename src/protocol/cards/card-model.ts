@@ -1,21 +1,22 @@
-// Agent Cards as others write them → the 1.0 model that we search, compare and call by. The exact bytes are kept elsewhere; nothing here is signed.
+// Reads an Agent Card of A2A 0.1 to 1.0 into one model of version 1.0, which search, comparison and calls use.
+// Signatures cover the exact bytes, which the caller keeps; the model is never signed.
 import { z } from 'zod'
 import type { Fault } from '../../errors.js'
+import { faultsOf } from '../../lib/input-faults.js'
 import { isJsonObject, type JsonObject, type JsonValue, readJson } from '../../lib/json.js'
-import { pointerOf } from '../../lib/json-pointer.js'
 import { upgradeCard } from './card-upgrade.js'
 
 export const MAX_CARD_BYTES = 65_536
 
-/** `accepted`: 1.0 or hybrid. `normalised`: 0.3. `legacy`: 0.2, never verified. `refused`: 0.1, or not a valid card; `faults` say why. */
+/** `accepted`: version 1.0 or hybrid. `normalised`: 0.3. `legacy`: 0.2, never verified. `refused`: 0.1 or invalid; `faults` say why. */
 export type CardState = 'accepted' | 'normalised' | 'legacy' | 'refused'
 export type CardVersion = '1.0' | '0.3' | '0.2' | '0.1'
 
 const text = (max: number) => z.string().max(max)
-const name = (max: number) => z.string().min(1, 'it must not be empty').max(max)
-const Url = text(2048).refine(isWebUrl, 'it must be an absolute http or https URL')
+const name = (max: number) => z.string().min(1, 'must not be empty').max(max)
+const Url = text(2048).refine(isWebUrl, 'must be an absolute http or https URL')
 const Modes = z.array(name(256)).max(64)
-const Struct = z.custom<JsonObject>(isJsonObject, 'it must be an object')
+const Struct = z.custom<JsonObject>(isJsonObject, 'must be an object')
 
 const Requirement = z.object({ schemes: z.record(text(256), z.object({ list: z.array(text(256)).max(64).default([]) })) })
 
@@ -48,7 +49,7 @@ const Scheme = z
     openIdConnectSecurityScheme: z.object({ description, openIdConnectUrl: Url }).optional(),
     mtlsSecurityScheme: z.object({ description }).optional(),
   })
-  .refine((scheme) => Object.keys(scheme).length === 1, 'it must have exactly one of the five kinds of security scheme')
+  .refine((scheme) => Object.keys(scheme).length === 1, 'must have exactly one of the five kinds of security scheme')
 
 const Skill = z.object({
   id: name(256),
@@ -63,13 +64,13 @@ const Skill = z.object({
 
 const Interface = z.object({ url: Url, protocolBinding: name(256), protocolVersion: name(32), tenant: text(256).optional() })
 
-/** An Agent Card of version 1.0 with defaults filled in and unknown members left out. */
+/** An Agent Card of version 1.0. Defaults are filled in and unknown members are dropped. */
 export const CardModel = z
   .object({
     name: name(512),
     description: text(16_384),
     version: name(128),
-    supportedInterfaces: z.array(Interface).min(1, 'it must name at least one interface').max(32),
+    supportedInterfaces: z.array(Interface).min(1, 'must name at least one interface').max(32),
     provider: z.object({ organization: name(512), url: Url }).optional(),
     documentationUrl: Url.optional(),
     iconUrl: Url.optional(),
@@ -89,45 +90,48 @@ export const CardModel = z
     skills: z.array(Skill).max(256),
   })
   .superRefine((card, context) => {
-    for (const { path, message } of crossFaults(card)) context.addIssue({ code: 'custom', path, message })
+    for (const { path, message } of crossReferenceFaults(card)) context.addIssue({ code: 'custom', path, message })
   })
 export type CardModel = z.infer<typeof CardModel>
 
-export interface CardReading {
+interface CardReading {
   readonly state: CardState
   readonly version?: CardVersion
-  /** Absent where refused. */
+  /** Absent if the card is refused. */
   readonly model?: CardModel
   readonly faults: readonly Fault[]
 }
 
-/** What a card's bytes are. Never throws, whatever the bytes. */
+/** Reads the bytes of a card. Never throws: invalid bytes give the state `refused`. */
 export function readCard(bytes: string | Uint8Array): CardReading & { readonly json?: JsonObject } {
   const json = readJson(bytes, { maxBytes: MAX_CARD_BYTES })
-  if ('fault' in json) return { state: 'refused', faults: [{ pointer: '', hint: `the card is not strict JSON: ${json.fault}` }] }
+  if ('fault' in json) return { state: 'refused', faults: [{ pointer: '', hint: `invalid JSON: ${json.fault}` }] }
   const reading = readCardJson(json.value)
   return isJsonObject(json.value) ? { ...reading, json: json.value } : reading
 }
 
-/** As readCard, for a value that readJson has read. */
+/** Like readCard, for a value that readJson has parsed. */
 export function readCardJson(value: JsonValue): CardReading {
-  if (!isJsonObject(value)) return { state: 'refused', faults: [{ pointer: '', hint: 'a card is a JSON object' }] }
+  if (!isJsonObject(value)) return { state: 'refused', faults: [{ pointer: '', hint: 'a card must be a JSON object' }] }
   const version = versionOf(value)
   if (version === '0.1') {
     return {
       state: 'refused',
       version,
-      faults: [{ pointer: '/authentication', hint: 'cards of version 0.1 are not taken: publish version 1.0' }],
+      faults: [{ pointer: '/authentication', hint: 'A2A 0.1 cards are not supported: publish version 1.0' }],
     }
   }
   const parsed = CardModel.safeParse(upgradeCard(value, version))
-  if (!parsed.success) return { state: 'refused', version, faults: parsed.error.issues.slice(0, 32).map(faultOf) }
+  if (!parsed.success) return { state: 'refused', version, faults: faultsOf(parsed.error.issues) }
   return { state: STATE[version], version, model: parsed.data, faults: [] }
 }
 
 const STATE = { '1.0': 'accepted', '0.3': 'normalised', '0.2': 'legacy' } as const
 
-/** 1.0 is known by `supportedInterfaces`, which also hybrid cards have; the others by `protocolVersion`; those without one by their shape. */
+/**
+ * Version 1.0 and hybrid cards have `supportedInterfaces`. Other cards declare `protocolVersion`; a card without either is recognised by
+ * its members.
+ */
 function versionOf(card: JsonObject): CardVersion {
   if (card.supportedInterfaces !== undefined) return '1.0'
   const declared = typeof card.protocolVersion === 'string' ? card.protocolVersion : undefined
@@ -140,31 +144,29 @@ function versionOf(card: JsonObject): CardVersion {
   return card.authentication === undefined ? '0.2' : '0.1'
 }
 
-function faultOf({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): Fault {
-  return { pointer: pointerOf(path.map((part) => (typeof part === 'number' ? part : String(part)))), hint: message }
-}
+type CrossFault = { readonly path: (string | number)[]; readonly message: string }
 
-type Cross = { readonly path: (string | number)[]; readonly message: string }
-
-/** Two skills with one id, and requirements of schemes that the card does not declare. */
-function crossFaults(card: z.infer<typeof Shape>): Cross[] {
+/** Finds duplicate skill ids and security requirements that name an undeclared scheme. */
+function crossReferenceFaults(card: z.infer<typeof CrossReferences>): CrossFault[] {
   const ids = card.skills.map(({ id }) => id)
-  const twice = ids.flatMap((id, i) => (ids.indexOf(id) < i ? [{ path: ['skills', i, 'id'], message: 'another skill has this id' }] : []))
+  const duplicates = ids.flatMap((id, i) =>
+    ids.indexOf(id) < i ? [{ path: ['skills', i, 'id'], message: 'another skill has this id' }] : [],
+  )
   const groups = [
-    { at: ['securityRequirements'], list: card.securityRequirements },
-    ...card.skills.map((skill, i) => ({ at: ['skills', i, 'securityRequirements'], list: skill.securityRequirements })),
+    { path: ['securityRequirements'], requirements: card.securityRequirements },
+    ...card.skills.map((skill, i) => ({ path: ['skills', i, 'securityRequirements'], requirements: skill.securityRequirements })),
   ]
-  const undeclared = groups.flatMap(({ at, list }) =>
-    list.flatMap(({ schemes }, i) =>
+  const undeclared = groups.flatMap(({ path, requirements }) =>
+    requirements.flatMap(({ schemes }, i) =>
       Object.keys(schemes)
         .filter((scheme) => !Object.hasOwn(card.securitySchemes, scheme))
-        .map((scheme) => ({ path: [...at, i, 'schemes', scheme], message: 'the card declares no security scheme of this name' })),
+        .map((scheme) => ({ path: [...path, i, 'schemes', scheme], message: 'the card declares no security scheme of this name' })),
     ),
   )
-  return [...twice, ...undeclared]
+  return [...duplicates, ...undeclared]
 }
 
-const Shape = z.object({
+const CrossReferences = z.object({
   skills: z.array(Skill),
   securitySchemes: z.record(z.string(), z.unknown()),
   securityRequirements: z.array(Requirement),

@@ -1,12 +1,12 @@
-// The Agent Card of A2A 1.0 as a table: which member is which message, and how proto3 JSON treats its absence.
-// Canonical forms (credentials/card-form) and normalisation (card-model) both read it.
+// The Agent Card of A2A 1.0 as a table: the message type of each member, and how proto3 JSON treats its absence.
+// The canonical forms in credentials/agent-card/canonical-card.ts follow this table.
 
-/** `required`: always present. `optional`: present if set, whatever the value. Others: absent where the value is the default. */
-export type Presence = 'required' | 'optional' | 'implicit'
+/** `required`: always present. `optional`: present if set, whatever the value. `implicit`: absent if the value is the default. */
+type Presence = 'required' | 'optional' | 'implicit'
 
 export interface MemberType {
   readonly type: 'string' | 'boolean' | 'struct' | MessageName
-  /** `list` and `map` are never marked optional in the schema. */
+  /** The schema never marks a `list` or `map` optional. */
   readonly many?: 'list' | 'map'
   readonly presence: Presence
 }
@@ -112,8 +112,8 @@ export const CARD_SCHEMA: Readonly<Record<MessageName, Readonly<Record<string, M
   DeviceCode: { deviceAuthorizationUrl: requiredText, tokenUrl: requiredText, refreshUrl: text, scopes },
 }
 
-/** Messages of which only the first present member counts (proto3 `oneof`). */
+/** Messages that are a proto3 `oneof`: only the first present member counts. */
 export const ONE_OF: ReadonlySet<MessageName> = new Set(['SecurityScheme', 'OAuthFlows'])
 
-/** proto3 JSON also reads the original field name: `supportedInterfaces` ↔ `supported_interfaces`. */
+/** The original field name, which proto3 JSON readers accept too: `supportedInterfaces` → `supported_interfaces`. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)

@@ -1,24 +1,29 @@
-// Older shapes of a card → the shape of 1.0, before it is validated: what cannot be read stays as it is, so that validation names the fault.
+// Converts cards of A2A 0.2 and 0.3 to the structure of 1.0, before validation. A member that cannot be converted is left unchanged, so that
+// validation reports it.
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 
 type Members = Record<string, JsonValue | undefined>
 
-/** The card in the shape of 1.0. Null members are absent ones, as in proto3 JSON; hybrid cards may spell security as 0.3 does. */
+/**
+ * Returns the card in the structure of 1.0. A null member counts as absent, as in proto3 JSON. Security members are converted for version
+ * 1.0 too, because hybrid cards may write them as in 0.3.
+ */
 export function upgradeCard(card: JsonObject, version: '1.0' | '0.3' | '0.2'): JsonObject {
-  const bare = withoutNulls(card)
-  const upgraded: Members = { ...bare, ...(version === '1.0' ? {} : fromOlder(bare, version)) }
-  if (isJsonObject(bare.securitySchemes)) upgraded.securitySchemes = mapValues(bare.securitySchemes, upgradeScheme)
-  upgraded.securityRequirements = requirementsOf(bare)
-  if (Array.isArray(bare.skills)) upgraded.skills = bare.skills.map(upgradeSkill)
+  const present = withoutNulls(card)
+  const upgraded: Members = { ...present, ...(version === '1.0' ? {} : fromOlder(present, version)) }
+  if (isJsonObject(present.securitySchemes)) upgraded.securitySchemes = mapValues(present.securitySchemes, upgradeScheme)
+  upgraded.securityRequirements = requirementsOf(present)
+  if (Array.isArray(present.skills)) upgraded.skills = present.skills.map(upgradeSkill)
   return defined(upgraded)
 }
 
 function fromOlder(card: JsonObject, version: '0.3' | '0.2'): Members {
   const first = { url: card.url, protocolBinding: card.preferredTransport ?? 'JSONRPC', protocolVersion: version }
-  const others = Array.isArray(card.additionalInterfaces)
-    ? card.additionalInterfaces.map((one: JsonValue) => upgradeInterface(one, version))
+  const additional = Array.isArray(card.additionalInterfaces)
+    ? card.additionalInterfaces.map((value: JsonValue) => upgradeInterface(value, version))
     : []
-  const distinct = others.filter((one) => !(isJsonObject(one) && one.url === first.url && one.protocolBinding === first.protocolBinding))
+  const isFirst = (value: JsonValue) => isJsonObject(value) && value.url === first.url && value.protocolBinding === first.protocolBinding
+  const distinct = additional.filter((value) => !isFirst(value))
   const extended = card.supportsAuthenticatedExtendedCard
   return {
     supportedInterfaces: [defined(first), ...distinct],
@@ -36,8 +41,8 @@ function upgradeSkill(value: JsonValue): JsonValue {
   return isJsonObject(value) ? defined({ ...value, securityRequirements: requirementsOf(value) }) : value
 }
 
-function requirementsOf(holder: JsonObject): JsonValue | undefined {
-  const list = holder.securityRequirements ?? holder.security
+function requirementsOf(cardOrSkill: JsonObject): JsonValue | undefined {
+  const list = cardOrSkill.securityRequirements ?? cardOrSkill.security
   return Array.isArray(list) ? list.map(upgradeRequirement) : list
 }
 
@@ -64,9 +69,9 @@ function upgradeScheme(value: JsonValue): JsonValue {
 }
 
 function withoutNulls(object: JsonObject): JsonObject {
-  const kept = Object.entries(object).filter(([, value]) => value !== null)
-  // What an extension means by null is its own affair.
-  return Object.fromEntries(kept.map(([name, value]) => [name, name === 'params' ? value : withoutNullsInside(value)]))
+  const present = Object.entries(object).filter(([, value]) => value !== null)
+  // `params` belongs to an extension, which may give null a meaning
+  return Object.fromEntries(present.map(([name, value]) => [name, name === 'params' ? value : withoutNullsInside(value)]))
 }
 
 function withoutNullsInside(value: JsonValue): JsonValue {

@@ -5,31 +5,31 @@ import { Entry } from '../log/entry.js'
 import { Scope } from '../rights.js'
 import { Tier } from './release-policy.js'
 
-export const CARD_STATES = ['unsigned', 'invalid', 'unknown_key', 'signed', 'verified', 'stale', 'revoked'] as const
+const VERDICT_STATES = ['unsigned', 'invalid', 'unknown_key', 'signed', 'verified', 'stale', 'revoked'] as const
 
 const KnownVerdict = z.object({
-  state: z.enum(CARD_STATES),
-  /** Canonical form under which the signature of C0 verified. */
+  state: z.enum(VERDICT_STATES),
+  /** The canonical form under which the signature of the public card verified. */
   profile: z.enum(['spec', 'sdk', 'raw']).optional(),
   kid: z.string().max(256).optional(),
   thumbprint: z.string().max(64).optional(),
-  /** Who signed: the organisation, or the agent itself. */
+  /** Owner of the key that signed the card. */
   signedBy: z.enum(['organisation', 'agent']).optional(),
   checkedAt: z.int(),
-  /** JSON Pointers to what the card says outside the signed bytes. */
+  /** JSON Pointers to the parts of the card that no signature covers. */
   uncovered: z.array(z.string()).max(64),
   hints: z.array(z.string()).max(16).default([]),
 })
-/** What the registry found when it checked a card. */
+/** The result of the registry's check of a card. */
 export const Verdict: z.ZodType<Verdict> = KnownVerdict.loose()
 export type Verdict = z.infer<typeof KnownVerdict>
 
-/** That the publisher's key was registered, checkable against the log without network. */
+/** Proves from the log, without network access, that the publisher's key was registered. */
 export const KeyRegistrationProof = z.object({
   statement: KeyStatement,
   entry: Entry,
   inclusion: z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: z.array(z.string().length(43)).max(64) }),
-  /** A signed note. */
+  /** A signed note (C2SP). */
   checkpoint: z.string().max(8192),
 })
 export type KeyRegistrationProof = z.infer<typeof KeyRegistrationProof>
@@ -49,9 +49,10 @@ const openFacts: z.ZodType<z.infer<typeof KnownFacts>> = KnownFacts.loose()
 const openText: z.ZodType<z.infer<typeof KnownText>> = KnownText.loose()
 
 /**
- * What a caller gets of a card. A stranger gets neither `sdJwt` nor `view`, so of what it gets only `c0` can be checked, by its signatures:
- * `orgId`, `facts` and `text` are the registry's word, as good as the TLS that brought them. A `view` signs them too,
- * with members that only a newer registry knows: so these are kept. Beside them nothing is that no signature covers.
+ * The response of `cards.get`. An anonymous caller gets neither `sdJwt` nor `view`: it can verify the signatures of `publicCard`, while
+ * `orgId`, `facts` and `text` are only as trustworthy as the TLS connection. For authenticated callers the signed `view` covers these
+ * members too. The schema keeps unknown members of `facts` and `text`, because a newer registry may sign more of them; every other unknown
+ * member is dropped, because no signature covers it.
  */
 export const CardView = z.object({
   agentId: AgentId,
@@ -59,18 +60,18 @@ export const CardView = z.object({
   audience: Audience,
   version: z.int().min(1),
   tier: Tier,
-  /** Exact bytes of the public card, as text. */
-  c0: z.string(),
-  /** With just the entitled disclosures. */
+  /** The exact bytes of the public card, as text. */
+  publicCard: z.string(),
+  /** The card credential with the disclosures that this caller is entitled to. */
   sdJwt: z.string().optional(),
-  /** `card-view+jwt`: what the registry says of all this to this caller, for five minutes. */
+  /** `card-view+jwt`: the registry's statement about this card for this caller, valid for five minutes. */
   view: z.string().optional(),
   proof: KeyRegistrationProof.optional(),
   /** Checked by the registry. */
   facts: openFacts,
-  /** Signed by the publisher: the card as this caller may see it. */
+  /** The card as this caller may see it, signed by the publisher. */
   claims: z.record(z.string(), z.unknown()),
-  /** A stranger's prose. */
+  /** Prose of the publisher, which the registry has not checked. */
   text: openText,
 })
 export type CardView = z.infer<typeof CardView>

@@ -1,6 +1,7 @@
-// The handles that have ended. It only grows, but for what is forgotten: a handle with a horizon, once log time has
-// passed it so far that nothing which stands on it can be taken for valid by any clock. Order and repetition of what is
-// applied do not matter; two copies merge by union. About 100 bytes a handle; has() is one look-up.
+// The set of ended handles. Handles are added when the log ends them, and forgotten once log time has passed their horizon so far that no
+// clock can take anything that depends on them for valid; a handle without a horizon stays for ever. The order and repetition of log
+// ranges do not matter, and two copies merge by union. Forgetting works by minutes: a handle goes with the minute of its horizon.
+// Cost: about 100 bytes per handle; has() is one map lookup, apply() is linear in the endings of the range.
 import { z } from 'zod'
 import { SKEW_SECONDS } from '../claims.js'
 import type { Handle } from '../handles.js'
@@ -8,26 +9,26 @@ import { MAX_TOKEN_SECONDS } from '../rights.js'
 import { Ending, Position, parsePosition, positionOf } from './entry.js'
 
 /**
- * An ended handle is forgotten so long after its horizon, by log time: once the allowed skew for the clock that wrote
- * log time, and once for the clock of a decision that is under way.
+ * An ended handle is forgotten this long after its horizon, by log time: the allowed skew of the clock that wrote log time, plus the
+ * allowed skew of the clock of a decision in progress.
  */
 export const FORGET_AFTER_SECONDS = 2 * SKEW_SECONDS
-/** Whatever stands on a version has expired then, so a version that ended has its horizon then. */
-export const VERSION_SECONDS = MAX_TOKEN_SECONDS
+/** The horizon of an ended version: everything that depends on the version has expired by then. */
+export const VERSION_HORIZON_SECONDS = MAX_TOKEN_SECONDS
 
-/** The whole set as of a position: what a newcomer merges before it follows the feed. */
+/** The whole set as of a position. A new subscriber merges it before it follows the feed. */
 export const Snapshot = z.strictObject({
-  /** Absent where the log is still empty. */
+  /** Absent if the log is still empty. */
   position: Position.optional(),
   /** Log time at that position. */
   time: z.int().min(0),
-  /** About 100 bytes each, where it is held. */
+  /** Each ending takes about 100 bytes of memory, so the maximum is about 1 GB. */
   ended: z.array(Ending).max(10_000_000),
 })
 export type Snapshot = z.infer<typeof Snapshot>
 
-/** A stretch of the log: everything after `prev` up to `last`. `prev` is −1 before the first entry. */
-export interface Stretch {
+/** The endings of all log entries after `prev` up to and including `last`. `prev` is −1 for a range that begins with the first entry. */
+export interface LogRange {
   readonly epoch: Handle
   readonly prev: number
   readonly last: number
@@ -36,59 +37,62 @@ export interface Stretch {
   readonly ended: readonly Ending[]
 }
 
-/** `seen`: nothing new in it. `gap`: something before it is missing, nothing was applied. `other_epoch`: ask anew, nothing was applied. */
-export type Applying = 'applied' | 'seen' | 'gap' | 'other_epoch'
+/**
+ * `seen`: the range has nothing new. `gap`: entries before the range are missing; nothing was applied. `other_epoch`: the range belongs to
+ * another epoch; nothing was applied, and the caller needs a snapshot.
+ */
+type ApplyResult = 'applied' | 'seen' | 'gap' | 'other_epoch'
 
 export interface EndedSet {
   has(handle: Handle): boolean
-  /** How many handles are held. */
+  /** The number of handles in the set. */
   readonly size: number
-  /** Everything up to here is applied; absent at first. */
+  /** The last applied position; undefined before the first range or snapshot. */
   readonly position: Position | undefined
   /** `seq` of the position, or −1. */
-  readonly at: number
-  /** Log time, which never falls. */
+  readonly seq: number
+  /** Log time; never decreases. */
   readonly time: number
-  apply(stretch: Stretch): Applying
+  apply(range: LogRange): ApplyResult
   snapshot(): Snapshot
-  /** Adds what a snapshot has: never removes, and moves the position only forwards within an epoch (or to the first one known). */
+  /** Adds the handles of a snapshot. The position advances only within its epoch, or if there was none; nothing is removed. */
   merge(snapshot: Snapshot): void
-  /** After a `reset`: keeps every ended handle, and takes up the position of another epoch. */
-  moveTo(snapshot: Snapshot): void
+  /** Adds the handles of a snapshot of another epoch and adopts its position, as `reset` demands. Every ended handle stays. */
+  switchEpoch(snapshot: Snapshot): void
 }
 
 export function newEndedSet(): EndedSet {
   const horizons = new Map<Handle, number>()
-  const due = new Map<number, Handle[]>()
-  let place: { readonly epoch: Handle; readonly seq: number } | undefined
+  const handlesByMinute = new Map<number, Handle[]>()
+  let current: { readonly epoch: Handle; readonly seq: number } | undefined
   let time = 0
 
   const add = ({ handle, horizon = Number.POSITIVE_INFINITY }: Ending) => {
-    // Of two horizons the later holds: forgetting early would revive, forgetting late costs a few bytes.
-    if ((horizons.get(handle) ?? -1) >= horizon || minuteOf(horizon) < forgotten()) return
+    // The later of two horizons wins: forgetting too early would make dead tokens valid again, forgetting late costs a few bytes
+    if ((horizons.get(handle) ?? -1) >= horizon || minuteOf(horizon) < firstKeptMinute()) return
     horizons.set(handle, horizon)
     if (horizon === Number.POSITIVE_INFINITY) return
     const minute = minuteOf(horizon)
-    const list = due.get(minute)
+    const list = handlesByMinute.get(minute)
     if (list) list.push(handle)
-    else due.set(minute, [handle])
+    else handlesByMinute.set(minute, [handle])
   }
-  // What is forgotten is a pure function of log time and horizons, so that copies at one position hold the same set.
-  const forgotten = () => minuteOf(time - FORGET_AFTER_SECONDS)
-  const moveTime = (to: number) => {
-    const before = forgotten()
-    time = Math.max(time, to)
-    if (forgotten() > before) forgetBefore(forgotten())
+  // Depends only on log time, so copies at one position hold the same set
+  const firstKeptMinute = () => minuteOf(time - FORGET_AFTER_SECONDS)
+  const advanceTime = (newTime: number) => {
+    const before = firstKeptMinute()
+    time = Math.max(time, newTime)
+    if (firstKeptMinute() > before) forgetBefore(firstKeptMinute())
   }
-  const forgetBefore = (minute: number) => {
-    for (const [key, handles] of due) {
-      if (key >= minute) continue
-      due.delete(key)
-      for (const handle of handles) if (minuteOf(horizons.get(handle) ?? 0) < minute) horizons.delete(handle)
+  const forgetBefore = (firstKept: number) => {
+    for (const [minute, handles] of handlesByMinute) {
+      if (minute >= firstKept) continue
+      handlesByMinute.delete(minute)
+      for (const handle of handles) if (minuteOf(horizons.get(handle) ?? 0) < firstKept) horizons.delete(handle)
     }
   }
   const union = (snapshot: Snapshot) => {
-    moveTime(snapshot.time)
+    advanceTime(snapshot.time)
     for (const ending of snapshot.ended) add(ending)
   }
 
@@ -98,36 +102,36 @@ export function newEndedSet(): EndedSet {
       return horizons.size
     },
     get position() {
-      return place && positionOf(place.epoch, place.seq)
+      return current && positionOf(current.epoch, current.seq)
     },
-    get at() {
-      return place?.seq ?? -1
+    get seq() {
+      return current?.seq ?? -1
     },
     get time() {
       return time
     },
-    apply: (stretch) => {
-      if (place && place.epoch !== stretch.epoch) return 'other_epoch'
-      const at = place?.seq ?? -1
-      if (stretch.prev > at) return 'gap'
-      if (stretch.last <= at) return 'seen'
-      moveTime(stretch.time)
-      for (const ending of stretch.ended) add(ending)
-      place = { epoch: stretch.epoch, seq: stretch.last }
+    apply: (range) => {
+      if (current && current.epoch !== range.epoch) return 'other_epoch'
+      const seq = current?.seq ?? -1
+      if (range.prev > seq) return 'gap'
+      if (range.last <= seq) return 'seen'
+      advanceTime(range.time)
+      for (const ending of range.ended) add(ending)
+      current = { epoch: range.epoch, seq: range.last }
       return 'applied'
     },
     snapshot: () => ({
-      ...(place && { position: positionOf(place.epoch, place.seq) }),
+      ...(current && { position: positionOf(current.epoch, current.seq) }),
       time,
       ended: [...horizons].map(([handle, horizon]) => (horizon === Number.POSITIVE_INFINITY ? { handle } : { handle, horizon })),
     }),
     merge: (snapshot) => {
       const other = snapshot.position && parsePosition(snapshot.position)
-      if (other && (place === undefined || (place.epoch === other.epoch && place.seq < other.seq))) place = other
+      if (other && (current === undefined || (current.epoch === other.epoch && current.seq < other.seq))) current = other
       union(snapshot)
     },
-    moveTo: (snapshot) => {
-      place = snapshot.position && parsePosition(snapshot.position)
+    switchEpoch: (snapshot) => {
+      current = snapshot.position && parsePosition(snapshot.position)
       union(snapshot)
     },
   }

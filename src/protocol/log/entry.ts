@@ -2,67 +2,67 @@ import { z } from 'zod'
 import { Handle } from '../handles.js'
 import { EntryId } from '../ids.js'
 
-// What a newer build writes is read by an older one beside it, and by clients and verifiers of any age: kinds of entries and handles that
-// it does not know count like all others, and members that it does not know are kept, for the hash of an entry is over all of it.
+// Older instances, clients and verifiers read entries that a newer build has written. So unknown entry types and handle kinds are processed
+// like known ones, and unknown members are kept, because the hash of an entry covers all its members.
 
 const KnownEnding = z.object({ handle: Handle, horizon: z.int().min(0).optional() })
-/** One handle that ends. After `horizon` (epoch seconds) nothing that stands on it can be valid, so it may be forgotten. */
+/** A handle that ends. After `horizon` (epoch seconds) nothing that depends on the handle can be valid, so readers may forget it. */
 export const Ending: z.ZodType<Ending> = KnownEnding.loose()
 export type Ending = z.infer<typeof KnownEnding>
 
-/** Of one entry, and of one message of the feed. */
+/** Maximum number of endings in one entry, and in one message of the feed. */
 export const MAX_ENDINGS = 10_000
-/** What was handed in together (64 entries at most), 500 times. */
+/** A block holds up to 500 writes of at most 64 entries each. */
 const MAX_BLOCK_ENTRIES = 32_000
 
-/** What this build writes. */
+/** The entry types that this build writes. */
 export const ENTRY_TYPES = [
   'epoch.started',
-  'registry-key.began',
-  'registry-key.retired',
-  'registry-key.ended',
+  'signing-key.created',
+  'signing-key.retired',
+  'signing-key.revoked',
   'organisation.created',
-  'organisation.ended',
+  'organisation.revoked',
   'member.registered',
-  'member.ended',
+  'member.revoked',
   'key.registered',
   'key.retired',
-  'key.ended',
+  'key.revoked',
   'key.compromised',
   'agent.registered',
   'agent.suspended',
   'agent.reinstated',
-  'agent.ended',
+  'agent.revoked',
   'record.changed',
   'half.dropped',
   'card.published',
-  'card.ended',
+  'card.unpublished',
   'introduction.granted',
-  'introduction.ended',
+  'introduction.revoked',
   'task.created',
   'task.ended',
-  'token.ended',
-  'log.sealed',
-  'log.continued',
+  'token.revoked',
+  'log.frozen',
+  'log.resumed',
 ] as const
 export type EntryType = (typeof ENTRY_TYPES)[number]
 
 const KnownProposal = z.object({
   id: EntryId,
-  /** One of ENTRY_TYPES, or a newer build's. */
+  /** One of ENTRY_TYPES, or a type that only a newer build knows. */
   type: z
     .string()
     .max(64)
     .regex(/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/),
   ends: z.array(Ending).max(MAX_ENDINGS),
-  /** A card begins a version for each of its skills (at most 256) and one more. */
+  /** Handles that begin. A card needs the most: one version for each of its skills (at most 256) and one more. */
   begins: z.array(Handle).max(512).optional(),
-  /** Left out where the entry of this id stands. */
+  /** The log leaves this entry out if it already has the entry with this id. */
   unless: EntryId.optional(),
-  /** base64url SHA-256 of details that stand elsewhere, salted. */
+  /** Salted base64url SHA-256 of details that are stored outside the log. */
   digest: z.string().max(64).optional(),
 })
-/** What a writer hands in; the log adds `seq` and `time`. Nothing private stands in an entry: details are a salted digest. */
+/** An entry as a writer submits it; the log adds `seq` and `time`. Entries are public, so private details appear only as a salted digest. */
 export const Proposal: z.ZodType<Proposal> = KnownProposal.loose()
 export type Proposal = z.infer<typeof KnownProposal>
 
@@ -79,17 +79,17 @@ const KnownBlock = z.object({
   entries: z.array(Entry).min(1).max(MAX_BLOCK_ENTRIES),
   /** Hashes (base64url) of the perfect subtrees of the epoch's tree after this block, largest first (RFC 6962 §2.1). */
   frontier: z.array(z.string().max(43)).max(64),
-  /** Entries of this epoch after this block. */
+  /** Number of entries of this epoch up to and including this block. */
   size: z.int().min(1),
 })
-/** All entries that were written together: atomic, numbered without holes, under a unique `n`. */
+/** The entries of one atomic write. Blocks are numbered by a unique `n` without gaps. */
 export const Block: z.ZodType<Block> = KnownBlock.loose()
 export type Block = z.infer<typeof KnownBlock>
 
-/** A place in the log: everything up to and with entry `seq` of `epoch` is applied. */
+/** A position in the log (`<epoch>.<seq>`): all entries up to and including `seq` of this epoch are applied. */
 export const Position = z
   .string()
-  .regex(/^epo:[A-Za-z0-9_-]{22}\.\d{1,15}$/)
+  .regex(/^epo:[A-Za-z0-9_-]{22}\.\d{1,15}$/, 'not a log position (epo: + 22 characters + "." + number)')
   .brand<'Position'>()
 export type Position = z.infer<typeof Position>
 

@@ -1,40 +1,40 @@
-// Messages of `GET /revocations`, WebSocket subprotocol `a2a-revocation.v1+json`: one JSON object a text frame. A client's has at most 64 KiB,
-// the registry's at most MAX_ENDINGS endings (about 0.7 MB).
-// The client subscribes from what it has applied; the server sends what ended since, in order; `prev` shows a gap.
+// Messages of the revocation feed: `GET /revocations`, WebSocket subprotocol `a2a-revocation.v1+json`, one JSON object per text frame.
+// The client subscribes from its last applied position, and the server sends all later endings in order; `prev` reveals a gap.
+// A client message has at most MAX_FRAME_BYTES, a server message at most MAX_ENDINGS endings (about 0.7 MB).
 import { z } from 'zod'
 import { Handle } from '../handles.js'
 import { Ending, MAX_ENDINGS, Position } from './entry.js'
 
 export const FEED_PROTOCOL = 'a2a-revocation.v1+json'
-/** A browser, which can send no header, names its one-time ticket as a second subprotocol. */
+/** Browsers cannot set headers on a WebSocket, so they offer their one-time ticket as a second subprotocol with this prefix. */
 export const TICKET_PREFIX = 'ticket.'
 export const MAX_FRAME_BYTES = 65_536
-/** So far behind, the whole set is the shorter way. */
+/** A subscriber that is further behind gets `snapshot_required`, because the snapshot is smaller than the missed entries. */
 export const MAX_REPLAY_ENTRIES = 10_000
 
-/** base64url hash of the leaf of the last applied entry: tells whether both have read the same history. */
-const LeafHash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+/** base64url leaf hash of the last applied entry. It shows whether client and server have read the same history. */
+const LeafHash = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'not a leaf hash (43 base64url characters)')
 const Seq = z.int().min(-1)
 
-/** Where a subscriber stands: everything up to here is applied. */
+/** The last applied position of a subscriber. */
 export const FeedPosition = z.object({ position: Position, hash: LeafHash })
 export type FeedPosition = z.infer<typeof FeedPosition>
 
 export const ClientMessage = z.discriminatedUnion('type', [
-  /** Without `from`: answered by a snapshot. Also after `reset` and `snapshot_required`. */
+  /** Without `from` the server sends a snapshot; clients omit it at first and after `reset` or `snapshot_required`. */
   z.strictObject({ type: z.literal('subscribe'), from: FeedPosition.optional() }),
-  /** A fence: answered by `synced` once the socket has subscribed and all that a new read of the log found has been sent. */
+  /** Requests a read barrier. The server reads the log, sends all new endings to this subscriber, and then answers `synced`. */
   z.strictObject({ type: z.literal('sync'), n: z.int().min(0) }),
   z.strictObject({ type: z.literal('ack'), position: Position }),
-  /** A new token for the same client, before the old one expires. */
+  /** Presents a new token of the same client before the old one expires. */
   z.strictObject({ type: z.literal('authenticate'), token: z.string().max(8192), proof: z.string().max(8192) }),
 ])
 export type ClientMessage = z.infer<typeof ClientMessage>
 
 export const ServerMessage = z.discriminatedUnion('type', [
-  /** First message. `expiresAt`: authenticate anew before then (epoch seconds). */
+  /** The first message. The client must send `authenticate` before `expiresAt` (epoch seconds). */
   z.object({ type: z.literal('hello'), version: z.literal(1), registry: z.string().max(256), head: FeedPosition, expiresAt: z.int() }),
-  /** Everything after `prev` up to `last`; `hash` is that of entry `last`. Few entries end something, so `ended` may be empty. */
+  /** All endings after entry `prev` up to entry `last`, whose leaf hash is `hash`. `ended` is often empty, since few entries end a handle. */
   z.object({
     type: z.literal('events'),
     epoch: Handle,
@@ -44,23 +44,23 @@ export const ServerMessage = z.discriminatedUnion('type', [
     hash: LeafHash,
     ended: z.array(Ending).max(MAX_ENDINGS),
   }),
-  /** Part of what ends in the next `events`, which has no room for all of it: keep it until that comes. */
+  /** Endings that do not fit into the next `events` message. The client keeps them and applies them with that message. */
   z.object({ type: z.literal('ended'), ended: z.array(Ending) }),
-  /** The ended set as of `place`, in `parts` messages numbered from 0; merge each, take up `place` after the last. */
+  /** The ended set as of the position `asOf`, in `parts` messages numbered from 0. The client merges each and adopts `asOf` after the last. */
   z.object({
     type: z.literal('snapshot'),
     part: z.int().min(0),
     parts: z.int().min(1),
-    place: FeedPosition,
+    asOf: FeedPosition,
     time: z.int(),
     ended: z.array(Ending).max(MAX_ENDINGS),
   }),
   z.object({ type: z.literal('synced'), n: z.int().min(0), head: FeedPosition }),
-  /** `from` is too long ago: subscribe without it. */
+  /** `from` is more than MAX_REPLAY_ENTRIES behind. The client subscribes again without `from`. */
   z.object({ type: z.literal('snapshot_required') }),
-  /** `from` is not of this history: subscribe without it, keep every ended handle. */
+  /** `from` belongs to another history. The client subscribes again without `from` and keeps every ended handle. */
   z.object({ type: z.literal('reset'), reason: z.enum(['unknown_epoch', 'other_history']) }),
-  /** This instance goes away: connect again (to another one). */
+  /** This instance shuts down. The client connects again and reaches another instance. */
   z.object({ type: z.literal('move') }),
   z.object({ type: z.literal('error'), reason: z.string().max(64), text: z.string().max(1024) }),
 ])
@@ -70,10 +70,10 @@ const KNOWN_TYPES = new Set<unknown>(ServerMessage.options.map(({ shape }) => sh
 const AnyMessage = z.object({ type: z.string() })
 
 /**
- * What the registry has sent: undefined where it is no message of this protocol. `unknown`: a newer registry's, of a type that this build does
- * not know. It is ignored: what ends is told in messages that every build knows, and `prev` shows where one is missing.
+ * Parses a message of the registry; undefined if it is not a message of this protocol. `unknown` is a message type that only a newer build
+ * knows. Clients may ignore it: endings are sent only in known types, and `prev` reveals a missing message.
  */
-export function serverMessageIn(text: string): ServerMessage | 'unknown' | undefined {
+export function parseServerMessage(text: string): ServerMessage | 'unknown' | undefined {
   const json: unknown = JSON.parse(text)
   const known = ServerMessage.safeParse(json)
   if (known.success) return known.data
@@ -81,9 +81,9 @@ export function serverMessageIn(text: string): ServerMessage | 'unknown' | undef
   return other.success && !KNOWN_TYPES.has(other.data.type) ? 'unknown' : undefined
 }
 
-/** Why a socket was closed (RFC 6455 §7.4.2, private use). */
+/** WebSocket close codes (RFC 6455 §7.4.2, private use). */
 export const CLOSE_CODES = {
-  /** The token expired, or what it stands on ended. */
+  /** The token expired or was revoked. */
   unauthenticated: 4401,
   slow_reader: 4408,
   too_many_subscriptions: 4429,

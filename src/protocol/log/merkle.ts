@@ -1,5 +1,6 @@
-// The tree of RFC 6962 §2.1 (RFC 9162 §2.1): append O(1) hashes amortised, proofs O(log n) from kept levels.
-// Hashes of perfect subtrees are kept packed, 32 bytes each: about 64 bytes a leaf. Hashing is handed in.
+// The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1). The tree stores the hashes of all perfect subtrees, level by level and packed, so that
+// it can prove inclusion and consistency for each of its earlier sizes. Cost: append takes O(1) hashes amortised, a proof O(log n);
+// memory is about 64 bytes per leaf. The hash function is a parameter, because the browser and Node have different ones.
 import { concatBytes, equalBytes } from '../../lib/bytes.js'
 
 export type Sha256 = (data: Uint8Array) => Uint8Array
@@ -8,12 +9,12 @@ const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)
 const HASH_BYTES = 32
 
-/** RFC 6962 §2.1: leaves and nodes are hashed apart, so that neither passes for the other. */
+/** RFC 6962 §2.1: leaves and nodes are hashed with different prefixes, so that a node cannot be presented as a leaf. */
 export const hashLeaf = (sha256: Sha256, data: Uint8Array): Uint8Array => Uint8Array.from(sha256(concatBytes(LEAF, data)))
 export const hashNode = (sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array =>
   Uint8Array.from(sha256(concatBytes(NODE, left, right)))
 
-/** Hashes of the perfect subtrees of a tree of `size` leaves, largest first: all that appending needs. */
+/** The hashes of the perfect subtrees of a tree of `size` leaves, largest first. Appending needs nothing else. */
 export interface Frontier {
   readonly size: number
   readonly hashes: readonly Uint8Array[]
@@ -27,18 +28,18 @@ export function appendToFrontier(sha256: Sha256, frontier: Frontier, leaf: Uint8
   return { size: frontier.size + 1, hashes: [...hashes, hash] }
 }
 
-/** The root of the tree; that of no leaves is the hash of nothing. */
+/** The root of the tree. The root of an empty tree is the hash of the empty string (RFC 6962 §2.1). */
 export function rootOfFrontier(sha256: Sha256, frontier: Frontier): Uint8Array {
   const last = frontier.hashes.at(-1)
   if (last === undefined) return Uint8Array.from(sha256(new Uint8Array()))
   return frontier.hashes.slice(0, -1).reduceRight((right, left) => hashNode(sha256, left, right), last)
 }
 
-/** A growing tree that keeps every hash it needs for proofs about any of its earlier sizes. */
+/** An append-only tree that can prove inclusion and consistency for each of its earlier sizes. */
 export interface MerkleTree {
   readonly size: number
   append(leaf: Uint8Array): void
-  /** Hash of leaf `index`, or undefined where it is not there. */
+  /** The hash of leaf `index`; undefined if the tree has no such leaf. */
   leaf(index: number): Uint8Array | undefined
   frontier(): Frontier
   root(size?: number): Uint8Array
@@ -55,8 +56,8 @@ export function newMerkleTree(sha256: Sha256): MerkleTree {
   const hashOf = (from: number, to: number): Uint8Array => {
     const width = to - from
     const level = Math.log2(width)
-    const kept = Number.isInteger(level) && from % width === 0 ? levels[level]?.at(from / width) : undefined
-    if (kept) return kept
+    const stored = Number.isInteger(level) && from % width === 0 ? levels[level]?.at(from / width) : undefined
+    if (stored) return stored
     const middle = from + largestPowerBelow(width)
     return hashNode(sha256, hashOf(from, middle), hashOf(middle, to))
   }
@@ -65,10 +66,11 @@ export function newMerkleTree(sha256: Sha256): MerkleTree {
     const middle = from + largestPowerBelow(to - from)
     return index < middle ? [...path(index, from, middle), hashOf(middle, to)] : [...path(index, middle, to), hashOf(from, middle)]
   }
-  const subproof = (size: number, from: number, to: number, whole: boolean): Uint8Array[] => {
-    if (from + size === to) return whole ? [] : [hashOf(from, to)]
+  // SUBPROOF(m, D[n], b) of RFC 6962 §2.1.2
+  const subproof = (size: number, from: number, to: number, isKnownRoot: boolean): Uint8Array[] => {
+    if (from + size === to) return isKnownRoot ? [] : [hashOf(from, to)]
     const middle = from + largestPowerBelow(to - from)
-    if (from + size <= middle) return [...subproof(size, from, middle, whole), hashOf(middle, to)]
+    if (from + size <= middle) return [...subproof(size, from, middle, isKnownRoot), hashOf(middle, to)]
     return [...subproof(from + size - middle, middle, to, false), hashOf(from, middle)]
   }
 
@@ -80,18 +82,18 @@ export function newMerkleTree(sha256: Sha256): MerkleTree {
       let hash = leaf
       let n = frontier.size
       for (let level = 0; ; level++, n = (n - 1) / 2) {
-        const kept = levels[level] ?? newPackedHashes()
-        levels[level] = kept
-        kept.push(hash)
+        const hashes = levels[level] ?? newPackedHashes()
+        levels[level] = hashes
+        hashes.push(hash)
         if (n % 2 === 0) break
-        hash = hashNode(sha256, kept.at(n - 1) ?? hash, hash)
+        hash = hashNode(sha256, hashes.at(n - 1) ?? hash, hash)
       }
-      frontier = appendKept(frontier, levels)
+      frontier = nextFrontier(frontier, levels)
     },
     leaf: (index) => levels[0]?.at(index),
     frontier: () => frontier,
     root: (size = frontier.size) => {
-      if (size < 0 || size > frontier.size) throw new RangeError(`no tree of ${size} leaves`)
+      if (size < 0 || size > frontier.size) throw new RangeError(`the tree has ${frontier.size} leaves, not ${size}`)
       return size === 0 ? rootOfFrontier(sha256, EMPTY_FRONTIER) : hashOf(0, size)
     },
     inclusion: (index, size) =>
@@ -101,7 +103,7 @@ export function newMerkleTree(sha256: Sha256): MerkleTree {
   }
 }
 
-export interface Inclusion {
+interface Inclusion {
   readonly leaf: Uint8Array
   readonly index: number
   readonly size: number
@@ -109,27 +111,27 @@ export interface Inclusion {
   readonly proof: readonly Uint8Array[]
 }
 
-/** True where `leaf` stands at `index` of the tree of `size` leaves with this root (RFC 9162 §2.1.3.2). */
+/** True if `leaf` is leaf `index` of the tree of `size` leaves with this root (RFC 9162 §2.1.3.2, whose fn and sn are `node` and `last`). */
 export function verifyInclusion(sha256: Sha256, { leaf, index, size, root, proof }: Inclusion): boolean {
   if (!isCount(index) || !isCount(size) || index >= size) return false
-  let at = index
+  let node = index
   let last = size - 1
   let hash = leaf
-  for (const other of proof) {
-    if (last === 0 || other.length !== HASH_BYTES) return false
-    if (at % 2 === 1 || at === last) {
-      hash = hashNode(sha256, other, hash)
-      for (; at % 2 === 0 && at !== 0; at = half(at)) last = half(last)
+  for (const sibling of proof) {
+    if (last === 0 || sibling.length !== HASH_BYTES) return false
+    if (node % 2 === 1 || node === last) {
+      hash = hashNode(sha256, sibling, hash)
+      for (; node % 2 === 0 && node !== 0; node = halve(node)) last = halve(last)
     } else {
-      hash = hashNode(sha256, hash, other)
+      hash = hashNode(sha256, hash, sibling)
     }
-    at = half(at)
-    last = half(last)
+    node = halve(node)
+    last = halve(last)
   }
   return last === 0 && equalBytes(hash, root)
 }
 
-export interface Consistency {
+interface Consistency {
   readonly from: number
   readonly to: number
   readonly fromRoot: Uint8Array
@@ -137,31 +139,31 @@ export interface Consistency {
   readonly proof: readonly Uint8Array[]
 }
 
-/** True where the tree of `from` leaves is a beginning of the tree of `to` leaves (RFC 9162 §2.1.4.2). */
+/** True if the tree of `from` leaves is a prefix of the tree of `to` leaves (RFC 9162 §2.1.4.2, whose fr and sr are `oldHash` and `newHash`). */
 export function verifyConsistency(sha256: Sha256, { from, to, fromRoot, toRoot, proof }: Consistency): boolean {
   if (!isCount(from) || !isCount(to) || from === 0 || from > to || proof.some((hash) => hash.length !== HASH_BYTES)) return false
   if (from === to) return proof.length === 0 && equalBytes(fromRoot, toRoot)
   const hashes = isPowerOfTwo(from) ? [fromRoot, ...proof] : [...proof]
   const first = hashes.shift()
   if (first === undefined) return false
-  let at = from - 1
+  let node = from - 1
   let last = to - 1
-  for (; at % 2 === 1; at = half(at)) last = half(last)
-  let old = first
-  let whole = first
-  for (const other of hashes) {
+  for (; node % 2 === 1; node = halve(node)) last = halve(last)
+  let oldHash = first
+  let newHash = first
+  for (const sibling of hashes) {
     if (last === 0) return false
-    if (at % 2 === 1 || at === last) {
-      old = hashNode(sha256, other, old)
-      whole = hashNode(sha256, other, whole)
-      for (; at % 2 === 0 && at !== 0; at = half(at)) last = half(last)
+    if (node % 2 === 1 || node === last) {
+      oldHash = hashNode(sha256, sibling, oldHash)
+      newHash = hashNode(sha256, sibling, newHash)
+      for (; node % 2 === 0 && node !== 0; node = halve(node)) last = halve(last)
     } else {
-      whole = hashNode(sha256, whole, other)
+      newHash = hashNode(sha256, newHash, sibling)
     }
-    at = half(at)
-    last = half(last)
+    node = halve(node)
+    last = halve(last)
   }
-  return last === 0 && equalBytes(old, fromRoot) && equalBytes(whole, toRoot)
+  return last === 0 && equalBytes(oldHash, fromRoot) && equalBytes(newHash, toRoot)
 }
 
 interface PackedHashes {
@@ -185,8 +187,8 @@ function newPackedHashes(): PackedHashes {
   }
 }
 
-/** The frontier after one more leaf, read from the levels instead of hashed again. */
-function appendKept(frontier: Frontier, levels: readonly PackedHashes[]): Frontier {
+/** The frontier after one more leaf, which `levels` already has: the hashes are read instead of computed again. */
+function nextFrontier(frontier: Frontier, levels: readonly PackedHashes[]): Frontier {
   const hashes = [...frontier.hashes]
   let level = 0
   let n = frontier.size
@@ -196,7 +198,7 @@ function appendKept(frontier: Frontier, levels: readonly PackedHashes[]): Fronti
 }
 
 const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0
-const half = (n: number): number => Math.floor(n / 2)
+const halve = (n: number): number => Math.floor(n / 2)
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n))
 /** The largest power of two smaller than `n` (n ≥ 2). */
 const largestPowerBelow = (n: number): number => 2 ** (Math.ceil(Math.log2(n)) - 1)

@@ -11,7 +11,7 @@ import type { LogFeed, TrustLog } from '../../trust-log/trust-log.js'
 import type { CheckDeps } from './publishing/check-publication.js'
 import type { CardsStore } from './store.js'
 
-/** What publishing, and what follows it, is made of. */
+/** Dependencies of the operations that change a card. */
 export interface PublishDeps extends CheckDeps, FindAgentDeps {
   readonly cards: CardsStore
   readonly storage: Storage
@@ -20,14 +20,17 @@ export interface PublishDeps extends CheckDeps, FindAgentDeps {
   readonly audit: Audit
 }
 
-/** The agent itself, or the people of its organisation; the agent and organisation stand. */
+/**
+ * Returns the organisation and the identity handles of an agent whose card the caller may change: the agent itself, or a member of its
+ * organisation. Any other caller gets `not_found`, and so does an agent that was suspended or revoked.
+ */
 export async function requirePublisher(
   deps: PublishDeps,
   caller: Caller,
   agentId: AgentId,
-): Promise<{ orgId: OrgId; on: readonly Handle[] }> {
-  const contact = await findIntroductionTarget(deps, agentId)
-  const isOwn = contact !== undefined && (caller.id === agentId || isMemberOf(caller, contact.orgId))
-  if (!isOwn || !stands(deps.trustLog.ended, contact.dependencies.handles)) return refuse('not_found', 'no such agent')
-  return { orgId: contact.orgId, on: contact.dependencies.handles }
+): Promise<{ orgId: OrgId; dependsOn: readonly Handle[] }> {
+  const agent = await findIntroductionTarget(deps, agentId)
+  const isOwn = agent !== undefined && (caller.id === agentId || isMemberOf(caller, agent.orgId))
+  if (!isOwn || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such agent')
+  return { orgId: agent.orgId, dependsOn: agent.dependencies.handles }
 }

@@ -9,36 +9,39 @@ import { KeyOwner } from '../../protocol/key-statement.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 
-/** One version of a part that callers rely on, and the digest of what it says. */
-export const Part = z.strictObject({ ver: Handle, digest: z.string().length(43) })
+/** The current version of a part that introductions pin, and the digest of its content. */
+export const PinnedPart = z.strictObject({ ver: Handle, digest: z.string().length(43) })
+export type PinnedPart = z.infer<typeof PinnedPart>
 
-/** The current card of an agent. What strangers wrote is kept as text, never as documents with its names. */
+/** The current card of an agent. Content of a publisher is stored as text, so its member names never become field names of a document. */
 export const Card = z.strictObject({
   agentId: AgentId,
   orgId: OrgId,
-  /** Public version; a revision changes hidden parts only. */
+  /** Version of the public card. `revision` counts changes that left it as it was: new non-public parts or another signature. */
   version: z.int().min(1),
   revision: z.int().min(0),
-  /** Exact bytes received, as text, and their SHA-256. */
+  /** The bytes as received, and their SHA-256. */
   publicCard: z.string().max(MAX_CARD_BYTES),
   publicCardSha256: z.string().length(43),
-  /** Digest of C0 without signatures: what the SD-JWT is tied to. */
+  /** Digest of the public card without its signatures; the SD-JWT contains it. */
   cardSha256: z.string().length(43),
   sdJwt: z.string().max(MAX_SD_JWT_BYTES).optional(),
   releasePolicy: z.string().max(MAX_RELEASE_POLICY_BYTES).optional(),
   releaseNumber: z.int().min(0),
   verdict: Verdict,
   signer: z.strictObject({ keyId: RegisteredKeyId, handle: Handle, owner: KeyOwner }).optional(),
-  core: Part,
-  skills: z.array(Part.extend({ id: z.string().max(256) })).max(256),
+  /** Pinned parts: interfaces and security together, and each skill. */
+  connection: PinnedPart,
+  skills: z.array(PinnedPart.extend({ id: z.string().max(256) })).max(256),
   endpoint: z.string().max(2048).optional(),
-  /** Scopes that C0 lists, and those that the whole card lists. */
+  /** Scopes of the public card, and those of the card with its non-public parts. */
   scopes: z.array(Scope).max(256),
   allScopes: z.array(Scope).max(256),
+  /** Epoch seconds; a revision keeps the moment of its version. */
   publishedAt: z.int(),
   /** `exp` of the SD-JWT. */
   expiresAt: z.int().optional(),
-  /** Taken from search when true. */
+  /** Set when the card was unpublished. */
   unpublished: z.literal(true).optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -46,33 +49,33 @@ export const Card = z.strictObject({
 })
 export type Card = z.infer<typeof Card>
 
-/** A content that was published once, if its entry stands: it does not come back after another. */
+/** A content that was published, provided that its log entry exists. Once a later version has replaced it, it cannot be published again. */
 export const CardVersion = z.strictObject({
   /** `<agent> <card_sha256>`. */
   id: z.string().max(96),
   agentId: AgentId,
   version: z.int().min(1),
   entry: EntryId,
-  at: z.int(),
+  publishedAt: z.int(),
 })
 export type CardVersion = z.infer<typeof CardVersion>
 
-/** What of a card is current. */
+/** The current versions of a card's pinned parts. */
 export interface PinnedVersions {
-  /** Of endpoint and security, then of each skill. */
+  /** Version of the connection, then that of each skill. */
   readonly versions: readonly Handle[]
-  /** The registered key that signed the card, where one did. */
+  /** Handle of the registered key that signed the card; empty for an unsigned card. */
   readonly dependencies: Dependencies
 }
 
-/** What callers rely on in an agent's current card. */
+/** The parts of an agent's current card that an introduction can pin. */
 export interface PinnedParts extends PinnedVersions {
   readonly agentId: AgentId
   readonly audience: Audience
   readonly endpoint: string
-  /** The scopes that its card lists. */
+  /** Scopes of the card with its non-public parts. */
   readonly scopes: readonly Scope[]
-  /** One version for endpoint and security, one for each skill by its id; a version ends when that part changes. */
-  readonly core: Handle
+  /** Version of the connection, and of each skill by id. A version ends when its part changes. */
+  readonly connection: Handle
   readonly skills: Readonly<Record<string, Handle>>
 }

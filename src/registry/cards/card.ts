@@ -7,53 +7,54 @@ import { type Handle, newHandle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Guard } from '../../storage/storage.js'
-import type { Card } from './card-record.js'
+import type { Card, PinnedPart } from './card-record.js'
 
-/** What publishing, or importing, a card has found out. */
-export interface CardContent {
+/** A checked publication or import: everything from which the card's record is made. */
+interface CardContent {
   readonly agentId: AgentId
   readonly orgId: OrgId
-  /** The current card, and the same where its content is this one: then it is no new version. */
-  readonly before: Card | undefined
-  readonly same: Card | undefined
+  /** The agent's current card. */
+  readonly previous: Card | undefined
+  /** `previous` if it has the same public content: the record is then a revision of it, not a new version. */
+  readonly revisionOf: Card | undefined
   readonly publicCard: string
   readonly cardSha256: string
-  /** What everybody sees, and that with the hidden parts. */
-  readonly model: CardModel
-  readonly whole: CardModel
-  readonly hiding: Pick<Card, 'sdJwt' | 'releasePolicy' | 'releaseNumber' | 'expiresAt'>
+  readonly publicModel: CardModel
+  /** The public card together with the non-public parts that were uploaded. */
+  readonly fullModel: CardModel
+  readonly nonPublic: Pick<Card, 'sdJwt' | 'releasePolicy' | 'releaseNumber' | 'expiresAt'>
   readonly verdict: Verdict
   readonly signer: RegisteredKey | undefined
 }
 
-/** The card that follows `before`. */
+/** Makes the record that replaces `previous`. */
 export function newCard({ random, now }: { readonly random: Pick<Random, 'token'>; readonly now: number }, content: CardContent): Card {
-  const { agentId, orgId, before, same, publicCard, cardSha256, model, whole, hiding, verdict, signer } = content
-  const endpoint = endpointOf(model)
+  const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer } = content
+  const endpoint = endpointOf(publicModel)
   return {
     agentId,
     orgId,
-    version: versionAfter(before, same),
-    revision: same ? same.revision + 1 : 0,
-    publicCard: publicCard,
+    version: nextVersion(previous, revisionOf),
+    revision: revisionOf ? revisionOf.revision + 1 : 0,
+    publicCard,
     publicCardSha256: digestOfText(publicCard),
     cardSha256,
-    ...hiding,
+    ...nonPublic,
     verdict,
     ...(signer && { signer: { keyId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf({ model, whole }, partsBefore(before, signer !== undefined), random),
+    ...partsOf({ publicModel, fullModel }, reusableParts(previous, signer !== undefined), random),
     ...(endpoint !== undefined && { endpoint }),
-    scopes: scopesOf(model),
-    allScopes: scopesOf(whole),
-    publishedAt: same?.publishedAt ?? now,
+    scopes: scopesOf(publicModel),
+    allScopes: scopesOf(fullModel),
+    publishedAt: revisionOf?.publishedAt ?? now,
   }
 }
 
 /**
- * What a change was decided on: where one of these is another, somebody was first. Versions alone do not say so: who unpublishes raises none,
- * nor who renews.
+ * Holds while the card is as it was read. `version` and `revision` alone would not show a renewal or an unpublishing, which leave both as
+ * they are.
  */
-export const asRead = ({ version, revision, publicCardSha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
+export const unchangedGuard = ({ version, revision, publicCardSha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
   version,
   revision,
   publicCardSha256,
@@ -62,56 +63,61 @@ export const asRead = ({ version, revision, publicCardSha256, sdJwt, releaseNumb
   unpublished: unpublished ?? null,
 })
 
-/** The public version that a card will have. */
-export const versionAfter = (before: Card | undefined, same: Card | undefined): number => same?.version ?? (before?.version ?? 0) + 1
+/** The public version of the card that follows `previous`. */
+export const nextVersion = (previous: Card | undefined, revisionOf: Card | undefined): number =>
+  revisionOf?.version ?? (previous?.version ?? 0) + 1
 
-type Parts = Pick<Card, 'core' | 'skills'>
-type Models = Pick<CardContent, 'model' | 'whole'>
+type Parts = Pick<Card, 'connection' | 'skills'>
+type Models = Pick<CardContent, 'publicModel' | 'fullModel'>
 
-/** What callers rely on: endpoint and security together, and each skill. A part that says the same keeps its version. */
-function partsOf({ model, whole }: Models, before: Parts | undefined, random: Pick<Random, 'token'>): Parts {
-  const { securitySchemes, securityRequirements } = whole
-  const supportedInterfaces = interfacesOf({ model, whole })
-  const part = (content: unknown, known: { readonly ver: Handle; readonly digest: string } | undefined) => {
+/** The parts that introductions pin: the connection (interfaces and security) as one part, and each skill. An unchanged part keeps its version. */
+function partsOf({ publicModel, fullModel }: Models, previous: Parts | undefined, random: Pick<Random, 'token'>): Parts {
+  const { securitySchemes, securityRequirements } = fullModel
+  const supportedInterfaces = interfacesOf({ publicModel, fullModel })
+  const previousSkill = (id: string) => previous?.skills.find((skill) => skill.id === id)
+  const part = (content: unknown, previousPart: PinnedPart | undefined): PinnedPart => {
     const digest = digestOfJson(content)
-    return known?.digest === digest ? { ver: known.ver, digest } : { ver: newHandle(random, 'ver'), digest }
+    return previousPart?.digest === digest ? { ver: previousPart.ver, digest } : { ver: newHandle(random, 'ver'), digest }
   }
   return {
-    core: part({ supportedInterfaces, securitySchemes, securityRequirements }, before?.core),
-    skills: whole.skills.map((skill) => ({
-      id: skill.id,
-      ...part(
-        skill,
-        before?.skills.find((one) => one.id === skill.id),
-      ),
-    })),
+    connection: part({ supportedInterfaces, securitySchemes, securityRequirements }, previous?.connection),
+    skills: fullModel.skills.map((skill) => ({ id: skill.id, ...part(skill, previousSkill(skill.id)) })),
   }
 }
 
-/** Those that everybody sees in their order, the first of which is preferred; then the hidden ones, whose order is another in every SD-JWT. */
-function interfacesOf({ model, whole }: Models): readonly unknown[] {
-  const seen = new Set(model.supportedInterfaces.map(digestOfJson))
-  const hidden = whole.supportedInterfaces.map((one) => ({ one, digest: digestOfJson(one) })).filter(({ digest }) => !seen.has(digest))
-  return [...model.supportedInterfaces, ...hidden.sort((a, b) => (a.digest < b.digest ? -1 : 1)).map(({ one }) => one)]
-}
-
 /**
- * The parts whose versions the next card may keep: none where there is no card, or where nobody signs any longer what somebody had
- * signed, for then nobody vouches for what callers relied on.
+ * The public interfaces in their order, because the first is preferred, then the non-public ones sorted by digest, because their order
+ * differs from one SD-JWT to the next.
  */
-const partsBefore = (before: Card | undefined, isSigned: boolean): Parts | undefined =>
-  before === undefined || before.unpublished || (before.signer !== undefined && !isSigned) ? undefined : before
-
-/** What ends when `after` follows. Whoever relies on anything in a card relies on its core: where that ends, nothing else need. */
-export function endedBy(before: Parts, after: Parts | undefined): Handle[] {
-  if (after?.core.ver !== before.core.ver) return [before.core.ver]
-  const kept = new Set(after.skills.map(({ ver }) => ver))
-  return before.skills.map(({ ver }) => ver).filter((ver) => !kept.has(ver))
+function interfacesOf({ publicModel, fullModel }: Models): readonly unknown[] {
+  const publicDigests = new Set(publicModel.supportedInterfaces.map(digestOfJson))
+  const nonPublic = fullModel.supportedInterfaces
+    .map((content) => ({ content, digest: digestOfJson(content) }))
+    .filter(({ digest }) => !publicDigests.has(digest))
+    .sort((a, b) => (a.digest < b.digest ? -1 : 1))
+  return [...publicModel.supportedInterfaces, ...nonPublic.map(({ content }) => content)]
 }
 
 /**
- * The log is public and some of these parts are not: versions that never were are among them, up to a power of two, at least 16 and
- * always more than the real ones.
+ * The parts whose versions the next card may keep. There are none without a published card, and none when an unsigned card follows a
+ * signed one: no key then vouches for the parts that introductions pinned.
+ */
+const reusableParts = (previous: Card | undefined, isSigned: boolean): Parts | undefined =>
+  previous === undefined || previous.unpublished || (previous.signer !== undefined && !isSigned) ? undefined : previous
+
+/**
+ * The versions that end when `next` replaces `previous`; all parts end when `next` is undefined.
+ * An introduction that pins any part also pins the connection, so a new connection ends only that one version.
+ */
+export function endedVersions(previous: Parts, next: Parts | undefined): Handle[] {
+  if (next?.connection.ver !== previous.connection.ver) return [previous.connection.ver]
+  const current = new Set(next.skills.map(({ ver }) => ver))
+  return previous.skills.map(({ ver }) => ver).filter((ver) => !current.has(ver))
+}
+
+/**
+ * Adds random versions to the ended ones, so that the public log does not show how many non-public parts a card has.
+ * The result has a power of two of versions, at least 16, and always contains at least one decoy. It is empty when nothing ended.
  */
 export function padWithDecoys(ended: readonly Handle[], random: Pick<Random, 'token'>): Handle[] {
   if (ended.length === 0) return []
@@ -119,13 +125,15 @@ export function padWithDecoys(ended: readonly Handle[], random: Pick<Random, 'to
   return [...ended, ...Array.from({ length: size - ended.length }, () => newHandle(random, 'ver'))].sort()
 }
 
-/** Scopes of every OAuth2 scheme that the card declares. What is no scope (RFC 6749 §3.3) is passed over. */
+const MAX_SCOPES = 256
+
+/** The scopes of all OAuth2 schemes that the card declares, sorted. Names that are no scope (RFC 6749 §3.3) are left out. */
 export function scopesOf({ securitySchemes }: CardModel): Scope[] {
   const names = Object.values(securitySchemes).flatMap(({ oauth2SecurityScheme }) =>
     Object.values(oauth2SecurityScheme?.flows ?? {}).flatMap((flow) => Object.keys(flow?.scopes ?? {})),
   )
   const scopes = [...new Set(names)].map((name) => Scope.safeParse(name)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
-  return scopes.sort().slice(0, 256)
+  return scopes.sort().slice(0, MAX_SCOPES)
 }
 
 const endpointOf = (model: CardModel): string | undefined => model.supportedInterfaces[0]?.url

@@ -3,9 +3,9 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { type HttpRequest, json, type Route } from '../../http/route.js'
 import { AgentId } from '../../protocol/ids.js'
-import { findShown, type GetCardDeps, getCard } from './get.js'
+import { type GetCardDeps, getCard, requirePublishedCard } from './get.js'
 
-export interface CardEndpointDeps extends GetCardDeps {
+interface CardEndpointDeps extends GetCardDeps {
   readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
 }
 
@@ -14,14 +14,14 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     method: 'GET',
     path: '/agents/:id/.well-known/agent-card.json',
     endpoint: async (request) => {
-      const { card, on } = await findShown(deps, agentOf(request))
+      const { card, dependsOn } = await requirePublishedCard(deps, agentOf(request))
       const headers = { etag: `"${card.publicCardSha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
       if (isKnown(request, headers.etag)) return { status: 304, headers }
       return {
         status: 200,
         headers: { ...headers, 'content-type': 'application/json' },
         body: card.publicCard,
-        standsOn: [...on, card.core.ver],
+        dependsOn: [...dependsOn, card.connection.ver],
       }
     },
   },
@@ -41,14 +41,16 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
     method: 'GET',
     path: '/agents/:id/jwks.json',
     endpoint: async (request) => {
-      const { card, on } = await findShown(deps, agentOf(request))
+      const { card, dependsOn } = await requirePublishedCard(deps, agentOf(request))
       const registeredKey = card.signer && (await deps.registeredKeys.get(card.signer.keyId))
       const keys =
         registeredKey && !deps.trustLog.ended.has(registeredKey.handle)
           ? [{ ...registeredKey.jwk, kid: registeredKey.jkt, alg: registeredKey.alg, use: 'sig' }]
           : []
-      const standsOn = registeredKey ? [...on, registeredKey.handle] : on
-      return { ...json(200, { keys }, { 'cache-control': 'public, max-age=60' }), standsOn }
+      return {
+        ...json(200, { keys }, { 'cache-control': 'public, max-age=60' }),
+        dependsOn: registeredKey ? [...dependsOn, registeredKey.handle] : dependsOn,
+      }
     },
   },
   {
@@ -58,7 +60,7 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
   },
 ]
 
-/** What is no id of an agent is no agent either. */
+/** A malformed id gets the same refusal as an unknown one. */
 function agentOf({ params }: HttpRequest): AgentId {
   const parsed = AgentId.safeParse(params.id)
   return parsed.success ? parsed.data : refuse('not_found', 'no such card')
@@ -70,10 +72,10 @@ const isKnown = ({ headers }: HttpRequest, etag: string): boolean =>
     .split(',')
     .some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*')
 
-/** SD-JWT VC type metadata of a card. */
+/** Type metadata of the card's SD-JWT VC (draft-ietf-oauth-sd-jwt-vc). */
 const typeMetadata = (issuer: string) => ({
   vct: cardType(issuer),
   name: 'A2A Agent Card',
-  description: 'An Agent Card, parts of which only entitled callers see.',
+  description: 'An A2A Agent Card whose non-public parts are disclosed to entitled callers only.',
   claims: Object.keys(CardCredentialClaims.shape).map((name) => ({ path: [name], sd: name === 'agent_card' ? 'allowed' : 'never' })),
 })

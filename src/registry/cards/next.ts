@@ -4,10 +4,10 @@ import { findIntroductionTarget } from '../../identity/agents/find.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 
-/** What the next version of a card must say. */
+/** Values that the next version of an agent's card must contain. */
 export interface NextCard {
   readonly version: number
-  /** The version that is published; 0 where none is. */
+  /** The published version; 0 if there is none. */
   readonly published: number
   readonly cardSha256?: string | undefined
   readonly releaseNumber: number
@@ -16,17 +16,17 @@ export interface NextCard {
   readonly vct: string
 }
 
-/** For whoever may publish it. */
+/** Tells a publisher the version, release number and claims to sign next. */
 export async function nextCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> {
   await deps.trustLog.readBarrier()
   await requirePublisher(deps, caller, agentId)
-  const [card, contact] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
+  const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
   return {
     version: (card?.version ?? 0) + 1,
     published: card && !card.unpublished ? card.version : 0,
     cardSha256: card?.cardSha256,
     releaseNumber: (card?.releaseNumber ?? 0) + 1,
-    orgId: contact?.orgId,
+    orgId: agent?.orgId,
     sub: audienceOf(deps.issuer, agentId),
     vct: cardType(deps.issuer),
   }

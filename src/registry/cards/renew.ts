@@ -5,17 +5,17 @@ import type { Caller } from '../../http/caller.js'
 import { isJsonObject, type JsonValue, parseJson } from '../../lib/json.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
-import { asRead } from './card.js'
+import { unchangedGuard } from './card.js'
 import { isUsable, requireCredential } from './publishing/check-publication.js'
 import { composeCard } from './publishing/compose.js'
 
-export interface RenewInput {
+interface RenewInput {
   readonly agentId: AgentId
   readonly sdJwt: string
   readonly releasePolicy?: string | undefined
 }
 
-/** The same content under new dates: not a new version, and nothing ends. */
+/** Replaces the SD-JWT and its release policy by ones with the same content and new dates. The version stays, and nothing ends. */
 export async function renewCard(
   deps: PublishDeps,
   caller: Caller,
@@ -24,11 +24,12 @@ export async function renewCard(
   const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
-  if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no card with an SD-JWT')
+  if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no published card with an SD-JWT')
   const signer = await deps.registeredKeys.get(card.signer.keyId)
-  if (!signer || !isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed the card has ended: publish it anew')
+  if (!signer || !isUsable(deps, signer, now))
+    return refuse('key_revoked', 'the key that signed the card was revoked or retired; publish the card with another key')
   const json = parseJson(card.publicCard)
-  if (!isJsonObject(json)) throw new Error('a card that is no JSON object')
+  if (!isJsonObject(json)) throw new Error(`the stored public card of ${agentId} is not a JSON object`)
   const { credential, releaseNumber } = await requireCredential(
     deps,
     { json, signer },
@@ -36,23 +37,31 @@ export async function renewCard(
     now,
   )
   if (credential.claims.card_version !== card.version)
-    return refuse('card_version_stale', `card_version is not ${card.version}, which is published`)
+    return refuse(
+      'card_version_stale',
+      `card_version is ${credential.claims.card_version}; expected ${card.version}, the published version`,
+    )
   if (releasePolicy !== undefined && releaseNumber <= card.releaseNumber)
-    return refuse('release_policy_stale', 'the number of the release policy does not rise')
+    return refuse(
+      'release_policy_stale',
+      `the number of the release policy is ${releaseNumber}; it must be higher than ${card.releaseNumber}`,
+    )
   const renewed = { ...card, sdJwt, ...(releasePolicy !== undefined && { releasePolicy }), releaseNumber }
   for (const tier of ['authenticated', 'introduced'] as const)
     if (contentOf(composeCard(renewed, tier).json) !== contentOf(composeCard(card, tier).json))
-      return refuse('card_version_immutable', 'a renewal changes dates only: publish the change')
+      return refuse('card_version_immutable', 'a renewal may change dates only; publish the changed card instead')
   const expiresAt = credential.claims.exp
   const row = deps.audit.recording(
     auditRow(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
   const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
-  const outcome = await deps.cards.amend(agentId, asRead(card), next, [row])
-  return outcome === 'done' ? { version: card.version, expiresAt } : refuse('card_version_stale', 'somebody else has published meanwhile')
+  const outcome = await deps.cards.amend(agentId, unchangedGuard(card), next, [row])
+  return outcome === 'done'
+    ? { version: card.version, expiresAt }
+    : refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
 }
 
-/** The content without the order of lists: where a hidden part stands among the others is drawn anew with each signature. */
+/** Compares cards without the order of lists, because the position of a non-public part in its list is random in each SD-JWT. */
 const contentOf = (json: JsonValue): string => canonical(unordered(json))
 
 function unordered(value: JsonValue): JsonValue {

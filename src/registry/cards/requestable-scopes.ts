@@ -5,7 +5,10 @@ import { scopesOf } from './card.js'
 import { composeCard, type ViewTier } from './publishing/compose.js'
 import type { CardsStore } from './store.js'
 
-/** What somebody of a tier can ask an introduction for: what it can see. Hidden and unknown are one answer. */
+/**
+ * The scopes and skills that a caller of a tier may request in an introduction: those that the caller can see.
+ * The result does not show whether a missing scope or skill is non-public or unknown.
+ */
 export interface Requestable {
   readonly scopes: readonly Scope[]
   readonly skills: readonly string[]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
-import { openProcedure, procedureFor, router } from '../../http/trpc/procedures.js'
+import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
@@ -22,7 +22,7 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
       .input(ById)
       .query(({ ctx, input }) => nextCard(deps, ctx.caller, input.agentId)),
     publish: procedureFor('cards:write')
-      .input(ById.extend({ c0: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
+      .input(ById.extend({ publicCard: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => publishCard(deps, ctx.caller, input)),
     renew: procedureFor('cards:write')
       .input(ById.extend({ sdJwt: SdJwt, releasePolicy: Policy.optional() }))
@@ -30,7 +30,7 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
     import: procedureFor('cards:write')
       .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
       .mutation(({ ctx, input }) => importCard(deps, ctx.caller, input.agentId, input.card)),
-    get: openProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
+    get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     unpublish: procedureFor('cards:write')
       .input(ById)
       .mutation(({ ctx, input }) => unpublishCard(deps, ctx.caller, input.agentId)),

@@ -1,6 +1,13 @@
 import type { Random } from '../../lib/random.js'
-import type { AgentId } from '../../protocol/ids.js'
-import { CARD_TIERS, type Collection, indexingCard, type Operation, type Storage, unindexingCard } from '../../storage/storage.js'
+import {
+  CARD_TIERS,
+  type Collection,
+  indexingCard,
+  type Operation,
+  type OwnedSpec,
+  type Storage,
+  unindexingCard,
+} from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/records/cache.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -8,30 +15,40 @@ import { Card, CardVersion, type PinnedParts } from './card-record.js'
 import { rowsOf } from './search-rows/search-rows.js'
 
 export interface CardsStore extends Records<Card> {
-  /** A change of hidden parts that ends nothing makes no entry, so what is kept may lack the versions that it has begun. */
+  /** May lack versions that a change of non-public parts has begun: such a change writes no log entry when it ends nothing. */
   readonly pinnedParts: Cache<PinnedParts>
   readonly versions: Collection<CardVersion>
-  /** Replaces the rows of search by those of the card. */
-  indexing(card: Card): readonly Operation[]
-  /** Removes them. */
-  unindexing(agentId: AgentId): readonly Operation[]
+}
+
+export const CARDS: OwnedSpec<Card> = { name: 'cards', schema: Card, key: 'agentId', indexes: {}, ownedBy: ['orgId'] }
+
+export const CARD_VERSIONS: OwnedSpec<CardVersion> = {
+  name: 'card-versions',
+  schema: CardVersion,
+  key: 'id',
+  indexes: {},
+  ownedBy: ['agentId'],
 }
 
 export function cardsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): CardsStore {
-  const unindexing = (agentId: AgentId): readonly Operation[] => CARD_TIERS.map((tier) => unindexingCard(agentId, tier))
-  const indexing = (card: Card): readonly Operation[] => {
-    const rows = card.unpublished ? [] : rowsOf(card)
-    return CARD_TIERS.map((tier) => {
-      const row = rows.find((one) => one.tier === tier)
-      return row ? indexingCard(row) : unindexingCard(card.agentId, tier)
-    })
-  }
-  const records = newRecords(deps, deps.storage.collection<Card>({ name: 'cards', schema: Card, key: 'agentId', indexes: {} }), {
+  const records = newRecords(deps, deps.storage.collection(CARDS), {
     kind: 'cards',
-    versions: ({ core, skills }) => [core.ver, ...skills.map(({ ver }) => ver)],
-    revealing: indexing,
+    versions: ({ connection, skills }) => [connection.ver, ...skills.map(({ ver }) => ver)],
+    revealing: indexingRows,
   })
-  const versions = deps.storage.collection<CardVersion>({ name: 'card-versions', schema: CardVersion, key: 'id', indexes: {} })
+  const versions = deps.storage.collection(CARD_VERSIONS)
   const pinnedParts = newCache<PinnedParts>(deps.trustLog, ({ type }) => type === 'card.published' || type === 'record.changed')
-  return { ...records, versions, indexing, unindexing, pinnedParts }
+  return { ...records, versions, pinnedParts }
 }
+
+/** Operations that replace the search rows of a card; an unpublished card has none. */
+export function indexingRows(card: Card): readonly Operation[] {
+  const rows = card.unpublished ? [] : rowsOf(card)
+  return CARD_TIERS.map((tier) => {
+    const row = rows.find((candidate) => candidate.tier === tier)
+    return row ? indexingCard(row) : unindexingCard(card.agentId, tier)
+  })
+}
+
+/** Operations that remove the search rows of an agent's card. */
+export const unindexingRows = (agentId: string): readonly Operation[] => CARD_TIERS.map((tier) => unindexingCard(agentId, tier))

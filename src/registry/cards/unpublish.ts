@@ -4,20 +4,21 @@ import type { Caller } from '../../http/caller.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
-import { endedBy, padWithDecoys } from './card.js'
+import { endedVersions, padWithDecoys } from './card.js'
+import { unindexingRows } from './store.js'
 
-/** Takes the card from everybody, and ends what callers relied on in it. */
+/** Withdraws the card from readers and from search, and ends its pinned versions and so every introduction to the agent. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
-  if (!card || card.unpublished) return refuse('not_found', 'the agent has no card')
+  if (!card || card.unpublished) return refuse('not_found', 'the agent has no published card')
   return deps.trustLog.end({
-    type: 'card.ended',
-    ends: padWithDecoys(endedBy(card, undefined), deps.random).map((handle) => ({ handle })),
+    type: 'card.unpublished',
+    ends: padWithDecoys(endedVersions(card, undefined), deps.random).map((handle) => ({ handle })),
     intent: [
       deps.cards.collection.changing(agentId, { version: card.version, revision: card.revision, nextEntry: null }, { unpublished: true }),
-      ...deps.cards.unindexing(agentId),
+      ...unindexingRows(agentId),
       deps.audit.recording(auditRow(caller, 'cards.unpublish', { orgId: publisher.orgId, subject: agentId })),
     ],
   })

@@ -4,10 +4,10 @@ import { type AgentId, type Audience, audienceOf, type OrgId } from '../../proto
 import type { Scope } from '../../protocol/rights.js'
 import type { CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
-import { verdictNow } from '../cards/get.js'
-import { holdsWord } from '../cards/search-rows/card-summary.js'
+import { includesWord } from '../cards/search-rows/card-summary.js'
+import { currentVerdict } from '../cards/view.js'
 
-/** A found agent, with all that a call needs. */
+/** An agent that a search found, with everything that a caller needs to call it. */
 export interface Hit {
   readonly agentId: AgentId
   readonly orgId: OrgId
@@ -16,54 +16,53 @@ export interface Hit {
   readonly scopes: readonly Scope[]
   readonly verdict: Verdict
   readonly tier: CardTier
-  /** Lower is better. Those of two tiers are of two scales. */
+  /** Lower is better. Scores of different tiers cannot be compared. */
   readonly score: number
-  /** Why it was found by words: where they stand, what counts most first. */
+  /** The fields that contain a word of the query, in the order of FIELDS, the most important first. */
   readonly relevance: readonly Field[]
-  /** Prose and names by the publisher, 2048 characters each at most. */
+  /** Text of the publisher, each member cut off after 2048 characters. */
   readonly text: CardSummary['text']
-  /** Of many the first, so many as fit 8 KiB: the card has all. */
+  /** The first skills of the card, as many as fit into 8192 characters of JSON. */
   readonly skills: CardSummary['skills']
 }
 
-export const FIELDS = ['name', 'tags', 'skills', 'description'] as const
-export type Field = (typeof FIELDS)[number]
+const FIELDS = ['name', 'tags', 'skills', 'description'] as const
+type Field = (typeof FIELDS)[number]
 
-/** Where a hit was found. */
-export interface FoundAt {
+export interface HitContext {
   readonly tier: CardTier
   readonly score: number
   readonly words: readonly string[]
   readonly now: number
 }
 
-/** Of a search; what stands after them is passed over. */
-export const MAX_WORDS = 16
+/** Most words of a query; further words are ignored. */
+export const MAX_QUERY_WORDS = 16
 
-/** As search compares words; no operators, no wildcards. A text without any word finds nothing. */
-export function wordsOf(text = ''): string[] {
+/** The words of a query, normalised like the words of the index. There are no operators and no wildcards. A text without a word finds nothing. */
+export function queryWords(text = ''): string[] {
   const words = wordsIn(text)
-  return words.length > 0 || text.trim() === '' ? words.slice(0, MAX_WORDS) : [text]
+  return words.length > 0 || text.trim() === '' ? words.slice(0, MAX_QUERY_WORDS) : [text]
 }
 
-/** The hit as its tier may see it: nothing of it comes from what another tier sees. */
+/** Makes a hit from the summary of one tier only. */
 export function hitOf(
   deps: { readonly trustLog: ServedTrustLog; readonly issuer: string },
   agentId: AgentId,
-  shown: CardSummary,
-  { tier, score, words, now }: FoundAt,
+  summary: CardSummary,
+  { tier, score, words, now }: HitContext,
 ): Hit {
   return {
     agentId,
-    orgId: shown.orgId,
+    orgId: summary.orgId,
     audience: audienceOf(deps.issuer, agentId),
-    ...(shown.endpoint !== undefined && { endpoint: shown.endpoint }),
-    scopes: shown.scopes,
-    verdict: verdictNow(deps, shown, { tier, now }),
+    ...(summary.endpoint !== undefined && { endpoint: summary.endpoint }),
+    scopes: summary.scopes,
+    verdict: currentVerdict(deps, summary, { tier, now }),
     tier,
     score,
-    relevance: FIELDS.filter((field) => holdsWord(shown.words[field], words)),
-    text: shown.text,
-    skills: shown.skills,
+    relevance: FIELDS.filter((field) => includesWord(summary.tokens[field], words)),
+    text: summary.text,
+    skills: summary.skills,
   }
 }

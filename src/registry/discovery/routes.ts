@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { openProcedure, router } from '../../http/trpc/procedures.js'
+import { publicProcedure, router } from '../../http/trpc/procedures.js'
 import { type SearchDeps, searchCards } from './search.js'
 
 export const discoveryRoutes = (deps: SearchDeps) =>
   router({
-    search: openProcedure
+    search: publicProcedure
       .input(
         z
           .strictObject({

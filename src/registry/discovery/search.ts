@@ -1,3 +1,15 @@
+// Card search.
+//
+// Each tier has its own search index, which contains only the parts of a card that callers of that tier may see. A search runs in two
+// phases. The first phase searches the `introduced` index, limited to the agents that the caller is introduced to; it is skipped for a
+// caller without introductions. The second phase searches the index of the caller's own tier (`public` or `authenticated`) for all agents
+// and skips those of the first phase. So entitlement is decided before words are matched, and neither order, score nor total shows what
+// a caller may not see.
+//
+// Each store page is read behind a read barrier of its own; hits whose agent or card versions no longer stand are dropped from it. To fill
+// a page of `limit` hits the store is read at most MAX_STORE_PAGES times; after that the page is returned short, with a cursor.
+// Cost: at most MAX_STORE_PAGES + 3 store searches (three for the total). A card is read only if its search row has an ended version.
+// Concurrent searches have a limit of their own for authenticated and for anonymous callers.
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { ConcurrencyLimit } from '../../http/concurrency-limit.js'
@@ -5,11 +17,11 @@ import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agent
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
-import type { CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
+import type { CardHit, CardHits, CardQuery, CardSearchPort, CardSummary } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
-import { openCursor, type SearchCursor, sealCursor } from './cursor.js'
-import { type FoundAt, type Hit, hitOf, wordsOf } from './hit.js'
+import { type SearchCursor, signCursor, verifyCursor } from './cursor.js'
+import { type Hit, type HitContext, hitOf, queryWords } from './hit.js'
 
 export interface SearchDeps extends FindAgentDeps {
   readonly cards: CardsStore
@@ -17,13 +29,13 @@ export interface SearchDeps extends FindAgentDeps {
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
   readonly issuer: string
-  /** A search may cost the store much, and strangers may search: it has places of its own, so that everything else goes on. */
-  readonly searches: Readonly<Record<'callers' | 'strangers', Pick<ConcurrencyLimit, 'run'>>>
-  /** Agents whose introduced tier the caller may see. */
+  /** Searches are expensive and open to anonymous callers, so they have concurrency limits apart from those of all requests. */
+  readonly searchLimits: Readonly<Record<'authenticated' | 'anonymous', Pick<ConcurrencyLimit, 'run'>>>
+  /** The agents whose `introduced` tier the caller may see. */
   readonly introducedTo: (caller: Caller) => Promise<readonly AgentId[]>
 }
 
-export interface SearchInput {
+interface SearchInput {
   readonly text?: string | undefined
   readonly skill?: string | undefined
   readonly tags?: readonly string[] | undefined
@@ -31,97 +43,110 @@ export interface SearchInput {
   readonly cursor?: string | undefined
 }
 
-export interface Found {
-  /** May be fewer than asked for, or none, where there is a cursor still. */
+export interface SearchResult {
+  /** May be shorter than `limit`, or empty, while there is a cursor. */
   readonly hits: readonly Hit[]
-  /** Matching cards that the caller may see, one whose agent has ended too until it is unpublished. Of very many the first 10,000 may be counted. */
+  /**
+   * Number of matching cards that the caller may see. It counts the card of a revoked agent until the card is unpublished, and may stop at
+   * 10,000.
+   */
   readonly total: number
   readonly cursor?: string
 }
 
-const MAX_ROUNDS = 5
-/** Who has hung up meanwhile is noticed where requests are admitted. */
-const isThere = () => true
+const MAX_STORE_PAGES = 5
+/** The limit of all requests already rejects callers that have disconnected. */
+const isConnected = () => true
 
-/** For anybody; a token with `discovery:read` shows more. */
-export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
+/** Searches published cards. Any caller may search; a token with the scope `discovery:read` finds more. */
+export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
-  // What an introduced caller may look among is read behind a fence of its own: to find may take longer than an answer keeps
+  // `introducedTo` needs a read barrier. The search itself may take longer than the 250 ms for which a barrier is valid.
   if (caller) await deps.trustLog.readBarrier()
-  const places = caller ? deps.searches.callers : deps.searches.strangers
-  return places.run(isThere, () => searchFor(deps, caller, input))
+  const limit = deps.searchLimits[caller ? 'authenticated' : 'anonymous']
+  return limit.run(isConnected, () => searchPhases(deps, caller, input))
 }
 
-/**
- * Filtered by entitlement before matching: each tier has its own index. Cards that the caller is introduced to come first, from their
- * own rows; then everybody's, from the rows of the caller's tier.
- */
-async function searchFor(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<Found> {
-  const { limit, cursor, ...asked } = input
-  const query = { ...asked, caller: caller?.id ?? null }
+async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
+  const { limit, cursor, ...criteria } = input
+  const cursorQuery = { ...criteria, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
-  const tier: CardTier = caller ? 'authenticated' : 'public'
   const introduced = caller ? await deps.introducedTo(caller) : []
-  let place: SearchCursor =
-    cursor === undefined ? { pass: introduced.length > 0 ? 'introduced' : 'tier' } : await openCursor(secrets, query, cursor)
+  let position: SearchCursor =
+    cursor === undefined ? { phase: introduced.length > 0 ? 'introduced' : 'everyone' } : await verifyCursor(secrets, cursorQuery, cursor)
 
-  const words = wordsOf(asked.text)
-  const look = (of: Look): Promise<CardHits> =>
-    deps.cardSearch.search({ words, ...(asked.skill !== undefined && { skill: asked.skill }), tags: asked.tags ?? [], ...of })
-  const among = { introduced: { tier: 'introduced', cardIds: introduced }, tier: { tier } } as const
-  const totals = new Map<SearchCursor['pass'], number>()
+  const words = queryWords(criteria.text)
+  const searchStore = (page: StorePage): Promise<CardHits> =>
+    deps.cardSearch.search({ words, ...(criteria.skill !== undefined && { skill: criteria.skill }), tags: criteria.tags ?? [], ...page })
+  const phases = {
+    introduced: { tier: 'introduced', cardIds: introduced },
+    everyone: { tier: caller ? 'authenticated' : 'public' },
+  } as const
+  const totals = new Map<SearchCursor['phase'], number>()
   const hits: Hit[] = []
-  let isMore = true
-  for (let round = 0; round < MAX_ROUNDS && isMore && hits.length < limit; round++) {
-    const wanted = limit - hits.length
-    const { pass, after, scored } = place
-    const page = await look({
-      ...among[pass],
-      limit: wanted,
+  let hasMore = true
+  for (let pages = 0; pages < MAX_STORE_PAGES && hasMore && hits.length < limit; pages++) {
+    const missing = limit - hits.length
+    const { phase, after, scoredWords } = position
+    const page = await searchStore({
+      ...phases[phase],
+      limit: missing,
       ...(after && { after }),
-      ...(scored && { scored: scored.map((i) => words[i] ?? '') }),
+      ...(scoredWords && { scoredWords: scoredWords.map((index) => words[index] ?? '') }),
     })
-    totals.set(pass, page.total)
+    totals.set(phase, page.total)
     const last = page.hits.at(-1)
-    const shown = pass === 'tier' ? page.hits.filter(({ cardId }) => !introduced.some((one) => one === cardId)) : page.hits
-    const { tier: seen } = among[pass]
-    hits.push(...(await deps.trustLog.afterBarrier(({ now }) => hitsOf(deps, shown, { tier: seen, words, now }))))
-    if (page.hits.length === wanted && last)
-      place = { pass, after: [last.score, last.cardId], ...(page.scored && { scored: page.scored.map((word) => words.indexOf(word)) }) }
-    else if (pass === 'introduced') place = { pass: 'tier' }
-    else isMore = false
+    const found = phase === 'everyone' ? page.hits.filter(({ cardId }) => !introduced.some((id) => id === cardId)) : page.hits
+    const { tier } = phases[phase]
+    hits.push(...(await deps.trustLog.afterBarrier(({ now }) => hitsOf(deps, found, { tier, words, now }))))
+    if (page.hits.length === missing && last)
+      position = {
+        phase,
+        after: [last.score, last.cardId],
+        ...(page.scoredWords && { scoredWords: page.scoredWords.map((word) => words.indexOf(word)) }),
+      }
+    else if (phase === 'introduced') position = { phase: 'everyone' }
+    else hasMore = false
   }
-  const totalOf = async (of: Omit<Look, 'limit'>) => (await look({ ...of, limit: 1 })).total
-  const totalIn = async (pass: SearchCursor['pass']) => totals.get(pass) ?? totalOf(among[pass])
-  // Both passes, less what both find.
-  const more = introduced.length === 0 ? 0 : (await totalIn('introduced')) - (await totalOf({ ...among.tier, cardIds: introduced }))
-  return { hits, total: (await totalIn('tier')) + more, ...(isMore && { cursor: await sealCursor(secrets, query, place) }) }
+  const countOf = async (page: Omit<StorePage, 'limit'>) => (await searchStore({ ...page, limit: 1 })).total
+  const totalOf = async (phase: SearchCursor['phase']) => totals.get(phase) ?? countOf(phases[phase])
+  // The total of both phases, minus the cards that match in both.
+  const onlyIntroduced =
+    introduced.length === 0 ? 0 : (await totalOf('introduced')) - (await countOf({ ...phases.everyone, cardIds: introduced }))
+  const total = (await totalOf('everyone')) + onlyIntroduced
+  return { hits, total, ...(hasMore && { cursor: await signCursor(secrets, cursorQuery, position) }) }
 }
 
-type Look = Omit<CardQuery, 'words' | 'skill' | 'tags'>
+type StorePage = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
-async function hitsOf(deps: SearchDeps, found: CardHits['hits'], at: Omit<FoundAt, 'score'>): Promise<readonly Hit[]> {
+async function hitsOf(deps: SearchDeps, found: readonly CardHit[], context: Omit<HitContext, 'score'>): Promise<readonly Hit[]> {
   const hits = await Promise.all(
-    found.map(async ({ cardId, score, shown }): Promise<Hit | undefined> => {
-      const agentId = AgentId.parse(cardId)
-      const [card, contact] = await Promise.all([currentOf(deps, agentId, at.tier, shown), findIntroductionTarget(deps, agentId)])
-      if (!card || !contact || !stands(deps.trustLog.ended, contact.dependencies.handles)) return undefined
-      return hitOf(deps, agentId, card, { ...at, score })
+    found.map(async (cardHit): Promise<Hit | undefined> => {
+      const agentId = AgentId.parse(cardHit.cardId)
+      const [summary, agent] = await Promise.all([
+        currentSummary(deps, agentId, context, cardHit.summary),
+        findIntroductionTarget(deps, agentId),
+      ])
+      if (!summary || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return undefined
+      return hitOf(deps, agentId, summary, { ...context, score: cardHit.score })
     }),
   )
   return hits.filter((hit) => hit !== undefined)
 }
 
-/** What ended with the next version of a card is not shown: that waits to be revealed, and whoever meets it completes it. */
-async function currentOf(
+/**
+ * The summary if its versions stand. If one has ended, the card's next version may be pending: reading the card completes the pending write,
+ * which replaces the search row, and the new row is used.
+ */
+async function currentSummary(
   deps: SearchDeps,
   agentId: AgentId,
-  tier: CardTier,
-  shown: CardSummary | undefined,
+  { tier }: Pick<HitContext, 'tier'>,
+  summary: CardSummary,
 ): Promise<CardSummary | undefined> {
-  if (!shown || stands(deps.trustLog.ended, shown.versions)) return shown
+  if (stands(deps.trustLog.ended, summary.versions)) return summary
   await deps.cards.get(agentId)
-  const now = (await deps.cardSearch.shown(tier, [agentId])).get(agentId)
-  return now && stands(deps.trustLog.ended, now.versions) ? now : undefined
+  const current = (await deps.cardSearch.summaries(tier, [agentId])).get(agentId)
+  return current && stands(deps.trustLog.ended, current.versions) ? current : undefined
 }

@@ -1,41 +1,42 @@
-// The fence of an instance: a write on the majority, on the newest block, which it returns. Whoever is primary no longer cannot do the write.
+// The read barrier of an instance: a majority write on the newest block, which returns that block. A deposed primary cannot complete it.
 import { type Collection, MongoError } from 'mongodb'
 import type { Clock } from '../../lib/clock.js'
 import type { StoreTime } from '../storage.js'
 import { DURABLE } from './session/connect.js'
-import { reach } from './session/errors.js'
+import { callServer } from './session/errors.js'
 import { type InstanceLeaseDeps, newInstanceLease } from './session/instance-lease.js'
 import type { StoredBlock } from './stored-block.js'
 
 export interface BarrierWriteDeps extends InstanceLeaseDeps {
   readonly blocks: Collection<StoredBlock>
   readonly clock: Pick<Clock, 'monotonicMs'>
-  readonly storeClock: (said: Date) => number
+  /** Converts the server's time to milliseconds. */
+  readonly storeClock: (serverTime: Date) => number
 }
 
-export interface BarrierWrite {
-  /** The newest block: all that was acknowledged before this was asked is in it or before it. */
+interface BarrierWrite {
+  /** The newest block. Every append that was acknowledged before the call is in it or in an earlier block. */
   read(): Promise<Pick<StoredBlock, 'block'> | undefined>
-  /** What the server's clock said at the last reading. */
+  /** The server's clock at the last read. */
   storeTime(): StoreTime | undefined
   close(): Promise<void>
 }
 
 export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
   const { db, blocks, clock, storeClock } = deps
-  const presence = newInstanceLease(deps, blocks.collectionName)
+  const lease = newInstanceLease(deps, blocks.collectionName)
   let storeTime: StoreTime | undefined
 
-  const timed = async <T>(ask: () => Promise<T>, saidIn: (answer: T) => unknown): Promise<T> => {
+  const timed = async <T>(send: () => Promise<T>, serverTimeIn: (response: T) => unknown): Promise<T> => {
     const sentMs = clock.monotonicMs()
-    const answer = await ask()
-    const said = saidIn(answer)
-    if (said instanceof Date) storeTime = { ms: storeClock(said), sentMs, receivedMs: clock.monotonicMs() }
-    return answer
+    const response = await send()
+    const serverTime = serverTimeIn(response)
+    if (serverTime instanceof Date) storeTime = { ms: storeClock(serverTime), sentMs, receivedMs: clock.monotonicMs() }
+    return response
   }
   /**
-   * A block that another member has acknowledged is there, or the write fails; what it finds lies before the write, and is on the majority with
-   * it. The plain command: as a retryable write the server would keep a copy of the block each time. Done twice it is as good.
+   * The write fails if this member has not got a block that others acknowledged: so the block that it returns is the newest, and the majority has
+   * it. It is sent as a plain command because for a retryable write the server would save a copy of the block each time; repeating it is harmless.
    */
   const newestBlock = async (): Promise<Pick<StoredBlock, 'block'> | undefined> => {
     const { value } = await timed(
@@ -44,22 +45,22 @@ export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
           findAndModify: blocks.collectionName,
           query: { _id: { $gte: 0 } },
           sort: { _id: -1 },
-          update: { $inc: { fences: 1 } },
+          update: { $inc: { barriers: 1 } },
           fields: { block: 1, now: '$$NOW' },
           writeConcern: { w: DURABLE.w, j: DURABLE.journal },
         }),
-      (answer) => answer.value?.now,
+      (response) => response.value?.now,
     )
     return value ?? undefined
   }
 
   return {
     read: () =>
-      reach(async () => {
-        await presence.tell()
+      callServer(async () => {
+        await lease.renew()
         const stored = await newestBlock().catch((error: unknown) => {
           if (!(error instanceof MongoError)) throw error
-          // The primary may have changed: the driver knows by now
+          // The primary may have changed. By now the driver knows the new one
           return newestBlock()
         })
         if (stored !== undefined) return stored
@@ -70,6 +71,6 @@ export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
         return undefined
       }),
     storeTime: () => storeTime,
-    close: presence.leave,
+    close: lease.release,
   }
 }

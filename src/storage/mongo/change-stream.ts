@@ -2,15 +2,19 @@ import type { ChangeStream, Collection } from 'mongodb'
 import { newListeners } from '../../lib/listeners.js'
 import type { StoredBlock } from './stored-block.js'
 
-export interface ChangeNotifier {
-  ring(): void
-  listen(listener: () => void): () => void
-  /** Begins to watch where somebody listens and nothing is watched: whoever reads the log calls it each time. */
-  tend(): void
+interface ChangeNotifier {
+  notify(): void
+  /** Returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void
+  /** Opens the change stream if there are listeners and none is open. Readers of the log call it at each read. */
+  ensureWatching(): void
   close(): Promise<void>
 }
 
-/** Rings for this instance's appends at once, for the others' by a change stream. It may miss: the log is read by position, with a poll behind it. */
+/**
+ * Notifies listeners of appended blocks: `notify` for appends of this instance, a change stream for those of other instances.
+ * It may miss appends, which is harmless: the log is read by position, and polled.
+ */
 export function newChangeNotifier(blocks: Pick<Collection<StoredBlock>, 'watch'>, ready: () => Promise<void>): ChangeNotifier {
   const listeners = newListeners()
   let stream: ChangeStream | undefined
@@ -19,37 +23,37 @@ export function newChangeNotifier(blocks: Pick<Collection<StoredBlock>, 'watch'>
   const watch = async (): Promise<void> => {
     await ready()
     if (isClosed) return
-    const own = blocks.watch([
+    const opened = blocks.watch([
       { $match: { operationType: 'insert', 'documentKey._id': { $type: 'number' } } },
       { $project: { _id: 1, operationType: 1, documentKey: 1, ns: 1 } },
     ])
-    stream = own
-    own.on('change', listeners.tell)
-    // What was appended before it listened
-    own.once('resumeTokenChanged', listeners.tell)
-    // The driver resumes after what passes at once; a database that is away for longer ends the stream
-    own.on('error', () => {
-      if (stream === own) stream = undefined
-      void own.close().catch(() => undefined)
+    stream = opened
+    opened.on('change', listeners.notify)
+    // Blocks may have been appended before the stream was open
+    opened.once('resumeTokenChanged', listeners.notify)
+    // The driver resumes by itself after a short outage. After a longer one the stream ends with an error
+    opened.on('error', () => {
+      if (stream === opened) stream = undefined
+      void opened.close().catch(() => undefined)
     })
   }
-  const tend = (): void => {
+  const ensureWatching = (): void => {
     if (listeners.size === 0 || stream !== undefined || isStarting) return
     isStarting = true
     void watch()
-      .catch(() => undefined) // The database is away: whoever tends it next tries again
+      .catch(() => undefined) // The database is unreachable: the next call tries again
       .finally(() => {
         isStarting = false
       })
   }
   return {
-    ring: listeners.tell,
-    listen: (listener) => {
-      const stop = listeners.add(listener)
-      tend()
-      return stop
+    notify: listeners.notify,
+    onChange: (listener) => {
+      const unsubscribe = listeners.add(listener)
+      ensureWatching()
+      return unsubscribe
     },
-    tend,
+    ensureWatching,
     close: async () => {
       isClosed = true
       await stream?.close().catch(() => undefined)

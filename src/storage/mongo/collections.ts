@@ -1,75 +1,85 @@
 import type { ClientSession, Db } from 'mongodb'
-import { changed, declarationOf, hasExpired, holds } from '../document.js'
-import { anySpec, type Changing, type Collection, type Doc, type Key, operationsOf, type Page, type Spec, type Taking } from '../storage.js'
-import { docOf, encoded, type Stored, storedOf } from './codec.js'
-import { type Declared, declaredOf } from './ensure-schema.js'
+import { applyChange, definitionOf, hasExpired, matchesGuard } from '../document.js'
+import {
+  anySpec,
+  type ChangeRequest,
+  type Collection,
+  type Doc,
+  type Key,
+  operationsOf,
+  type Page,
+  type Spec,
+  type TakeRequest,
+} from '../storage.js'
+import { docOf, encoded, type StoredDoc, storedOf } from './codec.js'
+import { type CollectionSchema, schemaOf } from './ensure-schema.js'
 import { find } from './find.js'
-import type { Opened } from './opened.js'
+import type { OpenCollection } from './open-collection.js'
 import { purgeIn } from './purge.js'
 import { newBatch } from './session/batch.js'
-import { newShared } from './session/coalesce.js'
-import { isTaken, reach, reachIn } from './session/errors.js'
+import { newCoalescer } from './session/coalesce.js'
+import { callServer, callServerIn, isDuplicateKey } from './session/errors.js'
 import { onceReady } from './session/ready.js'
 
 export interface CollectionsDeps {
   readonly db: Db
   readonly now: () => number
-  readonly declare: (declared: Declared) => Promise<void>
+  readonly ensureSchema: (schema: CollectionSchema) => Promise<void>
 }
 
 export interface Collections {
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
-  /** The collection of this name, or a throw: a bug. */
-  opened(name: string): Opened
-  /** Removes at most `limit` expired documents; how many. */
-  purge(at: number, limit: number): Promise<number>
+  /** Returns the collection with this name. Throws if it is not open. */
+  opened(name: string): OpenCollection
+  /** Removes at most `limit` expired documents and returns how many it removed. */
+  purge(nowSeconds: number, limit: number): Promise<number>
 }
 
 export function newCollections(deps: CollectionsDeps): Collections {
-  const known = new Map<string, Known>()
+  const openCollections = new Map<string, CollectionEntry>()
   return {
     collection: <D extends Doc>(spec: Spec<D>) => {
-      // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
+      // The document type is erased from here on: the schema checks documents before they are written, and they are read back unchanged
       const general = anySpec(spec)
-      const opened = known.get(spec.name) ?? open(deps, general)
-      if (opened.declaration !== declarationOf(general)) throw new Error(`collection ${spec.name} is declared twice, differently`)
-      known.set(spec.name, opened)
-      return opened.collection as unknown as Collection<D>
+      const entry = openCollections.get(spec.name) ?? open(deps, general)
+      if (entry.definition !== definitionOf(general)) throw new Error(`collection ${spec.name} is opened with two different definitions`)
+      openCollections.set(spec.name, entry)
+      return entry.handle as unknown as Collection<D>
     },
     opened: (name) => {
-      const opened = known.get(name)
-      if (opened === undefined) throw new Error(`collection ${name} is not declared`)
-      return opened
+      const entry = openCollections.get(name)
+      if (entry === undefined) throw new Error(`collection ${name} is not open`)
+      return entry
     },
-    purge: async (at, limit) => {
+    purge: async (nowSeconds, limit) => {
       let left = limit
-      for (const { spec, ready } of known.values()) {
+      for (const { spec, ready } of openCollections.values()) {
         if (spec.expires === undefined || left <= 0) continue
         await ready()
-        left -= await purgeIn(deps.db, spec.name, at, left)
+        left -= await purgeIn(deps.db, spec.name, nowSeconds, left)
       }
       return limit - left
     },
   }
 }
 
-interface Known extends Opened {
-  readonly declaration: string
-  readonly collection: Collection<Doc>
+interface CollectionEntry extends OpenCollection {
+  readonly definition: string
+  readonly handle: Collection<Doc>
 }
 
-function open({ db, now, declare }: CollectionsDeps, spec: Spec<Doc>): Known {
-  const declared = declaredOf(spec)
-  const opened: Opened = {
+function open({ db, now, ensureSchema }: CollectionsDeps, spec: Spec<Doc>): CollectionEntry {
+  const schema = schemaOf(spec)
+  const opened: OpenCollection = {
     spec,
     now,
-    docs: db.collection<Stored>(spec.name),
-    shared: newShared(),
-    ready: onceReady(() => declare(declared)),
+    docs: db.collection<StoredDoc>(spec.name),
+    coalesce: newCoalescer(),
+    ready: onceReady(() => ensureSchema(schema)),
   }
   const getBatched = newBatch((ids: readonly string[]) => getMany(opened, ids))
-  const insertBatched = newBatch((docs: readonly Stored[]) => insertMany(opened, docs))
-  const collection: Collection<Doc> = {
+  const insertBatched = newBatch((docs: readonly StoredDoc[]) => insertMany(opened, docs))
+  const handle: Collection<Doc> = {
     spec,
     insert: async (doc) => {
       const { stored } = storedOf(spec, doc)
@@ -94,13 +104,13 @@ function open({ db, now, declare }: CollectionsDeps, spec: Spec<Doc>): Known {
     },
     ...operationsOf(spec),
   }
-  return { ...opened, declaration: declarationOf(spec), collection }
+  return { ...opened, definition: definitionOf(spec), handle }
 }
 
-/** One command for all that wait: each is read after it was asked for. */
-async function getMany({ docs }: Opened, ids: readonly string[]): Promise<readonly (() => Stored | null)[]> {
+/** Reads all queued ids with one command. The command is sent after each of them was queued. */
+async function getMany({ docs }: OpenCollection, ids: readonly string[]): Promise<readonly (() => StoredDoc | null)[]> {
   const wanted = [...new Set(ids)]
-  const found = await reach(() =>
+  const found = await callServer(() =>
     docs
       .find({ _id: { $in: wanted } })
       .limit(wanted.length)
@@ -111,9 +121,9 @@ async function getMany({ docs }: Opened, ids: readonly string[]): Promise<readon
   return ids.map((id) => () => byId.get(id) ?? null)
 }
 
-/** One command for all that wait; each hears of its own. What only expired documents stand in the way of is tried again by itself. */
-async function insertMany(opened: Opened, docs: readonly Stored[]): Promise<readonly (() => 'inserted' | 'exists')[]> {
-  const failed = await reach(() =>
+/** Inserts all queued documents with one command. A document that failed is tried again on its own: only an expired document may be in its way. */
+async function insertMany(opened: OpenCollection, docs: readonly StoredDoc[]): Promise<readonly (() => 'inserted' | 'exists')[]> {
+  const failed = await callServer(() =>
     opened.docs.bulkWrite(
       docs.map((document) => ({ insertOne: { document } })),
       { ordered: false },
@@ -121,20 +131,20 @@ async function insertMany(opened: Opened, docs: readonly Stored[]): Promise<read
   ).then(
     () => new Set<number>(),
     (error: unknown) => {
-      if (!isTaken(error)) throw error
-      return takenIn(error)
+      if (!isDuplicateKey(error)) throw error
+      return duplicatesIn(error)
     },
   )
   return Promise.all(
     docs.map(async (doc, i) => {
-      const answer = failed.has(i) ? await insertOver(opened, doc) : 'inserted'
-      return () => answer
+      const result = failed.has(i) ? await insertOverExpired(opened, doc) : 'inserted'
+      return () => result
     }),
   )
 }
 
-/** Which of a bulk write's documents were not inserted, all of them for a taken place. */
-function takenIn(error: unknown): ReadonlySet<number> {
+/** The indexes of the documents that a bulk write rejected as duplicates. Rethrows if any was rejected for another reason. */
+function duplicatesIn(error: unknown): ReadonlySet<number> {
   const errors = error instanceof Error && 'writeErrors' in error ? [error.writeErrors].flat() : []
   return new Set(
     errors.map((one: unknown) => {
@@ -144,28 +154,35 @@ function takenIn(error: unknown): ReadonlySet<number> {
   )
 }
 
-async function insertOver(opened: Opened, doc: Stored): Promise<'inserted' | 'exists'> {
+async function insertOverExpired(opened: OpenCollection, doc: StoredDoc): Promise<'inserted' | 'exists'> {
   for (;;) {
-    if (!(await evict(opened, doc))) return 'exists'
+    if (!(await removeExpiredConflicts(opened, doc))) return 'exists'
     try {
-      await reach(() => opened.docs.insertOne(doc))
+      await callServer(() => opened.docs.insertOne(doc))
       return 'inserted'
     } catch (error) {
-      if (!isTaken(error)) throw error
+      if (!isDuplicateKey(error)) throw error
     }
   }
 }
 
-/** Removes the expired documents that stand where `doc` would; whether there were any. */
-export async function evict({ spec, docs, now }: Opened, doc: Stored, session?: ClientSession): Promise<boolean> {
+/** Removes expired documents that have the key of `doc` or its values in a unique index. Returns whether there were any. */
+export async function removeExpiredConflicts(
+  { spec, docs, now }: OpenCollection,
+  doc: StoredDoc,
+  session?: ClientSession,
+): Promise<boolean> {
   if (spec.expires === undefined) return false
-  const filter = { $or: placesOf(spec, doc), expires: { $lte: now() } }
-  const { deletedCount } = await reachIn(session, (at) => docs.deleteMany(filter, at))
+  const filter = { $or: conflictFilters(spec, doc), expires: { $lte: now() } }
+  const { deletedCount } = await callServerIn(session, (inSession) => docs.deleteMany(filter, inSession))
   return deletedCount > 0
 }
 
-/** The key, and the document's places in unique indexes. */
-function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: unknown } | { readonly $in: readonly unknown[] }>[] {
+/** Filters for documents that conflict with `doc`: by key, and by each unique index. */
+function conflictFilters(
+  spec: Spec<Doc>,
+  doc: StoredDoc,
+): Record<string, { readonly $eq: unknown } | { readonly $in: readonly unknown[] }>[] {
   const unique = Object.values(spec.indexes).filter(
     (index) => index.unique === true && index.fields.every((field) => doc.f[field] !== undefined),
   )
@@ -182,41 +199,41 @@ function placesOf(spec: Spec<Doc>, doc: Stored): Record<string, { readonly $eq: 
   ]
 }
 
-async function live(opened: Opened, key: Key, session?: ClientSession) {
-  return liveIn(opened, await reachIn(session, (at) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, at)))
+async function live(opened: OpenCollection, key: Key, session?: ClientSession) {
+  return liveIn(opened, await callServerIn(session, (inSession) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, inSession)))
 }
 
-function liveIn({ spec, now }: Opened, stored: Stored | null) {
+function liveIn({ spec, now }: OpenCollection, stored: StoredDoc | null) {
   if (stored === null) return undefined
   const doc = docOf(stored)
   return hasExpired(spec, doc, now()) ? undefined : { doc, text: stored.text }
 }
 
-/** Compared by its whole text when it is written, so of two who read the same one wins and the other reads again. */
-export async function change(opened: Opened, { key, guard, to }: Changing, session?: ClientSession): Promise<Doc | undefined> {
+/** The write matches the whole text that was read. So of two callers that read the same text one writes, and the other reads again. */
+export async function change(opened: OpenCollection, { key, guard, to }: ChangeRequest, session?: ClientSession): Promise<Doc | undefined> {
   for (;;) {
     const before = await live(opened, key, session)
-    if (before === undefined || !holds(guard, before.doc)) return undefined
-    const { doc, stored } = storedOf(opened.spec, changed(opened.spec, before.doc, to), before.doc)
+    if (before === undefined || !matchesGuard(guard, before.doc)) return undefined
+    const { doc, stored } = storedOf(opened.spec, applyChange(opened.spec, before.doc, to), before.doc)
     try {
       const filter = { _id: { $eq: stored._id }, text: { $eq: before.text } }
       const { _id, ...rest } = stored
-      const { matchedCount } = await reachIn(session, (at) => opened.docs.replaceOne(filter, rest, at))
+      const { matchedCount } = await callServerIn(session, (inSession) => opened.docs.replaceOne(filter, rest, inSession))
       if (matchedCount === 1) return doc
     } catch (error) {
-      // In a transaction the commit is done anew, carefully
-      if (!isTaken(error) || session !== undefined) throw error
-      if (!(await evict(opened, { ...stored, _id: '' }))) return undefined
+      // In a transaction the caller retries the whole commit, and removes expired conflicts in it
+      if (!isDuplicateKey(error) || session !== undefined) throw error
+      if (!(await removeExpiredConflicts(opened, { ...stored, _id: '' }))) return undefined
     }
   }
 }
 
-export async function take(opened: Opened, { key, guard }: Taking, session?: ClientSession): Promise<Doc | undefined> {
+export async function take(opened: OpenCollection, { key, guard }: TakeRequest, session?: ClientSession): Promise<Doc | undefined> {
   for (;;) {
-    const there = await live(opened, key, session)
-    if (there === undefined || !holds(guard, there.doc)) return undefined
-    const filter = { _id: { $eq: encoded(key) }, text: { $eq: there.text } }
-    const { deletedCount } = await reachIn(session, (at) => opened.docs.deleteOne(filter, at))
-    if (deletedCount === 1) return there.doc
+    const existing = await live(opened, key, session)
+    if (existing === undefined || !matchesGuard(guard, existing.doc)) return undefined
+    const filter = { _id: { $eq: encoded(key) }, text: { $eq: existing.text } }
+    const { deletedCount } = await callServerIn(session, (inSession) => opened.docs.deleteOne(filter, inSession))
+    if (deletedCount === 1) return existing.doc
   }
 }

@@ -1,32 +1,33 @@
 import type { ClientSession } from 'mongodb'
 import { encoded } from './codec.js'
 import type { CollectionsDeps } from './collections.js'
-import type { Declared } from './ensure-schema.js'
+import type { CollectionSchema } from './ensure-schema.js'
 import { purgeIn } from './purge.js'
-import { isTaken, reachIn } from './session/errors.js'
+import { callServerIn, isDuplicateKey } from './session/errors.js'
 import { onceReady } from './session/ready.js'
 
 export interface Counter {
   readonly _id: string
   readonly sum: number
-  /** Epoch seconds; 0 where nothing was ever added. */
+  /** Epoch seconds; 0 if nothing was added yet. */
   readonly expires: number
-  /** The sum that the last addition was told, or null where it did not fit. */
-  readonly told: number | null
+  /** The sum that the last addition returned, or null if it would have exceeded its limit. */
+  readonly result: number | null
 }
 
 export interface Counters {
   ready(): Promise<void>
-  /** The sum, or undefined (and nothing added) where it would pass `limit`. */
+  /** Returns the new sum. If it would exceed `limit`, adds nothing and returns undefined. */
   add(
     count: { readonly key: string; readonly by: number; readonly limit: number; readonly expiresAt: number },
     session?: ClientSession,
   ): Promise<number | undefined>
+  /** Removes at most `limit` expired counters and returns how many it removed. */
   purge(now: number, limit: number): Promise<number>
 }
 
 const NUMBERS = { bsonType: ['int', 'long', 'double'] }
-export const COUNTERS: Declared = {
+export const COUNTERS: CollectionSchema = {
   name: 'counters',
   validator: {
     $jsonSchema: {
@@ -38,48 +39,50 @@ export const COUNTERS: Declared = {
   indexes: [{ name: 'expires', key: { expires: 1 } }],
 }
 
-export function newCounters({ db, now, declare }: CollectionsDeps): Counters {
+export function newCounters({ db, now, ensureSchema }: CollectionsDeps): Counters {
   const counters = db.collection<Counter>(COUNTERS.name)
-  const ready = onceReady(() => declare(COUNTERS))
+  const ready = onceReady(() => ensureSchema(COUNTERS))
   return {
     ready,
     add: async (count, session) => {
       const { key, by } = count
-      if (!Number.isFinite(by) || !Number.isFinite(count.expiresAt)) throw new Error('a counter adds finite numbers')
+      if (!Number.isFinite(by) || !Number.isFinite(count.expiresAt)) throw new Error('a counter needs a finite amount and a finite expiry')
       await ready()
       const _id = encoded(key)
       for (;;) {
-        const after = await reachIn(session, (at) =>
-          counters.findOneAndUpdate({ _id: { $eq: _id } }, addition(count, now()), { returnDocument: 'after', ...at }),
+        const after = await callServerIn(session, (inSession) =>
+          counters.findOneAndUpdate({ _id: { $eq: _id } }, addition(count, now()), { returnDocument: 'after', ...inSession }),
         )
-        if (after !== null) return after.told ?? undefined
-        // Two may begin it at once: whoever comes second finds it begun
-        await reachIn(session, (at) => counters.insertOne({ _id, sum: 0, expires: 0, told: null }, at)).catch((error: unknown) => {
-          if (!isTaken(error) || session !== undefined) throw error
-        })
+        if (after !== null) return after.result ?? undefined
+        // The counter does not exist. Of two concurrent callers the second one finds the counter that the first one inserted
+        await callServerIn(session, (inSession) => counters.insertOne({ _id, sum: 0, expires: 0, result: null }, inSession)).catch(
+          (error: unknown) => {
+            if (!isDuplicateKey(error) || session !== undefined) throw error
+          },
+        )
       }
     },
-    purge: async (at, limit) => {
+    purge: async (nowSeconds, limit) => {
       await ready()
-      return purgeIn(db, COUNTERS.name, at, limit)
+      return purgeIn(db, COUNTERS.name, nowSeconds, limit)
     },
   }
 }
 
-/** One update that decides by what it finds. All values are numbers of ours. */
+/** The update that adds, or not. It is one pipeline, so it decides atomically. It contains numbers only, no text of a caller. */
 function addition({ by, limit, expiresAt }: { readonly by: number; readonly limit: number; readonly expiresAt: number }, now: number) {
   const isLive = { $gt: [{ $ifNull: ['$expires', 0] }, now] }
-  const fits = by > 0 ? { $lte: ['$next', Number.isFinite(limit) ? limit : Number.MAX_VALUE] } : true
+  const fits = by > 0 ? { $lte: ['$after', Number.isFinite(limit) ? limit : Number.MAX_VALUE] } : true
   return [
-    { $set: { was: { $cond: [isLive, '$sum', 0] }, until: { $cond: [isLive, '$expires', by === 0 ? 0 : expiresAt] } } },
-    { $set: { next: { $add: ['$was', by] } } },
+    { $set: { before: { $cond: [isLive, '$sum', 0] }, newExpiry: { $cond: [isLive, '$expires', by === 0 ? 0 : expiresAt] } } },
+    { $set: { after: { $add: ['$before', by] } } },
     {
       $set: {
-        sum: { $cond: [fits, '$next', '$was'] },
-        told: { $cond: [fits, '$next', null] },
-        expires: { $cond: [fits, '$until', { $cond: [isLive, '$expires', 0] }] },
+        sum: { $cond: [fits, '$after', '$before'] },
+        result: { $cond: [fits, '$after', null] },
+        expires: { $cond: [fits, '$newExpiry', { $cond: [isLive, '$expires', 0] }] },
       },
     },
-    { $unset: ['was', 'until', 'next'] },
+    { $unset: ['before', 'newExpiry', 'after'] },
   ]
 }

@@ -4,84 +4,79 @@ import type { Log } from '../../lib/log.js'
 import type { BulkWriter } from '../bulk.js'
 import type { Storage } from '../storage.js'
 import { requireExclusive } from './admin/require-exclusive.js'
-import { newBulkAccess, requireNoCopy } from './bulk.js'
+import { newBulkWriter, requireNoCopy } from './bulk.js'
 import { newCollections } from './collections.js'
 import { newCounters } from './counters.js'
-import { newDeclare } from './ensure-schema.js'
-import { claimFormat, requireRegistry } from './format.js'
+import { newEnsureSchema } from './ensure-schema.js'
 import { newLog } from './log.js'
+import { ensureSchemaVersion, requireRegistry } from './schema-version.js'
 import { newCardRows } from './search/card-search.js'
 import { endAbandonedSessions } from './session/abandoned-sessions.js'
 import { newCommit } from './session/commit.js'
 import { connect } from './session/connect.js'
-import { reach } from './session/errors.js'
+import { callServer } from './session/errors.js'
 
 export interface MongoOptions {
-  /** `mongodb://…` or `mongodb+srv://…`, with the database's name. */
+  /** `mongodb://…` or `mongodb+srv://…`, with the name of the database. */
   readonly url: string
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
-  /** Milliseconds that the store's clock tells where the server said `said`. For tests, which set the clocks of both; default: just that. */
-  readonly storeClock?: (said: Date) => number
-  /** Names this instance among others: any text that no other has. */
+  /** Converts the server's time to milliseconds. Tests override it to set the server's clock. */
+  readonly storeClock?: (serverTime: Date) => number
+  /** A name for this instance that no other instance has. */
   readonly instance: string
-  /** Refused while any other instance reads the log: for what nobody else may see half done. */
-  readonly isAlone?: boolean
-  /** For an administrator's command, which waits as long as it takes. */
-  readonly isPatient?: boolean
-  /** For a copy into it. Without, a database into which one is under way is refused. */
-  readonly receives?: boolean
-  /** For waiting for other processes, and looking after them, which no clock of a test can pass. Default: the machine's. */
-  readonly waits?: Pick<Clock, 'now' | 'after'>
+  /** Refuses to open the store while another instance uses it. For commands whose intermediate states no other instance may see. */
+  readonly isExclusive?: boolean
+  /** For an administrator's command: its operations may take up to an hour, and an empty database is refused unless `isImporting`. */
+  readonly isLongRunning?: boolean
+  /** For copying into the database. Without it, a database with an incomplete copy is refused. */
+  readonly isImporting?: boolean
+  /** Measures the waits for other processes, which the clock of a test must not skip. Default: the machine's clock. */
+  readonly waitClock?: Pick<Clock, 'now' | 'after'>
   readonly warn: Log['warn']
 }
 
 export interface MongoStorage extends Storage {
-  readonly holdings: BulkWriter
+  readonly bulk: BulkWriter
 }
 
-/** The store for more than one machine: any number of instances over one replica set, none of which leads. */
+/** Opens the store for several machines: any number of instances, none of which leads, over one replica set. */
 export async function openMongo({
   url,
   clock,
-  storeClock = (said) => said.getTime(),
+  storeClock = (serverTime) => serverTime.getTime(),
   instance,
-  isAlone = false,
-  isPatient = false,
-  receives = false,
-  waits = systemClock,
+  isExclusive = false,
+  isLongRunning = false,
+  isImporting = false,
+  waitClock = systemClock,
   warn,
 }: MongoOptions): Promise<MongoStorage> {
-  const client = await connect({ url, warn, isPatient })
+  const client = await connect({ url, warn, isLongRunning })
   try {
-    if (isPatient && !receives) await requireRegistry(client.db())
-    await claimFormat(client.db())
-    if (!receives) await requireNoCopy(client.db())
-    if (isAlone) await requireExclusive(client.db(), waits)
-    return await openDatabase({ client, clock, storeClock, instance, waits, warn })
+    if (isLongRunning && !isImporting) await requireRegistry(client.db())
+    await ensureSchemaVersion(client.db())
+    if (!isImporting) await requireNoCopy(client.db())
+    if (isExclusive) await requireExclusive(client.db(), waitClock)
+    return await openDatabase({ client, clock, storeClock, instance, waitClock, warn })
   } catch (error) {
     await client.close()
     throw error
   }
 }
 
-async function openDatabase({
-  client,
-  clock,
-  storeClock,
-  instance,
-  waits,
-  warn,
-}: Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waits' | 'warn'>> & {
+type DatabaseDeps = Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instance' | 'waitClock' | 'warn'>> & {
   readonly client: MongoClient
-}): Promise<MongoStorage> {
+}
+
+async function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: DatabaseDeps): Promise<MongoStorage> {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, declare: await reach(() => newDeclare(db, waits)) }
+  const deps = { db, now, ensureSchema: await callServer(() => newEnsureSchema(db, waitClock)) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog({ ...deps, instance, clock, storeClock, waits })
-  const orphans = endAbandonedSessions({ client, clock: waits, warn })
+  const log = newLog({ ...deps, instance, clock, storeClock, waitClock })
+  const abandonedSessions = endAbandonedSessions({ client, clock: waitClock, warn })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
@@ -89,20 +84,20 @@ async function openDatabase({
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
-    holdings: newBulkAccess({
+    bulk: newBulkWriter({
       db,
-      requireAlone: () => requireExclusive(db, waits, instance),
+      requireExclusive: () => requireExclusive(db, waitClock, instance),
       opened: (name) => collections.opened(name),
       ready: async () => {
         await Promise.all([log.ready(), cards.ready(), counters.ready()])
       },
     }),
-    purge: async (at, limit) => {
-      const documents = await collections.purge(at, limit)
-      return documents + (await counters.purge(at, limit - documents))
+    purge: async (nowSeconds, limit) => {
+      const documents = await collections.purge(nowSeconds, limit)
+      return documents + (await counters.purge(nowSeconds, limit - documents))
     },
     close: () => {
-      closing ??= Promise.all([log.close(), orphans.close()]).then(() => client.close())
+      closing ??= Promise.all([log.close(), abandonedSessions.close()]).then(() => client.close())
       return closing
     },
   }

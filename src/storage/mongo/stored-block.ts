@@ -1,13 +1,13 @@
 import type { Block } from '../../protocol/log/entry.js'
 
-/** A block: its number, the position of its first entry, the entries' ids, and all of it as JSON. */
+/** A block: its number, the position of its first entry, the ids of its entries, and the block as JSON. */
 export interface StoredBlock {
   readonly _id: number
   readonly first: number
   readonly entries: readonly string[]
   readonly block: string
-  /** How often an instance has read it as the newest. */
-  readonly fences?: number
+  /** The number of barrier writes while it was the newest block. */
+  readonly barriers?: number
 }
 
 export const LOG_COLLECTION = 'log-blocks'

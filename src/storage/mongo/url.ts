@@ -1,12 +1,12 @@
-// What may stand in a storage URL. It holds credentials, so no message shows it.
+// Checks a storage URL. The URL contains credentials, so no message shows it.
 import { refuse } from '../../errors.js'
 
 export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\//.test(text)
 
-/** The URL names hosts and a database, and may name credentials and TLS; it may not ask for less than what is promised. */
-export function refuseWeaker(url: string): void {
+/** Refuses a URL without a database, and options that would weaken durability, consistency or TLS. */
+export function requireSafeUrl(url: string): void {
   databaseOf(url)
-  const asked = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
+  const options = new Map([...withoutHosts(url).searchParams].map(([name, value]) => [name.toLowerCase(), value]))
   const allowed: readonly (readonly [string, string])[] = [
     ['w', 'majority'],
     ['journal', 'true'],
@@ -16,29 +16,29 @@ export function refuseWeaker(url: string): void {
     ['retrywrites', 'true'],
     ['retryreads', 'true'],
     ['wtimeoutms', '0'],
-    // What comes back would not be what was written
+    // With other values the driver returns other types than were written
     ['raw', 'false'],
     ['promotevalues', 'true'],
     ['promotelongs', 'true'],
-    // Anybody could answer for the database
+    // With other values anyone could impersonate the database
     ['tlsinsecure', 'false'],
     ['tlsallowinvalidcertificates', 'false'],
     ['tlsallowinvalidhostnames', 'false'],
   ]
   for (const [name, only] of allowed) {
-    const value = asked.get(name)
+    const value = options.get(name)
     if (value !== undefined && value !== only)
-      refuse('bad_input', `the storage URL asks for another ${name}; only ${name}=${only} keeps what is promised`)
+      refuse('bad_input', `the storage URL sets ${name}: remove it, or set ${name}=${only}, the only value that is safe`)
   }
-  // CVE-2025-14847: what a server says that it has inflated
-  if (asked.get('compressors')?.split(',').includes('zlib'))
-    refuse('bad_input', 'the storage URL asks for compression by zlib; snappy and zstd are served')
+  // CVE-2025-14847 is in zlib decompression
+  if (options.get('compressors')?.split(',').includes('zlib'))
+    refuse('bad_input', 'the storage URL enables zlib compression: use snappy or zstd')
 }
 
-/** The database that the URL names: without one the driver would take another than anybody means. */
+/** The name of the database in the URL. Refuses a URL without one, for which the driver would use the database `test`. */
 export function databaseOf(url: string): string {
   const path = withoutHosts(url).pathname.slice(1)
-  if (path === '') refuse('bad_input', 'the storage URL names no database: it is written mongodb://host:port,…/database?options')
+  if (path === '') refuse('bad_input', 'the storage URL names no database (expected mongodb://host:port,…/database?options)')
   try {
     return decodeURIComponent(path)
   } catch (error) {
@@ -50,10 +50,10 @@ export function databaseOf(url: string): string {
 export const refuseUrl = (): never =>
   refuse(
     'bad_input',
-    'the storage URL cannot be read. It is written mongodb://user:password@host:port,…/database?options, with names and password percent-encoded and options that the MongoDB driver knows',
+    'the storage URL is invalid (expected mongodb://user:password@host:port,…/database?options, with user, password and database percent-encoded, and only options that the MongoDB driver knows)',
   )
 
-/** A URL that can be parsed as one: a list of hosts cannot. */
+/** Replaces the list of hosts, which `URL` cannot parse. */
 function withoutHosts(url: string): URL {
   const text = url.replace(/^mongodb(\+srv)?:\/\/[^/?]*/, 'mongodb://host')
   return isMongoUrl(url) && URL.canParse(text) ? new URL(text) : refuseUrl()

@@ -1,23 +1,23 @@
-import type { BulkAccess, StoredDocument, StoredPage } from '../bulk.js'
-import type { Fields } from '../document.js'
+import type { BulkPage, BulkReader, StoredDocument } from '../bulk.js'
+import type { StoredFields } from '../document.js'
 import type { Doc, Spec } from '../storage.js'
 import { type Cell, type Database, quoted, type Row, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
-/** The file as a whole. */
-export function newBulkAccess(db: Database, commits: GroupCommit): BulkAccess {
+/** Bulk access to the database file. */
+export function newBulkReader(db: Database, commits: GroupCommit): BulkReader {
   return {
     collections: () => commits.read(() => db.all('SELECT name FROM collections ORDER BY name').map(({ name }) => String(name))),
     documents: (spec, page) =>
       commits.read(() => {
         const { sql, cells } = pageOf(page)
-        return db.all(`SELECT doc FROM ${quoted('docs', spec.name)} ${sql}`, ...cells).map((row) => held(spec, row))
+        return db.all(`SELECT doc FROM ${quoted('docs', spec.name)} ${sql}`, ...cells).map((row) => storedDocument(spec, row))
       }),
-    documentsOf: (spec, keys) =>
+    documentsByKey: (spec, keys) =>
       commits.read(() =>
         keys.flatMap((key) => {
           const row = db.one(`SELECT doc FROM ${quoted('docs', spec.name)} WHERE key = ?`, textCell(key))
-          return row === undefined ? [] : [held(spec, row)]
+          return row === undefined ? [] : [storedDocument(spec, row)]
         }),
       ),
     counters: (page) =>
@@ -30,15 +30,15 @@ export function newBulkAccess(db: Database, commits: GroupCommit): BulkAccess {
   }
 }
 
-function held(spec: Spec<Doc>, { doc }: Row): StoredDocument {
+function storedDocument(spec: Spec<Doc>, { doc }: Row): StoredDocument {
   const text = String(doc)
-  return { key: String((JSON.parse(text) as Fields)[spec.key]), text } // written after the schema had passed it
+  return { key: String((JSON.parse(text) as StoredFields)[spec.key]), text } // validated before it was written
 }
 
-function pageOf({ after, limit, now }: StoredPage): { readonly sql: string; readonly cells: readonly Cell[] } {
-  const place = after === undefined ? '' : 'AND key > ?'
+function pageOf({ after, limit, now }: BulkPage): { readonly sql: string; readonly cells: readonly Cell[] } {
+  const afterKey = after === undefined ? '' : 'AND key > ?'
   return {
-    sql: `WHERE (expires IS NULL OR expires > ?) ${place} ORDER BY key LIMIT ?`,
+    sql: `WHERE (expires IS NULL OR expires > ?) ${afterKey} ORDER BY key LIMIT ?`,
     cells: [now, ...(after === undefined ? [] : [textCell(after)]), limit],
   }
 }

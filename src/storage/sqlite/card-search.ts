@@ -1,8 +1,8 @@
-// Full-text search over cards. Each tier has tables of its own, so what a caller may not see changes neither order, score nor total of what it may.
-// bm25 looks at every row of a tier. Where a query is restricted to certain cards (the introduced tier), the score must not tell what other cards of
-// the tier hold either: there it counts the matches of each row alone.
+// Full-text search over cards. Each tier has tables of its own, so rows that a caller may not see affect neither order, score nor total of its hits.
+// A query of a whole tier is scored by bm25, which depends on all rows of the tier. A query restricted to certain cards (the introduced tier) is
+// scored by the number of matches in each row alone, because the score must not reveal the content of other cards of that tier.
 import { wordsIn } from '../../lib/words.js'
-import { CARD_WEIGHTS, SCORE_UNIT, termsAsked, termsOf, textsOf } from '../card-search.js'
+import { CARD_WEIGHTS, requestedTerms, SCORE_UNIT, termsOf, textsOf } from '../card-search.js'
 import {
   CARD_TIERS,
   type CardHits,
@@ -16,30 +16,24 @@ import { type Cell, type Database, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 export interface CardSearch extends CardSearchPort {
-  /** In a transaction. Replaces the card's row of that tier. */
+  /** Replaces the card's row of that tier. Call it in a transaction. */
   index(row: CardRow): void
-  /** In a transaction. What is not there need not be removed. */
+  /** Removes the card's row of that tier, if there is one. Call it in a transaction. */
   unindex(cardId: string, tier: CardTier): void
 }
 
 const WEIGHTS = Object.values(CARD_WEIGHTS)
 const COLUMNS = Object.keys(CARD_WEIGHTS).join(', ')
 
-/** What a search shows stands apart from what it looks at, so that looking reads little. */
-export const CARD_SHOWN_SCHEMA = CARD_TIERS.map(
-  (tier) => `CREATE TABLE card_${tier}_shown (id INTEGER PRIMARY KEY, shown TEXT NOT NULL);`,
-).join(' ')
-
-/** The tables of card search, for the file's first start. */
+/** The tables of card search. Summaries have a table of their own, so that scoring reads few pages. */
 export const CARD_SEARCH_SCHEMA = CARD_TIERS.map(
   (tier) => `
   CREATE TABLE card_${tier} (id INTEGER PRIMARY KEY, card TEXT NOT NULL UNIQUE, updated NOT NULL);
   CREATE TABLE card_${tier}_terms (term TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
   CREATE INDEX card_${tier}_terms_of ON card_${tier}_terms (id);
-  CREATE VIRTUAL TABLE card_${tier}_text USING fts5(${COLUMNS}, tokenize = 'unicode61 remove_diacritics 2');`,
-)
-  .join('')
-  .concat(CARD_SHOWN_SCHEMA)
+  CREATE VIRTUAL TABLE card_${tier}_text USING fts5(${COLUMNS}, tokenize = 'unicode61 remove_diacritics 2');
+  CREATE TABLE card_${tier}_summary (id INTEGER PRIMARY KEY, summary TEXT NOT NULL);`,
+).join('')
 
 export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
   return {
@@ -49,8 +43,7 @@ export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
     },
     unindex: (cardId, tier) => unindex(db, cardId, tier),
     search: (query) => commits.read(() => search(db, query)),
-    shown: (tier, cardIds) => commits.read(() => shown(db, tier, cardIds)),
-    unshown: (limit) => commits.read(() => unshown(db, limit)),
+    summaries: (tier, cardIds) => commits.read(() => summaries(db, tier, cardIds)),
   }
 }
 
@@ -58,17 +51,17 @@ function index(db: Database, row: CardRow): void {
   const card = `card_${row.tier}`
   db.run(`INSERT INTO ${card} (card, updated) VALUES (?, ?)`, textCell(row.cardId), row.updatedAt)
   const id = idOf(db, row.cardId, row.tier)
-  if (id === undefined) throw new Error('a card that was just indexed is not there')
+  if (id === undefined) throw new Error(`card ${row.cardId} was indexed, but its row is missing`)
   for (const term of termsOf(row)) db.run(`INSERT OR IGNORE INTO ${card}_terms (term, id) VALUES (?, ?)`, textCell(term), id)
   db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...Object.values(textsOf(row)).map(searchable))
-  db.run(`INSERT INTO ${card}_shown (id, shown) VALUES (?, ?)`, id, JSON.stringify(row.shown))
+  db.run(`INSERT INTO ${card}_summary (id, summary) VALUES (?, ?)`, id, JSON.stringify(row.summary))
 }
 
 function unindex(db: Database, cardId: string, tier: CardTier): void {
   const id = idOf(db, cardId, tier)
   if (id === undefined) return
   db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
-  db.run(`DELETE FROM card_${tier}_shown WHERE id = ?`, id)
+  db.run(`DELETE FROM card_${tier}_summary WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
   db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
 }
@@ -78,24 +71,16 @@ function idOf(db: Database, cardId: string, tier: CardTier): number | undefined 
   return id === undefined ? undefined : Number(id)
 }
 
-function shown(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
+function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
   const rows = db.all(
-    `SELECT c.card AS card, s.shown AS shown FROM card_${tier} c JOIN card_${tier}_shown s ON s.id = c.id
+    `SELECT c.card AS card, s.summary AS summary FROM card_${tier} c JOIN card_${tier}_summary s ON s.id = c.id
      WHERE c.card IN (SELECT value FROM json_each(?))`,
     JSON.stringify(cardIds),
   )
-  // Written by index(), of a ShownCard.
-  return new Map(rows.map((row) => [String(row.card), JSON.parse(String(row.shown)) as CardSummary]))
+  return new Map(rows.map(({ card, summary }) => [String(card), JSON.parse(String(summary)) as CardSummary])) // written by index()
 }
 
-function unshown(db: Database, limit: number): readonly string[] {
-  const found = CARD_TIERS.flatMap((tier) =>
-    db.all(`SELECT card FROM card_${tier} WHERE id NOT IN (SELECT id FROM card_${tier}_shown) LIMIT ?`, limit),
-  )
-  return [...new Set(found.map((row) => String(row.card)))].slice(0, limit)
-}
-
-interface Part {
+interface SqlPart {
   readonly sql: string
   readonly cells: readonly Cell[]
 }
@@ -104,11 +89,11 @@ function search(db: Database, query: CardQuery): CardHits {
   const match = matchOf(query.words)
   if (match === '') return { hits: [], total: 0 }
   const scored = scoredRows(query, match && withTags(match, query.tags))
-  const after: Part =
+  const after: SqlPart =
     query.after === undefined
       ? { sql: '', cells: [] }
       : { sql: 'WHERE (score, card) > (?, ?)', cells: [query.after[0], textCell(query.after[1])] }
-  // Counted on the way: a second pass would score every row again
+  // The total is counted in the same query: a second query would score every row again
   const rows = db.all(
     `SELECT * FROM (SELECT card, score, count(*) OVER () AS total FROM (${scored.sql})) ${after.sql} ORDER BY score, card LIMIT ?`,
     ...scored.cells,
@@ -116,24 +101,24 @@ function search(db: Database, query: CardQuery): CardHits {
     query.limit,
   )
   const total = rows[0]?.total ?? db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
-  const found = shown(
+  const summaryOf = summaries(
     db,
     query.tier,
     rows.map(({ card }) => String(card)),
   )
-  const hits = rows.map(({ card, score }) => {
-    const shown = found.get(String(card))
-    return { cardId: String(card), score: Number(score), ...(shown && { shown }) }
+  const hits = rows.flatMap(({ card, score }) => {
+    const summary = summaryOf.get(String(card))
+    return summary === undefined ? [] : [{ cardId: String(card), score: Number(score), summary }]
   })
   return { hits, total: Number(total) }
 }
 
-/** Every row that the query meets, with its score. */
-function scoredRows(query: CardQuery, match: string | undefined): Part {
+/** All rows that match the query, with their scores. */
+function scoredRows(query: CardQuery, match: string | undefined): SqlPart {
   const card = `card_${query.tier}`
   const text = `${card}_text`
-  const terms = termsAsked(query)
-  // Where words have narrowed the rows, each is looked up; where not, the lists of the terms are met
+  const terms = requestedTerms(query)
+  // With words, few rows are left and each is looked up. Without words, the row lists of the terms are intersected
   const conditions = terms.map(() =>
     match === undefined
       ? `c.id IN (SELECT id FROM ${card}_terms WHERE term = ?)`
@@ -160,13 +145,13 @@ function scoredRows(query: CardQuery, match: string | undefined): Part {
   }
 }
 
-/** Of `n` matches in a column the first tells most: n / (n + 1). They are counted by the marks that highlight() sets. */
+/** SQL for n / (n + 1), where n is the number of matches in the column: further matches add less. highlight() inserts one mark for each match, which this counts. */
 function matchesIn(text: string, column: number): string {
   const count = `(length(highlight(${text}, ${column}, char(${MARK}), '')) - length(highlight(${text}, ${column}, '', '')))`
   return `(${count} / (${count} + 1.0))`
 }
 
-/** Every word as a quoted FTS5 string: no operators, no wildcards. Undefined: no words were asked for; '': words that no text can hold. */
+/** Quotes each word for FTS5, so that none is an operator or a wildcard. Undefined: the query has no words. '': no text can contain its words. */
 function matchOf(words: readonly string[]): string | undefined {
   return words.length === 0 ? undefined : phrasesOf(words).join(' ')
 }
@@ -177,11 +162,11 @@ const phrasesOf = (words: readonly string[]): string[] =>
     .filter((word) => wordsIn(word).length > 0)
     .map((word) => `"${word.replaceAll('"', '""')}"`)
 
-/** The words of the tags narrow what is scored; that they are the whole tags is for the terms to say. */
+/** Adds the words of the tags, so that fewer rows are scored. The conditions on terms still check that a tag matches as a whole. */
 const withTags = (match: string, tags: readonly string[]): string =>
   [`(${match})`, ...phrasesOf(tags).map((phrase) => `tags : ${phrase}`)].join(' AND ')
 
-/** Text as the driver stores it whole (it cuts at NUL), without the mark that counts matches. */
+/** Replaces what would break storage or scoring: lone surrogates, NUL (where the driver truncates a text) and the mark that counts matches. */
 const searchable = (text: string): string =>
   text
     .replaceAll(/\p{Surrogate}/gu, '\ufffd')

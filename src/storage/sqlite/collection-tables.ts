@@ -1,75 +1,75 @@
-import { declarationOf, expiryOf, type Fields, type Fitting, isScalar } from '../document.js'
+import { definitionOf, expiryOf, isScalar, type StoredFields, type ValidDocument } from '../document.js'
 import type { Doc, Key, Scalar, Spec } from '../storage.js'
 import { type Cell, type Database, quoted, scalarCell, textCell } from './database.js'
 
-// A collection is a table of documents, and one table for each index that holds (fields…, key) for every document:
-// a document with an array in a field has a row there for each element.
+// A collection is a table of documents, plus one table per index with the columns (fields…, key).
+// A document whose indexed field holds an array has one index row per element.
 
-export interface Index {
+interface IndexTable {
   readonly name: string
   readonly table: string
   readonly fields: readonly string[]
   readonly unique: boolean
-  /** Statements, written once: a text that is put together anew is hashed anew to find what was prepared. */
-  readonly sql: { readonly add: string; readonly remove: string; readonly rival: string }
+  /** Built once: the cache of prepared statements hashes every new SQL string, but not the same string twice. */
+  readonly sql: { readonly add: string; readonly remove: string; readonly conflict: string }
 }
 
 export interface Tables {
   readonly spec: Spec<Doc>
   readonly docs: string
-  readonly indexes: ReadonlyMap<string, Index>
+  readonly indexes: ReadonlyMap<string, IndexTable>
   readonly sql: { readonly insert: string; readonly read: string; readonly replace: string; readonly remove: string }
 }
 
-/** Creates what the declaration needs; indexes that it added or dropped since the last start are built or removed. */
+/** Creates the tables of a collection. If its definition changed since the last start, rebuilds its indexes. */
 export function openTables(db: Database, spec: Spec<Doc>): Tables {
   const tables = tablesOf(spec)
-  const declared = declarationOf(spec)
-  const before = db.one('SELECT declared FROM collections WHERE name = ?', spec.name)?.declared
-  if (before === declared) return tables
-  db.exec('SAVEPOINT declaration')
+  const definition = definitionOf(spec)
+  const before = db.one('SELECT definition FROM collections WHERE name = ?', spec.name)?.definition
+  if (before === definition) return tables
+  db.exec('SAVEPOINT definition')
   try {
     createTables(db, tables, before !== undefined)
-    db.run('INSERT OR REPLACE INTO collections (name, declared) VALUES (?, ?)', spec.name, declared)
-    db.exec('RELEASE declaration')
+    db.run('INSERT OR REPLACE INTO collections (name, definition) VALUES (?, ?)', spec.name, definition)
+    db.exec('RELEASE definition')
   } catch (error) {
-    db.exec('ROLLBACK TO declaration; RELEASE declaration')
+    db.exec('ROLLBACK TO definition; RELEASE definition')
     throw error
   }
   return tables
 }
 
-/** False, and nothing is written, where the key is taken. */
-export function insertDoc(db: Database, tables: Tables, { key, fields, text }: Fitting<Doc>): boolean {
+/** Writes nothing and returns false if another document has the key. */
+export function insertDoc(db: Database, tables: Tables, { key, fields, text }: ValidDocument<Doc>): boolean {
   if (db.run(tables.sql.insert, textCell(key), text, expiryOf(tables.spec, fields)) === 0) return false
   for (const index of tables.indexes.values()) addRows(db, index, key, fields)
   return true
 }
 
-export function replaceDoc(db: Database, tables: Tables, before: Fields, { key, fields, text }: Fitting<Doc>): void {
+export function replaceDoc(db: Database, tables: Tables, before: StoredFields, { key, fields, text }: ValidDocument<Doc>): void {
   db.run(tables.sql.replace, text, expiryOf(tables.spec, fields), textCell(key))
   for (const index of tables.indexes.values()) {
-    if (sameRows(index, before, fields)) continue
+    if (hasSameRows(index, before, fields)) continue
     removeRows(db, index, key, before)
     addRows(db, index, key, fields)
   }
 }
 
-export function removeDoc(db: Database, tables: Tables, doc: Fields): void {
+export function removeDoc(db: Database, tables: Tables, doc: StoredFields): void {
   const key = String(doc[tables.spec.key])
   for (const index of tables.indexes.values()) removeRows(db, index, key, doc)
   db.run(tables.sql.remove, textCell(key))
 }
 
-/** Keys of other documents that hold a place in a unique index which `doc` would take. A document without one of the fields takes none. */
-export function rivals(db: Database, tables: Tables, doc: Fields): Cell[] {
+/** Keys of other documents that have the same values as `doc` in a unique index. Documents that lack one of its fields never conflict. */
+export function conflictingKeys(db: Database, tables: Tables, doc: StoredFields): Cell[] {
   const key = String(doc[tables.spec.key])
   const found: Cell[] = []
   for (const index of tables.indexes.values()) {
     if (!index.unique) continue
     for (const values of rowsOf(index, doc)) {
       if (values.includes(null)) continue
-      const row = db.one(index.sql.rival, ...values.map(scalarCell), textCell(key))
+      const row = db.one(index.sql.conflict, ...values.map(scalarCell), textCell(key))
       if (row?.key !== undefined) found.push(row.key)
     }
   }
@@ -77,14 +77,14 @@ export function rivals(db: Database, tables: Tables, doc: Fields): Cell[] {
 }
 
 function tablesOf(spec: Spec<Doc>): Tables {
-  const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, Index] => {
+  const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, IndexTable] => {
     if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
     const table = quoted('docs', spec.name, name)
     const where = fields.map((_, i) => `f${i} = ?`).join(' AND ')
     const sql = {
       add: `INSERT INTO ${table} VALUES (${[...fields, 'key'].map(() => '?').join(', ')})`,
       remove: `DELETE FROM ${table} WHERE ${where} AND key = ?`,
-      rival: `SELECT key FROM ${table} WHERE ${where} AND key <> ?`,
+      conflict: `SELECT key FROM ${table} WHERE ${where} AND key <> ?`,
     }
     return [name, { name, table, fields, unique: unique === true, sql }]
   })
@@ -100,15 +100,15 @@ function tablesOf(spec: Spec<Doc>): Tables {
 
 function createTables(db: Database, tables: Tables, hasDocs: boolean): void {
   const { name } = tables.spec
-  // With rowids documents and their expiries are appended, and only the tree of keys is written here and there: fewer pages than WITHOUT ROWID
+  // A rowid table appends documents and expiries, and only the index of keys is written at random: it changes fewer pages than WITHOUT ROWID
   db.exec(`CREATE TABLE IF NOT EXISTS ${tables.docs} (key TEXT PRIMARY KEY, doc TEXT NOT NULL, expires)`)
   db.exec(`CREATE INDEX IF NOT EXISTS ${quoted('expiry', name)} ON ${tables.docs} (expires) WHERE expires IS NOT NULL`)
   dropIndexes(db, name)
   for (const index of tables.indexes.values()) createIndex(db, name, index)
-  if (hasDocs) refill(db, tables)
+  if (hasDocs) fillIndexes(db, tables)
 }
 
-function createIndex(db: Database, collection: string, index: Index): void {
+function createIndex(db: Database, collection: string, index: IndexTable): void {
   const columns = [...index.fields.map((_, i) => `f${i}`), 'key'].join(', ')
   db.exec(`CREATE TABLE ${index.table} (${columns}, PRIMARY KEY (${columns})) WITHOUT ROWID`)
   db.run('INSERT INTO collection_indexes (collection, name) VALUES (?, ?)', collection, index.name)
@@ -121,14 +121,15 @@ function dropIndexes(db: Database, collection: string): void {
   db.run('DELETE FROM collection_indexes WHERE collection = ?', collection)
 }
 
-function refill(db: Database, tables: Tables): void {
+function fillIndexes(db: Database, tables: Tables): void {
   for (let last: Cell = ''; ; ) {
     const rows = db.all(`SELECT key, doc FROM ${tables.docs} WHERE key > ? ORDER BY key LIMIT 500`, last)
     if (rows.length === 0) return
     for (const row of rows) {
-      const doc = JSON.parse(String(row.doc)) as Fields // written by insertDoc
+      const doc = JSON.parse(String(row.doc)) as StoredFields // validated before it was written
       const key = String(doc[tables.spec.key])
-      if (rivals(db, tables, doc).length > 0) throw new Error(`documents of ${tables.spec.name} break an index that has become unique`)
+      if (conflictingKeys(db, tables, doc).length > 0)
+        throw new Error(`an index of ${tables.spec.name} has become unique, but stored documents have equal values in it`)
       db.run(`UPDATE ${tables.docs} SET expires = ? WHERE key = ?`, expiryOf(tables.spec, doc), row.key ?? null)
       for (const index of tables.indexes.values()) addRows(db, index, key, doc)
       last = row.key ?? null
@@ -136,23 +137,25 @@ function refill(db: Database, tables: Tables): void {
   }
 }
 
-function addRows(db: Database, index: Index, key: Key, doc: Fields): void {
+function addRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): void {
   for (const values of rowsOf(index, doc)) db.run(index.sql.add, ...values.map(scalarCell), textCell(key))
 }
 
-function removeRows(db: Database, index: Index, key: Key, doc: Fields): void {
+function removeRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): void {
   for (const values of rowsOf(index, doc)) db.run(index.sql.remove, ...values.map(scalarCell), textCell(key))
 }
 
-const sameRows = (index: Index, a: Fields, b: Fields): boolean => JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))
+const hasSameRows = (index: IndexTable, a: StoredFields, b: StoredFields): boolean =>
+  JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))
 
-/** The rows of a document in an index: one, or one for each distinct element of its array (none for an empty one). */
-function rowsOf(index: Index, doc: Fields): Scalar[][] {
+/** The index rows of a document: one, or one for each distinct element of its array. An empty array gives no row. */
+function rowsOf(index: IndexTable, doc: StoredFields): Scalar[][] {
   let rows: Scalar[][] = [[]]
   let isMultikey = false
   for (const field of index.fields) {
     const value = doc[field] ?? null
-    if (Array.isArray(value) && isMultikey) throw new Error(`index ${index.name} would hold two arrays of one document`)
+    if (Array.isArray(value) && isMultikey)
+      throw new Error(`index ${index.name}: a document has arrays in two of its fields, only one is allowed`)
     isMultikey ||= Array.isArray(value)
     const elements: unknown[] = Array.isArray(value) ? [...new Set<unknown>(value)] : [value]
     rows = rows.flatMap((row) => elements.map((element) => [...row, indexed(index, element)]))
@@ -160,7 +163,7 @@ function rowsOf(index: Index, doc: Fields): Scalar[][] {
   return rows
 }
 
-function indexed(index: Index, value: unknown): Scalar {
-  if (!isScalar(value)) throw new Error(`index ${index.name} cannot hold ${typeof value}`)
+function indexed(index: IndexTable, value: unknown): Scalar {
+  if (!isScalar(value)) throw new Error(`index ${index.name} cannot contain a value of type ${typeof value}`)
   return value
 }

@@ -1,8 +1,8 @@
-import { changed, declarationOf, type Fields, fitting, hasExpired, holds } from '../document.js'
+import { applyChange, definitionOf, hasExpired, matchesGuard, type StoredFields, validate } from '../document.js'
 import { indexQueryOf, requireOrder } from '../query.js'
 import {
   anySpec,
-  type Changing,
+  type ChangeRequest,
   type Collection,
   type Cursor,
   type Doc,
@@ -12,50 +12,49 @@ import {
   type Page,
   type Query,
   type Spec,
-  type Taking,
+  type TakeRequest,
 } from '../storage.js'
-import { insertDoc, openTables, removeDoc, replaceDoc, rivals, type Tables } from './collection-tables.js'
+import { conflictingKeys, insertDoc, openTables, removeDoc, replaceDoc, type Tables } from './collection-tables.js'
 import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
-/** What operations of a commit do in an open transaction. */
 export interface Collections {
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
-  /** Checks the operation at once; what it returns does it, in a transaction, and says whether it held. */
+  /** Validates the operation. The function that it returns does it inside a transaction; false if its guard does not match or its key exists. */
   prepare(operation: Extract<Operation, { collection: string }>): () => boolean
-  /** Removes at most `limit` expired documents; in a transaction. */
+  /** Removes at most `limit` expired documents and returns how many it removed. Call it in a transaction. */
   purge(now: number, limit: number): number
 }
 
 interface CollectionsDeps {
   readonly db: Database
   readonly commits: GroupCommit
-  /** Epoch seconds, by which documents have expired. */
+  /** Epoch seconds, compared with the expiry of documents. */
   readonly now: () => number
 }
 
-interface Opened {
+interface OpenCollection {
   readonly tables: Tables
-  readonly declared: string
-  readonly collection: Collection<Doc>
+  readonly definition: string
+  readonly handle: Collection<Doc>
 }
 
 export function newCollections(deps: CollectionsDeps): Collections {
-  const opened = new Map<string, Opened>()
+  const openCollections = new Map<string, OpenCollection>()
   const tablesOf = (name: string): Tables => {
-    const known = opened.get(name)
-    if (known === undefined) throw new Error(`collection ${name} is not declared`)
-    return known.tables
+    const collection = openCollections.get(name)
+    if (collection === undefined) throw new Error(`collection ${name} is not open`)
+    return collection.tables
   }
   return {
     collection: <D extends Doc>(spec: Spec<D>) => {
-      // A Spec<D> is used as a Spec<Doc> from here on: documents go in checked by its own schema and come out as they went in
+      // The document type is erased from here on: the schema checks documents before they are written, and they are read back unchanged
       const general = anySpec(spec)
-      const declared = declarationOf(general)
-      const known = opened.get(spec.name) ?? open(deps, general, declared)
-      if (known.declared !== declared) throw new Error(`collection ${spec.name} is declared twice, differently`)
-      opened.set(spec.name, known)
-      return known.collection as unknown as Collection<D>
+      const definition = definitionOf(general)
+      const collection = openCollections.get(spec.name) ?? open(deps, general, definition)
+      if (collection.definition !== definition) throw new Error(`collection ${spec.name} is opened with two different definitions`)
+      openCollections.set(spec.name, collection)
+      return collection.handle as unknown as Collection<D>
     },
     prepare: (operation) => {
       const tables = tablesOf(operation.collection)
@@ -72,17 +71,17 @@ export function newCollections(deps: CollectionsDeps): Collections {
     },
     purge: (now, limit) => {
       let left = limit
-      for (const { tables } of opened.values()) left -= purge(deps.db, tables, now, left)
+      for (const { tables } of openCollections.values()) left -= purge(deps.db, tables, now, left)
       return limit - left
     },
   }
 }
 
-function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened {
+function open(deps: CollectionsDeps, spec: Spec<Doc>, definition: string): OpenCollection {
   deps.commits.check()
   const tables = openTables(deps.db, spec)
   const { commits } = deps
-  const collection: Collection<Doc> = {
+  const handle: Collection<Doc> = {
     spec,
     insert: async (doc) => {
       const insert = preparedInsert(deps, tables, doc)
@@ -105,75 +104,74 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, declared: string): Opened 
       }),
     ...operationsOf(spec),
   }
-  return { tables, declared, collection }
+  return { tables, definition, handle }
 }
 
 function preparedInsert({ db, now }: CollectionsDeps, tables: Tables, given: Doc): () => 'inserted' | 'exists' {
-  const fit = fitting(tables.spec, given)
-  const makeRoom = (place: Cell): boolean => {
-    const there = stored(db, tables, place)
-    if (there === undefined) return true
-    if (!hasExpired(tables.spec, there, now())) return false
-    removeDoc(db, tables, there)
+  const valid = validate(tables.spec, given)
+  const removeIfExpired = (key: Cell): boolean => {
+    const existing = stored(db, tables, key)
+    if (existing === undefined) return true
+    if (!hasExpired(tables.spec, existing, now())) return false
+    removeDoc(db, tables, existing)
     return true
   }
   return () => {
-    if (!rivals(db, tables, fit.fields).every(makeRoom)) return 'exists'
-    // The key is free nearly always: what stands under it is looked at only where it is not
-    if (insertDoc(db, tables, fit)) return 'inserted'
-    return makeRoom(textCell(fit.key)) && insertDoc(db, tables, fit) ? 'inserted' : 'exists'
+    if (!conflictingKeys(db, tables, valid.fields).every(removeIfExpired)) return 'exists'
+    // The key is nearly always free, so the existing document is read only after the insert failed
+    if (insertDoc(db, tables, valid)) return 'inserted'
+    return removeIfExpired(textCell(valid.key)) && insertDoc(db, tables, valid) ? 'inserted' : 'exists'
   }
 }
 
-function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: Changing): Doc | undefined {
+function change(deps: CollectionsDeps, tables: Tables, { key, guard, to }: ChangeRequest): Doc | undefined {
   const before = live(deps, tables, key)
-  if (before === undefined || !holds(guard, before)) return undefined
-  const fit = fitting(tables.spec, changed(tables.spec, before, to), before)
-  for (const rival of rivals(deps.db, tables, fit.fields)) {
-    const there = stored(deps.db, tables, rival)
-    if (there === undefined) continue
-    if (!hasExpired(tables.spec, there, deps.now())) return undefined
-    removeDoc(deps.db, tables, there)
+  if (before === undefined || !matchesGuard(guard, before)) return undefined
+  const valid = validate(tables.spec, applyChange(tables.spec, before, to), before)
+  for (const conflictingKey of conflictingKeys(deps.db, tables, valid.fields)) {
+    const existing = stored(deps.db, tables, conflictingKey)
+    if (existing === undefined) continue
+    if (!hasExpired(tables.spec, existing, deps.now())) return undefined
+    removeDoc(deps.db, tables, existing)
   }
-  replaceDoc(deps.db, tables, before, fit)
-  return fit.doc
+  replaceDoc(deps.db, tables, before, valid)
+  return valid.doc
 }
 
-function take(deps: CollectionsDeps, tables: Tables, { key, guard }: Taking): Doc | undefined {
-  const there = live(deps, tables, key)
-  if (there === undefined || !holds(guard, there)) return undefined
-  removeDoc(deps.db, tables, there)
-  return there
+function take(deps: CollectionsDeps, tables: Tables, { key, guard }: TakeRequest): Doc | undefined {
+  const existing = live(deps, tables, key)
+  if (existing === undefined || !matchesGuard(guard, existing)) return undefined
+  removeDoc(deps.db, tables, existing)
+  return existing
 }
 
 function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query: Query<Doc>): Page<Doc> {
   const index = tables.indexes.get(name)
   if (index === undefined) throw new Error(`${tables.spec.name} has no index ${name}`)
-  const asked = indexQueryOf(tables.spec, name, query)
+  const indexQuery = indexQueryOf(tables.spec, name, query)
   const last = index.fields.length - 1
-  const conditions = asked.equal.map(({ at }) => `i.f${at} = ?`)
-  const cells: Cell[] = asked.equal.map(({ value }) => scalarCell(value))
-  const up = asked.isUp
+  const conditions = indexQuery.equal.map(({ position }) => `i.f${position} = ?`)
+  const cells: Cell[] = indexQuery.equal.map(({ value }) => scalarCell(value))
   if (query.after !== undefined) {
-    conditions.push(`(i.f${last}, i.key) ${up ? '>' : '<'} (?, ?)`)
+    conditions.push(`(i.f${last}, i.key) ${indexQuery.isAscending ? '>' : '<'} (?, ?)`)
     cells.push(scalarCell(query.after[0]), textCell(query.after[1]))
   }
   if (tables.spec.expires !== undefined) {
     conditions.push('(d.expires IS NULL OR d.expires > ?)')
     cells.push(now())
   }
-  const direction = up ? 'ASC' : 'DESC'
+  const direction = indexQuery.isAscending ? 'ASC' : 'DESC'
   const rows = db.all(
-    `SELECT d.doc AS doc, i.f${last} AS place FROM ${index.table} i CROSS JOIN ${tables.docs} d ON d.key = i.key
+    `SELECT d.doc AS doc, i.f${last} AS last FROM ${index.table} i CROSS JOIN ${tables.docs} d ON d.key = i.key
      ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY i.f${last} ${direction}, i.key ${direction} LIMIT ?`,
     ...cells,
     query.limit + 1,
   )
   const items = rows.slice(0, query.limit).map((row) => parsed(row.doc))
-  requireOrder(tables.spec, name, asked, items)
+  requireOrder(tables.spec, name, indexQuery, items)
   const end = rows.length > query.limit ? rows[query.limit - 1] : undefined
   if (end === undefined) return { items }
-  const next: Cursor = [scalarOf(end.place ?? null), String(parsed(end.doc)[tables.spec.key])]
+  const next: Cursor = [scalarOf(end.last ?? null), String(parsed(end.doc)[tables.spec.key])]
   return { items, next }
 }
 
@@ -184,15 +182,15 @@ function purge(db: Database, tables: Tables, now: number, limit: number): number
   return rows.length
 }
 
-function live({ db, now }: CollectionsDeps, tables: Tables, key: Key): Fields | undefined {
+function live({ db, now }: CollectionsDeps, tables: Tables, key: Key): StoredFields | undefined {
   const doc = stored(db, tables, textCell(key))
   return doc === undefined || hasExpired(tables.spec, doc, now()) ? undefined : doc
 }
 
-function stored(db: Database, tables: Tables, key: Cell): Fields | undefined {
+function stored(db: Database, tables: Tables, key: Cell): StoredFields | undefined {
   const row = db.one(tables.sql.read, key)
   return row === undefined ? undefined : parsed(row.doc)
 }
 
-/** Written by insertDoc and replaceDoc after the schema had passed it. */
-const parsed = (doc: Cell | undefined): Fields => JSON.parse(String(doc)) as Fields
+/** `validate` checked the document before it was written. */
+const parsed = (doc: Cell | undefined): StoredFields => JSON.parse(String(doc)) as StoredFields

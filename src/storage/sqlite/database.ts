@@ -1,14 +1,14 @@
 import { DatabaseSync } from '@photostructure/sqlite'
 import type { Scalar } from '../storage.js'
 
-/** What a statement takes and gives. */
+/** A value that SQLite stores. */
 export type Cell = string | number | null | Uint8Array
 export type Row = Readonly<Record<string, Cell>>
 
-/** The one connection of a process to its file: statements by their text, each prepared once. */
+/** The only connection of this process to its file. Statements are prepared once and cached by their SQL. */
 export interface Database {
   exec(sql: string): void
-  /** How many rows changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, ...cells: readonly Cell[]): number
   one(sql: string, ...cells: readonly Cell[]): Row | undefined
   all(sql: string, ...cells: readonly Cell[]): readonly Row[]
@@ -20,8 +20,8 @@ export function openDatabase(file: string): Database {
   const db = new DatabaseSync(file)
   const prepared = new Map<string, ReturnType<typeof db.prepare>>()
   const statement = (sql: string) => {
-    const known = prepared.get(sql)
-    if (known !== undefined) return known
+    const cached = prepared.get(sql)
+    if (cached !== undefined) return cached
     const fresh = db.prepare(sql)
     prepared.set(sql, fresh)
     return fresh
@@ -41,20 +41,20 @@ export function openDatabase(file: string): Database {
   }
 }
 
-/** SQLite's primary result code of what the driver threw, or undefined where it is not SQLite's. */
+/** The primary result code if the driver threw an error of SQLite, else undefined. */
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('sqliteCode' in error)) return undefined
   return typeof error.sqliteCode === 'number' ? error.sqliteCode & 0xff : undefined
 }
 
 /**
- * A text as the driver stores it whole: it cuts a text at NUL and replaces lone surrogates, and two keys must never become one.
- * Such texts, which nobody needs, are stored as their UTF-16 bytes.
+ * A text as a cell. The driver truncates a text at NUL and replaces surrogates, which could make two keys equal, so such a text is stored as
+ * its UTF-16 bytes behind a tag.
  */
 export const textCell = (text: string): Cell =>
   !/\p{Surrogate}|\0/u.test(text) ? text : new Uint8Array([TEXT_TAG, ...Buffer.from(text, 'utf16le')])
 
-/** A value in an index. Order: absent, numbers, texts, booleans; nothing equals a value of another type. */
+/** A value in an index. Absent values sort first, then numbers, texts and booleans. Values of different types are never equal. */
 export function scalarCell(value: Scalar): Cell {
   if (value === null) return -Infinity
   if (typeof value === 'boolean') return new Uint8Array([value ? 1 : 0])
@@ -69,8 +69,10 @@ export function scalarOf(cell: Cell): Scalar {
 
 const TEXT_TAG = 2
 
-/** An identifier in SQL; names are ours, so quoting is enough. */
+/** A quoted SQL identifier. Throws for a name that could need escaping. */
 export function quoted(...parts: readonly string[]): string {
-  for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(part)) throw new Error(`${part} is not a name for a table`)
+  for (const part of parts)
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(part))
+      throw new Error(`${part} is not a valid table name (a letter, then at most 63 letters, digits, _ or -)`)
   return `"${parts.join('/')}"`
 }

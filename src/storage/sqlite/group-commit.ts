@@ -2,11 +2,11 @@
 // turn brings more of them, a group waits for the next. Cost: one fsync for a group instead of one for each request, and a few turns
 // of waiting under load, none without. Limits: those of `gatherTurns`, and MAX_GROUP requests, so that a burst does not hold the loop.
 import { Refusal } from '../../errors.js'
-import { gatherTurns } from '../../lib/batch.js'
+import { awaitTurnWindow } from '../../lib/batch.js'
 import { type Database, sqliteCode } from './database.js'
 
 /** What a request's work came to: kept, or undone (its savepoint is rolled back; the answer is given all the same). */
-export interface Worked<T> {
+interface Worked<T> {
   readonly keep: boolean
   readonly answer: T
   /** Run after COMMIT, before the answer. */
@@ -105,7 +105,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
-      await gatherTurns(() => waiting.length, MAX_GROUP)
+      await awaitTurnWindow(() => waiting.length, MAX_GROUP)
       const requests = waiting.slice(0, MAX_GROUP)
       waiting = waiting.slice(MAX_GROUP)
       if (refusal !== undefined) for (const request of requests) request.reject(refusal)

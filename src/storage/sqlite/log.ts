@@ -1,11 +1,11 @@
-import { frozen } from '../../lib/frozen.js'
+import { deepFreeze } from '../../lib/deep-freeze.js'
 import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
 import type { LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
-/** The log's blocks under their numbers, and which block holds which entry. One process writes, so the head is kept in memory. */
+/** Stores the blocks by number and records which block contains which entry. Only this process writes, so the head is cached. */
 export function newLog(db: Database, commits: GroupCommit): LogPort {
   const listeners = newListeners()
   let head = blockIn(db.one('SELECT block FROM log_blocks ORDER BY n DESC LIMIT 1'))
@@ -13,22 +13,23 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
   const insert = (block: Block, text: string): boolean => {
     const last = db.one('SELECT max(n) AS n FROM log_blocks')?.n ?? null
     if (last !== null && block.n <= Number(last)) return false
-    if (last !== null && block.n !== Number(last) + 1) throw new Error(`block ${block.n} would leave a hole after block ${String(last)}`)
+    if (last !== null && block.n !== Number(last) + 1)
+      throw new Error(`block ${block.n} does not follow block ${String(last)}, the newest one`)
     db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, text)
-    // An id that stands already is ignored by every reader (ARCHITECTURE, trust log), so its first block is where it stands
+    // Readers of the log ignore a repeated entry id (ARCHITECTURE.md, trust log), so the first block that contains an id counts
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
     return true
   }
 
   return {
     append: async (given) => {
-      const block = frozen(Block.parse(given))
+      const block = deepFreeze(Block.parse(given))
       const text = JSON.stringify(block)
       const isAppended = await commits.write(() => {
         const answer = insert(block, text)
         const durable = () => {
           head = block
-          listeners.tell()
+          listeners.notify()
         }
         return { keep: answer, answer, durable }
       })
@@ -37,8 +38,8 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
     read: (from, limit) =>
       commits.read(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
     head: () => commits.read(() => head),
-    // It is in memory
-    gather: async () => undefined,
+    // The head is cached, so a batch would save nothing
+    awaitBatch: async () => undefined,
     has: (entry) =>
       commits.read(() => {
         const n = db.one('SELECT n FROM log_entries WHERE id = ?', entry)?.n
@@ -55,5 +56,5 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
 
 const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined => (row?.block === undefined ? undefined : parsedBlock(row))
 
-/** Written by append after the schema had passed it. */
-const parsedBlock = (row: { readonly block?: Cell }): Block => frozen(JSON.parse(String(row.block)) as Block)
+/** `append` validated the block before it wrote it. */
+const parsedBlock = (row: { readonly block?: Cell }): Block => deepFreeze(JSON.parse(String(row.block)) as Block)

@@ -2,10 +2,10 @@ import { mkdir, open, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import type { ReadableStorage } from '../bulk.js'
+import type { BulkReadableStorage } from '../bulk.js'
 import type { CommitResult, Operation } from '../storage.js'
-import { newBulkAccess } from './bulk.js'
-import { CARD_SEARCH_SCHEMA, CARD_SHOWN_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
+import { newBulkReader } from './bulk.js'
+import { CARD_SEARCH_SCHEMA, type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
 import { type Database, openDatabase, sqliteCode } from './database.js'
@@ -13,28 +13,26 @@ import { type GroupHooks, newGroupCommit } from './group-commit.js'
 import { newLog } from './log.js'
 
 export interface SqliteOptions extends GroupHooks {
-  /** Created, with its folder, where it is not there; readable by its owner alone. */
+  /** Created with its folder if missing; only its owner may read it. */
   readonly file: string
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** What this build writes into a file (`user_version`); a change of a table's form raises it. */
-const FORMAT = 2
-/** What brings a file of each earlier format to the next. */
-const MIGRATIONS: Readonly<Record<number, string>> = { 1: CARD_SHOWN_SCHEMA }
+/** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
+const FORMAT = 3
 /** `application_id`: "Cred". */
 const APPLICATION = 0x43726564
 
-/** The pages that an hour of exchanges touches again and again; taken as they are read. */
+/** Enough for the pages that an hour of token exchanges reads repeatedly. Memory is allocated as pages are read. */
 const CACHE_KIB = 65_536
 /**
- * How far the write-ahead log grows before its pages are put into their places: 32 MiB, which a start after a crash reads in well under a second.
- * Pages are put once for all the commits that changed them meanwhile.
+ * The write-ahead log grows to 32 MiB before SQLite copies its pages into the database file: a page is copied once for many commits, and a start
+ * after a crash still reads the whole log in well under a second.
  */
 const CHECKPOINT_PAGES = 8192
 
 const SCHEMA = `
-  CREATE TABLE collections (name TEXT PRIMARY KEY, declared TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE collection_indexes (collection TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (collection, name)) WITHOUT ROWID;
   CREATE TABLE counters (key TEXT PRIMARY KEY, sum NOT NULL, expires NOT NULL) WITHOUT ROWID;
   CREATE INDEX counters_expiry ON counters (expires);
@@ -44,12 +42,12 @@ const SCHEMA = `
   ${CARD_SEARCH_SCHEMA}`
 
 /**
- * The embedded store: one file, held by one process (two servers in it share this object).
- * Everything is durable when it is answered; what is asked for in the same turn shares one commit.
+ * Opens the embedded store: one file, locked by one process. Two servers in that process share this object.
+ * A write is durable when its promise resolves; writes of the same event-loop turn share one commit.
  */
-export async function openSqlite(options: SqliteOptions): Promise<ReadableStorage> {
+export async function openSqlite(options: SqliteOptions): Promise<BulkReadableStorage> {
   const file = await prepareFile(options.file)
-  const db = openOwned(file)
+  const db = openLocked(file)
   const commits = newGroupCommit(db, options)
   const now = () => options.clock.now()
   const collections = newCollections({ db, commits, now })
@@ -61,7 +59,7 @@ export async function openSqlite(options: SqliteOptions): Promise<ReadableStorag
     commit: async (operations): Promise<CommitResult> => {
       const prepared = operations.map((operation) => prepare({ collections, counters, cards }, operation))
       return commits.write<CommitResult>(() => {
-        const failed = prepared.findIndex((run) => !run())
+        const failed = prepared.findIndex((execute) => !execute())
         return failed === -1 ? { keep: true, answer: { ok: true } } : { keep: false, answer: { ok: false, failed } }
       })
     },
@@ -71,8 +69,8 @@ export async function openSqlite(options: SqliteOptions): Promise<ReadableStorag
         return { keep: answer !== undefined, answer }
       }),
     log: newLog(db, commits),
-    cards: { search: cards.search, shown: cards.shown, unshown: cards.unshown },
-    holdings: newBulkAccess(db, commits),
+    cards: { search: cards.search, summaries: cards.summaries },
+    bulk: newBulkReader(db, commits),
     purge: (at, limit) =>
       commits.write(() => {
         const documents = collections.purge(at, limit)
@@ -85,33 +83,33 @@ export async function openSqlite(options: SqliteOptions): Promise<ReadableStorag
   }
 }
 
-/** Checks the operation before anything is written; what it returns does it and says whether it held. */
-function prepare(to: { collections: Collections; counters: Counters; cards: CardSearch }, operation: Operation): () => boolean {
+/** Validates the operation before anything is written. The function that it returns does it; false if it could not be done. */
+function prepare(stores: { collections: Collections; counters: Counters; cards: CardSearch }, operation: Operation): () => boolean {
   switch (operation.kind) {
     case 'insert':
     case 'change':
     case 'take':
-      return to.collections.prepare(operation)
+      return stores.collections.prepare(operation)
     case 'count':
-      return () => to.counters.add(operation) !== undefined
+      return () => stores.counters.add(operation) !== undefined
     case 'index-card':
       return () => {
-        to.cards.index(operation.row)
+        stores.cards.index(operation.row)
         return true
       }
     case 'unindex-card':
       return () => {
-        to.cards.unindex(operation.cardId, operation.tier)
+        stores.cards.unindex(operation.cardId, operation.tier)
         return true
       }
   }
 }
 
 async function prepareFile(given: string): Promise<string> {
-  if (given === '' || given === ':memory:') throw new Error('the storage needs a file')
+  if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
   await mkdir(dirname(resolve(given)), { recursive: true, mode: 0o700 })
-  // Private keys of the registry are kept in it. The write-ahead log takes over the file's mode.
-  // Never opened where it is there: to close a file ends the locks that this process has on it (POSIX fcntl)
+  // Only the owner may read the file: it contains the registry's private keys. The write-ahead log gets the same mode.
+  // An existing file must not be opened here: closing it would release the locks that this process has on it (POSIX fcntl)
   const created = await open(given, 'ax', 0o600).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
     throw error
@@ -120,21 +118,21 @@ async function prepareFile(given: string): Promise<string> {
   return realpath(given)
 }
 
-function openOwned(file: string): Database {
+function openLocked(file: string): Database {
   const db = openDatabase(file)
   try {
-    settle(db, file)
+    prepareDatabase(db, file)
     return db
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')
     db.close()
     switch (sqliteCode(error)) {
       case 5: // SQLITE_BUSY
-        return refuse('unavailable', `${file} is in use by another process: one registry process holds its data`)
+        return refuse('unavailable', `${file} is in use by another process: only one registry process can open it`)
       case 8: // SQLITE_READONLY
-        return refuse('unavailable', `${file} cannot be written: it, or its disk, is read-only`)
+        return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
       case 11: // SQLITE_CORRUPT
-        return refuse('unavailable', `${file} is damaged; put a backup in its place and run: credence admin restore`)
+        return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
       case 13: // SQLITE_FULL
         return refuse('unavailable', `${file} cannot be written: its disk is full`)
       case 26: // SQLITE_NOTADB
@@ -145,8 +143,8 @@ function openOwned(file: string): Database {
   }
 }
 
-function settle(db: Database, file: string): void {
-  // Before the first access: then the lock is kept from here until it is released or the process ends, however it ends
+function prepareDatabase(db: Database, file: string): void {
+  // Must come before the first access: the lock is then held until release() or the end of the process, even a crash
   db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
   db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
   db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
@@ -155,9 +153,8 @@ function settle(db: Database, file: string): void {
   const format = identify(db, file)
   const damage = pragma(db, 'quick_check(1)')
   if (damage !== 'ok')
-    refuse('unavailable', `${file} is damaged (${String(damage)}); put a backup in its place and run: credence admin restore`)
+    refuse('unavailable', `${file} is damaged (${String(damage)}): replace it by a backup and run: credence admin restore`)
   if (format === 0) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION};`)
-  else for (let one = format; one < FORMAT; one++) db.exec(MIGRATIONS[one] ?? '')
   db.exec(`PRAGMA user_version = ${FORMAT}`)
   db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')
@@ -166,21 +163,29 @@ function settle(db: Database, file: string): void {
   expectPragma(db, 'locking_mode', 'exclusive')
 }
 
-/** The format of the file, 0 where it is empty; refuses one that is not ours, or of a format that this build does not know. */
+/** The format of the file, or 0 if it is empty. Refuses files of other applications and other formats. */
 function identify(db: Database, file: string): number {
   const format = Number(pragma(db, 'user_version'))
   const application = pragma(db, 'application_id')
-  const isEmpty = db.one('SELECT 1 AS there FROM sqlite_master LIMIT 1') === undefined
+  const isEmpty = db.one('SELECT 1 FROM sqlite_master LIMIT 1') === undefined
   if (isEmpty && format === 0 && application === 0) return 0
   if (application !== APPLICATION) return refuse('unavailable', `${file} is not a Credence database`)
-  if (format > FORMAT) return refuse('unavailable', `${file} was written by a newer Credence (format ${format}, this one knows ${FORMAT})`)
-  if (format < FORMAT && MIGRATIONS[format] === undefined) return refuse('unavailable', `${file} has the unknown format ${format}`)
+  if (format > FORMAT)
+    return refuse(
+      'unavailable',
+      `${file} was written by a newer release of Credence (format ${format}; this release reads format ${FORMAT})`,
+    )
+  if (format < FORMAT)
+    return refuse(
+      'unavailable',
+      `${file} was written by an older release of Credence (format ${format}; this release reads format ${FORMAT})`,
+    )
   return format
 }
 
 /**
- * Closes the file and gives up its lock. The driver keeps a connection, and so its lock, until its statements are collected;
- * and a lock taken before the first access in WAL mode is not given up while that mode lasts.
+ * Closes the file and releases its lock. The driver keeps the connection and its lock until the statements are garbage-collected, and an
+ * exclusive lock taken before the first access is held as long as the file is in WAL mode. So the mode is changed before the file is closed.
  */
 function release(db: Database): void {
   try {
@@ -194,5 +199,5 @@ const pragma = (db: Database, name: string) => Object.values(db.one(`PRAGMA ${na
 
 function expectPragma(db: Database, name: string, expected: string | number): void {
   const actual = pragma(db, name)
-  if (actual !== expected) throw new Error(`SQLite answers ${name} with ${String(actual)}, not ${expected}`)
+  if (actual !== expected) throw new Error(`PRAGMA ${name}: expected ${expected}, SQLite returned ${String(actual)}`)
 }

@@ -1,15 +1,16 @@
-// What a callee must not forget: used proofs, and which A2A task belongs to which Credence task. A file that several processes of one callee share:
-// every call is one statement, and the first writer wins. What can no longer matter is swept out.
+// The state that a resource server must keep: used DPoP proofs, and the Credence task of each A2A task and context. Several processes of one
+// resource server may share the file. Each call is one statement, so of two writers the first wins. Every 1000 calls, up to 10 000 expired rows
+// of each table are deleted.
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { TASK_BINDING_SECONDS } from '../../protocol/task-binding.js'
 
-/** As `ReplayStore` and `TieStore` of `credence/verifier`. */
+/** Implements `ReplayStore` and `TaskBindingStore` of `credence/verifier`. */
 export interface VerifierStore {
-  readonly replay: { spend(name: string, expiresAt: number): Promise<boolean> }
-  readonly ties: {
-    tie<T extends object>(id: string, tie: T): Promise<T>
+  readonly replay: { consume(name: string, expiresAt: number): Promise<boolean> }
+  readonly taskBindings: {
+    bind<T extends object>(id: string, binding: T): Promise<T>
     find<T extends object>(id: string): Promise<T | undefined>
   }
   close(): void
@@ -18,46 +19,46 @@ export interface VerifierStore {
 const BUSY_MS = 5000
 const SWEEP_EVERY = 1000
 const SWEEP_LIMIT = 10_000
-/** A use is written down at most so often: most of them only read. */
+/** The last use of a binding is written at most once in this time, so that most look-ups only read. */
 const RENEW_SECONDS = 86_400
 
-export function openVerifierTables(file: string, now: () => number): VerifierStore {
+export function openVerifierStore(file: string, now: () => number): VerifierStore {
   mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
   const db = new DatabaseSync(file)
   db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
   prepareTables(db, now() + TASK_BINDING_SECONDS)
-  const insertSpent = db.prepare('INSERT INTO spent (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
-  const insertTie = db.prepare(`INSERT INTO ties (id, tie, expires) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET tie = excluded.tie, expires = excluded.expires WHERE ties.expires <= ?`)
-  const readTie = db.prepare('SELECT tie, expires FROM ties WHERE id = ? AND expires > ?')
-  const renewTie = db.prepare('UPDATE ties SET expires = ? WHERE id = ?')
+  const insertProof = db.prepare('INSERT INTO consumed_proofs (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
+  const insertBinding = db.prepare(`INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET binding = excluded.binding, expires = excluded.expires WHERE task_bindings.expires <= ?`)
+  const readBinding = db.prepare('SELECT binding, expires FROM task_bindings WHERE id = ? AND expires > ?')
+  const renewBinding = db.prepare('UPDATE task_bindings SET expires = ? WHERE id = ?')
   const sweeps = [
-    db.prepare('DELETE FROM spent WHERE name IN (SELECT name FROM spent WHERE expires <= ? LIMIT ?)'),
-    db.prepare('DELETE FROM ties WHERE id IN (SELECT id FROM ties WHERE expires <= ? LIMIT ?)'),
+    db.prepare('DELETE FROM consumed_proofs WHERE name IN (SELECT name FROM consumed_proofs WHERE expires <= ? LIMIT ?)'),
+    db.prepare('DELETE FROM task_bindings WHERE id IN (SELECT id FROM task_bindings WHERE expires <= ? LIMIT ?)'),
   ]
   let calls = 0
   const sweep = () => {
-    if (calls++ % SWEEP_EVERY === 0) for (const one of sweeps) one.run(now(), SWEEP_LIMIT)
+    if (calls++ % SWEEP_EVERY === 0) for (const statement of sweeps) statement.run(now(), SWEEP_LIMIT)
   }
   const find = <T extends object>(id: string): T | undefined => {
-    const row = readTie.get(id, now())
+    const row = readBinding.get(id, now())
     if (row === undefined) return undefined
     const expires = now() + TASK_BINDING_SECONDS
-    if (Number(row.expires) < expires - RENEW_SECONDS) renewTie.run(expires, id)
-    return JSON.parse(String(row.tie)) as T // written by tie() below
+    if (Number(row.expires) < expires - RENEW_SECONDS) renewBinding.run(expires, id)
+    return JSON.parse(String(row.binding)) as T // written by bind()
   }
   return {
     replay: {
-      spend: async (name, expiresAt) => {
+      consume: async (name, expiresAt) => {
         sweep()
-        return Number(insertSpent.run(name, expiresAt).changes) === 1
+        return Number(insertProof.run(name, expiresAt).changes) === 1
       },
     },
-    ties: {
-      tie: async (id, tie) => {
+    taskBindings: {
+      bind: async (id, binding) => {
         sweep()
-        insertTie.run(id, JSON.stringify(tie), now() + TASK_BINDING_SECONDS, now())
-        return find(id) ?? tie
+        insertBinding.run(id, JSON.stringify(binding), now() + TASK_BINDING_SECONDS, now())
+        return find(id) ?? binding
       },
       find: async (id) => find(id),
     },
@@ -65,15 +66,25 @@ export function openVerifierTables(file: string, now: () => number): VerifierSto
   }
 }
 
-/** Several processes may open one file at once: in one transaction, so that one of them makes what is missing. */
-function prepareTables(db: InstanceType<typeof DatabaseSync>, tiesExpire: number): void {
-  db.exec(`BEGIN IMMEDIATE;
-    CREATE TABLE IF NOT EXISTS spent (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS ties (id TEXT PRIMARY KEY, tie TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;`)
-  const hasExpiry = db.prepare("SELECT 1 FROM pragma_table_info('ties') WHERE name = 'expires'").get() !== undefined
-  // A file from before ties were forgotten: its ties have been used just now.
-  if (!hasExpiry) db.exec(`ALTER TABLE ties ADD COLUMN expires INTEGER NOT NULL DEFAULT ${Math.floor(tiesExpire)};`)
-  db.exec(`CREATE INDEX IF NOT EXISTS spent_expires ON spent (expires);
-    CREATE INDEX IF NOT EXISTS ties_expires ON ties (expires);
-    COMMIT;`)
+/** Creates missing tables in one transaction, because several processes may open one file at the same time. */
+function prepareTables(db: InstanceType<typeof DatabaseSync>, bindingsExpireAt: number): void {
+  db.exec('BEGIN IMMEDIATE')
+  renameOldTables(db, bindingsExpireAt)
+  db.exec(`CREATE TABLE IF NOT EXISTS consumed_proofs (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS task_bindings (id TEXT PRIMARY KEY, binding TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS consumed_proofs_expires ON consumed_proofs (expires);
+    CREATE INDEX IF NOT EXISTS task_bindings_expires ON task_bindings (expires);
+    COMMIT`)
+}
+
+/** A file of an earlier version names its tables `spent` and `ties`; the oldest have no expiry, and their bindings count as used now. */
+function renameOldTables(db: InstanceType<typeof DatabaseSync>, bindingsExpireAt: number): void {
+  const exists = (query: string) => db.prepare(query).get() !== undefined
+  if (!exists("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ties'")) return
+  if (!exists("SELECT 1 FROM pragma_table_info('ties') WHERE name = 'expires'"))
+    db.exec(`ALTER TABLE ties ADD COLUMN expires INTEGER NOT NULL DEFAULT ${Math.floor(bindingsExpireAt)}`)
+  db.exec(`DROP INDEX IF EXISTS spent_expires; DROP INDEX IF EXISTS ties_expires;
+    ALTER TABLE spent RENAME TO consumed_proofs;
+    ALTER TABLE ties RENAME TO task_bindings;
+    ALTER TABLE task_bindings RENAME COLUMN tie TO binding`)
 }

@@ -12,30 +12,30 @@ import type { LogProofs } from '../trust-log.js'
 export interface CheckpointDeps {
   readonly applied: AppliedLog
   readonly clock: Clock
-  /** Names the registry in its checkpoints. */
+  /** Names the log in its checkpoints. */
   readonly origin: string
-  /** The registry's log key as it is now. */
+  /** The registry's current log key. */
   readonly logSigner: () => Promise<Signer>
 }
 
-/** A checkpoint is signed anew at least so often, so that it does not outlive a key that was rotated. */
-const KEPT_SECONDS = 30
+/** A checkpoint is signed again after this time, so that its signature does not outlive a rotated key by more. */
+const CACHE_SECONDS = 30
 
-/** One signature for all who ask at the same size. */
+/** Returns the signed checkpoint of the applied log. All callers at the same tree size share one signature. */
 export function newCheckpoints({ applied, clock, origin, logSigner }: CheckpointDeps): LogProofs['checkpoint'] {
-  let kept: { readonly size: number; readonly epoch: Handle; readonly until: number; readonly note: Promise<string> } | undefined
+  let cached: { readonly size: number; readonly epoch: Handle; readonly expiresAt: number; readonly note: Promise<string> } | undefined
   return () => {
     const { epoch } = applied
     const { size } = applied.tree
     const now = clock.now()
-    if (epoch === undefined) return refuse('standing_unknown', 'the log has not begun', { retryAfterSeconds: 1 })
-    if (kept?.size === size && kept.epoch === epoch && now < kept.until) return kept.note
+    if (epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
+    if (cached?.size === size && cached.epoch === epoch && now < cached.expiresAt) return cached.note
     const root = base64url(rootOfFrontier(sha256, applied.frontier))
     const note = logSigner().then((signer) => signCheckpoint({ origin, size, root, epoch }, signer))
-    const signed = { size, epoch, until: now + KEPT_SECONDS, note }
-    kept = signed
+    const signed = { size, epoch, expiresAt: now + CACHE_SECONDS, note }
+    cached = signed
     note.catch(() => {
-      if (kept === signed) kept = undefined
+      if (cached === signed) cached = undefined
     })
     return note
   }

@@ -4,12 +4,12 @@ import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Entry } from '../../protocol/log/entry.js'
 import { appendToFrontier, type Frontier, hashLeaf } from '../../protocol/log/merkle.js'
 
-/** Hash of the leaf of an entry: its RFC 8785 bytes, whole. */
+/** Leaf hash of an entry, over its RFC 8785 canonical form. */
 export const leafOfEntry = (entry: Entry): Uint8Array => hashLeaf(sha256, utf8(canonical(entry)))
 
-/** The frontier after these entries. */
+/** The frontier after `entries` are appended to a tree. */
 export const frontierAfter = (frontier: Frontier, entries: readonly Entry[]): Frontier =>
   entries.reduce((grown, entry) => appendToFrontier(sha256, grown, leafOfEntry(entry)), frontier)
 
-/** As it stands in a block. */
+/** The frontier as a block stores it. */
 export const frontierTexts = (frontier: Frontier): string[] => frontier.hashes.map(base64url)

@@ -4,7 +4,7 @@ import type { ServedTrustLog } from '../trust-log.js'
 
 const MAX_ENTRIES = 1000
 
-/** What anybody may read of the log: it holds nothing private. */
+/** Public endpoints of the trust log. They need no token, because the log contains nothing private. */
 export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }): Route[] => [
   {
     method: 'GET',
@@ -29,8 +29,10 @@ export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }
     method: 'GET',
     path: '/log/inclusion',
     endpoint: async (request) => {
-      const seq = numberOf(request, 'seq') ?? refuse('bad_input', 'seq is missing', { faults: [{ pointer: '/seq', hint: 'which entry' }] })
-      return json(200, trustLog.inclusion(seq, numberOf(request, 'size')) ?? refuse('not_found', 'no such entry in a tree of this size'))
+      const seq =
+        numberOf(request, 'seq') ??
+        refuse('bad_input', 'seq is missing', { faults: [{ pointer: '/seq', hint: 'the number of the entry' }] })
+      return json(200, trustLog.inclusion(seq, numberOf(request, 'size')) ?? refuse('not_found', 'the tree of this size has no such entry'))
     },
   },
   {
@@ -39,8 +41,8 @@ export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }
     endpoint: async (request) => {
       const from =
         numberOf(request, 'from') ??
-        refuse('bad_input', 'from is missing', { faults: [{ pointer: '/from', hint: 'size of the older tree' }] })
-      return json(200, trustLog.consistency(from, numberOf(request, 'to')) ?? refuse('not_found', 'no such tree'))
+        refuse('bad_input', 'from is missing', { faults: [{ pointer: '/from', hint: 'the size of the older tree' }] })
+      return json(200, trustLog.consistency(from, numberOf(request, 'to')) ?? refuse('not_found', 'the log has no tree of this size'))
     },
   },
 ]
@@ -49,8 +51,8 @@ function numberOf({ query }: HttpRequest, name: string): number | undefined {
   const values = query.getAll(name)
   const [text] = values
   if (text === undefined) return undefined
-  const isGood = values.length === 1 && /^(0|[1-9]\d{0,14})$/.test(text)
-  return isGood
+  const isValid = values.length === 1 && /^(0|[1-9]\d{0,14})$/.test(text)
+  return isValid
     ? Number(text)
-    : refuse('bad_input', `${name} is not a number`, { faults: [{ pointer: `/${name}`, hint: 'a whole number, once' }] })
+    : refuse('bad_input', `${name} is not a number`, { faults: [{ pointer: `/${name}`, hint: 'one whole number, at most 15 digits' }] })
 }

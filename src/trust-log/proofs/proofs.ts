@@ -2,7 +2,7 @@ import { base64url } from '../../lib/bytes.js'
 import type { AppliedLog } from '../apply.js'
 import type { LogFeed, LogProofs } from '../trust-log.js'
 
-/** Proofs about the tree of the current epoch, from the levels that are kept: O(log n) each. */
+/** Proofs about the tree of the current epoch. Each takes O(log n), because the applied log keeps all levels of the tree. */
 export function newProofs(applied: AppliedLog): Pick<LogProofs, 'inclusion' | 'consistency'> & Pick<LogFeed, 'leafHash'> {
   return {
     inclusion: (seq, size = applied.tree.size) => {

@@ -3,9 +3,9 @@
 // Both are asked of the log as it is applied here: who recalls behind a fence sees what was acknowledged before, whoever wrote it.
 // An ended version is forgotten in time, and would seem to stand again: so nothing is kept for that long.
 // Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
-import { frozen } from '../../lib/frozen.js'
+import { deepFreeze } from '../../lib/deep-freeze.js'
 import type { Handle } from '../../protocol/handles.js'
-import { VERSION_SECONDS } from '../../protocol/log/ended-set.js'
+import { VERSION_HORIZON_SECONDS } from '../../protocol/log/ended-set.js'
 import { ENTRY_TYPES, type Entry } from '../../protocol/log/entry.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../trust-log.js'
@@ -25,7 +25,7 @@ export interface Cache<T> {
 
 const MAX_KEPT = 10_000
 /** Since it was read, by the later of clock and log time. Half of the time after which an ending may be forgotten: clocks differ. */
-const KEPT_SECONDS = VERSION_SECONDS / 2
+const KEPT_SECONDS = VERSION_HORIZON_SECONDS / 2
 /** What an entry of a newer build changes is not known here: it may be anything. */
 const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
@@ -63,7 +63,7 @@ interface Kept<T> extends CacheableRead<T> {
 }
 
 function keep<T>(kept: Map<string, Kept<T>>, key: string, reading: Kept<T>): void {
-  kept.set(key, frozen(reading))
+  kept.set(key, deepFreeze(reading))
   const oldest = kept.size > MAX_KEPT ? kept.keys().next().value : undefined
   if (oldest !== undefined) kept.delete(oldest)
 }

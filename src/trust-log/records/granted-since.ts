@@ -2,30 +2,38 @@ import type { Handle } from '../../protocol/handles.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import type { Collection, Doc } from '../../storage/storage.js'
 
-/** A record that knows by which handles it was made. */
-export interface MadeBy extends Doc {
+/** A record that names the handles with which it was created. */
+export interface GrantedRecord extends Doc {
   readonly grantedBy?: readonly Handle[] | undefined
+}
+
+export interface GrantedQuery<D> {
+  readonly grantedBy: Handle
+  /** Epoch seconds. */
+  readonly since: number
+  readonly createdAt: (doc: D) => number
+  readonly ending: (doc: D) => Ending
 }
 
 const PAGE = 500
 
 /**
- * What was made by the handle since then: endings for `compromised since`. The collection has an index `grantedBy` of `[grantedBy, <moment>]`.
- * Newest first, so it reads no further than it must.
+ * Endings of the records that were created with a handle since a moment: what the holder of a compromised key may have created.
+ * The collection needs an index `grantedBy` over `[grantedBy, <moment>]`. Records are read newest first, up to the first older one.
  */
-export async function grantedSince<D extends MadeBy>(
+export async function grantedSince<D extends GrantedRecord>(
   collection: Collection<D>,
-  made: { readonly by: Handle; readonly since: number; readonly at: (doc: D) => number; readonly ending: (doc: D) => Ending },
+  { grantedBy, since, createdAt, ending }: GrantedQuery<D>,
 ): Promise<readonly Ending[]> {
   const endings: Ending[] = []
-  const query = { where: { grantedBy: made.by } as { [F in keyof D]?: Handle }, limit: PAGE, order: 'down' as const } // `grantedBy` is a field of every D
+  const query = { where: { grantedBy } as { [F in keyof D]?: Handle }, limit: PAGE, order: 'down' as const } // `grantedBy` is a field of every D
   for (
     let page = await collection.find('grantedBy', query);
     ;
     page = await collection.find('grantedBy', { ...query, ...(page.next && { after: page.next }) })
   ) {
-    endings.push(...page.items.filter((doc) => made.at(doc) >= made.since).map(made.ending))
+    endings.push(...page.items.filter((doc) => createdAt(doc) >= since).map(ending))
     const last = page.items.at(-1)
-    if (page.next === undefined || last === undefined || made.at(last) < made.since) return endings
+    if (page.next === undefined || last === undefined || createdAt(last) < since) return endings
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
 import { EntryId } from '../../protocol/ids.js'
 import { Proposal } from '../../protocol/log/entry.js'
-import type { Collection, Storage } from '../../storage/storage.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 /** What was set out to be done and is not yet known to be done, in full: anybody can complete it. Keyed by the id of its (first) entry. */
 export const Half = z.strictObject({
@@ -17,11 +17,13 @@ export const Half = z.strictObject({
 })
 export type Half = z.infer<typeof Half>
 
+export const HALVES: OwnedSpec<Half> = {
+  name: 'halves',
+  schema: Half,
+  key: 'id',
+  indexes: { age: { fields: ['at'] }, place: { fields: ['kind', 'key', 'at'] } },
+  ownedBy: 'registry',
+}
+
 /** Open halves of all instances, the oldest first. */
-export const halvesIn = (storage: Storage): Collection<Half> =>
-  storage.collection<Half>({
-    name: 'halves',
-    schema: Half,
-    key: 'id',
-    indexes: { age: { fields: ['at'] }, place: { fields: ['kind', 'key', 'at'] } },
-  })
+export const halvesIn = (storage: Storage): Collection<Half> => storage.collection(HALVES)

@@ -1,4 +1,17 @@
-// After a backup was put back: a new epoch, in which nothing that was issued before counts, and nothing that was ended since the backup returns.
+// Restores the log of a store that was put back from a backup, so that the store can be served again.
+//
+// A backup lacks the revocations since it was made. Served unchanged, it would make revoked keys, agents and tokens valid again. So:
+//
+// 1. Replay: entries of the mirror that follow the backup's last entry are appended unchanged, and the records that they revoked are updated.
+// 2. Completeness: the witness, which is outside the store, has the last known head of the log. If store and mirror together have that entry,
+//    no known revocation is missing. Otherwise the restore is refused, or the store is quarantined: everything that outlives a token is ended.
+// 3. New epoch: its first entry ends the epoch before and the registry's signing keys, so every token issued before is invalid. Keys that are
+//    not revoked are registered again in the new epoch, because proofs reach back only to its first entry. Then the witness is updated.
+//
+// The store cannot be served between the first appended block and the last; an interrupted restore is repeated and begins another epoch.
+// Cost: the log is read twice; memory holds one string for each handle that the log has begun, and the mirror.
+// Limits: no registry may run on the store. The witness is updated once a second, so a revocation after its last update that the mirror lacks
+// goes unnoticed.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
@@ -13,54 +26,59 @@ import { newAppliedLog } from '../apply.js'
 import { appendAlone, endingAll, numbering } from '../block.js'
 import { newClockSkewCheck } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
-import { hashAt, type WitnessStore } from '../witness/witness.js'
+import { leafHashAt, type WitnessStore } from '../witness/witness.js'
 
-export interface RestoreDeps {
+interface RestoreDeps {
   readonly port: LogPort
   readonly witness: WitnessStore
-  /** Entries that a mirror has kept, in order. */
+  /** Entries of a mirror of the log, in order from entry 0; empty without a mirror. */
   readonly mirror: readonly Entry[]
-  /** Whether everything that lasts may be held, where endings may be missing. Without, that is refused and nothing is written. */
-  readonly mayHold: boolean
-  /** Told what the mirror has ended and the backup's records do not know, before the store may be served; after an interruption once more. */
-  readonly recordMerged: (merged: Merged) => Promise<void>
-  /** What the new epoch tells again of these keys (`key:`), which stand. */
-  readonly restateKeys: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
+  /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
+  readonly mayQuarantine: boolean
+  /** Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated. */
+  readonly reapplyRevocations: (replayed: ReplayedRevocations) => Promise<void>
+  /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
+  readonly reissueKeyEntries: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly random: Random
   readonly log: Log
 }
 
-/** What the backup lost: each handle, and the last entry that ended it; of an agent the one that ended it for ever, which a suspension at the same moment may follow. */
-export type Merged = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
+/**
+ * The handles that replayed entries ended, each with the last entry that ended it. If an agent was revoked, that entry is kept:
+ * a concurrent suspension may follow it in the log.
+ */
+export type ReplayedRevocations = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
 
-export interface Restored {
+export interface RestoreResult {
   readonly epoch: Handle
-  /** Entries of the mirror that the backup did not have and that ended something. */
-  readonly merged: number
-  /** False where endings may be missing: then `held` handles were ended, for a member to confirm anew. */
+  /** Number of replayed entries that ended a handle. */
+  readonly replayed: number
+  /** False if revocations may be missing, so that the store was quarantined. */
   readonly isComplete: boolean
-  readonly held: number
+  /** Number of handles that the quarantine ended. */
+  readonly quarantined: number
 }
 
-/** What lasts, and what it is called when it is held: each kind is confirmed anew by its own door. */
-const HELD: readonly (readonly [prefix: string, type: EntryType])[] = [
+/** The handle kinds that a quarantine ends, and the type of the entries that end them. */
+const QUARANTINED_KINDS: readonly (readonly [prefix: string, type: EntryType])[] = [
   ['agt:', 'agent.suspended'],
-  ['mem:', 'member.ended'],
-  ['key:', 'key.ended'],
-  ['int:', 'introduction.ended'],
+  ['mem:', 'member.revoked'],
+  ['key:', 'key.revoked'],
+  ['int:', 'introduction.revoked'],
   ['tsk:', 'task.ended'],
 ]
-const FOR_EVER: EntryType = 'agent.ended'
-const PAGE = 256
-const IF_MEANT = 'If that is meant, run it with --hold'
-/** Writes what the backup lost. Until an epoch has begun after it, nobody may serve the store. */
-const MERGER = 'restoring'
-/** Writes all of the new epoch's beginning but its end: served before that, what the backup names would come back once it is forgotten. */
-const UNFINISHED = 'restoring-epoch'
+const AGENT_REVOKED: EntryType = 'agent.revoked'
+const BLOCKS_PER_READ = 256
+/** Writer of the replayed blocks. A log that ends with one of them cannot be served. */
+const REPLAY_WRITER = 'restoring'
+/** Writer of the new epoch's entries except the last. A log that ends with one of them cannot be served. */
+const EPOCH_WRITER = 'restoring-epoch'
+/** Writer of the entry that completes the new epoch. */
+const LAST_WRITER = 'restore'
 
-/** Nobody else may have the store meanwhile. Run again, it begins one more epoch. */
-export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
+/** Restores the log; see the head of this file. No registry may run on the store. A repeated restore begins another epoch. */
+export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const { port, witness, clock, random, log } = deps
   const applied = newAppliedLog({ port, log })
   const head = await port.head()
@@ -68,92 +86,110 @@ export async function restoreLog(deps: RestoreDeps): Promise<Restored> {
   await applied.readTo(head)
   const lost = await requireSameHistory(deps, head, applied.at)
   await newClockSkewCheck(deps)()
-  const missing = await missingOf(deps, lost)
-  if (missing !== undefined && !deps.mayHold)
-    refuse('conflict', `endings may be missing, so everything that lasts would be held: ${missing}. Nothing was written. ${IF_MEANT}`)
-  // What the backup lost comes back as it stood, so the history goes on for whoever has seen it.
-  await appendAlone(port, applied, MERGER, lost)
+  const missing = await whyIncomplete(deps, lost)
+  if (missing !== undefined && !deps.mayQuarantine)
+    refuse(
+      'conflict',
+      `revocations may be missing: ${missing}. Nothing was written. To restore anyway, run it with --quarantine: it suspends all agents and revokes all members, keys, introductions and tasks`,
+    )
+  // Lost entries keep their ids and positions, so mirrors and verifiers that have read them can continue.
+  await appendAlone(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
   const isComplete = missing === undefined
-  const { begun, merged } = await readAll(port, end)
-  await deps.recordMerged(merged)
+  const { begun, replayed } = await readHandles(port, end)
+  await deps.reapplyRevocations(replayed)
   const standing = begun.filter((handle) => !applied.ended.has(handle))
   const epoch = newHandle(random, 'epo')
-  const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
-  // RFC 6962 tree of an epoch: its first leaf commits to the last one of the epoch before.
-  const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
-  const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', begins: [epoch], ends, digest }
-  const held = isComplete
-    ? []
-    : HELD.flatMap(([prefix, type]) => endingAll(random, { type, ends: endingsOf(standing.filter((one) => one.startsWith(prefix))) }))
-  const restated = isComplete ? await deps.restateKeys(new Set(standing.filter((one) => one.startsWith('key:')))) : []
-  // The records in the backup name these still, and would stand on them again when they are forgotten: they are ended for ever.
+  const quarantine = isComplete ? [] : quarantineEntries(random, standing)
   const entries = [
-    first,
-    ...restated,
-    ...held,
-    ...endingAll(random, { type: 'record.changed', ends: endingsOf([...merged.keys()].filter(isVersion)) }),
+    epochStarted(deps, { epoch, end, standing }),
+    ...(isComplete ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
+    ...quarantine,
+    // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
+    ...endingAll(random, { type: 'record.changed', ends: endingsOf([...replayed.keys()].filter(isVersion)) }),
   ].map(numbering(applied, clock))
-  await appendAlone(port, applied, UNFINISHED, entries.slice(0, -1))
-  await appendAlone(port, applied, 'restore', entries.slice(-1))
-  // Raised only after the last
+  await appendAlone(port, applied, EPOCH_WRITER, entries.slice(0, -1))
+  await appendAlone(port, applied, LAST_WRITER, entries.slice(-1))
   const last = entries.at(-1)
   if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
-  const count = lost.filter((entry) => entry.ends.length > 0).length
-  return { epoch, merged: count, isComplete, held: held.reduce((sum, one) => sum + one.ends.length, 0) }
+  return {
+    epoch,
+    replayed: lost.filter((entry) => entry.ends.length > 0).length,
+    isComplete,
+    quarantined: quarantine.reduce((sum, entry) => sum + entry.ends.length, 0),
+  }
 }
 
 /** Refuses a store whose restore was interrupted. */
 export async function requireRestored(port: LogPort): Promise<void> {
   const writer = (await port.head())?.writer
-  if (writer === MERGER || writer === UNFINISHED)
-    refuse('unavailable', 'a restore of this store is not finished: run credence admin restore again')
+  if (writer === REPLAY_WRITER || writer === EPOCH_WRITER)
+    refuse('unavailable', 'a restore of this store was interrupted: run credence admin restore again')
 }
 
-/** Every handle that the log has begun, and what was merged: by this restore, or an earlier one. */
-async function readAll(port: LogPort, head: Block): Promise<{ readonly begun: readonly Handle[]; readonly merged: Merged }> {
+/** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
+function epochStarted(
+  { random }: RestoreDeps,
+  { epoch, end, standing }: { readonly epoch: Handle; readonly end: Block; readonly standing: readonly Handle[] },
+): Proposal {
+  const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
+  // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the epoch before.
+  const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
+  return { id: newId(random, 'ent'), type: 'epoch.started', begins: [epoch], ends, digest }
+}
+
+const quarantineEntries = (random: Random, standing: readonly Handle[]): Proposal[] =>
+  QUARANTINED_KINDS.flatMap(([prefix, type]) =>
+    endingAll(random, { type, ends: endingsOf(standing.filter((handle) => handle.startsWith(prefix))) }),
+  )
+
+/** Every handle that the log has begun, and the revocations that this restore or an earlier one has replayed. */
+async function readHandles(
+  port: LogPort,
+  head: Block,
+): Promise<{ readonly begun: readonly Handle[]; readonly replayed: ReplayedRevocations }> {
   const begun = new Set<Handle>()
-  const merged = new Map<Handle, Entry>()
-  for (let n = 0; n <= head.n; n += PAGE)
-    for (const { writer, entries } of await port.read(n, PAGE))
+  const replayed = new Map<Handle, Entry>()
+  for (let n = 0; n <= head.n; n += BLOCKS_PER_READ)
+    for (const { writer, entries } of await port.read(n, BLOCKS_PER_READ))
       for (const entry of entries) {
-        for (const one of entry.begins ?? []) begun.add(one)
-        if (writer !== MERGER) continue
-        for (const { handle } of entry.ends) if (merged.get(handle)?.type !== FOR_EVER) merged.set(handle, entry)
+        for (const handle of entry.begins ?? []) begun.add(handle)
+        if (writer !== REPLAY_WRITER) continue
+        for (const { handle } of entry.ends) if (replayed.get(handle)?.type !== AGENT_REVOKED) replayed.set(handle, entry)
       }
-  return { begun: [...begun], merged }
+  return { begun: [...begun], replayed }
 }
 
-/** What the mirror has after the store's last entry. Refused where the two are not one history. */
-async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, at: number): Promise<readonly Entry[]> {
+/** The mirror's entries after the store's last entry, number `lastSeq`. Refuses a mirror of another log, and a gap between store and mirror. */
+async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, lastSeq: number): Promise<readonly Entry[]> {
   if (mirror.length === 0) return []
   const own = head.entries.at(-1)
-  const copy = mirror.find(({ seq }) => seq === at)
-  if (own && copy && base64url(leafOfEntry(copy)) !== base64url(leafOfEntry(own)))
-    refuse('unavailable', 'the mirror is of another history than the backup')
-  const lost = mirror.filter(({ seq }) => seq > at)
-  if (lost.length > 0 && (lost[0]?.seq !== at + 1 || copy === undefined))
-    refuse('unavailable', `the mirror does not go on where the backup ends, at entry ${at}`)
+  const copy = mirror.find(({ seq }) => seq === lastSeq)
+  if (own && copy && base64url(leafOfEntry(copy)) !== base64url(leafOfEntry(own))) refuse('unavailable', OTHER_HISTORY)
+  const lost = mirror.filter(({ seq }) => seq > lastSeq)
+  if (lost.length > 0 && (lost[0]?.seq !== lastSeq + 1 || copy === undefined))
+    refuse('unavailable', `the mirror does not continue the backup, whose last entry is ${lastSeq}`)
   if (lost.length === 0 && copy === undefined) {
     const last = mirror.at(-1)
-    // Of whichever epoch: a restore that is run again has begun one since
+    // The mirror ends before the store. Its last entry may be of an earlier epoch: a restore that is repeated has begun an epoch since.
     const epoch = last && (await port.blockOf(last.seq))?.epoch
-    if (last && (epoch === undefined || (await hashAt(port, { epoch, seq: last.seq })) !== base64url(leafOfEntry(last))))
-      refuse('unavailable', 'the mirror is of another history than the backup')
+    if (last && (epoch === undefined || (await leafHashAt(port, { epoch, seq: last.seq })) !== base64url(leafOfEntry(last))))
+      refuse('unavailable', OTHER_HISTORY)
   }
   return lost
 }
+const OTHER_HISTORY = 'the mirror has another history than the backup: use a mirror of this registry'
 
-/** Why the log with what the mirror has does not reach the last head that anyone can prove; undefined where it does. */
-async function missingOf({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
+/** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
+async function whyIncomplete({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
   const witnessed = await witness.read()
   if (witnessed === undefined) return `there is no witness at ${witness.name}`
-  const { seq, hash } = witnessed
-  if ((await hashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
+  const { seq, hash, epoch } = witnessed
+  if ((await leafHashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
     return undefined
   const end = mirror.at(-1)?.seq
   const reach = end === undefined ? 'there is no mirror' : `the mirror ends at entry ${end}`
-  return `the witness ${witness.name} remembers entry ${seq} of epoch ${witnessed.epoch}, which the backup does not have, and ${reach}`
+  return `the witness ${witness.name} has entry ${seq} of epoch ${epoch}, which the backup lacks, and ${reach}`
 }
 
 const endingsOf = (handles: readonly Handle[]): Ending[] => handles.map((handle) => ({ handle }))

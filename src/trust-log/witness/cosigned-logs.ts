@@ -1,5 +1,11 @@
-// What this registry remembers of the logs of others: of each the newest checkpoint that it was shown, taken up only where it continues the one
-// before. A checkpoint comes with the last entry that it covers, so that its log can be asked later whether it still has that entry.
+// The newest checkpoint of each log that this registry is a witness of.
+//
+// Algorithm. A submission is accepted if its checkpoint is signed by a key of that log, and its consistency proof shows that it extends the
+// checkpoint stored here. A checkpoint of a new epoch is accepted without that proof, because an epoch starts when a store is restored; an epoch
+// that was superseded is never accepted again. A submission also proves the last entry of its tree, so that the log can be asked later whether
+// it still contains that entry. Of several concurrent submissions for one log, one is stored and the others get `conflict`.
+//
+// Cost. One signature and two proofs of at most 64 hashes per submission; one stored document per log.
 import { z } from 'zod'
 import { sha256 } from '#crypto'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
@@ -10,107 +16,111 @@ import type { Clock } from '../../lib/clock.js'
 import { Handle } from '../../protocol/handles.js'
 import { Entry } from '../../protocol/log/entry.js'
 import { verifyConsistency, verifyInclusion } from '../../protocol/log/merkle.js'
-import type { Storage } from '../../storage/storage.js'
+import type { OwnedSpec, Storage } from '../../storage/storage.js'
 import { leafOfEntry } from '../proofs/leaf.js'
 import { LogHead } from './witness.js'
 
 const Hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 
-/** What a registry shows to its witness. */
+/** What a registry sends to its witness. */
 export const WitnessSubmission = z.strictObject({
-  /** Its checkpoint, a signed note. */
+  /** The checkpoint, a signed note. */
   note: z.string().max(4096),
-  /** The last entry that the checkpoint covers, and that it does (RFC 6962 §2.1.1). */
+  /** The last entry of the checkpoint's tree, and the proof that it is (RFC 6962 §2.1.1). */
   entry: Entry,
   inclusion: z.array(Hash).max(64),
-  /** That the checkpoint continues the one that is remembered (RFC 6962 §2.1.2); empty where none is, or it is of another epoch. */
+  /** The proof that the checkpoint extends the stored one (RFC 6962 §2.1.2). Empty if none is stored, or if the epoch is new. */
   consistency: z.array(Hash).max(64),
 })
 export type WitnessSubmission = z.infer<typeof WitnessSubmission>
 
 export const CosignedCheckpoint = LogHead.extend({
-  /** Entries of the epoch, and the root of its tree. */
+  /** Number of entries of the epoch, and the root of its tree. */
   size: z.int().min(1),
   root: Hash,
   note: WitnessSubmission.shape.note,
-  /** When it was shown. */
-  at: z.int().min(0),
+  submittedAt: z.int().min(0),
 })
 export type CosignedCheckpoint = z.infer<typeof CosignedCheckpoint>
 
-const WitnessedLog = CosignedCheckpoint.extend({
+const CosignedLog = CosignedCheckpoint.extend({
   /** The log's name in its checkpoints. */
   id: z.string().max(256),
-  /** Epochs that were over when it was shown another: none of them returns. */
-  past: z.array(Handle).max(1000),
+  /** Epochs before the current one. None of them is accepted again. */
+  pastEpochs: z.array(Handle).max(1000),
 })
-type WitnessedLog = z.infer<typeof WitnessedLog>
+type CosignedLog = z.infer<typeof CosignedLog>
 
 export interface CosignedLogsDeps {
   readonly storage: Storage
   readonly clock: Pick<Clock, 'now'>
-  /** Keys that may sign the checkpoints of a log now, at most `maxAgeSeconds` old. */
+  /** The keys that may sign the checkpoints of a log, fetched at most `maxAgeSeconds` ago. */
   readonly keysOf: (log: string, maxAgeSeconds: number) => Promise<readonly VerificationKey[]>
 }
 
 export interface CosignedLogs {
   find(log: string): Promise<CosignedCheckpoint | undefined>
-  /** Remembers what continues. Refuses with `conflict` what does not, and what somebody else was quicker to show. */
-  accept(log: string, shown: WitnessSubmission): Promise<CosignedCheckpoint>
+  /** Stores a checkpoint that extends the stored one, and returns it. Refuses any other with `conflict`. */
+  accept(log: string, submission: WitnessSubmission): Promise<CosignedCheckpoint>
 }
 
-const KEYS_SECONDS = 60
-/** A key that is not known may be new. */
-const NEW_KEYS_SECONDS = 5
+const KEYS_MAX_AGE_SECONDS = 60
+/** If no cached key verifies a checkpoint, it may be signed by a new key: the keys are fetched again, at most once in this time. */
+const UNKNOWN_KEY_MAX_AGE_SECONDS = 5
+
+export const COSIGNED_LOGS: OwnedSpec<CosignedLog> = {
+  name: 'cosigned-logs',
+  schema: CosignedLog,
+  key: 'id',
+  indexes: {},
+  ownedBy: 'registry',
+}
 
 export function newCosignedLogs({ storage, clock, keysOf }: CosignedLogsDeps): CosignedLogs {
-  const logs = storage.collection<WitnessedLog>({ name: 'witnessed-logs', schema: WitnessedLog, key: 'id', indexes: {} })
-  const checkpointOf = async (log: string, note: string): Promise<Checkpoint> =>
-    (await verifyCheckpoint(note, log, await keysOf(log, KEYS_SECONDS))) ??
-    (await verifyCheckpoint(note, log, await keysOf(log, NEW_KEYS_SECONDS))) ??
+  const logs = storage.collection(COSIGNED_LOGS)
+  const requireCheckpoint = async (log: string, note: string): Promise<Checkpoint> =>
+    (await verifyCheckpoint(note, log, await keysOf(log, KEYS_MAX_AGE_SECONDS))) ??
+    (await verifyCheckpoint(note, log, await keysOf(log, UNKNOWN_KEY_MAX_AGE_SECONDS))) ??
     refuse('forbidden', 'the checkpoint is not signed by a key of that log')
 
   return {
     find: async (log) => {
-      const known = await logs.get(log)
-      return known && rememberedOf(known)
+      const stored = await logs.get(log)
+      return stored && checkpointOf(stored)
     },
-    accept: async (log, shown) => {
-      const checkpoint = await checkpointOf(log, shown.note)
-      requireLast(checkpoint, shown)
-      const known = await logs.get(log)
-      if (known && known.epoch === checkpoint.epoch && known.size === checkpoint.size && known.root === checkpoint.root)
-        return rememberedOf(known)
-      if (known) requireContinued(known, checkpoint, shown)
+    accept: async (log, submission) => {
+      const checkpoint = await requireCheckpoint(log, submission.note)
+      requireLastEntry(checkpoint, submission)
+      const stored = await logs.get(log)
       const { epoch, size, root } = checkpoint
-      const { seq } = shown.entry
-      const next = { epoch, size, root, seq, hash: base64url(leafOfEntry(shown.entry)), note: shown.note, at: clock.now() }
-      const past = known && known.epoch !== epoch ? [...known.past, known.epoch] : (known?.past ?? [])
-      const kept = known
-        ? await logs.change(log, { epoch: known.epoch, size: known.size }, { ...next, past })
-        : (await logs.insert({ id: log, ...next, past })) === 'inserted'
-      return kept ? next : refuse('conflict', 'somebody else has shown another checkpoint meanwhile')
+      if (stored && stored.epoch === epoch && stored.size === size && stored.root === root) return checkpointOf(stored)
+      if (stored) requireConsistent(stored, checkpoint, submission)
+      const { entry, note } = submission
+      const accepted = { epoch, size, root, seq: entry.seq, hash: base64url(leafOfEntry(entry)), note, submittedAt: clock.now() }
+      const pastEpochs = stored && stored.epoch !== epoch ? [...stored.pastEpochs, stored.epoch] : (stored?.pastEpochs ?? [])
+      const isStored = stored
+        ? await logs.change(log, { epoch: stored.epoch, size: stored.size }, { ...accepted, pastEpochs })
+        : (await logs.insert({ id: log, ...accepted, pastEpochs })) === 'inserted'
+      return isStored ? accepted : refuse('conflict', 'another checkpoint was submitted at the same time')
     },
   }
 }
 
-/** The entry is the last one of the checkpoint's tree. */
-function requireLast({ size, root }: Checkpoint, { entry, inclusion }: WitnessSubmission): void {
+function requireLastEntry({ size, root }: Checkpoint, { entry, inclusion }: WitnessSubmission): void {
   const proof = { leaf: leafOfEntry(entry), index: size - 1, size, root: bytes(root), proof: inclusion.map(bytes) }
   if (size === 0 || !verifyInclusion(sha256, proof)) refuse('bad_input', 'the entry is not the last one of the checkpoint')
 }
 
-function requireContinued(known: WitnessedLog, { epoch, size, root }: Checkpoint, { consistency }: WitnessSubmission): void {
-  if (known.past.includes(epoch)) refuse('conflict', 'this epoch was over already')
-  // A new epoch begins where a store was restored: what it kept of the one before is for the log itself to prove.
-  if (known.epoch !== epoch) return
-  const proof = { from: known.size, to: size, fromRoot: bytes(known.root), toRoot: bytes(root), proof: consistency.map(bytes) }
-  if (size <= known.size || !verifyConsistency(sha256, proof))
-    refuse('conflict', 'the checkpoint does not continue the one that is remembered')
+function requireConsistent(stored: CosignedLog, { epoch, size, root }: Checkpoint, { consistency }: WitnessSubmission): void {
+  if (stored.pastEpochs.includes(epoch)) refuse('conflict', 'the epoch of the checkpoint was superseded by a newer one')
+  // A new epoch starts when a store is restored. What the log kept of the epoch before is for the log to prove, not for its witness.
+  if (stored.epoch !== epoch) return
+  const proof = { from: stored.size, to: size, fromRoot: bytes(stored.root), toRoot: bytes(root), proof: consistency.map(bytes) }
+  if (size <= stored.size || !verifyConsistency(sha256, proof)) refuse('conflict', 'the checkpoint does not extend the stored one')
 }
 
-function rememberedOf({ id, past, ...remembered }: WitnessedLog): CosignedCheckpoint {
-  return remembered
+function checkpointOf({ id, pastEpochs, ...checkpoint }: CosignedLog): CosignedCheckpoint {
+  return checkpoint
 }
 
 const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()

@@ -1,18 +1,17 @@
-// The witness as a file beside, or better far from, the store.
-
 import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
 import { LogHead, type WitnessStore } from './witness.js'
 
+/** A witness in a file. Keep the file on another disk than the store, and out of its backups. */
 export function witnessFile(file: string): WitnessStore {
   const read = () => readAtomicFile(file, LogHead, 'witness')
   return {
     name: file,
     read,
-    // Instances that share the file are not equally far in the log: one that is behind does not lower what another has written. Of two who read it
-    // at the same moment the one behind may still write last; it does so again within a second, as soon as it has read on.
-    write: async (witnessed) => {
+    // Several instances may share the file, and one that is behind must not lower the head of another. If two instances read the file at the same
+    // time, the one behind may still write last; its next update, a second later, corrects that.
+    write: async (head) => {
       const before = await read()
-      if (before === undefined || before.epoch !== witnessed.epoch || before.seq < witnessed.seq) await writeAtomicFile(file, witnessed)
+      if (before === undefined || before.epoch !== head.epoch || before.seq < head.seq) await writeAtomicFile(file, head)
     },
   }
 }

@@ -1,5 +1,8 @@
-// Another registry as the witness. It takes up a checkpoint that continues the one before, and no other: so it cannot be put back with the
-// store, nor talked back by whoever has it.
+// Another registry as the witness. It accepts only a checkpoint that extends the one it has, so restoring this store does not restore the witness,
+// and an attacker who controls the store cannot lower the witness.
+//
+// A restore, or a copy to another store, must replace the witness's head while no log is served that could prove a new one. It writes the
+// new head to a local note file. The note holds for as long as the witness still has the head that the note replaces.
 import { z } from 'zod'
 import { parseCheckpointText } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
@@ -14,80 +17,76 @@ export interface RegistryWitnessDeps {
   readonly witness: string
   /** Name of this registry's log. */
   readonly log: string
-  /**
-   * Where a restore, or a move to another store, says what is in the place of what the witness remembers: no log is served then that could
-   * show it a checkpoint. It counts until the witness remembers something else.
-   */
   readonly noteFile: string
-  /** Believed as long as the other registry remembers nothing: a deployment that had it moves so. */
-  readonly before: WitnessStore
+  /** Read while the other registry has no checkpoint of this log: a deployment that used this witness before moves to the other registry so. */
+  readonly fallback: WitnessStore
   readonly clock: Clock
 }
 
-const Answer = z.object({ remembered: CosignedCheckpoint.optional() })
-/** `instead` of what the witness remembered: absent where that was nothing. */
-const Note = z.strictObject({ instead: LogHead.optional(), witnessed: LogHead })
+const Response = z.object({ checkpoint: CosignedCheckpoint.optional() })
+/** `replaces` is the head that the witness had when the note was written; absent if it had none. */
+const Note = z.strictObject({ replaces: LogHead.optional(), head: LogHead })
 const MAX_TRIES = 3
 
-export function registryWitness({ witness, log, noteFile, before, clock }: RegistryWitnessDeps): WitnessStore {
+export function registryWitness({ witness, log, noteFile, fallback, clock }: RegistryWitnessDeps): WitnessStore {
   const url = `${witness}/witness?log=${encodeURIComponent(log)}`
-  const remembered = async (): Promise<CosignedCheckpoint | undefined> => rememberedIn(url, await fetchJson(clock, url))
-  const show = async (witnessed: LogHead, evidence: Evidence): Promise<void> => {
+  const fetchCheckpoint = async (): Promise<CosignedCheckpoint | undefined> => requireCheckpointIn(url, await fetchJson(clock, url))
+  const submit = async (head: LogHead, evidence: Evidence): Promise<void> => {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const shown = await shownTo(await remembered(), witnessed, evidence)
-      if (shown === undefined) return
+      const submission = await newSubmission(await fetchCheckpoint(), head, evidence)
+      if (submission === undefined) return
       const headers = { 'content-type': 'application/json' }
-      const answer = await fetchJson(clock, url, { method: 'POST', headers, body: JSON.stringify(shown) })
-      // Another instance may have been quicker.
-      if (answer.status !== 409 || attempt === MAX_TRIES - 1) return void rememberedIn(url, answer)
+      const response = await fetchJson(clock, url, { method: 'POST', headers, body: JSON.stringify(submission) })
+      // 409: another instance of this registry may have submitted first. The next attempt starts from its checkpoint.
+      if (response.status !== 409 || attempt === MAX_TRIES - 1) return void requireCheckpointIn(url, response)
     }
   }
   return {
     name: witness,
     read: async () => {
-      const known = headOf(await remembered())
+      const remoteHead = headOf(await fetchCheckpoint())
       const note = await readAtomicFile(noteFile, Note, 'note of a restore')
-      return note && isSame(note.instead, known) ? note.witnessed : (known ?? before.read())
+      return note && isSameHead(note.replaces, remoteHead) ? note.head : (remoteHead ?? fallback.read())
     },
-    write: async (witnessed, evidence) => {
-      if (evidence) return show(witnessed, evidence)
-      const instead = headOf(await remembered())
-      return writeAtomicFile(noteFile, { ...(instead && { instead }), witnessed })
+    write: async (head, evidence) => {
+      if (evidence) return submit(head, evidence)
+      const replaces = headOf(await fetchCheckpoint())
+      return writeAtomicFile(noteFile, { ...(replaces && { replaces }), head })
     },
   }
 }
 
-function rememberedIn(url: string, { status, value }: FetchedJson): CosignedCheckpoint | undefined {
-  const answer = Answer.safeParse(value)
-  return status === 200 && answer.success
-    ? answer.data.remembered
-    : refuse('unavailable', `the witness ${url} answers ${status}: ${JSON.stringify(value).slice(0, 300)}`)
+function requireCheckpointIn(url: string, { status, value }: FetchedJson): CosignedCheckpoint | undefined {
+  const response = Response.safeParse(value)
+  return status === 200 && response.success
+    ? response.data.checkpoint
+    : refuse('unavailable', `the witness ${url} responded with ${status}: ${JSON.stringify(value).slice(0, 300)}`)
 }
 
-const headOf = (known: CosignedCheckpoint | undefined): LogHead | undefined =>
-  known && { epoch: known.epoch, seq: known.seq, hash: known.hash }
+const headOf = (checkpoint: CosignedCheckpoint | undefined): LogHead | undefined =>
+  checkpoint && { epoch: checkpoint.epoch, seq: checkpoint.seq, hash: checkpoint.hash }
 
-const isSame = (one: LogHead | undefined, other: LogHead | undefined): boolean =>
-  one?.epoch === other?.epoch && one?.seq === other?.seq && one?.hash === other?.hash
+const isSameHead = (left: LogHead | undefined, right: LogHead | undefined): boolean =>
+  left?.epoch === right?.epoch && left?.seq === right?.seq && left?.hash === right?.hash
 
-/** What a witness that remembers `known` is shown; undefined where it has as much already. */
-async function shownTo(
-  known: CosignedCheckpoint | undefined,
+/** The submission that extends the witness's checkpoint `stored`. Undefined if the witness has as much already. */
+async function newSubmission(
+  stored: CosignedCheckpoint | undefined,
   { seq }: LogHead,
   evidence: Evidence,
 ): Promise<WitnessSubmission | undefined> {
   const note = await evidence.checkpoint()
   const checkpoint = parseCheckpointText(note.slice(0, note.lastIndexOf('\n\n') + 1))
-  const here = evidence.inclusion(seq)
-  if (checkpoint === undefined || here === undefined) return undefined
+  const head = evidence.inclusion(seq)
+  if (checkpoint === undefined || head === undefined) return undefined
   const { size, epoch } = checkpoint
-  const isContinued = known?.epoch === epoch
-  if (isContinued && known.size > size) return undefined
-  // Numbers go on from epoch to epoch; places in a tree begin anew.
-  const last = seq - here.index + size - 1
+  const isSameEpoch = stored?.epoch === epoch
+  if (isSameEpoch && stored.size > size) return undefined
+  // Entry numbers continue from epoch to epoch, but leaf indexes start again at 0.
+  const last = seq - head.index + size - 1
   const [entry] = await evidence.entries(last, 1)
   const inclusion = evidence.inclusion(last, size)
   if (entry === undefined || inclusion === undefined) return undefined
-  const consistency = isContinued ? (evidence.consistency(known.size, size)?.hashes ?? []) : []
+  const consistency = isSameEpoch ? (evidence.consistency(stored.size, size)?.hashes ?? []) : []
   return { note, entry, inclusion: [...inclusion.hashes], consistency: [...consistency] }
 }

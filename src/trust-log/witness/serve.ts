@@ -1,6 +1,6 @@
-// This registry as the witness of others: whose logs, and which keys may sign for them.
 import { z } from 'zod'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
+import { logOrigin } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import type { Route } from '../../http/route.js'
 import type { Clock } from '../../lib/clock.js'
@@ -10,10 +10,7 @@ import { witnessEndpoints } from './witness-endpoints.js'
 
 const Jwks = z.object({ keys: z.array(z.record(z.string().max(64), z.unknown())).max(100) })
 
-/** The name of a registry's log in its checkpoints: the issuer without its scheme. */
-export const logOf = (issuer: string): string => issuer.replace(/^https?:\/\//, '')
-
-/** The doors of a witness of the registries with these issuers. */
+/** The routes of a witness for the registries with the issuers `witnessFor`. */
 export const witnessRoutes = ({
   storage,
   clock,
@@ -22,26 +19,28 @@ export const witnessRoutes = ({
   readonly storage: Storage
   readonly clock: Clock
   readonly witnessFor?: readonly string[]
-}): Route[] => witnessEndpoints({ storage, clock, witnessFor: witnessFor.map(logOf), keysOf: newLogKeys(witnessFor, clock) })
+}): Route[] => witnessEndpoints({ storage, clock, witnessFor: witnessFor.map(logOrigin), keysOf: newLogKeys(witnessFor, clock) })
 
-/** The keys with which the named registries sign their checkpoints, as their JWKS says; one request for all who ask at once. */
+/** Fetches and caches the keys with which the registries sign their checkpoints. Concurrent callers share one request. */
 function newLogKeys(issuers: readonly string[], clock: Clock): (log: string, maxAgeSeconds: number) => Promise<readonly VerificationKey[]> {
-  const kept = new Map<string, { readonly at: number; readonly keys: Promise<readonly VerificationKey[]> }>()
+  const cache = new Map<string, { readonly fetchedAt: number; readonly keys: Promise<readonly VerificationKey[]> }>()
   return (log, maxAgeSeconds) => {
-    const known = kept.get(log)
+    const cached = cache.get(log)
     const now = clock.now()
-    if (known && now >= known.at && now <= known.at + maxAgeSeconds) return known.keys
-    const issuer = issuers.find((one) => logOf(one) === log) ?? refuse('forbidden', 'this registry is no witness of that log')
-    const asked = { at: now, keys: fetchLogKeys(issuer, clock) }
-    kept.set(log, asked)
-    asked.keys.catch(() => kept.get(log) === asked && kept.delete(log))
-    return asked.keys
+    if (cached && now >= cached.fetchedAt && now <= cached.fetchedAt + maxAgeSeconds) return cached.keys
+    const issuer =
+      issuers.find((candidate) => logOrigin(candidate) === log) ?? refuse('forbidden', 'this registry is not a witness of that log')
+    const fetched = { fetchedAt: now, keys: fetchLogKeys(issuer, clock) }
+    cache.set(log, fetched)
+    fetched.keys.catch(() => cache.get(log) === fetched && cache.delete(log))
+    return fetched.keys
   }
 }
 
 async function fetchLogKeys(issuer: string, clock: Clock): Promise<readonly VerificationKey[]> {
   const { status, value } = await fetchJson(clock, `${issuer}/.well-known/jwks.json`)
   const jwks = Jwks.safeParse(value)
-  if (status !== 200 || !jwks.success) return refuse('unavailable', `${issuer} does not tell its keys: ${status}`)
+  if (status !== 200 || !jwks.success)
+    return refuse('unavailable', `cannot fetch the keys of ${issuer}/.well-known/jwks.json: status ${status}`)
   return jwks.data.keys.filter(({ credence_use }) => credence_use === 'log').map((jwk) => ({ jwk, alg: 'ES256' }))
 }

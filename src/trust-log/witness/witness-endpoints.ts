@@ -4,38 +4,36 @@ import { parseJson } from '../../lib/json.js'
 import { type CosignedLogsDeps, newCosignedLogs, WitnessSubmission } from './cosigned-logs.js'
 
 export interface WitnessEndpointsDeps extends CosignedLogsDeps {
-  /** Names of the logs that this registry is a witness of; of no other it remembers anything. */
+  /** Names of the logs that this registry is a witness of. All others are refused. */
   readonly witnessFor: readonly string[]
 }
 
-/** This registry as the witness of others. Nothing in it is private, and only what a log's own keys have signed is taken up: no token is needed. */
+/** The endpoints of a witness. They need no token: nothing here is private, and only checkpoints signed by a log's own keys are stored. */
 export function witnessEndpoints(deps: WitnessEndpointsDeps): Route[] {
   const logs = newCosignedLogs(deps)
-  const logOf = ({ query }: HttpRequest): string => {
+  const requireLog = ({ query }: HttpRequest): string => {
     const [log, ...more] = query.getAll('log')
     if (log === undefined || more.length > 0)
-      return refuse('bad_input', 'log is missing', { faults: [{ pointer: '/log', hint: 'which log, once' }] })
-    return deps.witnessFor.includes(log) ? log : refuse('forbidden', 'this registry is no witness of that log')
+      return refuse('bad_input', 'log is missing or repeated', { faults: [{ pointer: '/log', hint: 'the name of one log' }] })
+    return deps.witnessFor.includes(log) ? log : refuse('forbidden', 'this registry is not a witness of that log')
   }
   return [
     {
       method: 'GET',
       path: '/witness',
       endpoint: async (request) => {
-        const log = logOf(request)
-        return json(200, { log, remembered: await logs.find(log) })
+        const log = requireLog(request)
+        return json(200, { log, checkpoint: await logs.find(log) })
       },
     },
     {
       method: 'POST',
       path: '/witness',
       endpoint: async (request) => {
-        const log = logOf(request)
-        const shown = WitnessSubmission.safeParse(parseJson(request.body))
-        return json(200, {
-          log,
-          remembered: await logs.accept(log, shown.success ? shown.data : refuse('bad_input', 'this shows no checkpoint')),
-        })
+        const log = requireLog(request)
+        const submission = WitnessSubmission.safeParse(parseJson(request.body))
+        if (!submission.success) return refuse('bad_input', 'the body is not a checkpoint with its proofs')
+        return json(200, { log, checkpoint: await logs.accept(log, submission.data) })
       },
     },
   ]

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
 import { tempFolder } from '../../storage/open-store.js'
 
-// The built program, as a user runs it: `npm test` builds it first.
+// Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
 const run = (args: readonly string[]) =>
   spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
@@ -35,7 +35,7 @@ async function serving(
     log += chunk
   })
   await new Promise<void>((done, fail) => {
-    child.once('exit', (code) => fail(new Error(`it ended with ${code}: ${log}`)))
+    child.once('exit', (code) => fail(new Error(`the registry exited with code ${code}: ${log}`)))
     child.stdout?.on('data', (chunk) => {
       text += chunk
       if (text.includes('serving')) done()
@@ -55,14 +55,14 @@ test.each([
   [['serve', '--issuer', 'https://a.example/path'], 'configuration /issuer'],
   [['serve', '--dev', '--host', '0.0.0.0'], 'configuration /host'],
   [['serve', '--config', '/nowhere.json'], 'configuration file /nowhere.json'],
-])('%j stops with the path of the bad value', async (args, expected) => {
+])('%j exits with the path of the wrong setting', async (args, expected) => {
   const { code, err } = await output(run(args))
   expect(code).toBe(1)
   expect(err).toContain(expected)
   expect(err).not.toContain('    at ')
 })
 
-test('a port that is taken, of callers or of health, and a folder that is none: said in a line, and nothing goes on running', async () => {
+test('a start with a port in use or a file as data directory exits with one line', async () => {
   await using folder = await tempFolder()
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -87,7 +87,7 @@ test('a port that is taken, of callers or of health, and a folder that is none: 
   taken.close()
 })
 
-test('first start, one-time code, health, a second process refused, SIGTERM, and the next start without a code', async () => {
+test('the first start prints a one-time code, a second process is refused, and the next start prints no code', async () => {
   await using folder = await tempFolder()
   const first = await serving(folder.path, ['--log-level', 'info'])
   expect((await fetch(`${first.admin}/livez`)).status).toBe(200)
@@ -108,14 +108,14 @@ test('first start, one-time code, health, a second process refused, SIGTERM, and
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  expect(lines.map(({ msg }) => msg)).toEqual(['the registry serves', 'the registry has closed'])
+  expect(lines.map(({ msg }) => msg)).toEqual(['the registry is listening', 'the registry is closed'])
   const again = await serving(folder.path)
   expect(again.code).toBeUndefined()
   again.child.kill('SIGTERM')
   await once(again.child, 'exit')
 }, 30_000)
 
-test('a command line from login to an introduced agent', async () => {
+test('the command line goes from login to an introduced agent', async () => {
   await using folder = await tempFolder()
   const registry = await serving(`${folder.path}/data`)
   const cli = async (profile: string, ...args: string[]) => {
@@ -128,29 +128,29 @@ test('a command line from login to an introduced agent', async () => {
     const { orgId } = await cli('olga', 'org', 'create', 'Acme')
     const { code } = await cli('olga', 'org', 'invite', orgId, '--role', 'administrator')
     await cli('ada', 'login', '--registry', registry.issuer, '--code', code, '--name', 'Ada')
-    const callee = await cli('ada', 'agent', 'register', 'callee', '--contact', 'open')
-    await cli('callee', 'agent', 'confirm', callee.agentId, '--registry', registry.issuer, '--token', callee.registrationToken)
+    const target = await cli('ada', 'agent', 'register', 'target', '--introduction-policy', 'open')
+    await cli('target', 'agent', 'confirm', target.agentId, '--registry', registry.issuer, '--token', target.registrationToken)
     const card = resolve(import.meta.dirname, '../../../examples/cards/v10-juniper-clinic.json')
     expect(
-      await cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
+      await cli('target', 'card', 'publish', target.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
     ).toMatchObject({ version: 1 })
-    const misspelt = cli('callee', 'card', 'publish', callee.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=friends')
-    await expect(misspelt).rejects.toThrow(/^bad_input: what was given does not fit\n(?!.* at )/)
-    const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${callee.audience}=slots:read`)
+    const misspelt = cli('target', 'card', 'publish', target.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=friends')
+    await expect(misspelt).rejects.toThrow(/^bad_input: invalid value\n(?!.* at )/)
+    const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${target.audience}=slots:read`)
     await cli('caller', 'agent', 'confirm', caller.agentId, '--registry', registry.issuer, '--token', caller.registrationToken)
     expect((await cli('caller', 'search', 'appointments')).hits).toHaveLength(1)
-    expect(await cli('caller', 'introduction', 'request', callee.agentId, '--scope', 'slots:read', '--purpose', 'look')).toMatchObject({
+    expect(await cli('caller', 'introduction', 'request', target.agentId, '--scope', 'slots:read', '--purpose', 'look')).toMatchObject({
       state: 'granted',
     })
-    expect((await cli('caller', 'card', 'show', callee.agentId)).state).toBe('verified')
+    expect((await cli('caller', 'card', 'show', target.agentId)).state).toBe('verified')
     const { taskId } = await cli('caller', 'task', 'create', 'book')
     await cli('caller', 'task', 'end', taskId)
     expect(await cli('x', 'log', 'verify', '--registry', registry.issuer)).toMatchObject({ verified: true })
     await expect(cli('caller', 'org', 'create', 'Mine')).rejects.toThrow('insufficient_scope')
-    // Who logs in as somebody else under the same name loses no key
+    // A login under an existing profile name keeps the earlier profile
     const invitation = await cli('olga', 'org', 'invite', orgId, '--role', 'member')
     const again = await cli('ada', 'login', '--registry', registry.issuer, '--code', invitation.code, '--name', 'Ben')
-    expect(again).toMatchObject({ keptAs: 'ada-before-1' })
+    expect(again).toMatchObject({ previousProfile: 'ada-before-1' })
     expect((await cli('ada', 'whoami')).clientId).toBe(again.memberId)
     expect((await cli('ada-before-1', 'org', 'show', orgId)).name).toBe('Acme')
   } finally {
@@ -159,30 +159,30 @@ test('a command line from login to an introduced agent', async () => {
   }
 }, 60_000)
 
-test('a mirror is kept, a backup that was put back is not served, and restored it is', async () => {
+test('a restored backup is refused by serve until admin restore has run with the mirror', async () => {
   await using folder = await tempFolder()
   const data = `${folder.path}/data`
   const first = await serving(data)
-  const ended = async (child: ChildProcess) => {
+  const stop = async (child: ChildProcess) => {
     child.kill('SIGTERM')
     await once(child, 'exit')
   }
   const mirror = `${folder.path}/mirror.jsonl`
   const mirrored = await output(run(['log', 'mirror', '--registry', first.issuer, '--to', mirror, '--once', '--json']))
   expect(JSON.parse(mirrored.out).added).toBeGreaterThan(0)
-  await ended(first.child)
+  await stop(first.child)
   copyFileSync(`${data}/credence.db`, `${folder.path}/backup.db`)
   const second = await serving(data)
   await joinRegistry({ issuer: second.issuer, code: second.code ?? '', name: 'Olga', signer: await newEs256Signer() })
-  await ended(second.child)
+  await stop(second.child)
   copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
   const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
   const asked = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
-  expect([asked.code, asked.err]).toEqual([1, expect.stringContaining('Nothing was written. If that is meant, run it with --hold')])
-  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--hold']))
-  expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('everything that lasts is held')])
+  expect([asked.code, asked.err]).toEqual([1, expect.stringContaining('Nothing was written. To restore anyway, run it with --quarantine')])
+  const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--quarantine']))
+  expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('Incomplete: revocations may be missing')])
   const again = await serving(data)
   expect(again.code).toBeDefined()
-  await ended(again.child)
+  await stop(again.child)
 }, 30_000)

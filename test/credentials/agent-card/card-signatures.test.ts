@@ -50,8 +50,8 @@ const signedOver = async (payload: string, header: object = {}) => {
   return { protected: head, signature: base64url(await signer.sign(utf8(`${head}.${base64url(utf8(payload))}`))) }
 }
 
-describe('canonical forms of a card', () => {
-  test('`spec` follows proto3 presence (A2A §8.4.1): required stays, unset optional and default goes', () => {
+describe('canonical forms', () => {
+  test('`spec` follows proto3 presence (A2A §8.4.1): required members stay, unset and default values are omitted', () => {
     const fragment = {
       name: 'Example Agent',
       description: '',
@@ -121,17 +121,17 @@ describe('canonical forms of a card', () => {
     { requiredKeys: [] },
   )
 
-  test('`sdk` is what the official SDK signs', () => {
+  test('`sdk` is the form that the official SDK signs', () => {
     fc.assert(
       fc.property(anyCard, (value) => {
-        const one = JSON.parse(JSON.stringify(value))
-        expect(canonicalCard(one, 'sdk')).toBe(canonicalizeAgentCard(asSdk(one)))
+        const json = JSON.parse(JSON.stringify(value))
+        expect(canonicalCard(json, 'sdk')).toBe(canonicalizeAgentCard(asSdk(json)))
       }),
       { numRuns: 500 },
     )
   })
 
-  test('each is stable: the form of a form is itself', () => {
+  test('the canonical form of a canonical form is unchanged', () => {
     fc.assert(
       fc.property(anyCard, fc.constantFrom('spec' as const, 'sdk' as const, 'raw' as const), (value, profile) => {
         const form = cardForm(JSON.parse(JSON.stringify(value)), profile)
@@ -140,7 +140,7 @@ describe('canonical forms of a card', () => {
     )
   })
 
-  test('what `sdk` leaves out is reported, an empty security requirement among it', () => {
+  test('parts that `sdk` omits are reported, empty security requirements included', () => {
     const open = {
       ...card,
       securityRequirements: [{ schemes: { oauth: { list: [] } } }],
@@ -153,14 +153,14 @@ describe('canonical forms of a card', () => {
     expect(uncoveredSecurity(paths)).toEqual(['/securityRequirements'])
   })
 
-  test('a value that the SDK reads as another is reported', () => {
+  test('a value that the SDK coerces to another value is reported', () => {
     const odd = { ...card, version: 2, capabilities: { streaming: 'yes' } }
     expect(uncoveredPaths(odd, cardForm(odd, 'sdk')).sort()).toEqual(['/capabilities/streaming', '/version'])
   })
 })
 
-describe('a signed card', () => {
-  test('of ours is verified by the SDK, and all its forms agree', async () => {
+describe('card signatures', () => {
+  test('the SDK verifies a card of signCard, whose canonical forms are all equal', async () => {
     const signed = await signCard(
       { ...card, iconUrl: '', skills: [{ id: 'ocr', name: 'OCR', description: 'Reads', tags: ['ocr'], examples: [] }] },
       signer,
@@ -170,7 +170,7 @@ describe('a signed card', () => {
     await verifyAgentCardSignature(async () => signer.publicJwk as jose.JWK)(asSdk(signed))
   })
 
-  test('of the SDK is verified by us', async () => {
+  test('a card that the SDK signed is valid under the profile `sdk`', async () => {
     const signed = await generateAgentCardSignature(jwk as jose.JWK, { alg: 'ES256', kid: 'k', typ: 'JOSE' })(
       asSdk({ ...card, 'x-own': 1, iconUrl: '' }),
     )
@@ -182,27 +182,27 @@ describe('a signed card', () => {
     })
   })
 
-  test('over the specification’s form is verified as `spec`', async () => {
+  test('a signature over the form of the specification is valid under the profile `spec`', async () => {
     const loose = { ...card, description: '', securityRequirements: [] }
     const signed = { ...loose, signatures: [await signedOver(canonicalCard(loose, 'spec'))] }
     expect(await verdictOf(signed)).toMatchObject({ state: 'valid', profile: 'spec', uncovered: [] })
   })
 
-  test('keeps the signatures that it has', async () => {
+  test('signCard keeps earlier signatures', async () => {
     const other = await newSigner('EdDSA')
     const twice = await signCard(await signCard(card, signer), other)
     const verdicts = await verifyCardSignatures(twice, () => [...keys(), { jwk: { ...other.publicJwk } }])
     expect(verdicts.map(({ state }) => state)).toEqual(['valid', 'valid'])
   })
 
-  test('with a member changed, added or taken is invalid', async () => {
+  test('a signature is invalid if a member was changed or removed', async () => {
     const signed = await signCard(card, signer)
     const { description: _, ...less } = signed
     for (const changed of [{ ...signed, description: 'x' }, less, { ...signed, skills: [] }])
       expect(await verdictOf(changed)).toMatchObject({ state: 'invalid' })
   })
 
-  test('with an unknown member added is valid only as a form that says what it leaves out', async () => {
+  test('a card with an added unknown member is valid only under a profile that reports the member as uncovered', async () => {
     const added = { ...(await signCard(card, signer)), security: [{ none: [] }] }
     expect(await verdictOf(added)).toMatchObject({
       state: 'valid',
@@ -215,17 +215,17 @@ describe('a signed card', () => {
   test.each<[string, object]>([
     ['alg none', { alg: 'none' }],
     ['HS256', { alg: 'HS256' }],
-    ['a key of its own', { jwk: { kty: 'EC' } }],
+    ['an embedded key', { jwk: { kty: 'EC' } }],
     ['crit', { crit: ['exp'] }],
-    ['typ of a token', { typ: 'at+jwt' }],
-    ['typ of an assertion', { typ: 'client-authentication+jwt' }],
-  ])('whose header has %s is invalid', async (_, header) => {
+    ['the typ of a token', { typ: 'at+jwt' }],
+    ['the typ of an assertion', { typ: 'client-authentication+jwt' }],
+  ])('a signature whose header has %s is invalid', async (_, header) => {
     expect(await verdictOf({ ...card, signatures: [await signedOver(canonicalCard(card, 'raw'), header)] })).toMatchObject({
       state: 'invalid',
     })
   })
 
-  test('`jku`, `x5u` and `x5c` are asked for nothing', async () => {
+  test('`jku`, `x5u` and `x5c` are ignored', async () => {
     const hints = { jku: 'https://attacker.example/jwks.json', x5u: 'https://attacker.example/x', x5c: ['AAAA'] }
     expect(await verdictOf({ ...card, signatures: [await signedOver(canonicalCard(card, 'raw'), hints)] })).toMatchObject({
       state: 'valid',
@@ -234,7 +234,7 @@ describe('a signed card', () => {
     expect(verdicts).toMatchObject([{ state: 'unknown_key' }])
   })
 
-  test('an unprotected header may not repeat or extend the protected one', async () => {
+  test('an unprotected header that repeats or extends the protected one makes the signature invalid', async () => {
     const good = await signedOver(canonicalCard(card, 'raw'))
     for (const header of [{ alg: 'ES256' }, { kid: 'x' }, { crit: ['a'] }]) {
       expect(await verdictOf({ ...card, signatures: [{ ...good, header }] })).toMatchObject({ state: 'invalid' })
@@ -243,31 +243,31 @@ describe('a signed card', () => {
   })
 
   test.each<[string, unknown]>([
-    ['a text', 'x'],
+    ['a string', 'x'],
     ['an object', {}],
-    ['texts', ['x']],
+    ['strings', ['x']],
     ['nulls', [null]],
-    ['nine', Array.from({ length: 9 }, () => ({ protected: 'e30', signature: '' }))],
-    ['bad base64url', [{ protected: '=', signature: '*' }]],
+    ['nine signatures', Array.from({ length: 9 }, () => ({ protected: 'e30', signature: '' }))],
+    ['not base64url', [{ protected: '=', signature: '*' }]],
     ['numbers', [{ protected: 1, signature: 2 }]],
-  ])('whose signatures are %s is invalid, without an exception', async (_, signatures) => {
+  ])('`signatures` that are %s are invalid, without an exception', async (_, signatures) => {
     const verdicts = await verifyCardSignatures({ ...card, signatures } as JsonObject, keys)
     expect(verdicts.length).toBeGreaterThan(0)
     expect(verdicts.every(({ state }) => state === 'invalid')).toBe(true)
   })
 
-  test('an unsigned card has no verdict', async () => {
+  test('an unsigned card has no verdicts', async () => {
     expect(await verifyCardSignatures(card, keys)).toEqual([])
   })
 })
 
-describeShared('cards', 'the forms of real cards', (cards) => {
-  test('`sdk` is what the official SDK signs, for every one that is an object', () => {
+describeShared('cards', 'real cards', (cards) => {
+  test('`sdk` is the form that the official SDK signs, for each real card', () => {
     const names = cards.names().filter((name) => name.endsWith('.json'))
     expect(names.length).toBeGreaterThan(50)
     for (const name of names) {
-      const one = cards.json(name)
-      expect(canonicalCard(one, 'sdk'), name).toBe(canonicalizeAgentCard(one))
+      const json = cards.json(name)
+      expect(canonicalCard(json, 'sdk'), name).toBe(canonicalizeAgentCard(json))
     }
   })
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { verifyCardViewBundle, wordsDigest } from '../../../src/credentials/agent-card/card-view.js'
-import { signAndSplit } from '../../../src/credentials/agent-card/sign-card.js'
+import { factsDigest, verifyCardViewBundle } from '../../../src/credentials/agent-card/card-view.js'
+import { preparePublication } from '../../../src/credentials/agent-card/sign-card.js'
 import { canonical } from '../../../src/credentials/jose/canonical-json.js'
 import { digestOfJson, digestOfText } from '../../../src/credentials/jose/digest.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
@@ -16,7 +16,7 @@ import { Handle } from '../../../src/protocol/handles.js'
 import type { Jkt } from '../../../src/protocol/ids.js'
 import { hashLeaf } from '../../../src/protocol/log/merkle.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
-import { aCallee, introduce, reasonOf } from '../../stories/actors.js'
+import { aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
 
 const card = aCard(
   { issuer: 'https://registry.example' },
@@ -36,7 +36,7 @@ let publisher: AgentActor
 beforeAll(async () => {
   registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
-  publisher = await aCallee(registry, { of: acme, contact: { mode: 'open' } })
+  publisher = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
   await publisher.publish({ card, hide: ['/skills/1'] })
   reader = await registry.agent({ of: acme, ceiling: { rights: [{ audience: publisher.audience, scope: 'ocr:read' }] } })
   await introduce(reader, publisher)
@@ -52,20 +52,20 @@ const verify = (bundle: unknown, expected: object = {}, pins: object = {}) =>
     { audience: reader.agentId, now: registry.clock.now(), ...expected },
   )
 
-test('a view is verified from its bytes and the pinned keys alone, back to the publisher’s key', async () => {
+test('a view is verified with the pinned keys only, without a request', async () => {
   const verified = await verify(JSON.parse(JSON.stringify(view)))
   expect(verified.state).toBe('verified')
   expect(verified.publisher).toMatchObject({ owner: publisher.agentId })
   expect((verified.card.skills as JsonObject[]).map(({ id }) => id).sort()).toEqual(['read-page', 'secret'])
 })
 
-describe('one flipped byte fails', () => {
-  /** Every string in the bundle that carries meaning, by its path. */
+describe('changed views', () => {
+  /** The paths of all strings in the bundle. */
   const paths = (value: unknown, path: string[] = []): string[][] =>
     typeof value === 'string'
       ? [path]
       : typeof value === 'object' && value !== null
-        ? Object.entries(value).flatMap(([name, one]) => paths(one, [...path, name]))
+        ? Object.entries(value).flatMap(([name, member]) => paths(member, [...path, name]))
         : []
   const flipped = (text: string, at: number) => text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
   const changed = (path: readonly string[], to: (text: string) => string) => {
@@ -75,7 +75,7 @@ describe('one flipped byte fails', () => {
     parent[last] = to(parent[last])
     return copy
   }
-  test('anywhere: card, SD-JWT, view, registered key, entry, proof, checkpoint, and what the registry says of all this', async () => {
+  test('a view with one changed byte is refused, whichever string it is in', async () => {
     const covered = paths(view)
     expect(new Set(covered.map(([first]) => first))).toEqual(new Set(Object.keys(view).filter((name) => name !== 'version')))
     for (const path of covered) {
@@ -83,16 +83,16 @@ describe('one flipped byte fails', () => {
       const places =
         text.length < 60 ? [0, text.length - 1] : Array.from({ length: 12 }, (_, i) => Math.floor((i * (text.length - 1)) / 11))
       for (const at of places) {
-        const bundle = changed(path, (one) => flipped(one, at))
+        const bundle = changed(path, (value) => flipped(value, at))
         expect(await reasonOf(verify(bundle)), `${path.join('/')} at ${at}`).not.toBe('done')
       }
     }
   })
-  test('what no signature covers is not shown', async () => {
+  test('a member that no signature covers is removed', async () => {
     expect((await verify({ ...view, extra: 1 })).view).toEqual(view)
   })
 
-  test('and what is left out, or put in', async () => {
+  test('a view with a member added or removed is refused', async () => {
     const { proof: _, ...withoutProof } = view
     const { sdJwt, ...withoutSdJwt } = view
     const { view: __, ...withoutView } = view
@@ -112,22 +112,22 @@ describe('one flipped byte fails', () => {
   })
 })
 
-test('for another caller, another time, other pins, or after an ending that the caller knows of', async () => {
+test('a view is refused for another caller, after its expiry, with other pins, or after a revocation that the caller knows', async () => {
   expect(await reasonOf(verify(view, { audience: publisher.agentId }))).not.toBe('done')
   expect(await reasonOf(verify(view, { now: registry.clock.now() + 301 }))).not.toBe('done')
   expect(await reasonOf(verify(view, {}, { keys: keys.filter((key) => key.credence_use !== 'log') }))).not.toBe('done')
   expect(await reasonOf(verify(view, {}, { keys: keys.filter((key) => key.credence_use !== 'card') }))).not.toBe('done')
   const { handle } = view.proof?.statement ?? { handle: '' }
-  expect(await reasonOf(verify(view, { ended: { has: (one: string) => one === handle } }))).not.toBe('done')
+  expect(await reasonOf(verify(view, { ended: { has: (candidate: string) => candidate === handle } }))).not.toBe('done')
 })
 
-test('a registry that signs in the publisher’s place is found out', async () => {
-  // It has the card key, and signs card and SD-JWT itself, of any content.
+test('a card that the registry signed in the place of its publisher is refused', async () => {
+  // The registry has its card key, and signs any card and SD-JWT with it.
   const registryKey = await newEs256Signer()
-  const forged = await signAndSplit(
+  const forged = await preparePublication(
     {
       card,
-      hide: ['/skills/1'],
+      nonPublic: ['/skills/1'],
       tiers: {},
       defaultTier: 'introduced',
       iss: publisher.agentId,
@@ -160,28 +160,28 @@ test('a registry that signs in the publisher’s place is found out', async () =
     card_id: publisher.agentId,
     card_version: 2,
     card_sha256: forged.cardSha256,
-    words_sha256: wordsDigest(view),
+    facts_sha256: factsDigest(view),
     standing: { at: 0, dependsOn: [] },
   }
   const own = await signJwt({ typ: 'card-view+jwt', kid: pins.at(-1)?.kid as string }, claims, registryKey)
-  const bundle = { ...view, version: 2, c0: forged.c0, sdJwt: forged.sdJwt, view: own }
+  const bundle = { ...view, version: 2, publicCard: forged.publicCard, sdJwt: forged.sdJwt, view: own }
   expect(await reasonOf(verify(bundle, {}, { keys: pins }))).not.toBe('done')
-  // Also where it names its own key in the statement, whose digest the log does not have.
+  // The same with its own key in the key statement, whose digest is not in the log.
   const statement = { ...view.proof?.statement, jwk: registryKey.publicJwk, jkt: pins.at(-1)?.kid }
   expect(await reasonOf(verify({ ...bundle, proof: { ...view.proof, statement } }, {}, { keys: pins }))).not.toBe('done')
 })
 
-describe('a registry that registers one of its own keys as the publisher’s, and has its log say so', () => {
+describe('a registry that logs one of its own keys as the key of a publisher', () => {
   const bundleWith = async (jktOf: (jkt: Jkt) => string, isPinned: boolean) => {
-    const [card_, log] = [await newEs256Signer(), await newEs256Signer()]
-    const own = thumbprint(card_.publicJwk)
+    const [cardSigner, log] = [await newEs256Signer(), await newEs256Signer()]
+    const own = thumbprint(cardSigner.publicJwk)
     const pinOf = (signer: Signer, use: string) => ({ ...signer.publicJwk, kid: thumbprint(signer.publicJwk), credence_use: use })
-    const publisherKey = isPinned ? card_ : await newEs256Signer()
+    const publisherKey = isPinned ? cardSigner : await newEs256Signer()
     const now = registry.clock.now()
-    const { c0, sdJwt, cardSha256 } = await signAndSplit(
+    const { publicCard, sdJwt, cardSha256 } = await preparePublication(
       {
         card,
-        hide: ['/skills/1'],
+        nonPublic: ['/skills/1'],
         tiers: {},
         defaultTier: 'introduced',
         iss: publisher.agentId,
@@ -210,22 +210,22 @@ describe('a registry that registers one of its own keys as the publisher’s, an
       card_id: publisher.agentId,
       card_version: view.version,
       card_sha256: cardSha256,
-      words_sha256: wordsDigest(view),
+      facts_sha256: factsDigest(view),
       standing: { at: 0, dependsOn: [] },
     }
     const { payload } = processSdJwt(sdJwt, { typ: ['dc+sd-jwt'] })
     const bundle = {
       ...view,
-      c0,
+      publicCard,
       sdJwt,
       claims: payload.agent_card,
-      view: await signJwt({ typ: 'card-view+jwt', kid: own }, claims, card_),
+      view: await signJwt({ typ: 'card-view+jwt', kid: own }, claims, cardSigner),
       proof: { statement, entry, inclusion: { seq: view.proof?.entry.seq, index: 0, size: 1, hashes: [] }, checkpoint },
     }
-    return verify(bundle, {}, { keys: [pinOf(card_, 'card'), pinOf(log, 'log')] })
+    return verify(bundle, {}, { keys: [pinOf(cardSigner, 'card'), pinOf(log, 'log')] })
   }
-  test('by its name, and under another', async () => {
-    // Whoever is in the log under a key of their own is believed: the forgery below fails for its key alone.
+  test('its card is refused, under the thumbprint of the key and under another', async () => {
+    // A key that is in the log and is not a key of the registry is accepted, so only the key makes the difference below.
     expect((await bundleWith((jkt) => jkt, false)).state).toBe('verified')
     expect(await reasonOf(bundleWith((jkt) => jkt, true))).toBe('card_signature_invalid')
     expect(await reasonOf(bundleWith(() => 'A'.repeat(43), true))).toBe('card_signature_invalid')
@@ -233,7 +233,7 @@ describe('a registry that registers one of its own keys as the publisher’s, an
   })
 })
 
-test('an unsigned card is what the registry says, and no more: nobody on the way passes it off as his, or as signed', async () => {
+test('an unsigned card is unverified, and a view of it with a changed owner, verdict, endpoint or text is refused', async () => {
   const acme = await registry.organisation('Other')
   const plain = await registry.agent({ of: acme })
   await plain.mutate('cards.import', { agentId: plain.agentId, card: JSON.stringify(aCard(registry)) })
@@ -243,7 +243,7 @@ test('an unsigned card is what the registry says, and no more: nobody on the way
   for (const altered of [
     { orgId: reader.orgId },
     { facts: { ...facts, verdict: { ...facts.verdict, state: 'verified' } } },
-    { facts: { ...facts, organisationName: 'Somebody else' } },
+    { facts: { ...facts, organisationName: 'Another organisation' } },
     { facts: { ...facts, endpoint: 'http://127.0.0.1:9/elsewhere' } },
     { text: { ...text, name: 'Another' } },
     { text: { ...text, name: '\ud800' } },

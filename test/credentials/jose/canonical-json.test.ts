@@ -23,10 +23,10 @@ describeShared('vectors/jcs', 'RFC 8785 vectors', (vectors) => {
   })
 })
 
-describe('canonical form', () => {
+describe('canonical JSON', () => {
   const json = fc.jsonValue({ maxDepth: 5 }).filter((value) => !/__proto__|constructor|prototype/.test(JSON.stringify(value)))
 
-  test('is stable: reading it and writing it again gives the same bytes', () => {
+  test('canonical text is unchanged if it is parsed and serialised again', () => {
     fc.assert(
       fc.property(json, (value) => {
         const text = canonical(value)
@@ -36,7 +36,7 @@ describe('canonical form', () => {
     )
   })
 
-  test('does not depend on the order in which members were written', () => {
+  test('canonical text does not depend on the order of members', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), json), (object) => {
         expect(canonical(Object.fromEntries(Object.entries(object).reverse()))).toBe(canonical(object))
@@ -52,11 +52,11 @@ describe('canonical form', () => {
     [undefined],
     [() => 1],
     [1n],
-  ])('has none for %o', (value) => {
+  ])('%o has no canonical text', (value) => {
     expect(() => canonical(value)).toThrow(TypeError)
   })
 
-  test('leaves out members that are undefined', () => {
+  test('members with the value undefined are omitted', () => {
     expect(canonical({ b: undefined, a: 1 })).toBe('{"a":1}')
   })
 })

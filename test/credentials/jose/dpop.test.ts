@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { digestOfText } from '../../../src/credentials/jose/digest.js'
-import { comparableUrl, consumeProof, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
+import { consumeProof, normalizedUrl, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newPrivateJwk, proveDpop, type Signer } from '../../../src/credentials/jose/sign.js'
 import { setClock } from '../../set-clock.js'
@@ -21,39 +21,39 @@ const claims = { jti: 'unique-jti', htm: 'POST', htu: HTU, iat: now }
 const refused = async (proof: unknown, expectation: Parameters<typeof verifyDpopProof>[1] = expected) =>
   expect(verifyDpopProof(proof, expectation)).rejects.toMatchObject({ reason: 'invalid_dpop_proof' })
 
-describe('a DPoP proof', () => {
-  test.each(['ES256', 'EdDSA'] as const)('of %s is taken and names its key', async (alg) => {
-    const one = await newSigner(alg)
-    const proof = await proveDpop({ signer: one, clock, random: countingRandom() }, { htm: 'POST', htu: `${HTU}?a=1#b` })
+describe('verifyDpopProof', () => {
+  test.each(['ES256', 'EdDSA'] as const)('a proof with an %s key is accepted and the result names its key', async (alg) => {
+    const holder = await newSigner(alg)
+    const proof = await proveDpop({ signer: holder, clock, random: countingRandom() }, { htm: 'POST', htu: `${HTU}?a=1#b` })
     expect(await verifyDpopProof(proof, expected)).toMatchObject({
-      jkt: thumbprint(one.publicJwk),
-      jwk: one.publicJwk,
+      jkt: thumbprint(holder.publicJwk),
+      jwk: holder.publicJwk,
       expiresAt: now + 61,
     })
   })
 
   test.each<[string, object]>([
-    ['none', { alg: 'none' }],
-    ['HS256', { alg: 'HS256' }],
-    ['RS256', { alg: 'RS256' }],
-    ['ES384', { alg: 'ES384' }],
+    ['alg none', { alg: 'none' }],
+    ['alg HS256', { alg: 'HS256' }],
+    ['alg RS256', { alg: 'RS256' }],
+    ['alg ES384', { alg: 'ES384' }],
     ['typ JWT', { typ: 'JWT' }],
     ['typ at+jwt', { typ: 'at+jwt' }],
     ['no typ', { typ: undefined }],
     ['no key', { jwk: undefined }],
-    ['a kid for its key', { jwk: undefined, kid: 'a' }],
-    ['a key that is a text', { jwk: 'x' }],
+    ['a kid instead of a key', { jwk: undefined, kid: 'a' }],
+    ['a string as key', { jwk: 'x' }],
     ['a key for encryption', { jwk: { kty: 'EC', use: 'enc' } }],
-  ])('with header %s is refused', async (_, change) => {
+  ])('a proof whose header has %s is refused', async (_, change) => {
     await refused(await forge({ ...header(), ...change }, claims, signer))
   })
 
-  test('with its private key in the header is refused', async () => {
+  test('a proof with its private key in the header is refused', async () => {
     const jwk = await newPrivateJwk()
     await refused(await forge({ ...header(), jwk }, claims, signer))
   })
 
-  test('by another key than the one in its header is refused', async () => {
+  test('a proof signed by another key than the one in its header is refused', async () => {
     await refused(await forge(header(), claims, await newSigner()))
   })
 
@@ -66,25 +66,25 @@ describe('a DPoP proof', () => {
     ['another port', { htu: 'https://registry.example:444/oauth/token' }],
     ['a slash at the end', { htu: `${HTU}/` }],
     ['an encoded letter', { htu: 'https://registry.example/oauth/%74oken' }],
-    ['somebody before the host', { htu: 'https://a@registry.example/oauth/token' }],
+    ['user information in the URL', { htu: 'https://a@registry.example/oauth/token' }],
     ['a backslash', { htu: 'https://registry.example\\oauth/token' }],
     ['a tab', { htu: 'https://registry.example/oauth/to\tken' }],
-    ['no URL', { htu: '/oauth/token' }],
-    ['a list', { htu: [HTU] }],
-    ['61 s ago', { iat: now - 61 }],
-    ['in 61 s', { iat: now + 61 }],
-    ['ten minutes ago', { iat: now - 600 }],
-    ['a fraction of a second', { iat: now + 0.5 }],
-    ['−2^63', { iat: -(2 ** 63) }],
-    ['iat as text', { iat: String(now) }],
+    ['a path instead of a URL', { htu: '/oauth/token' }],
+    ['an array of URLs', { htu: [HTU] }],
+    ['an iat 61 s ago', { iat: now - 61 }],
+    ['an iat in 61 s', { iat: now + 61 }],
+    ['an iat ten minutes ago', { iat: now - 600 }],
+    ['an iat with a fraction of a second', { iat: now + 0.5 }],
+    ['the iat −2^63', { iat: -(2 ** 63) }],
+    ['a string as iat', { iat: String(now) }],
     ['no iat', { iat: undefined }],
     ['no jti', { jti: undefined }],
     ['a jti of 300 characters', { jti: 'j'.repeat(300) }],
-  ])('that says %s is refused', async (_, change) => {
+  ])('a proof with %s is refused', async (_, change) => {
     await refused(await forge(header(), { ...claims, ...change }, signer))
   })
 
-  test.each([now - 60, now + 60])('at the edge of the window is taken (%i)', async (iat) => {
+  test.each([now - 60, now + 60])('a proof with iat %i, at the edge of the window, is accepted', async (iat) => {
     await verifyDpopProof(await forge(header(), { ...claims, iat }, signer), expected)
   })
 
@@ -94,58 +94,65 @@ describe('a DPoP proof', () => {
     `${HTU}?x=1`,
     `${HTU}#x`,
     'https://registry.example/a/../oauth/./token',
-  ])('may spell its URL as %s', async (htu) => {
+  ])('the equivalent URL %s is accepted', async (htu) => {
     await verifyDpopProof(await forge(header(), { ...claims, htu }, signer), expected)
   })
 
-  test('at a resource needs the hash of its token', async () => {
-    const at = { ...expected, accessToken: 'token-a' }
-    await verifyDpopProof(await forge(header(), { ...claims, ath: digestOfText('token-a') }, signer), at)
-    await refused(await forge(header(), { ...claims, ath: digestOfText('token-b') }, signer), at)
-    await refused(await forge(header(), claims, signer), at)
+  test('a proof at a protected resource must hold the hash of the access token', async () => {
+    const atResource = { ...expected, accessToken: 'token-a' }
+    await verifyDpopProof(await forge(header(), { ...claims, ath: digestOfText('token-a') }, signer), atResource)
+    await refused(await forge(header(), { ...claims, ath: digestOfText('token-b') }, signer), atResource)
+    await refused(await forge(header(), claims, signer), atResource)
   })
 
-  test('without a current nonce, where one is demanded, is answered with a fresh one', async () => {
-    const nonce = { accepts: (one: string) => one === 'current', fresh: () => 'fresh' }
-    const answer = { reason: 'use_dpop_nonce', detail: { dpopNonce: 'fresh' } }
-    await expect(verifyDpopProof(await forge(header(), claims, signer), { ...expected, nonce })).rejects.toMatchObject(answer)
+  test('a proof without a current nonce is refused with a fresh nonce, if the server requires one', async () => {
+    const nonce = { accepts: (text: string) => text === 'current', fresh: () => 'fresh' }
+    const refusal = { reason: 'use_dpop_nonce', detail: { dpopNonce: 'fresh' } }
+    await expect(verifyDpopProof(await forge(header(), claims, signer), { ...expected, nonce })).rejects.toMatchObject(refusal)
     await expect(verifyDpopProof(await forge(header(), { ...claims, nonce: 'old' }, signer), { ...expected, nonce })).rejects.toMatchObject(
-      answer,
+      refusal,
     )
     await verifyDpopProof(await forge(header(), { ...claims, nonce: 'current' }, signer), { ...expected, nonce })
   })
 
-  test('that is bad gets no nonce: the answer to a stranger is the refusal', async () => {
+  test('an invalid proof is refused without a nonce', async () => {
     const nonce = { accepts: () => false, fresh: () => 'fresh' }
     await refused(await forge(header(), { ...claims, htm: 'GET' }, signer), { ...expected, nonce })
   })
 })
 
-test('a proof is spent by its key and kept so long after it has expired that no step of a clock brings it back', async () => {
+test('the jti of a proof is consumed for its key and retained for 900 s after the proof has expired', async () => {
   const proof = await verifyDpopProof(await forge(header(), claims, signer), expected)
-  const kept: unknown[] = []
-  const spend = async (...name: unknown[]) => kept.push(...name) > 0
-  expect(await consumeProof(proof, spend)).toBe(true)
-  expect(kept).toEqual([`${proof.jkt} unique-jti`, proof.expiresAt + 900])
+  const consumed: unknown[] = []
+  const consume = async (...entry: unknown[]) => consumed.push(...entry) > 0
+  expect(await consumeProof(proof, consume)).toBe(true)
+  expect(consumed).toEqual([`${proof.jkt} unique-jti`, proof.expiresAt + 900])
 })
 
-describe('URLs are compared', () => {
+describe('normalizedUrl', () => {
   test.each([
     ['http://a.example', 'http://a.example/'],
     ['http://a.example:80/x', 'http://a.example/x'],
     ['http://a.example/%2f', 'http://a.example/%2F'],
     ['http://127.0.0.1:4000/trpc/cards.publish', 'http://127.0.0.1:4000/trpc/cards.publish?batch=1'],
-  ])('%s is %s', (a, b) => {
-    expect(comparableUrl(a)).toBe(comparableUrl(b))
+  ])('%s equals %s', (a, b) => {
+    expect(normalizedUrl(a)).toBe(normalizedUrl(b))
   })
 
-  test.each(['ftp://a.example/', 'a.example', 'http:///x', 'http://a b/', 'javascript:alert(1)', ''])('%o is none', (text) => {
-    expect(comparableUrl(text)).toBeUndefined()
+  test.each([
+    'ftp://a.example/',
+    'a.example',
+    'http:///x',
+    'http://a b/',
+    'javascript:alert(1)',
+    '',
+  ])('%o is not the URL of a request', (text) => {
+    expect(normalizedUrl(text)).toBeUndefined()
   })
 })
 
 describeShared('vectors/rfc9449', 'RFC 9449 proofs', (vectors) => {
-  test('each printed proof is taken for its own request, and for no other', async () => {
+  test('each proof of the RFC is accepted for its own request and refused for others', async () => {
     const proofs = vectors.json('proofs.json')
     expect(proofs.length).toBeGreaterThan(0)
     for (const { proof, payload, valid } of proofs) {

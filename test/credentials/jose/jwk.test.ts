@@ -11,18 +11,18 @@ const ed = publicOf(await newPrivateJwk('EdDSA'))
 const modulus = (bits: number) =>
   base64url(new Uint8Array(Math.ceil(bits / 8)).fill(0xff).map((byte, i) => (i === 0 ? byte >> (-bits & 7) : byte)))
 
-describe('a public key', () => {
+describe('public keys', () => {
   test.each([
     ['P-256', p256, 'ES256'],
     ['P-384', p384, 'ES384'],
     ['Ed25519', ed, 'EdDSA'],
     ['RSA 2048', { kty: 'RSA', n: modulus(2048), e: 'AQAB' }, 'PS256'],
     ['RSA 4096 for RS256', { kty: 'RSA', n: modulus(4096), e: 'AQAB', alg: 'RS256' }, 'RS256'],
-  ])('%s is taken with its one algorithm', (_, jwk, alg) => {
+  ])('%s is accepted with its only algorithm', (_, jwk, alg) => {
     expect(parsePublicJwk(jwk).alg).toBe(alg)
   })
 
-  test('keeps its minimal members only', () => {
+  test('a parsed key has only the members of its thumbprint', () => {
     const { jwk } = parsePublicJwk({ ...p256, kid: 'a', use: 'sig', key_ops: ['verify'], alg: 'ES256', x5c: ['AAAA'], extra: 1 })
     expect(jwk).toEqual(p256)
   })
@@ -51,28 +51,28 @@ describe('a public key', () => {
     ['no coordinates', { kty: 'EC', crv: 'P-256' }],
     ['an array', [p256]],
     ['null', null],
-    ['a text', 'key'],
+    ['a string', 'key'],
   ])('%s is refused', (_, jwk) => {
     expect(() => parsePublicJwk(jwk)).toThrow(expect.objectContaining({ reason: 'key_invalid' }))
   })
 
-  test('a point that is not on its curve is refused when it is loaded', async () => {
+  test('a point off its curve is refused when the key is imported', async () => {
     const off = { ...p256, y: p256.x }
     await expect(requireUsableKey(off)).rejects.toMatchObject({ reason: 'key_invalid' })
     expect(await loadKey(parsePublicJwk(off))).toBeUndefined()
   })
 
-  test.each([p256, p384, ed])('its thumbprint is the one of RFC 7638', async (jwk) => {
+  test.each([p256, p384, ed])('the synchronous thumbprint of %o equals the one of jose', async (jwk) => {
     expect(thumbprint(parsePublicJwk(jwk).jwk)).toBe(await jose.calculateJwkThumbprint(jwk as jose.JWK))
   })
 
-  test('the same key is imported once', async () => {
+  test('a key is imported once', async () => {
     const key = parsePublicJwk(p256)
     const first = await loadKey(key)
     expect(await loadKey(parsePublicJwk(p256))).toBe(first)
   })
 
-  test.each(['ES256', 'ES384', 'EdDSA'] as const)('a signer of %s gives its public key and nothing private', async (alg) => {
+  test.each(['ES256', 'ES384', 'EdDSA'] as const)('an %s signer shows its public key and no private member', async (alg) => {
     const signer = await signerFromJwk(await newPrivateJwk(alg))
     expect(signer.alg).toBe(alg)
     expect(Object.keys(signer.publicJwk)).not.toContain('d')

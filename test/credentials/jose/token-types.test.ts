@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import * as jose from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { loadKey, parsePublicJwk, thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { verifyBytes } from '../../../src/credentials/jose/raw-signature.js'
 import { assertClient, newPrivateJwk, proveKey, type Signer, signerFromJwk, signJwt } from '../../../src/credentials/jose/sign.js'
 import {
   readClientAssertion,
@@ -31,9 +32,9 @@ beforeAll(async () => {
   signer = await newSigner()
   other = await newSigner()
 })
-const keyOf = (one: Signer) => ({ jwk: one.publicJwk, alg: one.alg })
+const keyOf = ({ publicJwk, alg }: Signer) => ({ jwk: publicJwk, alg })
 
-/** Every kind: its good header and claims, and how it is verified. */
+/** All kinds of JWT: a valid header, valid claims, and the function that verifies them. */
 const kinds = {
   'client assertion': {
     reason: 'invalid_client',
@@ -60,9 +61,9 @@ const kinds = {
       standing: { at: 3, dependsOn: [`agt:${'a'.repeat(22)}`] },
     },
     verify: (token: unknown) => verifyAccessToken(token, () => [keyOf(signer)], { issuer: ISSUER, now, audience: `${ISSUER}/agents/x` }),
-    required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'cnf', 'org', 'client_type', 'standing'],
+    required: ['iss', 'sub', 'aud', 'client_id', 'iat', 'exp', 'jti', 'scope', 'cnf', 'organization_id', 'client_type', 'standing'],
   },
-  'registered key proof': {
+  'key proof': {
     reason: 'key_invalid',
     header: () => ({ typ: 'credence-key-proof+jwt', alg: 'ES256' }),
     claims: { aud: ISSUER, iat: now, exp: now + 120, jti: 'unique-jti', owner: CLIENT },
@@ -98,11 +99,11 @@ const kinds = {
       card_id: CLIENT,
       card_version: 1,
       card_sha256: sha,
-      words_sha256: sha,
+      facts_sha256: sha,
       standing: { at: 0, dependsOn: [] },
     },
     verify: (token: unknown) => verifyCardView(token, () => [keyOf(signer)], { issuer: ISSUER, audience: CLIENT, now }),
-    required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'words_sha256', 'standing'],
+    required: ['iss', 'aud', 'iat', 'exp', 'tier', 'card_id', 'card_version', 'card_sha256', 'facts_sha256', 'standing'],
   },
   'key binding': {
     reason: 'key_binding_required',
@@ -118,14 +119,14 @@ describe.each(names)('%s', (name) => {
   const kind = kinds[name]
   const refused = (token: unknown) => expect(kind.verify(token)).rejects.toMatchObject({ name: 'Refusal', reason: kind.reason })
 
-  test('a good one is taken, and jose agrees', async () => {
+  test('a valid token is accepted, by jose too', async () => {
     const token = await forge(kind.header(), kind.claims, signer)
     await kind.verify(token)
     const { payload } = await jose.compactVerify(token, await jose.importJWK(signer.publicJwk as jose.JWK, 'ES256'))
     expect(JSON.parse(new TextDecoder().decode(payload))).toEqual(kind.claims)
   })
 
-  test.each(kind.required)('without `%s` it is refused', async (claim) => {
+  test.each(kind.required)('a token without `%s` is refused', async (claim) => {
     const { [claim]: _, ...rest } = kind.claims as Record<string, unknown>
     await refused(await forge(kind.header(), rest, signer))
   })
@@ -137,35 +138,35 @@ describe.each(names)('%s', (name) => {
     ['an empty alg', { alg: '' }],
     ['no alg', { alg: undefined }],
     ['HS256', { alg: 'HS256' }],
-    ['an alg that is not the key’s', { alg: 'ES384' }],
-    ['a key of its own', { jwk: { kty: 'EC' } }],
+    ['the alg of another key', { alg: 'ES384' }],
+    ['an embedded key', { jwk: { kty: 'EC' } }],
     ['crit of a claim', { crit: ['exp'] }],
     ['an unknown crit', { crit: ['foo'], foo: 1 }],
     ['an empty crit', { crit: [] }],
     ['b64 false', { b64: false, crit: ['b64'] }],
     ['b64 true', { b64: true }],
-    ['typ of a DPoP proof', { typ: 'dpop+jwt' }],
-    ['typ of nobody', { typ: 'x' }],
+    ['the typ of a DPoP proof', { typ: 'dpop+jwt' }],
+    ['an unknown typ', { typ: 'x' }],
     ['a kid that is an array', { kid: ['k'] }],
     ['a kid of 10 kB', { kid: 'k'.repeat(10_000) }],
     ['a kid that is a path', { kid: '../../../../dev/null' }],
     ['a kid that is a query', { kid: '{"$ne":1}' }],
     ['a kid that is __proto__', { kid: '__proto__' }],
-  ])('with %s it is refused', async (_, header) => {
+  ])('a token with %s is refused', async (_, header) => {
     await refused(await forge({ ...kind.header(), ...header }, kind.claims, signer))
   })
 
   test.each<[string, string]>([
-    ['a header with a member twice', '{"alg":"none","alg":"ES256"}'],
+    ['a header with a duplicate member', '{"alg":"none","alg":"ES256"}'],
     ['a header that is an array', '["ES256"]'],
-    ['a header that is deep', `{"alg":"ES256","x":${'['.repeat(40)}${']'.repeat(40)}}`],
+    ['a header of 40 levels', `{"alg":"ES256","x":${'['.repeat(40)}${']'.repeat(40)}}`],
     ['a header with __proto__', '{"alg":"ES256","__proto__":{}}'],
     ['a header that is not JSON', 'alg: ES256'],
-  ])('%s is refused', async (_, header) => {
+  ])('a token with %s is refused', async (_, header) => {
     await refused(await forge(header, kind.claims, signer))
   })
 
-  test('claims that are doubled, deep, or no object are refused', async () => {
+  test('claims that have a duplicate member, have 8000 levels or are no object are refused', async () => {
     const text = JSON.stringify(kind.claims)
     await refused(await forge(kind.header(), text.replace('{', '{"iat":1,'), signer))
     await refused(await forge(kind.header(), text.replace('{', `{"x":${'['.repeat(8000)}${']'.repeat(8000)},`), signer))
@@ -173,7 +174,7 @@ describe.each(names)('%s', (name) => {
     await refused(await forge(kind.header(), 'null', signer))
   })
 
-  test('by another key, with a psychic, short or empty signature it is refused', async () => {
+  test('a token signed by another key, or with a constant, short or empty signature, is refused', async () => {
     await refused(await forge(kind.header(), kind.claims, other))
     const [head, body] = (await forge(kind.header(), kind.claims, signer)).split('.')
     for (const bytes of [new Uint8Array(64), new Uint8Array(63).fill(1), new Uint8Array(0), new Uint8Array(64).fill(255)]) {
@@ -181,11 +182,11 @@ describe.each(names)('%s', (name) => {
     }
   })
 
-  test('respelled in any way it is refused', async () => {
+  test('another spelling of the same token is refused', async () => {
     const token = await forge(kind.header(), kind.claims, signer)
     const [head = '', body = '', tail = ''] = token.split('.')
     const last = tail.at(-1) ?? ''
-    const respelled =
+    const nonCanonical =
       tail.slice(0, -1) +
       'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.charAt(
         'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(last) + 1,
@@ -198,7 +199,7 @@ describe.each(names)('%s', (name) => {
       `${token}.a`,
       ` ${token}`,
       `${token}\n`,
-      `${head}.${body}.${respelled}`,
+      `${head}.${body}.${nonCanonical}`,
       `.${body}.${tail}`,
     ])
       await refused(bad)
@@ -208,21 +209,21 @@ describe.each(names)('%s', (name) => {
     ['undefined', undefined],
     ['null', null],
     ['an object', {}],
-    ['an empty text', ''],
+    ['an empty string', ''],
     ['two dots', '..'],
     ['1 MB', 'a'.repeat(1_000_000)],
   ])('%s is refused', async (_, token) => {
     await refused(token)
   })
 
-  test('no bytes make it throw anything but a refusal', async () => {
+  test('a token with changed bytes is always refused, and nothing else is thrown', async () => {
     const good = await forge(kind.header(), kind.claims, signer)
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.string({ unit: 'binary', maxLength: 3 }), fc.nat(3), async (at, put, cut) => {
         const bad = good.slice(0, at) + put + good.slice(at + cut)
         fc.pre(bad !== good)
         await kind.verify(bad).then(
-          () => expect.unreachable('a changed token was taken'),
+          () => expect.unreachable('a changed token was accepted'),
           (error: unknown) => expect(isRefusal(error)).toBe(true),
         )
       }),
@@ -230,15 +231,15 @@ describe.each(names)('%s', (name) => {
     )
   })
 
-  test('those of every other kind are refused', async () => {
-    for (const another of names.filter((one) => one !== name)) {
+  test('tokens of all other kinds are refused', async () => {
+    for (const another of names.filter((kindName) => kindName !== name)) {
       const { header, claims } = kinds[another]
       await refused(await forge({ ...header(), typ: header().typ }, { ...claims, ...kind.claims }, signer))
     }
   })
 })
 
-describe('what a claim must say', () => {
+describe('claims', () => {
   const cases: [keyof typeof kinds, string, Record<string, unknown>][] = [
     ['client assertion', 'another issuer', { iss: `agt_${'z'.repeat(22)}` }],
     ['client assertion', 'another subject', { sub: `agt_${'z'.repeat(22)}` }],
@@ -246,11 +247,11 @@ describe('what a claim must say', () => {
     ['client assertion', 'a list of audiences', { aud: [ISSUER] }],
     ['client assertion', 'the issuer with a slash', { aud: `${ISSUER}/` }],
     ['client assertion', 'exp now', { exp: now }],
-    ['client assertion', 'exp as text', { exp: String(now + 60) }],
+    ['client assertion', 'a string as exp', { exp: String(now + 60) }],
     ['client assertion', 'exp 9e15', { exp: 9e15 }],
     ['client assertion', 'exp 1e300', { exp: 1e300 }],
-    ['client assertion', 'a fraction', { exp: now + 60.5 }],
-    ['client assertion', 'a life of 301 s', { exp: now + 301 }],
+    ['client assertion', 'an exp with a fraction', { exp: now + 60.5 }],
+    ['client assertion', 'a lifetime of 301 s', { exp: now + 301 }],
     ['client assertion', 'an iat in ten years', { iat: now + 315_360_000, exp: now + 315_360_060 }],
     ['client assertion', 'an nbf in a minute', { nbf: now + 60 }],
     ['client assertion', 'a short jti', { jti: 'x' }],
@@ -258,15 +259,15 @@ describe('what a claim must say', () => {
     ['access token', 'another audience', { aud: ISSUER }],
     ['access token', 'two audiences', { aud: [`${ISSUER}/agents/x`, ISSUER] }],
     ['access token', 'exp now', { exp: now }],
-    ['access token', 'a handle that is none', { standing: { at: 1, dependsOn: ['x'] } }],
-    ['registered key proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
-    ['registered key proof', 'another registry', { aud: 'https://other.example' }],
-    ['registered key proof', 'a life of 301 s', { exp: now + 301 }],
+    ['access token', 'an invalid handle', { standing: { at: 1, dependsOn: ['x'] } }],
+    ['key proof', 'another owner', { owner: `agt_${'z'.repeat(22)}` }],
+    ['key proof', 'another registry', { aud: 'https://other.example' }],
+    ['key proof', 'a life of 301 s', { exp: now + 301 }],
     ['release policy', 'another card', { card_sha256: 'x'.repeat(43) }],
     ['release policy', 'another agent', { sub: 'urn:b' }],
     ['release policy', 'another publisher', { iss: 'https://q.example' }],
-    ['release policy', 'a pointer that is none', { tiers: { skills: 'public' } }],
-    ['release policy', 'a tier that is none', { default: 'secret' }],
+    ['release policy', 'an invalid pointer', { tiers: { skills: 'public' } }],
+    ['release policy', 'an unknown tier', { default: 'secret' }],
     ['card view', 'another caller', { aud: 'public' }],
     ['card view', 'another registry', { iss: 'https://other.example' }],
     ['card view', 'exp now', { exp: now }],
@@ -274,32 +275,32 @@ describe('what a claim must say', () => {
     ['key binding', 'another verifier', { aud: 'https://other.example' }],
     ['key binding', 'another nonce', { nonce: 'other' }],
     ['key binding', 'another presentation', { sd_hash: 'x'.repeat(43) }],
-    ['key binding', 'an age of 301 s', { iat: now - 301 }],
-    ['key binding', 'the future', { iat: now + 6 }],
+    ['key binding', 'an iat 301 s ago', { iat: now - 301 }],
+    ['key binding', 'an iat in 6 s', { iat: now + 6 }],
   ]
-  test.each(cases)('%s: %s is refused', async (name, _, change) => {
+  test.each(cases)('%s with %s is refused', async (name, _, change) => {
     const kind = kinds[name]
     await expect(kind.verify(await forge(kind.header(), { ...kind.claims, ...change }, signer))).rejects.toMatchObject({
       reason: kind.reason,
     })
   })
 
-  test('what only a newer registry writes into an access token is passed over, but a handle of any kind counts', async () => {
+  test('unknown claims of an access token are ignored, but handles of unknown kinds are kept', async () => {
     const { header, claims, verify } = kinds['access token']
-    const on = [...claims.standing.dependsOn, `zone:${'d'.repeat(22)}`]
-    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, dependsOn: on, weather: 'fine' }, weather: 'fine' }
+    const handles = [...claims.standing.dependsOn, `zone:${'d'.repeat(22)}`]
+    const newer = { ...claims, jti: `tok_${'e'.repeat(22)}`, standing: { at: 3, dependsOn: handles, weather: 'fine' }, weather: 'fine' }
     const verified = await verify(await forge(header(), newer, signer))
-    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, dependsOn: on } })
+    expect(verified.claims).toEqual({ ...claims, jti: newer.jti, standing: { at: 3, dependsOn: handles } })
   })
 
-  test('an access token that was seen before is judged anew in all but its signature', async () => {
+  test('times, claims and keys of a cached access token are checked at each use', async () => {
     const { header, claims } = kinds['access token']
     const token = await forge(header(), { ...claims, jti: `tok_${'c'.repeat(22)}` }, signer)
     const expected = { issuer: ISSUER, now, audience: claims.aud }
     const verify = (changes: object = {}, keys = [keyOf(signer)], text = token) =>
       verifyAccessToken(text, () => keys, { ...expected, ...changes })
     expect((await verify()).claims).toEqual((await verify()).claims)
-    const judged = [
+    const rejected = [
       () => verify({ now: now + 3600 }),
       () => verify({ audience: `${ISSUER}/agents/y` }),
       () => verify({ issuer: 'https://other.example' }),
@@ -309,18 +310,18 @@ describe('what a claim must say', () => {
       () => verify({}, [keyOf(signer)], `${token.slice(0, -4)}AAAA`),
       () => verify({}, [keyOf(signer)], `${token} `),
     ]
-    for (const one of judged) await expect(one()).rejects.toMatchObject({ reason: 'invalid_token' })
+    for (const use of rejected) await expect(use()).rejects.toMatchObject({ reason: 'invalid_token' })
     await verify()
   })
 
-  test('an access token needs the kid of its key', async () => {
+  test('an access token without the kid of its key is refused', async () => {
     const { kid: _, ...header } = kinds['access token'].header()
     await expect(kinds['access token'].verify(await forge(header, kinds['access token'].claims, signer))).rejects.toMatchObject({
       reason: 'invalid_token',
     })
   })
 
-  test('a token that was issued five seconds ahead of this clock is taken, six are not', async () => {
+  test('a token issued 5 s in the future is accepted, one issued 6 s in the future is refused', async () => {
     const kind = kinds['access token']
     await kind.verify(await forge(kind.header(), { ...kind.claims, iat: now + 5 }, signer))
     await expect(kind.verify(await forge(kind.header(), { ...kind.claims, iat: now + 6 }, signer))).rejects.toMatchObject({
@@ -328,15 +329,20 @@ describe('what a claim must say', () => {
     })
   })
 
-  test('the caller may give a refusal another reason', async () => {
+  test('the caller can set the reason of a refusal', async () => {
     await expect(verifyAccessToken('x', () => [], { issuer: ISSUER, now, reason: 'invalid_request' })).rejects.toMatchObject({
       reason: 'invalid_request',
     })
   })
 })
 
-describe('a key whose owner restricts it', () => {
-  test.each([{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES384' }, { d: 'AAAA' }])('%o verifies nothing', async (restriction) => {
+describe('keys with restrictions', () => {
+  test.each([
+    { use: 'enc' },
+    { key_ops: ['sign'] },
+    { alg: 'ES384' },
+    { d: 'AAAA' },
+  ])('a key with %o verifies no assertion', async (restriction) => {
     const token = await forge(kinds['client assertion'].header(), kinds['client assertion'].claims, signer)
     const keys = [{ jwk: { ...signer.publicJwk, ...restriction } }]
     await expect(verifyClientAssertion(token, { clientId: CLIENT, keys, issuer: ISSUER, now })).rejects.toMatchObject({
@@ -344,7 +350,7 @@ describe('a key whose owner restricts it', () => {
     })
   })
 
-  test('an HMAC with the public key as its secret is refused', async () => {
+  test('an assertion with an HMAC that uses the public key as secret is refused', async () => {
     const pem = await jose.exportSPKI(
       (await jose.importJWK({ ...signer.publicJwk } as jose.JWK, 'ES256', { extractable: true })) as jose.CryptoKey,
     )
@@ -355,8 +361,8 @@ describe('a key whose owner restricts it', () => {
   })
 })
 
-describe('our own builders', () => {
-  test('an assertion is taken and names its client', async () => {
+describe('signing', () => {
+  test('an assertion of assertClient is accepted and names its client', async () => {
     const assertion = await assertClient({ signer, clock, random: countingRandom() }, { clientId: CLIENT, issuer: ISSUER })
     expect(readClientAssertion(assertion)?.clientId).toBe(CLIENT)
     expect(await kinds['client assertion'].verify(assertion)).toMatchObject({ jkt: thumbprint(signer.publicJwk) })
@@ -366,38 +372,69 @@ describe('our own builders', () => {
     expect(readClientAssertion(assertion)?.clientId).toBeUndefined()
   })
 
-  test('a registered key proof is taken', async () => {
+  test('a key proof is accepted', async () => {
     const proof = await proveKey({ signer, clock, random: countingRandom() }, { issuer: ISSUER, owner: CLIENT })
-    expect(await kinds['registered key proof'].verify(proof)).toMatchObject({ jkt: thumbprint(signer.publicJwk), alg: 'ES256' })
+    expect(await kinds['key proof'].verify(proof)).toMatchObject({ jkt: thumbprint(signer.publicJwk), alg: 'ES256' })
   })
 
-  test.each(['ES256', 'ES384', 'EdDSA'] as const)('what is signed with %s, jose verifies', async (alg) => {
-    const one = await newSigner(alg)
-    const token = await signJwt({ typ: 'x' }, { a: 1 }, one)
-    const { protectedHeader } = await jose.compactVerify(token, await jose.importJWK(one.publicJwk as jose.JWK, alg))
+  test.each(['ES256', 'ES384', 'EdDSA'] as const)('jose verifies a JWT that is signed with %s', async (alg) => {
+    const holder = await newSigner(alg)
+    const token = await signJwt({ typ: 'x' }, { a: 1 }, holder)
+    const { protectedHeader } = await jose.compactVerify(token, await jose.importJWK(holder.publicJwk as jose.JWK, alg))
     expect(protectedHeader).toEqual({ typ: 'x', alg })
   })
 
-  test.each(['PS256', 'RS256'] as const)('what is signed with an RSA key for %s verifies', async (alg) => {
+  test.each(['PS256', 'RS256'] as const)('a JWT that is signed with an RSA key for %s verifies for that algorithm only', async (alg) => {
     const { privateKey } = await jose.generateKeyPair(alg, { extractable: true })
-    const one = await signerFromJwk({ ...(await jose.exportJWK(privateKey)), alg })
+    const holder = await signerFromJwk({ ...(await jose.exportJWK(privateKey)), alg })
     const claims = kinds['client assertion'].claims
-    const token = await signJwt({ typ: 'JWT' }, claims, one)
-    await verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: one.publicJwk, alg }], issuer: ISSUER, now })
+    const token = await signJwt({ typ: 'JWT' }, claims, holder)
+    await verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: holder.publicJwk, alg }], issuer: ISSUER, now })
     const wrong = alg === 'PS256' ? 'RS256' : 'PS256'
     await expect(
-      verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: one.publicJwk, alg: wrong }], issuer: ISSUER, now }),
+      verifyClientAssertion(token, { clientId: CLIENT, keys: [{ jwk: holder.publicJwk, alg: wrong }], issuer: ISSUER, now }),
     ).rejects.toMatchObject({ reason: 'invalid_client' })
   })
 
-  test('a new private key can be kept as JSON', async () => {
+  test('jose signs with a copy of a signer, and a signer with its own `sign` is called with the same bytes', async () => {
+    const holder = await newSigner()
+    const signed: string[] = []
+    const device: Signer = {
+      ...holder,
+      sign: (data) => {
+        signed.push(new TextDecoder().decode(data))
+        return holder.sign(data)
+      },
+    }
+    const key = await jose.importJWK(holder.publicJwk as jose.JWK, 'ES256')
+    const tokens = await Promise.all([{ ...holder }, device].map((one) => signJwt({ typ: 'x' }, { a: 1 }, one)))
+    for (const token of tokens) await jose.compactVerify(token, key)
+    const inputs = tokens.map((token) => token.slice(0, token.lastIndexOf('.')))
+    expect(inputs[0]).toBe(inputs[1])
+    expect(signed).toEqual([inputs[1]])
+  })
+
+  test('a signature over bare bytes verifies for these bytes only, and one of another length never', async () => {
+    for (const alg of ['ES256', 'ES384', 'EdDSA'] as const) {
+      const holder = await newSigner(alg)
+      const key = await loadKey(parsePublicJwk(holder.publicJwk))
+      if (key === undefined) return expect.unreachable('the key was not imported')
+      const signature = await holder.sign(Uint8Array.of(1, 2))
+      expect(await verifyBytes(alg, key, signature, Uint8Array.of(1, 2))).toBe(true)
+      expect(await verifyBytes(alg, key, signature, Uint8Array.of(1, 3))).toBe(false)
+      for (const length of [0, 1, signature.length - 1, signature.length + 1])
+        expect(await verifyBytes(alg, key, new Uint8Array(length), Uint8Array.of(1, 2))).toBe(false)
+    }
+  })
+
+  test('a new private key can be stored as JSON', async () => {
     const jwk = JSON.parse(JSON.stringify(await newPrivateJwk()))
     expect(await signerFromJwk(jwk)).toMatchObject({ alg: 'ES256', publicJwk: { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y } })
   })
 })
 
 describeShared('vectors/rfc9449', 'RFC 9449 proofs as other kinds', (vectors) => {
-  test('a DPoP proof is no token of ours', async () => {
+  test('a DPoP proof is refused as each other kind of JWT', async () => {
     for (const { proof } of vectors.json('proofs.json')) {
       for (const name of names) await expect(kinds[name].verify(proof)).rejects.toMatchObject({ reason: kinds[name].reason })
     }

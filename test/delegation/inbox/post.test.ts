@@ -1,66 +1,64 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../../registry.js'
-import { aCallee, aPair, introduce, reasonOf } from '../../stories/actors.js'
+import { aPair, aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
 
 let registry: Registry
 let globex: Actor
-let callee: AgentActor
+let target: AgentActor
 beforeAll(async () => {
   registry = await startRegistry()
   globex = await registry.organisation('Globex')
-  callee = await aCallee(registry, { of: await registry.organisation('Acme') })
+  target = await aPublishedAgent(registry, { of: await registry.organisation('Acme') })
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const aCaller = (to: AgentActor) => registry.agent({ of: globex, ceiling: { rights: [{ audience: to.audience, scope: 'ocr:read' }] } })
-const ask = (from: AgentActor, purpose: string) => from.introductions.request({ to: callee.agentId, purpose, scopes: ['ocr:read'] })
+const aRequester = (to: AgentActor) => registry.agent({ of: globex, ceiling: { rights: [{ audience: to.audience, scope: 'ocr:read' }] } })
+const requestFrom = (from: AgentActor, purpose: string) => from.introductions.request({ to: target.agentId, purpose, scopes: ['ocr:read'] })
 
-test('however many ask one agent at once, all are heard, and an introduction ends meanwhile', async () => {
-  const [asker, friend] = await Promise.all([aCaller(callee), aCaller(callee)])
-  const introductionId = await introduce(friend, callee)
-  const { last } = await callee.introductions.inbox()
-  const width = 32
-  const asking = Array.from({ length: width }, (_, i) => reasonOf(ask(asker, `${i}`)))
-  const answers = await Promise.all([reasonOf(callee.introductions.end(introductionId)), ...asking])
-  expect(new Set(answers)).toEqual(new Set(['done']))
-  const { items } = await callee.introductions.inbox(last)
-  expect(items.map(({ seq }) => seq)).toEqual(Array.from({ length: width + 1 }, (_, i) => last + 1 + i))
+test('32 concurrent requests to one agent and a concurrent revocation all succeed and all notify it', async () => {
+  const [requester, introduced] = await Promise.all([aRequester(target), aRequester(target)])
+  const introductionId = await introduce(introduced, target)
+  const { lastPosition } = await target.introductions.inbox()
+  const requests = 32
+  const requesting = Array.from({ length: requests }, (_, i) => reasonOf(requestFrom(requester, `${i}`)))
+  const outcomes = await Promise.all([reasonOf(target.introductions.revoke(introductionId)), ...requesting])
+  expect(new Set(outcomes)).toEqual(new Set(['done']))
+  const { items } = await target.introductions.inbox(lastPosition)
+  expect(items.map(({ position }) => position)).toEqual(Array.from({ length: requests + 1 }, (_, i) => lastPosition + 1 + i))
   expect(items.filter(({ kind }) => kind === 'ended')).toHaveLength(1)
-  expect(new Set(items.map(({ purpose }) => purpose)).size).toBe(width + 1)
+  expect(new Set(items.map(({ purpose }) => purpose)).size).toBe(requests + 1)
 })
 
-test('an ending, an approval and a request wait for no number: who reads what they tell of numbers it', async () => {
+test('a revocation, an approval and a request assign no positions: the next read of the inbox does', async () => {
   const { ocr, planner, introductionId } = await aPair(registry)
-  const { last } = await planner.introductions.inbox()
-  let numberings = 0
+  const { lastPosition } = await planner.introductions.inbox()
+  let assignments = 0
   const server = await registry.addServer((name, work, operations) => {
-    const numbers = operations?.some(
-      (one) => 'collection' in one && one.collection.startsWith('inbox') && one.collection !== 'inbox-posted',
-    )
-    if (name === 'commit' && numbers) numberings++
+    const assignsPositions = operations?.some((operation) => 'collection' in operation && operation.collection.startsWith('inbox'))
+    if (name === 'commit' && assignsPositions) assignments++
     return work()
   })
   registry.front.route([server.port])
-  await ocr.introductions.end(introductionId)
-  // What waits for a number is ordered by when it happened, in seconds.
+  await ocr.introductions.revoke(introductionId)
+  // Notifications without a position are ordered by second.
   registry.clock.advance(1)
   await introduce(planner, ocr)
-  expect(numberings).toBe(0)
-  expect((await planner.introductions.inbox(last)).items.map(({ kind, seq }) => [kind, seq - last])).toEqual([
+  expect(assignments).toBe(0)
+  expect((await planner.introductions.inbox(lastPosition)).items.map(({ kind, position }) => [kind, position - lastPosition])).toEqual([
     ['ended', 1],
     ['granted', 2],
   ])
-  expect(numberings).toBe(1)
+  expect(assignments).toBe(1)
   registry.front.route(registry.servers.map(({ port }) => port))
 })
 
-test('an inbox that nobody wrote to for so long that all has expired goes on counting', async () => {
-  const asker = await aCaller(callee)
-  await ask(asker, 'early')
-  const { last } = await callee.introductions.inbox()
+test('positions continue after every notification of an inbox has expired', async () => {
+  const requester = await aRequester(target)
+  await requestFrom(requester, 'early')
+  const { lastPosition } = await target.introductions.inbox()
   registry.clock.advance(31 * 86_400)
-  expect((await callee.introductions.inbox()).items).toEqual([])
-  const { introductionId } = await ask(asker, 'late')
-  const { items } = await callee.introductions.inbox(last)
-  expect(items.map((item) => [item.introductionId, item.seq])).toEqual([[introductionId, last + 1]])
+  expect((await target.introductions.inbox()).items).toEqual([])
+  const { introductionId } = await requestFrom(requester, 'late')
+  const { items } = await target.introductions.inbox(lastPosition)
+  expect(items.map((item) => [item.introductionId, item.position])).toEqual([[introductionId, lastPosition + 1]])
 })

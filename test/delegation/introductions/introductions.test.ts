@@ -3,7 +3,7 @@ import { MAX_PENDING, PENDING_SECONDS, RETENTION_SECONDS } from '../../../src/de
 import type { JsonObject } from '../../../src/lib/json.js'
 import type { IntroductionId } from '../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
-import { aCallee, introduce, reasonOf } from '../../stories/actors.js'
+import { aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
 
 let registry: Registry
 let acme: Actor
@@ -15,29 +15,29 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const aCaller = (callee: AgentActor, of = globex) =>
+const aRequester = (target: AgentActor, of = globex) =>
   registry.agent({
     of,
-    name: 'caller',
-    ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: callee.audience, scope })) },
+    name: 'requester',
+    ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope })) },
   })
-const ask = (from: AgentActor, to: AgentActor, more: object = {}) =>
+const requestFrom = (from: AgentActor, to: AgentActor, more: object = {}) =>
   from.introductions.request({ to: to.agentId, purpose: 'a test', scopes: ['ocr:read'], ...more })
 
-describe('contact policy', () => {
+describe('introduction policy', () => {
   test.each<[string, (globex: Actor) => object, object, string]>([
-    ['open', () => ({ mode: 'open' }), {}, 'granted'],
-    ['ask', () => ({ mode: 'ask' }), {}, 'pending'],
-    ['closed', () => ({ mode: 'closed' }), {}, 'forbidden'],
-    ['open to this organisation', ({ orgId }) => ({ mode: 'open', organisations: [orgId] }), {}, 'granted'],
-    ['open to another organisation', () => ({ mode: 'open', organisations: [acme.orgId] }), {}, 'forbidden'],
-    ['open for less than is asked', () => ({ mode: 'open', scopes: ['ocr:admin'] }), {}, 'pending'],
-    ['open, but the right to pass on is asked for', () => ({ mode: 'open' }), { delegation: true }, 'pending'],
-  ])('%s', async (_, contact, more, expected) => {
-    const callee = await aCallee(registry, { of: acme, contact: contact(globex) })
-    const caller = await aCaller(callee)
-    const delegation = 'delegation' in more ? { delegation: { depth: 1, rights: [{ audience: callee.audience, scope: 'ocr:read' }] } } : {}
-    const outcome = await ask(caller, callee, delegation).then(
+    ['an open policy grants', () => ({ mode: 'open' }), {}, 'granted'],
+    ['a policy that asks leaves the request pending', () => ({ mode: 'ask' }), {}, 'pending'],
+    ['a closed policy refuses', () => ({ mode: 'closed' }), {}, 'forbidden'],
+    ['a policy open to the requester’s organisation grants', ({ orgId }) => ({ mode: 'open', organisations: [orgId] }), {}, 'granted'],
+    ['a policy open to another organisation refuses', () => ({ mode: 'open', organisations: [acme.orgId] }), {}, 'forbidden'],
+    ['an open policy with fewer scopes leaves the request pending', () => ({ mode: 'open', scopes: ['ocr:admin'] }), {}, 'pending'],
+    ['an open policy leaves a request for the right to pass on pending', () => ({ mode: 'open' }), { delegation: true }, 'pending'],
+  ])('%s', async (_, introductionPolicy, more, expected) => {
+    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: introductionPolicy(globex) })
+    const requester = await aRequester(target)
+    const delegation = 'delegation' in more ? { delegation: { depth: 1, rights: [{ audience: target.audience, scope: 'ocr:read' }] } } : {}
+    const outcome = await requestFrom(requester, target, delegation).then(
       ({ state }) => state,
       ({ reason }) => reason,
     )
@@ -45,184 +45,196 @@ describe('contact policy', () => {
   })
 })
 
-describe('what can be asked for', () => {
-  test('an agent that is not there, has no card, has ended, or is oneself: one answer', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const caller = await aCaller(callee)
+describe('requestable agents, scopes and skills', () => {
+  test('a request to an unknown agent, one without a card, a revoked one or oneself gets not_found', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const requester = await aRequester(target)
     const cardless = await registry.agent({ of: acme })
-    const ended = await aCallee(registry, { of: acme })
-    await acme.mutate('agents.revoke', { agentId: ended.agentId })
-    for (const to of ['agt_AAAAAAAAAAAAAAAAAAAAAA', cardless.agentId, ended.agentId, caller.agentId])
-      expect(await reasonOf(caller.introductions.request({ to, purpose: 'x', scopes: ['ocr:read'] }))).toBe('not_found')
+    const revoked = await aPublishedAgent(registry, { of: acme })
+    await acme.mutate('agents.revoke', { agentId: revoked.agentId })
+    for (const to of ['agt_AAAAAAAAAAAAAAAAAAAAAA', cardless.agentId, revoked.agentId, requester.agentId])
+      expect(await reasonOf(requester.introductions.request({ to, purpose: 'x', scopes: ['ocr:read'] }))).toBe('not_found')
   })
-  test('a scope that the card does not list, or the ceiling does not have, with a pointer', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const caller = await registry.agent({ of: globex, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
-    await expect(ask(caller, callee, { scopes: ['ocr:read', 'ocr:admin'] })).rejects.toMatchObject({
+  test('a scope that the card does not list, or the ceiling does not include, is refused with a pointer', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const requester = await registry.agent({ of: globex, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+    await expect(requestFrom(requester, target, { scopes: ['ocr:read', 'ocr:admin'] })).rejects.toMatchObject({
       reason: 'invalid_scope',
       faults: [{ pointer: '/scopes/1' }],
     })
-    await expect(ask(caller, callee, { scopes: ['ocr:write'] })).rejects.toMatchObject({
+    await expect(requestFrom(requester, target, { scopes: ['ocr:write'] })).rejects.toMatchObject({
       reason: 'invalid_scope',
       faults: [{ pointer: '/scopes/0' }],
     })
-    expect(await reasonOf(ask(caller, callee, { skills: ['unknown'] }))).toBe('bad_input')
-    expect(await reasonOf(ask(caller, callee, { scopes: [] }))).toBe('bad_input')
+    expect(await reasonOf(requestFrom(requester, target, { skills: ['unknown'] }))).toBe('bad_input')
+    expect(await reasonOf(requestFrom(requester, target, { scopes: [] }))).toBe('bad_input')
   })
-  test('hidden skills and scopes are answered like unknown ones, until one is entitled to see them', async () => {
-    const callee = await registry.agent({ of: acme, contact: { mode: 'open' } })
+  test('non-public skills and scopes get the same refusal as unknown ones, until the requester may see them', async () => {
+    const target = await registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
     const flows = (scope: string) => ({ clientCredentials: { tokenUrl: `${registry.issuer}/oauth/token`, scopes: { [scope]: scope } } })
     const [plain] = aCard(registry).skills as JsonObject[]
     const card = aCard(registry, {
       securitySchemes: {
         open: { oauth2SecurityScheme: { flows: flows('ocr:read') } },
-        hidden: { oauth2SecurityScheme: { flows: flows('ocr:admin') } },
+        nonPublic: { oauth2SecurityScheme: { flows: flows('ocr:admin') } },
       },
       securityRequirements: [],
-      skills: [plain ?? {}, { id: 'secret', name: 'Secret', description: 'hidden', tags: ['x'] }],
+      skills: [plain ?? {}, { id: 'secret', name: 'Secret', description: 'not public', tags: ['x'] }],
     })
-    await callee.publish({ card, hide: ['/skills/1', '/securitySchemes/hidden'] })
-    const caller = await aCaller(callee)
-    const asked = [{ skills: ['secret'] }, { skills: ['unknown'] }, { scopes: ['ocr:admin'] }, { scopes: ['ocr:unknown'] }]
-    const answers = await Promise.all(
-      asked.map((more) => ask(caller, callee, more).catch(({ message }: Error) => message.replace(/secret|unknown|admin/g, ''))),
+    await target.publish({ card, hide: ['/skills/1', '/securitySchemes/nonPublic'] })
+    const requester = await aRequester(target)
+    const requests = [{ skills: ['secret'] }, { skills: ['unknown'] }, { scopes: ['ocr:admin'] }, { scopes: ['ocr:unknown'] }]
+    const outcomes = await Promise.all(
+      requests.map((more) =>
+        requestFrom(requester, target, more).catch(({ message }: Error) => message.replace(/secret|unknown|admin/g, '')),
+      ),
     )
-    expect(answers[0]).toEqual(answers[1])
-    expect(answers[2]).toEqual(answers[3])
-    await ask(caller, callee)
-    expect(await reasonOf(ask(caller, callee, { skills: ['secret'] }))).toBe('done')
-    expect(await reasonOf(ask(caller, callee, { scopes: ['ocr:admin'] }))).toBe('done')
+    expect(outcomes[0]).toEqual(outcomes[1])
+    expect(outcomes[2]).toEqual(outcomes[3])
+    await requestFrom(requester, target)
+    expect(await reasonOf(requestFrom(requester, target, { skills: ['secret'] }))).toBe('done')
+    expect(await reasonOf(requestFrom(requester, target, { scopes: ['ocr:admin'] }))).toBe('done')
   })
-  test('people are not introduced', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    expect(await reasonOf(acme.mutate('introductions.request', { to: callee.agentId, purpose: 'x', scopes: ['ocr:read'] }))).toBe(
+  test('a member cannot request an introduction', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    expect(await reasonOf(acme.mutate('introductions.request', { to: target.agentId, purpose: 'x', scopes: ['ocr:read'] }))).toBe(
       'forbidden',
     )
   })
 })
 
-describe('answers', () => {
-  test('the target or its organisation answers, once; nobody else, and not the requester', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const caller = await aCaller(callee)
-    const { introductionId } = await ask(caller, callee)
-    const stranger = await registry.agent({ of: acme })
-    expect(await reasonOf(stranger.introductions.approve(introductionId))).toBe('not_found')
-    expect(await reasonOf(caller.introductions.approve(introductionId))).toBe('forbidden')
+describe('approval and denial', () => {
+  test('only the target and its organisation can answer a request, and one of 20 concurrent answers wins', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const requester = await aRequester(target)
+    const { introductionId } = await requestFrom(requester, target)
+    const sibling = await registry.agent({ of: acme })
+    expect(await reasonOf(sibling.introductions.approve(introductionId))).toBe('not_found')
+    expect(await reasonOf(requester.introductions.approve(introductionId))).toBe('forbidden')
     expect(await reasonOf(globex.mutate('introductions.approve', { introductionId }))).toBe('forbidden')
-    const answers = await Promise.all(
+    const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
-        reasonOf(i % 2 ? callee.introductions.approve(introductionId) : acme.mutate('introductions.deny', { introductionId })),
+        reasonOf(i % 2 ? target.introductions.approve(introductionId) : acme.mutate('introductions.deny', { introductionId })),
       ),
     )
-    expect(answers.filter((answer) => answer === 'done')).toHaveLength(1)
-    expect(new Set(answers.filter((answer) => answer !== 'done'))).toEqual(new Set(['not_pending']))
+    expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1)
+    expect(new Set(outcomes.filter((outcome) => outcome !== 'done'))).toEqual(new Set(['not_pending']))
   })
-  test('an approver narrows, and never widens', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const caller = await aCaller(callee)
-    const one = await ask(caller, callee, { scopes: ['ocr:read', 'ocr:admin'], tools: ['scan'] })
-    await callee.introductions.approve(one.introductionId, {
+  test('an approval can narrow a request and cannot widen it', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const requester = await aRequester(target)
+    const first = await requestFrom(requester, target, { scopes: ['ocr:read', 'ocr:admin'], tools: ['scan'] })
+    await target.introductions.approve(first.introductionId, {
       scopes: ['ocr:read/page', 'ocr:write'],
       tools: ['scan', 'print'],
       seconds: 3600,
     })
-    const granted = await caller.query<{ bounds: object; expiresAt: number }>('introductions.get', { introductionId: one.introductionId })
+    const granted = await requester.query<{ bounds: object; expiresAt: number }>('introductions.get', {
+      introductionId: first.introductionId,
+    })
     expect(granted.bounds).toEqual({ scopes: ['ocr:read/page'], tools: ['scan'] })
     expect(granted.expiresAt).toBe(registry.clock.now() + 3600)
-    const two = await ask(caller, callee)
-    expect(await reasonOf(callee.introductions.approve(two.introductionId, { scopes: ['ocr:write'] }))).toBe('invalid_scope')
+    const second = await requestFrom(requester, target)
+    expect(await reasonOf(target.introductions.approve(second.introductionId, { scopes: ['ocr:write'] }))).toBe('invalid_scope')
   })
-  test('what is pending expires; what was denied, withdrawn or has expired is answered no more', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const caller = await aCaller(callee)
-    const [denied, withdrawn, late] = await Promise.all([ask(caller, callee), ask(caller, callee), ask(caller, callee)])
-    await callee.introductions.deny(denied.introductionId, 'no')
-    await caller.introductions.end(withdrawn.introductionId)
+  test('a pending request expires, and a denied, withdrawn or expired one cannot be approved', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const requester = await aRequester(target)
+    const [denied, withdrawn, late] = await Promise.all([
+      requestFrom(requester, target),
+      requestFrom(requester, target),
+      requestFrom(requester, target),
+    ])
+    await target.introductions.deny(denied.introductionId, 'no')
+    await requester.introductions.revoke(withdrawn.introductionId)
     registry.clock.advance(7 * 86_400 + 1)
     for (const { introductionId } of [denied, withdrawn, late])
-      expect(await reasonOf(callee.introductions.approve(introductionId))).toBe('not_pending')
-    expect((await caller.introductions.get(late.introductionId)).state).toBe('expired')
-    expect((await caller.introductions.get(denied.introductionId)).state).toBe('denied')
+      expect(await reasonOf(target.introductions.approve(introductionId))).toBe('not_pending')
+    expect((await requester.introductions.get(late.introductionId)).state).toBe('expired')
+    expect((await requester.introductions.get(denied.introductionId)).state).toBe('denied')
   })
-  test('either side ends it, in one entry; its other introductions stay', async () => {
-    const callee = await aCallee(registry, { of: acme, contact: { mode: 'open' } })
-    const caller = await aCaller(callee)
-    const first = await introduce(caller, callee)
-    await callee.introductions.end(first)
-    expect((await caller.introductions.get(first)).state).toBe('ended')
-    expect(await reasonOf(caller.introductions.end(first))).toBe('already_ended')
-    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('invalid_target')
-    await introduce(caller, callee)
-    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('done')
+  test('either side can revoke an introduction, and a later introduction of the same pair is valid', async () => {
+    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
+    const requester = await aRequester(target)
+    const first = await introduce(requester, target)
+    await target.introductions.revoke(first)
+    expect((await requester.introductions.get(first)).state).toBe('ended')
+    expect(await reasonOf(requester.introductions.revoke(first))).toBe('already_revoked')
+    expect(await reasonOf(requester.exchange({ audience: target.audience }))).toBe('invalid_target')
+    await introduce(requester, target)
+    expect(await reasonOf(requester.exchange({ audience: target.audience }))).toBe('done')
   })
 })
 
-describe('requests that wait', () => {
-  test('are few: an answer, a withdrawal or time makes room, and those of others do not count', async () => {
-    const callee = await aCallee(registry, { of: acme })
-    const [caller, other] = [await aCaller(callee), await aCaller(callee)]
-    const asked: IntroductionId[] = []
+describe('pending requests', () => {
+  test('an agent at its limit of pending requests gets conflict until an answer, a withdrawal or an expiry frees a slot', async () => {
+    const target = await aPublishedAgent(registry, { of: acme })
+    const [requester, other] = [await aRequester(target), await aRequester(target)]
+    const requested: IntroductionId[] = []
     for (let i = 0; i < MAX_PENDING; i += 5)
-      asked.push(...(await Promise.all(Array.from({ length: 5 }, () => ask(caller, callee)))).map(({ introductionId }) => introductionId))
-    const [denied = '', approved = '', withdrawn = ''] = asked
-    const askTwice = async () => (await Promise.all([reasonOf(ask(caller, callee)), reasonOf(ask(caller, callee))])).sort()
-    expect(await askTwice()).toEqual(['conflict', 'conflict'])
-    expect(await reasonOf(ask(other, callee))).toBe('done')
-    await callee.introductions.deny(denied)
-    expect(await askTwice()).toEqual(['conflict', 'done'])
-    await callee.introductions.approve(approved)
-    expect(await askTwice()).toEqual(['conflict', 'done'])
-    await caller.introductions.end(withdrawn)
-    expect(await askTwice()).toEqual(['conflict', 'done'])
+      requested.push(
+        ...(await Promise.all(Array.from({ length: 5 }, () => requestFrom(requester, target)))).map(({ introductionId }) => introductionId),
+      )
+    const [denied = '', approved = '', withdrawn = ''] = requested
+    const requestTwice = async () =>
+      (await Promise.all([reasonOf(requestFrom(requester, target)), reasonOf(requestFrom(requester, target))])).sort()
+    expect(await requestTwice()).toEqual(['conflict', 'conflict'])
+    expect(await reasonOf(requestFrom(other, target))).toBe('done')
+    await target.introductions.deny(denied)
+    expect(await requestTwice()).toEqual(['conflict', 'done'])
+    await target.introductions.approve(approved)
+    expect(await requestTwice()).toEqual(['conflict', 'done'])
+    await requester.introductions.revoke(withdrawn)
+    expect(await requestTwice()).toEqual(['conflict', 'done'])
     registry.clock.advance(PENDING_SECONDS)
-    expect(await askTwice()).toEqual(['done', 'done'])
+    expect(await requestTwice()).toEqual(['done', 'done'])
   })
-  test('and what was denied, withdrawn, never answered or ended is forgotten after a month', async () => {
-    const callee = await aCallee(registry, { of: acme, contact: { mode: 'ask' } })
-    const caller = await aCaller(callee)
-    const [denied, withdrawn, late, ended] = [
-      await ask(caller, callee),
-      await ask(caller, callee),
-      await ask(caller, callee),
-      await ask(caller, callee),
+  test('a denied, withdrawn, expired or revoked introduction is purged after 30 days', async () => {
+    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'ask' } })
+    const requester = await aRequester(target)
+    const [denied, withdrawn, late, revoked] = [
+      await requestFrom(requester, target),
+      await requestFrom(requester, target),
+      await requestFrom(requester, target),
+      await requestFrom(requester, target),
     ]
-    const standing = await introduce(caller, callee, ['ocr:read'], { seconds: 300 * 86_400 })
-    await callee.introductions.deny(denied.introductionId)
-    await caller.introductions.end(withdrawn.introductionId)
-    await callee.introductions.approve(ended.introductionId)
-    await callee.introductions.end(ended.introductionId)
-    const gone = [denied, withdrawn, late, ended].map(({ introductionId }) => introductionId)
-    const there = async () =>
-      Promise.all([...gone, standing].map((introductionId) => reasonOf(caller.query('introductions.get', { introductionId }))))
+    const standing = await introduce(requester, target, ['ocr:read'], { seconds: 300 * 86_400 })
+    await target.introductions.deny(denied.introductionId)
+    await requester.introductions.revoke(withdrawn.introductionId)
+    await target.introductions.approve(revoked.introductionId)
+    await target.introductions.revoke(revoked.introductionId)
+    const closed = [denied, withdrawn, late, revoked].map(({ introductionId }) => introductionId)
+    const outcomes = async () =>
+      Promise.all([...closed, standing].map((introductionId) => reasonOf(requester.query('introductions.get', { introductionId }))))
     registry.clock.advance(RETENTION_SECONDS - 60)
-    expect(await there()).toEqual(['done', 'done', 'done', 'done', 'done'])
+    expect(await outcomes()).toEqual(['done', 'done', 'done', 'done', 'done'])
     registry.clock.advance(PENDING_SECONDS + 60)
-    expect(await there()).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 'done'])
+    expect(await outcomes()).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 'done'])
   })
 })
 
-test('the inbox is numbered without holes, read by position, and one’s own', async () => {
-  const callee = await aCallee(registry, { of: acme })
-  const caller = await aCaller(callee)
-  const asked = await Promise.all(Array.from({ length: 8 }, () => ask(caller, callee)))
-  const { items, last } = await callee.introductions.inbox()
-  expect(items.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
-  expect(new Set(items.map(({ introductionId }) => introductionId))).toEqual(new Set(asked.map(({ introductionId }) => introductionId)))
-  expect((await callee.introductions.inbox(last)).items).toEqual([])
-  expect((await callee.introductions.inbox(5)).items.map(({ seq }) => seq)).toEqual([6, 7, 8])
-  await callee.introductions.approve(items[0]?.introductionId ?? '')
-  expect((await caller.introductions.inbox()).items.map(({ kind }) => kind)).toEqual(['granted'])
+test('the positions of an inbox have no gaps, reading resumes after a position, and a member has no inbox', async () => {
+  const target = await aPublishedAgent(registry, { of: acme })
+  const requester = await aRequester(target)
+  const requested = await Promise.all(Array.from({ length: 8 }, () => requestFrom(requester, target)))
+  const { items, lastPosition } = await target.introductions.inbox()
+  expect(items.map(({ position }) => position)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  expect(new Set(items.map(({ introductionId }) => introductionId))).toEqual(new Set(requested.map(({ introductionId }) => introductionId)))
+  expect((await target.introductions.inbox(lastPosition)).items).toEqual([])
+  expect((await target.introductions.inbox(5)).items.map(({ position }) => position)).toEqual([6, 7, 8])
+  await target.introductions.approve(items[0]?.introductionId ?? '')
+  expect((await requester.introductions.inbox()).items.map(({ kind }) => kind)).toEqual(['granted'])
   expect(await reasonOf(acme.query('introductions.inbox', {}))).toBe('forbidden')
 })
 
-test('an introduction is there for its two sides and their people, and for nobody else', async () => {
-  const callee = await aCallee(registry, { of: acme })
-  const caller = await aCaller(callee)
-  const { introductionId } = await ask(caller, callee)
-  const stranger = await registry.organisation('Stranger')
+test('only the two agents of an introduction and members of their organisations can read it', async () => {
+  const target = await aPublishedAgent(registry, { of: acme })
+  const requester = await aRequester(target)
+  const { introductionId } = await requestFrom(requester, target)
+  const outsider = await registry.organisation('Outsider')
   const sibling = await registry.agent({ of: globex })
-  for (const one of [caller, callee, acme, globex]) expect(await reasonOf(one.query('introductions.get', { introductionId }))).toBe('done')
-  for (const one of [stranger, sibling]) expect(await reasonOf(one.query('introductions.get', { introductionId }))).toBe('not_found')
-  expect((await stranger.query<{ items: unknown[] }>('introductions.list', { role: 'to' })).items).toEqual([])
+  for (const actor of [requester, target, acme, globex])
+    expect(await reasonOf(actor.query('introductions.get', { introductionId }))).toBe('done')
+  for (const actor of [outsider, sibling]) expect(await reasonOf(actor.query('introductions.get', { introductionId }))).toBe('not_found')
+  expect((await outsider.query<{ items: unknown[] }>('introductions.list', { role: 'to' })).items).toEqual([])
 })

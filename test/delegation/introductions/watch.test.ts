@@ -3,15 +3,15 @@ import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import type { AppRouter } from '../../../src/server/router.js'
 import { startRegistry } from '../../registry.js'
-import { aCallee } from '../../stories/actors.js'
+import { aPublishedAgent } from '../../stories/actors.js'
 
-test('introductions.watch tells each item once and in order, over lost sockets and both servers', async () => {
+test('introductions.watch delivers each notification once and in order, across lost sockets and two servers', async () => {
   await using registry = await startRegistry()
   const acme = await registry.organisation('Acme')
-  const callee = await aCallee(registry, { of: acme })
-  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
+  const target = await aPublishedAgent(registry, { of: acme })
+  const requester = await registry.agent({ of: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
   const tickets: string[] = []
-  for (let i = 0; i < 10; i++) tickets.push((await callee.mutate<{ ticket: string }>('system.ticket')).ticket)
+  for (let i = 0; i < 10; i++) tickets.push((await target.mutate<{ ticket: string }>('system.ticket')).ticket)
   class Authenticated extends WebSocket {
     constructor(address: string) {
       super(address, ['trpc', `ticket.${tickets.shift()}`])
@@ -24,9 +24,9 @@ test('introductions.watch tells each item once and in order, over lost sockets a
   })
   const trpc = createTRPCClient<AppRouter>({ links: [wsLink({ client })] })
   const seen: number[] = []
-  const subscription = trpc.introductions.watch.subscribe({}, { onData: ({ data }) => seen.push(data.seq) })
+  const subscription = trpc.introductions.watch.subscribe({}, { onData: ({ data }) => seen.push(data.position) })
   for (let i = 0; i < 12; i++) {
-    await caller.introductions.request({ to: callee.agentId, purpose: `${i}`, scopes: ['ocr:read'] })
+    await requester.introductions.request({ to: target.agentId, purpose: `${i}`, scopes: ['ocr:read'] })
     if (i % 4 === 3) registry.front.cutSockets()
     registry.clock.advance(1)
   }

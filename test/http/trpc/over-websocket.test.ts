@@ -5,50 +5,56 @@ import type { Caller } from '../../../src/http/caller.js'
 import { MAX_WAITING, MAX_WORKING } from '../../../src/http/concurrency-limit.js'
 import { MAX_BATCH } from '../../../src/http/trpc/over-http.js'
 import { MAX_CALLS, trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
-import { openProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
+import { publicProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
 import { serveUpgrades } from '../../../src/http/websocket.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
-import { heldServer } from '../held-server.js'
+import { blockingServer } from '../blocking-server.js'
 
-interface Answer {
+interface Response {
   readonly id: number
   readonly result?: object
   readonly error?: { readonly data: { readonly reason: string } }
 }
 
-const caller = { scopes: [] } as unknown as Caller // nobody in particular: these procedures ask for none
+const caller = { scopes: [] } as unknown as Caller // the procedures of this file do not read the caller
 
-/** `some.held` waits until it is let go, `some.quick` does not. */
+/** A server whose `some.blocked` responds after `release()`, and whose `some.quick` responds at once. */
 async function socketServer() {
-  const server = await heldServer()
+  const server = await blockingServer()
   let release: () => void = () => undefined
-  const held = new Promise<void>((resolve) => {
+  const released = new Promise<void>((resolve) => {
     release = resolve
   })
-  const seen = { begun: 0, quick: 0 }
+  const counts = { started: 0, quick: 0 }
   let full: () => void = () => undefined
   const isFull = new Promise<void>((resolve) => {
     full = resolve
   })
   const routes = router({
     some: router({
-      held: openProcedure.query(async () => {
-        if (++seen.begun === MAX_WORKING) full()
-        await held
+      blocked: publicProcedure.query(async () => {
+        if (++counts.started === MAX_WORKING) full()
+        await released
       }),
-      quick: openProcedure.query(() => ++seen.quick),
+      quick: publicProcedure.query(() => ++counts.quick),
     }),
   })
   const context = (): TrpcContext => ({
     requestId: 'req_x',
     findCaller: async () => undefined,
-    alive: () => new AbortController().signal,
+    revocationSignal: () => new AbortController().signal,
     onRefusal: async () => {},
     onBug: () => {},
   })
-  const { admission } = server.http
-  const ws = trpcOverWebSocket({ router: routes, createContext: context, admission, alive: context().alive, onBug: () => {} })
+  const { concurrencyLimit } = server.http
+  const ws = trpcOverWebSocket({
+    router: routes,
+    createContext: context,
+    concurrencyLimit,
+    revocationSignal: context().revocationSignal,
+    onBug: () => {},
+  })
   const upgrades = serveUpgrades(server.http.server, {
     issuer: 'http://127.0.0.1',
     handlers: [ws],
@@ -59,18 +65,18 @@ async function socketServer() {
     random: systemRandom,
     log: silentLog,
   })
-  const answers: Answer[] = []
+  const responses: Response[] = []
   const watchers = new Set<() => void>()
   return {
-    seen,
+    counts,
     release,
-    /** As much is worked on as may be. */
+    /** Resolves once MAX_WORKING calls run. */
     isFull,
     fetch: server.fetch,
     open: async () => {
       const socket = new WebSocket(`ws://127.0.0.1:${server.http.port}/trpc`)
       socket.on('message', (data) => {
-        answers.push(JSON.parse(String(data)))
+        responses.push(JSON.parse(String(data)))
         for (const watcher of watchers) watcher()
       })
       await once(socket, 'open')
@@ -79,11 +85,11 @@ async function socketServer() {
         socket.send(JSON.stringify(calls.length === 1 ? calls[0] : calls))
       }
     },
-    /** So many answers for which this holds. */
-    answered: (count: number, is: (answer: Answer) => boolean = () => true) =>
-      new Promise<Answer[]>((resolve) => {
+    /** Resolves once `count` responses match. */
+    received: (count: number, matches: (response: Response) => boolean = () => true) =>
+      new Promise<Response[]>((resolve) => {
         const watcher = () => {
-          const found = answers.filter(is)
+          const found = responses.filter(matches)
           if (found.length < count) return
           watchers.delete(watcher)
           resolve(found)
@@ -93,7 +99,7 @@ async function socketServer() {
       }),
     [Symbol.asyncDispose]: async () => {
       release()
-      upgrades.close()
+      upgrades.reconnectElsewhere()
       await server[Symbol.asyncDispose]()
     },
   }
@@ -101,47 +107,47 @@ async function socketServer() {
 const ids = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 const refusedFor =
   (reason: string) =>
-  ({ error }: Answer): boolean =>
+  ({ error }: Response): boolean =>
     error?.data.reason === reason
 
-test('a frame has as many calls as a batch over HTTP; of a larger one none is done', async () => {
+test('a frame may have as many calls as an HTTP batch, and of a larger one no call runs', async () => {
   await using server = await socketServer()
   const call = await server.open()
   call('some.quick', ids(MAX_BATCH + 1))
-  const refused = await server.answered(MAX_BATCH + 1)
+  const refused = await server.received(MAX_BATCH + 1)
   expect(refused.every(refusedFor('batch_too_large'))).toBe(true)
   expect(refused.map(({ id }) => id)).toEqual(ids(MAX_BATCH + 1))
-  expect(server.seen.quick).toBe(0)
+  expect(server.counts.quick).toBe(0)
   call('some.quick', ids(MAX_BATCH))
-  await server.answered(MAX_BATCH, ({ result }) => result !== undefined)
-  expect(server.seen.quick).toBe(MAX_BATCH)
+  await server.received(MAX_BATCH, ({ result }) => result !== undefined)
+  expect(server.counts.quick).toBe(MAX_BATCH)
 })
 
-test('a socket has so many calls under way; more are refused, and those go on', async () => {
+test('a socket past its maximum of concurrent calls gets rate_limited, and its running calls complete', async () => {
   await using server = await socketServer()
   const call = await server.open()
-  for (const id of ids(MAX_CALLS + 5)) call('some.held', [id])
-  const refused = await server.answered(5)
+  for (const id of ids(MAX_CALLS + 5)) call('some.blocked', [id])
+  const refused = await server.received(5)
   expect(refused.every(refusedFor('rate_limited'))).toBe(true)
   server.release()
-  await server.answered(MAX_CALLS, ({ result }) => result !== undefined)
-  expect(server.seen.begun).toBe(MAX_CALLS)
+  await server.received(MAX_CALLS, ({ result }) => result !== undefined)
+  expect(server.counts.started).toBe(MAX_CALLS)
   call('some.quick', [1])
-  await server.answered(MAX_CALLS + 1, ({ result }) => result !== undefined)
+  await server.received(MAX_CALLS + 1, ({ result }) => result !== undefined)
 })
 
-test('calls over sockets wait in the same queue as requests', async () => {
+test('calls over sockets and HTTP requests share one concurrency limit', async () => {
   await using server = await socketServer()
   const fill = async (sockets: number) => {
-    for (const call of await Promise.all(ids(sockets).map(() => server.open()))) for (const id of ids(MAX_CALLS)) call('some.held', [id])
+    for (const call of await Promise.all(ids(sockets).map(() => server.open()))) for (const id of ids(MAX_CALLS)) call('some.blocked', [id])
   }
   await fill(MAX_WORKING / MAX_CALLS)
   await server.isFull
-  // One socket more than there are places for: when its calls are turned away, all places are taken.
+  // One socket more than may wait: once its calls are refused, the queue is full
   await fill(MAX_WAITING / MAX_CALLS + 1)
-  await server.answered(MAX_CALLS, refusedFor('unavailable'))
+  await server.received(MAX_CALLS, refusedFor('unavailable'))
   expect((await server.fetch('/quick')).status).toBe(503)
   server.release()
-  await server.answered(MAX_WORKING + MAX_WAITING, ({ result }) => result !== undefined)
+  await server.received(MAX_WORKING + MAX_WAITING, ({ result }) => result !== undefined)
   expect((await server.fetch('/quick')).status).toBe(200)
 })

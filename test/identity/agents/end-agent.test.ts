@@ -4,10 +4,10 @@ import type { AgentId } from '../../../src/protocol/ids.js'
 import { type Actor, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
-const ROUNDS = 15
+const REPETITIONS = 15
 let registry: Registry
 let admin: Actor
-let other: Actor
+let otherAdmin: Actor
 let member: Actor
 beforeAll(async () => {
   registry = await startRegistry()
@@ -18,7 +18,7 @@ beforeAll(async () => {
     await joined.token()
     return joined
   }
-  other = await invited('administrator')
+  otherAdmin = await invited('administrator')
   member = await invited('member')
   await registry.operator.token()
 })
@@ -26,35 +26,35 @@ afterAll(() => registry[Symbol.asyncDispose]())
 
 const stateOf = async (agentId: AgentId) => (await admin.query<{ state: string }>('agents.get', { agentId })).state
 
-test('an acknowledged revocation holds, whatever is reinstated at the same moment', async () => {
-  for (let i = 0; i < ROUNDS; i++) {
+test('an acknowledged revocation is final, even when the agent is reinstated at the same time', async () => {
+  for (let i = 0; i < REPETITIONS; i++) {
     const { agentId } = await registry.registration({ of: admin })
     await admin.mutate('agents.suspend', { agentId })
     const [revoked] = await Promise.all([
       reasonOf(admin.mutate('agents.revoke', { agentId })),
-      reasonOf(other.mutate('agents.reinstate', { agentId })),
-      reasonOf(other.mutate('agents.suspend', { agentId })),
+      reasonOf(otherAdmin.mutate('agents.reinstate', { agentId })),
+      reasonOf(otherAdmin.mutate('agents.suspend', { agentId })),
     ])
     expect([revoked, await stateOf(agentId)]).toEqual(['done', 'revoked'])
-    expect(await reasonOf(other.mutate('agents.reinstate', { agentId }))).toBe('already_ended')
+    expect(await reasonOf(otherAdmin.mutate('agents.reinstate', { agentId }))).toBe('already_revoked')
   }
 })
 
-test('of several who suspend at once the widest authority counts', async () => {
-  for (let i = 0; i < ROUNDS; i++) {
+test('when several callers suspend an agent at the same time, the widest authority is needed to reinstate it', async () => {
+  for (let i = 0; i < REPETITIONS; i++) {
     const { agentId } = await registry.registration({ of: admin })
-    const by = [registry.operator, member, admin].map((one) => reasonOf(one.mutate('agents.suspend', { agentId })))
-    const [operator] = await Promise.all(by)
-    expect(operator).toBe('done')
-    for (const one of [member, admin]) expect(await reasonOf(one.mutate('agents.reinstate', { agentId }))).toBe('forbidden')
+    const suspensions = [registry.operator, member, admin].map((actor) => reasonOf(actor.mutate('agents.suspend', { agentId })))
+    const [byOperator] = await Promise.all(suspensions)
+    expect(byOperator).toBe('done')
+    for (const actor of [member, admin]) expect(await reasonOf(actor.mutate('agents.reinstate', { agentId }))).toBe('forbidden')
     expect(await reasonOf(registry.operator.mutate('agents.reinstate', { agentId }))).toBe('done')
-    // What was, counts no more: the member suspends it anew, and may take that back.
+    // The earlier suspension no longer counts: the member suspends the agent again and may reinstate it.
     expect(await reasonOf(member.mutate('agents.suspend', { agentId }))).toBe('done')
     expect(await reasonOf(member.mutate('agents.reinstate', { agentId }))).toBe('done')
   }
 })
 
-test('who has suspended itself can still be suspended by a wider authority, and then only that lets it back in', async () => {
+test('a wider authority can suspend an agent that suspended itself, and only that authority can then reinstate it', async () => {
   const ceiling = { scopes: ['agents:write', 'tasks:write'] }
   const parent = await registry.agent({ of: admin, ceiling })
   const registered = await parent.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { name: 'child', ceiling })
@@ -64,9 +64,9 @@ test('who has suspended itself can still be suspended by a wider authority, and 
   const { agentId } = registered
   const child = createAgent({ issuer, clientId: agentId, signer, clock })
   expect(await reasonOf(child.mutate('agents.suspend', { agentId }))).toBe('done')
-  expect(await reasonOf(parent.mutate('agents.suspend', { agentId }))).toBe('already_ended')
+  expect(await reasonOf(parent.mutate('agents.suspend', { agentId }))).toBe('already_revoked')
   expect(await reasonOf(registry.operator.mutate('agents.suspend', { agentId }))).toBe('done')
   expect(await reasonOf(parent.mutate('agents.reinstate', { agentId }))).toBe('forbidden')
-  expect(await reasonOf(admin.mutate('agents.suspend', { agentId }))).toBe('already_ended')
+  expect(await reasonOf(admin.mutate('agents.suspend', { agentId }))).toBe('already_revoked')
   expect(await reasonOf(registry.operator.mutate('agents.reinstate', { agentId }))).toBe('done')
 })

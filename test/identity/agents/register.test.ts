@@ -11,7 +11,7 @@ afterAll(() => registry[Symbol.asyncDispose]())
 
 const register = (ceiling: object) => admin.mutate<{ agentId: string }>('agents.register', { name: 'x', ceiling })
 
-test('a ceiling has as many rights as it may, and a scope that is named twice once', async () => {
+test('a ceiling keeps the maximum number of rights, and a repeated scope counts once', async () => {
   const audience = (i: number) => `${registry.issuer}/agents/agt_${String(i).padStart(22, 'A')}`
   const rights = Array.from({ length: 56 }, (_, i) => ({ audience: audience(i), scope: 'a' }))
   const { agentId } = await register({ scopes: Array.from({ length: 16 }, () => 'tasks:write'), rights })
@@ -23,7 +23,7 @@ test.each([
   ['https://elsewhere.example/agents/agt_x'],
   ['agt_AAAAAAAAAAAAAAAAAAAAAA'],
   ['not a url'],
-])('a right towards %s, which is no agent of this registry, is refused with its place', async (audience) => {
+])('a right towards %s, which is not an agent of this registry, is refused with a JSON Pointer', async (audience) => {
   const rights = [
     { audience: registry.issuer, scope: 'a' },
     { audience, scope: 'a' },

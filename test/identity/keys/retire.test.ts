@@ -10,7 +10,7 @@ import { openLogs } from '../../trust-log/open-logs.js'
 
 const random = systemRandom
 
-test('every retired key ends at its time and not before, however many keys were never retired', async () => {
+test('the timer ends every retired key once its time has passed and no other key', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
   const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })
@@ -21,7 +21,7 @@ test('every retired key ends at its time and not before, however many keys were 
     const owner = newId(random, 'agt')
     const { registeredKey } = newRegisteredKey(
       { random },
-      { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], at: now },
+      { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], registeredAt: now },
     )
     await registeredKeys.begin(registeredKey, {
       id: registeredKey.entry,
@@ -32,10 +32,10 @@ test('every retired key ends at its time and not before, however many keys were 
     return registeredKey
   }
   const all = await Promise.all(Array.from({ length: 240 }, register))
-  const [standing, due, early] = [all.slice(0, 101), all.slice(101, 210), all.slice(210)]
+  const [notRetired, due, later] = [all.slice(0, 101), all.slice(101, 210), all.slice(210)]
   await Promise.all(due.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 100 })))
-  await Promise.all(early.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 101 })))
-  const ended = () => [standing, due, early].map((keys) => keys.filter(({ handle }) => trustLog.ended.has(handle)).length)
+  await Promise.all(later.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 101 })))
+  const ended = () => [notRetired, due, later].map((keys) => keys.filter(({ handle }) => trustLog.ended.has(handle)).length)
   await endRetiredKeys({ registeredKeys, trustLog })
   expect(ended()).toEqual([0, 0, 0])
   logs.clock.advance(100)

@@ -1,4 +1,4 @@
-// A code carries no more than its giver has when it is redeemed, however long that is afterwards.
+// An invitation or registration token gives no more than its issuer may give at the moment when it is redeemed.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { confirmAgent, newEs256Signer } from '../../../src/client/index.js'
 import type { AgentId } from '../../../src/protocol/ids.js'
@@ -13,13 +13,14 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const invite = async (by: Actor, role: string) => (await by.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role })).code
-const register = (by: Actor) =>
-  by.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { orgId: acme.orgId, name: 'helper', ceiling: {} })
+const invite = async (inviter: Actor, role: string) =>
+  (await inviter.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role })).code
+const register = (actor: Actor) =>
+  actor.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { orgId: acme.orgId, name: 'helper', ceiling: {} })
 const confirm = async ({ agentId, registrationToken }: { agentId: AgentId; registrationToken: string }) =>
   reasonOf(confirmAgent({ issuer: registry.issuer, clock: registry.clock, agentId, registrationToken, signer: await newEs256Signer() }))
 
-test.each([0, 6 * 86_400])('of somebody who was demoted, %i s later', async (seconds) => {
+test.each([0, 6 * 86_400])('an administrator’s invitation is void %i s after the administrator became a member', async (seconds) => {
   const mallory = await registry.join(await invite(acme, 'administrator'), 'Mallory')
   const code = await invite(mallory, 'administrator')
   await acme.mutate('members.changeRole', { memberId: mallory.clientId, role: 'member' })
@@ -27,13 +28,13 @@ test.each([0, 6 * 86_400])('of somebody who was demoted, %i s later', async (sec
   expect(await reasonOf(registry.join(code, 'Mallory again'))).toBe('code_invalid')
 })
 
-test.each([0, 3600])('of somebody who was dismissed, %i s later: what they registered is confirmed by nobody', async (seconds) => {
+test.each([0, 3600])('a registration token is void %i s after the member that registered the agent was revoked', async (seconds) => {
   const mallory = await registry.join(await invite(acme, 'member'), 'Mallory')
   const [unused, used] = [await register(mallory), await register(mallory)]
   expect(await confirm(used)).toBe('done')
   await acme.mutate('members.revoke', { memberId: mallory.clientId })
   registry.clock.advance(seconds)
   expect(await confirm(unused)).toBe('code_invalid')
-  // The agent itself is its organisation's
+  // An agent that was confirmed before belongs to the organisation and stays active.
   expect(await acme.query('agents.get', { agentId: used.agentId })).toMatchObject({ state: 'active' })
 })

@@ -1,4 +1,4 @@
-// Of two instances over one store one hears no doorbell: what it knows of a client is old until it reads the log.
+// Two instances share a store. One gets no change notifications, so its cached clients are stale until its read barrier.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { assertClient, newEs256Signer, type Signer } from '../../../src/credentials/jose/sign.js'
@@ -23,19 +23,19 @@ let elsewhere: ServedTrustLog
 beforeAll(async () => {
   logs = await openLogs()
   elsewhere = await logs.open()
-  here = await logs.open({ gate: async (name, work) => (name === 'log.ring' ? new Promise(() => {}) : work()) })
+  here = await logs.open({ gate: async (name, work) => (name === 'log.notify' ? new Promise(() => {}) : work()) })
 })
 afterAll(() => logs[Symbol.asyncDispose]())
 
-const keyOf = (signer: Signer, handle: Handle, until = Number.POSITIVE_INFINITY) => ({
+const keyOf = (signer: Signer, handle: Handle, usableUntil = Number.POSITIVE_INFINITY) => ({
   keyId: newId(systemRandom, 'key'),
   handle,
   jkt: thumbprint(signer.publicJwk),
   jwk: { ...signer.publicJwk, alg: 'ES256' },
-  until,
+  usableUntil,
 })
 
-/** As it is in the store: what the instance reads, when it reads. */
+/** The client as stored. The instance under test reads it when its cache does not have it. */
 let client: Client
 let signer: Signer
 let deps: Parameters<typeof authenticateClient>[0]
@@ -54,14 +54,14 @@ beforeEach(async () => {
   deps = {
     clients: newClients(here, { agent, member: async () => undefined }),
     trustLog: here,
-    once: newReplayCache(logs.storage),
+    replayCache: newReplayCache(logs.storage),
     issuer: ISSUER,
   }
   expect(await authenticate()).toBe('done')
 })
 
-async function authenticate(by = signer): Promise<string> {
-  const assertion = await assertClient({ signer: by, clock: logs.clock, random: systemRandom }, { clientId: client.id, issuer: ISSUER })
+async function authenticate(key = signer): Promise<string> {
+  const assertion = await assertClient({ signer: key, clock: logs.clock, random: systemRandom }, { clientId: client.id, issuer: ISSUER })
   const body = new URLSearchParams({ client_assertion_type: JWT_BEARER, client_assertion: assertion })
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const request = {
@@ -78,30 +78,30 @@ async function authenticate(by = signer): Promise<string> {
   return reasonOf(authenticateClient(deps, request, parseForm(request)))
 }
 
-test('whose key was ended elsewhere is refused', async () => {
+test('a client whose key was revoked by another instance is refused', async () => {
   await end(elsewhere, client.keys[0]?.handle ?? aHandle())
   expect(await authenticate()).toBe('invalid_client')
 })
 
-test('who was ended elsewhere is refused', async () => {
+test('a client that was revoked by another instance is refused', async () => {
   await end(elsewhere, client.dependencies.handles[0] ?? aHandle())
   expect(await authenticate()).toBe('invalid_client')
 })
 
-test('whose key was retired elsewhere is refused from its date on, though nothing has ended', async () => {
-  client = { ...client, keys: client.keys.map((key) => ({ ...key, until: logs.clock.now() - 1 })) }
+test('a client whose key was retired by another instance is refused after the date of retirement, although no handle has ended', async () => {
+  client = { ...client, keys: client.keys.map((key) => ({ ...key, usableUntil: logs.clock.now() - 1 })) }
   await begin(elsewhere, [aHandle('key')])
   expect(await authenticate()).toBe('invalid_client')
 })
 
-test('whose ceiling was changed elsewhere is let in by what stands now', async () => {
+test('a client whose ceiling was changed by another instance authenticates with its current record', async () => {
   const [, before] = client.dependencies.handles
   client = { ...client, dependencies: dependenciesOf([client.dependencies.handles[0] ?? aHandle(), aHandle('ver')]) }
   await end(elsewhere, before ?? aHandle())
   expect(await authenticate()).toBe('done')
 })
 
-test('a key that was registered elsewhere lets in', async () => {
+test('a client authenticates with a key that was registered by another instance', async () => {
   const another = await newEs256Signer()
   const key = keyOf(another, aHandle('key'))
   client = { ...client, keys: [...client.keys, key] }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
 import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
-import { exchangeForm, tokenRequest } from '../../oauth.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
-import { aCallee, aPair, introduce, type Pair, reasonOf } from '../../stories/actors.js'
+import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../../stories/actors.js'
+import { exchangeForm, tokenRequest } from '../requests.js'
 
 const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** A research agent between the planner and the OCR agent, introduced to both. */
+/** A research agent: the planner is introduced to it, and it is introduced to the OCR agent. */
 async function aChain(
   { ocr, planner, globex }: Pair,
   delegation: object = { depth: 1, rights: [{ audience: ocr.audience, scope: 'ocr:read' }] },
@@ -38,7 +38,7 @@ async function aChain(
   return research
 }
 
-test('the token names audience, scope, introduction, task and key, lives 300 s at most, and stands on all that was read', async () => {
+test('an exchanged token names audience, scope, introduction and task, lives 300 s, and depends on everything that was read', async () => {
   const { planner, ocr, introductionId } = pair
   const { taskId } = await planner.tasks.create({ description: 'a task' })
   const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId })
@@ -60,56 +60,56 @@ test('the token names audience, scope, introduction, task and key, lives 300 s a
   expect(kinds.filter((kind) => kind === 'org')).toHaveLength(2)
 })
 
-describe('who may exchange what: one answer for everything else', () => {
-  const exchanging = async (by: AgentActor, subject: string, audience = pair.ocr.audience, more: object = {}) =>
+describe('subject and actor tokens', () => {
+  const exchangeError = async (by: AgentActor, subject: string, audience = pair.ocr.audience, more: object = {}) =>
     (await tokenRequest(registry, by, exchangeForm(subject, audience, more as never))).body.error
 
-  test('a root token by another client', async () => {
+  test('a root token that another client presents is refused', async () => {
     const { accessToken } = await pair.planner.token()
-    expect(await exchanging(pair.ocr, accessToken)).toBe('invalid_request')
+    expect(await exchangeError(pair.ocr, accessToken)).toBe('invalid_request')
   })
-  test('a root token under another key than it is bound to', async () => {
+  test('a root token with a proof of another key than the bound one is refused', async () => {
     const { accessToken } = await pair.planner.token()
     const { body } = await tokenRequest(registry, pair.planner, exchangeForm(accessToken, pair.ocr.audience), {
       signer: await newEs256Signer(),
     })
     expect(body.error).toBe('invalid_request')
   })
-  test('an introduced token by its own client, and by its audience without the right to pass on', async () => {
+  test('an introduced token is refused for its own client, and for its audience without the right to pass it on', async () => {
     const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-    expect(await exchanging(pair.planner, accessToken)).toBe('invalid_request')
-    expect(await exchanging(pair.ocr, accessToken, pair.planner.audience)).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, accessToken)).toBe('invalid_request')
+    expect(await exchangeError(pair.ocr, accessToken, pair.planner.audience)).toBe('invalid_request')
   })
-  test('a token that was revoked, one whose client was, and one that expired', async () => {
+  test('a revoked subject token and an expired one are refused', async () => {
     const fresh = registry.as(pair.planner)
     const { accessToken } = await fresh.token()
     await fresh.revoke(accessToken)
-    expect(await exchanging(pair.planner, accessToken)).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, accessToken)).toBe('invalid_request')
     const old = (await registry.as(pair.planner).token()).accessToken
     registry.clock.advance(901)
-    expect(await exchanging(pair.planner, old)).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, old)).toBe('invalid_request')
   })
   test.each([
-    ['nonsense', 'a.b.c', {}],
-    ['another type', undefined, { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }],
+    ['a subject token that is not a JWT', 'a.b.c', {}],
+    ['another subject token type', undefined, { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }],
     ['an actor token without its type', undefined, { actor_token: 'a.b.c' }],
     ['another requested type', undefined, { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }],
     ['a malformed delegation', undefined, { delegation: '{"depth":99}' }],
-    ['a delegation that is no JSON', undefined, { delegation: '{' }],
-    ['a malformed task', undefined, { task_id: 'task' }],
-  ])('%s', async (_, subject, more) => {
+    ['a delegation that is not JSON', undefined, { delegation: '{' }],
+    ['a malformed task id', undefined, { task_id: 'task' }],
+  ])('%s gets invalid_request', async (_, subject, more) => {
     const token = subject ?? (await pair.planner.token()).accessToken
-    expect(await exchanging(pair.planner, token, pair.ocr.audience, more)).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, token, pair.ocr.audience, more)).toBe('invalid_request')
   })
-  test('an actor token of somebody else, or that is no root token', async () => {
+  test('an actor token of another client, or one that is not a root token, is refused', async () => {
     const { accessToken } = await pair.planner.token()
     const type = { actor_token_type: 'urn:ietf:params:oauth:token-type:access_token' }
     const foreign = (await pair.ocr.token()).accessToken
-    expect(await exchanging(pair.planner, accessToken, pair.ocr.audience, { actor_token: foreign, ...type })).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, accessToken, pair.ocr.audience, { actor_token: foreign, ...type })).toBe('invalid_request')
     const introduced = (await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken
-    expect(await exchanging(pair.planner, accessToken, pair.ocr.audience, { actor_token: introduced, ...type })).toBe('invalid_request')
+    expect(await exchangeError(pair.planner, accessToken, pair.ocr.audience, { actor_token: introduced, ...type })).toBe('invalid_request')
   })
-  test('its own root token as actor token: the handles of both are in the token', async () => {
+  test('with the client’s own root token as actor token, the issued token depends on the handles of both', async () => {
     const [subject, actor] = [await registry.as(pair.planner).token(), await registry.as(pair.planner).token()]
     const { accessToken } = await pair.planner.exchange({
       audience: pair.ocr.audience,
@@ -122,35 +122,35 @@ describe('who may exchange what: one answer for everything else', () => {
 })
 
 describe('audience', () => {
-  test.each(['https://elsewhere.example', '*', ''])('%j is no target', async (audience) => {
+  test.each(['https://elsewhere.example', '*', ''])('the audience %j gets invalid_target', async (audience) => {
     const { accessToken } = await pair.planner.token()
     const { body } = await tokenRequest(registry, pair.planner, exchangeForm(accessToken, audience))
     expect(body.error).toBe('invalid_target')
   })
-  test('an agent that one is not introduced to, oneself, and two at once', async () => {
-    const stranger = await aCallee(registry, { of: pair.acme })
-    for (const audience of [stranger.audience, pair.planner.audience])
+  test('an agent without an introduction, the client itself, and two audiences at once get invalid_target', async () => {
+    const unrelated = await aPublishedAgent(registry, { of: pair.acme })
+    for (const audience of [unrelated.audience, pair.planner.audience])
       expect(await reasonOf(pair.planner.exchange({ audience }))).toBe('invalid_target')
     const { accessToken } = await pair.planner.token()
     const { body } = await tokenRequest(
       registry,
       pair.planner,
-      exchangeForm(accessToken, pair.ocr.audience, { resource: stranger.audience }),
+      exchangeForm(accessToken, pair.ocr.audience, { resource: unrelated.audience }),
     )
     expect(body.error).toBe('invalid_target')
   })
-  test('the introduction has ended', async () => {
+  test('an introduction that was revoked gets invalid_target', async () => {
     const own = await aPair(registry)
-    await own.ocr.introductions.end(own.introductionId)
+    await own.ocr.introductions.revoke(own.introductionId)
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
   })
-  test('the introduction has expired', async () => {
+  test('an introduction that has expired gets invalid_target', async () => {
     const own = await aPair(registry, ['ocr:read'], { seconds: 120 })
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
     registry.clock.advance(121)
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
   })
-  test('what was relied on in the card has changed: not before it is approved again; a change of prose changes nothing', async () => {
+  test('after a change of a pinned part of the card, exchanges are refused until a new approval; a change of prose has no effect', async () => {
     const own = await aPair(registry)
     await own.ocr.publish({ card: aCard(registry, { description: 'Reads scanned documents, now better.' }) })
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
@@ -166,7 +166,7 @@ describe('audience', () => {
 })
 
 describe('scopes, tools and resources', () => {
-  test('a scope that was not introduced, or that the ceiling does not have any more', async () => {
+  test('a scope outside the introduction, or removed from the ceiling since, gets invalid_scope', async () => {
     const own = await aPair(registry, ['ocr:read', 'ocr:admin'])
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:write' }))).toBe('invalid_scope')
     await own.globex.mutate('agents.change', {
@@ -177,34 +177,34 @@ describe('scopes, tools and resources', () => {
     const all = await own.planner.exchange({ audience: own.ocr.audience })
     expect(all.scope).toBe('ocr:read')
   })
-  test('a part of a granted scope is covered; a name that only begins alike is not', async () => {
+  test('a granted scope covers its subscopes, and no scope that only shares its first letters', async () => {
     const own = await aPair(registry)
     expect((await own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:read/page' })).scope).toBe('ocr:read/page')
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, scope: 'ocr:reader' }))).toBe('invalid_scope')
   })
-  test('tools narrow: the introduction’s, then the request’s; what is required and cannot be given is refused early', async () => {
+  test('tools are limited by the introduction and the request, and required tools that cannot be granted get invalid_scope', async () => {
     const own = await aPair(registry, ['ocr:read'], { tools: ['scan', 'print/draft'], resources: [] as string[] })
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_scope')
-    const mine = await aPair(registry, ['ocr:read'], { tools: ['scan', 'print/draft'] })
-    const token = await mine.planner.exchange({ audience: mine.ocr.audience, tools: ['scan'] })
+    const withTools = await aPair(registry, ['ocr:read'], { tools: ['scan', 'print/draft'] })
+    const token = await withTools.planner.exchange({ audience: withTools.ocr.audience, tools: ['scan'] })
     expect(claimsOf(token.accessToken).allowed_tools).toEqual(['scan'])
-    expect(claimsOf((await mine.planner.exchange({ audience: mine.ocr.audience })).accessToken).allowed_tools).toEqual([
+    expect(claimsOf((await withTools.planner.exchange({ audience: withTools.ocr.audience })).accessToken).allowed_tools).toEqual([
       'scan',
       'print/draft',
     ])
-    expect(await reasonOf(mine.planner.exchange({ audience: mine.ocr.audience, tools: ['print'] }))).toBe('invalid_scope')
-    const { accessToken } = await mine.planner.token()
+    expect(await reasonOf(withTools.planner.exchange({ audience: withTools.ocr.audience, tools: ['print'] }))).toBe('invalid_scope')
+    const { accessToken } = await withTools.planner.token()
     const { body } = await tokenRequest(
       registry,
-      mine.planner,
-      exchangeForm(accessToken, mine.ocr.audience, { required_tools: '["delete"]' }),
+      withTools.planner,
+      exchangeForm(accessToken, withTools.ocr.audience, { required_tools: '["delete"]' }),
     )
     expect(body.error).toBe('invalid_scope')
   })
 })
 
 describe('several introductions', () => {
-  test('the newest that covers all that was asked for, the right to pass on as well', async () => {
+  test('an exchange uses the newest introduction that covers the whole request, including the right to pass the token on', async () => {
     const own = await aPair(registry)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
     registry.clock.advance(1)
@@ -218,8 +218,8 @@ describe('several introductions', () => {
   })
 })
 
-test('lists that name parts of one another are refused where together they are too long, and given where fewer are asked for', async () => {
-  const parts = (of: string) => Array.from({ length: 63 }, (_, at) => `${of}/${at}`)
+test('an intersection of tool lists with more names than the maximum gets invalid_scope, and a request for fewer is granted', async () => {
+  const parts = (tool: string) => Array.from({ length: 63 }, (_, i) => `${tool}/${i}`)
   const own = await aPair(registry, ['ocr:read'], { tools: ['scan', ...parts('print')] })
   const rights = [{ audience: own.ocr.audience, scope: 'ocr:read' }]
   await own.globex.mutate('agents.change', {
@@ -229,19 +229,19 @@ test('lists that name parts of one another are refused where together they are t
   expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_scope')
   const few = await own.planner.exchange({ audience: own.ocr.audience, tools: ['scan/1', 'print/2'] })
   expect(claimsOf(few.accessToken).allowed_tools).toEqual(['scan/1', 'print/2'])
-  // The same where the two lists are the requester's and the approver's.
-  const asked = await own.planner.introductions.request({
+  // The same rule applies to the lists of requester and approver.
+  const requested = await own.planner.introductions.request({
     to: own.ocr.agentId,
     purpose: 'many tools',
     scopes: ['ocr:read'],
     tools: ['scan', ...parts('print')],
   })
-  const approving = own.ocr.introductions.approve(asked.introductionId, { tools: ['print', ...parts('scan')] })
+  const approving = own.ocr.introductions.approve(requested.introductionId, { tools: ['print', ...parts('scan')] })
   expect(await reasonOf(approving)).toBe('invalid_scope')
 })
 
 describe('tasks', () => {
-  test('of somebody else, ended, and past its deadline', async () => {
+  test('a task of another owner, an ended one and one past its deadline get invalid_request', async () => {
     const { planner, ocr } = pair
     const foreign = await ocr.tasks.create({ description: 'not yours' })
     expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: foreign.taskId }))).toBe('invalid_request')
@@ -254,7 +254,7 @@ describe('tasks', () => {
     registry.clock.advance(61)
     expect(await reasonOf(planner.exchange({ audience: ocr.audience, taskId: late.taskId }))).toBe('invalid_request')
   })
-  test('a child of an ended parent is dead, and so is its token', async () => {
+  test('ending a parent task makes the tokens of its child inactive and refuses new ones', async () => {
     const { planner, ocr } = pair
     const parent = await planner.tasks.create({ description: 'parent' })
     const child = await planner.tasks.create({ description: 'child', parentTaskId: parent.taskId })
@@ -266,8 +266,8 @@ describe('tasks', () => {
   })
 })
 
-describe('passing on', () => {
-  test('the chain is nested, each token narrower, and ends with every link', async () => {
+describe('delegation', () => {
+  test('a delegated token nests its actors, is narrower than its subject token, and dies with it', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)
     const { taskId } = await own.planner.tasks.create({ description: 'delegated' })
@@ -285,7 +285,7 @@ describe('passing on', () => {
     expect(claimsOf(passed.accessToken).exp).toBeLessThanOrEqual(claimsOf(given.accessToken).exp)
     expect(await own.ocr.introspect(passed.accessToken)).toMatchObject({ active: true, act: { sub: research.agentId } })
 
-    // A child that the called agent declared.
+    // The called agent may create a child task.
     const child = await research.tasks.create({ description: 'part of it', parentTaskId: taskId })
     const ofChild = await research.exchange({ audience: own.ocr.audience, subjectToken: given.accessToken, taskId: child.taskId })
     expect(claimsOf(ofChild.accessToken)).toMatchObject({ task_id: child.taskId, parent_task_ids: [taskId] })
@@ -298,13 +298,13 @@ describe('passing on', () => {
     expect(lineage.map(({ act }) => act.length).sort()).toEqual([0, 0, 1, 1])
     expect(lineage.filter(({ ended }) => ended)).toEqual([])
     await own.planner.revoke((await own.planner.token()).accessToken)
-    // What came from it is dead with it, however far down, and is shown so.
+    // Every token that came from it is revoked, and lineage shows that.
     expect((await own.planner.lineage({ taskId })).filter(({ ended }) => !ended)).toEqual([])
     expect(await reasonOf(research.tasks.create({ description: 'too late', parentTaskId: taskId }))).toBe('not_found')
     for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
   })
 
-  test('a token that was passed on is dead when the ceiling of whoever it began with changes', async () => {
+  test('a delegated token dies when the ceiling of its subject changes', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
@@ -315,7 +315,7 @@ describe('passing on', () => {
     expect(await own.ocr.introspect(passed.accessToken)).toEqual({ active: false })
   })
 
-  test('not without asking, not further, not wider, and not in a circle', async () => {
+  test('a token is not delegated without a request for it, nor deeper or with more rights than granted', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)
     const right = { audience: own.ocr.audience, scope: 'ocr:read' }
@@ -329,7 +329,7 @@ describe('passing on', () => {
         own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [{ ...right, scope: 'ocr:admin' }] } }),
       ),
     ).toBe('invalid_scope')
-    // However far its own introduction would let it.
+    // The subject token limits the depth, whatever the presenter's own introduction allows.
     await introduce(research, own.ocr, ['ocr:read'], { delegation: { depth: 2, rights: [right] } })
     const given = await own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right] } })
     expect(
@@ -339,7 +339,7 @@ describe('passing on', () => {
     ).toBe('delegation_too_deep')
   })
 
-  test('nobody stands twice in a chain: not the one that it began with, nor one that passed it on', async () => {
+  test('an exchange back to the subject of the chain gets delegation_cycle', async () => {
     const own = await aPair(registry)
     await own.planner.publish({ card: aCard(registry) })
     const back = { audience: own.planner.audience, scope: 'ocr:read' }
@@ -354,14 +354,14 @@ describe('passing on', () => {
     expect(await reasonOf(research.exchange({ audience: own.planner.audience, subjectToken: given.accessToken }))).toBe('delegation_cycle')
   })
 
-  test('the right to pass on is absent unless the introduction granted it', async () => {
+  test('a right to pass the token on that the introduction does not grant gets delegation_too_deep', async () => {
     const own = await aPair(registry)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, delegation }))).toBe('delegation_too_deep')
   })
 })
 
-test('a suspended client authenticates no more, and its tokens are dead', async () => {
+test('a suspended client cannot authenticate, and its tokens are inactive', async () => {
   const own = await aPair(registry)
   const token = await own.planner.exchange({ audience: own.ocr.audience })
   await own.globex.mutate('agents.suspend', { agentId: own.planner.agentId })

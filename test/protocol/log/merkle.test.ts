@@ -22,7 +22,7 @@ const treeOf = (count: number) => {
   return tree
 }
 
-/** MTH of RFC 6962 §2.1, word by word. */
+/** MTH as RFC 6962 §2.1 defines it. */
 function naiveRoot(list: readonly Uint8Array[]): Uint8Array {
   const [only] = list
   if (only === undefined) return sha256(new Uint8Array())
@@ -32,16 +32,16 @@ function naiveRoot(list: readonly Uint8Array[]): Uint8Array {
   return hashNode(sha256, naiveRoot(list.slice(0, k)), naiveRoot(list.slice(k)))
 }
 
-test('the roots of the first sizes are those of the Certificate Transparency test data', () => {
+test('the roots of sizes 0, 1 and 8 equal the Certificate Transparency test data', () => {
   const data = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
   const tree = newMerkleTree(sha256)
-  for (const one of data) tree.append(hashLeaf(sha256, Uint8Array.from(Buffer.from(one, 'hex'))))
+  for (const leaf of data) tree.append(hashLeaf(sha256, Uint8Array.from(Buffer.from(leaf, 'hex'))))
   expect(hex(tree.root(0))).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   expect(hex(tree.root(1))).toBe('6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d')
   expect(hex(tree.root(8))).toBe('5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328')
 })
 
-test('the root, also by its frontier, is that of the naive tree at every size', () => {
+test('the roots of the tree and of its frontier equal the naive root at every size', () => {
   const tree = treeOf(70)
   let frontier = EMPTY_FRONTIER
   for (let size = 0; size <= 70; size++) {
@@ -53,7 +53,7 @@ test('the root, also by its frontier, is that of the naive tree at every size', 
   expect(tree.frontier().hashes.map(hex)).toEqual(frontier.hashes.map(hex))
 })
 
-test('every inclusion proof of every size holds', () => {
+test('every inclusion proof of every size verifies', () => {
   const tree = treeOf(40)
   for (let size = 1; size <= 40; size++)
     for (let index = 0; index < size; index++) {
@@ -62,7 +62,7 @@ test('every inclusion proof of every size holds', () => {
     }
 })
 
-test('every consistency proof between every two sizes holds', () => {
+test('every consistency proof between any two sizes verifies', () => {
   const tree = treeOf(40)
   for (let to = 1; to <= 40; to++)
     for (let from = 1; from <= to; from++) {
@@ -71,7 +71,7 @@ test('every consistency proof between every two sizes holds', () => {
     }
 })
 
-test('a proof about a size or leaf that is not there is not given', () => {
+test('the tree gives no proof for a leaf or size that it does not have', () => {
   const tree = treeOf(5)
   expect(tree.inclusion(5, 5)).toBeUndefined()
   expect(tree.inclusion(0, 6)).toBeUndefined()
@@ -81,57 +81,57 @@ test('a proof about a size or leaf that is not there is not given', () => {
   expect(tree.consistency(3, 6)).toBeUndefined()
 })
 
-const flip = (bytes: Uint8Array, at: number) => bytes.map((byte, i) => (i === at % bytes.length ? byte ^ 1 : byte))
+const flip = (bytes: Uint8Array, index: number) => bytes.map((byte, i) => (i === index % bytes.length ? byte ^ 1 : byte))
 
-test('an inclusion proof with another leaf, index, size, root or hash fails', () => {
+test('an inclusion proof with a changed leaf, index, root, hash or length fails', () => {
   const tree = treeOf(90)
   const cases = fc.record({
     size: fc.integer({ min: 1, max: 90 }),
     pick: fc.nat(),
-    at: fc.nat(),
-    what: fc.constantFrom('leaf', 'index', 'root', 'hash', 'shorter', 'longer'),
+    offset: fc.nat(),
+    change: fc.constantFrom('leaf', 'index', 'root', 'hash', 'shorter', 'longer'),
   })
   fc.assert(
-    fc.property(cases, ({ size, pick, at, what }) => {
+    fc.property(cases, ({ size, pick, offset, change }) => {
       const index = pick % size
       const proof = tree.inclusion(index, size) ?? []
       const good = { leaf: leafOf(index), index, size, root: tree.root(size), proof }
       const bad = {
-        leaf: { ...good, leaf: flip(good.leaf, at) },
-        index: { ...good, index: (index + 1 + (at % 100)) % 128 },
-        root: { ...good, root: flip(good.root, at) },
-        hash: { ...good, proof: proof.map((hash, i) => (i === at % proof.length ? flip(hash, at) : hash)) },
+        leaf: { ...good, leaf: flip(good.leaf, offset) },
+        index: { ...good, index: (index + 1 + (offset % 100)) % 128 },
+        root: { ...good, root: flip(good.root, offset) },
+        hash: { ...good, proof: proof.map((hash, i) => (i === offset % proof.length ? flip(hash, offset) : hash)) },
         shorter: { ...good, proof: proof.slice(1) },
         longer: { ...good, proof: [...proof, leafOf(0)] },
-      }[what]
-      if ((what === 'hash' || what === 'shorter') && proof.length === 0) return
-      if (bad.index === index && what === 'index') return
+      }[change]
+      if ((change === 'hash' || change === 'shorter') && proof.length === 0) return
+      if (bad.index === index && change === 'index') return
       expect(verifyInclusion(sha256, bad)).toBe(false)
     }),
   )
 })
 
-test('a consistency proof for another history fails', () => {
+test('a consistency proof with a changed root, size, hash or length fails', () => {
   const tree = treeOf(60)
   const cases = fc.record({
     to: fc.integer({ min: 2, max: 60 }),
     pick: fc.nat(),
-    at: fc.nat(),
-    what: fc.constantFrom('fromRoot', 'toRoot', 'hash', 'shorter', 'longer', 'from'),
+    offset: fc.nat(),
+    change: fc.constantFrom('fromRoot', 'toRoot', 'hash', 'shorter', 'longer', 'from'),
   })
   fc.assert(
-    fc.property(cases, ({ to, pick, at, what }) => {
+    fc.property(cases, ({ to, pick, offset, change }) => {
       const from = 1 + (pick % (to - 1))
       const proof = tree.consistency(from, to) ?? []
       const good = { from, to, fromRoot: tree.root(from), toRoot: tree.root(to), proof }
       const bad = {
-        fromRoot: { ...good, fromRoot: flip(good.fromRoot, at) },
-        toRoot: { ...good, toRoot: flip(good.toRoot, at) },
-        hash: { ...good, proof: proof.map((hash, i) => (i === at % proof.length ? flip(hash, at) : hash)) },
+        fromRoot: { ...good, fromRoot: flip(good.fromRoot, offset) },
+        toRoot: { ...good, toRoot: flip(good.toRoot, offset) },
+        hash: { ...good, proof: proof.map((hash, i) => (i === offset % proof.length ? flip(hash, offset) : hash)) },
         shorter: { ...good, proof: proof.slice(1) },
         longer: { ...good, proof: [...proof, leafOf(0)] },
         from: { ...good, from: from === to - 1 ? from - 1 : from + 1 },
-      }[what]
+      }[change]
       expect(verifyConsistency(sha256, bad)).toBe(false)
     }),
   )

@@ -154,7 +154,7 @@ async function introduce(world) {
   const id = shared.introductions.shift()
   // From here on it may have ended, acknowledged or not
   history.granted.splice(history.granted.indexOf(`introduction ${id}`), 1)
-  await any().planner.introductions.end(id)
+  await any().planner.introductions.revoke(id)
   history.ended.push({ name: `introduction ${id}`, ackedAt: performance.now() })
 }
 

@@ -35,8 +35,8 @@ export async function startSubscriber({ instance, ticket }) {
     }
     if (message.type === 'snapshot') {
       if (stream.from !== undefined) stream.resets.push('a second snapshot')
-      stream.from ??= seqOf(message.place.position)
-      place = message.place
+      stream.from ??= seqOf(message.asOf.position)
+      place = message.asOf
       challenge(ws)
     } else if (message.type === 'events') {
       const { epoch, prev, last, hash, ended } = message

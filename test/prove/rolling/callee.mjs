@@ -47,7 +47,7 @@ export async function runCallee({ traffic, deployment, cast, isOver }) {
       if (ended) await call(ended)
       await pause(PAUSE_MS)
     }
-    return { ...seen, feedAt: feed.at }
+    return { ...seen, feedAt: feed.seq }
   } finally {
     feed.close()
   }

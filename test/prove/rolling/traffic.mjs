@@ -127,8 +127,8 @@ async function introduce({ traffic, door, cast }) {
   const id = traffic.introductions.shift()
   isEnding(traffic, `introduction ${id}`)
   traffic.history.granted.splice(traffic.history.granted.indexOf(`introduction ${id}`), 1)
-  await changed(() => door.planner.introductions.end(id)).catch((error) => {
-    if (error.reason !== 'already_ended') throw error
+  await changed(() => door.planner.introductions.revoke(id)).catch((error) => {
+    if (error.reason !== 'already_revoked') throw error
   })
   traffic.history.ended.push({ name: `introduction ${id}`, ackedAt: performance.now() })
 }

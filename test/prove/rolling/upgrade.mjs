@@ -8,16 +8,16 @@ import { claimsOf } from '../tools.mjs'
 import { run } from './deployment.mjs'
 import { doorTo, endTask, endToken, introspect, issue, publish } from './traffic.mjs'
 
-const INDEXES = "indexes: { organisation: { fields: ['orgId', 'at'] }, "
+const INDEX = "organisation: { fields: ['orgId', 'createdAt'] },"
 /** [file, what stands there, what N+1 has]. */
 export const NEXT = {
   name: 'N+1',
   edits: [
-    ['storage/mongo/format.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
-    ['identity/agents/store.js', INDEXES, "indexes: { owner: { fields: ['orgId', 'name'] }, shape: { fields: ['shape', 'at'] }, "],
-    ['identity/agents/store.js', 'contact: ContactPolicy,', 'contact: ContactPolicy,\n    shape: z.string().max(32).optional(),'],
+    ['storage/mongo/schema-version.js', 'export const FORMAT = 1', 'export const FORMAT = 2'],
+    ['identity/agents/store.js', INDEX, "owner: { fields: ['orgId', 'name'] }, shape: { fields: ['shape', 'createdAt'] },"],
+    ['identity/agents/store.js', 'introductionPolicy: IntroductionPolicy,', 'introductionPolicy: IntroductionPolicy,\n    shape: z.string().max(32).optional(),'],
     ['identity/agents/list.js', "find('organisation'", "find('owner'"],
-    ['identity/agents/register.js', 'contact: input.contact,', "contact: input.contact,\n        shape: 'round',"],
+    ['identity/agents/register.js', 'introductionPolicy: input.introductionPolicy,', "introductionPolicy: input.introductionPolicy,\n        shape: 'round',"],
     ['delegation/tasks/end.js', "type: 'task.ended'", "type: 'task.finished'"],
     ['delegation/tasks/end.js', 'ends: [endingOfTask(task)]', 'ends: [endingOfTask(task), { ...endingOfTask(task), handle: zoneOf(id) }]'],
     [
@@ -28,8 +28,8 @@ export const NEXT = {
     ['trust-log/block.js', 'ends: ends.slice(', "weather: 'fine', ends: ends.slice("],
     [
       'oauth/issue.js',
-      'const on = distinct(dependencies.on);',
-      "const on = distinct([...dependencies.on, ...(decision.task ? ['zone:' + decision.task.id.slice(4)] : [])]);",
+      'const dependsOn = distinct(dependencies.handles);',
+      "const dependsOn = distinct([...dependencies.handles, ...(decision.task ? ['zone:' + decision.task.id.slice(4)] : [])]);",
     ],
     ['oauth/issue.js', 'kid: signer.kid }, claims, signer)', "kid: signer.kid }, { ...claims, weather: 'fine' }, signer)"],
     [
@@ -145,7 +145,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
 
 /** An agent that N+1 registered is changed at N: what N does not know of it stays. */
 async function changedByOld({ must, cast, old, next, db }) {
-  const asked = { name: 'of N+1', ceiling: {}, contact: { mode: 'open' } }
+  const asked = { name: 'of N+1', ceiling: {}, introductionPolicy: { mode: 'open' } }
   const { agentId } = await surely(() => next.admin.mutate('agents.register', asked))
   const fieldOf = async () => {
     const stored = await db.collection('agents').findOne({ _id: agentId })

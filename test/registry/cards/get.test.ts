@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/lib/json.js'
 import type { CardView } from '../../../src/protocol/cards/card-view.js'
-import { proofOf } from '../../oauth.js'
+import { proofOf } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
 
@@ -9,7 +9,7 @@ let registry: Registry
 let acme: Actor
 let globex: Actor
 let callee: AgentActor
-let known: AgentActor
+let reader: AgentActor
 beforeAll(async () => {
   registry = await startRegistry()
   acme = await registry.organisation('Acme')
@@ -20,10 +20,10 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const skill = (id: string): JsonObject => ({ id, name: id, description: `does ${id}`, tags: [id] })
 const SECONDS = 86_400
 beforeEach(async () => {
-  callee = await registry.agent({ of: acme, name: 'callee', contact: { mode: 'open' } })
-  known = await registry.agent({ of: globex, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
+  callee = await registry.agent({ of: acme, name: 'callee', introductionPolicy: { mode: 'open' } })
+  reader = await registry.agent({ of: globex, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
   await callee.publish({
-    card: aCard(registry, { skills: ['open', 'known', 'met', 'own'].map(skill) }),
+    card: aCard(registry, { skills: ['public', 'authenticated', 'introduced', 'private'].map(skill) }),
     hide: ['/skills/1', '/skills/2', '/skills/3'],
     tiers: { '/skills/1': 'authenticated', '/skills/3': 'private' },
     seconds: SECONDS,
@@ -31,15 +31,15 @@ beforeEach(async () => {
 })
 
 const skillsOf = ({ claims }: CardView) => (claims.skills as JsonObject[]).map(({ id }) => id).sort()
-const asStranger = async (agentId: string): Promise<CardView> =>
+const anonymousView = async (agentId: string): Promise<CardView> =>
   (await (await registry.fetch(`/trpc/cards.get?input=${encodeURIComponent(JSON.stringify({ agentId }))}`)).json()).result.data
 const verdictFor = async (actor?: Actor) =>
-  (await (actor ? actor.cardView(callee.agentId) : asStranger(callee.agentId))).facts.verdict.state
+  (await (actor ? actor.cardView(callee.agentId) : anonymousView(callee.agentId))).facts.verdict.state
 
-describe('who sees what', () => {
-  test('a stranger gets the public card, and no trace of anything else', async () => {
-    const view = await asStranger(callee.agentId)
-    expect(skillsOf(view)).toEqual(['open'])
+describe('card views', () => {
+  test('an anonymous caller gets the public card and no trace of non-public parts', async () => {
+    const view = await anonymousView(callee.agentId)
+    expect(skillsOf(view)).toEqual(['public'])
     expect([view.tier, view.sdJwt, view.view, view.proof, view.facts.expiresAt]).toEqual([
       'public',
       undefined,
@@ -47,83 +47,85 @@ describe('who sees what', () => {
       undefined,
       undefined,
     ])
-    expect(JSON.stringify(view)).not.toMatch(/does (known|met|own)|"_sd|"\.\.\."/)
+    expect(JSON.stringify(view)).not.toMatch(/does (authenticated|introduced|private)|"_sd|"\.\.\."/)
   })
 
-  test('a known agent, an introduced one, the publisher’s people and the agent itself; nobody what is private', async () => {
-    expect(skillsOf(await known.cardView(callee.agentId))).toEqual(['known', 'open'])
-    const id = await introduce(known, callee)
-    expect(skillsOf(await known.cardView(callee.agentId))).toEqual(['known', 'met', 'open'])
-    for (const own of [callee, acme]) expect(skillsOf(await own.cardView(callee.agentId))).toEqual(['known', 'met', 'open'])
-    expect(skillsOf(await globex.cardView(callee.agentId))).toEqual(['known', 'open'])
-    await callee.introductions.end(id)
-    expect(skillsOf(await known.cardView(callee.agentId))).toEqual(['known', 'open'])
+  test('an authenticated caller sees its tier, an introduced one and the agent’s own organisation more, and no view has private parts', async () => {
+    const authenticated = ['authenticated', 'public']
+    const introduced = ['authenticated', 'introduced', 'public']
+    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(authenticated)
+    const id = await introduce(reader, callee)
+    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(introduced)
+    for (const own of [callee, acme]) expect(skillsOf(await own.cardView(callee.agentId))).toEqual(introduced)
+    expect(skillsOf(await globex.cardView(callee.agentId))).toEqual(authenticated)
+    await callee.introductions.revoke(id)
+    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(authenticated)
   })
 
-  test('a view is for its caller, for five minutes, and stands on what it was decided on', async () => {
-    const id = await introduce(known, callee)
-    const view = await known.cardView(callee.agentId)
+  test('a signed view names its caller, expires after 300 s and lists the handles that it depends on', async () => {
+    const id = await introduce(reader, callee)
+    const view = await reader.cardView(callee.agentId)
     const claims = JSON.parse(Buffer.from(view.view?.split('.')[1] ?? '', 'base64url').toString())
-    expect(claims).toMatchObject({ aud: known.agentId, tier: 'introduced', exp: registry.clock.now() + 300 })
+    expect(claims).toMatchObject({ aud: reader.agentId, tier: 'introduced', exp: registry.clock.now() + 300 })
     const { items } = await callee.query<{ items: { introductionId: string }[] }>('introductions.list', { role: 'to' })
     expect(items.map(({ introductionId }) => introductionId)).toEqual([id])
     const kinds = new Set(claims.standing.dependsOn.map((handle: string) => handle.split(':')[0]))
     for (const kind of ['agt', 'org', 'key', 'int', 'ver']) expect(kinds).toContain(kind)
   })
 
-  test('both doors say the same; an authenticated answer is stored by nobody', async () => {
+  test('GET /agents/:id/card returns the view of cards.get, and no response to an authenticated caller may be cached', async () => {
     const path = `/agents/${callee.agentId}/card`
-    const { accessToken } = await known.token()
+    const { accessToken } = await reader.token()
     const authorised = async () => ({
       authorization: `DPoP ${accessToken}`,
-      dpop: await proofOf(registry, known.signer, { htm: 'GET', path, accessToken }),
+      dpop: await proofOf(registry, reader.signer, { htm: 'GET', path, accessToken }),
     })
     for (const [headers, overTrpc, caching] of [
-      [{}, await asStranger(callee.agentId), 'no-store'],
-      [await authorised(), await known.cardView(callee.agentId), 'private, no-store'],
+      [{}, await anonymousView(callee.agentId), 'no-store'],
+      [await authorised(), await reader.cardView(callee.agentId), 'private, no-store'],
     ] as const) {
-      const answer = await registry.fetch(path, { headers })
-      expect(answer.headers.get('cache-control')).toBe(caching)
-      const { tier, claims, sdJwt } = (await answer.json()) as CardView
+      const response = await registry.fetch(path, { headers })
+      expect(response.headers.get('cache-control')).toBe(caching)
+      const { tier, claims, sdJwt } = (await response.json()) as CardView
       expect({ tier, claims, sdJwt }).toEqual({ tier: overTrpc.tier, claims: overTrpc.claims, sdJwt: overTrpc.sdJwt })
     }
   })
 
-  test('an entitled view leaves an audit row, a stranger’s none', async () => {
+  test('a view for an authenticated caller leaves an audit row, and a view for an anonymous caller none', async () => {
     const rows = async () =>
       (await globex.query<{ items: { action: string; subject?: string }[] }>('audit.list', { limit: 100 })).items.filter(
         ({ action, subject }) => action === 'cards.get' && subject === callee.agentId,
       ).length
-    await asStranger(callee.agentId)
+    await anonymousView(callee.agentId)
     expect(await rows()).toBe(0)
-    await known.cardView(callee.agentId)
+    await reader.cardView(callee.agentId)
     expect(await rows()).toBe(1)
   })
 })
 
-describe('what the verdict says later', () => {
-  test('a key that ended: revoked, to everybody', async () => {
+describe('verdicts after publication', () => {
+  test('the verdict is `revoked` for every caller once the signing key was revoked', async () => {
     const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
     await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
-    expect([await verdictFor(known), await verdictFor()]).toEqual(['revoked', 'revoked'])
+    expect([await verdictFor(reader), await verdictFor()]).toEqual(['revoked', 'revoked'])
   })
 
-  test('an SD-JWT that expired: stale; a stranger does not learn that there is one', async () => {
-    expect([await verdictFor(known), await verdictFor()]).toEqual(['signed', 'signed'])
+  test('the verdict is `stale` once the SD-JWT has expired, but not for anonymous callers', async () => {
+    expect([await verdictFor(reader), await verdictFor()]).toEqual(['signed', 'signed'])
     registry.clock.advance(SECONDS + 1)
-    expect([await verdictFor(known), await verdictFor()]).toEqual(['stale', 'signed'])
+    expect([await verdictFor(reader), await verdictFor()]).toEqual(['stale', 'signed'])
   })
 
-  test('a change of hidden parts alone leaves what a stranger is told as it was', async () => {
-    const before = await asStranger(callee.agentId)
+  test('a change of non-public parts alone changes nothing in the view of an anonymous caller', async () => {
+    const before = await anonymousView(callee.agentId)
     registry.clock.advance(60)
-    await callee.publish({ card: aCard(registry, { skills: ['open', 'other'].map(skill) }), hide: ['/skills/1'] })
-    const after = await asStranger(callee.agentId)
+    await callee.publish({ card: aCard(registry, { skills: ['public', 'other'].map(skill) }), hide: ['/skills/1'] })
+    const after = await anonymousView(callee.agentId)
     expect({ ...after, facts: { ...after.facts, asOf: '' } }).toEqual({ ...before, facts: { ...before.facts, asOf: '' } })
   })
 })
 
-test('unknown, unpublished, revoked, and no id at all are one answer at every door', async () => {
+test('every card endpoint gives the same response for an unknown id, a malformed id, and an unpublished, revoked or missing card', async () => {
   const revoked = await registry.agent({ of: acme })
   await revoked.publish({ card: aCard(registry) })
   await acme.mutate('agents.revoke', { agentId: revoked.agentId })
@@ -132,16 +134,16 @@ test('unknown, unpublished, revoked, and no id at all are one answer at every do
   await unpublished.mutate('cards.unpublish', { agentId: unpublished.agentId })
   const cardless = await registry.agent({ of: acme })
   const ids = [revoked.agentId, unpublished.agentId, cardless.agentId, 'agt_AAAAAAAAAAAAAAAAAAAAAA']
-  for (const door of ['card', '.well-known/agent-card.json', 'jwks.json']) {
-    const answers = await Promise.all(
+  for (const path of ['card', '.well-reader/agent-card.json', 'jwks.json']) {
+    const responses = await Promise.all(
       [...ids, 'nonsense'].map(async (id) => {
-        const answer = await registry.fetch(`/agents/${id}/${door}`)
-        const { request_id: _, ...body } = await answer.json()
-        return { status: answer.status, body, cache: answer.headers.get('cache-control') }
+        const response = await registry.fetch(`/agents/${id}/${path}`)
+        const { request_id: _, ...body } = await response.json()
+        return { status: response.status, body, cache: response.headers.get('cache-control') }
       }),
     )
-    expect(answers[0]?.status).toBe(404)
-    for (const answer of answers) expect(answer).toEqual(answers[0])
+    expect(responses[0]?.status).toBe(404)
+    for (const response of responses) expect(response).toEqual(responses[0])
   }
-  for (const id of ids) expect(await reasonOf(known.cardView(id))).toBe('not_found')
+  for (const id of ids) expect(await reasonOf(reader.cardView(id))).toBe('not_found')
 })

@@ -1,4 +1,4 @@
-// What the public log tells of a card, and of its hidden parts.
+// The public log must not show how many non-public parts a card has, nor which card a change of them belongs to.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Entry } from '../../../src/protocol/log/entry.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
@@ -7,43 +7,43 @@ import { introduce, reasonOf } from '../../stories/actors.js'
 let registry: Registry
 let acme: Actor
 beforeAll(async () => {
-  // The log is served without a fence: another server may show it a moment later.
+  // The log is served without a read barrier: a second server could show an entry a moment later.
   registry = await startRegistry({ servers: 1 })
   acme = await registry.organisation('Acme')
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const skill = (id: string, description = `what ${id} does`) => ({ id, name: id, description, tags: ['x'] })
-const logged = async (from: number): Promise<{ entries: Entry[]; asOf: string }> =>
+const skill = (id: string, description = `does ${id}`) => ({ id, name: id, description, tags: ['x'] })
+const readLog = async (from: number): Promise<{ entries: Entry[]; asOf: string }> =>
   (await registry.fetch(`/log/entries?from=${from}&limit=100`)).json()
-/** The entries that `work` adds. */
+/** The entries that `work` appends. */
 const entriesOf = async (work: () => Promise<unknown>): Promise<Entry[]> => {
-  const { asOf } = await logged(0)
+  const { asOf } = await readLog(0)
   const head = Number(asOf.split('.')[1])
   await work()
-  return (await logged(head + 1)).entries
+  return (await readLog(head + 1)).entries
 }
 const shapesOf = (entries: readonly Entry[]) => entries.map(({ type, begins = [], ends }) => [type, begins.length, ends.length])
-const hiding = (words: readonly string[], open = 'open') => ({
-  card: aCard(registry, { skills: [skill('open', open), ...words.map((word, i) => skill(`hidden-${i}`, word))] }),
-  hide: words.map((_, i) => `/skills/${i + 1}`),
+/** A card with one public skill, and one non-public skill for each text. */
+const publication = (texts: readonly string[], publicText = 'public') => ({
+  card: aCard(registry, { skills: [skill('public', publicText), ...texts.map((text, i) => skill(`secret-${i}`, text))] }),
+  hide: texts.map((_, i) => `/skills/${i + 1}`),
 })
-const words = (count: number, word = 'hidden') => Array.from({ length: count }, (_, i) => `${word} ${i}`)
-const aPublisher = () => registry.agent({ of: acme, contact: { mode: 'open' } })
-const aCaller = async (of: AgentActor, skills?: readonly string[]) => {
-  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: of.audience, scope: 'ocr:read' }] } })
-  await introduce(caller, of)
-  if (skills) await introduce(caller, of, ['ocr:read'], { skills })
+const texts = (count: number, text = 'secret') => Array.from({ length: count }, (_, i) => `${text} ${i}`)
+const aPublisher = () => registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
+const aCaller = async (callee: AgentActor) => {
+  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
+  await introduce(caller, callee)
   return caller
 }
 
-test('cards with 0, 1, 5 and 30 hidden skills are published, revised and unpublished by entries of the same form', async () => {
+test('publishing, revising and unpublishing cards with 0, 1, 5 and 30 non-public skills writes entries of the same form', async () => {
   const shapes: unknown[] = []
-  for (const hidden of [0, 1, 5, 30]) {
+  for (const count of [0, 1, 5, 30]) {
     const agent = await aPublisher()
     const entries = await entriesOf(async () => {
-      await agent.publish(hiding(words(hidden)))
-      await agent.publish(hiding(words(hidden), 'a public change'))
+      await agent.publish(publication(texts(count)))
+      await agent.publish(publication(texts(count), 'a public change'))
       await agent.mutate('cards.unpublish', { agentId: agent.agentId })
     })
     shapes.push(shapesOf(entries))
@@ -52,37 +52,37 @@ test('cards with 0, 1, 5 and 30 hidden skills are published, revised and unpubli
   expect(without).toEqual([
     ['card.published', 0, 0],
     ['card.published', 0, 16],
-    ['card.ended', 0, 16],
+    ['card.unpublished', 0, 16],
   ])
-  for (const other of shapes) expect(other).toEqual(without)
+  for (const shape of shapes) expect(shape).toEqual(without)
 })
 
-test('however many parts change at once, more end than are real, and their number is a power of two', async () => {
+test('a change of 16 parts ends 32 versions: the next power of two, padded with decoys', async () => {
   const agent = await aPublisher()
-  await agent.publish(hiding(words(16)))
-  const entries = await entriesOf(() => agent.publish(hiding(words(16, 'changed'), 'a public change')))
+  await agent.publish(publication(texts(16)))
+  const entries = await entriesOf(() => agent.publish(publication(texts(16, 'changed'), 'a public change')))
   expect(shapesOf(entries)).toEqual([['card.published', 0, 32]])
 })
 
-test('a hidden part that is added makes no entry, and is there at once', async () => {
+test('adding a non-public part writes no log entry and takes effect immediately', async () => {
   const agent = await aPublisher()
-  await agent.publish(hiding(words(1)))
+  await agent.publish(publication(texts(1)))
   const caller = await aCaller(agent)
   const { view } = await caller.card(agent.agentId)
-  expect(await entriesOf(() => agent.publish(hiding([...words(1), 'quetzalcoatlus'])))).toEqual([])
+  expect(await entriesOf(() => agent.publish(publication([...texts(1), 'quetzalcoatlus'])))).toEqual([])
   const after = await caller.card(agent.agentId)
   expect([after.state, (after.card.skills as unknown[]).length, after.view.version]).toEqual(['verified', 3, view.version])
   expect((await caller.search({ text: 'quetzalcoatlus' })).total).toBe(1)
 })
 
-test('a hidden part that changes ends at once, by an entry like that of any record, which names no card', async () => {
+test('changing a non-public part ends its version immediately, with an entry that looks like the change of any record', async () => {
   const agent = await aPublisher()
-  const published = await entriesOf(() => agent.publish(hiding(words(2))))
+  const published = await entriesOf(() => agent.publish(publication(texts(2))))
   const caller = await aCaller(agent)
   const { accessToken } = await caller.exchange({ audience: agent.audience })
-  const [changed, ...more] = await entriesOf(() => agent.publish(hiding(['hidden 0', 'changed'])))
+  const [changed, ...others] = await entriesOf(() => agent.publish(publication(['secret 0', 'changed'])))
   const ceiling = await entriesOf(() => acme.mutate('agents.change', { agentId: caller.agentId, ceiling: { rights: [] } }))
-  expect(more).toEqual([])
+  expect(others).toEqual([])
   expect(shapesOf(changed ? [changed] : [])).toEqual(shapesOf(ceiling))
   const known = new Set(published.flatMap(({ begins = [] }) => begins))
   expect(changed?.ends.some(({ handle }) => known.has(handle))).toBe(false)
@@ -90,22 +90,22 @@ test('a hidden part that changes ends at once, by an entry like that of any reco
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).not.toBe('done')
 })
 
-test('of twenty that revise the hidden parts at once, each holds or is told that another was first', async () => {
+test('each of 20 concurrent revisions of the non-public parts succeeds or is refused as stale', async () => {
   const agent = await aPublisher()
-  await agent.publish(hiding([]))
-  const answers = await Promise.all(words(20).map((word) => reasonOf(agent.publish(hiding([word])))))
-  expect(answers.filter((answer) => answer === 'done').length).toBeGreaterThan(0)
-  for (const answer of answers) expect(['done', 'card_version_stale', 'release_policy_stale', 'conflict']).toContain(answer)
+  await agent.publish(publication([]))
+  const reasons = await Promise.all(texts(20).map((text) => reasonOf(agent.publish(publication([text])))))
+  expect(reasons.filter((reason) => reason === 'done').length).toBeGreaterThan(0)
+  for (const reason of reasons) expect(['done', 'card_version_stale', 'release_policy_stale', 'conflict']).toContain(reason)
 })
 
-test('an unsigned card in the place of a signed one, whose key has ended, is vouched for by nobody: consent is needed again', async () => {
+test('an unsigned card that replaces a signed one voids its introductions, and a new introduction is possible', async () => {
   const agent = await aPublisher()
   const card = aCard(registry)
-  const importing = () => agent.mutate('cards.import', { agentId: agent.agentId, card: JSON.stringify(card) })
+
   await agent.publish({ card })
   const caller = await aCaller(agent)
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('done')
-  await importing()
+  await agent.mutate('cards.import', { agentId: agent.agentId, card: JSON.stringify(card) })
   expect((await caller.cardView(agent.agentId)).facts.verdict.state).toBe('unsigned')
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('invalid_target')
   await introduce(caller, agent)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signCard } from '../../../src/credentials/agent-card/card-signatures.js'
-import { signAndSplit } from '../../../src/credentials/agent-card/sign-card.js'
-import { newEs256Signer, type Signer } from '../../../src/credentials/jose/sign.js'
+import { preparePublication } from '../../../src/credentials/agent-card/sign-card.js'
+import { newEs256Signer, proveKey, type Signer } from '../../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
@@ -20,28 +20,28 @@ const anAgent = async () => {
   agent = await registry.agent({ of: acme })
   return agent
 }
-const publish = (by: Actor, agentId: string, c0: JsonObject | string, more: object = {}) =>
-  by.mutate('cards.publish', { agentId, c0: typeof c0 === 'string' ? c0 : JSON.stringify(c0), ...more })
-const hidden = aCard(
+const publish = (actor: Actor, agentId: string, card: JsonObject | string, more: object = {}) =>
+  actor.mutate('cards.publish', { agentId, publicCard: typeof card === 'string' ? card : JSON.stringify(card), ...more })
+const cardWithSecret = aCard(
   { issuer: 'https://registry.example' },
   {
     skills: [
       ...(aCard({ issuer: 'https://registry.example' }).skills as JsonObject[]),
-      { id: 'secret', name: 'Secret', description: 'hidden', tags: ['hidden'] },
+      { id: 'secret', name: 'Secret', description: 'secret', tags: ['secret'] },
     ],
   },
 )
-const split = async (by: AgentActor, changes: object = {}, signer: Signer = by.signer) =>
-  signAndSplit(
+const prepare = async (publisher: AgentActor, changes: object = {}, signer: Signer = publisher.signer) =>
+  preparePublication(
     {
-      card: hidden,
-      hide: ['/skills/1'],
+      card: cardWithSecret,
+      nonPublic: ['/skills/1'],
       tiers: {},
       defaultTier: 'introduced',
-      iss: by.agentId,
-      sub: by.audience,
+      iss: publisher.agentId,
+      sub: publisher.audience,
       vct: `${registry.issuer}/vct/a2a-agent-card/1`,
-      agentId: by.agentId,
+      agentId: publisher.agentId,
       version: 1,
       releaseNumber: 1,
       seconds: 86_400,
@@ -50,15 +50,15 @@ const split = async (by: AgentActor, changes: object = {}, signer: Signer = by.s
     { signer, random: systemRandom, now: registry.clock.now() },
   )
 
-describe('what is signed, and by whom', () => {
-  test('the agent’s own key, and a publisher key of its organisation, sign; the verdict says which', async () => {
+describe('signatures', () => {
+  test('the agent’s own key and a publisher key of its organisation may sign, and the verdict says which', async () => {
     await anAgent()
     expect(await publish(agent, agent.agentId, await signCard(aCard(registry), agent.signer))).toMatchObject({
       version: 1,
       verdict: { state: 'signed', signedBy: 'agent' },
     })
     const publisher = await newEs256Signer()
-    const { proveKey } = await import('../../../src/credentials/jose/sign.js')
+
     const proof = await proveKey(
       { signer: publisher, clock: registry.clock, random: systemRandom },
       { issuer: registry.issuer, owner: acme.orgId },
@@ -71,14 +71,14 @@ describe('what is signed, and by whom', () => {
   test.each<[string, string, (signer: Signer) => Promise<JsonObject | string>]>([
     ['no signature', 'card_unsigned', async () => aCard(registry)],
     ['an empty list of signatures', 'card_unsigned', async () => aCard(registry, { signatures: [] })],
-    ['a key that is not registered', 'key_untrusted', async () => signCard(aCard(registry), await newEs256Signer())],
+    ['a signature by an unregistered key', 'key_untrusted', async () => signCard(aCard(registry), await newEs256Signer())],
     [
       'one changed letter',
       'card_signature_invalid',
       async (signer) => ({ ...(await signCard(aCard(registry), signer)), description: 'Reads scanned documents!' }),
     ],
     [
-      'a signature with a key of its own',
+      'a public key in the header of its signature',
       'card_signature_invalid',
       async (signer) => {
         const card = await signCard(aCard(registry), signer)
@@ -88,16 +88,16 @@ describe('what is signed, and by whom', () => {
     ],
     ['no interface', 'card_invalid', async (signer) => signCard(aCard(registry, { supportedInterfaces: [] }), signer)],
     ['a duplicate member', 'card_invalid', async () => '{"name":"a","name":"b"}'],
-    ['a name of object internals', 'card_invalid', async () => '{"__proto__":{"x":1}}'],
-    ['no JSON', 'card_invalid', async () => 'nonsense'],
-    ['nesting without end', 'card_invalid', async () => `${'['.repeat(20_000)}${']'.repeat(20_000)}`],
-  ])('%s is refused as %s, and nothing is kept', async (_, reason, make) => {
+    ['a member named __proto__', 'card_invalid', async () => '{"__proto__":{"x":1}}'],
+    ['a body that is not JSON', 'card_invalid', async () => 'nonsense'],
+    ['20,000 levels of nesting', 'card_invalid', async () => `${'['.repeat(20_000)}${']'.repeat(20_000)}`],
+  ])('a card with %s is refused as %s, and nothing is stored', async (_, reason, make) => {
     await anAgent()
     expect(await reasonOf(publish(agent, agent.agentId, await make(agent.signer)))).toBe(reason)
     expect((await registry.fetch(`/agents/${agent.agentId}/.well-known/agent-card.json`)).status).toBe(404)
   })
 
-  test('faults have a JSON Pointer and a hint', async () => {
+  test('a fault of the card names the member by a JSON Pointer', async () => {
     await anAgent()
     const card = await signCard(aCard(registry, { skills: [{ id: 'a', name: 'A', tags: [] }] }), agent.signer)
     await expect(publish(agent, agent.agentId, card)).rejects.toMatchObject({
@@ -106,26 +106,26 @@ describe('what is signed, and by whom', () => {
     })
   })
 
-  test('a key that ended a moment ago', async () => {
+  test('a card signed by a key that was just revoked is refused as key_revoked', async () => {
     await anAgent()
     const card = await signCard(aCard(registry), agent.signer)
     const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agent.agentId })
     await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
-    expect(await reasonOf(publish(acme, agent.agentId, card))).toBe('key_ended')
+    expect(await reasonOf(publish(acme, agent.agentId, card))).toBe('key_revoked')
   })
 
-  test('somebody else’s card: an agent of the same organisation, another organisation, unknown fields', async () => {
+  test('another agent of the organisation and another organisation get not_found, and an unknown input field gets bad_input', async () => {
     await anAgent()
     const sibling = await registry.agent({ of: acme })
-    const stranger = await registry.organisation('Stranger')
+    const outsider = await registry.organisation('Outsider')
     const card = await signCard(aCard(registry), agent.signer)
-    for (const by of [sibling, stranger]) expect(await reasonOf(publish(by, agent.agentId, card))).toBe('not_found')
+    for (const actor of [sibling, outsider]) expect(await reasonOf(publish(actor, agent.agentId, card))).toBe('not_found')
     expect(await reasonOf(publish(agent, agent.agentId, card, { verdict: { state: 'verified' } }))).toBe('bad_input')
   })
 })
 
 describe('versions', () => {
-  test('rise; what was published once does not come back', async () => {
+  test('each new content gets the next version, and content of an earlier version gets card_version_stale', async () => {
     await anAgent()
     const first = await signCard(aCard(registry), agent.signer)
     await publish(agent, agent.agentId, first)
@@ -136,23 +136,25 @@ describe('versions', () => {
     expect(await reasonOf(publish(agent, agent.agentId, first))).toBe('card_version_stale')
   })
 
-  test('of publishers who race for one version one wins', async () => {
+  test('one of several concurrent publishers of the same version succeeds', async () => {
     await anAgent()
-    const first = await split(agent)
-    await publish(agent, agent.agentId, first.c0, { sdJwt: first.sdJwt, releasePolicy: first.releasePolicy })
+    const first = await prepare(agent)
+    await publish(agent, agent.agentId, first.publicCard, { sdJwt: first.sdJwt, releasePolicy: first.releasePolicy })
     const seconds = await Promise.all(
-      ['2.0.0', '2.0.1', '2.0.2', '2.0.3'].map((version) => split(agent, { card: { ...hidden, version }, version: 2, releaseNumber: 2 })),
+      ['2.0.0', '2.0.1', '2.0.2', '2.0.3'].map((version) =>
+        prepare(agent, { card: { ...cardWithSecret, version }, version: 2, releaseNumber: 2 }),
+      ),
     )
     const reasons = await Promise.all(
-      seconds.map(({ c0, sdJwt, releasePolicy }) => reasonOf(publish(agent, agent.agentId, c0, { sdJwt, releasePolicy }))),
+      seconds.map(({ publicCard, sdJwt, releasePolicy }) => reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy }))),
     )
     expect(reasons.filter((reason) => reason === 'done')).toHaveLength(1)
-    // Who reads after the winner meets a version that is taken.
+    // A publisher that reads the card after the winner's commit is told that the version exists.
     const late = ['card_version_stale', 'card_version_immutable']
     expect(reasons.filter((reason) => late.includes(reason))).toHaveLength(3)
   })
 
-  test('publishers who name no version get one each', async () => {
+  test('concurrent publishers without an SD-JWT get consecutive versions or card_version_stale', async () => {
     await anAgent()
     const cards = await Promise.all(
       ['1.0.0', '1.0.1', '1.0.2', '1.0.3'].map((version) => signCard(aCard(registry, { version }), agent.signer)),
@@ -171,7 +173,7 @@ describe('versions', () => {
     expect(outcomes.filter((outcome) => outcome === 'card_version_stale')).toHaveLength(4 - versions.length)
   })
 
-  test('an SD-JWT of another version, agent, publisher or type', async () => {
+  test('an SD-JWT of another version, agent, publisher, type or lifetime is refused, and a release number cannot be used twice', async () => {
     await anAgent()
     const other = await registry.agent({ of: acme })
     for (const changes of [
@@ -181,101 +183,109 @@ describe('versions', () => {
       { vct: 'other' },
       { seconds: 91 * 86_400 },
     ]) {
-      const { c0, sdJwt, releasePolicy } = await split(agent, changes)
+      const { publicCard, sdJwt, releasePolicy } = await prepare(agent, changes)
       expect(['sd_jwt_invalid', 'card_version_stale']).toContain(
-        await reasonOf(publish(agent, agent.agentId, c0, { sdJwt, releasePolicy })),
+        await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy })),
       )
     }
-    const { c0, sdJwt, releasePolicy } = await split(agent)
-    expect(await reasonOf(publish(agent, agent.agentId, c0, { sdJwt, releasePolicy }))).toBe('done')
+    const { publicCard, sdJwt, releasePolicy } = await prepare(agent)
+    expect(await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy }))).toBe('done')
     expect(
       await reasonOf(
-        publish(agent, agent.agentId, c0, await split(agent).then((one) => ({ sdJwt: one.sdJwt, releasePolicy: one.releasePolicy }))),
+        publish(
+          agent,
+          agent.agentId,
+          publicCard,
+          await prepare(agent).then((again) => ({ sdJwt: again.sdJwt, releasePolicy: again.releasePolicy })),
+        ),
       ),
     ).toBe('release_policy_stale')
   })
 
-  test('hidden parts need a release policy by the same key, for the same card; private parts are not uploaded', async () => {
+  test('non-public parts need a release policy by the key that signed the card, and private parts are refused', async () => {
     await anAgent()
-    const { c0, sdJwt, ownSdJwt, releasePolicy } = await split(agent, { defaultTier: 'private' })
-    expect(await reasonOf(publish(agent, agent.agentId, c0, { sdJwt: ownSdJwt, releasePolicy }))).toBe('release_policy_invalid')
-    const foreign = await split(agent, {}, await newEs256Signer())
-    expect(await reasonOf(publish(agent, agent.agentId, c0, { sdJwt: ownSdJwt, releasePolicy: foreign.releasePolicy }))).toBe(
+    const { publicCard, sdJwt, ownSdJwt, releasePolicy } = await prepare(agent, { defaultTier: 'private' })
+    expect(await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt: ownSdJwt, releasePolicy }))).toBe('release_policy_invalid')
+    const foreign = await prepare(agent, {}, await newEs256Signer())
+    expect(await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt: ownSdJwt, releasePolicy: foreign.releasePolicy }))).toBe(
       'release_policy_invalid',
     )
-    expect(await reasonOf(publish(agent, agent.agentId, c0, { sdJwt: ownSdJwt }))).toBe('release_policy_invalid')
-    expect(await reasonOf(publish(agent, agent.agentId, c0, { sdJwt, releasePolicy }))).toBe('done')
+    expect(await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt: ownSdJwt }))).toBe('release_policy_invalid')
+    expect(await reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy }))).toBe('done')
   })
 
-  test('a revision that changes only hidden parts leaves version, bytes and ETag of the public card', async () => {
+  test('a revision of non-public parts keeps the version and the ETag of the public card', async () => {
     await anAgent()
-    const before = await agent.publish({ card: hidden, hide: ['/skills/1'] })
+    const before = await agent.publish({ card: cardWithSecret, hide: ['/skills/1'] })
     const skills = [
       ...(aCard({ issuer: 'https://registry.example' }).skills as JsonObject[]),
-      { id: 'secret', name: 'Other secret', description: 'hidden', tags: ['hidden'] },
+      { id: 'secret', name: 'Other secret', description: 'secret', tags: ['secret'] },
     ]
-    const after = await agent.publish({ card: { ...hidden, skills }, hide: ['/skills/1'] })
+    const after = await agent.publish({ card: { ...cardWithSecret, skills }, hide: ['/skills/1'] })
     expect([after.version, after.etag]).toEqual([before.version, before.etag])
     const { card } = await agent.card(agent.agentId)
     expect((card.skills as JsonObject[]).map(({ name }) => name).sort()).toEqual(['Other secret', 'Read a page'])
   })
 
-  test('renewal: the same content under new dates is the same version; a change is refused', async () => {
+  test('a renewal with the same content and new dates keeps the version, and a renewal with changed content is refused', async () => {
     await anAgent()
-    const first = await split(agent)
-    await publish(agent, agent.agentId, first.c0, { sdJwt: first.sdJwt, releasePolicy: first.releasePolicy })
+    const first = await prepare(agent)
+    await publish(agent, agent.agentId, first.publicCard, { sdJwt: first.sdJwt, releasePolicy: first.releasePolicy })
     registry.clock.advance(3600)
-    const renewed = await split(agent, { releaseNumber: 2 })
+    const renewed = await prepare(agent, { releaseNumber: 2 })
     expect(
       await agent.mutate('cards.renew', { agentId: agent.agentId, sdJwt: renewed.sdJwt, releasePolicy: renewed.releasePolicy }),
     ).toMatchObject({ version: 1 })
-    const skills = [...(hidden.skills as JsonObject[]).slice(0, 1), { id: 'secret', name: 'Changed', description: 'hidden', tags: [] }]
-    const changed = await split(agent, { releaseNumber: 3, card: { ...hidden, skills } })
+    const skills = [
+      ...(cardWithSecret.skills as JsonObject[]).slice(0, 1),
+      { id: 'secret', name: 'Changed', description: 'secret', tags: [] },
+    ]
+    const changed = await prepare(agent, { releaseNumber: 3, card: { ...cardWithSecret, skills } })
     expect(
       await reasonOf(agent.mutate('cards.renew', { agentId: agent.agentId, sdJwt: changed.sdJwt, releasePolicy: changed.releasePolicy })),
     ).toBe('card_version_immutable')
   })
 })
 
-describe('a change that another has overtaken between its reading and its commit', () => {
-  /** Runs `first` on a server whose commit of a card waits until `then` is done elsewhere. */
-  async function overtaken<T>(first: () => Promise<T>, then: () => Promise<unknown>): Promise<T> {
-    let go = () => {}
-    let arrived = () => {}
-    const gone = new Promise<void>((resolve) => {
-      go = resolve
+describe('two changes between read and commit', () => {
+  /** Runs `slow` on a server whose commit of a card waits until `fast` has completed on the other servers. */
+  async function overtaken<T>(slow: () => Promise<T>, fast: () => Promise<unknown>): Promise<T> {
+    let release = () => {}
+    let arrive = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
     })
-    const there = new Promise<void>((resolve) => {
-      arrived = resolve
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve
     })
     const server = await registry.addServer(async (name, work, operations) => {
       if (name === 'commit' && operations?.some((one) => 'collection' in one && one.collection === 'cards')) {
-        arrived()
-        await gone
+        arrive()
+        await released
       }
       return work()
     })
     const others = registry.servers.filter((one) => one !== server).map(({ port }) => port)
     registry.front.route([server.port])
-    const doing = first()
-    await there
+    const result = slow()
+    await arrived
     registry.front.route(others)
-    await then()
-    go()
-    return doing
+    await fast()
+    release()
+    return result
   }
-  const published = async () => {
+  const publishFirst = async () => {
     await anAgent()
-    const { c0, sdJwt, releasePolicy } = await split(agent, { defaultTier: 'authenticated' })
-    await publish(agent, agent.agentId, c0, { sdJwt, releasePolicy })
+    const { publicCard, sdJwt, releasePolicy } = await prepare(agent, { defaultTier: 'authenticated' })
+    await publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy })
   }
   const renew = async (releaseNumber: number) => {
-    const { sdJwt, releasePolicy } = await split(agent, { releaseNumber, defaultTier: 'authenticated' })
+    const { sdJwt, releasePolicy } = await prepare(agent, { releaseNumber, defaultTier: 'authenticated' })
     return reasonOf(agent.mutate('cards.renew', { agentId: agent.agentId, sdJwt, releasePolicy }))
   }
 
-  test('a renewal does not bring back what was unpublished', async () => {
-    await published()
+  test('a renewal that commits after an unpublishing is refused and does not restore the card', async () => {
+    await publishFirst()
     const reader = await registry.agent({ of: acme })
     const found = async () => (await reader.search({ text: 'secret' })).hits.map(({ agentId }) => agentId)
     expect(await found()).toContain(agent.agentId)
@@ -284,8 +294,8 @@ describe('a change that another has overtaken between its reading and its commit
     expect(await found()).not.toContain(agent.agentId)
   })
 
-  test('the number of the release policy never falls', async () => {
-    await published()
+  test('a renewal that commits after another one cannot lower the number of the release policy', async () => {
+    await publishFirst()
     expect(
       await overtaken(
         () => renew(5),
@@ -299,20 +309,28 @@ describe('a change that another has overtaken between its reading and its commit
 
 describe('import', () => {
   test.each<[string, (signer: Signer) => Promise<JsonObject | string>, object]>([
-    ['an unsigned card', async () => aCard(registry), { state: 'accepted', verdict: { state: 'unsigned' } }],
+    ['an unsigned card is stored as `unsigned`', async () => aCard(registry), { state: 'accepted', verdict: { state: 'unsigned' } }],
     [
-      'a card signed by a stranger',
+      'a card signed by an unregistered key is stored as `unknown_key`',
       async () => signCard(aCard(registry), await newEs256Signer()),
       { state: 'accepted', verdict: { state: 'unknown_key' } },
     ],
     [
-      'a card that was changed',
+      'a card that was changed after it was signed is stored as `invalid`',
       async (signer) => ({ ...(await signCard(aCard(registry), signer)), description: 'x' }),
       { verdict: { state: 'invalid' } },
     ],
-    ['a signed card', async (signer) => signCard(aCard(registry), signer), { verdict: { state: 'signed' } }],
-    ['a card of version 0.1', async () => ({ name: 'a', url: 'https://a.example', authentication: { schemes: [] } }), { state: 'refused' }],
-    ['no JSON', async () => '{', { state: 'refused' }],
+    [
+      'a card signed by a registered key is stored as `signed`',
+      async (signer) => signCard(aCard(registry), signer),
+      { verdict: { state: 'signed' } },
+    ],
+    [
+      'a card of A2A version 0.1 is refused',
+      async () => ({ name: 'a', url: 'https://a.example', authentication: { schemes: [] } }),
+      { state: 'refused' },
+    ],
+    ['a text that is not JSON is refused', async () => '{', { state: 'refused' }],
   ])('%s', async (_, make, expected) => {
     await anAgent()
     const card = await make(agent.signer)
@@ -322,15 +340,15 @@ describe('import', () => {
   })
 })
 
-test('the public card is served byte for byte, with its ETag; unknown, unpublished and revoked are one answer', async () => {
+test('the public card is served byte for byte with its ETag until it is unpublished', async () => {
   await anAgent()
   const signed = `${JSON.stringify(await signCard(aCard(registry), agent.signer), null, 3)}\n`
   await publish(agent, agent.agentId, signed)
   const path = `/agents/${agent.agentId}/.well-known/agent-card.json`
-  const answer = await registry.fetch(path)
-  expect(await answer.text()).toBe(signed)
-  expect(answer.headers.get('vary')).toBe('A2A-Version')
-  const etag = answer.headers.get('etag') ?? ''
+  const response = await registry.fetch(path)
+  expect(await response.text()).toBe(signed)
+  expect(response.headers.get('vary')).toBe('A2A-Version')
+  const etag = response.headers.get('etag') ?? ''
   expect((await registry.fetch(path, { headers: { 'if-none-match': etag } })).status).toBe(304)
   await agent.mutate('cards.unpublish', { agentId: agent.agentId })
   const bodies = await Promise.all(

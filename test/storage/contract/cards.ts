@@ -12,14 +12,14 @@ import {
 } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 
-export const aShownCard = (name: string): CardSummary => ({
+export const aSummary = (name: string): CardSummary => ({
   orgId: OrgId.parse(`org_${'A'.repeat(22)}`),
   scopes: [],
   verdict: { state: 'unsigned', checkedAt: 1, uncovered: [], hints: [] },
   versions: [],
   text: { name, description: '', version: '1' },
   skills: [],
-  words: { name: `\n${name}\n`, tags: '\n\n', skills: '\n\n', description: '\n\n' },
+  tokens: { name: `\n${name}\n`, tags: '\n\n', skills: '\n\n', description: '\n\n' },
 })
 
 export const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
@@ -33,7 +33,7 @@ export const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
   tags: [],
   modes: [],
   updatedAt: 1,
-  shown: aShownCard(cardId),
+  summary: aSummary(cardId),
   ...row,
 })
 
@@ -47,20 +47,19 @@ async function fill(storage: Storage, rows: readonly CardRow[]): Promise<void> {
 }
 
 export function cardSearchContract(open: OpenStore): void {
-  test('what a row shows comes back as it was kept, for its tier alone, until the row is replaced or removed', async () => {
+  test('the summary of a row is returned unchanged and for its tier only, until the row is replaced or removed', async () => {
     await using store = await open()
-    const odd = aShownCard('\0 \ud800 “$where”')
-    await fill(store.storage, [aRow('a'), aRow('b', { shown: odd }), aRow('b', { tier: 'introduced' })])
-    const shown = async (tier: CardTier, ...ids: string[]) => Object.fromEntries(await store.storage.cards.shown(tier, ids))
-    expect(await shown('public', 'a', 'b', 'nobody')).toEqual({ a: aShownCard('a'), b: odd })
-    expect(await shown('introduced', 'a', 'b')).toEqual({ b: aShownCard('b') })
-    await fill(store.storage, [aRow('a', { shown: odd })])
+    const odd = aSummary('\0 \ud800 “$where”')
+    await fill(store.storage, [aRow('a'), aRow('b', { summary: odd }), aRow('b', { tier: 'introduced' })])
+    const summariesOf = async (tier: CardTier, ...ids: string[]) => Object.fromEntries(await store.storage.cards.summaries(tier, ids))
+    expect(await summariesOf('public', 'a', 'b', 'nobody')).toEqual({ a: aSummary('a'), b: odd })
+    expect(await summariesOf('introduced', 'a', 'b')).toEqual({ b: aSummary('b') })
+    await fill(store.storage, [aRow('a', { summary: odd })])
     await store.storage.commit([unindexingCard('b', 'public')])
-    expect(await shown('public', 'a', 'b')).toEqual({ a: odd })
-    expect(await store.storage.cards.unshown(10)).toEqual([])
+    expect(await summariesOf('public', 'a', 'b')).toEqual({ a: odd })
   })
 
-  test('words of any script are cut and folded alike: case of one character for one, diacritics of Latin letters', async () => {
+  test('words of any script are split and normalised alike: simple case folding, and diacritics of Latin letters removed', async () => {
     await using store = await open()
     const names = {
       a: 'мой ёлка',
@@ -76,7 +75,7 @@ export function cardSearchContract(open: OpenStore): void {
       store.storage,
       Object.entries(names).map(([id, name]) => aRow(id, { name })),
     )
-    const asked = [
+    const queries = [
       'мои',
       'МОЙ',
       'елка',
@@ -93,7 +92,7 @@ export function cardSearchContract(open: OpenStore): void {
       'न',
       'हिन्दी',
     ]
-    const found = await Promise.all(asked.map(async (word) => [word, cardsOf(await search(store.storage, [word])).join()]))
+    const found = await Promise.all(queries.map(async (word) => [word, cardsOf(await search(store.storage, [word])).join()]))
     expect(Object.fromEntries(found)).toEqual({
       мои: '',
       МОЙ: 'a',
@@ -113,17 +112,17 @@ export function cardSearchContract(open: OpenStore): void {
     })
   })
 
-  test('a hit says what its row shows, found by words and without', async () => {
+  test('a hit contains the summary of its row, in searches with and without words', async () => {
     await using store = await open()
-    const odd = aShownCard('\0 \ud800 “$where”')
-    await fill(store.storage, [aRow('a', { name: 'Ocelot', shown: odd }), aRow('a', { tier: 'introduced', name: 'Ocelot' })])
+    const odd = aSummary('\0 \ud800 “$where”')
+    await fill(store.storage, [aRow('a', { name: 'Ocelot', summary: odd }), aRow('a', { tier: 'introduced', name: 'Ocelot' })])
     for (const words of [['ocelot'], []]) {
-      expect((await search(store.storage, words)).hits.map(({ shown }) => shown)).toEqual([odd])
-      expect((await search(store.storage, words, { tier: 'introduced', cardIds: ['a'] })).hits[0]?.shown).toEqual(aShownCard('a'))
+      expect((await search(store.storage, words)).hits.map(({ summary }) => summary)).toEqual([odd])
+      expect((await search(store.storage, words, { tier: 'introduced', cardIds: ['a'] })).hits[0]?.summary).toEqual(aSummary('a'))
     }
   })
 
-  test('all words must match, in any field, whatever their case and accents; better matches come first', async () => {
+  test('all words must match in any field, regardless of case and accents, and better matches come first', async () => {
     await using store = await open()
     await fill(store.storage, [
       aRow('a', { name: 'Invoice reader', description: 'Reads scanned papers', skillText: 'OCR for invoices' }),
@@ -142,7 +141,7 @@ export function cardSearchContract(open: OpenStore): void {
   test.each<CardTier>([
     'authenticated',
     'introduced',
-  ])('rows of the %s tier leave every byte of a public answer as it was', async (tier) => {
+  ])('rows of the %s tier do not change a byte of public results', async (tier) => {
     await using store = await open()
     const rows = ['a', 'b', 'c', 'd'].map((id, i) =>
       aRow(id, {
@@ -160,10 +159,10 @@ export function cardSearchContract(open: OpenStore): void {
       [['scan'], { tags: ['ocr'], skill: 'read' }],
       [['secret'], {}],
     ]
-    const answers = () => Promise.all(queries.map(([words, query]) => search(store.storage, words, query)))
-    const before = JSON.stringify(await answers())
-    const hidden = Array.from({ length: 40 }, (_, i) =>
-      aRow(i < 4 ? (rows[i]?.cardId ?? '') : `hidden${i}`, {
+    const results = () => Promise.all(queries.map(([words, query]) => search(store.storage, words, query)))
+    const before = JSON.stringify(await results())
+    const otherTier = Array.from({ length: 40 }, (_, i) =>
+      aRow(i < 4 ? (rows[i]?.cardId ?? '') : `other${i}`, {
         tier,
         name: 'scan scan secret',
         description: 'scan',
@@ -171,35 +170,35 @@ export function cardSearchContract(open: OpenStore): void {
         skills: ['read'],
       }),
     )
-    await fill(store.storage, hidden)
-    expect(JSON.stringify(await answers())).toBe(before)
+    await fill(store.storage, otherTier)
+    expect(JSON.stringify(await results())).toBe(before)
     expect((await search(store.storage, ['secret'], { tier })).total).toBe(40)
   })
 
-  test('a search among certain cards says nothing about the others: not by order, score or total', async () => {
+  test('a search restricted to certain cards reveals nothing about others, neither by order, score nor total', async () => {
     await using store = await open()
     const mine = ['a', 'b', 'c'].map((id, i) =>
       aRow(id, { tier: 'introduced', name: `agent ${'ocr '.repeat(i)}`, description: 'ocr reads' }),
     )
     await fill(store.storage, mine)
-    const ask = () =>
+    const searchMine = () =>
       Promise.all(
         [['ocr'], ['ocr', 'reads'], []].map((words) =>
           search(store.storage, words, { tier: 'introduced', cardIds: ['a', 'b', 'c', 'unknown'] }),
         ),
       )
-    const before = await ask()
+    const before = await searchMine()
     expect(before.map((hits) => hits.total)).toEqual([3, 3, 3])
     expect(cardsOf(before[0] ?? { hits: [], total: 0 })).toEqual(['c', 'b', 'a'])
     await fill(
       store.storage,
       Array.from({ length: 40 }, (_, i) => aRow(`other${i}`, { tier: 'introduced', name: 'ocr', description: 'ocr reads reads' })),
     )
-    expect(JSON.stringify(await ask())).toBe(JSON.stringify(before))
+    expect(JSON.stringify(await searchMine())).toBe(JSON.stringify(before))
     expect(await search(store.storage, ['ocr'], { tier: 'introduced', cardIds: [] })).toEqual({ hits: [], total: 0 })
   })
 
-  test('skill and tags must all be there, whole and with their case', async () => {
+  test('the skill and all tags must match as a whole and case-sensitively', async () => {
     await using store = await open()
     await fill(store.storage, [
       aRow('a', { name: 'x', skills: ['read', 'write'], tags: ['ocr', 'pdf'] }),
@@ -275,7 +274,7 @@ export function cardSearchContract(open: OpenStore): void {
     expect(paged).toEqual(whole.hits)
   })
 
-  test('indexing a card again replaces its row of that tier only; unindexing removes it without a trace', async () => {
+  test('indexing a card again replaces only its row of that tier, and unindexing removes the row completely', async () => {
     await using store = await open()
     await fill(store.storage, [aRow('z', { name: 'other ocr' })])
     const before = JSON.stringify(await search(store.storage, ['ocr']))

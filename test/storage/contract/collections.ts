@@ -6,7 +6,7 @@ import { atOnce, CALLERS, THINGS, type Thing, thingsOf } from './things.js'
 const one: Thing = { id: 'one', group: 'a', rank: 1, by: ['p', 'q'], state: 'new', isOpen: true, inner: { deep: [{ 'a.b': null, $c: 1 }] } }
 
 export function collectionContract(open: OpenStore): void {
-  test('what is inserted is read back the same, by both Storage objects', async () => {
+  test('an inserted document is read back unchanged by both Storage objects', async () => {
     await using store = await open()
     expect(await thingsOf(store.storage).insert(one)).toBe('inserted')
     expect(await thingsOf(store.storage).get('one')).toEqual(one)
@@ -14,39 +14,39 @@ export function collectionContract(open: OpenStore): void {
     expect(await thingsOf(store.storage).get('two')).toBeUndefined()
   })
 
-  test('the same declaration gives the same collection, another declaration of its name is a bug', async () => {
+  test('equal specs return the same collection, and a different definition of the same name throws', async () => {
     await using store = await open()
     expect(store.storage.collection({ ...THINGS })).toBe(store.storage.collection(THINGS))
     const { expires: _, ...lasting } = THINGS
     const { name: __, ...others } = THINGS.indexes
-    const other: readonly Spec<Thing>[] = [
+    const otherSpecs: readonly Spec<Thing>[] = [
       { ...THINGS, key: 'group' },
       lasting,
       { ...THINGS, expires: 'rank' },
       { ...THINGS, indexes: {} },
       { ...THINGS, indexes: { ...others, name: { fields: ['group', 'name'] } } },
     ]
-    for (const one of other) expect(() => store.storage.collection(one)).toThrow('declared twice')
+    for (const spec of otherSpecs) expect(() => store.storage.collection(spec)).toThrow('two different definitions')
     expect(store.storage.collection({ ...THINGS, indexes: { name: { fields: ['group', 'name'], unique: true }, ...others } })).toBe(
       store.storage.collection(THINGS),
     )
   })
 
-  test('of twenty callers who insert one key, one is told inserted and its document stays', async () => {
+  test('of twenty concurrent inserts of one key, one returns inserted and its document is stored', async () => {
     await using store = await open()
-    const told = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: 'one', group: `g${caller}` }))
-    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
-    expect(await thingsOf(store.storage).get('one')).toEqual({ id: 'one', group: `g${told.indexOf('inserted')}` })
+    const results = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: 'one', group: `g${caller}` }))
+    expect(results.filter((result) => result === 'inserted')).toHaveLength(1)
+    expect(await thingsOf(store.storage).get('one')).toEqual({ id: 'one', group: `g${results.indexOf('inserted')}` })
   })
 
-  test('of twenty callers who insert one name under a unique index, one wins', async () => {
+  test('of twenty concurrent inserts of one name in a unique index, one succeeds', async () => {
     await using store = await open()
-    const told = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: `t${caller}`, group: 'a', name: 'same' }))
-    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
+    const results = await atOnce(store, (storage, caller) => thingsOf(storage).insert({ id: `t${caller}`, group: 'a', name: 'same' }))
+    expect(results.filter((result) => result === 'inserted')).toHaveLength(1)
     expect((await thingsOf(store.storage).find('name', { where: { group: 'a', name: 'same' }, limit: 50 })).items).toHaveLength(1)
   })
 
-  test('a unique index binds only documents that have all of its fields, and is freed by take and by change', async () => {
+  test('a unique index applies to documents that have all of its fields, and take and change free a value', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     expect(await things.insert({ id: 'a', group: 'g' })).toBe('inserted')
@@ -61,32 +61,32 @@ export function collectionContract(open: OpenStore): void {
     expect(await things.insert({ id: 'c', group: 'g', name: 'm' })).toBe('inserted')
   })
 
-  test('of twenty callers who change one document under a guard, one wins', async () => {
+  test('of twenty concurrent changes under the same guard, one succeeds', async () => {
     await using store = await open()
     await thingsOf(store.storage).insert(one)
-    const told = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', { state: 'new' }, { state: `s${caller}` }))
-    const winners = told.filter((answer) => answer !== undefined)
+    const results = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', { state: 'new' }, { state: `s${caller}` }))
+    const winners = results.filter((result) => result !== undefined)
     expect(winners).toHaveLength(1)
     expect(await thingsOf(store.other).get('one')).toEqual(winners[0])
   })
 
-  test('of twenty callers who take one document, one gets it', async () => {
+  test('of twenty concurrent takes of a document, one returns it', async () => {
     await using store = await open()
     await thingsOf(store.storage).insert(one)
-    const told = await atOnce(store, (storage) => thingsOf(storage).take('one', { state: 'new' }))
-    expect(told.filter((answer) => answer !== undefined)).toEqual([one])
+    const results = await atOnce(store, (storage) => thingsOf(storage).take('one', { state: 'new' }))
+    expect(results.filter((result) => result !== undefined)).toEqual([one])
     expect(await thingsOf(store.storage).get('one')).toBeUndefined()
   })
 
-  test('changes that twenty callers make without a guard all hold, one after the other', async () => {
+  test('twenty concurrent changes without a guard all succeed, one after the other', async () => {
     await using store = await open()
     await thingsOf(store.storage).insert({ id: 'one', group: 'a', inner: {} })
-    const told = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', {}, { rank: caller }))
-    expect(told.filter((answer) => answer !== undefined)).toHaveLength(CALLERS)
+    const results = await atOnce(store, (storage, caller) => thingsOf(storage).change('one', {}, { rank: caller }))
+    expect(results.filter((result) => result !== undefined)).toHaveLength(CALLERS)
     expect((await thingsOf(store.storage).find('group', { where: { group: 'a' }, limit: 50 })).items).toHaveLength(1)
   })
 
-  test('a change sets and removes fields and answers with the whole document', async () => {
+  test('a change sets and removes fields and returns the whole document', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert(one)
@@ -98,29 +98,29 @@ export function collectionContract(open: OpenStore): void {
   })
 
   const guards: readonly [string, Guard<Thing>, boolean][] = [
-    ['nothing', {}, true],
+    ['no condition', {}, true],
     ['an equal string', { state: 'new' }, true],
     ['another string', { state: 'old' }, false],
     ['an equal number', { rank: 5 }, true],
     ['the number as a string', { rank: '5' }, false],
     ['an equal boolean', { isOpen: false }, true],
     ['another boolean', { isOpen: true }, false],
-    ['absence of what is absent', { name: null }, true],
-    ['absence of what is there', { state: null }, false],
-    ['equality with what is absent', { name: 'x' }, false],
-    ['expired by its very second', { rank: { expiredBy: 5 } }, true],
+    ['absence of an absent field', { name: null }, true],
+    ['absence of a present field', { state: null }, false],
+    ['equality with an absent field', { name: 'x' }, false],
+    ['expired by that second', { rank: { expiredBy: 5 } }, true],
     ['expired by an earlier second', { rank: { expiredBy: 4 } }, false],
-    ['expired by, of an absent field', { name: { expiredBy: 5 } }, false],
-    ['expired by, of a string', { state: { expiredBy: 5 } }, false],
+    ['expired by, for an absent field', { name: { expiredBy: 5 } }, false],
+    ['expired by, for a string', { state: { expiredBy: 5 } }, false],
     ['not expired by an earlier second', { rank: { notExpiredBy: 4 } }, true],
-    ['not expired by its very second', { rank: { notExpiredBy: 5 } }, false],
-    ['not expired by, of an absent field', { name: { notExpiredBy: 5 } }, true],
-    ['not expired by, of a string', { state: { notExpiredBy: 5 } }, false],
-    ['two that hold', { rank: 5, state: 'new' }, true],
-    ['two of which one does not hold', { rank: 5, state: 'old' }, false],
+    ['not expired by that second', { rank: { notExpiredBy: 5 } }, false],
+    ['not expired by, for an absent field', { name: { notExpiredBy: 5 } }, true],
+    ['not expired by, for a string', { state: { notExpiredBy: 5 } }, false],
+    ['two conditions that match', { rank: 5, state: 'new' }, true],
+    ['two conditions of which one does not match', { rank: 5, state: 'old' }, false],
     ['an array as a scalar', { by: 'p' }, false],
   ]
-  test.each(guards)('a guard of %s', async (_title, guard, expected) => {
+  test.each(guards)('a guard with %s matches: %o → %s', async (_title, guard, expected) => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const thing: Thing = { id: 'one', group: 'a', rank: 5, state: 'new', isOpen: false, by: ['p'] }
@@ -131,55 +131,55 @@ export function collectionContract(open: OpenStore): void {
     expect(await things.get('one')).toEqual(expected ? undefined : thing)
   })
 
-  test('a document that misfits its schema is a bug and nothing is written', async () => {
+  test('a document that does not match its schema throws and nothing is written', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
-    await expect(things.insert({ id: 'x', group: 5 } as unknown as Thing)).rejects.toThrow('misfits')
-    await expect(things.insert({ id: '', group: 'a' })).rejects.toThrow('no id')
+    await expect(things.insert({ id: 'x', group: 5 } as unknown as Thing)).rejects.toThrow('does not match its schema')
+    await expect(things.insert({ id: '', group: 'a' })).rejects.toThrow('has no key: id')
     await expect(things.insert({ id: 'x', group: 'a', rank: Number.POSITIVE_INFINITY })).rejects.toThrow()
     expect(await things.get('x')).toBeUndefined()
     await things.insert(one)
-    await expect(things.change('one', {}, { state: 'longer than the sixteen characters it may have' })).rejects.toThrow('misfits')
-    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('misfits')
+    await expect(things.change('one', {}, { state: 'longer than the sixteen characters it may have' })).rejects.toThrow('does not match its schema')
+    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('does not match its schema')
     await expect(things.change('one', {}, { id: 'two' })).rejects.toThrow('key')
     const bug = store.storage.commit([things.inserting({ id: 'x', group: 'a' }), things.changing('one', {}, { group: undefined })])
-    await expect(bug).rejects.toThrow('misfits')
+    await expect(bug).rejects.toThrow('does not match its schema')
     expect(await things.get('x')).toBeUndefined()
     expect(await things.get('one')).toEqual(one)
   })
 
-  test('what a newer build wrote stays in a document that this one changes', async () => {
+  test('a change keeps the fields that a newer release wrote', async () => {
     await using store = await open()
-    const newer: unknown = { id: 'one', group: 'a', state: 'new', shape: { of: ['it'] } }
+    const newer: unknown = { id: 'one', group: 'a', state: 'new', shape: { sides: ['left'] } }
     await thingsOf(store.storage).insert(newer as Thing)
     const things = thingsOf(store.other)
-    const changed = { id: 'one', group: 'a', state: 'old', shape: { of: ['it'] } }
+    const changed = { id: 'one', group: 'a', state: 'old', shape: { sides: ['left'] } }
     expect(await things.change('one', { state: 'new' }, { state: 'old' })).toEqual(changed)
     expect((await store.storage.commit([things.changing('one', {}, { name: 'n' })])).ok).toBe(true)
     expect(await things.get('one')).toEqual({ ...changed, name: 'n' })
     expect((await things.find('state', { where: { state: 'old', isOpen: null }, limit: 9 })).items).toEqual([{ ...changed, name: 'n' }])
-    // Its own fields are judged as always
-    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('misfits')
-    // As a successor that waited: settled by whoever meets it
+    // Fields of this release are checked as usual
+    await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('does not match its schema')
+    // A pending change that a newer release wrote
     const successor: unknown = { shape: 'another' }
     expect(await things.change('one', {}, successor as Partial<Thing>)).toEqual({ ...changed, name: 'n', shape: 'another' })
     expect(await things.take('one', { state: 'old' })).toMatchObject({ shape: 'another' })
   })
 
-  test('one caller whose document is a bug does not disturb those who share its commit', async () => {
+  test('an invalid document of one caller does not affect callers that share its commit', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert(one)
-    const told = await Promise.allSettled([
+    const results = await Promise.allSettled([
       things.insert({ id: 'before', group: 'a' }),
       things.change('one', {}, { group: undefined }),
       things.insert({ id: 'after', group: 'a' }),
     ])
-    expect(told.map((answer) => answer.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect([await things.get('before'), await things.get('after')]).not.toContain(undefined)
   })
 
-  test('what a caller does with a document after it was handed over, or read, changes nothing stored', async () => {
+  test('modifying a document object after insert or get does not change the stored document', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const mine = { id: 'one', group: 'a', by: ['p'] }
@@ -191,7 +191,7 @@ export function collectionContract(open: OpenStore): void {
     expect(await things.get('one')).toEqual({ id: 'one', group: 'a', by: ['p'] })
   })
 
-  test('keys that differ in one character, however odd, are different keys', async () => {
+  test('keys that differ in any one character are different keys', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const odd = [
@@ -222,7 +222,7 @@ export function collectionContract(open: OpenStore): void {
     }
   })
 
-  test('from its expiry on a document is absent to get, find, change and take, and its key and unique name are free', async () => {
+  test('from its expiry on get, find, change and take do not see a document, and its key and unique name are free', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const until = store.clock.now() + 10
@@ -237,12 +237,12 @@ export function collectionContract(open: OpenStore): void {
     expect(await things.change('one', {}, { rank: 2 })).toBeUndefined()
     expect(await things.take('one', {})).toBeUndefined()
     expect(await things.insert({ id: 'two', group: 'a', name: 'n' })).toBe('inserted')
-    const told = await atOnce(store, (storage) => thingsOf(storage).insert({ id: 'one', group: 'b', until: until + 10 }))
-    expect(told.filter((answer) => answer === 'inserted')).toHaveLength(1)
+    const results = await atOnce(store, (storage) => thingsOf(storage).insert({ id: 'one', group: 'b', until: until + 10 }))
+    expect(results.filter((result) => result === 'inserted')).toHaveLength(1)
     expect(await things.find('by', { where: { by: 'p' }, limit: 5 })).toEqual({ items: [] })
   })
 
-  test('purge removes what has expired, a bounded number a call, and nothing else', async () => {
+  test('purge removes only expired documents and counters, and at most the given number per call', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const now = store.clock.now()

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { counting, type Operation, type Storage } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
-import { aShownCard } from './cards.js'
+import { aSummary } from './cards.js'
 import { atOnce, CALLERS, thingsOf } from './things.js'
 
 export function commitContract(open: OpenStore): void {
-  test('operations of a commit hold together, and each sees those before it', async () => {
+  test('the operations of a commit succeed together, and each sees the effect of those before it', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert({ id: 'a', group: 'g', state: 'new' })
@@ -25,15 +25,15 @@ export function commitContract(open: OpenStore): void {
   })
 
   const failing: readonly [string, (storage: Storage) => Operation][] = [
-    ['an insert over a key', (storage) => thingsOf(storage).inserting({ id: 'taken', group: 'g' })],
-    ['an insert over a unique name', (storage) => thingsOf(storage).inserting({ id: 'fresh', group: 'g', name: 'taken' })],
+    ['an insert of an existing key', (storage) => thingsOf(storage).inserting({ id: 'taken', group: 'g' })],
+    ['an insert of an existing unique name', (storage) => thingsOf(storage).inserting({ id: 'fresh', group: 'g', name: 'taken' })],
     ['a change whose guard fails', (storage) => thingsOf(storage).changing('taken', { state: 'other' }, { rank: 1 })],
-    ['a change of nothing', (storage) => thingsOf(storage).changing('nobody', {}, { rank: 1 })],
-    ['a change into a taken name', (storage) => thingsOf(storage).changing('a', {}, { name: 'taken' })],
+    ['a change of a missing document', (storage) => thingsOf(storage).changing('nobody', {}, { rank: 1 })],
+    ['a change to a name in use', (storage) => thingsOf(storage).changing('a', {}, { name: 'taken' })],
     ['a take whose guard fails', (storage) => thingsOf(storage).taking('taken', { rank: 9 })],
-    ['a count past its limit', () => counting('full', 1, 3, 2_000_000_000)],
+    ['a count beyond its limit', () => counting('full', 1, 3, 2_000_000_000)],
   ]
-  test.each(failing)('%s fails the commit, is named, and nothing of it is there', async (_title, fail) => {
+  test.each(failing)('%s fails the commit, `failed` is its index, and nothing is written', async (_title, fail) => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert({ id: 'taken', group: 'g', name: 'taken' })
@@ -50,7 +50,7 @@ export function commitContract(open: OpenStore): void {
       tags: [],
       modes: [],
       updatedAt: 1,
-      shown: aShownCard('word'),
+      summary: aSummary('word'),
     } as const
     const operations: Operation[] = [
       things.inserting({ id: 'new', group: 'g', by: ['p'] }),
@@ -70,22 +70,22 @@ export function commitContract(open: OpenStore): void {
     expect((await store.storage.cards.search({ words: ['word'], tags: [], tier: 'public', limit: 5 })).total).toBe(0)
   })
 
-  test('of twenty callers whose commits need the same thing, one wins and the others leave nothing', async () => {
+  test('of twenty concurrent commits that take the same document, one succeeds and the others write nothing', async () => {
     await using store = await open()
     await thingsOf(store.storage).insert({ id: 'code', group: 'g' })
-    const told = await atOnce(store, (storage, caller) =>
+    const results = await atOnce(store, (storage, caller) =>
       storage.commit([thingsOf(storage).inserting({ id: `by${caller}`, group: 'winners' }), thingsOf(storage).taking('code', {})]),
     )
-    expect(told.filter((answer) => answer.ok)).toHaveLength(1)
-    expect(told.filter((answer) => !answer.ok && answer.failed === 1)).toHaveLength(CALLERS - 1)
+    expect(results.filter((result) => result.ok)).toHaveLength(1)
+    expect(results.filter((result) => !result.ok && result.failed === 1)).toHaveLength(CALLERS - 1)
     const { items } = await thingsOf(store.storage).find('group', { where: { group: 'winners' }, limit: 50 })
-    expect(items.map((thing) => thing.id)).toEqual([`by${told.findIndex((answer) => answer.ok)}`])
+    expect(items.map((thing) => thing.id)).toEqual([`by${results.findIndex((result) => result.ok)}`])
   })
 
-  test('twenty callers who write crosswise in one commit each lose nothing', async () => {
+  test('twenty concurrent commits that write two documents in opposite order all succeed', async () => {
     await using store = await open()
     for (const id of ['a', 'b']) await thingsOf(store.storage).insert({ id, group: 'g' })
-    const told = await atOnce(store, (storage, caller) => {
+    const results = await atOnce(store, (storage, caller) => {
       const [first, second] = caller % 4 < 2 ? (['a', 'b'] as const) : (['b', 'a'] as const)
       return storage.commit([
         thingsOf(storage).changing(first, {}, { rank: caller }),
@@ -93,28 +93,28 @@ export function commitContract(open: OpenStore): void {
         counting('all', 1, 100, 2_000_000_000),
       ])
     })
-    expect(told.every((answer) => answer.ok)).toBe(true)
+    expect(results.every((result) => result.ok)).toBe(true)
     expect(await store.storage.count('all', 1, 100, 2_000_000_000)).toBe(CALLERS + 1)
     expect((await thingsOf(store.storage).get('a'))?.rank).toBe((await thingsOf(store.storage).get('b'))?.rank)
   })
 
-  test('an operation on a collection that was not declared is a bug and nothing is written', async () => {
+  test('an operation on a collection that is not open throws and nothing is written', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
-    const stray: Operation = { kind: 'insert', collection: 'strangers', doc: { id: 'x' } }
-    await expect(store.storage.commit([things.inserting({ id: 'a', group: 'g' }), stray])).rejects.toThrow('not declared')
+    const unknown: Operation = { kind: 'insert', collection: 'unknown', doc: { id: 'x' } }
+    await expect(store.storage.commit([things.inserting({ id: 'a', group: 'g' }), unknown])).rejects.toThrow('is not open')
     expect(await things.get('a')).toBeUndefined()
   })
 
-  test('of twenty callers who count up to a limit, exactly as many as fit are told a sum, each another', async () => {
+  test('of twenty concurrent counts up to a limit, exactly those that fit return a sum, all different', async () => {
     await using store = await open()
-    const told = await atOnce(store, (storage) => storage.count('k', 3, 20, store.clock.now() + 10))
-    const sums = told.filter((sum) => sum !== undefined)
+    const results = await atOnce(store, (storage) => storage.count('k', 3, 20, store.clock.now() + 10))
+    const sums = results.filter((sum) => sum !== undefined)
     expect(sums.sort((a, b) => a - b)).toEqual([3, 6, 9, 12, 15, 18])
     expect(await store.other.count('k', 2, 20, store.clock.now() + 10)).toBe(20)
   })
 
-  test('a counter is forgotten at the expiry of its first addition, and gives back what is taken off it', async () => {
+  test('a counter expires at the expiry of its first addition, and a negative amount makes room again', async () => {
     await using store = await open()
     const until = store.clock.now() + 10
     expect(await store.storage.count('k', 5, 5, until)).toBe(5)

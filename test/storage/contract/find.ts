@@ -3,7 +3,7 @@ import type { OpenStore } from '../contract.js'
 import { allOf, idsOf, type Thing, thingsOf } from './things.js'
 
 export function findContract(open: OpenStore): void {
-  test('a page has the documents of its group in the order of the last field, then of the key, both ways', async () => {
+  test('pages contain the matching documents ordered by the last field and then by key, in both directions', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     const ranks: readonly [string, number | undefined][] = [
@@ -22,7 +22,7 @@ export function findContract(open: OpenStore): void {
     }
   })
 
-  test('the last page says so: it has no next, also where it is full', async () => {
+  test('the last page has no next, even if it is full', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     for (const id of ['a', 'b']) await things.insert({ id, group: 'g', rank: 1 })
@@ -30,7 +30,7 @@ export function findContract(open: OpenStore): void {
     expect((await things.find('group', { where: { group: 'g' }, limit: 2 })).next).toBeUndefined()
   })
 
-  test('strings are ordered and matched by their characters, not by a language', async () => {
+  test('strings are ordered and matched by code point, without a collation', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     for (const rank of ['b', 'B', 'a', 'á', 'aa']) await things.insert({ id: rank, group: 'g', rank })
@@ -39,7 +39,7 @@ export function findContract(open: OpenStore): void {
     expect(await allOf(things, 'group', { group: 'G' }, 2)).toEqual([])
   })
 
-  test('equality on the last field, on booleans, and on absence', async () => {
+  test('a query matches the last field, booleans and absent fields by equality', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert({ id: 'a', group: 'g', state: 's', isOpen: true, rank: 1 })
@@ -53,7 +53,7 @@ export function findContract(open: OpenStore): void {
     expect(idsOf(await allOf(things, 'rank', { rank: 1 }, 1))).toEqual(['a', 'b'])
   })
 
-  test('a document is found under each element of its array, once, and under none that it lost', async () => {
+  test('a document is found once under each current element of its array', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert({ id: 'a', group: 'g', by: ['p', 'q', 'p'], rank: 2 })
@@ -69,7 +69,7 @@ export function findContract(open: OpenStore): void {
     expect(await allOf(things, 'by', { by: 'r' }, 5)).toEqual([])
   })
 
-  test('a change moves the document to its new place', async () => {
+  test('a change moves the document to its new position in the index', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     for (const id of ['a', 'b', 'c']) await things.insert({ id, group: 'g', rank: 1 })
@@ -82,35 +82,35 @@ export function findContract(open: OpenStore): void {
   test.each([
     'up',
     'down',
-  ] as const)('paging %s meets every document that stands all the while exactly once, whatever is written between', async (order) => {
+  ] as const)('paging %s returns every document that exists throughout exactly once, despite concurrent writes', async (order) => {
     await using store = await open()
     const things = thingsOf(store.storage)
-    const standing = Array.from({ length: 30 }, (_, i): Thing => ({ id: `s${i}`, group: 'g', rank: i % 7 }))
-    for (const thing of standing) await things.insert(thing)
-    for (let i = 0; i < 20; i++) await things.insert({ id: `gone${i}`, group: 'g', rank: i % 7 })
+    const permanent = Array.from({ length: 30 }, (_, i): Thing => ({ id: `s${i}`, group: 'g', rank: i % 7 }))
+    for (const thing of permanent) await things.insert(thing)
+    for (let i = 0; i < 20; i++) await things.insert({ id: `removed${i}`, group: 'g', rank: i % 7 })
     const seen: string[] = []
     let page = await things.find('group', { where: { group: 'g' }, limit: 3, order })
     for (let round = 0; ; round++) {
       seen.push(...idsOf(page.items))
       if (page.next === undefined) break
       await things.insert({ id: `new${round}`, group: 'g', rank: round % 7 })
-      await things.take(`gone${round}`, {})
-      // the very document that the page ended with goes too
+      await things.take(`removed${round}`, {})
+      // Also remove the document that the page ended with
       const last = page.items.at(-1)
       if (last?.id.startsWith('new')) await things.take(last.id, {})
       page = await things.find('group', { where: { group: 'g' }, limit: 3, order, after: page.next })
     }
     expect(new Set(seen).size).toBe(seen.length)
-    expect(seen.filter((id) => id.startsWith('s')).sort()).toEqual(idsOf(standing).sort())
+    expect(seen.filter((id) => id.startsWith('s')).sort()).toEqual(idsOf(permanent).sort())
   })
 
-  test('a query that the index cannot answer is a bug', async () => {
+  test('a query that the index cannot answer throws', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
     await things.insert({ id: 'a', group: 'g', by: ['p'] })
     await expect(things.find('nothing', { where: {}, limit: 1 })).rejects.toThrow('no index')
-    await expect(things.find('group', { where: {}, limit: 1 })).rejects.toThrow('needs group')
-    await expect(things.find('group', { where: { group: 'g', state: 's' }, limit: 1 })).rejects.toThrow('does not have state')
-    await expect(things.find('group', { where: { group: 'g' }, limit: 0 })).rejects.toThrow('at least one')
+    await expect(things.find('group', { where: {}, limit: 1 })).rejects.toThrow('needs a value for group')
+    await expect(things.find('group', { where: { group: 'g', state: 's' }, limit: 1 })).rejects.toThrow('has no field state')
+    await expect(things.find('group', { where: { group: 'g' }, limit: 0 })).rejects.toThrow('must be a positive integer')
   })
 }

@@ -32,18 +32,18 @@ export function logContract(open: OpenStore): void {
     ])
   })
 
-  test('of twenty callers who append the same number, one does, and its block is the one that stands', async () => {
+  test('of twenty concurrent appends of the same number, one succeeds and its block is stored', async () => {
     await using store = await open()
-    const told = await atOnce(store, (storage, caller) => storage.log.append(aBlock({ n: 0, writer: `w${caller}` })))
-    expect(told.filter((answer) => answer === 'appended')).toHaveLength(1)
-    const winner = told.indexOf('appended')
+    const results = await atOnce(store, (storage, caller) => storage.log.append(aBlock({ n: 0, writer: `w${caller}` })))
+    expect(results.filter((result) => result === 'appended')).toHaveLength(1)
+    const winner = results.indexOf('appended')
     expect(await store.other.log.head()).toEqual(aBlock({ n: 0, writer: `w${winner}` }))
     for (let caller = 0; caller < CALLERS; caller++) {
       expect(await store.storage.log.has(entryId(`w${caller}-0-0`))).toBe(caller === winner ? 0 : undefined)
     }
   })
 
-  test('what a newer build wrote into a block comes back whole', async () => {
+  test('fields that a newer release wrote into a block are read back unchanged', async () => {
     await using store = await open()
     const block = aBlock({ n: 0 })
     const newer: unknown = {
@@ -61,7 +61,7 @@ export function logContract(open: OpenStore): void {
     expect(await store.other.log.read(0, 1)).toEqual([newer])
   })
 
-  test('twenty appenders who read on and try again leave blocks without holes', async () => {
+  test('twenty writers that retry with the next number leave no gap between blocks', async () => {
     await using store = await open()
     await atOnce(store, async ({ log }, caller) => {
       for (;;) {
@@ -74,16 +74,16 @@ export function logContract(open: OpenStore): void {
     expect(new Set(blocks.map((block) => block.writer)).size).toBe(CALLERS)
   })
 
-  test('a block that would leave a hole, or misfits its schema, is a bug and is not written', async () => {
+  test('a block that leaves a gap or does not match its schema throws and is not written', async () => {
     await using store = await open()
     const { log } = store.storage
     await log.append(aBlock({ n: 0 }))
-    await expect(log.append(aBlock({ n: 2 }))).rejects.toThrow('hole')
+    await expect(log.append(aBlock({ n: 2 }))).rejects.toThrow('does not follow')
     await expect(log.append({ ...aBlock({ n: 1 }), entries: [] })).rejects.toThrow()
     expect((await log.head())?.n).toBe(0)
   })
 
-  test('read begins at a number and stops at its limit; head, has and blockOf find by number, id and position', async () => {
+  test('read starts at a number and stops at its limit, and head, has and blockOf find blocks by number, id and position', async () => {
     await using store = await open()
     const { log } = store.storage
     const blocks = [aBlock({ n: 0, count: 3 }), aBlock({ n: 1, first: 3 }), aBlock({ n: 2, first: 4, count: 2 })]
@@ -99,7 +99,7 @@ export function logContract(open: OpenStore): void {
     expect(await log.has(entryId('late-1-0'))).toBeUndefined()
   })
 
-  test('an id that stands already keeps its first place', async () => {
+  test('an entry id that is appended twice is found in its first block', async () => {
     await using store = await open()
     const { log } = store.storage
     await log.append(aBlock({ n: 0 }))
@@ -108,7 +108,7 @@ export function logContract(open: OpenStore): void {
     expect(await log.has(entryId('w-0-0'))).toBe(0)
   })
 
-  test('head answers with what was acknowledged before it was asked', async () => {
+  test('head returns a block that was acknowledged before the call', async () => {
     await using store = await open()
     for (let n = 0; n < 10; n++) {
       await store.storage.log.append(aBlock({ n }))
@@ -116,35 +116,35 @@ export function logContract(open: OpenStore): void {
     }
   })
 
-  test('an append rings every listener on every Storage until it stops listening, and one that is taken need not', async () => {
+  test('an append notifies the listeners of every Storage until they unsubscribe', async () => {
     await using store = await open()
-    const heard: string[] = []
-    const ringing = (name: string) => {
+    const notified: string[] = []
+    const newListener = (name: string) => {
       let wake: () => void = () => {}
-      const rung = new Promise<void>((resolve) => {
+      const called = new Promise<void>((resolve) => {
         wake = resolve
       })
       return {
-        rung,
-        ring: () => {
-          heard.push(name)
+        called,
+        listener: () => {
+          notified.push(name)
           wake()
         },
       }
     }
-    const [near, far, gone] = [ringing('near'), ringing('far'), ringing('gone')]
-    store.storage.log.onAppend(near.ring)
-    store.other.log.onAppend(far.ring)
-    store.storage.log.onAppend(gone.ring)()
+    const [near, far, unsubscribed] = [newListener('near'), newListener('far'), newListener('unsubscribed')]
+    store.storage.log.onAppend(near.listener)
+    store.other.log.onAppend(far.listener)
+    store.storage.log.onAppend(unsubscribed.listener)()
     await store.storage.log.append(aBlock({ n: 0 }))
-    await Promise.all([near.rung, far.rung])
-    expect(heard).toEqual(expect.arrayContaining(['near', 'far']))
-    expect(heard).not.toContain('gone')
+    await Promise.all([near.called, far.called])
+    expect(notified).toEqual(expect.arrayContaining(['near', 'far']))
+    expect(notified).not.toContain('unsubscribed')
   })
 
-  test('when the bell rings, the block can be read', async () => {
+  test('after a notification the block can be read', async () => {
     await using store = await open()
-    // A bell may also ring for nothing, and while the store is closed.
+    // A notification may come without a new block, and while the store is closed
     const ignored = () => undefined
     const seen = new Promise<number>((resolve) => {
       store.other.log.onAppend(() => void store.other.log.head().then((head) => head && resolve(head.n), ignored))

@@ -31,13 +31,13 @@ export const THINGS: Spec<Thing> = {
 
 export const CALLERS = 20
 
-/** Twenty callers at once, by turns on one and the other Storage. */
+/** Twenty concurrent calls, alternating between the two Storage objects. */
 export const atOnce = <T>(store: ContractStore, call: (storage: Storage, caller: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: CALLERS }, (_, caller) => call(caller % 2 === 0 ? store.storage : store.other, caller)))
 
 export const thingsOf = (storage: Storage): Collection<Thing> => storage.collection(THINGS)
 
-/** Every document that a query finds, page by page. */
+/** Reads all pages of a query. */
 export async function allOf(
   things: Collection<Thing>,
   index: string,

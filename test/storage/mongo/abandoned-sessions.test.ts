@@ -1,10 +1,9 @@
-// A transaction that a killed instance left open holds nobody up for long.
 import { MongoClient } from 'mongodb'
 import { expect, test } from 'vitest'
 import { type Thing, thingsOf } from '../contract/things.js'
 import { hasMongod, openMongoStore, startMongod } from '../open-mongo.js'
 
-test.skipIf(!hasMongod)('a transaction that nobody goes on with is ended, and what waited for it goes on', async () => {
+test.skipIf(!hasMongod)('an abandoned transaction is ended, and a write that it blocks succeeds', async () => {
   await using mongod = await startMongod()
   let url = ''
   await using store = await openMongoStore({

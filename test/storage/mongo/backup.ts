@@ -1,8 +1,8 @@
 import { type Document, MongoClient } from 'mongodb'
 
-/** What lies in a database, as `mongodump` would keep it; `putBack` is `mongorestore --drop`. */
-export async function backUp(url: string): Promise<{ putBack(): Promise<void> }> {
-  const kept = await withDatabase(url, async (db) => {
+/** Copies a database into memory, like `mongodump`. `restore` works like `mongorestore --drop`. */
+export async function backUp(url: string): Promise<{ restore(): Promise<void> }> {
+  const saved = await withDatabase(url, async (db) => {
     const collections = await db.listCollections({}, { nameOnly: false }).toArray()
     return Promise.all(
       collections.map(async ({ name, options }) => ({
@@ -14,10 +14,10 @@ export async function backUp(url: string): Promise<{ putBack(): Promise<void> }>
     )
   })
   return {
-    putBack: () =>
+    restore: () =>
       withDatabase(url, async (db) => {
         await db.dropDatabase()
-        for (const { name, options, indexes, documents } of kept) {
+        for (const { name, options, indexes, documents } of saved) {
           const collection = await db.createCollection(name, options)
           if (documents.length > 0) await collection.insertMany(documents)
           if (indexes.length > 0)
@@ -27,7 +27,7 @@ export async function backUp(url: string): Promise<{ putBack(): Promise<void> }>
   }
 }
 
-/** The database of a URL, with nobody's manners. */
+/** Connects directly to the database, without the adapter. */
 export async function withDatabase<T>(url: string, work: (db: ReturnType<MongoClient['db']>) => Promise<T>): Promise<T> {
   const client = await MongoClient.connect(url)
   try {

@@ -9,73 +9,73 @@ class Stream extends EventEmitter {
   }
 }
 
-/** Change streams as the driver gives them out; nothing of a database is needed to see when one is asked for. */
+/** Counts the change streams that are opened, without a database. */
 function setUp(ready: () => Promise<void> = async () => undefined) {
   const streams: Stream[] = []
   const watch = () => {
     streams.push(new Stream())
     return streams.at(-1)
   }
-  const heard = { count: 0 }
-  const bell = newChangeNotifier({ watch } as never, ready)
-  return { streams, bell, heard, listen: () => bell.listen(() => void heard.count++) }
+  const notified = { count: 0 }
+  const notifier = newChangeNotifier({ watch } as never, ready)
+  return { streams, notifier, notified, subscribe: () => notifier.onChange(() => void notified.count++) }
 }
-const settled = () => new Promise((resolve) => setImmediate(resolve))
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('nothing is watched for nobody; however many listen and tend, one stream is', async () => {
-  const { streams, bell, listen } = setUp()
-  bell.tend()
-  await settled()
+test('no stream is opened without listeners, and one stream serves all of them', async () => {
+  const { streams, notifier, subscribe } = setUp()
+  notifier.ensureWatching()
+  await nextTurn()
   expect(streams).toHaveLength(0)
-  listen()
-  listen()
-  bell.tend()
-  await settled()
-  bell.tend()
-  await settled()
+  subscribe()
+  subscribe()
+  notifier.ensureWatching()
+  await nextTurn()
+  notifier.ensureWatching()
+  await nextTurn()
   expect(streams).toHaveLength(1)
 })
 
-test('a stream that has ended is closed, and followed by another as soon as somebody tends; who listens hears of both', async () => {
-  const { streams, bell, heard, listen } = setUp()
-  listen()
-  await settled()
+test('a stream that failed is closed and replaced at the next call, and listeners are notified by both', async () => {
+  const { streams, notifier, notified, subscribe } = setUp()
+  subscribe()
+  await nextTurn()
   streams[0]?.emit('change')
-  streams[0]?.emit('error', new Error('the database is away'))
-  await settled()
-  expect([streams.length, streams[0]?.isClosed, heard.count]).toEqual([1, true, 1])
-  bell.tend()
-  await settled()
-  // What was appended before it listened
+  streams[0]?.emit('error', new Error('the database is unreachable'))
+  await nextTurn()
+  expect([streams.length, streams[0]?.isClosed, notified.count]).toEqual([1, true, 1])
+  notifier.ensureWatching()
+  await nextTurn()
+  // Blocks may have been appended before the stream was open
   streams[1]?.emit('resumeTokenChanged')
   streams[1]?.emit('resumeTokenChanged')
   streams[1]?.emit('change')
-  // A late word of the first
+  // A late error of the first stream
   streams[0]?.emit('error', new Error('closed'))
-  bell.tend()
-  await settled()
-  expect([streams.length, streams[1]?.isClosed, heard.count]).toEqual([2, false, 3])
+  notifier.ensureWatching()
+  await nextTurn()
+  expect([streams.length, streams[1]?.isClosed, notified.count]).toEqual([2, false, 3])
 })
 
-test('where the collection cannot be reached whoever tends next tries again', async () => {
-  let isAway = true
-  const { streams, bell, listen } = setUp(async () => {
-    if (isAway) throw new Error('away')
+test('if the collection is unreachable, the next call tries again', async () => {
+  let isUnreachable = true
+  const { streams, notifier, subscribe } = setUp(async () => {
+    if (isUnreachable) throw new Error('unreachable')
   })
-  listen()
-  await settled()
-  isAway = false
-  bell.tend()
-  await settled()
+  subscribe()
+  await nextTurn()
+  isUnreachable = false
+  notifier.ensureWatching()
+  await nextTurn()
   expect(streams).toHaveLength(1)
 })
 
-test('closed, it watches no more, nor what was about to begin', async () => {
-  const { streams, bell, listen } = setUp()
-  listen()
-  await bell.close()
-  await settled()
-  bell.tend()
-  await settled()
+test('after close no stream is opened, even if opening had begun', async () => {
+  const { streams, notifier, subscribe } = setUp()
+  subscribe()
+  await notifier.close()
+  await nextTurn()
+  notifier.ensureWatching()
+  await nextTurn()
   expect(streams).toHaveLength(0)
 })

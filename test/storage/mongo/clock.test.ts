@@ -1,5 +1,4 @@
-// Three instances over one database, whose own clock runs: two are right, and somebody sets the clock of the third. Nothing here sets the
-// server's: what it says is compared.
+// Three instances over one database. The clock of the third instance is set wrong; the others and the server use the machine's clock.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Log, silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
@@ -21,13 +20,13 @@ let url: string
 let opened: { readonly server: RunningServer; readonly storage: MongoStorage }[]
 let front: Front
 let clock: SetClock
-let heard: [string, object | undefined][]
+let logged: [string, object | undefined][]
 let cast: Cast
 let ocr: AgentActor
 let planner: AgentActor
 
-const hear = (text: string, fields?: object) => void heard.push([text, fields])
-const heardLog: Log = { info: hear, warn: hear, error: (text, _, fields) => hear(text, fields) }
+const record = (text: string, fields?: object) => void logged.push([text, fields])
+const recordingLog: Log = { info: record, warn: record, error: (text, _, fields) => record(text, fields) }
 
 async function start(instance: string, clock: SetClock, log: Log = silentLog): Promise<RunningServer> {
   const storage = await openMongo({ url, clock, instance, warn: () => undefined })
@@ -42,18 +41,18 @@ async function start(instance: string, clock: SetClock, log: Log = silentLog): P
   }
 }
 
-/** The server whose clock is set, alone behind the address; then both that are right. */
+/** The server with the wrong clock, and the two others. */
 let wrong: RunningServer
 let right: readonly RunningServer[]
-const ask = (servers: readonly RunningServer[]) => front.route(servers.map(({ port }) => port))
+const routeTo = (servers: readonly RunningServer[]) => front.route(servers.map(({ port }) => port))
 const blocks = () => withDatabase(url, (db) => db.collection('log-blocks').countDocuments({ first: { $exists: true } }))
 const readyz = async ({ adminPort }: RunningServer) => {
-  const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
-  return `${answer.status} ${await answer.text()}`
+  const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
+  return `${response.status} ${await response.text()}`
 }
 
-// Tried twice: these instances run by the machine's clock, by which a busy one has no answer in 250 ms
-describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 1 }, () => {
+// Retried once: on a busy machine a barrier read may take longer than 250 ms of the machine's clock
+describe.skipIf(!hasMongod)(hasMongod ? 'a wrong clock' : HOW, { retry: 1 }, () => {
   beforeAll(async () => {
     mongod = await startMongod()
   }, 60_000)
@@ -62,14 +61,14 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
   beforeEach(async () => {
     url = mongod.url()
     opened = []
-    heard = []
+    logged = []
     front = await openFront()
     clock = runningClock()
     right = [await start('one', runningClock()), await start('two', runningClock())]
-    wrong = await start('three', clock, heardLog)
-    ask(right)
+    wrong = await start('three', clock, recordingLog)
+    routeTo(right)
     cast = await newCast({ issuer: front.origin, firstCode: wrong.firstCode ?? '' })
-    ocr = await cast.agent({ name: 'ocr', contact: { mode: 'open' } })
+    ocr = await cast.agent({ name: 'ocr', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer: front.origin }) })
     planner = await cast.agent({ name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     await introduce(planner, ocr)
@@ -84,67 +83,67 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
   test.each([
     ['an hour ahead', HOUR],
     ['ten seconds behind', -10],
-  ])('set %s, while it runs, it neither writes nor decides; the others go on, and so does it when it is set right', async (_, seconds) => {
+  ])('an instance whose clock is set %s refuses reads and writes until its clock is right, and the others work', async (_, seconds) => {
     const { accessToken } = await planner.exchange({ audience: ocr.audience })
     const { taskId } = await planner.tasks.create({ description: 'a task' })
     clock.step(seconds)
-    ask([wrong])
+    routeTo([wrong])
     const before = await blocks()
-    // Of a client that has a token, and of one whose clock is as wrong
-    const asked = [
+    // Requests of a client that has a token, and of one whose clock is equally wrong
+    const requests = [
       () => planner.tasks.end(taskId),
       () => ocr.introspect(accessToken),
       () => planner.exchange({ audience: ocr.audience }),
       () => cast.as(planner, { clock }).token(),
     ]
-    expect(await Promise.all(asked.map((work) => reasonOf(work())))).toEqual(asked.map(() => 'standing_unknown'))
+    expect(await Promise.all(requests.map((send) => reasonOf(send())))).toEqual(requests.map(() => 'standing_unknown'))
     expect(await blocks()).toBe(before)
-    expect(await readyz(wrong)).toMatch(/^503 not ready: this clock \(.*Z\) and that of the store \(.*Z\) are more than 5 s apart/)
-    const said = heard.filter(([text]) => text.includes('too far apart'))
-    expect(said).toHaveLength(1)
-    const { 'clock.own': own, 'clock.store': store } = said[0]?.[1] as Record<string, string>
+    expect(await readyz(wrong)).toMatch(/^503 not ready: this instance's clock \(.*Z\) and the store's \(.*Z\) differ by more than 5 s/)
+    const entries = logged.filter(([text]) => text.includes('too far apart'))
+    expect(entries).toHaveLength(1)
+    const { 'clock.own': own, 'clock.store': store } = entries[0]?.[1] as Record<string, string>
     expect(Math.abs(Date.parse(String(own)) - Date.parse(String(store)) - seconds * 1000)).toBeLessThan(3000)
-    // Public bytes need no standing
+    // Public resources need no barrier
     for (const path of ['/.well-known/jwks.json', `/agents/${ocr.agentId}/.well-known/agent-card.json`, '/log/checkpoint'])
       expect((await fetch(front.origin + path)).status).toBe(200)
 
-    ask(right)
+    routeTo(right)
     expect(await readyz(right[0] ?? wrong)).toBe('200 ok\n')
     await planner.tasks.end(taskId)
     expect(await ocr.introspect(accessToken)).toMatchObject({ active: true })
 
     clock.step(-seconds)
-    ask([wrong])
+    routeTo([wrong])
     await planner.tasks.create({ description: 'another' })
     expect(await readyz(wrong)).toBe('200 ok\n')
     expect(await blocks()).toBeGreaterThan(before)
   })
 
-  test('two seconds off it goes on', async () => {
+  test('an instance whose clock is two seconds off works', async () => {
     for (const seconds of [2, -4]) {
       clock.step(seconds)
-      ask([wrong])
+      routeTo([wrong])
       const { taskId } = await planner.tasks.create({ description: 'a task' })
       await planner.tasks.end(taskId)
       expect([seconds, (await planner.tasks.get(taskId)).state]).toEqual([seconds, 'ended'])
     }
   })
 
-  test('it does not start, and says why', async () => {
+  test('an instance with a wrong clock does not start and reports both clocks', async () => {
     const late = runningClock()
     late.step(HOUR)
-    await expect(start('four', late)).rejects.toThrow(/this clock \(.*\) and that of the store \(.*\) are more than 5 s apart/)
+    await expect(start('four', late)).rejects.toThrow(/this instance's clock \(.*\) and the store's \(.*\) differ by more than 5 s/)
   })
 
-  test('it begins no log in an empty database, and restores none', async () => {
+  test('with a wrong clock no log is created in an empty database, and none is restored', async () => {
     const late = runningClock()
     late.step(HOUR)
-    const there = url
+    const existing = url
     url = mongod.url()
     await expect(start('four', late)).rejects.toThrow('more than 5 s apart')
     expect(await blocks()).toBe(0)
     await mongod.drop(url)
-    url = there
+    url = existing
     const [{ storage }] = opened as [(typeof opened)[number]]
     const before = await blocks()
     const own = await openMongo({ url, clock: late, instance: 'restore', warn: () => undefined })
@@ -156,7 +155,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
     expect(await storage.log.head()).toBeDefined()
   })
 
-  test('to learn the server’s time costs no command: a head is one', async () => {
+  test('a read of the head is one command, which also returns the server’s time', async () => {
     await Promise.all(opened.map(({ server }) => server.close()))
     const [{ storage }] = opened as [(typeof opened)[number]]
     const sent = await withDatabase(url, async (db) => {
@@ -171,12 +170,12 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a clock that is wrong' : HOW, { retry: 
           .toArray()
       ).map(({ op }) => String(op))
     })
-    // Besides that it tells, once a second, that it is there
+    // Once a second the instance also renews its lease
     expect(sent.filter((op) => op !== 'update')).toEqual(['command', 'command', 'command'])
     expect(sent.length).toBeLessThan(6)
   })
 
-  test('what the server said lies between the question and its answer', async () => {
+  test('the store time lies between the sending of the command and its response', async () => {
     const [{ storage }] = opened as [(typeof opened)[number]]
     const own = runningClock()
     const before = own.now()

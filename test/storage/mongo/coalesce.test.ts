@@ -1,11 +1,10 @@
-// Two instances that share nothing but the database share whatever is used once, counted or secret: what one has given out the other takes,
-// and what was used at one is used up at the other.
+// Single-use ids, counters and secrets are in the database: what one instance issues another accepts, and what is used at one is used at all.
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { confirmAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
 import { FEED_PROTOCOL, TICKET_PREFIX } from '../../../src/protocol/log/feed.js'
-import { assertionOf, freshNonce, proofOf, tokenRequest } from '../../oauth.js'
+import { assertionOf, freshNonce, proofOf, tokenRequest } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 import { hasMongod } from '../open-mongo.js'
@@ -16,7 +15,7 @@ let agent: AgentActor
 const A = 0
 const B = 1
 
-/** Whatever is asked in `work` goes to one instance. */
+/** Routes the requests of `work` to one instance. */
 async function at<T>(instance: number, work: () => Promise<T>): Promise<T> {
   registry.front.route([registry.servers[instance]?.port ?? 0])
   return work()
@@ -33,7 +32,7 @@ afterAll(() => registry?.[Symbol.asyncDispose]())
 const root = { grant_type: 'client_credentials' }
 
 test.skipIf(!hasMongod)(
-  'a nonce of one is good at the other; an assertion, and a proof, that was used at one is refused at the other',
+  'a nonce is valid at both instances, and an assertion or proof that was used at one is refused at the other',
   async () => {
     const nonce = await at(A, () => freshNonce(registry, agent))
     const assertion = await assertionOf(registry, agent)
@@ -46,7 +45,7 @@ test.skipIf(!hasMongod)(
   },
 )
 
-test.skipIf(!hasMongod)('an invitation of one is redeemed at the other, once; wrong tries are counted together', async () => {
+test.skipIf(!hasMongod)('an invitation is redeemed once at any instance, and failed attempts are counted across instances', async () => {
   const invite = () =>
     at(A, () => acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })).then(({ code }) => code)
   const join = async (instance: number, code: string) => {
@@ -62,7 +61,7 @@ test.skipIf(!hasMongod)('an invitation of one is redeemed at the other, once; wr
   expect(await join(B, guessed)).not.toBe('done')
 })
 
-test.skipIf(!hasMongod)('a registration of one is confirmed at the other, once', async () => {
+test.skipIf(!hasMongod)('a registration is confirmed once at any instance', async () => {
   const { agentId, registrationToken } = await at(A, () => registry.registration({ of: acme }))
   const confirm = async (instance: number) => {
     const signer = await newEs256Signer()
@@ -73,7 +72,7 @@ test.skipIf(!hasMongod)('a registration of one is confirmed at the other, once',
   expect(await confirm(A)).not.toBe('done')
 })
 
-test.skipIf(!hasMongod)('a ticket of one opens a socket at the other, once', async () => {
+test.skipIf(!hasMongod)('a ticket opens a WebSocket once at any instance', async () => {
   const { ticket } = await at(A, () => agent.mutate<{ ticket: string }>('system.ticket'))
   const open = (instance: number) =>
     at(instance, async () => {
@@ -85,7 +84,7 @@ test.skipIf(!hasMongod)('a ticket of one opens a socket at the other, once', asy
   expect([await open(B), await open(A), await open(B)]).toEqual([true, false, false])
 })
 
-test.skipIf(!hasMongod)('a search that began at one goes on at the other', async () => {
+test.skipIf(!hasMongod)('a cursor of one instance is valid at the other', async () => {
   for (let i = 0; i < 2; i++) {
     const callee = await registry.agent({ of: acme })
     await callee.publish({ card: aCard(registry) })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { shardDeployment } from '../../../src/operations/migrate.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
-import { faultOfServer, soundReleaseFor } from '../../../src/storage/mongo/session/connect.js'
+import { unsupportedReason, patchedReleaseFor } from '../../../src/storage/mongo/session/connect.js'
 import { freePort } from '../../free-port.mjs'
 import { setClock } from '../../set-clock.js'
 import { findMongod, HOW, mongodProgram } from '../find-mongod.mjs'
@@ -11,7 +11,7 @@ import { tempFolder } from '../open-store.js'
 
 const open = (url: string) => openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
 
-test('a server that is away is a refusal that names it, and no credentials', async () => {
+test('the refusal for an unreachable server names the server and no credentials', async () => {
   const refused = await open('mongodb://olga:secret@127.0.0.1:9/credence').catch((error: unknown) => error)
   expect(refused).toMatchObject({ reason: 'unavailable', message: expect.stringContaining('127.0.0.1:9') })
   expect(String(refused)).not.toContain('secret')
@@ -30,20 +30,20 @@ test.each([
   'promoteValues=false',
   'tlsInsecure=true',
   'tlsAllowInvalidCertificates=true',
-])('a URL that asks for %s is refused before anything is asked', async (weaker) => {
+])('a URL with %s is refused before a connection is made', async (weaker) => {
   await expect(open(`mongodb://127.0.0.1:9,127.0.0.1:10/credence?${weaker}`)).rejects.toMatchObject({
     reason: 'bad_input',
-    message: expect.stringContaining('keeps what is promised'),
+    message: expect.stringContaining('the only value that is safe'),
   })
 })
 
-test('a password that is not encoded and looks like an option is not shown', async () => {
+test('a password that is not encoded and looks like an option does not appear in the message', async () => {
   const refused = await open('mongodb://olga:a?w=secret@127.0.0.1:9/credence').catch((error: unknown) => error)
   expect(refused).toMatchObject({ reason: 'bad_input' })
   expect(String(refused)).not.toContain('secret')
 })
 
-test('a URL that asks for compression by zlib is refused', async () => {
+test('a URL with zlib compression is refused', async () => {
   const zlib = open('mongodb://127.0.0.1:9/credence?compressors=snappy,zlib')
   await expect(zlib).rejects.toMatchObject({ reason: 'bad_input', message: expect.stringContaining('zlib') })
 })
@@ -52,12 +52,12 @@ test.each([
   ['no host', 'mongodb://olga:secret@/credence'],
   ['a password that is not encoded', 'mongodb://olga:secret@home@127.0.0.1:9/credence'],
   ['a password with a slash', 'mongodb://olga:secret/home@127.0.0.1:9/credence'],
-  ['an option that nobody knows', 'mongodb://olga:secret@127.0.0.1:9/credence?secret=1'],
-  ['a value that the driver does not take', 'mongodb://olga:secret@127.0.0.1:9/credence?tls=secret'],
+  ['an unknown option', 'mongodb://olga:secret@127.0.0.1:9/credence?secret=1'],
+  ['an invalid value of an option', 'mongodb://olga:secret@127.0.0.1:9/credence?tls=secret'],
   ['another scheme', 'postgres://olga:secret@127.0.0.1:9/credence'],
-])('a URL with %s is refused, and not shown', async (_, url) => {
+])('a URL with %s is refused and does not appear in the message', async (_, url) => {
   const refused = await open(url).catch((error: unknown) => error)
-  expect(refused).toMatchObject({ reason: 'bad_input', message: expect.stringContaining('the storage URL cannot be read') })
+  expect(refused).toMatchObject({ reason: 'bad_input', message: expect.stringContaining('the storage URL is invalid') })
   expect(String(refused)).not.toContain('secret')
 })
 
@@ -65,16 +65,16 @@ test.each([
   'mongodb://127.0.0.1:9',
   'mongodb://127.0.0.1:9/',
   'mongodb://127.0.0.1:9/?replicaSet=rs0',
-])('%s names no database', async (url) => {
+])('%s is refused because it names no database', async (url) => {
   await expect(open(url)).rejects.toMatchObject({ reason: 'bad_input', message: expect.stringContaining('names no database') })
 })
 
 const binary = findMongod()?.uri === undefined ? findMongod() : undefined
 test.skipIf(binary === undefined).each([
-  ['alone', []],
+  ['outside a replica set', []],
   ['of a set that was not initiated', ['--replSet', 'rs0']],
 ])(
-  `a server %s is refused with the command that makes a set, whatever the URL says (${binary ? 'started here' : HOW})`,
+  `a server %s is refused with the command that initiates a set (${binary ? 'started here' : HOW})`,
   async (_, more) => {
     await using folder = await tempFolder()
     const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../prove/mongo/${'replica-set'}.mjs`)
@@ -87,29 +87,29 @@ test.skipIf(binary === undefined).each([
           message: expect.stringContaining('rs.initiate()'),
         })
     } finally {
-      const over = once(server, 'exit')
+      const exited = once(server, 'exit')
       server.kill('SIGKILL')
-      await over
+      await exited
     }
   },
 )
 
-test.each(['credence', 'mongodb://a/%zz'])('no commands for shards of %s', (url) => {
-  expect(() => shardDeployment(url)).toThrow('the storage URL cannot be read')
+test.each(['credence', 'mongodb://a/%zz'])('shard commands for the invalid URL %s are refused', (url) => {
+  expect(() => shardDeployment(url)).toThrow('the storage URL is invalid')
 })
 
 const MEMBER = { setName: 'rs0' }
 test.each([
   ['a member of a replica set', MEMBER, '8.0.17', undefined],
-  ['a router of shards', { msg: 'isdbgrid' }, '7.0.28', undefined],
-  ['a server alone', {}, '8.0.17', 'is not a replica set'],
-  ['a server of another kind', { msg: 'hello' }, '8.0.17', 'is not a replica set'],
-  ['a release before 7.0', MEMBER, '6.0.27', 'MongoDB 6.0.27 is too old'],
-  ['the first of 7.0', MEMBER, '7.0.0', undefined],
-  ['a release with two digits', MEMBER, '10.0.0', undefined],
-  ['no version', MEMBER, undefined, 'is too old'],
-])('%s is taken, or told why not', (_, hello, version, fault) => {
-  expect(faultOfServer(hello, { version })).toEqual(fault === undefined ? undefined : expect.stringContaining(fault))
+  ['a router of a sharded cluster', { msg: 'isdbgrid' }, '7.0.28', undefined],
+  ['a server outside a replica set', {}, '8.0.17', 'is not a replica set'],
+  ['a server with an unknown message', { msg: 'hello' }, '8.0.17', 'is not a replica set'],
+  ['a release before 7.0', MEMBER, '6.0.27', 'MongoDB 6.0.27 is not supported'],
+  ['the first release of 7.0', MEMBER, '7.0.0', undefined],
+  ['a two-digit release', MEMBER, '10.0.0', undefined],
+  ['no version', MEMBER, undefined, 'is not supported'],
+])('%s is accepted, or refused with the reason', (_, hello, version, reason) => {
+  expect(unsupportedReason(hello, { version })).toEqual(reason === undefined ? undefined : expect.stringContaining(reason))
 })
 
 test.each([
@@ -121,6 +121,6 @@ test.each([
   ['8.0.100', undefined],
   ['8.2.2', '8.2.3'],
   ['8.3.0', undefined],
-])('MongoDB %s: upgrade to %s', (version, upgradeTo) => {
-  expect(soundReleaseFor({ version })).toBe(upgradeTo)
+])('for MongoDB %s the release to upgrade to is %s', (version, upgradeTo) => {
+  expect(patchedReleaseFor({ version })).toBe(upgradeTo)
 })

@@ -10,14 +10,14 @@ import { withDatabase } from './backup.js'
 overMongod((mongod) => {
   storageContract('MongoDB', () => openMongoStore(mongod()))
 
-  test('of blocks that are copied one whose place is taken is told as such, one that the server refuses is not', async () => {
+  test('copying a block whose number exists gives conflict, and a block that the server rejects throws', async () => {
     const url = mongod().url()
     const storage = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
     const [first, second] = [aBlock({ n: 0 }), aBlock({ n: 1 })]
-    await storage.holdings.putBlocks([first])
-    await expect(storage.holdings.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
+    await storage.bulk.putBlocks([first])
+    await expect(storage.bulk.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
     await withDatabase(url, (db) => db.command({ collMod: 'log-blocks', validator: { block: { $type: 'int' } } }))
-    await expect(storage.holdings.putBlocks([second])).rejects.toThrow('Document failed validation')
+    await expect(storage.bulk.putBlocks([second])).rejects.toThrow('Document failed validation')
     await storage.close()
     await mongod().drop(url)
   })

@@ -1,4 +1,4 @@
-// What a server is made to answer: one file, for a server obeys one such order at a time. What a fence and a search do then.
+// Failures that the server is told to produce (`configureFailPoint`). In one file, because a server has one such fail point at a time.
 import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/clock.js'
@@ -18,8 +18,8 @@ overMongod((mongod) => {
   let storage: MongoStorage
   let client: MongoClient
   const log = () => client.db().collection('log-blocks')
-  const present = () => log().countDocuments({ gone: { $exists: true } })
-  const nextAreRefused = (times: number) =>
+  const countLeases = () => log().countDocuments({ lastSeen: { $exists: true } })
+  const refuseNext = (times: number) =>
     client.db('admin').command({
       configureFailPoint: 'failCommand',
       mode: { times },
@@ -38,41 +38,41 @@ overMongod((mongod) => {
     await mongod().drop(url)
   })
 
-  test('a primary that changes is asked for once more, and no oftener', async () => {
-    await nextAreRefused(1)
+  test('a barrier write is retried once after a change of the primary', async () => {
+    await refuseNext(1)
     expect(await storage.log.head()).toEqual(aBlock({ n: 0 }))
-    await nextAreRefused(2)
+    await refuseNext(2)
     await expect(storage.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
     expect(await storage.log.head()).toEqual(aBlock({ n: 0 }))
   })
 
-  test('it is a write on the newest block, which stays as it was for everybody else', async () => {
+  test('a barrier write counts on the newest block and does not change its content', async () => {
     await storage.log.append(aBlock({ n: 1 }))
     for (let i = 0; i < 3; i++) await storage.log.head()
     expect(
       await log()
-        .find({ first: { $exists: true } }, { projection: { fences: 1 } })
+        .find({ first: { $exists: true } }, { projection: { barriers: 1 } })
         .sort({ _id: 1 })
         .toArray(),
-    ).toEqual([{ _id: 0 }, { _id: 1, fences: 3 }])
+    ).toEqual([{ _id: 0 }, { _id: 1, barriers: 3 }])
     expect(await storage.log.read(0, 5)).toEqual([aBlock({ n: 0 }), aBlock({ n: 1 })])
   })
 
-  test('an instance that reads the log is told of, about once a second; one that was closed is not', async () => {
+  test('an instance that reads the log renews its lease about once a second, and removes it when it is closed', async () => {
     await Promise.all(Array.from({ length: 50 }, () => storage.log.head()))
-    const [{ count }] = (await log()
-      .find({ gone: { $exists: true } })
-      .toArray()) as unknown as [{ count: number }]
-    expect(count).toBeLessThan(5)
-    expect(await present()).toBe(1)
+    const [{ renewals }] = (await log()
+      .find({ lastSeen: { $exists: true } })
+      .toArray()) as unknown as [{ renewals: number }]
+    expect(renewals).toBeLessThan(5)
+    expect(await countLeases()).toBe(1)
     await storage.close()
-    expect(await present()).toBe(0)
+    expect(await countLeases()).toBe(0)
   })
 
-  test('a word that stands in nearly every card filters and does not count; where every word is so, the newest come first; it is looked at anew after some minutes', async () => {
+  test('after a time-out stop words only filter, a search for stop words returns the newest cards, and the cache of stop words expires', async () => {
     const clock = setClock()
     const own = await openMongo({ url, clock, instance: 'two', warn: () => undefined })
-    const nextIsLate = () =>
+    const delayNext = () =>
       client.db('admin').command({
         configureFailPoint: 'failCommand',
         mode: { times: 1 },
@@ -80,39 +80,39 @@ overMongod((mongod) => {
       })
     const search = (query: Partial<CardQuery> = {}, ...words: string[]) =>
       own.cards.search({ words, tags: [], tier: 'public', limit: 2, ...query })
-    const namesOf = (hits: readonly CardHit[]) => hits.map(({ cardId }) => cardId)
+    const cardIdsOf = (hits: readonly CardHit[]) => hits.map(({ cardId }) => cardId)
     try {
       const rows = Array.from({ length: CARDS }, (_, i) =>
         aRow(`c${i}`, { name: i % 700 === 0 ? 'agent translator' : 'agent', description: i === 700 ? 'translator' : '', updatedAt: i }),
       )
-      for (let at = 0; at < CARDS; at += 300) await own.commit(rows.slice(at, at + 300).map(indexingCard))
+      for (let i = 0; i < CARDS; i += 300) await own.commit(rows.slice(i, i + 300).map(indexingCard))
 
-      // Nothing is known: a search that is in time scores all
-      expect(await search({}, 'agent', 'translator')).not.toHaveProperty('scored')
-      await nextIsLate()
+      // A search that does not time out scores all words
+      expect(await search({}, 'agent', 'translator')).not.toHaveProperty('scoredWords')
+      await delayNext()
       const first = await search({}, 'agent', 'translator')
-      expect(first).toMatchObject({ scored: ['translator'], total: 3 })
+      expect(first).toMatchObject({ scoredWords: ['translator'], total: 3 })
       const last = first.hits.at(-1)
-      const second = await search({ after: [last?.score ?? 0, last?.cardId ?? ''], scored: ['translator'] }, 'agent', 'translator')
-      expect([...namesOf(first.hits), ...namesOf(second.hits)]).toEqual(['c700', 'c0', 'c1400'])
+      const second = await search({ after: [last?.score ?? 0, last?.cardId ?? ''], scoredWords: ['translator'] }, 'agent', 'translator')
+      expect([...cardIdsOf(first.hits), ...cardIdsOf(second.hits)]).toEqual(['c700', 'c0', 'c1400'])
 
-      // Another search is none of its business
-      expect(await search({}, 'agent')).not.toHaveProperty('scored')
-      await nextIsLate()
+      // A search for other words is not affected
+      expect(await search({}, 'agent')).not.toHaveProperty('scoredWords')
+      await delayNext()
       const newest = await search({}, 'agent')
-      expect(newest).toMatchObject({ scored: [], total: CARDS })
-      const at = newest.hits.at(-1)
-      const older = await search({ after: [at?.score ?? 0, at?.cardId ?? ''], scored: [] }, 'agent')
-      expect([...namesOf(newest.hits), ...namesOf(older.hits)]).toEqual(['c2099', 'c2098', 'c2097', 'c2096'])
+      expect(newest).toMatchObject({ scoredWords: [], total: CARDS })
+      const lastNewest = newest.hits.at(-1)
+      const nextPage = await search({ after: [lastNewest?.score ?? 0, lastNewest?.cardId ?? ''], scoredWords: [] }, 'agent')
+      expect([...cardIdsOf(newest.hits), ...cardIdsOf(nextPage.hits)]).toEqual(['c2099', 'c2098', 'c2097', 'c2096'])
 
-      // Among the cards of an introduced caller no other card counts
-      expect(await search({ cardIds: ['c0', 'c1'] }, 'agent')).not.toHaveProperty('scored')
+      // Nor is a search of certain cards
+      expect(await search({ cardIds: ['c0', 'c1'] }, 'agent')).not.toHaveProperty('scoredWords')
 
-      expect(await search({}, 'agent')).toMatchObject({ scored: [] })
+      expect(await search({}, 'agent')).toMatchObject({ scoredWords: [] })
       clock.advance(601)
-      expect(await search({}, 'agent')).not.toHaveProperty('scored')
-      // A page that follows is of the same order, or none
-      await nextIsLate()
+      expect(await search({}, 'agent')).not.toHaveProperty('scoredWords')
+      // A later page keeps the order of the first, or is refused
+      await delayNext()
       await expect(search({ after: [-1, 'c0'] }, 'agent')).rejects.toMatchObject({ reason: 'unavailable' })
     } finally {
       await own.close()

@@ -9,9 +9,9 @@ import { overMongod } from '../over-mongod.js'
 
 overMongod((mongod) => {
   test.each([
-    ['is not there any more', (id: number) => ({ deleteOne: { filter: { _id: id } } })],
-    ['is another', (id: number) => ({ updateOne: { filter: { _id: id }, update: { $set: { entries: ['ent_a', 'ent_b', 'ent_c'] } } } })],
-  ])('nothing is appended where the block before it %s: a backup was put back under an instance that runs', async (_, change) => {
+    ['is missing', (id: number) => ({ deleteOne: { filter: { _id: id } } })],
+    ['differs', (id: number) => ({ updateOne: { filter: { _id: id }, update: { $set: { entries: ['ent_a', 'ent_b', 'ent_c'] } } } })],
+  ])('append fails if the previous block %s, as after a backup was restored while the instance runs', async (_, change) => {
     const url = mongod().url()
     const { log, close } = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
     for (const n of [0, 1, 2]) expect(await log.append(aBlock({ n }))).toBe('appended')
@@ -20,7 +20,7 @@ overMongod((mongod) => {
       .db(databaseOf(url))
       .collection<{ _id: number }>(LOG_COLLECTION)
       .bulkWrite([change(2) as never])
-    await expect(log.append(aBlock({ n: 3 }))).rejects.toThrow('does not follow what is there')
+    await expect(log.append(aBlock({ n: 3 }))).rejects.toThrow('does not follow the newest block')
     expect((await log.read(3, 1)).length).toBe(0)
     await client.close()
     await close()

@@ -1,4 +1,4 @@
-// The database is paused under two running servers, and goes on. What needs no standing goes on, everything else says 503.
+// The database is suspended under two running servers, and resumed. Public resources are served meanwhile, everything else gets 503.
 import type { MongoMemoryReplSet } from 'mongodb-memory-server-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RESPONSE_TIMEOUT_MS } from '../../../src/http/server.js'
@@ -12,10 +12,10 @@ import { type Front, openFront } from '../../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../../registry.js'
 import { findMongod, startMembers } from '../find-mongod.mjs'
 
-/** A deployment that was named is nobody's to pause. */
+/** A deployment of MONGODB_URI must not be suspended. */
 const found = findMongod()
 const isOurs = found !== undefined && found.uri === undefined
-/** Within it every request is answered, and some for a busy machine. */
+/** Every request must get its response in this time, which includes 3 s for a busy machine. */
 const LIMIT_MS = RESPONSE_TIMEOUT_MS + 3000
 
 let member: MongoMemoryReplSet
@@ -38,7 +38,7 @@ async function open(database: string): Promise<void> {
   for (const storage of storages) servers.push(await startServer({ ...parts, storage }))
   front.route(servers.map(({ port }) => port))
   cast = await newCast({ issuer, firstCode: servers.at(-1)?.firstCode ?? '' })
-  callee = await cast.agent({ name: 'callee', contact: { mode: 'open' } })
+  callee = await cast.agent({ name: 'callee', introductionPolicy: { mode: 'open' } })
   await callee.publish({ card: aCard({ issuer }) })
   planner = await cast.agent({ name: 'planner', ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
   await planner.introductions.request({ to: callee.agentId, purpose: 'a test', scopes: ['ocr:read'] })
@@ -53,10 +53,10 @@ async function close(): Promise<void> {
 beforeAll(async () => {
   if (!isOurs) return
   member = await startMembers()
-  // Once more where a busy machine had no answer in 250 ms: nothing is tested yet
-  await open('credence-away').catch(async () => {
+  // Retried once: on a busy machine a barrier read may take longer than 250 ms
+  await open('credence-unreachable').catch(async () => {
     await close()
-    await open('credence-away-again')
+    await open('credence-unreachable-again')
   })
 }, 120_000)
 afterAll(async () => {
@@ -71,38 +71,38 @@ const PUBLIC = () => [
   `/agents/${callee.agentId}/jwks.json`,
 ]
 
-/** Of every server; the first time, so that each has it. */
-async function publicAnswers(): Promise<unknown[]> {
-  const answers = []
+/** The public resources of every server. The first call fills their caches. */
+async function publicResponses(): Promise<unknown[]> {
+  const responses = []
   for (const path of PUBLIC())
     for (const { port } of servers) {
       const started = performance.now()
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`)
-      answers.push({ path, status: answer.status, text: await answer.text(), inTime: performance.now() - started < LIMIT_MS })
+      const response = await fetch(`http://127.0.0.1:${port}${path}`)
+      responses.push({ path, status: response.status, text: await response.text(), inTime: performance.now() - started < LIMIT_MS })
     }
-  return answers
+  return responses
 }
 
-/** What needs standing: a view, a search, a token; the status and whether it says when to come back. */
-async function needy(): Promise<unknown[]> {
-  const doors = [
+/** Responses to requests that need a read barrier: a card view, a search, a token. */
+async function barrierResponses(): Promise<unknown[]> {
+  const requests = [
     () => servers.map(({ port }) => fetch(`http://127.0.0.1:${port}/agents/${callee.agentId}/card`)),
     () => servers.map(({ port }) => fetch(`http://127.0.0.1:${port}/trpc/discovery.search?input=${encodeURIComponent('{"text":"ocr"}')}`)),
     () => [raw('/oauth/token', 'grant_type=client_credentials')],
   ]
-  const answers = await Promise.all(
-    doors
-      .flatMap((door) => door())
-      .map(async (asked) => {
+  const responses = await Promise.all(
+    requests
+      .flatMap((send) => send())
+      .map(async (sent) => {
         const started = performance.now()
-        const answer = await asked
-        return { status: answer.status, comesBack: answer.headers.has('retry-after'), inTime: performance.now() - started < LIMIT_MS }
+        const response = await sent
+        return { status: response.status, hasRetryAfter: response.headers.has('retry-after'), inTime: performance.now() - started < LIMIT_MS }
       }),
   )
-  return answers
+  return responses
 }
 
-/** An authentic request: an assertion and a proof of the planner. */
+/** Sends an authentic request with an assertion and a proof of the planner, and returns the raw response. */
 async function raw(path: string, body: string): Promise<Response> {
   let sent: Promise<Response> | undefined
   const agent = cast.as(planner, {
@@ -117,69 +117,69 @@ async function raw(path: string, body: string): Promise<Response> {
   return sent ?? Response.error()
 }
 
-const away = { status: 503, comesBack: true, inTime: true }
+const UNAVAILABLE = { status: 503, hasRetryAfter: true, inTime: true }
 
-async function comesBack(): Promise<void> {
+async function awaitRecovery(): Promise<void> {
   await expect.poll(() => callee.introspect(token).then(({ active }) => active, String), { timeout: 40_000, interval: 200 }).toBe(true)
 }
 
 test.skipIf(!isOurs)(
-  'a database that is paused: public bytes go on, the rest is answered 503 in time, and it recovers by itself',
+  'while the database is suspended public resources are served and everything else gets 503 in time, and the servers recover',
   async () => {
-    const before = await publicAnswers()
+    const before = await publicResponses()
     const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
     server?.kill('SIGSTOP')
     try {
-      expect(await publicAnswers()).toEqual(before)
-      expect(new Set((await needy()).map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(away)]))
+      expect(await publicResponses()).toEqual(before)
+      expect(new Set((await barrierResponses()).map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(UNAVAILABLE)]))
     } finally {
       server?.kill('SIGCONT')
     }
-    await comesBack()
+    await awaitRecovery()
   },
   120_000,
 )
 
-/** Rings of a Storage that appends nothing itself, so that all of them come from the database. */
-function ringsOf({ log }: Storage): { readonly count: number } {
-  const heard = { count: 0 }
+/** Counts the notifications of a Storage that appends nothing itself, so that all come from the change stream. */
+function notificationsOf({ log }: Storage): { readonly count: number } {
+  const received = { count: 0 }
   log.onAppend(() => {
-    heard.count++
+    received.count++
   })
-  return heard
+  return received
 }
 
 test.skipIf(!isOurs)(
-  'a doorbell rings again after the database was away for longer than the driver tries, and where it was away when somebody began to listen',
+  'the change notifier recovers after an outage longer than the driver’s retries, also for a listener that subscribed during it',
   async () => {
-    const url = member.getUri('credence-away')
+    const url = member.getUri('credence-unreachable')
     const open = (instance: string) => openMongo({ url, clock: systemClock, instance, warn: () => undefined })
     const [before, meanwhile] = [await open('three'), await open('four')]
     const end = () => cast.operator.mutate<object>('agents.suspend', { agentId: planner.agentId })
     const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
     try {
-      const rings = [ringsOf(before)]
+      const notifications = [notificationsOf(before)]
       await before.log.head()
-      await expect.poll(() => rings[0]?.count, { timeout: 20_000 }).toBeGreaterThan(0)
+      await expect.poll(() => notifications[0]?.count, { timeout: 20_000 }).toBeGreaterThan(0)
       server?.kill('SIGSTOP')
       try {
-        rings.push(ringsOf(meanwhile))
-        // 3 s for an answer, then 3 s for a primary, each time
+        notifications.push(notificationsOf(meanwhile))
+        // Each attempt takes 3 s for a response and 3 s to find a primary
         for (let i = 0; i < 4; i++) await expect(before.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
         await expect(meanwhile.log.head()).rejects.toMatchObject({ reason: 'unavailable' })
       } finally {
         server?.kill('SIGCONT')
       }
-      await comesBack()
-      const told = rings.map(({ count }) => count)
-      // As every instance does, twice a second
+      await awaitRecovery()
+      const counts = notifications.map(({ count }) => count)
+      // Every instance reads the head twice a second
       const heads = () => Promise.all([before, meanwhile].map(({ log }) => log.head()))
       await expect
-        .poll(() => heads().then(() => rings.map(({ count }, i) => count > (told[i] ?? 0)), String), { timeout: 30_000, interval: 500 })
+        .poll(() => heads().then(() => notifications.map(({ count }, i) => count > (counts[i] ?? 0)), String), { timeout: 30_000, interval: 500 })
         .toEqual([true, true])
-      const again = rings.map(({ count }) => count)
+      const again = notifications.map(({ count }) => count)
       await end()
-      await expect.poll(() => rings.map(({ count }, i) => count > (again[i] ?? 0)), { timeout: 10_000 }).toEqual([true, true])
+      await expect.poll(() => notifications.map(({ count }, i) => count > (again[i] ?? 0)), { timeout: 10_000 }).toEqual([true, true])
     } finally {
       await Promise.all([before.close(), meanwhile.close()])
     }
@@ -188,12 +188,12 @@ test.skipIf(!isOurs)(
 )
 
 test.skipIf(!isOurs)(
-  'what has ended is not answered from memory',
+  'a revoked card is not served from the cache',
   async () => {
-    await publicAnswers()
+    await publicResponses()
     const first = await cast.operator.mutate<object>('agents.suspend', { agentId: callee.agentId })
     expect(first).toBeDefined()
-    // Both servers have read of it
+    // Both servers have read the revocation
     for (const { trustLog } of servers) await trustLog.readBarrier()
     const server = member.servers[0]?.instanceInfo?.instance.mongodProcess
     server?.kill('SIGSTOP')

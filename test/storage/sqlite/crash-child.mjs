@@ -1,5 +1,5 @@
-// Writes to the store in the folder that it is given and is killed with SIGKILL, by itself, at the point that it is given.
-// Prints a line for every answer that it was given before. Its work is the same every time, so that the test knows what was asked.
+// Writes to the store in the given file and kills itself with SIGKILL at the given point. Prints a line for each response that it got before.
+// It does the same work in every run, so that the test knows what it sent.
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
@@ -9,9 +9,9 @@ const { openSqlite, z } = await import(pathToFileURL(module).href)
 const die = () => process.kill(process.pid, 'SIGKILL')
 const say = (line) => writeSync(1, `${line}\n`)
 
-/** Where in the fatal round: the step of the group commit, and the how-manieth time that it is passed. */
+/** The point within the fatal round: a step of the group commit, and its occurrence. */
 const POINTS = {
-  'before BEGIN': ['asked', 1],
+  'before BEGIN': ['sent', 1],
   'after BEGIN': ['begun', 1],
   'after the first SAVEPOINT': ['savepoint', 1],
   'between two operations of a commit': ['schema', 1],
@@ -20,7 +20,7 @@ const POINTS = {
   'in the append of a block, before RELEASE': ['worked', 3],
   'after a rollback to its SAVEPOINT': ['released', 2],
   'before COMMIT': ['committing', 1],
-  'after COMMIT, before any answer': ['committed', 1],
+  'after COMMIT, before any response': ['committed', 1],
 }
 const [fatalStep, fatalCount] = POINTS[point] ?? ['never', 0]
 let isFatal = false
@@ -31,7 +31,7 @@ const pass = (step) => {
 
 const things = (name) => ({
   name,
-  // the schema is asked inside the transaction when a document changes
+  // A change validates the document inside the transaction
   schema: z.strictObject({ id: z.string(), round: z.number(), state: z.string(), pad: z.string() }).refine((doc) => {
     if (doc.state === 'changed') pass('schema')
     return true
@@ -65,11 +65,11 @@ const card = (round) => ({
   tags: [],
   modes: [],
   updatedAt: round,
-  shown: { text: { name: `card ${round}` } },
+  summary: { text: { name: `card ${round}` } },
 })
 
-/** Three requests of one turn: a commit over two collections, a counter and a card; one that fails; a block of the log. */
-function ask(round) {
+/** Sends three requests in one turn: a commit over two collections, a counter and a card; a commit that fails; an append to the log. */
+function send(round) {
   const whole = storage.commit([
     left.inserting({ id: `l${round}`, round, state: 'new', pad }),
     { kind: 'count', key: 'rounds', by: 1, limit: 1e9, expiresAt: 2e9 },
@@ -77,20 +77,20 @@ function ask(round) {
     left.changing(`l${round}`, { state: 'new' }, { state: 'changed' }),
     right.inserting({ id: `r${round}`, round, state: 'new', pad }),
   ])
-  const failing = storage.commit([left.inserting({ id: `f${round}`, round: -1, state: 'new', pad }), left.taking('nobody', {})])
+  const failing = storage.commit([left.inserting({ id: `f${round}`, round: -1, state: 'new', pad }), left.taking('unknown', {})])
   const appended = storage.log.append(block(round))
   return Promise.all([
-    whole.then((answer) => say(`whole ${round} ${answer.ok}`)),
-    failing.then((answer) => say(`failing ${round} ${answer.ok}`)),
-    appended.then((answer) => say(`appended ${round} ${answer}`)),
+    whole.then((result) => say(`whole ${round} ${result.ok}`)),
+    failing.then((result) => say(`failing ${round} ${result.ok}`)),
+    appended.then((result) => say(`appended ${round} ${result}`)),
   ])
 }
 
-// 'after the answers' is passed by nothing here: the child dies at its end
+// POINTS does not contain 'after the responses': the child then kills itself at the end
 const LAST = point === 'whenever' ? Number.POSITIVE_INFINITY : 3
-for (let round = 0; round < LAST; round++) await ask(round)
+for (let round = 0; round < LAST; round++) await send(round)
 isFatal = true
-const answered = ask(LAST)
-pass('asked')
-await answered
+const responses = send(LAST)
+pass('sent')
+await responses
 die()

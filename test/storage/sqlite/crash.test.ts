@@ -12,10 +12,10 @@ import { tempFolder } from '../open-store.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CHILD = fileURLToPath(new URL('crash-child.mjs', import.meta.url))
-/** The adapter as the child loads it: built from the sources as they are now. */
+/** The adapter, bundled from the current sources for the child process. */
 const MODULE = join(ROOT, 'node_modules', '.cache', `credence-crash-${process.pid}.mjs`)
 
-/** The point, and whether the fatal round was committed there. */
+/** Each point at which the child kills itself, and whether its last round is committed by then. */
 const POINTS: readonly (readonly [string, boolean])[] = [
   ['before BEGIN', false],
   ['after BEGIN', false],
@@ -26,8 +26,8 @@ const POINTS: readonly (readonly [string, boolean])[] = [
   ['after a rollback to its SAVEPOINT', false],
   ['in the append of a block, before RELEASE', false],
   ['before COMMIT', false],
-  ['after COMMIT, before any answer', true],
-  ['after the answers', true],
+  ['after COMMIT, before any response', true],
+  ['after the responses', true],
 ]
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ beforeAll(async () => {
   })
 })
 
-/** Runs the child until it is dead; `kill` may end it from outside. What it was answered. */
+/** Runs the child until it is killed, by itself or by `kill`. Returns the lines that it printed. */
 async function runChild(file: string, point: string, onLine: (lines: number, kill: () => void) => void = () => {}): Promise<string[]> {
   const child = spawn(process.execPath, [CHILD, MODULE, file, point], { stdio: ['ignore', 'pipe', 'inherit'] })
   const died = new Promise<NodeJS.Signals | null>((resolve) => {
@@ -62,7 +62,7 @@ async function runChild(file: string, point: string, onLine: (lines: number, kil
 const Thing = z.strictObject({ id: z.string(), round: z.number(), state: z.string(), pad: z.string() })
 const things = (name: string) => ({ name, schema: Thing, key: 'id' as const, indexes: { round: { fields: ['round'] as const } } })
 
-/** What stands in the file after the crash: rounds of each kind. */
+/** Reads the file after the crash: the rounds in each collection, counter and log. */
 async function reopened(file: string) {
   const storage = await openSqlite({ file, clock: setClock() })
   try {
@@ -84,17 +84,17 @@ async function reopened(file: string) {
   }
 }
 
-const answersOf = (round: number): string[] => [`appended ${round} appended`, `failing ${round} false`, `whole ${round} true`]
+const responsesOf = (round: number): string[] => [`appended ${round} appended`, `failing ${round} false`, `whole ${round} true`]
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
 describe('after kill -9', () => {
-  test.each(POINTS)('%s: what was acknowledged is there, and no half of anything', async (point, isCommitted) => {
+  test.each(POINTS)('%s: every acknowledged write is stored, and no part of another commit', async (point, isCommitted) => {
     await using folder = await tempFolder()
     const file = join(folder.path, 'credence.db')
-    const answers = await runChild(file, point)
+    const responses = await runChild(file, point)
     const rounds = upTo(isCommitted ? 4 : 3)
-    const acknowledged = upTo(point === 'after the answers' ? 4 : 3)
-    expect([...answers].sort()).toEqual(acknowledged.flatMap(answersOf).sort())
+    const acknowledged = upTo(point === 'after the responses' ? 4 : 3)
+    expect([...responses].sort()).toEqual(acknowledged.flatMap(responsesOf).sort())
     const expected = {
       left: rounds,
       isChanged: true,
@@ -107,15 +107,15 @@ describe('after kill -9', () => {
     expect(await reopened(file)).toEqual(expected)
   })
 
-  test.each([1, 40, 400, 1500])('from outside, after %i answers: likewise, and the store goes on', async (count) => {
+  test.each([1, 40, 400, 1500])('killed from outside after %i responses: every acknowledged write is stored, and the store can be opened', async (count) => {
     await using folder = await tempFolder()
     const file = join(folder.path, 'credence.db')
-    const answers = await runChild(file, 'whenever', (lines, kill) => {
+    const responses = await runChild(file, 'whenever', (lines, kill) => {
       if (lines === count) kill()
     })
-    const acknowledged = answers.filter((line) => line.startsWith('whole')).length
+    const acknowledged = responses.filter((line) => line.startsWith('whole')).length
     const found = await reopened(file)
-    // A group may have been committed without its answer being heard
+    // The last group may have been committed without its response being printed
     expect(found.left.length - acknowledged).toBeOneOf([0, 1])
     const rounds = upTo(found.left.length)
     expect(found).toEqual({

@@ -4,8 +4,8 @@ import { aBlock } from '../contract/log.js'
 import { thingsOf } from '../contract/things.js'
 import { openStore } from '../open-store.js'
 
-/** A moment that a test reaches, or waits for. */
-function moment(): { readonly reached: Promise<void>; readonly reach: () => void } {
+/** A promise, and the function that resolves it. */
+function newSignal(): { readonly reached: Promise<void>; readonly reach: () => void } {
   let reach: () => void = () => {}
   const reached = new Promise<void>((resolve) => {
     reach = resolve
@@ -16,7 +16,7 @@ function moment(): { readonly reached: Promise<void>; readonly reach: () => void
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('group commit', () => {
-  test('requests of one turn share one COMMIT, each in its savepoint', async () => {
+  test('requests of one turn share one COMMIT, and each has its own savepoint', async () => {
     const steps: Step[] = []
     await using store = await openStore({ onStep: (step) => steps.push(step) })
     const things = thingsOf(store.storage)
@@ -25,8 +25,8 @@ describe('group commit', () => {
     expect([times('begun'), times('committed'), times('savepoint'), times('released')]).toEqual([1, 1, 20, 20])
   })
 
-  test('no promise resolves before COMMIT, and nobody reads what is not committed', async () => {
-    const [held, go] = [moment(), moment()]
+  test('no promise resolves before COMMIT, and no read returns uncommitted data', async () => {
+    const [held, go] = [newSignal(), newSignal()]
     let isHeld = false
     let isCommitted = false
     await using store = await openStore({
@@ -41,7 +41,7 @@ describe('group commit', () => {
     })
     const { storage } = store
     const things = thingsOf(storage)
-    await things.insert({ id: 'there', group: 'g' })
+    await things.insert({ id: 'existing', group: 'g' })
     isHeld = true
     isCommitted = false
 
@@ -55,16 +55,16 @@ describe('group commit', () => {
     const writes = [
       watch('insert', things.insert({ id: 'new', group: 'g' })),
       watch('exists', things.insert({ id: 'new', group: 'h' })),
-      watch('change', things.change('there', {}, { rank: 1 })),
-      watch('no change', things.change('there', { rank: 9 }, { rank: 1 })),
-      watch('bug', things.change('there', {}, { group: undefined })).catch(() => 'bug'),
+      watch('change', things.change('existing', {}, { rank: 1 })),
+      watch('no change', things.change('existing', { rank: 9 }, { rank: 1 })),
+      watch('bug', things.change('existing', {}, { group: undefined })).catch(() => 'bug'),
       watch('commit', storage.commit([things.inserting({ id: 'more', group: 'g' })])),
       watch('count', storage.count('k', 1, 5, 2_000_000_000)),
       watch('append', storage.log.append(aBlock({ n: 0 }))),
     ]
-    let rings = 0
+    let notifications = 0
     storage.log.onAppend(() => {
-      rings++
+      notifications++
     })
     await held.reached
     const reads = [
@@ -75,17 +75,17 @@ describe('group commit', () => {
       watch('search', storage.cards.search({ words: [], tags: [], tier: 'public', limit: 5 })),
     ]
     for (let i = 0; i < 5; i++) await turn()
-    expect([resolved, rings]).toEqual([[], 0])
+    expect([resolved, notifications]).toEqual([[], 0])
 
     isHeld = false
     go.reach()
     expect(await Promise.all(writes)).toMatchObject(['inserted', 'exists', { rank: 1 }, undefined, 'bug', { ok: true }, 1, 'appended'])
     expect(await Promise.all(reads)).toMatchObject([{ id: 'new', group: 'g' }, { items: [{}, {}, {}] }, { n: 0 }, 0, { total: 0 }])
     expect(early).toEqual([])
-    expect(rings).toBe(1)
+    expect(notifications).toBe(1)
   })
 
-  test('a group whose COMMIT fails is refused as a whole, and nothing more is answered until the file is opened again', async () => {
+  test('if COMMIT fails, the whole group is refused, and so are all later calls until the file is opened again', async () => {
     let fails = false
     await using store = await openStore({
       beforeCommit: () => {
@@ -95,21 +95,21 @@ describe('group commit', () => {
     const things = thingsOf(store.storage)
     await things.insert({ id: 'before', group: 'g' })
     fails = true
-    const told = await Promise.allSettled([things.insert({ id: 'a', group: 'g' }), things.insert({ id: 'before', group: 'g' })])
-    expect(told.map((answer) => answer.status)).toEqual(['rejected', 'rejected'])
+    const results = await Promise.allSettled([things.insert({ id: 'a', group: 'g' }), things.insert({ id: 'before', group: 'g' })])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     fails = false
     await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('failed to commit')
     await expect(things.get('before')).rejects.toThrow('failed to commit')
     await expect(store.storage.log.head()).rejects.toThrow('failed to commit')
   })
 
-  test('close commits what was asked for before it and refuses what comes after', async () => {
+  test('close commits earlier requests and refuses later ones', async () => {
     await using store = await openStore()
     const things = thingsOf(store.storage)
-    const asked = things.insert({ id: 'a', group: 'g' })
+    const inserted = things.insert({ id: 'a', group: 'g' })
     const closed = store.storage.close()
     await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('closed')
-    expect(await asked).toBe('inserted')
+    expect(await inserted).toBe('inserted')
     await closed
     await store.storage.close()
     await expect(things.get('a')).rejects.toThrow('closed')

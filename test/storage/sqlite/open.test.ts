@@ -11,20 +11,20 @@ import { openStore, tempFolder } from '../open-store.js'
 
 const reopen = (file: string) => openSqlite({ file, clock: setClock() })
 
-/** What a second process meets that opens the file and begins to write. */
+/** Opens the file in another process and begins a write transaction. Returns `in`, or the error of SQLite. */
 async function fromAnotherProcess(file: string): Promise<string> {
   const script = `
     const { DatabaseSync } = require('@photostructure/sqlite')
     try { const db = new DatabaseSync(process.argv[1]); db.exec('BEGIN IMMEDIATE'); process.stdout.write('in') }
     catch (error) { process.stdout.write(error.message) }`
   const child = spawn(process.execPath, ['-e', script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  for await (const chunk of child.stdout) said += String(chunk)
-  return said
+  let output = ''
+  for await (const chunk of child.stdout) output += String(chunk)
+  return output
 }
 
 describe('openSqlite', () => {
-  test('a closed store is opened again with all that it held', async () => {
+  test('a store that was closed can be opened again and contains its data', async () => {
     await using store = await openStore()
     await thingsOf(store.storage).insert({ id: 'a', group: 'g', rank: 1 })
     await store.storage.close()
@@ -33,7 +33,7 @@ describe('openSqlite', () => {
     await again.close()
   })
 
-  test('a second opening is refused with a clear message, from this process and from another, and refusing it gives nothing away', async () => {
+  test('a second attempt to open the file is refused in this and in another process, and does not release the lock', async () => {
     await using store = await openStore()
     await expect(reopen(store.file)).rejects.toThrow('in use by another process')
     const link = `${store.file}-link`
@@ -45,7 +45,7 @@ describe('openSqlite', () => {
     expect(await fromAnotherProcess(store.file)).toBe('in')
   })
 
-  test('an idle store that was only opened is held too', async () => {
+  test('a store that was opened and is idle holds the lock', async () => {
     await using store = await openStore()
     await store.storage.close()
     const idle = await reopen(store.file)
@@ -53,19 +53,19 @@ describe('openSqlite', () => {
     await idle.close()
   })
 
-  test('the file and its write-ahead log are readable by their owner alone', async () => {
+  test('only the owner may read the file and its write-ahead log', async () => {
     await using store = await openStore()
     await thingsOf(store.storage).insert({ id: 'a', group: 'g' })
     for (const file of [store.file, `${store.file}-wal`]) expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 
-  test('what is acknowledged is in the write-ahead log, which is in use', async () => {
+  test('an acknowledged write is in the write-ahead log', async () => {
     await using store = await openStore()
     await thingsOf(store.storage).insert({ id: 'in-the-log', group: 'g' })
     expect((await readFile(`${store.file}-wal`)).includes('in-the-log')).toBe(true)
   })
 
-  test('a file that is no database, another program’s, damaged, or of a newer format is refused, each with its message, and left as it was', async () => {
+  test('a file that is not a database, belongs to another program, is damaged, or has another format is refused', async () => {
     await using folder = await tempFolder()
     const named = (name: string) => join(folder.path, name)
     await writeFile(named('text.db'), 'only text '.repeat(1000))
@@ -81,11 +81,16 @@ describe('openSqlite', () => {
     const things = thingsOf(store)
     for (let i = 0; i < 200; i++) await things.insert({ id: `t${i}`, group: 'g' })
     await store.close()
-    await copyFile(named('mine.db'), named('newer.db'))
-    const newer = new DatabaseSync(named('newer.db'))
-    newer.exec('PRAGMA user_version = 99')
-    newer.close()
-    await expect(reopen(named('newer.db'))).rejects.toThrow('newer Credence (format 99')
+    for (const [format, age] of [
+      [99, 'a newer'],
+      [2, 'an older'],
+    ] as const) {
+      await copyFile(named('mine.db'), named(`${format}.db`))
+      const other = new DatabaseSync(named(`${format}.db`))
+      other.exec(`PRAGMA user_version = ${format}`)
+      other.close()
+      await expect(reopen(named(`${format}.db`))).rejects.toThrow(`was written by ${age} release of Credence (format ${format}`)
+    }
 
     await copyFile(named('mine.db'), named('short.db'))
     await truncate(named('short.db'), 20_000)
@@ -97,11 +102,11 @@ describe('openSqlite', () => {
     await rm(named('scribbled.db'))
   })
 
-  test.each(['', ':memory:'])('%j is not a file', async (file) => {
-    await expect(reopen(file)).rejects.toThrow('needs a file')
+  test.each(['', ':memory:'])('%j is refused as the path of the file', async (file) => {
+    await expect(reopen(file)).rejects.toThrow('needs the path of a file')
   })
 
-  test('an index that a later build declares is built over the documents that are there, and one that it dropped is gone', async () => {
+  test('a new index of a collection is built over the existing documents, and a removed one is dropped', async () => {
     await using store = await openStore()
     for (let i = 0; i < 1200; i++) void thingsOf(store.storage).insert({ id: `t${i}`, group: 'g', rank: i, state: i % 2 ? 'odd' : 'even' })
     await store.storage.close()
@@ -113,7 +118,7 @@ describe('openSqlite', () => {
     await later.close()
   })
 
-  test('an index that becomes unique over documents that break it is refused and changes nothing', async () => {
+  test('an index cannot become unique if documents have equal values in it, and nothing changes', async () => {
     await using store = await openStore()
     for (const id of ['a', 'b']) await thingsOf(store.storage).insert({ id, group: 'g' })
     await store.storage.close()
@@ -123,10 +128,10 @@ describe('openSqlite', () => {
     await later.close()
   })
 
-  test('a name that could be SQL is refused, and one of our own tables is just a name', async () => {
+  test('a collection name with SQL syntax is refused, and a collection may have the name of an internal table', async () => {
     await using store = await openStore()
     const spec = { schema: z.strictObject({ id: z.string() }), key: 'id' as const, indexes: {} }
-    expect(() => store.storage.collection({ ...spec, name: 'a"; DROP TABLE collections; --' })).toThrow('not a name')
+    expect(() => store.storage.collection({ ...spec, name: 'a"; DROP TABLE collections; --' })).toThrow('not a valid table name')
     expect(await store.storage.collection({ ...spec, name: 'counters' }).insert({ id: 'a' })).toBe('inserted')
     expect(await store.storage.count('a', 1, 1, 2_000_000_000)).toBe(1)
   })

@@ -98,7 +98,7 @@ const turns = async () => {
   for (let i = 0; i < 30; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('a begun thing is revealed, stands and leaves no half', async () => {
+test('a completed beginning is revealed, is in the log and leaves no half', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   const thing = aThing()
@@ -107,7 +107,7 @@ test('a begun thing is revealed, stands and leaves no half', async () => {
   expect(await openHalves(logs)).toBe(0)
 })
 
-test('a thing that would stand on what has ended is dropped', async () => {
+test('a beginning whose dependency has ended is dropped', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   const organisation = aHandle('org')
@@ -117,13 +117,13 @@ test('a thing that would stand on what has ended is dropped', async () => {
   expect(await openHalves(logs)).toBe(0)
 })
 
-test('a hidden commit that fails writes nothing and says where', async () => {
+test('a hidden commit that fails writes nothing, and names the operation that failed', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   await create(logs, log, aThing())
   expect(await create(logs, log, aThing())).toEqual({ outcome: 'failed', failed: 0 })
   expect(await openHalves(logs)).toBe(0)
-  expect((await log.readBarrier()).at).toBe(1)
+  expect((await log.readBarrier()).seq).toBe(1)
 })
 
 const crashes = [
@@ -135,7 +135,7 @@ const crashes = [
   ['commit', 2, 'after', 'there'],
 ] as const
 
-test.each(crashes)('a beginning whose writer dies at %s %i (%s) is %s after a start', async (name, n, moment, outcome) => {
+test.each(crashes)('a beginning whose writer crashes at %s %i (%s) is %s when an instance starts', async (name, n, moment, outcome) => {
   await using logs = await openLogs()
   await openThings(logs)
   const { gate, arm } = dying(name, n, moment)
@@ -149,7 +149,7 @@ test.each(crashes)('a beginning whose writer dies at %s %i (%s) is %s after a st
   expect(await openHalves(logs)).toBe(0)
 })
 
-test.each(crashes)('a change whose writer dies at %s %i (%s) is %s for who meets it', async (name, n, moment, outcome) => {
+test.each(crashes)('a change whose writer crashes at %s %i (%s) is %s by the next reader', async (name, n, moment, outcome) => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   const thing = aThing()
@@ -190,7 +190,7 @@ test.each([
   expect(await openHalves(logs)).toBe(0)
 })
 
-test('a slow writer whose half was given up meanwhile begins nothing', async () => {
+test('a slow writer whose half was given up in the meantime begins nothing', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   let go = () => {}
@@ -214,7 +214,7 @@ test('a slow writer whose half was given up meanwhile begins nothing', async () 
   expect(await stored(logs)).toBeUndefined()
 })
 
-test('a slow writer that would begin no handle is kept out by its entry having been given up', async () => {
+test('a slow writer without handles appends nothing after its entry was given up', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   let go = () => {}
@@ -237,7 +237,7 @@ test('a slow writer that would begin no handle is kept out by its entry having b
   expect(await logs.storage.log.has(id)).toBeUndefined()
 })
 
-test('who meets a beginning of the same instance that is under way waits for it', async () => {
+test('a reader waits for a beginning that its own instance has under way', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   const thing = aThing()
@@ -250,7 +250,7 @@ test('who meets a beginning of the same instance that is under way waits for it'
   expect(await stored(logs)).toEqual(thing)
 })
 
-test('many that settle one half agree', async () => {
+test('concurrent settlers of one half reach the same outcome', async () => {
   await using logs = await openLogs()
   const all = [await openThings(logs), await openThings(logs), await openThings(logs)]
   const { gate, arm } = dying('log.append', 1, 'before')
@@ -263,12 +263,12 @@ test('many that settle one half agree', async () => {
   expect(await openHalves(logs)).toBe(0)
 })
 
-test('an ending whose intent does not hold says which operation, and ends nothing', async () => {
+test('an ending whose intent fails names the operation, and ends nothing', async () => {
   await using logs = await openLogs()
   const log = await openThings(logs)
   const things = thingsIn(logs.storage)
   await create(logs, log, aThing())
-  const ending = { type: 'token.ended', ends: [{ handle: aHandle() }], id: anEntryId() } as const
+  const ending = { type: 'token.revoked', ends: [{ handle: aHandle() }], id: anEntryId() } as const
   const intent = [things.changing('thing', {}, { body: 'two' }), things.changing('thing', { body: 'three' }, { body: 'four' })]
   expect(await log.tryEnd({ ...ending, intent })).toEqual({ outcome: 'failed', failed: 1 })
   await expect(log.end({ ...ending, intent })).rejects.toMatchObject({
@@ -280,7 +280,7 @@ test('an ending whose intent does not hold says which operation, and ends nothin
   expect(await log.tryEnd({ ...ending, intent: [] })).toMatchObject({ outcome: 'ended' })
 })
 
-test('halves that cannot be looked for are logged, and looked for again', async () => {
+test('a failed search for halves is logged and repeated', async () => {
   await using logs = await openLogs()
   let isBroken = false
   const warnings: string[] = []
@@ -307,5 +307,5 @@ test('halves that cannot be looked for are logged, and looked for again', async 
 
 /** A trust log that is going to die: nobody closes it. */
 async function crashed(logs: Logs, gate: Gate): Promise<ServedTrustLog> {
-  return logs.open({ gate, halves: completing(logs.storage), mortal: true })
+  return logs.open({ gate, halves: completing(logs.storage), crashes: true })
 }

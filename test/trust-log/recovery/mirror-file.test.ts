@@ -8,10 +8,10 @@ import type { Entry } from '../../../src/protocol/log/entry.js'
 import { mirrorFile } from '../../../src/trust-log/recovery/mirror-file.js'
 import { tempFolder } from '../../storage/open-store.js'
 
-const anEntry = (seq: number, endings = 1): Entry => ({
+const anEntry = (seq: number, endingCount = 1): Entry => ({
   id: newId(systemRandom, 'ent'),
-  type: 'token.ended',
-  ends: Array.from({ length: endings }, () => ({ handle: newHandle(systemRandom, 'tok') })),
+  type: 'token.revoked',
+  ends: Array.from({ length: endingCount }, () => ({ handle: newHandle(systemRandom, 'tok') })),
   seq,
   time: 1,
 })
@@ -19,8 +19,8 @@ const anEntry = (seq: number, endings = 1): Entry => ({
 test.each([
   ['a few bytes', (entry: Entry) => JSON.stringify(entry).slice(0, 20)],
   ['all but the line end', (entry: Entry) => JSON.stringify(entry)],
-  ['far more than is read at once', () => JSON.stringify(anEntry(2, 3000)).slice(0, -9)],
-])('a last line that a crash cut (%s) is written anew, not behind itself', async (_, cut) => {
+  ['more bytes than one read returns', () => JSON.stringify(anEntry(2, 3000)).slice(0, -9)],
+])('a last line that a crash cut (%s) is overwritten by the next append', async (_, cut) => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'mirror.jsonl')
   const entries = [anEntry(0), anEntry(1), anEntry(2), anEntry(3, 10_000)] as const
@@ -31,7 +31,7 @@ test.each([
   expect(mirrorFile(file).read()).toEqual(entries)
 })
 
-test('a first line that was cut leaves an empty copy, and a copy that has nothing to add stays as it is', async () => {
+test('a file with only a cut line reads as empty, and an append of no entries changes nothing', async () => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'mirror.jsonl')
   appendFileSync(file, '{"id":')
@@ -44,9 +44,14 @@ test('a first line that was cut leaves an empty copy, and a copy that has nothin
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
-test.each(['{"id":\n', 'not JSON\n', '{}\n', `${JSON.stringify(anEntry(7))}\n`])('%j is refused by its line', async (line) => {
+test.each([
+  '{"id":\n',
+  'not JSON\n',
+  '{}\n',
+  `${JSON.stringify(anEntry(7))}\n`,
+])('the line %j is refused, and the error names its number', async (line) => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'mirror.jsonl')
   appendFileSync(file, line)
-  expect(() => mirrorFile(file).read()).toThrow(/line 1, is not entry 0 of a log/)
+  expect(() => mirrorFile(file).read()).toThrow(/line 1: not entry 0 of a log/)
 })

@@ -10,22 +10,22 @@ import { tempFolder } from '../../storage/open-store.js'
 const [epoch, another] = [newHandle(systemRandom, 'epo'), newHandle(systemRandom, 'epo')]
 const hash = 'A'.repeat(43)
 
-test('of instances that raise one file at once none fails, it can be read at any moment, and ends with the last', async () => {
+test('three instances that write one file at the same time all succeed, and leave the newest head in it', async () => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'witness.json')
-  const raise = async (from: number) => {
+  const writeUpTo100 = async (from: number) => {
     const witness = witnessFile(file)
     for (let seq = from; seq <= 100; seq++) {
       await witness.write({ epoch, seq, hash })
       expect(await witness.read()).toMatchObject({ epoch })
     }
   }
-  await Promise.all([1, 2, 3].map(raise))
+  await Promise.all([1, 2, 3].map(writeUpTo100))
   expect(await witnessFile(file).read()).toEqual({ epoch, seq: 100, hash })
   expect(await readdir(folder.path)).toEqual(['witness.json'])
 })
 
-test('what is behind in the same epoch does not lower it; another epoch takes its place', async () => {
+test('an older head of the same epoch is not written, and a head of another epoch is', async () => {
   await using folder = await tempFolder()
   const witness = witnessFile(join(folder.path, 'witness.json'))
   await witness.write({ epoch, seq: 7, hash })
@@ -35,7 +35,7 @@ test('what is behind in the same epoch does not lower it; another epoch takes it
   expect(await witness.read()).toEqual({ epoch: another, seq: 1, hash })
 })
 
-test('what is no witness is not written over', async () => {
+test('a file that is not a witness is not overwritten', async () => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'passwords.txt')
   await writeFile(file, 'secret')
@@ -43,9 +43,9 @@ test('what is no witness is not written over', async () => {
   expect(await readFile(file, 'utf8')).toBe('secret')
 })
 
-test('what could not be put into its place is removed', async () => {
+test('a temporary file that cannot be renamed is deleted', async () => {
   await using folder = await tempFolder()
-  await mkdir(join(folder.path, 'place', 'taken'), { recursive: true })
-  await expect(writeAtomicFile(join(folder.path, 'place'), {})).rejects.toThrow()
-  expect(await readdir(folder.path)).toEqual(['place'])
+  await mkdir(join(folder.path, 'directory', 'file'), { recursive: true })
+  await expect(writeAtomicFile(join(folder.path, 'directory'), {})).rejects.toThrow()
+  expect(await readdir(folder.path)).toEqual(['directory'])
 })

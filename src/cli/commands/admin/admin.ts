@@ -5,9 +5,9 @@ import { adminOrganisation } from './organisation.js'
 import { adminRestore } from './restore.js'
 import { adminShard } from './shard.js'
 
-/** What is done to the data of a registry; needs its store and no profile. What does it is loaded by the command that needs it. */
+/** `credence admin …`: commands that open the store itself and need no profile. Each loads its operation when it runs. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('the data of a registry: restore, copy, migrate, shard, export, erase')
+  const admin = program.command('admin').description('work on the store of a registry: restore, migrate, shard, copy, export, erase')
   adminRestore(admin)
   adminMigrate(admin)
   adminShard(admin)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CopyOptions, Progress } from '../../../operations/copy/command.js'
 import { print } from '../../context.js'
-import { adminLog } from './log.js'
+import { adminLog } from './admin-log.js'
 
 type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
 
@@ -9,30 +9,30 @@ type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
 export function adminCopy(admin: Command): void {
   admin
     .command('copy')
-    .description('moves a registry from a file into a MongoDB deployment; run it again if it was interrupted')
+    .description('move a registry from a SQLite file into an empty MongoDB database; run it again if it was interrupted')
     .requiredOption('--from <source>', 'sqlite:<file>')
-    .requiredOption('--to <target>', 'mongodb://…/<database>, an empty one')
-    .option('--config <file>', 'of the server')
-    .option('--witness <file or url>', 'of the source now, of the target afterwards (default: witness.json beside the file)')
-    .option('--issuer <url>', 'as the server has it, where its witness is another registry')
-    .option('--rehearse', 'copy and compare, and leave the source as it is')
+    .requiredOption('--to <target>', 'mongodb://…/<database>, which must be empty')
+    .option('--config <file>', 'configuration file of the server')
+    .option('--witness <file or url>', 'witness of the source, and of the target afterwards (default: witness.json beside the file)')
+    .option('--issuer <url>', 'issuer of the registry; needed when its witness is another registry')
+    .option('--rehearse', 'copy and compare, and leave the source unchanged')
     .option('--json', 'print JSON')
     .action(async ({ json = false, ...options }: CopyFlags) => {
       const onProgress = (progress: Progress) => {
         process.stderr.write(`${lineOf(progress)}\n`)
       }
-      const { copy } = await import('../../../operations/copy/command.js')
-      const copied = await copy({ ...options, onProgress, log: adminLog })
+      const { copyToMongo } = await import('../../../operations/copy/command.js')
+      const copied = await copyToMongo({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
-      if (!json) process.stdout.write(`${CLOSING_WORDS[copied.outcome]}\n`)
+      if (!json) process.stdout.write(`${OUTCOME_TEXTS[copied.outcome]}\n`)
     })
 }
 
-const CLOSING_WORDS = {
-  'moved-before': 'The source was moved to this deployment before. Serve it: credence serve --store <url> --witness <where it was>',
-  rehearsed: 'Both hold the same. The source is as it was and may be served; run it again without --rehearse to move.',
+const OUTCOME_TEXTS = {
+  'already-moved': 'The source was moved to this database before. Serve the database: credence serve --store <url> --witness <same witness>',
+  rehearsed: 'Source and target are equal. The source is unchanged and may be served; run the command without --rehearse to move.',
   moved:
-    'Moved. The source is sealed and refuses; serve the deployment with the same witness: credence serve --store <url> --witness <where it was>',
+    'Moved. The source is frozen and can no longer be served. Serve the database with the same witness: credence serve --store <url> --witness <same witness>',
 }
 
 const lineOf = ({ stage, collection, done }: Progress): string =>

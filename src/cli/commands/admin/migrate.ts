@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Step } from '../../../operations/migrate.js'
+import type { MigrationStep } from '../../../operations/migrate.js'
 import { print } from '../../context.js'
-import { adminLog } from './log.js'
+import { adminLog } from './admin-log.js'
 
 interface MigrateFlags {
   readonly store: string
@@ -14,18 +14,18 @@ interface MigrateFlags {
 export function adminMigrate(admin: Command): void {
   admin
     .command('migrate')
-    .description('what a MongoDB deployment lacks of what this build needs: a plan; with --apply it is done, while instances run')
+    .description('print what a MongoDB deployment needs before this version can use it; with --apply, do it while instances run')
     .requiredOption('--store <url>', 'mongodb://…/<database>')
-    .option('--apply', 'do it')
-    .option('--finish', 'also what no older instance could go on beside')
+    .option('--apply', 'carry out the plan')
+    .option('--finish', 'carry out also the steps after which older instances can no longer run')
     .option('--json', 'print JSON')
     .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
       const say = (text: string) => json || process.stdout.write(`${text}\n`)
-      const onStep = (step: Step) => say(`done       ${lineOf(step)}`)
+      const onStep = (step: MigrationStep) => say(`done       ${lineOf(step)}`)
       const { migrateDeployment } = await import('../../../operations/migrate.js')
       const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
       if (json) return print({ json }, { ...plan, isApplied: apply })
-      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.older}`)
+      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.olderInstances}`)
       const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)
       for (const step of left) say(`${step.isSafe ? 'to do     ' : '--finish  '} ${lineOf(step)}`)
       if (plan.steps.length === 0) say('nothing to do')
@@ -33,4 +33,4 @@ export function adminMigrate(admin: Command): void {
     })
 }
 
-const lineOf = ({ kind, collection, text }: Step): string => `${kind.padEnd(8)} ${collection}: ${text}`
+const lineOf = ({ kind, collection, text }: MigrationStep): string => `${kind.padEnd(8)} ${collection}: ${text}`

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 export function adminShard(admin: Command): void {
   admin
     .command('shard')
-    .description('prints the commands of the MongoDB shell that spread a deployment over shards; does nothing itself')
+    .description('print the MongoDB shell commands that shard the collections; nothing is changed')
     .requiredOption('--store <url>', 'mongodb://…/<database>')
     .action(async ({ store }: { readonly store: string }) => {
       const { shardDeployment } = await import('../../../operations/migrate.js')

@@ -10,105 +10,108 @@ import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
 import { type IntroductionView, notificationOf, viewOf } from '../view.js'
-import { type Narrowing, narrowed } from './narrow.js'
+import { type Narrowing, narrowBounds } from './narrow.js'
 import { auditOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
-export interface Target {
-  readonly contact: IntroductionTarget
-  readonly reliance: PinnedParts
+/** Read after the barrier: the target, the parts of its card that the introduction will depend on, and the time. */
+interface GrantContext {
+  readonly target: IntroductionTarget
+  readonly pinnedParts: PinnedParts
   readonly now: number
 }
 
-/** By policy: begins as granted. */
-export async function grantAtOnce(
+/** Creates an introduction as granted, because the target's policy allows it. */
+export async function grantByPolicy(
   deps: IntroductionDeps,
   caller: Caller,
   pending: Introduction,
-  target: Target,
+  context: GrantContext,
 ): Promise<IntroductionView> {
-  const granting = await newGranting(deps, pending, target, {}, [])
-  const granted: Introduction = { ...pending, ...granting }
-  return tell(deps, caller, granted, target, 'introductions.request', (also) =>
-    deps.introductions.begin(granted, beginningOf(granted, caller, also)),
+  const fields = await grantedFieldsOf(deps, pending, context, {}, [])
+  const granted: Introduction = { ...pending, ...fields }
+  return grantAndNotify(deps, caller, granted, context, 'introductions.request', (also) =>
+    deps.introductions.begin(granted, logEntryOf(granted, caller, also)),
   )
 }
 
-/** By the target: one answer wins. */
+/** Grants a pending request. Of several concurrent answers one succeeds; the others get `not_pending`. */
 export async function grantPending(
   deps: IntroductionDeps,
   caller: Caller,
   pending: Introduction,
-  target: Target,
+  context: GrantContext,
   narrowing: Narrowing,
 ): Promise<IntroductionView> {
-  const granting = await newGranting(deps, pending, target, narrowing, caller.identities)
-  const granted: Introduction = { ...pending, ...granting }
-  return tell(deps, caller, granted, target, 'introductions.approve', async (also) => {
-    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, granting, beginningOf(granted, caller, also))
+  const fields = await grantedFieldsOf(deps, pending, context, narrowing, caller.identities)
+  const granted: Introduction = { ...pending, ...fields }
+  return grantAndNotify(deps, caller, granted, context, 'introductions.approve', async (also) => {
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, fields, logEntryOf(granted, caller, also))
     if (outcome.outcome !== 'overtaken') return outcome
-    const there = await deps.introductions.get(pending.id)
-    return there?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction has been answered')
+    const current = await deps.introductions.get(pending.id)
+    return current?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction is not pending: it was answered')
   })
 }
 
-type Granting = Required<
-  Pick<Introduction, 'bounds' | 'pinnedVersions' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'goneAt'>
+type GrantedFields = Required<
+  Pick<Introduction, 'bounds' | 'pinnedVersions' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'purgeAt'>
 > & {
   readonly state: 'granted'
 }
 
-async function newGranting(
+async function grantedFieldsOf(
   deps: IntroductionDeps,
   pending: Introduction,
-  { contact, reliance, now }: Target,
+  { target, pinnedParts, now }: GrantContext,
   narrowing: Narrowing,
-  by: readonly Handle[],
-): Promise<Granting> {
+  grantedBy: readonly Handle[],
+): Promise<GrantedFields> {
   const requester = await deps.clients.find(pending.from)
-  if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles)) refuse('not_found', 'the requester is gone')
-  const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, contact.policy.maxSeconds)
+  if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles))
+    refuse('not_found', 'the requesting agent is no longer active')
+  const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, target.introductionPolicy.maxSeconds)
   return {
     state: 'granted',
-    bounds: narrowed(pending.requested, narrowing, reliance.scopes),
-    pinnedVersions: reliesOf(pending, reliance),
-    // Long things stand on identities only.
-    dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...contact.dependencies.handles])),
-    grantedBy: [...by],
+    bounds: narrowBounds(pending.requested, narrowing, pinnedParts.scopes),
+    pinnedVersions: pinnedVersionsOf(pending, pinnedParts),
+    // An introduction outlives versions, so it depends on identities only.
+    dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...target.dependencies.handles])),
+    grantedBy: [...grantedBy],
     grantedAt: now,
     expiresAt: now + seconds,
-    goneAt: now + seconds + RETENTION_SECONDS,
+    purgeAt: now + seconds + RETENTION_SECONDS,
   }
 }
 
-/** The endpoint and security of the card, and the skills that it was asked for: if one of these changes, consent is needed again. */
-const reliesOf = ({ skills }: Introduction, reliance: PinnedParts): Handle[] => [
-  reliance.core,
-  ...skills.map((skill) => reliance.skills[skill]).filter((ver) => ver !== undefined),
+/** Versions of the card's endpoint and security and of the requested skills. If one of them changes, the introduction needs a new approval. */
+const pinnedVersionsOf = ({ skills }: Introduction, pinnedParts: PinnedParts): Handle[] => [
+  pinnedParts.connection,
+  ...skills.map((skill) => pinnedParts.skills[skill]).filter((version) => version !== undefined),
 ]
 
-const beginningOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
+const logEntryOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
   type: 'introduction.granted',
-  begins: [granted.handle, granted.ver],
+  begins: [granted.handle, granted.boundsVersion],
   dependsOn: [...(granted.dependsOn ?? []), ...(granted.pinnedVersions ?? []), ...identitiesOf(caller.dependencies.handles)],
   ...(also && { also }),
 })
 
-/** Both sides learn of it, in one commit with it. */
-async function tell(
+/** Commits the grant together with the notifications of both sides. */
+async function grantAndNotify(
   deps: IntroductionDeps,
   caller: Caller,
   granted: Introduction,
-  { now }: Target,
+  { now }: GrantContext,
   action: string,
   begin: (also: RecordBeginning['also']) => Promise<Outcome>,
 ): Promise<IntroductionView> {
-  const notice = notificationOf(granted, 'granted', now)
-  const notices = [granted.from, granted.to].map((agentId) => ({ agentId, notice }))
-  const outcome = await withNotifications(deps, notices, async (posts) => {
+  const notification = notificationOf(granted, 'granted', now)
+  const outcome = await withNotifications(deps, { recipients: [granted.from, granted.to], notification }, async (posting) => {
     const row = auditOf(deps, caller, granted, action, { state: 'granted' })
-    const begun = await begin([row, ...posts, ...(await releasingSlot(deps.introductions, granted))])
-    return begun.outcome === 'overtaken' ? 'again' : begun
+    const begun = await begin([row, ...posting, ...(await releasingSlot(deps.introductions, granted))])
+    return begun.outcome === 'overtaken' ? 'retry' : begun
   })
-  return outcome.outcome === 'begun' ? viewOf(deps, granted, now) : refuse('conflict', 'what it stands on has ended or changed meanwhile')
+  return outcome.outcome === 'begun'
+    ? viewOf(deps, granted, now)
+    : refuse('conflict', 'an agent, organisation or card that the introduction depends on was changed or revoked meanwhile')
 }

@@ -5,29 +5,31 @@ import { type Dependencies, stands } from '../../../protocol/standing.js'
 import type { PinnedVersions } from '../../../registry/cards/card-record.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
 
-/** A granted introduction as an exchange, or an entitlement, reads it. */
-export interface Granted {
+/** A granted introduction as exchanges and entitlements read it. */
+export interface GrantedIntroduction {
   readonly id: IntroductionId
   readonly from: AgentId
   readonly to: AgentId
   readonly bounds: Bounds
-  /** The versions of what it relies on in the target's card when it was granted: see `pinnedPartsHold`. */
+  /** Versions of the pinned parts of the target's card at the time of the grant; see `pinnedPartsHold`. */
   readonly pinnedVersions: readonly Handle[]
-  /** int:, the ver: of its bounds, and the identities of both sides; until its expiry. */
+  /** `int:`, the `ver:` of the bounds and the identities of both sides; they expire with the introduction. */
   readonly dependencies: Dependencies
 }
 
 /**
- * Whether what an introduction relies on is still so: every version is one of the target's current card and stands, and so does the key
- * that signed the card. A changed card needs consent again, however long ago it changed: an ended `ver:` is forgotten after an hour,
- * what is current is not.
+ * True if every pinned version is a version of the target's current card and stands, and the key that signed the card stands. If a pinned part
+ * has changed, the introduction needs a new approval. Comparing with the current card is necessary because the ended set forgets a `ver:`
+ * after an hour.
  */
 export function pinnedPartsHold<R extends PinnedVersions>(
   ended: Ended,
-  { pinnedVersions }: Pick<Granted, 'pinnedVersions'>,
-  relied: R | undefined,
-): relied is R {
-  if (!relied) return false
-  const current = new Set(relied.versions)
-  return pinnedVersions.every((ver) => current.has(ver)) && stands(ended, [...pinnedVersions, ...relied.dependencies.handles])
+  { pinnedVersions }: Pick<GrantedIntroduction, 'pinnedVersions'>,
+  current: R | undefined,
+): current is R {
+  if (!current) return false
+  const currentVersions = new Set(current.versions)
+  return (
+    pinnedVersions.every((version) => currentVersions.has(version)) && stands(ended, [...pinnedVersions, ...current.dependencies.handles])
+  )
 }

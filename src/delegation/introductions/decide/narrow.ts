@@ -10,7 +10,7 @@ import {
   type Scope,
 } from '../../../protocol/rights.js'
 
-/** How an approver narrows what was asked for; absent: as asked. `delegation: null` gives no right to pass on. */
+/** How an approver narrows a request. An absent field leaves that part as requested; `delegation: null` grants no right to pass tokens on. */
 export interface Narrowing {
   readonly scopes?: readonly Scope[] | undefined
   readonly tools?: readonly string[] | undefined
@@ -19,15 +19,15 @@ export interface Narrowing {
   readonly seconds?: number | undefined
 }
 
-/** What was asked for, no wider than the approver says and the card lists. */
-export function narrowed(asked: Bounds, narrowing: Narrowing, listed: readonly Scope[]): Bounds {
-  const scopes = narrowing.scopes ? intersectNames(asked.scopes, narrowing.scopes) : asked.scopes
+/** The requested bounds, limited to the approver's narrowing and to the scopes that the card lists. */
+export function narrowBounds(requested: Bounds, narrowing: Narrowing, listed: readonly Scope[]): Bounds {
+  const scopes = narrowing.scopes ? intersectNames(requested.scopes, narrowing.scopes) : requested.scopes
   const within = scopes.filter((scope) => coveredBySome(listed, scope))
-  if (within.length === 0) return refuse('invalid_scope', 'nothing would be granted: no scope is left')
-  const tools = narrowNames(asked.tools, narrowing.tools)
-  const resources = narrowNames(asked.resources, narrowing.resources)
-  requireFewNames(within, tools, resources)
-  const delegation = narrowedDelegation(asked.delegation, narrowing.delegation)
+  if (within.length === 0) return refuse('invalid_scope', 'no requested scope remains: it is narrowed away, or the card no longer lists it')
+  const tools = narrowNames(requested.tools, narrowing.tools)
+  const resources = narrowNames(requested.resources, narrowing.resources)
+  requireMaxNames(within, tools, resources)
+  const delegation = narrowedDelegation(requested.delegation, narrowing.delegation)
   return {
     scopes: within,
     ...(tools && { tools: [...tools] }),
@@ -36,15 +36,15 @@ export function narrowed(asked: Bounds, narrowing: Narrowing, listed: readonly S
   }
 }
 
-function narrowedDelegation(asked: Delegation | undefined, narrowing: Delegation | null | undefined): Delegation | undefined {
-  if (asked === undefined || narrowing === null) return undefined
-  if (narrowing === undefined) return asked
-  const rights = narrowing.rights.filter((right) => coversRight(asked.rights, right))
-  return rights.length === 0 ? undefined : { depth: Math.min(asked.depth, narrowing.depth), rights }
+function narrowedDelegation(requested: Delegation | undefined, narrowing: Delegation | null | undefined): Delegation | undefined {
+  if (requested === undefined || narrowing === null) return undefined
+  if (narrowing === undefined) return requested
+  const rights = narrowing.rights.filter((right) => coversRight(requested.rights, right))
+  return rights.length === 0 ? undefined : { depth: Math.min(requested.depth, narrowing.depth), rights }
 }
 
-/** Two lists of which each names parts of what the other names whole are together longer than either: refused, never cut. */
-export function requireFewNames(...lists: readonly (readonly string[] | undefined)[]): void {
+/** The intersection of two lists can be longer than either, if each names parts of a whole of the other. It is refused rather than cut. */
+export function requireMaxNames(...lists: readonly (readonly string[] | undefined)[]): void {
   if (lists.some((names) => names !== undefined && names.length > MAX_NAMES))
-    refuse('invalid_scope', `more than ${MAX_NAMES} names would be given: ask for fewer, by name`)
+    refuse('invalid_scope', `more than ${MAX_NAMES} names would be granted: request fewer of them, by name`)
 }

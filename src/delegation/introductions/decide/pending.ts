@@ -10,16 +10,17 @@ import type { Introduction } from '../store.js'
 import { notificationOf, requireIntroduction } from '../view.js'
 import { releasingSlot } from './quota-slots.js'
 
-/** The introduction, for whoever may answer it, while it waits. */
+/** Returns the introduction to a caller that may answer it, if it is pending. */
 export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
   const introduction = await requireIntroduction(deps, caller, id)
-  if (!isSide(caller, introduction, 'to')) return refuse('forbidden', 'the agent that was asked answers, or its organisation')
+  if (!isSide(caller, introduction, 'to'))
+    return refuse('forbidden', 'only the target agent or a member of its organisation answers a request')
   return stateOf(deps.trustLog, introduction, now) === 'pending'
     ? introduction
-    : refuse('not_pending', 'it has been answered, has expired or has ended')
+    : refuse('not_pending', 'the introduction is not pending: it was answered, has expired or has ended')
 }
 
-/** One answer wins. */
+/** Closes a pending request as denied. Of several concurrent answers one succeeds; the others get `not_pending`. */
 export async function closePending(
   deps: IntroductionDeps,
   caller: Caller,
@@ -27,26 +28,25 @@ export async function closePending(
   action: string,
   now: number,
 ): Promise<void> {
-  const notice = notificationOf(denied, 'denied', now)
   await withNotifications(
     deps,
-    [denied.from, denied.to].map((agentId) => ({ agentId, notice })),
-    async (posts) => {
+    { recipients: [denied.from, denied.to], notification: notificationOf(denied, 'denied', now) },
+    async (posting) => {
       const changing = deps.introductions.collection.changing(
         denied.id,
         { state: 'pending', nextEntry: null },
-        { state: 'denied', note: denied.note, goneAt: now + RETENTION_SECONDS },
+        { state: 'denied', note: denied.note, purgeAt: now + RETENTION_SECONDS },
       )
-      const leaving = await releasingSlot(deps.introductions, denied)
-      const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...leaving, ...posts])
+      const releasing = await releasingSlot(deps.introductions, denied)
+      const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...releasing, ...posting])
       if (committed.ok) return denied
-      if (committed.failed === 0) return refuse('not_pending', 'it has been answered')
-      return 'again'
+      if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it was answered')
+      return 'retry'
     },
   )
 }
 
-/** The row of an answer or a request: both sides may read it. */
+/** The audit row of a request, an answer or a revocation. Both organisations can read it. */
 export const auditOf = (
   { audit }: IntroductionDeps,
   caller: Caller,

@@ -3,22 +3,30 @@ import type { Operation } from '../../../storage/storage.js'
 import { MAX_PENDING } from '../introduction.js'
 import type { Introduction, IntroductionsStore } from '../store.js'
 
-/** A number that no waiting request of its agent has; not the first, so that requests at once do not all want the same. */
-export async function requireSlot({ places }: IntroductionsStore, { id, from }: Pick<Introduction, 'id' | 'from'>): Promise<number> {
-  const { items } = await places.find('from', { where: { from }, limit: MAX_PENDING })
-  const taken = new Set(items.map(({ n }) => n))
-  const free = Array.from({ length: MAX_PENDING }, (_, n) => n).filter((n) => !taken.has(n))
-  // An id is random.
-  const any = free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
-  return any ?? refuse('conflict', `${MAX_PENDING} requests of this agent wait for an answer: end one first`)
+/** Picks a free slot by a hash of the random introduction id, so concurrent requests of one agent rarely pick the same. */
+export async function requireFreeSlot(
+  { requestSlots }: IntroductionsStore,
+  { id, from }: Pick<Introduction, 'id' | 'from'>,
+): Promise<number> {
+  const { items } = await requestSlots.find('from', { where: { from }, limit: MAX_PENDING })
+  const taken = new Set(items.map(({ slot }) => slot))
+  const free = Array.from({ length: MAX_PENDING }, (_, slot) => slot).filter((slot) => !taken.has(slot))
+  const slot = free[[...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 65_521, 0) % free.length]
+  return (
+    slot ??
+    refuse(
+      'conflict',
+      `this agent has ${MAX_PENDING} pending requests, the maximum: withdraw one (introductions.revoke) or wait for an answer`,
+    )
+  )
 }
 
-/** For the commit that writes the request: of two who found the same number free one gets it. */
-export const reservingSlot = ({ places }: IntroductionsStore, { id, from, pendingUntil }: Introduction, n: number): Operation =>
-  places.inserting({ id: `${from} ${n}`, from, n, introductionId: id, until: pendingUntil })
+/** Part of the commit that creates the request. Of two requests that picked the same slot, the second commit fails. */
+export const reservingSlot = ({ requestSlots }: IntroductionsStore, { id, from, pendingUntil }: Introduction, slot: number): Operation =>
+  requestSlots.inserting({ id: `${from} ${slot}`, from, slot, introductionId: id, expiresAt: pendingUntil })
 
-/** For the commit that answers it. A place that has expired, and may be another's by now, is left. */
-export async function releasingSlot({ places }: IntroductionsStore, { id, from, slot }: Introduction): Promise<readonly Operation[]> {
-  const place = slot === undefined ? undefined : await places.get(`${from} ${slot}`)
-  return place?.introductionId === id ? [places.taking(place.id, { introductionId: id })] : []
+/** Part of the commit that answers the request. A slot that expired meanwhile may belong to another request; that one is kept. */
+export async function releasingSlot({ requestSlots }: IntroductionsStore, { id, from, slot }: Introduction): Promise<readonly Operation[]> {
+  const occupied = slot === undefined ? undefined : await requestSlots.get(`${from} ${slot}`)
+  return occupied?.introductionId === id ? [requestSlots.taking(occupied.id, { introductionId: id })] : []
 }

@@ -1,4 +1,3 @@
-// What a publisher hands in, checked strictly: C0 and its signature, the SD-JWT that is tied to it, the release policy.
 import { type CardCredential, cardDigest, cardType, verifyCardCredential } from '../../../credentials/agent-card/card-credential.js'
 import { type SignatureVerdict, verifyCardSignatures } from '../../../credentials/agent-card/card-signatures.js'
 import { verifyReleasePolicy } from '../../../credentials/jose/token-types.js'
@@ -18,37 +17,38 @@ export interface CheckDeps {
   readonly issuer: string
 }
 
-export interface CheckedCard {
+interface CheckedCard {
   readonly json: JsonObject
   readonly model: CardModel
   readonly signer: RegisteredKey
   readonly verdict: Verdict
 }
 
-/** A card of version 1.0 or 0.3, signed by a registered key of the organisation or the agent that stands. */
+/** Requires a card of A2A version 1.0 or 0.3 that a usable registered key of the agent or its organisation has signed. */
 export async function requireSignedCard(
   deps: CheckDeps,
-  of: { orgId: OrgId; agentId: AgentId },
-  c0: string,
+  agent: { orgId: OrgId; agentId: AgentId },
+  publicCard: string,
   now: number,
 ): Promise<CheckedCard> {
-  const { state, json, model, faults } = readCard(c0)
-  if (state === 'refused' || !json || !model) return refuse('card_invalid', 'the card does not fit A2A', { faults })
-  if (state === 'legacy') return refuse('card_version_unsupported', 'cards of version 0.2 are imported, not published')
-  const keys = await findPublisherKeys(deps, of)
+  const { state, json, model, faults } = readCard(publicCard)
+  if (state === 'refused' || !json || !model) return refuse('card_invalid', 'the card is not a valid A2A card', { faults })
+  if (state === 'legacy') return refuse('card_version_unsupported', 'a card of A2A version 0.2 cannot be published; import it instead')
+  const keys = await findPublisherKeys(deps, agent)
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
   const found = verdicts.find((one) => one.state === 'valid')
   if (found?.state !== 'valid') return refuseUnsigned(verdicts)
-  const signer = keys.find(({ jkt }) => jkt === found.jkt) ?? refuse('key_untrusted', 'the key is not registered')
-  if (!isUsable(deps, signer, now)) return refuse('key_ended', 'the key that signed has ended or is retired')
+  const signer = keys.find(({ jkt }) => jkt === found.jkt) ?? refuse('key_untrusted', 'the key that signed the card is not registered')
+  if (!isUsable(deps, signer, now))
+    return refuse('key_revoked', 'the key that signed the card was revoked or retired; sign it with another')
   if (found.uncoveredSecurity.length > 0)
-    return refuse('card_signature_invalid', 'the signature does not cover security requirements of the card', {
-      faults: found.uncoveredSecurity.map((pointer) => ({ pointer, hint: 'it lies outside the signed bytes' })),
+    return refuse('card_signature_invalid', 'the signature does not cover the security requirements of the card', {
+      faults: found.uncoveredSecurity.map((pointer) => ({ pointer, hint: 'this member is outside the signed bytes' })),
     })
   return { json, model, signer, verdict: verdictOf(found, signer, now) }
 }
 
-/** As a signature is verified: its `kid` is a thumbprint; without one every key is tried. */
+/** The keys that a signature may have been made with: `kid` is the thumbprint of the key; without it, every key is tried. */
 export const keysByKid = (keys: readonly RegisteredKey[]) => (kid: string | undefined) =>
   keys.filter(({ jkt }) => kid === undefined || kid === jkt).map(({ jwk, alg }) => ({ jwk, alg }))
 
@@ -58,12 +58,12 @@ export const isUsable = ({ trustLog }: Pick<CheckDeps, 'trustLog'>, { handle, re
 function refuseUnsigned(verdicts: readonly SignatureVerdict[]): never {
   const faults = verdicts.map((one) => ({ pointer: `/signatures/${one.index}`, hint: one.state === 'valid' ? '' : one.hint }))
   if (verdicts.length === 0)
-    return refuse('card_unsigned', 'publishing needs a signature', {
-      faults: [{ pointer: '/signatures', hint: 'sign the card with a registered key, or import it' }],
+    return refuse('card_unsigned', 'the card has no signature', {
+      faults: [{ pointer: '/signatures', hint: 'sign the card with a registered key, or import it unsigned' }],
     })
   if (verdicts.every((one) => one.state === 'unknown_key'))
     return refuse('key_untrusted', 'the card is signed by a key that is not registered', { faults })
-  return refuse('card_signature_invalid', 'no signature of the card verifies', { faults })
+  return refuse('card_signature_invalid', 'no signature of the card is valid', { faults })
 }
 
 export const verdictOf = (found: SignatureVerdict & { state: 'valid' }, signer: RegisteredKey, now: number): Verdict => ({
@@ -82,7 +82,7 @@ export interface CheckedCredential {
   readonly releaseNumber: number
 }
 
-/** The SD-JWT and its release policy, by the key that signed C0. Uploading what is `private` is refused. */
+/** Verifies the SD-JWT and the release policy with the key that signed the public card. A disclosure of a `private` part is refused. */
 export async function requireCredential(
   deps: CheckDeps,
   { json, signer }: Pick<CheckedCard, 'json' | 'signer'>,
@@ -100,7 +100,7 @@ export async function requireCredential(
   })
   if (releasePolicy === undefined) {
     if (credential.disclosures.length === 0) return { credential, releaseNumber: 0 }
-    return refuse('release_policy_invalid', 'a card with hidden parts needs a release policy')
+    return refuse('release_policy_invalid', 'a card with non-public parts needs a release policy')
   }
   const { policy } = await verifyReleasePolicy(releasePolicy, () => [key], {
     issuer: signer.owner,
@@ -109,15 +109,17 @@ export async function requireCredential(
     now,
   })
   const pointers = new Set(credential.disclosures.map(({ pointer }) => pointer))
-  const strays = Object.keys(policy.tiers).filter((pointer) => !pointers.has(pointer) && policy.tiers[pointer] !== 'private')
-  if (strays.length > 0)
-    return refuse('release_policy_invalid', 'the release policy names what is no hidden part', {
-      faults: strays.slice(0, 16).map((pointer) => ({ pointer, hint: 'no disclosure stands here' })),
+  const unknown = Object.keys(policy.tiers).filter((pointer) => !pointers.has(pointer) && policy.tiers[pointer] !== 'private')
+  if (unknown.length > 0)
+    return refuse('release_policy_invalid', 'the release policy names parts that the SD-JWT does not disclose', {
+      faults: unknown.slice(0, 16).map((pointer) => ({ pointer, hint: 'the SD-JWT has no disclosure for this part' })),
     })
-  const secret = credential.disclosures.filter(({ pointer }) => tierOf(policy, pointer) === 'private')
-  if (secret.length > 0)
-    return refuse('release_policy_invalid', 'a private part was uploaded', {
-      faults: secret.slice(0, 16).map(({ pointer }) => ({ pointer, hint: 'leave its disclosure out: the agent presents it itself' })),
+  const privateParts = credential.disclosures.filter(({ pointer }) => tierOf(policy, pointer) === 'private')
+  if (privateParts.length > 0)
+    return refuse('release_policy_invalid', 'the SD-JWT discloses private parts', {
+      faults: privateParts
+        .slice(0, 16)
+        .map(({ pointer }) => ({ pointer, hint: 'leave this disclosure out; the agent presents it itself' })),
     })
   return { credential, releaseNumber: policy.number }
 }

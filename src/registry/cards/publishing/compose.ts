@@ -1,3 +1,12 @@
+// Card composition: makes the card that a tier may see from the stored documents of its publisher.
+//
+// The public tier, and every tier of a card without an SD-JWT, gets the public card without its signatures. For a higher tier, the release
+// policy gives each non-public part a tier; disclosures of parts that the caller's tier does not cover are removed from the SD-JWT, and
+// the remaining presentation is expanded to JSON.
+//
+// Signatures are not verified here: `check-publication.ts` verified all three documents before they were stored.
+// Cost: parsing one JSON text, or hashing every disclosure of the SD-JWT once. The sizes are limited when a card is published:
+// MAX_CARD_BYTES, MAX_SD_JWT_BYTES and MAX_RELEASE_POLICY_BYTES.
 import { withoutSignatures } from '../../../credentials/agent-card/canonical-card.js'
 import { AGENT_CARD, CARD_TYP } from '../../../credentials/agent-card/card-credential.js'
 import { readClaims, readJws } from '../../../credentials/jose/jws.js'
@@ -10,40 +19,41 @@ import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../../../protocol/
 
 export type ViewTier = Exclude<Tier, 'private'>
 
-/** A card as a tier may see it. Only what was verified when it was published is read here. */
-export interface ComposedCard {
+/** A card as a caller of one tier sees it. */
+interface ComposedCard {
   readonly json: JsonObject
-  /** With just the disclosures that the tier is entitled to; absent for the public tier and for cards without one. */
+  /** The SD-JWT with the disclosures of the tier; absent for the public tier and for cards without an SD-JWT. */
   readonly sdJwt?: string
 }
 
-/** What a publisher sent, as it is stored. */
-export interface SentCard {
+/** The documents of a publisher, as they are stored. */
+interface CardDocuments {
   readonly publicCard: string
   readonly sdJwt?: string | undefined
   readonly releasePolicy?: string | undefined
 }
 
-export function composeCard(card: SentCard, tier: ViewTier): ComposedCard {
+/** Composes the card of a tier; see the header of this file. */
+export function composeCard(card: CardDocuments, tier: ViewTier): ComposedCard {
   const { sdJwt } = card
   if (sdJwt === undefined || tier === 'public') return { json: publicJson(card) }
   const policy = policyOf(card)
-  const shown = presentSdJwt(
+  const presentation = presentSdJwt(
     sdJwt,
     (pointer) => policy !== undefined && tierCovers(tier, tierOf(policy, pointer.slice(AGENT_CARD.length))),
     [CARD_TYP],
   )
-  const json = processSdJwt(shown, { typ: [CARD_TYP] }).payload.agent_card
-  return { json: isJsonObject(json) ? json : {}, sdJwt: shown }
+  const json = processSdJwt(presentation, { typ: [CARD_TYP] }).payload.agent_card
+  return { json: isJsonObject(json) ? json : {}, sdJwt: presentation }
 }
 
-function publicJson({ publicCard }: SentCard): JsonObject {
+function publicJson({ publicCard }: CardDocuments): JsonObject {
   const json = parseJson(publicCard)
   return isJsonObject(json) ? withoutSignatures(json) : {}
 }
 
-/** The policy whose signature was verified when it was published. Without one nothing is released. */
-function policyOf({ releasePolicy }: SentCard): ReleasePolicy | undefined {
+/** The stored release policy. Without one, no tier gets a disclosure. */
+function policyOf({ releasePolicy }: CardDocuments): ReleasePolicy | undefined {
   const jws = readJws(releasePolicy, { maxBytes: MAX_RELEASE_POLICY_BYTES, algs: SIGNATURE_ALGORITHMS, typ: [RELEASE_TYP] })
   const claims = typeof jws === 'string' ? undefined : readClaims(jws.payload)
   const parsed = ReleasePolicy.safeParse(claims)

@@ -7,82 +7,94 @@ import type { EntryId } from '../../../protocol/ids.js'
 import type { Operation } from '../../../storage/storage.js'
 import type { RecordBeginning } from '../../../trust-log/records/records.js'
 import type { PublishDeps } from '../authority.js'
-import { asRead, endedBy, padWithDecoys } from '../card.js'
+import { endedVersions, padWithDecoys, unchangedGuard } from '../card.js'
 import type { Card } from '../card-record.js'
 
-/** Remembers a content under the entry that publishes it. One that another has followed is refused: a signature does not expire. */
-export async function savingContent(
+/**
+ * Records the content of a card together with the log entry that publishes it.
+ * Content that a later version has replaced is refused, because its signature is still valid and would roll the card back.
+ */
+export async function recordingVersion(
   { cards, trustLog }: Pick<PublishDeps, 'cards' | 'trustLog'>,
-  before: Card | undefined,
-  { card: { agentId, cardSha256, version }, entry, at }: { readonly card: Card; readonly entry: EntryId; readonly at: number },
+  previous: Card | undefined,
+  {
+    card: { agentId, cardSha256, version },
+    entry,
+    publishedAt,
+  }: { readonly card: Card; readonly entry: EntryId; readonly publishedAt: number },
 ): Promise<readonly Operation[]> {
   const id = `${agentId} ${cardSha256}`
   const known = await cards.versions.get(id)
-  if (known === undefined) return [cards.versions.inserting({ id, agentId, version, entry, at })]
-  // What was set out to be published and dropped was never a version.
-  if ((await trustLog.find(known.entry)) === undefined) return [cards.versions.changing(id, { entry: known.entry }, { version, entry, at })]
-  return before?.cardSha256 === cardSha256 ? [] : refuse('card_version_stale', 'this content was published before, as an earlier version')
+  if (known === undefined) return [cards.versions.inserting({ id, agentId, version, entry, publishedAt })]
+  // A record whose log entry does not exist belongs to a publication that failed.
+  if ((await trustLog.find(known.entry)) === undefined)
+    return [cards.versions.changing(id, { entry: known.entry }, { version, entry, publishedAt })]
+  return previous?.cardSha256 === cardSha256
+    ? []
+    : refuse('card_version_stale', `version ${known.version} had this content; an earlier version cannot be published again`)
 }
 
-interface Keeping {
-  readonly before: Card | undefined
+interface CardSave {
+  readonly previous: Card | undefined
   readonly card: Card
   readonly entry: EntryId
   readonly also: readonly Operation[]
-  readonly on: readonly Handle[]
-  /** Only hidden parts change: nothing that anybody may read says so. */
-  readonly isSecret?: boolean
+  readonly dependsOn: readonly Handle[]
+  /** True if only non-public parts change: neither the public card nor the log may show that this card changed. */
+  readonly onlyNonPublic?: boolean
 }
 
-/** Begins the card, or changes it: of two racing publishers one wins. */
-export async function saveCard(deps: PublishDeps, caller: Caller, keeping: Keeping, action: string): Promise<void> {
-  const { before, card } = keeping
-  const outcome = await kept(deps, caller, keeping, action)
+/** Creates or changes the card's record. Of two publishers that read the same record, one succeeds and the other gets `card_version_stale`. */
+export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave, action: string): Promise<void> {
+  const { previous, card } = save
+  const outcome = await writeCard(deps, caller, save, action)
   if (outcome === 'begun' || outcome === 'done') return
-  const now = await deps.cards.get(card.agentId)
-  const isOvertaken = outcome === 'overtaken' || now?.version !== before?.version || now?.revision !== before?.revision
+  const current = await deps.cards.get(card.agentId)
+  const isOvertaken = outcome === 'overtaken' || current?.version !== previous?.version || current?.revision !== previous?.revision
   refuse(
     isOvertaken ? 'card_version_stale' : 'conflict',
-    isOvertaken ? 'somebody else has published meanwhile' : 'what the card stands on has ended meanwhile',
+    isOvertaken
+      ? 'the card was published concurrently; read the next version and sign again'
+      : 'the agent, its organisation, the signing key or your own access was revoked concurrently',
   )
 }
 
-async function kept(
+async function writeCard(
   deps: PublishDeps,
   caller: Caller,
-  { before, card, entry, also, on, isSecret = false }: Keeping,
+  { previous, card, entry, also, dependsOn, onlyNonPublic = false }: CardSave,
   action: string,
 ): Promise<'begun' | 'done' | 'overtaken' | 'refused'> {
   const row = deps.audit.recording(
     auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
   )
-  const ended = before && !before.unpublished ? endedBy(before, card) : []
+  const ended = previous && !previous.unpublished ? endedVersions(previous, card) : []
   const beginning = {
-    ...entryOf(ended, isSecret, deps.random),
+    ...logEntryFor(ended, onlyNonPublic, deps.random),
     id: entry,
-    dependsOn: [...on, ...identitiesOf(caller.dependencies.handles)],
+    dependsOn: [...dependsOn, ...identitiesOf(caller.dependencies.handles)],
     also: [...also, row],
   }
-  if (!before) return (await deps.cards.begin(card, beginning)).outcome
+  if (!previous) return (await deps.cards.begin(card, beginning)).outcome
   const { agentId: _, ...fields } = card
-  const next = { ...fields, ...removedFrom(before, card) }
-  if (isSecret && ended.length === 0) return deps.cards.amend(card.agentId, asRead(before), next, beginning.also)
-  return (await deps.cards.change(card.agentId, asRead(before), next, beginning)).outcome
+  const next = { ...fields, ...clearedFields(previous, card) }
+  if (onlyNonPublic && ended.length === 0) return deps.cards.amend(card.agentId, unchangedGuard(previous), next, beginning.also)
+  return (await deps.cards.change(card.agentId, unchangedGuard(previous), next, beginning)).outcome
 }
 
 /**
- * What the public log may tell. That a card was published, which everybody sees, but not how many parts it has, so it names none of the
- * versions that it begins; and a change of hidden parts looks like that of any record, and cannot be tied to a card.
+ * The entry in the public log. A publication is public, but the number of the card's parts is not, so the entry names none of the versions
+ * that it begins. A change of non-public parts is logged like the change of any record, so the log does not show which card changed.
  */
-function entryOf(ended: readonly Handle[], isSecret: boolean, random: Random): Pick<RecordBeginning, 'type' | 'begins' | 'ends'> {
-  const ends = (isSecret && ended.length === 1 ? ended : padWithDecoys(ended, random)).map((handle) => ({ handle }))
-  return isSecret ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
+function logEntryFor(ended: readonly Handle[], onlyNonPublic: boolean, random: Random): Pick<RecordBeginning, 'type' | 'begins' | 'ends'> {
+  const ends = (onlyNonPublic && ended.length === 1 ? ended : padWithDecoys(ended, random)).map((handle) => ({ handle }))
+  return onlyNonPublic ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
 }
 
-/** Fields that the card has no longer: the successor names them null. */
-const removedFrom = (before: Card, card: Card): Record<string, null> =>
+/** The fields of `previous` that `card` lacks, as null: a change removes a field only if it names it. */
+const clearedFields = (previous: Card, card: Card): Record<string, null> =>
   Object.fromEntries(
-    Object.keys(before)
+    Object.keys(previous)
       .filter((name) => !(name in card) && !INTERNAL.has(name))
       .map((name) => [name, null]),
   )

@@ -4,13 +4,16 @@ import type { Card } from '../card-record.js'
 import { composeCard } from '../publishing/compose.js'
 import { summaryOf } from './card-summary.js'
 
-/** One row a tier: the words that a caller of that tier may see, and no others. None where what a tier may see is no card by itself. */
+/**
+ * One search row for each tier, made from the parts of the card that the tier may see.
+ * A tier has no row when its parts alone are not a valid card.
+ */
 export function rowsOf(card: Card): CardRow[] {
   const modelFor = (tier: CardTier) => readCardJson(composeCard(card, tier).json).model
-  // Without hidden parts every tier sees the same.
-  const whole = card.sdJwt === undefined ? modelFor('public') : undefined
+  // Without an SD-JWT, every tier sees the public card.
+  const publicModel = card.sdJwt === undefined ? modelFor('public') : undefined
   return CARD_TIERS.flatMap((tier) => {
-    const model = whole ?? modelFor(tier)
+    const model = publicModel ?? modelFor(tier)
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })
 }
@@ -28,6 +31,6 @@ function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
     tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
     modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
     updatedAt: publishedAt,
-    shown: summaryOf(card, tier, model),
+    summary: summaryOf(card, tier, model),
   }
 }

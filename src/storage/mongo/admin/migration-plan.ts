@@ -1,94 +1,97 @@
-// What a database lacks of what a build declares, as steps. Those that are safe add or widen: older instances go on beside them.
+// Compares a database with the schemas of this release. A step is safe if it only adds or allows more, so that older instances keep working.
 import type { Db, Document, IndexDescription } from 'mongodb'
-import type { Declared } from '../ensure-schema.js'
-import { DECLARATIONS, type Declaration } from '../format.js'
-import { reach } from '../session/errors.js'
-import { isSame, newFields, widened } from './validators.js'
+import type { CollectionSchema } from '../ensure-schema.js'
+import { SCHEMAS, type StoredSchema } from '../schema-version.js'
+import { callServer } from '../session/errors.js'
+import { isSame, newFields, union } from './validators.js'
 
-export interface Step {
-  readonly kind: 'create' | 'index' | 'widen' | 'fill' | 'narrow' | 'replace' | 'drop'
+export interface MigrationStep {
+  readonly kind: 'create' | 'index' | 'widen' | 'backfill' | 'narrow' | 'replace' | 'drop'
   readonly collection: string
-  /** Of an index. */
+  /** The name of the index, for steps that concern one. */
   readonly index?: string
   readonly text: string
-  /** False: an older instance could not go on beside it. */
+  /** False if older instances cannot work after the step. */
   readonly isSafe: boolean
 }
 
-/** In the order in which they are done. Nothing is written. */
-export async function planOf(db: Db, declared: readonly Declared[]): Promise<readonly Step[]> {
-  const there = await presentValidators(db)
-  const unfilled = await reach(() =>
+/** Returns the steps in the order in which they must run: safe ones first. Writes nothing. */
+export async function planOf(db: Db, schemas: readonly CollectionSchema[]): Promise<readonly MigrationStep[]> {
+  const validators = await storedValidators(db)
+  const unfinished = await callServer(() =>
     db
-      .collection<Declaration>(DECLARATIONS)
-      .find({ _id: { $in: declared.map(({ name }) => name) }, isUnfilled: { $eq: true } })
+      .collection<StoredSchema>(SCHEMAS)
+      .find({ _id: { $in: schemas.map(({ name }) => name) }, needsBackfill: { $eq: true } })
       .toArray(),
   )
-  const found: Found[] = []
-  for (const one of declared) {
-    const present = there.get(one.name)
-    const indexes = present === undefined ? [] : await reach(() => db.collection(one.name).indexes())
-    found.push(...(present === undefined ? creation(one) : validation(one, present)), ...indexing(one, indexes))
-    const lacking = present === undefined ? [] : [...newFields(one.validator, present), ...newExpiry(one, indexes)]
-    if (lacking.length > 0 || unfilled.some(({ _id }) => _id === one.name))
-      found.push({ kind: 'fill', collection: one.name, text: `${lacking.join(', ') || 'indexed fields'} in documents that lack them` })
+  const planned: PlannedStep[] = []
+  for (const schema of schemas) {
+    const { name } = schema
+    const validator = validators.get(name)
+    const indexes = validator === undefined ? [] : await callServer(() => db.collection(name).indexes())
+    planned.push(...(validator === undefined ? planCreation(schema) : planValidator(schema, validator)), ...planIndexes(schema, indexes))
+    const missing = validator === undefined ? [] : [...newFields(schema.validator, validator), ...changedExpiry(schema, indexes)]
+    if (missing.length > 0 || unfinished.some(({ _id }) => _id === name))
+      planned.push({ kind: 'backfill', collection: name, text: `${missing.join(', ') || 'indexed fields'} in documents that lack them` })
   }
-  const steps = found.map((one): Step => ({ ...one, isSafe: IS_SAFE[one.kind] }))
+  const steps = planned.map((step): MigrationStep => ({ ...step, isSafe: IS_SAFE[step.kind] }))
   return [...steps.filter(({ isSafe }) => isSafe), ...steps.filter(({ isSafe }) => !isSafe)]
 }
 
-/** Of every collection that is there, by its name. */
-export async function presentValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
-  const infos: readonly Document[] = await reach(() => db.listCollections().toArray())
+/** The validators of all stored collections by name. */
+export async function storedValidators(db: Db): Promise<ReadonlyMap<string, Document>> {
+  const infos: readonly Document[] = await callServer(() => db.listCollections().toArray())
   return new Map(infos.map(({ name, options }) => [String(name), options?.validator ?? {}]))
 }
 
-type Found = Omit<Step, 'isSafe'>
+type PlannedStep = Omit<MigrationStep, 'isSafe'>
 
-const IS_SAFE: Readonly<Record<Step['kind'], boolean>> = {
+const IS_SAFE: Readonly<Record<MigrationStep['kind'], boolean>> = {
   create: true,
   index: true,
   widen: true,
-  fill: true,
+  backfill: true,
   narrow: false,
   replace: false,
   drop: false,
 }
 
-function creation({ name, validator }: Declared): Found[] {
+function planCreation({ name, validator }: CollectionSchema): PlannedStep[] {
   const text = Object.keys(validator).length > 0 ? 'with its validator' : 'without a validator'
   return [{ kind: 'create', collection: name, text }]
 }
 
-function validation({ name: collection, validator }: Declared, present: Document): Found[] {
-  const wide = widened(present, validator)
+function planValidator({ name: collection, validator }: CollectionSchema, stored: Document): PlannedStep[] {
+  const widened = union(stored, validator)
   return [
-    ...(isSame(wide, present) ? [] : [{ kind: 'widen', collection, text: 'its validator' } as const]),
-    ...(isSame(wide, validator) ? [] : [{ kind: 'narrow', collection, text: 'its validator, which refuses what it allowed' } as const]),
+    ...(isSame(widened, stored) ? [] : [{ kind: 'widen', collection, text: 'its validator' } as const]),
+    ...(isSame(widened, validator)
+      ? []
+      : [{ kind: 'narrow', collection, text: 'its validator, to reject what only older releases write' } as const]),
   ]
 }
 
-/** An expiry index that comes or goes changes `expires` of every document. */
-function newExpiry({ indexes }: Declared, present: readonly Document[]): readonly string[] {
-  const isThere = (all: readonly Document[]) => all.some(({ name }) => name === 'expires')
-  return isThere(indexes) === isThere(present) ? [] : ['expires']
+/** If an expiry index is added or removed, `expires` of every document must be rewritten. */
+function changedExpiry({ indexes }: CollectionSchema, stored: readonly Document[]): readonly string[] {
+  const hasExpiry = (all: readonly Document[]) => all.some(({ name }) => name === 'expires')
+  return hasExpiry(indexes) === hasExpiry(stored) ? [] : ['expires']
 }
 
-function indexing({ name: collection, indexes }: Declared, present: readonly Document[]): Found[] {
-  const wanted = indexes.flatMap((index): Found[] => {
-    const there = present.find((one) => one.name === index.name)
-    const one = { collection, ...(index.name !== undefined && { index: index.name }) }
-    if (there === undefined) return [{ ...one, kind: 'index', text: describe(index) }]
-    return shapeOf(index) === shapeOf(there as IndexDescription) // what indexes() answers: the description, with `v` and defaults
+function planIndexes({ name: collection, indexes }: CollectionSchema, stored: readonly Document[]): PlannedStep[] {
+  const wanted = indexes.flatMap((index): PlannedStep[] => {
+    const existing = stored.find(({ name }) => name === index.name)
+    const target = { collection, ...(index.name !== undefined && { index: index.name }) }
+    if (existing === undefined) return [{ ...target, kind: 'index', text: describe(index) }]
+    return shapeOf(index) === shapeOf(existing as IndexDescription) // indexes() returns descriptions, with `v` and defaults added
       ? []
-      : [{ ...one, kind: 'replace', text: `${describe(index)}, which is another now` }]
+      : [{ ...target, kind: 'replace', text: `${describe(index)}, whose definition changed` }]
   })
-  const unused = present.filter(
-    // A hashed one is of a shard key
+  const unused = stored.filter(
+    // A hashed index belongs to a shard key
     ({ name, key }) => name !== '_id_' && !Object.values(key ?? {}).includes('hashed') && !indexes.some((index) => index.name === name),
   )
   const dropped = unused.map(
-    ({ name }): Found => ({ kind: 'drop', collection, index: String(name), text: `index ${name}, which nothing uses` }),
+    ({ name }): PlannedStep => ({ kind: 'drop', collection, index: String(name), text: `index ${name}, which is unused` }),
   )
   return [...wanted, ...dropped]
 }
@@ -103,7 +106,7 @@ function describe(index: IndexDescription): string {
   return `index ${index.name} ${JSON.stringify(index.key)}${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}`
 }
 
-/** What makes two indexes the same. The server keeps the fields of a text index under names of its own. */
+/** Equal for two descriptions of the same index. The server renames the fields of a text index, so those are compared by their weights. */
 function shapeOf({
   key,
   unique,
@@ -114,7 +117,7 @@ function shapeOf({
   language_override,
 }: IndexDescription): string {
   const fields = Object.entries(key).filter(([field, kind]) => kind !== 'text' && field !== '_ftsx' && field !== '_fts')
-  const byName = (object: unknown) => Object.entries((object ?? {}) as object).sort(([a], [b]) => (a < b ? -1 : 1)) // weights: a name and a number each
+  const byName = (object: unknown) => Object.entries((object ?? {}) as object).sort(([a], [b]) => (a < b ? -1 : 1)) // weights map names to numbers
   return JSON.stringify([
     fields,
     unique === true,

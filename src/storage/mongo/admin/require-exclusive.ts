@@ -1,39 +1,40 @@
-// Who else uses this database: every instance that reads the log says so about once a second (presence.ts).
+// Finds the instances that use a database by their leases, which each instance renews about once a second (session/instance-lease.ts).
 import type { Db } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Clock } from '../../../lib/clock.js'
-import { reach } from '../session/errors.js'
-import { instancesOf, type StoredInstance } from '../session/instance-lease.js'
+import { callServer } from '../session/errors.js'
+import { instanceDocumentId, type StoredInstance } from '../session/instance-lease.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 
-/** What has said nothing for so long is no more, or cut off. */
-const ALIVE_MS = 5000
-const WATCHED_MS = 3000
+/** An instance that has not renewed its lease for this long has crashed or cannot reach the database. */
+const LEASE_MS = 5000
+const OBSERVE_MS = 3000
 
 /**
- * Refuses while another instance reads the log. One that was closed left nothing; one that was killed, or came back with a backup, does not
- * move.
+ * Refuses while another instance uses the database; `own` names the instance that is allowed. Observes the leases for OBSERVE_MS and counts only
+ * those that are renewed: the lease of a crashed instance, or one restored from a backup, is not.
  */
 export async function requireExclusive(db: Db, clock: Pick<Clock, 'after'>, own?: string): Promise<void> {
-  const others = async () => (await present(db)).filter(({ _id }) => own === undefined || _id !== instancesOf(own))
+  const others = async () => (await liveInstances(db)).filter(({ _id }) => own === undefined || _id !== instanceDocumentId(own))
   const before = await others()
   if (before.length === 0) return
-  await clock.after(WATCHED_MS)
-  const moved = (await others()).filter(({ _id, count }) => before.find((one) => one._id === _id)?.count !== count).length
-  if (moved > 0) refuse('unavailable', `${moved} ${moved === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
+  await clock.after(OBSERVE_MS)
+  const renewed = (await others()).filter(({ _id, renewals }) => before.find((lease) => lease._id === _id)?.renewals !== renewals).length
+  if (renewed > 0)
+    refuse('unavailable', `${renewed} ${renewed === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
 }
 
-/** How many instances of an earlier format there are. */
-export const olderInstances = async (db: Db, format: number): Promise<number> =>
-  (await present(db)).filter((one) => (one.format ?? 0) < format).length
+/** The number of live instances with a schema version below `version`. */
+export const countOlderInstances = async (db: Db, version: number): Promise<number> =>
+  (await liveInstances(db)).filter(({ schemaVersion }) => schemaVersion < version).length
 
-async function present(db: Db): Promise<readonly StoredInstance[]> {
-  return reach(async () => {
+async function liveInstances(db: Db): Promise<readonly StoredInstance[]> {
+  return callServer(async () => {
     const { localTime } = await db.command({ hello: 1 })
-    const since = new Date(Number(localTime) - ALIVE_MS)
+    const since = new Date(Number(localTime) - LEASE_MS)
     return db
       .collection<StoredInstance>(LOG_COLLECTION)
-      .find({ gone: { $gt: since } })
+      .find({ lastSeen: { $gt: since } })
       .toArray()
   })
 }

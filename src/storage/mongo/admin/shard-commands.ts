@@ -1,39 +1,38 @@
-// How a deployment is spread over shards. What must be unique is unique on each shard alone, so every unique index begins with its shard key:
-// then all that could clash lie on one shard.
-
-import type { Declared } from '../ensure-schema.js'
-import { DECLARATIONS } from '../format.js'
+// Sharding of a deployment. The server enforces a unique index on each shard separately. So every unique index begins with the shard key of its
+// collection: documents that could conflict are then on the same shard.
+import type { CollectionSchema } from '../ensure-schema.js'
+import { SCHEMAS } from '../schema-version.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 import { databaseOf } from '../url.js'
 
-export type ShardKey = Readonly<Record<string, 'hashed'>>
+type ShardKey = Readonly<Record<string, 'hashed'>>
 
-/** Not split: they lie together on the database's primary shard. */
+/** Collections that are not sharded, with the reason. They stay on the primary shard of the database. */
 const UNSHARDED: Readonly<Record<string, string>> = {
-  [LOG_COLLECTION]: 'one order for all: block numbers, the fence and the change stream are of one collection on one shard',
-  [DECLARATIONS]: 'a handful',
-  halves: 'what is under way: few, and read by their age',
-  'registry-keys': 'a handful, unique by use and number',
-  'registry-secrets': 'a handful',
-  'audit-writers': 'one a start of an instance',
+  [LOG_COLLECTION]: 'block numbers, the barrier write and the change stream need one collection on one shard',
+  [SCHEMAS]: 'few documents',
+  halves: 'few pending writes, read in the order of their age',
+  'signing-keys': 'few documents, unique by use and version',
+  'registry-secrets': 'few documents',
+  'audit-writers': 'one document for each start of an instance',
 }
 
-/** Not by their own id. */
-const BY: Readonly<Record<string, ShardKey>> = {
-  // Its id is made of agent and number, which are unique: so ids are too, though they are not the key
+/** Collections that are not sharded by `_id`. */
+const OTHER_SHARD_KEYS: Readonly<Record<string, ShardKey>> = {
+  // The id consists of agent id and position, so it is unique although the server cannot enforce that across shards
   inbox: { 'f.agentId': 'hashed' },
 }
 
-/** The hashed id of a document, so that what is written at once is spread; undefined where a collection stays whole. */
+/** The shard key of a collection, by default the hashed `_id`, which spreads concurrent writes. Undefined if the collection is not sharded. */
 export const shardKeyOf = (name: string): ShardKey | undefined =>
-  UNSHARDED[name] === undefined ? (BY[name] ?? { _id: 'hashed' }) : undefined
+  UNSHARDED[name] === undefined ? (OTHER_SHARD_KEYS[name] ?? { _id: 'hashed' }) : undefined
 
-/** Of the shell (mongosh), in order. The hashed index is made first: a collection that holds documents needs it there. */
-export function shardCommands(url: string, declared: readonly Declared[]): readonly string[] {
+/** Commands for mongosh, in order. Each hashed index is created first, because a collection with documents cannot be sharded without it. */
+export function shardCommands(url: string, schemas: readonly CollectionSchema[]): readonly string[] {
   const database = databaseOf(url)
-  return declared.flatMap(({ name }) => {
+  return schemas.flatMap(({ name }) => {
     const key = shardKeyOf(name)
-    if (key === undefined) return [`// ${name} stays whole: ${UNSHARDED[name]}`]
+    if (key === undefined) return [`// ${name} is not sharded: ${UNSHARDED[name]}`]
     const json = JSON.stringify(key)
     return [`db.getSiblingDB("${database}")["${name}"].createIndex(${json})`, `sh.shardCollection("${database}.${name}", ${json})`]
   })

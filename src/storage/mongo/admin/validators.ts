@@ -1,11 +1,11 @@
-// What the server lets anybody write into a collection. The schema of the whole document is checked before it is written; a validator keeps
-// others from writing what no index could hold.
+// Validators, by which the server rejects malformed documents. Instances check the whole document against its schema before they write it; a
+// validator covers the fields that indexes need, and protects against other writers.
 import type { Document } from 'mongodb'
 import { z } from 'zod'
 import type { Doc, Spec } from '../../storage.js'
 import { indexedFields } from '../codec.js'
 
-const BSON: Readonly<Record<string, readonly string[]>> = {
+const BSON_TYPES: Readonly<Record<string, readonly string[]>> = {
   string: ['string'],
   number: ['int', 'long', 'double'],
   integer: ['int', 'long', 'double'],
@@ -14,15 +14,15 @@ const BSON: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const validatorOf = (spec: Spec<Doc>): Document =>
-  frame(Object.fromEntries(indexedFields(spec).map((field) => [field, { bsonType: bsonTypes(spec, field) }])))
+  documentValidator(Object.fromEntries(indexedFields(spec).map((field) => [field, { bsonType: bsonTypes(spec, field) }])))
 
-function frame(fields: Document): Document {
+function documentValidator(fields: Document): Document {
   const properties = {
     _id: { bsonType: 'string' },
     text: { bsonType: 'string' },
     f: { bsonType: 'object', additionalProperties: false, properties: fields },
-    expires: { bsonType: BSON.number },
-    gone: { bsonType: 'date' },
+    expires: { bsonType: BSON_TYPES.number },
+    purgeAt: { bsonType: 'date' },
   }
   return { $jsonSchema: { bsonType: 'object', required: ['_id', 'text', 'f'], additionalProperties: false, properties } }
 }
@@ -30,7 +30,7 @@ function frame(fields: Document): Document {
 function bsonTypes(spec: Spec<Doc>, field: string): readonly string[] {
   const schema = z.toJSONSchema(spec.schema, { unrepresentable: 'any', io: 'output' })
   const types = typesIn(schema.properties?.[field])
-  return types.length > 0 ? [...new Set(types.flatMap((type) => BSON[type] ?? []))] : Object.values(BSON).flat()
+  return types.length > 0 ? [...new Set(types.flatMap((type) => BSON_TYPES[type] ?? []))] : Object.values(BSON_TYPES).flat()
 }
 
 function typesIn(schema: unknown): readonly string[] {
@@ -42,27 +42,27 @@ function typesIn(schema: unknown): readonly string[] {
   return options.flatMap((option: unknown) => (typeof option === 'object' ? typesIn(option) : [typeof option]))
 }
 
-/** Allows what `present` does, and what `wanted` does: so builds that write differently can run beside each other. */
-export function widened(present: Document, wanted: Document): Document {
-  const others = eachOf(present).filter((one) => !covers(wanted, one))
+/** A validator that accepts what either of two accepts, so that instances of two releases can write. */
+export function union(stored: Document, wanted: Document): Document {
+  const others = alternativesOf(stored).filter((alternative) => !covers(wanted, alternative))
   return others.length === 0 ? wanted : { $or: [...others, wanted] }
 }
 
 export const isSame = (one: Document, other: Document): boolean => JSON.stringify(one) === JSON.stringify(other)
 
-/** The indexed fields that `wanted` has and `present` does not know. */
-export function newFields(wanted: Document, present: Document): readonly string[] {
-  const known = eachOf(present).map(fieldsOf)
-  return Object.keys(fieldsOf(wanted)).filter((field) => known.every((fields) => fields[field] === undefined))
+/** The indexed fields of `wanted` that `stored` does not mention. */
+export function newFields(wanted: Document, stored: Document): readonly string[] {
+  const alternatives = alternativesOf(stored).map(fieldsOf)
+  return Object.keys(fieldsOf(wanted)).filter((field) => alternatives.every((fields) => fields[field] === undefined))
 }
 
-const eachOf = (validator: Document): readonly Document[] => validator.$or ?? [validator]
+const alternativesOf = (validator: Document): readonly Document[] => validator.$or ?? [validator]
 
-/** Whether everything that `one` allows is allowed by `wide`: where both are of documents, and no field has a kind more. */
-function covers(wide: Document, one: Document): boolean {
-  if (isSame(wide, one) || Object.keys(wide).length === 0) return true
-  const [fields, allowed] = [fieldsOf(one), fieldsOf(wide)]
-  if (!isSame(frame(fields), one) || !isSame(frame(allowed), wide)) return false
+/** True if `wide` accepts every document that `narrow` accepts. False for validators that this file did not create, unless they are equal. */
+function covers(wide: Document, narrow: Document): boolean {
+  if (isSame(wide, narrow) || Object.keys(wide).length === 0) return true
+  const [fields, allowed] = [fieldsOf(narrow), fieldsOf(wide)]
+  if (!isSame(documentValidator(fields), narrow) || !isSame(documentValidator(allowed), wide)) return false
   return Object.entries(fields).every(([field, { bsonType }]) =>
     [bsonType].flat().every((type) => [allowed[field]?.bsonType].flat().includes(type)),
   )

@@ -1,5 +1,5 @@
-// Card search: multikey filters and one weighted text index. A row's score depends on that row alone (the server's text score knows nothing
-// of other documents), so what a caller may not see changes neither order, score nor total of what it may.
+// Card search with multikey filters and one weighted text index. The server's text score of a row depends on that row alone, so rows that a caller
+// may not see affect neither order, score nor total of its hits.
 import type { AnyBulkWriteOperation, ClientSession, Collection } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import { wordsIn } from '../../../lib/words.js'
@@ -7,40 +7,40 @@ import { CARD_WEIGHTS, type CardTexts, termsOf, textsOf } from '../../card-searc
 import type { CardHits, CardQuery, CardRow, CardSearchPort, CardSummary, CardTier, Operation } from '../../storage.js'
 import { encoded } from '../codec.js'
 import type { CollectionsDeps } from '../collections.js'
-import type { Declared } from '../ensure-schema.js'
-import { reach } from '../session/errors.js'
+import type { CollectionSchema } from '../ensure-schema.js'
+import { callServer } from '../session/errors.js'
 import { onceReady } from '../session/ready.js'
-import { amongCards, byAge, byScore, CARD_ROWS_NAME, idOf, type Runs, runOf, type Search, wordsOfRuns } from './pipelines.js'
-import { isLate, MAX_SEARCH_MS, newCommonWords } from './stop-words.js'
+import { byAge, byCards, byScore, CARD_ROWS_NAME, idOf, type Phrases, phraseText, type SearchCommand, wordsOf } from './pipelines.js'
+import { hasTimedOut, MAX_SEARCH_MS, newStopWords } from './stop-words.js'
 
 export interface CardRows extends CardSearchPort {
   ready(): Promise<void>
-  /** Replaces rows, and removes them: what is not there need not be removed. One command. */
+  /** Replaces and removes rows with one command. Removing a missing row is not an error. */
   write(operations: readonly CardOperation[], session: ClientSession): Promise<void>
 }
 
 export type CardOperation = Extract<Operation, { kind: 'index-card' | 'unindex-card' }>
 
-interface StoredRow {
+interface StoredCardRow {
   readonly _id: string
   readonly tier: CardTier
   readonly card: string
   readonly updated: number
-  /** Tags and skills, whole and with their case. */
+  /** Tags and skill ids, see `termsOf`. */
   readonly terms: readonly string[]
   readonly words: readonly string[]
   readonly columns: string
   readonly text: CardTexts
-  /** JSON of a ShownCard. */
-  readonly shown: string
+  /** A CardSummary as JSON. */
+  readonly summary: string
 }
 
 const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
 
-export const CARD_ROWS: Declared = {
+export const CARD_ROWS: CollectionSchema = {
   name: CARD_ROWS_NAME,
   validator: {
-    $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text', 'shown'] },
+    $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text', 'summary'] },
   },
   indexes: [
     {
@@ -48,20 +48,20 @@ export const CARD_ROWS: Declared = {
       key: { tier: 1, ...Object.fromEntries(Object.keys(WEIGHTS).map((path) => [path, 'text'])) },
       weights: WEIGHTS,
       default_language: 'none',
-      language_override: 'language-of-nothing',
+      language_override: 'no-language-field',
     },
     { name: 'terms', key: { tier: 1, terms: 1, updated: -1, card: 1 } },
     { name: 'newest', key: { tier: 1, updated: -1, card: 1 } },
   ],
 }
 
-export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
-  const rows: Collection<StoredRow> = db.collection(CARD_ROWS_NAME)
-  const common = newCommonWords(rows, now)
-  const ready = onceReady(() => declare(CARD_ROWS))
-  /** The plain command, which the driver does not send again: a server that is busy is not asked twice. */
-  const ask = ({ pipeline, hint }: Search, limit: number): Promise<readonly Found[] | 'late'> =>
-    reach(async () => {
+export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRows {
+  const rows: Collection<StoredCardRow> = db.collection(CARD_ROWS_NAME)
+  const stopWords = newStopWords(rows, now)
+  const ready = onceReady(() => ensureSchema(CARD_ROWS))
+  /** A plain command, which the driver does not retry: that would increase the load on a busy server. */
+  const run = ({ pipeline, hint }: SearchCommand, limit: number): Promise<readonly FoundRow[] | 'timed-out'> =>
+    callServer(async () => {
       try {
         const { cursor } = await db.command({
           aggregate: CARD_ROWS_NAME,
@@ -73,23 +73,24 @@ export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
         })
         return cursor.firstBatch
       } catch (error) {
-        if (isLate(error)) return 'late'
+        if (hasTimedOut(error)) return 'timed-out'
         throw error
       }
     })
-  /** By the score of all words, unless that takes too long: then by that of the rare ones, and where none is rare the newest first. */
-  const searchWords = async (query: CardQuery, runs: Runs): Promise<CardHits> => {
-    const words = wordsOfRuns(runs)
-    const isFirst = query.after === undefined
-    const by = (scored: readonly string[]) => ask(scored.length > 0 ? byScore(query, runs, scored) : byAge(query, runs), query.limit)
-    let scored = isFirst ? common.scored(query.tier, words) : (query.scored ?? words)
-    let found = await by(scored)
-    if (found === 'late' && isFirst && scored.length === words.length) {
-      await reach(() => common.learn(query.tier, words))
-      scored = common.scored(query.tier, words)
-      if (scored.length < words.length) found = await by(scored)
+  /** Scores all words. If that times out, scores only the words that are not stop words; if all are stop words, the newest rows come first. */
+  const searchWords = async (query: CardQuery, phrases: Phrases): Promise<CardHits> => {
+    const words = wordsOf(phrases)
+    const isFirstPage = query.after === undefined
+    const searchBy = (scored: readonly string[]) =>
+      run(scored.length > 0 ? byScore(query, phrases, scored) : byAge(query, phrases), query.limit)
+    let scored = isFirstPage ? stopWords.scored(query.tier, words) : (query.scoredWords ?? words)
+    let found = await searchBy(scored)
+    if (found === 'timed-out' && isFirstPage && scored.length === words.length) {
+      await callServer(() => stopWords.learn(query.tier, words))
+      scored = stopWords.scored(query.tier, words)
+      if (scored.length < words.length) found = await searchBy(scored)
     }
-    return { ...hitsOf(found), ...(scored.length < words.length && { scored }) }
+    return { ...hitsOf(found), ...(scored.length < words.length && { scoredWords: scored }) }
   }
   return {
     ready,
@@ -97,56 +98,54 @@ export function newCardRows({ db, declare, now }: CollectionsDeps): CardRows {
       await rows.bulkWrite(operations.map(writeOf), { session })
     },
     search: async (query) => {
-      const words = query.words.map(wordsIn)
-      // Words that no text can hold
-      if (words.length > 0 && words.every((run) => run.length === 0)) return { hits: [], total: 0 }
+      const searchTexts = query.words.map(wordsIn)
+      // No text can contain a search text without a word
+      if (searchTexts.length > 0 && searchTexts.every((words) => words.length === 0)) return { hits: [], total: 0 }
       if (query.cardIds?.length === 0) return { hits: [], total: 0 }
       await ready()
-      const runs = words.filter((run) => run.length > 0)
-      if (runs.length === 0) return hitsOf(await ask(byAge(query, []), query.limit))
-      if (query.cardIds !== undefined) return hitsOf(await ask(amongCards(query, runs), query.limit))
-      return searchWords(query, runs)
+      const phrases = searchTexts.filter((words) => words.length > 0)
+      if (phrases.length === 0) return hitsOf(await run(byAge(query, []), query.limit))
+      if (query.cardIds !== undefined) return hitsOf(await run(byCards(query, phrases), query.limit))
+      return searchWords(query, phrases)
     },
-    shown: async (tier, cardIds) => {
+    summaries: async (tier, cardIds) => {
       await ready()
-      const found = await reach(() =>
-        rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, shown: 1 } }).toArray(),
+      const found = await callServer(() =>
+        rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, summary: 1 } }).toArray(),
       )
-      return new Map(found.map(({ card, shown }) => [card, shownOf(shown)]))
+      return new Map(found.map(({ card, summary }) => [card, parsedSummary(summary)]))
     },
-    // No build has written a row without it into a database.
-    unshown: async () => [],
   }
 }
 
-function writeOf(operation: CardOperation): AnyBulkWriteOperation<StoredRow> {
+function writeOf(operation: CardOperation): AnyBulkWriteOperation<StoredCardRow> {
   if (operation.kind === 'unindex-card') return { deleteOne: { filter: { _id: { $eq: idOf(operation.cardId, operation.tier) } } } }
   const { _id, ...replacement } = storedRow(operation.row)
   return { replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }
 }
 
-/** A hit, or the number of all. */
-interface Found {
+/** A hit, or the total. */
+interface FoundRow {
   readonly card?: string
   readonly score?: number
-  readonly shown?: string
+  readonly summary?: string
   readonly total?: number
 }
 
-function hitsOf(found: readonly Found[] | 'late'): CardHits {
-  if (found === 'late') return refuse('unavailable', 'the search takes too long: ask for rarer words', { retryAfterSeconds: 1 })
+function hitsOf(found: readonly FoundRow[] | 'timed-out'): CardHits {
+  if (found === 'timed-out') return refuse('unavailable', 'the search takes too long: use rarer words', { retryAfterSeconds: 1 })
   return {
-    hits: found.flatMap(({ card, score, shown }) =>
-      card === undefined || score === undefined || shown === undefined ? [] : [{ cardId: card, score, shown: shownOf(shown) }],
+    hits: found.flatMap(({ card, score, summary }) =>
+      card === undefined || score === undefined || summary === undefined ? [] : [{ cardId: card, score, summary: parsedSummary(summary) }],
     ),
     total: found.find(({ total }) => total !== undefined)?.total ?? 0,
   }
 }
 
-/** Written by storedRow. */
-const shownOf = (text: string): CardSummary => JSON.parse(text) as CardSummary
+/** `storedRow` wrote it. */
+const parsedSummary = (text: string): CardSummary => JSON.parse(text) as CardSummary
 
-function storedRow(row: CardRow): StoredRow {
+function storedRow(row: CardRow): StoredCardRow {
   const texts = textsOf(row)
   const split = (text: string) => wordsIn(text).join(' ')
   return {
@@ -158,9 +157,9 @@ function storedRow(row: CardRow): StoredRow {
     words: [...new Set(Object.values(texts).flatMap(wordsIn))],
     columns: columnsOf(Object.values(texts)),
     text: { name: split(texts.name), tags: split(texts.tags), skills: split(texts.skills), description: split(texts.description) },
-    shown: JSON.stringify(row.shown),
+    summary: JSON.stringify(row.summary),
   }
 }
 
-/** Texts of several columns as one: see runOf. */
-const columnsOf = (texts: readonly string[]): string => texts.map((text) => runOf(wordsIn(text))).join('|')
+/** All columns as one text, which `phraseText` matches. */
+const columnsOf = (texts: readonly string[]): string => texts.map((text) => phraseText(wordsIn(text))).join('|')

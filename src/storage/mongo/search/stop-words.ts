@@ -1,48 +1,49 @@
 import { type Collection, type Document, MongoNetworkTimeoutError, MongoServerError } from 'mongodb'
 import type { CardTier } from '../../storage.js'
 
-/** A search is given up past it, so that it holds up nothing else: well before the driver gives up the server (connect.ts). */
+/** The server aborts a search after this time, so that it delays nothing else. Well below the driver's time-out for the server (connect.ts). */
 export const MAX_SEARCH_MS = 1500
-const MANY = 2000
-const KEPT_SECONDS = 600
-const MAX_KEPT = 10_000
+/** A word in more cards of a tier than this is a stop word. */
+const MAX_CARDS = 2000
+const CACHE_SECONDS = 600
+const MAX_CACHED = 10_000
 /** MaxTimeMSExpired. */
-const LATE = 50
+const MAX_TIME_EXPIRED = 50
 
-/** The server gave up, or was too busy to say even that. */
-export const isLate = (error: unknown): boolean =>
-  error instanceof MongoNetworkTimeoutError || (error instanceof MongoServerError && error.code === LATE)
+/** The server aborted the search, or was too busy to respond in time. */
+export const hasTimedOut = (error: unknown): boolean =>
+  error instanceof MongoNetworkTimeoutError || (error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED)
 
 /**
- * Words that stand in so many cards of a tier that a search has no time to score each. Which do is found out when one takes too long, and counts
- * for searches for these words alone: nobody changes the order of what others find in time.
+ * Stop words: words in so many cards of a tier that a search cannot score all of them in time. They are determined when a search times out, and
+ * apply only to searches for the same set of words, so that no search changes the order of results of another.
  */
-interface CommonWords {
-  /** Those of the words that are worth a score. */
+interface StopWords {
+  /** The words without the stop words. All words if no search for them timed out recently. */
   scored(tier: CardTier, words: readonly string[]): readonly string[]
-  /** After a search for them that took too long: counts the cards of each, so far as it takes to tell. It is remembered for some minutes. */
+  /** Call it after a search for these words timed out: determines the stop words among them, and caches them for CACHE_SECONDS. */
   learn(tier: CardTier, words: readonly string[]): Promise<void>
 }
 
-export function newCommonWords<T extends Document>(rows: Collection<T>, now: () => number): CommonWords {
-  const late = new Map<string, { readonly scored: readonly string[]; readonly until: number }>()
-  const nameOf = (tier: CardTier, words: readonly string[]) => [tier, ...[...words].sort()].join(' ')
-  const isCommon = async (tier: CardTier, word: string): Promise<boolean> => {
-    const pipeline = [{ $match: { tier: { $eq: tier }, $text: { $search: word } } }, { $limit: MANY + 1 }, { $count: 'count' }]
+export function newStopWords<T extends Document>(rows: Collection<T>, now: () => number): StopWords {
+  const cache = new Map<string, { readonly scored: readonly string[]; readonly expiresAt: number }>()
+  const cacheKey = (tier: CardTier, words: readonly string[]) => [tier, ...[...words].sort()].join(' ')
+  const isStopWord = async (tier: CardTier, word: string): Promise<boolean> => {
+    const pipeline = [{ $match: { tier: { $eq: tier }, $text: { $search: word } } }, { $limit: MAX_CARDS + 1 }, { $count: 'count' }]
     const [found] = await rows.aggregate<{ readonly count: number }>(pipeline, { maxTimeMS: MAX_SEARCH_MS }).toArray()
-    return (found?.count ?? 0) > MANY
+    return (found?.count ?? 0) > MAX_CARDS
   }
   return {
     scored: (tier, words) => {
-      const known = late.get(nameOf(tier, words))
-      return known !== undefined && known.until > now() ? known.scored : words
+      const cached = cache.get(cacheKey(tier, words))
+      return cached !== undefined && cached.expiresAt > now() ? cached.scored : words
     },
     learn: async (tier, words) => {
       const scored: string[] = []
-      // One after the other: strangers search too
-      for (const word of words) if (!(await isCommon(tier, word))) scored.push(word)
-      if (late.size >= MAX_KEPT) late.clear()
-      late.set(nameOf(tier, words), { scored, until: now() + KEPT_SECONDS })
+      // Sequentially, to limit the load: anonymous callers search too
+      for (const word of words) if (!(await isStopWord(tier, word))) scored.push(word)
+      if (cache.size >= MAX_CACHED) cache.clear()
+      cache.set(cacheKey(tier, words), { scored, expiresAt: now() + CACHE_SECONDS })
     },
   }
 }

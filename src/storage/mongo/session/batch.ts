@@ -1,29 +1,32 @@
-import { newMoments } from '../../../lib/batch.js'
+import { newTimerWindow } from '../../../lib/batch.js'
 
-interface Waiting<T, R> {
+interface QueuedItem<T, R> {
   readonly item: T
-  readonly resolve: (answer: R) => void
+  readonly resolve: (result: R) => void
   readonly reject: (error: unknown) => void
 }
 
 const MAX_BATCH = 256
 
-/** What arrives while a batch is under way shares the next one. `run` answers each item in its order; where it throws, the whole batch fails. */
+/**
+ * Batches calls: items that arrive while a batch runs share the next one. `run` returns a function for each item, in order, that returns the
+ * item's result or throws its error. If `run` itself throws, all items of the batch fail.
+ */
 export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly (() => R)[]>): (item: T) => Promise<R> {
-  let waiting: Waiting<T, R>[] = []
+  let queue: QueuedItem<T, R>[] = []
   let isRunning = false
-  const comers = newComers()
-  const gather = newMoments(MAX_BATCH)
+  const arrivals = newArrivals()
+  const awaitWindow = newTimerWindow(MAX_BATCH)
 
   const drain = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      await gather(comers.waiting)
-      comers.leave()
-      const batch = waiting.slice(0, MAX_BATCH)
-      waiting = waiting.slice(MAX_BATCH)
+    while (queue.length > 0) {
+      await awaitWindow(arrivals.count)
+      arrivals.reset()
+      const batch = queue.slice(0, MAX_BATCH)
+      queue = queue.slice(MAX_BATCH)
       try {
-        const answers = await run(batch.map(({ item }) => item))
-        for (const [i, { resolve, reject }] of batch.entries()) settle(answers[i], resolve, reject)
+        const results = await run(batch.map(({ item }) => item))
+        for (const [i, { resolve, reject }] of batch.entries()) deliver(results[i], resolve, reject)
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
@@ -33,37 +36,40 @@ export function newBatch<T, R>(run: (items: readonly T[]) => Promise<readonly ((
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject })
-      comers.come()
+      queue.push({ item, resolve, reject })
+      arrivals.add()
       if (isRunning) return
       isRunning = true
       void drain()
     })
 }
 
-/** Counts who comes. What comes in one task of the event loop is one (an assertion and its proof): whoever is alone need not wait for others. */
-function newComers() {
+/**
+ * Counts callers for the batch window. Items of the same task of the event loop count as one caller (one request queues an assertion and a
+ * proof), so that a lone request does not wait for others.
+ */
+function newArrivals() {
   let count = 0
-  let isSame = false
+  let isSameTask = false
   return {
-    waiting: () => count,
-    come: () => {
-      if (!isSame) count++
-      isSame = true
+    count: () => count,
+    add: () => {
+      if (!isSameTask) count++
+      isSameTask = true
       process.nextTick(() => {
-        isSame = false
+        isSameTask = false
       })
     },
-    leave: () => {
+    reset: () => {
       count = 0
     },
   }
 }
 
-function settle<R>(answer: (() => R) | undefined, resolve: (answer: R) => void, reject: (error: unknown) => void): void {
+function deliver<R>(result: (() => R) | undefined, resolve: (result: R) => void, reject: (error: unknown) => void): void {
   try {
-    if (answer === undefined) throw new Error('a batch left an item without an answer')
-    resolve(answer())
+    if (result === undefined) throw new Error('a batch returned no result for an item')
+    resolve(result())
   } catch (error) {
     reject(error)
   }

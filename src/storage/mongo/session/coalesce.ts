@@ -1,26 +1,29 @@
-/** Equal reads that wait share one. Whoever comes while one is under way waits for the next: what it is told was read after it had asked. */
-export function newShared<T>(): (key: string, read: () => Promise<T>) => Promise<T> {
+/**
+ * Coalesces equal reads. A caller never gets the result of a read that started before its call: callers that arrive during a read share
+ * the next one.
+ */
+export function newCoalescer<T>(): (key: string, read: () => Promise<T>) => Promise<T> {
   const running = new Map<string, Promise<T>>()
-  const next = new Map<string, Promise<T>>()
+  const queued = new Map<string, Promise<T>>()
   const start = (key: string, read: () => Promise<T>): Promise<T> => {
-    const run = read().finally(() => {
-      if (running.get(key) === run) running.delete(key)
+    const result = read().finally(() => {
+      if (running.get(key) === result) running.delete(key)
     })
-    running.set(key, run)
-    return run
+    running.set(key, result)
+    return result
   }
   return (key, read) => {
-    const before = running.get(key)
-    if (before === undefined) return start(key, read)
-    const waiting = next.get(key)
-    if (waiting !== undefined) return waiting
-    // However the one before ends, this one reads for itself
-    const begin = (): Promise<T> => {
-      next.delete(key)
+    const current = running.get(key)
+    if (current === undefined) return start(key, read)
+    const next = queued.get(key)
+    if (next !== undefined) return next
+    // The next read starts when the current one has succeeded or failed
+    const startNext = (): Promise<T> => {
+      queued.delete(key)
       return start(key, read)
     }
-    const run = before.then(begin, begin)
-    next.set(key, run)
-    return run
+    const result = current.then(startNext, startNext)
+    queued.set(key, result)
+    return result
   }
 }

@@ -1,59 +1,62 @@
-// A commit is one transaction. What only inserts can share it with others that wait: if one of them fails, each is done alone.
+// A commit is one transaction. Queued commits that consist of inserts only share a transaction; if it fails, each runs in one of its own.
 import type { ClientSession, MongoClient } from 'mongodb'
 import type { CommitResult, Operation } from '../../storage.js'
-import { type Stored, storedOf } from '../codec.js'
-import { type Collections, type CollectionsDeps, change, evict, take } from '../collections.js'
+import { type StoredDoc, storedOf } from '../codec.js'
+import { type Collections, type CollectionsDeps, change, removeExpiredConflicts, take } from '../collections.js'
 import type { Counters } from '../counters.js'
-import type { Opened } from '../opened.js'
+import type { OpenCollection } from '../open-collection.js'
 import type { CardOperation, CardRows } from '../search/card-search.js'
 import { newBatch } from './batch.js'
-import { isTaken } from './errors.js'
+import { isDuplicateKey } from './errors.js'
 import { transaction } from './transaction.js'
 
-export interface CommitDeps extends CollectionsDeps {
+interface CommitDeps extends CollectionsDeps {
   readonly client: MongoClient
   readonly collections: Collections
   readonly counters: Counters
   readonly cards: CardRows
 }
 
-/** Does it in the transaction; whether it held. `isCareful`: looks for expired documents in the way, which a first try does not. */
-type Step = (session: ClientSession, isCareful: boolean) => Promise<boolean>
+/**
+ * Executes one operation in the transaction; false if it could not be done. `removesExpired`: first removes expired documents that conflict.
+ * The first attempt skips that, because conflicts are rare.
+ */
+type CommitStep = (session: ClientSession, removesExpired: boolean) => Promise<boolean>
 
 interface Insert {
-  readonly opened: Opened
-  readonly stored: Stored
+  readonly opened: OpenCollection
+  readonly stored: StoredDoc
 }
 
 interface Prepared {
-  readonly steps: readonly Step[]
+  readonly steps: readonly CommitStep[]
   readonly inserts: readonly Insert[]
-  /** Nothing but inserts: no guard that would have to be told apart. */
-  readonly isPlain: boolean
+  /** Only such a commit can share a transaction: its result does not depend on which operation failed. */
+  readonly isInsertOnly: boolean
 }
 
 export function newCommit(deps: CommitDeps): (operations: readonly Operation[]) => Promise<CommitResult> {
-  const batched = newBatch((all: readonly Prepared[]) => commitAll(deps, all))
+  const batched = newBatch((all: readonly Prepared[]) => commitBatch(deps, all))
   return async (operations) => {
     const prepared = prepare(deps, operations)
     await Promise.all(readyFor(deps, operations))
     if (operations.length === 0) return { ok: true }
-    return prepared.isPlain ? batched(prepared) : commitAlone(deps, prepared)
+    return prepared.isInsertOnly ? batched(prepared) : commitOne(deps, prepared)
   }
 }
 
-async function commitAll(deps: CommitDeps, all: readonly Prepared[]): Promise<readonly (() => CommitResult)[]> {
-  if (all.length > 1 && (await insertTogether(deps, all))) return all.map(() => () => ({ ok: true }))
-  const outcomes = await Promise.allSettled(all.map((one) => commitAlone(deps, one)))
+async function commitBatch(deps: CommitDeps, all: readonly Prepared[]): Promise<readonly (() => CommitResult)[]> {
+  if (all.length > 1 && (await insertAll(deps, all))) return all.map(() => () => ({ ok: true }))
+  const outcomes = await Promise.allSettled(all.map((prepared) => commitOne(deps, prepared)))
   return outcomes.map((outcome) => () => {
     if (outcome.status === 'fulfilled') return outcome.value
     throw outcome.reason
   })
 }
 
-/** All inserts of all, one command a collection. False where one of them failed: then none is there. */
-async function insertTogether({ client }: CommitDeps, all: readonly Prepared[]): Promise<boolean> {
-  const byCollection = new Map<Opened, Stored[]>()
+/** Inserts the documents of all commits in one transaction, with one command per collection. False if a document conflicts; then nothing is written. */
+async function insertAll({ client }: CommitDeps, all: readonly Prepared[]): Promise<boolean> {
+  const byCollection = new Map<OpenCollection, StoredDoc[]>()
   for (const { opened, stored } of all.flatMap(({ inserts }) => inserts)) {
     const list = byCollection.get(opened)
     if (list) list.push(stored)
@@ -65,13 +68,13 @@ async function insertTogether({ client }: CommitDeps, all: readonly Prepared[]):
     })
     return true
   } catch (error) {
-    if (isTaken(error)) return false
+    if (isDuplicateKey(error)) return false
     throw error
   }
 }
 
-async function commitAlone({ client }: CommitDeps, { steps }: Prepared): Promise<CommitResult> {
-  let isCareful = false
+async function commitOne({ client }: CommitDeps, { steps }: Prepared): Promise<CommitResult> {
+  let removesExpired = false
   for (;;) {
     let failed = -1
     try {
@@ -79,49 +82,49 @@ async function commitAlone({ client }: CommitDeps, { steps }: Prepared): Promise
         failed = -1
         for (const [i, step] of steps.entries()) {
           failed = i
-          if (!(await step(session, isCareful))) throw new NotHeld()
+          if (!(await step(session, removesExpired))) throw new OperationFailed()
         }
         failed = -1
       })
       return { ok: true }
     } catch (error) {
-      if (error instanceof NotHeld) return { ok: false, failed }
-      if (!isTaken(error)) throw error
-      // A taken key ends the transaction. Looked at again: an expired document may be all that stands there.
-      if (isCareful) return { ok: false, failed }
-      isCareful = true
+      if (error instanceof OperationFailed) return { ok: false, failed }
+      if (!isDuplicateKey(error)) throw error
+      // A duplicate key aborts the transaction. The second attempt removes expired documents first: only they may have conflicted
+      if (removesExpired) return { ok: false, failed }
+      removesExpired = true
     }
   }
 }
 
-/** An operation of a commit did not hold: the transaction is given up. */
-class NotHeld extends Error {}
+/** Aborts the transaction because an operation could not be done. */
+class OperationFailed extends Error {}
 
 function prepare(deps: CommitDeps, operations: readonly Operation[]): Prepared {
   const inserts: Insert[] = []
-  const ofCards: CardOperation[] = []
-  const steps = operations.map((operation): Step => {
+  const cardOperations: CardOperation[] = []
+  const steps = operations.map((operation): CommitStep => {
     if (operation.kind !== 'index-card' && operation.kind !== 'unindex-card') return stepOf(deps, operation, inserts)
-    // They always hold, and are one command at the end
-    ofCards.push(operation)
+    // Card operations cannot fail, and are sent as one command at the end
+    cardOperations.push(operation)
     return async () => true
   })
-  if (ofCards.length > 0)
+  if (cardOperations.length > 0)
     steps.push(async (session) => {
-      await deps.cards.write(ofCards, session)
+      await deps.cards.write(cardOperations, session)
       return true
     })
-  return { steps, inserts, isPlain: operations.every(({ kind }) => kind === 'insert') }
+  return { steps, inserts, isInsertOnly: operations.every(({ kind }) => kind === 'insert') }
 }
 
-function stepOf(deps: CommitDeps, operation: Exclude<Operation, CardOperation>, inserts: Insert[]): Step {
+function stepOf(deps: CommitDeps, operation: Exclude<Operation, CardOperation>, inserts: Insert[]): CommitStep {
   switch (operation.kind) {
     case 'insert': {
       const opened = deps.collections.opened(operation.collection)
       const { stored } = storedOf(opened.spec, operation.doc)
       inserts.push({ opened, stored })
-      return async (session, isCareful) => {
-        if (isCareful) await evict(opened, stored, session)
+      return async (session, removesExpired) => {
+        if (removesExpired) await removeExpiredConflicts(opened, stored, session)
         await opened.docs.insertOne(stored, { session })
         return true
       }
@@ -139,7 +142,7 @@ function stepOf(deps: CommitDeps, operation: Exclude<Operation, CardOperation>, 
   }
 }
 
-/** A collection cannot be made within a transaction that others share. */
+/** Creates the collections beforehand: a shared transaction cannot create one. */
 const readyFor = ({ collections, counters, cards }: CommitDeps, operations: readonly Operation[]): Promise<void>[] => [
   ...new Set(
     operations.map((operation) => {

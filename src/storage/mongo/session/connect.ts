@@ -1,12 +1,12 @@
-// How the official driver is set up, on purpose: what is acknowledged is on a majority and in its journals, and nothing waits for ever.
+// Connects with the official driver. Acknowledged writes are in the journals of a majority, and every operation has a time-out.
 import { MongoClient, type MongoClientOptions, MongoError, MongoServerSelectionError } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Log } from '../../../lib/log.js'
-import { refuseUrl, refuseWeaker } from '../url.js'
+import { refuseUrl, requireSafeUrl } from '../url.js'
 
-/** The driver's defaults let a write wait 33 s for a paused primary; these bound every operation, its retries included. Milliseconds. */
-const TIMES = {
-  /** A server that has the request and does not answer: paused, or cut off. */
+/** Bounds for every operation, retries included, in milliseconds. With the driver's defaults a write to a suspended primary waits for 33 s. */
+const TIMEOUTS = {
+  /** For a server that received the request and does not respond: it is suspended or disconnected. */
   socketTimeoutMS: 3000,
   serverSelectionTimeoutMS: 3000,
   connectTimeoutMS: 2000,
@@ -16,71 +16,72 @@ const TIMES = {
   maxIdleTimeMS: 60_000,
 } as const
 
-/** What an administrator waits for may take long: an index over millions of documents is one command. */
-const PATIENT_TIMES = {
+/** For an administrator's command. It may take long: creating an index over millions of documents is one operation. */
+const ADMIN_TIMEOUTS = {
   socketTimeoutMS: 3_600_000,
   serverSelectionTimeoutMS: 30_000,
   connectTimeoutMS: 30_000,
   waitQueueTimeoutMS: 60_000,
 } as const
 
-/** Who the server is told that we are. */
+/** Sent to the server at connection. Also identifies our sessions, see abandoned-sessions.ts. */
 export const APP_NAME = 'credence'
 
-/** What is acknowledged is on a majority and in its journals. */
+/** A write is acknowledged when it is in the journals of a majority. */
 export const DURABLE = { w: 'majority', journal: true } as const
 
 const OPTIONS: MongoClientOptions = {
-  ...TIMES,
+  ...TIMEOUTS,
   appName: APP_NAME,
   writeConcern: DURABLE,
   readConcern: { level: 'majority' },
   readPreference: 'primary',
   retryReads: true,
   retryWrites: true,
-  // Callers share it: requests that wait for a connection are bounded by waitQueueTimeoutMS.
+  // All callers share the pool. waitQueueTimeoutMS bounds the wait for a connection
   maxPoolSize: 64,
   ignoreUndefined: true,
 }
 
-/** The first release that is supported. */
-const FLOOR: Version = [7, 0, 0]
-/** The first releases of each line without CVE-2025-14847 (memory of the server, read by anyone who can connect). */
-const SOUND: readonly Version[] = [
+/** The oldest supported release. */
+const MIN_VERSION: Version = [7, 0, 0]
+/** The first release of each line without CVE-2025-14847, by which any client that can connect reads the server's memory. */
+const PATCHED_RELEASES: readonly Version[] = [
   [7, 0, 28],
   [8, 0, 17],
   [8, 2, 3],
 ]
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly url: string
-  /** Hears of releases with published vulnerabilities. */
+  /** Called if the server's release has published vulnerabilities. */
   readonly warn: Log['warn']
-  readonly isPatient?: boolean
+  /** Uses ADMIN_TIMEOUTS. */
+  readonly isLongRunning?: boolean
 }
 
-/** A connected client; refuses (by throwing) what would not keep the promises. */
-export async function connect({ url, warn, isPatient = false }: ConnectOptions): Promise<MongoClient> {
-  refuseWeaker(url)
-  const client = newClient(url, { ...OPTIONS, ...(isPatient && PATIENT_TIMES) })
+/** Returns a connected client. Refuses a URL or a server that would weaken durability or security. */
+export async function connect({ url, warn, isLongRunning = false }: ConnectOptions): Promise<MongoClient> {
+  requireSafeUrl(url)
+  const client = newClient(url, { ...OPTIONS, ...(isLongRunning && ADMIN_TIMEOUTS) })
   try {
     await client.connect()
     const admin = client.db('admin')
     const [hello, build] = await Promise.all([admin.command({ hello: 1 }), admin.command({ buildInfo: 1 })])
-    const fault = faultOfServer(hello, build)
-    if (fault !== undefined) refuse('unavailable', fault)
-    const upgradeTo = soundReleaseFor(build)
+    const reason = unsupportedReason(hello, build)
+    if (reason !== undefined) refuse('unavailable', reason)
+    const upgradeTo = patchedReleaseFor(build)
     if (upgradeTo !== undefined) warn('this MongoDB release has published vulnerabilities', { version: String(build.version), upgradeTo })
     return client
   } catch (error) {
     await client.close()
-    // What the driver says names hosts and the reason, no credentials
-    if (error instanceof MongoError) return refuse('unavailable', isNoReplicaSet(error) ? NO_REPLICA_SET : unopened(error))
+    // The driver's message names hosts and the cause, but no credentials
+    if (error instanceof MongoError) return refuse('unavailable', isNoReplicaSet(error) ? NO_REPLICA_SET : cannotOpen(error))
     throw error
   }
 }
 
-/** Nothing is asked yet, and the options are ours: what is found wrong, by whichever parser, is in the URL, and its message may show that. */
+/** Creates the client without connecting. Any error concerns the URL, because the options are ours, and its message may contain the URL: it is replaced. */
 function newClient(url: string, options: MongoClientOptions): MongoClient {
   try {
     return new MongoClient(url, options)
@@ -93,29 +94,29 @@ interface Build {
   readonly version?: unknown
 }
 
-/** Why a server that answers so cannot be used, or undefined. */
-export function faultOfServer(hello: object, build: Build): string | undefined {
+/** Why the server cannot be used, judged by its responses to `hello` and `buildInfo`, or undefined. */
+export function unsupportedReason(hello: object, build: Build): string | undefined {
   const version = versionOf(build)
-  if (isBelow(version, FLOOR)) return `MongoDB ${version.join('.')} is too old: ${FLOOR.join('.')} or newer is needed`
+  if (isBelow(version, MIN_VERSION)) return `MongoDB ${version.join('.')} is not supported: upgrade it to ${MIN_VERSION.join('.')} or newer`
   const isReplicaSet = 'setName' in hello || ('msg' in hello && hello.msg === 'isdbgrid')
   return isReplicaSet ? undefined : NO_REPLICA_SET
 }
 
-const unopened = ({ message }: MongoError): string => `the storage cannot be opened: ${message}`
+const cannotOpen = ({ message }: MongoError): string => `cannot open the storage: ${message}`
 
-/** Where the URL names a set, the driver leaves out a server that is in none, and cannot choose one that was not initiated. */
+/** If the URL names a replica set, the driver ignores servers outside any set, and cannot select a server whose set was not initiated. */
 const isNoReplicaSet = (error: MongoError): boolean => {
   const servers = error instanceof MongoServerSelectionError ? error.reason?.servers : undefined
   return servers !== undefined && (servers.size === 0 || [...servers.values()].some(({ type }) => type === 'RSGhost'))
 }
 
 const NO_REPLICA_SET =
-  'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()". If it is one, the URL names another set'
+  'this MongoDB server is not a replica set, which transactions and change streams need. Start it with --replSet rs0 and run once: mongosh --eval "rs.initiate()". If it is already a replica set, correct the name of the set in the storage URL'
 
-/** The release to upgrade to, where this one has published vulnerabilities. */
-export function soundReleaseFor(build: Build): string | undefined {
+/** The release to upgrade to, or undefined if the server's release has no published vulnerability. */
+export function patchedReleaseFor(build: Build): string | undefined {
   const version = versionOf(build)
-  const line = SOUND.find(([major, minor]) => major === version[0] && minor === version[1])
+  const line = PATCHED_RELEASES.find(([major, minor]) => major === version[0] && minor === version[1])
   return line !== undefined && isBelow(version, line) ? line.join('.') : undefined
 }
 
@@ -129,6 +130,6 @@ function versionOf({ version }: Build): Version {
 }
 
 function isBelow(a: Version, b: Version): boolean {
-  const at = a.findIndex((part, i) => part !== b[i])
-  return at !== -1 && (a[at] ?? 0) < (b[at] ?? 0)
+  const i = a.findIndex((part, index) => part !== b[index])
+  return i !== -1 && (a[i] ?? 0) < (b[i] ?? 0)
 }

@@ -1,53 +1,56 @@
-// Every instance says that it is there, in a document of its own beside the log's blocks: for those who must be alone, or wait for older builds.
+// The lease of an instance: a document in the log's collection, which the instance renews about once a second. An administrator's command that
+// needs exclusive use of the store, or no instance of an older release, looks for live leases (admin/require-exclusive.ts).
 import type { Collection, Db } from 'mongodb'
 import type { Clock } from '../../../lib/clock.js'
-import { FORMAT } from '../format.js'
+import { SCHEMA_VERSION } from '../schema-version.js'
 import { onceReady } from './ready.js'
 
 export interface StoredInstance {
   readonly _id: string
-  readonly count: number
-  /** Absent of the first builds. */
-  readonly format?: number
-  readonly gone: Date
+  /** Incremented at each renewal. */
+  readonly renewals: number
+  readonly schemaVersion: number
+  /** The server's time of the last renewal. */
+  readonly lastSeen: Date
 }
 
 export interface InstanceLeaseDeps {
   readonly db: Db
-  /** Names this one. */
+  /** The name of this instance. */
   readonly instance: string
-  /** The machine's, also where a test sets the other one. */
-  readonly waits: Pick<Clock, 'now'>
+  /** The machine's clock, also in tests that set the registry's clock. */
+  readonly waitClock: Pick<Clock, 'now'>
 }
 
-export interface InstanceLease {
-  /** Whoever reads the log calls it each time; about once a second it is written. Only the first time is waited for. */
-  tell(): Promise<void>
-  /** So that nobody waits for it in vain; left behind, the server removes it. */
-  leave(): Promise<void>
+interface InstanceLease {
+  /** Readers of the log call it at each read. Writes at most once a second, and waits only for the first write. */
+  renew(): Promise<void>
+  /** Removes the lease. A lease that is left behind is removed by the server after a day. */
+  release(): Promise<void>
 }
 
-export const instancesOf = (instance: string): string => `instance ${instance}`
+export const instanceDocumentId = (instance: string): string => `instance ${instance}`
 
-export function newInstanceLease({ db, instance, waits }: InstanceLeaseDeps, collection: string): InstanceLease {
-  const present: Collection<StoredInstance> = db.collection(collection)
-  const own = { _id: { $eq: instancesOf(instance) } }
-  let told = 0
-  let telling: Promise<void> = Promise.resolve()
+export function newInstanceLease({ db, instance, waitClock }: InstanceLeaseDeps, collection: string): InstanceLease {
+  const leases: Collection<StoredInstance> = db.collection(collection)
+  const filter = { _id: { $eq: instanceDocumentId(instance) } }
+  let renewedAt = 0
+  let renewing: Promise<void> = Promise.resolve()
   const write = async (): Promise<void> => {
-    told = waits.now()
-    await present.updateOne(own, { $inc: { count: 1 }, $set: { format: FORMAT }, $currentDate: { gone: true } }, { upsert: true })
+    renewedAt = waitClock.now()
+    const update = { $inc: { renewals: 1 }, $set: { schemaVersion: SCHEMA_VERSION }, $currentDate: { lastSeen: true } } as const
+    await leases.updateOne(filter, update, { upsert: true })
   }
-  const begin = onceReady(write)
+  const firstWrite = onceReady(write)
   return {
-    tell: async () => {
-      await begin()
-      // Where it fails the next one tells it
-      if (told !== waits.now()) telling = write().catch(() => undefined)
+    renew: async () => {
+      await firstWrite()
+      // A failed renewal is not retried: the next call renews
+      if (renewedAt !== waitClock.now()) renewing = write().catch(() => undefined)
     },
-    leave: async () => {
-      await telling
-      if (told > 0) await present.deleteOne(own).catch(() => undefined)
+    release: async () => {
+      await renewing
+      if (renewedAt > 0) await leases.deleteOne(filter).catch(() => undefined)
     },
   }
 }

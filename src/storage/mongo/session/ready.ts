@@ -1,10 +1,10 @@
-import { reach } from './errors.js'
+import { callServer } from './errors.js'
 
-/** Runs `work` once for all who ask; after a failure the next who asks runs it anew. */
+/** Runs `work` once for all callers. After a failure the next caller runs it again. */
 export function onceReady(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
   return () => {
-    running ??= reach(work).catch((error: unknown) => {
+    running ??= callServer(work).catch((error: unknown) => {
       running = undefined
       throw error
     })

@@ -1,7 +1,9 @@
 import type { ClientSession, MongoClient } from 'mongodb'
 import { DURABLE } from './connect.js'
-import { reach } from './errors.js'
+import { callServer } from './errors.js'
 
-/** All or nothing. The driver does it anew where the server says that it may pass: a conflict, a change of the primary. */
+/** Runs `work` in a transaction. The driver runs it again after a transient error: a write conflict or a change of the primary. */
 export const transaction = (client: MongoClient, work: (session: ClientSession) => Promise<void>): Promise<void> =>
-  reach(() => client.withSession((session) => session.withTransaction(work, { readConcern: { level: 'snapshot' }, writeConcern: DURABLE })))
+  callServer(() =>
+    client.withSession((session) => session.withTransaction(work, { readConcern: { level: 'snapshot' }, writeConcern: DURABLE })),
+  )

@@ -7,7 +7,7 @@ import { parseConfig } from '../../../../src/server/config.js'
 import { serve } from '../../../../src/server/main.js'
 import { tempFolder } from '../../../storage/open-store.js'
 
-// The built program, as a user runs it: `npm test` builds it first.
+// Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
 
 async function admin(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; err: string }> {
@@ -23,25 +23,25 @@ async function admin(args: readonly string[], env: Readonly<Record<string, strin
   return { code, err }
 }
 
-const NOBODY = `org_${'A'.repeat(22)}`
+const UNKNOWN_ORGANISATION = `org_${'A'.repeat(22)}`
 
-test('export and erase take the configuration of a server in production', async () => {
+test('export and erase accept the configuration of a production server', async () => {
   await using folder = await tempFolder()
   const dataDirectory = join(folder.path, 'data')
   const issuer = 'https://registry.example'
   const registry = await serve(parseConfig({ issuer, dataDirectory, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}))
   await registry.close()
   const env = { CREDENCE_ISSUER: issuer, CREDENCE_HOST: '0.0.0.0', CREDENCE_DATA_DIRECTORY: dataDirectory }
-  const told = [
-    await admin(['export', '--org', NOBODY, '--to', join(folder.path, 'a.jsonl')], env),
-    await admin(['erase', '--org', NOBODY], env),
+  const results = [
+    await admin(['export', '--org', UNKNOWN_ORGANISATION, '--to', join(folder.path, 'a.jsonl')], env),
+    await admin(['erase', '--org', UNKNOWN_ORGANISATION], env),
   ]
-  for (const one of told) expect(one).toEqual({ code: 1, err: `not_found: no organisation has the id ${NOBODY}\n` })
+  for (const result of results) expect(result).toEqual({ code: 1, err: `not_found: no organisation has the id ${UNKNOWN_ORGANISATION}\n` })
 })
 
-test('a store that is not there is not made', async () => {
+test('an admin command does not create a missing store', async () => {
   await using folder = await tempFolder()
-  const { code, err } = await admin(['erase', '--org', NOBODY, '--data', folder.path], {})
+  const { code, err } = await admin(['erase', '--org', UNKNOWN_ORGANISATION, '--data', folder.path], {})
   expect([code, err]).toEqual([1, expect.stringContaining('credence.db is not there')])
   expect(existsSync(join(folder.path, 'credence.db'))).toBe(false)
 })

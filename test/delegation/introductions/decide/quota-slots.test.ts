@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requireSlot } from '../../../../src/delegation/introductions/decide/quota-slots.js'
+import { requireFreeSlot } from '../../../../src/delegation/introductions/decide/quota-slots.js'
 import { MAX_PENDING } from '../../../../src/delegation/introductions/introduction.js'
 import { introductionsStore } from '../../../../src/delegation/introductions/store.js'
 import { systemRandom as random } from '../../../../src/lib/random.js'
@@ -7,19 +7,21 @@ import { newId } from '../../../../src/protocol/ids.js'
 import { reasonOf } from '../../../stories/actors.js'
 import { openLogs } from '../../../trust-log/open-logs.js'
 
-test('requests at once want different places; each is one that is free, until there is none', async () => {
+test('concurrent requests pick different free slots, and a request without a free slot gets conflict until a slot expires', async () => {
   await using logs = await openLogs()
   const introductions = introductionsStore({ storage: logs.storage, trustLog: await logs.open(), random })
   const from = newId(random, 'agt')
-  const wanted = () => requireSlot(introductions, { id: newId(random, 'int'), from })
-  const atOnce = await Promise.all(Array.from({ length: 200 }, wanted))
-  expect(new Set(atOnce).size).toBeGreaterThan(MAX_PENDING / 2)
-  const until = logs.clock.now() + 10
+  const pickSlot = () => requireFreeSlot(introductions, { id: newId(random, 'int'), from })
+  const picked = await Promise.all(Array.from({ length: 200 }, pickSlot))
+  expect(new Set(picked).size).toBeGreaterThan(MAX_PENDING / 2)
+  const expiresAt = logs.clock.now() + 10
   for (let i = 0; i < MAX_PENDING; i++) {
-    const n = await wanted()
-    expect(await introductions.places.insert({ id: `${from} ${n}`, from, n, introductionId: newId(random, 'int'), until })).toBe('inserted')
+    const slot = await pickSlot()
+    expect(
+      await introductions.requestSlots.insert({ id: `${from} ${slot}`, from, slot, introductionId: newId(random, 'int'), expiresAt }),
+    ).toBe('inserted')
   }
-  expect(await reasonOf(wanted())).toBe('conflict')
+  expect(await reasonOf(pickSlot())).toBe('conflict')
   logs.clock.advance(10)
-  expect(await wanted()).toBeLessThan(MAX_PENDING)
+  expect(await pickSlot()).toBeLessThan(MAX_PENDING)
 })

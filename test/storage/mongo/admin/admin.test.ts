@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { soundReleaseFor } from '../../../../src/storage/mongo/session/connect.js'
-import { organisationData } from '../../../operations/tenant-data/organisation.js'
+import { patchedReleaseFor } from '../../../../src/storage/mongo/session/connect.js'
+import { tenantDataTests } from '../../../operations/tenant-data/tenant-data.js'
 import { tempFolder } from '../../open-store.js'
 import { overMongod } from '../../over-mongod.js'
 import { withDatabase } from '../backup.js'
@@ -15,7 +15,7 @@ const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
 
 overMongod((mongod) => {
   describe('admin export and erase', () =>
-    organisationData(() => {
+    tenantDataTests(() => {
       const url = mongod().url()
       return { url, drop: () => mongod().drop(url) }
     }))
@@ -24,7 +24,7 @@ overMongod((mongod) => {
     await using folder = await tempFolder()
     const [url, file] = [mongod().url(), join(folder.path, 'credence.db')]
     await writeFile(file, '')
-    const upgradeTo = soundReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
+    const upgradeTo = patchedReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
     const org = `org_${'A'.repeat(22)}`
     const commands = [
       ['migrate', '--store', url],

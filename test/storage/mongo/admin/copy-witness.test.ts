@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, parseCheckpoint } from '../../../../src/client/index.js'
-import { type CopyOptions, copy } from '../../../../src/operations/copy/command.js'
+import { type CopyOptions, copyToMongo } from '../../../../src/operations/copy/command.js'
 import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import type { CosignedCheckpoint } from '../../../../src/trust-log/witness/cosigned-logs.js'
@@ -48,7 +48,7 @@ overMongod((mongod) => {
     witness = undefined
   }
   const move = (options: Partial<CopyOptions> = {}) =>
-    copy({ from: `sqlite:${file('a/credence.db')}`, to: url, witness: witnessUrl, issuer, ...options })
+    copyToMongo({ from: `sqlite:${file('a/credence.db')}`, to: url, witness: witnessUrl, issuer, ...options })
   const remembered = async (): Promise<CosignedCheckpoint | undefined> =>
     (await (await fetch(`${witnessUrl}/witness?log=${new URL(issuer).host}`)).json()).remembered
   const headOf = async (): Promise<number> => {
@@ -67,7 +67,7 @@ overMongod((mongod) => {
     await serveAt('a')
     cast = await newCast({ issuer, firstCode: served?.firstCode ?? '' })
     acme = await cast.organisation('Acme')
-    ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'open' } })
+    ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer }) })
     planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     await introduce(planner, ocr)
@@ -86,14 +86,14 @@ overMongod((mongod) => {
     await planner.revoke(ended.accessToken)
     await stop()
     const before = await remembered()
-    await keepSource('unsealed.db')
+    await keepSource('before-freeze.db')
     const copied = await move()
     if (copied.outcome !== 'moved') throw new Error(copied.outcome)
     // It cannot be shown a checkpoint yet; a note beside the source stands for it
     expect(await remembered()).toEqual(before)
-    await expect(serveAt('a')).rejects.toThrow('seals the log of this store: it was moved')
-    await putBackSource('unsealed.db')
-    await expect(serveAt('a')).rejects.toThrow(`is behind its witness ${witnessUrl}: entry ${copied.continued.seq} stood in it`)
+    await expect(serveAt('a')).rejects.toThrow('freezes the log of this store')
+    await putBackSource('before-freeze.db')
+    await expect(serveAt('a')).rejects.toThrow(`is behind its witness ${witnessUrl}: entry ${copied.resumeEntry.seq} is missing from the log`)
     const fresh = await backUp(url)
 
     // Another machine, which has nothing but the address of the witness
@@ -106,7 +106,7 @@ overMongod((mongod) => {
     await raised()
     const now = await remembered()
     expect(now?.epoch).toBe(before?.epoch)
-    expect(now?.seq).toBeGreaterThanOrEqual(copied.continued.seq)
+    expect(now?.seq).toBeGreaterThanOrEqual(copied.resumeEntry.seq)
     const checkpoint = await parseCheckpoint(now?.note ?? '', { issuer, keys: await fetchRegistryKeys(issuer, 'log') })
     expect(checkpoint).toMatchObject({ size: now?.size, root: now?.root })
 
@@ -131,11 +131,11 @@ overMongod((mongod) => {
     await putBackSource('backup.db')
     await expect(move()).rejects.toThrow(`is behind its witness ${witnessUrl}`)
     await putBackSource('right.db')
-    await expect(move({ issuer: 'https://other.example' })).rejects.toThrow('another registry is asked over https')
+    await expect(move({ issuer: 'https://other.example' })).rejects.toThrow('must be an https URL')
     await expect(move({ issuer: 'http://127.0.0.1:1' })).rejects.toThrow('no witness of that log')
     const port = Number(new URL(witnessUrl).port)
     await stopWitness()
-    await expect(move()).rejects.toThrow('cannot be asked')
+    await expect(move()).rejects.toThrow('cannot fetch')
     expect(await withDatabase(url, (db) => db.collection('log-blocks').countDocuments({ first: { $exists: true } }))).toBe(0)
     // The source is as it was
     await startWitness(port)
@@ -146,13 +146,13 @@ overMongod((mongod) => {
 
   test('a witness that goes away before the end is told by the next run', async () => {
     await stop()
-    await keepSource('unsealed.db')
+    await keepSource('before-freeze.db')
     const port = Number(new URL(witnessUrl).port)
     let closing: Promise<void> | undefined
     const onProgress = ({ stage }: { stage: string }) => {
-      if (stage === 'seal') closing = stopWitness()
+      if (stage === 'freeze') closing = stopWitness()
     }
-    await expect(move({ onProgress })).rejects.toThrow('cannot be asked')
+    await expect(move({ onProgress })).rejects.toThrow('cannot fetch')
     await closing
     await startWitness(port)
     const args = ['admin', 'copy', '--from', `sqlite:${file('a/credence.db')}`, '--to', url, '--witness', witnessUrl, '--issuer', issuer]
@@ -160,8 +160,8 @@ overMongod((mongod) => {
     const out: string[] = []
     again.stdout.on('data', (text) => out.push(String(text)))
     expect((await once(again, 'exit'))[0]).toBe(0)
-    expect(JSON.parse(out.join(''))).toEqual({ outcome: 'moved-before' })
-    await putBackSource('unsealed.db')
+    expect(JSON.parse(out.join(''))).toEqual({ outcome: 'already-moved' })
+    await putBackSource('before-freeze.db')
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
     await serveAt('a', url)
     await raised()
@@ -173,11 +173,11 @@ overMongod((mongod) => {
     await stopWitness()
     await rm(file('b'), { recursive: true })
     await startWitness()
-    await expect(move()).rejects.toThrow('there is no witness of its head')
+    await expect(move()).rejects.toThrow(/its witness .* is empty/)
     await witnessFile(file('a/witness.json')).write({ epoch, seq, hash })
-    await keepSource('unsealed.db')
+    await keepSource('before-freeze.db')
     expect(await move()).toMatchObject({ outcome: 'moved' })
-    await putBackSource('unsealed.db')
+    await putBackSource('before-freeze.db')
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
     await serveAt('a', url)
     await raised()

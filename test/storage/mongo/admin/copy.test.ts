@@ -6,20 +6,21 @@ import { join, resolve } from 'node:path'
 import type { Db } from 'mongodb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, newLogCopy } from '../../../../src/client/index.js'
+import { AGENTS } from '../../../../src/identity/agents/store.js'
 import { systemClock } from '../../../../src/lib/clock.js'
 import { systemRandom } from '../../../../src/lib/random.js'
-import { openStores, registryCollections } from '../../../../src/operations/collections.js'
-import { type CopyOptions, copy, type Progress } from '../../../../src/operations/copy/command.js'
-import { requireSame } from '../../../../src/operations/copy/compare.js'
+import { COLLECTIONS, openCollections } from '../../../../src/operations/collections.js'
+import { type CopyOptions, copyToMongo, type Progress } from '../../../../src/operations/copy/command.js'
+import { requireEqual } from '../../../../src/operations/copy/compare.js'
 import { copyRegistry } from '../../../../src/operations/copy/copy.js'
 import type { Block } from '../../../../src/protocol/log/entry.js'
 import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import { openMongo } from '../../../../src/storage/mongo/open.js'
 import { openSqlite } from '../../../../src/storage/sqlite/open.js'
-import type { Doc, Spec } from '../../../../src/storage/storage.js'
+import { anySpec } from '../../../../src/storage/storage.js'
 import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
-import { sealOf } from '../../../../src/trust-log/recovery/seal.js'
+import { freezeEntryOf } from '../../../../src/trust-log/recovery/freeze.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { runningClock } from '../../../set-clock.js'
 import { introduce, reasonOf } from '../../../stories/actors.js'
@@ -56,7 +57,7 @@ overMongod((mongod) => {
     await Promise.all(running.map((one) => one.close()))
     running = []
   }
-  const move = (options: Partial<CopyOptions> = {}) => copy({ from: `sqlite:${file('data/credence.db')}`, to: url, ...options })
+  const move = (options: Partial<CopyOptions> = {}) => copyToMongo({ from: `sqlite:${file('data/credence.db')}`, to: url, ...options })
   /** The run ends at the first of its steps at which none has ended before, as if it had been killed there; at which, if it did not come to its end. */
   const killedAnew = async (killed: Set<string>): Promise<Progress['stage'] | undefined> => {
     let at: Progress['stage'] | undefined
@@ -81,7 +82,7 @@ overMongod((mongod) => {
     const { issuer, firstCode = '' } = await start()
     cast = await newCast({ issuer, firstCode })
     acme = await cast.organisation('Acme')
-    ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'open' } })
+    ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
     const invoices = { id: 'invoices', name: 'Read invoices', description: 'Totals of invoices.', tags: ['invoice'] }
     const [page] = aCard({ issuer }).skills as readonly object[]
     await ocr.publish({
@@ -107,7 +108,7 @@ overMongod((mongod) => {
     expect(found.map(({ total }) => total)).toEqual([1, 1, 1])
     const feed = await ocr.subscribe()
     await feed.sync()
-    const at = feed.at
+    const at = feed.seq
     const kept = mirrorFile(file('mirror.jsonl'))
     const mirror = async () =>
       newLogCopy(kept.read()).catchUp({ issuer: acme.issuer, keys: await fetchRegistryKeys(acme.issuer, 'log') }, kept.append)
@@ -123,7 +124,7 @@ overMongod((mongod) => {
     const stages = [...new Set(progress.map(({ stage }) => stage))].filter((stage) => stage !== 'counters')
     expect(stages).toEqual(STAGES)
 
-    await expect(start()).rejects.toThrow(/entry \d+ seals the log of this store: it was moved/)
+    await expect(start()).rejects.toThrow(/entry \d+ freezes the log of this store/)
     expect((await start(url)).firstCode).toBeUndefined()
     expect([await ocr.introspect(lives.accessToken), await ocr.introspect(ended.accessToken)]).toEqual([
       expect.objectContaining({ active: true }),
@@ -136,16 +137,16 @@ overMongod((mongod) => {
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
     // Its socket was cut, and comes back by itself
     await vi.waitFor(() => feed.sync(), { timeout: 15_000 })
-    expect(feed.at).toBeGreaterThan(at)
+    expect(feed.seq).toBeGreaterThan(at)
     expect(await ocr.introspect(lives.accessToken)).toEqual({ active: false })
     feed.close()
     await mirror()
-    expect(kept.read().map(({ type }) => type)).toEqual(expect.arrayContaining(['log.sealed', 'log.continued']))
+    expect(kept.read().map(({ type }) => type)).toEqual(expect.arrayContaining(['log.frozen', 'log.resumed']))
     // Once more changes nothing, and a second target is refused
     await stop()
-    expect(await move()).toEqual({ outcome: 'moved-before' })
+    expect(await move()).toEqual({ outcome: 'already-moved' })
     const second = mongod().url()
-    await expect(move({ to: second })).rejects.toThrow('the source was sealed for another deployment')
+    await expect(move({ to: second })).rejects.toThrow('the source was frozen for another deployment')
     await mongod().drop(second)
   }, 60_000)
 
@@ -171,7 +172,7 @@ overMongod((mongod) => {
     const killed = new Set<string>()
     for (let stage = await killedAnew(killed); stage !== undefined; stage = await killedAnew(killed)) {
       await expect(start(url)).rejects.toThrow('a copy into this deployment is not finished')
-      if (stage === 'continue' || stage === 'finish') await expect(start()).rejects.toThrow(/entry \d+ seals the log of this store/)
+      if (stage === 'resume' || stage === 'finish') await expect(start()).rejects.toThrow(/entry \d+ freezes the log of this store/)
       else if (killed.size % 9 === 1) {
         // Every so often the source goes on, and changes
         await start()
@@ -183,7 +184,7 @@ overMongod((mongod) => {
     }
     expect([...killed].map((step) => step.split(' ')[0])).toEqual(expect.arrayContaining(STAGES))
     expect(killed.size).toBeGreaterThan(15)
-    expect(await move()).toEqual({ outcome: 'moved-before' })
+    expect(await move()).toEqual({ outcome: 'already-moved' })
     await start(url)
     expect((await planner.search({ text: 'scanned' })).total).toBe(1)
     expect(await ocr.introspect(lives.accessToken)).toMatchObject({ active: true })
@@ -218,10 +219,10 @@ overMongod((mongod) => {
     const clock = runningClock()
     clock.step(-3600)
     const from = await openSqlite({ file: file('data/credence.db'), clock })
-    const to = await openMongo({ url, clock, instance: 'test', receives: true, warn: () => undefined })
+    const to = await openMongo({ url, clock, instance: 'test', isImporting: true, warn: () => undefined })
     const moving = copyRegistry({ from, to, clock, random: systemRandom, rehearse: false, onProgress: () => undefined })
     await expect(moving).rejects.toThrow('more than 5 s apart')
-    expect(sealOf(await from.log.head())).toBeUndefined()
+    expect(freezeEntryOf(await from.log.head())).toBeUndefined()
     await Promise.all([from.close(), to.close()])
     expect(await move()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
@@ -230,31 +231,30 @@ overMongod((mongod) => {
     await stop()
     await move({ rehearse: true })
     const from = await openSqlite({ file: file('data/credence.db'), clock: systemClock })
-    const to = await openMongo({ url, clock: systemClock, instance: 'test', receives: true, warn: () => undefined })
-    const specs = registryCollections()
-    openStores(from)
-    openStores(to)
-    const compare = () => requireSame({ from, to, specs, now: systemClock.now() })
+    const to = await openMongo({ url, clock: systemClock, instance: 'test', isImporting: true, warn: () => undefined })
+    openCollections(from)
+    openCollections(to)
+    const compare = () => requireEqual({ from, to, specs: COLLECTIONS, now: systemClock.now() })
     expect((await compare()).documents.agents).toBe(2)
+    const agents = anySpec(AGENTS)
     const inDatabase = async (change: (db: Db) => Promise<unknown>) => {
       await withDatabase(url, change)
       const outcome = await compare().catch((error: Error) => error.message)
-      await to.holdings.put(AGENTS, await from.holdings.documents(AGENTS, { limit: 9, now: 0 }))
+      await to.bulk.putDocuments(agents, await from.bulk.documents(agents, { limit: 9, now: 0 }))
       return outcome
     }
-    const AGENTS = specs.find(({ name }) => name === 'agents') as Spec<Doc> // one of ours
-    expect(await inDatabase((db) => db.collection('agents').deleteOne({}))).toBe('agents: the source holds 2, the target 1')
+    expect(await inDatabase((db) => db.collection('agents').deleteOne({}))).toBe('agents: the source has 2, the target 1')
     const renamed = [{ $set: { text: { $replaceOne: { input: '$text', find: '"name":"', replacement: '"name":"x' } } } }]
-    expect(await inDatabase((db) => db.collection('agents').updateOne({}, renamed))).toBe('agents: the target holds others than the source')
+    expect(await inDatabase((db) => db.collection('agents').updateOne({}, renamed))).toBe('agents: the target differs from the source')
     const head = await from.log.head()
     if (head === undefined) throw new Error('there is a log')
-    expect(await inDatabase((db) => db.collection('log-blocks').deleteOne({ _id: head.n as never }))).toMatch(/the target has no block/)
-    await to.holdings.putBlocks([head])
+    expect(await inDatabase((db) => db.collection('log-blocks').deleteOne({ _id: head.n as never }))).toMatch(/the target has no log block/)
+    await to.bulk.putBlocks([head])
     expect(await inDatabase((db) => db.collection('card-rows').deleteOne({ tier: 'public' }))).toMatch(/search at the public tier/)
     await Promise.all([from.close(), to.close()])
   }, 60_000)
 
-  test.each(['documents', 'seal', 'finish'])('the program, killed with -9 at its stage %s, goes on when it is run again', async (stage) => {
+  test.each(['documents', 'freeze', 'finish'])('the program, killed with -9 at its stage %s, goes on when it is run again', async (stage) => {
     await stop()
     const args = ['admin', 'copy', '--from', `sqlite:${file('data/credence.db')}`, '--to', url, '--json']
     const first = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -279,5 +279,5 @@ async function firstBlock(path: string): Promise<Block> {
 }
 
 /** In this order; counters come beside documents. */
-const STAGES = ['log', 'documents', 'search', 'compare', 'seal', 'continue', 'finish']
+const STAGES = ['log', 'documents', 'search', 'compare', 'freeze', 'resume', 'finish']
 const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')

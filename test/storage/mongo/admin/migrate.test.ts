@@ -1,7 +1,7 @@
 // A deployment is migrated from what one build declares to what the next does.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/lib/clock.js'
-import { registryCollections } from '../../../../src/operations/collections.js'
+import { COLLECTIONS } from '../../../../src/operations/collections.js'
 import { migrateMongo } from '../../../../src/storage/mongo/admin/migrate.js'
 import { openMongo } from '../../../../src/storage/mongo/open.js'
 import type { Doc, Spec, Storage } from '../../../../src/storage/storage.js'
@@ -41,7 +41,7 @@ overMongod((mongod) => {
   })
 
   test('of an empty database the plan is everything; applied, nothing is left, and a registry makes nothing anew', async () => {
-    const all = registryCollections()
+    const all = COLLECTIONS
     const run = (apply: boolean) => migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: all, apply, finish: false })
     const plan = await run(false)
     expect(plan.from).toBeUndefined()
@@ -73,7 +73,7 @@ overMongod((mongod) => {
     await older.log.head()
     await setFences({ $set: { format: 0 } })
     const plan = await migrate(THINGS)
-    expect(plan.older).toBe(1)
+    expect(plan.olderInstances).toBe(1)
     const ofThings = plan.steps.filter(({ collection }) => collection === 'things')
     expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['widen', 'by_state', 'fill', 'narrow', 'by_old'])
     expect(ofThings.map(({ isSafe }) => isSafe)).toEqual([true, true, true, false, false])

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { fetchRegistryKeys, newLogCopy } from '../../../../src/client/index.js'
-import { restore } from '../../../../src/operations/restore/restore.js'
+import { restoreStore } from '../../../../src/operations/restore/restore.js'
 import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
@@ -47,7 +47,7 @@ overMongod((mongod) => {
     config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
     cast = await newCast({ issuer, firstCode })
     acme = await cast.organisation('Acme')
-    ocr = await cast.agent({ of: acme, name: 'ocr', contact: { mode: 'open' } })
+    ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer }) })
     planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     await introduce(planner, ocr)
@@ -60,9 +60,9 @@ overMongod((mongod) => {
   })
 
   test('it is refused while an instance runs, and at once after all were stopped', async () => {
-    await expect(restore(config, undefined)).rejects.toThrow('1 instance uses this store')
+    await expect(restoreStore(config, undefined)).rejects.toThrow('1 instance uses this store')
     await stop()
-    expect(await restore(config, undefined)).toMatchObject({ isComplete: true, held: 0 })
+    expect(await restoreStore(config, undefined)).toMatchObject({ isComplete: true, quarantined: 0 })
   })
 
   test('put back, it is not served; with a mirror what was ended stays ended and everybody else goes on', async () => {
@@ -71,7 +71,7 @@ overMongod((mongod) => {
     await stop()
     await backup.putBack()
     await expect(start()).rejects.toThrow(/is behind its witness .*credence admin restore/)
-    expect(await restore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, merged: 1, held: 0 })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, replayed: 1, quarantined: 0 })
     expect((await start()).firstCode).toBeUndefined()
     expect(await reasonOf(acme.query('agents.get', { agentId: ocr.agentId }))).toBe('done')
     expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
@@ -82,10 +82,10 @@ overMongod((mongod) => {
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
     await stop()
     await backup.putBack()
-    await expect(restore(config, undefined)).rejects.toThrow('there is no mirror. Nothing was written')
-    const restored = await restore(config, undefined, { mayHold: true })
-    expect(restored).toMatchObject({ isComplete: false, merged: 0 })
-    expect(restored.held).toBeGreaterThan(6)
+    await expect(restoreStore(config, undefined)).rejects.toThrow('there is no mirror. Nothing was written')
+    const restored = await restoreStore(config, undefined, { mayQuarantine: true })
+    expect(restored).toMatchObject({ isComplete: false, replayed: 0 })
+    expect(restored.quarantined).toBeGreaterThan(6)
     const { issuer, firstCode = '' } = await start()
     for (const one of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(one).token())).toBe('invalid_client')
     expect((await newCast({ issuer, firstCode })).operator.orgId).toBeDefined()
@@ -94,7 +94,7 @@ overMongod((mongod) => {
   test('a database without a log is nothing to restore', async () => {
     await stop()
     await withDatabase(url, (db) => db.dropDatabase())
-    await expect(restore(config, undefined)).rejects.toThrow('there is nothing to restore')
+    await expect(restoreStore(config, undefined)).rejects.toThrow('there is nothing to restore')
     expect(await withDatabase(url, (db) => db.listCollections().toArray())).toEqual([])
   })
 })

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { registryCollections } from '../../../../src/operations/collections.js'
+import { COLLECTIONS } from '../../../../src/operations/collections.js'
 import { shardDeployment } from '../../../../src/operations/migrate.js'
-import { declaredBy } from '../../../../src/storage/mongo/admin/migrate.js'
+import { allSchemas } from '../../../../src/storage/mongo/admin/migrate.js'
 import { shardKeyOf } from '../../../../src/storage/mongo/admin/shard-commands.js'
 
-const declared = declaredBy(registryCollections())
+const declared = allSchemas(COLLECTIONS)
 
 test.each(declared.map((one) => [one.name, one] as const))('unique indexes of %s begin with its shard key', (name, { indexes }) => {
   const key = shardKeyOf(name)
@@ -30,5 +30,5 @@ test('a command for each collection, of the database that the URL names', () => 
 test('the names that stay whole are those of collections', () => {
   const names = [...declared.map(({ name }) => name), 'declarations']
   const whole = names.filter((name) => shardKeyOf(name) === undefined)
-  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'halves', 'log-blocks', 'registry-keys', 'registry-secrets'])
+  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'halves', 'log-blocks', 'registry-secrets', 'signing-keys'])
 })

@@ -1,0 +1,10 @@
+import { type Log, silentLog } from '../../../lib/log.js'
+
+/** Prints warnings to standard error, so that standard output holds the result alone. */
+export const adminLog: Log = {
+  ...silentLog,
+  warn: (text, facts = {}) => {
+    const fields = Object.entries(facts).map(([name, value]) => ` ${name}=${value}`)
+    process.stderr.write(`warning: ${text}${fields.join('')}\n`)
+  },
+}

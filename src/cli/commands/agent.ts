@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { confirmAgent, issuerOf } from '../../client/index.js'
+import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
+import { type CommonFlags, call, collect, print, profilesOf, rightOf } from '../context.js'
+
+interface TermsFlags {
+  readonly call?: readonly string[]
+  readonly scope?: readonly string[]
+  readonly tool?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly tokenSeconds?: string
+  readonly depth?: string
+  readonly introductionPolicy?: string
+}
+
+const STATE_CHANGES = {
+  suspend: 'stop the agent until it is reinstated; its tokens are revoked',
+  reinstate: 'let a suspended agent act again; its introductions must be requested again',
+  revoke: 'permanently revoke the agent with its keys, introductions, tasks and tokens',
+} as const
+
+/** `credence agent …`. */
+export function agentCommands(program: Command, common: (command: Command) => Command): void {
+  const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
+  termsOptions(common(agent.command('register <name>')))
+    .description('register an agent and print its registration token; the agent is active once its own key confirms')
+    .option('--org <orgId>', 'organisation of the agent (default: the one of this profile)')
+    .action((name: string, flags: CommonFlags & TermsFlags & { org?: string }) =>
+      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...termsOf(flags), ...(flags.org && { orgId: flags.org }) }),
+    )
+  common(agent.command('confirm <agentId>'))
+    .description('make the key of the agent on this machine and confirm its registration; --profile names the new profile')
+    .requiredOption('--registry <url>', 'issuer URL of the registry')
+    .requiredOption('--token <token>', 'registration token that `agent register` printed')
+    .action(confirm)
+  common(agent.command('list'))
+    .description('list the agents that this profile may see')
+    .action((flags: CommonFlags) => call(flags, 'query', 'agents.list', {}))
+  common(agent.command('show <agentId>'))
+    .description('show one agent with its ceiling and introduction policy')
+    .action((agentId: string, flags: CommonFlags) => call(flags, 'query', 'agents.get', { agentId }))
+  termsOptions(common(agent.command('change <agentId>')))
+    .description('change the name, the ceiling (the whole of it) or the introduction policy of an agent')
+    .option('--name <name>', 'display name')
+    .action((agentId: string, flags: CommonFlags & TermsFlags & { name?: string }) =>
+      call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...(flags.name && { name: flags.name }) }),
+    )
+  for (const [verb, text] of Object.entries(STATE_CHANGES))
+    common(agent.command(`${verb} <agentId>`))
+      .description(text)
+      .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', `agents.${verb}`, { agentId }))
+}
+
+const termsOptions = (command: Command): Command =>
+  command
+    .option('--call <audience=scope>', 'ceiling: a right towards another agent (repeatable)', collect)
+    .option('--scope <scope>', 'ceiling: a scope at the registry (repeatable; default: all but admin and agents:write)', collect)
+    .option('--tool <name>', 'ceiling: a tool that the agent may use (repeatable; default: any)', collect)
+    .option('--resource <name>', 'ceiling: a resource that the agent may use (repeatable; default: any)', collect)
+    .option('--token-seconds <n>', 'ceiling: longest lifetime of a token, in seconds')
+    .option('--depth <n>', 'ceiling: maximum delegation depth')
+    .option('--introduction-policy <mode>', 'answer to requests for an introduction: open, ask or closed')
+
+function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: object } {
+  const ceiling = {
+    ...(flags.scope && { scopes: flags.scope }),
+    ...(flags.call && { rights: flags.call.map(rightOf) }),
+    ...(flags.tool && { tools: flags.tool }),
+    ...(flags.resource && { resources: flags.resource }),
+    ...(flags.tokenSeconds && { tokenSeconds: Number(flags.tokenSeconds) }),
+    ...(flags.depth && { delegationDepth: Number(flags.depth) }),
+  }
+  return {
+    ...(Object.keys(ceiling).length > 0 && { ceiling }),
+    ...(flags.introductionPolicy && { introductionPolicy: { mode: flags.introductionPolicy } }),
+  }
+}
+
+async function confirm(agentId: string, flags: CommonFlags & { registry: string; token: string }): Promise<void> {
+  const privateJwk = await newPrivateJwk('ES256')
+  const signer = await signerFromJwk(privateJwk)
+  const confirmed = await confirmAgent({ issuer: flags.registry, agentId, registrationToken: flags.token, signer })
+  const written = profilesOf(flags).write(flags.profile, {
+    registry: issuerOf(flags.registry),
+    clientId: agentId,
+    privateJwk: { ...privateJwk },
+  })
+  print(flags, { ...confirmed, ...written })
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { refuse } from '../../errors.js'
+import { isJsonObject, parseJson } from '../../lib/json.js'
+import { Tier } from '../../protocol/cards/release-policy.js'
+import { AgentId } from '../../protocol/ids.js'
+import { type CommonFlags, call, collect, openAgent, print, textOfFile } from '../context.js'
+
+interface PublishFlags extends CommonFlags {
+  readonly hide: readonly string[]
+  readonly tier: readonly string[]
+}
+
+/** `credence card …`. */
+export function cardCommands(program: Command, common: (command: Command) => Command): void {
+  const card = program.command('card').description('publish, import, show and unpublish Agent Cards')
+  common(card.command('publish <agentId> <file>'))
+    .description('sign a card, make the --hide parts selectively disclosable, and publish it')
+    .option('--hide <pointer>', 'JSON Pointer of a part that is not public (repeatable)', collect, [])
+    .option(
+      '--tier <pointer=tier>',
+      'callers who see a non-public part: authenticated, introduced (default) or private (repeatable)',
+      collect,
+      [],
+    )
+    .action(publish)
+  common(card.command('import <agentId> <file>'))
+    .description('store an existing card unchanged, with a verdict on its signatures')
+    .action((agentId: string, file: string, flags: CommonFlags) =>
+      call(flags, 'mutate', 'cards.import', { agentId, card: textOfFile(file) }),
+    )
+  common(card.command('show <agentId>'))
+    .description('show the parts of a card that this profile may see, verified back to the key of its publisher')
+    .action(async (agentId: string, flags: CommonFlags) => {
+      const { agent } = await openAgent(flags)
+      print(flags, await agent.card(AgentId.parse(agentId)))
+    })
+  common(card.command('unpublish <agentId>'))
+    .description('remove a card from search; callers that rely on it need a new introduction')
+    .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))
+}
+
+async function publish(agentId: string, file: string, flags: PublishFlags): Promise<void> {
+  const { agent } = await openAgent(flags)
+  const card = parseJson(textOfFile(file))
+  if (!isJsonObject(card)) return refuse('bad_input', `${file}: not a JSON object`)
+  const tiers = Object.fromEntries(flags.tier.map(tierOf))
+  print(flags, await agent.publish({ agentId: AgentId.parse(agentId), card, hide: flags.hide, tiers }))
+}
+
+/** Splits `<pointer>=<tier>` at the last `=`. */
+function tierOf(text: string): [pointer: string, tier: Tier] {
+  const at = text.lastIndexOf('=')
+  return [text.slice(0, at), Tier.parse(text.slice(at + 1))]
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import { type CommonFlags, call, collect } from '../context.js'
+
+const DECISIONS = {
+  approve: 'grant a pending request within the requested bounds',
+  deny: 'refuse a pending request',
+  revoke: 'withdraw a request, or revoke a granted introduction and every token that depends on it',
+} as const
+
+/** `credence introduction …`. */
+export function introductionCommands(program: Command, common: (command: Command) => Command): void {
+  const introduction = program
+    .command('introduction')
+    .alias('intro')
+    .description('request, list, approve, deny and revoke introductions; read the inbox')
+  common(introduction.command('request <agentId>'))
+    .description('ask an agent for permission to call it')
+    .requiredOption('--scope <scope>', 'scope that its card lists (repeatable)', collect)
+    .requiredOption('--purpose <text>', 'reason, shown to the approver')
+    .action((to: string, flags: CommonFlags & { scope: string[]; purpose: string }) =>
+      call(flags, 'mutate', 'introductions.request', { to, scopes: flags.scope, purpose: flags.purpose }),
+    )
+  common(introduction.command('list'))
+    .description('list introductions of this agent, or of the agents of this organisation, newest first')
+    .action((flags: CommonFlags) => call(flags, 'query', 'introductions.list', {}))
+  common(introduction.command('show <introductionId>'))
+    .description('show one introduction')
+    .action((introductionId: string, flags: CommonFlags) => call(flags, 'query', 'introductions.get', { introductionId }))
+  for (const [verb, text] of Object.entries(DECISIONS))
+    common(introduction.command(`${verb} <introductionId>`))
+      .description(text)
+      .action((introductionId: string, flags: CommonFlags) => call(flags, 'mutate', `introductions.${verb}`, { introductionId }))
+  common(introduction.command('inbox'))
+    .description('list the notifications of this agent')
+    .option('--after <position>', 'position of the last notification that was read', '0')
+    .action((flags: CommonFlags & { after: string }) => call(flags, 'query', 'introductions.inbox', { after: Number(flags.after) }))
+}

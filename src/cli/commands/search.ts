@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import { type CommonFlags, call, collect } from '../context.js'
+
+interface SearchFlags extends CommonFlags {
+  readonly skill?: string
+  readonly tag?: readonly string[]
+}
+
+/** `credence search`. */
+export function searchCommand(program: Command, common: (command: Command) => Command): void {
+  common(program.command('search [text...]'))
+    .description('find agents by words, skill and tags of their cards')
+    .option('--skill <id>', 'id of a skill that the card must list')
+    .option('--tag <tag>', 'tag that a skill of the card must have (repeatable)', collect)
+    .action((words: readonly string[], flags: SearchFlags) =>
+      call(flags, 'query', 'discovery.search', {
+        ...(words.length > 0 && { text: words.join(' ') }),
+        ...(flags.skill && { skill: flags.skill }),
+        ...(flags.tag && { tags: flags.tag }),
+      }),
+    )
+}

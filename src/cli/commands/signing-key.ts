@@ -1,0 +1,18 @@
+import type { Command } from 'commander'
+import { type CommonFlags, call } from '../context.js'
+
+/** `credence signing-key …`: the registry's own keys, for its operators. */
+export function signingKeyCommands(program: Command, common: (command: Command) => Command): void {
+  const key = program.command('signing-key').description("list, rotate and revoke the registry's own keys (operators)")
+  common(key.command('list'))
+    .description('list the signing keys of every use')
+    .action((flags: CommonFlags) => call(flags, 'query', 'signingKeys.list', {}))
+  common(key.command('rotate <use>'))
+    .description(
+      'publish a new key for token, card or log; it signs after two minutes, and the old key ends when nothing it signed is valid',
+    )
+    .action((use: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.rotate', { use }))
+  common(key.command('revoke <kid>'))
+    .description('revoke a key now, with everything that it signed')
+    .action((kid: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.revoke', { kid }))
+}

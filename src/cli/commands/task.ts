@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import { type CommonFlags, call, openAgent, print, secondsOf } from '../context.js'
+
+interface CreateFlags extends CommonFlags {
+  readonly parent?: string
+  readonly life: string
+}
+
+/** `credence task …`. */
+export function taskCommands(program: Command, common: (command: Command) => Command): void {
+  const task = program.command('task').description('create, list, show and end tasks')
+  common(task.command('create <description>'))
+    .description('create a task, the purpose for which tokens are issued')
+    .option('--parent <taskId>', 'task that this one is a part of; it ends with its parent')
+    .option('--life <duration>', 'time until the deadline, such as 1h', '1h')
+    .action(async (description: string, flags: CreateFlags) => {
+      const { agent } = await openAgent(flags)
+      const parent = flags.parent === undefined ? {} : { parentTaskId: flags.parent }
+      print(flags, await agent.tasks.create({ description, seconds: secondsOf(flags.life), ...parent }))
+    })
+  common(task.command('list'))
+    .description('list the tasks of this profile, newest first')
+    .action((flags: CommonFlags) => call(flags, 'query', 'tasks.list', {}))
+  common(task.command('show <taskId>'))
+    .description('show one task')
+    .action((taskId: string, flags: CommonFlags) => call(flags, 'query', 'tasks.get', { taskId }))
+  common(task.command('end <taskId>'))
+    .description('end a task with its child tasks and every token issued for them')
+    .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.end', { taskId }))
+}

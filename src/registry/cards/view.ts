@@ -1,0 +1,161 @@
+// Builds the response to a reader of a card.
+//
+// An anonymous caller gets the public card and facts from the registry (verdict, scopes, names); nothing in this response shows that the
+// card has non-public parts. An authenticated caller gets in addition
+//   - the SD-JWT with the disclosures of the caller's tier,
+//   - `view`, a JWT by the registry's card key, which binds these exact documents to the caller for VIEW_SECONDS and lists every handle
+//     that they depend on, and
+//   - `proof`, which proves from the trust log that the publisher's key was registered.
+//
+// Cost of an entitled view: one or two store reads for the key and its log entry, parsing and hashing of the SD-JWT (at most
+// MAX_SD_JWT_BYTES), one signature. Limit: a view that would depend on more than MAX_STANDING_HANDLES handles is refused.
+import { factsDigest } from '../../credentials/agent-card/card-view.js'
+import { digestOfText } from '../../credentials/jose/digest.js'
+import { signJwt } from '../../credentials/jose/sign.js'
+import { CARD_VIEW_TYP, type CardViewClaims } from '../../credentials/jose/token-types.js'
+import { parseCheckpointText } from '../../credentials/signed-note.js'
+import { refuse } from '../../errors.js'
+import type { Caller } from '../../http/caller.js'
+import { statementOf } from '../../identity/keys/find.js'
+import type { RegisteredKeysStore } from '../../identity/keys/store.js'
+import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
+import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
+import type { Handle } from '../../protocol/handles.js'
+import { audienceOf } from '../../protocol/ids.js'
+import { type Dependencies, dependenciesOf, joinDependencies, MAX_STANDING_HANDLES } from '../../protocol/standing.js'
+import type { KeyRing } from '../../signing-keys/key-ring.js'
+import type { Barrier, ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { Card } from './card-record.js'
+import { composeCard, type ViewTier } from './publishing/compose.js'
+
+export interface ViewDeps {
+  readonly registeredKeys: RegisteredKeysStore
+  readonly trustLog: ServedTrustLog
+  readonly keyRing: KeyRing
+  readonly issuer: string
+}
+
+/** A card whose agent stands, with the names of its publisher. */
+export interface PublishedCard {
+  readonly card: Card
+  readonly agentName: string
+  readonly organisationName: string
+  /** Identity handles of the agent, its parents and its organisation. */
+  readonly dependsOn: readonly Handle[]
+}
+
+const VIEW_SECONDS = 300
+
+/** The response to an anonymous caller. */
+export function publicView(deps: ViewDeps, { card, agentName, organisationName }: PublishedCard, { now, position }: Barrier): CardView {
+  const { json } = composeCard(card, 'public')
+  return {
+    agentId: card.agentId,
+    orgId: card.orgId,
+    audience: audienceOf(deps.issuer, card.agentId),
+    version: card.version,
+    tier: 'public',
+    publicCard: card.publicCard,
+    facts: {
+      verdict: currentVerdict(deps, card, { tier: 'public', now }),
+      asOf: position,
+      ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
+      scopes: card.scopes,
+      publishedAt: card.publishedAt,
+      agentName: wellFormed(agentName),
+      organisationName: wellFormed(organisationName),
+    },
+    claims: json,
+    text: textOf(card),
+  }
+}
+
+export interface EntitledCaller {
+  readonly caller: Caller
+  readonly tier: Exclude<ViewTier, 'public'>
+  /** The handles that entitle the caller to the tier. */
+  readonly dependencies: Dependencies
+}
+
+/** The response to an authenticated caller. */
+export async function entitledView(
+  deps: ViewDeps,
+  published: PublishedCard,
+  { caller, tier, dependencies }: EntitledCaller,
+  barrier: Barrier,
+): Promise<CardView> {
+  const { card } = published
+  const { json, sdJwt } = composeCard(card, tier)
+  const all = joinDependencies(
+    dependencies,
+    caller.dependencies,
+    dependenciesOf([...published.dependsOn, card.connection.ver, ...(card.signer ? [card.signer.handle] : [])]),
+  )
+  if (all.handles.length > MAX_STANDING_HANDLES)
+    refuse('standing_too_large', `the card view would depend on ${all.handles.length} handles; at most ${MAX_STANDING_HANDLES} are allowed`)
+  const base = publicView(deps, published, barrier)
+  const facts: CardView['facts'] = {
+    ...base.facts,
+    verdict: currentVerdict(deps, card, { tier, now: barrier.now }),
+    scopes: tier === 'introduced' ? card.allScopes : card.scopes,
+    ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
+  }
+  const viewClaims: CardViewClaims = {
+    iss: deps.issuer,
+    aud: caller.id,
+    iat: barrier.now,
+    exp: Math.min(barrier.now + VIEW_SECONDS, Math.floor(all.expiresAt)),
+    ...(sdJwt !== undefined && { sd_hash: digestOfText(sdJwt) }),
+    tier,
+    card_id: card.agentId,
+    card_version: card.version,
+    card_sha256: card.cardSha256,
+    facts_sha256: factsDigest({ ...base, facts }),
+    standing: { at: barrier.seq, dependsOn: [...all.handles] },
+  }
+  const signer = await deps.keyRing.signer('card')
+  const proof = await registrationProof(deps, card)
+  return {
+    ...base,
+    tier,
+    ...(sdJwt !== undefined && { sdJwt }),
+    view: await signJwt({ typ: CARD_VIEW_TYP, kid: signer.kid }, viewClaims, signer),
+    ...(proof && { proof }),
+    facts,
+    claims: json,
+  }
+}
+
+/** Proves that the publisher's key was registered: its statement, the log entry with the statement's digest, and the inclusion of that entry. */
+async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signer }: Card): Promise<KeyRegistrationProof | undefined> {
+  const registeredKey = signer && (await registeredKeys.get(signer.keyId))
+  const entry = registeredKey && (await trustLog.find(registeredKey.entry))
+  if (!registeredKey || !entry) return undefined
+  const checkpoint = await trustLog.checkpoint()
+  const size = parseCheckpointText(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1))?.size
+  const inclusion = size === undefined ? undefined : trustLog.inclusion(entry.seq, size)
+  return (
+    inclusion && { statement: statementOf(registeredKey), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
+  )
+}
+
+/** The verdict of the publication, unless the signer's key was revoked or, above the public tier, the SD-JWT has expired since. */
+export function currentVerdict(
+  { trustLog }: Pick<ViewDeps, 'trustLog'>,
+  { verdict, signer, expiresAt }: { verdict: Verdict; signer?: { handle: Handle } | undefined; expiresAt?: number | undefined },
+  { tier, now }: { readonly tier: ViewTier; readonly now: number },
+): Verdict {
+  if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
+  // Only a card with non-public parts has an SD-JWT that expires, so `stale` would tell an anonymous caller that there are some.
+  const hasExpired = tier !== 'public' && expiresAt !== undefined && expiresAt <= now
+  return hasExpired ? { ...verdict, state: 'stale' } : verdict
+}
+
+function textOf({ publicCard }: Card): CardView['text'] {
+  const json = parseJson(publicCard)
+  const card: JsonObject = isJsonObject(json) ? json : {}
+  return { name: String(card.name ?? ''), description: String(card.description ?? '') }
+}
+
+/** Replaces lone surrogates, which a name may contain and which have no canonical form (RFC 8785 §3.2.2.2), so the facts can be signed. */
+const wellFormed = (name: string): string => name.replaceAll(/\p{Surrogate}/gu, '\ufffd')

@@ -1,0 +1,264 @@
+// The HTTP endpoints in words and zod schemas, for docs/API.md and schemas/openapi.json. A test compares the list with the served routes.
+import { z } from 'zod'
+import { CardView } from '../../protocol/cards/card-view.js'
+import { AccessTokenClaims } from '../../protocol/claims.js'
+import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
+import { Entry } from '../../protocol/log/entry.js'
+import { Delegation, Names } from '../../protocol/rights.js'
+import { WitnessSubmission } from '../../trust-log/witness/cosigned-logs.js'
+
+export interface HttpEndpoint {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly tag: 'OAuth' | 'Cards' | 'Trust log' | 'Discovery documents' | 'Witness' | 'Revocations'
+  readonly summary: string
+  readonly caller: string
+  readonly source?: string
+  readonly parameters?: z.ZodObject
+  /** Form parameters, or a JSON body where `isJson` is true. */
+  readonly body?: z.ZodObject
+  readonly isJson?: boolean
+  readonly response: { readonly type: string; readonly schema?: z.ZodType }
+  /** Reasons (docs/ERRORS.md) of this endpoint beside those that every endpoint may answer. */
+  readonly reasons: readonly string[]
+}
+
+const json = (schema: z.ZodType) => ({ type: 'application/json', schema })
+const ClientAssertion = {
+  client_assertion_type: z.literal('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),
+  client_assertion: z.string().describe('JWT signed by a registered key of the client (RFC 7523 §3)'),
+}
+const jsonText = (schema: z.ZodType, what: string) =>
+  z
+    .string()
+    .describe(`JSON: ${what}`)
+    .meta({ contentSchema: z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) })
+const Jwk = z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string().optional(), use: z.string().optional() })
+const Hash = z.string().describe('base64url SHA-256')
+const AgentPath = z.object({ id: AgentId })
+const Log = z.object({ log: z.string().describe('name of the log: the host of its issuer') })
+const Metadata = z.looseObject({ issuer: z.string().optional(), resource: z.string().optional(), scopes_supported: z.array(z.string()) })
+
+export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
+  {
+    method: 'POST',
+    path: '/oauth/token',
+    tag: 'OAuth',
+    summary: 'Issue a root token (client_credentials) or exchange a token for an audience (token exchange). Needs the header `DPoP`.',
+    caller: 'registered clients',
+    source: 'RFC 6749 §3.2, RFC 8693 §2, RFC 9449 §5',
+    body: z.object({
+      ...ClientAssertion,
+      grant_type: z.enum(['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']),
+      scope: z.string().optional(),
+      subject_token: z.string().optional(),
+      subject_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+      actor_token: z.string().optional(),
+      actor_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+      requested_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
+      audience: Audience.optional(),
+      resource: Audience.optional(),
+      task_id: TaskId.optional(),
+      delegation: jsonText(Delegation, 'the right to pass on').optional(),
+      allowed_tools: jsonText(Names, 'names of tools').optional(),
+      allowed_resources: jsonText(Names, 'names of resources').optional(),
+      required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),
+      required_resources: jsonText(Names, 'names of resources that the token must allow').optional(),
+    }),
+    response: json(
+      z.object({
+        access_token: z.string(),
+        token_type: z.literal('DPoP'),
+        expires_in: z.int(),
+        scope: z.string(),
+        issued_token_type: z.string().optional(),
+      }),
+    ),
+    reasons: [
+      'invalid_request',
+      'invalid_client',
+      'invalid_dpop_proof',
+      'use_dpop_nonce',
+      'unsupported_grant_type',
+      'invalid_scope',
+      'invalid_target',
+      'delegation_cycle',
+      'delegation_too_deep',
+      'standing_too_large',
+      'standing_unknown',
+    ],
+  },
+  {
+    method: 'POST',
+    path: '/oauth/introspect',
+    tag: 'OAuth',
+    summary: 'State of a token now. `{ "active": false }` for every token that is not active or not for the caller to see.',
+    caller: 'the audience and the client of the token, administrators of its organisation, operators',
+    source: 'RFC 7662 §2',
+    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
+    response: json(
+      z.union([
+        z.object({ active: z.literal(false) }),
+        AccessTokenClaims.omit({ standing: true }).extend({ active: z.literal(true), token_type: z.literal('DPoP') }),
+      ]),
+    ),
+    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
+  },
+  {
+    method: 'POST',
+    path: '/oauth/revoke',
+    tag: 'OAuth',
+    summary: 'Revoke a token of the caller and every token that came from it. Unknown tokens get the same response.',
+    caller: 'the client of the token',
+    source: 'RFC 7009 §2',
+    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
+    response: json(z.object({})),
+    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/oauth-authorization-server',
+    tag: 'Discovery documents',
+    summary: 'Authorization server metadata.',
+    caller: 'anyone',
+    source: 'RFC 8414 §2',
+    response: json(Metadata),
+    reasons: [],
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/oauth-protected-resource',
+    tag: 'Discovery documents',
+    summary: 'Protected resource metadata of the registry.',
+    caller: 'anyone',
+    source: 'RFC 9728 §2',
+    response: json(Metadata),
+    reasons: [],
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/jwks.json',
+    tag: 'Discovery documents',
+    summary: 'Public signing keys of the registry: token, card and log keys.',
+    caller: 'anyone',
+    source: 'RFC 7517 §5',
+    response: json(z.object({ keys: z.array(Jwk) })),
+    reasons: [],
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/.well-known/agent-card.json',
+    tag: 'Cards',
+    summary: 'The public card: the exact bytes that the publisher signed. Has a strong ETag.',
+    caller: 'anyone',
+    source: 'A2A §8.2',
+    parameters: AgentPath,
+    response: json(z.looseObject({ name: z.string() })),
+    reasons: ['not_found'],
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/card',
+    tag: 'Cards',
+    summary: 'The parts of the card that the caller may see, with the SD-JWT and a signed view.',
+    caller: 'anyone; a root token (header `Authorization: DPoP …`) shows more',
+    parameters: AgentPath,
+    response: json(CardView),
+    reasons: ['not_found', 'invalid_token', 'invalid_dpop_proof', 'use_dpop_nonce'],
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/jwks.json',
+    tag: 'Cards',
+    summary: 'The registered key that signed the current card.',
+    caller: 'anyone',
+    parameters: AgentPath,
+    response: json(z.object({ keys: z.array(Jwk) })),
+    reasons: ['not_found'],
+  },
+  {
+    method: 'GET',
+    path: '/vct/a2a-agent-card/1',
+    tag: 'Cards',
+    summary: 'SD-JWT VC type metadata of a card.',
+    caller: 'anyone',
+    source: 'SD-JWT VC draft §6',
+    response: json(z.looseObject({ vct: z.string(), name: z.string() })),
+    reasons: [],
+  },
+  {
+    method: 'GET',
+    path: '/log/checkpoint',
+    tag: 'Trust log',
+    summary: 'The newest checkpoint: a signed note over size, root and epoch.',
+    caller: 'anyone',
+    source: 'C2SP tlog-checkpoint',
+    response: { type: 'text/plain' },
+    reasons: [],
+  },
+  {
+    method: 'GET',
+    path: '/log/entries',
+    tag: 'Trust log',
+    summary: 'Entries from a sequence number on, at most 1,000.',
+    caller: 'anyone',
+    parameters: z.object({ from: z.int().min(0).optional(), limit: z.int().min(0).max(1000).optional() }),
+    response: json(z.object({ entries: z.array(Entry), asOf: z.string() })),
+    reasons: ['bad_input'],
+  },
+  {
+    method: 'GET',
+    path: '/log/inclusion',
+    tag: 'Trust log',
+    summary: 'Proof that entry `seq` is in the tree of `size` leaves (default: all).',
+    caller: 'anyone',
+    source: 'RFC 6962 §2.1.1',
+    parameters: z.object({ seq: z.int().min(0), size: z.int().min(0).optional() }),
+    response: json(z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: z.array(Hash) })),
+    reasons: ['bad_input', 'not_found'],
+  },
+  {
+    method: 'GET',
+    path: '/log/consistency',
+    tag: 'Trust log',
+    summary: 'Proof that the tree of `from` leaves is the beginning of the tree of `to` leaves (default: all).',
+    caller: 'anyone',
+    source: 'RFC 6962 §2.1.2',
+    parameters: z.object({ from: z.int().min(0), to: z.int().min(0).optional() }),
+    response: json(z.object({ from: z.int(), to: z.int(), hashes: z.array(Hash) })),
+    reasons: ['bad_input', 'not_found'],
+  },
+  {
+    method: 'GET',
+    path: '/witness',
+    tag: 'Witness',
+    summary: 'The newest checkpoint that this registry has accepted for a log of which it is the witness.',
+    caller: 'anyone',
+    parameters: Log,
+    response: json(z.looseObject({ log: z.string() })),
+    reasons: ['bad_input', 'forbidden'],
+  },
+  {
+    method: 'POST',
+    path: '/witness',
+    tag: 'Witness',
+    summary: 'Submit a newer checkpoint with the consistency proof from the last accepted one.',
+    caller: 'anyone; only checkpoints signed by the log are accepted',
+    parameters: Log,
+    body: WitnessSubmission,
+    isJson: true,
+    response: json(z.looseObject({ log: z.string() })),
+    reasons: ['bad_input', 'forbidden', 'checkpoint_invalid'],
+  },
+  {
+    method: 'GET',
+    path: '/revocations',
+    tag: 'Revocations',
+    summary:
+      'WebSocket with subprotocol `a2a-revocation.v1+json`: revocations from a position. Messages: feed-client and feed-server schemas.',
+    caller: 'a root token with revocations:read, or a ticket as second subprotocol',
+    source: 'RFC 6455',
+    response: { type: 'text/plain' },
+    reasons: ['invalid_token', 'insufficient_scope', 'origin_not_allowed', 'rate_limited'],
+  },
+]

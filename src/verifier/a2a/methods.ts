@@ -1,0 +1,50 @@
+import { isRefusal } from '../../errors.js'
+import type { AccessTokenClaims } from '../../protocol/claims.js'
+import { type Needs, requireNeeds } from '../verify-request.js'
+
+/** The methods of A2A 1.0, by their JSON-RPC names. */
+export const A2A_METHODS = [
+  'SendMessage',
+  'SendStreamingMessage',
+  'GetTask',
+  'ListTasks',
+  'CancelTask',
+  'SubscribeToTask',
+  'CreateTaskPushNotificationConfig',
+  'GetTaskPushNotificationConfig',
+  'ListTaskPushNotificationConfigs',
+  'DeleteTaskPushNotificationConfig',
+  'GetExtendedAgentCard',
+] as const
+export type A2AMethod = (typeof A2A_METHODS)[number]
+
+/**
+ * The scope, tool and resource that each method requires of the token. A function decides by the parameters of the call, such as the skill or
+ * the tool. A method without an entry is refused.
+ */
+export type A2ANeeds = { readonly [M in A2AMethod]?: Needs | ((params: never) => Needs | undefined) }
+
+/** The same requirements for every method. */
+export const needsForAll = (needs: Needs): A2ANeeds => Object.fromEntries(A2A_METHODS.map((method) => [method, needs]))
+
+/** Throws the A2A error UnsupportedOperation if the method has no entry in `needs` or the token does not meet it. */
+export function requireMethod(needs: A2ANeeds, method: A2AMethod, params: unknown, claims: AccessTokenClaims): void {
+  const entry = needs[method]
+  const required = typeof entry === 'function' ? entry(params as never) : entry // the function's author knows the type of the parameters
+  if (required === undefined) throw new UnsupportedOperationError(`this agent does not serve ${method}`)
+  try {
+    requireNeeds(claims, required)
+  } catch (error) {
+    throw isRefusal(error) ? new UnsupportedOperationError(error.message) : error
+  }
+}
+
+/** The SDK recognises its own errors by a symbol that every copy of it shares; an error without the symbol becomes an internal error. */
+class UnsupportedOperationError extends Error {
+  readonly reason = 'UNSUPPORTED_OPERATION'
+  override readonly name = 'UnsupportedOperationError'
+  toErrorInfo(): object {
+    return { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: this.reason, domain: 'a2a-protocol.org' }
+  }
+}
+Object.defineProperty(UnsupportedOperationError.prototype, Symbol.for('@a2a-js/sdk.A2AError'), { value: true })

@@ -1,0 +1,28 @@
+import type { AccessTokenClaims } from '../../protocol/claims.js'
+import type { TaskBinding, TaskBindingStore } from '../stores.js'
+
+/** A2A servers create short ids. A longer id was invented by a caller and is never bound, so it takes no memory. */
+const MAX_ID_LENGTH = 256
+
+/** True if the token may use the A2A task or context with this id. */
+export async function mayAccess(bindings: TaskBindingStore, id: string, claims: AccessTokenClaims): Promise<boolean> {
+  const binding = id.length > MAX_ID_LENGTH ? undefined : await bindings.find(id)
+  return binding !== undefined && isBound(binding, claims)
+}
+
+/** Binds a new id to the token's task. False if the id is bound to another one. */
+export async function bind(bindings: TaskBindingStore, id: string, claims: AccessTokenClaims): Promise<boolean> {
+  return id.length <= MAX_ID_LENGTH && isBound(await bindings.bind(id, taskBindingOf(claims)), claims)
+}
+
+const taskBindingOf = (claims: AccessTokenClaims): TaskBinding => ({
+  taskId: claims.task_id,
+  ancestors: claims.parent_task_ids ?? [],
+  sub: claims.sub,
+})
+
+/** A token of the bound task or of an ancestor; without a task in the binding, a token of the same subject that names no task. */
+function isBound({ taskId, ancestors, sub }: TaskBinding, claims: AccessTokenClaims): boolean {
+  if (taskId === undefined) return claims.task_id === undefined && claims.sub === sub
+  return claims.task_id === taskId || ancestors.some((ancestor) => ancestor === claims.task_id)
+}

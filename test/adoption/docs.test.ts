@@ -1,0 +1,154 @@
+// Runs what README and the quickstarts show: every program, every block marked `sh run`, and the proxy configurations where the proxy is installed.
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+// @ts-expect-error the stage of the demo is JavaScript
+import { freePort, newStage } from '../../examples/demo/stage.js'
+import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
+import { tempFolder } from '../storage/open-store.js'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const MAIN = join(ROOT, 'dist/cli/main.js')
+
+interface Block {
+  readonly language: string
+  readonly text: string
+}
+
+const blocksOf = (page: string): readonly Block[] =>
+  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```(\S[^\n]*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }))
+const programName = ({ text }: Block): string | undefined => /^\/\/ (\S+\.mjs)$/m.exec(text.split('\n')[0] ?? '')?.[1]
+
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((file) => file.startsWith('QUICKSTART-')).map((file) => `docs/${file}`)]
+
+let stage: Awaited<ReturnType<typeof newStage>>
+let operator: ReturnType<typeof createAgent>
+let environment: Record<string, string>
+
+const personWith = async (issuer: string, code: string) => {
+  const signer = await newEs256Signer()
+  const { memberId } = await joinRegistry({ issuer, code, name: 'person', signer })
+  return createAgent({ issuer, clientId: memberId, signer })
+}
+const invitation = async (name: string): Promise<string> => {
+  const { orgId } = await operator.mutate<{ orgId: string }>('organisations.create', { name })
+  return (await operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })).code
+}
+
+beforeAll(async () => {
+  stage = await newStage()
+  const { issuer, firstCode } = await stage.registry()
+  operator = await personWith(issuer, firstCode)
+  const acme = await personWith(issuer, await invitation('Acme'))
+  const registered = await acme.mutate<{ agentId: string; audience: string }>('agents.register', {
+    name: 'ocr',
+    introductionPolicy: { mode: 'ask' },
+  })
+  const ocr = await stage.agent('ocr.js', { issuer, ...registered, port: await freePort() })
+  await ocr('publish')
+  environment = { REGISTRY: issuer, OCR: registered.agentId, AUDIENCE: registered.audience }
+}, 30_000)
+afterAll(() => stage.close())
+
+/** A folder with the package installed, `npx` that runs the built command line, and the programs of the page and of README. */
+async function folderFor(page: string) {
+  const folder = await tempFolder()
+  await mkdir(join(folder.path, 'node_modules'))
+  await symlink(ROOT, join(folder.path, 'node_modules/credence'))
+  await mkdir(join(folder.path, 'bin'))
+  await writeFile(join(folder.path, 'bin/npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`)
+  await chmod(join(folder.path, 'bin/npx'), 0o755)
+  for (const block of [...blocksOf('README.md'), ...blocksOf(page)]) {
+    const name = programName(block)
+    if (name !== undefined) await writeFile(join(folder.path, name), block.text)
+  }
+  const env: Record<string, string> = { ...environment, CODE: await invitation(page), HOME: folder.path, PATH: `${join(folder.path, 'bin')}:${process.env.PATH}` }
+  return { ...folder, env }
+}
+
+/** Runs the marked blocks in order, in one folder; a block marked `background` runs until the page is done. */
+async function runPage(page: string): Promise<string> {
+  await using folder = await folderFor(page)
+  const children: ReturnType<typeof spawn>[] = []
+  let output = ''
+  try {
+    for (const { language, text } of blocksOf(page)) {
+      if (language === 'sh run background') {
+        const child = spawn('sh', ['-c', `exec ${text}`], { cwd: folder.path, env: folder.env, stdio: ['ignore', 'pipe', 'inherit'] })
+        children.push(child)
+        await new Promise<void>((done, fail) => {
+          child.once('exit', (code) => fail(new Error(`${text} ended with ${code}`)))
+          let printed = ''
+          child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+            printed += chunk
+            folder.env.FIRST_CODE = /^first code (\S+)/m.exec(printed)?.[1] ?? ''
+            if (READY.test(printed)) done()
+          })
+        })
+      }
+      if (language === 'sh run')
+        output += (await promisify(execFile)('sh', ['-ec', text], { cwd: folder.path, env: folder.env, timeout: 60_000 })).stdout
+    }
+    return output
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+  }
+}
+
+/** The line with which a background program says that it serves. */
+const READY = /^(listening on \d+|serving)$/m
+
+const EXPECTED: Readonly<Record<string, RegExp>> = {
+  'README.md': /Ocelot OCR granted 200 .*read \\"page 1\\" for agt_.*\n401\n401\n$/s,
+  'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\n$/s,
+  'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
+  'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
+  'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n(.*\n)*false\nfalse\n$/,
+}
+
+test.each(Object.keys(EXPECTED))('what %s shows runs as it stands', async (page) => {
+  expect(await runPage(page)).toMatch(EXPECTED[page] as RegExp)
+}, 120_000)
+
+test('every program that a page shows is run by a block of that page or imported by another program', () => {
+  const programs = PAGES.flatMap((page) => blocksOf(page).flatMap((block) => ({ page, name: programName(block), block })))
+  expect(programs.filter(({ name }) => name !== undefined).length).toBeGreaterThan(5)
+  const shown = programs.filter(({ block }) => block.language === 'js')
+  expect(shown.filter(({ name }) => name === undefined).map(({ page, block }) => `${page}: ${block.text.slice(0, 40)}`)).toEqual([])
+  const isUsed = (page: string, name: string) =>
+    blocksOf(page).some(({ language, text }) => (language.startsWith('sh run') && text.includes(name)) || text.includes(`'./${name}'`))
+  expect(shown.filter(({ page, name }) => !isUsed(page, name ?? '')).map(({ page, name }) => `${page}: ${name}`)).toEqual([])
+})
+
+describe('proxy configurations', () => {
+  const configurations = blocksOf('docs/QUICKSTART-operator.md')
+  test.each([
+    ['caddy', 'caddyfile', ['adapt', '--adapter', 'caddyfile', '--config']],
+    ['nginx', 'nginx', ['-t', '-c']],
+  ] as const)('%s accepts the configuration that is shown', async (program, language, args) => {
+    const block = configurations.find((one) => one.language === language)
+    expect(block?.text).toContain('127.0.0.1:4000')
+    if (spawnSync(program, ['version']).error !== undefined) {
+      console.warn(`\n*** ${program} is not installed: its configuration in docs/QUICKSTART-operator.md is NOT checked ***\n`)
+      return
+    }
+    await using folder = await tempFolder()
+    const file = join(folder.path, 'proxy.conf')
+    const text = block?.text ?? ''
+    if (language === 'nginx') makeCertificate(folder.path)
+    const inFolder = text.replaceAll('/etc/letsencrypt/live/registry.example', folder.path)
+    await writeFile(file, language === 'nginx' ? `events {}\npid ${folder.path}/pid;\nhttp {\n${inFolder}\n}\n` : text)
+    const { status, stderr } = spawnSync(program, [...args, file], { encoding: 'utf8' })
+    expect([status, status === 0 ? '' : stderr]).toEqual([0, ''])
+  })
+})
+
+/** nginx opens the certificate when it checks a configuration. */
+function makeCertificate(folder: string): void {
+  const names = ['-keyout', join(folder, 'privkey.pem'), '-out', join(folder, 'fullchain.pem')]
+  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=registry.example', ...names])
+  expect(made.status).toBe(0)
+}

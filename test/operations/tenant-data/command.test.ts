@@ -1,0 +1,3 @@
+import { tenantDataTests } from './tenant-data.js'
+
+tenantDataTests(() => undefined)

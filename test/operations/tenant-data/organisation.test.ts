@@ -1,3 +1,0 @@
-import { organisationData } from './organisation.js'
-
-organisationData(() => undefined)

@@ -1,0 +1,103 @@
+// Tests of `credence admin export` and `erase`, for any store.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { silentLog } from '../../../src/lib/log.js'
+import { COLLECTIONS, openCollections } from '../../../src/operations/collections.js'
+import { eraseTenantData, exportTenantData } from '../../../src/operations/tenant-data/command.js'
+import { parseConfig } from '../../../src/server/config.js'
+import { serve } from '../../../src/server/main.js'
+import { openStore } from '../../../src/server/open-store.js'
+import { aCard, newCast } from '../../registry.js'
+import { tempFolder } from '../../storage/open-store.js'
+import { introduce, reasonOf } from '../../stories/actors.js'
+
+export function tenantDataTests(newStore: () => { readonly url: string; drop(): Promise<void> } | undefined): void {
+  test('an organisation’s data can be exported, and erased once the organisation is revoked, without a trace and without harm to others', async () => {
+    await using folder = await tempFolder()
+    const store = newStore()
+    const flags = {
+      dev: true,
+      ...(store && { store: store.url }),
+      dataDirectory: folder.path,
+      port: 0,
+      adminPort: 0,
+      graceSeconds: 0,
+      logLevel: 'silent',
+    }
+    const first = await serve(parseConfig(flags, undefined, {}))
+    const { issuer, firstCode = '' } = first
+    const config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
+    const cast = await newCast({ issuer, firstCode })
+    const [acme, globex] = [await cast.organisation('Acme'), await cast.organisation('Globex')]
+    const ocr = await cast.agent({ of: acme, name: 'ocelot-agent', introductionPolicy: { mode: 'open' } })
+    await ocr.publish({ card: aCard({ issuer }) })
+    const right = (audience: string) => ({ audience, scope: 'ocr:read' })
+    const other = await cast.agent({ of: globex, name: 'globex-agent', introductionPolicy: { mode: 'open' } })
+    await other.publish({ card: aCard({ issuer }, { name: 'Globex OCR' }) })
+    const planner = await cast.agent({ of: globex, name: 'planner', ceiling: { rights: [right(ocr.audience), right(other.audience)] } })
+    const asker = await cast.agent({ of: acme, name: 'asker', ceiling: { rights: [right(other.audience)] } })
+    await introduce(planner, ocr)
+    await introduce(planner, other)
+    await asker.introductions.request({ to: other.agentId, purpose: "acme's purpose", scopes: ['ocr:read'] })
+    await acme.mutate('members.invite', { orgId: acme.orgId, role: 'member' })
+    const callOf = async (audience: string) => {
+      const { taskId } = await planner.tasks.create({ description: 'read' })
+      return planner.exchange({ audience: audience as never, taskId })
+    }
+    const [toAcme, toGlobex] = [await callOf(ocr.audience), await callOf(other.audience)]
+    await first.close()
+
+    const file = join(folder.path, 'acme.jsonl')
+    // The partial file of an interrupted run
+    writeFileSync(`${file}.part`, '{"export"'.repeat(10_000))
+    const exported = await exportTenantData({ config, org: acme.orgId, to: file })
+    expect(existsSync(`${file}.part`)).toBe(false)
+    await expect(exportTenantData({ config, org: acme.orgId, to: file })).rejects.toMatchObject({ reason: 'conflict' })
+    const exportedText = readFileSync(file, 'utf8')
+    const lines = exportedText
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines[0]).toMatchObject({ export: 'credence', orgId: acme.orgId, isRevoked: false })
+    expect(lines.at(-1)).toEqual(exported)
+    expect(exported).toMatchObject({ documents: { agents: 2, cards: 1, introductions: 2, invitations: 1, members: 1, organisations: 1 } })
+    for (const text of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose", 'agents.register']) expect(exportedText).toContain(text)
+    for (const text of ['codeHash', 'tokenHash', 'globex-agent', '"d":']) expect(exportedText).not.toContain(text)
+    await expect(eraseTenantData({ config, org: acme.orgId })).rejects.toThrow('the organisation is not revoked')
+    await expect(eraseTenantData({ config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' })).rejects.toThrow('no organisation')
+
+    const second = await serve(config)
+    await cast.operator.mutate('organisations.revoke', { orgId: acme.orgId })
+    await second.close()
+    const erased = await eraseTenantData({ config, org: acme.orgId })
+    expect(erased).toMatchObject({
+      erased: { agents: 2, cards: 1, members: 1, invitations: 1 },
+      cleared: { introductions: 1, organisations: 1 },
+      pending: 0,
+    })
+    expect(erased.erased.tokens).toBeGreaterThan(0)
+    expect(erased.retained['audit-rows']).toBeGreaterThan(5)
+    expect((await eraseTenantData({ config, org: acme.orgId })).erased).toEqual({})
+
+    const storage = await openStore(config, silentLog)
+    openCollections(storage)
+    const texts: string[] = []
+    for (const spec of COLLECTIONS)
+      for (const document of await storage.bulk.documents(spec, { limit: 10_000, now: 0 })) texts.push(document.text)
+    await storage.close()
+    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose"])
+      expect(texts.filter((text) => text.includes(erasedText))).toEqual([])
+
+    const third = await serve(config)
+    expect((await planner.search({ text: 'scanned' })).hits.map(({ agentId }) => agentId)).toEqual([other.agentId])
+    expect(await other.introspect(toGlobex.accessToken)).toMatchObject({ active: true })
+    expect(await reasonOf(callOf(other.audience))).toBe('done')
+    expect(await reasonOf(callOf(ocr.audience))).not.toBe('done')
+    expect(await reasonOf(cast.as(ocr).token())).toBe('invalid_client')
+    expect(await other.introspect(toAcme.accessToken)).toEqual({ active: false })
+    expect(await cast.operator.query('organisations.get', { orgId: acme.orgId })).toMatchObject({ name: '(erased)', state: 'revoked' })
+    await third.close()
+    await store?.drop()
+  }, 60_000)
+}

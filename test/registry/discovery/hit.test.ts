@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Hit } from '../../../src/registry/discovery/hit.js'
+import { type Actor, aCard, type Registry, startRegistry } from '../../registry.js'
+import { aPublishedAgent, introduce } from '../../stories/actors.js'
+
+let registry: Registry
+let acme: Actor
+beforeAll(async () => {
+  registry = await startRegistry()
+  acme = await registry.organisation('Acme')
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const searchAnonymously = async (input: object): Promise<{ hits: Hit[]; total: number }> => {
+  const response = await fetch(`${registry.issuer}/trpc/discovery.search?input=${encodeURIComponent(JSON.stringify(input))}`)
+  return ((await response.json()) as { result: { data: { hits: Hit[]; total: number } } }).result.data
+}
+const secret = { id: 'secret', name: 'Secret', description: 'quetzalcoatlus', tags: ['secret'] }
+const withSecret = () => ({ card: aCard(registry, { skills: [...((aCard(registry).skills ?? []) as []), secret] }), hide: ['/skills/1'] })
+
+test('neither an anonymous nor an introduced caller’s search reads a card from the store', async () => {
+  const callee = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
+  await callee.publish(withSecret())
+  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
+  await introduce(caller, callee)
+  const reads: string[] = []
+  const server = await registry.addServer((name, work) => {
+    if (name.startsWith('cards.')) reads.push(name)
+    return work()
+  })
+  registry.front.route([server.port])
+  const anonymous = await searchAnonymously({ text: 'scanned' })
+  const introduced = await caller.search({ text: 'quetzalcoatlus scanned' })
+  expect(reads).toEqual([])
+  expect(anonymous.hits[0]).toMatchObject({
+    agentId: callee.agentId,
+    orgId: acme.orgId,
+    audience: callee.audience,
+    endpoint: 'http://127.0.0.1:9/a2a',
+    scopes: ['ocr:admin', 'ocr:read'],
+    verdict: { state: 'signed' },
+    tier: 'public',
+    relevance: ['skills', 'description'],
+    text: { name: 'Ocelot OCR' },
+    skills: [{ id: 'read-page' }],
+  })
+  expect(introduced.hits.map(({ tier, relevance, skills }) => [tier, relevance, skills.length])).toEqual([
+    ['introduced', ['skills', 'description'], 2],
+  ])
+  await callee.card(callee.agentId)
+  expect(reads).not.toEqual([])
+  registry.front.route(registry.servers.map(({ port }) => port))
+})
+
+test('a hit shows the current version of a card and its verdict after the signing key was revoked, and an unpublished card is not found', async () => {
+  const callee = await aPublishedAgent(registry, { of: acme })
+  const find = async () =>
+    (await searchAnonymously({ skill: `of-${callee.agentId}` })).hits.map(({ text, verdict }) => [text.name, verdict.state])
+  const skills = [{ id: `of-${callee.agentId}`, name: 'x', description: 'x', tags: ['x'] }]
+  await callee.publish({ card: aCard(registry, { name: 'Before', skills }) })
+  expect(await find()).toEqual([['Before', 'signed']])
+  await callee.publish({ card: aCard(registry, { name: 'After', skills }) })
+  expect(await find()).toEqual([['After', 'signed']])
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+  await acme.mutate('keys.revoke', { keyId: items[0]?.keyId ?? '' })
+  expect(await find()).toEqual([['After', 'revoked']])
+  await acme.mutate('cards.unpublish', { agentId: callee.agentId })
+  expect(await find()).toEqual([])
+})
+
+test('a hit and a search row of the largest card stay small', async () => {
+  const { agentId } = await registry.registration({ of: acme })
+  const tags = (i: number) => Array.from({ length: 8 }, (_, t) => `t${i}-${t}`)
+  const skills = Array.from({ length: 200 }, (_, i) => ({ id: `s${i}`, name: 'zebra', description: `${i} `.repeat(30), tags: tags(i) }))
+  await acme.mutate('cards.import', { agentId, card: JSON.stringify(aCard(registry, { description: '𝔘'.repeat(4000), skills })) })
+  const { hits } = await searchAnonymously({ text: 'zebra' })
+  expect(hits.map(({ relevance }) => relevance)).toEqual([['skills']])
+  expect(hits[0]?.skills.length).toBeGreaterThan(50)
+  expect(hits[0]?.text.description).toBe('𝔘'.repeat(1024))
+  expect(JSON.stringify(hits).length).toBeLessThan(16_384)
+  const row = (await registry.storage.cards.summaries('public', [agentId])).get(agentId)
+  expect(JSON.stringify(row).length).toBeLessThan(40_000)
+})

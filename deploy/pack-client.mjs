@@ -1,7 +1,9 @@
-// Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database and a web framework.
+// Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database and a web
+// framework.
 //
-// The package is cut from dist/, so run `npm run build` first. Starting from the two entries, the script follows the imports of each JavaScript
-// and declaration file, packs exactly the files that it reaches, and takes the versions of the npm packages that they import from package.json.
+// The package is cut from dist/, so run `npm run build` first. Starting from the two entries, the script follows the imports of each
+// JavaScript and declaration file, packs exactly the files that it reaches, and takes the versions of the npm packages that they import
+// from package.json.
 // Usage: node deploy/pack-client.mjs [folder for the tarball, default: the current one]. It prints the path of the tarball.
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -14,14 +16,14 @@ const ENTRIES = { '.': 'dist/client/index', './verifier': 'dist/verifier/index' 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g
 const README = `# credence-client
 
-The client and the verifier of [credence](https://www.npmjs.com/package/credence), a trust registry for A2A agents, without the registry's server.
+The client and the verifier of Credence, a trust registry for A2A agents, without the registry's server.
 
 \`\`\`js
 import { createAgent } from 'credence-client'
 import { createVerifier, guard } from 'credence-client/verifier'
 \`\`\`
 
-Both packages have the same version and the same source: \`credence-client\` is \`credence/client\`, and \`credence-client/verifier\` is \`credence/verifier\`.
+Version and source are those of the package \`credence\`: this package's entries are its \`credence/client\` and \`credence/verifier\`.
 `
 
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))

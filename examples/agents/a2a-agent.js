@@ -1,5 +1,5 @@
-// An A2A server, built with @a2a-js/sdk, that is a Credence agent: it confirms its own registration with a key that never leaves this process,
-// follows the feed of endings, and lets nobody in without a token that stands.
+// An A2A server, built with @a2a-js/sdk, that is a Credence agent. It confirms its registration with a key that never leaves this process,
+// follows the revocation feed and refuses requests without a valid token.
 import { ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory } from '@a2a-js/sdk/client'
 import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
 import { jsonRpcHandler } from '@a2a-js/sdk/server/express'
@@ -8,12 +8,10 @@ import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
 import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from 'credence/verifier'
 import express from 'express'
 
-/** What an agent is told when it is started: who it is, where it listens, where it keeps what it must not forget. */
+/** Agent id, registration token, issuer, port, and the file for used proofs and task bindings. */
 const registration = JSON.parse(process.env.AGENT ?? '{}')
 
-/**
- * Confirms, subscribes and listens. `scope` is what its callers need; `work({ text, verified, agent })` answers a message.
- */
+/** Starts the agent. Callers need `scope`; `work({ text, verified, agent })` returns the text that answers a message. */
 export async function startAgent({ scope, work }) {
   const { issuer, agentId, registrationToken, port, store } = registration
   const signer = await newEs256Signer()
@@ -40,7 +38,7 @@ export async function startAgent({ scope, work }) {
   return { agent, feed, url: `${publicUrl}/a2a`, audience: `${issuer}/agents/${agentId}` }
 }
 
-/** One message in, one finished task out. */
+/** Turns each message into a completed task with one artifact. */
 const executorOf = (work, agent) => ({
   async execute({ taskId, contextId, userMessage, context }, bus) {
     const text = userMessage.parts.map(({ content }) => (content?.$case === 'text' ? content.value : '')).join('')
@@ -53,10 +51,10 @@ const executorOf = (work, agent) => ({
         history: [userMessage],
       }),
     )
-    const answer = await work({ text, verified: verifiedOf(context), agent }).catch((error) => `refused: ${error.reason ?? error.message}`)
-    const part = { content: { $case: 'text', value: answer } }
+    const result = await work({ text, verified: verifiedOf(context), agent }).catch((error) => `refused: ${error.reason ?? error.message}`)
+    const part = { content: { $case: 'text', value: result } }
     bus.publish(
-      AgentEvent.artifactUpdate({ taskId, contextId, artifact: { artifactId: 'answer', name: 'answer', parts: [part] }, lastChunk: true }),
+      AgentEvent.artifactUpdate({ taskId, contextId, artifact: { artifactId: 'result', name: 'result', parts: [part] }, lastChunk: true }),
     )
     bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status: { state: 3, timestamp: new Date().toISOString() } }))
     bus.finished()
@@ -64,21 +62,21 @@ const executorOf = (work, agent) => ({
   async cancelTask() {},
 })
 
-/** An A2A client for a peer, whose every request carries a token for it and a proof. */
+/** An A2A client for a peer. Each request carries a token for the peer and a proof. */
 export async function a2aClient(agent, peer, endpoint) {
   const transport = new JsonRpcTransportFactory({ fetchImpl: agent.fetchAs(peer) })
   const options = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, { transports: [transport] })
   return new ClientFactory(options).createFromAgentCard(plainCard(endpoint))
 }
 
-/** Sends a text to a peer: the answer, and the A2A task in which it was given. */
+/** Sends a text to a peer and returns the text of the result with the id of the A2A task. */
 export async function ask(client, text) {
   const message = { messageId: crypto.randomUUID(), role: 1, parts: [{ content: { $case: 'text', value: text } }] }
   const task = await client.sendMessage({ message })
   return { taskId: task.id, text: task.artifacts.flatMap(({ parts }) => parts.map(({ content }) => content.value)).join('') }
 }
 
-/** Answers the commands of the demo, `{ id, command, ...options }`, over the channel of its parent process. */
+/** Runs the commands of the demo, `{ id, command, ...options }`, which the parent process sends over IPC. */
 export function answerCommands(commands) {
   process.on('message', async ({ id, command, ...options }) => {
     try {

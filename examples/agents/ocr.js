@@ -1,4 +1,5 @@
-// Reads scanned pages. Publishes a card with two hidden skills and a hidden interface, and decides who may be introduced to it.
+// Reads scanned pages. The agent publishes a card with two skills and an interface that are not public, and decides on introductions
+// itself.
 import { answerCommands, startAgent } from './a2a-agent.js'
 
 const { agent, feed, url, audience } = await startAgent({
@@ -39,7 +40,7 @@ const card = {
   ],
 }
 
-/** Introductions are approved unless their purpose says otherwise. */
+/** Approves every introduction whose purpose does not mention spam. */
 agent.introductions.watch(async ({ kind, introductionId, purpose }) => {
   if (kind === 'requested' && !purpose.includes('spam')) await agent.introductions.approve(introductionId)
 })

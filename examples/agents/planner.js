@@ -1,4 +1,4 @@
-// Plans: finds peers, is introduced to them, and calls them for a task.
+// Finds peers, requests introductions to them and calls them for a task.
 import { a2aClient, answerCommands, ask, startAgent } from './a2a-agent.js'
 
 const { agent, feed, url, audience } = await startAgent({
@@ -22,11 +22,11 @@ answerCommands({
   ask: ({ name, text }) => ask(clients.get(name), text),
   getTask: ({ name, taskId }) => clients.get(name).getTask({ id: taskId }),
   replay: async ({ peer, endpoint }) => {
-    // The same request twice, to the byte: token, proof and body.
-    const sent = []
+    // Sends exactly the same request twice: token, proof and body.
+    const requests = []
     const { fetch } = globalThis
     globalThis.fetch = (input, init) => {
-      if (String(input) === endpoint) sent.push([input, init])
+      if (String(input) === endpoint) requests.push([input, init])
       return fetch(input, init)
     }
     await agent.fetchAs(peer)(endpoint, {
@@ -35,8 +35,8 @@ answerCommands({
       headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
     })
     globalThis.fetch = fetch
-    const answer = await fetch(...sent[0])
-    return { status: answer.status, error: (await answer.json()).error }
+    const response = await fetch(...requests[0])
+    return { status: response.status, error: (await response.json()).error }
   },
   lineage: ({ taskId }) => agent.lineage({ taskId }),
   position: () => ({ seq: feed.seq, handles: feed.ended.size, url, audience }),

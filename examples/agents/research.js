@@ -1,14 +1,14 @@
-// Researches, and lets the OCR agent read what it finds: for whoever asked, with the right to pass on that came with the call.
+// Finds sources and has the OCR agent read them on behalf of the caller: it exchanges the caller's token, which allows delegation.
 import { a2aClient, answerCommands, ask, startAgent } from './a2a-agent.js'
 
-/** The OCR agent, once this one is introduced to it. */
+/** The OCR agent, set by the command `meet`. */
 let peer
 
 const { agent, feed, url } = await startAgent({
   scope: 'research:ask',
   work: async ({ text, verified, agent }) => {
-    const passingOn = { audience: peer.audience, scope: 'ocr:read', subjectToken: verified.accessToken }
-    const ocr = await a2aClient(agent, passingOn, peer.endpoint)
+    const delegated = { audience: peer.audience, scope: 'ocr:read', subjectToken: verified.accessToken }
+    const ocr = await a2aClient(agent, delegated, peer.endpoint)
     return `research: ${(await ask(ocr, text)).text}`
   },
 })

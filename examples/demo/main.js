@@ -64,14 +64,29 @@ async function play() {
   table([
     ['caller', 'tier', 'interfaces', 'skills', 'verified back to the key'],
     ['anonymous', anonymous.tier, anonymous.claims.supportedInterfaces.length, skills(anonymous.claims), '(no SD-JWT)'],
-    ['authenticated', authenticated.view.tier, authenticated.card.supportedInterfaces.length, skills(authenticated.card), `${authenticated.publisher.jkt.slice(0, 12)}…`],
-    ['introduced', introduced.view.tier, introduced.card.supportedInterfaces.length, skills(introduced.card), `${introduced.publisher.jkt.slice(0, 12)}…`],
+    [
+      'authenticated',
+      authenticated.view.tier,
+      authenticated.card.supportedInterfaces.length,
+      skills(authenticated.card),
+      `${authenticated.publisher.jkt.slice(0, 12)}…`,
+    ],
+    [
+      'introduced',
+      introduced.view.tier,
+      introduced.card.supportedInterfaces.length,
+      skills(introduced.card),
+      `${introduced.publisher.jkt.slice(0, 12)}…`,
+    ],
   ])
   claim(
     anonymous.sdJwt === undefined && skills(anonymous.claims) === 'read-page',
     'an anonymous caller sees one skill, and not how many there are',
   )
-  claim(authenticated.state === 'verified' && skills(authenticated.card) === 'read-page read-passport', 'an authenticated agent sees one more')
+  claim(
+    authenticated.state === 'verified' && skills(authenticated.card) === 'read-page read-passport',
+    'an authenticated agent sees one more',
+  )
   claim(
     introduced.state === 'verified' && introduced.card.skills.length === 3 && introduced.card.supportedInterfaces.length === 2,
     'an introduced agent sees all of them',
@@ -110,7 +125,10 @@ async function play() {
   const names = { [plannerIs.agentId]: 'planner', [researchIs.agentId]: 'research', [ocrIs.agentId]: 'ocr' }
   const lineage = await planner('lineage', { taskId })
   printTree(lineage, names)
-  claim(lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended), 'the lineage shows which token came from which')
+  claim(
+    lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended),
+    'the lineage shows which token came from which',
+  )
 
   chapter('4. Requests that must fail')
   const attempt = async (what, expected, work) => {

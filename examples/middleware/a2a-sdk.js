@@ -8,7 +8,7 @@ const { issuer, audience, publicUrl, port, agent, card } = await thisAgent()
 const app = express()
 const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), { execute, cancelTask: async () => {} })
 
-// All that it takes: the guard, and the ties of A2A tasks to the tasks that callers declared. What is not in `needs` is refused.
+// These lines adopt Credence: the guard, and the ties of A2A tasks to the tasks that callers declared. What is not in `needs` is refused.
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 const needs = { ...needsForAll({ scope: 'ocr:read' }), CancelTask: { scope: 'ocr:admin' } }
 const requestHandler = guardA2A(handler, { verifier, needs })
@@ -17,7 +17,7 @@ app.use('/a2a', guard(verifier, { scope: 'ocr:read' }), jsonRpcHandler({ request
 async function execute({ taskId, contextId, userMessage, context }, bus) {
   const [part] = userMessage.parts
   const text = JSON.stringify(seen(verifiedOf(context), part.content.value))
-  const artifacts = [{ artifactId: 'answer', name: 'answer', parts: [{ content: { $case: 'text', value: text } }] }]
+  const artifacts = [{ artifactId: 'result', name: 'result', parts: [{ content: { $case: 'text', value: text } }] }]
   bus.publish(AgentEvent.task({ id: taskId, contextId, status: { state: 3 }, artifacts, history: [userMessage] }))
   bus.finished()
 }

@@ -5,7 +5,7 @@ import { ready, seen, thisAgent } from './this-agent.js'
 const { issuer, audience, publicUrl, port, agent } = await thisAgent()
 const app = express()
 
-// All that it takes:
+// These lines adopt Credence:
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 app.use('/a2a', guard(verifier, { scope: 'ocr:read' }))
 

@@ -5,7 +5,7 @@ import { ready, seen, thisAgent } from './this-agent.js'
 const { issuer, audience, publicUrl, port, agent } = await thisAgent()
 const app = fastify()
 
-// All that it takes (for all routes of this instance; for one route: `app.post(path, { onRequest: guardFastify(…) }, handler)`):
+// These lines adopt Credence for all routes of this instance (for one route: `app.post(path, { onRequest: guardFastify(…) }, handler)`):
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 app.addHook('onRequest', guardFastify(verifier, { scope: 'ocr:read' }))
 

@@ -6,7 +6,7 @@ import { ready, seen, thisAgent } from './this-agent.js'
 const { issuer, audience, publicUrl, port, agent } = await thisAgent()
 const app = new Hono()
 
-// All that it takes:
+// These lines adopt Credence:
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 app.use('/a2a', guardHono(verifier, { scope: 'ocr:read' }))
 

@@ -5,7 +5,7 @@ import { ready, seen, thisAgent } from './this-agent.js'
 
 const { issuer, audience, publicUrl, port, agent } = await thisAgent()
 
-// All that it takes:
+// These lines adopt Credence:
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 const protect = guard(verifier, { scope: 'ocr:read' })
 const server = createServer((request, response) => protect(request, response, () => handle(request, response)))

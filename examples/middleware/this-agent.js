@@ -1,6 +1,6 @@
-// What the five examples share and adopting does not need: an agent that confirms its own registration and publishes a card.
+// Shared by the five examples: an agent that confirms its registration and publishes a card.
 // AGENT='{"issuer":…,"agentId":…,"registrationToken":…,"publicUrl":"https://ocr.example","port":8080}' node examples/middleware/express.js
-// With "keyFile" it keeps its key there, and starts again without the token.
+// With "keyFile" the agent saves its key there and can be restarted without the registration token.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { confirmAgent, createAgent, newPrivateJwk, signerFromJwk } from 'credence/client'
 
@@ -17,7 +17,7 @@ export async function thisAgent() {
   return { issuer, audience: `${issuer}/agents/${agentId}`, publicUrl, port, agent, card }
 }
 
-/** What a handler sees of its caller, with the body as it came. */
+/** The caller as a handler sees it, together with the request body. */
 export const seen = ({ claims, chain, taskId }, body) => ({
   subject: claims.sub,
   actors: chain.slice(1),

@@ -1,9 +1,10 @@
-"""An agent of a Credence registry in Python, with stock libraries only. See README.md beside it.
+"""An agent of a Credence registry in Python, with stock libraries only. README.md in this folder says how to run it.
 
 AGENT='{"issuer": …, "agentId": …, "registrationToken": …}' python agent.py
 
-It makes its key, confirms its registration, publishes a card with a hidden skill, follows what ends, and serves calls that it has checked.
-With `"find"` and `"scope"` in AGENT it also finds a peer by that text, is introduced to it, exchanges a token for it and calls it.
+The agent creates a key, confirms its registration, publishes a card with one skill that is not public, follows the revocation feed
+and serves verified requests. With `"find"` and `"scope"` in AGENT it also searches for a peer by that text, requests an introduction,
+exchanges a token and calls the peer.
 """
 
 import json
@@ -23,40 +24,40 @@ SCOPE = "translate:text"
 MAX_BODY = 1_000_000
 
 
-def tell(event: str, **more) -> None:
-    """One JSON line per event."""
+def log(event: str, **more) -> None:
+    """Prints one line of JSON for each event."""
     print(json.dumps({"event": event, **more}), flush=True)
 
 
 def main() -> None:
-    told = json.loads(os.environ["AGENT"])
-    registry = Registry(told["issuer"], told["agentId"], new_key())
-    registry.confirm(told["registrationToken"])
-    server = ThreadingHTTPServer(("127.0.0.1", told.get("port", 0)), Handler)
-    public_url = told.get("publicUrl", f"http://127.0.0.1:{server.server_port}")
-    published = publish(registry, card_at(f"{public_url}/a2a", registry.issuer), hidden={"translate-contract": "introduced"})
-    tell("published", version=published["version"], verdict=published["verdict"]["state"])
-    server.verifier = Verifier(registry, Feed(registry, tell), f"{registry.issuer}/agents/{registry.client_id}", public_url)
-    if "find" in told:
-        call_peer(registry, told["find"], told["scope"])
-    tell("listening", port=server.server_port)
+    config = json.loads(os.environ["AGENT"])
+    registry = Registry(config["issuer"], config["agentId"], new_key())
+    registry.confirm(config["registrationToken"])
+    server = ThreadingHTTPServer(("127.0.0.1", config.get("port", 0)), Handler)
+    public_url = config.get("publicUrl", f"http://127.0.0.1:{server.server_port}")
+    published = publish(registry, card_at(f"{public_url}/a2a", registry.issuer), non_public={"translate-contract": "introduced"})
+    log("published", version=published["version"], verdict=published["verdict"]["state"])
+    server.verifier = Verifier(registry, Feed(registry, log), f"{registry.issuer}/agents/{registry.client_id}", public_url)
+    if "find" in config:
+        call_peer(registry, config["find"], config["scope"])
+    log("listening", port=server.server_port)
     server.serve_forever()
 
 
 def call_peer(registry: Registry, text: str, scope: str) -> None:
-    """Finds a peer, asks for an introduction and waits for it, then calls under a token for this one peer, scope and task."""
+    """Finds a peer, waits for an introduction to it, then calls it with a token for this peer, scope and task."""
     [peer, *_] = registry.query("discovery.search", text=text)["hits"]
-    asked = registry.mutate("introductions.request", to=peer["agentId"], purpose="translate what it reads", scopes=[scope])
-    while asked["state"] == "pending":
+    introduction = registry.mutate("introductions.request", to=peer["agentId"], purpose="translate what it reads", scopes=[scope])
+    while introduction["state"] == "pending":
         time.sleep(0.2)
-        asked = registry.query("introductions.get", introductionId=asked["introductionId"])
-    tell("introduced", state=asked["state"], to=peer["agentId"])
+        introduction = registry.query("introductions.get", introductionId=introduction["introductionId"])
+    log("introduced", state=introduction["state"], to=peer["agentId"])
     task = registry.mutate("tasks.create", description="read one page")
     token = registry.exchange(peer["audience"], scope, task_id=task["taskId"])
     headers = {**registry.credentials("POST", peer["endpoint"], token), "content-type": "text/plain"}
-    answer = httpx.post(peer["endpoint"], headers=headers, content="page 1")
+    response = httpx.post(peer["endpoint"], headers=headers, content="page 1")
     registry.mutate("tasks.end", taskId=task["taskId"])
-    tell("called", status=answer.status_code, answer=answer.text)
+    log("called", status=response.status_code, body=response.text)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -66,23 +67,24 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         if length > MAX_BODY:
             self.close_connection = True
-            return self.answer(413, {"error": "too_large"}, {})
+            return self.respond(413, {"error": "too_large"}, {})
         body = self.rfile.read(length).decode()
         credentials = [self.headers.get_all(name, []) for name in ("authorization", "dpop")]
         try:
             claims = self.server.verifier.verify("POST", self.path.partition("?")[0], *credentials, scope=SCOPE)
         except Refused as refused:
-            return self.answer(refused.status, {"error": refused.error, "error_description": str(refused)}, refused.headers)
+            return self.respond(refused.status, {"error": refused.error, "error_description": str(refused)}, refused.headers)
         except httpx.HTTPError:
-            return self.answer(503, {"error": "standing_unknown", "error_description": "no keys"}, {"Retry-After": "1"})
+            text = "cannot fetch the public keys of the registry; retry later"
+            return self.respond(503, {"error": "standing_unknown", "error_description": text}, {"Retry-After": "1"})
         actors, act = [], claims.get("act")
         while act:
             actors.insert(0, act["sub"])
             act = act.get("act")
         seen = {"subject": claims["sub"], "actors": actors, "scopes": claims["scope"].split(), "task": claims.get("task_id"), "body": body}
-        self.answer(200, seen, {})
+        self.respond(200, seen, {})
 
-    def answer(self, status: int, content: dict, headers: dict[str, str]) -> None:
+    def respond(self, status: int, content: dict, headers: dict[str, str]) -> None:
         data = json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():

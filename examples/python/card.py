@@ -13,33 +13,33 @@ RANDOM = secrets.SystemRandom()
 
 
 def canonical(value) -> str:
-    """RFC 8785 for what stands in a card: texts, flags, lists and objects, whose names are ASCII. (Of numbers it would need more.)"""
+    """RFC 8785 for the values of a card: strings, booleans, lists and objects with ASCII names. Numbers would need more code."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def publish(registry: Registry, card: dict, hidden: dict[str, str]) -> dict:
-    """Publishes a card. `hidden`: id of a skill → tier of those who may see it (`authenticated`, `introduced`).
+def publish(registry: Registry, card: dict, non_public: dict[str, str]) -> dict:
+    """Publishes a card. `non_public` maps the id of a skill to the tier that may see it (`authenticated` or `introduced`).
 
-    The card has no member without a value (empty text, list or object), so that all canonical forms of A2A agree on it.
+    The card must not have an empty string, list or object: the canonical forms of A2A differ in how they treat these.
     """
-    turn = registry.query("cards.next", agentId=registry.client_id)
+    next_version = registry.query("cards.next", agentId=registry.client_id)
     key, now = registry.key, int(time.time())
-    public = {**card, "skills": [skill for skill in card["skills"] if skill["id"] not in hidden]}
+    public = {**card, "skills": [skill for skill in card["skills"] if skill["id"] not in non_public]}
     protected, _, signature = jws.serialize_compact(
         {"alg": "ES256", "kid": key.thumbprint(), "typ": "JOSE"}, canonical(public).encode(), key, algorithms=["ES256"]
     ).split(".")
     public_card = {**public, "signatures": [{"protected": protected, "signature": signature}]}
     card_sha256 = digest(canonical(public))
 
-    split, disclosures, tiers = split_card(card, hidden)
+    split, disclosures, tiers = split_card(card, non_public)
     claims = {
         "iss": registry.client_id,
-        "sub": turn["sub"],
+        "sub": next_version["sub"],
         "iat": now,
         "exp": now + DAYS_30,
-        "vct": turn["vct"],
+        "vct": next_version["vct"],
         "card_id": registry.client_id,
-        "card_version": turn["version"],
+        "card_version": next_version["version"],
         "card_sha256": card_sha256,
         "agent_card": split,
         "_sd_alg": "sha-256",
@@ -47,37 +47,38 @@ def publish(registry: Registry, card: dict, hidden: dict[str, str]) -> dict:
     sd_jwt = "~".join([sign("dc+sd-jwt", claims, key, {"kid": key.thumbprint()}), *disclosures, ""])
     policy = {
         "iss": registry.client_id,
-        "sub": turn["sub"],
+        "sub": next_version["sub"],
         "iat": now,
-        "number": turn["releaseNumber"],
+        "number": next_version["releaseNumber"],
         "card_sha256": card_sha256,
         "default": "introduced",
         "tiers": tiers,
     }
     release = sign("credence-release+jwt", policy, key, {"kid": key.thumbprint()})
-    return registry.mutate("cards.publish", agentId=registry.client_id, publicCard=json.dumps(public_card), sdJwt=sd_jwt, releasePolicy=release)
+    card_json = json.dumps(public_card)
+    return registry.mutate("cards.publish", agentId=registry.client_id, publicCard=card_json, sdJwt=sd_jwt, releasePolicy=release)
 
 
-def split_card(card: dict, hidden: dict[str, str]) -> tuple[dict, list[str], dict[str, str]]:
-    """The card with digests in place of the hidden skills, the disclosures, and the tier of each by its place among the digests."""
-    plain, digests, disclosures, tier_of = [], [], [], {}
+def split_card(card: dict, non_public: dict[str, str]) -> tuple[dict, list[str], dict[str, str]]:
+    """The card with digests instead of the non-public skills, the disclosures, and the tier of each digest by its JSON Pointer."""
+    public, digests, disclosures, tier_of = [], [], [], {}
     for skill in card["skills"]:
-        if skill["id"] not in hidden:
-            plain.append(skill)
+        if skill["id"] not in non_public:
+            public.append(skill)
             continue
         disclosure = base64url(json.dumps([secrets.token_urlsafe(16), skill]).encode())
         disclosures.append(disclosure)
         digests.append(digest(disclosure))
-        tier_of[digests[-1]] = hidden[skill["id"]]
-    skills = mixed(plain, padded(digests))
-    tiers = {f"/skills/{place}": tier_of[one["..."]] for place, one in enumerate(skills) if one.get("...") in tier_of}
-    # Padded where something could be hidden, so that nobody can tell where something is.
-    interfaces = mixed(card["supportedInterfaces"], padded([]))
-    return {**card, "skills": skills, "supportedInterfaces": interfaces, "_sd": padded([])}, sorted(disclosures), tiers
+        tier_of[digests[-1]] = non_public[skill["id"]]
+    skills = mix(public, pad(digests))
+    tiers = {f"/skills/{index}": tier_of[skill["..."]] for index, skill in enumerate(skills) if skill.get("...") in tier_of}
+    # Every list that could have non-public elements is padded, so the card does not reveal which lists have them.
+    interfaces = mix(card["supportedInterfaces"], pad([]))
+    return {**card, "skills": skills, "supportedInterfaces": interfaces, "_sd": pad([])}, sorted(disclosures), tiers
 
 
-def padded(digests: list[str]) -> list[str]:
-    """With decoys (RFC 9901 §4.2.5) up to a power of two, at least 16 and more than what is hidden, in random order."""
+def pad(digests: list[str]) -> list[str]:
+    """Adds decoy digests (RFC 9901 §4.2.5) up to a power of two, at least 16 and more than the real digests, in random order."""
     count = 16
     while count <= len(digests):
         count *= 2
@@ -85,8 +86,8 @@ def padded(digests: list[str]) -> list[str]:
     return RANDOM.sample(digests + decoys, count)
 
 
-def mixed(plain: list[dict], digests: list[str]) -> list[dict]:
-    """Digests at random places; what is plain keeps its order."""
-    slots = RANDOM.sample([True] * len(plain) + [False] * len(digests), len(plain) + len(digests))
-    kept, placeholders = iter(plain), iter({"...": one} for one in digests)
-    return [next(kept if is_plain else placeholders) for is_plain in slots]
+def mix(public: list[dict], digests: list[str]) -> list[dict]:
+    """Inserts digests at random indexes; the public elements keep their order."""
+    order = RANDOM.sample([True] * len(public) + [False] * len(digests), len(public) + len(digests))
+    elements, placeholders = iter(public), iter({"...": digest_} for digest_ in digests)
+    return [next(elements if is_public else placeholders) for is_public in order]

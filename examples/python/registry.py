@@ -1,4 +1,4 @@
-"""What an agent says to its registry: private_key_jwt and DPoP over plain HTTP, tRPC paths as URLs."""
+"""The requests of an agent to its registry: private_key_jwt and DPoP over plain HTTP; a tRPC procedure is a URL."""
 
 import base64
 import hashlib
@@ -42,20 +42,20 @@ class RegistryError(Exception):
 
 
 class Registry:
-    """One client of a registry: its key never leaves the process."""
+    """One client of a registry. Its private key never leaves the process."""
 
     def __init__(self, issuer: str, client_id: str, key):
         self.issuer, self.client_id, self.key = issuer, client_id, key
-        self.http = httpx.Client(timeout=10)  # redirects are not followed: a token is for one place
+        self.http = httpx.Client(timeout=10)  # httpx does not follow redirects; a token is for one audience
         self.nonce: str | None = None
         self.root: tuple[str, float] | None = None
         self.metadata = self.http.get(f"{issuer}/.well-known/oauth-authorization-server").json()
-        # RFC 8414 §3.3: a liar would otherwise get assertions that an honest registry accepts.
+        # RFC 8414 §3.3: a malicious server could otherwise collect assertions that an honest registry accepts.
         if self.metadata["issuer"] != issuer:
-            raise RegistryError(0, "invalid_client_metadata", "the metadata are of another issuer")
+            raise RegistryError(0, "invalid_client_metadata", f"the metadata names the issuer {self.metadata['issuer']}, not {issuer}")
 
     def confirm(self, registration_token: str) -> None:
-        """Registers the key under which the registration becomes this agent's."""
+        """Confirms the registration with this agent's key. The agent becomes active."""
         now = int(time.time())
         claims = {"aud": self.issuer, "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(16), "owner": self.client_id}
         proof = sign("credence-key-proof+jwt", claims, self.key, {"kid": self.key.thumbprint()})
@@ -75,12 +75,12 @@ class Registry:
 
     def root_token(self) -> str:
         if self.root is None or self.root[1] < time.time():
-            answer = self._token({"grant_type": "client_credentials"})
-            self.root = (answer["access_token"], time.time() + answer["expires_in"] - 30)
+            token = self._token({"grant_type": "client_credentials"})
+            self.root = (token["access_token"], time.time() + token["expires_in"] - 30)
         return self.root[0]
 
     def credentials(self, method: str, url: str, token: str | None = None) -> dict[str, str]:
-        """Headers of one request: the token, and a proof that is for this request only (RFC 9449 §7)."""
+        """The headers of one request: the token, and a proof for this request only (RFC 9449 §7)."""
         access = token or self.root_token()
         return {"authorization": f"DPoP {access}", "dpop": self.proof(method, url, ath=digest(access))}
 
@@ -90,37 +90,38 @@ class Registry:
 
     def _call(self, method: str, path: str, parameters: dict):
         url = f"{self.issuer}/trpc/{path}"
-        how = {"params": {"input": json.dumps(parameters)}} if method == "GET" else {"json": parameters}
+        content = {"params": {"input": json.dumps(parameters)}} if method == "GET" else {"json": parameters}
         try:
-            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **how))
+            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **content))
         except RegistryError as error:
-            # The root token may have ended with a version that it stood on (a changed ceiling): a new one is decided anew.
+            # A changed ceiling or a rotated key revokes the root token; a new one is issued under the new version.
             if error.reason != "invalid_token":
                 raise
             self.root = None
-            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **how))
+            return self._data(self.http.request(method, url, headers=self.credentials(method, url), **content))
 
     def _token(self, form: dict) -> dict:
         url = self.metadata["token_endpoint"]
-        # RFC 9449 §8: once more, with the nonce that came with the refusal. An assertion and a proof are used once.
+        # RFC 9449 §8: retry with the nonce of the error response. An assertion and a proof may be used once, so each attempt creates new
+        # ones.
         for _ in range(2):
             now = int(time.time())
             claims = {"iss": self.client_id, "sub": self.client_id, "aud": self.issuer, "iat": now, "exp": now + 60}
             assertion = sign("client-authentication+jwt", {**claims, "jti": secrets.token_urlsafe(16)}, self.key)
             proof = self.proof("POST", url, **({"nonce": self.nonce} if self.nonce else {}))
             body = {**form, "client_assertion_type": JWT_BEARER, "client_assertion": assertion}
-            answer = self.http.post(url, data=body, headers={"dpop": proof})
-            self.nonce = answer.headers.get("dpop-nonce", self.nonce)
-            if answer.is_success:
-                return answer.json()
-            if answer.json()["error"] != "use_dpop_nonce":
+            response = self.http.post(url, data=body, headers={"dpop": proof})
+            self.nonce = response.headers.get("dpop-nonce", self.nonce)
+            if response.is_success:
+                return response.json()
+            if response.json()["error"] != "use_dpop_nonce":
                 break
-        refusal = answer.json()
-        raise RegistryError(answer.status_code, refusal["error"], refusal.get("error_description", ""))
+        problem = response.json()
+        raise RegistryError(response.status_code, problem["error"], problem.get("error_description", ""))
 
     @staticmethod
-    def _data(answer: httpx.Response):
-        body = answer.json()
-        if answer.is_success:
+    def _data(response: httpx.Response):
+        body = response.json()
+        if response.is_success:
             return body["result"]["data"]
-        raise RegistryError(answer.status_code, body["error"]["data"]["reason"], body["error"]["message"])
+        raise RegistryError(response.status_code, body["error"]["data"]["reason"], body["error"]["message"])

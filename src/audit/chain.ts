@@ -29,7 +29,7 @@ export async function verifyChain(store: AuditStore, writer: string): Promise<{ 
   }
 }
 
-/** Whether a link exists and matches its rows and the link before it. Undefined after the last link. */
+/** Checks that a link exists, and that it matches its rows and the link before it. Undefined after the last link. */
 export async function checkLink(
   store: AuditStore,
   writer: string,

@@ -10,7 +10,7 @@ import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
 import { type AuditRow, type AuditStore, auditStore } from './store.js'
 
-export interface AuditDeps {
+interface AuditDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log

@@ -7,7 +7,7 @@ import { OrgId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
 
-export interface AuditRoutesDeps {
+interface AuditRoutesDeps {
   readonly audit: { readonly store: AuditStore }
 }
 

@@ -41,14 +41,14 @@ export const AuditLink = z.strictObject({
 export type AuditLink = z.infer<typeof AuditLink>
 
 /** The lease of an instance that writes audit rows. */
-export const AuditWriter = z.strictObject({
+const AuditWriter = z.strictObject({
   id: z.string().max(64),
   /** When the instance last renewed its lease. */
   lastSeen: z.int(),
   /** Set while the instance may have rows that no link covers. */
   hasUnlinkedRows: z.literal(true).optional(),
 })
-export type AuditWriter = z.infer<typeof AuditWriter>
+type AuditWriter = z.infer<typeof AuditWriter>
 
 export interface AuditStore {
   readonly rows: Collection<AuditRow>

@@ -45,7 +45,7 @@ export async function verifyAudit(store: AuditStore, caller: Caller, from: strin
   return { links, rows, broken, ...(cursor && { cursor: formatCursor(cursor) }) }
 }
 
-/** Whether a writer that is fully linked has a row after its last link: that row was added later. */
+/** True if a fully linked writer has a row after its last link. Such a row was added later, not by the writer. */
 async function hasUncoveredRows(store: AuditStore, { list, writer }: Cursor): Promise<boolean> {
   return list === 'linked' && ((await lastRow(store, writer))?.number ?? -1) > ((await lastLink(store, writer))?.to ?? -1)
 }

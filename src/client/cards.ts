@@ -55,13 +55,13 @@ export interface Cards {
   /** A presentation of this agent's own card, private parts included, to one client, with a key binding (RFC 9901 §4.3). */
   present(options: PresentOptions): Promise<string>
   /**
-   * The card with the parts that the agent presented to this client, verified back to the publisher's signature. The caller must have created the
-   * nonce for this presentation and must not use it again.
+   * The card with the parts that the agent presented to this client, verified back to the publisher's signature. The caller must have
+   * created the nonce for this presentation and must not use it again.
    */
   verifyPresentation(agentId: string, presentation: string, nonce: string): Promise<VerifiedCard>
 }
 
-export interface CardsDeps extends TokenDeps {
+interface CardsDeps extends TokenDeps {
   /** Signs cards for the organisation. Default: the client signs them itself. */
   readonly publisher?: Signer | undefined
   readonly pins: Pins

@@ -1,4 +1,5 @@
 import type { Fault } from '../errors.js'
+import { faultsMissingIn } from '../protocol/input-faults.js'
 
 /** An error response of a registry, or a failure to reach it. docs/ERRORS.md lists the reasons. */
 export class CredenceError extends Error {
@@ -16,7 +17,8 @@ export class CredenceError extends Error {
     requestId?: string | undefined
     retryAfterSeconds?: number | undefined
   }) {
-    super([problem.text, ...(problem.faults ?? []).map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; '))
+    const unnamed = faultsMissingIn(problem.text, problem.faults ?? [])
+    super([problem.text, ...unnamed.map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; '))
     this.name = 'CredenceError'
     this.reason = problem.reason
     this.status = problem.status

@@ -2,17 +2,18 @@
 // event and returns the effects that the caller carries out, in order.
 //
 // Algorithm. After `hello` the client subscribes from the position that it has applied. `events` extend the log from `prev` to `last`; if
-// `prev` is past the applied position, an entry is missing, so the connection is dropped and the next one subscribes again from the applied
-// position. `snapshot_required` and `reset` ask for a subscription without a position; the whole ended set then arrives in numbered parts and
-// is merged, so a handle never leaves the set because a registry forgot it. A position earlier than the applied one in the same epoch, a part
-// out of order or a head with another hash means that the registry shows another history: the connection is dropped.
-// Freshness is proved by a challenge: `sync` carries a number, `synced` repeats it together with the head of the log. If that head is the applied
-// position, everything acknowledged before the challenge was sent is applied, so `freshAt` becomes the monotonic time of sending. One
-// challenge is in flight at a time; requests that arrive meanwhile share the next one.
+// `prev` is past the applied position, an entry is missing, so the connection is dropped and the next one subscribes again from the
+// applied position. `snapshot_required` and `reset` ask for a subscription without a position; the whole ended set then arrives in
+// numbered parts and is merged, so a handle never leaves the set because a registry forgot it. A position earlier than the applied one in
+// the same epoch, a part out of order or a head with another hash means that the registry shows another history: the connection is
+// dropped.
+// Freshness is proved by a challenge: `sync` carries a number, `synced` repeats it together with the head of the log. If that head is the
+// applied position, everything acknowledged before the challenge was sent is applied, so `freshAt` becomes the monotonic time of sending.
+// One challenge is in flight at a time; requests that arrive meanwhile share the next one.
 //
 // Cost: one map entry (about 100 bytes) for each ended handle, and one step for each handle in a message.
-// Limits: `events` and `ended` messages that have not been applied are held in memory (at most MAX_ENDINGS handles each); the delay before a
-// reconnection doubles from 100 ms to at most 5 s.
+// Limits: the handles of `ended` messages and of snapshot parts are held until the message that completes them; only the registry bounds
+// their number. The delay before a reconnection doubles from 100 ms to at most 5 s.
 import type { Clock } from '../lib/clock.js'
 import { unreachable } from '../lib/unreachable.js'
 import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/log/ended-set.js'
@@ -67,7 +68,7 @@ export class FeedState {
     this.position = saved.position
   }
 
-  /** A connection is about to be opened: nothing half-received on an earlier one counts. */
+  /** A connection is about to be opened. Incomplete messages of an earlier one are discarded. */
   connecting(): void {
     this.#pendingEvents = []
     this.#parts = []
@@ -103,7 +104,7 @@ export class FeedState {
     return this.#becomeLive()
   }
 
-  /** The connection is gone: the challenge in flight fails, and the shared next one with it. */
+  /** The connection is lost. The challenge in flight fails, and so does the next one if it was requested. */
   disconnected(error = 'the connection to the revocation feed was lost'): readonly FeedEffect[] {
     this.#isLive = false
     return this.#settle(error)
@@ -116,7 +117,7 @@ export class FeedState {
     return delay
   }
 
-  /** Requests proof of freshness. `n` is the challenge that answers the request: a new one, or the next if one is in flight. */
+  /** Requests proof of freshness by challenge `n`: a new challenge, or the next one if another is in flight. */
   sync(): { readonly n: number; readonly effects: readonly FeedEffect[] } {
     if (!this.#inFlight) return { n: this.#challenges, effects: this.#begin() }
     this.#isNextWanted = true

@@ -11,8 +11,9 @@ interface Attempt {
 }
 
 /**
- * A `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is sent once more if
- * the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or after a 503 with Retry-After.
+ * A `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is sent once
+ * more if the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or after a 503
+ * with Retry-After.
  */
 export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined

@@ -19,7 +19,9 @@ const MAX_RESPONSE_MS = 15_000
 /** After an instance was killed, its other connections are closed within this time. */
 const RECONNECT_SECONDS = 0.2
 
-/** Sends a request and reads a JSON object. Throws a CredenceError for anything else. Redirects fail, because a token is for one audience. */
+/**
+ * Sends a request and reads a JSON object. Throws a CredenceError for anything else. Redirects fail, because a token is for one audience.
+ */
 export async function requestJson(
   deps: HttpDeps,
   url: string,

@@ -57,9 +57,9 @@ export interface Introductions {
   revoke(introductionId: string): Promise<unknown>
   inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly lastPosition: number }>
   /**
-   * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be reached, the
-   * handler is called again with the same item. If the registry refused (already decided, withdrawn, expired), the item is skipped; after any
-   * other failure it is skipped at the tenth attempt, so one item never blocks the following ones.
+   * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be
+   * reached, the handler is called again with the same item. If the registry refused (already decided, withdrawn, expired), the item is
+   * skipped; after any other failure it is skipped at the tenth attempt, so one item never blocks the following ones.
    */
   watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly lastPosition: number; close(): void }
 }

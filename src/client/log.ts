@@ -17,7 +17,7 @@ import {
 } from '../protocol/log/merkle.js'
 
 /** The registry whose log is read, and the keys that may sign its checkpoints. */
-export interface LogSource {
+interface LogSource {
   readonly issuer: string
   readonly keys: readonly VerificationKey[]
   readonly fetch?: typeof globalThis.fetch
@@ -56,8 +56,8 @@ export interface LogCopy {
   /** The checkpoint that signs the copy's entries; undefined before the first `catchUp`. */
   readonly checkpoint: Checkpoint | undefined
   /**
-   * Reads the missing entries up to a new checkpoint, verifies them against it, then passes them to `append` and returns their number. Throws if
-   * the registry shows another history than the copy has, or an earlier one.
+   * Reads the missing entries up to a new checkpoint, verifies them against it, then passes them to `append` and returns their number.
+   * Throws if the registry shows another history than the copy has, or an earlier one.
    */
   catchUp(source: LogSource, append: (entries: readonly Entry[]) => void): Promise<number>
 }

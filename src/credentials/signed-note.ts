@@ -2,12 +2,11 @@
 //   — <name> <base64 of 4 bytes key id ‖ signature>
 // The key id of an Ed25519 key is derived with type 0x01. ES256 has no type of its own, so it uses 0xff with a label, as the specification allows.
 // Cost: one signature check for each signature line under the expected name, at most MAX_SIGNATURES. Limit: MAX_NOTE_BYTES.
-import { sha256 } from '#crypto'
+import { sha256, verifySignature } from '#crypto'
 import { base64url, concatBytes, decodeUtf8, equalBytes, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Handle } from '../protocol/handles.js'
 import type { Jkt } from '../protocol/ids.js'
 import { loadKey, type ParsedKey, type PublicJwk, readPublicJwk, thumbprint, type VerificationKey } from './jose/jwk.js'
-import { verifyBytes } from './jose/raw-signature.js'
 import type { Signer } from './jose/sign.js'
 
 /** The state of a log: the first `size` entries of its epoch have this Merkle root. */
@@ -105,7 +104,7 @@ export async function verifyCheckpoint(
 
 async function isSignatureOf(key: ParsedKey, signature: Uint8Array, text: string): Promise<boolean> {
   const imported = await loadKey(key)
-  return imported !== undefined && (await verifyBytes(key.alg, imported, signature, utf8(text)))
+  return imported !== undefined && (await verifySignature(key.alg, imported, signature, utf8(text)))
 }
 
 const isName = (name: string): boolean => /^[^\s+]+$/.test(name)

@@ -21,7 +21,7 @@ export interface Caller {
 }
 
 /** The part of a caller that authorization decisions use. */
-export type Principal = Pick<Caller, 'kind' | 'orgId' | 'role'>
+type Principal = Pick<Caller, 'kind' | 'orgId' | 'role'>
 
 export interface InviterDeps {
   readonly findClient: (id: ClientId) => Promise<Principal | undefined>

@@ -25,7 +25,7 @@ export interface HttpResponse {
   readonly dependsOn?: readonly Handle[]
 }
 
-export type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
+type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
 
 /** A route of a feature. `:name` in the path is a parameter. */
 export interface Route {

@@ -8,12 +8,12 @@ export interface JsonObject {
   readonly [name: string]: JsonValue
 }
 
-export interface JsonLimits {
+interface JsonLimits {
   readonly maxBytes?: number
   readonly maxDepth?: number
 }
 
-export const MAX_JSON_DEPTH = 32
+const MAX_JSON_DEPTH = 32
 const MAX_JSON_BYTES = 1_048_576
 
 /** Member names that are always rejected: code that copies objects would write to the prototype (CWE-1321). */

@@ -19,14 +19,14 @@ export type Right = z.infer<typeof Right>
 /** Maximum length of a list of rights, scopes, tools or resources. */
 export const MAX_NAMES = 64
 
-export const Rights = z.array(Right).max(MAX_NAMES)
+const Rights = z.array(Right).max(MAX_NAMES)
 
 /** The right to delegate further: the remaining depth, and the rights that may be passed on at most. */
 export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
 export type Delegation = z.infer<typeof Delegation>
 
 /** A tool or resource. Lists of them narrow like scopes: an absent list is unrestricted, an empty list allows nothing. */
-export const Name = z.string().min(1).max(256)
+const Name = z.string().min(1).max(256)
 export const Names = z.array(Name).max(MAX_NAMES)
 
 /** Maximum lifetime of a token, and of everything else that depends on a version. */
@@ -52,7 +52,7 @@ export const Bounds = z.strictObject({
 export type Bounds = z.infer<typeof Bounds>
 
 /** A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but not `file_read:githubber`. */
-export const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
+const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
 
 export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((one) => covers(one, narrow))
 

@@ -1,5 +1,5 @@
-// One subscriber of `GET /revocations`, as a state machine without a socket: its inputs are the client's frames, the hub's batches and a
-// drained port, its outputs go to a FeedPort.
+// The state machine of a subscriber of `GET /revocations`, without a socket. Its inputs are the client's frames, the hub's batches and a drained
+// port; its outputs go to a FeedPort.
 //
 // Algorithm. A subscriber has a position: the `seq` of the last entry that was sent to it. A subscription with a position starts there, if the
 // hub knows that position with the same leaf hash; one without first gets the snapshot, in parts of SNAPSHOT_PART endings. From its position
@@ -19,7 +19,7 @@ import { parsePosition } from '../protocol/log/entry.js'
 import { CLOSE_CODES, ClientMessage, type FeedPosition, type ServerMessage } from '../protocol/log/feed.js'
 import type { Batch, Hub } from './hub.js'
 
-/** Where a subscriber's frames go. */
+/** The connection to a subscriber, as the state machine sees it. */
 export interface FeedPort {
   send(frame: string | Uint8Array): void
   /** False while the port is closed or its buffer is full. A full port calls `FeedSubscriber.resume` when it has drained. */

@@ -27,8 +27,8 @@ export interface Batch {
   readonly frames: readonly Uint8Array[]
 }
 
-/** Whether a subscriber can resume from its position, and if not, why. */
-export type ResumeDecision = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
+/** The decision whether a subscriber can resume from its position. */
+type ResumeDecision = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
 
 export interface Hub {
   /** `seq` of the last entry that is in a batch. */
@@ -55,7 +55,7 @@ const MAX_BATCH_BYTES = MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
   const listeners = new Set<(batch: Batch) => void>()
-  /** By `prev`, oldest first. */
+  /** The newest batches by `prev`, oldest first. */
   const cached = new Map<number, Batch>()
   let headSeq = parsePosition(trustLog.position).seq
   /** Applied entries that are in no batch yet. */

@@ -4,14 +4,12 @@ import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 
-export interface RevocationSignals {
-  /** A signal that aborts when a handle that the caller's token depends on ends (in the turn that applies it), when the token expires, or at close(). */
-  signalFor(caller: Caller): AbortSignal
-  close(): void
-}
-
-/** Signals for all open streams, by one listener on the log: an applied ending finds the streams that depend on it by its handle. */
-export function newRevocationSignals({ trustLog, clock }: { readonly trustLog: TrustLog; readonly clock: Clock }): RevocationSignals {
+/**
+ * Abort signals for all open streams. One listener on the log finds the streams that depend on an ended handle.
+ * `signalFor` returns a signal that aborts when a handle of the caller's token ends (in the turn that applies it), when the token expires, or at
+ * `close`.
+ */
+export function newRevocationSignals({ trustLog, clock }: { readonly trustLog: TrustLog; readonly clock: Clock }) {
   const byHandle = new Map<Handle, Set<AbortController>>()
   const byCaller = new WeakMap<Caller, AbortSignal>()
   const controllers = new Set<AbortController>()
@@ -38,12 +36,12 @@ export function newRevocationSignals({ trustLog, clock }: { readonly trustLog: T
   }
 
   return {
-    signalFor: (caller) => {
+    signalFor: (caller: Caller): AbortSignal => {
       const signal = byCaller.get(caller) ?? newSignal(caller)
       byCaller.set(caller, signal)
       return signal
     },
-    close: () => {
+    close: (): void => {
       unlisten()
       for (const controller of controllers) controller.abort()
     },

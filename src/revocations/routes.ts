@@ -17,7 +17,7 @@ export const revocationsRoutes = (deps: WatchDeps) =>
       }),
   })
 
-export interface SystemDeps {
+interface SystemDeps {
   readonly tickets: Tickets
   readonly issuer: string
   readonly dev: boolean

@@ -5,7 +5,7 @@ import { Scope } from '../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 /** A one-time ticket for a WebSocket, with the caller that it was issued for. `id` is the hash of the ticket's text. */
-export const Ticket = z.strictObject({
+const Ticket = z.strictObject({
   id: z.string().length(43),
   clientId: ClientId,
   tokenId: TokenId,
@@ -16,7 +16,7 @@ export const Ticket = z.strictObject({
   tokenExpiresAt: z.int(),
   expiresAt: z.int(),
 })
-export type Ticket = z.infer<typeof Ticket>
+type Ticket = z.infer<typeof Ticket>
 
 export const TICKETS: OwnedSpec<Ticket> = {
   name: 'tickets',

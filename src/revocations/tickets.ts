@@ -7,7 +7,7 @@ import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { ticketsIn } from './tickets-store.js'
 
-export interface TicketDeps {
+interface TicketDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random
@@ -24,7 +24,7 @@ export interface Tickets {
   redeem(ticket: string): Promise<Caller | undefined>
 }
 
-/** One-time tickets for browsers, which cannot send an Authorization header with a WebSocket upgrade. */
+/** Tickets are for browsers, which cannot send an Authorization header with a WebSocket upgrade. */
 export function newTickets({ storage, trustLog, random, findClient }: TicketDeps): Tickets {
   const tickets = ticketsIn(storage)
   return {

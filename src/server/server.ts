@@ -100,7 +100,10 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
 }
 
 /** Starts the HTTP server and, on its listener, the WebSocket endpoints. */
-async function serveCallers(deps: ServerDeps, services: Services): Promise<{ readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> }> {
+async function serveCallers(
+  deps: ServerDeps,
+  services: Services,
+): Promise<{ readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> }> {
   const { issuer, host, port, clock, random, log, origins = [], trustedProxies = [] } = deps
   const { trustLog, revocationSignals } = services
   const router = newRouter(services)

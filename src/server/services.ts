@@ -1,7 +1,7 @@
 // Constructs every feature and hands it the others that it needs. No other file does.
 
 import { readFileSync } from 'node:fs'
-import { newAudit } from '../audit/new-audit.js'
+import { newAudit, type RunningAudit } from '../audit/new-audit.js'
 import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
@@ -107,7 +107,7 @@ function newBase({ storage, clock, random, log, issuer, dev, witness }: ServiceD
   const keyVersions = newKeyVersions({ storage, trustLog, random })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
-  const audit = newAudit({ storage, clock, log, writer })
+  const audit: RunningAudit = newAudit({ storage, clock, log, writer })
   return { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit }
 }
 

@@ -13,12 +13,12 @@ import { findSigningKey, type KeyVersions, MAX_TRIES, nextActivation } from './k
 import { newSecrets, type SecretPurpose, type Secrets } from './secrets.js'
 
 /** A signer of the registry. A token does not list `handle` in `standing`: verifiers derive it from the token's `kid`. */
-export interface RegistrySigner extends Signer {
+interface RegistrySigner extends Signer {
   readonly kid: string
   readonly handle: Handle
 }
 
-export interface RegistryJwk {
+interface RegistryJwk {
   readonly kty: 'EC'
   readonly crv: 'P-256'
   readonly x: string
@@ -42,7 +42,7 @@ export interface KeyRing {
   close(): Promise<void>
 }
 
-export interface KeyRingDeps {
+interface KeyRingDeps {
   readonly storage: Storage
   readonly keyVersions: KeyVersions
   readonly trustLog: TrustLog

@@ -24,7 +24,7 @@ export interface KeyVersions {
   deletePrivateKey(kid: string): Promise<void>
 }
 
-export interface KeyVersionsDeps {
+interface KeyVersionsDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random

@@ -3,7 +3,7 @@ import type { KeyUse, SigningKey } from './key-store.js'
 import { findSigningKey, type KeyVersions } from './key-versions.js'
 
 /** `pending`: published, does not sign yet. `retiring`: verifies only. `ended`: revoked, or retired after its overlap. */
-export type KeyState = 'pending' | 'signing' | 'retiring' | 'ended'
+type KeyState = 'pending' | 'signing' | 'retiring' | 'ended'
 
 /** A signing key as operators see it. */
 export interface KeyView {

@@ -11,7 +11,7 @@ export interface RotateKeyDeps extends KeyViewDeps {
 }
 
 /** A new key is published this long before it signs: twice the time for which verifiers may cache the JWKS. */
-export const PUBLISHED_BEFORE_SECONDS = 120
+const PUBLISHED_BEFORE_SECONDS = 120
 
 /**
  * Creates the next key of this use. The key is published now, and signs PUBLISHED_BEFORE_SECONDS later. The key before it stays in the JWKS

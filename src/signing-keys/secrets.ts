@@ -23,7 +23,7 @@ export type SecretPurpose = keyof typeof PERIOD
 
 const SECRET_BYTES = 32
 
-/** One secret per period, created by the first instance that needs it. If several instances try at once, the store accepts one of them. */
+/** The first instance that needs the secret of a period creates it. If several instances try at once, the store accepts one of them. */
 export function newSecrets(
   deps: { readonly storage: Storage; readonly clock: Clock; readonly random: Random },
   purpose: SecretPurpose,

@@ -16,7 +16,7 @@ import { blockAfter, numbering } from './block.js'
 import type { RequireNoSkew } from './clock-skew.js'
 
 /** What goes into one block together, or not at all. */
-export interface Group {
+interface Group {
   readonly proposals: readonly Proposal[]
   /** What it stands on, besides what it begins. */
   readonly on: readonly Handle[]
@@ -32,7 +32,7 @@ export interface Appender {
   close(): Promise<void>
 }
 
-export interface AppendDeps {
+interface AppendDeps {
   readonly port: LogPort
   readonly applied: AppliedLog
   readonly clock: Clock

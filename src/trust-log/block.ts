@@ -31,7 +31,8 @@ export function blockAfter(applied: AppliedLog, writer: string, entries: readonl
 export async function appendAlone(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
   for (const some of blocksOf(entries)) {
     const block = blockAfter(applied, writer, some)
-    if ((await port.append(block)) === 'taken') refuse('unavailable', 'another process writes to the log: stop every registry that uses this store')
+    if ((await port.append(block)) === 'taken')
+      refuse('unavailable', 'another process writes to the log: stop every registry that uses this store')
     applied.apply(block)
   }
 }

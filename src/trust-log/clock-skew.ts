@@ -12,7 +12,7 @@ import type { Log } from '../lib/log.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { LogPort } from '../storage/storage.js'
 
-export interface ClockSkewDeps {
+interface ClockSkewDeps {
   readonly port: Pick<LogPort, 'head' | 'storeTime'>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly log: Log

@@ -36,7 +36,7 @@ export interface TrustLogDeps {
   readonly witness?: WitnessStore | undefined
 }
 
-export interface TrustLogTimes {
+interface TrustLogTimes {
   /** A read barrier that takes longer fails. */
   readonly readTimeoutMs: number
   /** If the store has not answered an append within this time, the block is read back. */

@@ -16,7 +16,7 @@ import { type AppliedLog, BrokenLog } from './apply.js'
 import type { RequireNoSkew } from './clock-skew.js'
 import type { Barrier } from './trust-log.js'
 
-export interface ReadBarrierDeps {
+interface ReadBarrierDeps {
   readonly port: LogPort
   readonly applied: AppliedLog
   readonly clock: Clock
@@ -43,7 +43,7 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   let waiting = 0
 
   const begin = async (): Promise<TimedBarrier> => {
-    // Whether the previous read failed does not matter to this one.
+    // A failure of the previous read does not affect this one.
     await reading.catch(() => undefined)
     await deps.port.awaitBatch(() => waiting)
     next = undefined

@@ -18,51 +18,51 @@ export interface Ended {
   has(handle: Handle): boolean
 }
 
-/** What a feature hands in to complete what a crash, or a slow writer, left half-way. */
+/** A feature's way to complete or drop the halves that a crash or a slow writer left. */
 export interface HalfKind {
-  /** Operations that reveal what waits under `key` for entry `id`, guarded so that a second reveal does nothing. */
+  /** Operations that reveal the hidden part under `key` for entry `id`, guarded so that a second reveal does nothing. */
   reveal(key: string, id: EntryId): Promise<readonly Operation[]>
-  /** Operations that drop it, its entry being left out of the log for ever. */
+  /** Operations that drop the hidden part, whose entry will never be in the log. */
   drop(key: string, id: EntryId): Promise<readonly Operation[]>
 }
 
 export interface Beginning {
-  /** Which HalfKind completes it (`cards`, `introductions`, …). */
+  /** The name of the HalfKind that completes it (`cards`, `introductions`, …). */
   readonly kind: string
   readonly key: string
-  /** Chosen by the caller, for its hidden record names it. */
+  /** Chosen by the caller, whose hidden record names it. */
   readonly id: EntryId
   readonly type: EntryType
   readonly begins: readonly Handle[]
-  /** What it stands on, besides: the writer leaves the entry out if one of these has ended. */
+  /** Further handles that it depends on. The writer leaves the entry out if one of them has ended. */
   readonly dependsOn: readonly Handle[]
   readonly ends?: readonly Ending[]
   readonly digest?: string
-  /** Writes the hidden record (or the successor beside its record), and the audit row, in one commit. */
+  /** Operations of one commit: the hidden record (or the change that is hidden in its record) and the audit row. */
   readonly hidden: readonly Operation[]
 }
 
 export type Begun =
   | { readonly outcome: 'begun'; readonly entry: Entry }
-  /** Something in `begins` or `on` has ended meanwhile; dropped. */
+  /** A handle in `begins` or `dependsOn` has ended in the meantime; the beginning was dropped. */
   | { readonly outcome: 'refused' }
   /** The hidden commit failed at this operation; nothing was written. */
   | { readonly outcome: 'failed'; readonly failed: number }
 
-/** Handles that have ended already are left out, unless `isTold`; ending nothing new is fine. */
-export interface EndingIntent {
+/** Handles that have already ended are left out, unless `alwaysLog` is set. It is fine if no handle remains. */
+interface EndingIntent {
   readonly type: EntryType
   readonly ends: readonly Ending[]
-  /** Written in one commit with what makes anybody able to complete the ending: the audit row. */
+  /** Operations for the commit that writes the half, from which any instance can complete the ending: the audit row. */
   readonly intent: readonly Operation[]
   readonly id?: EntryId
-  /** Also what has ended already: so that the log tells that it ended otherwise since (a restore goes by the last). */
+  /** Logs handles that have already ended too, so that the log shows that they ended in another way since. A restore follows the last one. */
   readonly alwaysLog?: boolean
 }
 
-export type TriedEnding =
+type TriedEnding =
   | { readonly outcome: 'ended'; readonly position: Position }
-  /** Index of the operation that did not hold; one past the last: an ending of the same `id` is there already. */
+  /** Index of the operation that failed. One past the last: an ending with this `id` exists already. */
   | { readonly outcome: 'failed'; readonly failed: number }
 
 export interface TrustLog {
@@ -80,32 +80,32 @@ export interface TrustLog {
    * awaited before `decide` runs.
    */
   afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
-  /** Hidden record, append, reveal. Resolves when revealed or dropped. */
+  /** Commits the hidden record, appends the entry and reveals the record. Resolves when the record is revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
-  /** Intent, append, then resolves: it holds for every answer to a request that arrives afterwards. Refuses with `conflict` where an operation of the intent does not hold. */
+  /** Commits the intent, appends, and resolves when every later request sees the ending. Refuses with `conflict` if an operation of the intent fails. */
   end(ending: EndingIntent): Promise<{ readonly position: Position }>
-  /** The same, and says which operation of the intent did not hold: nothing was written then. */
+  /** Like `end`, but returns which operation of the intent failed. Nothing was written then. */
   tryEnd(ending: EndingIntent): Promise<TriedEnding>
-  /** Completes (or drops) what waits under `key`: for a reader that meets a half. */
+  /** Completes or drops the halves under `key`. For a reader that meets a half. */
   settle(kind: string, key: string): Promise<void>
-  /** Registers how a feature's halves complete; before start(). */
+  /** Registers how a feature's halves are completed. Must be called before start(). */
   halves(kind: string, half: HalfKind): void
   /** The listener is called once for every applied block, in order. Returns a function that removes the listener. */
   onApplied(listener: (applied: Applied) => void): () => void
-  /** Reads, or begins, the log; settles halves; starts the poll and the half timer. */
+  /** Reads or creates the log, settles halves, and starts the poll and the timer for halves. */
   start(): Promise<void>
   close(): Promise<void>
   readonly epoch: Handle
 }
 
 /** `hashes` are base64url, from the leaf upwards (RFC 6962 §2.1.1). `index` counts the leaves of the entry's epoch. */
-export interface InclusionProof {
+interface InclusionProof {
   readonly seq: number
   readonly index: number
   readonly size: number
   readonly hashes: readonly string[]
 }
-export interface ConsistencyProof {
+interface ConsistencyProof {
   readonly from: number
   readonly to: number
   readonly hashes: readonly string[]

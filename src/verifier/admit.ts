@@ -12,8 +12,8 @@ export type Admitted =
   | { readonly verified?: never; readonly response: RefusalResponse }
 
 /**
- * Verifies a request for any guard. A bug, such as a store that fails, also becomes a response: if the guard passed the error on, a framework
- * could run a handler that ignores errors.
+ * Verifies a request for any guard. A bug, such as a store that fails, also becomes a response: if the guard passed the error on, a
+ * framework could run a handler that ignores errors.
  */
 export async function admit(verifier: RequestVerifier, request: IncomingRequest, needs: Needs): Promise<Admitted> {
   try {

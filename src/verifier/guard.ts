@@ -17,8 +17,8 @@ interface GuardedResponse {
 }
 
 /**
- * Middleware for Express and frameworks with the same signature. It calls `next` for a request that is verified and responds itself to any other.
- * It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
+ * Middleware for Express and frameworks with the same signature. It calls `next` for a request that is verified and responds itself to
+ * any other. It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
   verifier: RequestVerifier,

@@ -1,14 +1,14 @@
 import type { IncomingRequest } from './incoming-request.js'
 
 /**
- * The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` headers are used: their IP addresses, or a function that is true for the address of
- * a trusted one.
+ * The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` headers are used: their IP addresses, or a function that is true for the
+ * address of a trusted one.
  */
 export type Proxies = readonly string[] | ((address: string) => boolean)
 
 /**
- * Returns the function that computes the origin, with the path prefix, under which callers reach this server. The configured URL decides, except
- * for a connection from a trusted proxy: then the forwarded scheme and host replace those of the URL.
+ * Returns the function that computes the origin, with the path prefix, under which callers reach this server. The configured URL decides,
+ * except for a connection from a trusted proxy: then the forwarded scheme and host replace those of the URL.
  */
 export function newPublicUrl(publicUrl: string, proxies: Proxies = []): (request: Pick<IncomingRequest, 'headers' | 'peer'>) => string {
   const configured = parsePublicUrl(publicUrl)

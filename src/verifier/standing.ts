@@ -5,7 +5,7 @@ import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 
 /** `unknown`: the source cannot tell now, so the verifier must neither accept nor reject the token. */
-export type StandingResult = 'stands' | 'ended' | 'unknown'
+type StandingResult = 'stands' | 'ended' | 'unknown'
 
 /** Tells whether the handles that a token depends on stand. */
 export interface StandingSource {
@@ -21,8 +21,8 @@ interface Freshness {
 }
 
 /**
- * Checks tokens against the local ended set of a feed. If the feed is stale, or has read less of the log than the token's issuer, it first asks the
- * registry for proof of freshness.
+ * Checks tokens against the local ended set of a feed. If the feed is stale, or has read less of the log than the token's issuer, it
+ * first asks the registry for proof of freshness.
  */
 export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness): StandingSource {
   const isFresh = (at: number): boolean =>
@@ -51,8 +51,8 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
 const MAX_RESULTS = 10_000
 
 /**
- * Checks tokens by introspection, for resource servers without a WebSocket. A result counts for `maxStalenessMs` from the time at which the request
- * was sent, however late the response came.
+ * Checks tokens by introspection, for resource servers without a WebSocket. A result counts for `maxStalenessMs` from the time at which
+ * the request was sent, however late the response came.
  */
 export function standingByIntrospection(
   introspect: (token: string) => Promise<JsonObject>,

@@ -22,7 +22,7 @@ export interface TaskBindingStore {
   find(id: string): Promise<TaskBinding | undefined>
 }
 
-export interface MemoryBounds {
+interface MemoryBounds {
   /** Used proofs in memory. Past it, requests are refused with 503: a proof that was forgotten early could be replayed. */
   readonly maxProofs?: number
   /** Task bindings in memory. Past it, the least recently used one is removed, and its A2A task can no longer be reached. */

@@ -70,8 +70,8 @@ const MAX_STALENESS_MS = 1000
 const REREAD_MS = 30_000
 
 /**
- * Creates the verifier of one agent. A request costs one key look-up, two signature checks and one insert into the replay store; the registry is asked
- * only if the keys or the revocations in memory are too old.
+ * Creates the verifier of one agent. A request costs two signature checks and one insert into the replay store. The verifier asks the
+ * registry only if the keys or the revocations in memory are too old.
  *
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
@@ -110,8 +110,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         accessToken: token,
         reason: 'invalid_token',
       })
-      if (proof.jkt !== claims.cnf.jkt)
-        refuse('invalid_token', 'the DPoP proof is signed by a key other than the one that the token is bound to')
+      if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
       const dependsOn = handlesOf(claims, kid)
       switch (await standing.check(token, { at: claims.standing.at, dependsOn })) {
         case 'ended':

@@ -19,10 +19,18 @@ interface Block {
 }
 
 const blocksOf = (page: string): readonly Block[] =>
-  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```(\S[^\n]*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }))
+  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```(\S[^\n]*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({
+    language,
+    text,
+  }))
 const programName = ({ text }: Block): string | undefined => /^\/\/ (\S+\.mjs)$/m.exec(text.split('\n')[0] ?? '')?.[1]
 
-const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((file) => file.startsWith('QUICKSTART-')).map((file) => `docs/${file}`)]
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((file) => file.startsWith('QUICKSTART-'))
+    .map((file) => `docs/${file}`),
+]
 
 let stage: Awaited<ReturnType<typeof newStage>>
 let operator: ReturnType<typeof createAgent>
@@ -65,7 +73,12 @@ async function folderFor(page: string) {
     const name = programName(block)
     if (name !== undefined) await writeFile(join(folder.path, name), block.text)
   }
-  const env: Record<string, string> = { ...environment, CODE: await invitation(page), HOME: folder.path, PATH: `${join(folder.path, 'bin')}:${process.env.PATH}` }
+  const env: Record<string, string> = {
+    ...environment,
+    CODE: await invitation(page),
+    HOME: folder.path,
+    PATH: `${join(folder.path, 'bin')}:${process.env.PATH}`,
+  }
   return { ...folder, env }
 }
 
@@ -149,6 +162,17 @@ describe('proxy configurations', () => {
 /** nginx opens the certificate when it checks a configuration. */
 function makeCertificate(folder: string): void {
   const names = ['-keyout', join(folder, 'privkey.pem'), '-out', join(folder, 'fullchain.pem')]
-  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=registry.example', ...names])
+  const made = spawnSync('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '1',
+    '-subj',
+    '/CN=registry.example',
+    ...names,
+  ])
   expect(made.status).toBe(0)
 }

@@ -8,7 +8,7 @@ import { runningClock } from '../set-clock.js'
 import { type Callers, callersOf, type Registered, register } from './peers.js'
 import { type Running, run } from './process.js'
 
-// The examples as a user runs them, over the built package (`npm test` builds it first).
+// Runs each example as a user does, over the built package (`npm test` builds it first).
 const EXAMPLES = resolve(import.meta.dirname, '../../examples/middleware')
 const PUBLIC = 'https://ocr.example'
 const BODY = '{ "page" : "1",\n "name":"Zoë" }'
@@ -27,7 +27,7 @@ interface Sent {
   readonly forwarded?: Record<string, string>
 }
 
-/** How the body travels, and how the answer of the handler is read. */
+/** The request body, and how the handler's output is read from the response. */
 const PLAIN = { type: 'text/plain', body: BODY, read: (text: string) => JSON.parse(text) }
 const A2A = {
   type: 'application/json',
@@ -46,72 +46,72 @@ describe.each([
   ['fastify.js', PLAIN],
   ['hono.js', PLAIN],
   ['a2a-sdk.js', A2A],
-])('examples/middleware/%s', (file, way) => {
-  let callee: Registered
+])('examples/middleware/%s', (file, format) => {
+  let resourceServer: Registered
   let callers: Callers
   let example: Running
   let url: string
 
   beforeAll(async () => {
-    callee = await register(registry, acme)
-    const { agentId, registrationToken } = callee
+    resourceServer = await register(registry, acme)
+    const { agentId, registrationToken } = resourceServer
     const registration = { issuer: registry.issuer, agentId, registrationToken, publicUrl: PUBLIC, port: 0 }
     example = run(process.execPath, [resolve(EXAMPLES, file)], { AGENT: JSON.stringify(registration) })
     const [, port] = await example.wrote(/listening on (\d+)/)
     url = `http://127.0.0.1:${port}/a2a`
-    callers = await callersOf(registry, acme, callee)
+    callers = await callersOf(registry, acme, resourceServer)
   })
   afterAll(() => example[Symbol.asyncDispose]())
 
   const send = async ({ dpop, authorization, forwarded = {} }: Sent) => {
     const headers = {
-      'content-type': way.type,
+      'content-type': format.type,
       'a2a-version': '1.0',
       ...forwarded,
       ...(authorization && { authorization }),
       ...(dpop && { dpop }),
     }
-    const answer = await fetch(url, { method: 'POST', headers, body: way.body })
-    return { status: answer.status, headers: answer.headers, text: await answer.text() }
+    const response = await fetch(url, { method: 'POST', headers, body: format.body })
+    return { status: response.status, headers: response.headers, text: await response.text() }
   }
   const signed = async (accessToken: string, { signer = callers.planner.signer as Signer, htu = `${PUBLIC}/a2a` } = {}) => ({
     authorization: `DPoP ${accessToken}`,
     dpop: await proofOf(registry, signer, { path: '', accessToken }, { htu }),
   })
   const token = async (more: object = {}) =>
-    (await callers.planner.exchange({ audience: callee.audience, scope: 'ocr:read', ...more })).accessToken
+    (await callers.planner.exchange({ audience: resourceServer.audience, scope: 'ocr:read', ...more })).accessToken
   const refusal = async (sent: Sent) => {
     const { status, headers, text } = await send(sent)
     return { status, challenge: headers.get('www-authenticate'), error: JSON.parse(text).error }
   }
   const INVALID = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', error: 'invalid_token' }
 
-  test('adopting takes five lines', () => {
-    const [, after = ''] = readFileSync(resolve(EXAMPLES, file), 'utf8').split(/^\/\/ All that it takes.*\n/m)
+  test('needs at most five lines for Credence', () => {
+    const [, after = ''] = readFileSync(resolve(EXAMPLES, file), 'utf8').split(/^\/\/ These lines adopt Credence.*\n/m)
     const [lines = ''] = after.split('\n\n')
     expect(lines).toContain('createVerifier')
     expect(lines.trim().split('\n').length).toBeLessThanOrEqual(5)
   })
-  test('a good call reaches the handler with its body, and with who calls: subject, actors, scopes, task', async () => {
+  test('passes a verified request to the handler with its body, subject, actors, scopes and task', async () => {
     const { planner, research } = callers
     const { taskId } = await planner.tasks.create({ description: 'read' })
     const direct = await send(await signed(await token({ taskId })))
     expect(direct.status).toBe(200)
-    expect(way.read(direct.text)).toEqual({ subject: planner.agentId, actors: [], scopes: ['ocr:read'], task: taskId, body: BODY })
+    expect(format.read(direct.text)).toEqual({ subject: planner.agentId, actors: [], scopes: ['ocr:read'], task: taskId, body: BODY })
 
-    const delegation = { depth: 1, rights: [{ audience: callee.audience, scope: 'ocr:read' }] }
+    const delegation = { depth: 1, rights: [{ audience: resourceServer.audience, scope: 'ocr:read' }] }
     const passed = await planner.exchange({ audience: research.audience, taskId, delegation })
-    const onward = await research.exchange({ audience: callee.audience, subjectToken: passed.accessToken })
+    const onward = await research.exchange({ audience: resourceServer.audience, subjectToken: passed.accessToken })
     const through = await send(await signed(onward.accessToken, { signer: research.signer }))
-    expect(way.read(through.text)).toMatchObject({ subject: planner.agentId, actors: [research.agentId], task: taskId })
+    expect(format.read(through.text)).toMatchObject({ subject: planner.agentId, actors: [research.agentId], task: taskId })
   })
-  test('no token, a Bearer, a used proof and a proof for another URL are 401; a scope that lacks is 403; each with its challenge', async () => {
+  test('responds 401 without a token or for a Bearer token, a used proof or a proof for another URL, and 403 for a missing scope, each with a challenge', async () => {
     const accessToken = await token()
     expect(await refusal({})).toEqual(INVALID)
     expect(await refusal({ authorization: `Bearer ${accessToken}` })).toEqual(INVALID)
-    const once = await signed(accessToken)
-    expect((await send(once)).status).toBe(200)
-    expect(await refusal(once)).toEqual(INVALID)
+    const request = await signed(accessToken)
+    expect((await send(request)).status).toBe(200)
+    expect(await refusal(request)).toEqual(INVALID)
     expect(await refusal(await signed(accessToken, { htu: url }))).toEqual(INVALID)
     expect(await refusal(await signed(await token({ scope: 'ocr:admin' })))).toEqual({
       status: 403,
@@ -119,24 +119,24 @@ describe.each([
       error: 'insufficient_scope',
     })
   })
-  test('a forwarded header changes nothing: no proxy was named', async () => {
+  test('ignores forwarded headers, because no proxy is listed', async () => {
     const { host, protocol } = new URL(url)
     const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1), forwarded: `host=${host};proto=http` }
     expect(await refusal({ ...(await signed(await token(), { htu: url })), forwarded })).toEqual(INVALID)
     expect((await send({ ...(await signed(await token())), forwarded })).status).toBe(200)
   })
-  test('a task that ended is refused: at once where it is known, and within maxStaleness everywhere', async () => {
+  test('refuses the token of a task that has ended', async () => {
     const { taskId } = await callers.planner.tasks.create({ description: 'short' })
     const accessToken = await token({ taskId })
     expect((await send(await signed(accessToken))).status).toBe(200)
     await callers.planner.tasks.end(taskId)
-    // Its entry is on its way; each call either was too early or says what it shall.
+    // The feed delivers the revocation within a moment; until then the token is still accepted.
     await expect.poll(async () => (await send(await signed(accessToken))).status, { timeout: 10_000, interval: 20 }).toBe(401)
     expect(await refusal(await signed(accessToken))).toEqual(INVALID)
   })
-  test('while its registry is away it says that it does not know: 503 and Retry-After; then it serves again, with the same proof', async () => {
+  test('responds 503 with Retry-After while the registry is unreachable; afterwards the same proof is accepted', async () => {
     const accessToken = await token()
-    registry.front.route([1]) // a port on which nobody listens
+    registry.front.route([1]) // no server listens on this port
     registry.front.cutSockets()
     try {
       await expect.poll(async () => (await send(await signed(accessToken))).status, { timeout: 10_000, interval: 50 }).toBe(503)
@@ -145,7 +145,7 @@ describe.each([
     } finally {
       registry.front.route(registry.servers.map(({ port }) => port))
     }
-    const kept = await signed(accessToken)
-    await expect.poll(async () => (await send(kept)).status, { timeout: 10_000, interval: 50 }).toBe(200)
+    const refused = await signed(accessToken)
+    await expect.poll(async () => (await send(refused)).status, { timeout: 10_000, interval: 50 }).toBe(200)
   })
 })

@@ -8,10 +8,10 @@ export interface Registered {
   readonly audience: string
 }
 
-/** An agent that another program will confirm; whoever asks is introduced to it. */
+/** Registers an agent that another program will confirm. Its introduction policy is open. */
 export async function register(registry: Registry, of: Actor, more: object = {}): Promise<Registered> {
   const registered = await of.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
-    name: 'callee',
+    name: 'resource server',
     introductionPolicy: { mode: 'open' },
     ...more,
   })
@@ -23,15 +23,15 @@ export interface Callers {
   readonly research: AgentActor
 }
 
-/** A planner that may call the callee, and that may call through a research agent. */
-export async function callersOf(registry: Registry, of: Actor, callee: { agentId: AgentId; audience: string }): Promise<Callers> {
-  const right = { audience: callee.audience, scope: 'ocr:read' }
-  const rights = [right, { audience: callee.audience, scope: 'ocr:admin' }]
+/** A planner that may call the target directly and through a research agent. */
+export async function callersOf(registry: Registry, of: Actor, target: { agentId: AgentId; audience: string }): Promise<Callers> {
+  const right = { audience: target.audience, scope: 'ocr:read' }
+  const rights = [right, { audience: target.audience, scope: 'ocr:admin' }]
   const research = await registry.agent({ of, name: 'research', introductionPolicy: { mode: 'open' }, ceiling: { rights } })
   await research.publish({ card: aCard(registry) })
-  const mayAsk = { audience: research.audience, scope: 'ocr:read' }
-  const planner = await registry.agent({ of, name: 'planner', ceiling: { rights: [...rights, mayAsk], delegationDepth: 1 } })
-  const to = { agentId: callee.agentId } as AgentActor // of whom only the id is read: its introduction policy is open
+  const researchRight = { audience: research.audience, scope: 'ocr:read' }
+  const planner = await registry.agent({ of, name: 'planner', ceiling: { rights: [...rights, researchRight], delegationDepth: 1 } })
+  const to = { agentId: target.agentId } as AgentActor // introduce() only reads the id, because the policy is open
   await introduce(planner, to, ['ocr:read', 'ocr:admin'])
   await introduce(research, to)
   await introduce(planner, research, ['ocr:read'], { delegation: { depth: 1, rights: [right] } })

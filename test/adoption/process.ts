@@ -3,13 +3,13 @@ import { once } from 'node:events'
 
 export interface Running extends AsyncDisposable {
   readonly child: ChildProcess
-  /** Resolves with what the pattern found, once the program has written it; rejects where it ends before. */
+  /** Resolves with the match once the program's output contains it. Rejects if the program exits first. */
   wrote(pattern: RegExp): Promise<RegExpExecArray>
-  /** All that it has written so far. */
+  /** The program's output so far. */
   text(): string
 }
 
-/** Another program, which is ended with the test. */
+/** Starts a program, which is killed when the test disposes of it. */
 export function run(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Running {
   const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...environment } })
   let text = ''
@@ -19,25 +19,25 @@ export function run(command: string, args: readonly string[], environment: Reado
       text += chunk
       for (const listener of listeners) listener()
     })
-  const ended = once(child, 'exit')
+  const exited = once(child, 'exit')
   return {
     child,
     text: () => text,
     wrote: (pattern) =>
-      new Promise((done, fail) => {
-        const look = () => {
+      new Promise((resolve, reject) => {
+        const search = () => {
           const found = pattern.exec(text)
           if (!found) return
-          listeners.delete(look)
-          done(found)
+          listeners.delete(search)
+          resolve(found)
         }
-        listeners.add(look)
-        void ended.then(([code]) => fail(new Error(`it ended with ${code}: ${text}`)))
-        look()
+        listeners.add(search)
+        void exited.then(([code]) => reject(new Error(`${command} exited with code ${code}: ${text}`)))
+        search()
       }),
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM')
-      await ended
+      await exited
     },
   }
 }

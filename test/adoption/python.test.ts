@@ -16,7 +16,7 @@ const AGENT = resolve(import.meta.dirname, '../../examples/python/agent.py')
 const python = findPython()
 if (python === undefined)
   console.warn(
-    '\n*** examples/python was NOT tested: no Python with its packages.\n*** pip install -r examples/python/requirements.txt, and name that Python in CREDENCE_TEST_PYTHON.\n',
+    '\n*** examples/python was NOT tested: no Python has its packages.\n*** Run pip install -r examples/python/requirements.txt and set CREDENCE_TEST_PYTHON to that Python.\n',
   )
 
 describe.skipIf(python === undefined)('an agent in Python with stock libraries only', () => {
@@ -33,13 +33,13 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     registry = await startRegistry({ clock: runningClock() })
     const acme = await registry.organisation('Acme')
 
-    // A peer for it to call.
+    // The peer that the Python agent calls.
     ocr = await registry.agent({ of: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
     feed = await ocr.subscribe()
     ocrServer = createServer((request, response) =>
       protect(request, response, async () => response.end(`read "${await text(request)}" for ${credenceOf(request).chain.join()}`)),
     )
-    await new Promise<void>((done) => ocrServer.listen(0, '127.0.0.1', done))
+    await new Promise<void>((resolve) => ocrServer.listen(0, '127.0.0.1', resolve))
     const ocrUrl = `http://127.0.0.1:${(ocrServer.address() as AddressInfo).port}`
     const { issuer, clock } = registry
     const protect = guard(createVerifier({ issuer, audience: ocr.audience, publicUrl: ocrUrl, standing: feed, clock }), {
@@ -50,8 +50,8 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
 
     registered = await register(registry, acme, { ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     const { agentId, registrationToken, audience } = registered
-    const told = { issuer, agentId, registrationToken, find: 'scanned', scope: 'ocr:read' }
-    agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(told), PYTHONDONTWRITEBYTECODE: '1' })
+    const config = { issuer, agentId, registrationToken, find: 'scanned', scope: 'ocr:read' }
+    agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(config), PYTHONDONTWRITEBYTECODE: '1' })
 
     const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
     planner = await registry.agent({ of: acme, name: 'planner', ceiling: { rights } })
@@ -63,7 +63,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     await registry?.[Symbol.asyncDispose]()
   })
 
-  const saw = async (event: string, more = '') => {
+  const logged = async (event: string, more = '') => {
     const [line] = await agent.wrote(new RegExp(`^\\{"event": "${event}".*${more}.*$`, 'm'))
     return JSON.parse(line)
   }
@@ -74,24 +74,25 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     dpop: await proofOf(registry, planner.signer, { path: '', accessToken }, { htu }),
   })
   const send = async (headers: Record<string, string>) => {
-    const answer = await fetch(url, { method: 'POST', headers, body: 'Guten Tag' })
-    return { status: answer.status, challenge: answer.headers.get('www-authenticate'), headers: answer.headers, body: await answer.json() }
+    const response = await fetch(url, { method: 'POST', headers, body: 'Guten Tag' })
+    const { status, headers: received } = response
+    return { status, challenge: received.get('www-authenticate'), headers: received, body: await response.json() }
   }
   const status = async (accessToken: string) => (await send(await signed(accessToken))).status
 
-  test('confirms, publishes, is introduced, exchanges and calls a peer', async () => {
-    expect(await saw('published')).toMatchObject({ version: 1, verdict: 'signed' })
+  test('confirms its registration, publishes a card, is introduced to a peer, exchanges a token and calls the peer', async () => {
+    expect(await logged('published')).toMatchObject({ version: 1, verdict: 'signed' })
     await expect.poll(async () => (await ocr.introductions.inbox()).items.length, { timeout: 10_000 }).toBe(1)
-    const [asked] = (await ocr.introductions.inbox()).items
-    expect(asked).toMatchObject({ kind: 'requested', from: registered.agentId, scopes: ['ocr:read'] })
-    await ocr.introductions.approve(asked?.introductionId ?? '')
-    expect(await saw('introduced')).toMatchObject({ state: 'granted', to: ocr.agentId })
-    expect(await saw('called')).toMatchObject({ status: 200, answer: `read "page 1" for ${registered.agentId}` })
-    url = `http://127.0.0.1:${(await saw('listening')).port}/a2a`
+    const [request] = (await ocr.introductions.inbox()).items
+    expect(request).toMatchObject({ kind: 'requested', from: registered.agentId, scopes: ['ocr:read'] })
+    await ocr.introductions.approve(request?.introductionId ?? '')
+    expect(await logged('introduced')).toMatchObject({ state: 'granted', to: ocr.agentId })
+    expect(await logged('called')).toMatchObject({ status: 200, body: `read "page 1" for ${registered.agentId}` })
+    url = `http://127.0.0.1:${(await logged('listening')).port}/a2a`
   })
-  test('its card verifies back to its key; the hidden skill is seen by who is introduced, and by nobody else', async () => {
-    const skills = async (who: AgentActor) => {
-      const { card, state } = await who.card(registered.agentId)
+  test('publishes a card that verifies back to its key; only introduced callers see the non-public skill', async () => {
+    const skills = async (reader: AgentActor) => {
+      const { card, state } = await reader.card(registered.agentId)
       return [state, ...(card.skills as { id: string }[]).map(({ id }) => id)]
     }
     expect(await skills(planner)).toEqual(['verified', 'translate-text'])
@@ -105,7 +106,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const [hit] = (await planner.search({ text: 'translates' })).hits
     expect(hit).toMatchObject({ agentId: registered.agentId, endpoint: url, scopes: ['translate:admin', 'translate:text'] })
   })
-  test('checks who calls it: a good call is served, the others are refused as a guard would', async () => {
+  test('serves a verified request and refuses any other with the status and challenge of a guard', async () => {
     const { taskId } = await planner.tasks.create({ description: 'translate' })
     const good = await signed(await token({ taskId }))
     expect(await send(good)).toMatchObject({
@@ -124,7 +125,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const { accessToken } = await planner.exchange({ audience: registered.audience, scope: 'translate:admin' })
     expect(await send(await signed(accessToken)), 'another scope').toMatchObject({ status: 403, body: { error: 'insufficient_scope' } })
   })
-  test('follows what ends; while its registry is away it says that it does not know; then it goes on from where it was', async () => {
+  test('refuses revoked tokens, responds 503 while the registry is unreachable, and then resumes the feed from its position', async () => {
     const [first, second] = await Promise.all(['one', 'two'].map((description) => planner.tasks.create({ description })))
     const tokens = [await token({ taskId: first?.taskId }), await token({ taskId: second?.taskId })] as const
     expect(await status(tokens[0])).toBe(200)
@@ -132,15 +133,15 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     await expect.poll(() => status(tokens[0]), { timeout: 10_000, interval: 20 }).toBe(401)
 
     expect(await status(tokens[1])).toBe(200)
-    registry.front.route([1]) // a port on which nobody listens
+    registry.front.route([1]) // no server listens on this port
     registry.front.cutSockets()
     await expect.poll(() => status(tokens[1]), { timeout: 10_000, interval: 50 }).toBe(503)
     expect((await send(await signed(tokens[1]))).headers.get('retry-after')).toBe('1')
     registry.front.route(registry.servers.map(({ port }) => port))
     await planner.tasks.end(second?.taskId ?? '')
     await expect.poll(() => status(tokens[1]), { timeout: 15_000, interval: 50 }).toBe(401)
-    expect((await saw('feed', '"how": "resumed"')).at).toBeGreaterThan(0)
-    expect(agent.text().match(/"how": "snapshot"/g)).toHaveLength(1)
+    expect((await logged('feed', '"start": "resumed"')).seq).toBeGreaterThan(0)
+    expect(agent.text().match(/"start": "snapshot"/g)).toHaveLength(1)
     expect(await status(await token())).toBe(200)
   }, 40_000)
 })

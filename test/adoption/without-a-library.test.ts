@@ -1,4 +1,5 @@
-// An agent that has no Credence library: plain oauth4webapi, as caller and as callee, against our metadata and keys. Its clock is the machine's.
+// An agent without any Credence library, as caller and as resource server: oauth4webapi with the registry's metadata and keys. It uses
+// the machine's clock.
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, signerFromJwk } from '../../src/client/index.js'
@@ -12,7 +13,7 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 let registry: Registry
-let callee: AgentActor
+let resourceServer: AgentActor
 let server: oauth.AuthorizationServer
 let client: oauth.Client
 let auth: oauth.ClientAuth
@@ -22,17 +23,17 @@ let dpop: oauth.DPoPHandle
 beforeAll(async () => {
   registry = await startRegistry({ clock: runningClock() })
   const acme = await registry.organisation('Acme')
-  callee = await aPublishedAgent(registry, { of: acme })
-  const rights = [{ audience: callee.audience, scope: 'ocr:read' }]
+  resourceServer = await aPublishedAgent(registry, { of: acme })
+  const rights = [{ audience: resourceServer.audience, scope: 'ocr:read' }]
   const { agentId, registrationToken } = await register(registry, acme, { ceiling: { rights } })
 
-  // Enrolling its key is the one step that OAuth has no words for.
+  // OAuth has no request for registering a key, so the client confirms the registration.
   const keys = await oauth.generateKeyPair('ES256', { extractable: true })
   const signer = await signerFromJwk({ ...(await crypto.subtle.exportKey('jwk', keys.privateKey)), alg: 'ES256' })
   await confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer, clock: registry.clock })
-  const itself = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
-  const { introductionId } = await itself.introductions.request({ to: callee.agentId, purpose: 'read', scopes: ['ocr:read'] })
-  await callee.introductions.approve(introductionId)
+  const agent = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
+  const { introductionId } = await agent.introductions.request({ to: resourceServer.agentId, purpose: 'read', scopes: ['ocr:read'] })
+  await resourceServer.introductions.approve(introductionId)
 
   const issuer = new URL(registry.issuer)
   server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...INSECURE }))
@@ -43,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** How often it had to come again with a nonce. */
+/** Requests that were repeated with a nonce from the server. */
 let nonceRetries = 0
 async function withNonce<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -56,19 +57,24 @@ async function withNonce<T>(work: () => Promise<T>): Promise<T> {
 }
 const rootToken = () =>
   withNonce(async () => {
-    const answer = await oauth.clientCredentialsGrantRequest(server, client, auth, {}, { DPoP: dpop, ...INSECURE })
-    return oauth.processClientCredentialsResponse(server, client, answer)
+    const response = await oauth.clientCredentialsGrantRequest(server, client, auth, {}, { DPoP: dpop, ...INSECURE })
+    return oauth.processClientCredentialsResponse(server, client, response)
   })
 const exchanged = async (more: Record<string, string> = {}) => {
-  const form = { subject_token: (await rootToken()).access_token, subject_token_type: ACCESS_TOKEN, audience: callee.audience, ...more }
+  const form = {
+    subject_token: (await rootToken()).access_token,
+    subject_token_type: ACCESS_TOKEN,
+    audience: resourceServer.audience,
+    ...more,
+  }
   return withNonce(async () => {
-    const answer = await oauth.genericTokenEndpointRequest(server, client, auth, EXCHANGE, form, { DPoP: dpop, ...INSECURE })
-    return oauth.processGenericTokenEndpointResponse(server, client, answer)
+    const response = await oauth.genericTokenEndpointRequest(server, client, auth, EXCHANGE, form, { DPoP: dpop, ...INSECURE })
+    return oauth.processGenericTokenEndpointResponse(server, client, response)
   })
 }
 
-describe('as a caller', () => {
-  test('discovery, client_credentials with private_key_jwt and DPoP (with the nonce that it is told), token exchange', async () => {
+describe('a caller without a Credence library', () => {
+  test('discovers the server and gets tokens by client_credentials (private_key_jwt, DPoP with a server nonce) and token exchange', async () => {
     expect(server).toMatchObject({ issuer: registry.issuer, token_endpoint: `${registry.issuer}/oauth/token` })
     const root = await rootToken()
     expect(root).toMatchObject({ token_type: 'dpop', expires_in: 900 })
@@ -77,12 +83,15 @@ describe('as a caller', () => {
     expect(token).toMatchObject({ token_type: 'dpop', scope: 'ocr:read', issued_token_type: ACCESS_TOKEN })
     expect(token.expires_in).toBeLessThanOrEqual(300)
   })
-  test('the registry itself answers it, and a refusal is one that it understands', async () => {
+  test('calls a tRPC procedure of the registry, and reads a refusal as an OAuth error', async () => {
     const { access_token: root } = await rootToken()
     const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
     const headers = new Headers({ 'content-type': 'application/json' })
-    const answer = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', { DPoP: dpop, ...INSECURE })
-    const { result } = await answer.json()
+    const response = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', {
+      DPoP: dpop,
+      ...INSECURE,
+    })
+    const { result } = await response.json()
     expect(result.data.taskId).toMatch(/^tsk_/)
     await expect(exchanged({ audience: `${registry.issuer}/agents/agt_${'A'.repeat(22)}` })).rejects.toMatchObject({
       error: 'invalid_target',
@@ -91,39 +100,42 @@ describe('as a caller', () => {
   })
 })
 
-describe('as a callee', () => {
-  /** What it is called with: a request with token and proof. */
-  const call = async (accessToken: string, by = dpop) => {
+describe('a resource server without a Credence library', () => {
+  /** An incoming request with a token and a proof. */
+  const call = async (accessToken: string, proofs = dpop) => {
     let request: Request | undefined
-    const take = async (url: string, { method, headers }: { method: string; headers: Record<string, string> }) => {
+    const capture = async (url: string, { method, headers }: { method: string; headers: Record<string, string> }) => {
       request = new Request(url, { method, headers })
       return new Response()
     }
     const url = new URL('https://ocr.example/a2a')
-    await oauth.protectedResourceRequest(accessToken, 'POST', url, new Headers(), null, { DPoP: by, [oauth.customFetch]: take })
+    await oauth.protectedResourceRequest(accessToken, 'POST', url, new Headers(), null, { DPoP: proofs, [oauth.customFetch]: capture })
     if (!request) throw new Error('nothing was sent')
     return request
   }
-  const validate = (request: Request, audience: string = callee.audience) =>
+  const validate = (request: Request, audience: string = resourceServer.audience) =>
     oauth.validateJwtAccessToken(server, request, audience, { requireDPoP: true, signingAlgorithms: ['ES256'], ...INSECURE })
 
-  test('a token and its proof are valid by metadata and keys alone; for another audience or by another key they are not', async () => {
+  test('validates a token and its proof with metadata and keys alone, and refuses another audience or proof key', async () => {
     const { access_token: token } = await exchanged()
     const claims = await validate(await call(token))
-    expect(claims).toMatchObject({ iss: registry.issuer, aud: callee.audience, sub: client.client_id, scope: 'ocr:read' })
+    expect(claims).toMatchObject({ iss: registry.issuer, aud: resourceServer.audience, sub: client.client_id, scope: 'ocr:read' })
     await expect(validate(await call(token), 'https://other.example')).rejects.toThrow('"aud"')
     await expect(validate(await call((await rootToken()).access_token))).rejects.toThrow('"aud"')
     const thief = oauth.DPoP(client, await oauth.generateKeyPair('ES256'))
     await expect(validate(await call(token, thief))).rejects.toThrow('JWT Access Token confirmation mismatch')
   })
 
-  // What it lacks, as docs/ADOPTING.md says.
-  test('it does not see that a token has ended: introspection tells it, asked with plain OAuth too', async () => {
+  // docs/ADOPTING.md lists these limits.
+  test('accepts a revoked token, and learns of the revocation by introspection', async () => {
     const { access_token: root } = await rootToken()
     const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
     const headers = new Headers({ 'content-type': 'application/json' })
-    const made = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', { DPoP: dpop, ...INSECURE })
-    const { taskId } = (await made.json()).result.data
+    const created = await oauth.protectedResourceRequest(root, 'POST', resource, headers, '{"description":"x"}', {
+      DPoP: dpop,
+      ...INSECURE,
+    })
+    const { taskId } = (await created.json()).result.data
     const { access_token: token } = await exchanged({ task_id: taskId })
     const introspected = async () =>
       oauth.processIntrospectionResponse(server, client, await oauth.introspectionRequest(server, client, auth, token, INSECURE))
@@ -132,7 +144,7 @@ describe('as a callee', () => {
     expect(await introspected()).toEqual({ active: false })
     expect((await validate(await call(token))).task_id).toBe(taskId)
   })
-  test('it takes the same proof twice, and knows no tie of its work to a task', async () => {
+  test('accepts a proof twice, because it has no replay store', async () => {
     const { access_token: token } = await exchanged()
     const request = await call(token)
     for (let i = 0; i < 2; i++) expect((await validate(request.clone())).sub).toBe(client.client_id)

@@ -40,7 +40,7 @@ attack(
 )
 attack(
   'NOD-04',
-  'paths that every object knows',
+  'procedure paths that name members of every object',
   on,
   async () => {
     for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', '%2e%2e', 'x'.repeat(10_000)])
@@ -50,7 +50,7 @@ attack(
 )
 attack(
   'NOD-05',
-  'names that pollute',
+  'JSON member names that pollute prototypes',
   on,
   async () => {
     for (const body of ['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}', '{"name":{"__proto__":{}}}'])
@@ -60,7 +60,7 @@ attack(
 )
 attack(
   'NOD-06',
-  'a hundred thousand levels',
+  'JSON nested 100,000 levels deep',
   on,
   async () => {
     for (const body of ['['.repeat(100_000), '{"a":'.repeat(100_000)])
@@ -70,7 +70,7 @@ attack(
 )
 attack(
   'NOD-07',
-  'simple requests of a browser',
+  'simple cross-origin requests of a browser',
   on,
   async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
@@ -80,8 +80,8 @@ attack(
   { writes: false },
 )
 
-/** The status line that raw bytes get. */
-const rawly = (bytes: string) =>
+/** Sends raw bytes and returns the status of the response, or 0 if the connection closes without one. */
+const statusOfBytes = (bytes: string) =>
   new Promise<number>((resolve) => {
     const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
     socket
@@ -95,47 +95,47 @@ const rawly = (bytes: string) =>
   })
 attack(
   'NOD-08',
-  'headers without end, and requests that two readers would cut differently',
+  'oversized headers and request smuggling',
   on,
   async () => {
-    expect([431, 400]).toContain(await rawly(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`))
+    expect([431, 400]).toContain(await statusOfBytes(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`))
     expect([400, 0]).toContain(
-      await rawly('POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
+      await statusOfBytes('POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
     )
-    expect([400, 0]).toContain(await rawly('GET / HTTP/1.1\nHost x\n\n'))
+    expect([400, 0]).toContain(await statusOfBytes('GET / HTTP/1.1\nHost x\n\n'))
   },
   { writes: false },
 )
-test('a form of thousands of parameters, of empty ones too, and one of 1 MB', async () => {
+test('a form with thousands of parameters gets invalid_request, a form of 1 MB body_too_large', async () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   for (const unit of ['&', '&a', 'a=&', '&a=%41'])
     expect(await post('/oauth/token', `grant_type=x${unit.repeat(9000)}`, form)).toEqual([400, 'invalid_request'])
   expect(await post('/oauth/token', `grant_type=x${'&a'.repeat(500_000)}`, form)).toEqual([413, 'body_too_large'])
 })
 
-attack('TEX-18', 'a token for one agent at another; the right audience with another scope', on, async () => {
-  const own = await aPair(on.registry)
-  const feed = await own.ocr.subscribe()
-  const { accessToken } = await own.planner.exchange({ audience: own.ocr.audience })
+attack('TEX-18', 'a token presented to another agent, or for a scope that it lacks', on, async () => {
+  const pair = await aPair(on.registry)
+  const feed = await pair.ocr.subscribe()
+  const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
   const request = async (path: string) => ({
     method: 'POST',
     url: path,
     headers: {
       authorization: `DPoP ${accessToken}`,
-      dpop: await proofOf(on.registry, own.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
+      dpop: await proofOf(on.registry, pair.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
     },
   })
-  const at = (audience: string) =>
+  const verifierOf = (audience: string) =>
     createVerifier({ issuer: on.registry.issuer, audience, publicUrl: 'https://a.example', standing: feed, clock: on.registry.clock })
-  expect(await reasonOf(at(on.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
-  expect(await reasonOf(at(own.ocr.audience).verify(await request('/b'), { scope: 'ocr:admin' }))).toBe('insufficient_scope')
-  expect(await reasonOf(at(own.ocr.audience).verify(await request('/c'), { scope: 'ocr:read' }))).toBe('done')
+  expect(await reasonOf(verifierOf(on.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
+  expect(await reasonOf(verifierOf(pair.ocr.audience).verify(await request('/b'), { scope: 'ocr:admin' }))).toBe('insufficient_scope')
+  expect(await reasonOf(verifierOf(pair.ocr.audience).verify(await request('/c'), { scope: 'ocr:read' }))).toBe('done')
   feed.close()
 })
 
 attack(
   'AUD-05',
-  'health is not on the public listener',
+  'health endpoints on the public listener',
   on,
   async () => {
     for (const path of ['/readyz', '/livez', '/metrics', '/debug']) expect((await raw(on.registry, path))[0]).toBe(404)

@@ -1,5 +1,5 @@
-// The attacks that only a MongoDB deployment could meet: what reaches the server is recorded by its profiler, its garbage collection is stopped,
-// and its largest document is written. What belongs to all stores is in the other files of this folder, which run over MongoDB too.
+// Attacks that concern only MongoDB: injection into commands (recorded by the server's profiler), the size limit of documents, and the server's TTL
+// removal. The other files of this folder cover all stores, and run over MongoDB too.
 import type { Document } from 'mongodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemRandom } from '../../src/lib/random.js'
@@ -24,14 +24,14 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => mongod?.[Symbol.asyncDispose]())
 
-/** Names that the adapter itself uses. A stage, an operator or an expression that a caller brings would be another. */
+/** The operators that the adapter uses. Any other operator in a command was injected. */
 const OWN = new Set(
   `$match $sort $limit $project $unionWith $count $facet $lookup $unwind $replaceRoot $concatArrays $round $multiply $meta $indexOfCP
    $literal $and $or $gte $gt $lt $lte $eq $in $all $exists $not $type $text $search $expr $first $set $unset $inc $cond $ifNull $add $max
    $currentDate $setOnInsert $jsonSchema $currentOp $db $clusterTime $readPreference $changeStream $ne`.split(/\s+/),
 )
 
-/** Operators of a command: names that begin with $, and texts of a pipeline that would be one where it is not literal. */
+/** All field names of a command that start with `$`. */
 const operatorsIn = (value: unknown): string[] => {
   if (Array.isArray(value)) return value.flatMap(operatorsIn)
   if (typeof value !== 'object' || value === null) return []
@@ -52,7 +52,7 @@ const HOSTILE = [
 ]
 
 attack(
-  'MDB-04 what callers write never is a stage, an operator or an expression',
+  'MDB-04 text of a caller never becomes a stage, an operator or an expression',
   async () => {
     await using folder = await tempFolder()
     const url = mongod.url()
@@ -82,7 +82,7 @@ attack(
       })
       expect(sent.length).toBeGreaterThan(100)
       expect(operatorsIn({ filter: { a: [{ $where: 'x' }] } })).toEqual(['$where'])
-      // Documents are text, so what they say is never looked at
+      // Inserted documents are stored, not evaluated
       expect(sent.flatMap(({ command }) => operatorsIn({ ...command, documents: [] })).filter((name) => !OWN.has(name))).toEqual([])
     } finally {
       await registry.close()
@@ -95,7 +95,7 @@ attack(
 attack('MDB-06 the largest block fits a document of the server', async () => {
   await using store = await openMongoStore(mongod)
   const handle = () => newHandle(systemRandom, 'tok')
-  // What was handed in together: 500 groups of 64 entries at most, and 20,000 endings
+  // The limits of a block: 500 groups of at most 64 entries, and 20 000 revoked handles
   const entries = Array.from({ length: 32_000 }, (_, seq) => ({
     id: newId(systemRandom, 'ent'),
     type: 'token.revoked' as const,
@@ -118,7 +118,7 @@ attack('MDB-06 the largest block fits a document of the server', async () => {
 })
 
 attack(
-  'MDB-08 what was spent stays spent with the server’s own removal stopped, and is free again at its second, not at the server’s',
+  'MDB-08 a consumed id stays consumed until its expiry by the registry’s clock, whether or not the server’s TTL removal runs',
   async () => {
     const url = mongod.url()
     const clock = setClock()
@@ -126,17 +126,17 @@ attack(
     const monitor = (ttlMonitorEnabled: boolean) => withDatabase(url, (db) => db.admin().command({ setParameter: 1, ttlMonitorEnabled }))
     try {
       await monitor(false)
-      const once = newReplayCache(storage)
+      const replayCache = newReplayCache(storage)
       const until = clock.now() + 60
-      expect(await once.consume('proof', 'p', until)).toBe(true)
-      expect(await once.consume('proof', 'p', until)).toBe(false)
+      expect(await replayCache.consume('proof', 'p', until)).toBe(true)
+      expect(await replayCache.consume('proof', 'p', until)).toBe(false)
       clock.advance(59)
-      expect(await once.consume('proof', 'p', until)).toBe(false)
+      expect(await replayCache.consume('proof', 'p', until)).toBe(false)
       clock.advance(1)
-      expect(await once.consume('proof', 'p', until + 60)).toBe(true)
-      // The server would remove it a day after that: never before, however far its clock is ahead of ours
-      const [kept] = await withDatabase(url, (db) => db.collection('spent').find().toArray())
-      expect(Number(kept?.gone) / 1000 - Number(kept?.expires)).toBe(86_400)
+      expect(await replayCache.consume('proof', 'p', until + 60)).toBe(true)
+      // The server removes the document a day later, so a server clock that is ahead by less than a day does no harm
+      const [stored] = await withDatabase(url, (db) => db.collection('consumed-ids').find().toArray())
+      expect(Number(stored?.purgeAt) / 1000 - Number(stored?.expires)).toBe(86_400)
     } finally {
       await monitor(true)
       await storage.close()

@@ -73,7 +73,7 @@ const withDisclosures =
 const refused = (id: string, what: string, change: (parts: Parts) => Parts | string, spell?: (text: string) => string) =>
   attack(
     id,
-    what,
+    `${what} is refused`,
     setup,
     async () => {
       expect(await publishForged(change, spell)).toBe('sd_jwt_invalid')
@@ -150,14 +150,14 @@ for (const claim of ['iss', 'sub', 'exp', 'vct', 'cnf', 'nbf'])
     return { payload: { ...rest, _sd: [digestOfText(made)] } as unknown as Parts['payload'], disclosures }
   })
 for (const [what, spell] of [
-  ['no tilde at its end', (text: string) => text.slice(0, -1)],
-  ['nothing but tildes', () => '~~~'],
-  ['two tildes in a row', (text: string) => text.replace('~', '~~')],
-  ['an empty text', () => ''],
+  ['without a tilde at its end', (text: string) => text.slice(0, -1)],
+  ['of three tildes', () => '~~~'],
+  ['with two tildes in a row', (text: string) => text.replace('~', '~~')],
+  ['of no characters', () => ''],
 ] as const)
   attack(
     'SDJ-24',
-    what,
+    `an SD-JWT ${what} is refused`,
     setup,
     async () => {
       expect(['sd_jwt_invalid', 'bad_input']).toContain(await publishForged((parts) => parts, spell))

@@ -35,14 +35,14 @@ const present = (more: object = {}, presenter: Actor = publisher) =>
   presenter.present({ ownSdJwt: published.ownSdJwt ?? '', audience: reader.clientId, nonce: 'n-1', ...more })
 
 describe('private parts', () => {
-  test('are returned to the publisher, and no card view contains them', async () => {
+  test('private parts are returned to the publisher, and no card view contains them', async () => {
     expect(published.ownSdJwt).toBeDefined()
     await introduce(reader, publisher)
     expect(skillsOf(await reader.card(publisher.agentId))).toEqual(['met', 'open'])
     expect(skillsOf(await acme.card(publisher.agentId))).toEqual(['met', 'open'])
   })
 
-  test('are not sent to the registry: its store does not contain them', async () => {
+  test('private parts are not sent to the registry: its store does not contain them', async () => {
     const files = await registry.stored()
     const isStored = (text: string) => files.some((file) => file.includes(text))
     const parts = (published.ownSdJwt ?? '').split('~').slice(1, -1)
@@ -52,7 +52,7 @@ describe('private parts', () => {
     expect(isStored(PRICES)).toBe(false)
   })
 
-  test('are presented by the agent, all or a selection, and verified back to the publisher’s signature', async () => {
+  test('the agent presents all private parts or a selection, and they verify back to the publisher’s signature', async () => {
     const all = await reader.verifyPresentation(publisher.agentId, await present(), 'n-1')
     expect(skillsOf(all)).toEqual(['met', 'open', 'other', 'prices-of-friends'])
     expect(all).toMatchObject({ state: 'verified', publisher: { owner: publisher.agentId } })

@@ -78,7 +78,7 @@ describe('subscription', () => {
 })
 
 describe('snapshot', () => {
-  test('is delivered after its last part', () => {
+  test('a snapshot is delivered after its last part', () => {
     const feed = new FeedState(setClock())
     expect(feed.receive(snapshot(at(5), [tokens[0]], { part: 0, parts: 2 }))).toEqual([])
     expect(feed.position).toBeUndefined()
@@ -112,7 +112,7 @@ describe('snapshot', () => {
 })
 
 describe('events', () => {
-  test('extend the log, together with the handles of the `ended` messages before them', () => {
+  test('events extend the log, together with the handles of the `ended` messages before them', () => {
     const { feed } = liveFeed()
     expect(feed.receive({ type: 'ended', ended: endings([tokens[1]]) })).toEqual([])
     expect(feed.ended.has(tokens[1])).toBe(false)
@@ -120,13 +120,13 @@ describe('events', () => {
     expect([feed.position, feed.ended.size]).toEqual([at(8), 3])
   })
 
-  test('that were applied before are passed over', () => {
+  test('events that were applied before are ignored', () => {
     const { feed } = liveFeed()
     expect(feed.receive(events(3, 5, [tokens[1]]))).toEqual([])
     expect(feed.position).toEqual(at(5))
   })
 
-  test('after a gap or of another epoch drop the connection and apply nothing', () => {
+  test('events after a gap, or of another epoch, drop the connection and apply nothing', () => {
     const { feed } = liveFeed()
     expect(feed.receive(events(6, 7, [tokens[1]]))).toEqual(DROP)
     expect(feed.receive(events(5, 6, [tokens[1]], newHandle(systemRandom, 'epo')))).toEqual(DROP)
@@ -143,7 +143,7 @@ describe('events', () => {
 })
 
 describe('freshness', () => {
-  test('counts from the monotonic time at which the challenge was sent', () => {
+  test('freshness counts from the monotonic time at which the challenge was sent', () => {
     const { clock, feed } = liveFeed()
     clock.advance(10)
     const sentAt = clock.monotonicMs()
@@ -185,7 +185,7 @@ describe('freshness', () => {
     expect(feed.freshAt).toBeUndefined()
   })
 
-  test('the answer to a challenge that has failed proves nothing', () => {
+  test('a response to a challenge that has already failed proves nothing', () => {
     const { feed } = liveFeed()
     feed.sync()
     expect(feed.challengeFailed(0, 'late')).toEqual([{ type: 'settled', n: 0, error: 'late' }])

@@ -14,7 +14,10 @@ const MAX_INSTALLED_BYTES = 10_000_000
 const run = promisify(execFile)
 
 let temp: Awaited<ReturnType<typeof tempFolder>>
-/** A folder in which credence-client is installed. CI names one that `npm install` has filled; otherwise the test fills one without a network. */
+/**
+ * A folder in which credence-client is installed. CI names one that `npm install` has filled; otherwise the test fills one without a
+ * network.
+ */
 let folder: string
 beforeAll(async () => {
   temp = await tempFolder()
@@ -42,7 +45,7 @@ async function installOffline(): Promise<void> {
 
 const manifestOf = async (path: string) => JSON.parse(await readFile(join(path, 'package.json'), 'utf8'))
 
-test('the package depends on the exact versions of six npm packages, none of them a server', async () => {
+test('credence-client depends on the exact versions of six npm packages, none of them a server', async () => {
   const { name, version, dependencies } = await manifestOf(join(folder, 'node_modules/credence-client'))
   const project = await manifestOf(ROOT)
   expect([name, version]).toEqual(['credence-client', project.version])
@@ -50,14 +53,14 @@ test('the package depends on the exact versions of six npm packages, none of the
   expect(project.dependencies).toMatchObject(dependencies)
 })
 
-test('it contains the files that its two entries reach, and no source maps', () => {
+test('credence-client contains code of five chapters and no source maps', () => {
   const files = readdirSync(join(folder, 'node_modules/credence-client'), { recursive: true, encoding: 'utf8' })
   const chapters = readdirSync(join(folder, 'node_modules/credence-client/dist')).filter((name) => !name.includes('.'))
   expect(chapters.sort()).toEqual(['client', 'credentials', 'lib', 'protocol', 'verifier'])
   expect(files.filter((file) => file.endsWith('.map'))).toEqual([])
 })
 
-test('installed with its dependencies it has at most 10 MB', () => {
+test('credence-client and its dependencies have at most 10 MB', () => {
   const bytes = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((file) => statSync(join(folder, file)))
     .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0)
@@ -65,7 +68,7 @@ test('installed with its dependencies it has at most 10 MB', () => {
   expect(bytes).toBeLessThanOrEqual(MAX_INSTALLED_BYTES)
 })
 
-test('a program that imports both entries compiles with skipLibCheck off and without the types of Node', async () => {
+test('a program that imports both entries of credence-client compiles with skipLibCheck off and without the types of Node', async () => {
   const program = `
 import { type AgentOptions, createAgent, type Feed, newEs256Signer } from 'credence-client'
 import { createVerifier, guardFetch, guardHono, needsForAll, type Verified } from 'credence-client/verifier'
@@ -94,7 +97,7 @@ export const needs = needsForAll({ scope: 'ocr:read' })
   expect(stdout).toBe('')
 }, 60_000)
 
-test('an agent calls a guarded server, and both run from the package', async () => {
+test('an agent calls a guarded server, and both run from credence-client', async () => {
   await using registry = await startRegistry({ clock: runningClock() })
   const acme = await registry.organisation('Acme')
   const server = await register(registry, acme)

@@ -25,7 +25,7 @@ test('an issuer URL with a slash at its end names the same registry', async () =
   expect(await createAgent({ issuer: `${registry.issuer}/`, clientId, signer, clock }).search()).toMatchObject({ total: 0 })
 })
 
-test('the error for another host name of the registry tells the issuer URL; the error for text without a scheme tells what a URL begins with', async () => {
+test('the error for another host name of the registry names its issuer URL; the error for a URL without a scheme names the scheme', async () => {
   const other = registry.issuer.replace('127.0.0.1', 'localhost')
   for (const text of await errorsFor(other)) expect(text).toContain(`has the issuer URL ${registry.issuer}`)
   for (const text of await errorsFor(registry.issuer.replace('http://', '')))

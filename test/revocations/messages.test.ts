@@ -56,8 +56,8 @@ test('no message exceeds 64 KiB, however much ends at once, and the client repor
       calls.push({ handles: ended.map(({ handle }) => handle), position })
     },
   })
-  const { position: place } = feed
-  if (place === undefined) throw new Error('the feed has no place')
+  const { position } = feed
+  if (position === undefined) throw new Error('the feed has no position')
   const ended = [...(await endTogether([5000])), ...(await endTogether(Array(20).fill(300)))]
   await feed.sync(10_000)
   expect(ended.filter((handle) => !feed.ended.has(handle))).toEqual([])
@@ -68,13 +68,13 @@ test('no message exceeds 64 KiB, however much ends at once, and the client repor
   // From cached batches, and from the log by a server that started later
   const late = await registry.addServer((_, work) => work())
   for (const port of [registry.servers[0]?.port ?? 0, late.port]) {
-    const received = await receiveAll(port, place)
+    const received = await receiveAll(port, position)
     expect(Math.max(...received.map(({ bytes }) => bytes))).toBeLessThanOrEqual(MAX_FRAME_BYTES)
-    let at = Number(place.position.split('.').at(-1))
+    let lastSeq = Number(position.position.split('.').at(-1))
     for (const { message } of received) {
       if (message.type !== 'events') continue
-      expect(message.prev).toBe(at)
-      at = message.last
+      expect(message.prev).toBe(lastSeq)
+      lastSeq = message.last
     }
     const handles = received.flatMap(({ message }) => (message.type === 'events' || message.type === 'ended' ? message.ended : []))
     expect(handles.map(({ handle }) => handle).sort()).toEqual([...ended].sort())

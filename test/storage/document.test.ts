@@ -3,7 +3,13 @@ import { applyChange, type StoredFields, validate } from '../../src/storage/docu
 import { THINGS } from './contract/things.js'
 
 /** A document of a newer release: with a longer value, a field of another type and an unknown field. */
-const NEWER: StoredFields = { id: 'one', group: 'a', state: 'a state that is longer than this release allows', by: 'text', shape: { sides: 3 } }
+const NEWER: StoredFields = {
+  id: 'one',
+  group: 'a',
+  state: 'a state that is longer than this release allows',
+  by: 'text',
+  shape: { sides: 3 },
+}
 const change = (to: object): unknown => validate(THINGS, applyChange(THINGS, NEWER, to), NEWER).doc
 
 test('a change keeps values that this release does not accept in other fields', () => {

@@ -52,24 +52,24 @@ const signed = async (htu: string) => {
 interface Listening extends AsyncDisposable {
   readonly url: string
 }
-const listening = (server: Server): Promise<Listening> =>
-  new Promise((done) => {
-    const tell = () => {
+const listen = (server: Server): Promise<Listening> =>
+  new Promise((resolve) => {
+    const ready = () => {
       const { port } = server.address() as AddressInfo
       const close = () => new Promise<void>((closed) => server.close(() => closed()))
-      done({ url: `http://127.0.0.1:${port}/a2a`, [Symbol.asyncDispose]: close })
+      resolve({ url: `http://127.0.0.1:${port}/a2a`, [Symbol.asyncDispose]: close })
     }
-    if (server.listening) tell()
-    else server.listen(0, '127.0.0.1', tell)
+    if (server.listening) ready()
+    else server.listen(0, '127.0.0.1', ready)
   })
 
-/** Servers whose handler answers who it was that called. */
+/** Servers whose handler responds with the subject of the token. */
 const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
   [
     'node:http',
     (verifier) => {
       const protect = guard(verifier)
-      return listening(createServer((request, response) => protect(request, response, () => response.end(credenceOf(request).claims.sub))))
+      return listen(createServer((request, response) => protect(request, response, () => response.end(credenceOf(request).claims.sub))))
     },
   ],
   [
@@ -78,7 +78,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
       const app = express().set('trust proxy', true)
       app.use('/a2a', guard(verifier))
       app.post('/a2a', (request, response) => void response.send(credenceOf(request).claims.sub))
-      return listening(createServer(app))
+      return listen(createServer(app))
     },
   ],
   [
@@ -87,7 +87,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
       const app = fastify({ trustProxy: true })
       app.post('/a2a', { onRequest: guardFastify(verifier) }, async (request) => credenceOf(request).claims.sub)
       await app.ready()
-      return listening(app.server)
+      return listen(app.server)
     },
   ],
   [
@@ -96,56 +96,56 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
       const app = new Hono<{ Variables: { credence: Verified } }>()
       app.use('/a2a', guardHono(verifier))
       app.post('/a2a', (c) => c.text(c.get('credence').claims.sub))
-      return listening(serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }) as Server) // http/1.1: the default
+      return listen(serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }) as Server) // http/1.1: the default
     },
   ],
 ]
 
-describe.each(SERVERS)('a guard of %s', (_name, start) => {
+describe.each(SERVERS)('the guard for %s', (_name, start) => {
   const call = async (more: { verifier?: object; htu?: string; forwarded?: Record<string, string> } = {}) => {
     await using server = await start(newVerifier(more.verifier))
-    const answer = await fetch(server.url, {
+    const response = await fetch(server.url, {
       method: 'POST',
       headers: { ...(await signed(more.htu ?? `${PUBLIC}/a2a`)), ...more.forwarded, connection: 'close' },
     })
-    return { status: answer.status, text: await answer.text(), ofServer: server.url }
+    return { status: response.status, text: await response.text() }
   }
   const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'other.example' }
   const OTHER = 'https://other.example/a2a'
 
-  test('lets the call through', async () => {
+  test('passes a verified request to the handler', async () => {
     expect(await call()).toMatchObject({ status: 200, text: pair.planner.agentId })
   })
-  test('a store that fails is 500 without detail, never a handler that runs; its owner is told', async () => {
-    const told: unknown[] = []
-    const replay = { spend: () => Promise.reject(new Error('the disk is full')) }
-    const { status, text } = await call({ verifier: { replay, onBug: (error: unknown) => told.push(error) } })
+  test('responds 500 without detail if a store fails, does not run the handler, and calls onBug', async () => {
+    const bugs: unknown[] = []
+    const replay = { consume: () => Promise.reject(new Error('the disk is full')) }
+    const { status, text } = await call({ verifier: { replay, onBug: (error: unknown) => bugs.push(error) } })
     expect([status, JSON.parse(text).error]).toEqual([500, 'server_error'])
     expect(text).not.toContain('disk')
-    expect(told.map(String)).toEqual(['Error: the disk is full'])
+    expect(bugs.map(String)).toEqual(['Error: the disk is full'])
   })
-  test('forwarded headers of a proxy that nobody named change nothing, whatever the framework trusts', async () => {
+  test('ignores forwarded headers of an unlisted proxy, whatever the framework trusts', async () => {
     for (const verifier of [{}, { proxies: ['10.0.0.7'] }, { proxies: () => false }]) {
       expect((await call({ verifier, forwarded, htu: OTHER })).status).toBe(401)
       expect((await call({ verifier, forwarded })).status).toBe(200)
       expect((await call({ verifier, forwarded: { ...forwarded, 'x-forwarded-for': '10.0.0.7' }, htu: OTHER })).status).toBe(401)
     }
   })
-  test('those of a named one say under which origin the call came', async () => {
+  test('takes the origin from the forwarded headers of a listed proxy', async () => {
     for (const verifier of [{ proxies: ['127.0.0.1'] }, { proxies: (address: string) => address.startsWith('127.') }]) {
       expect((await call({ verifier, forwarded, htu: OTHER })).status).toBe(200)
       expect((await call({ verifier, forwarded })).status).toBe(401)
-      // What stood there before the proxy wrote its own word is by anybody.
-      const before = { 'x-forwarded-proto': 'http, https', 'x-forwarded-host': 'evil.example, other.example' }
-      expect((await call({ verifier, forwarded: before, htu: OTHER })).status).toBe(200)
-      // Without a word of the proxy, or with one that is no origin: what is configured.
+      // A caller may have sent the values before the last one.
+      const appended = { 'x-forwarded-proto': 'http, https', 'x-forwarded-host': 'evil.example, other.example' }
+      expect((await call({ verifier, forwarded: appended, htu: OTHER })).status).toBe(200)
+      // Without forwarded headers, or with an invalid origin in them, publicUrl decides.
       expect((await call({ verifier })).status).toBe(200)
       expect((await call({ verifier, forwarded: { ...forwarded, 'x-forwarded-host': 'other.example/x?' } })).status).toBe(200)
     }
   })
 })
 
-test('fetch: Deno, Bun and Workers serve what passes, with their further arguments, and the body is untouched', async () => {
+test('guardFetch passes the further arguments of Deno, Bun and Workers to the handler, and does not read the body', async () => {
   const serveFetch = guardFetch(newVerifier(), { scope: 'ocr:read' }, async (request, { chain }, env: { name: string }) =>
     Response.json({ chain, body: await request.text(), env: env.name }),
   )
@@ -157,7 +157,7 @@ test('fetch: Deno, Bun and Workers serve what passes, with their further argumen
   expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'DPoP error="invalid_token", algs="ES256 EdDSA"'])
 })
 
-test('a path that a proxy takes off belongs to publicUrl; what is no URL to reach a server by is refused at the start', async () => {
+test('publicUrl includes the path prefix that a proxy removes; an invalid publicUrl is an error when the verifier is created', async () => {
   const behind = newVerifier({ publicUrl: 'https://gateway.example/ocr/' })
   const headers = await signed('https://gateway.example/ocr/a2a')
   expect((await behind.verify({ method: 'POST', url: '/a2a?page=1', headers })).chain).toEqual([pair.planner.agentId])
@@ -172,11 +172,11 @@ test('a path that a proxy takes off belongs to publicUrl; what is no URL to reac
     expect(() => newVerifier({ publicUrl }), publicUrl).toThrow('publicUrl must be')
 })
 
-test('of an IPv4 address over an IPv6 socket the proxy is known; a target that is no path is refused', async () => {
+test('a listed IPv4 proxy is recognised on an IPv6 socket; a request target that is not a path is refused', async () => {
   const verifier = newVerifier({ proxies: ['10.0.0.7'] })
   const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'other.example' }
   const headers = { ...(await signed('https://other.example/a2a')), ...forwarded }
-  await expect(verifier.verify({ method: 'POST', url: '/a2a', headers, peer: '::ffff:10.0.0.8' })).rejects.toThrow('another URL')
+  await expect(verifier.verify({ method: 'POST', url: '/a2a', headers, peer: '::ffff:10.0.0.8' })).rejects.toThrow('`htu`')
   expect((await verifier.verify({ method: 'POST', url: '/a2a', headers, peer: '::ffff:10.0.0.7' })).taskId).toBeUndefined()
   for (const url of ['http://ocr.example/a2a', '.evil.example/a2a', '*', ''])
     await expect(verifier.verify({ method: 'POST', url, headers })).rejects.toMatchObject({ reason: 'invalid_token' })

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { standingByIntrospection } from '../../src/verifier/standing.js'
 import { setClock } from '../set-clock.js'
 
-test('an answer is of when it was asked for: one that comes too late says nothing', async () => {
+test('a positive introspection result that arrives later than maxStalenessMs after the request is unknown; a negative one counts', async () => {
   const clock = setClock()
-  let answer = (_: { active: boolean }) => {}
+  let respond = (_: { active: boolean }) => {}
   const introspect = () =>
     new Promise<{ active: boolean }>((resolve) => {
-      answer = resolve
+      respond = resolve
     })
   const standing = standingByIntrospection(introspect, { clock, maxStalenessMs: 1000 })
   for (const [seconds, active, expected] of [
@@ -16,9 +16,9 @@ test('an answer is of when it was asked for: one that comes too late says nothin
     [2, false, 'ended'],
   ] as const) {
     clock.advance(10)
-    const asked = standing.check(`token ${seconds} ${active}`, { at: 0, dependsOn: [] })
+    const result = standing.check(`token ${seconds} ${active}`, { at: 0, dependsOn: [] })
     clock.advance(seconds)
-    answer({ active })
-    expect([seconds, active, await asked]).toEqual([seconds, active, expected])
+    respond({ active })
+    expect([seconds, active, await result]).toEqual([seconds, active, expected])
   }
 })

@@ -106,25 +106,6 @@ test('a file does not grow without bound: expired rows make room for new ones', 
   expect(last).toBeLessThan(first * 2)
 })
 
-test('a file with the table names of earlier versions keeps its bindings and used proofs', async () => {
-  await using folder = await tempFolder()
-  const clock = setClock()
-  const file = join(folder.path, 'verifier.db')
-  const old = new DatabaseSync(file)
-  old.exec(`CREATE TABLE spent (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE ties (id TEXT PRIMARY KEY, tie TEXT NOT NULL) WITHOUT ROWID;
-    INSERT INTO ties VALUES ('a', '{"ancestors":[],"sub":"one"}');
-    INSERT INTO spent VALUES ('p', ${clock.now() + 100});`)
-  old.close()
-  const [store, replica] = [openVerifierStore(file, clock.now), openVerifierStore(file, clock.now)]
-  expect(await replica.taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('one'))
-  expect([await store.replay.consume('p', clock.now() + 100), await store.replay.consume('q', clock.now() + 100)]).toEqual([false, true])
-  clock.advance(TASK_BINDING_SECONDS)
-  expect(await store.taskBindings.find('a')).toBeUndefined()
-  store.close()
-  replica.close()
-})
-
 test('an id longer than 256 characters is not bound and takes no memory', async () => {
   const { taskBindings } = memoryStores(setClock())
   const claims = { sub: 'one' } as AccessTokenClaims

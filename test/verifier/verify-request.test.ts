@@ -56,15 +56,15 @@ const outcome = async (work: Promise<unknown>): Promise<string> => {
   }
 }
 
-test('a call with a token that fits and its proof is served, and says for whom it is', async () => {
+test('a request with a valid token and proof is verified, and the result names the chain, the task and the token', async () => {
   const { taskId } = await pair.planner.tasks.create({ description: 'x' })
   const token = await aToken({ taskId })
   const verified = await verifier.verify(await aCall(token), { scope: 'ocr:read/page', tool: 'scan/fast' })
   expect(verified).toMatchObject({ chain: [pair.planner.agentId], taskId, accessToken: token })
 })
 
-describe('what is refused', () => {
-  test('no token, a Bearer, two proofs, another key, another token, method or URL, an old proof, one that was used', async () => {
+describe('refusals', () => {
+  test('a missing token, a Bearer token, two proofs, a proof for another key, token, method or URL, an old or a used proof get invalid_token', async () => {
     const token = await aToken()
     const call = await aCall(token)
     const refused = '401 invalid_token'
@@ -91,13 +91,13 @@ describe('what is refused', () => {
       ['an old proof', async () => verifier.verify(await aCall(token, { iat: registry.clock.now() - 300 }))],
       ['a root token', async () => verifier.verify(await aCall((await pair.planner.token()).accessToken))],
     ]
-    for (const [what, work] of cases) expect(await outcome(work()), what).toBe(refused)
+    for (const [name, work] of cases) expect(await outcome(work()), name).toBe(refused)
     expect(await outcome(verifier.verify(call))).toBe('served')
     expect(await outcome(verifier.verify(call))).toBe(refused)
   })
-  test('a token for another audience, an expired one, a scope, tool or resource that it lacks', async () => {
-    const elsewhere = newVerifier({ audience: pair.planner.audience })
-    expect(await outcome(elsewhere.verify(await aCall(await aToken())))).toBe('401 invalid_token')
+  test('a token for another audience or past its expiry gets invalid_token; one without the scope or tool gets insufficient_scope', async () => {
+    const otherAudience = newVerifier({ audience: pair.planner.audience })
+    expect(await outcome(otherAudience.verify(await aCall(await aToken())))).toBe('401 invalid_token')
     expect(await outcome(verifier.verify(await aCall(await aToken()), { scope: 'ocr:admin' }))).toBe('403 insufficient_scope')
     expect(await outcome(verifier.verify(await aCall(await aToken()), { tool: 'print' }))).toBe('403 insufficient_scope')
     expect(await outcome(verifier.verify(await aCall(await aToken()), { resource: 'anything' }))).toBe('served')
@@ -105,8 +105,8 @@ describe('what is refused', () => {
     registry.clock.advance(301)
     expect(await outcome(verifier.verify(await aCall(old)))).toBe('401 invalid_token')
   })
-  test('what ended before the call is refused, whatever ended: token, task, agent, introduction', async () => {
-    const endings: [string, (token: string) => Promise<unknown>][] = [
+  test('a token is refused once it, its task, its agent or its introduction was revoked', async () => {
+    const revocations: [string, (token: string) => Promise<unknown>][] = [
       ['token', (token) => pair.planner.revoke(token)],
       ['introduction', () => pair.planner.introductions.revoke(pair.introductionId)],
       ['agent', () => pair.globex.mutate('agents.suspend', { agentId: pair.planner.agentId })],
@@ -115,14 +115,14 @@ describe('what is refused', () => {
     const ofTask = await aToken({ taskId })
     await pair.planner.tasks.end(taskId)
     expect(await outcome(verifier.verify(await aCall(ofTask))), 'task').toBe('401 invalid_token')
-    for (const [what, end] of endings) {
+    for (const [name, revoke] of revocations) {
       const token = await aToken()
       const call = await aCall(token)
-      await end(token)
-      // Within the allowed staleness it may not know yet; a challenge later it does.
+      await revoke(token)
+      // Within maxStalenessMs the verifier may not know yet; after a sync it does.
       await feed.sync()
-      expect(await outcome(verifier.verify(call)), what).toBe('401 invalid_token')
-      if (what === 'introduction') await introduce(pair.planner, pair.ocr)
+      expect(await outcome(verifier.verify(call)), name).toBe('401 invalid_token')
+      if (name === 'introduction') await introduce(pair.planner, pair.ocr)
     }
     pair = await aPair(registry, ['ocr:read'], { tools: ['scan'] })
     verifier = newVerifier()
@@ -130,7 +130,7 @@ describe('what is refused', () => {
 })
 
 describe('freshness', () => {
-  test('within maxStaleness it does not ask; past it, it asks before it answers; an ending in between is known then', async () => {
+  test('within maxStalenessMs the feed is not synced; past it, it is synced first, so a revocation in between is known', async () => {
     const token = await aToken()
     await feed.sync()
     const before = feed.freshAt
@@ -140,7 +140,7 @@ describe('freshness', () => {
     await pair.planner.revoke(token)
     expect(await outcome(verifier.verify(await aCall(token)))).toBe('401 invalid_token')
   })
-  test('a registry that does not answer: 503, Retry-After, and the proof is not spent', async () => {
+  test('without proof of freshness a request gets 503 with Retry-After, and its proof is not consumed', async () => {
     const token = await aToken()
     const call = await aCall(token)
     const lost = {
@@ -160,58 +160,58 @@ describe('freshness', () => {
       expect(refusalResponse(error).headers['retry-after']).toBe('1')
     }
     expect(await outcome(verifier.verify(call))).toBe('served')
-    // The last sign of life counts for just as long as was allowed.
-    const lastHeard = (msAgo: number) => newVerifier({ standing: { ...lost, freshAt: registry.clock.monotonicMs() - msAgo } })
-    expect(await outcome(lastHeard(1001).verify(await aCall(token)))).toBe('503 standing_unknown')
-    expect(await outcome(lastHeard(1000).verify(await aCall(token)))).toBe('served')
+    // The last proof of freshness counts for exactly maxStalenessMs.
+    const lastFresh = (msAgo: number) => newVerifier({ standing: { ...lost, freshAt: registry.clock.monotonicMs() - msAgo } })
+    expect(await outcome(lastFresh(1001).verify(await aCall(token)))).toBe('503 standing_unknown')
+    expect(await outcome(lastFresh(1000).verify(await aCall(token)))).toBe('served')
   })
-  test('a verifier that is behind the issuer of a token asks first, however fresh it is', async () => {
+  test('a verifier that has read less of the log than the token’s issuer syncs first, however fresh it is', async () => {
     const token = await aToken()
-    let asked = 0
+    let syncs = 0
     const behind = {
       ...feed,
       ended: feed.ended,
-      at: -1,
+      seq: -1,
       time: 0,
       position: feed.position,
       freshAt: registry.clock.monotonicMs(),
-      sync: async () => void asked++,
+      sync: async () => void syncs++,
     }
     expect(await outcome(newVerifier({ standing: behind }).verify(await aCall(token)))).toBe('503 standing_unknown')
-    expect(asked).toBe(1)
+    expect(syncs).toBe(1)
   })
-  test('by introspection, for a callee without a socket: an answer counts for maxStaleness', async () => {
-    let asked = 0
+  test('an introspection result counts for maxStalenessMs', async () => {
+    let requests = 0
     const introspect = (token: string) => {
-      asked++
+      requests++
       return pair.ocr.introspect(token)
     }
     const remote = newVerifier({ standing: { introspect } })
     const token = await aToken()
     for (let i = 0; i < 3; i++) expect(await outcome(remote.verify(await aCall(token)))).toBe('served')
-    expect(asked).toBe(1)
+    expect(requests).toBe(1)
     await pair.planner.revoke(token)
     registry.clock.advance(2)
     expect(await outcome(remote.verify(await aCall(token)))).toBe('401 invalid_token')
-    const away = newVerifier({ standing: { introspect: () => Promise.reject(new Error('away')) } })
-    expect(await outcome(away.verify(await aCall(await aToken())))).toBe('503 standing_unknown')
+    const disconnected = newVerifier({ standing: { introspect: () => Promise.reject(new Error('no connection')) } })
+    expect(await outcome(disconnected.verify(await aCall(await aToken())))).toBe('503 standing_unknown')
   })
 })
 
-test('replay keys survive a restart and are shared by two processes of one callee', async () => {
+test('consumed proofs survive a restart and are shared by two processes of one resource server', async () => {
   await using folder = await tempFolder()
-  const file = `${folder.path}/callee.db`
-  const [one, two] = [openVerifierStore(file, registry.clock.now), openVerifierStore(file, registry.clock.now)]
+  const file = `${folder.path}/verifier.db`
+  const [first, second] = [openVerifierStore(file, registry.clock.now), openVerifierStore(file, registry.clock.now)]
   const call = await aCall(await aToken())
-  const answers = await Promise.all([one, two, one, two].map((store) => outcome(newVerifier(store).verify(call))))
-  expect(answers.filter((answer) => answer === 'served')).toHaveLength(1)
-  for (const store of [one, two]) store.close()
-  const again = openVerifierStore(file, registry.clock.now)
-  expect(await outcome(newVerifier(again).verify(call))).toBe('401 invalid_token')
-  again.close()
+  const outcomes = await Promise.all([first, second, first, second].map((store) => outcome(newVerifier(store).verify(call))))
+  expect(outcomes.filter((outcome) => outcome === 'served')).toHaveLength(1)
+  for (const store of [first, second]) store.close()
+  const restarted = openVerifierStore(file, registry.clock.now)
+  expect(await outcome(newVerifier(restarted).verify(call))).toBe('401 invalid_token')
+  restarted.close()
 })
 
-test('a token key that was rotated in is found; an unknown kid does not make it ask again and again', async () => {
+test('the token key is read once, and a token with an unknown kid does not make the verifier read the keys again', async () => {
   let reads = 0
   const counting: typeof fetch = (input, init) => {
     reads++

@@ -18,6 +18,7 @@ const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; 
   algs: DPOP_ALGORITHMS,
   typ: ['dpop+jwt'],
   allowsEmbeddedKey: true,
+  isHot: true,
   claims: z.object({
     jti: z.string().min(8).max(256),
     htm: z.string().max(16),

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.js'
 import type { VerificationKey } from './jwk.js'
 import type { KeysFor } from './jwt.js'
 
-export interface JwksCache {
+interface JwksCache {
   readonly keysFor: KeysFor
   /** The keys may have changed: the next unknown `kid` reads them again at once. */
   invalidate(): void

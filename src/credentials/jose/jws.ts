@@ -1,7 +1,8 @@
 import { errors, flattenedVerify } from 'jose'
 import { z } from 'zod'
+import { verifySignature } from '#crypto'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
-import { fromBase64url } from '../../lib/bytes.js'
+import { fromBase64url, utf8 } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
 import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
 
@@ -21,6 +22,8 @@ export interface Jws {
   readonly header: JwsHeader
   readonly payload: Uint8Array
   readonly encoded: EncodedJws
+  /** See JwsRule. */
+  readonly isHot?: boolean
 }
 
 /** The three parts of a JWS, each canonical base64url: what jose verifies (RFC 7515 §7.2.2). */
@@ -38,6 +41,8 @@ export interface JwsRule {
   readonly typ: readonly (string | undefined)[]
   /** Only the header of a DPoP proof holds its key (RFC 9449 §4.2). */
   readonly allowsEmbeddedKey?: boolean
+  /** Verified in nearly every request, so the signature is checked by node:crypto on Node instead of jose: docs/ARCHITECTURE.md has the figures. */
+  readonly isHot?: boolean
 }
 
 const MAX_HEADER_BYTES = 8192
@@ -51,7 +56,8 @@ export function readJws(token: unknown, rule: JwsRule): Jws | string {
   const payload = fromBase64url(body)
   if (payload === undefined || fromBase64url(tail) === undefined) return 'its payload or signature is not canonical base64url'
   const header = readHeader(head, rule)
-  return typeof header === 'string' ? header : { header, payload, encoded: { protected: head, payload: body, signature: tail } }
+  if (typeof header === 'string') return header
+  return { header, payload, encoded: { protected: head, payload: body, signature: tail }, ...(rule.isHot && { isHot: true }) }
 }
 
 /** A protected header (base64url) that conforms to the rule. Returns the fault as a string. */
@@ -74,7 +80,10 @@ export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
 const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
 
 /** The key of `keys` that signed, or undefined. A `kid` in the header must be the thumbprint of the key or its own `kid`. */
-export async function findSigner(jws: Pick<Jws, 'header' | 'encoded'>, keys: readonly VerificationKey[]): Promise<ParsedKey | undefined> {
+export async function findSigner(
+  jws: Pick<Jws, 'header' | 'encoded' | 'isHot'>,
+  keys: readonly VerificationKey[],
+): Promise<ParsedKey | undefined> {
   for (const { jwk, alg } of keys) {
     const key = parsedKeyOf(jwk, alg ?? jws.header.alg)
     if (typeof key === 'string' || key.alg !== jws.header.alg) continue
@@ -106,17 +115,24 @@ export const isKeyAmong = (key: ParsedKey, keys: readonly VerificationKey[]): bo
  * True if `key` made the signature. Call it with what readJws or readHeader has accepted: jose only checks the signature here, and it accepts
  * base64url that is not canonical and headers with duplicate members.
  */
-export async function isSignedBy(jws: Pick<Jws, 'header' | 'encoded'>, key: ParsedKey): Promise<boolean> {
-  if (key.alg !== jws.header.alg) return false
+export async function isSignedBy({ header, encoded, isHot }: Pick<Jws, 'header' | 'encoded' | 'isHot'>, key: ParsedKey): Promise<boolean> {
+  if (key.alg !== header.alg) return false
   const imported = await loadKey(key)
   if (imported === undefined) return false
+  if (isHot) return isVerified(encoded, imported, key.alg)
   try {
-    await flattenedVerify(jws.encoded, imported, { algorithms: [key.alg] })
+    await flattenedVerify(encoded, imported, { algorithms: [key.alg] })
     return true
   } catch (error) {
     if (error instanceof errors.JWSSignatureVerificationFailed) return false
     throw error
   }
+}
+
+/** Checks the signature over the signing input (RFC 7515 §5.2) without jose. */
+function isVerified(encoded: EncodedJws, key: CryptoKey, alg: SignatureAlgorithm): Promise<boolean> {
+  const signature = fromBase64url(encoded.signature) ?? new Uint8Array()
+  return verifySignature(alg, key, signature, utf8(`${encoded.protected}.${encoded.payload}`))
 }
 
 /** The claims of a JWT. Returns the fault as a string. */

@@ -24,6 +24,7 @@ const CLIENT_ASSERTION: JwtKind<ClientAssertionClaims> = {
   maxBytes: 8192,
   algs: SIGNATURE_ALGORITHMS,
   typ: ['client-authentication+jwt', 'jwt', undefined],
+  isHot: true,
   claims: z.object({
     iss: Text,
     sub: Text,
@@ -95,6 +96,7 @@ const ACCESS_TOKEN: JwtKind<AccessTokenClaims> = {
   maxBytes: MAX_TOKEN_BYTES,
   algs: ['ES256'],
   typ: ['at+jwt'],
+  isHot: true,
   claims: AccessTokenClaims,
 }
 

@@ -19,9 +19,9 @@ import type { Random } from '../../lib/random.js'
 import { type JwtHeader, type Signer, signJwt } from '../jose/sign.js'
 import { isForbiddenName, MAX_DISCLOSURES, processSdJwt } from './verify.js'
 
-export interface SdJwtInput {
+interface SdJwtInput {
   readonly claims: JsonObject
-  /** JSON Pointers into `claims`: each part becomes a disclosure. A part may stand inside another one. */
+  /** JSON Pointers into `claims`: each part becomes a disclosure. A part may contain other parts. */
   readonly disclosable: readonly string[]
   /** JSON Pointers of objects and arrays that get decoys even if none of their parts is disclosable. */
   readonly alwaysPadded?: readonly string[]

@@ -16,7 +16,7 @@ export const RETENTION_SECONDS = 30 * 86_400
 /** Skills that one introduction may depend on. Each adds a handle to every token. */
 export const MAX_PINNED_SKILLS = 24
 
-export type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
+type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 
 /** The state is derived: the ended set and the clock decide whether a granted introduction still stands. */
 export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introduction, now: number): State {

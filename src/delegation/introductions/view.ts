@@ -7,7 +7,7 @@ import type { InboxNotification } from '../inbox/store.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
-export interface ViewDeps {
+interface ViewDeps {
   readonly introductions: IntroductionsStore
   readonly trustLog: Pick<TrustLog, 'ended'>
 }

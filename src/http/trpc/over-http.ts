@@ -5,7 +5,7 @@ import { readJson } from '../../lib/json.js'
 import { type HttpRequest, type HttpResponse, json } from '../route.js'
 import { errorShape, type TrpcContext } from './procedures.js'
 
-export interface TrpcHttpDeps {
+interface TrpcHttpDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest) => TrpcContext
 }

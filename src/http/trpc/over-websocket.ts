@@ -12,7 +12,7 @@ import { reconnectElsewhere, type UpgradeHandler } from '../websocket.js'
 import { MAX_BATCH } from './over-http.js'
 import type { TrpcContext } from './procedures.js'
 
-export interface TrpcWebSocketDeps {
+interface TrpcWebSocketDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
   /** The limit of the HTTP server, which calls over sockets share with HTTP requests. */

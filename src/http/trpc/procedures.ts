@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from '@trpc/server'
 import { z } from 'zod'
 import { isRefusal, REFUSALS, type Reason, Refusal, refuse } from '../../errors.js'
-import { faultsOf, textOfIssues } from '../../lib/input-faults.js'
+import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
 import type { Caller, Role } from '../caller.js'
 

@@ -32,7 +32,7 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
       : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
   )
   if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
-  // `scopes` is validated and `rights` is not: a right at the registry could name `admin`, so it is dropped.
+  // `scopes` cannot contain `admin`. A right at the registry could, so such rights are dropped.
   const others = (input.rights ?? []).filter((right) => right.audience !== audience)
   return {
     rights: [...own, ...others],

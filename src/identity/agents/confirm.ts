@@ -9,7 +9,7 @@ import { type KeyRegistered, type RegisterKeyDeps, requireOfferedKey, saveRegist
 import type { FindAgentDeps } from './find.js'
 import { findIntroductionTarget } from './find.js'
 
-const MAX_TRIES = 5
+const MAX_ATTEMPTS = 5
 
 interface Confirmation {
   readonly agentId: AgentId
@@ -20,7 +20,7 @@ interface Confirmation {
 
 /**
  * Confirms a registration with the agent's own key, which makes the agent active.
- * Every fault of the registration token gets the same refusal, and a registration allows MAX_TRIES attempts, right or wrong.
+ * Every fault of the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
  */
 export async function confirmAgent(
   deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },
@@ -35,7 +35,7 @@ export async function confirmAgent(
   const registration = await deps.agents.registrations.get(agentId)
   const target = await findIntroductionTarget(deps, agentId)
   if (!registration || !target || !stands(deps.trustLog.ended, [...target.dependencies.handles, registration.epoch])) return deny()
-  if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_TRIES, registration.expiresAt)) === undefined) return deny()
+  if ((await deps.storage.count(`registration ${agentId}`, 1, MAX_ATTEMPTS, registration.expiresAt)) === undefined) return deny()
   const tokenHash = digestOfText(registrationToken)
   if (!equalTexts(tokenHash, registration.tokenHash)) return deny()
   const agent = await deps.agents.get(agentId)

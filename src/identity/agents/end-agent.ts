@@ -9,12 +9,12 @@ import { RANK } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
 import type { Agent } from './store.js'
 
-const MAX_TRIES = 10
+const MAX_ATTEMPTS = 10
 
 /**
  * Ends an agent's handle and records the authority that did so: a narrower one may not reinstate the agent.
  * A reinstatement that runs at the same time is ended too. The function reads the agent again after each log entry and returns once the
- * record says `state` and neither the handle nor a pending new handle stands; after MAX_TRIES attempts it refuses with `conflict`,
+ * record says `state` and neither the handle nor a pending new handle stands; after MAX_ATTEMPTS attempts it refuses with `conflict`,
  * and the endings it wrote so far remain.
  */
 export async function endAgent(
@@ -25,7 +25,7 @@ export async function endAgent(
 ): Promise<{ position: Position }> {
   const { ended } = deps.trustLog
   let position: Position | undefined
-  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     await deps.trustLog.readBarrier()
     const agent = await requireAgent(deps, caller, id, state === 'suspended' ? 'suspend' : 'revoke')
     const recorded = lastEnding(agent)
@@ -51,7 +51,7 @@ export async function endAgent(
     })
     if (result.outcome !== 'failed') position = result.position
   }
-  return position === undefined ? refuse('conflict', `the agent was changed concurrently ${MAX_TRIES} times; try again`) : { position }
+  return position === undefined ? refuse('conflict', `the agent was changed concurrently ${MAX_ATTEMPTS} times; try again`) : { position }
 }
 
 /**

@@ -86,6 +86,11 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
   return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
 }
 
-/** Endings of the agents that the identity `by` registered since `since` (epoch seconds). */
-export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, by: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(agents.collection, { grantedBy: by, since, createdAt: ({ createdAt }) => createdAt, ending: ({ handle }) => ({ handle }) })
+/** Endings of the agents that an identity registered since a moment (epoch seconds). */
+export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, granter: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(agents.collection, {
+    grantedBy: granter,
+    since,
+    createdAt: ({ createdAt }) => createdAt,
+    ending: ({ handle }) => ({ handle }),
+  })

@@ -12,7 +12,7 @@ import { changeAgent } from './change.js'
 import { confirmAgent } from './confirm.js'
 import { getAgent } from './get.js'
 import { listAgents } from './list.js'
-import { registerAgent } from './register.js'
+import { type AgentRegistered, registerAgent } from './register.js'
 import { reinstateAgent } from './reinstate.js'
 import { revokeAgent } from './revoke.js'
 import { suspendAgent } from './suspend.js'
@@ -31,7 +31,7 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
           introductionPolicy: IntroductionPolicy.prefault({ mode: 'ask' }),
         }),
       )
-      .mutation(({ ctx, input }) => registerAgent(deps, ctx.caller, input)),
+      .mutation(({ ctx, input }): Promise<AgentRegistered> => registerAgent(deps, ctx.caller, input)),
     confirm: publicProcedure
       .input(ById.extend({ registrationToken: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ input }) => confirmAgent(deps, input)),

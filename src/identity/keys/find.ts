@@ -11,9 +11,9 @@ interface FindDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
-const MAX_KEYS = 100
+const MAX_KEYS_READ = 100
 
-/** The registered keys of an owner, oldest first, revoked ones included: check their handles. At most the MAX_KEYS newest. */
+/** The newest MAX_KEYS_READ registered keys of an owner, oldest first. Revoked ones are included: check their handles. */
 export const findRegisteredKeys = async (deps: FindDeps, owner: KeyOwner): Promise<readonly RegisteredKey[]> =>
   (await readRegisteredKeys(deps, owner)).registeredKeys
 
@@ -25,7 +25,7 @@ export async function readRegisteredKeys(
   deps: FindDeps,
   owner: KeyOwner,
 ): Promise<{ readonly registeredKeys: readonly RegisteredKey[]; readonly isAll: boolean }> {
-  const { items } = await deps.registeredKeys.collection.find('owner', { where: { owner }, limit: MAX_KEYS, order: 'down' })
+  const { items } = await deps.registeredKeys.collection.find('owner', { where: { owner }, limit: MAX_KEYS_READ, order: 'down' })
   return { registeredKeys: items.filter((one) => one.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
 }
 
@@ -41,10 +41,10 @@ export async function findPublisherKeys(
 /** The statement of a registered key; the log entry that registers the key contains its digest. */
 export const statementOf = (registeredKey: RegisteredKey): KeyStatement => z.object(KeyStatement.shape).parse(registeredKey)
 
-/** Endings of the keys that the identity `by` registered since `since` (epoch seconds). */
-export const keysGrantedBy = ({ registeredKeys }: FindDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
+/** Endings of the keys that an identity registered since a moment (epoch seconds). */
+export const keysGrantedBy = ({ registeredKeys }: FindDeps, granter: Handle, since: number): Promise<readonly Ending[]> =>
   grantedSince(registeredKeys.collection, {
-    grantedBy: by,
+    grantedBy: granter,
     since,
     createdAt: ({ registeredAt }) => registeredAt,
     ending: ({ handle }) => ({ handle }),

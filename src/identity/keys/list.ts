@@ -6,7 +6,7 @@ import { findRegisteredKeys } from './find.js'
 import type { RegisterKeyDeps } from './register.js'
 
 /** A registered key in the response of `keys.list`. */
-export interface RegisteredKeyView {
+interface RegisteredKeyView {
   readonly keyId: RegisteredKeyId
   readonly owner: KeyOwner
   readonly use: KeyPurpose
@@ -18,12 +18,16 @@ export interface RegisteredKeyView {
   readonly state: 'active' | 'retired' | 'revoked'
 }
 
+export interface RegisteredKeyList {
+  readonly items: readonly RegisteredKeyView[]
+}
+
 /** Lists the keys of an owner, oldest first. */
 export async function listRegisteredKeys(
   deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog'> & OwnerDeps,
   caller: Caller,
   owner: KeyOwner,
-): Promise<{ readonly items: readonly RegisteredKeyView[] }> {
+): Promise<RegisteredKeyList> {
   await requireOwner(deps, caller, owner)
   const registeredKeys = await findRegisteredKeys(deps, owner)
   const items = registeredKeys.map(({ id, use, jkt, alg, registeredAt, handle, retiresAt }): RegisteredKeyView => {

@@ -4,7 +4,7 @@ import { RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
 import { compromiseKey } from './compromise.js'
-import { listRegisteredKeys } from './list.js'
+import { listRegisteredKeys, type RegisteredKeyList } from './list.js'
 import { type RegisterKeyDeps, registerKey } from './register.js'
 import { retireKey } from './retire.js'
 import { type RevokeKeyDeps, revokeKey } from './revoke.js'
@@ -22,7 +22,7 @@ export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & Own
       .mutation(({ ctx, input }) => registerKey(deps, ctx.caller, input)),
     list: procedureFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner }))
-      .query(({ ctx, input }) => listRegisteredKeys(deps, ctx.caller, input.owner)),
+      .query(({ ctx, input }): Promise<RegisteredKeyList> => listRegisteredKeys(deps, ctx.caller, input.owner)),
     retire: procedureFor('agents:write')
       .input(
         ById.extend({

@@ -23,10 +23,10 @@ export interface InviteDeps {
 }
 
 const INVITATION_SECONDS = 7 * 86_400
-const MAX_TRIES = 5
+const MAX_ATTEMPTS = 5
 const SECRET_BYTES = 20
 
-/** Issues a one-time code for a new member. The role `operator` exists only in the organisation that runs the registry, and it has no other. */
+/** Issues a one-time code for a new member. Only the organisation that runs the registry has operators, and it has no other members. */
 export async function inviteMember(
   deps: InviteDeps,
   caller: Caller,
@@ -37,7 +37,7 @@ export async function inviteMember(
   const organisation = isAdminOf(caller, orgId) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
-    return refuse('forbidden', 'the organisation that runs the registry has only operators, and no other organisation has any')
+    return refuse('forbidden', 'only the organisation that runs the registry has operators, and it has no other members')
   const { invitation, code } = newInvitation(deps, {
     orgId,
     role,
@@ -73,7 +73,7 @@ export function newInvitation(
 }
 
 /**
- * The invitation of a code. Every fault of the code gets the same refusal, and an invitation allows MAX_TRIES attempts, right or wrong.
+ * The invitation of a code. Every fault of the code gets the same refusal, and an invitation allows MAX_ATTEMPTS attempts, right or wrong.
  * The caller consumes the invitation in the commit that creates the member.
  */
 export async function requireInvitation(
@@ -85,9 +85,9 @@ export async function requireInvitation(
   const [id = '', secret = '', ...rest] = code.split('.')
   const invitation = rest.length === 0 && /^inv_[A-Za-z0-9_-]{22}$/.test(id) ? await deps.members.invitations.get(id) : undefined
   if (!invitation || invitation.expiresAt <= now) return deny()
-  if ((await deps.storage.count(`code ${id}`, 1, MAX_TRIES, invitation.expiresAt)) === undefined) return deny()
-  const isRight = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
+  if ((await deps.storage.count(`code ${id}`, 1, MAX_ATTEMPTS, invitation.expiresAt)) === undefined) return deny()
+  const isCorrect = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
   const { inviter, orgId } = invitation
   const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => isAdminOf(client, orgId)))
-  return isRight && isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
+  return isCorrect && isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
 }

@@ -6,7 +6,7 @@ import type { ManageMemberDeps } from './authority.js'
 import type { MemberRole } from './store.js'
 
 /** A member in the response of `members.list`. */
-export interface MemberView {
+interface MemberView {
   readonly memberId: MemberId
   readonly name: string
   readonly role: MemberRole
@@ -14,12 +14,17 @@ export interface MemberView {
   readonly state: 'active' | 'revoked'
 }
 
+export interface MemberList {
+  readonly items: readonly MemberView[]
+  readonly cursor?: string
+}
+
 /** Lists the members of an organisation for its administrators. */
 export async function listMembers(
   { members, trustLog }: ManageMemberDeps,
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
-): Promise<{ readonly items: readonly MemberView[]; readonly cursor?: string }> {
+): Promise<MemberList> {
   if (!isAdminOf(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.collection.find('organisation', { where: { orgId }, ...cursorOf(paging) })
   return pageOf(page, ({ id, name, role, createdAt, handle, hidden }): MemberView | undefined =>

@@ -8,8 +8,8 @@ import { OfferedJwk, OfferedProof } from '../keys/routes.js'
 import type { ManageMemberDeps } from './authority.js'
 import { changeRole } from './change-role.js'
 import { type InviteDeps, inviteMember } from './invite.js'
-import { joinOrganisation } from './join.js'
-import { listMembers } from './list.js'
+import { joinOrganisation, type MemberJoined } from './join.js'
+import { listMembers, type MemberList } from './list.js'
 import { revokeMember } from './revoke.js'
 import { MemberRole } from './store.js'
 
@@ -24,10 +24,10 @@ export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberD
       .input(
         z.strictObject({ code: z.string().min(1).max(128), name: z.string().trim().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }),
       )
-      .mutation(({ input }) => joinOrganisation(deps, input)),
+      .mutation(({ input }): Promise<MemberJoined> => joinOrganisation(deps, input)),
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId }))
-      .query(({ ctx, input }) => listMembers(deps, ctx.caller, input)),
+      .query(({ ctx, input }): Promise<MemberList> => listMembers(deps, ctx.caller, input)),
     changeRole: procedureFor('admin')
       .input(ById.extend({ role: MemberRole }))
       .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),

@@ -3,14 +3,14 @@ import type { Ending } from '../../protocol/log/entry.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import type { OrganisationsStore } from './store.js'
 
-/** Endings of the organisations that the identity `by` created since `since` (epoch seconds). */
+/** Endings of the organisations that an identity created since a moment (epoch seconds). */
 export const organisationsGrantedBy = (
   { organisations }: { readonly organisations: OrganisationsStore },
-  by: Handle,
+  granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
   grantedSince(organisations.collection, {
-    grantedBy: by,
+    grantedBy: granter,
     since,
     createdAt: ({ createdAt }) => createdAt,
     ending: ({ handle }) => ({ handle }),

@@ -2,8 +2,8 @@
 // Signatures cover the exact bytes, which the caller keeps; the model is never signed.
 import { z } from 'zod'
 import type { Fault } from '../../errors.js'
-import { faultsOf } from '../../lib/input-faults.js'
 import { isJsonObject, type JsonObject, type JsonValue, readJson } from '../../lib/json.js'
+import { faultsOf } from '../input-faults.js'
 import { upgradeCard } from './card-upgrade.js'
 
 export const MAX_CARD_BYTES = 65_536

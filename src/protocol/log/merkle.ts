@@ -3,7 +3,7 @@
 // memory is about 64 bytes per leaf. The hash function is a parameter, because the browser and Node have different ones.
 import { concatBytes, equalBytes } from '../../lib/bytes.js'
 
-export type Sha256 = (data: Uint8Array) => Uint8Array
+type Sha256 = (data: Uint8Array) => Uint8Array
 
 const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)

@@ -13,7 +13,7 @@ import { newCard } from './card.js'
 import { isUsable, keysByKid, verdictOf } from './publishing/check-publication.js'
 import { recordingVersion, saveCard } from './publishing/save-card.js'
 
-export interface Imported {
+export interface CardImported {
   readonly state: CardState
   readonly a2aVersion?: CardVersion | undefined
   readonly faults: readonly Fault[]
@@ -26,7 +26,7 @@ export interface Imported {
  * Stores a card as it is, together with the verdict on its signatures. The card may be unsigned or have an older A2A form.
  * All of an imported card is public.
  */
-export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<Imported> {
+export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<CardImported> {
   const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
   const { state, version: a2aVersion, json, model, faults } = readCard(text)

@@ -17,7 +17,7 @@ interface PublishInput {
   readonly releasePolicy?: string | undefined
 }
 
-export interface Published {
+export interface CardPublished {
   readonly agentId: AgentId
   readonly version: number
   /** Strong ETag of the public card. */
@@ -30,7 +30,7 @@ export interface Published {
  * A public card with the content of the published one is a revision of that version. If the same key signed both, the bytes and the ETag
  * of the public card stay as they were, so that a change of non-public parts is not visible to anonymous callers.
  */
-export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<Published> {
+export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<CardPublished> {
   const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, input.agentId)
   const checked = await requireSignedCard(deps, { orgId: publisher.orgId, agentId: input.agentId }, input.publicCard, now)
@@ -93,7 +93,7 @@ function requireNextVersion(previous: Card | undefined, version: number, nonPubl
     })
 }
 
-const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card): Published => ({
+const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card): CardPublished => ({
   agentId,
   version,
   etag: `"${publicCardSha256}"`,

@@ -6,9 +6,9 @@ import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
-import { importCard } from './import.js'
-import { nextCard } from './next.js'
-import { publishCard } from './publish.js'
+import { type CardImported, importCard } from './import.js'
+import { type NextCard, nextCard } from './next.js'
+import { type CardPublished, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
@@ -20,16 +20,16 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
   router({
     next: procedureFor('cards:write')
       .input(ById)
-      .query(({ ctx, input }) => nextCard(deps, ctx.caller, input.agentId)),
+      .query(({ ctx, input }): Promise<NextCard> => nextCard(deps, ctx.caller, input.agentId)),
     publish: procedureFor('cards:write')
       .input(ById.extend({ publicCard: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
-      .mutation(({ ctx, input }) => publishCard(deps, ctx.caller, input)),
+      .mutation(({ ctx, input }): Promise<CardPublished> => publishCard(deps, ctx.caller, input)),
     renew: procedureFor('cards:write')
       .input(ById.extend({ sdJwt: SdJwt, releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => renewCard(deps, ctx.caller, input)),
     import: procedureFor('cards:write')
       .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
-      .mutation(({ ctx, input }) => importCard(deps, ctx.caller, input.agentId, input.card)),
+      .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, input.card)),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     unpublish: procedureFor('cards:write')
       .input(ById)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicProcedure, router } from '../../http/trpc/procedures.js'
-import { type SearchDeps, searchCards } from './search.js'
+import { type SearchDeps, type SearchResult, searchCards } from './search.js'
 
 export const discoveryRoutes = (deps: SearchDeps) =>
   router({
@@ -16,5 +16,5 @@ export const discoveryRoutes = (deps: SearchDeps) =>
           })
           .prefault({}),
       )
-      .query(async ({ ctx, input }) => searchCards(deps, await ctx.findCaller(), input)),
+      .query(async ({ ctx, input }): Promise<SearchResult> => searchCards(deps, await ctx.findCaller(), input)),
   })

@@ -1,6 +1,6 @@
-// The state that a resource server must keep: used DPoP proofs, and the Credence task of each A2A task and context. Several processes of one
-// resource server may share the file. Each call is one statement, so of two writers the first wins. Every 1000 calls, up to 10 000 expired rows
-// of each table are deleted.
+// The state that a resource server must keep: used DPoP proofs, and the Credence task of each A2A task and context. Several processes of
+// one resource server may share the file. Each call is one statement, so of two writers the first wins. Every 1000 calls, up to 10 000
+// expired rows of each table are deleted.
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
@@ -26,7 +26,7 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
   const db = new DatabaseSync(file)
   db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
-  prepareTables(db, now() + TASK_BINDING_SECONDS)
+  prepareTables(db)
   const insertProof = db.prepare('INSERT INTO consumed_proofs (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
   const insertBinding = db.prepare(`INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET binding = excluded.binding, expires = excluded.expires WHERE task_bindings.expires <= ?`)
@@ -66,25 +66,12 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   }
 }
 
-/** Creates missing tables in one transaction, because several processes may open one file at the same time. */
-function prepareTables(db: InstanceType<typeof DatabaseSync>, bindingsExpireAt: number): void {
-  db.exec('BEGIN IMMEDIATE')
-  renameOldTables(db, bindingsExpireAt)
-  db.exec(`CREATE TABLE IF NOT EXISTS consumed_proofs (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
+/** One transaction, because several processes may open a new file at the same time. */
+function prepareTables(db: InstanceType<typeof DatabaseSync>): void {
+  db.exec(`BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS consumed_proofs (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS task_bindings (id TEXT PRIMARY KEY, binding TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS consumed_proofs_expires ON consumed_proofs (expires);
     CREATE INDEX IF NOT EXISTS task_bindings_expires ON task_bindings (expires);
-    COMMIT`)
-}
-
-/** A file of an earlier version names its tables `spent` and `ties`; the oldest have no expiry, and their bindings count as used now. */
-function renameOldTables(db: InstanceType<typeof DatabaseSync>, bindingsExpireAt: number): void {
-  const exists = (query: string) => db.prepare(query).get() !== undefined
-  if (!exists("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ties'")) return
-  if (!exists("SELECT 1 FROM pragma_table_info('ties') WHERE name = 'expires'"))
-    db.exec(`ALTER TABLE ties ADD COLUMN expires INTEGER NOT NULL DEFAULT ${Math.floor(bindingsExpireAt)}`)
-  db.exec(`DROP INDEX IF EXISTS spent_expires; DROP INDEX IF EXISTS ties_expires;
-    ALTER TABLE spent RENAME TO consumed_proofs;
-    ALTER TABLE ties RENAME TO task_bindings;
-    ALTER TABLE task_bindings RENAME COLUMN tie TO binding`)
+    COMMIT;`)
 }

@@ -9,7 +9,7 @@ import { rootOfFrontier } from '../../protocol/log/merkle.js'
 import type { AppliedLog } from '../apply.js'
 import type { LogProofs } from '../trust-log.js'
 
-export interface CheckpointDeps {
+interface CheckpointDeps {
   readonly applied: AppliedLog
   readonly clock: Clock
   /** Names the log in its checkpoints. */

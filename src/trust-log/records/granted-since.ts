@@ -3,11 +3,11 @@ import type { Ending } from '../../protocol/log/entry.js'
 import type { Collection, Doc } from '../../storage/storage.js'
 
 /** A record that names the handles with which it was created. */
-export interface GrantedRecord extends Doc {
+interface GrantedRecord extends Doc {
   readonly grantedBy?: readonly Handle[] | undefined
 }
 
-export interface GrantedQuery<D> {
+interface GrantedQuery<D> {
   readonly grantedBy: Handle
   /** Epoch seconds. */
   readonly since: number

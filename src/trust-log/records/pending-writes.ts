@@ -15,7 +15,7 @@ import type { Beginning, Begun, HalfKind, TrustLog } from '../trust-log.js'
 import { type Half, halvesIn } from './pending-store.js'
 import { newSettler } from './resolve-pending.js'
 
-export interface HalvesDeps {
+interface HalvesDeps {
   readonly storage: Storage
   readonly applied: AppliedLog
   readonly appender: Appender
@@ -25,7 +25,7 @@ export interface HalvesDeps {
   readonly log: Log
 }
 
-export interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'tryEnd' | 'settle' | 'halves'> {
+interface Halves extends Pick<TrustLog, 'begin' | 'end' | 'tryEnd' | 'settle' | 'halves'> {
   /** Settles every half that is at least `seconds` old. */
   settleOlderThan(seconds: number): Promise<void>
   close(): Promise<void>

@@ -9,7 +9,7 @@ import type { Collection, Doc, Guard, Operation, Storage } from '../../storage/s
 import type { Beginning, TrustLog } from '../trust-log.js'
 
 /** Fields that a record's schema has for it. `next` holds what changes; a member that is null is removed. */
-export interface LivingRecord {
+interface LivingRecord {
   /** The entry that begins it; until it stands, the record is not there. */
   readonly hidden?: EntryId | undefined
   readonly nextEntry?: EntryId | undefined
@@ -39,13 +39,13 @@ export interface Records<D extends Doc & LivingRecord> {
   amend(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, also: readonly Operation[]): Promise<'done' | 'overtaken'>
 }
 
-export interface RecordsDeps {
+interface RecordsDeps {
   readonly storage: Pick<Storage, 'commit'>
   readonly trustLog: Pick<TrustLog, 'begin' | 'settle' | 'halves' | 'ended'>
   readonly random: Pick<Random, 'token'>
 }
 
-export interface RecordsOptions<D> {
+interface RecordsOptions<D> {
   /** Names its halves: one for each collection. */
   readonly kind: string
   /** Versions (and identities that reinstating replaces) that a waiting successor may have ended. */

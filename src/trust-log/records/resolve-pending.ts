@@ -9,7 +9,7 @@ import type { ReadBarrier } from '../read-barrier.js'
 import type { HalfKind } from '../trust-log.js'
 import type { Half } from './pending-store.js'
 
-export interface SettlerDeps {
+interface SettlerDeps {
   readonly storage: Storage
   readonly appender: Appender
   readonly fence: ReadBarrier
@@ -19,7 +19,7 @@ export interface SettlerDeps {
   readonly now: () => number
 }
 
-export interface Settler {
+interface Settler {
   /** Whether its entry stands is known. */
   complete(half: Half, written: Pick<Written, 'outcome'>): Promise<void>
   /** Finds out, or decides. */

@@ -2,8 +2,8 @@
 //
 // Algorithm. A submission is accepted if its checkpoint is signed by a key of that log, and its consistency proof shows that it extends the
 // checkpoint stored here. A checkpoint of a new epoch is accepted without that proof, because an epoch starts when a store is restored; an epoch
-// that was superseded is never accepted again. A submission also proves the last entry of its tree, so that the log can be asked later whether
-// it still contains that entry. Of several concurrent submissions for one log, one is stored and the others get `conflict`.
+// that was superseded is never accepted again. A submission also proves the last entry of its tree, so that a registry can check at its start
+// whether its log still contains that entry. Of several concurrent submissions for one log, one is stored and the others get `conflict`.
 //
 // Cost. One signature and two proofs of at most 64 hashes per submission; one stored document per log.
 import { z } from 'zod'
@@ -22,7 +22,7 @@ import { LogHead } from './witness.js'
 
 const Hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 
-/** What a registry sends to its witness. */
+/** A checkpoint with its proofs, as a registry sends it to its witness. */
 export const WitnessSubmission = z.strictObject({
   /** The checkpoint, a signed note. */
   note: z.string().max(4096),
@@ -58,7 +58,7 @@ export interface CosignedLogsDeps {
   readonly keysOf: (log: string, maxAgeSeconds: number) => Promise<readonly VerificationKey[]>
 }
 
-export interface CosignedLogs {
+interface CosignedLogs {
   find(log: string): Promise<CosignedCheckpoint | undefined>
   /** Stores a checkpoint that extends the stored one, and returns it. Refuses any other with `conflict`. */
   accept(log: string, submission: WitnessSubmission): Promise<CosignedCheckpoint>
@@ -113,7 +113,7 @@ function requireLastEntry({ size, root }: Checkpoint, { entry, inclusion }: Witn
 
 function requireConsistent(stored: CosignedLog, { epoch, size, root }: Checkpoint, { consistency }: WitnessSubmission): void {
   if (stored.pastEpochs.includes(epoch)) refuse('conflict', 'the epoch of the checkpoint was superseded by a newer one')
-  // A new epoch starts when a store is restored. What the log kept of the epoch before is for the log to prove, not for its witness.
+  // A new epoch starts when a store is restored. Whether it lost entries of the epoch before is not for the witness to decide.
   if (stored.epoch !== epoch) return
   const proof = { from: stored.size, to: size, fromRoot: bytes(stored.root), toRoot: bytes(root), proof: consistency.map(bytes) }
   if (size <= stored.size || !verifyConsistency(sha256, proof)) refuse('conflict', 'the checkpoint does not extend the stored one')

@@ -12,7 +12,7 @@ import { type FetchedJson, fetchJson } from '../../lib/io/fetch-json.js'
 import { CosignedCheckpoint, type WitnessSubmission } from './cosigned-logs.js'
 import { type Evidence, LogHead, type WitnessStore } from './witness.js'
 
-export interface RegistryWitnessDeps {
+interface RegistryWitnessDeps {
   /** Issuer of the other registry. */
   readonly witness: string
   /** Name of this registry's log. */

@@ -3,7 +3,7 @@ import { type HttpRequest, json, type Route } from '../../http/route.js'
 import { parseJson } from '../../lib/json.js'
 import { type CosignedLogsDeps, newCosignedLogs, WitnessSubmission } from './cosigned-logs.js'
 
-export interface WitnessEndpointsDeps extends CosignedLogsDeps {
+interface WitnessEndpointsDeps extends CosignedLogsDeps {
   /** Names of the logs that this registry is a witness of. All others are refused. */
   readonly witnessFor: readonly string[]
 }

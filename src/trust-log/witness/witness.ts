@@ -19,7 +19,7 @@ export type LogHead = z.infer<typeof LogHead>
 /** The proofs with which a log convinces a witness that it has the head it claims. */
 export type Evidence = LogProofs & Pick<LogFeed, 'entries'>
 
-/** Where the head is saved. Must be outside the store, or a restore of the store would restore it too. */
+/** The storage of the head. It must be outside the store, because a restore of the store would restore it too. */
 export interface WitnessStore {
   /** The location, for messages. */
   readonly name: string

@@ -21,8 +21,8 @@ export function verifiedOf({ user }: A2AContext): Verified {
 }
 
 /**
- * Wraps the request handler of an A2A server: each method requires the needs that are mapped to it, and a caller reaches only the A2A tasks and
- * contexts of its own Credence task.
+ * Wraps the request handler of an A2A server: each method requires the needs that are mapped to it, and a caller reaches only the A2A
+ * tasks and contexts of its own Credence task.
  */
 export function guardA2A<H extends A2AHandlerShape>(
   handler: H,

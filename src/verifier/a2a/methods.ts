@@ -19,8 +19,8 @@ export const A2A_METHODS = [
 export type A2AMethod = (typeof A2A_METHODS)[number]
 
 /**
- * The scope, tool and resource that each method requires of the token. A function decides by the parameters of the call, such as the skill or
- * the tool. A method without an entry is refused.
+ * The scope, tool and resource that each method requires of the token. A function decides by the parameters of the call, such as the
+ * skill or the tool. A method without an entry is refused.
  */
 export type A2ANeeds = { readonly [M in A2AMethod]?: Needs | ((params: never) => Needs | undefined) }
 

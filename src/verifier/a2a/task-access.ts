@@ -1,14 +1,14 @@
 // Decides which A2A tasks and contexts a token may use.
 //
-// Algorithm. An A2A task or context is bound to the Credence task of the token that started it, before its id reaches the caller. A later call
-// needs a token of that Credence task or of one of its ancestors. The id of any other task or context is replaced by a random id before the
-// A2A server sees it, so the server answers as for an id that does not exist. Only the server creates contexts: if a caller could choose the id
-// of a new one, the outcome would tell which ids exist, and the caller could take ids that others will get.
+// Algorithm. An A2A task or context is bound to the Credence task of the token that started it, before its id reaches the caller. A later
+// call needs a token of that Credence task or of one of its ancestors. The id of any other task or context is replaced by a random id
+// before the A2A server sees it, so the server answers as for an id that does not exist. Only the server creates contexts: if a caller
+// could choose the id of a new one, the outcome would tell which ids exist, and the caller could take ids that others will get.
 //
-// Cost: one look-up in the store for each id in a request and one insert for each id in a result or stream event. ListTasks reads all pages of
-// the inner server, because it must filter before it counts and pages.
-// Limits: ids longer than 256 characters are never bound. A binding that is not used for TASK_BINDING_SECONDS is removed, and its task can no
-// longer be reached.
+// Cost: one look-up in the store for each id in a request and one insert for each id in a result or stream event. ListTasks reads all
+// pages of the inner server, because it must filter before it counts and pages.
+// Limits: ids longer than 256 characters are never bound. A binding that is not used for TASK_BINDING_SECONDS is removed, and its task
+// can no longer be reached.
 import type { Random } from '../../lib/random.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
 import type { TaskBindingStore } from '../stores.js'
@@ -68,8 +68,8 @@ export class TaskAccess {
 }
 
 /**
- * Pages over the caller's own tasks. The page token is the id of the last task on the page, and the total counts only these tasks: the inner
- * server's token and total would tell about tasks of others. A token that is not the id of an own task gets an empty page.
+ * Pages over the caller's own tasks. The page token is the id of the last task on the page, and the total counts only these tasks: the
+ * inner server's token and total would tell about tasks of others. A token that is not the id of an own task gets an empty page.
  */
 function pageOf(own: readonly ById[], pageToken: string | undefined, size: number): TaskList & { readonly totalSize: number } {
   const last = pageToken ? own.findIndex(({ id }) => id === pageToken) : -1

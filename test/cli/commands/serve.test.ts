@@ -72,11 +72,11 @@ test('a start with a port in use or a file as data directory exits with one line
   const starts: readonly [readonly string[], string][] = [
     [
       ['--data', folder.path, '--port', port, '--admin-port', '0'],
-      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+      `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`,
     ],
     [
       ['--data', folder.path, '--port', '0', '--admin-port', port],
-      `unavailable: the port ${port} of 127.0.0.1 cannot be listened on: it is in use`,
+      `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`,
     ],
     [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: EEXIST: file already exists, mkdir '${file}'`],
   ]
@@ -135,7 +135,7 @@ test('the command line goes from login to an introduced agent', async () => {
       await cli('target', 'card', 'publish', target.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=authenticated'),
     ).toMatchObject({ version: 1 })
     const misspelt = cli('target', 'card', 'publish', target.agentId, card, '--hide', '/skills/1', '--tier', '/skills/1=friends')
-    await expect(misspelt).rejects.toThrow(/^bad_input: invalid value\n(?!.* at )/)
+    await expect(misspelt).rejects.toThrow(/^bad_input: .*must be one of public, authenticated, introduced, private\n(?!.* at )/)
     const caller = await cli('ada', 'agent', 'register', 'caller', '--call', `${target.audience}=slots:read`)
     await cli('caller', 'agent', 'confirm', caller.agentId, '--registry', registry.issuer, '--token', caller.registrationToken)
     expect((await cli('caller', 'search', 'appointments')).hits).toHaveLength(1)

@@ -1,10 +1,10 @@
-// What goes wrong, one after the other. Each has its time, and everything works again before the next.
+// Injects faults into a replica set and its instances, one after another. The next fault starts when writes succeed again.
 
 import { pause } from '../tools.mjs'
-import { startedAtLast } from './instances.mjs'
+import { startWithRetries } from './instances.mjs'
 
-/** An append is under way at one of these instances when it resolves, where the load has endings ready: another of its steps each time. */
-async function inTheMidst({ volley, dice }, instances) {
+/** Resolves while an append is under way at one of these instances, at a random one of its steps, if the load has tokens ready to revoke. */
+async function duringAppend({ volley, dice }, instances) {
   await Promise.race([Promise.any(instances.map(volley)).catch(() => undefined), pause(2000)])
   await pause(dice() * 30)
 }
@@ -17,9 +17,9 @@ export const FAULTS = {
     await pause(1000)
     await primary.start()
   },
-  'the primary is paused': async ({ set, deployment, ...world }, { seconds }) => {
+  'the primary is suspended': async ({ set, deployment, ...world }, { seconds }) => {
     const primary = await set.primary()
-    await inTheMidst(world, deployment.instances)
+    await duringAppend(world, deployment.instances)
     primary.signal('SIGSTOP')
     await pause(seconds * 1000)
     primary.signal('SIGCONT')
@@ -32,16 +32,16 @@ export const FAULTS = {
   },
   'the primary is cut off, with an instance': async ({ set, deployment, dice, volley }, { seconds }) => {
     const primary = await set.primary()
-    const alone = deployment.instances[Math.floor(dice() * deployment.instances.length)]
+    const isolated = deployment.instances[Math.floor(dice() * deployment.instances.length)]
     const rest = set.members.filter((one) => one !== primary)
     const pids = (list) => list.map((one) => one.pid()).filter((pid) => pid !== undefined)
-    await inTheMidst({ volley, dice }, [alone])
-    set.network.split(pids([primary, alone]), pids([...rest, ...deployment.instances.filter((one) => one !== alone)]))
-    const over = pause(seconds * 1000)
-    // At once, so that there are two that believe: the old one until its own time is over
+    await duringAppend({ volley, dice }, [isolated])
+    set.network.split(pids([primary, isolated]), pids([...rest, ...deployment.instances.filter((one) => one !== isolated)]))
+    const faultTime = pause(seconds * 1000)
+    // Elects a new primary at once. The old one believes to be the primary until its own time-out
     const [first, second] = await Promise.all(rest.map((one) => one.applied()))
     await rest[second > first ? 1 : 0].takeOver()
-    await over
+    await faultTime
     set.network.heal()
   },
   'a secondary is cut off': async ({ set }, { seconds }) => {
@@ -58,27 +58,27 @@ export const FAULTS = {
     const instance = deployment.instances[Math.floor(dice() * deployment.instances.length)]
     await instance.kill()
     await pause(300)
-    await startedAtLast(instance)
+    await startWithRetries(instance)
   },
 }
 
 const LEAD_MS = 5000
 
-/** Faults in turn until `isOver()`, each at least once where there is time. `say` hears of each. */
+/** Injects the faults in turn until `isOver()`. Reports each by `say`. */
 export async function runFaults(world, { isOver, seconds = 5, only = Object.keys(FAULTS), say = () => {} }) {
-  const began = performance.now()
-  // So that there is something to lose
+  const runStartedAt = performance.now()
+  // Lets the callers write some data first
   await pause(LEAD_MS)
   const counts = new Map()
   for (let i = 0; !isOver() && only.length > 0; i++) {
     const name = only[i % only.length]
-    const at = performance.now()
+    const startedAt = performance.now()
     await FAULTS[name](world, { seconds })
     await world.set.writable()
-    const took = performance.now() - at
+    const took = performance.now() - startedAt
     await pause(1500)
     counts.set(name, (counts.get(name) ?? 0) + 1)
-    say(`${((at - began) / 1000).toFixed(0).padStart(4)} s  ${name}; writes again after ${(took / 1000).toFixed(1)} s`)
+    say(`${((startedAt - runStartedAt) / 1000).toFixed(0).padStart(4)} s  ${name}; writes succeeded after ${(took / 1000).toFixed(1)} s`)
   }
   return counts
 }

@@ -1,4 +1,4 @@
-// Several `credence serve` over one database, and one address before them that goes to whichever is there.
+// Starts several `credence serve` over one database, behind one address that balances over the running ones.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { freePort } from '../tools.mjs'
 
 export const DIST = resolve(import.meta.dirname, '../../../dist')
 
-/** `dist`: the built program; another one than ours where a fault is planted in it. */
+/** `dist`: the built program, or a copy with a planted fault. */
 export async function startInstances({ count, store, dist = DIST }) {
   const folder = await mkdtemp(join(tmpdir(), 'credence-instances-'))
   const front = await openFront()
@@ -36,9 +36,9 @@ export async function startInstances({ count, store, dist = DIST }) {
       }),
     )
   }
-  // One after the other: the last one's code is the one that is good
+  // One after another: only the first code of the last start is valid
   let firstCode
-  for (const instance of instances) firstCode = (await startedAtLast(instance)).firstCode ?? firstCode
+  for (const instance of instances) firstCode = (await startWithRetries(instance)).firstCode ?? firstCode
   front.route(() => instances.filter((one) => one.pid() !== undefined).map(({ port }) => port))
   return {
     issuer,
@@ -53,8 +53,8 @@ export async function startInstances({ count, store, dist = DIST }) {
   }
 }
 
-/** An instance that cannot start while the database is away is started again, as any supervisor does. */
-export async function startedAtLast(instance) {
+/** Starts an instance, and tries again while the database is unreachable, as a supervisor would. */
+export async function startWithRetries(instance) {
   for (const until = performance.now() + 60_000; ; await new Promise((done) => setTimeout(done, 300))) {
     try {
       return await instance.start()
@@ -64,9 +64,9 @@ export async function startedAtLast(instance) {
   }
 }
 
-const alive = new Set()
+const children = new Set()
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
+  for (const child of children) child.kill('SIGKILL')
 })
 
 function newInstance({ name, port, args }) {
@@ -79,7 +79,7 @@ function newInstance({ name, port, args }) {
     log: () => log,
     async start() {
       const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-      alive.add(started)
+      children.add(started)
       let text = ''
       started.stderr.on('data', (chunk) => {
         log = (log + chunk).slice(-50_000)
@@ -93,7 +93,7 @@ function newInstance({ name, port, args }) {
       })
       started.removeAllListeners('exit')
       started.once('exit', () => {
-        alive.delete(started)
+        children.delete(started)
         if (child === started) child = undefined
       })
       child = started
@@ -103,14 +103,14 @@ function newInstance({ name, port, args }) {
       const ending = child
       child = undefined
       if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-      const over = once(ending, 'exit')
+      const exited = once(ending, 'exit')
       ending.kill(signal)
-      await over
+      await exited
     },
   }
 }
 
-/** What a load balancer does: each connection to the next instance that is there. */
+/** A load balancer: each connection goes to the next running instance. */
 async function openFront() {
   let portsNow = () => []
   let turn = 0

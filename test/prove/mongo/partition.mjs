@@ -1,26 +1,26 @@
-// A TCP proxy before each member of a replica set, which knows who calls: so a network that falls apart can be played on one machine.
-// Whose socket it is stands in /proc (Linux): the ports of the connection, its inode at the calling end, and the process that has it open.
+// Simulates network partitions on one machine by a TCP proxy in front of each member of a replica set. The proxy finds out which process opened a
+// connection from /proc (Linux): by the ports of the connection, the inode of its socket, and the process that has the socket open.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 
-const LOOK_MS = 100
+const LOOKUP_MS = 100
 
-/** The sides of a network that fell apart, by process id; who is on none reaches everybody. `callers()`: the processes that may be on one. */
+/** A network whose processes can be split into sides. A process on no side reaches all others. `callers()`: the processes that may be on a side. */
 export function newNetwork(callers) {
   const links = new Set()
   let sides = []
-  let breaks = () => false
+  let closes = () => false
   const sideOf = (pid) => sides.findIndex((side) => side.has(pid))
   const waiting = new Set()
   const muted = new Set()
-  /** Whoever called is looked up once, when it matters, and many together: it takes a while. What is cut falls silent, as packets that are lost do. */
+  /** Looks up the caller of each link once, many links together because a lookup is slow. A link between two sides is muted, like lost packets. */
   const cutAcross = (some) => {
     const ownerOf = newOwners(callers())
     for (const link of some) {
       link.from ??= ownerOf(link.socket)
       const [a, b] = [sideOf(link.from), sideOf(link.to())]
-      if (a === -1 || b === -1 || a === b) link.speak()
-      else if (breaks(link)) link.drop()
+      if (a === -1 || b === -1 || a === b) link.open()
+      else if (closes(link)) link.drop()
       else {
         link.mute()
         muted.add(link)
@@ -28,22 +28,22 @@ export function newNetwork(callers) {
     }
   }
   const admit = (link) => {
-    if (sides.length === 0) return link.speak()
+    if (sides.length === 0) return link.open()
     if (waiting.size === 0)
       setTimeout(() => {
         const some = [...waiting]
         waiting.clear()
         cutAcross(some)
-      }, LOOK_MS)
+      }, LOOKUP_MS)
     waiting.add(link)
   }
   return {
-    /** Nothing passes between two of these groups of process ids, from now on and on what is open. */
+    /** Blocks all new and open connections between these groups of process ids. */
     split(...groups) {
       sides = groups.map((pids) => new Set(pids))
-      // Between members it breaks, and is refused: else they would wait ten seconds for an oplog that they followed before their side goes on
+      // Connections between members are closed instead: otherwise a member waits ten seconds for the oplog of a member on the other side
       const members = new Set([...links].map((link) => link.to()))
-      breaks = (link) => members.has(link.from)
+      closes = (link) => members.has(link.from)
       cutAcross([...links])
     },
     heal() {
@@ -51,7 +51,7 @@ export function newNetwork(callers) {
       for (const link of muted) link.drop()
       muted.clear()
     },
-    /** A port before `to.port()`, the port of process `to.pid()`. */
+    /** Opens a proxy to `to.port()`, the port of process `to.pid()`. */
     async proxy(to) {
       const server = createServer((socket) => {
         const onward = connect(to.port(), '127.0.0.1')
@@ -60,15 +60,15 @@ export function newNetwork(callers) {
           socket.destroy()
           onward.destroy()
         }
-        let speaks = false
+        let isOpen = false
         const link = {
           socket,
           from: undefined,
           to: () => to.pid(),
           drop,
-          speak() {
-            if (!speaks && !socket.destroyed) socket.pipe(onward).pipe(socket)
-            speaks = true
+          open() {
+            if (!isOpen && !socket.destroyed) socket.pipe(onward).pipe(socket)
+            isOpen = true
           },
           mute() {
             for (const [one, other] of [
@@ -76,7 +76,7 @@ export function newNetwork(callers) {
               [onward, socket],
             ])
               one.unpipe(other).pause()
-            speaks = false
+            isOpen = false
           },
         }
         links.add(link)
@@ -95,11 +95,11 @@ export function newNetwork(callers) {
   }
 }
 
-/** Which of these processes has the other end of a connection; one look at all of them, for it takes a while. */
+/** Returns a function that finds the process at the other end of a connection. Reads all sockets of the processes once, because that is slow. */
 function newOwners(pids) {
   const inodes = new Map()
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
-    // Both ends: one port of a caller may be used for several connections, each to another place
+    // By both ports: a caller may use one port for several connections
     const [, local, remote, , , , , , , inode] = line.trim().split(/\s+/)
     if (inode !== undefined && inode !== '0') inodes.set(`${local} ${remote}`, inode)
   }
@@ -115,10 +115,10 @@ function socketsOf(pid) {
       try {
         return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.slice(1) ?? []
       } catch {
-        return [] // closed meanwhile
+        return [] // the socket was closed
       }
     })
   } catch {
-    return [] // it has ended
+    return [] // the process has exited
   }
 }

@@ -1,4 +1,4 @@
-// Plants one fault at a time in a copy of the built program, runs it on a real replica set, and asks whether the judge notices.
+// Plants one fault at a time in a copy of the built program, runs it on a real replica set, and checks that the judge detects it.
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -7,35 +7,35 @@ import { startReplicaSet } from './replica-set.mjs'
 
 const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/session/connect.js'
-const HEAD = 'storage/mongo/barrier-write.js'
+const BARRIER_WRITE = 'storage/mongo/barrier-write.js'
 const APPEND = 'trust-log/append.js'
-const HALVES = 'trust-log/records/pending-writes.js'
-const FENCE = 'trust-log/read-barrier.js'
+const PENDING_WRITES = 'trust-log/records/pending-writes.js'
+const READ_BARRIER = 'trust-log/read-barrier.js'
 const SERVER = 'http/server.js'
 const HUB = 'revocations/hub.js'
 const COLLECTIONS = 'storage/mongo/collections.js'
 const CUT_OFF = 'the primary is cut off, with an instance'
-const PAUSED = 'the primary is paused'
-/** Longer than an append waits (5 s) before it is read back: a deposed primary does not know it yet. Another takes over at once. */
+const SUSPENDED = 'the primary is suspended'
+/** Longer than the 5 s after which an unanswered append is read back: until then a deposed primary does not know that it is deposed. */
 const ELECTION_MS = 9000
 
-/** `edits`: [file, what stands there, what is planted]; `by`: the rules that may notice; `faults`, `seconds`: what is done to the set. */
+/** `edits`: [file, original line, planted line]; `rules`: the rules that may detect it; `faults`, `seconds`: the faults of the replica set. */
 export const PLANTED = [
   {
     name: 'w:1',
-    // What a driver does where nobody asks for more. (With majority reads it would not even find what it has just written.)
+    // Typical defaults of a driver. Local reads as well, because majority reads would not find the new writes
     edits: [
       [CONNECT, "DURABLE = { w: 'majority', journal: true }", 'DURABLE = { w: 1 }'],
       [CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"],
     ],
-    by: ['kept', 'blocks', 'views', 'streams', 'fresh', 'endings'],
+    rules: ['durability', 'log', 'log-reads', 'feed', 'freshness', 'revocations'],
     faults: [CUT_OFF],
     seconds: 9,
   },
   {
     name: 'local reads',
     edits: [[CONNECT, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"]],
-    by: ['kept', 'views', 'streams'],
+    rules: ['durability', 'log-reads', 'feed'],
     faults: [CUT_OFF],
     seconds: 9,
   },
@@ -44,42 +44,45 @@ export const PLANTED = [
     edits: [
       [
         COLLECTIONS,
-        'const failed = await reach(',
-        'const there = new Set((await opened.docs.find({ _id: { $in: docs.map(({ _id }) => _id) } }).toArray()).map(({ _id }) => _id));\nconst failed = await reach(',
+        'const failed = await callServer(',
+        'const existing = new Set((await opened.docs.find({ _id: { $in: docs.map(({ _id }) => _id) } }).toArray()).map(({ _id }) => _id));\nconst failed = await callServer(',
       ],
       [
         COLLECTIONS,
         'docs.map((document) => ({ insertOne: { document } }))',
-        'docs.filter(({ _id }) => !there.has(_id)).map(({ _id, ...replacement }) => ({ replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }))',
+        'docs.filter(({ _id }) => !existing.has(_id)).map(({ _id, ...replacement }) => ({ replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }))',
       ],
-      [COLLECTIONS, '.then(() => new Set(),', '.then(() => new Set(docs.flatMap(({ _id }, i) => there.has(_id) ? [i] : [])),'],
+      [COLLECTIONS, '.then(() => new Set(),', '.then(() => new Set(docs.flatMap(({ _id }, i) => existing.has(_id) ? [i] : [])),'],
     ],
-    by: ['once'],
+    rules: ['single-use'],
     faults: [],
   },
   {
-    name: 'the head was read before the request',
+    name: 'a head that was read before the request',
     edits: [
-      [FENCE, 'waiting++;', 'if (kept && age(kept) < 200)\n            return Promise.resolve(kept);\n        waiting++;'],
-      [FENCE, 'const run = readLog(deps)', 'const run = readLog(deps).then((timed) => (kept = timed))'],
-      [FENCE, 'let next;', 'let next, kept;'],
+      [
+        READ_BARRIER,
+        'waiting++;',
+        'if (cachedHead && age(cachedHead) < 200)\n            return Promise.resolve(cachedHead);\n        waiting++;',
+      ],
+      [READ_BARRIER, 'const run = readLog(deps)', 'const run = readLog(deps).then((timed) => (cachedHead = timed))'],
+      [READ_BARRIER, 'let next;', 'let next, cachedHead;'],
     ],
-    by: ['endings', 'fresh'],
+    rules: ['revocations', 'freshness'],
     faults: [],
   },
   {
     name: 'the head of a deposed primary',
-    edits: [[HEAD, 'writeConcern: { w: DURABLE.w, j: DURABLE.journal }', 'writeConcern: { w: 1 }']],
-    // Not "active": whoever asks must prove who it is, and what spends its assertion is a write that a deposed primary cannot do.
-    // A subscriber's "is that all?" needs nothing but the head.
-    by: ['fresh'],
+    edits: [[BARRIER_WRITE, 'writeConcern: { w: DURABLE.w, j: DURABLE.journal }', 'writeConcern: { w: 1 }']],
+    // Introspection detects nothing: it needs a write to the replay cache, which a deposed primary cannot do. A `sync` message needs only the head
+    rules: ['freshness'],
     faults: [CUT_OFF],
     seconds: 7,
   },
   {
     name: 'an unacknowledged block is applied',
     edits: [[APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", 'return block;']],
-    by: ['kept', 'views', 'streams'],
+    rules: ['durability', 'log-reads', 'feed'],
     faults: [CUT_OFF],
     seconds: 9,
   },
@@ -90,55 +93,55 @@ export const PLANTED = [
       [APPEND, 'const ask = async (deps, id) => id === undefined ? undefined :', 'const ask = async (deps, id) => true ? undefined :'],
       [APPEND, 'applied.hasRecent(id)', 'false'],
     ],
-    by: ['blocks'],
-    faults: [PAUSED],
-    // Over before the reading that follows the time-out (5 s) gives up too
+    rules: ['log'],
+    faults: [SUSPENDED],
+    // Ends before the read-back, which follows the time-out of 5 s, fails as well
     seconds: 5.7,
     electionMs: 60_000,
   },
   {
-    name: 'the first of a batch is not told',
+    name: 'the first entry of a batch is not sent to subscribers',
     edits: [[HUB, 'entries.flatMap(({ ends }) => ends)', 'entries.slice(1).flatMap(({ ends }) => ends)']],
-    by: ['streams'],
+    rules: ['feed'],
     faults: [],
   },
   {
-    name: 'the time-outs of the driver',
-    // The door bounds every answer too, so neither shows alone: what is planted is that nothing does.
+    name: 'no time-outs',
+    // Removes the time-outs of both the driver and the HTTP server, because each of them would hide the other
     edits: [
-      [CONNECT, '...TIMES,', ''],
-      [SERVER, 'ANSWER_MS = 10_000', 'ANSWER_MS = 600_000'],
+      [CONNECT, '...TIMEOUTS,', ''],
+      [SERVER, 'RESPONSE_TIMEOUT_MS = 10_000', 'RESPONSE_TIMEOUT_MS = 600_000'],
     ],
-    by: ['times'],
-    faults: [PAUSED],
+    rules: ['latency'],
+    faults: [SUSPENDED],
     seconds: 15,
     electionMs: 60_000,
   },
   {
-    name: 'acknowledged before it stands',
+    name: 'acknowledged before the append',
     edits: [
       [
-        HALVES,
+        PENDING_WRITES,
         'await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))',
         "ending.map(({ proposals, on }) => (void appender.append({ proposals, on, at }), { outcome: 'left_out' }))",
       ],
     ],
-    by: ['endings', 'kept', 'fresh'],
+    rules: ['revocations', 'durability', 'freshness'],
     faults: [],
   },
 ]
 
-/** `only`: part of a fault's name. */
+/** `only`: part of a name. */
 export async function runPlanted({ only, say = () => {} } = {}) {
-  // Those that need nothing to go wrong first: they take least
+  // Those without faults of the replica set first, because they take least time
   const chosen = PLANTED.filter(({ name }) => only === undefined || name.includes(only)).sort((a, b) => a.faults.length - b.faults.length)
   const callers = { pids: () => [] }
   const set = await startReplicaSet({ electionMs: ELECTION_MS, callers: () => callers.pids() })
   const escaped = []
   try {
     for (const [i, planted] of chosen.entries()) {
-      const found = await tryIt({ set, callers, planted, database: `planted-${i}`, say }).catch((error) => {
-        say(`   ${planted.name} could not be tried: ${error.message.slice(0, 300)}`)
+      const found = await detect({ set, callers, planted, database: `planted-${i}`, say }).catch((error) => {
+        say(`   ${planted.name} could not run: ${error.message.slice(0, 300)}`)
         return []
       })
       if (found.length === 0) escaped.push(planted.name)
@@ -152,8 +155,8 @@ export async function runPlanted({ only, say = () => {} } = {}) {
   return { planted: chosen.length, escaped }
 }
 
-/** Tried up to five times: some faults show only if something was under way in the right moment. */
-async function tryIt({ set, callers, planted, database, say }) {
+/** Runs up to five times: some faults have an effect only if a request is under way at the right moment. */
+async function detect({ set, callers, planted, database, say }) {
   const copy = await plant(planted)
   try {
     await set.electionMs(planted.electionMs ?? ELECTION_MS)
@@ -169,17 +172,17 @@ async function tryIt({ set, callers, planted, database, say }) {
         workers: planted.faults.length === 0 ? 4 : 2,
         faultSeconds: planted.seconds,
         only: planted.faults,
-        enders: planted.faults.length === 0 ? 0 : 3,
+        revokers: planted.faults.length === 0 ? 0 : 3,
       })
       const { faults, figures, failed } = await run.catch((error) => ({ failed: error.message.slice(0, 300) }))
       if (failed !== undefined) {
-        say(`   ${planted.name}, try ${attempt + 1}: could not be tried: ${failed}`)
+        say(`   ${planted.name}, attempt ${attempt + 1}: could not run: ${failed}`)
         continue
       }
-      const noticed = faults.filter((fault) => planted.by.includes(fault.split(':')[0]))
-      if (noticed.length > 0) return noticed
+      const detected = faults.filter((fault) => planted.rules.includes(fault.split(':')[0]))
+      if (detected.length > 0) return detected
       say(
-        `   ${planted.name}, try ${attempt + 1}: nothing; ${figures.answered} answers, ${figures['turned away']} turned away, slowest ${figures.slowest}`,
+        `   ${planted.name}, attempt ${attempt + 1}: not detected; ${figures.answered} responses, ${figures.unavailable} times 503, slowest ${figures.slowest}`,
       )
     }
     return []
@@ -196,7 +199,7 @@ export async function plant({ name, edits }) {
   for (const [file, from, to] of edits) {
     const path = join(copy, 'dist', file)
     const source = await readFile(path, 'utf8')
-    if (source.split(from).length !== 2) throw new Error(`${name}: ${file} no longer has that line once: ${from}`)
+    if (source.split(from).length !== 2) throw new Error(`${name}: ${file} does not contain this line exactly once: ${from}`)
     await writeFile(
       path,
       source.replace(from, () => to),

@@ -1,46 +1,46 @@
-// What happened, on one clock. Every request is noted with the moment at which it was sent, so that a history can be judged by intervals.
+// Records a history on one clock. Each request is recorded with the time at which it was sent, so that the history can be judged by intervals.
 
-/** A request that hangs is given up, long after `limitMs` has made it a fault. */
-export const GIVE_UP_MS = 40_000
+/** A request is aborted after this time, long after `limitMs` made it a fault. */
+export const ABORT_MS = 40_000
 
 export function newHistory(limitMs) {
   return {
     limitMs,
     texts: new Map(),
-    ended: [],
+    revoked: [],
     issued: [],
-    asked: [],
+    introspected: [],
     races: [],
     published: [],
     granted: [],
     requests: [],
     streams: [],
     log: [],
-    views: [],
-    found: undefined,
+    logReads: [],
+    final: undefined,
   }
 }
 
-/** A `fetch` that goes to one instance whatever the address is, and notes when it was sent. One request at a time. */
+/** A `fetch` that sends every request to one instance, and records it. For one request at a time. */
 export function fetchVia(history, issuer, instance) {
   const via = async (input, init) => {
     const url = String(input).replace(issuer, `http://127.0.0.1:${instance.port}`)
     const sentAt = performance.now()
     via.sentAt = sentAt
-    const done = (status) =>
+    const record = (status) =>
       history.requests.push({
         what: `${pathOf(url)} at instance ${instance.name} (${status})`,
-        at: sentAt,
+        sentAt,
         ms: performance.now() - sentAt,
         status,
       })
     try {
-      const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(GIVE_UP_MS) })
-      const body = await answer.arrayBuffer()
-      done(answer.status)
-      return new Response(body.byteLength > 0 ? body : null, { status: answer.status, headers: answer.headers })
+      const response = await fetch(url, { ...init, signal: AbortSignal.timeout(ABORT_MS) })
+      const body = await response.arrayBuffer()
+      record(response.status)
+      return new Response(body.byteLength > 0 ? body : null, { status: response.status, headers: response.headers })
     } catch (error) {
-      done(error.name)
+      record(error.name)
       throw error
     }
   }

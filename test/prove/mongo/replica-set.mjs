@@ -1,4 +1,4 @@
-// Three members of a replica set as processes of their own, each behind a proxy under whose port everybody knows it.
+// Starts the members of a replica set as processes, each behind a proxy whose port is the member's address in the set.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -10,8 +10,8 @@ import { freePort, pause } from '../tools.mjs'
 import { newNetwork } from './partition.mjs'
 
 const SET = 'rs0'
-/** So that what a paused member has is given up soon. */
-const TIMES = {
+/** Short, so that requests to a suspended member fail soon. */
+const TIMEOUTS = {
   serverSelectionTimeoutMS: 5000,
   socketTimeoutMS: 6000,
   connectTimeoutMS: 2000,
@@ -19,7 +19,7 @@ const TIMES = {
   minHeartbeatFrequencyMS: 100,
 }
 
-/** `electionMs`: after how long without a primary another is elected. `callers()`: processes that may be cut off, besides the members. */
+/** `electionMs`: the time without a primary after which an election starts. `callers()`: processes besides the members that may be cut off. */
 export async function startReplicaSet({ members: count = 3, electionMs = 2000, callers = () => [] } = {}) {
   const program = await mongodProgram()
   const folder = await mkdtemp(join(tmpdir(), 'credence-mongod-'))
@@ -36,7 +36,7 @@ export async function startReplicaSet({ members: count = 3, electionMs = 2000, c
     members,
     network,
     client,
-    /** The member that a majority takes for the primary, once there is one. */
+    /** Waits for a primary and returns that member. */
     async primary() {
       for (const until = performance.now() + 60_000; performance.now() < until; await pause(100)) {
         const host = await client
@@ -51,13 +51,13 @@ export async function startReplicaSet({ members: count = 3, electionMs = 2000, c
       }
       throw new Error('no primary within a minute')
     },
-    /** How long it waits for its primary from now on. */
+    /** Changes the election time-out. */
     async electionMs(electionTimeoutMillis) {
       const { config } = await client.db('admin').command({ replSetGetConfig: 1 })
       const settings = { ...config.settings, electionTimeoutMillis }
       await client.db('admin').command({ replSetReconfig: { ...config, version: config.version + 1, settings } })
     },
-    /** Writes are acknowledged by a majority again. */
+    /** Resolves when a majority acknowledges writes. */
     async writable() {
       for (const until = performance.now() + 120_000; performance.now() < until; await pause(100)) {
         const done = await client
@@ -88,32 +88,32 @@ export async function startReplicaSet({ members: count = 3, electionMs = 2000, c
   return set
 }
 
-/** A server that outlives whoever started it costs 400 MB for ever. */
-const alive = new Set()
+/** Killed at exit: a server that is left behind occupies 400 MB. */
+const children = new Set()
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
+  for (const child of children) child.kill('SIGKILL')
 })
 
 const pidsOf = (members) => members.map((member) => member.pid()).filter((pid) => pid !== undefined)
 
 const STARTS = 5
 
-/** A server once it listens; rejects with what it said where it ends instead. */
+/** Starts a server and resolves when it listens. Rejects with its output if it exits. */
 export async function startServer({ program, folder, port, more = [] }) {
   const args = ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', ...more]
   const child = spawn(program, [...args, '--oplogSize', '128', '--wiredTigerCacheSizeGB', '0.25', '--quiet'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  alive.add(child)
-  child.once('exit', () => alive.delete(child))
-  let said = ''
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  let output = ''
   await new Promise((done, fail) => {
     child.once('error', fail)
-    // Not "exit": what it said last would not be read yet
-    child.once('close', (code) => fail(new Error(`mongod ended with ${code}: ${said.slice(-2000)}`)))
+    // Not "exit", which may come before the last output is read
+    child.once('close', (code) => fail(new Error(`mongod ended with ${code}: ${output.slice(-2000)}`)))
     child.stdout.on('data', (chunk) => {
-      said = (said + chunk).slice(-20_000)
-      if (said.includes('Waiting for connections')) done()
+      output = (output + chunk).slice(-20_000)
+      if (output.includes('Waiting for connections')) done()
     })
   })
   child.stdout.removeAllListeners('data').resume()
@@ -128,7 +128,7 @@ async function newMember({ program, folder, network }) {
     host: `127.0.0.1:${proxy.port}`,
     direct: `mongodb://127.0.0.1:${port}/?directConnection=true`,
     pid: () => child?.pid,
-    /** A server that ends before it listens is started anew: what was killed may still hold its files for a moment. */
+    /** Retries a start that fails: a killed server may still lock its files for a moment. */
     async start() {
       if (child !== undefined) return
       await mkdir(folder, { recursive: true })
@@ -139,14 +139,14 @@ async function newMember({ program, folder, network }) {
         })
     },
     signal: (name) => child?.kill(name),
-    /** How far its copy of the log of the set goes: whoever has less than another is not elected. */
+    /** The position of its oplog. A member that is behind another one is not elected. */
     async applied() {
       const client = await MongoClient.connect(this.direct)
       const { optimes } = await client.db('admin').command({ replSetGetStatus: 1 })
       await client.close()
       return optimes.appliedOpTime.ts.toBigInt()
     },
-    /** Asks to be the primary, whatever there is; where the others do not want it, they elect another in their time. */
+    /** Asks to become the primary. If the other members refuse, a normal election follows. */
     async takeOver() {
       const client = await MongoClient.connect(this.direct)
       await client
@@ -161,19 +161,19 @@ async function newMember({ program, folder, network }) {
       const ending = child
       child = undefined
       if (ending.exitCode !== null || ending.signalCode !== null) return
-      const over = once(ending, 'exit')
+      const exited = once(ending, 'exit')
       ending.kill('SIGCONT')
       ending.kill('SIGKILL')
-      await over
+      await exited
     },
     close: () => proxy.close(),
   }
 }
 
-/** A client whose first connect has failed is closed for good, and at first there is no primary. */
+/** Connects with retries: at first the set has no primary, and a client that failed to connect cannot be used again. */
 async function connected(url) {
   for (const until = performance.now() + 120_000; ; ) {
-    const client = new MongoClient(url, TIMES)
+    const client = new MongoClient(url, TIMEOUTS)
     try {
       return await client.connect()
     } catch (error) {

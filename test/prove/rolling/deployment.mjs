@@ -1,4 +1,4 @@
-// Instances of `credence serve` that are ended and started again, each with whichever build, and a balancer before them.
+// Instances of `credence serve` that can be stopped and restarted, each with any build, behind a load balancer.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import { DIST } from '../mongo/instances.mjs'
 import { freePort, pause } from '../tools.mjs'
 
-/** How often the balancer asks whether an instance is ready, and so how long an instance that goes away has to wait for it. */
-const LOOK_MS = 100
+/** The balancer checks at this interval whether each instance is ready. The grace period of an instance must be longer. */
+const CHECK_MS = 100
 export const GRACE_SECONDS = 1
 
-/** `count` instances, none of which is started. */
+/** Creates `count` instances without starting them. */
 export async function newDeployment({ count, store }) {
   const folder = await mkdtemp(join(tmpdir(), 'credence-rolling-'))
   const config = join(folder, 'config.json')
@@ -25,7 +25,7 @@ export async function newDeployment({ count, store }) {
   return {
     issuer: front.issuer,
     instances,
-    /** As an instance: whoever is ready. */
+    /** The balancer, usable like an instance. */
     front: { name: 'front', port: front.port },
     async close() {
       front.close()
@@ -35,12 +35,12 @@ export async function newDeployment({ count, store }) {
   }
 }
 
-const alive = new Set()
+const children = new Set()
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
+  for (const child of children) child.kill('SIGKILL')
 })
 
-/** What a program says and how it ends. */
+/** Runs the program and returns its exit code and output. */
 export async function run(dist, args) {
   const child = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
@@ -65,62 +65,62 @@ function newInstance({ name, data, config, port, adminPort }) {
         ({ ok }) => ok,
         () => false,
       ),
-    /** Resolves when it serves, with its one-time code where there is one; rejects with what it says where it does not start. */
+    /** Resolves when the instance serves, with its first code if it printed one. Rejects with its output if it exits. */
     async start(dist = DIST) {
       const args = ['serve', '--dev', '--config', config, '--data', data, '--issuer', instance.issuer]
       const started = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args, '--port', `${port}`, '--admin-port', `${adminPort}`], {
         stdio: ['ignore', 'pipe', 'pipe'],
       })
-      alive.add(started)
-      let [said, errors] = ['', '']
+      children.add(started)
+      let [output, errors] = ['', '']
       started.stderr.on('data', (chunk) => {
         errors += chunk
         instance.log = (instance.log + chunk).slice(-50_000)
       })
-      const over = once(started, 'close').then(([code]) => {
-        alive.delete(started)
+      const exited = once(started, 'close').then(([code]) => {
+        children.delete(started)
         if (child === started) child = undefined
         return code
       })
       const serving = new Promise((done) => {
         started.stdout.on('data', (chunk) => {
-          said += chunk
-          if (said.includes('serving')) done()
+          output += chunk
+          if (output.includes('serving')) done()
         })
       })
-      const code = await Promise.race([serving, over])
+      const code = await Promise.race([serving, exited])
       if (code !== undefined) throw new Error(`instance ${name} ended with ${code}: ${errors.slice(0, 3000)}`)
       child = started
-      return { firstCode: /^first code (\S+)/m.exec(said)?.[1] }
+      return { firstCode: /^first code (\S+)/m.exec(output)?.[1] }
     },
-    /** How it ended, and after how long. */
+    /** Returns the exit code, and how long the exit took. */
     async end(signal) {
       const ending = child
       if (ending === undefined) return undefined
-      const [over, started] = [once(ending, 'exit'), performance.now()]
+      const [exited, startedAt] = [once(ending, 'exit'), performance.now()]
       ending.kill(signal)
-      const [code] = await over
+      const [code] = await exited
       child = undefined
-      return { code, ms: performance.now() - started }
+      return { code, ms: performance.now() - startedAt }
     },
   }
   return instance
 }
 
 /**
- * Each connection to the next instance that says that it is ready, or the one after it where nobody listens. An instance that was killed is
- * noticed by the next look: until then its connections are refused, and so go on to another.
+ * A load balancer: each connection goes to the next ready instance, or to the one after it if the connection is refused. A killed instance counts
+ * as ready until the next check; its connections are refused, so they go to another one.
  */
 async function openBalancer(instances) {
   let ready = []
   let turn = 0
   let isOver = false
   const open = new Set()
-  const look = async () => {
+  const checkReadiness = async () => {
     while (!isOver) {
       const states = await Promise.all(instances.map((one) => one.isReady()))
       ready = instances.filter((_, i) => states[i])
-      await pause(LOOK_MS)
+      await pause(CHECK_MS)
     }
   }
   const connected = async () => {
@@ -148,7 +148,7 @@ async function openBalancer(instances) {
   })
   await new Promise((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address()
-  void look()
+  void checkReadiness()
   return {
     port,
     issuer: `http://127.0.0.1:${port}`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { BulkReadableStorage, BulkPage } from '../../../src/storage/bulk.js'
+import type { BulkPage, BulkReadableStorage } from '../../../src/storage/bulk.js'
 import type { Doc, Spec } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 import { THINGS, thingsOf } from './things.js'

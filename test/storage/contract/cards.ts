@@ -138,10 +138,7 @@ export function cardSearchContract(open: OpenStore): void {
     expect(await search(store.storage, ['invoice', 'nowhere'])).toEqual({ hits: [], total: 0 })
   })
 
-  test.each<CardTier>([
-    'authenticated',
-    'introduced',
-  ])('rows of the %s tier do not change a byte of public results', async (tier) => {
+  test.each<CardTier>(['authenticated', 'introduced'])('rows of the %s tier do not change a byte of public results', async (tier) => {
     await using store = await open()
     const rows = ['a', 'b', 'c', 'd'].map((id, i) =>
       aRow(id, {

@@ -139,7 +139,9 @@ export function collectionContract(open: OpenStore): void {
     await expect(things.insert({ id: 'x', group: 'a', rank: Number.POSITIVE_INFINITY })).rejects.toThrow()
     expect(await things.get('x')).toBeUndefined()
     await things.insert(one)
-    await expect(things.change('one', {}, { state: 'longer than the sixteen characters it may have' })).rejects.toThrow('does not match its schema')
+    await expect(things.change('one', {}, { state: 'longer than the sixteen characters it may have' })).rejects.toThrow(
+      'does not match its schema',
+    )
     await expect(things.change('one', {}, { group: undefined })).rejects.toThrow('does not match its schema')
     await expect(things.change('one', {}, { id: 'two' })).rejects.toThrow('key')
     const bug = store.storage.commit([things.inserting({ id: 'x', group: 'a' }), things.changing('one', {}, { group: undefined })])

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { shardDeployment } from '../../../src/operations/migrate.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
-import { unsupportedReason, patchedReleaseFor } from '../../../src/storage/mongo/session/connect.js'
+import { patchedReleaseFor, unsupportedReason } from '../../../src/storage/mongo/session/connect.js'
 import { freePort } from '../../free-port.mjs'
 import { setClock } from '../../set-clock.js'
 import { findMongod, HOW, mongodProgram } from '../find-mongod.mjs'
@@ -73,26 +73,23 @@ const binary = findMongod()?.uri === undefined ? findMongod() : undefined
 test.skipIf(binary === undefined).each([
   ['outside a replica set', []],
   ['of a set that was not initiated', ['--replSet', 'rs0']],
-])(
-  `a server %s is refused with the command that initiates a set (${binary ? 'started here' : HOW})`,
-  async (_, more) => {
-    await using folder = await tempFolder()
-    const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../prove/mongo/${'replica-set'}.mjs`)
-    const port = await freePort()
-    const server = await startServer({ program: await mongodProgram(), folder: folder.path, port, more })
-    try {
-      for (const options of ['', '?replicaSet=rs0'])
-        await expect(open(`mongodb://127.0.0.1:${port}/credence${options}`)).rejects.toMatchObject({
-          reason: 'unavailable',
-          message: expect.stringContaining('rs.initiate()'),
-        })
-    } finally {
-      const exited = once(server, 'exit')
-      server.kill('SIGKILL')
-      await exited
-    }
-  },
-)
+])(`a server %s is refused with the command that initiates a set (${binary ? 'started here' : HOW})`, async (_, more) => {
+  await using folder = await tempFolder()
+  const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../prove/mongo/${'replica-set'}.mjs`)
+  const port = await freePort()
+  const server = await startServer({ program: await mongodProgram(), folder: folder.path, port, more })
+  try {
+    for (const options of ['', '?replicaSet=rs0'])
+      await expect(open(`mongodb://127.0.0.1:${port}/credence${options}`)).rejects.toMatchObject({
+        reason: 'unavailable',
+        message: expect.stringContaining('rs.initiate()'),
+      })
+  } finally {
+    const exited = once(server, 'exit')
+    server.kill('SIGKILL')
+    await exited
+  }
+})
 
 test.each(['credence', 'mongodb://a/%zz'])('shard commands for the invalid URL %s are refused', (url) => {
   expect(() => shardDeployment(url)).toThrow('the storage URL is invalid')

@@ -96,7 +96,11 @@ async function barrierResponses(): Promise<unknown[]> {
       .map(async (sent) => {
         const started = performance.now()
         const response = await sent
-        return { status: response.status, hasRetryAfter: response.headers.has('retry-after'), inTime: performance.now() - started < LIMIT_MS }
+        return {
+          status: response.status,
+          hasRetryAfter: response.headers.has('retry-after'),
+          inTime: performance.now() - started < LIMIT_MS,
+        }
       }),
   )
   return responses
@@ -175,7 +179,10 @@ test.skipIf(!isOurs)(
       // Every instance reads the head twice a second
       const heads = () => Promise.all([before, meanwhile].map(({ log }) => log.head()))
       await expect
-        .poll(() => heads().then(() => notifications.map(({ count }, i) => count > (counts[i] ?? 0)), String), { timeout: 30_000, interval: 500 })
+        .poll(() => heads().then(() => notifications.map(({ count }, i) => count > (counts[i] ?? 0)), String), {
+          timeout: 30_000,
+          interval: 500,
+        })
         .toEqual([true, true])
       const again = notifications.map(({ count }) => count)
       await end()

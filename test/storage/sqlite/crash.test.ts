@@ -107,7 +107,9 @@ describe('after kill -9', () => {
     expect(await reopened(file)).toEqual(expected)
   })
 
-  test.each([1, 40, 400, 1500])('killed from outside after %i responses: every acknowledged write is stored, and the store can be opened', async (count) => {
+  test.each([
+    1, 40, 400, 1500,
+  ])('killed from outside after %i responses: every acknowledged write is stored, and the store can be opened', async (count) => {
     await using folder = await tempFolder()
     const file = join(folder.path, 'credence.db')
     const responses = await runChild(file, 'whenever', (lines, kill) => {

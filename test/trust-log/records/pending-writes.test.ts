@@ -74,7 +74,7 @@ const aThing = (): Thing => ({ id: 'thing', handle: aHandle('agt'), ver: aHandle
 const stored = (logs: Logs) => thingsIn(logs.storage).get('thing')
 const openHalves = async (logs: Logs) => (await halvesIn(logs.storage).find('age', { where: {}, limit: 100 })).items.length
 
-/** Dies at the n-th operation of this name: before it was done, or after it with its answer lost. Nothing is answered from then on. */
+/** Crashes at the n-th operation of this name, before or after it takes effect. From then on no operation returns. */
 function dying(name: string, n: number, moment: 'before' | 'after') {
   let left = n
   let isDead = false
@@ -305,7 +305,7 @@ test('a failed search for halves is logged and repeated', async () => {
   await lost
 })
 
-/** A trust log that is going to die: nobody closes it. */
+/** A trust log of a writer that crashes, and is not closed. */
 async function crashed(logs: Logs, gate: Gate): Promise<ServedTrustLog> {
   return logs.open({ gate, halves: completing(logs.storage), crashes: true })
 }

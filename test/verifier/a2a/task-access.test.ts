@@ -28,7 +28,7 @@ describe('bindings', () => {
     expect(await access.accessibleMessage(params, other)).not.toEqual(params)
   })
 
-  test('a message without a task, and a result that is no object, bind nothing', async () => {
+  test('a message without a task, and a result that is not an object, bind nothing', async () => {
     const access = newAccess()
     for (const result of [{ messageId: 'm1', id: 'a1' }, undefined, 'a1']) await access.bindResult(result, own)
     expect(await access.accessibleId('a1', own)).toEqual(UNKNOWN)
@@ -81,7 +81,7 @@ describe('ListTasks', () => {
     return access
   }
 
-  test('pages hold the caller’s own tasks only; token and total say nothing about others', async () => {
+  test('pages contain only the caller’s own tasks; page token and total reveal no others', async () => {
     const access = await bound()
     const first = await access.listTasks({}, own, list)
     expect(first).toEqual({ tasks: [{ id: 'a1' }, { id: 'a2' }], nextPageToken: 'a2', totalSize: 3, pageSize: 2 })

@@ -1,4 +1,4 @@
-// What every `credence admin` command does to a MongoDB deployment, and what `export` and `erase` do.
+// The `credence admin` commands over a MongoDB deployment: the warning that all of them print, and `export` and `erase`.
 import { execFile as run } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -20,7 +20,7 @@ overMongod((mongod) => {
       return { url, drop: () => mongod().drop(url) }
     }))
 
-  test('a release with published vulnerabilities is told of on standard error, whatever is done', async () => {
+  test('every admin command warns on standard error about a MongoDB release with published vulnerabilities', async () => {
     await using folder = await tempFolder()
     const [url, file] = [mongod().url(), join(folder.path, 'credence.db')]
     await writeFile(file, '')

@@ -1,5 +1,5 @@
-// A registry whose witness is another registry moves from a file to MongoDB: the witness goes on with it, and neither the old place nor a
-// put-back copy of the new one is served.
+// A registry whose witness is another registry is copied from a file to MongoDB. The witness accepts the target, and neither the source nor a
+// restored backup of the target can be served.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, rm } from 'node:fs/promises'
@@ -47,17 +47,18 @@ overMongod((mongod) => {
     await witness?.close()
     witness = undefined
   }
-  const move = (options: Partial<CopyOptions> = {}) =>
+  const copy = (options: Partial<CopyOptions> = {}) =>
     copyToMongo({ from: `sqlite:${file('a/credence.db')}`, to: url, witness: witnessUrl, issuer, ...options })
-  const remembered = async (): Promise<CosignedCheckpoint | undefined> =>
-    (await (await fetch(`${witnessUrl}/witness?log=${new URL(issuer).host}`)).json()).remembered
+  const checkpointOfWitness = async (): Promise<CosignedCheckpoint | undefined> =>
+    (await (await fetch(`${witnessUrl}/witness?log=${new URL(issuer).host}`)).json()).checkpoint
   const headOf = async (): Promise<number> => {
     const { asOf } = await (await fetch(`${issuer}/log/entries?limit=0`)).json()
     return Number(asOf.split('.').at(-1))
   }
-  const raised = () => expect.poll(async () => (await remembered())?.seq === (await headOf()), { timeout: 20_000 }).toBe(true)
-  const keepSource = (name: string) => copyFile(file('a/credence.db'), file(name))
-  const putBackSource = (name: string) => copyFile(file(name), file('a/credence.db'))
+  const witnessIsCurrent = () =>
+    expect.poll(async () => (await checkpointOfWitness())?.seq === (await headOf()), { timeout: 20_000 }).toBe(true)
+  const saveSource = (name: string) => copyFile(file('a/credence.db'), file(name))
+  const restoreSource = (name: string) => copyFile(file(name), file('a/credence.db'))
 
   beforeEach(async () => {
     folder = await tempFolder()
@@ -71,7 +72,7 @@ overMongod((mongod) => {
     await ocr.publish({ card: aCard({ issuer }) })
     planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
     await introduce(planner, ocr)
-    await raised()
+    await witnessIsCurrent()
   }, 60_000)
   afterEach(async () => {
     await stop()
@@ -80,79 +81,81 @@ overMongod((mongod) => {
     await folder[Symbol.asyncDispose]()
   }, 60_000)
 
-  test('what lived lives; before its first start and after, only what it was moved to is served, on any machine', async () => {
-    const lives = await planner.exchange({ audience: ocr.audience })
-    const ended = await planner.exchange({ audience: ocr.audience })
-    await planner.revoke(ended.accessToken)
+  test('after a copy tokens stay valid, and only the target can be served, on any machine, before and after its first start', async () => {
+    const valid = await planner.exchange({ audience: ocr.audience })
+    const revoked = await planner.exchange({ audience: ocr.audience })
+    await planner.revoke(revoked.accessToken)
     await stop()
-    const before = await remembered()
-    await keepSource('before-freeze.db')
-    const copied = await move()
+    const before = await checkpointOfWitness()
+    await saveSource('before-freeze.db')
+    const copied = await copy()
     if (copied.outcome !== 'moved') throw new Error(copied.outcome)
-    // It cannot be shown a checkpoint yet; a note beside the source stands for it
-    expect(await remembered()).toEqual(before)
+    // The witness cannot get a checkpoint before the target is served. A note beside the source holds the head until then
+    expect(await checkpointOfWitness()).toEqual(before)
     await expect(serveAt('a')).rejects.toThrow('freezes the log of this store')
-    await putBackSource('before-freeze.db')
-    await expect(serveAt('a')).rejects.toThrow(`is behind its witness ${witnessUrl}: entry ${copied.resumeEntry.seq} is missing from the log`)
+    await restoreSource('before-freeze.db')
+    await expect(serveAt('a')).rejects.toThrow(
+      `is behind its witness ${witnessUrl}: entry ${copied.resumeEntry.seq} is missing from the log`,
+    )
     const fresh = await backUp(url)
 
-    // Another machine, which has nothing but the address of the witness
+    // Another machine, which knows only the address of the witness
     await serveAt('elsewhere', url)
     expect(served?.firstCode).toBeUndefined()
-    expect([await ocr.introspect(lives.accessToken), await ocr.introspect(ended.accessToken)]).toEqual([
+    expect([await ocr.introspect(valid.accessToken), await ocr.introspect(revoked.accessToken)]).toEqual([
       expect.objectContaining({ active: true }),
       { active: false },
     ])
-    await raised()
-    const now = await remembered()
+    await witnessIsCurrent()
+    const now = await checkpointOfWitness()
     expect(now?.epoch).toBe(before?.epoch)
     expect(now?.seq).toBeGreaterThanOrEqual(copied.resumeEntry.seq)
     const checkpoint = await parseCheckpoint(now?.note ?? '', { issuer, keys: await fetchRegistryKeys(issuer, 'log') })
     expect(checkpoint).toMatchObject({ size: now?.size, root: now?.root })
 
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
-    await raised()
+    await witnessIsCurrent()
     await stop()
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
     await rm(file('a/restored.json'))
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
-    await fresh.putBack()
+    await fresh.restore()
     await expect(serveAt('elsewhere', url)).rejects.toThrow('is behind its witness')
   }, 90_000)
 
-  test('a source that is behind its witness is not moved, nor one whose witness cannot be asked, or is of another', async () => {
+  test('a source is not copied if it is behind its witness, or if the witness is unreachable or belongs to another registry', async () => {
     await stop()
-    await keepSource('backup.db')
+    await saveSource('backup.db')
     await serveAt('a')
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
-    await raised()
+    await witnessIsCurrent()
     await stop()
-    await keepSource('right.db')
-    await putBackSource('backup.db')
-    await expect(move()).rejects.toThrow(`is behind its witness ${witnessUrl}`)
-    await putBackSource('right.db')
-    await expect(move({ issuer: 'https://other.example' })).rejects.toThrow('must be an https URL')
-    await expect(move({ issuer: 'http://127.0.0.1:1' })).rejects.toThrow('no witness of that log')
+    await saveSource('right.db')
+    await restoreSource('backup.db')
+    await expect(copy()).rejects.toThrow(`is behind its witness ${witnessUrl}`)
+    await restoreSource('right.db')
+    await expect(copy({ issuer: 'https://other.example' })).rejects.toThrow('must be an https URL')
+    await expect(copy({ issuer: 'http://127.0.0.1:1' })).rejects.toThrow('not a witness of that log')
     const port = Number(new URL(witnessUrl).port)
     await stopWitness()
-    await expect(move()).rejects.toThrow('cannot fetch')
+    await expect(copy()).rejects.toThrow('cannot fetch')
     expect(await withDatabase(url, (db) => db.collection('log-blocks').countDocuments({ first: { $exists: true } }))).toBe(0)
-    // The source is as it was
+    // The source is unchanged
     await startWitness(port)
     await serveAt('a')
     await stop()
-    expect(await move()).toMatchObject({ outcome: 'moved' })
+    expect(await copy()).toMatchObject({ outcome: 'moved' })
   }, 90_000)
 
-  test('a witness that goes away before the end is told by the next run', async () => {
+  test('if the witness becomes unreachable before the end, the next run updates it', async () => {
     await stop()
-    await keepSource('before-freeze.db')
+    await saveSource('before-freeze.db')
     const port = Number(new URL(witnessUrl).port)
     let closing: Promise<void> | undefined
     const onProgress = ({ stage }: { stage: string }) => {
       if (stage === 'freeze') closing = stopWitness()
     }
-    await expect(move({ onProgress })).rejects.toThrow('cannot fetch')
+    await expect(copy({ onProgress })).rejects.toThrow('cannot fetch')
     await closing
     await startWitness(port)
     const args = ['admin', 'copy', '--from', `sqlite:${file('a/credence.db')}`, '--to', url, '--witness', witnessUrl, '--issuer', issuer]
@@ -161,26 +164,26 @@ overMongod((mongod) => {
     again.stdout.on('data', (text) => out.push(String(text)))
     expect((await once(again, 'exit'))[0]).toBe(0)
     expect(JSON.parse(out.join(''))).toEqual({ outcome: 'already-moved' })
-    await putBackSource('before-freeze.db')
+    await restoreSource('before-freeze.db')
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
     await serveAt('a', url)
-    await raised()
+    await witnessIsCurrent()
   }, 90_000)
 
-  test('one that had a file moves to the deployment and to another registry at once', async () => {
-    const { epoch, seq, hash } = await vi.waitUntil(remembered)
+  test('a registry with a witness file can be copied and change to a remote witness in one step', async () => {
+    const { epoch, seq, hash } = await vi.waitUntil(checkpointOfWitness)
     await stop()
     await stopWitness()
     await rm(file('b'), { recursive: true })
     await startWitness()
-    await expect(move()).rejects.toThrow(/its witness .* is empty/)
+    await expect(copy()).rejects.toThrow(/its witness .* is empty/)
     await witnessFile(file('a/witness.json')).write({ epoch, seq, hash })
-    await keepSource('before-freeze.db')
-    expect(await move()).toMatchObject({ outcome: 'moved' })
-    await putBackSource('before-freeze.db')
+    await saveSource('before-freeze.db')
+    expect(await copy()).toMatchObject({ outcome: 'moved' })
+    await restoreSource('before-freeze.db')
     await expect(serveAt('a')).rejects.toThrow('is behind its witness')
     await serveAt('a', url)
-    await raised()
+    await witnessIsCurrent()
   }, 90_000)
 })
 

@@ -1,4 +1,4 @@
-// A running story moves from a file to MongoDB: what lived lives, what was ended stays ended, and nobody can serve the old place.
+// A registry is copied from a file to MongoDB: tokens stay valid, revoked items stay revoked, and the source can no longer be served.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile } from 'node:fs/promises'
@@ -19,8 +19,8 @@ import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import { openMongo } from '../../../../src/storage/mongo/open.js'
 import { openSqlite } from '../../../../src/storage/sqlite/open.js'
 import { anySpec } from '../../../../src/storage/storage.js'
-import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
 import { freezeEntryOf } from '../../../../src/trust-log/recovery/freeze.js'
+import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { runningClock } from '../../../set-clock.js'
 import { introduce, reasonOf } from '../../../stories/actors.js'
@@ -57,20 +57,20 @@ overMongod((mongod) => {
     await Promise.all(running.map((one) => one.close()))
     running = []
   }
-  const move = (options: Partial<CopyOptions> = {}) => copyToMongo({ from: `sqlite:${file('data/credence.db')}`, to: url, ...options })
-  /** The run ends at the first of its steps at which none has ended before, as if it had been killed there; at which, if it did not come to its end. */
-  const killedAnew = async (killed: Set<string>): Promise<Progress['stage'] | undefined> => {
-    let at: Progress['stage'] | undefined
+  const copy = (options: Partial<CopyOptions> = {}) => copyToMongo({ from: `sqlite:${file('data/credence.db')}`, to: url, ...options })
+  /** Runs the copy until its first step that is not in `killed`, and stops there as if the process was killed. Returns that step, or undefined if the copy completed. */
+  const killAtNextStep = async (killed: Set<string>): Promise<Progress['stage'] | undefined> => {
+    let killedAt: Progress['stage'] | undefined
     const onProgress = ({ stage, collection }: Progress) => {
       const step = `${stage} ${collection}`
       if (killed.has(step)) return
       killed.add(step)
-      at = stage
+      killedAt = stage
       throw new Error('killed')
     }
-    const run = move({ onProgress })
+    const run = copy({ onProgress })
     await run.catch((error: Error) => expect(error.message).toBe('killed'))
-    return at
+    return killedAt
   }
   const callOcr = async () =>
     planner.exchange({ audience: ocr.audience, taskId: (await planner.tasks.create({ description: 'read' })).taskId })
@@ -99,9 +99,9 @@ overMongod((mongod) => {
     await folder[Symbol.asyncDispose]()
   })
 
-  test('a token from before is accepted after, one that was ended is not, search is the same, and the source refuses', async () => {
-    const [lives, ended] = [await callOcr(), await callOcr()]
-    await planner.revoke(ended.accessToken)
+  test('after a copy tokens stay valid, revoked ones stay revoked, search finds the same, and the source is refused', async () => {
+    const [valid, revoked] = [await callOcr(), await callOcr()]
+    await planner.revoke(revoked.accessToken)
     const searches = () =>
       Promise.all(['scanned', 'invoices', ''].map((text) => planner.search(text === '' ? { tags: ['ocr'] } : { text })))
     const found = await searches()
@@ -109,14 +109,14 @@ overMongod((mongod) => {
     const feed = await ocr.subscribe()
     await feed.sync()
     const at = feed.seq
-    const kept = mirrorFile(file('mirror.jsonl'))
+    const mirrored = mirrorFile(file('mirror.jsonl'))
     const mirror = async () =>
-      newLogCopy(kept.read()).catchUp({ issuer: acme.issuer, keys: await fetchRegistryKeys(acme.issuer, 'log') }, kept.append)
+      newLogCopy(mirrored.read()).catchUp({ issuer: acme.issuer, keys: await fetchRegistryKeys(acme.issuer, 'log') }, mirrored.append)
     await mirror()
     await stop()
 
     const progress: Progress[] = []
-    const copied = await move({ onProgress: (one) => progress.push(one) })
+    const copied = await copy({ onProgress: (one) => progress.push(one) })
     if (copied.outcome !== 'moved') throw new Error(copied.outcome)
     const { compared } = copied
     expect([compared.documents.agents, compared.documents.cards, compared.cards.public]).toEqual([2, 1, 1])
@@ -126,110 +126,110 @@ overMongod((mongod) => {
 
     await expect(start()).rejects.toThrow(/entry \d+ freezes the log of this store/)
     expect((await start(url)).firstCode).toBeUndefined()
-    expect([await ocr.introspect(lives.accessToken), await ocr.introspect(ended.accessToken)]).toEqual([
+    expect([await ocr.introspect(valid.accessToken), await ocr.introspect(revoked.accessToken)]).toEqual([
       expect.objectContaining({ active: true }),
       { active: false },
     ])
     const withoutScores = (all: Awaited<ReturnType<typeof searches>>) =>
       all.map(({ hits, total }) => [total, hits.map(({ agentId }) => agentId)])
     expect(withoutScores(await searches())).toEqual(withoutScores(found))
-    // The feed goes on in the same epoch: it needs no new snapshot
+    // The feed continues in the same epoch, without a new snapshot
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
-    // Its socket was cut, and comes back by itself
+    // The client reconnects by itself
     await vi.waitFor(() => feed.sync(), { timeout: 15_000 })
     expect(feed.seq).toBeGreaterThan(at)
-    expect(await ocr.introspect(lives.accessToken)).toEqual({ active: false })
+    expect(await ocr.introspect(valid.accessToken)).toEqual({ active: false })
     feed.close()
     await mirror()
-    expect(kept.read().map(({ type }) => type)).toEqual(expect.arrayContaining(['log.frozen', 'log.resumed']))
-    // Once more changes nothing, and a second target is refused
+    expect(mirrored.read().map(({ type }) => type)).toEqual(expect.arrayContaining(['log.frozen', 'log.resumed']))
+    // Another run changes nothing, and a second target is refused
     await stop()
-    expect(await move()).toEqual({ outcome: 'already-moved' })
+    expect(await copy()).toEqual({ outcome: 'already-moved' })
     const second = mongod().url()
-    await expect(move({ to: second })).rejects.toThrow('the source was frozen for another deployment')
+    await expect(copy({ to: second })).rejects.toThrow('the source was frozen for another deployment')
     await mongod().drop(second)
   }, 60_000)
 
-  test('an instance that had opened the target while it was empty is noticed before the source is sealed', async () => {
+  test('an instance that opened the target while it was empty is detected before the source is frozen', async () => {
     await stop()
     const early = await openMongo({ url, clock: systemClock, instance: 'early', warn: () => undefined })
     let reading: NodeJS.Timeout | undefined
     const onProgress = ({ stage }: Progress) => {
       if (stage === 'documents') reading ??= setInterval(() => void early.log.head().catch(() => undefined), 200)
     }
-    await expect(move({ onProgress })).rejects.toThrow('1 instance uses this store')
+    await expect(copy({ onProgress })).rejects.toThrow('1 instance uses this store')
     clearInterval(reading)
     await early.close()
     await start()
     await stop()
-    expect(await move()).toMatchObject({ outcome: 'moved' })
+    expect(await copy()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
 
-  test('killed at each of its steps, and served meanwhile as long as it is not sealed, it ends with the same', async () => {
-    const ended = await callOcr()
-    let lives = ended
+  test('a copy that is killed at any step can be run again, and the source can be served until it is frozen', async () => {
+    const revoked = await callOcr()
+    let valid = revoked
     await stop()
     const killed = new Set<string>()
-    for (let stage = await killedAnew(killed); stage !== undefined; stage = await killedAnew(killed)) {
-      await expect(start(url)).rejects.toThrow('a copy into this deployment is not finished')
+    for (let stage = await killAtNextStep(killed); stage !== undefined; stage = await killAtNextStep(killed)) {
+      await expect(start(url)).rejects.toThrow('a copy into this deployment is incomplete')
       if (stage === 'resume' || stage === 'finish') await expect(start()).rejects.toThrow(/entry \d+ freezes the log of this store/)
       else if (killed.size % 9 === 1) {
-        // Every so often the source goes on, and changes
+        // Sometimes the source is served and changes between two runs
         await start()
         const ceiling = { rights: [{ audience: ocr.audience, scope: 'ocr:read' }], delegationDepth: killed.size % 5 }
         await acme.mutate('agents.change', { agentId: planner.agentId, ceiling })
-        lives = await callOcr()
+        valid = await callOcr()
         await stop()
       }
     }
     expect([...killed].map((step) => step.split(' ')[0])).toEqual(expect.arrayContaining(STAGES))
     expect(killed.size).toBeGreaterThan(15)
-    expect(await move()).toEqual({ outcome: 'already-moved' })
+    expect(await copy()).toEqual({ outcome: 'already-moved' })
     await start(url)
     expect((await planner.search({ text: 'scanned' })).total).toBe(1)
-    expect(await ocr.introspect(lives.accessToken)).toMatchObject({ active: true })
-    expect(await ocr.introspect(ended.accessToken)).toEqual({ active: false })
+    expect(await ocr.introspect(valid.accessToken)).toMatchObject({ active: true })
+    expect(await ocr.introspect(revoked.accessToken)).toEqual({ active: false })
     expect(await reasonOf(callOcr())).toBe('done')
   }, 120_000)
 
-  test('a rehearsal leaves the source as it was; what is not an empty target, or a source that was put back, is refused', async () => {
+  test('a rehearsal leaves the source unchanged, and a target that is not empty or a restored source is refused', async () => {
     await stop()
     await copyFile(file('data/credence.db'), file('backup.db'))
-    expect(await move({ rehearse: true })).toMatchObject({ outcome: 'rehearsed' })
+    expect(await copy({ rehearse: true })).toMatchObject({ outcome: 'rehearsed' })
     await start()
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
-    await expect(move()).rejects.toThrow('in use by another process')
+    await expect(copy()).rejects.toThrow('in use by another process')
     await stop()
     await copyFile(file('data/credence.db'), file('newer.db'))
     await copyFile(file('backup.db'), file('data/credence.db'))
-    await expect(move()).rejects.toThrow('is behind its witness')
+    await expect(copy()).rejects.toThrow('is behind its witness')
     await copyFile(file('newer.db'), file('data/credence.db'))
     const other = mongod().url()
     const storage = await openMongo({ url: other, clock: systemClock, instance: 'other', warn: () => undefined })
     const genesis = await firstBlock(file('data/credence.db'))
     await storage.log.append(genesis)
     await storage.close()
-    await expect(move({ to: other })).rejects.toThrow('this deployment holds a registry already')
+    await expect(copy({ to: other })).rejects.toThrow('this deployment already contains a registry')
     await mongod().drop(other)
-    expect(await move()).toMatchObject({ outcome: 'moved' })
+    expect(await copy()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
 
-  test('a machine whose clock is far from the target’s moves nothing: the source is not sealed', async () => {
+  test('on a machine whose clock differs from the target’s nothing is copied and the source is not frozen', async () => {
     await stop()
     const clock = runningClock()
     clock.step(-3600)
     const from = await openSqlite({ file: file('data/credence.db'), clock })
     const to = await openMongo({ url, clock, instance: 'test', isImporting: true, warn: () => undefined })
     const moving = copyRegistry({ from, to, clock, random: systemRandom, rehearse: false, onProgress: () => undefined })
-    await expect(moving).rejects.toThrow('more than 5 s apart')
+    await expect(moving).rejects.toThrow('differ by more than 5 s')
     expect(freezeEntryOf(await from.log.head())).toBeUndefined()
     await Promise.all([from.close(), to.close()])
-    expect(await move()).toMatchObject({ outcome: 'moved' })
+    expect(await copy()).toMatchObject({ outcome: 'moved' })
   }, 60_000)
 
-  test('what the target has lost, or holds otherwise, is found', async () => {
+  test('the comparison finds documents that the target lacks or that differ', async () => {
     await stop()
-    await move({ rehearse: true })
+    await copy({ rehearse: true })
     const from = await openSqlite({ file: file('data/credence.db'), clock: systemClock })
     const to = await openMongo({ url, clock: systemClock, instance: 'test', isImporting: true, warn: () => undefined })
     openCollections(from)
@@ -254,7 +254,11 @@ overMongod((mongod) => {
     await Promise.all([from.close(), to.close()])
   }, 60_000)
 
-  test.each(['documents', 'freeze', 'finish'])('the program, killed with -9 at its stage %s, goes on when it is run again', async (stage) => {
+  test.each([
+    'documents',
+    'freeze',
+    'finish',
+  ])('the program, killed by SIGKILL at stage %s, completes the copy when it is run again', async (stage) => {
     await stop()
     const args = ['admin', 'copy', '--from', `sqlite:${file('data/credence.db')}`, '--to', url, '--json']
     const first = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -278,6 +282,6 @@ async function firstBlock(path: string): Promise<Block> {
   return first
 }
 
-/** In this order; counters come beside documents. */
+/** In this order. Counters are copied during `documents`. */
 const STAGES = ['log', 'documents', 'search', 'compare', 'freeze', 'resume', 'finish']
 const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')

@@ -1,4 +1,4 @@
-// A deployment is migrated from what one build declares to what the next does.
+// Migrates deployments from the schemas of one release to those of the next.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/lib/clock.js'
 import { COLLECTIONS } from '../../../../src/operations/collections.js'
@@ -10,11 +10,11 @@ import { THINGS, type Thing } from '../../contract/things.js'
 import { overMongod } from '../../over-mongod.js'
 import { withDatabase } from '../backup.js'
 
-/** The build before: no index by state, and one that is of no use any more, by a field that no other index has. */
+/** The older release: without the index by state, and with an index that is unused now, by a field of no other index. */
 const { state: _, ...others } = THINGS.indexes
 const BEFORE: Spec<Thing> = { ...THINGS, indexes: { ...others, old: { fields: ['until', 'rank'] } } }
 const { expires: __, ...LASTING } = THINGS
-const specs = (spec: Spec<Thing>): readonly Spec<Doc>[] => [spec as unknown as Spec<Doc>] // as an adapter takes it
+const specs = (spec: Spec<Thing>): readonly Spec<Doc>[] => [spec as unknown as Spec<Doc>] // the migration takes specs of any type
 
 overMongod((mongod) => {
   let url: string
@@ -26,21 +26,21 @@ overMongod((mongod) => {
   }
   const migrate = (spec: Spec<Thing>, flags: { apply?: boolean; finish?: boolean } = {}) =>
     migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: specs(spec), apply: false, finish: false, ...flags })
-  const setFormat = (format: number) =>
-    withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').updateOne({ _id: '(format)' }, { $set: { format } }))
-  const setFences = (change: object) =>
-    withDatabase(url, (db) => db.collection('log-blocks').updateMany({ gone: { $exists: true } }, change))
+  const setVersion = (version: number) =>
+    withDatabase(url, (db) => db.collection<{ _id: string }>('schemas').updateOne({ _id: '(version)' }, { $set: { version } }))
+  const updateLeases = (change: object) =>
+    withDatabase(url, (db) => db.collection('log-blocks').updateMany({ lastSeen: { $exists: true } }, change))
 
   beforeEach(() => {
     url = mongod().url()
   })
   afterEach(async () => {
-    await Promise.all(opened.map((one) => one.close()))
+    await Promise.all(opened.map((storage) => storage.close()))
     opened = []
     await mongod().drop(url)
   })
 
-  test('of an empty database the plan is everything; applied, nothing is left, and a registry makes nothing anew', async () => {
+  test('the plan for an empty database creates everything, and after it is applied nothing is left to do', async () => {
     const all = COLLECTIONS
     const run = (apply: boolean) => migrateMongo({ url, clock: systemClock, warn: () => undefined, specs: all, apply, finish: false })
     const plan = await run(false)
@@ -57,7 +57,7 @@ overMongod((mongod) => {
     expect((await run(false)).steps).toEqual([])
   })
 
-  test('what instances made at first use is what the plan wants', async () => {
+  test('collections that instances created at first use need no migration', async () => {
     const storage = await open('one')
     await storage.collection(THINGS).get('nothing')
     await storage.log.head()
@@ -66,28 +66,28 @@ overMongod((mongod) => {
     expect((await migrate(THINGS)).steps).toEqual([])
   })
 
-  test('a new index is filled while an older instance runs, again when it is gone, and only then is the old one dropped', async () => {
+  test('a new index is backfilled while an older instance runs and again after it stopped, and only then the old index is dropped', async () => {
     const older = await open('older')
     const things = older.collection(BEFORE)
     await things.insert({ id: 'a', group: 'g', state: 'open', rank: 1 })
     await older.log.head()
-    await setFences({ $set: { format: 0 } })
+    await updateLeases({ $set: { schemaVersion: 0 } })
     const plan = await migrate(THINGS)
     expect(plan.olderInstances).toBe(1)
     const ofThings = plan.steps.filter(({ collection }) => collection === 'things')
-    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['widen', 'by_state', 'fill', 'narrow', 'by_old'])
+    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['widen', 'by_state', 'backfill', 'narrow', 'by_old'])
     expect(ofThings.map(({ isSafe }) => isSafe)).toEqual([true, true, true, false, false])
-    await expect(migrate(THINGS, { apply: true, finish: true })).rejects.toThrow('older instances still run (1)')
+    await expect(migrate(THINGS, { apply: true, finish: true })).rejects.toThrow('instances of an older release are running (1)')
     await migrate(THINGS, { apply: true })
     const newer = await open('newer')
     const found = async () =>
       (await newer.collection(THINGS).find('state', { where: { state: 'open', isOpen: null }, limit: 9 })).items.map(({ id }) => id)
     expect(await found()).toEqual(['a'])
-    // The older one goes on, by its own index, and writes without the new one's fields
+    // The older instance uses its own index and writes without the fields of the new one
     await things.insert({ id: 'b', group: 'g', state: 'open', rank: 2 })
     expect((await things.find('old', { where: { until: null }, limit: 9 })).items).toHaveLength(2)
-    await setFences({ $currentDate: { gone: true }, $set: { format: 1 } })
-    expect((await migrate(THINGS)).steps.map(({ kind }) => kind)).toContain('fill')
+    await updateLeases({ $currentDate: { lastSeen: true }, $set: { schemaVersion: 1 } })
+    expect((await migrate(THINGS)).steps.map(({ kind }) => kind)).toContain('backfill')
     await migrate(THINGS, { apply: true, finish: true })
     expect(await found()).toEqual(['a', 'b'])
     expect((await migrate(THINGS)).steps).toEqual([])
@@ -95,7 +95,7 @@ overMongod((mongod) => {
     expect(JSON.stringify(validator)).not.toContain('"until"')
   })
 
-  test('widened for three builds, each writes what it declares; narrowed, only the last does', async () => {
+  test('a widened validator accepts documents of three releases, a narrowed one only those of the last', async () => {
     const { name: ___, ...few } = others
     const NEXT: Spec<Thing> = { ...THINGS, indexes: few }
     const [first, second, third] = [await open('first'), await open('second'), await open('third')]
@@ -112,12 +112,12 @@ overMongod((mongod) => {
     expect((await migrate(NEXT)).steps).toEqual([])
   })
 
-  test('what gains an expiry has it in documents that were there, what loses it has it in none', async () => {
+  test('if a collection gets an expiry, existing documents get it too, and if it loses it, they lose it', async () => {
     const storage = await open('one')
     const until = setClock().now() - 10
     await storage.collection(LASTING).insert({ id: 'a', group: 'g', until })
     const ofThings = (await migrate(THINGS)).steps.filter(({ collection }) => collection === 'things')
-    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['expires', 'gone', 'fill'])
+    expect(ofThings.map(({ kind, index }) => index ?? kind)).toEqual(['expires', 'purgeAt', 'backfill'])
     const found = async (spec: Spec<Thing>) =>
       (await (await open(spec.expires ?? 'none')).collection(spec).find('group', { where: { group: 'g' }, limit: 9 })).items.length
     await migrate(THINGS, { apply: true })
@@ -128,32 +128,34 @@ overMongod((mongod) => {
     expect((await migrate(LASTING)).steps).toEqual([])
   })
 
-  test('an older build does not start on a newer deployment, nor a newer one on an older; an instance that runs changes nothing back', async () => {
+  test('a release does not start on a deployment with another schema version, and a running older instance reverts nothing', async () => {
     const running = await open('running')
     await running.collection(THINGS).get('nothing')
-    await setFormat(2)
-    await expect(open('old')).rejects.toThrow(/migrated by a newer Credence .*credence admin migrate/)
-    await expect(migrate(THINGS, { apply: true })).rejects.toThrow('which a newer Credence made')
-    // First used after the migration
+    await setVersion(2)
+    await expect(open('old')).rejects.toThrow(
+      /a newer release of Credence migrated this deployment \(schema version 2, this release supports 1\)/,
+    )
+    await expect(migrate(THINGS, { apply: true })).rejects.toThrow('a newer release of Credence migrated this deployment')
+    // A collection that this instance uses for the first time after the migration
     await withDatabase(url, (db) =>
-      db.collection<{ _id: string; text: string }>('declarations').insertOne({ _id: 'things-2', text: 'of the newer build' }),
+      db.collection<{ _id: string; text: string }>('schemas').insertOne({ _id: 'things-2', text: 'of the newer release' }),
     )
     await running.collection({ ...THINGS, name: 'things-2' }).get('nothing')
     expect(await withDatabase(url, (db) => db.listCollections({ name: 'things-2' }).toArray())).toEqual([])
-    await setFormat(0)
-    await expect(open('new')).rejects.toThrow(/is of format 0 .*credence admin migrate --store <url> --apply/)
+    await setVersion(0)
+    await expect(open('new')).rejects.toThrow(/has schema version 0.*credence admin migrate --store <url> --apply/)
     await migrate(THINGS, { apply: true })
     expect(await (await open('new')).collection(THINGS).get('nothing')).toBeUndefined()
   })
 
-  test('an empty deployment becomes of the format of its first instance; a start on one that stands writes nothing', async () => {
-    const formats = () => withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').find({ _id: '(format)' }).toArray())
+  test('the first instance sets the schema version of an empty deployment, and a later start does not write it', async () => {
+    const versions = () => withDatabase(url, (db) => db.collection<{ _id: string }>('schemas').find({ _id: '(version)' }).toArray())
     const first = await open('first')
-    expect(await formats()).toEqual([expect.objectContaining({ format: 1 })])
+    expect(await versions()).toEqual([expect.objectContaining({ version: 1 })])
     await first.collection(THINGS).get('nothing')
-    // As the first builds left it
-    await withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').deleteOne({ _id: '(format)' }))
+    // Version 1 may be unrecorded
+    await withDatabase(url, (db) => db.collection<{ _id: string }>('schemas').deleteOne({ _id: '(version)' }))
     await open('second')
-    expect(await formats()).toEqual([])
+    expect(await versions()).toEqual([])
   })
 })

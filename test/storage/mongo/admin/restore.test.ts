@@ -1,4 +1,4 @@
-// A backup of a MongoDB deployment is put back, with endings after it: as test/stories/restore.test.ts does over the file.
+// Restores a backup of a MongoDB deployment that is older than some revocations, as test/stories/restore.test.ts does with a file.
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { fetchRegistryKeys, newLogCopy } from '../../../../src/client/index.js'
@@ -33,9 +33,9 @@ overMongod((mongod) => {
     running = []
   }
   const mirror = async () => {
-    const kept = mirrorFile(file('mirror.jsonl'))
+    const mirrored = mirrorFile(file('mirror.jsonl'))
     const { issuer } = acme
-    await newLogCopy(kept.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, kept.append)
+    await newLogCopy(mirrored.read()).catchUp({ issuer, keys: await fetchRegistryKeys(issuer, 'log') }, mirrored.append)
   }
 
   beforeEach(async () => {
@@ -59,17 +59,17 @@ overMongod((mongod) => {
     await folder[Symbol.asyncDispose]()
   })
 
-  test('it is refused while an instance runs, and at once after all were stopped', async () => {
+  test('a restore is refused while an instance runs, and succeeds right after all were stopped', async () => {
     await expect(restoreStore(config, undefined)).rejects.toThrow('1 instance uses this store')
     await stop()
     expect(await restoreStore(config, undefined)).toMatchObject({ isComplete: true, quarantined: 0 })
   })
 
-  test('put back, it is not served; with a mirror what was ended stays ended and everybody else goes on', async () => {
+  test('a restored backup is not served until `admin restore` ran with a mirror: then revoked agents stay revoked, and others keep working', async () => {
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
     await mirror()
     await stop()
-    await backup.putBack()
+    await backup.restore()
     await expect(start()).rejects.toThrow(/is behind its witness .*credence admin restore/)
     expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, replayed: 1, quarantined: 0 })
     expect((await start()).firstCode).toBeUndefined()
@@ -78,20 +78,20 @@ overMongod((mongod) => {
     expect(await reasonOf(cast.as(ocr).token())).toBe('done')
   })
 
-  test('without a mirror everything that lasts is held', async () => {
+  test('without a mirror all lasting items are quarantined', async () => {
     await acme.mutate('agents.suspend', { agentId: planner.agentId })
     await stop()
-    await backup.putBack()
+    await backup.restore()
     await expect(restoreStore(config, undefined)).rejects.toThrow('there is no mirror. Nothing was written')
     const restored = await restoreStore(config, undefined, { mayQuarantine: true })
     expect(restored).toMatchObject({ isComplete: false, replayed: 0 })
     expect(restored.quarantined).toBeGreaterThan(6)
     const { issuer, firstCode = '' } = await start()
-    for (const one of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(one).token())).toBe('invalid_client')
+    for (const actor of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(actor).token())).toBe('invalid_client')
     expect((await newCast({ issuer, firstCode })).operator.orgId).toBeDefined()
   })
 
-  test('a database without a log is nothing to restore', async () => {
+  test('a restore of an empty database is refused and creates nothing', async () => {
     await stop()
     await withDatabase(url, (db) => db.dropDatabase())
     await expect(restoreStore(config, undefined)).rejects.toThrow('there is nothing to restore')

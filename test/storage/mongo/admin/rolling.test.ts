@@ -1,4 +1,4 @@
-// Instances come and go under traffic, and a deployment is taken to the next version, over the server that the run shares.
+// Restarts instances under traffic and upgrades a deployment to the next version, over the shared server of the test run.
 import { expect, test } from 'vitest'
 import { findMongod } from '../../find-mongod.mjs'
 import { startMongod } from '../../open-mongo.js'
@@ -17,30 +17,30 @@ async function prove(part: 'runRestarts' | 'runUpgrade', options: object = {}): 
   const store = mongod.url()
   try {
     const run = parts[part]
-    if (run === undefined) throw new Error(`nothing is called ${part}`)
+    if (run === undefined) throw new Error(`test/prove/rolling.mjs has no ${part}`)
     return await run({ store, ...options })
   } finally {
     await mongod.drop(store)
   }
 }
 
-/** Tried twice: all of it runs by the machine's clock, and a busy one has no time. */
+/** Retried once: it uses the machine's clock, and a busy machine may be too slow. */
 const OPTIONS = { retry: 1, timeout: 240_000 }
 
 test.skipIf(!hasMongod)(
-  'two instances are told to go, and killed, in turn: no request fails beyond one retry, nothing is missed',
+  'while two instances are terminated and killed in turn, no request needs more than one retry and no event is missed',
   OPTIONS,
   async () => {
     const { faults, figures } = await prove('runRestarts', { instances: 2 })
     expect(faults).toEqual([])
     expect(figures).toMatchObject({ SIGTERM: 2, SIGKILL: 2 })
-    // Not for want of anything that happened
+    // The run covered every kind of event
     for (const name of ['issued', 'ended', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])
       expect([name, figures[name]]).not.toEqual([name, 0])
   },
 )
 
-test.skipIf(!hasMongod)('versions N and N+1 serve side by side, and N is taken away', OPTIONS, async () => {
+test.skipIf(!hasMongod)('versions N and N+1 serve side by side until N is removed', OPTIONS, async () => {
   const { faults, figures } = await prove('runUpgrade')
   expect(faults).toEqual([])
   for (const name of ['told apart', 'issued', 'ended', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])

@@ -4,9 +4,9 @@ import { shardDeployment } from '../../../../src/operations/migrate.js'
 import { allSchemas } from '../../../../src/storage/mongo/admin/migrate.js'
 import { shardKeyOf } from '../../../../src/storage/mongo/admin/shard-commands.js'
 
-const declared = allSchemas(COLLECTIONS)
+const schemas = allSchemas(COLLECTIONS)
 
-test.each(declared.map((one) => [one.name, one] as const))('unique indexes of %s begin with its shard key', (name, { indexes }) => {
+test.each(schemas.map((schema) => [schema.name, schema] as const))('unique indexes of %s begin with its shard key', (name, { indexes }) => {
   const key = shardKeyOf(name)
   if (key === undefined) return
   const fields = Object.keys(key)
@@ -14,21 +14,21 @@ test.each(declared.map((one) => [one.name, one] as const))('unique indexes of %s
   for (const index of unique) expect(Object.keys(index.key).slice(0, fields.length)).toEqual(fields)
 })
 
-test('an id that is not the shard key is kept unique on its own shard only: so it is made of what is unique', () => {
-  const others = declared.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)
+test('only the inbox is sharded by another key than its id', () => {
+  const others = schemas.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)
   expect(others).toEqual(['inbox'])
 })
 
-test('a command for each collection, of the database that the URL names', () => {
+test('there is a command for each collection, with the database of the URL', () => {
   const commands = shardDeployment('mongodb://a:1,b:2/my-registry?replicaSet=rs0')
   expect(commands).toContain('sh.shardCollection("my-registry.tokens", {"_id":"hashed"})')
   expect(commands).toContain('sh.shardCollection("my-registry.inbox", {"f.agentId":"hashed"})')
-  expect(commands.filter((one) => one.startsWith('// log-blocks stays whole'))).toHaveLength(1)
-  for (const { name } of declared) expect(commands.join('\n')).toContain(name)
+  expect(commands.filter((command) => command.startsWith('// log-blocks is not sharded'))).toHaveLength(1)
+  for (const { name } of schemas) expect(commands.join('\n')).toContain(name)
 })
 
-test('the names that stay whole are those of collections', () => {
-  const names = [...declared.map(({ name }) => name), 'declarations']
-  const whole = names.filter((name) => shardKeyOf(name) === undefined)
-  expect(whole.sort()).toEqual(['audit-writers', 'declarations', 'halves', 'log-blocks', 'registry-secrets', 'signing-keys'])
+test('the collections that are not sharded exist', () => {
+  const names = [...schemas.map(({ name }) => name), 'schemas']
+  const unsharded = names.filter((name) => shardKeyOf(name) === undefined)
+  expect(unsharded.sort()).toEqual(['audit-writers', 'halves', 'log-blocks', 'registry-secrets', 'schemas', 'signing-keys'])
 })

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { faultsOf, textOfIssues } from '../../src/lib/input-faults.js'
 import {
   AgentId,
   ClientId,
@@ -13,6 +12,7 @@ import {
   TaskId,
   TokenId,
 } from '../../src/protocol/ids.js'
+import { faultsMissingIn, faultsOf, textOfIssues } from '../../src/protocol/input-faults.js'
 import { KeyOwner } from '../../src/protocol/key-statement.js'
 
 const issuesOf = (schema: z.ZodType, input: unknown) => schema.safeParse(input).error?.issues ?? []
@@ -65,4 +65,11 @@ test('a text names three faults, the detail names all of them with their JSON Po
   const issues = issuesOf(schema, { list: [1, 2, 3, 4] })
   expect(textOfIssues(issues).split('; ')).toHaveLength(3)
   expect(faultsOf(issues)).toEqual([0, 1, 2, 3].map((i) => ({ pointer: `/list/${i}`, hint: 'must be a string' })))
+})
+
+test('faults that a text already names are not listed again', () => {
+  const issues = issuesOf(z.object({ list: z.array(z.string()) }), { list: [1, 2, 3, 4] })
+  expect(faultsMissingIn(textOfIssues(issues), faultsOf(issues))).toEqual([{ pointer: '/list/3', hint: 'must be a string' }])
+  const other = { pointer: '/name', hint: 'required' }
+  expect(faultsMissingIn('a name is required', [other])).toEqual([other])
 })

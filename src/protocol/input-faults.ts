@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Fault } from '../errors.js'
-import { pointerOf } from './json-pointer.js'
+import { pathOf, pointerOf } from '../lib/json-pointer.js'
 
 const MAX_FAULTS = 32
 /** Faults that a one-line text names; the structured detail has all of them. */
@@ -21,10 +21,17 @@ export const textOfIssues = (issues: readonly z.core.$ZodIssue[]): string =>
 const readableName = (name: PropertyKey): string =>
   /^\w{1,64}$/.test(String(name)) ? String(name) : JSON.stringify(String(name).slice(0, 64))
 
+/** The faults that `text` does not name in the format of textOfIssues. */
+export const faultsMissingIn = (text: string, faults: readonly Fault[]): Fault[] =>
+  faults.filter(({ pointer, hint }) => {
+    const path = (pathOf(pointer) ?? []).map(readableName).join('.')
+    return !text.includes(path === '' ? hint : `${path}: ${hint}`)
+  })
+
 /** Messages that zod writes itself. A message that a schema gives begins in lower case and is used as it is. */
 const ZOD_MESSAGE = /^(Invalid|Too|Unrecognized) /
 
-export function hintOf(issue: z.core.$ZodIssue): string {
+function hintOf(issue: z.core.$ZodIssue): string {
   const { message } = issue
   if (!ZOD_MESSAGE.test(message) && message !== 'Invalid input') return message
   switch (issue.code) {

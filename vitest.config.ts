@@ -18,7 +18,8 @@ const OVER_BOTH = [
 ]
 
 const hasMongod = findMongod() !== undefined
-if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required') throw new Error(`CREDENCE_TEST_MONGODB=required, but no MongoDB server was found. ${HOW}`)
+if (!hasMongod && process.env.CREDENCE_TEST_MONGODB === 'required')
+  throw new Error(`CREDENCE_TEST_MONGODB=required, but no MongoDB server was found. ${HOW}`)
 if (!hasMongod) console.warn(`\n*** NOT TESTED OVER MONGODB: the storage contract, and ${OVER_BOTH.join(', ')}. ${HOW} ***\n`)
 
 /** Tests write to memory if there is enough of it, which saves most of the time for fsync. */

@@ -1,18 +1,20 @@
 // Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database and a web
 // framework.
 //
-// The package is cut from dist/, so run `npm run build` first. Starting from the two entries, the script follows the imports of each
-// JavaScript and declaration file, packs exactly the files that it reaches, and takes the versions of the npm packages that they import
-// from package.json.
+// The package is cut from dist/, so run `npm run build` first. esbuild bundles the two entries; zod, jose and ws stay dependencies, in the
+// versions of package.json, and the small packages are bundled, because each file of a package takes at least one block of a disk. The
+// declaration files that the entries reach are copied.
 // Usage: node deploy/pack-client.mjs [folder for the tarball, default: the current one]. It prints the path of the tarball.
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { build } from 'esbuild'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRIES = { '.': 'dist/client/index', './verifier': 'dist/verifier/index' }
+const DEPENDENCIES = ['jose', 'ws', 'zod']
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g
 const README = `# credence-client
 
@@ -24,13 +26,30 @@ import { createVerifier, guard } from 'credence-client/verifier'
 \`\`\`
 
 Version and source are those of the package \`credence\`: this package's entries are its \`credence/client\` and \`credence/verifier\`.
+The code contains @noble/hashes (MIT) and parts of @sd-jwt (Apache-2.0).
 `
 
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-const { files, packages } = await reachableFiles()
+const imports = conditionalModules()
 const folder = await mkdtemp(join(tmpdir(), 'credence-client-'))
 try {
-  for (const file of files) await writeWithoutSourceMap(file)
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: [
+      ...Object.values(ENTRIES).map((entry) => `${entry}.js`),
+      ...Object.values(imports).flatMap((targets) => Object.values(targets)),
+    ],
+    outdir: join(folder, 'dist'),
+    outbase: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    external: ['node:*', '#*', ...DEPENDENCIES],
+    legalComments: 'inline',
+    logLevel: 'error',
+  })
+  for (const file of await reachableDeclarations()) await writeWithoutSourceMap(file)
   await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
   await writeFile(join(folder, 'README.md'), README)
   await writeFile(join(folder, 'package.json'), JSON.stringify(clientManifest(), undefined, 2))
@@ -41,38 +60,27 @@ try {
   await rm(folder, { recursive: true })
 }
 
-/** The files of dist that the entries reach, and the npm packages that those files import. */
-async function reachableFiles() {
+/** The built modules of package.json's `imports` by condition, without those for the project's own compilation. */
+function conditionalModules() {
+  const isBuilt = ([condition, target]) => target.startsWith('./dist/') && condition !== 'types'
+  return Object.fromEntries(
+    Object.entries(manifest.imports).map(([name, targets]) => [name, Object.fromEntries(Object.entries(targets).filter(isBuilt))]),
+  )
+}
+
+/** The declaration files that the entries reach. They may import the packages of DEPENDENCIES only. */
+async function reachableDeclarations() {
   const files = new Set()
-  const packages = new Set()
-  const queue = Object.values(ENTRIES).flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`])
+  const queue = Object.values(ENTRIES).map((entry) => `${entry}.d.ts`)
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     if (files.has(file)) continue
     files.add(file)
     for (const [, name] of (await readFile(join(ROOT, file), 'utf8')).matchAll(IMPORT)) {
-      if (name.startsWith('.')) queue.push(...filesOf(file, [relative(ROOT, resolve(ROOT, dirname(file), name))]))
-      else if (name.startsWith('#')) queue.push(...filesOf(file, modulesOf(name)))
-      else if (!name.startsWith('node:')) packages.add(name.split('/', name.startsWith('@') ? 2 : 1).join('/'))
+      if (name.startsWith('.')) queue.push(relative(ROOT, resolve(ROOT, dirname(file), name)).replace(/\.js$/, '.d.ts'))
+      else if (!DEPENDENCIES.includes(name)) throw new Error(`${file} imports ${name}, which is not a dependency of credence-client`)
     }
   }
-  return { files, packages }
-}
-
-/** A declaration file imports the declarations of a module, whose specifier ends in `.js`; a JavaScript file imports the module. */
-function filesOf(importer, modules) {
-  return importer.endsWith('.d.ts') ? modules.map((name) => name.replace(/\.js$/, '.d.ts')) : modules
-}
-
-/** The built modules that an entry of package.json's `imports` chooses from. */
-function modulesOf(name) {
-  return Object.values(manifest.imports[name])
-    .filter((target) => target.startsWith('./dist/') && target.endsWith('.js'))
-    .map((target) => target.slice(2))
-}
-
-/** Leaves out the conditions under which the project and its declarations are compiled. */
-function onlyPacked(targets) {
-  return Object.fromEntries(Object.entries(targets).filter(([, target]) => files.has(target.slice(2))))
+  return files
 }
 
 async function writeWithoutSourceMap(file) {
@@ -82,9 +90,7 @@ async function writeWithoutSourceMap(file) {
 }
 
 function clientManifest() {
-  const { version, license, type, engines, imports, dependencies } = manifest
-  const missing = [...packages].filter((name) => dependencies[name] === undefined)
-  if (missing.length > 0) throw new Error(`the client imports ${missing.join(', ')}, which package.json does not list in dependencies`)
+  const { version, license, type, engines, dependencies } = manifest
   return {
     name: 'credence-client',
     version,
@@ -96,8 +102,8 @@ function clientManifest() {
       ...Object.fromEntries(Object.entries(ENTRIES).map(([name, entry]) => [name, { types: `./${entry}.d.ts`, default: `./${entry}.js` }])),
       './package.json': './package.json',
     },
-    imports: Object.fromEntries(Object.entries(imports).map(([name, targets]) => [name, onlyPacked(targets)])),
+    imports,
     files: ['dist'],
-    dependencies: Object.fromEntries([...packages].sort().map((name) => [name, dependencies[name]])),
+    dependencies: Object.fromEntries(DEPENDENCIES.map((name) => [name, dependencies[name]])),
   }
 }

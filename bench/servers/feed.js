@@ -38,7 +38,11 @@ const caller = { id: 'bench', scopes: ['revocations:read'], dependencies: { on: 
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
 sockets.on('connection', (ws) =>
-  serveFeed({ hub, clock: systemClock, issuer: 'bench', revocationSignal: () => forever, authenticateToken: async () => caller, onBug }, ws, caller),
+  serveFeed(
+    { hub, clock: systemClock, issuer: 'bench', revocationSignal: () => forever, authenticateToken: async () => caller, onBug },
+    ws,
+    caller,
+  ),
 )
 await new Promise((resolve) => server.listen(0, '127.0.0.1', 4096, resolve))
 

@@ -126,7 +126,7 @@ async function play() {
   const lineage = await planner('lineage', { taskId })
   printTree(lineage, names)
   claim(
-    lineage.some(({ act }) => act.length === 1) && lineage.every(({ ended }) => !ended),
+    lineage.some(({ act }) => act.length === 1) && lineage.every(({ revoked }) => !revoked),
     'the lineage shows which token came from which',
   )
 
@@ -190,7 +190,7 @@ async function play() {
   claim(again.text.includes('invoice 19'), 'after the restart the OCR agent accepts the same token again')
   const dead = await planner('lineage', { taskId })
   claim(
-    dead.filter(({ taskId: of }) => of === taskId).every(({ ended }) => ended),
+    dead.filter(({ taskId: of }) => of === taskId).every(({ revoked }) => revoked),
     'nothing acknowledged was lost: every revoked token is still revoked',
   )
   await planner('endTask', { taskId: june.taskId })

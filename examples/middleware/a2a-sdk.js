@@ -8,7 +8,7 @@ const { issuer, audience, publicUrl, port, agent, card } = await thisAgent()
 const app = express()
 const handler = new DefaultRequestHandler(card, new InMemoryTaskStore(), { execute, cancelTask: async () => {} })
 
-// These lines adopt Credence: the guard, and the ties of A2A tasks to the tasks that callers declared. What is not in `needs` is refused.
+// These lines adopt Credence. guardA2A also binds A2A tasks to the callers' Credence tasks; it refuses methods that are not in `needs`.
 const verifier = createVerifier({ issuer, audience, publicUrl, standing: await agent.subscribe() })
 const needs = { ...needsForAll({ scope: 'ocr:read' }), CancelTask: { scope: 'ocr:admin' } }
 const requestHandler = guardA2A(handler, { verifier, needs })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Agent, createAgent } from '../client/index.js'
 import { signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
-import { newProfiles, type Profile } from './profile.js'
+import { newProfiles, type Profile, type Profiles } from './profile.js'
 
 /** Flags of every command that talks to a registry. */
 export interface CommonFlags {
@@ -14,7 +14,7 @@ export interface CommonFlags {
   readonly json?: boolean
 }
 
-export const profilesOf = (flags: Pick<CommonFlags, 'home'>) => newProfiles(flags.home)
+export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
 
 /** A client that authenticates with the key of the profile. */
 export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {

@@ -76,7 +76,7 @@ export interface LineageNode {
   /** The actors in the order in which the token passed through them. */
   readonly act: readonly string[]
   readonly taskId?: string
-  readonly ended: boolean
+  readonly revoked: boolean
 }
 
 /** One client of a registry: an agent, or a person at a command line. */

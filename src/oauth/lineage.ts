@@ -116,7 +116,7 @@ function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
     introductionId,
     issuedAt,
     expiresAt,
-    ended: !stands(trustLog.ended, record.dependsOn),
+    revoked: !stands(trustLog.ended, record.dependsOn),
   }
 }
 

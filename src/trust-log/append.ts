@@ -149,7 +149,7 @@ async function answerStanding(deps: AppendDeps, batch: readonly Waiting[]): Prom
 const ask = async (deps: AppendDeps, id: EntryId | undefined): Promise<number | undefined> =>
   id === undefined ? undefined : withTimeout(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
 
-/** The entries of a group that stands already, in block `n`: whoever else wrote it, this instance has applied it before it says so. */
+/** The entries of a group that is in the log already, in block `n`. They may be written by another instance; this one applies them before it acknowledges them. */
 async function readEntries(deps: AppendDeps, n: number, group: Group): Promise<readonly Entry[]> {
   const [block] = await withTimeout(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
   if (block === undefined) throw new Error(`block ${n} is not there`)

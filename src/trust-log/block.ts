@@ -1,4 +1,4 @@
-// How a block is put together: whoever writes, what it writes follows the prefix that it has applied.
+// Builds blocks. Every writer builds a block on the prefix of the log that it has applied.
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'

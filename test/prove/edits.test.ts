@@ -1,4 +1,4 @@
-// What is planted stands for a line that is there: the runs that plant it are long and rare, and a line that has moved would be noticed only there.
+// Checks that every planted change applies to the current code. The runs that plant the changes are long and rare.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,8 +9,8 @@ const { MUTANTS }: { MUTANTS: readonly (readonly [rule: string, ...edit: Edit])[
 const { PLANTED }: { PLANTED: readonly { name: string; edits: readonly Edit[] }[] } = await load('mongo/planted')
 const { NEXT }: { NEXT: { edits: readonly Edit[] } } = await load('rolling/upgrade')
 
-/** The edits that cannot be made, one after the other, in what lies in `folder`. */
-function moved(folder: string, edits: readonly Edit[]): string[] {
+/** Applies the edits in order to the files in `folder`, and returns those that do not match exactly one place. */
+function mismatches(folder: string, edits: readonly Edit[]): string[] {
   const texts = new Map<string, string>()
   return edits.flatMap(([file, from, to]) => {
     const text = texts.get(file) ?? readFileSync(resolve(import.meta.dirname, '../..', folder, file), 'utf8')
@@ -19,18 +19,18 @@ function moved(folder: string, edits: readonly Edit[]): string[] {
       text.replace(from, () => to),
     )
     const times = text.split(from).length - 1
-    return times === 1 && from !== to ? [] : [`${file} has ${times} times: ${from}`]
+    return times === 1 && from !== to ? [] : [`${file} contains ${times} times: ${from}`]
   })
 }
 
-test.each(MUTANTS)('the mutant "%s" has its line once', (_, ...edit) => {
-  expect(moved('.', [edit])).toEqual([])
+test.each(MUTANTS)('the mutant "%s" matches one place', (_, ...edit) => {
+  expect(mismatches('.', [edit])).toEqual([])
 })
 
-test.each(PLANTED)('the planted fault "$name" has its lines once', ({ edits }) => {
-  expect(moved('dist', edits)).toEqual([])
+test.each(PLANTED)('the planted fault "$name" matches one place per edit', ({ edits }) => {
+  expect(mismatches('dist', edits)).toEqual([])
 })
 
-test('the next version has its lines once', () => {
-  expect(moved('dist', NEXT.edits)).toEqual([])
+test('the edits of version N+1 match one place each', () => {
+  expect(mismatches('dist', NEXT.edits)).toEqual([])
 })

@@ -1,4 +1,4 @@
-// What a real registry process does when its disk is full, read-only or damaged, and when five times as many call as it can serve.
+// Tests a real registry process with a full, read-only or damaged disk, and with five times the load that it can serve.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
@@ -19,7 +19,7 @@ async function outcome(work) {
   }
 }
 
-/** A start that is to fail: its exit code and what it said. */
+/** Starts a registry that must fail. Returns its exit code and output. */
 async function failingStart(data) {
   const child = spawn(process.execPath, [MAIN, 'serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -34,22 +34,22 @@ async function failingStart(data) {
   return { code, text }
 }
 
-/** A small disk of its own, where this user may mount one; undefined elsewhere. */
+/** Mounts a 4 MB disk. Undefined if this user may not mount one. */
 function smallDisk(folder) {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'ignore' })
   } catch {
     return undefined
   }
-  const again = (...options) => execFileSync('mount', ['-o', `remount,${options.join(',')}`, folder], { stdio: 'ignore' })
+  const remount = (...options) => execFileSync('mount', ['-o', `remount,${options.join(',')}`, folder], { stdio: 'ignore' })
   return {
-    readOnly: () => again('ro'),
-    writable: () => again('rw'),
+    readOnly: () => remount('ro'),
+    writable: () => remount('rw'),
     remove: () => execFileSync('umount', ['-l', folder], { stdio: 'ignore' }),
   }
 }
 
-/** Full: nothing is half-written, callers are told to come back, and with room again everything goes on. */
+/** Full disk: nothing is written partially, callers get 503, and with space again requests succeed. */
 async function fullDisk(want) {
   const folder = mkdtempSync(join(tmpdir(), 'credence-full-'))
   const disk = smallDisk(folder)
@@ -68,26 +68,26 @@ async function fullDisk(want) {
       // full
     }
     closeSync(handle)
-    const told = []
+    const created = []
     let refused
     for (let i = 0; i < 400 && refused === undefined; i++) {
       try {
-        told.push((await cast.planner.tasks.create({ description: 'x'.repeat(800) })).taskId)
+        created.push((await cast.planner.tasks.create({ description: 'x'.repeat(800) })).taskId)
       } catch (error) {
         refused = error
       }
     }
-    want(refused?.status === 503, `a full disk is answered ${refused?.status} ${refused?.reason}`)
-    want(registry.child.exitCode === null, 'the registry ended')
+    want(refused?.status === 503, `with a full disk the response is ${refused?.status} ${refused?.reason}`)
+    want(registry.child.exitCode === null, 'the registry exited')
     want(/cannot be written/.test(registry.log()), 'the log does not say that the disk is full')
     rmSync(filler)
-    let later = ''
-    for (let i = 0; i < 100 && later !== 'done'; i++) {
-      later = await outcome(() => cast.planner.tasks.create({ description: 'room again' }))
+    let lastOutcome = ''
+    for (let i = 0; i < 100 && lastOutcome !== 'done'; i++) {
+      lastOutcome = await outcome(() => cast.planner.tasks.create({ description: 'space again' }))
       await pause(100)
     }
-    want(later === 'done', `with room again: ${later}`)
-    for (const taskId of told)
+    want(lastOutcome === 'done', `with space again: ${lastOutcome}`)
+    for (const taskId of created)
       want((await outcome(() => cast.planner.query('tasks.get', { taskId }))) === 'done', 'an acknowledged task is missing')
   } finally {
     await stopRegistry(registry, 'SIGKILL')
@@ -96,7 +96,7 @@ async function fullDisk(want) {
   }
 }
 
-/** Read-only: refused in words at the start; while it runs, 503. */
+/** Read-only disk: a start is refused with a clear message, and the file is not changed. */
 async function readOnlyDisk(want) {
   const folder = mkdtempSync(join(tmpdir(), 'credence-readonly-'))
   const disk = smallDisk(folder)
@@ -119,7 +119,7 @@ async function readOnlyDisk(want) {
   }
 }
 
-/** Damaged, cut short, or no database at all: said in words, and left as it is. */
+/** A damaged, truncated or foreign file: a start is refused with a clear message, and the file is not changed. */
 async function damagedFile(want) {
   const folder = mkdtempSync(join(tmpdir(), 'credence-damaged-'))
   const data = join(folder, 'data')
@@ -127,19 +127,19 @@ async function damagedFile(want) {
   const registry = await startRegistry({ data, port: await freePort() })
   await stopRegistry(registry)
   const good = readFileSync(file)
-  const harms = {
+  const damages = {
     'pages overwritten': () => {
       const handle = openSync(file, 'r+')
-      for (let at = 4096; at < good.length; at += 8192) writeSync(handle, Buffer.alloc(2048, 0x5a), 0, 2048, at)
+      for (let offset = 4096; offset < good.length; offset += 8192) writeSync(handle, Buffer.alloc(2048, 0x5a), 0, 2048, offset)
       closeSync(handle)
     },
-    'cut short': () => truncateSync(file, Math.floor(good.length / 8192) * 4096),
+    truncated: () => truncateSync(file, Math.floor(good.length / 8192) * 4096),
     'another kind of file': () => writeFileSync(file, 'this is a letter, not a database\n'.repeat(200)),
   }
   try {
-    for (const [name, harm] of Object.entries(harms)) {
+    for (const [name, damage] of Object.entries(damages)) {
       writeFileSync(file, good)
-      harm()
+      damage()
       const before = readFileSync(file)
       const { code, text } = await failingStart(data)
       want(
@@ -158,14 +158,14 @@ async function damagedFile(want) {
 const agent = new Agent({ keepAlive: true })
 const get = (url) =>
   new Promise((done, fail) => {
-    request(url, { agent }, (answer) => {
-      answer.resume().on('end', () => done({ status: answer.statusCode, headers: answer.headers }))
+    request(url, { agent }, (response) => {
+      response.resume().on('end', () => done({ status: response.statusCode, headers: response.headers }))
     })
       .on('error', fail)
       .end()
   })
 
-/** Five times the callers that it serves best with: they are turned away at once, and what is served stays near the peak. */
+/** Five times the optimal number of callers: excess requests get 503 at once, and the throughput stays near its peak. */
 async function overload(want, { seconds }) {
   const folder = mkdtempSync(join(tmpdir(), 'credence-overload-'))
   const port = await freePort()
@@ -179,24 +179,24 @@ async function overload(want, { seconds }) {
     const url = `${issuer}/trpc/${names}?batch=1&input=${encodeURIComponent(input)}`
     const run = async (callers, duration) => {
       const until = performance.now() + duration * 1000
-      const counts = { served: 0, away: 0, other: 0, waits: [], times: [] }
+      const counts = { served: 0, refused: 0, other: 0, refusalTimes: [], times: [] }
       await Promise.all(
         Array.from({ length: callers }, async (_, i) => {
-          await pause(i * 2) // not all connections in one moment
+          await pause(i * 2) // spreads the connections
           while (performance.now() < until) {
-            const at = performance.now()
-            // Ten searches of a stranger in one request: much for the server, little for whoever sends it
+            const startedAt = performance.now()
+            // Ten anonymous searches in one request: expensive for the server, cheap for the sender
             const { status, headers } = await get(url)
             if (status === 200) {
               counts.served++
-              counts.times.push(performance.now() - at)
+              counts.times.push(performance.now() - startedAt)
             } else if (status === 503 && headers['retry-after']) {
-              counts.away++
-              counts.waits.push(performance.now() - at)
+              counts.refused++
+              counts.refusalTimes.push(performance.now() - startedAt)
               await pause(1000 * Number(headers['retry-after']))
             } else if (status === 207) {
-              // Some of the ten came too late to be fresh
-              counts.away++
+              // Some of the ten searches exceeded the limit on the age of a barrier read
+              counts.refused++
               await pause(1000)
             } else counts.other++
           }
@@ -211,9 +211,9 @@ async function overload(want, { seconds }) {
     const share = over.perSecond / peak.perSecond
     const p50 = (list) => Math.round(list.sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0)
     const p99 = (list) => Math.round(list.sort((a, b) => a - b)[Math.floor(list.length * 0.99)] ?? 0)
-    want(over.other === 0, `${over.other} answers were neither 200 nor 503 with Retry-After`)
-    want(over.away > 0, 'nobody was turned away')
-    return `goodput ${Math.round(share * 100)} % of the peak (${Math.round(over.perSecond)}/s of ${Math.round(peak.perSecond)}/s), served p50 ${p50(over.times)} p99 ${p99(over.times)} ms; ${over.away} turned away, p99 ${p99(over.waits)} ms; memory ${Math.round(before)} → ${Math.round(memory())} MiB`
+    want(over.other === 0, `${over.other} responses were neither 200 nor 503 with Retry-After`)
+    want(over.refused > 0, 'no request was refused')
+    return `goodput ${Math.round(share * 100)} % of the peak (${Math.round(over.perSecond)}/s of ${Math.round(peak.perSecond)}/s), served p50 ${p50(over.times)} p99 ${p99(over.times)} ms; ${over.refused} refused, p99 ${p99(over.refusalTimes)} ms; memory ${Math.round(before)} → ${Math.round(memory())} MiB`
   } finally {
     await stopRegistry(registry, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -222,14 +222,14 @@ async function overload(want, { seconds }) {
 
 const FAULTS = { 'full disk': fullDisk, 'read-only disk': readOnlyDisk, 'damaged file': damagedFile, overload }
 
-/** Each fault: what did not hold, and what it has to say. */
+/** Runs each fault. Returns its violations and a summary. */
 export async function runFaults({ seconds = 30, only = Object.keys(FAULTS) } = {}) {
   const found = []
   for (const name of only) {
     const faults = []
     const want = (holds, text) => holds || faults.push(text)
-    const said = await FAULTS[name](want, { seconds })
-    found.push({ name, faults, said: said ?? '' })
+    const summary = await FAULTS[name](want, { seconds })
+    found.push({ name, faults, summary: summary ?? '' })
   }
   return found
 }

@@ -1,5 +1,5 @@
-// kill -9 of a real registry under load, over and over on the same data: afterwards nothing that was acknowledged is missing, nothing is used
-// twice, nothing is stuck half-way, and a subscriber has every ending without a gap.
+// Kills a real registry with SIGKILL under load, again and again on the same data. After each kill nothing that was acknowledged may be missing,
+// no single-use item may be accepted twice, nothing may be stuck half-written, and a subscriber must have every revocation without a gap.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -34,53 +34,52 @@ export async function stopRegistry({ child }, signal = 'SIGTERM') {
   await once(child, 'exit')
 }
 
-/** An operator's registry with two agents of one organisation; `sent` has the last token request that was answered. */
+/** Creates an organisation with two agents. `sent.last` is the last token request that succeeded. */
 export async function newCast(facts) {
   const sent = { last: undefined }
-  // Kept once it was answered: what was not may well be good still
-  const fetchKept = async (url, init) => {
-    const answer = await fetch(url, init)
+  // Only answered requests are recorded: the assertion of another one may be unused
+  const recordingFetch = async (url, init) => {
+    const response = await fetch(url, init)
     const headers = { ...init?.headers, 'content-type': 'application/x-www-form-urlencoded' }
-    if (answer.ok && String(url).endsWith('/oauth/token')) sent.last = { url, init: { ...init, headers, body: String(init.body) } }
-    return answer
+    if (response.ok && String(url).endsWith('/oauth/token')) sent.last = { url, init: { ...init, headers, body: String(init.body) } }
+    return response
   }
   const cast = await newPlayers(facts)
-  return { admin: cast.admin, ...(await aPair(cast, facts.issuer, { fetch: fetchKept })), sent }
+  return { admin: cast.admin, ...(await aPair(cast, facts.issuer, { fetch: recordingFetch })), sent }
 }
 
-/** The OCR agent's card with another description. */
 const describedAs = (issuer, description) => ({ ...aCard(issuer), description })
 
-/** Works until the registry is gone; what it was told is in `told`. */
-async function work({ ocr, planner, sent }, issuer, told, isOver) {
+/** Sends requests until the registry is killed, and records what was acknowledged. */
+async function work({ ocr, planner, sent }, issuer, acknowledged, isOver) {
   const jobs = [
     async () => {
       const { version } = await ocr.publish({ card: describedAs(issuer, `Reads, ${Math.random()}.`) })
-      told.version = Math.max(told.version, version)
+      acknowledged.version = Math.max(acknowledged.version, version)
     },
     async () => {
       const { introductionId } = await planner.introduce({ to: ocr.agentId, purpose: 'more', scopes: ['ocr:read'] })
-      told.introductions.add(introductionId)
+      acknowledged.introductions.add(introductionId)
     },
     async () => {
       const { accessToken } = await planner.exchange({ audience: ocr.audience })
-      told.tokens.add(accessToken)
-      told.request = sent.last
+      acknowledged.tokens.add(accessToken)
+      acknowledged.request = sent.last
     },
     async () => {
-      const [token] = told.tokens
+      const [token] = acknowledged.tokens
       if (token === undefined) return
-      told.tokens.delete(token)
-      // From here on it may have ended: only an acknowledgement says that it has
+      acknowledged.tokens.delete(token)
+      // From here on the token may be revoked. It is certain only after the acknowledgement
       await planner.revoke(token)
-      told.ended.add(token)
+      acknowledged.revoked.add(token)
     },
     async () => {
-      const [id] = told.introductions
-      if (id === undefined || told.introductions.size < 2) return
-      told.introductions.delete(id)
+      const [id] = acknowledged.introductions
+      if (id === undefined || acknowledged.introductions.size < 2) return
+      acknowledged.introductions.delete(id)
       await planner.introductions.revoke(id)
-      told.endedIntroductions.add(id)
+      acknowledged.revokedIntroductions.add(id)
     },
   ]
   const run = async (first) => {
@@ -88,55 +87,57 @@ async function work({ ocr, planner, sent }, issuer, told, isOver) {
       try {
         await jobs[i % jobs.length]()
       } catch {
-        // Not acknowledged: it may or may not stand
+        // Without an acknowledgement the outcome is unknown
       }
     }
   }
   await Promise.all([0, 1, 2, 3].map(run))
 }
 
-const countOf = ({ introductions, tokens, ended, endedIntroductions }) =>
-  introductions.size + tokens.size + ended.size + endedIntroductions.size
+const countOf = ({ introductions, tokens, revoked, revokedIntroductions }) =>
+  introductions.size + tokens.size + revoked.size + revokedIntroductions.size
 
-async function comesBack(feed) {
+async function awaitReconnect(feed) {
   for (const until = performance.now() + 15_000; performance.now() < until; await pause(50)) {
-    const isBack = await feed.sync(1000).then(
+    const isConnected = await feed.sync(1000).then(
       () => true,
       () => false,
     )
-    if (isBack) return true
+    if (isConnected) return true
   }
   return false
 }
 
-/** What is not as it was told to be. */
-async function faultsOf({ ocr, planner, admin }, told, feed) {
+/** Compares the state of the registry with what was acknowledged. */
+async function faultsOf({ ocr, planner, admin }, acknowledged, feed) {
   const faults = []
   const want = (holds, text) => holds || faults.push(text)
-  want(await comesBack(feed), 'the subscriber does not come back')
-  want((await ocr.cardView(ocr.agentId)).version >= told.version, `version ${told.version} of the card is missing`)
-  for (const id of told.introductions) want((await planner.introductions.get(id)).state === 'granted', `introduction ${id} is missing`)
-  for (const id of told.endedIntroductions) want((await planner.introductions.get(id)).state === 'ended', `introduction ${id} stands again`)
-  for (const token of told.tokens) {
+  want(await awaitReconnect(feed), 'the subscriber does not reconnect')
+  want((await ocr.cardView(ocr.agentId)).version >= acknowledged.version, `version ${acknowledged.version} of the card is missing`)
+  for (const id of acknowledged.introductions)
+    want((await planner.introductions.get(id)).state === 'granted', `introduction ${id} is missing`)
+  for (const id of acknowledged.revokedIntroductions)
+    want((await planner.introductions.get(id)).state === 'ended', `introduction ${id} stands again`)
+  for (const token of acknowledged.tokens) {
     const { jti } = claimsOf(token)
     want(
       (await admin.lineage({ tokenId: jti })).some(({ tokenId }) => tokenId === jti),
       `token ${jti} has no record`,
     )
   }
-  for (const token of told.ended) {
+  for (const token of acknowledged.revoked) {
     const { jti } = claimsOf(token)
     want((await ocr.introspect(token)).active === false, `token ${jti} is active again`)
-    want(feed.ended.has(jti.replace('tok_', 'tok:')), `the subscriber has not heard of ${jti}`)
+    want(feed.ended.has(jti.replace('tok_', 'tok:')), `the subscriber did not receive the revocation of ${jti}`)
   }
-  if (told.request) {
-    const again = await fetch(told.request.url, told.request.init)
+  if (acknowledged.request) {
+    const again = await fetch(acknowledged.request.url, acknowledged.request.init)
     want(again.status === 401 || again.status === 400, `an assertion was used twice: ${again.status}`)
   }
   return faults
 }
 
-/** Rounds on the same data. `say` hears of each. */
+/** Runs the rounds on the same data. Reports each by `say`. */
 export async function runKills({ rounds, seed = 1, say = () => {} }) {
   const dice = newDice(seed)
   const folder = await mkdtemp(join(tmpdir(), 'credence-kills-'))
@@ -145,51 +146,51 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
   const data = join(folder, 'data')
   let registry = await startRegistry({ data, port })
   const faults = []
-  let acknowledged = 0
+  let total = 0
   let gaps = 0
   let feed
   try {
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     let last = -1
     feed = await cast.ocr.subscribe({
-      onRevoked: (_ended, position) => {
-        const at = Number(position.slice(position.lastIndexOf('.') + 1))
-        if (at < last) gaps++
-        last = at
+      onRevoked: (_handles, position) => {
+        const seq = Number(position.slice(position.lastIndexOf('.') + 1))
+        if (seq < last) gaps++
+        last = seq
       },
     })
     for (let round = 1; round <= rounds; round++) {
-      const told = {
+      const acknowledged = {
         version: 0,
         introductions: new Set(),
-        endedIntroductions: new Set(),
+        revokedIntroductions: new Set(),
         tokens: new Set(),
-        ended: new Set(),
+        revoked: new Set(),
         request: undefined,
       }
       let isOver = false
-      const working = work(cast, issuer, told, () => isOver)
-      // In the midst of it, however fast the machine is
+      const working = work(cast, issuer, acknowledged, () => isOver)
+      // Kills while requests are under way, however fast the machine is
       const enough = 3 + dice() * 25
-      for (const until = performance.now() + 5000; countOf(told) < enough && performance.now() < until; ) await pause(5)
+      for (const until = performance.now() + 5000; countOf(acknowledged) < enough && performance.now() < until; ) await pause(5)
       await pause(dice() * 30)
       await stopRegistry(registry, 'SIGKILL')
       isOver = true
       await working
       registry = await startRegistry({ data, port })
-      const found = await faultsOf(cast, told, feed)
-      // Nothing is stuck half-way: the same things can be done again
+      const found = await faultsOf(cast, acknowledged, feed)
+      // Nothing is stuck: the same operations succeed again
       await cast.ocr.publish({ card: describedAs(issuer, `Reads, round ${round}.`) })
       await cast.planner.introduce({ to: cast.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })
-      const count = countOf(told)
-      acknowledged += count
+      const count = countOf(acknowledged)
+      total += count
       faults.push(...found.map((fault) => `round ${round}: ${fault}`))
-      say(`round ${round}: ${count} acknowledged, ${found.length === 0 ? 'all there' : found.join('; ')}`)
+      say(`round ${round}: ${count} acknowledged, ${found.length === 0 ? 'all present' : found.join('; ')}`)
     }
   } finally {
     feed?.close()
     await stopRegistry(registry, 'SIGKILL')
     await rm(folder, { recursive: true, force: true })
   }
-  return { rounds, seed, acknowledged, gaps, faults }
+  return { rounds, seed, acknowledged: total, gaps, faults }
 }

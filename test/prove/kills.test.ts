@@ -4,7 +4,7 @@ interface Kills {
   runKills(options: { rounds: number; seed: number }): Promise<{ acknowledged: number; gaps: number; faults: string[] }>
 }
 
-test('ten times kill -9 under load: nothing acknowledged is missing, nothing is used twice, no subscriber has a gap', async () => {
+test('after ten kills under load no acknowledged write is missing, no id is accepted twice, and the feed has no gap', async () => {
   const { runKills }: Kills = await import(`./${'kills'}.mjs`)
   const { acknowledged, gaps, faults } = await runKills({ rounds: 10, seed: 7 })
   expect(faults).toEqual([])

@@ -1,6 +1,6 @@
 // npm run prove -- [mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
 //                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
-// The first three, where none is named: about twenty minutes. Exit code 1 where something did not hold.
+// Without arguments the first three parts run, about twenty minutes. Exits with 1 if a part failed.
 import { runFaults } from './faults.mjs'
 import { runKills } from './kills.mjs'
 import { runPlanted } from './mongo/planted.mjs'
@@ -11,7 +11,7 @@ import { runRolling } from './rolling.mjs'
 const PARTS = {
   mutants: async (only) => {
     const { planted, escaped } = await runMutants({ only, say })
-    return [{ name: 'mutants', tried: planted, held: planted - escaped.length, faults: escaped.map((one) => `not caught: ${one}`) }]
+    return [{ name: 'mutants', tried: planted, held: planted - escaped.length, faults: escaped.map((name) => `not detected: ${name}`) }]
   },
   kills: async (rounds = '100', seed = String(Date.now() % 1_000_000)) => {
     const { faults, gaps, acknowledged } = await runKills({ rounds: Number(rounds), seed: Number(seed), say })
@@ -23,26 +23,26 @@ const PARTS = {
         tried: Number(rounds),
         held: Number(rounds) - broken,
         faults: all,
-        said: `${acknowledged} acknowledged, all checked`,
+        summary: `${acknowledged} acknowledged, all checked`,
       },
     ]
   },
   faults: async (seconds = '30') =>
-    (await runFaults({ seconds: Number(seconds) })).map(({ name, faults, said }) => ({
+    (await runFaults({ seconds: Number(seconds) })).map(({ name, faults, summary }) => ({
       name,
       tried: 1,
       held: faults.length === 0 ? 1 : 0,
       faults,
-      said,
+      summary,
     })),
   mongodb: async (seconds = '600', seed = String(Date.now() % 1_000_000)) => {
     const { faults, figures } = await runMongodb({ seconds: Number(seconds), seed: Number(seed), say })
     const tried = Object.values(figures.faults).reduce((sum, count) => sum + count, 0)
-    return [{ name: `mongodb (seed ${seed})`, tried, held: faults.length === 0 ? tried : 0, faults, said: `\n${inLines(figures)}` }]
+    return [{ name: `mongodb (seed ${seed})`, tried, held: faults.length === 0 ? tried : 0, faults, summary: `\n${inLines(figures)}` }]
   },
   planted: async (only) => {
     const { planted, escaped } = await runPlanted({ only, say })
-    return [{ name: 'planted', tried: planted, held: planted - escaped.length, faults: escaped.map((one) => `not caught: ${one}`) }]
+    return [{ name: 'planted', tried: planted, held: planted - escaped.length, faults: escaped.map((name) => `not detected: ${name}`) }]
   },
   rolling: async (seconds = '120') =>
     Object.entries(await runRolling({ seconds: Number(seconds), say })).map(([name, { faults, figures }]) => ({
@@ -50,10 +50,10 @@ const PARTS = {
       tried: 1,
       held: faults.length === 0 ? 1 : 0,
       faults,
-      said: `\n${inLines(figures)}`,
+      summary: `\n${inLines(figures)}`,
     })),
 }
-/** What is not proved unless it is named: it needs a program that not every machine has. */
+/** Parts that run only if named, because they need a MongoDB server. */
 const NAMED_ONLY = ['mongodb', 'planted', 'rolling']
 
 const inLines = (figures) =>
@@ -65,24 +65,24 @@ function say(text) {
   console.log(`  ${text}`)
 }
 
-// What was started is ended as this process exits
+// Exit handlers kill the child processes
 process.once('SIGTERM', () => process.exit(1))
 const [part, ...given] = process.argv.slice(2)
 if (part !== undefined && !Object.hasOwn(PARTS, part)) {
-  console.error(`nothing proves ${part}: ${Object.keys(PARTS).join(', ')}`)
+  console.error(`unknown part ${part}, expected one of: ${Object.keys(PARTS).join(', ')}`)
   process.exit(2)
 }
 const rows = []
-for (const name of part === undefined ? Object.keys(PARTS).filter((one) => !NAMED_ONLY.includes(one)) : [part]) {
+for (const name of part === undefined ? Object.keys(PARTS).filter((name) => !NAMED_ONLY.includes(name)) : [part]) {
   console.log(name)
   const started = performance.now()
   const found = await PARTS[name](...given)
   rows.push(...found.map((row) => ({ ...row, seconds: Math.round((performance.now() - started) / 1000) })))
 }
-console.log(`\n${'what'.padEnd(28)} ${'tried'.padStart(6)} ${'held'.padStart(6)} ${'s'.padStart(6)}`)
-for (const { name, tried, held, seconds, faults, said } of rows) {
+console.log(`\n${'part'.padEnd(28)} ${'tried'.padStart(6)} ${'held'.padStart(6)} ${'s'.padStart(6)}`)
+for (const { name, tried, held, seconds, faults, summary } of rows) {
   console.log(
-    `${name.padEnd(28)} ${String(tried).padStart(6)} ${String(held).padStart(6)} ${String(seconds).padStart(6)}  ${said ?? ''}`.trimEnd(),
+    `${name.padEnd(28)} ${String(tried).padStart(6)} ${String(held).padStart(6)} ${String(seconds).padStart(6)}  ${summary ?? ''}`.trimEnd(),
   )
   for (const fault of faults) console.log(`  ${fault}`)
 }

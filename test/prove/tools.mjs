@@ -1,16 +1,16 @@
-// What the rounds of faults have in common.
+// Shared by the fault runs.
 import { RESPONSE_TIMEOUT_MS } from '../../dist/http/server.js'
 
 export { freePort } from '../free-port.mjs'
 
-/** In which every request is answered, whatever the database does, and some for a busy machine. */
+/** Every request must get its response in this time, which includes 2 s for a busy machine. */
 export const LIMIT_MS = RESPONSE_TIMEOUT_MS + 2000
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 export const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
 
-/** Seeded, so that a round can be repeated. */
+/** Seeded random numbers from 0 to 1, so that a run can be repeated. */
 export function newDice(seed) {
   let state = seed % 2147483647 || 1
   return () => {

@@ -248,7 +248,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     body: WitnessSubmission,
     isJson: true,
     response: json(z.looseObject({ log: z.string() })),
-    reasons: ['bad_input', 'forbidden', 'checkpoint_invalid'],
+    reasons: ['bad_input', 'forbidden', 'conflict', 'unavailable'],
   },
   {
     method: 'GET',

@@ -1,6 +1,6 @@
 // What decisions read again and again, kept in memory. A record that decisions read is never edited, so what was kept can be stale in two
 // ways only: a handle that it names has ended, or the log tells of a change that ends nothing (a key or an introduction more, a retired key).
-// Both are asked of the log as it is applied here: who recalls behind a fence sees what was acknowledged before, whoever wrote it.
+// Both are asked of the log as it is applied here: a reader after a read barrier sees what any instance acknowledged before.
 // An ended version is forgotten in time, and would seem to stand again: so nothing is kept for that long.
 // Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
 import { deepFreeze } from '../../lib/deep-freeze.js'

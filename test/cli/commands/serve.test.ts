@@ -70,14 +70,8 @@ test('a start with a port in use or a file as data directory exits with one line
   const file = join(folder.path, 'a-file')
   writeFileSync(file, '')
   const starts: readonly [readonly string[], string][] = [
-    [
-      ['--data', folder.path, '--port', port, '--admin-port', '0'],
-      `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`,
-    ],
-    [
-      ['--data', folder.path, '--port', '0', '--admin-port', port],
-      `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`,
-    ],
+    [['--data', folder.path, '--port', port, '--admin-port', '0'], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
+    [['--data', folder.path, '--port', '0', '--admin-port', port], `unavailable: cannot listen on 127.0.0.1:${port}: the port is in use`],
     [['--data', file, '--port', '0', '--admin-port', '0'], `unavailable: EEXIST: file already exists, mkdir '${file}'`],
   ]
   for (const [flags, expected] of starts) {

@@ -296,10 +296,10 @@ describe('delegation', () => {
 
     const lineage = await own.planner.lineage({ taskId })
     expect(lineage.map(({ act }) => act.length).sort()).toEqual([0, 0, 1, 1])
-    expect(lineage.filter(({ ended }) => ended)).toEqual([])
+    expect(lineage.filter(({ revoked }) => revoked)).toEqual([])
     await own.planner.revoke((await own.planner.token()).accessToken)
     // Every token that came from it is revoked, and lineage shows that.
-    expect((await own.planner.lineage({ taskId })).filter(({ ended }) => !ended)).toEqual([])
+    expect((await own.planner.lineage({ taskId })).filter(({ revoked }) => !revoked)).toEqual([])
     expect(await reasonOf(research.tasks.create({ description: 'too late', parentTaskId: taskId }))).toBe('not_found')
     for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
   })

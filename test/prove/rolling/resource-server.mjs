@@ -36,8 +36,8 @@ export async function runResourceServer({ traffic, deployment, cast, isOver }) {
     }
     if (outcome === 'served' && revokedAt !== undefined && calledAt > revokedAt + STALE_MS)
       result.faults.push(`token ${jti} was served ${Math.round(calledAt - revokedAt)} ms after its revocation`)
-    // The token may have been revoked during the call.
-    if (outcome === 'refused' && isValid(token)) result.faults.push(`token ${jti}is valid and was refused`)
+    // The token may have been revoked during the call
+    if (outcome === 'refused' && isValid(token)) result.faults.push(`token ${jti} is valid and was refused`)
   }
   try {
     while (!isOver()) {

@@ -75,7 +75,7 @@ test.skipIf(binary === undefined).each([
   ['of a set that was not initiated', ['--replSet', 'rs0']],
 ])(`a server %s is refused with the command that initiates a set (${binary ? 'started here' : HOW})`, async (_, more) => {
   await using folder = await tempFolder()
-  const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../prove/mongo/${'replica-set'}.mjs`)
+  const { startServer }: { startServer(options: object): Promise<ChildProcess> } = await import(`../../prove/mongo/${'replica-set'}.mjs`)
   const port = await freePort()
   const server = await startServer({ program: await mongodProgram(), folder: folder.path, port, more })
   try {

@@ -29,7 +29,8 @@ export function adminCopy(admin: Command): void {
 }
 
 const OUTCOME_TEXTS = {
-  'already-moved': 'The source was moved to this database before. Serve the database: credence serve --store <url> --witness <same witness>',
+  'already-moved':
+    'The source was moved to this database before. Serve the database: credence serve --store <url> --witness <same witness>',
   rehearsed: 'Source and target are equal. The source is unchanged and may be served; run the command without --rehearse to move.',
   moved:
     'Moved. The source is frozen and can no longer be served. Serve the database with the same witness: credence serve --store <url> --witness <same witness>',

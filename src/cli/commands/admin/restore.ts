@@ -22,7 +22,10 @@ export function adminRestore(admin: Command): void {
     .option('--quarantine', 'if revocations may be missing, suspend all agents and revoke all keys, members, introductions and tasks')
     .action(async ({ witness, issuer, mirror, quarantine, ...flags }: RestoreFlags) => {
       const { restoreStore } = await import('../../../operations/restore/restore.js')
-      const restored = await restoreStore(configOf(flags, { witness, issuer }), mirror, { mayQuarantine: quarantine === true, log: adminLog })
+      const restored = await restoreStore(configOf(flags, { witness, issuer }), mirror, {
+        mayQuarantine: quarantine === true,
+        log: adminLog,
+      })
       print(flags, restored)
       if (!flags.json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
     })

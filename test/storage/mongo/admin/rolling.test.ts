@@ -12,7 +12,7 @@ type Part = (options: object) => Promise<Proved>
 const hasMongod = findMongod() !== undefined
 
 async function prove(part: 'runRestarts' | 'runUpgrade', options: object = {}): Promise<Proved> {
-  const parts: Readonly<Record<string, Part>> = await import(`../prove/${'rolling'}.mjs`)
+  const parts: Readonly<Record<string, Part>> = await import(`../../../prove/${'rolling'}.mjs`)
   await using mongod = await startMongod()
   const store = mongod.url()
   try {
@@ -35,7 +35,7 @@ test.skipIf(!hasMongod)(
     expect(faults).toEqual([])
     expect(figures).toMatchObject({ SIGTERM: 2, SIGKILL: 2 })
     // The run covered every kind of event
-    for (const name of ['issued', 'ended', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])
+    for (const name of ['issued', 'revoked', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])
       expect([name, figures[name]]).not.toEqual([name, 0])
   },
 )
@@ -43,6 +43,6 @@ test.skipIf(!hasMongod)(
 test.skipIf(!hasMongod)('versions N and N+1 serve side by side until N is removed', OPTIONS, async () => {
   const { faults, figures } = await prove('runUpgrade')
   expect(faults).toEqual([])
-  for (const name of ['told apart', 'issued', 'ended', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])
+  for (const name of ['newer entries', 'issued', 'revoked', 'active', 'inactive', 'served', 'refused', 'events', 'syncs'])
     expect([name, figures[name]]).not.toEqual([name, 0])
 })

@@ -52,9 +52,9 @@ async function aCall(signer) {
     jti: newId(systemRandom, 'tok'),
     scope: 'ocr:read',
     cnf: { jkt: thumbprint(signer.publicJwk) },
-    org: 'org_CCCCCCCCCCCCCCCCCCCCCC',
+    organization_id: 'org_CCCCCCCCCCCCCCCCCCCCCC',
     client_type: 'agent',
-    standing: { at: ended, on },
+    standing: { at: ended, dependsOn: on },
   }
   const accessToken = await signJwt({ typ: 'at+jwt', kid }, claims, registryKey)
   const dpop = await proveDpop(deps(signer), { htm: 'POST', htu: `${publicUrl}/a2a`, accessToken })

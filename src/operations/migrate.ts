@@ -4,7 +4,7 @@ import type { MigrationStep } from '../storage/mongo/admin/migration-plan.js'
 import { shardCommands } from '../storage/mongo/admin/shard-commands.js'
 import { COLLECTIONS } from './collections.js'
 
-export type { Migration, MigrationStep }
+export type { MigrationStep }
 
 /** Plans the changes that bring a MongoDB deployment to the format of this build. Runs them if `apply` is set. */
 export const migrateDeployment = (options: Omit<MigrateOptions, 'clock' | 'specs'>): Promise<Migration> =>

@@ -79,7 +79,7 @@ async function fullDisk(want) {
     }
     want(refused?.status === 503, `with a full disk the response is ${refused?.status} ${refused?.reason}`)
     want(registry.child.exitCode === null, 'the registry exited')
-    want(/cannot be written/.test(registry.log()), 'the log does not say that the disk is full')
+    want(/cannot write to the store/.test(registry.log()), 'the log does not say that the disk is full')
     rmSync(filler)
     let lastOutcome = ''
     for (let i = 0; i < 100 && lastOutcome !== 'done'; i++) {

@@ -1,4 +1,4 @@
-// Plants one bug at a time in a copy of the project and asks the tests whether they notice. Each bug removes one security rule.
+// Plants one bug at a time in a copy of the project, and checks that a test fails. Each bug removes one security rule.
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,34 +18,34 @@ const VERIFY_REQUEST = 'src/verifier/verify-request.ts'
 const TOKENS = ['test/oauth', 'test/attacks', 'test/stories']
 const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 
-/** [rule, file, what stands there, what is planted, tests that may notice] */
+/** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
-    'an assertion is for this issuer',
+    'an assertion has this issuer as its audience',
     VERIFY,
     "claims.aud !== expected.issuer && '`aud` is not exactly this issuer',\n    timeFault(claims, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }",
     'timeFault(claims, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }',
     ['test/credentials', 'test/attacks/clients.test.ts'],
   ],
   [
-    'an access token is for its audience',
+    'an access token is valid only for its audience',
     VERIFY,
     "expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is not the expected audience',",
     '',
     ['test/credentials', 'test/verifier', 'test/attacks'],
   ],
   [
-    'a token is of the issuer',
+    'an access token is signed by the expected issuer',
     VERIFY,
     "claims.iss !== expected.issuer && '`iss` is not the issuer',\n    expected.audience",
     'expected.audience',
     ['test/credentials'],
   ],
-  ['an assertion is used once', CLIENT_AUTH, 'if (!isFirst) return deny()', '', TOKENS],
-  ['a suspended client does not authenticate', CLIENT_AUTH, 'stands(trustLog.ended, dependencies.handles) && ', '', TOKENS],
-  ['an ended key does not authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
+  ['an assertion is accepted once', CLIENT_AUTH, 'if (!isFirst) return deny()', '', TOKENS],
+  ['a suspended client cannot authenticate', CLIENT_AUTH, 'stands(trustLog.ended, dependencies.handles) && ', '', TOKENS],
+  ['a revoked key cannot authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
   [
-    'nothing is remembered for longer than the ending of a version',
+    'a record is cached no longer than a revoked version stays in the ended set',
     'src/trust-log/records/cache.ts',
     'Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && ',
     '',
@@ -59,36 +59,48 @@ export const MUTANTS = [
     TOKENS,
   ],
   [
-    'a proof is used once at the token endpoint',
+    'the token endpoint accepts a proof once',
     'src/oauth/token-endpoint.ts',
     "if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
     '',
     TOKENS,
   ],
   [
-    'a proof is used once at a resource',
+    'the registry’s API accepts a proof once',
     'src/oauth/client-auth/authenticate.ts',
     "refuse('invalid_token', 'the DPoP proof was used before')",
     '{}',
     TOKENS,
   ],
   [
-    'a proof is of the key that the token is bound to',
+    'a proof is signed by the key that the token is bound to',
     'src/oauth/client-auth/authenticate.ts',
     'if (proof.jkt !== claims.cnf.jkt) ',
     'if (proof.jkt === "") ',
     TOKENS,
   ],
   [
-    'a proof is for its method',
+    'a proof is valid only for its method',
     DPOP,
     "claims.htm !== expected.htm && '`htm` is not the method of this request',",
     '',
     ['test/credentials', 'test/attacks'],
   ],
-  ['a proof is for its token', DPOP, 'claims.ath !== digestOfText(expected.accessToken)', 'false', ['test/credentials', 'test/attacks']],
+  [
+    'a proof is valid only for its token',
+    DPOP,
+    'claims.ath !== digestOfText(expected.accessToken)',
+    'false',
+    ['test/credentials', 'test/attacks'],
+  ],
   ['a proof’s time is within the window', DPOP, '> window && `\\`iat', '> window * 100 && `\\`iat', ['test/credentials', 'test/attacks']],
-  ['a nonce is current', DPOP, '!expected.nonce.accepts(claims.nonce)', 'false', ['test/credentials', 'test/attacks', 'test/oauth']],
+  [
+    'a proof contains a current nonce',
+    DPOP,
+    '!expected.nonce.accepts(claims.nonce)',
+    'false',
+    ['test/credentials', 'test/attacks', 'test/oauth'],
+  ],
   [
     'a root token is exchanged by its client',
     SUBJECT,
@@ -124,7 +136,7 @@ export const MUTANTS = [
     TOKENS,
   ],
   [
-    'an introduction must stand',
+    'an exchange needs a valid introduction',
     'src/oauth/grants/steps.ts',
     'const introductions = validWith(pinnedParts)',
     'const introductions = granted',
@@ -137,13 +149,25 @@ export const MUTANTS = [
     '',
     ['test/delegation/introductions'],
   ],
-  ['the introduction narrows', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
-  ['the ceiling narrows', EXCHANGE, 'const sources = [...ceilings.map(({ rights }) => rights), ', 'const sources = [', TOKENS],
-  ['the ceiling of every agent in the chain narrows', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', PASSING_ON],
+  ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
+  ['the ceiling limits the scopes', EXCHANGE, 'const sources = [...ceilings.map(({ rights }) => rights), ', 'const sources = [', TOKENS],
+  ['the ceiling of every agent in the chain limits the scopes', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', PASSING_ON],
   ['the ceiling of every agent in the chain limits the depth', EXCHANGE, 'if (ceilings.some(', 'if (false && ceilings.some(', PASSING_ON],
-  ['the subject narrows', EXCHANGE, "rights), ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]", 'rights)]', TOKENS],
+  [
+    'the subject token limits the scopes',
+    EXCHANGE,
+    "rights), ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]",
+    'rights)]',
+    TOKENS,
+  ],
   ['the delegation depth shrinks at each step', EXCHANGE, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
-  ['a task is the subject’s', EXCHANGE, 'const isAllowed = task && (isSubjectsTask || isOwnTask)', 'const isAllowed = task', TOKENS],
+  [
+    'the task belongs to the subject',
+    EXCHANGE,
+    'const isAllowed = task && (isSubjectsTask || isOwnTask)',
+    'const isAllowed = task',
+    TOKENS,
+  ],
   ['a token depends on its task', EXCHANGE, '...(task ? [task.dependencies] : []),', '', TOKENS],
   ['no agent occurs twice in a chain', EXCHANGE, 'if (agents.includes(target) ||', 'if (false ||', TOKENS],
   [
@@ -188,23 +212,29 @@ export const MUTANTS = [
     '',
     ['test/verifier'],
   ],
-  ['what ended is dead', 'src/protocol/standing.ts', 'if (ended.has(handle)) return false', '', ['test/stories', 'test/verifier']],
   [
-    'a waiting request reads the log after it came',
+    'a revoked handle is not valid',
+    'src/protocol/standing.ts',
+    'if (ended.has(handle)) return false',
+    '',
+    ['test/stories', 'test/verifier'],
+  ],
+  [
+    'a barrier read starts after the request arrived',
     'src/trust-log/read-barrier.ts',
     'next = undefined\n    waiting = 0\n    const run = readLog(deps)',
     'waiting = 0\n    const run = readLog(deps).finally(() => {\n      next = undefined\n    })',
     ['test/trust-log'],
   ],
   [
-    'an answer that took too long is none',
+    'a barrier read that took too long is not used',
     'src/trust-log/read-barrier.ts',
     'if (age(timed) <= deps.freshMs) return decision',
     'if (age(timed) >= 0) return decision',
     ['test/trust-log'],
   ],
   [
-    'a viewer gets what its tier covers',
+    'a viewer gets only the parts of its tier',
     'src/registry/cards/publishing/compose.ts',
     'policy !== undefined && tierCovers(tier, tierOf(policy, pointer.slice(AGENT_CARD.length)))',
     'policy !== undefined',
@@ -226,7 +256,7 @@ export const MUTANTS = [
   ],
 ]
 
-/** `only`: part of a rule's name. `say` hears of each. */
+/** `only`: part of a rule's name. Reports each mutant by `say`. */
 export async function runMutants({ only, say = () => {} } = {}) {
   const chosen = only === undefined ? MUTANTS : MUTANTS.filter(([rule]) => rule.includes(only))
   const folder = await mkdtemp(join(tmpdir(), 'credence-mutants-'))
@@ -252,17 +282,17 @@ export async function runMutants({ only, say = () => {} } = {}) {
 }
 
 async function copyTo(copy) {
-  const left = new Set(['node_modules', '.git', 'dist'])
-  await cp(root, copy, { recursive: true, filter: (path) => !left.has(path.slice(root.length + 1)) })
+  const skipped = new Set(['node_modules', '.git', 'dist'])
+  await cp(root, copy, { recursive: true, filter: (path) => !skipped.has(path.slice(root.length + 1)) })
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   return copy
 }
 
-/** `caught` where a test fails; `moved` where the source no longer has that line, which is a fault of this list. */
+/** Returns `caught` if a test fails, or `mismatch` if the source does not contain the original text exactly once. */
 async function plant(copy, [, file, from, to, tests]) {
   const path = join(copy, file)
   const source = await readFile(path, 'utf8')
-  if (source.split(from).length !== 2) return 'moved'
+  if (source.split(from).length !== 2) return 'mismatch'
   await writeFile(
     path,
     source.replace(from, () => to),

@@ -94,7 +94,7 @@ export function collectionContract(open: OpenStore): void {
     const after = { ...rest, rank: 7 }
     expect(await things.change('one', {}, { rank: 7, state: undefined })).toEqual(after)
     expect(await things.get('one')).toEqual(after)
-    expect(await things.change('nobody', {}, { rank: 7 })).toBeUndefined()
+    expect(await things.change('unknown', {}, { rank: 7 })).toBeUndefined()
   })
 
   const guards: readonly [string, Guard<Thing>, boolean][] = [

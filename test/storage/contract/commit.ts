@@ -28,7 +28,7 @@ export function commitContract(open: OpenStore): void {
     ['an insert of an existing key', (storage) => thingsOf(storage).inserting({ id: 'taken', group: 'g' })],
     ['an insert of an existing unique name', (storage) => thingsOf(storage).inserting({ id: 'fresh', group: 'g', name: 'taken' })],
     ['a change whose guard fails', (storage) => thingsOf(storage).changing('taken', { state: 'other' }, { rank: 1 })],
-    ['a change of a missing document', (storage) => thingsOf(storage).changing('nobody', {}, { rank: 1 })],
+    ['a change of a missing document', (storage) => thingsOf(storage).changing('unknown', {}, { rank: 1 })],
     ['a change to a name in use', (storage) => thingsOf(storage).changing('a', {}, { name: 'taken' })],
     ['a take whose guard fails', (storage) => thingsOf(storage).taking('taken', { rank: 9 })],
     ['a count beyond its limit', () => counting('full', 1, 3, 2_000_000_000)],

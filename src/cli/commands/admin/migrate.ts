@@ -25,7 +25,7 @@ export function adminMigrate(admin: Command): void {
       const { migrateDeployment } = await import('../../../operations/migrate.js')
       const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })
       if (json) return print({ json }, { ...plan, isApplied: apply })
-      say(`format     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.olderInstances}`)
+      say(`schema     ${plan.from ?? '(empty)'} → ${plan.to}, older instances running: ${plan.olderInstances}`)
       const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)
       for (const step of left) say(`${step.isSafe ? 'to do     ' : '--finish  '} ${lineOf(step)}`)
       if (plan.steps.length === 0) say('nothing to do')

@@ -42,6 +42,6 @@ test('export and erase accept the configuration of a production server', async (
 test('an admin command does not create a missing store', async () => {
   await using folder = await tempFolder()
   const { code, err } = await admin(['erase', '--org', UNKNOWN_ORGANISATION, '--data', folder.path], {})
-  expect([code, err]).toEqual([1, expect.stringContaining('credence.db is not there')])
+  expect([code, err]).toEqual([1, expect.stringContaining('credence.db does not exist')])
   expect(existsSync(join(folder.path, 'credence.db'))).toBe(false)
 })

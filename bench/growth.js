@@ -1,4 +1,4 @@
-// Cost of exchange, introspection and revocation with few and many records, and of a start with many.
+// CPU of exchange, introspection and revocation with few and with many records, and the start time with many.
 import { rmSync } from 'node:fs'
 import { aPair, newCast } from './lib/cast.js'
 import { startChild } from './lib/child.js'
@@ -19,41 +19,41 @@ export async function run(report) {
     for (let i = 0; i < count; i++) await work(i)
     return ((await child.ask('cpu')) - before) / count
   }
-  const like = idOf((await exchange()).accessToken)
-  const found = {}
-  let there = 0
+  const template = idOf((await exchange()).accessToken)
+  const medians = {}
+  let seeded = 0
   for (const size of sizes) {
-    await child.ask('records', { tokenId: like, count: size - there })
-    await child.ask('ended', size - there)
-    there = size
-    report.say(`${size} records and handles are there`)
-    const of = { exchange: [], introspection: [], ending: [] }
+    await child.ask('records', { tokenId: template, count: size - seeded })
+    await child.ask('ended', size - seeded)
+    seeded = size
+    report.say(`${size} records and handles are seeded`)
+    const results = { exchange: [], introspection: [], revocation: [] }
     for (let round = -1; round < rounds; round++) {
-      const made = []
-      const exchanged = await cpuOf(async () => made.push((await exchange()).accessToken))
-      const introspected = await cpuOf((i) => ocr.introspect(made[i]))
-      const ended = await cpuOf((i) => planner.revoke(made[i]))
+      const accessTokens = []
+      const exchanged = await cpuOf(async () => accessTokens.push((await exchange()).accessToken))
+      const introspected = await cpuOf((i) => ocr.introspect(accessTokens[i]))
+      const revoked = await cpuOf((i) => planner.revoke(accessTokens[i]))
       if (round < 0) continue
-      of.exchange.push(exchanged)
-      of.introspection.push(introspected)
-      of.ending.push(ended)
+      results.exchange.push(exchanged)
+      results.introspection.push(introspected)
+      results.revocation.push(revoked)
     }
-    for (const [name, values] of Object.entries(of)) {
-      found[`${name} ${size}`] = median(values)
+    for (const [name, values] of Object.entries(results)) {
+      medians[`${name} ${size}`] = median(values)
       report.figure(`${name} at ${size.toExponential()}, CPU`, median(values), 'µs')
     }
   }
   const [least, most] = [sizes[0], sizes.at(-1)]
-  for (const name of ['exchange', 'introspection', 'ending'])
-    report.goal(`${name}: ${most.toExponential()} / ${least.toExponential()}`, found[`${name} ${most}`] / found[`${name} ${least}`], {
+  for (const name of ['exchange', 'introspection', 'revocation'])
+    report.goal(`${name}: ${most.toExponential()} / ${least.toExponential()}`, medians[`${name} ${most}`] / medians[`${name} ${least}`], {
       atMost: 1.25,
     })
 
   const [roots, leaves] = [[], []]
   for (let i = 0; i < rounds; i++) {
     const [root, leaf] = [(await exchange()).accessToken, (await exchange()).accessToken]
-    await child.ask('records', { tokenId: like, count: descendants, parent: idOf(root) })
-    // Seeding causes background work: it runs before the measurement. The two sizes take turns in going first
+    await child.ask('records', { tokenId: template, count: descendants, parent: idOf(root) })
+    // Seeding causes background work, which these revocations let finish. Root and leaf alternate in going first
     for (let j = 0; j < 20; j++) await planner.revoke((await exchange()).accessToken)
     const pair = [
       [root, roots],
@@ -65,7 +65,7 @@ export async function run(report) {
       list.push((await child.ask('cpu')) - before)
     }
   }
-  report.goal(`ending a root of ${descendants} / ending a leaf`, median(roots) / median(leaves), { atMost: 1.25 })
+  report.goal(`revocation of a root of ${descendants} / of a leaf`, median(roots) / median(leaves), { atMost: 1.25 })
   await child.ask('close')
   await child.stop()
   const again = await startChild('growth.js', { folder })

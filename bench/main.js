@@ -1,22 +1,22 @@
 // npm run bench -- exchange verify push search growth stores [--check] [--quick]        (stores needs a mongod and runs only if named)
-// Every figure is a ratio of two things measured in this run, interleaved, in several rounds; medians count.
+// Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
 
-/** Benchmarks that run only if they are named, because they need a program that not every machine has. */
+/** Benchmarks that run only if they are named, because they need MongoDB. */
 const NAMED_ONLY = ['stores']
 const BENCHES = ['exchange', 'verify', 'push', 'search', 'growth', ...NAMED_ONLY]
-const asked = process.argv.slice(2)
-const isQuick = asked.includes('--quick')
-const isChecked = asked.includes('--check')
-const unknown = asked.filter((one) => !BENCHES.includes(one) && !['--quick', '--check'].includes(one))
+const args = process.argv.slice(2)
+const isQuick = args.includes('--quick')
+const isChecked = args.includes('--check')
+const unknown = args.filter((arg) => !BENCHES.includes(arg) && !['--quick', '--check'].includes(arg))
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(' ')}. Known: ${BENCHES.join(' ')} --check --quick`)
+  console.error(`unknown arguments: ${unknown.join(' ')} (expected: ${BENCHES.join(' ')} --check --quick)`)
   process.exit(2)
 }
-const chosen = BENCHES.filter((one) => asked.includes(one))
+const chosen = BENCHES.filter((name) => args.includes(name))
 
 let isMet = true
-for (const name of chosen.length > 0 ? chosen : BENCHES.filter((one) => !NAMED_ONLY.includes(one))) {
+for (const name of chosen.length > 0 ? chosen : BENCHES.filter((bench) => !NAMED_ONLY.includes(bench))) {
   const { run } = await import(`./${name}.js`)
   const report = newReport(name, isQuick)
   await run(report)

@@ -1,4 +1,4 @@
-// CPU of a delivery to every subscriber, compared with a bare loop that sends one prepared Buffer over the same sockets.
+// CPU per delivery of a revocation to all subscribers, compared with a bare loop that sends one prepared Buffer over the same sockets.
 import { startChild } from './lib/child.js'
 import { median, percentile } from './lib/report.js'
 
@@ -7,7 +7,7 @@ const BURST = 16
 export async function run(report) {
   const sizes = report.isQuick ? [50] : [1000, 10_000]
   const rounds = report.isQuick ? 3 : 9
-  report.say(`push: ${rounds} rounds; each socket is one open file at either end (ulimit -n above ${Math.max(...sizes) + 100})`)
+  report.say(`push: ${rounds} rounds; each process opens one file per socket (ulimit -n above ${Math.max(...sizes) + 100})`)
   for (const count of sizes) {
     const server = await startChild('feed.js')
     const readers = await startChild('readers.js', { port: server.facts.port }, { core: 1 })
@@ -19,7 +19,7 @@ export async function run(report) {
       await readers.ask('arrived')
       return ((await server.ask('cpu')) - before) / deliveries
     }
-    const found = { one: [], bare: [], burst: [], ratio: [], burstRatio: [] }
+    const results = { one: [], bare: [], burst: [], ratio: [], burstRatio: [] }
     let sent = 0
     await server.ask('end', 1)
     for (let round = -1; round < rounds; round++) {
@@ -29,14 +29,15 @@ export async function run(report) {
       const burst = await cpuOf(count * BURST, BURST, () => server.ask('end', BURST))
       sent += 1 + BURST
       if (round < 0) continue
-      for (const [name, value] of Object.entries({ one, bare, burst, ratio: one / bare, burstRatio: burst / bare })) found[name].push(value)
+      for (const [name, value] of Object.entries({ one, bare, burst, ratio: one / bare, burstRatio: burst / bare }))
+        results[name].push(value)
     }
-    const { endings, gaps } = await readers.ask('facts')
-    report.figure(`one event, ${count} sockets, CPU a delivery`, median(found.one), 'µs')
-    report.figure(`bare ws loop, ${count} sockets, CPU a delivery`, median(found.bare), 'µs')
-    report.goal(`one event / bare, ${count} sockets`, median(found.ratio), { atMost: 1.5 })
-    report.goal(`bursts of ${BURST} / bare, ${count} sockets`, median(found.burstRatio), { atMost: 0.3 })
-    report.goal(`lost, ${count} sockets`, (sent + 1) * count - endings + gaps, { atMost: 0 })
+    const { endedCount, gaps } = await readers.ask('facts')
+    report.figure(`one event, ${count} sockets, CPU per delivery`, median(results.one), 'µs')
+    report.figure(`bare ws loop, ${count} sockets, CPU per delivery`, median(results.bare), 'µs')
+    report.goal(`one event / bare, ${count} sockets`, median(results.ratio), { atMost: 1.5 })
+    report.goal(`bursts of ${BURST} / bare, ${count} sockets`, median(results.burstRatio), { atMost: 0.3 })
+    report.goal(`lost, ${count} sockets`, (sent + 1) * count - endedCount + gaps, { atMost: 0 })
     report.figure(`memory, ${count} sockets`, (await server.ask('memory')) / 2 ** 20, 'MiB')
     if (count === 1000 || report.isQuick) {
       const seconds = report.isQuick ? 1 : 10
@@ -45,7 +46,7 @@ export async function run(report) {
       const cpu = (await server.ask('cpu')) - before
       report.figure(`${count} verifiers, 10 calls/s: challenges`, waits.length / seconds, '/s')
       report.figure(`${count} verifiers, 10 calls/s: share of a core`, cpu / 1e4 / seconds, '%')
-      report.figure(`${count} verifiers, 10 calls/s: a challenge, p99`, percentile(waits, 0.99), 'ms')
+      report.figure(`${count} verifiers, 10 calls/s: latency of a challenge, p99`, percentile(waits, 0.99), 'ms')
     }
     await readers.stop()
     await server.stop()

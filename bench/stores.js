@@ -12,25 +12,25 @@ import { median, percentile } from './lib/report.js'
 const MAJORITY = { writeConcern: { w: 'majority', journal: true }, readConcern: { level: 'majority' }, readPreference: 'primary' }
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
-const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
-const inWords = (counts, per) =>
+const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0)
+const asText = (counts, requestCount) =>
   Object.entries(counts)
-    .map(([name, count]) => `${name} ${(count / per).toFixed(2)}`)
+    .map(([name, count]) => `${name} ${(count / requestCount).toFixed(2)}`)
     .join(', ')
 const timed = async (work) => {
-  const at = performance.now()
+  const startedAt = performance.now()
   await work()
-  return performance.now() - at
+  return performance.now() - startedAt
 }
 
-/** Requests that the registry refused because the read barrier was too old by the time of the response. It happens on a busy machine. */
-let turnedAway = 0
+/** Number of requests that were refused with 503 because more than 250 ms passed after the read barrier. This happens on a busy machine. */
+let refusedCount = 0
 
 /** Runs every job, at most 32 at a time. */
 function sendAll(url, jobs) {
   return closedLoop(jobs, 32, async (job) => {
     const { status, text } = await send(url, job)
-    if (status === 503) turnedAway++
+    if (status === 503) refusedCount++
     else if (status !== 200) throw new Error(`${status} ${text}`)
   })
 }
@@ -47,12 +47,12 @@ export async function run(report) {
   const b = await startChild('stores.js', { store: monitored(url), issuer: a.facts.issuer }, { core: 1 })
   const sqlite = await startChild('stores.js', {})
   try {
-    // Each start replaces the first code: the one of the last instance is valid
-    const world = await played({ ...a.facts, firstCode: b.facts.firstCode })
-    const other = await played(sqlite.facts)
+    // Each start makes a new first code, so only that of the last instance is valid
+    const actors = await newActors({ ...a.facts, firstCode: b.facts.firstCode })
+    const sqliteActors = await newActors(sqlite.facts)
     for (const [name, part] of Object.entries(PARTS))
-      if (chosen === undefined || chosen.includes(name)) await part(report, { world, other, a, b, sqlite, bare })
-    report.figure('turned away (503)', turnedAway)
+      if (chosen === undefined || chosen.includes(name)) await part(report, { actors, sqliteActors, a, b, sqlite, bare })
+    report.figure('refused (503)', refusedCount)
   } finally {
     for (const child of [a, b, sqlite]) await child.stop()
     await bare.close()
@@ -60,7 +60,7 @@ export async function run(report) {
   }
 }
 
-async function played(facts) {
+async function newActors(facts) {
   const { issuer } = facts
   const pair = await aPair(await newCast(facts), issuer)
   const client = ({ signer, agentId }) => ({ signer, clientId: agentId, issuer })
@@ -70,116 +70,116 @@ async function played(facts) {
 /** Signed exchange requests. */
 async function exchanges({ issuer, ocr, planner, asPlanner }, count) {
   const url = `${issuer}/oauth/token`
-  const nonce = await answered(() => nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } }))
-  const { accessToken } = await answered(() => planner.token())
+  const nonce = await retried(() => nonceOf(url, { ...asPlanner, form: { grant_type: 'client_credentials' } }))
+  const { accessToken } = await retried(() => planner.token())
   const form = { grant_type: TOKEN_EXCHANGE, subject_token: accessToken, subject_token_type: ACCESS_TOKEN, audience: ocr.audience }
   return { url, jobs: await requests(count, { ...asPlanner, form, url, nonce }) }
 }
 
 async function introspections({ issuer, ocr, planner, asOcr }, count) {
   const url = `${issuer}/oauth/introspect`
-  const { accessToken } = await answered(() => planner.exchange({ audience: ocr.audience }))
+  const { accessToken } = await retried(() => planner.exchange({ audience: ocr.audience }))
   return { url, jobs: await requests(count, { ...asOcr, form: { token: accessToken }, url }) }
 }
 
-/** Commands per request with 32 callers and warm caches; a shared command counts by its share. */
-async function commands(report, { world, a }) {
+/** Commands per request with 32 callers and warm caches. A command that several requests share is divided among them. */
+async function commands(report, { actors, a }) {
   const count = report.isQuick ? 320 : 3200
-  const counted = async (work) => {
+  const countsOf = async (work) => {
     await a.ask('commands')
     await work()
     return a.ask('commands')
   }
   const measure = async (make, name, goal) => {
-    const warm = await make(world, Math.min(count, 320))
+    const warm = await make(actors, Math.min(count, 320))
     await sendAll(warm.url, warm.jobs)
-    const { url, jobs } = await make(world, count)
-    const counts = await counted(() => sendAll(url, jobs))
-    report.say(`${name}: ${inWords(counts, count)}`)
+    const { url, jobs } = await make(actors, count)
+    const counts = await countsOf(() => sendAll(url, jobs))
+    report.say(`${name}: ${asText(counts, count)}`)
     report.goal(`commands, ${name}`, sum(counts) / count, goal)
   }
   await measure(exchanges, 'exchange', { atMost: 3 })
   await measure(introspections, 'introspection', { atMost: 0.2 })
   const searches = Array.from({ length: count }, () => ({ method: 'GET' }))
-  const url = `${world.issuer}/trpc/discovery.search?input=${encodeURIComponent('{"text":"scanned documents"}')}`
+  const url = `${actors.issuer}/trpc/discovery.search?input=${encodeURIComponent('{"text":"scanned documents"}')}`
   await sendAll(url, searches.slice(0, 320))
-  const counts = await counted(() => sendAll(url, searches))
-  report.say(`search: ${inWords(counts, count)}`)
-  const of = (test) => sum(Object.fromEntries(Object.entries(counts).filter(([name]) => test.test(name)))) / count
-  report.figure('commands, search, its share of barriers', of(/ log-blocks$/))
-  // Background commands: audit links, pending writes, abandoned transactions
-  const besides = sum(counts) / count - of(/ log-blocks$| audit-| halves$|^[^ ]+$/)
-  report.goal('commands, search, without the shared read barrier', besides, { atMost: 1 })
+  const counts = await countsOf(() => sendAll(url, searches))
+  report.say(`search: ${asText(counts, count)}`)
+  const perRequest = (pattern) => sum(Object.fromEntries(Object.entries(counts).filter(([name]) => pattern.test(name)))) / count
+  report.figure('commands, search, its share of barriers', perRequest(/ log-blocks$/))
+  // The commands of background work are left out: audit links, pending writes, abandoned transactions
+  const withoutShared = sum(counts) / count - perRequest(/ log-blocks$| audit-| halves$|^[^ ]+$/)
+  report.goal('commands, search, without the shared read barrier', withoutShared, { atMost: 1 })
 }
 
-/** One caller and one insert of the bare driver, interleaved. */
-async function latency(report, { world, bare }) {
+/** Latency of an exchange with one caller, compared with an insert of the bare driver, interleaved. */
+async function latency(report, { actors, bare }) {
   const count = report.isQuick ? 30 : 400
-  const { url, jobs } = await exchanges(world, count)
+  const { url, jobs } = await exchanges(actors, count)
   const inserts = bare.db().collection('bare')
-  const [ours, theirs] = [[], []]
+  const [exchange, insert] = [[], []]
   for (const job of jobs) {
-    ours.push(await timed(() => sendAll(url, [job])))
-    theirs.push(await timed(() => inserts.insertOne({ at: ours.length })))
+    exchange.push(await timed(() => sendAll(url, [job])))
+    insert.push(await timed(() => inserts.insertOne({ i: insert.length })))
   }
-  report.figure('one majority insert, p50', median(theirs), 'ms')
-  report.figure('exchange at low load, p50', median(ours), 'ms')
-  report.goal('exchange / one majority insert, p50', median(ours) / median(theirs), { atMost: 3.5 })
+  report.figure('one majority insert, p50', median(insert), 'ms')
+  report.figure('exchange at low load, p50', median(exchange), 'ms')
+  report.goal('exchange / one majority insert, p50', median(exchange) / median(insert), { atMost: 3.5 })
 }
 
 /** Requests per second of 32 callers, and the CPU of the server. */
-async function rates(report, { world, other, a, sqlite }) {
+async function rates(report, { actors, sqliteActors, a, sqlite }) {
   const [rounds, count] = report.isQuick ? [2, 64] : [5, 1500]
-  const found = { mongodb: [], sqlite: [], cpu: [], sqliteCpu: [] }
+  const results = { mongodb: [], sqlite: [], cpu: [], sqliteCpu: [] }
   for (let round = -1; round < rounds; round++) {
-    for (const [name, cpu, child, who] of [
-      ['mongodb', 'cpu', a, world],
-      ['sqlite', 'sqliteCpu', sqlite, other],
+    for (const [name, cpu, child, callers] of [
+      ['mongodb', 'cpu', a, actors],
+      ['sqlite', 'sqliteCpu', sqlite, sqliteActors],
     ]) {
-      const { url, jobs } = await exchanges(who, count)
+      const { url, jobs } = await exchanges(callers, count)
       const before = await child.ask('cpu')
       const { ms } = await sendAll(url, jobs)
       if (round < 0) continue
-      found[name].push((count / ms) * 1000)
-      found[cpu].push(((await child.ask('cpu')) - before) / count)
+      results[name].push((count / ms) * 1000)
+      results[cpu].push(((await child.ask('cpu')) - before) / count)
     }
   }
-  report.figure('exchange over MongoDB, 32 callers', median(found.mongodb), '/s')
-  report.figure('exchange over SQLite, 32 callers', median(found.sqlite), '/s')
-  report.figure('exchange MongoDB / SQLite', median(found.mongodb) / median(found.sqlite))
-  report.figure('exchange over MongoDB, CPU of the registry', median(found.cpu), 'µs')
-  report.figure('exchange over SQLite, CPU of the registry', median(found.sqliteCpu), 'µs')
+  report.figure('exchange over MongoDB, 32 callers', median(results.mongodb), '/s')
+  report.figure('exchange over SQLite, 32 callers', median(results.sqlite), '/s')
+  report.figure('exchange MongoDB / SQLite', median(results.mongodb) / median(results.sqlite))
+  report.figure('exchange over MongoDB, CPU of the registry', median(results.cpu), 'µs')
+  report.figure('exchange over SQLite, CPU of the registry', median(results.sqliteCpu), 'µs')
 }
 
-/** Repeats a request that was refused because its read barrier was too old. */
-async function answered(work) {
+/** Repeats a request that was refused with 503, at most 20 times. */
+async function retried(work) {
   for (let tries = 0; ; tries++) {
     try {
       return await work()
     } catch (error) {
       if (error.status !== 503 || tries === 20) throw error
-      turnedAway++
+      refusedCount++
     }
   }
 }
 
-/** Revokes on A and asks B at the moment of the acknowledgement. Also measures the read barrier of B, compared with one insert. */
-async function agreement(report, { world, a, b, bare }) {
+/** Revokes on A and introspects on B once A has acknowledged. Also measures the read barrier of B, compared with one insert. */
+async function agreement(report, { actors, a, b, bare }) {
   const trials = report.isQuick ? 50 : Number(process.env.BENCH_TRIALS ?? 10_000)
-  const { issuer, planner, ocr } = world
+  const { issuer, planner, ocr } = actors
   const via = (port) => (input, init) => fetch(String(input).replace(issuer, `http://127.0.0.1:${port}`), init)
   const agent = ({ agentId, signer }, port) => createAgent({ issuer, clientId: agentId, signer, fetch: via(port) })
   const [plannerAtA, ocrAtB] = [agent(planner, a.facts.port), agent(ocr, b.facts.port)]
-  await answered(() => plannerAtA.token())
+  await retried(() => plannerAtA.token())
   let [violations, wasActive] = [0, 0]
   await closedLoop(Array.from({ length: trials }), 8, async () => {
-    const { accessToken } = await answered(() => plannerAtA.exchange({ audience: ocr.audience }))
-    if (wasActive < 20 && (await answered(() => ocrAtB.introspect(accessToken))).active) wasActive++
-    await answered(() => plannerAtA.revoke(accessToken))
-    if ((await answered(() => ocrAtB.introspect(accessToken))).active !== false) violations++
+    const { accessToken } = await retried(() => plannerAtA.exchange({ audience: ocr.audience }))
+    if (wasActive < 20 && (await retried(() => ocrAtB.introspect(accessToken))).active) wasActive++
+    await retried(() => plannerAtA.revoke(accessToken))
+    if ((await retried(() => ocrAtB.introspect(accessToken))).active !== false) violations++
   })
-  report.figure('tokens that were active on B before', wasActive)
-  report.goal(`revoked on A, not refused on B, of ${trials}`, violations, { atMost: 0 })
+  report.figure('tokens that were active on B before the revocation', wasActive)
+  report.goal(`revoked on A, still active on B, of ${trials}`, violations, { atMost: 0 })
   const inserts = bare.db().collection('bare')
   const [barriers, floor] = [[], []]
   for (let round = 0; round < (report.isQuick ? 3 : 40); round++) {
@@ -195,9 +195,9 @@ async function agreement(report, { world, a, b, bare }) {
 }
 
 /** Time from the acknowledgement on A to the subscriber of B, compared with one event of a bare change stream after its insert was sent. */
-async function pushed(report, { world, a, b, bare }) {
+async function pushed(report, { actors, a, b, bare }) {
   const count = report.isQuick ? 20 : 500
-  const { ticket } = await answered(() => world.ocr.mutate('system.ticket'))
+  const { ticket } = await retried(() => actors.ocr.mutate('system.ticket'))
   const ws = new WebSocket(`ws://127.0.0.1:${b.facts.port}/revocations`, ['a2a-revocation.v1+json', `ticket.${ticket}`])
   let arrived = () => {}
   await new Promise((done, fail) => {
@@ -217,12 +217,12 @@ async function pushed(report, { world, a, b, bare }) {
   stream.on('change', () => seen(performance.now()))
   await new Promise((done) => stream.once('resumeTokenChanged', done))
   for (let i = 0; i < count; i++) {
-    const told = new Promise((done) => {
+    const arrival = new Promise((done) => {
       arrived = done
     })
     await a.ask('end')
     const acknowledged = performance.now()
-    pushes.push(Math.max(0, (await told) - acknowledged))
+    pushes.push(Math.max(0, (await arrival) - acknowledged))
     const event = new Promise((done) => {
       seen = done
     })
@@ -239,12 +239,12 @@ async function pushed(report, { world, a, b, bare }) {
 }
 
 /** A word and a tag among many cards over HTTP, compared with the bare indexed query. */
-async function search(report, { world, a, bare }) {
+async function search(report, { actors, a, bare }) {
   const [cards, count] = report.isQuick ? [300, 20] : [Number(process.env.BENCH_CARDS ?? 100_000), 400]
   report.figure('cards', cards)
-  report.figure('seeding', (await timed(() => a.ask('cards', { agentId: world.ocr.agentId, count: cards }))) / 1000, 's')
+  report.figure('seeding', (await timed(() => a.ask('cards', { agentId: actors.ocr.agentId, count: cards }))) / 1000, 's')
   const rows = bare.db().collection('card-rows')
-  const [ours, floor] = [[], []]
+  const [latencies, floor] = [[], []]
   for (let i = 0; i < count; i++) {
     const word = `word${(i * 7) % 211}`
     const tag = `tag${i % 97}`
@@ -258,43 +258,43 @@ async function search(report, { world, a, bare }) {
           .toArray(),
       ),
     )
-    ours.push(await timed(() => sendAll(`${world.issuer}/trpc/discovery.search?input=${input}`, [{ method: 'GET' }])))
+    latencies.push(await timed(() => sendAll(`${actors.issuer}/trpc/discovery.search?input=${input}`, [{ method: 'GET' }])))
   }
   report.figure('bare indexed query, p99', percentile(floor, 0.99), 'ms')
-  report.figure('search over HTTP, p50', median(ours), 'ms')
-  report.figure('search over HTTP, p99', percentile(ours, 0.99), 'ms')
-  report.goal('search / bare indexed query, p99', percentile(ours, 0.99) / percentile(floor, 0.99), { atMost: 4 })
+  report.figure('search over HTTP, p50', median(latencies), 'ms')
+  report.figure('search over HTTP, p99', percentile(latencies, 0.99), 'ms')
+  report.goal('search / bare indexed query, p99', percentile(latencies, 0.99) / percentile(floor, 0.99), { atMost: 4 })
 }
 
 /** Time of one exchange, one introspection and one revocation with few and with many records. */
-async function growth(report, { world, a }) {
+async function growth(report, { actors, a }) {
   const [sizes, count] = report.isQuick
     ? [[100, 1000], 20]
     : [(process.env.BENCH_SIZES ?? '10000,100000,1000000').split(',').map(Number), 200]
-  const { accessToken } = await answered(() => world.planner.exchange({ audience: world.ocr.audience }))
+  const { accessToken } = await retried(() => actors.planner.exchange({ audience: actors.ocr.audience }))
   const tokenId = JSON.parse(Buffer.from(accessToken.split('.')[1], 'base64url')).jti
-  const found = new Map()
-  let there = 0
+  const medians = new Map()
+  let seeded = 0
   for (const size of sizes) {
-    await a.ask('grow', { tokenId, count: size - there })
-    there = size
+    await a.ask('grow', { tokenId, count: size - seeded })
+    seeded = size
     for (const [name, make] of Object.entries({ exchange: exchanges, introspection: introspections })) {
-      const { url, jobs } = await make(world, count)
+      const { url, jobs } = await make(actors, count)
       const times = []
       for (const job of jobs) times.push(await timed(() => sendAll(url, [job])))
-      found.set(`${name} ${size}`, median(times))
+      medians.set(`${name} ${size}`, median(times))
     }
-    const endings = []
-    for (let i = 0; i < count; i++) endings.push(await timed(() => a.ask('end')))
-    found.set(`append ${size}`, median(endings))
+    const appends = []
+    for (let i = 0; i < count; i++) appends.push(await timed(() => a.ask('end')))
+    medians.set(`append ${size}`, median(appends))
     for (const name of ['exchange', 'introspection', 'append'])
-      report.figure(`${name} at ${size.toExponential()}, p50`, found.get(`${name} ${size}`), 'ms')
+      report.figure(`${name} at ${size.toExponential()}, p50`, medians.get(`${name} ${size}`), 'ms')
   }
   const [least, most] = [sizes[0], sizes.at(-1)]
   for (const name of ['exchange', 'introspection', 'append'])
     report.goal(
       `${name}: ${most.toExponential()} / ${least.toExponential()}`,
-      found.get(`${name} ${most}`) / found.get(`${name} ${least}`),
+      medians.get(`${name} ${most}`) / medians.get(`${name} ${least}`),
       { atMost: 1.25 },
     )
 }

@@ -1,4 +1,4 @@
-/** All reasons with which a caller can be refused. A new row also needs a line in docs/ERRORS.md (a test compares them). */
+/** All reasons for which a request can be refused. A new row also needs a line in docs/ERRORS.md (a test compares them). */
 export const REFUSALS = {
   // OAuth                                                                  Source
   invalid_request: { http: 400, trpc: 'BAD_REQUEST' }, //                   RFC 6749 §5.2
@@ -59,7 +59,7 @@ export const REFUSALS = {
 
 export type Reason = keyof typeof REFUSALS
 
-/** A fault of an input: its location (JSON Pointer, RFC 6901) and how to fix it. */
+/** A fault in an input: its location (JSON Pointer, RFC 6901) and how to fix it. */
 export interface Fault {
   readonly pointer: string
   readonly hint: string

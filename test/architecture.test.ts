@@ -48,13 +48,13 @@ const imports: Import[] = files.flatMap((file) =>
 const local = imports.filter(({ target }) => target !== '')
 const described = (list: readonly Import[]): string[] => list.map(({ file, name }) => `${file} imports ${name}`)
 
-test('the test reads the whole of src', () => {
+test('this test reads every file of src', () => {
   expect(files.length).toBeGreaterThan(300)
   expect(local.length).toBeGreaterThan(1000)
 })
 
 describe('layout', () => {
-  test('every chapter has a place in the order, and every place a chapter', () => {
+  test('the list of chapters names every folder of src and no other', () => {
     expect([...new Set(files.map(chapterOf))].sort()).toEqual([...CHAPTERS].sort())
   })
 
@@ -87,7 +87,7 @@ describe('imports', () => {
     expect(described(later.filter((one) => !isAllowed(one)))).toEqual([])
   })
 
-  test('no file imports itself through others, not even by type', () => {
+  test('there are no import cycles, not even by type', () => {
     const edges = new Map(files.map((file) => [file, local.filter((one) => one.file === file).map(({ target }) => target)]))
     expect(cyclesIn(edges)).toEqual([])
   })
@@ -108,12 +108,12 @@ function cyclesIn(edges: ReadonlyMap<string, readonly string[]>): string[] {
   return cycles
 }
 
-test('a cycle is found when there is one', () => {
+test('cyclesIn finds the cycle of a graph', () => {
   const graph = { a: ['b'], b: ['c'], c: ['b'], d: ['a'] }
   expect(cyclesIn(new Map(Object.entries(graph)))).toEqual(['b > c > b'])
 })
 
-describe('only its own place imports', () => {
+describe('modules with restricted importers', () => {
   test.each([
     ['mongodb', /^storage\/mongo\//],
     ['@photostructure/sqlite', /^storage\/sqlite\//],
@@ -123,13 +123,13 @@ describe('only its own place imports', () => {
     ['ws', /^(http|revocations)\/|^lib\/io\/websocket-node\.ts$/],
     ['jose', /^credentials\//],
     ['@sd-jwt/', /^credentials\/sd-jwt\//],
-  ])('%s', (name, place) => {
+  ])('%s is imported only where it is allowed', (name, allowed) => {
     const users = imports.filter((one) => one.name === name || (name.endsWith('/') && one.name.startsWith(name)))
     expect(users).not.toEqual([])
-    expect(described(users.filter(({ file }) => !place.test(file)))).toEqual([])
+    expect(described(users.filter(({ file }) => !allowed.test(file)))).toEqual([])
   })
 
-  test('the storage chapter: stores, replay keys, and the chapters below the features', () => {
+  test('only stores, users of the replay cache and a few listed chapters import from the storage chapter', () => {
     const users = local.filter(({ file, target }) => chapterOf(target) === 'storage' && chapterOf(file) !== 'storage')
     expect(users.length).toBeGreaterThan(30)
     const isAllowed = ({ file, target, typeOnly }: Import) =>
@@ -142,17 +142,17 @@ describe('only its own place imports', () => {
     expect(described(users.filter((one) => !isAllowed(one)))).toEqual([])
   })
 
-  test('client and verifier take from the server only lib, protocol, credentials, errors, and the type of the router', () => {
-    const taken = local.filter(({ file }) => ['client', 'verifier'].includes(chapterOf(file)))
-    expect(taken.length).toBeGreaterThan(50)
+  test('client and verifier import only lib, protocol, credentials, errors and the type of the router', () => {
+    const clientImports = local.filter(({ file }) => ['client', 'verifier'].includes(chapterOf(file)))
+    expect(clientImports.length).toBeGreaterThan(50)
     const isAllowed = ({ file, target, typeOnly }: Import) =>
       ['lib', 'protocol', 'credentials', 'client', chapterOf(file)].includes(chapterOf(target)) ||
       target === 'errors.ts' ||
       (typeOnly && target === 'server/router.ts')
-    expect(described(taken.filter((one) => !isAllowed(one)))).toEqual([])
+    expect(described(clientImports.filter((one) => !isAllowed(one)))).toEqual([])
   })
 
-  test('the configuration: server, operations and cli', () => {
+  test('only server, operations and cli import the configuration, and only the configuration reads process.env', () => {
     const readers = local.filter(({ target }) => target === 'server/config.ts')
     expect(readers).not.toEqual([])
     expect(described(readers.filter(({ file }) => !['server', 'operations', '(root)', 'cli'].includes(chapterOf(file))))).toEqual([])
@@ -168,14 +168,14 @@ test('every runtime dependency of package.json is imported by src', () => {
 })
 
 describe('exports', () => {
-  /** Entries of the package: their names are for its users. */
+  /** The public entries of the package. Their exports need no importer in this repository. */
   const ENTRIES = ['index.ts', 'client/index.ts', 'verifier/index.ts']
-  /** The two forms of an import that package.json resolves by platform. */
+  /** Imports that package.json resolves by platform, and the files that they may resolve to. */
   const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     '#crypto': ['lib/crypto-node.ts', 'lib/crypto-web.ts'],
     '#websocket': ['lib/io/websocket-node.ts', 'lib/io/websocket-web.ts'],
   }
-  /** Names of `{ a, type b as c }`, as the module that is imported or the file itself calls them. */
+  /** The names of `{ a, type b as c }` before or after `as`. */
   const namesIn = (braces: string, side: 'before' | 'after' = 'before'): string[] =>
     braces
       .split(',')
@@ -193,7 +193,7 @@ describe('exports', () => {
     ),
     ...[...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap((match) => namesIn(match[1] ?? '', 'after')),
   ]
-  /** Every `file name` that the text of a file imports from src, also through dist, whose files are those of src. */
+  /** Every `<file> <name>` that a text imports from src, directly or through dist. */
   const importedIn = (path: string, text: string): string[] =>
     [
       ...text.matchAll(/(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'([^']+)'/g),
@@ -221,7 +221,7 @@ describe('exports', () => {
     expect(exported.filter((one) => !imported.has(one))).toEqual([])
   })
 
-  test('the readers of exports and imports see each form', () => {
+  test('every form of export and import is recognised', () => {
     const text =
       "export const a = 1\nexport async function b() {}\nexport type { C } from './c.js'\nexport { d as e, type F }\nexport interface G {}"
     expect(exportsOf(text)).toEqual(['a', 'b', 'G', 'C', 'e', 'F'])
@@ -232,7 +232,7 @@ describe('exports', () => {
 })
 
 describe('code', () => {
-  test('reads the clock and randomness in lib only', () => {
+  test('only lib reads the clock and randomness', () => {
     const pattern =
       /\b(Date\.now|new Date\(\s*\)|Math\.random|performance\.now|randomUUID|randomBytes|getRandomValues|setTimeout|setInterval)\b/
     const users = files.filter((file) => pattern.test(textOf(file)))
@@ -240,7 +240,7 @@ describe('code', () => {
     expect(users.filter((file) => !file.startsWith('lib/'))).toEqual([])
   })
 
-  test('has no `any`, no non-null assertion, no default export and no star export', () => {
+  test('src has no `any`, no non-null assertion, no default export and no star export', () => {
     const pattern = /^export (default|\*)|(:|<|\bas) any\b|[\w)\]]!(\.|\[|\)|,|$)/m
     for (const bad of ['export default x', 'const a: any = 1', 'a!.b', "export * from './b.js'"]) expect(pattern.test(bad)).toBe(true)
     const code = (file: string) => textOf(file).replaceAll(/\/\/[^\n]*|\/\*.*?\*\/|'[^'\n]*'|`[^`]*`/gs, '')

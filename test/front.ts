@@ -13,15 +13,15 @@ export interface Front extends AsyncDisposable {
 /** One address in front of several servers: each request and each new WebSocket goes to the next server. */
 export async function openFront(): Promise<Front> {
   let ports: readonly number[] = []
-  let turn = 0
+  let routed = 0
   const upgraded = new Set<Socket>()
-  const next = () => ports[turn++ % ports.length] ?? 0
+  const next = () => ports[routed++ % ports.length] ?? 0
   const server = createServer((incoming, outgoing) => {
     const onward = httpRequest(
       { host: '127.0.0.1', port: next(), method: incoming.method, path: incoming.url, headers: incoming.headers, agent: false },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
-        answer.pipe(outgoing)
+      (response) => {
+        outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders)
+        response.pipe(outgoing)
       },
     )
     onward.on('error', () => outgoing.destroy())

@@ -22,11 +22,13 @@ export async function setup(): Promise<() => Promise<void>> {
     await own?.stop({ doCleanup: true, force: true })
     console.log(`\n*** MongoDB ${version}: ${after - before} documents were written by the tests ***\n`)
     if (process.env.CREDENCE_TEST_MONGODB === 'required' && after - before < LEAST)
-      throw new Error('MongoDB was to be used by the tests, and was not')
+      throw new Error(
+        `CREDENCE_TEST_MONGODB=required, but the tests inserted only ${after - before} documents into MongoDB (at least ${LEAST} expected)`,
+      )
   }
 }
 
-/** A run over MongoDB writes thousands of documents. */
+/** A run over MongoDB inserts thousands of documents. A run that inserts fewer than this did not use MongoDB. */
 const LEAST = 1000
 
 async function inserts(client: MongoClient): Promise<number> {

@@ -29,8 +29,8 @@ export interface AgentActor extends Actor {
 
 export interface Registration {
   readonly name?: string
-  /** The administrator who registers the agent. Default: the one of the first organisation. */
-  readonly of?: Actor
+  /** The administrator who registers the agent. Default: the administrator of an organisation named First. */
+  readonly registeredBy?: Actor
   readonly ceiling?: object
   readonly introductionPolicy?: object
 }
@@ -96,7 +96,7 @@ export async function startRegistry({
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
   const [storage] = storages
-  if (storage === undefined) throw new Error('a registry has one server at least')
+  if (storage === undefined) throw new Error('startRegistry needs at least one server')
   const front = await openFront()
   const issuer = front.origin
   const servers: RunningServer[] = []
@@ -110,7 +110,7 @@ export async function startRegistry({
   }
   front.route(servers.map((server) => server.port))
 
-  const cast = await newCast({ issuer, clock: alsoTicking(clock), firstCode: firstCode ?? '' })
+  const cast = await newCast({ issuer, clock: alsoRealTime(clock), firstCode: firstCode ?? '' })
   return {
     issuer,
     clock,
@@ -134,13 +134,13 @@ export async function startRegistry({
   }
 }
 
-/** The clock of a client: a wait (such as a retry after 503) ends when the test moves the clock, or after the same real time. */
-const alsoTicking = (clock: Clock): Clock => ({
+/** The clock of a client. A wait, such as that before a retry, ends when the test moves the clock or after the same real time. */
+const alsoRealTime = (clock: Clock): Clock => ({
   ...clock,
   after: (ms, signal) => Promise.race([clock.after(ms, signal), clientClock.after(ms, signal)]),
 })
 
-/** The actors: the operator, who joins with the first code, and everyone the operator invites. */
+/** The actors: the operator, who joins with the first code, and members and agents of the organisations that the operator creates. */
 export interface Cast {
   readonly operator: Actor
   /** Creates an organisation and its administrator. */
@@ -183,10 +183,10 @@ export async function newCast({
     return join_(code, `${name}'s administrator`)
   }
   let first: Promise<Actor> | undefined
-  const registration: Cast['registration'] = async ({ name = 'an agent', of, ceiling = {}, introductionPolicy } = {}) => {
-    first ??= of ? undefined : organisation('First')
-    const admin = of ?? (await first)
-    if (!admin) throw new Error('nobody registers it')
+  const registration: Cast['registration'] = async ({ name = 'an agent', registeredBy, ceiling = {}, introductionPolicy } = {}) => {
+    first ??= registeredBy ? undefined : organisation('First')
+    const admin = registeredBy ?? (await first)
+    if (!admin) throw new Error('there is no administrator to register the agent')
     const registered = await admin.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
       name,
       ceiling,
@@ -199,8 +199,8 @@ export async function newCast({
     organisation,
     join: join_,
     registration,
-    agent: async (asked) => {
-      const { agentId, registrationToken, orgId } = await registration(asked)
+    agent: async (options) => {
+      const { agentId, registrationToken, orgId } = await registration(options)
       const signer = await newEs256Signer()
       await confirmAgent({ issuer, agentId, registrationToken, signer, clock })
       return { ...actorOf(agentId, signer, orgId), agentId, audience: audienceOf(issuer, agentId) }

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../src/lib/clock.js'
 
 export interface SetClock extends Clock {
   advance(seconds: number): void
-  /** Sets the wall clock, also back. Monotonic time does not change. */
+  /** Sets the wall clock forward or back. Monotonic time does not change. */
   step(seconds: number): void
 }
 
@@ -33,7 +33,7 @@ export function setClock(start = 1_800_000_000): SetClock {
       ms += seconds * 1000
       const due = waiters.filter((one) => one.at <= ms)
       waiters = waiters.filter((one) => one.at > ms)
-      for (const one of due) one.wake()
+      for (const waiter of due) waiter.wake()
     },
     step: (seconds) => {
       stepped += seconds

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 const hasTaskset = spawnSync('taskset', ['-c', '0', 'true']).status === 0
 export const pinned = hasTaskset ? 'one core (taskset)' : 'not pinned: no taskset here'
 
-/** Starts the program. `ask(name)` calls the function of that name which the program passed to `serveQuestions`. */
+/** Starts the program. `ask(name)` calls the function of that name that the program passed to `serveCalls`. */
 export async function startChild(program, options = {}, { core = 0 } = {}) {
   const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   // BENCH_PROFILE=<folder> writes a .cpuprofile file, which Chromium's profiler opens
@@ -20,9 +20,9 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
   const waiting = new Map()
   let number = 0
   let ready
-  const told = new Promise((resolve, reject) => {
+  const startedMessage = new Promise((resolve, reject) => {
     ready = resolve
-    child.once('exit', (code) => reject(new Error(`${program} ended with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`${program} exited with code ${code}`)))
   })
   child.on('message', ({ id, result, error, started }) => {
     if (started !== undefined) return ready(started)
@@ -31,26 +31,26 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
     if (error === undefined) resolve(result)
     else reject(new Error(error))
   })
-  const facts = await told
+  const facts = await startedMessage
   return {
     facts,
     pid: child.pid,
-    ask: (what, given) =>
+    ask: (name, parameters) =>
       new Promise((resolve, reject) => {
         waiting.set(++number, { resolve, reject })
-        child.send({ id: number, what, given })
+        child.send({ id: number, name, parameters })
       }),
     stop: async () => {
       child.removeAllListeners('exit')
-      const over = new Promise((resolve) => child.once('exit', resolve))
+      const exited = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
-      await over
+      await exited
     },
   }
 }
 
-/** In the child: serves the functions, besides `cpu` (microseconds so far) and `memory` (bytes). */
-export function serveQuestions(started, answers = {}) {
+/** Runs in the child. Serves `functions`, and also `cpu` (microseconds so far) and `memory` (bytes). */
+export function serveCalls(started, functions = {}) {
   const all = {
     cpu: () => {
       const { user, system } = process.cpuUsage()
@@ -60,11 +60,11 @@ export function serveQuestions(started, answers = {}) {
       globalThis.gc?.()
       return process.memoryUsage().rss
     },
-    ...answers,
+    ...functions,
   }
-  process.on('message', async ({ id, what, given }) => {
+  process.on('message', async ({ id, name, parameters }) => {
     try {
-      process.send({ id, result: await all[what](given) })
+      process.send({ id, result: await all[name](parameters) })
     } catch (error) {
       process.send({ id, error: String(error.stack ?? error) })
     }

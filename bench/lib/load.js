@@ -8,12 +8,12 @@ export function send(url, { method = 'POST', headers = {}, body = '' }) {
     const sent = request(
       url,
       { method, agent, headers: { ...headers, ...(body !== '' && { 'content-length': Buffer.byteLength(body) }) } },
-      (answer) => {
+      (response) => {
         let text = ''
-        answer.setEncoding('utf8').on('data', (chunk) => {
+        response.setEncoding('utf8').on('data', (chunk) => {
           text += chunk
         })
-        answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, text }))
+        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }))
       },
     )
     sent.on('error', reject)
@@ -21,7 +21,7 @@ export function send(url, { method = 'POST', headers = {}, body = '' }) {
   })
 }
 
-/** Runs every job, `callers` at a time; returns the milliseconds of the whole and of each job. */
+/** Runs every job, `callers` at a time. Returns the milliseconds of the whole run (`ms`) and of each job (`each`). */
 export async function closedLoop(jobs, callers, run) {
   const each = []
   let next = 0
@@ -30,9 +30,9 @@ export async function closedLoop(jobs, callers, run) {
     Array.from({ length: callers }, async () => {
       while (next < jobs.length) {
         const job = jobs[next++]
-        const at = performance.now()
+        const sentAt = performance.now()
         await run(job)
-        each.push(performance.now() - at)
+        each.push(performance.now() - sentAt)
       }
     }),
   )

@@ -1,4 +1,4 @@
-// The MongoDB deployment that is measured: a named one, or members of a replica set that stop with the run. Also counts the commands of this process.
+// The MongoDB deployment to measure: the one named in the environment, or a replica set that stops with the run. Also counts the commands of this process.
 import { MongoClient } from 'mongodb'
 import { findMongod, startMembers, urlOf } from '../../test/storage/find-mongod.mjs'
 
@@ -10,7 +10,7 @@ export async function startMongod(count = 1) {
   return { url: (name) => set.getUri(name), stop: () => set.stop({ doCleanup: true, force: true }) }
 }
 
-/** Counts the commands of every later client of this process by `<command> <collection>`, with the driver's monitoring. Call it before a client is made. */
+/** Counts the commands of this process by `<command> <collection>`, with the monitoring of the driver. Clients that connected before are not counted. */
 export function countCommands() {
   const counts = new Map()
   const { connect } = MongoClient.prototype
@@ -23,7 +23,7 @@ export function countCommands() {
     return connect.call(this)
   }
   return {
-    /** Counts since the last call. */
+    /** Returns the counts since the last call. */
     take() {
       const taken = Object.fromEntries(counts)
       counts.clear()
@@ -32,5 +32,5 @@ export function countCommands() {
   }
 }
 
-/** Switches the command monitoring of a client on. */
+/** The URL with command monitoring switched on. */
 export const monitored = (url) => `${url}${url.includes('?') ? '&' : '?'}monitorCommands=true`

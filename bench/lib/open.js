@@ -12,9 +12,9 @@ import { freePort } from '../../examples/demo/stage.js'
 
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'credence-bench-'))
 
-/** `store` is a MongoDB URL; without it a file is used. `issuer` names the registry if it has several instances. */
-export async function openRegistry({ folder = newFolder(), keep = false, store, issuer: named } = {}) {
-  if (!keep) process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+/** `store` is a MongoDB URL; without it the registry uses a SQLite file in `folder`. All instances of one registry need the same `issuer`. */
+export async function openRegistry({ folder = newFolder(), keepsFolder = false, store, issuer: named } = {}) {
+  if (!keepsFolder) process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
   const issuer = named ?? `http://127.0.0.1:${port}`
   const clock = systemClock

@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs'
 import { parseConfig } from '../../dist/server/config.js'
 import { serve } from '../../dist/server/main.js'
-import { serveQuestions } from '../lib/child.js'
+import { serveCalls } from '../lib/child.js'
 import { newFolder } from '../lib/open.js'
 
 const dataDirectory = newFolder()
 process.on('exit', () => rmSync(dataDirectory, { recursive: true, force: true }))
 const registry = await serve(parseConfig({ dev: true, dataDirectory, port: 0, adminPort: 0, logLevel: 'error' }, undefined, {}))
-serveQuestions({ issuer: registry.issuer, firstCode: registry.firstCode })
+serveCalls({ issuer: registry.issuer, firstCode: registry.firstCode })

@@ -1,19 +1,19 @@
 // The bare cryptography of an exchange: three verifications and one signature, with imported keys.
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
-import { serveQuestions } from '../lib/child.js'
+import { serveCalls } from '../lib/child.js'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const data = Buffer.alloc(600, 'x')
-const key = { key: privateKey, dsaEncoding: 'ieee-p1363' }
-const publicOne = { key: publicKey, dsaEncoding: 'ieee-p1363' }
-const signature = sign('sha256', data, key)
-serveQuestions(
+const signKey = { key: privateKey, dsaEncoding: 'ieee-p1363' }
+const verifyKey = { key: publicKey, dsaEncoding: 'ieee-p1363' }
+const signature = sign('sha256', data, signKey)
+serveCalls(
   {},
   {
     run: ({ rounds, checks, signatures }) => {
       for (let i = 0; i < rounds; i++) {
-        for (let j = 0; j < checks; j++) if (!verify('sha256', data, publicOne, signature)) throw new Error('not verified')
-        for (let j = 0; j < signatures; j++) sign('sha256', data, key)
+        for (let j = 0; j < checks; j++) if (!verify('sha256', data, verifyKey, signature)) throw new Error('not verified')
+        for (let j = 0; j < signatures; j++) sign('sha256', data, signKey)
       }
     },
   },

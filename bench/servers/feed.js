@@ -1,4 +1,4 @@
-// The feed over a real log and real sockets, without authentication; and the floor, one prepared Buffer to each socket.
+// The feed over a real log and real sockets, without authentication; and the bare loop, which sends one prepared Buffer to each socket.
 import { setMaxListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -14,7 +14,7 @@ import { serveFeed } from '../../dist/revocations/feed-socket.js'
 import { newHub } from '../../dist/revocations/hub.js'
 import { openSqlite } from '../../dist/storage/sqlite/open.js'
 import { newTrustLog } from '../../dist/trust-log/new-trust-log.js'
-import { serveQuestions } from '../lib/child.js'
+import { serveCalls } from '../lib/child.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'credence-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -34,7 +34,7 @@ const hub = newHub({ trustLog })
 const forever = new AbortController().signal
 setMaxListeners(0, forever)
 const onBug = (error) => console.error(error)
-const caller = { id: 'bench', scopes: ['revocations:read'], dependencies: { on: [], until: systemClock.now() + 36_000 } }
+const caller = { id: 'bench', scopes: ['revocations:read'], dependencies: { handles: [], expiresAt: systemClock.now() + 36_000 } }
 const server = createServer()
 const sockets = new WebSocketServer({ server, perMessageDeflate: false })
 sockets.on('connection', (ws) =>
@@ -51,7 +51,7 @@ const anEnding = () => ({
   ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: systemClock.now() + 600 }],
   intent: [],
 })
-serveQuestions(
+serveCalls(
   { port: server.address().port },
   {
     sockets: () => sockets.clients.size,

@@ -1,26 +1,26 @@
-// The registry with a given number of token records and ended handles, which are written to its store directly.
+// The registry over a store into which token records and ended handles can be written directly.
 import { systemClock } from '../../dist/lib/clock.js'
 import { systemRandom } from '../../dist/lib/random.js'
 import { tokensStore } from '../../dist/oauth/store.js'
 import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 import { openRegistry } from '../lib/open.js'
 
-const { issuer, storage, server, trustLog, startMs } = await openRegistry({ ...optionsOf(), keep: true })
+const { issuer, storage, server, trustLog, startMs } = await openRegistry({ ...optionsOf(), keepsFolder: true })
 const tokens = tokensStore({ storage })
 
-serveQuestions(
+serveCalls(
   { issuer, firstCode: server.firstCode, startMs },
   {
     /** Writes copies of a token record under other ids; with `parent`, as its descendants. */
     records: async ({ tokenId, count, parent }) => {
-      const like = await tokens.get(tokenId)
+      const template = await tokens.get(tokenId)
       for (let done = 0; done < count; ) {
         const operations = []
         for (const end = Math.min(count, done + 1000); done < end; done++)
           operations.push(
-            tokens.inserting({ ...like, id: newId(systemRandom, 'tok'), parents: parent ? [parent] : [newId(systemRandom, 'tok')] }),
+            tokens.inserting({ ...template, id: newId(systemRandom, 'tok'), parents: parent ? [parent] : [newId(systemRandom, 'tok')] }),
           )
         if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
       }

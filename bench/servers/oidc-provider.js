@@ -1,8 +1,8 @@
-// The peer: oidc-provider with its in-memory adapter, private_key_jwt, DPoP and signed access tokens.
+// The server to compare with: oidc-provider with its in-memory adapter, private_key_jwt, DPoP and signed access tokens.
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import Provider from 'oidc-provider'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 
 const { clientId, jwk } = optionsOf()
 const server = createServer().listen(0, '127.0.0.1', () => {
@@ -48,5 +48,5 @@ const server = createServer().listen(0, '127.0.0.1', () => {
   })
   for (const event of ['server_error', 'grant.error']) provider.on(event, (_context, error) => console.error(error.error_detail ?? error))
   server.on('request', provider.callback())
-  serveQuestions({ issuer })
+  serveCalls({ issuer })
 })

@@ -1,33 +1,33 @@
-// Many subscribers in one process; reports the position of each and any gap.
+// Many subscribers in one process. Counts the ended handles that they receive, and the gaps between messages.
 import { WebSocket } from 'ws'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 
 const { port } = optionsOf()
 const readers = []
 let frames = 0
 let bytes = 0
-let wanted = { total: Number.POSITIVE_INFINITY, done: () => {} }
-const endings = () => readers.reduce((sum, reader) => sum + reader.ended, 0)
+let expected = { total: Number.POSITIVE_INFINITY, done: () => {} }
+const endedCount = () => readers.reduce((sum, reader) => sum + reader.ended, 0)
 
 async function open() {
   const ws = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false })
-  const reader = { ws, at: undefined, ended: 0, gaps: 0, asked: new Map() }
+  const reader = { ws, seq: undefined, ended: 0, gaps: 0, challenges: new Map() }
   ws.on('message', (data) => {
-    if (data[0] === 120) return counted() // the floor's frame
+    if (data[0] === 120) return countFrames() // a frame of the bare loop
     const message = JSON.parse(data)
     if (message.type === 'hello') ws.send('{"type":"subscribe"}')
     else if (message.type === 'snapshot') {
-      reader.at = Number(message.asOf.position.split('.').at(-1))
+      reader.seq = Number(message.asOf.position.split('.').at(-1))
       reader.ready()
     } else if (message.type === 'events') {
-      if (message.prev !== reader.at) reader.gaps++
-      reader.at = message.last
+      if (message.prev !== reader.seq) reader.gaps++
+      reader.seq = message.last
       reader.ended += message.ended.length
       bytes = data.length
-      counted(message.ended.length)
+      countFrames(message.ended.length)
     } else if (message.type === 'synced') {
-      reader.asked.get(message.n)?.()
-      reader.asked.delete(message.n)
+      reader.challenges.get(message.n)?.()
+      reader.challenges.delete(message.n)
     }
   })
   await new Promise((resolve, reject) => {
@@ -36,12 +36,12 @@ async function open() {
   })
   readers.push(reader)
 }
-function counted(by = 1) {
-  frames += by
-  if (frames >= wanted.total) wanted.done()
+function countFrames(count = 1) {
+  frames += count
+  if (frames >= expected.total) expected.done()
 }
 
-serveQuestions(
+serveCalls(
   {},
   {
     open: async (count) => {
@@ -49,30 +49,30 @@ serveQuestions(
     },
     expect: (total) => {
       frames = 0
-      wanted = { total: total * readers.length }
-      wanted.arrived = new Promise((resolve) => {
-        wanted.done = resolve
+      expected = { total: total * readers.length }
+      expected.arrived = new Promise((resolve) => {
+        expected.done = resolve
       })
     },
-    arrived: () => wanted.arrived,
-    facts: () => ({ endings: endings(), gaps: readers.reduce((sum, { gaps }) => sum + gaps, 0), bytes }),
+    arrived: () => expected.arrived,
+    facts: () => ({ endedCount: endedCount(), gaps: readers.reduce((sum, { gaps }) => sum + gaps, 0), bytes }),
     // A verifier with 10 calls per second and 1 s of allowed staleness sends one challenge per second.
     fresh: async ({ seconds, calls }) => {
       const waits = []
-      const until = performance.now() + seconds * 1000
+      const endsAt = performance.now() + seconds * 1000
       await Promise.all(
         readers.map(async (reader, i) => {
           await new Promise((resolve) => setTimeout(resolve, (i / readers.length) * 1000))
           let freshAt = Number.NEGATIVE_INFINITY
-          for (let n = 0; performance.now() < until; n++) {
-            const at = performance.now()
-            if (at - freshAt > 1000) {
+          for (let n = 0; performance.now() < endsAt; n++) {
+            const sentAt = performance.now()
+            if (sentAt - freshAt > 1000) {
               await new Promise((resolve) => {
-                reader.asked.set(n, resolve)
+                reader.challenges.set(n, resolve)
                 reader.ws.send(JSON.stringify({ type: 'sync', n }))
               })
-              freshAt = at
-              waits.push(performance.now() - at)
+              freshAt = sentAt
+              waits.push(performance.now() - sentAt)
             }
             await new Promise((resolve) => setTimeout(resolve, 1000 / calls))
           }

@@ -1,4 +1,4 @@
-// The registry with many cards, copied in its store from a published one; and a bare FTS5 table of the same texts.
+// The registry with many cards, written to its store as copies of a published one; and a bare FTS5 table of the same texts.
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { agentsStore } from '../../dist/identity/agents/store.js'
@@ -6,7 +6,7 @@ import { systemRandom } from '../../dist/lib/random.js'
 import { newId } from '../../dist/protocol/ids.js'
 import { rowsOf } from '../../dist/registry/cards/search-rows/search-rows.js'
 import { cardsStore } from '../../dist/registry/cards/store.js'
-import { serveQuestions } from '../lib/child.js'
+import { serveCalls } from '../lib/child.js'
 import { openRegistry } from '../lib/open.js'
 
 const { issuer, folder, storage, server } = await openRegistry()
@@ -17,7 +17,7 @@ bare.exec(
 
 const WORDS = Array.from({ length: 4000 }, (_, i) => `${'kelvintradomispur'.slice(i % 11, (i % 11) + 4)}${i.toString(36)}`)
 const TAGS = Array.from({ length: 200 }, (_, i) => `tag${i}`)
-// Every run uses the same words, with frequent and rare ones
+// Every run uses the same words; some are frequent and some rare
 let seed = 1
 const random = () => {
   seed = (seed * 48271) % 2147483647
@@ -25,7 +25,7 @@ const random = () => {
 }
 const pick = (list) => list[Math.floor(random() ** 2 * list.length)]
 
-serveQuestions(
+serveCalls(
   { issuer, firstCode: server.firstCode },
   {
     seed: async ({ agentId, count }) => {
@@ -42,11 +42,11 @@ serveQuestions(
           const text = (words) => Array.from({ length: words }, () => pick(WORDS)).join(' ')
           const tags = [pick(TAGS), pick(TAGS), pick(TAGS)]
           const skills = [{ id: 'one', name: text(3), description: text(20), tags }]
-          const named = { ...model, name: text(3), description: text(25), skills }
-          const clone = { ...card, agentId: id, publicCard: JSON.stringify(named), publishedAt: card.publishedAt + done }
+          const renamed = { ...model, name: text(3), description: text(25), skills }
+          const clone = { ...card, agentId: id, publicCard: JSON.stringify(renamed), publishedAt: card.publishedAt + done }
           operations.push(agents.inserting({ ...agent, id }), cards.inserting(clone))
           for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
-          insert.run(named.name, [...new Set(tags)].join('\n'), `one\n${skills[0].name}\n${skills[0].description}`, named.description)
+          insert.run(renamed.name, [...new Set(tags)].join('\n'), `one\n${skills[0].name}\n${skills[0].description}`, renamed.description)
         }
         bare.exec('COMMIT')
         const { ok } = await storage.commit(operations)
@@ -59,9 +59,9 @@ serveQuestions(
     bare: (queries) => {
       const search = bare.prepare('SELECT rowid, bm25(t, 8, 4, 4, 1) AS score FROM t WHERE t MATCH ? ORDER BY score LIMIT 20')
       return queries.map(({ text, tags }) => {
-        const at = performance.now()
+        const startedAt = performance.now()
         search.all([text, ...tags].map((word) => `"${word}"`).join(' '))
-        return performance.now() - at
+        return performance.now() - startedAt
       })
     },
   },

@@ -6,14 +6,14 @@ import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
 import { rowsOf } from '../../dist/registry/cards/search-rows/search-rows.js'
 import { cardsStore } from '../../dist/registry/cards/store.js'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 import { countCommands } from '../lib/mongod.js'
 import { openRegistry } from '../lib/open.js'
 
 const commands = countCommands()
 const { issuer, port, storage, server, trustLog } = await openRegistry(optionsOf())
 
-serveQuestions(
+serveCalls(
   { issuer, port, firstCode: server.firstCode },
   {
     commands: () => commands.take(),
@@ -21,9 +21,9 @@ serveQuestions(
     barriers: async (count) => {
       const times = []
       for (let i = 0; i < count; i++) {
-        const at = performance.now()
+        const startedAt = performance.now()
         await trustLog.readBarrier()
-        times.push(performance.now() - at)
+        times.push(performance.now() - startedAt)
       }
       return times
     },
@@ -55,15 +55,15 @@ serveQuestions(
         if (!(await storage.commit(operations)).ok) throw new Error('not seeded')
       }
     },
-    /** Writes copies of a token record, and as many ended handles in the log. */
+    /** Writes copies of a token record, and ends as many new handles in the log. */
     grow: async ({ tokenId, count }) => {
       const tokens = tokensStore({ storage })
-      const like = await tokens.get(tokenId)
+      const template = await tokens.get(tokenId)
       for (let done = 0; done < count; ) {
         const inserts = []
         for (const end = Math.min(count, done + 2000); done < end; done++)
-          inserts.push(tokens.insert({ ...like, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
-        if ((await Promise.all(inserts)).some((answer) => answer !== 'inserted')) throw new Error('not seeded')
+          inserts.push(tokens.insert({ ...template, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
+        if ((await Promise.all(inserts)).some((outcome) => outcome !== 'inserted')) throw new Error('not seeded')
         const ends = inserts.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
         await trustLog.end({ type: 'token.revoked', ends, intent: [] })
       }
@@ -71,7 +71,7 @@ serveQuestions(
   },
 )
 
-/** About two hundred words, each in every fortieth card. */
-function wordOf(card, place) {
-  return `word${(card * (place * 2 + 1) + place * 31) % 211}`
+/** One of 211 words, each of which is in about every fortieth card. */
+function wordOf(card, position) {
+  return `word${(card * (position * 2 + 1) + position * 31) % 211}`
 }

@@ -8,9 +8,9 @@ import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
 import { newEndedSet } from '../../dist/protocol/log/ended-set.js'
 import { createVerifier } from '../../dist/verifier/index.js'
-import { optionsOf, serveQuestions } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 
-const { ended } = optionsOf()
+const { endedCount } = optionsOf()
 const issuer = 'https://registry.example'
 const audience = `${issuer}/agents/agt_AAAAAAAAAAAAAAAAAAAAAA`
 const publicUrl = 'https://agent.example'
@@ -18,19 +18,19 @@ const [registryKey, callerKey] = [await newEs256Signer(), await newEs256Signer()
 const kid = thumbprint(registryKey.publicJwk)
 const keys = [{ jwk: { ...registryKey.publicJwk, kid }, alg: 'ES256' }]
 const epoch = newHandle(systemRandom, 'epo')
-const on = Array.from({ length: 16 }, () => newHandle(systemRandom, 'agt'))
+const handles = Array.from({ length: 16 }, () => newHandle(systemRandom, 'agt'))
 
 const set = newEndedSet()
 const time = systemClock.now()
 set.switchEpoch({
-  position: `${epoch}.${ended}`,
+  position: `${epoch}.${endedCount}`,
   time,
-  ended: Array.from({ length: ended }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon: time + 600 })),
+  ended: Array.from({ length: endedCount }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon: time + 600 })),
 })
 // The feed is always fresh: `push` measures the cost of freshness.
 const standing = {
   ended: set,
-  seq: ended,
+  seq: endedCount,
   time,
   get freshAt() {
     return systemClock.monotonicMs()
@@ -54,7 +54,7 @@ async function aCall(signer) {
     cnf: { jkt: thumbprint(signer.publicJwk) },
     organization_id: 'org_CCCCCCCCCCCCCCCCCCCCCC',
     client_type: 'agent',
-    standing: { at: ended, dependsOn: on },
+    standing: { at: endedCount, dependsOn: handles },
   }
   const accessToken = await signJwt({ typ: 'at+jwt', kid }, claims, registryKey)
   const dpop = await proveDpop(deps(signer), { htm: 'POST', htu: `${publicUrl}/a2a`, accessToken })
@@ -74,7 +74,7 @@ function bareCheck(jws, jwk, isNew) {
 
 let calls = []
 const cpu = () => process.cpuUsage().user + process.cpuUsage().system
-serveQuestions(
+serveCalls(
   {},
   {
     prepare: async ({ count, isNew }) => {

@@ -8,7 +8,7 @@ import { confirmAgent, createAgent, newEs256Signer } from 'credence/client'
 import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } from 'credence/verifier'
 import express from 'express'
 
-/** Agent id, registration token, issuer, port, and the file for used proofs and task bindings. */
+/** `agentId`, `registrationToken`, `issuer`, `port`, and `store`: the file for consumed proofs and task bindings. */
 const registration = JSON.parse(process.env.AGENT ?? '{}')
 
 /** Starts the agent. Callers need `scope`; `work({ text, verified, agent })` returns the text that answers a message. */
@@ -77,7 +77,7 @@ export async function ask(client, text) {
 }
 
 /** Runs the commands of the demo, `{ id, command, ...options }`, which the parent process sends over IPC. */
-export function answerCommands(commands) {
+export function serveCommands(commands) {
   process.on('message', async ({ id, command, ...options }) => {
     try {
       process.send({ id, result: (await commands[command](options)) ?? null })

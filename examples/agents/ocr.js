@@ -1,6 +1,6 @@
-// Reads scanned pages. The agent publishes a card with two skills and an interface that are not public, and decides on introductions
-// itself.
-import { answerCommands, startAgent } from './a2a-agent.js'
+// Reads scanned pages. The agent publishes a card with two skills and an interface that are not public, and decides itself on requests
+// for introductions.
+import { serveCommands, startAgent } from './a2a-agent.js'
 
 const { agent, feed, url, audience } = await startAgent({
   scope: 'ocr:read',
@@ -40,12 +40,12 @@ const card = {
   ],
 }
 
-/** Approves every introduction whose purpose does not mention spam. */
+/** Approves every requested introduction whose purpose does not mention spam. */
 agent.introductions.watch(async ({ kind, introductionId, purpose }) => {
   if (kind === 'requested' && !purpose.includes('spam')) await agent.introductions.approve(introductionId)
 })
 
-answerCommands({
+serveCommands({
   publish: () =>
     agent.publish({
       card,

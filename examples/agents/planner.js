@@ -1,15 +1,15 @@
 // Finds peers, requests introductions to them and calls them for a task.
-import { a2aClient, answerCommands, ask, startAgent } from './a2a-agent.js'
+import { a2aClient, ask, serveCommands, startAgent } from './a2a-agent.js'
 
 const { agent, feed, url, audience } = await startAgent({
   scope: 'planner:ask',
   work: async ({ text }) => `planned: ${text}`,
 })
 
-/** A2A clients by the name that the demo gives them. */
+/** A2A clients, by the name in the command `connect`. */
 const clients = new Map()
 
-answerCommands({
+serveCommands({
   search: (query) => agent.search(query),
   card: ({ agentId }) => agent.card(agentId),
   introduce: ({ to, scopes, purpose, delegation }) => agent.introduce({ to, scopes, purpose, ...(delegation && { delegation }) }),

@@ -1,5 +1,5 @@
 // Finds sources and has the OCR agent read them on behalf of the caller: it exchanges the caller's token, which allows delegation.
-import { a2aClient, answerCommands, ask, startAgent } from './a2a-agent.js'
+import { a2aClient, ask, serveCommands, startAgent } from './a2a-agent.js'
 
 /** The OCR agent, set by the command `meet`. */
 let peer
@@ -17,7 +17,7 @@ agent.introductions.watch(async ({ kind, introductionId }) => {
   if (kind === 'requested') await agent.introductions.approve(introductionId)
 })
 
-answerCommands({
+serveCommands({
   publish: () =>
     agent.publish({
       card: {

@@ -6,21 +6,21 @@ export async function importCards(admin) {
   chapter('1. Cards of every version are imported')
   const rows = [['file', 'state', 'signature', 'faults']]
   const counts = {}
-  const take = async ({ folder, file }) => {
+  const importCard = async ({ folder, file }) => {
     const { agentId } = await admin.mutate('agents.register', { name: file.slice(0, 100) })
     const imported = await admin.mutate('cards.import', { agentId, card: readFileSync(new URL(file, folder), 'utf8') })
     counts[imported.state] = (counts[imported.state] ?? 0) + 1
     return imported
   }
-  for (const one of cardsIn('../cards')) {
-    const { state, verdict, faults } = await take(one)
+  for (const card of cardsIn('../cards')) {
+    const { state, verdict, faults } = await importCard(card)
     const why = faults.map(({ pointer, hint }) => `${pointer || '/'} ${hint}`).join('; ')
-    rows.push([one.file, state, verdict?.state ?? '-', why.length > 90 ? `${why.slice(0, 90)}…` : why])
+    rows.push([card.file, state, verdict?.state ?? '-', why.length > 90 ? `${why.slice(0, 90)}…` : why])
   }
   table(rows)
-  const wild = cardsIn('../../../shared/cards')
-  for (const one of wild) await take(one)
-  if (wild.length > 0) console.log(`  and ${wild.length} more real cards`)
+  const realCards = cardsIn('../../../shared/cards')
+  for (const card of realCards) await importCard(card)
+  if (realCards.length > 0) console.log(`  and ${realCards.length} cards of real agents`)
   claim(
     ['accepted', 'normalised', 'legacy', 'refused'].every((state) => counts[state] > 0),
     Object.entries(counts)

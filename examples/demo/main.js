@@ -1,4 +1,5 @@
-// The whole flow: a registry process (with --mongodb two instances over a replica set) and three agent processes. Every claim is asserted before it is printed.
+// The main use case: a registry process (with --mongodb two instances over a replica set) and three agent processes. Every claim is asserted before
+// it is printed.
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { createAgent, joinRegistry, newEs256Signer, proveDpop } from 'credence/client'
@@ -34,28 +35,28 @@ async function play() {
   chapter('2. An OCR agent publishes a card with two non-public skills and a non-public interface')
   const register = (admin, name, ceiling = {}) => admin.mutate('agents.register', { name, ceiling, introductionPolicy: { mode: 'ask' } })
   const start = async (file, registration) => stage.agent(file, { issuer, ...registration, port: await freePort() })
-  const ocrIs = await register(acme, 'OCR')
-  const mayRead = { audience: ocrIs.audience, scope: 'ocr:read' }
-  const researchIs = await register(globex, 'Research', { rights: [mayRead] })
-  const plannerIs = await register(globex, 'Planner', {
-    rights: [mayRead, { audience: researchIs.audience, scope: 'research:ask' }],
+  const ocrRegistration = await register(acme, 'OCR')
+  const mayRead = { audience: ocrRegistration.audience, scope: 'ocr:read' }
+  const researchRegistration = await register(globex, 'Research', { rights: [mayRead] })
+  const plannerRegistration = await register(globex, 'Planner', {
+    rights: [mayRead, { audience: researchRegistration.audience, scope: 'research:ask' }],
     delegationDepth: 1,
   })
-  const ocr = await start('ocr.js', ocrIs)
-  const research = await start('research.js', researchIs)
-  const planner = await start('planner.js', plannerIs)
+  const ocr = await start('ocr.js', ocrRegistration)
+  const research = await start('research.js', researchRegistration)
+  const planner = await start('planner.js', plannerRegistration)
   const published = await ocr('publish')
   claim(
     published.version === 1 && published.verdict.state === 'signed',
     'the agent signed its card with its registered key and published it in one call',
   )
 
-  const anonymous = await (await fetch(`${issuer}/agents/${ocrIs.agentId}/card`)).json()
-  const authenticated = await planner('card', { agentId: ocrIs.agentId })
+  const anonymous = await (await fetch(`${issuer}/agents/${ocrRegistration.agentId}/card`)).json()
+  const authenticated = await planner('card', { agentId: ocrRegistration.agentId })
   const { hits } = await planner('search', { text: 'scanned documents', tags: ['ocr'] })
-  const hit = hits.find(({ agentId }) => agentId === ocrIs.agentId)
+  const hit = hits.find(({ agentId }) => agentId === ocrRegistration.agentId)
   const introduction = await planner('introduce', { to: hit.agentId, scopes: ['ocr:read'], purpose: 'read invoices' })
-  const introduced = await planner('card', { agentId: ocrIs.agentId })
+  const introduced = await planner('card', { agentId: ocrRegistration.agentId })
   const skills = ({ skills }) =>
     skills
       .map(({ id }) => id)
@@ -85,44 +86,48 @@ async function play() {
   )
   claim(
     authenticated.state === 'verified' && skills(authenticated.card) === 'read-page read-passport',
-    'an authenticated agent sees one more',
+    'an authenticated agent sees one more skill',
   )
   claim(
     introduced.state === 'verified' && introduced.card.skills.length === 3 && introduced.card.supportedInterfaces.length === 2,
-    'an introduced agent sees all of them',
+    'an introduced agent sees all three skills and both interfaces',
   )
 
   chapter('3. The planner is introduced, exchanges its token, and calls')
   claim(
-    hit.audience === ocrIs.audience && hit.scopes.includes('ocr:read'),
+    hit.audience === ocrRegistration.audience && hit.scopes.includes('ocr:read'),
     `found by search: ${hit.text.name}, with audience, endpoint and scopes`,
   )
   claim(introduction.state === 'granted', 'the OCR agent received the request and approved the introduction')
   const { taskId } = await planner('task', { description: 'read the invoices of May' })
-  const mine = { audience: ocrIs.audience, scope: 'ocr:read', taskId }
+  const peer = { audience: ocrRegistration.audience, scope: 'ocr:read', taskId }
   const { endpoint } = hit
-  await planner('connect', { name: 'ocr', peer: mine, endpoint })
+  await planner('connect', { name: 'ocr', peer, endpoint })
   const read = await planner('ask', { name: 'ocr', text: 'invoice 17' })
-  claim(read.text === `read "invoice 17" for ${plannerIs.agentId}`, 'the planner called the OCR agent through the A2A SDK')
+  claim(read.text === `read "invoice 17" for ${plannerRegistration.agentId}`, 'the planner called the OCR agent through the A2A SDK')
 
   await research('publish')
-  await research('meet', { agentId: ocrIs.agentId, audience: ocrIs.audience, endpoint })
+  await research('meet', { agentId: ocrRegistration.agentId, audience: ocrRegistration.audience, endpoint })
   const passOn = { depth: 1, rights: [mayRead] }
   const toResearch = await planner('introduce', {
-    to: researchIs.agentId,
+    to: researchRegistration.agentId,
     scopes: ['research:ask'],
     purpose: 'find sources',
     delegation: passOn,
   })
-  claim(toResearch.state === 'granted', 'the research agent approved an introduction with the right to pass on once')
-  const researchUrl = (await planner('card', { agentId: researchIs.agentId })).card.supportedInterfaces[0].url
-  await planner('connect', { name: 'research', peer: { audience: researchIs.audience, taskId, delegation: passOn }, endpoint: researchUrl })
-  const found = await planner('ask', { name: 'research', text: 'tariffs' })
+  claim(toResearch.state === 'granted', 'the research agent approved an introduction with the right to pass the token on once')
+  const researchUrl = (await planner('card', { agentId: researchRegistration.agentId })).card.supportedInterfaces[0].url
+  await planner('connect', {
+    name: 'research',
+    peer: { audience: researchRegistration.audience, taskId, delegation: passOn },
+    endpoint: researchUrl,
+  })
+  const delegated = await planner('ask', { name: 'research', text: 'tariffs' })
   claim(
-    found.text.endsWith(`for ${plannerIs.agentId} → ${researchIs.agentId}`),
-    'it delegated to the research agent, which called the OCR agent: the token names both',
+    delegated.text.endsWith(`for ${plannerRegistration.agentId} → ${researchRegistration.agentId}`),
+    'the planner delegated to the research agent, which called the OCR agent: the token names both',
   )
-  const names = { [plannerIs.agentId]: 'planner', [researchIs.agentId]: 'research', [ocrIs.agentId]: 'ocr' }
+  const names = { [plannerRegistration.agentId]: 'planner', [researchRegistration.agentId]: 'research', [ocrRegistration.agentId]: 'ocr' }
   const lineage = await planner('lineage', { taskId })
   printTree(lineage, names)
   claim(
@@ -135,16 +140,18 @@ async function play() {
     const text = await refusal(work)
     claim(expected.test(text), `${what}: ${text}`)
   }
-  await attempt('a wider scope', /invalid_scope/, () => planner('exchange', { peer: { ...mine, scope: 'ocr:admin' } }))
+  await attempt('a wider scope', /invalid_scope/, () => planner('exchange', { peer: { ...peer, scope: 'ocr:admin' } }))
   await attempt('an audience without an introduction', /invalid_target/, () =>
     planner('exchange', { peer: { audience: `${issuer}/agents/agt_AAAAAAAAAAAAAAAAAAAAAA` } }),
   )
-  await attempt('passing on without the right', /invalid_request/, async () => {
-    const plain = await planner('exchange', { peer: { audience: researchIs.audience, scope: 'research:ask', taskId } })
-    return research('passOn', { subjectToken: plain.accessToken })
+  await attempt('passing a token on without the right', /invalid_request/, async () => {
+    const withoutDelegation = await planner('exchange', {
+      peer: { audience: researchRegistration.audience, scope: 'research:ask', taskId },
+    })
+    return research('passOn', { subjectToken: withoutDelegation.accessToken })
   })
   await attempt('a stolen token without its key', /401 invalid_token/, async () => {
-    const { accessToken } = await planner('exchange', { peer: mine })
+    const { accessToken } = await planner('exchange', { peer })
     const thief = {
       signer: await newEs256Signer(),
       clock: { now: () => Math.floor(Date.now() / 1000) },
@@ -155,16 +162,16 @@ async function play() {
     if (!response.ok) throw new Error(`${response.status} ${(await response.json()).error}`)
   })
   await attempt('a replayed proof', /401 invalid_token/, async () => {
-    const { status, error } = await planner('replay', { peer: mine, endpoint })
+    const { status, error } = await planner('replay', { peer, endpoint })
     throw new Error(`${status} ${error}`)
   })
   await attempt('an A2A task that belongs to another task', /Task not found/, async () => {
     const other = await planner('task', { description: 'something else' })
-    await planner('connect', { name: 'other', peer: { ...mine, taskId: other.taskId }, endpoint })
+    await planner('connect', { name: 'other', peer: { ...peer, taskId: other.taskId }, endpoint })
     return planner('getTask', { name: 'other', taskId: read.taskId })
   })
 
-  chapter('5. The task is ended; then the registry is killed')
+  chapter('5. The task ends; then the registry is killed')
   await planner('endTask', { taskId })
   const acknowledged = performance.now()
   const refusals = await Promise.all(
@@ -177,20 +184,24 @@ async function play() {
   for (const [name, text, ms] of refusals)
     claim(/401|invalid_token/.test(text), `${name} refused ${ms.toFixed(1)} ms after the acknowledgement`)
   const june = await planner('task', { description: 'the invoices of June' })
-  await planner('connect', { name: 'june', peer: { ...mine, taskId: june.taskId }, endpoint })
+  await planner('connect', { name: 'june', peer: { ...peer, taskId: june.taskId }, endpoint })
   await planner('ask', { name: 'june', text: 'invoice 18' })
   const before = await ocr('position')
-  if (isOverMongodb) await loseOneOfEach(() => planner('ask', { name: 'june', text: 'invoice 18' }))
+  if (isOverMongodb) await killInstanceAndPrimary(() => planner('ask', { name: 'june', text: 'invoice 18' }))
+  console.log('  (the agents now report that they cannot reach the registry)')
   await registry.kill()
   await after(1100)
-  const stale = await refusal(() => planner('ask', { name: 'june', text: 'invoice 19' }))
-  claim(/503|standing_unknown/.test(stale), 'with the registry killed (-9) the OCR agent cannot confirm the token: 503 standing_unknown')
+  const unconfirmed = await refusal(() => planner('ask', { name: 'june', text: 'invoice 19' }))
+  claim(
+    /503|standing_unknown/.test(unconfirmed),
+    'with the registry killed (-9) the OCR agent cannot confirm the token: 503 standing_unknown',
+  )
   await registry.restart()
   const again = await untilDone(() => planner('ask', { name: 'june', text: 'invoice 19' }))
   claim(again.text.includes('invoice 19'), 'after the restart the OCR agent accepts the same token again')
-  const dead = await planner('lineage', { taskId })
+  const revokedLineage = await planner('lineage', { taskId })
   claim(
-    dead.filter(({ taskId: of }) => of === taskId).every(({ revoked }) => revoked),
+    revokedLineage.filter((node) => node.taskId === taskId).every(({ revoked }) => revoked),
     'nothing acknowledged was lost: every revoked token is still revoked',
   )
   await planner('endTask', { taskId: june.taskId })
@@ -198,29 +209,32 @@ async function play() {
     const now = await ocr('position')
     return now.seq > before.seq && now.handles > before.handles ? now : Promise.reject(new Error('the events have not arrived yet'))
   })
-  claim(position.handles === before.handles + 1, `subscribers resumed after entry ${before.seq} and are at ${position.seq}, without a gap`)
-  return { issuer, operator, ocr: ocrIs }
+  claim(
+    position.handles === before.handles + 1,
+    `the subscriber resumed after entry ${before.seq} and is at entry ${position.seq}, without a gap`,
+  )
+  return { issuer, operator, ocr: ocrRegistration }
 }
 
-/** Kills one instance, then the primary of the database: calls go on after a moment. */
-async function loseOneOfEach(call) {
+/** Kills one instance, then the primary of the database. Each time calls must succeed again, after 30 s at most. */
+async function killInstanceAndPrimary(call) {
   await registry.killOne()
-  claim((await untilDone(call)).text.includes('invoice 18'), 'with one instance killed (-9) the other one serves')
+  claim((await untilDone(call)).text.includes('invoice 18'), 'with one instance killed (-9) the other instance serves')
   await registry.startOne()
-  const startAgain = await registry.killPrimary()
+  const restartPrimary = await registry.killPrimary()
   claim(
     (await untilDone(call, 30)).text.includes('invoice 18'),
-    'with the primary of the database killed (-9) another one is elected and calls go on',
+    'with the primary of the database killed (-9) another primary is elected and calls succeed again',
   )
-  await startAgain()
+  await restartPrimary()
 }
 
-/** Keeps registry and agents running, for the reader to build an agent against them. */
+/** Keeps the registry and the agents running, so that users can try their own agent against them. */
 async function stay(issuer, operator, ocr) {
   const { orgId } = await operator.mutate('organisations.create', { name: 'Newcomers' })
   const { code } = await operator.mutate('members.invite', { orgId, role: 'administrator' })
   chapter('Registry and agents run until Ctrl-C')
-  console.log('  Paste into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
+  console.log('  Paste this into a second terminal (registry, invitation, id and audience of the OCR agent):\n')
   console.log(`export REGISTRY=${issuer} CODE=${code} \\\n  OCR=${ocr.agentId} AUDIENCE=${ocr.audience}\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 }

@@ -1,7 +1,7 @@
-// The registry of the demo over MongoDB: two instances behind one address, over a replica set of three. It runs in a clone only, because it uses the
-// test support of the project to start the servers.
+// The registry of the demo over MongoDB: two instances behind one address, over a replica set of three members. It needs a clone of the repository,
+// because it starts the servers with code of test/prove.
 
-/** Like `stage.registry()`, with further functions that kill one instance or the primary. `kill()` kills both instances (-9). */
+/** Like `stage.registry()`, with functions that also kill one instance or the primary. `kill()` kills both instances with SIGKILL. */
 export async function overMongodb() {
   const [{ startReplicaSet }, { startInstances }] = await Promise.all([
     import('../../test/prove/mongo/replica-set.mjs'),
@@ -14,13 +14,13 @@ export async function overMongodb() {
     issuer,
     firstCode,
     about: 'two instances behind one address, over a MongoDB replica set of three',
-    kill: () => Promise.all(instances.map((one) => one.kill())),
+    kill: () => Promise.all(instances.map((instance) => instance.kill())),
     restart: async () => {
-      for (const one of instances) await one.start()
+      for (const instance of instances) await instance.start()
     },
     killOne: () => instances[0].kill(),
     startOne: () => instances[0].start(),
-    /** Kills the primary (-9). Resolves when the set accepts writes again. */
+    /** Kills the primary with SIGKILL. Resolves when the set accepts writes again, to a function that restarts the killed member. */
     async killPrimary() {
       const primary = await set.primary()
       await primary.kill()

@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 let claims = 0
 
-/** Prints a claim that holds, and throws at one that does not. */
-export function claim(holds, text) {
-  if (!holds) throw new Error(`NOT TRUE: ${text}`)
+/** Prints `text` if the claim is true; otherwise throws. */
+export function claim(isTrue, text) {
+  if (!isTrue) throw new Error(`NOT TRUE: ${text}`)
   claims++
   console.log(`  ✓ ${text}`)
 }
@@ -25,16 +25,16 @@ export async function refusal(work) {
   } catch (error) {
     return error.reason && error.reason !== 'Error' ? `${error.reason} ${error.message}` : error.message
   }
-  throw new Error(`NOT TRUE: the call should have been refused, and returned ${JSON.stringify(result)}`)
+  throw new Error(`NOT TRUE: the call should have been refused, but returned ${JSON.stringify(result)}`)
 }
 
-/** Repeats the work until it is refused. Throws if a call that was sent at or after `moment` is served. */
+/** Repeats the work until it is refused. Throws if a call that was sent at or after `moment` succeeds. */
 export async function refusedWithin(moment, work) {
   for (;;) {
     const isLate = performance.now() >= moment
     try {
       const result = await work()
-      if (isLate) throw new Error(`NOT TRUE: the call should have been refused by now, and returned ${JSON.stringify(result)}`)
+      if (isLate) throw new Error(`NOT TRUE: the call should have been refused by now, but returned ${JSON.stringify(result)}`)
     } catch (error) {
       if (error.message.startsWith('NOT TRUE')) throw error
       return refusal(() => Promise.reject(error))
@@ -65,14 +65,14 @@ export async function freePort() {
   return port
 }
 
-/** A stage kills every process that it started when it closes or this process exits. */
+/** Creates a stage. When it closes, or when this process exits, it kills every process that it has started. */
 export async function newStage() {
   const folder = await mkdtemp(join(tmpdir(), 'credence-demo-'))
   const children = new Set()
   process.on('exit', () => {
     for (const child of children) child.kill('SIGKILL')
   })
-  const keep = (child) => {
+  const track = (child) => {
     children.add(child)
     child.once('exit', () => children.delete(child))
     return child
@@ -96,7 +96,7 @@ export async function newStage() {
       ]
       let child
       const start = async () => {
-        child = keep(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }))
+        child = track(spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] }))
         let text = ''
         child.stdout.setEncoding('utf8')
         await new Promise((resolve, reject) => {
@@ -112,7 +112,7 @@ export async function newStage() {
         issuer: `http://127.0.0.1:${port}`,
         firstCode: await start(),
         about: 'a process of its own on the embedded store',
-        /** kill -9. */
+        /** Kills the process with SIGKILL. */
         async kill() {
           child.kill('SIGKILL')
           await once(child, 'exit')
@@ -124,7 +124,7 @@ export async function newStage() {
     /** Starts an agent process; commands go over its IPC channel. */
     async agent(file, registration) {
       const env = { ...process.env, AGENT: JSON.stringify({ ...registration, store: join(folder, `${file}.db`) }) }
-      const child = keep(fork(join(root, 'examples/agents', file), { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+      const child = track(fork(join(root, 'examples/agents', file), { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
       const waiting = new Map()
       let calls = 0
       await new Promise((resolve, reject) => {
@@ -150,7 +150,7 @@ export async function newStage() {
   }
 }
 
-/** Repeats the work until it succeeds, for some seconds. */
+/** Repeats the work until it succeeds. Throws its last error after `seconds`. */
 export async function untilDone(work, seconds = 15) {
   for (const until = performance.now() + seconds * 1000; ; ) {
     try {

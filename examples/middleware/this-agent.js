@@ -17,7 +17,7 @@ export async function thisAgent() {
   return { issuer, audience: `${issuer}/agents/${agentId}`, publicUrl, port, agent, card }
 }
 
-/** The caller as a handler sees it, together with the request body. */
+/** The verified caller and the request body, in the form in which the examples respond. */
 export const seen = ({ claims, chain, taskId }, body) => ({
   subject: claims.sub,
   actors: chain.slice(1),

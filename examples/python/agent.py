@@ -1,4 +1,4 @@
-"""An agent of a Credence registry in Python, with stock libraries only. README.md in this folder says how to run it.
+"""An agent of a Credence registry in Python, with public libraries only. README.md in this folder says how to run it.
 
 AGENT='{"issuer": …, "agentId": …, "registrationToken": …}' python agent.py
 

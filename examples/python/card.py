@@ -60,7 +60,7 @@ def publish(registry: Registry, card: dict, non_public: dict[str, str]) -> dict:
 
 
 def split_card(card: dict, non_public: dict[str, str]) -> tuple[dict, list[str], dict[str, str]]:
-    """The card with digests instead of the non-public skills, the disclosures, and the tier of each digest by its JSON Pointer."""
+    """Returns the card with digests in place of the non-public skills, the disclosures, and the tier of each digest by JSON Pointer."""
     public, digests, disclosures, tier_of = [], [], [], {}
     for skill in card["skills"]:
         if skill["id"] not in non_public:

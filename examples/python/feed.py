@@ -1,4 +1,4 @@
-"""The revocation feed (GET /revocations) over a WebSocket. After a lost connection it continues from its position."""
+"""The revocation feed (GET /revocations) over a WebSocket. After a lost connection the feed resumes from its position."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ class Feed:
         return -1 if self.position is None else int(self.position["position"].rpartition(".")[2])
 
     def stands(self, depends_on: set[str], at: int) -> bool | None:
-        """True if none of the handles has ended. None if that cannot be known now."""
+        """Returns True if none of the handles has ended, False if one has, and None if the feed cannot tell now."""
         if self.ended & depends_on:
             return False
         # One challenge is in flight at a time. After waiting for another thread's challenge, the set may be fresh enough.
@@ -99,7 +99,7 @@ class Feed:
                     return
 
     def _receive(self, message: dict) -> bool:
-        """False if the connection must be dropped. The next one subscribes from the applied position."""
+        """Returns False if the connection must be dropped. The next connection subscribes from the applied position."""
         kind = message["type"]
         if kind == "ended":
             # These handles belong to the next `events` message. They have ended even if the connection is lost before it.

@@ -1,4 +1,4 @@
-"""The requests of an agent to its registry: private_key_jwt and DPoP over plain HTTP; a tRPC procedure is a URL."""
+"""Requests of an agent to its registry: private_key_jwt and DPoP over plain HTTP. Each tRPC procedure has a URL."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ class Registry:
 
     def __init__(self, issuer: str, client_id: str, key):
         self.issuer, self.client_id, self.key = issuer, client_id, key
-        self.http = httpx.Client(timeout=10)  # httpx does not follow redirects; a token is for one audience
+        self.http = httpx.Client(timeout=10)  # httpx follows no redirect, so a token is never sent to another server
         self.nonce: str | None = None
         self.root: tuple[str, float] | None = None
         self.metadata = self.http.get(f"{issuer}/.well-known/oauth-authorization-server").json()
@@ -69,7 +69,7 @@ class Registry:
         return self._call("POST", path, parameters)
 
     def exchange(self, audience: str, scope: str, **more: str) -> str:
-        """A token for one peer (RFC 8693)."""
+        """Exchanges the root token for a token for one peer (RFC 8693)."""
         form = {"subject_token": self.root_token(), "subject_token_type": ACCESS_TOKEN, "audience": audience, "scope": scope, **more}
         return self._token({"grant_type": EXCHANGE, **form})["access_token"]
 
@@ -80,7 +80,7 @@ class Registry:
         return self.root[0]
 
     def credentials(self, method: str, url: str, token: str | None = None) -> dict[str, str]:
-        """The headers of one request: the token, and a proof for this request only (RFC 9449 §7)."""
+        """Returns the headers of one request: the token, and a proof for this request only (RFC 9449 §7)."""
         access = token or self.root_token()
         return {"authorization": f"DPoP {access}", "dpop": self.proof(method, url, ath=digest(access))}
 

@@ -40,7 +40,7 @@ class Verifier:
         self.lock = threading.Lock()
 
     def verify(self, method: str, path: str, authorization: list[str], dpop: list[str], scope: str) -> dict:
-        """The claims of the token, if the request may be served."""
+        """Returns the claims of the token. Raises Refused if the request must not be served."""
         found = re.fullmatch(r"DPoP ([A-Za-z0-9._~+/-]+=*)", authorization[0], re.IGNORECASE) if len(authorization) == 1 else None
         require(found is not None and len(dpop) == 1, "send one access token (Authorization: DPoP …) and one proof (DPoP: …)")
         try:
@@ -71,7 +71,7 @@ class Verifier:
         return claims, kid
 
     def _key(self, kid: str):
-        """The registry's token key with this id. An unknown id makes the verifier read the keys again, at most once in 30 s."""
+        """Returns the registry's token key with this id. For an unknown id the keys are fetched again, at most once in 30 s."""
         with self.lock:
             if kid not in self.keys and time.monotonic() - self.read_at >= REREAD:
                 response = self.registry.http.get(self.registry.metadata["jwks_uri"]).raise_for_status()
@@ -92,7 +92,7 @@ class Verifier:
         return key.thumbprint(), claims["jti"], claims["iat"] + PROOF_WINDOW + 1
 
     def _consume(self, name: tuple[str, str], expires_at: float) -> bool:
-        """True the first time for this key and `jti` (RFC 9449 §11.1). Names are in memory: a restart forgets the last minute."""
+        """True on the first use of this key and `jti` (RFC 9449 §11.1). The proofs are in memory, so a restart forgets the last minute."""
         with self.lock:
             now = time.time()
             self.consumed = {key: expiry for key, expiry in self.consumed.items() if expiry > now}

@@ -2,7 +2,9 @@ import type { Reason } from '../errors.js'
 import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
 
-/** A decision on an authenticated request, as a feature hands it in. Must never contain tokens, proofs, assertions, keys or undisclosed claims. */
+/**
+ * A decision on an authenticated request, as a feature hands it in. Must never contain tokens, proofs, assertions, keys or undisclosed claims.
+ */
 export interface AuditDraft {
   /** The caller's organisation, whose administrators may read the row. */
   readonly orgId: OrgId

@@ -16,7 +16,7 @@ export interface VerifiedAudit {
   readonly cursor?: string
 }
 
-/** A link covers at most 500 rows. */
+/** Maximum number of links that one call checks. A link covers at most 500 rows. */
 const MAX_LINKS = 10
 
 /** The next link to check, and the position of its writer in the index of writers. */

@@ -16,7 +16,7 @@ export interface CommonFlags {
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
 
-/** A client that authenticates with the key of the profile. */
+/** Creates a client that authenticates with the key of the profile. */
 export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {
   const profile = profilesOf(flags).read(flags.profile)
   const signer = await signerFromJwk(profile.privateJwk)
@@ -38,7 +38,7 @@ export function print(flags: Pick<CommonFlags, 'json'>, value: unknown): void {
 /** An object becomes `name  value` lines; the items of a list are separated by `--`. */
 function readable(value: unknown, indent = ''): string {
   if (Array.isArray(value))
-    return value.length === 0 ? `${indent}(none)` : value.map((one) => readable(one, indent)).join(`\n${indent}--\n`)
+    return value.length === 0 ? `${indent}(none)` : value.map((item) => readable(item, indent)).join(`\n${indent}--\n`)
   if (typeof value !== 'object' || value === null) return `${indent}${String(value)}`
   const entries = Object.entries(value).filter(([, member]) => member !== undefined)
   const width = Math.max(0, ...entries.map(([name]) => name.length))

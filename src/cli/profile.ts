@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 
-/** An identity at one registry. The private key never leaves this file (mode 0600). */
+/** An identity at one registry. The private key is stored only in this file (mode 0600). */
 export const Profile = z.strictObject({
   registry: z.string().max(256),
   clientId: z.string().max(64),
@@ -35,7 +35,7 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       const text = readIfThere(path(name))
       if (text === undefined)
         refuse('not_found', `no profile ${name} in ${home}: run \`credence login\` or \`credence agent confirm\` first`)
-      return profileOf(text) ?? refuse('bad_input', `profile ${name} is damaged: ${path(name)} does not have the form of a profile`)
+      return profileOf(text) ?? refuse('bad_input', `profile ${name} is damaged: ${path(name)} is not a valid profile file`)
     },
     write: (name, profile) => {
       mkdirSync(home, { recursive: true, mode: 0o700 })

@@ -18,7 +18,7 @@ import { tokenCommands } from './commands/token.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-/** The options of every command that talks to a registry. */
+/** Adds the options of every command that talks to a registry. */
 const common = (command: Command): Command =>
   command
     .option('--profile <name>', 'profile to use: identity and registry', 'default')

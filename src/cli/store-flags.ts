@@ -16,6 +16,9 @@ export const storeFlags = (command: Command): Command =>
     .option('--store <url>', 'mongodb://…/<database>, if the server uses one')
     .option('--json', 'print JSON')
 
-/** The configuration from these flags and from `others`, settings under their own names; undefined values are left out. */
+/**
+ * Builds the configuration from these flags and from `others`, settings by their names in the configuration; undefined values are left
+ * out.
+ */
 export const configOf = ({ config: file, data: dataDirectory, store }: StoreFlags, others: object = {}): Config =>
   parseDataConfig(Object.fromEntries(Object.entries({ dataDirectory, store, ...others }).filter(([, value]) => value !== undefined)), file)

@@ -23,12 +23,15 @@ export interface AgentOptions {
   readonly signer: Signer
   /** Signs cards with the organisation's publisher key. Default: the client signs cards with its own key. */
   readonly publisher?: Signer | undefined
-  /** The registry's public keys (JWKs). Default: the keys served at the first contact, read again when a signature does not fit them. */
+  /**
+   * The registry's public keys (JWKs). Default: the keys that the registry serves at first use, read again if a signature does not
+   * verify.
+   */
   readonly pins?: readonly Readonly<Record<string, unknown>>[] | undefined
   readonly clock?: Clock | undefined
   readonly random?: Random | undefined
   readonly fetch?: Fetch | undefined
-  /** Called when background work fails: the feed, or `introductions.watch`. Default: a warning on the console. */
+  /** Called when background work (the feed or `introductions.watch`) fails. Default: a warning on the console. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
@@ -40,7 +43,7 @@ export interface SearchOptions {
   readonly cursor?: string
 }
 
-/** A search result with everything that a call needs. */
+/** A search result with everything that is needed to call the agent. */
 export interface Hit {
   readonly agentId: AgentId
   readonly orgId: OrgId
@@ -50,7 +53,7 @@ export interface Hit {
   readonly verdict: Verdict
   readonly tier: 'public' | 'authenticated' | 'introduced'
   readonly score: number
-  /** The parts of the card that contain the words: name, tags, skills, description. */
+  /** The parts of the card that contain a word of the query: name, tags, skills, description. */
   readonly relevance: readonly string[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
@@ -79,7 +82,7 @@ export interface LineageNode {
   readonly revoked: boolean
 }
 
-/** One client of a registry: an agent, or a person at a command line. */
+/** A client of a registry: an agent, or a member at a command line. */
 export interface Agent extends Calls, Cards {
   readonly issuer: string
   readonly clientId: string
@@ -93,7 +96,7 @@ export interface Agent extends Calls, Cards {
   readonly introductions: Introductions
   introduce: Introductions['introduce']
   readonly tasks: Tasks
-  /** At most 500 tokens; `query('tokens.lineage', …)` also tells whether the list is complete. */
+  /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */
   lineage(subject: { readonly taskId: string } | { readonly tokenId: string }): Promise<readonly LineageNode[]>
   /** A `fetch` for one peer, which sends a token for that peer with each request. */
   fetchAs(peer: ExchangeOptions): Fetch
@@ -101,7 +104,7 @@ export interface Agent extends Calls, Cards {
   subscribe(options?: Pick<FeedDeps, 'store' | 'onRevoked' | 'onError'>): Promise<Feed>
 }
 
-/** Creates the client of one agent or member. It sends nothing until a method is called. */
+/** Creates the client of one agent or member. The client sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
   const { clientId, signer, publisher, onError } = options
   const issuer = issuerOf(options.issuer)

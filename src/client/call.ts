@@ -32,13 +32,13 @@ export function newCalls(deps: TokenDeps, tokens: Tokens): Calls {
         try {
           return await callOnce<T>(method, path, input)
         } catch (error) {
-          // A changed ceiling or a rotated key revokes the root token; a new one is issued under the new version.
+          // A changed ceiling or a revoked signing key ends the root token, but a new root token can be issued.
           if (!(error instanceof CredenceError) || error.reason !== 'invalid_token') throw error
           tokens.discardRootTokens()
           return callOnce<T>(method, path, input)
         }
       },
-      // RFC 9110 §9.2.2: a mutation without a response may have taken effect, so it is not repeated
+      // RFC 9110 §9.2.2: a mutation without a response may have taken effect, so it is not repeated.
       { mayRepeat: method === 'GET' },
     )
   return {

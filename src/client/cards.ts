@@ -20,7 +20,7 @@ export interface PublishOptions {
   /** Tier of each non-public part, by its pointer. Default: `defaultTier`, which is `introduced`. */
   readonly tiers?: Readonly<Record<string, Tier>>
   readonly defaultTier?: Tier
-  /** Lifetime of the signed card. Default: 30 days; at most 90 days. */
+  /** Lifetime of the signed card in seconds. Default: 30 days; at most 90 days. */
   readonly seconds?: number
   /** Public key of the agent that will present private parts. Default: this client's key, if the card is its own. */
   readonly holder?: Readonly<Record<string, unknown>>
@@ -31,14 +31,14 @@ export interface Published {
   readonly version: number
   readonly etag: string
   readonly verdict: Verdict
-  /** Only for a card with private parts: the complete card. Store it: the registry does not have it, and `present` needs it. */
+  /** The complete card, if it has private parts. Store it, because the registry does not have it and `present` needs it. */
   readonly ownSdJwt?: string
 }
 
 export interface PresentOptions {
   /** The result of `publish`. */
   readonly ownSdJwt: string
-  /** Chooses the non-public parts to disclose. Default: all. A part inside another one is disclosed only with it. */
+  /** Chooses the non-public parts to disclose. Default: all. A nested part is disclosed only together with the part that contains it. */
   readonly show?: (part: { readonly value: JsonValue; readonly pointer: string }) => boolean
   /** The client id of the recipient, and the nonce that the recipient sent. */
   readonly audience: string
@@ -48,15 +48,15 @@ export interface PresentOptions {
 export interface Cards {
   /** Signs a card, makes its non-public parts selectively disclosable, and publishes it. */
   publish(options: PublishOptions): Promise<Published>
-  /** The card as this client may see it, verified back to the publisher's signature. */
+  /** Reads the parts of a card that this client may see, and verifies them back to the publisher's signature. */
   card(agentId: string): Promise<VerifiedCard>
-  /** The card view as the registry sent it, not verified. */
+  /** Reads the card view as the registry sends it, without verifying it. */
   cardView(agentId: string): Promise<CardView>
-  /** A presentation of this agent's own card, private parts included, to one client, with a key binding (RFC 9901 §4.3). */
+  /** Presents this agent's own card, including private parts, to one client, with a key binding (RFC 9901 §4.3). */
   present(options: PresentOptions): Promise<string>
   /**
-   * The card with the parts that the agent presented to this client, verified back to the publisher's signature. The caller must have
-   * created the nonce for this presentation and must not use it again.
+   * Returns the card with the parts that the agent presented to this client, verified back to the publisher's signature. The caller must
+   * have created the nonce for this presentation and must not use it again.
    */
   verifyPresentation(agentId: string, presentation: string, nonce: string): Promise<VerifiedCard>
 }
@@ -129,7 +129,7 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
           { signer, random: deps.random, now: deps.clock.now() },
         )
       const prepared = await prepare(next.version)
-      // If the public card does not change, the change is a revision of the published version.
+      // If the public card is unchanged, this publication is a revision of the published version.
       const isRevision = next.published > 0 && prepared.cardSha256 === next.cardSha256
       const { publicCard, sdJwt, releasePolicy, ownSdJwt } = isRevision ? await prepare(next.published) : prepared
       const published = await calls.mutate<Published>('cards.publish', {

@@ -20,15 +20,15 @@ export interface FeedDeps {
   readonly store?: FeedStore
   /** Called when `onRevoked` or the store fails, or the registry cannot be reached. The feed keeps trying. */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** Called with the revoked handles. The store saves the position after the returned promise resolves. */
+  /** Called with the revoked handles. The position is saved in the store after the returned promise resolves. */
   readonly onRevoked?: (revoked: readonly Ending[], position: Position) => void | Promise<void>
 }
 
 export interface Feed {
   readonly ended: Pick<EndedSet, 'has' | 'size'>
-  /** Sequence number of the last applied log entry, or −1. */
+  /** Sequence number of the last applied log entry; −1 before the first. */
   readonly seq: number
-  /** Log time. */
+  /** Log time in epoch seconds. */
   readonly time: number
   readonly position: FeedPosition | undefined
   /** Monotonic time in milliseconds: everything acknowledged before it is applied. Undefined until the first challenge succeeds. */
@@ -62,7 +62,7 @@ class FeedConnection implements Feed {
   readonly #syncs = new Map<number, PendingSync>()
   #socket: WebSocketLike | undefined
   #onLive: (() => void) | undefined
-  /** Messages are handled one after the other, so a slow handler delays them and never reorders them. */
+  /** Messages are handled one after the other, so a slow handler delays later messages but never reorders them. */
   #handling: Promise<void> = Promise.resolve()
 
   constructor(deps: FeedDeps, state: FeedState) {
@@ -191,7 +191,7 @@ class FeedConnection implements Feed {
     this.#socket.send(JSON.stringify({ type: 'sync', n }))
     const { timeoutMs, timer } = pending
     void this.#deps.clock.after(timeoutMs, timer.signal).then(() => {
-      if (!timer.signal.aborted) this.#runAll(this.#state.challengeFailed(n, `the registry did not answer within ${timeoutMs} ms`))
+      if (!timer.signal.aborted) this.#runAll(this.#state.challengeFailed(n, `the registry did not respond within ${timeoutMs} ms`))
     })
   }
 
@@ -208,7 +208,7 @@ function newPendingSync(timeoutMs: number): PendingSync {
   const outcome = new Promise<void>((resolve, reject) => {
     settle = (error) => (error === undefined ? resolve() : reject(new Error(error)))
   })
-  // A challenge that nothing awaits any more must not become an unhandled rejection.
+  // A failed challenge that nothing awaits must not become an unhandled rejection.
   outcome.catch(() => undefined)
   return { timeoutMs, timer: new AbortController(), outcome, settle }
 }

@@ -2,7 +2,9 @@ import { proveDpop } from '../credentials/jose/sign.js'
 import type { Fetch } from './http.js'
 import type { AccessToken, TokenDeps } from './tokens.js'
 
+/** A token is replaced this long before it expires. */
 const EARLY_SECONDS = 5
+/** Longest wait before a retry; a longer Retry-After is shortened to this. */
 const MAX_RETRY_SECONDS = 5
 
 interface Attempt {
@@ -11,9 +13,9 @@ interface Attempt {
 }
 
 /**
- * A `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is sent once
- * more if the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or after a 503
- * with Retry-After.
+ * Makes a `fetch` for one peer. Each request carries the token and a new proof; the token is replaced before it expires. A request is
+ * sent once more if the peer requires a nonce (RFC 9449 §8), if it rejects the token and a new one can be obtained (RFC 6750 §3.1), or
+ * after a 503 with Retry-After.
  */
 export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
@@ -36,10 +38,10 @@ export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>
     nonce = response.headers.get('dpop-nonce') ?? nonce
     return { response, accessToken }
   }
-  /** True if a second attempt may have another outcome. It obtains the new token, or waits as long as the peer asks. */
+  /** True if a second attempt may have another outcome. Obtains the new token, or waits as long as the peer asks. */
   const mayRetry = async ({ response: { status, headers }, accessToken }: Attempt): Promise<boolean> => {
     if (status === 401 && /error="?invalid_token\b/.test(headers.get('www-authenticate') ?? '')) {
-      // Of several requests that are refused at the same time, only the first replaces the token.
+      // If several requests are refused at the same time, only the first one replaces the token.
       const cached = await token?.catch(() => undefined)
       if (cached?.accessToken === accessToken) token = undefined
       return current().then(

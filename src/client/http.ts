@@ -13,10 +13,11 @@ export interface HttpDeps {
 }
 
 const MAX_RESPONSE_BYTES = 8_388_608
+/** Longest wait before a retry; a longer Retry-After is shortened to this. */
 const MAX_RETRY_SECONDS = 5
-/** A registry answers within ten seconds, if only with 503. */
+/** A registry responds within ten seconds, if necessary with 503. A request that takes longer than this fails as `unavailable`. */
 const MAX_RESPONSE_MS = 15_000
-/** After an instance was killed, its other connections are closed within this time. */
+/** Wait before a request without a response is repeated: when an instance is killed, its other connections are closed within this time. */
 const RECONNECT_SECONDS = 0.2
 
 /**
@@ -80,7 +81,7 @@ async function send(
   }
 }
 
-/** The message of `fetch` is "fetch failed"; its cause says why. */
+/** The message of an error of `fetch` is only "fetch failed"; its cause says why. */
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
@@ -111,8 +112,8 @@ export function errorOf(response: Response, body: JsonObject): CredenceError {
 }
 
 /**
- * Runs `work`, and once more after a 503 with Retry-After. Work that may be repeated also runs once more if no response came, because the
- * instance may have been killed together with its connection.
+ * Runs `work`, and runs it once more after a 503 with Retry-After. Work that may be repeated also runs once more if no response arrived,
+ * because the instance may have been killed together with its connection.
  */
 export async function withOneRetry<T>(
   { clock }: Pick<HttpDeps, 'clock'>,

@@ -37,7 +37,7 @@ export interface IntroduceOptions {
   readonly skills?: readonly string[]
 }
 
-/** Bounds of an approval that are narrower than the request. */
+/** How an approval narrows the requested bounds. An absent field leaves that bound as requested. */
 interface Narrowing {
   readonly scopes?: readonly string[]
   readonly tools?: readonly string[]
@@ -59,7 +59,7 @@ export interface Introductions {
   /**
    * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be
    * reached, the handler is called again with the same item. If the registry refused (already decided, withdrawn, expired), the item is
-   * skipped; after any other failure it is skipped at the tenth attempt, so one item never blocks the following ones.
+   * skipped; after any other failure it is skipped at the tenth attempt, so a failing handler cannot block later items.
    */
   watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly lastPosition: number; close(): void }
 }

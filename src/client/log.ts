@@ -51,13 +51,13 @@ export async function verifyWholeLog(source: LogSource): Promise<{ readonly chec
 
 /** A copy of a log, verified against a checkpoint each time that it grows. */
 export interface LogCopy {
-  /** Sequence number of the last entry, or −1. */
+  /** Sequence number of the last entry; −1 for an empty copy. */
   readonly seq: number
   /** The checkpoint that signs the copy's entries; undefined before the first `catchUp`. */
   readonly checkpoint: Checkpoint | undefined
   /**
    * Reads the missing entries up to a new checkpoint, verifies them against it, then passes them to `append` and returns their number.
-   * Throws if the registry shows another history than the copy has, or an earlier one.
+   * Throws if the registry shows a different history than the copy has, or an earlier state.
    */
   catchUp(source: LogSource, append: (entries: readonly Entry[]) => void): Promise<number>
 }
@@ -94,7 +94,7 @@ export function newLogCopy(saved: readonly Entry[]): LogCopy {
       if (!isSame)
         refuse(
           'checkpoint_invalid',
-          'the checkpoint does not sign these entries: the registry shows another history than the copy has, or an earlier one',
+          'the checkpoint does not sign these entries: the registry shows a different history than the copy has, or an earlier state',
         )
       append(added)
       state = next

@@ -16,7 +16,7 @@ export type RegistryMetadata = z.infer<typeof Metadata>
 
 const Jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(100) })
 
-/** The issuer URL without a slash at its end, which a copied address may have. Issuers are compared as text (RFC 8414 §2). */
+/** Returns the issuer URL without trailing slashes, which a copied URL may have. Issuers are compared as text (RFC 8414 §2). */
 export function issuerOf(text: string): string {
   const isUrl = /^https?:\/\//.test(text) && URL.canParse(text)
   return isUrl
@@ -43,14 +43,14 @@ export async function fetchMetadata(deps: HttpDeps, issuer: string): Promise<Reg
   return metadata.data
 }
 
-/** The registry's public keys as JWKs with the member `credence_use`. */
+/** Fetches the registry's public keys as JWKs with the member `credence_use`. */
 export async function fetchKeys(deps: HttpDeps, issuer: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const { response, body } = await requestJson(deps, `${issuer}/.well-known/jwks.json`, {})
   if (!response.ok) throw errorOf(response, body)
   return Jwks.parse(body).keys
 }
 
-/** The registry's keys of one use: `log` signs checkpoints, `card` signs card views, `token` signs access tokens. */
+/** Fetches the registry's keys of one use: `log` signs checkpoints, `card` signs card views, `token` signs access tokens. */
 export async function fetchRegistryKeys(issuer: string, use: string, fetch: Fetch = globalThis.fetch) {
   const keys = await fetchKeys({ fetch, clock: clientClock }, issuerOf(issuer))
   return keys.filter((jwk) => jwk.credence_use === use).map((jwk) => ({ jwk, alg: 'ES256' as const }))

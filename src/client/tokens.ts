@@ -32,10 +32,10 @@ const EARLY_SECONDS = 30
 export interface ExchangeOptions {
   /** The audience URI of the peer. */
   readonly audience: string
-  /** Space-separated. Default: everything that is granted. */
+  /** Space-separated scopes. Default: all that are granted. */
   readonly scope?: string
   readonly taskId?: string
-  /** A token that this agent received and may delegate. Default: its own root token. */
+  /** A token that this agent received and may pass on. Default: its own root token. */
   readonly subjectToken?: string
   readonly actorToken?: string
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }
@@ -44,12 +44,12 @@ export interface ExchangeOptions {
 }
 
 export interface Tokens {
-  /** A root token with these scopes (default: all), from memory unless it expires soon. */
+  /** Returns a root token with these scopes (default: all). It is cached until EARLY_SECONDS before it expires. */
   root(scopes?: readonly string[]): Promise<AccessToken>
   exchange(options: ExchangeOptions): Promise<AccessToken>
   /** Posts a form with a client assertion to an OAuth endpoint. */
   post(endpoint: 'introspection_endpoint' | 'revocation_endpoint', parameters: Readonly<Record<string, string>>): Promise<JsonObject>
-  /** Call it when the registry has refused a root token. */
+  /** Discards the cached root tokens, because the registry has refused one of them. */
   discardRootTokens(): void
 }
 

@@ -64,7 +64,10 @@ async function signNote(text: string, name: string, signer: Signer): Promise<str
   return `${text}\n— ${name} ${toBase64(concatBytes(keyId(name, signer.publicJwk), signature))}\n`
 }
 
-/** The text of a note that one of the keys signed under `name`, and that key. Undefined for anything else. Signatures under other names are ignored. */
+/**
+ * Returns the text of the note and the key that signed it, if one of `keys` signed it under `name`; otherwise undefined. Ignores signatures
+ * under other names.
+ */
 async function verifyNote(
   note: unknown,
   name: string,
@@ -91,7 +94,7 @@ async function verifyNote(
 export const signCheckpoint = (checkpoint: Checkpoint, signer: Signer): Promise<string> =>
   signNote(checkpointText(checkpoint), checkpoint.origin, signer)
 
-/** The checkpoint of the log `origin`, if one of its keys signed it. Undefined for anything else. */
+/** Returns the checkpoint and the key that signed it, if one of `keys` signed it for the log `origin`; otherwise undefined. */
 export async function verifyCheckpoint(
   note: unknown,
   origin: string,

@@ -3,7 +3,7 @@ import { Refusal } from '../errors.js'
 import { newMemoryBudget } from './memory-budget.js'
 
 export const MAX_BODY_BYTES = 1_048_576
-/** Maximum memory of all incomplete bodies together. */
+/** Maximum memory of all incomplete bodies together. Past it, the oldest of them is refused with `unavailable`. */
 const MAX_UNFINISHED_BYTES = 33_554_432
 /** Memory overhead of a chunk, however small it is. */
 const CHUNK_OVERHEAD_BYTES = 256

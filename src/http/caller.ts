@@ -14,9 +14,12 @@ export interface Caller {
   readonly scopes: readonly Scope[]
   readonly tokenId: TokenId
   readonly jkt: Jkt
-  /** All handles that its token depends on, including the token's own and the signing key's. A stream closes when one of them ends. */
+  /** All handles that the caller's token depends on, including the token's own and the signing key's. A stream closes when one of them ends. */
   readonly dependencies: Dependencies
-  /** The identities with which it acts (agt: or mem:, org: and key:). Records that it creates name them, so a compromised key can be traced. */
+  /**
+   * The handles of the caller's identities (agt: or mem:, org: and key:). Records that the caller creates name them, so a compromised key can
+   * be traced.
+   */
   readonly identities: readonly Handle[]
 }
 
@@ -27,7 +30,10 @@ export interface InviterDeps {
   readonly findClient: (id: ClientId) => Promise<Principal | undefined>
 }
 
-/** True if the client that created an invitation still exists and `isAuthorised` holds for it. An invitation grants no more than its inviter has. */
+/**
+ * True if the client that created an invitation still exists and `isAuthorised` holds for it. An invitation grants no more than its inviter
+ * has.
+ */
 export async function isStillAuthorised(
   { findClient }: InviterDeps,
   inviter: ClientId,

@@ -3,8 +3,8 @@
 // event-loop turn, so that the event loop accepts connections and sends responses in between.
 // A request enters after its body was read, so a slow upload holds no slot. A waiting request whose caller has disconnected is dropped
 // without running. A running request holds its slot until its work ends, even if its caller has disconnected: the store does the work anyway.
-// Cost: constant per request, and one pass over the queue for a request that finds it full. Limit: all requests of the queue are equal;
-// a client that sends many of them delays the others (trpc/over-websocket.ts limits the calls of one socket).
+// Cost: constant per request, and one pass over the queue for a request that finds it full. Limit: all queued requests have the same
+// priority, so a client that sends many of them delays the others (trpc/over-websocket.ts limits the calls of one socket).
 import { Refusal } from '../errors.js'
 
 export const MAX_WORKING = 128

@@ -4,7 +4,7 @@ import { type HttpResponse, json } from './route.js'
 
 /**
  * The response for an error at every HTTP endpoint except tRPC: `{ error, error_description, request_id }`, with `faults` if the refusal
- * has some. A bug becomes `server_error` without detail.
+ * has any. A bug becomes `server_error` without detail.
  *
  * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2), [RFC 9449 §7.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1)
  */

@@ -19,7 +19,8 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
     refuse('unsupported_media_type', 'send application/x-www-form-urlencoded')
   if ([...request.query.keys()].length > 0) refuse('invalid_request', 'send the parameters in the body, not in the query')
   const text = decodeUtf8(request.body)
-  if (text === undefined || /%(?![0-9a-fA-F]{2})/.test(text) || /%00/.test(text)) return refuse('invalid_request', 'the form is malformed')
+  if (text === undefined || /%(?![0-9a-fA-F]{2})/.test(text) || /%00/.test(text))
+    return refuse('invalid_request', 'the body is not a valid form: use UTF-8, valid percent-encoding and no NUL character')
   // Empty parameters count too: they take time to parse
   if (text.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS) refuse('invalid_request', `more than ${MAX_PARAMETERS} parameters`)
   const values = new Map<string, string[]>()
@@ -33,5 +34,5 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
   return { get: (name) => values.get(name)?.[0], getAll: (name) => values.get(name) ?? [] }
 }
 
-/** Error texts quote a parameter name only if it looks like one of OAuth. */
+/** Error texts quote a parameter name only if it looks like the name of an OAuth parameter. */
 const PARAMETER_NAME = /^[a-z_]{1,40}$/

@@ -34,7 +34,7 @@ export interface Route {
   readonly endpoint: Endpoint
 }
 
-/** A JSON response that must not be cached; `headers` can override both headers. */
+/** A JSON response that must not be cached. `headers` can override `content-type` and `cache-control`. */
 export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },

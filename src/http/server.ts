@@ -52,11 +52,15 @@ export interface HttpServer {
 const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
+/** Default of `maxUnreadBytes`. Past it, the connection whose response has waited longest is closed. */
 const MAX_UNREAD_BYTES = 67_108_864
+/** A request that has not arrived completely after this time gets 408. */
 const REQUEST_MS = 30_000
 /** A request whose body has arrived gets 503 after this time, even if the storage hangs. Its work is not cancelled. */
 export const RESPONSE_TIMEOUT_MS = 10_000
+/** A request whose headers have not arrived after this time gets 408. */
 const HEADERS_MS = 10_000
+/** An idle connection is closed after this time. */
 const KEEP_ALIVE_MS = 65_000
 
 /** Headers that must not be sent twice. node:http would silently keep the first. */
@@ -137,7 +141,7 @@ function newApp({ random, log, maxUnfinishedBytes }: HttpOptions, concurrencyLim
 const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
 const BUSY_BODY = JSON.stringify({ error: 'unavailable', error_description: 'too many requests, retry in 1 s', reason: 'unavailable' })
 
-/** Bypasses the framework: this response must cost next to nothing, because it is sent under overload. */
+/** Bypasses the framework, because this response is sent under overload and must be cheap. */
 function rejectBusy(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY_BODY)
 }
@@ -165,9 +169,9 @@ async function withDisconnectSignal<T>(socket: Socket, work: (signal: AbortSigna
   }
 }
 
-/** A response that its caller does not read holds memory but no slot. Past the budget its connection is closed. */
+/** Reserves the memory of a response until its caller has read it. A slow reader holds no slot, but past the budget its connection is closed. */
 function reserveUntilRead(unread: MemoryBudget, response: ServerResponse, socket: Socket, bytes: number): void {
-  // The response is already out, for example after a timeout: `finish` would not come any more
+  // If the response was already sent, `finish` will not be emitted again
   if (response.writableEnded || socket.destroyed) return
   const reservation = unread.reserve(() => socket.destroy())
   const release = () => {

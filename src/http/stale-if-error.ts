@@ -1,7 +1,7 @@
 // Serves cached responses of public endpoints while the storage is slow or unavailable (RFC 5861 §4, stale-if-error). A cached response is
 // used if the endpoint fails as unavailable, or takes longer than FRESH_TIMEOUT_MS. A response that depends on a handle leaves the cache as
 // soon as this instance learns that the handle has ended, so revoked keys and unpublished cards are not served again.
-// Limits: at most MAX_CACHED responses, the one requested longest ago is dropped; only paths of PUBLIC_PATHS; only status 200.
+// Limits: at most MAX_CACHED responses, past which the least recently refreshed one is dropped; only paths of PUBLIC_PATHS; only status 200.
 import { isRefusal } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Handle } from '../protocol/handles.js'
@@ -23,7 +23,7 @@ interface StaleIfErrorDeps {
 /** Returns the same routes; those of PUBLIC_PATHS get the cache. */
 export function staleIfError(routes: readonly Route[], deps: StaleIfErrorDeps): Route[] {
   const cached = new Map<string, HttpResponse>()
-  // Not only at the next request: by then the ended set may have forgotten the handle
+  // Checked now, not only at the next request: by then the ended set may have forgotten the handle
   deps.onApplied(({ entries }) => {
     if (entries.some(({ ends }) => ends.length > 0))
       for (const [key, { dependsOn = [] }] of cached) if (!stands(deps.ended, dependsOn)) cached.delete(key)
@@ -35,7 +35,7 @@ function withCache({ endpoint, ...route }: Route, cached: Map<string, HttpRespon
   return {
     ...route,
     endpoint: async (request) => {
-      // The parsed parameters, because one path can be percent-encoded in many ways
+      // The key has the parsed parameters, because one path can be percent-encoded in many ways
       const key = `${route.path} ${JSON.stringify(request.params)}`
       const done = new AbortController()
       const fresh = endpoint(request).then(
@@ -48,7 +48,7 @@ function withCache({ endpoint, ...route }: Route, cached: Map<string, HttpRespon
         },
       )
       if (!cached.has(key)) return fresh
-      // If the stale response wins the race, a later failure of `fresh` concerns no request
+      // If the stale response wins the race, nothing else handles a later failure of `fresh`
       fresh.catch(() => undefined)
       try {
         return await Promise.race([fresh, clock.after(FRESH_TIMEOUT_MS, done.signal).then(() => cached.get(key) ?? fresh)])

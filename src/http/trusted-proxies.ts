@@ -9,7 +9,7 @@ export function isAddressRange(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
-/** Returns a function that tells if an address belongs to a configured proxy. Proxies are configured as addresses or ranges. */
+/** Returns a function that tells whether an address belongs to a configured proxy. Proxies are configured as addresses or ranges. */
 export function newTrustedProxies(proxies: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const proxy of proxies) {

@@ -35,16 +35,18 @@ interface UpgradeDeps {
   readonly log: Log
 }
 
-/** Concurrent handshakes of one address. */
+/** Maximum number of concurrent handshakes per IP address. Further ones are refused with `rate_limited`. */
 const MAX_HANDSHAKES = 64
-/** Open sockets of one client, so that one client cannot use up MAX_SOCKETS. */
+/** Maximum number of open sockets per client, so that one client cannot use up MAX_SOCKETS. Further ones are refused with `rate_limited`. */
 export const MAX_SOCKETS_PER_CLIENT = 256
+/** Maximum number of open sockets of one instance. */
 const MAX_SOCKETS = 20_000
 const MAX_PROTOCOLS = 8
 /** The peer must answer a close frame within this time. The type declarations of ws lack the option. */
 const CLOSE_TIMEOUT = { closeTimeout: 5000 }
 
 interface Upgrades {
+  /** Number of open sockets. */
   readonly sockets: number
   /** Tells every client to reconnect to another instance. */
   reconnectElsewhere(): void
@@ -73,7 +75,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     const requestId = `req_${deps.random.token(12)}`
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
-    // Before the handshake is counted, so that a refused one neither takes nor frees a slot
+    // Checked before the handshake is counted, so that a refused handshake neither takes nor frees a slot
     if (handshakes.isFull(address) || wss.clients.size >= MAX_SOCKETS)
       return sendRefusal(socket, new Refusal('rate_limited', 'too many connections, retry in 1 s', { retryAfterSeconds: 1 }), requestId)
     handshakes.increment(address)
@@ -116,7 +118,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   }
 }
 
-/** Tells the client to reconnect to another instance and closes the socket. `lastMessage` is sent before. */
+/** Tells the client to reconnect to another instance and closes the socket. `lastMessage` is sent first. */
 export function reconnectElsewhere(ws: WebSocket, lastMessage?: string): void {
   if (lastMessage !== undefined && ws.readyState === ws.OPEN) ws.send(lastMessage)
   ws.close(CLOSE_CODES.moved, 'this instance shuts down, reconnect')
@@ -128,7 +130,7 @@ interface Counters {
   decrement(key: string): void
 }
 
-/** Counts per key, with the maximum `max`. */
+/** One counter per key. A counter is full at `max`. */
 function newCounters(max: number): Counters {
   const counts = new Map<string, number>()
   const countOf = (key: string): number => counts.get(key) ?? 0
@@ -188,7 +190,7 @@ function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, sender: Pick<H
   }
 }
 
-/** Writes the error response of the other endpoints to a socket that was not upgraded. */
+/** Writes an error response, as other endpoints send it, to a socket that was not upgraded. */
 function sendRefusal(socket: Duplex, error: unknown, requestId: string): void {
   if (socket.destroyed) return
   const { status, headers = {}, body = '' } = errorResponse(error, requestId)

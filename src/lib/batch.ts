@@ -1,24 +1,24 @@
 // Batch windows: a caller that is about to start a costly operation first waits for more callers, so that one operation serves all of them.
 // A window polls the number of queued callers, once per event-loop turn or once per millisecond, and ends when the batch is full, when
-// nobody joins any more, or after MAX_POLLS polls. Cost: a lone caller of the timer window pays one event-loop turn, a burst at most
+// no further caller joins, or after MAX_POLLS polls. Cost: a lone caller of the timer window pays one event-loop turn, a burst at most
 // MAX_POLLS milliseconds. Limit: the window sees only the count, so callers that join at a steady slow rate are served by several batches.
 
 /** Returns the number of callers that are queued at the moment. */
 type CountQueued = () => number
 
-/** A window polls this often at most. */
+/** Maximum number of polls of one window. */
 const MAX_POLLS = 6
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const nextMillisecond = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 
-/** Waits as long as every event-loop turn brings more callers. For operations that take less than a millisecond. */
+/** Waits until an event-loop turn brings no further caller. For operations that take less than a millisecond. */
 export const awaitTurnWindow = (countQueued: CountQueued, maxBatch: number): Promise<void> =>
   awaitWindow(countQueued, { maxBatch, nextPoll: nextTurn, maxIdlePolls: 0 })
 
 /**
- * Waits as long as every second millisecond brings more callers. For network round trips.
- * A lone caller does not wait, unless the previous batch had several callers: those tend to return one after another.
+ * Waits until two consecutive polls, one millisecond apart, find no further caller. For network round trips.
+ * A lone caller waits for one event-loop turn only, unless the previous batch had several callers: they tend to return one after another.
  */
 export function newTimerWindow(maxBatch: number): (countQueued: CountQueued) => Promise<void> {
   let previousBatch = 1

@@ -37,10 +37,10 @@ export function base64url(bytes: Uint8Array): string {
   return text
 }
 
-/** Decodes canonical base64url without padding (RFC 7515 §2). Any other spelling of the same bytes gives undefined, so a value has one text. */
+/** Decodes canonical base64url without padding (RFC 7515 §2). Returns undefined for any other text, so each value has exactly one spelling. */
 export function fromBase64url(text: string): Uint8Array | undefined {
   if (native !== undefined && text.length > MIN_NATIVE_LENGTH) {
-    // The native decoder also accepts non-canonical texts: only a text that encodes back to itself passes
+    // The native decoder also accepts non-canonical texts, so the result is encoded again and compared
     const bytes = native.from(text, 'base64url')
     return bytes.toString('base64url') === text ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : undefined
   }
@@ -63,7 +63,7 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   return (bits & ((1 << bitCount) - 1)) === 0 ? bytes : undefined
 }
 
-/** Up to this length the loop is faster than a call of the native decoder. */
+/** For texts of at most this many characters, the loop is faster than a call to the native decoder. */
 const MIN_NATIVE_LENGTH = 48
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {

@@ -6,8 +6,8 @@ import { unreachable } from './unreachable.js'
 export const sha256 = (data: Uint8Array): Uint8Array => createHash('sha256').update(data).digest()
 
 /**
- * True if `signature` (JOSE form: r‖s for ECDSA) is `key`'s over `data`. node:crypto verifies on this thread, where WebCrypto pays a round trip
- * to the thread pool: docs/ARCHITECTURE.md has the figures.
+ * True if `key` made `signature` (JOSE form: r‖s for ECDSA) over `data`. node:crypto verifies on this thread, whereas WebCrypto needs a round
+ * trip to the thread pool: docs/ARCHITECTURE.md has the figures.
  */
 export async function verifySignature(alg: SignatureAlgorithm, key: CryptoKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> {
   const object = keyObjectOf(key)
@@ -29,10 +29,10 @@ export async function verifySignature(alg: SignatureAlgorithm, key: CryptoKey, s
 
 const keyObjects = new WeakMap<CryptoKey, KeyObject>()
 
-/** The key as node:crypto takes it, converted once. */
+/** Converts a WebCrypto key to the form that node:crypto needs, once per key. */
 function keyObjectOf(key: CryptoKey): KeyObject {
-  const known = keyObjects.get(key)
-  if (known !== undefined) return known
+  const cached = keyObjects.get(key)
+  if (cached !== undefined) return cached
   const object = KeyObject.from(key)
   keyObjects.set(key, object)
   return object

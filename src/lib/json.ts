@@ -1,5 +1,5 @@
 // Strict JSON (RFC 8259, and I-JSON, RFC 7493 §2.2–2.3). One pass over the text rejects excessive nesting, duplicate members, numbers
-// outside the range of a double and member names that collide with object internals; then the platform parses. Cost: linear in the bytes.
+// outside the range of a double and member names that collide with object internals; then JSON.parse parses the text. Cost: linear in the bytes.
 import { type Reason, refuse } from '../errors.js'
 import { decodeUtf8, utf8 } from './bytes.js'
 
@@ -21,7 +21,7 @@ export const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'construc
 
 export const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Parses strict JSON. A fault describes the problem without quoting the text, so that a caller may see it. */
+/** Parses strict JSON. A fault describes the problem without quoting the text, so it may be sent to the caller. */
 export function readJson(input: string | Uint8Array, limits: JsonLimits = {}): { readonly value: JsonValue } | { readonly fault: string } {
   const maxBytes = limits.maxBytes ?? MAX_JSON_BYTES
   if (isLonger(input, maxBytes)) return { fault: `longer than ${maxBytes} bytes` }
@@ -43,7 +43,7 @@ export function parseJson(input: string | Uint8Array, limits: JsonLimits & { rea
   return 'value' in read ? read.value : refuse(limits.reason ?? 'bad_input', `invalid JSON: ${read.fault}`)
 }
 
-/** A UTF-16 unit takes one to three bytes in UTF-8: a string is encoded only if its length does not decide. */
+/** A UTF-16 unit takes one to three bytes in UTF-8, so a string is encoded only if its length does not settle the question. */
 const isLonger = (input: string | Uint8Array, maxBytes: number): boolean =>
   input.length > maxBytes || (typeof input === 'string' && input.length * 3 > maxBytes && utf8(input).length > maxBytes)
 

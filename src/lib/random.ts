@@ -10,7 +10,10 @@ const POOL_BYTES = 1024
 let pool = new Uint8Array()
 let used = 0
 
-/** Takes bytes from a pool, because a call of the platform costs more than the bytes. Taken bytes are erased from the pool. */
+/**
+ * Takes bytes from a pool, because each call to getRandomValues is slow compared with the few bytes of an id. Taken bytes are erased from the
+ * pool.
+ */
 function randomBytes(count: number): Uint8Array {
   if (count > POOL_BYTES) return globalThis.crypto.getRandomValues(new Uint8Array(count))
   if (used + count > pool.length) {

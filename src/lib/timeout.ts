@@ -13,7 +13,7 @@ export async function withTimeout<T>(clock: Pick<Clock, 'after'>, ms: number, op
   if (await settlesWithinTurn(work)) return work
   const done = new AbortController()
   const timer = clock.after(ms, done.signal).then((): Promise<T> | T => {
-    // `after` also resolves on abort: the race is over then, and the timer must not reject
+    // `after` also resolves on abort: then the race is over, and the timer must not reject
     if (done.signal.aborted) return work
     throw new TimeoutError(operation, ms)
   })
@@ -34,6 +34,7 @@ async function settlesWithinTurn(work: Promise<unknown>): Promise<boolean> {
   for (let tick = 0; tick < MAX_MICROTASKS && !isSettled; tick++) await undefined
   return isSettled
 }
+/** Number of microtasks in which `work` may settle before a timer is started. */
 const MAX_MICROTASKS = 12
 
 /** An explicit reason: without one, `abort` creates an exception with a stack trace each time. */

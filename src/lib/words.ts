@@ -19,7 +19,7 @@ function isDiacritic(character: string): boolean {
 function folded(character: string): string {
   const [base = '', ...marks] = character.normalize('NFD')
   const letter = marks.length > 0 && /^[A-Za-z]$/.test(base) ? base : character
-  // Lower, upper and lower again: letters with two small forms (σ and ς, s and ſ) fold to one
+  // Lower, upper and lower again: letters with two lower-case forms (σ and ς, s and ſ) fold to one
   const lower = singleCharacter(letter.toLowerCase(), letter)
   return letter === 'ı' ? letter : singleCharacter(singleCharacter(lower.toUpperCase(), lower).toLowerCase(), lower)
 }

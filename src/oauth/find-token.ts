@@ -10,7 +10,7 @@ interface FoundToken {
   readonly dependsOn: readonly Handle[]
 }
 
-/** Verifies an access token of this registry. Returns undefined, without a reason, for every text that is not one or has expired. */
+/** Verifies an access token of this registry. Returns undefined, without a reason, for a text that is not a valid token or has expired. */
 export async function findToken(
   { tokenKeys, issuer }: { readonly tokenKeys: KeysFor; readonly issuer: string },
   token: string,

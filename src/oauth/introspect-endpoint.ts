@@ -15,7 +15,8 @@ export type IntrospectDeps = ClientAuthDeps & { readonly tokenKeys: KeysFor; rea
 const INACTIVE = { active: false }
 
 /**
- * Describes a token to its audience, its client, administrators of the client's organisation and the operator. Other requests get `{ active: false }`.
+ * Describes a token to its audience, its client, administrators of the client's organisation and the operator.
+ * Other callers get `{ active: false }`.
  *
  * @see [RFC 7662 §2](https://www.rfc-editor.org/rfc/rfc7662.html#section-2)
  */

@@ -49,7 +49,7 @@ interface TokenDecision {
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
   readonly parents: readonly TokenId[]
-  /** Dependencies of everything that was read to decide, besides the client and its key. */
+  /** Dependencies of everything that the decision read, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
 }
 
@@ -60,8 +60,9 @@ export interface IssuedToken {
 }
 
 /**
- * Issues the token of every grant. It depends on everything that was read to decide, expires no later than any of it, and is bound to the
- * proof's key. Token record and audit row are one durable commit before the token leaves: a token whose commit fails reaches nobody.
+ * Issues the tokens of every grant. A token depends on everything that the decision read, expires no later than any of it, and is bound
+ * to the proof's key. Token record and audit row are committed durably before the token is returned; if the commit fails, no token is
+ * returned.
  *
  * @see [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068.html#section-2.2)
  */
@@ -80,7 +81,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   if (dependsOn.length > MAX_STANDING_HANDLES)
     refuse(
       'standing_too_large',
-      `the token would depend on ${dependsOn.length} handles, more than ${MAX_STANDING_HANDLES}: use a shorter chain or name fewer skills`,
+      `the token would depend on ${dependsOn.length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
     )
   const maxSeconds = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
   const exp = Math.min(now + Math.min(maxSeconds, client.ceiling.tokenSeconds), Math.floor(dependencies.expiresAt))
@@ -111,7 +112,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   if (accessToken.length > MAX_TOKEN_BYTES)
     refuse(
       'standing_too_large',
-      `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}: request fewer scopes, tools or resources`,
+      `the token would have ${accessToken.length} bytes, more than ${MAX_TOKEN_BYTES}; request fewer scopes, tools or resources`,
     )
   await saveRecord(deps, decision, claims, allHandles)
   return { accessToken, expiresIn: exp - now, scope }
@@ -156,5 +157,5 @@ async function saveRecord(
     facts: { kind: decision.kind, scope: claims.scope.slice(0, 512), actors: record.actors.length },
   })
   const committed = await deps.storage.commit([deps.tokens.inserting(record), row])
-  if (!committed.ok) refuse('unavailable', 'the token could not be stored: try again in a second', { retryAfterSeconds: 1 })
+  if (!committed.ok) refuse('unavailable', 'the token could not be stored; try again in a second', { retryAfterSeconds: 1 })
 }

@@ -15,7 +15,10 @@ export interface LineageDeps {
 }
 
 const MAX_NODES = 500
-/** Tokens of a task that are searched for one that involves the caller. */
+/**
+ * Maximum number of tokens of a task that are searched for one that involves the caller. Without one among them, the task is reported as
+ * unknown.
+ */
 const MAX_SCANNED = 20_000
 
 interface LineageRecords {
@@ -25,8 +28,9 @@ interface LineageRecords {
 }
 
 /**
- * Returns which token came from which, for a task with its descendants or for the tokens above and below one token: the earliest 500, and
- * whether these are all. The owner of the task and its organisation see every token; other callers see only tokens that involve them.
+ * Returns which token came from which, for a task with its descendants, or for one token with its ancestors and descendants. Returns at
+ * most the first 500 tokens, and whether these are all. The owner of the task and its organisation see every token; other callers see
+ * only tokens that involve them.
  */
 export async function lineageOf(deps: LineageDeps, caller: Caller, query: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
   return deps.trustLog.afterBarrier(async () => {
@@ -52,7 +56,7 @@ async function lineageOfTask(deps: LineageDeps, caller: Caller, taskId: TaskId):
   return { records: [...visible, ...items], isComplete: page.next === undefined }
 }
 
-/** Reads on past the first page, because a token that involves the caller may come late. */
+/** Reads past the first page, because the token that involves the caller may be on a later one. */
 async function involvesSome(deps: LineageDeps, caller: Caller, taskId: TaskId, first: Page<TokenRecord>): Promise<boolean> {
   let page = first
   for (let scanned = 0; scanned < MAX_SCANNED; scanned += MAX_NODES) {

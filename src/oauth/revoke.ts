@@ -20,7 +20,7 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
   horizon: expiresAt + SKEW_SECONDS,
 })
 
-/** Revokes a token and every token that came from it. Callers: its client and administrators of the client's organisation. */
+/** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation. */
 export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
   const { position } = await deps.trustLog.readBarrier()
   const token = await deps.tokens.get(id)

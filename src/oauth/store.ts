@@ -19,7 +19,7 @@ export const TokenRecord = z.strictObject({
   /** The chain of actors, oldest first. */
   actors: z.array(ClientId).max(8),
   taskId: TaskId.optional(),
-  /** The task and its ancestors, so that the token is found by each of them. */
+  /** The task and its ancestors. The index `tasks` finds the token by each of them. */
   tasks: z.array(TaskId).max(17),
   /** `<audience> <task>`, if the token has a task. */
   calledFor: z.string().max(600).optional(),
@@ -29,7 +29,7 @@ export const TokenRecord = z.strictObject({
   dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES + 1),
   issuedAt: z.int(),
   expiresAt: z.int(),
-  /** The record outlives the token, so that lineage can be read. */
+  /** The record is kept longer than the token is valid, so that its lineage can be read. */
   purgeAt: z.int(),
 })
 export type TokenRecord = z.infer<typeof TokenRecord>

@@ -27,7 +27,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
-    // Consumed in parallel with the read barrier. The assertion is consumed even if the proof is invalid.
+    // Both are consumed in parallel with the read barrier, the assertion even if the proof is invalid.
     const consumed = Promise.all([
       consumeAssertion(deps, verified),
       isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
@@ -37,7 +37,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       const authenticated = await confirmClient(deps, verified, isFirstUse)
       return auditRefusal(deps, authenticated, async () => {
         if (isRefusal(proof)) throw proof
-        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')
+        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
         const issued = await grant(deps, grantType, { barrier, authenticated, jkt: proof.jkt, form })
         return json(200, responseOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
       })
@@ -58,7 +58,7 @@ function grant(deps: TokenEndpointDeps, grantType: string, request: GrantRequest
     case TOKEN_EXCHANGE:
       return grantTokenExchange(deps, request)
     default:
-      return refuse('unsupported_grant_type', `grant_type is not supported: use ${GRANT_TYPES.join(' or ')}`)
+      return refuse('unsupported_grant_type', `grant_type is not supported; use ${GRANT_TYPES.join(' or ')}`)
   }
 }
 
@@ -71,7 +71,7 @@ const responseOf = ({ accessToken, expiresIn, scope }: IssuedToken, grantType: s
   ...(grantType === TOKEN_EXCHANGE && { issued_token_type: ACCESS_TOKEN_TYPE }),
 })
 
-/** Records a refusal of an authenticated client in the audit log, except the demand for a nonce, which decides nothing. */
+/** Records a refusal of an authenticated client in the audit log, except `use_dpop_nonce`, which only asks the client to retry. */
 async function auditRefusal<T>({ audit }: { readonly audit: Audit }, { client }: AuthenticatedClient, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -3,7 +3,7 @@ import type { KeysFor } from '../credentials/jose/jwt.js'
 import type { Clock } from '../lib/clock.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 
-/** An unknown `kid` makes the cache read the store at most once in this time. */
+/** Unknown `kid`s make the cache read the store at most once in this time. */
 const REREAD_MS = 1000
 
 /** A cache of the registry's token keys by `kid`. It does not say whether a key still stands: a token also depends on `rk:<kid>`. */
@@ -13,7 +13,7 @@ export function newTokenKeys({ keyRing, clock }: { readonly keyRing: KeyRing; re
     return keys.filter((jwk) => jwk.credence_use === 'token').map((jwk) => ({ jwk: { ...jwk }, alg: 'ES256' as const }))
   }
   const keys = newJwksCache({ read, clock, rereadMs: REREAD_MS })
-  // A new key may sign as soon as it is active, so the cache is renewed before the first token with its `kid` arrives.
+  // A new key may sign as soon as it is active, so every change of the key ring invalidates the cache.
   keyRing.onChanged(keys.invalidate)
   return keys.keysFor
 }

@@ -16,8 +16,8 @@ import { HALVES } from '../trust-log/records/pending-store.js'
 import { COSIGNED_LOGS } from '../trust-log/witness/cosigned-logs.js'
 
 /**
- * Every collection of the registry, in the order in which the documents of an organisation are erased. Agents, members and organisations are
- * erased last: an interrupted erasure finds the remaining documents by their ids.
+ * Every collection of the registry, in the order in which the documents of an organisation are erased. Agents, members and organisations
+ * are erased last, because a repeated erasure finds the remaining documents by their ids.
  */
 export const COLLECTIONS = anySpecs([
   TICKETS,
@@ -47,7 +47,7 @@ export const COLLECTIONS = anySpecs([
   ORGANISATIONS,
 ])
 
-/** Opens every collection, and so creates those that the store lacks: bulk access reads only open collections. */
+/** Opens every collection and so creates those that the store lacks. Bulk access reads only open collections. */
 export function openCollections(storage: Storage): void {
   for (const spec of COLLECTIONS) storage.collection(spec)
 }

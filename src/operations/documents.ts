@@ -2,7 +2,7 @@ import type { BulkReadableStorage } from '../storage/bulk.js'
 import { anySpec, type Doc, type Spec } from '../storage/storage.js'
 import { pages } from './pages.js'
 
-/** The fields of a document, including fields that only a newer build knows. */
+/** The fields of a document, including those that only a newer build knows. */
 export type Fields = Readonly<Record<string, unknown>>
 
 const PAGE_DOCUMENTS = 500

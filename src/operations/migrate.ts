@@ -6,9 +6,9 @@ import { COLLECTIONS } from './collections.js'
 
 export type { MigrationStep }
 
-/** Plans the changes that bring a MongoDB deployment to the format of this build. Runs them if `apply` is set. */
+/** Plans the changes that bring a MongoDB deployment to the schema version of this build. Runs them if `apply` is set. */
 export const migrateDeployment = (options: Omit<MigrateOptions, 'clock' | 'specs'>): Promise<Migration> =>
   migrateMongo({ ...options, clock: systemClock, specs: COLLECTIONS })
 
-/** The mongosh commands that shard a deployment. Runs none of them. */
+/** Returns the mongosh commands that shard a deployment, without running them. */
 export const shardDeployment = (url: string): readonly string[] => shardCommands(url, allSchemas(COLLECTIONS))

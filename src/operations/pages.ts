@@ -1,4 +1,4 @@
-/** Reads page after page, each from the last key of the page before, until a page is empty. */
+/** Reads page after page, each after the last key of the previous page, until a page is empty. */
 export async function* pages<T extends { readonly key: string }>(
   read: (after: { readonly after?: string }) => Promise<readonly T[]>,
 ): AsyncGenerator<readonly T[]> {

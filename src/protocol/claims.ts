@@ -46,7 +46,7 @@ export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
 /** Allowed difference between two clocks. */
 export const SKEW_SECONDS = 5
-/** Replay caches keep an entry this much longer than it is valid, so that a clock that is set back does not make a spent value usable. */
+/** A replay cache retains each value this many seconds after it expires, so that the value cannot be used again after a clock was set back. */
 export const REPLAY_MARGIN_SECONDS = 900
 export const MAX_TOKEN_BYTES = 6144
 

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 
 /**
- * Everything that can lose trust has a handle: a random 128-bit name that ends at most once, for ever.
+ * Everything that can lose trust has a handle: a random 128-bit name (for a signing key of the registry, its thumbprint). A handle ends at most
+ * once, for ever.
  * `ver:` names one version of a record that decisions read; all other kinds are identities.
  */
 export type HandleKind = 'org' | 'mem' | 'agt' | 'key' | 'int' | 'tsk' | 'tok' | 'rk' | 'epo' | 'ver'
 
-/** Accepts every kind: a handle of a kind that only a newer build knows must end and be depended on like the others. */
+/** Accepts every kind: handles of a kind that only a newer build knows must work like all others. */
 export const Handle = z
   .string()
   .regex(/^[a-z]{2,8}:[A-Za-z0-9_-]{22,43}$/, 'not a handle (such as agt: + 22 characters)')

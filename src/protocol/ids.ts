@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A public id: its kind and 128 random bits. A public id names a thing; its handle (handles.ts) says whether the thing still stands. */
+/** A public id: its kind and 128 random bits. A public id names a thing; its handle (handles.ts) says whether the thing still has standing. */
 const id = <K extends string>(kind: K, name: string) =>
   z.string().regex(new RegExp(`^${kind}_[A-Za-z0-9_-]{22}$`), `not ${name} (${kind}_ + 22 characters)`)
 
@@ -59,7 +59,7 @@ export function newId<K extends keyof IdOf>(random: { token(bytes: number): stri
 /** The audience of an agent. It does not change when the agent's endpoint moves. */
 export const audienceOf = (issuer: string, agent: AgentId): Audience => Audience.parse(`${issuer}/agents/${agent}`)
 
-/** The agent of an audience at this issuer; undefined if the audience is none of this issuer's agents. */
+/** The agent that an audience names; undefined if the audience is not an agent of this issuer. */
 export function agentOfAudience(issuer: string, audience: string): AgentId | undefined {
   const prefix = `${issuer}/agents/`
   if (!audience.startsWith(prefix)) return undefined

@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import type { Fault } from '../errors.js'
 import { pathOf, pointerOf } from '../lib/json-pointer.js'
 
+/** Maximum number of faults in the structured detail; further ones are left out. */
 const MAX_FAULTS = 32
-/** Faults that a one-line text names; the structured detail has all of them. */
+/** Maximum number of faults in a one-line text; further ones are only in the structured detail. */
 const MAX_FAULTS_IN_TEXT = 3
 
 /** Converts zod issues to faults. A hint says what is expected and never quotes the value. */
@@ -17,18 +18,18 @@ export const textOfIssues = (issues: readonly z.core.$ZodIssue[]): string =>
     .map((issue) => (issue.path.length === 0 ? hintOf(issue) : `${issue.path.map(readableName).join('.')}: ${hintOf(issue)}`))
     .join('; ')
 
-/** Names of members come from the input, so anything but a plain name is quoted and shortened. */
+/** Member names come from the input, so anything but a plain name is quoted and cut to 64 characters. */
 const readableName = (name: PropertyKey): string =>
   /^\w{1,64}$/.test(String(name)) ? String(name) : JSON.stringify(String(name).slice(0, 64))
 
-/** The faults that `text` does not name in the format of textOfIssues. */
+/** The faults that are not in `text`, which is in the format of textOfIssues. */
 export const faultsMissingIn = (text: string, faults: readonly Fault[]): Fault[] =>
   faults.filter(({ pointer, hint }) => {
     const path = (pathOf(pointer) ?? []).map(readableName).join('.')
     return !text.includes(path === '' ? hint : `${path}: ${hint}`)
   })
 
-/** Messages that zod writes itself. A message that a schema gives begins in lower case and is used as it is. */
+/** Matches messages that zod generates. A message from a schema begins in lower case and is used unchanged. */
 const ZOD_MESSAGE = /^(Invalid|Too|Unrecognized) /
 
 function hintOf(issue: z.core.$ZodIssue): string {

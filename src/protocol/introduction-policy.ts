@@ -3,16 +3,16 @@ import { OrgId } from './ids.js'
 import { Scope } from './rights.js'
 
 /**
- * Decides who may be introduced to an agent. `open` grants a request immediately if it meets the conditions below, otherwise it asks.
- * `ask` leaves every request to the agent or a member of its organisation. `closed` refuses every request.
+ * Decides which requests for an introduction to an agent are granted. `open` grants a request immediately if it meets the conditions below, and
+ * otherwise treats it like `ask`. `ask` leaves the decision to the agent or a member of its organisation. `closed` refuses every request.
  */
 export const IntroductionPolicy = z.strictObject({
   mode: z.enum(['open', 'ask', 'closed']),
   /** Organisations whose agents may request an introduction; absent means all. For all others the policy is closed. */
   organisations: z.array(OrgId).max(64).optional(),
-  /** Scopes that `open` may grant without asking; absent means all scopes of the card. */
+  /** Scopes that `open` grants immediately; absent means all scopes of the card. */
   scopes: z.array(Scope).max(64).optional(),
-  /** Maximum lifetime of a granted introduction. */
+  /** Maximum lifetime of a granted introduction: 30 days unless set. */
   maxSeconds: z
     .int()
     .min(60)

@@ -51,10 +51,13 @@ export const Bounds = z.strictObject({
 })
 export type Bounds = z.infer<typeof Bounds>
 
-/** A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but not `file_read:githubber`. */
+/**
+ * A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but not
+ * `file_read:githubber`.
+ */
 const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
 
-export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((one) => covers(one, narrow))
+export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((name) => covers(name, narrow))
 
 /** True if some right of the same audience covers `narrow`. */
 export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
@@ -64,9 +67,9 @@ export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
 export const scopesFor = (rights: readonly Right[], audience: Audience): Scope[] =>
   rights.filter((right) => right.audience === audience).map((right) => right.scope)
 
-/** The names that both lists cover: of two names of which one covers the other, the narrower. */
+/** The names that both lists allow. If a name of one list covers a name of the other, the result has the narrower name. */
 export function intersectNames<T extends string>(a: readonly T[], b: readonly T[]): T[] {
-  const both = [...a.filter((one) => coveredBySome(b, one)), ...b.filter((one) => coveredBySome(a, one))]
+  const both = [...a.filter((name) => coveredBySome(b, name)), ...b.filter((name) => coveredBySome(a, name))]
   return [...new Set(both)]
 }
 
@@ -77,7 +80,7 @@ export function narrowNames<T extends string>(a: readonly T[] | undefined, b: re
 }
 
 export function intersectRights(a: readonly Right[], b: readonly Right[]): Right[] {
-  const both = [...a.filter((one) => coversRight(b, one)), ...b.filter((one) => coversRight(a, one))]
+  const both = [...a.filter((right) => coversRight(b, right)), ...b.filter((right) => coversRight(a, right))]
   return [...new Map(both.map((right) => [`${right.audience} ${right.scope}`, right])).values()]
 }
 

@@ -11,7 +11,7 @@ export const Standing = z.object({
 })
 export type Standing = z.infer<typeof Standing>
 
-/** Everything that a decision has read: the handles it depends on, and the earliest moment at which one of them expires. */
+/** The dependencies of a decision: the handles of everything that it has read, and the earliest time at which one of these things expires. */
 export interface Dependencies {
   readonly handles: readonly Handle[]
   /** Epoch seconds; Infinity if nothing expires. */
@@ -25,7 +25,7 @@ export const joinDependencies = (...dependencies: readonly Dependencies[]): Depe
   expiresAt: Math.min(Number.POSITIVE_INFINITY, ...dependencies.map(({ expiresAt }) => expiresAt)),
 })
 
-/** True if none of the handles has ended. The server and the verifiers decide standing with this function and nothing else. */
+/** True if none of the handles has ended. The server and the verifiers use only this function to decide standing. */
 export const stands = (ended: { has(handle: Handle): boolean }, dependsOn: Iterable<Handle>): boolean => {
   for (const handle of dependsOn) if (ended.has(handle)) return false
   return true

@@ -1,6 +1,6 @@
-// A socket that its reader slows down. A sender asks `canSend` before each batch. Once more than MAX_BUFFERED_BYTES wait in the send buffer,
+// A WebSocket with backpressure. A sender asks `canSend` before each batch. Once more than MAX_BUFFERED_BYTES wait in the send buffer,
 // the socket is paused: `canSend` is false until the buffer has drained to half of that, and then `onDrained` is called once. A socket that
-// stays paused for 30 s is closed with code 4408. The buffer can exceed its bound by one batch, since the bound is checked before a batch.
+// stays paused for 30 s is closed with code 4408. The buffer can exceed its limit by one batch, because the limit is checked before each batch.
 import type { Clock } from '../lib/clock.js'
 import { CLOSE_CODES } from '../protocol/log/feed.js'
 import type { FeedPort } from './feed-subscriber.js'

@@ -1,5 +1,5 @@
-// The state machine of a subscriber of `GET /revocations`, without a socket. Its inputs are the client's frames, the hub's batches and a drained
-// port; its outputs go to a FeedPort.
+// The state machine of a subscriber of `GET /revocations`, without a socket. Its inputs are the client's frames, the hub's batches and the event
+// that the port has drained; its outputs go to a FeedPort.
 //
 // Algorithm. A subscriber has a position: the `seq` of the last entry that was sent to it. A subscription with a position starts there, if the
 // hub knows that position with the same leaf hash; one without first gets the snapshot, in parts of SNAPSHOT_PART endings. From its position
@@ -136,7 +136,7 @@ export class FeedSubscriber {
 
   async #subscribe(from: FeedPosition | undefined): Promise<void> {
     const { hub } = this.#deps
-    // Another instance may have read further: a position ahead of this hub is no other history until the log was read.
+    // Another instance may have read further: a position ahead of this hub counts as another history only after the log was read.
     if (from !== undefined && parsePosition(from.position).seq > hub.headSeq) await hub.readBarrier()
     if (this.#sentSeq !== undefined || this.#snapshot !== undefined)
       return this.#send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
@@ -151,7 +151,7 @@ export class FeedSubscriber {
   }
 
   async #sync(n: number): Promise<void> {
-    if (this.#unansweredSyncs >= MAX_UNANSWERED_SYNCS) return this.#port.close(1008, 'too many challenges')
+    if (this.#unansweredSyncs >= MAX_UNANSWERED_SYNCS) return this.#port.close(1008, 'too many unanswered sync messages')
     this.#unansweredSyncs++
     try {
       await this.#deps.hub.readBarrier()
@@ -176,7 +176,7 @@ export class FeedSubscriber {
     const watched = this.#caller
     const onRevoked = () => {
       // A client that has authenticated again may outlive its earlier token.
-      if (watched === this.#caller) this.#port.close(CLOSE_CODES.unauthenticated, 'the token no longer stands')
+      if (watched === this.#caller) this.#port.close(CLOSE_CODES.unauthenticated, 'the token was revoked or has expired')
     }
     const signal = this.#deps.revocationSignal(watched)
     if (signal.aborted) onRevoked()
@@ -225,7 +225,7 @@ export class FeedSubscriber {
   }
 }
 
-/** The messages of a snapshot, each made when it is asked for. Returns the `seq` up to which the snapshot goes. */
+/** The messages of a snapshot. Each is made only when it is requested. Returns the `seq` up to which the snapshot goes. */
 function* partsOf({ snapshot, asOf, seq }: ReturnType<Hub['snapshot']>): Generator<ServerMessage, number> {
   const { time, ended } = snapshot
   const parts = Math.max(1, Math.ceil(ended.length / SNAPSHOT_PART))

@@ -5,9 +5,9 @@
 // An entry is never cut: if its endings alone do not fit in one frame, they are sent as `ended` frames ahead of the batch's `events` frame.
 //
 // Cost. One serialisation per batch, whatever the number of subscribers. The newest CACHED_BATCHES batches are cached; a subscriber that is
-// further behind gets batches that are made from the log again, one read of REPLAY_PAGE entries each. The snapshot is made at most once per batch.
+// further behind gets batches that are rebuilt from the log, one read of REPLAY_PAGE entries each. The snapshot is made at most once per batch.
 //
-// Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber takes the snapshot.
+// Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber gets the snapshot.
 import { utf8 } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
@@ -23,11 +23,11 @@ export interface Batch {
   readonly time: number
   readonly hash: string
   readonly ended: readonly Ending[]
-  /** The batch as it is sent: `ended` messages as far as they are needed, then one `events` message. */
+  /** The batch as it is sent: `ended` messages if its endings do not fit into one message, then one `events` message. */
   readonly frames: readonly Uint8Array[]
 }
 
-/** The decision whether a subscriber can resume from its position. */
+/** `resumed`: the subscriber can continue from its position. Otherwise the reason why it cannot. */
 type ResumeDecision = 'resumed' | 'snapshot_required' | 'unknown_epoch' | 'other_history'
 
 export interface Hub {

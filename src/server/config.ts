@@ -8,7 +8,7 @@ import { isMongoUrl } from '../storage/mongo/url.js'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
 
-/** A URL without path, query, fragment or trailing slash, because issuers are compared byte for byte. */
+/** An origin: a URL without path, query, fragment or trailing slash, because issuers are compared byte for byte. */
 const Issuer = z
   .string()
   .max(256)
@@ -17,7 +17,7 @@ const Issuer = z
     'must be an origin without a path or a trailing slash, such as https://registry.example',
   )
 
-/** Tells a witness that is another registry from one that is a file. */
+/** True if a witness is another registry (a URL), false if it is a file. */
 export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)
 
 export const Config = z
@@ -25,7 +25,10 @@ export const Config = z
     dataDirectory: z.string().min(1).max(1024).default('.credence'),
     /** `mongodb://…/<database>`, for several instances. Default: the SQLite file `credence.db` in the data directory. */
     store: z.string().max(2048).refine(isMongoUrl, 'must be mongodb://…/<database>').optional(),
-    /** Remembers the head of the log: a file, ideally on another disk, or the issuer of another registry. Default: `witness.json` in the data directory. */
+    /**
+     * Remembers the head of the log: a file, ideally on another disk, or the issuer of another registry. Default: `witness.json` in the
+     * data directory.
+     */
     witness: z
       .union([
         Issuer,
@@ -36,9 +39,9 @@ export const Config = z
           .refine((text) => !isUrl(text), 'must be a file, or the issuer of another registry'),
       ])
       .optional(),
-    /** Issuers of the registries for which this registry is a witness. */
+    /** Issuers of the registries whose witness this registry is. */
     witnessFor: z.array(Issuer).max(64).default([]),
-    /** Public URL of the registry. Required outside development mode; in it, the default is the URL of the address that the server listens on. */
+    /** Public URL of the registry. Required unless `dev` is set; in development mode, the default is the URL that the server listens on. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
     port: Port.default(4000),
@@ -50,9 +53,12 @@ export const Config = z
       .max(32)
       .default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    /** Seconds at shutdown in which the server reports "not ready" and still accepts connections. Default: 5 with `store`, otherwise 0. */
+    /**
+     * Seconds at shutdown during which the server reports "not ready" and still accepts connections. Default: 5 with `store`, otherwise
+     * 0.
+     */
     graceSeconds: z.number().int().min(0).max(300).optional(),
-    /** Seconds at shutdown to wait for requests under way, after the last connection was accepted. */
+    /** Maximum seconds at shutdown to wait for requests under way; the connections that remain are dropped. */
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })
   .superRefine((config, context) => {
@@ -68,7 +74,7 @@ export const Config = z
       if (!isLoopback(config.host))
         context.addIssue({ code: 'custom', path: ['host'], message: 'must be a loopback address in development mode' })
       if (config.issuer && !isLoopback(new URL(config.issuer).hostname)) {
-        context.addIssue({ code: 'custom', path: ['issuer'], message: 'must be on loopback in development mode' })
+        context.addIssue({ code: 'custom', path: ['issuer'], message: 'must be a URL on loopback in development mode' })
       }
     } else if (!config.issuer?.startsWith('https://')) {
       context.addIssue({ code: 'custom', path: ['issuer'], message: 'must be an https URL, or use --dev for development on this machine' })
@@ -81,13 +87,16 @@ function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))
 }
 
-/** Merges the defaults, the file, the CREDENCE_* environment variables and the flags; later ones win. Refuses with the path of each bad value. */
+/**
+ * Merges the defaults, the file, the CREDENCE_* environment variables and the flags; later ones win. The refusal names the path of each
+ * bad value.
+ */
 export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
   return parseMerged({ ...fromFile(file), ...fromEnvironment(env), ...flags })
 }
 
 /**
- * As `parseConfig`, for commands that work on the data of a registry. Without an https issuer, the registry is taken to be in development mode.
+ * Like `parseConfig`, for commands that work on the data of a registry. Without an https issuer, development mode is assumed.
  * These commands do not listen, so a `host` that is not on loopback is ignored instead of refused.
  */
 export function parseDataConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {

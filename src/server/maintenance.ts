@@ -11,9 +11,9 @@ interface MaintenanceDeps extends Pick<RevokeKeyDeps, 'registeredKeys' | 'trustL
 }
 
 const INTERVAL_MS = 60_000
-const PURGE_LIMIT = 2000
+const PURGE_BATCH = 2000
 
-/** Revokes retired keys and purges expired documents, once a minute until `signal` aborts. */
+/** Ends the handles of retired keys and purges expired documents, once a minute until `signal` aborts. */
 export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
   for (;;) {
@@ -21,9 +21,9 @@ export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal)
     if (signal.aborted) return
     try {
       await endRetiredKeys(deps)
-      while ((await storage.purge(clock.now(), PURGE_LIMIT)) === PURGE_LIMIT && !signal.aborted);
+      while ((await storage.purge(clock.now(), PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);
     } catch (error) {
-      log.warn('maintenance failed; it is tried again in a minute', { error: String(error) })
+      log.warn('maintenance failed; the next attempt is in one minute', { error: String(error) })
     }
   }
 }

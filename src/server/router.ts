@@ -12,7 +12,7 @@ import { discoveryRoutes } from '../registry/discovery/routes.js'
 import { revocationsRoutes, systemRoutes } from '../revocations/routes.js'
 import { signingKeysRoutes } from '../signing-keys/routes.js'
 
-/** The union of what the routes of all features need. */
+/** The dependencies of the routes of all features. */
 export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &

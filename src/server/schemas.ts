@@ -1,6 +1,4 @@
-// Generates the published JSON Schemas (folder schemas/) from the zod types that the code parses with. `npm run schemas` writes the files.
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
+// Generates the published JSON Schemas (folder schemas/) from the zod types that the code parses with. `npm run generate` writes the files.
 import { z } from 'zod'
 import { CardCredentialClaims } from '../credentials/agent-card/card-credential.js'
 import { CardViewClaims } from '../credentials/jose/token-types.js'
@@ -16,7 +14,7 @@ import { Ceiling } from '../protocol/rights.js'
 const SCHEMAS: Readonly<Record<string, { readonly title: string; readonly schema: z.ZodType }>> = {
   'access-token': { title: 'Claims of an access token (typ at+jwt)', schema: AccessTokenClaims },
   'card-credential': { title: "Claims of a card's SD-JWT (typ dc+sd-jwt)", schema: CardCredentialClaims },
-  'card-view': { title: 'Agent card as a caller of some tier receives it', schema: CardView },
+  'card-view': { title: 'Agent card as a caller receives it, with the parts of its tier', schema: CardView },
   'card-view-claims': { title: 'Claims of a card view (typ card-view+jwt)', schema: CardViewClaims },
   ceiling: { title: 'Permission ceiling of an agent', schema: Ceiling },
   'introduction-policy': { title: 'Introduction policy of an agent', schema: IntroductionPolicy },
@@ -35,10 +33,3 @@ export const schemaFiles = (): Readonly<Record<string, string>> =>
       return [`${name}.schema.json`, `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`]
     }),
   )
-
-function writeSchemas(folder: string): void {
-  mkdirSync(folder, { recursive: true })
-  for (const [file, text] of Object.entries(schemaFiles())) writeFileSync(`${folder}/${file}`, text)
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeSchemas('schemas')

@@ -31,25 +31,25 @@ interface ServerDeps extends ServiceDeps {
   readonly adminPort: number
   readonly origins?: readonly string[]
   readonly trustedProxies?: readonly string[]
-  /** Issuers of the registries for which this registry is a witness. */
+  /** Issuers of the registries whose witness this registry is. */
   readonly witnessFor?: readonly string[]
 }
 
 export interface RunningServer {
   readonly port: number
   readonly adminPort: number
-  /** The first operator joins with this one-time code; undefined if there is an operator. */
+  /** The one-time code with which the first operator joins; undefined if there is an operator. */
   readonly firstCode: string | undefined
   readonly trustLog: ServedTrustLog
   /** Reports "not ready" to load balancers and asks HTTP clients to reconnect, while requests are still served. */
   drain(): void
-  /** Accepts no new connections, asks WebSocket clients to reconnect elsewhere, and resolves once all requests have their response. */
+  /** Accepts no new connections, asks WebSocket clients to reconnect elsewhere, and resolves once all requests have been answered. */
   close(): Promise<void>
   /** Drops the connections that still delay `close`. */
   terminate(): void
 }
 
-/** Starts one instance of the registry over a store. If anything fails to start, all that had started is closed. */
+/** Starts one instance of the registry over a store. If a part fails to start, the parts that have started are closed. */
 export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   const services = await startServices(deps)
   let isDraining = false
@@ -164,7 +164,10 @@ function feedHandler({ issuer, clock, log }: ServerDeps, services: Services): Up
   }
 }
 
-/** The context of a tRPC call. `socketCaller` was authenticated when its WebSocket was opened; each call checks it against the ended set again. */
+/**
+ * Makes the context of a tRPC call. `socketCaller` was authenticated when its WebSocket was opened; each call checks it against the ended
+ * set again.
+ */
 function contextOf(services: Services, log: Log, request: HttpRequest, socketCaller?: Caller): TrpcContext {
   let caller: Promise<Caller | undefined> | undefined
   return {

@@ -1,7 +1,7 @@
-// Constructs every feature and hands it the others that it needs. No other file does.
+// Constructs every feature and passes it the other features that it needs. No other file does so.
 
 import { readFileSync } from 'node:fs'
-import { newAudit, type RunningAudit } from '../audit/new-audit.js'
+import { newAudit, type RunningAudit } from '../audit/audit-log.js'
 import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
@@ -47,7 +47,7 @@ import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
 import { updateWitness } from '../trust-log/witness/witness.js'
 
-/** The parts of one instance. Instances may share the store, and nothing else. */
+/** The dependencies of one instance. Instances may share the store, and nothing else. */
 export interface ServiceDeps {
   readonly storage: Storage
   readonly clock: Clock
@@ -55,7 +55,7 @@ export interface ServiceDeps {
   readonly log: Log
   readonly issuer: string
   readonly dev: boolean
-  /** Remembers the head of the log outside the store. Without it, a store that was put back from a backup goes unnoticed. */
+  /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
 }
 
@@ -63,7 +63,7 @@ export const { version } = JSON.parse(readFileSync(new URL('../../package.json',
 
 export type Services = Awaited<ReturnType<typeof startServices>>
 
-/** Constructs all features and starts those that run in the background. If one fails to start, those that had started are closed. */
+/** Constructs all features and starts those that run in the background. If one fails to start, those that have started are closed. */
 export async function startServices(deps: ServiceDeps) {
   const { clock, log, witness } = deps
   const base = newBase(deps)
@@ -132,7 +132,7 @@ function newStores(base: ReturnType<typeof newBase>) {
   }
 }
 
-/** Functions of one feature that another one calls. */
+/** Functions of one feature that another feature calls. */
 const newFinders = (stores: ReturnType<typeof newStores>) => ({
   findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
   findPinnedParts: (id: AgentId) => findPinnedParts(stores, id),

@@ -3,7 +3,7 @@ import { Handle } from '../protocol/handles.js'
 import { EntryId } from '../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
-/** Each use has keys of its own, so that a signature of one kind never passes for another kind. */
+/** Each use has its own keys, so that a signature made for one use is never valid for another. */
 export const KEY_USES = ['token', 'card', 'log'] as const
 export const KeyUse = z.enum(KEY_USES)
 export type KeyUse = z.infer<typeof KeyUse>

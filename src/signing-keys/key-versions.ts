@@ -1,5 +1,5 @@
 // The versions of the registry's signing keys, by use. Each version is created by an entry of the trust log, so all instances see the same
-// versions in the same order. The newest version whose `signsFrom` has passed is the one that signs.
+// versions in the same order. The newest version whose `signsFrom` has passed signs.
 import { thumbprint } from '../credentials/jose/jwk.js'
 import { newPrivateJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'

@@ -19,7 +19,7 @@ export async function revokeSigningKey(deps: RevokeSigningKeyDeps, caller: Calle
   await deps.trustLog.readBarrier()
   const key = await deps.keyVersions.find(kid)
   if (!key) return refuse('not_found', `kid: the registry has no signing key ${kid}`)
-  if (deps.trustLog.ended.has(key.handle)) return refuse('already_revoked', 'the signing key has already ended')
+  if (deps.trustLog.ended.has(key.handle)) return refuse('already_revoked', 'the signing key was already revoked or retired')
   const ended = await deps.trustLog.end({
     type: 'signing-key.revoked',
     ends: [{ handle: key.handle }],

@@ -17,7 +17,7 @@ export interface Secrets {
   find(id: string): Promise<Secret | undefined>
 }
 
-/** Seconds for which a secret is used for new nonces or cursors. It is accepted for one more period. */
+/** Length of a period in seconds. A secret protects new nonces or cursors for one period, and they are accepted for one more. */
 const PERIOD = { nonce: 3600, cursor: 86_400 } as const
 export type SecretPurpose = keyof typeof PERIOD
 

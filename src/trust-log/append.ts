@@ -1,6 +1,6 @@
-// Append without a leader. Who has read block n−1 inserts block n under its unique number; of two with the same n one
-// fails, reads on, checks its entries again and retries. So a writer has read everything that stands before its block,
-// and the log is the arbiter of what may stand. One block is in flight at a time; whatever waits meanwhile shares the next.
+// Appends without a leader. An instance that has read block n−1 inserts block n under its unique number. If two instances insert the same
+// number, one of them fails, reads on, checks its entries again and retries. So a writer has read everything that precedes its block, and the
+// order of the log decides which entries it accepts. One block is in flight at a time; groups that arrive meanwhile share the next block.
 import { isRefusal, Refusal } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
@@ -15,19 +15,19 @@ import { type AppliedLog, BrokenLog } from './apply.js'
 import { blockAfter, numbering } from './block.js'
 import type { RequireNoSkew } from './clock-skew.js'
 
-/** What goes into one block together, or not at all. */
+/** Entries that are appended together in one block, or not at all. */
 interface Group {
   readonly proposals: readonly Proposal[]
-  /** What it stands on, besides what it begins. */
+  /** Handles that the group depends on, besides those that it begins. */
   readonly on: readonly Handle[]
-  /** When it was decided: too long ago, and it is not written (what it stands on may have been forgotten). */
+  /** When the group was decided. After MAX_AGE_SECONDS it is refused, because the ended set may have forgotten a handle that it depends on. */
   readonly at: EpochSeconds
 }
 
 export type Written = { readonly outcome: 'stands'; readonly entries: readonly Entry[] } | { readonly outcome: 'left_out' }
 
 export interface Appender {
-  /** Resolves when it stands, durable and applied, or never will. Refuses with `standing_unknown` where that is not known. */
+  /** Resolves when the entries are durable and applied, or can never be appended. Refuses with `standing_unknown` if it is not known which. */
   append(group: Group): Promise<Written>
   close(): Promise<void>
 }
@@ -51,11 +51,14 @@ interface Waiting {
 }
 
 const MAX_ATTEMPTS = 30
-/** Losing means that another's block stands, so the first retries follow at once. */
+/** An attempt fails because another instance has appended a block, so the first retries follow without a delay. */
 const EAGER_ATTEMPTS = 4
 const MAX_BACK_OFF_MS = 250
 const MAX_AGE_SECONDS = 60
-/** Bounds of a block, which a store must be able to hold as one document. A group that is larger stands alone; nobody makes one (halves.ts). */
+/**
+ * Limits of a block, which a store must be able to hold as one document. A group with more than MAX_BLOCK_ENDINGS endings gets a block of its
+ * own.
+ */
 const MAX_GROUPS = 500
 const MAX_BLOCK_ENDINGS = 20_000
 
@@ -76,7 +79,7 @@ export function newAppender(deps: AppendDeps): Appender {
     append: (group) =>
       new Promise((resolve, reject) => {
         queue.push({ group, resolve, reject })
-        // Begun in a task of its own, so that what arrives together shares the first block too.
+        // Starts in a microtask, so that groups that arrive together share the first block too.
         writing ??= Promise.resolve().then(writeAll)
       }),
     close: async () => {
@@ -99,10 +102,10 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
   try {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       deps.applied.requireSound()
-      left = await answerStanding(deps, left)
-      // What stands already is answered; a block is of a time that all share
+      left = await resolveAppended(deps, left)
+      // Only a new block needs the clock check: its time must be right for all instances
       await withTimeout(deps.clock, deps.timeoutMs, 'head', deps.requireNoSkew())
-      left = answerRuledOut(deps, left)
+      left = resolveRuledOut(deps, left)
       if (left.length === 0) return
       const members = sharingOneBlock(deps, left)
       const written = members.length === 0 ? 'taken' : await insert(deps, newBlock(deps, members))
@@ -116,7 +119,7 @@ async function write(deps: AppendDeps, batch: readonly Waiting[]): Promise<void>
         await readOn(deps)
       }
     }
-    fail(left, 'the log is too busy')
+    fail(left, 'the log is busy: other instances kept appending first; try again')
   } catch (error) {
     if (!(error instanceof BrokenLog)) deps.log.warn('an append failed', { error: String(error) })
     fail(left, isRefusal(error) ? error.message : 'the log cannot be written')
@@ -127,9 +130,12 @@ function fail(left: readonly Waiting[], text: string): void {
   for (const { reject } of left) reject(new Refusal('standing_unknown', text, { retryAfterSeconds: 1 }))
 }
 
-/** Answers what stands already, and returns the others. Whether an entry stands is asked of the store and then, without a pause before the block is made, of what was applied meanwhile. */
-async function answerStanding(deps: AppendDeps, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
-  const kept = await Promise.all(
+/**
+ * Resolves the groups that are in the log already, according to the store, and returns the others. Because blocks may be applied meanwhile,
+ * `sharingOneBlock` asks the applied log again, and nothing is awaited between that and the making of the block.
+ */
+async function resolveAppended(deps: AppendDeps, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+  const others = await Promise.all(
     batch.map(async (one) => {
       const { proposals } = one.group
       const own = await ask(deps, proposals[0]?.id)
@@ -143,22 +149,25 @@ async function answerStanding(deps: AppendDeps, batch: readonly Waiting[]): Prom
       return undefined
     }),
   )
-  return kept.filter((one) => one !== undefined)
+  return others.filter((one) => one !== undefined)
 }
 
 const ask = async (deps: AppendDeps, id: EntryId | undefined): Promise<number | undefined> =>
   id === undefined ? undefined : withTimeout(deps.clock, deps.timeoutMs, 'has', deps.port.has(id))
 
-/** The entries of a group that is in the log already, in block `n`. They may be written by another instance; this one applies them before it acknowledges them. */
+/**
+ * The entries of a group that is in the log already, in block `n`. Another instance may have written them: this one applies them before it
+ * acknowledges them.
+ */
 async function readEntries(deps: AppendDeps, n: number, group: Group): Promise<readonly Entry[]> {
   const [block] = await withTimeout(deps.clock, deps.timeoutMs, 'read', deps.port.read(n, 1))
-  if (block === undefined) throw new Error(`block ${n} is not there`)
+  if (block === undefined) throw new Error(`block ${n} cannot be read`)
   await withTimeout(deps.clock, deps.timeoutMs, 'read', deps.applied.readTo(block))
   return entriesOf(block, group)
 }
 
-/** Answers what the applied prefix rules out for ever, and returns the others. What it merely cannot answer in this block stays for the next. */
-function answerRuledOut({ applied, clock }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
+/** Resolves the groups that the applied log rules out for ever, refuses those that are too old, and returns the others. */
+function resolveRuledOut({ applied, clock }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
   const now = Math.max(clock.now(), applied.time)
   return batch.filter((one) => {
     const { proposals, on, at } = one.group
@@ -169,14 +178,14 @@ function answerRuledOut({ applied, clock }: AppendDeps, batch: readonly Waiting[
       return false
     }
     if (begins.length > 0 && now > at + MAX_AGE_SECONDS) {
-      fail([one], 'it took too long')
+      fail([one], `the write waited longer than ${MAX_AGE_SECONDS} s; try again`)
       return false
     }
     return true
   })
 }
 
-/** All that do not touch each other share a block; a group that another of them would rule out waits for the next one. */
+/** The groups that can share a block. A group that an earlier one of them would rule out waits for the next block. */
 function sharingOneBlock({ applied }: AppendDeps, batch: readonly Waiting[]): readonly Waiting[] {
   const ids = new Set<EntryId>()
   const ended = new Set<Handle>()
@@ -200,8 +209,8 @@ const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>
   ending.horizon === undefined && isVersion(ending.handle) ? { ...ending, horizon: time + VERSION_HORIZON_SECONDS } : ending
 
 /**
- * Inserts the block; what a time-out or an exception leaves open is resolved by reading the block back.
- * The block that stands is answered as it was read: an earlier try that landed late has the same entries and another time.
+ * Inserts the block. If a time-out or an exception leaves the result open, the block is read back, and is returned as it was read: an earlier
+ * attempt that arrived late has the same entries and another time.
  */
 async function insert(deps: AppendDeps, block: Block): Promise<Block | 'taken' | 'unknown'> {
   const { clock, timeoutMs, port, log } = deps

@@ -9,7 +9,7 @@ import type { LogPort } from '../storage/storage.js'
 import { frontierTexts, leafOfEntry } from './proofs/leaf.js'
 import type { Applied } from './trust-log.js'
 
-/** What the store holds is not what this instance has read before, or not a log. Nothing is answered from it any more. */
+/** The stored log is invalid, or differs from what this instance has read before. This instance no longer uses the log. */
 export class BrokenLog extends Error {
   constructor(text: string) {
     super(text)
@@ -22,27 +22,27 @@ export interface AppliedLog {
   /** Number of the last applied block; −1 before the first. */
   readonly n: number
   /** `seq` of the last applied entry; −1 before the first. */
-  readonly at: number
+  readonly seq: number
   /** Log time. */
   readonly time: number
-  /** Of the last applied block; undefined where the log is empty. */
+  /** Epoch of the last applied block; undefined if the log is empty. */
   readonly epoch: Handle | undefined
   /** `seq` of the first leaf of the epoch's tree. */
   readonly epochFirst: number
   readonly ended: EndedSet
   readonly tree: MerkleTree
   readonly frontier: Frontier
-  /** Whether the entry stands among the last few thousand: what a read of the store that began before may have missed. */
+  /** True if the entry is among the last RECENT applied entries. A read of the store that started earlier may have missed it. */
   hasRecent(id: EntryId): boolean
   /**
-   * Whether one of the last few thousand entries of its kind stands that was to stand unless this one does: so this one never may.
-   * It also ends what this one would have begun, so that who comes later meets that.
+   * True if one of the last RECENT applied entries with an `unless` names this entry, which can then never be appended. Such an entry also ends
+   * the handles that this one would begin, so later attempts are refused because of the ended set.
    */
   hasGivenUp(id: EntryId): boolean
   apply(block: Block): void
-  /** Throws where nothing is answered from it any more. */
+  /** Throws BrokenLog if the log is broken. */
   requireSound(): void
-  /** Reads on until block `head` is applied. */
+  /** Reads and applies blocks until block `head` is applied. */
   readTo(head: Block): Promise<void>
   onApplied(listener: (applied: Applied) => void): () => void
 }
@@ -80,26 +80,26 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
       epochFirst = block.first
     }
     for (const [i, entry] of block.entries.entries()) {
-      if (entry.seq !== block.first + i) fail(`block ${block.n} numbers its entries wrongly`)
+      if (entry.seq !== block.first + i) fail(`block ${block.n} has wrong entry numbers`)
       tree.append(leafOfEntry(entry))
     }
     if (frontierTexts(tree.frontier()).join() !== block.frontier.join() || tree.size !== block.size)
-      fail(`block ${block.n} has another tree`)
+      fail(`the Merkle tree of block ${block.n} does not match its entries`)
     for (const entry of block.entries) remember(entry)
     const end = at + block.entries.length
-    const stretch = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
+    const range = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
     if (begins && last) ended.switchEpoch({ ...ended.snapshot(), position: positionOf(block.epoch, at) })
-    ended.apply({ ...stretch, prev: at })
+    ended.apply({ ...range, prev: at })
     last = block
     at = end
-    tell({ first: block.first, last: end, entries: block.entries })
+    notify({ first: block.first, last: end, entries: block.entries })
   }
-  const tell = (applied: Applied) => {
+  const notify = (applied: Applied) => {
     for (const listener of listeners) {
       try {
         listener(applied)
       } catch (error) {
-        // One listener's bug must not keep an ending from the others.
+        // A bug of one listener must not keep an ending from the others.
         log.error('a listener of the trust log failed', error, { 'log.first': applied.first })
       }
     }
@@ -109,7 +109,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     get n() {
       return last?.n ?? -1
     },
-    get at() {
+    get seq() {
       return at
     },
     get time() {
@@ -136,12 +136,13 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     },
     readTo: async (head) => {
       if (broken) throw broken
-      if (head.n === last?.n && head.frontier.join() !== last.frontier.join()) fail(`block ${head.n} has been replaced`)
+      if (head.n === last?.n && head.frontier.join() !== last.frontier.join())
+        fail(`block ${head.n} differs from the block of this number that was read before`)
       if (head.n === (last?.n ?? -1) + 1) apply(head)
       while ((last?.n ?? -1) < head.n) {
         const blocks = await port.read((last?.n ?? -1) + 1, PAGE)
-        // A read that is older than that of the head, as where the primary has changed between them: it passes
-        if (blocks.length === 0) throw new Error(`block ${head.n} is the head, and block ${(last?.n ?? -1) + 1} is not there yet`)
+        // This read returned an older state than the read of the head, for example after a change of the primary. A later attempt succeeds
+        if (blocks.length === 0) throw new Error(`block ${head.n} is the head, but block ${(last?.n ?? -1) + 1} cannot be read yet`)
         for (const block of blocks) apply(block)
       }
     },
@@ -152,7 +153,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
   }
 }
 
-/** A set is in the order in which it grew. */
+/** Adds the id. Past RECENT ids the oldest is dropped: a Set iterates in insertion order. */
 function addNewest(newest: Set<EntryId>, id: EntryId): void {
   newest.add(id)
   if (newest.size <= RECENT) return

@@ -9,26 +9,29 @@ import type { LogPort } from '../storage/storage.js'
 import type { AppliedLog } from './apply.js'
 import { frontierAfter, frontierTexts } from './proofs/leaf.js'
 
-/** Gives proposals that follow their numbers, and all one time. Log time never falls. */
+/**
+ * Returns a function that makes the next entries of the log from proposals. It numbers them and gives all of them one time. Log time never
+ * decreases.
+ */
 export function numbering(applied: AppliedLog, clock: Pick<Clock, 'now'>): (proposal: Proposal, i?: number) => Entry {
-  const next = applied.at + 1
+  const next = applied.seq + 1
   const time = Math.max(clock.now(), applied.time)
   return (proposal, i = 0) => ({ ...proposal, seq: next + i, time })
 }
 
-/** The block of entries that follow. One that begins with a new epoch begins that epoch's tree. */
+/** Makes the next block of the log. If its first entry starts an epoch, the block starts the Merkle tree of that epoch. */
 export function blockAfter(applied: AppliedLog, writer: string, entries: readonly Entry[]): Block {
   const [first] = entries
   const [begun] = first?.type === 'epoch.started' ? (first.begins ?? []) : []
   const epoch = begun ?? applied.epoch
-  if (epoch === undefined) throw new Error('the log has not begun')
+  if (epoch === undefined) throw new Error('the log is empty')
   const frontier = frontierAfter(begun === undefined ? applied.frontier : EMPTY_FRONTIER, entries)
   const tree = { frontier: frontierTexts(frontier), size: frontier.size }
-  return { n: applied.n + 1, epoch, first: applied.at + 1, writer, entries: [...entries], ...tree }
+  return { n: applied.n + 1, epoch, first: applied.seq + 1, writer, entries: [...entries], ...tree }
 }
 
-/** Where nobody else may write. */
-export async function appendAlone(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
+/** Appends entries while no other process may write to the log. Refuses with `unavailable` if another process does. */
+export async function appendExclusively(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
   for (const some of blocksOf(entries)) {
     const block = blockAfter(applied, writer, some)
     if ((await port.append(block)) === 'taken')
@@ -37,14 +40,17 @@ export async function appendAlone(port: LogPort, applied: AppliedLog, writer: st
   }
 }
 
-/** So many as a store can hold as one document, many that end little or one that ends much; an epoch begins with a block. */
+/**
+ * Splits entries into blocks that a store can hold as one document: at most MAX_ENTRIES entries and MAX_ENDINGS endings each. An entry that
+ * starts an epoch starts a block.
+ */
 function blocksOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   const blocks: Entry[][] = []
   let endings = Number.POSITIVE_INFINITY
   for (const entry of entries) {
     endings += entry.ends.length
     const last = blocks.at(-1)
-    const isFull = last === undefined || last.length >= MAX_ENTRIES_ALONE || endings > MAX_ENDINGS
+    const isFull = last === undefined || last.length >= MAX_ENTRIES || endings > MAX_ENDINGS
     if (!isFull && entry.type !== 'epoch.started') last.push(entry)
     else {
       blocks.push([entry])
@@ -53,9 +59,12 @@ function blocksOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   }
   return blocks
 }
-const MAX_ENTRIES_ALONE = 500
+const MAX_ENTRIES = 500
 
-/** Entries that end all of these, one for each ten thousand, so that each fits a document and a message. `first`: the id of the first. */
+/**
+ * Returns entries that together end all of `ends`, at most MAX_ENDINGS each, so that each fits in a document and a message. `first` is the id
+ * of the first.
+ */
 export function endingAll(
   random: Pick<Random, 'token'>,
   { type, ends, first = newId(random, 'ent') }: { readonly type: EntryType; readonly ends: readonly Ending[]; readonly first?: EntryId },

@@ -21,7 +21,7 @@ interface ClockSkewDeps {
 /** Refuses with `standing_unknown` if the clocks differ by more than the allowed skew, or if the store's time cannot be read. */
 export type RequireNoSkew = () => Promise<void>
 
-/** The store's time counts for this long after it was asked for. It bounds the error of the comparison. */
+/** A time of the store is used for at most this long after it was requested. This bounds the error of the comparison. */
 const MAX_AGE_MS = 2000
 
 /** Returns a check that accepts everything if the store reports no time of its own. */
@@ -64,7 +64,7 @@ function compareClocks({
   const own = clock.now()
   const earliest = (time.ms + nowMs - time.receivedMs) / 1000
   const latest = (time.ms + nowMs - time.sentMs) / 1000
-  // `own` is cut to whole seconds: the true time is less than a second later.
+  // `own` is rounded down to whole seconds, so the true time is less than a second later.
   return { own, store: (earliest + latest) / 2, skew: Math.max(own - latest, earliest - (own + 1), 0) }
 }
 

@@ -45,7 +45,7 @@ interface TrustLogTimes {
   readonly freshMs: number
   /** How often the log is read if no change notification arrives. */
   readonly pollMs: number
-  /** How often halves are settled, and how old one must be for it. */
+  /** How often halves are settled, and the minimum age of a half that is settled then. */
   readonly halfSeconds: number
 }
 
@@ -60,7 +60,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const requireNoSkew = newClockSkewCheck({ port, clock, log })
   const appender = newAppender({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs })
   const barrier = newReadBarrier({ port, applied, clock, log, requireNoSkew, timeoutMs: times.readTimeoutMs, freshMs: times.freshMs })
-  const halves = newHalves({ storage, applied, appender, fence: barrier, clock, random, log })
+  const halves = newHalves({ storage, applied, appender, barrier, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
   const loops: Promise<void>[] = []
@@ -78,7 +78,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const settleOld = () =>
     halves
       .settleOlderThan(times.halfSeconds)
-      .catch((error: unknown) => log.warn('halves cannot be looked for; the next turn tries again', { error: String(error) }))
+      .catch((error: unknown) =>
+        log.warn(`pending writes could not be resolved; the next attempt is in ${times.halfSeconds} s`, { error: String(error) }),
+      )
   const requireRead = <T>(value: T | undefined): T =>
     value ?? refuse('standing_unknown', 'the log has not been read yet; try again', { retryAfterSeconds: 1 })
 
@@ -124,7 +126,10 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   }
 }
 
-/** Reads the whole log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them succeeds. */
+/**
+ * Reads the whole log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them
+ * succeeds.
+ */
 async function openLog(
   { storage, clock, random, writer, witness }: TrustLogDeps,
   applied: AppliedLog,
@@ -146,11 +151,11 @@ async function openLog(
   await applied.readTo(head)
 }
 
-/** Blocks per read. Anonymous callers read the log, so the cost of a request is bounded by the endings of the entries too, not only by their number. */
+/** Blocks per read. Anonymous callers read the log, so the endings of the entries bound the cost of a request too, not only their number. */
 const BLOCKS_PER_READ = 32
 
 async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {
-  if (seq < 0 || seq > applied.at) return []
+  if (seq < 0 || seq > applied.seq) return []
   const first = await storage.log.blockOf(seq)
   if (first === undefined) return []
   const entries: Entry[] = []

@@ -62,7 +62,7 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   return {
     readBarrier: async () => toBarrier(await wait()),
     afterBarrier: async (decide, prerequisite) => {
-      // It is awaited below. Without this handler it would be an unhandled rejection if the log cannot be read.
+      // `prerequisite` is awaited below. Without this handler its failure would be an unhandled rejection if the log cannot be read.
       void prerequisite?.catch(() => undefined)
       let timed = await wait()
       await prerequisite
@@ -97,8 +97,9 @@ async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: 
     return refuse('standing_unknown', 'the log cannot be read', { retryAfterSeconds: 1 })
   }
   if (applied.epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
-  // Uses log time after the read: endings that the read dropped from the ended set have horizons before it, so what they ended counts as expired.
-  return { now: Math.max(before, applied.time), seq: applied.at, position: positionOf(applied.epoch, applied.at), startedMs }
+  // `now` is at least log time after the read: the read may have made the ended set forget handles whose horizons are before log time, and
+  // everything that depends on them must count as expired.
+  return { now: Math.max(before, applied.time), seq: applied.seq, position: positionOf(applied.epoch, applied.seq), startedMs }
 }
 
 /** Why the log cannot be read now, as text for an operator. Undefined if it can be read. */

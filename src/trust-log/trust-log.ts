@@ -82,7 +82,10 @@ export interface TrustLog {
   afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
   /** Commits the hidden record, appends the entry and reveals the record. Resolves when the record is revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
-  /** Commits the intent, appends, and resolves when every later request sees the ending. Refuses with `conflict` if an operation of the intent fails. */
+  /**
+   * Commits the intent, appends, and resolves when every later request sees the ending. Refuses with `conflict` if an operation of the intent
+   * fails.
+   */
   end(ending: EndingIntent): Promise<{ readonly position: Position }>
   /** Like `end`, but returns which operation of the intent failed. Nothing was written then. */
   tryEnd(ending: EndingIntent): Promise<TriedEnding>
@@ -113,7 +116,7 @@ interface ConsistencyProof {
 
 /** The publicly verifiable part of the log. Needs no read barrier, because every result names the tree size that it refers to. */
 export interface LogProofs {
-  /** A signed note over size, root and epoch of the applied log. */
+  /** A signed note with the size, root and epoch of the applied log. */
   checkpoint(): Promise<string>
   /** Proves that the tree of `size` leaves (by default the applied tree) contains entry `seq`. Undefined if it does not. */
   inclusion(seq: number, size?: number): InclusionProof | undefined
@@ -121,7 +124,7 @@ export interface LogProofs {
   consistency(from: number, to?: number): ConsistencyProof | undefined
 }
 
-/** The reads that the revocation feed is made from. */
+/** The reads that the revocation feed needs. */
 export interface LogFeed {
   /** The ended set, with the position up to which it was applied. */
   snapshot(): Snapshot
@@ -129,7 +132,10 @@ export interface LogFeed {
   entries(seq: number, limit: number): Promise<readonly Entry[]>
   /** The applied entry with this id, for proofs of it. */
   find(id: EntryId): Promise<Entry | undefined>
-  /** base64url leaf hash of entry `seq`, or undefined if the current epoch has no such applied entry. Shows whether a subscriber saw this history. */
+  /**
+   * base64url leaf hash of entry `seq`, or undefined if the current epoch has no such applied entry. Shows whether a subscriber saw this
+   * history.
+   */
   leafHash(seq: number): string | undefined
   /** Position of the last applied entry. */
   readonly position: Position

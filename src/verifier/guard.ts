@@ -2,7 +2,7 @@ import { admit, type RequestVerifier } from './admit.js'
 import type { IncomingRequest } from './incoming-request.js'
 import type { Needs, Verified } from './verify-request.js'
 
-/** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it lets through. */
+/** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it accepts. */
 export interface GuardedRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -17,8 +17,8 @@ interface GuardedResponse {
 }
 
 /**
- * Middleware for Express and frameworks with the same signature. It calls `next` for a request that is verified and responds itself to
- * any other. It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
+ * Middleware for Express and frameworks with the same signature. It calls `next` for a verified request and itself responds to any other
+ * request. It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
   verifier: RequestVerifier,
@@ -37,7 +37,7 @@ export function guard(
   }
 }
 
-/** The verified request, in a handler behind a guard that sets it on the request. */
+/** Returns the verified request, in a handler behind a guard that sets it on the request object. */
 export function credenceOf(request: object): Verified {
   const { credence } = request as { readonly credence?: Verified } // set by a guard
   if (!credence) throw new Error('the request has not been verified: run guard(verifier) before this handler')

@@ -1,8 +1,8 @@
 import type { IncomingRequest } from './incoming-request.js'
 
 /**
- * The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` headers are used: their IP addresses, or a function that is true for the
- * address of a trusted one.
+ * The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` headers are used: their IP addresses, or a function that returns true for
+ * the address of a trusted proxy.
  */
 export type Proxies = readonly string[] | ((address: string) => boolean)
 
@@ -22,11 +22,11 @@ export function newPublicUrl(publicUrl: string, proxies: Proxies = []): (request
 function parsePublicUrl(text: string): { readonly origin: string; readonly path: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '')
-    throw new TypeError(`publicUrl must be an http or https URL without user, query and fragment, not ${JSON.stringify(text)}`)
+    throw new TypeError(`publicUrl must be an http or https URL without user, query or fragment, not ${JSON.stringify(text)}`)
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') }
 }
 
-/** An IPv4 address has another spelling on an IPv6 socket. */
+/** An IPv6 socket reports an IPv4 address as `::ffff:<address>`. */
 const normalised = (address: string): string => address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
 
 function forwardedOrigin(headers: IncomingRequest['headers']): string | undefined {

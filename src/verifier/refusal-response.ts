@@ -10,7 +10,7 @@ export interface RefusalResponse {
 
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
-/** The response to a refusal that `verify` has thrown. Any other error is a bug and is thrown again. */
+/** Makes the response to a refusal that `verify` has thrown. Any other error is a bug and is thrown again. */
 export function refusalResponse(error: unknown): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
@@ -27,7 +27,7 @@ export function refusalResponse(error: unknown): RefusalResponse {
   }
 }
 
-/** The response to a request whose verification failed with a bug: the caller gets no detail. */
+/** The response to a request whose verification failed because of a bug. It gives the caller no detail. */
 export const SERVER_ERROR: RefusalResponse = {
   status: 500,
   headers: JSON_HEADERS,

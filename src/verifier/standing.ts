@@ -4,10 +4,10 @@ import type { JsonObject } from '../lib/json.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 
-/** `unknown`: the source cannot tell now, so the verifier must neither accept nor reject the token. */
+/** `unknown`: the source cannot tell at the moment, so the verifier must neither accept the token nor call it invalid. */
 type StandingResult = 'stands' | 'ended' | 'unknown'
 
-/** Tells whether the handles that a token depends on stand. */
+/** Determines whether the handles that a token depends on stand. */
 export interface StandingSource {
   check(token: string, standing: { readonly at: number; readonly dependsOn: readonly Handle[] }): Promise<StandingResult>
   /** Log time, or 0 if the source does not know it. The later of log time and the machine clock decides whether a token has expired. */
@@ -32,7 +32,7 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
       return feed.time
     },
     check: async (_token, { at, dependsOn }) => {
-      // An ended handle never stands again, so a stale set is enough for this answer.
+      // An ended handle never stands again, so a stale set is enough for this result.
       if (!stands(feed.ended, dependsOn)) return 'ended'
       if (!isFresh(at)) {
         try {
@@ -47,11 +47,11 @@ export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness)
   }
 }
 
-/** Introspection results in memory. Past it the oldest is evicted, and its token is introspected again. */
+/** Maximum number of introspection results in memory. Beyond it, the oldest is evicted, and its token is introspected again. */
 const MAX_RESULTS = 10_000
 
 /**
- * Checks tokens by introspection, for resource servers without a WebSocket. A result counts for `maxStalenessMs` from the time at which
+ * Checks tokens by introspection, for resource servers without a WebSocket. A result is valid for `maxStalenessMs` from the time at which
  * the request was sent, however late the response came.
  */
 export function standingByIntrospection(

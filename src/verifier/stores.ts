@@ -2,13 +2,16 @@ import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
 import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 
-/** Remembers used DPoP proofs. It must survive a restart, and all replicas of a resource server must share it. */
+/** Records used DPoP proofs. The store must survive a restart and be shared by all replicas of a resource server. */
 export interface ReplayStore {
-  /** One atomic call: true the first time, false for a name that is stored. The name is stored until `expiresAt` (epoch seconds). */
+  /**
+   * One atomic operation. Returns true if the name is new and stores it until `expiresAt` (epoch seconds); returns false for a stored
+   * name.
+   */
   consume(name: string, expiresAt: number): Promise<boolean>
 }
 
-/** The Credence task, with its ancestors, that started an A2A task or context; without a task, the subject that did. */
+/** The Credence task, with its ancestors, for which an A2A task or context was started, and the subject that started it. */
 export interface TaskBinding {
   readonly taskId?: TaskId | undefined
   readonly ancestors: readonly string[]
@@ -17,15 +20,20 @@ export interface TaskBinding {
 
 /** Maps A2A tasks and contexts to Credence tasks. A binding is removed when it has not been used for TASK_BINDING_SECONDS. */
 export interface TaskBindingStore {
-  /** One atomic call: stores the binding unless the id has one, and returns the binding that is stored. */
+  /** One atomic operation. Stores the binding unless the id already has one, and returns the stored binding. */
   bind(id: string, binding: TaskBinding): Promise<TaskBinding>
   find(id: string): Promise<TaskBinding | undefined>
 }
 
 interface MemoryBounds {
-  /** Used proofs in memory. Past it, requests are refused with 503: a proof that was forgotten early could be replayed. */
+  /**
+   * Maximum number of used proofs in memory. When it is reached, requests get 503, because a proof that was forgotten early could be
+   * replayed.
+   */
   readonly maxProofs?: number
-  /** Task bindings in memory. Past it, the least recently used one is removed, and its A2A task can no longer be reached. */
+  /**
+   * Maximum number of task bindings in memory. Beyond it, the least recently used is removed, and its A2A task can no longer be reached.
+   */
   readonly maxBindings?: number
 }
 
@@ -33,7 +41,7 @@ const MAX_PROOFS = 1_000_000
 const MAX_BINDINGS = 100_000
 const SWEEP_SECONDS = 60
 
-/** Stores of one process, lost when it ends: for development, and for resource servers without state of their own. */
+/** Stores in the memory of this process, for development and for resource servers without state of their own. */
 export function memoryStores(
   clock: { now(): number },
   { maxProofs = MAX_PROOFS, maxBindings = MAX_BINDINGS }: MemoryBounds = {},
@@ -54,7 +62,7 @@ function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStor
       sweep()
       if (consumed.has(name)) return false
       if (consumed.size >= maxProofs)
-        refuse('unavailable', 'this server has no memory left for used DPoP proofs; retry later', { retryAfterSeconds: SWEEP_SECONDS })
+        refuse('unavailable', 'this server has reached its limit of stored DPoP proofs; retry later', { retryAfterSeconds: SWEEP_SECONDS })
       consumed.set(name, expiresAt)
       return true
     },
@@ -62,7 +70,7 @@ function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStor
 }
 
 function taskBindingsInMemory(clock: { now(): number }, maxBindings: number): TaskBindingStore {
-  /** In the order of last use: the first entry expires first. */
+  /** Ordered by last use, so the first entry expires first. */
   const entries = new Map<string, { readonly binding: TaskBinding; readonly expiresAt: number }>()
   const use = (id: string, binding: TaskBinding): TaskBinding => {
     entries.delete(id)

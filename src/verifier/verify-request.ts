@@ -25,13 +25,13 @@ export interface VerifierOptions {
   readonly publicUrl: string
   /** Trusted proxies: their forwarded scheme and host replace those of `publicUrl`. Default: none, so forwarded headers are ignored. */
   readonly proxies?: Proxies
-  /** How the verifier learns about revocations: the feed, or, without a WebSocket, introspection as this agent's own client. */
+  /** How the verifier learns of revocations: the feed or, without a WebSocket, introspection by this agent's own client. */
   readonly standing: Feed | { readonly introspect: (token: string) => Promise<JsonObject> }
   /** Used DPoP proofs. Default: in memory, lost at a restart. */
   readonly replay?: ReplayStore
   /** A2A task bindings. Default: in memory, lost at a restart. */
   readonly taskBindings?: TaskBindingStore
-  /** Age in milliseconds of the newest information about revocations, past which requests get 503. Default: 1000. */
+  /** Maximum age in milliseconds of the newest information about revocations; if it is older, requests get 503. Default: 1000. */
   readonly maxStalenessMs?: number
   /** The registry's token keys. Default: read from its JWKS. */
   readonly keys?: readonly VerificationKey[]
@@ -48,25 +48,27 @@ export interface Needs {
   readonly resource?: string
 }
 
-/** A request that may be served. */
+/** A verified request. */
 export interface Verified {
   readonly claims: AccessTokenClaims
   /** The subject, followed by each actor in the order in which the token passed through them. */
   readonly chain: readonly string[]
   readonly taskId: TaskId | undefined
-  /** The token. If it may be delegated, it is the subject token of an exchange. */
+  /** The token. If it may be passed on, use it as the subject token of an exchange. */
   readonly accessToken: string
 }
 
 export interface Verifier {
-  /** Checks the token, its proof, its standing, replay and then the needs. Throws a Refusal if one of them fails. */
+  /**
+   * Checks the token, its proof, its standing, replay of the proof and then the needs, in this order. Throws a Refusal if a check fails.
+   */
   verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
   readonly taskBindings: TaskBindingStore
   readonly onBug: (error: unknown) => void
 }
 
 const MAX_STALENESS_MS = 1000
-/** An unknown `kid` makes the verifier read the registry's keys at most once in this time. */
+/** Unknown `kid`s make the verifier read the registry's keys at most once in this time. */
 const REREAD_MS = 30_000
 
 /**
@@ -119,7 +121,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
           return refuse('standing_unknown', 'cannot confirm now that the token has not been revoked; retry later', { retryAfterSeconds: 1 })
         case 'stands':
       }
-      // RFC 9449 §11.1: consumed last, so that the retry of a request that got 503 may send the same proof.
+      // RFC 9449 §11.1: the proof is consumed last, so that a client whose request got 503 may retry with the same proof.
       if (!(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt))))
         refuse('invalid_token', 'the DPoP proof has been used before')
       requireNeeds(claims, needs)
@@ -142,7 +144,7 @@ async function withKeysOf<T>(issuer: string, verify: () => Promise<T>): Promise<
   }
 }
 
-/** Only a DPoP-bound token with one proof is a credential. */
+/** Requires one DPoP-bound token and one proof; a bearer token is refused. */
 function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: string } {
   const { authorization, dpop } = headers
   const token = dpopTokenOf(authorization)

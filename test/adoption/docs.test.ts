@@ -1,4 +1,4 @@
-// Runs what README and the quickstarts show: every program, every block marked `sh run`, and the proxy configurations where the proxy is installed.
+// Runs the examples of README and the quickstarts: every program, every block marked `sh run`, and the configuration of each proxy that is installed.
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
@@ -61,7 +61,7 @@ beforeAll(async () => {
 }, 30_000)
 afterAll(() => stage.close())
 
-/** A folder with the package installed, `npx` that runs the built command line, and the programs of the page and of README. */
+/** A folder with the package installed, an `npx` that runs the built command line, and the programs of the page and of README. */
 async function folderFor(page: string) {
   const folder = await tempFolder()
   await mkdir(join(folder.path, 'node_modules'))
@@ -82,7 +82,7 @@ async function folderFor(page: string) {
   return { ...folder, env }
 }
 
-/** Runs the marked blocks in order, in one folder; a block marked `background` runs until the page is done. */
+/** Runs the marked blocks of a page in order, in one folder. A block marked `background` runs until the last block has run. */
 async function runPage(page: string): Promise<string> {
   await using folder = await folderFor(page)
   const children: ReturnType<typeof spawn>[] = []
@@ -93,7 +93,7 @@ async function runPage(page: string): Promise<string> {
         const child = spawn('sh', ['-c', `exec ${text}`], { cwd: folder.path, env: folder.env, stdio: ['ignore', 'pipe', 'inherit'] })
         children.push(child)
         await new Promise<void>((done, fail) => {
-          child.once('exit', (code) => fail(new Error(`${text} ended with ${code}`)))
+          child.once('exit', (code) => fail(new Error(`${text} exited with code ${code}`)))
           let printed = ''
           child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
             printed += chunk
@@ -111,29 +111,29 @@ async function runPage(page: string): Promise<string> {
   }
 }
 
-/** The line with which a background program says that it serves. */
+/** The line that a background program prints once it is listening. */
 const READY = /^(listening on \d+|serving)$/m
 
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   'README.md': /Ocelot OCR granted 200 .*read \\"page 1\\" for agt_.*\n401\n401\n$/s,
-  'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\n$/s,
+  'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\nthe token is invalid: tsk:\n$/s,
   'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
   'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
-  'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n(.*\n)*false\nfalse\n$/,
+  'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n.*\[ true, true ]\n\[ false, false ]\n$/s,
 }
 
-test.each(Object.keys(EXPECTED))('what %s shows runs as it stands', async (page) => {
+test.each(Object.keys(EXPECTED))('the programs and marked commands of %s run unchanged', async (page) => {
   expect(await runPage(page)).toMatch(EXPECTED[page] as RegExp)
 }, 120_000)
 
-test('every program that a page shows is run by a block of that page or imported by another program', () => {
+test('every program in a page is run by a block of that page or imported by another of its programs', () => {
   const programs = PAGES.flatMap((page) => blocksOf(page).flatMap((block) => ({ page, name: programName(block), block })))
   expect(programs.filter(({ name }) => name !== undefined).length).toBeGreaterThan(5)
-  const shown = programs.filter(({ block }) => block.language === 'js')
-  expect(shown.filter(({ name }) => name === undefined).map(({ page, block }) => `${page}: ${block.text.slice(0, 40)}`)).toEqual([])
+  const jsPrograms = programs.filter(({ block }) => block.language === 'js')
+  expect(jsPrograms.filter(({ name }) => name === undefined).map(({ page, block }) => `${page}: ${block.text.slice(0, 40)}`)).toEqual([])
   const isUsed = (page: string, name: string) =>
     blocksOf(page).some(({ language, text }) => (language.startsWith('sh run') && text.includes(name)) || text.includes(`'./${name}'`))
-  expect(shown.filter(({ page, name }) => !isUsed(page, name ?? '')).map(({ page, name }) => `${page}: ${name}`)).toEqual([])
+  expect(jsPrograms.filter(({ page, name }) => !isUsed(page, name ?? '')).map(({ page, name }) => `${page}: ${name}`)).toEqual([])
 })
 
 describe('proxy configurations', () => {
@@ -141,7 +141,7 @@ describe('proxy configurations', () => {
   test.each([
     ['caddy', 'caddyfile', ['adapt', '--adapter', 'caddyfile', '--config']],
     ['nginx', 'nginx', ['-t', '-c']],
-  ] as const)('%s accepts the configuration that is shown', async (program, language, args) => {
+  ] as const)('%s accepts its configuration in docs/QUICKSTART-operator.md', async (program, language, args) => {
     const block = configurations.find((one) => one.language === language)
     expect(block?.text).toContain('127.0.0.1:4000')
     if (spawnSync(program, ['version']).error !== undefined) {
@@ -162,7 +162,7 @@ describe('proxy configurations', () => {
 /** nginx opens the certificate when it checks a configuration. */
 function makeCertificate(folder: string): void {
   const names = ['-keyout', join(folder, 'privkey.pem'), '-out', join(folder, 'fullchain.pem')]
-  const made = spawnSync('openssl', [
+  const openssl = spawnSync('openssl', [
     'req',
     '-x509',
     '-newkey',
@@ -174,5 +174,5 @@ function makeCertificate(folder: string): void {
     '/CN=registry.example',
     ...names,
   ])
-  expect(made.status).toBe(0)
+  expect(openssl.status).toBe(0)
 }

@@ -86,13 +86,13 @@ describe.each([
   }
   const INVALID = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', error: 'invalid_token' }
 
-  test('needs at most five lines for Credence', () => {
+  test('the example adopts Credence in at most five lines', () => {
     const [, after = ''] = readFileSync(resolve(EXAMPLES, file), 'utf8').split(/^\/\/ These lines adopt Credence.*\n/m)
     const [lines = ''] = after.split('\n\n')
     expect(lines).toContain('createVerifier')
     expect(lines.trim().split('\n').length).toBeLessThanOrEqual(5)
   })
-  test('passes a verified request to the handler with its body, subject, actors, scopes and task', async () => {
+  test('a verified request reaches the handler with its body, subject, actors, scopes and task', async () => {
     const { planner, research } = callers
     const { taskId } = await planner.tasks.create({ description: 'read' })
     const direct = await send(await signed(await token({ taskId })))
@@ -105,7 +105,7 @@ describe.each([
     const through = await send(await signed(onward.accessToken, { signer: research.signer }))
     expect(format.read(through.text)).toMatchObject({ subject: planner.agentId, actors: [research.agentId], task: taskId })
   })
-  test('responds 401 without a token or for a Bearer token, a used proof or a proof for another URL, and 403 for a missing scope, each with a challenge', async () => {
+  test('a request without a token, with a Bearer token, a used proof or a proof for another URL gets 401, one without the scope gets 403, each with a challenge', async () => {
     const accessToken = await token()
     expect(await refusal({})).toEqual(INVALID)
     expect(await refusal({ authorization: `Bearer ${accessToken}` })).toEqual(INVALID)
@@ -119,13 +119,13 @@ describe.each([
       error: 'insufficient_scope',
     })
   })
-  test('ignores forwarded headers, because no proxy is listed', async () => {
+  test('forwarded headers are ignored, because no proxy is listed', async () => {
     const { host, protocol } = new URL(url)
     const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1), forwarded: `host=${host};proto=http` }
     expect(await refusal({ ...(await signed(await token(), { htu: url })), forwarded })).toEqual(INVALID)
     expect((await send({ ...(await signed(await token())), forwarded })).status).toBe(200)
   })
-  test('refuses the token of a task that has ended', async () => {
+  test('the token of a task that has ended is refused', async () => {
     const { taskId } = await callers.planner.tasks.create({ description: 'short' })
     const accessToken = await token({ taskId })
     expect((await send(await signed(accessToken))).status).toBe(200)
@@ -134,7 +134,7 @@ describe.each([
     await expect.poll(async () => (await send(await signed(accessToken))).status, { timeout: 10_000, interval: 20 }).toBe(401)
     expect(await refusal(await signed(accessToken))).toEqual(INVALID)
   })
-  test('responds 503 with Retry-After while the registry is unreachable; afterwards the same proof is accepted', async () => {
+  test('a request gets 503 with Retry-After while the registry is unreachable; afterwards the same proof is accepted', async () => {
     const accessToken = await token()
     registry.front.route([1]) // no server listens on this port
     registry.front.cutSockets()

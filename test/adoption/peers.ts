@@ -9,8 +9,8 @@ export interface Registered {
 }
 
 /** Registers an agent that another program will confirm. Its introduction policy is open. */
-export async function register(registry: Registry, of: Actor, more: object = {}): Promise<Registered> {
-  const registered = await of.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+export async function register(registry: Registry, registeredBy: Actor, more: object = {}): Promise<Registered> {
+  const registered = await registeredBy.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
     name: 'resource server',
     introductionPolicy: { mode: 'open' },
     ...more,
@@ -24,13 +24,17 @@ export interface Callers {
 }
 
 /** A planner that may call the target directly and through a research agent. */
-export async function callersOf(registry: Registry, of: Actor, target: { agentId: AgentId; audience: string }): Promise<Callers> {
+export async function callersOf(registry: Registry, registeredBy: Actor, target: { agentId: AgentId; audience: string }): Promise<Callers> {
   const right = { audience: target.audience, scope: 'ocr:read' }
   const rights = [right, { audience: target.audience, scope: 'ocr:admin' }]
-  const research = await registry.agent({ of, name: 'research', introductionPolicy: { mode: 'open' }, ceiling: { rights } })
+  const research = await registry.agent({ registeredBy, name: 'research', introductionPolicy: { mode: 'open' }, ceiling: { rights } })
   await research.publish({ card: aCard(registry) })
   const researchRight = { audience: research.audience, scope: 'ocr:read' }
-  const planner = await registry.agent({ of, name: 'planner', ceiling: { rights: [...rights, researchRight], delegationDepth: 1 } })
+  const planner = await registry.agent({
+    registeredBy,
+    name: 'planner',
+    ceiling: { rights: [...rights, researchRight], delegationDepth: 1 },
+  })
   const to = { agentId: target.agentId } as AgentActor // introduce() only reads the id, because the policy is open
   await introduce(planner, to, ['ocr:read', 'ocr:admin'])
   await introduce(research, to)

@@ -19,7 +19,7 @@ if (python === undefined)
     '\n*** examples/python was NOT tested: no Python has its packages.\n*** Run pip install -r examples/python/requirements.txt and set CREDENCE_TEST_PYTHON to that Python.\n',
   )
 
-describe.skipIf(python === undefined)('an agent in Python with stock libraries only', () => {
+describe.skipIf(python === undefined)('Python agent with public libraries only', () => {
   let registry: Registry
   let ocr: AgentActor
   let ocrServer: Server
@@ -34,7 +34,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const acme = await registry.organisation('Acme')
 
     // The peer that the Python agent calls.
-    ocr = await registry.agent({ of: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
+    ocr = await registry.agent({ registeredBy: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
     feed = await ocr.subscribe()
     ocrServer = createServer((request, response) =>
       protect(request, response, async () => response.end(`read "${await text(request)}" for ${credenceOf(request).chain.join()}`)),
@@ -54,7 +54,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     agent = run(python ?? '', [AGENT], { AGENT: JSON.stringify(config), PYTHONDONTWRITEBYTECODE: '1' })
 
     const rights = ['translate:text', 'translate:admin'].map((scope) => ({ audience, scope }))
-    planner = await registry.agent({ of: acme, name: 'planner', ceiling: { rights } })
+    planner = await registry.agent({ registeredBy: acme, name: 'planner', ceiling: { rights } })
   }, 60_000)
   afterAll(async () => {
     await agent?.[Symbol.asyncDispose]()
@@ -80,7 +80,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
   }
   const status = async (accessToken: string) => (await send(await signed(accessToken))).status
 
-  test('confirms its registration, publishes a card, is introduced to a peer, exchanges a token and calls the peer', async () => {
+  test('the agent confirms its registration, publishes a card, is introduced to a peer, exchanges a token and calls the peer', async () => {
     expect(await logged('published')).toMatchObject({ version: 1, verdict: 'signed' })
     await expect.poll(async () => (await ocr.introductions.inbox()).items.length, { timeout: 10_000 }).toBe(1)
     const [request] = (await ocr.introductions.inbox()).items
@@ -90,7 +90,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     expect(await logged('called')).toMatchObject({ status: 200, body: `read "page 1" for ${registered.agentId}` })
     url = `http://127.0.0.1:${(await logged('listening')).port}/a2a`
   })
-  test('publishes a card that verifies back to its key; only introduced callers see the non-public skill', async () => {
+  test('the card of the agent verifies back to its key, and only introduced callers see the non-public skill', async () => {
     const skills = async (reader: AgentActor) => {
       const { card, state } = await reader.card(registered.agentId)
       return [state, ...(card.skills as { id: string }[]).map(({ id }) => id)]
@@ -106,7 +106,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const [hit] = (await planner.search({ text: 'translates' })).hits
     expect(hit).toMatchObject({ agentId: registered.agentId, endpoint: url, scopes: ['translate:admin', 'translate:text'] })
   })
-  test('serves a verified request and refuses any other with the status and challenge of a guard', async () => {
+  test('the agent serves a verified request and refuses any other with the status and challenge of a guard', async () => {
     const { taskId } = await planner.tasks.create({ description: 'translate' })
     const good = await signed(await token({ taskId }))
     expect(await send(good)).toMatchObject({
@@ -125,7 +125,7 @@ describe.skipIf(python === undefined)('an agent in Python with stock libraries o
     const { accessToken } = await planner.exchange({ audience: registered.audience, scope: 'translate:admin' })
     expect(await send(await signed(accessToken)), 'another scope').toMatchObject({ status: 403, body: { error: 'insufficient_scope' } })
   })
-  test('refuses revoked tokens, responds 503 while the registry is unreachable, and then resumes the feed from its position', async () => {
+  test('the agent refuses revoked tokens, responds 503 while the registry is unreachable, and then resumes the feed from its position', async () => {
     const [first, second] = await Promise.all(['one', 'two'].map((description) => planner.tasks.create({ description })))
     const tokens = [await token({ taskId: first?.taskId }), await token({ taskId: second?.taskId })] as const
     expect(await status(tokens[0])).toBe(200)

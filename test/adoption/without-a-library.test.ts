@@ -1,5 +1,5 @@
-// An agent without any Credence library, as caller and as resource server: oauth4webapi with the registry's metadata and keys. It uses
-// the machine's clock.
+// An agent without any Credence library, as caller and as resource server: oauth4webapi with the registry's metadata and keys. The test runs by
+// the clock of the machine.
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmAgent, createAgent, signerFromJwk } from '../../src/client/index.js'
@@ -23,7 +23,7 @@ let dpop: oauth.DPoPHandle
 beforeAll(async () => {
   registry = await startRegistry({ clock: runningClock() })
   const acme = await registry.organisation('Acme')
-  resourceServer = await aPublishedAgent(registry, { of: acme })
+  resourceServer = await aPublishedAgent(registry, { registeredBy: acme })
   const rights = [{ audience: resourceServer.audience, scope: 'ocr:read' }]
   const { agentId, registrationToken } = await register(registry, acme, { ceiling: { rights } })
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** Requests that were repeated with a nonce from the server. */
+/** Number of requests that were repeated with a nonce from the server. */
 let nonceRetries = 0
 async function withNonce<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -73,8 +73,8 @@ const exchanged = async (more: Record<string, string> = {}) => {
   })
 }
 
-describe('a caller without a Credence library', () => {
-  test('discovers the server and gets tokens by client_credentials (private_key_jwt, DPoP with a server nonce) and token exchange', async () => {
+describe('callers without a Credence library', () => {
+  test('a caller discovers the server and gets tokens by client_credentials (private_key_jwt, DPoP with a server nonce) and token exchange', async () => {
     expect(server).toMatchObject({ issuer: registry.issuer, token_endpoint: `${registry.issuer}/oauth/token` })
     const root = await rootToken()
     expect(root).toMatchObject({ token_type: 'dpop', expires_in: 900 })
@@ -83,7 +83,7 @@ describe('a caller without a Credence library', () => {
     expect(token).toMatchObject({ token_type: 'dpop', scope: 'ocr:read', issued_token_type: ACCESS_TOKEN })
     expect(token.expires_in).toBeLessThanOrEqual(300)
   })
-  test('calls a tRPC procedure of the registry, and reads a refusal as an OAuth error', async () => {
+  test('a caller calls a tRPC procedure of the registry, and reads a refusal as an OAuth error', async () => {
     const { access_token: root } = await rootToken()
     const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
     const headers = new Headers({ 'content-type': 'application/json' })
@@ -100,7 +100,7 @@ describe('a caller without a Credence library', () => {
   })
 })
 
-describe('a resource server without a Credence library', () => {
+describe('resource servers without a Credence library', () => {
   /** An incoming request with a token and a proof. */
   const call = async (accessToken: string, proofs = dpop) => {
     let request: Request | undefined
@@ -116,7 +116,7 @@ describe('a resource server without a Credence library', () => {
   const validate = (request: Request, audience: string = resourceServer.audience) =>
     oauth.validateJwtAccessToken(server, request, audience, { requireDPoP: true, signingAlgorithms: ['ES256'], ...INSECURE })
 
-  test('validates a token and its proof with metadata and keys alone, and refuses another audience or proof key', async () => {
+  test('a resource server validates a token and its proof with metadata and keys alone, and refuses another audience or proof key', async () => {
     const { access_token: token } = await exchanged()
     const claims = await validate(await call(token))
     expect(claims).toMatchObject({ iss: registry.issuer, aud: resourceServer.audience, sub: client.client_id, scope: 'ocr:read' })
@@ -127,7 +127,7 @@ describe('a resource server without a Credence library', () => {
   })
 
   // docs/ADOPTING.md lists these limits.
-  test('accepts a revoked token, and learns of the revocation by introspection', async () => {
+  test('a resource server accepts a revoked token until it introspects the token', async () => {
     const { access_token: root } = await rootToken()
     const resource = new URL(`${registry.issuer}/trpc/tasks.create`)
     const headers = new Headers({ 'content-type': 'application/json' })
@@ -144,7 +144,7 @@ describe('a resource server without a Credence library', () => {
     expect(await introspected()).toEqual({ active: false })
     expect((await validate(await call(token))).task_id).toBe(taskId)
   })
-  test('accepts a proof twice, because it has no replay store', async () => {
+  test('a resource server without a replay store accepts a proof twice', async () => {
     const { access_token: token } = await exchanged()
     const request = await call(token)
     for (let i = 0; i < 2; i++) expect((await validate(request.clone())).sub).toBe(client.client_id)

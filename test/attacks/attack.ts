@@ -14,7 +14,7 @@ export function attackSetup(): AttackSetup {
   beforeAll(async () => {
     started.registry = await startRegistry()
     started.pair = await aPair(started.registry, ['ocr:read'])
-    started.outsider = await started.registry.agent({ of: await started.registry.organisation('Outsider') })
+    started.outsider = await started.registry.agent({ registeredBy: await started.registry.organisation('Outsider') })
   })
   afterAll(() => started.registry?.[Symbol.asyncDispose]())
   const required = <T>(value: T | undefined): T => {
@@ -46,9 +46,7 @@ export function attackSetup(): AttackSetup {
   }
 }
 
-/**
- * One attack of attacks.tsv, named by its id. After it the server must still respond, and with `writes: false` the log must have no new block.
- */
+/** Defines the test of one attack of attacks.tsv. Afterwards the server must still respond; with `writes: false` the log must have no new block. */
 export function attack(
   id: string,
   title: string,

@@ -8,7 +8,7 @@ import { attackSetup } from './attack.js'
 
 const setup = attackSetup()
 
-test('AUD-03 an action whose audit row cannot be written is refused (503), and has had no effect', async () => {
+test('AUD-03 an action whose audit row cannot be written gets 503 and has no effect', async () => {
   const { registry, acme, globex, ocr, planner, outsider, introductionId } = setup
   const { operator } = registry
   let isFailing = false
@@ -18,7 +18,7 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
       name === 'audit-rows.insert' || operations.some((operation) => 'collection' in operation && operation.collection === 'audit-rows')
     if (!isFailing || !isAudit) return work()
     failed++
-    // Without Retry-After: the clock of the test stands still, and a client would wait for ever
+    // The error has no Retry-After: a client would wait for ever, because the clock of the test stands still
     return refuse('unavailable', 'the storage has failed to commit')
   })
   registry.front.route([server.port])
@@ -29,8 +29,8 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const { items: keys } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: ocr.agentId })
   const keyId = keys[0]?.keyId
-  const unconfirmed = await registry.registration({ of: acme })
-  const suspended = await registry.agent({ of: acme })
+  const unconfirmed = await registry.registration({ registeredBy: acme })
+  const suspended = await registry.agent({ registeredBy: acme })
   await acme.mutate('agents.suspend', { agentId: suspended.agentId })
   const other = await registry.organisation('Other')
   const signer = await newEs256Signer()
@@ -42,7 +42,7 @@ test('AUD-03 an action whose audit row cannot be written is refused (503), and h
     'members.join': () => registry.join(code, 'late'),
     'members.changeRole': () => acme.mutate('members.changeRole', { memberId: acme.clientId, role: 'member' }),
     'members.revoke': () => operator.mutate('members.revoke', { memberId: other.clientId }),
-    'agents.register': () => registry.registration({ of: acme }),
+    'agents.register': () => registry.registration({ registeredBy: acme }),
     'agents.confirm': () => confirmAgent({ issuer: registry.issuer, ...unconfirmed, signer, clock: registry.clock }),
     'agents.change': () => globex.mutate('agents.change', { agentId: planner.agentId, ceiling: {} }),
     'agents.suspend': () => acme.mutate('agents.suspend', { agentId: ocr.agentId }),

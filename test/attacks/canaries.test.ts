@@ -3,7 +3,7 @@ import type { Log } from '../../src/lib/log.js'
 import { aCard, type Registry, startRegistry } from '../registry.js'
 import { introduce, reasonOf } from '../stories/actors.js'
 
-// Secrets are read off the wire while the main use case runs, with failures. Each is then looked for wherever it may have been left behind.
+// Records every secret on the wire while the main use case runs, failures included. Then searches logs, responses and store for each of them.
 const NON_PUBLIC = 'canary-hidden-claim-7f1d'
 const lines: string[] = []
 const write =
@@ -14,11 +14,11 @@ const write =
     )
 const log: Log = { info: write('info'), warn: write('warn'), error: write('error') }
 const secrets = new Map<string, string>()
-/** Response texts that may not contain secrets: refusals, public endpoints, the admin port, audit rows. */
+/** Response texts that must not contain secrets: refusals, public endpoints, the admin port, audit rows. */
 const responses: string[] = []
 let registry: Registry
 
-/** Records the signatures in a text. Only the signature of a token or proof is secret: without it the rest is useless. */
+/** Records the signatures in a text. Only the signature is secret: without it a token or proof is useless. */
 function recordSecrets(name: string, text: string): void {
   const jwts = text.match(/[\w-]{8,}\.[\w-]{8,}\.[\w-]{40,}/g) ?? []
   for (const jwt of jwts) secrets.set(jwt.slice(jwt.lastIndexOf('.') + 1), name)
@@ -39,14 +39,14 @@ beforeAll(async () => {
   })
   registry = await startRegistry({ log })
   const [acme, globex] = [await registry.organisation('Acme'), await registry.organisation('Globex')]
-  const ocr = await registry.agent({ of: acme, introductionPolicy: { mode: 'ask' } })
+  const ocr = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'ask' } })
   const skills = [
     { id: 'read-page', name: 'Read', description: 'a page', tags: ['scan'] },
     { id: 'sealed', name: NON_PUBLIC, description: NON_PUBLIC, tags: [NON_PUBLIC] },
   ]
   await ocr.publish({ card: aCard(registry, { skills }), hide: ['/skills/1'] })
   const planner = await registry.agent({
-    of: globex,
+    registeredBy: globex,
     ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }], delegationDepth: 2 },
   })
   await introduce(planner, ocr)
@@ -54,7 +54,7 @@ beforeAll(async () => {
   const token = await planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId })
   await ocr.introspect(token.accessToken)
   // Refusals and failures too, since error texts are where secrets usually leak
-  const outsider = await registry.agent({ of: await registry.organisation('Outsider') })
+  const outsider = await registry.agent({ registeredBy: await registry.organisation('Outsider') })
   for (const work of [
     () => planner.exchange({ audience: ocr.audience, scope: 'ocr:admin', taskId }),
     () => outsider.introspect(token.accessToken),
@@ -99,23 +99,23 @@ const secretsIn = (texts: readonly string[], extra: readonly string[] = []) =>
     .map(([, name]) => name)
 
 describe('AUD-01: secrets from the wire', () => {
-  test('are not in the logs', () => {
+  test('no secret from the wire is in the logs', () => {
     expect(secrets.size).toBeGreaterThan(30)
     expect(lines.some((line) => line.includes('the disk is on fire'))).toBe(true)
     expect(secretsIn(lines, [NON_PUBLIC, 'canary-task-2c9e'])).toEqual([])
   })
-  test('are not in refusals, public responses, the trust log, audit rows and the responses of the admin port', () => {
+  test('no secret from the wire is in refusals, public responses, the trust log, audit rows or responses of the admin port', () => {
     expect(responses.join()).not.toContain('on fire')
     expect(secretsIn(responses, [NON_PUBLIC, 'canary-task-2c9e'])).toEqual([])
   })
-  test('are not in the store', async () => {
+  test('no secret from the wire is in the store', async () => {
     const texts = await registry.stored()
-    // A task's description is stored, so the search does find what is there.
+    // A task's description is stored: this proves that the search finds stored texts.
     expect(texts.some((text) => text.includes('canary-task-2c9e'))).toBe(true)
     expect(secretsIn(texts)).toEqual([])
   })
 })
-describe('AUD-02', () => {
+describe('AUD-02: log injection', () => {
   test('a name with line ends and escapes is refused or stays within its line', async () => {
     const before = lines.length
     await reasonOf(registry.operator.mutate('organisations.create', { name: 'a\r\n{"level":"error"}\u001b[31m' }))

@@ -81,7 +81,7 @@ attack('OAU-04', 'of 100 concurrent uses of one assertion at two servers, one su
 
 attack(
   'OAU-06',
-  'an iss that is not sub, a foreign client_id and an unknown or repeated assertion type are refused',
+  'an assertion whose iss differs from its sub, a foreign client_id, and an unknown or repeated assertion type are refused',
   setup,
   async () => {
     const { registry, planner, ocr } = setup
@@ -163,7 +163,7 @@ attack(
 
 attack(
   'OAU-29',
-  'revoking an unknown token gets 200, also when it is repeated',
+  'revoking an unknown token gets 200, even when it is repeated',
   setup,
   async () => {
     for (let i = 0; i < 2; i++)

@@ -18,9 +18,9 @@ const errorOf = async (assertionChanges: object) =>
     })
   ).body.error
 
-const exchange = async (by = setup.planner, subject?: string, audience: string = setup.ocr.audience, more: object = {}) => {
-  const token = subject ?? (await by.token()).accessToken
-  const { status, body } = await tokenRequest(setup.registry, by, exchangeForm(token, audience, more as never))
+const exchange = async (client = setup.planner, subject?: string, audience: string = setup.ocr.audience, more: object = {}) => {
+  const token = subject ?? (await client.token()).accessToken
+  const { status, body } = await tokenRequest(setup.registry, client, exchangeForm(token, audience, more as never))
   return body.error ?? status
 }
 attack(
@@ -111,7 +111,7 @@ attack('TEX-08', 'an exchanged token does not outlive its subject token, whateve
   expect(await exchange(setup.planner, undefined, undefined, { expires_in: 86_400, requested_lifetime: 86_400 })).toBe(200)
 })
 
-attack('TEX-09', 'an actor token that the client signed itself gets invalid_request, and no act claim is taken over', setup, async () => {
+attack('TEX-09', 'an actor token that the client signed itself gets invalid_request, and its act claim is not used', setup, async () => {
   const { registry, planner, ocr } = setup
   const now = registry.clock.now()
   const forged = await signJwt(
@@ -164,7 +164,7 @@ attack(
   { writes: false },
 )
 
-attack('TEX-12', 'a client that is not yet confirmed and a suspended one get invalid_client', setup, async () => {
+attack('TEX-12', 'an unconfirmed and a suspended client get invalid_client', setup, async () => {
   const { agentId } = await setup.globex.mutate<{ agentId: string }>('agents.register', { name: 'early' })
   const early = createAgent({
     issuer: setup.registry.issuer,
@@ -173,7 +173,7 @@ attack('TEX-12', 'a client that is not yet confirmed and a suspended one get inv
     clock: setup.registry.clock,
   })
   expect(await reasonOf(early.token())).toBe('invalid_client')
-  const agent = await setup.registry.agent({ of: setup.globex })
+  const agent = await setup.registry.agent({ registeredBy: setup.globex })
   await setup.globex.mutate('agents.suspend', { agentId: agent.agentId })
   expect(await reasonOf(setup.registry.as(agent).token())).toBe('invalid_client')
 })
@@ -214,7 +214,7 @@ attack('TEX-19', 'an introduction gets invalid_target after a pinned part of the
 
 attack(
   'TEX-20',
-  'an assertion of a wrong clock gets invalid_client, and a replayed one too after the server’s clock stepped back',
+  'an assertion from a client whose clock is wrong gets invalid_client, and so does a replayed assertion after the server’s clock stepped back',
   setup,
   async () => {
     const { registry, planner } = setup

@@ -5,29 +5,29 @@ import { proofOf } from '../oauth/requests.js'
 import { aPair, reasonOf } from '../stories/actors.js'
 import { attack, attackSetup, raw } from './attack.js'
 
-const on = attackSetup()
+const setup = attackSetup()
 const json = { 'content-type': 'application/json' }
 const post = (path: string, body: string, headers: Record<string, string> = json) =>
-  raw(on.registry, path, { method: 'POST', body, headers })
+  raw(setup.registry, path, { method: 'POST', body, headers })
 
 attack(
   'NOD-01',
-  'a batch of 1,600 calls',
-  on,
+  'a batch of more than ten calls is refused',
+  setup,
   async () => {
-    expect((await raw(on.registry, `/trpc/${Array(11).fill('system.info').join(',')}?batch=1`))[1]).toBe('batch_too_large')
-    const [status] = await raw(on.registry, `/trpc/${Array(1300).fill('system.info').join(',')}?batch=1`).catch(() => [431])
+    expect((await raw(setup.registry, `/trpc/${Array(11).fill('system.info').join(',')}?batch=1`))[1]).toBe('batch_too_large')
+    const [status] = await raw(setup.registry, `/trpc/${Array(1300).fill('system.info').join(',')}?batch=1`).catch(() => [431])
     expect([400, 404, 431, 414]).toContain(status)
   },
   { writes: false },
 )
 attack(
   'NOD-02',
-  'a body of 30 MB',
-  on,
+  'a body of 30 MB gets 413 before it is sent',
+  setup,
   async () => {
     const status = await new Promise<number>((resolve, reject) => {
-      const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+      const socket = connect(setup.registry.servers[0]?.port ?? 0, '127.0.0.1')
       socket.on('error', reject).on('data', (data) => {
         resolve(Number(/^HTTP\/1.1 (\d{3})/.exec(String(data))?.[1]))
         socket.destroy()
@@ -40,18 +40,18 @@ attack(
 )
 attack(
   'NOD-04',
-  'procedure paths that name members of every object',
-  on,
+  'procedure paths that name members of every object are refused',
+  setup,
   async () => {
     for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', '%2e%2e', 'x'.repeat(10_000)])
-      expect([404, 431, 414]).toContain((await raw(on.registry, `/trpc/${path}`).catch(() => [431]))[0])
+      expect([404, 431, 414]).toContain((await raw(setup.registry, `/trpc/${path}`).catch(() => [431]))[0])
   },
   { writes: false },
 )
 attack(
   'NOD-05',
-  'JSON member names that pollute prototypes',
-  on,
+  'JSON member names that pollute prototypes get bad_input',
+  setup,
   async () => {
     for (const body of ['{"__proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}', '{"name":{"__proto__":{}}}'])
       expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
@@ -60,8 +60,8 @@ attack(
 )
 attack(
   'NOD-06',
-  'JSON nested 100,000 levels deep',
-  on,
+  'JSON nested 100,000 levels deep gets bad_input',
+  setup,
   async () => {
     for (const body of ['['.repeat(100_000), '{"a":'.repeat(100_000)])
       expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
@@ -70,8 +70,8 @@ attack(
 )
 attack(
   'NOD-07',
-  'simple cross-origin requests of a browser',
-  on,
+  'cross-origin requests that a browser sends without a preflight are refused',
+  setup,
   async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
       expect(await post('/trpc/members.join', '{}', { 'content-type': type })).toEqual([415, 'unsupported_media_type'])
@@ -83,7 +83,7 @@ attack(
 /** Sends raw bytes and returns the status of the response, or 0 if the connection closes without one. */
 const statusOfBytes = (bytes: string) =>
   new Promise<number>((resolve) => {
-    const socket = connect(on.registry.servers[0]?.port ?? 0, '127.0.0.1')
+    const socket = connect(setup.registry.servers[0]?.port ?? 0, '127.0.0.1')
     socket
       .on('error', () => resolve(0))
       .on('close', () => resolve(0))
@@ -95,8 +95,8 @@ const statusOfBytes = (bytes: string) =>
   })
 attack(
   'NOD-08',
-  'oversized headers and request smuggling',
-  on,
+  'oversized headers and smuggled requests are refused',
+  setup,
   async () => {
     expect([431, 400]).toContain(await statusOfBytes(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`))
     expect([400, 0]).toContain(
@@ -113,8 +113,8 @@ test('a form with thousands of parameters gets invalid_request, a form of 1 MB b
   expect(await post('/oauth/token', `grant_type=x${'&a'.repeat(500_000)}`, form)).toEqual([413, 'body_too_large'])
 })
 
-attack('TEX-18', 'a token presented to another agent, or for a scope that it lacks', on, async () => {
-  const pair = await aPair(on.registry)
+attack('TEX-18', 'a token is refused by another agent than its audience, and for a scope that it lacks', setup, async () => {
+  const pair = await aPair(setup.registry)
   const feed = await pair.ocr.subscribe()
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
   const request = async (path: string) => ({
@@ -122,12 +122,12 @@ attack('TEX-18', 'a token presented to another agent, or for a scope that it lac
     url: path,
     headers: {
       authorization: `DPoP ${accessToken}`,
-      dpop: await proofOf(on.registry, pair.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
+      dpop: await proofOf(setup.registry, pair.planner.signer, { path: '', accessToken }, { htu: `https://a.example${path}` }),
     },
   })
   const verifierOf = (audience: string) =>
-    createVerifier({ issuer: on.registry.issuer, audience, publicUrl: 'https://a.example', standing: feed, clock: on.registry.clock })
-  expect(await reasonOf(verifierOf(on.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
+    createVerifier({ issuer: setup.registry.issuer, audience, publicUrl: 'https://a.example', standing: feed, clock: setup.registry.clock })
+  expect(await reasonOf(verifierOf(setup.ocr.audience).verify(await request('/a')))).toBe('invalid_token')
   expect(await reasonOf(verifierOf(pair.ocr.audience).verify(await request('/b'), { scope: 'ocr:admin' }))).toBe('insufficient_scope')
   expect(await reasonOf(verifierOf(pair.ocr.audience).verify(await request('/c'), { scope: 'ocr:read' }))).toBe('done')
   feed.close()
@@ -135,11 +135,11 @@ attack('TEX-18', 'a token presented to another agent, or for a scope that it lac
 
 attack(
   'AUD-05',
-  'health endpoints on the public listener',
-  on,
+  'the public listener serves no health endpoint',
+  setup,
   async () => {
-    for (const path of ['/readyz', '/livez', '/metrics', '/debug']) expect((await raw(on.registry, path))[0]).toBe(404)
-    const [server] = on.registry.servers
+    for (const path of ['/readyz', '/livez', '/metrics', '/debug']) expect((await raw(setup.registry, path))[0]).toBe(404)
+    const [server] = setup.registry.servers
     expect((await fetch(`http://127.0.0.1:${server?.adminPort}/readyz`)).status).toBe(200)
   },
   { writes: false },

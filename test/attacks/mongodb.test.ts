@@ -52,7 +52,7 @@ const HOSTILE = [
 ]
 
 attack(
-  'MDB-04 text of a caller never becomes a stage, an operator or an expression',
+  'MDB-04 text from a caller never becomes a stage, an operator or an expression',
   async () => {
     await using folder = await tempFolder()
     const url = mongod.url()
@@ -62,7 +62,7 @@ attack(
       const { issuer, firstCode = '' } = registry
       const cast = await newCast({ issuer, firstCode })
       const acme = await cast.organisation('Acme')
-      const agent = await cast.agent({ of: acme, name: 'hostile', introductionPolicy: { mode: 'open' } })
+      const agent = await cast.agent({ registeredBy: acme, name: 'hostile', introductionPolicy: { mode: 'open' } })
       await withDatabase(url, async (db) => {
         await db.createCollection('system.profile', { capped: true, size: 64 * 1024 * 1024 })
         await db.setProfilingLevel('all')
@@ -134,7 +134,7 @@ attack(
       expect(await replayCache.consume('proof', 'p', until)).toBe(false)
       clock.advance(1)
       expect(await replayCache.consume('proof', 'p', until + 60)).toBe(true)
-      // The server removes the document a day later, so a server clock that is ahead by less than a day does no harm
+      // The server removes the document a day after its expiry, so a server clock that is less than a day fast causes no early removal
       const [stored] = await withDatabase(url, (db) => db.collection('consumed-ids').find().toArray())
       expect(Number(stored?.purgeAt) / 1000 - Number(stored?.expires)).toBe(86_400)
     } finally {

@@ -75,7 +75,7 @@ const callAnonymously = (kind: string, path: string, input: object, headers: Rec
         body: JSON.stringify(input),
       })
 
-test('the lists above name every procedure of the router', () => {
+test('the lists of this file name every procedure of the router', () => {
   const { procedures } = newRouter({ audit: {} } as RouterDeps)._def // the procedures are listed, not called
   expect([...PROCEDURES.map(([, path]) => path), ...PUBLIC, ...SUBSCRIPTIONS].sort()).toEqual(Object.keys(procedures).sort())
 })
@@ -112,7 +112,7 @@ describe('tokens of revoked agents', () => {
     'system.ticket',
     'introductions.request',
   ])('%s refuses a token that was issued before the revocation of its agent', async (path) => {
-    const agent = await setup.registry.agent({ of: setup.acme })
+    const agent = await setup.registry.agent({ registeredBy: setup.acme })
     await agent.token()
     await setup.acme.mutate('agents.revoke', { agentId: agent.agentId })
     const input = PROCEDURES.find(([, name]) => name === path)?.[2] ?? {}
@@ -172,7 +172,7 @@ describe('tokens that a called agent received', () => {
     ])
   })
   test('an introduced token without the right to pass it on cannot be exchanged for a third agent', async () => {
-    const third = await aPublishedAgent(setup.registry, { of: setup.acme, introductionPolicy: { mode: 'open' } })
+    const third = await aPublishedAgent(setup.registry, { registeredBy: setup.acme, introductionPolicy: { mode: 'open' } })
     await introduce(setup.ocr, third).catch(() => undefined)
     const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
     expect(['invalid_request', 'invalid_target']).toContain(
@@ -189,7 +189,7 @@ describe('escalation of authority', () => {
   })
   test('a ceiling with the admin scope of the registry gives an agent no administration', async () => {
     const rights = [{ audience: setup.registry.issuer, scope: 'admin' }]
-    const agent = await setup.registry.agent({ of: setup.acme, ceiling: { rights } })
+    const agent = await setup.registry.agent({ registeredBy: setup.acme, ceiling: { rights } })
     expect((await agent.token()).scope).not.toContain('admin')
     expect(await reasonOf(agent.query('audit.list', {}))).toBe('insufficient_scope')
   })
@@ -214,8 +214,8 @@ describe('single-use codes', () => {
   })
   test('the registration token of one agent is refused for another', async () => {
     const [registration, other] = [
-      await setup.registry.registration({ of: setup.acme }),
-      await setup.registry.registration({ of: setup.acme }),
+      await setup.registry.registration({ registeredBy: setup.acme }),
+      await setup.registry.registration({ registeredBy: setup.acme }),
     ]
     const input = {
       agentId: registration.agentId,
@@ -229,9 +229,9 @@ describe('single-use codes', () => {
 
 describe('information about other parties', () => {
   test('an agent with a closed policy refuses requests and gets no notification', async () => {
-    const closed = await aPublishedAgent(setup.registry, { of: setup.acme, introductionPolicy: { mode: 'closed' } })
+    const closed = await aPublishedAgent(setup.registry, { registeredBy: setup.acme, introductionPolicy: { mode: 'closed' } })
     const rights = [{ audience: closed.audience, scope: 'ocr:read' }]
-    const requester = await setup.registry.agent({ of: setup.globex, ceiling: { rights } })
+    const requester = await setup.registry.agent({ registeredBy: setup.globex, ceiling: { rights } })
     const requesting = requester.introductions.request({ to: closed.agentId, purpose: 'x', scopes: ['ocr:read'] })
     expect(await reasonOf(requesting)).toBe('forbidden')
     expect((await closed.introductions.inbox()).items).toEqual([])
@@ -249,7 +249,7 @@ describe('information about other parties', () => {
       [setup.planner, { text: 'documents', limit: 1, cursor }],
       [setup.planner, { text: 'scanned', limit: 1, cursor: `${cursor.slice(0, -1)}${cursor.endsWith('A') ? 'B' : 'A'}` }],
     ]
-    for (const [by, query] of attempts) expect(await reasonOf(by.search(query))).toBe('bad_cursor')
+    for (const [caller, query] of attempts) expect(await reasonOf(caller.search(query))).toBe('bad_cursor')
   })
   test('repeated reads of a public card get the same ETag', async () => {
     const own = await aPair(setup.registry)

@@ -43,36 +43,36 @@ attack(
   { writes: false },
 )
 attack('CARD-07', 'an older signed card cannot be published again', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
   const [first, second] = [
-    await signCard(aCard(setup.registry, { version: '1' }), callee.signer),
-    await signCard(aCard(setup.registry, { version: '2' }), callee.signer),
+    await signCard(aCard(setup.registry, { version: '1' }), publisher.signer),
+    await signCard(aCard(setup.registry, { version: '2' }), publisher.signer),
   ]
-  for (const card of [first, second]) expect(await publish(callee, callee.agentId, card)).toBe('done')
-  expect(await publish(callee, callee.agentId, first)).toBe('card_version_stale')
+  for (const card of [first, second]) expect(await publish(publisher, publisher.agentId, card)).toBe('done')
+  expect(await publish(publisher, publisher.agentId, first)).toBe('card_version_stale')
 })
 attack('CARD-08', 'a card with other content gets the next version, even under the same version text', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
-  const first = await callee.publish({ card: aCard(setup.registry, { version: '1' }) })
-  const second = await callee.publish({ card: aCard(setup.registry, { version: '1', description: 'other' }) })
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
+  const first = await publisher.publish({ card: aCard(setup.registry, { version: '1' }) })
+  const second = await publisher.publish({ card: aCard(setup.registry, { version: '1', description: 'other' }) })
   expect([first.version, second.version]).toEqual([1, 2])
 })
 attack('CARD-09', 'a card signed by a key that was just revoked gets key_revoked', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
-  const card = await signCard(aCard(setup.registry), callee.signer)
-  const { items } = await setup.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
+  const card = await signCard(aCard(setup.registry), publisher.signer)
+  const { items } = await setup.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: publisher.agentId })
   await setup.acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
-  expect(await publish(setup.acme, callee.agentId, card)).toBe('key_revoked')
+  expect(await publish(setup.acme, publisher.agentId, card)).toBe('key_revoked')
 })
 attack('SDJ-20', 'a non-public part is in no response that an unentitled caller can read', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
   const [plain] = aCard(setup.registry).skills as JsonObject[]
   const skills = [plain ?? {}, { id: 'canary-skill', name: 'Canary', description: 'canary', tags: ['canary'] }]
-  await callee.publish({ card: aCard(setup.registry, { skills }), hide: ['/skills/1'] })
+  await publisher.publish({ card: aCard(setup.registry, { skills }), hide: ['/skills/1'] })
   const seen = [
-    await (await setup.registry.fetch(`/agents/${callee.agentId}/card`)).text(),
-    await (await setup.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).text(),
-    JSON.stringify(await setup.outsider.cardView(callee.agentId)),
+    await (await setup.registry.fetch(`/agents/${publisher.agentId}/card`)).text(),
+    await (await setup.registry.fetch(`/agents/${publisher.agentId}/.well-known/agent-card.json`)).text(),
+    JSON.stringify(await setup.outsider.cardView(publisher.agentId)),
     JSON.stringify(await setup.outsider.search({ text: 'canary' })),
     JSON.stringify(await setup.acme.query('audit.list', { limit: 100 })),
     await (await setup.registry.fetch('/log/entries?from=0&limit=1000')).text(),
@@ -82,9 +82,9 @@ attack('SDJ-20', 'a non-public part is in no response that an unentitled caller 
 })
 
 attack('REG-08', 'a guessed id, a revoked agent and one without a card get identical responses', setup, async () => {
-  const revoked = await aPublishedAgent(setup.registry, { of: setup.acme })
+  const revoked = await aPublishedAgent(setup.registry, { registeredBy: setup.acme })
   await setup.acme.mutate('agents.revoke', { agentId: revoked.agentId })
-  const cardless = await setup.registry.agent({ of: setup.acme })
+  const cardless = await setup.registry.agent({ registeredBy: setup.acme })
   const responses = await Promise.all(
     ['agt_AAAAAAAAAAAAAAAAAAAAAA', revoked.agentId, cardless.agentId, 'x'].flatMap((id) =>
       ['card', '.well-known/agent-card.json'].map(async (path) => {
@@ -97,7 +97,7 @@ attack('REG-08', 'a guessed id, a revoked agent and one without a card get ident
   )
   expect(new Set(responses).size).toBe(1)
 })
-attack('REG-09', 'an invalid limit or cursor is refused, and the cursor of another caller shows none of its items', setup, async () => {
+attack('REG-09', 'an invalid limit or cursor is refused, and a cursor of another caller shows none of that caller’s items', setup, async () => {
   for (const input of [{ limit: 1e9 }, { limit: 0 }, { offset: 1e12 }, { limit: '5' }])
     expect(await reasonOf(setup.planner.query('tasks.list', input))).toBe('bad_input')
   for (const cursor of ['x', 'e30', Buffer.from('["a"]').toString('base64url'), Buffer.from('[{},"x"]').toString('base64url')])
@@ -118,14 +118,14 @@ attack(
   { writes: false },
 )
 attack('REG-11', 'one of two concurrent publishers of the same version may be refused, but no version is lost', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
-  await callee.publish({ card: aCard(setup.registry) })
-  const cards = await Promise.all(['2', '3'].map((version) => signCard(aCard(setup.registry, { version }), callee.signer)))
-  const reasons = await Promise.all(cards.map((card) => publish(callee, callee.agentId, card)))
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
+  await publisher.publish({ card: aCard(setup.registry) })
+  const cards = await Promise.all(['2', '3'].map((version) => signCard(aCard(setup.registry, { version }), publisher.signer)))
+  const reasons = await Promise.all(cards.map((card) => publish(publisher, publisher.agentId, card)))
   // Two publications that overlap conflict; two that do not get consecutive versions.
   const done = reasons.filter((reason) => reason === 'done').length
   expect(reasons.every((reason) => reason === 'done' || reason === 'card_version_stale')).toBe(true)
-  expect((await callee.query<{ version: number }>('cards.get', { agentId: callee.agentId })).version).toBe(1 + done)
+  expect((await publisher.query<{ version: number }>('cards.get', { agentId: publisher.agentId })).version).toBe(1 + done)
 })
 attack(
   'REG-12',
@@ -212,12 +212,12 @@ attack(
   { writes: false },
 )
 attack('MDB-02', 'odd member names inside a card are served unchanged, and __proto__ gets card_invalid', setup, async () => {
-  const callee = await setup.registry.agent({ of: setup.acme })
+  const publisher = await setup.registry.agent({ registeredBy: setup.acme })
   const odd = aCard(setup.registry, { $where: 'x', 'a.b': 1, _id: 'x', 'nul\u0000': 1 })
-  expect(await publish(callee, callee.agentId, await signCard(odd, callee.signer))).toBe('done')
-  const served = await (await setup.registry.fetch(`/agents/${callee.agentId}/.well-known/agent-card.json`)).json()
+  expect(await publish(publisher, publisher.agentId, await signCard(odd, publisher.signer))).toBe('done')
+  const served = await (await setup.registry.fetch(`/agents/${publisher.agentId}/.well-known/agent-card.json`)).json()
   expect(served).toMatchObject({ $where: 'x', 'a.b': 1, _id: 'x' })
-  expect(await publish(callee, callee.agentId, '{"__proto__":{"polluted":1}}')).toBe('card_invalid')
+  expect(await publish(publisher, publisher.agentId, '{"__proto__":{"polluted":1}}')).toBe('card_invalid')
   expect(({} as Record<string, unknown>).polluted).toBeUndefined()
 })
 attack(

@@ -57,18 +57,18 @@ async function publishForged(change: (parts: Parts) => Parts | string, spell: (t
 }
 /** Adds disclosures and their digests to the card. */
 const withDisclosures =
-  (...made: string[]) =>
+  (...added: string[]) =>
   ({ payload, disclosures }: Parts): Parts => ({
     payload: {
       ...payload,
       agent_card: {
         ...payload.agent_card,
-        _sd: [...made, ...Array.from({ length: 16 - made.length }, () => systemRandom.token(32))].map((text) =>
+        _sd: [...added, ...Array.from({ length: 16 - added.length }, () => systemRandom.token(32))].map((text) =>
           text.length === 43 ? text : digestOfText(text),
         ),
       },
     },
-    disclosures: [...disclosures, ...made],
+    disclosures: [...disclosures, ...added],
   })
 const refused = (id: string, what: string, change: (parts: Parts) => Parts | string, spell?: (text: string) => string) =>
   attack(
@@ -136,7 +136,7 @@ attack(
 )
 attack(
   'SDJ-18',
-  'claims of 8000 levels are refused',
+  'claims nested 8000 levels deep are refused',
   setup,
   async () => {
     expect(await publishForged(() => `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`)).toBe('sd_jwt_invalid')
@@ -151,9 +151,9 @@ for (const claim of ['iss', 'sub', 'exp', 'vct', 'cnf', 'nbf'])
   })
 for (const [what, spell] of [
   ['without a tilde at its end', (text: string) => text.slice(0, -1)],
-  ['of three tildes', () => '~~~'],
+  ['of three tildes and nothing else', () => '~~~'],
   ['with two tildes in a row', (text: string) => text.replace('~', '~~')],
-  ['of no characters', () => ''],
+  ['that is empty', () => ''],
 ] as const)
   attack(
     'SDJ-24',

@@ -29,7 +29,7 @@ const upgrade = (options: WebSocket.ClientOptions, path?: string, protocols = [F
   })
 attack(
   'WS-01',
-  'an upgrade by a script of another origin is refused',
+  'an upgrade by a script from another origin is refused',
   setup,
   async () => expect(await upgrade({ origin: 'https://evil.example', headers: { ...(await feedHeaders()), cookie: 'a=b' } })).toBe(403),
   { writes: false },
@@ -46,7 +46,7 @@ attack(
 )
 attack(
   'WS-03',
-  'three hundred upgrades without a token do not shut out a client with one',
+  '300 concurrent upgrades without a token do not keep out a client with a token',
   setup,
   async () => {
     const statuses = new Set(await Promise.all(Array.from({ length: 300 }, () => upgrade({}))))
@@ -69,7 +69,7 @@ attack(
 )
 attack(
   'WS-07',
-  '2000 headers, 3000 subprotocols and odd extensions are refused',
+  '2000 headers, 3000 subprotocols and malformed extensions are refused',
   setup,
   async () => {
     const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`x-${i}`, 'y']))
@@ -118,7 +118,7 @@ for (const [description, frame, codes] of [
     { writes: false },
   )
 attack('WS-10', 'the socket of an agent is closed when the agent is suspended', setup, async () => {
-  const agent = await setup.registry.agent({ of: setup.globex })
+  const agent = await setup.registry.agent({ registeredBy: setup.globex })
   const { accessToken } = await agent.token()
   const ws = new WebSocket(socketUrl(), [FEED_PROTOCOL], {
     headers: {

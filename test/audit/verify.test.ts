@@ -86,7 +86,7 @@ test('members and agents may not verify the audit, and a foreign cursor is refus
   const { code } = await admin.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const member = await registry.join(code, 'a member')
   expect(await reasonOf(member.query('audit.verify'))).not.toBe('done')
-  const agent = await registry.agent({ of: { ...acme, ...admin } })
+  const agent = await registry.agent({ registeredBy: { ...acme, ...admin } })
   expect(await reasonOf(agent.query('audit.verify'))).not.toBe('done')
   for (const cursor of ['x', 'unlinked.1', 'unlinked.-1.0.w', 'ended.1.0.w', 'unlinked.1.1e400.w'])
     expect(await reasonOf(admin.query('audit.verify', { cursor }))).toBe('bad_cursor')

@@ -56,8 +56,8 @@ const withVite = async (entry: string): Promise<Bundle> => {
 describe.each([
   ['esbuild', withEsbuild],
   ['Vite', withVite],
-])('a browser bundle by %s', (_, bundle) => {
-  test.each(['client', 'verifier'])('of credence/%s uses WebCrypto and contains no server code', async (entry) => {
+])('browser bundle by %s', (_, bundle) => {
+  test.each(['client', 'verifier'])('a bundle of credence/%s uses WebCrypto and contains no server code', async (entry) => {
     const { modules, text } = await bundle(entry)
     const own = modules.flatMap((file) => (file.startsWith(join(ROOT, 'dist/')) ? [file.slice(join(ROOT, 'dist/').length)] : []))
     expect(own).toContain('lib/crypto-web.js')
@@ -69,7 +69,7 @@ describe.each([
     expect(text.length).toBeLessThan(1_200_000)
   })
 
-  test('verifies, signs and hashes with web globals only', async () => {
+  test('a bundle verifies, signs and hashes with web globals only', async () => {
     const { text } = await bundle('client')
     const client = await import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(text).toString('base64')}`)
     const signer = await client.newEs256Signer()

@@ -24,7 +24,7 @@ const aSplitCard = (actor: Actor, version: string, more: object = {}) =>
 beforeAll(async () => {
   registry = await startRegistry()
   acme = await registry.organisation('Acme')
-  publisher = await registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
+  publisher = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
   reader = await registry.agent({ ceiling: { rights: [{ audience: publisher.audience, scope: 'ocr:read' }] } })
   published = await aSplitCard(publisher, '1.0.0')
 })
@@ -74,7 +74,7 @@ describe('private parts', () => {
     const thief = registry.as(publisher, { signer: await newEs256Signer() })
     const stolen = await thief.present({ ownSdJwt: published.ownSdJwt ?? '', audience: reader.clientId, nonce: 'n-1' })
     expect(await verify(stolen)).toBe('key_binding_required')
-    const other = await registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
+    const other = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
     await other.publish({ card: aCard(registry) })
     expect(await verify(good, 'n-1', other.agentId)).toBe('sd_jwt_invalid')
     registry.clock.advance(3600)
@@ -106,7 +106,7 @@ describe('private parts', () => {
 })
 
 test('a card without private parts is published without an ownSdJwt', async () => {
-  const agent = await registry.agent({ of: acme })
+  const agent = await registry.agent({ registeredBy: acme })
   const open = await agent.publish({ card: aCard(registry, { skills: ['a', 'b'].map(skill) }), hide: ['/skills/1'] })
   expect(open.ownSdJwt).toBeUndefined()
 })

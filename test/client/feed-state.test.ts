@@ -8,9 +8,12 @@ import { setClock } from '../set-clock.js'
 
 const epoch = newHandle(systemRandom, 'epo')
 const tokens = Array.from({ length: 5 }, () => newHandle(systemRandom, 'tok')) as [Handle, Handle, Handle, Handle, Handle]
-const at = (seq: number, { hash = 'h', of = epoch } = {}): FeedPosition => ({ position: positionOf(of, seq), hash: hash.repeat(43) })
+const positionAt = (seq: number, { hash = 'h', ofEpoch = epoch } = {}): FeedPosition => ({
+  position: positionOf(ofEpoch, seq),
+  hash: hash.repeat(43),
+})
 const endings = (handles: readonly Handle[]) => handles.map((handle) => ({ handle }))
-const hello: ServerMessage = { type: 'hello', version: 1, registry: 'r', head: at(5), expiresAt: 1 }
+const hello: ServerMessage = { type: 'hello', version: 1, registry: 'r', head: positionAt(5), expiresAt: 1 }
 const snapshot = (asOf: FeedPosition, handles: readonly Handle[] = [], { part = 0, parts = 1 } = {}): ServerMessage => ({
   type: 'snapshot',
   part,
@@ -19,16 +22,16 @@ const snapshot = (asOf: FeedPosition, handles: readonly Handle[] = [], { part = 
   time: 1,
   ended: endings(handles),
 })
-const events = (prev: number, last: number, handles: readonly Handle[] = [], of = epoch): ServerMessage => ({
+const events = (prev: number, last: number, handles: readonly Handle[] = [], ofEpoch = epoch): ServerMessage => ({
   type: 'events',
-  epoch: of,
+  epoch: ofEpoch,
   prev,
   last,
   time: 1,
   hash: 'h'.repeat(43),
   ended: endings(handles),
 })
-const synced = (n: number, head = at(5)): ServerMessage => ({ type: 'synced', n, head })
+const synced = (n: number, head = positionAt(5)): ServerMessage => ({ type: 'synced', n, head })
 
 const DROP: FeedEffect[] = [{ type: 'drop' }]
 const SUBSCRIBE: FeedEffect[] = [{ type: 'send', message: { type: 'subscribe' } }]
@@ -43,7 +46,7 @@ function liveFeed() {
   const feed = new FeedState(clock)
   feed.connecting()
   feed.receive(hello)
-  feed.receive(snapshot(at(5), [tokens[0]]))
+  feed.receive(snapshot(positionAt(5), [tokens[0]]))
   feed.delivered()
   return { clock, feed }
 }
@@ -54,13 +57,13 @@ describe('subscription', () => {
     const { feed } = liveFeed()
     feed.disconnected()
     feed.connecting()
-    expect(feed.receive(hello)).toEqual(subscribeFrom(at(5)))
+    expect(feed.receive(hello)).toEqual(subscribeFrom(positionAt(5)))
   })
 
   test('a feed with a saved position continues from it and knows the saved handles', () => {
-    const saved = { position: at(3), snapshot: { position: at(3).position, time: 1, ended: endings([tokens[0]]) } }
+    const saved = { position: positionAt(3), snapshot: { position: positionAt(3).position, time: 1, ended: endings([tokens[0]]) } }
     const feed = new FeedState(setClock(), saved)
-    expect(feed.receive(hello)).toEqual(subscribeFrom(at(3)))
+    expect(feed.receive(hello)).toEqual(subscribeFrom(positionAt(3)))
     expect([feed.ended.has(tokens[0]), feed.ended.seq]).toEqual([true, 3])
   })
 
@@ -80,32 +83,34 @@ describe('subscription', () => {
 describe('snapshot', () => {
   test('a snapshot is delivered after its last part', () => {
     const feed = new FeedState(setClock())
-    expect(feed.receive(snapshot(at(5), [tokens[0]], { part: 0, parts: 2 }))).toEqual([])
+    expect(feed.receive(snapshot(positionAt(5), [tokens[0]], { part: 0, parts: 2 }))).toEqual([])
     expect(feed.position).toBeUndefined()
-    expect(feed.receive(snapshot(at(5), [tokens[1]], { part: 1, parts: 2 }))).toEqual(deliver(at(5), [tokens[0], tokens[1]]))
-    expect([feed.position, feed.ended.size]).toEqual([at(5), 2])
+    expect(feed.receive(snapshot(positionAt(5), [tokens[1]], { part: 1, parts: 2 }))).toEqual(
+      deliver(positionAt(5), [tokens[0], tokens[1]]),
+    )
+    expect([feed.position, feed.ended.size]).toEqual([positionAt(5), 2])
   })
 
   test('a part out of order drops the connection and applies nothing', () => {
     const feed = new FeedState(setClock())
-    feed.receive(snapshot(at(5), [tokens[0]], { part: 0, parts: 3 }))
-    expect(feed.receive(snapshot(at(5), [tokens[1]], { part: 2, parts: 3 }))).toEqual(DROP)
+    feed.receive(snapshot(positionAt(5), [tokens[0]], { part: 0, parts: 3 }))
+    expect(feed.receive(snapshot(positionAt(5), [tokens[1]], { part: 2, parts: 3 }))).toEqual(DROP)
     expect(feed.ended.size).toBe(0)
   })
 
   test('parts of an earlier connection do not complete a snapshot of a new one', () => {
     const feed = new FeedState(setClock())
-    feed.receive(snapshot(at(5), [tokens[0]], { part: 0, parts: 2 }))
+    feed.receive(snapshot(positionAt(5), [tokens[0]], { part: 0, parts: 2 }))
     feed.disconnected()
     feed.connecting()
-    expect(feed.receive(snapshot(at(5), [tokens[1]], { part: 1, parts: 2 }))).toEqual(DROP)
+    expect(feed.receive(snapshot(positionAt(5), [tokens[1]], { part: 1, parts: 2 }))).toEqual(DROP)
   })
 
   test('an earlier position of the same epoch drops the connection; another epoch is taken, and every ended handle stays', () => {
     const { feed } = liveFeed()
-    expect(feed.receive(snapshot(at(4)))).toEqual(DROP)
-    expect(feed.position).toEqual(at(5))
-    const restored = at(0, { of: newHandle(systemRandom, 'epo') })
+    expect(feed.receive(snapshot(positionAt(4)))).toEqual(DROP)
+    expect(feed.position).toEqual(positionAt(5))
+    const restored = positionAt(0, { ofEpoch: newHandle(systemRandom, 'epo') })
     expect(feed.receive(snapshot(restored, [tokens[1]]))).toEqual(deliver(restored, [tokens[1]]))
     expect([feed.position, feed.ended.has(tokens[0]), feed.ended.has(tokens[1])]).toEqual([restored, true, true])
   })
@@ -116,21 +121,21 @@ describe('events', () => {
     const { feed } = liveFeed()
     expect(feed.receive({ type: 'ended', ended: endings([tokens[1]]) })).toEqual([])
     expect(feed.ended.has(tokens[1])).toBe(false)
-    expect(feed.receive(events(5, 8, [tokens[2]]))).toEqual(deliver(at(8), [tokens[1], tokens[2]]))
-    expect([feed.position, feed.ended.size]).toEqual([at(8), 3])
+    expect(feed.receive(events(5, 8, [tokens[2]]))).toEqual(deliver(positionAt(8), [tokens[1], tokens[2]]))
+    expect([feed.position, feed.ended.size]).toEqual([positionAt(8), 3])
   })
 
   test('events that were applied before are ignored', () => {
     const { feed } = liveFeed()
     expect(feed.receive(events(3, 5, [tokens[1]]))).toEqual([])
-    expect(feed.position).toEqual(at(5))
+    expect(feed.position).toEqual(positionAt(5))
   })
 
   test('events after a gap, or of another epoch, drop the connection and apply nothing', () => {
     const { feed } = liveFeed()
     expect(feed.receive(events(6, 7, [tokens[1]]))).toEqual(DROP)
     expect(feed.receive(events(5, 6, [tokens[1]], newHandle(systemRandom, 'epo')))).toEqual(DROP)
-    expect([feed.position, feed.ended.size]).toEqual([at(5), 1])
+    expect([feed.position, feed.ended.size]).toEqual([positionAt(5), 1])
   })
 
   test('`ended` messages of an earlier connection do not belong to the events of a new one', () => {
@@ -138,7 +143,7 @@ describe('events', () => {
     feed.receive({ type: 'ended', ended: endings([tokens[1]]) })
     feed.disconnected()
     feed.connecting()
-    expect(feed.receive(events(5, 6, [tokens[2]]))).toEqual(deliver(at(6), [tokens[2]]))
+    expect(feed.receive(events(5, 6, [tokens[2]]))).toEqual(deliver(positionAt(6), [tokens[2]]))
   })
 })
 
@@ -174,10 +179,10 @@ describe('freshness', () => {
   })
 
   test.each([
-    ['an earlier position', at(4)],
-    ['a later position', at(6)],
-    ['another history', at(5, { hash: 'x' })],
-    ['another epoch', at(5, { of: newHandle(systemRandom, 'epo') })],
+    ['an earlier position', positionAt(4)],
+    ['a later position', positionAt(6)],
+    ['another history', positionAt(5, { hash: 'x' })],
+    ['another epoch', positionAt(5, { ofEpoch: newHandle(systemRandom, 'epo') })],
   ])('a head at %s drops the connection and proves nothing', (_, head) => {
     const { feed } = liveFeed()
     feed.sync()
@@ -216,14 +221,14 @@ describe('reconnection', () => {
     feed.connecting()
     feed.receive(hello)
     expect(feed.takeBackOffMs(256)).toBe(200)
-    expect(feed.receive(events(5, 6))).toEqual(deliver(at(6), []))
+    expect(feed.receive(events(5, 6))).toEqual(deliver(positionAt(6), []))
     expect(feed.takeBackOffMs(256)).toBe(400)
     expect(feed.delivered()).toEqual([{ type: 'live' }])
     expect(feed.delivered()).toEqual([])
     expect(feed.takeBackOffMs(256)).toBe(100)
     feed.disconnected()
     feed.connecting()
-    expect(feed.receive(synced(9, at(6)))).toEqual([{ type: 'live' }])
+    expect(feed.receive(synced(9, positionAt(6)))).toEqual([{ type: 'live' }])
     expect(feed.takeBackOffMs(256)).toBe(100)
   })
 })

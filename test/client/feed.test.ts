@@ -14,7 +14,7 @@ let registry: WebSocketServer
 let feed: Feed | undefined
 let connections = 0
 const epoch = newHandle(systemRandom, 'epo')
-const at = (seq: number, hash = 'h'): FeedPosition => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
+const positionAt = (seq: number, hash = 'h'): FeedPosition => ({ position: positionOf(epoch, seq), hash: hash.repeat(43) })
 const snapshotAt = (asOf: FeedPosition): ServerMessage => ({ type: 'snapshot', part: 0, parts: 1, asOf, time: 1, ended: [] })
 
 beforeEach(async () => {
@@ -24,7 +24,7 @@ beforeEach(async () => {
     connections++
     const send: Send = (message) => ws.send(JSON.stringify(message))
     ws.on('message', (data) => react(JSON.parse(String(data)), send))
-    send({ type: 'hello', version: 1, registry: 'r', head: at(5), expiresAt: 1 })
+    send({ type: 'hello', version: 1, registry: 'r', head: positionAt(5), expiresAt: 1 })
   })
   await new Promise((resolve) => registry.once('listening', resolve))
 })
@@ -52,29 +52,34 @@ const honest =
   }
 
 test('a head proves freshness only at the applied position', async () => {
-  react = honest(at(5))
+  react = honest(positionAt(5))
   const feed = await open()
   await feed.sync()
   const { freshAt } = feed
-  for (const head of [at(4), at(6), at(5, 'x'), { ...at(5), position: positionOf(newHandle(systemRandom, 'epo'), 5) }]) {
+  for (const head of [
+    positionAt(4),
+    positionAt(6),
+    positionAt(5, 'x'),
+    { ...positionAt(5), position: positionOf(newHandle(systemRandom, 'epo'), 5) },
+  ]) {
     react = (message, send) => message.type === 'sync' && send({ type: 'synced', n: message.n, head })
     await expect(feed.sync(500)).rejects.toThrow()
-    react = honest(at(5))
+    react = honest(positionAt(5))
     await expect.poll(() => feed.sync(200).then(() => 'fresh', String)).toBe('fresh')
   }
   expect(feed.freshAt).toBeGreaterThan(freshAt ?? 0)
-  expect(feed.position).toEqual(at(5))
+  expect(feed.position).toEqual(positionAt(5))
 })
 
 test('messages of a connection that was dropped are ignored', async () => {
-  react = honest(at(5))
+  react = honest(positionAt(5))
   const feed = await open()
   await feed.sync()
   const { freshAt } = feed
   // An earlier position, which drops the connection, and then a proof of freshness for every challenge that may follow.
   react = (_, send) => {
-    send(snapshotAt(at(3)))
-    for (let n = 0; n < 20; n++) send({ type: 'synced', n, head: at(5) })
+    send(snapshotAt(positionAt(3)))
+    for (let n = 0; n < 20; n++) send({ type: 'synced', n, head: positionAt(5) })
   }
   const before = connections
   for (let i = 0; i < 5; i++) await expect(feed.sync(100)).rejects.toThrow()
@@ -87,12 +92,12 @@ test('unknown message types and members of a newer registry are ignored', async 
   const odd = (message: object): ServerMessage => ({ ...message, weather: 'fine' }) as unknown as ServerMessage
   react = (message, send) => {
     send(odd({ type: 'weather', is: 'fine' }))
-    if (message.type === 'subscribe') send(odd({ ...snapshotAt(at(5)), ended }))
-    if (message.type === 'sync') send(odd({ type: 'synced', n: message.n, head: odd(at(5)) }))
+    if (message.type === 'subscribe') send(odd({ ...snapshotAt(positionAt(5)), ended }))
+    if (message.type === 'sync') send(odd({ type: 'synced', n: message.n, head: odd(positionAt(5)) }))
   }
   const feed = await open()
   await feed.sync()
-  expect([connections, feed.position, feed.ended.size]).toEqual([1, at(5), 2])
+  expect([connections, feed.position, feed.ended.size]).toEqual([1, positionAt(5), 2])
   // A message of a known type must match its schema.
   react = (_, send) => send(odd({ type: 'synced' }))
   await expect(feed.sync(200)).rejects.toThrow()
@@ -105,7 +110,7 @@ test('a snapshot is applied only if its parts arrive in order', async () => {
     type: 'snapshot',
     part: n,
     parts: 3,
-    asOf: at(5),
+    asOf: positionAt(5),
     time: 1,
     ended: [{ handle: handles[n] ?? newHandle(systemRandom, 'tok') }],
   })
@@ -125,7 +130,7 @@ test('a snapshot is applied only if its parts arrive in order', async () => {
 })
 
 test.each(['onRevoked', 'save'])('a failure of %s is reported, and it is called again on the next connection', async (which) => {
-  const full = snapshotAt(at(5))
+  const full = snapshotAt(positionAt(5))
   const ended = [{ handle: newHandle(systemRandom, 'tok') }]
   react = (message, send) => message.type === 'subscribe' && send({ ...full, ...(full.type === 'snapshot' && { ended }) })
   const errors: unknown[] = []
@@ -142,7 +147,7 @@ test.each(['onRevoked', 'save'])('a failure of %s is reported, and it is called 
 })
 
 test('a failing reconnection is reported, and the feed keeps trying', async () => {
-  react = honest(at(5))
+  react = honest(positionAt(5))
   const errors: unknown[] = []
   let isDown = false
   const ticket = async () => {

@@ -5,7 +5,7 @@ import { aPublishedAgent } from '../stories/actors.js'
 
 test('watch skips a withdrawn request and, after ten failures of the handler, the next one; it retries when the registry cannot be reached', async () => {
   await using registry = await startRegistry()
-  const target = await aPublishedAgent(registry, { of: await registry.organisation('Acme') })
+  const target = await aPublishedAgent(registry, { registeredBy: await registry.organisation('Acme') })
   const caller = () => registry.agent({ ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
   const [withdrawn, failing, third] = [await caller(), await caller(), await caller()]
   const ids: string[] = []

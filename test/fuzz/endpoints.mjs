@@ -1,5 +1,6 @@
 // Sends mutated requests to every endpoint, as an anonymous caller and as an agent with a valid key. A mutation starts from a valid request, because
-// pure noise fails at the first check. Every response must be a refusal of ours (never 500), come in time and write nothing; the process must go on.
+// random bytes fail at the first check. Every response must be one of our refusals (never 500) within 5 s and write nothing, and the process must
+// continue to serve.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -164,7 +165,7 @@ function endpointsOf(dice, issuer, right) {
       return /^ey/.test(text) ? changedJws(dice, text) : changedText(dice, text)
     }
   }
-  /** From a client that authenticates with a valid proof: only the parameters are mutated. */
+  /** A token exchange whose assertion and proof are valid: only the parameters are mutated. */
   const exchange = async (isRight = false) => {
     const [client_assertion, dpop] = await Promise.all([
       assertClient(fresh, { clientId: right.clientId, issuer }),
@@ -175,16 +176,16 @@ function endpointsOf(dice, issuer, right) {
     const changeable = Object.keys(fields).filter((name) => !name.startsWith('client_'))
     const name = pick(changeable)
     if (!isRight) fields[name] = changedValue(fields[name])
-    const asked = form(fields)
-    return [`${issuer}/oauth/token`, { ...asked, headers: { ...asked.headers, dpop } }]
+    const body = form(fields)
+    return [`${issuer}/oauth/token`, { ...body, headers: { ...body.headers, dpop } }]
   }
   const authorizedQuery = async (rightPath) => {
     const isRight = rightPath !== undefined
     const [path, input] = isRight ? [rightPath, right.queries[rightPath]] : pick(Object.entries(right.queries))
     const url = `${issuer}/trpc/${path}`
     const dpop = await proveDpop(fresh, { htm: 'GET', htu: url, accessToken: right.token, nonce: right.nonce })
-    const asked = isRight ? input : changedJson(dice, input)
-    return [`${url}?input=${encoded(JSON.stringify(asked))}`, { headers: authorized(right.token, dpop) }]
+    const sent = isRight ? input : changedJson(dice, input)
+    return [`${url}?input=${encoded(JSON.stringify(sent))}`, { headers: authorized(right.token, dpop) }]
   }
   return {
     'token: exchange, by a client that authenticates': exchange,
@@ -249,7 +250,7 @@ const encoded = (text) => encodeURIComponent(whole(text))
 /** Replaces characters that an HTTP client cannot send in a header. */
 const printable = (text) => text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 7000)
 
-/** Sends mutated frames on both sockets. Resolves with a fault if the process suffers, not only the socket. */
+/** Sends mutated frames on a socket of the feed or of tRPC. The registry may close the socket. */
 async function frames(dice, issuer, right) {
   const url = issuer.replace('http', 'ws')
   const [path, protocol] = dice() < 0.5 ? ['/revocations', 'a2a-revocation.v1+json'] : ['/trpc', []]
@@ -285,13 +286,13 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
   try {
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     await cast.planner.exchange({ audience: cast.ocr.audience })
-    const kept = cast.sent.last
+    const exchange = cast.sent.last
     const { accessToken } = await cast.planner.token()
     const head = async () => (await (await fetch(`${issuer}/log/entries?from=0&limit=1`)).json()).asOf
     const { taskId } = await cast.planner.tasks.create({ description: 'x', seconds: 3000 })
     const right = {
-      form: Object.fromEntries(new URLSearchParams(kept.init.body)),
-      proof: kept.init.headers.dpop,
+      form: Object.fromEntries(new URLSearchParams(exchange.init.body)),
+      proof: exchange.init.headers.dpop,
       token: accessToken,
       input: {
         agentId: cast.ocr.agentId,
@@ -309,14 +310,14 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
         agentId: cast.ocr.agentId,
         registrationToken: 'x',
         jwk: { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) },
-        proof: kept.init.headers.dpop,
+        proof: exchange.init.headers.dpop,
       },
-      cursor: `${b64({ id: 'x', of: 'A'.repeat(43), place: { pass: 'tier' } })}.${'A'.repeat(43)}`,
+      cursor: `${b64({ secretId: 'x', query: 'A'.repeat(43), position: { phase: 'everyone' } })}.${'A'.repeat(43)}`,
       position: await head(),
       signer: cast.planner.signer,
       clientId: cast.planner.clientId,
       taskId,
-      nonce: JSON.parse(Buffer.from(kept.init.headers.dpop.split('.')[1], 'base64url')).nonce,
+      nonce: JSON.parse(Buffer.from(exchange.init.headers.dpop.split('.')[1], 'base64url')).nonce,
       queries: {
         'tasks.get': { taskId },
         'cards.next': { agentId: cast.planner.agentId },
@@ -336,10 +337,10 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
     const names = [...Object.keys(endpoints), 'frames']
     // The unmutated requests must succeed, so the mutations get past authentication.
     const [exchanges, queries] = names.filter((one) => one.includes('authenticates'))
-    for (const [name, of] of [[exchanges, true], ...Object.keys(right.queries).map((path) => [queries, path])]) {
-      const [url, init] = await endpoints[name](of)
+    for (const [name, query] of [[exchanges, true], ...Object.keys(right.queries).map((path) => [queries, path])]) {
+      const [url, init] = await endpoints[name](query)
       const { status } = await fetch(url, init)
-      if (status !== 200) faults.push(`${status} for what is right: ${name}, ${of}`)
+      if (status !== 200) faults.push(`${status} for the valid request: ${name}, ${query}`)
     }
     for (const until = performance.now() + seconds * 1000; performance.now() < until && faults.length < 5; ) {
       const name = names[Math.floor(dice() * names.length)]
@@ -351,20 +352,20 @@ export async function runFuzz({ seconds, seed, dice, say = () => {} }) {
       const [url, init] = await endpoints[name]()
       const sent = `${name}: ${String(url).slice(0, 600)} ${JSON.stringify(init).slice(0, 1200)}`
       try {
-        const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(5000) })
-        const text = await answer.text()
+        const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5000) })
+        const text = await response.text()
         // The next proof uses the nonce of this response
-        right.nonce = answer.headers.get('dpop-nonce') ?? right.nonce
+        right.nonce = response.headers.get('dpop-nonce') ?? right.nonce
         outcomes[name] ??= {}
-        outcomes[name][answer.status] = (outcomes[name][answer.status] ?? 0) + 1
-        if (answer.status >= 500) faults.push(`${answer.status} ${text.slice(0, 200)} for ${sent}`)
+        outcomes[name][response.status] = (outcomes[name][response.status] ?? 0) + 1
+        if (response.status >= 500) faults.push(`${response.status} ${text.slice(0, 200)} for ${sent}`)
       } catch (error) {
         // Some mutations cannot be sent; a sent request must get a response
         if (error.name === 'TimeoutError' || error.cause?.code === 'ECONNREFUSED') faults.push(`${error.name} for ${sent}`)
       }
     }
-    if (registry.child.exitCode !== null) faults.push('the registry ended')
-    if ((await head()) !== before) faults.push('something was written into the log')
+    if (registry.child.exitCode !== null) faults.push('the registry process exited')
+    if ((await head()) !== before) faults.push('a mutated request was written to the log')
     if (registry.log() !== '') faults.push(`the registry logged: ${registry.log().slice(0, 600)}`)
     say(`memory ${Math.round(await memory())} MiB`)
   } finally {

@@ -6,7 +6,7 @@ test('a waiting request whose caller disconnects frees its slot and does not run
   await using server = await blockingServer()
   for (let i = 0; i < MAX_WORKING; i++) await server.send(get('/blocked'))
   await server.until(({ started }) => started === MAX_WORKING)
-  // One more than may wait: once one is refused, all others wait
+  // One request more than may wait: once one is refused, all others are waiting
   const waiting = []
   for (let i = 0; i <= MAX_WAITING; i++) waiting.push(await server.send(get('/quick')))
   expect(await Promise.race(waiting.map(statusOn))).toBe('503')

@@ -9,7 +9,7 @@ test('past the maximum, a new connection closes the one that has been idle longe
   const [first, second, third] = [await server.send(''), await server.send('GET /quick HT'), await server.send('')]
   first.write(get('/quick'))
   expect(await statusOn(first)).toBe('200')
-  // The request of the second is incomplete; the first got a response in the meantime
+  // The request of the second connection is incomplete; the first connection got a response after that
   const secondClosed = once(second, 'close')
   const fourth = await server.send(get('/quick'))
   expect(await statusOn(fourth)).toBe('200')

@@ -27,7 +27,7 @@ const getWhileDown = async (path: string) => {
   }
 }
 const published = async (): Promise<AgentActor> => {
-  const agent = await registry.agent({ of: acme })
+  const agent = await registry.agent({ registeredBy: acme })
   await agent.publish({ card: aCard(registry) })
   return agent
 }

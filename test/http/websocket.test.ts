@@ -15,7 +15,7 @@ test('a client at its maximum of sockets gets 429 until it closes one, other cli
     handlers: [{ path: '/feed', accept: (ws) => ws.on('close', () => closed()) }],
     origins: [],
     trustedProxies: [],
-    // The client names itself in a header
+    // A header of the test tells the server which client connects
     authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as Caller,
     redeemTicket: async () => undefined,
     random: systemRandom,
@@ -35,7 +35,7 @@ test('a client at its maximum of sockets gets 429 until it closes one, other cli
     const greedy = []
     for (let i = 0; i < MAX_SOCKETS_PER_CLIENT; i++) greedy.push(await open('greedy'))
     expect(greedy.every((socket) => socket instanceof WebSocket)).toBe(true)
-    // Concurrently, because check and count must happen in one step
+    // The upgrades are concurrent, because the check and the count must be one step
     expect(await Promise.all([open('greedy'), open('greedy'), open('greedy')])).toEqual([429, 429, 429])
     expect(await open('modest')).toBeInstanceOf(WebSocket)
     const [first] = greedy

@@ -32,8 +32,8 @@ async function aTask(copies: number, changesOf: (record: TokenRecord, i: number)
   for (let i = 0; i < copies; i += 100) await registry.storage.commit(others.slice(i, i + 100).map((copy) => tokens.inserting(copy)))
   return { taskId, tokenId }
 }
-const lineage = (query: { taskId: string } | { tokenId: string }, by: AgentActor = pair.planner) =>
-  by.query<Lineage>('tokens.lineage', query)
+const lineage = (query: { taskId: string } | { tokenId: string }, caller: AgentActor = pair.planner) =>
+  caller.query<Lineage>('tokens.lineage', query)
 
 test('the lineage of a task says whether it is complete', async () => {
   const [few, many] = [await aTask(10), await aTask(600)]
@@ -61,16 +61,16 @@ test('an actor of the latest of 1,200 tokens of a task may read its lineage, and
 
 test('a called agent sees the tokens that involve it, and not those for other agents of the same task', async () => {
   const { planner, globex, ocr } = pair
-  const rival = await aPublishedAgent(registry, { of: await registry.organisation('Rival') })
+  const rival = await aPublishedAgent(registry, { registeredBy: await registry.organisation('Rival') })
   const rights = [ocr, rival].map(({ audience }) => ({ audience, scope: 'ocr:read' }))
-  const caller = await registry.agent({ of: globex, name: 'caller', ceiling: { rights } })
+  const caller = await registry.agent({ registeredBy: globex, name: 'caller', ceiling: { rights } })
   await introduce(caller, ocr)
   await introduce(caller, rival)
   const { taskId } = await caller.tasks.create({ description: 'two called agents' })
   const forRival = idOf((await caller.exchange({ audience: rival.audience, taskId })).accessToken)
   const forOcr = idOf((await caller.exchange({ audience: ocr.audience, taskId })).accessToken)
-  const visibleTo = async (by: Pick<Actor, 'query'>, query: { taskId: string } | { tokenId: string }) =>
-    (await by.query<Lineage>('tokens.lineage', query)).nodes.map(({ tokenId }) => tokenId)
+  const visibleTo = async (caller: Pick<Actor, 'query'>, query: { taskId: string } | { tokenId: string }) =>
+    (await caller.query<Lineage>('tokens.lineage', query)).nodes.map(({ tokenId }) => tokenId)
   expect(await visibleTo(ocr, { taskId })).toEqual([forOcr])
   expect(await visibleTo(ocr, { tokenId: forOcr })).toEqual([forOcr])
   expect(await reasonOf(ocr.query('tokens.lineage', { tokenId: forRival }))).toBe('not_found')

@@ -47,9 +47,9 @@ export const MUTANTS = [
   [
     'a record is cached no longer than a revoked version stays in the ended set',
     'src/trust-log/records/cache.ts',
-    'Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && ',
+    'Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && ',
     '',
-    ['test/trust-log', 'test/delegation/introductions/pinned-parts.test.ts'],
+    ['test/trust-log', 'test/registry/cards/pinned-parts.test.ts'],
   ],
   [
     'a cached client is confirmed after the read barrier',
@@ -61,14 +61,14 @@ export const MUTANTS = [
   [
     'the token endpoint accepts a proof once',
     'src/oauth/token-endpoint.ts',
-    "if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof was used before')",
+    "if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')",
     '',
     TOKENS,
   ],
   [
     'the registry’s API accepts a proof once',
     'src/oauth/client-auth/authenticate.ts',
-    "refuse('invalid_token', 'the DPoP proof was used before')",
+    "refuse('invalid_token', 'the DPoP proof has been used before')",
     '{}',
     TOKENS,
   ],

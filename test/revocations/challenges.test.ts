@@ -11,7 +11,7 @@ test('sync messages whose read barrier failed do not count against later ones', 
   const server = await registry.addServer(async (name, work) =>
     name === 'log.head' && isDown ? refuse('unavailable', 'the store is down') : work(),
   )
-  const agent = await registry.agent({ of: await registry.organisation('Acme') })
+  const agent = await registry.agent({ registeredBy: await registry.organisation('Acme') })
   const { ticket } = await agent.mutate<{ ticket: string }>('system.ticket')
   const ws = new WebSocket(`ws://127.0.0.1:${server.port}/revocations`, [FEED_PROTOCOL, TICKET_PREFIX + ticket])
   const messages: { type: string; n?: number }[] = []

@@ -1,4 +1,4 @@
-// The feed over real sockets, with access to their server ends. The state machine alone: feed-subscriber.test.ts.
+// The feed over real sockets, whose server ends the tests can inspect. feed-subscriber.test.ts tests the state machine without a socket.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { Caller } from '../../src/http/caller.js'
@@ -33,7 +33,7 @@ const caller: Caller = {
   identities: [],
 }
 
-/** About 7 MB of ended handles: more than the socket buffers of the kernel hold. */
+/** About 7 MB of ended handles, which is more than the socket buffers of the kernel hold. */
 const flood = async () => {
   for (let i = 0; i < COUNT / 10_000; i++) {
     const batch = Array.from({ length: 10_000 }, () => newHandle(systemRandom, 'tok'))

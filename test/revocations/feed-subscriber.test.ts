@@ -1,4 +1,4 @@
-// The state machine of one subscriber, driven without a socket: the hub and the log are real, the server's end of the WebSocket is a double.
+// The state machine of one subscriber, without a socket: the hub and the log are real, the server's end of the WebSocket is a test double.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refuse } from '../../src/errors.js'
 import type { Caller } from '../../src/http/caller.js'
@@ -39,7 +39,7 @@ class SocketDouble implements WritableSocket {
   stopReading(): void {
     this.#isReading = false
   }
-  /** Reads on, and empties the buffer. */
+  /** Reads on until the buffer is empty. */
   read(): void {
     this.#isReading = true
     this.bufferedAmount = 0
@@ -123,15 +123,15 @@ function connect(deps: Partial<FeedDeps> = {}) {
   }
 }
 
-describe('a subscription', () => {
-  test('begins with a hello that names the registry, its head and the expiry of the token', () => {
+describe('subscriptions', () => {
+  test('a subscription begins with a hello that names the registry, its head and the expiry of the token', () => {
     const { socket } = connect()
     expect(socket.messages).toEqual([
       { type: 'hello', version: 1, registry: 'https://registry.test', head: hub.head, expiresAt: 2_000_000_000 },
     ])
   })
 
-  test('without a position gets the snapshot, then each revocation in order', async () => {
+  test('a subscription without a position gets the snapshot, then each revocation in order', async () => {
     const before = aHandle()
     await end(trustLog, before)
     const { socket, receive } = connect()
@@ -149,7 +149,7 @@ describe('a subscription', () => {
     expect(lastSeq).toBe(hub.headSeq)
   })
 
-  test('from a position gets what was revoked since, and no snapshot', async () => {
+  test('a subscription from a position gets the revocations since then, and no snapshot', async () => {
     const { head } = hub
     const handles = [aHandle(), aHandle()]
     for (const handle of handles) await end(trustLog, handle)
@@ -159,7 +159,7 @@ describe('a subscription', () => {
     expect(socket.types).not.toContain('snapshot')
   })
 
-  test('from a position that only another instance has applied is resumed after a read barrier', async () => {
+  test('a subscription from a position that only another instance has applied is resumed after a read barrier', async () => {
     const ahead = await logs.open()
     await end(ahead, aHandle())
     const aheadHub = newHub({ trustLog: ahead })
@@ -176,7 +176,7 @@ describe('a subscription', () => {
     ['the hash of another history', () => ({ ...hub.head, hash: 'A'.repeat(43) }), 'other_history'],
     ['the position of another epoch', () => ({ ...hub.head, position: 'epo:AAAAAAAAAAAAAAAAAAAAAA.1' }), 'unknown_epoch'],
     ['a position beyond the head', () => ({ ...hub.head, position: hub.head.position.replace(/\d+$/, '999999') }), 'other_history'],
-  ])('from %s gets a reset, and the snapshot once it subscribes without a position', async (_, from, reason) => {
+  ])('a subscription from %s gets a reset, and a second one without a position gets the snapshot', async (_, from, reason) => {
     await end(trustLog, aHandle())
     const { socket, receive } = connect()
     await receive({ type: 'subscribe', from: from() })
@@ -185,7 +185,7 @@ describe('a subscription', () => {
     expect(socket.types).toEqual(['hello', 'reset', 'snapshot'])
   })
 
-  test('is refused a second time, also while its snapshot is still being sent', async () => {
+  test('a second subscription is refused, even while the snapshot of the first is being sent', async () => {
     const { socket, receive } = connect()
     await receive({ type: 'subscribe' })
     await receive({ type: 'subscribe', from: hub.head })
@@ -193,7 +193,7 @@ describe('a subscription', () => {
     expect(socket.closedWith).toBeUndefined()
   })
 
-  test('is sent nothing after the socket has closed', async () => {
+  test('nothing is sent after the socket has closed', async () => {
     const { socket, subscriber, receive } = connect()
     await receive({ type: 'subscribe' })
     const sent = socket.messages.length
@@ -204,7 +204,7 @@ describe('a subscription', () => {
   })
 })
 
-describe('a reader that has stopped', () => {
+describe('stopped readers', () => {
   /** About 650 KB of endings, in one entry. */
   const COUNT = 10_000
   const flood = async () => {
@@ -213,7 +213,7 @@ describe('a reader that has stopped', () => {
     return handles
   }
 
-  test('has at most one frame beyond 256 KiB in its buffer, and gets the rest of its snapshot when it reads on', async () => {
+  test('a reader that has stopped has at most one frame beyond 256 KiB in its buffer, and gets the rest of its snapshot when it reads on', async () => {
     const handles = await flood()
     const { socket, receive } = connect()
     socket.stopReading()
@@ -230,7 +230,7 @@ describe('a reader that has stopped', () => {
     expect(socket.types.lastIndexOf('snapshot')).toBeLessThan(socket.types.indexOf('events'))
   })
 
-  test('is sent no batch while it is paused, and all of them when it reads on', async () => {
+  test('a paused reader is sent no batch, and all of them when it reads on', async () => {
     const { socket, receive } = connect()
     await receive({ type: 'subscribe' })
     socket.stopReading()
@@ -244,7 +244,7 @@ describe('a reader that has stopped', () => {
     expect(new Set(socket.endedHandles)).toEqual(new Set(handles))
   })
 
-  test('is closed with 4408 once it has been paused for 30 s', async () => {
+  test('the socket of a reader is closed with 4408 once the reader has been paused for 30 s', async () => {
     await flood()
     const { socket, receive } = connect()
     socket.stopReading()
@@ -256,7 +256,7 @@ describe('a reader that has stopped', () => {
     await expect.poll(() => socket.closedWith).toBe(4408)
   })
 
-  test('is not closed if it has read on within 30 s', async () => {
+  test('the socket of a reader that reads on within 30 s stays open', async () => {
     await flood()
     const { socket, receive } = connect()
     socket.stopReading()
@@ -269,8 +269,8 @@ describe('a reader that has stopped', () => {
   })
 })
 
-describe('a sync message', () => {
-  test('is answered after the revocations that its read barrier found, with the new head', async () => {
+describe('sync messages', () => {
+  test('a sync message is answered with the new head, after the revocations that its read barrier found', async () => {
     const other = await logs.open()
     const { socket, receive } = connect()
     await receive({ type: 'subscribe' })
@@ -283,7 +283,7 @@ describe('a sync message', () => {
     }
   })
 
-  test('is not answered before its read barrier is done', async () => {
+  test('a sync message is not answered before its read barrier is done', async () => {
     const barrier = newPromise()
     const waiting: Hub = Object.create(hub, { readBarrier: { value: () => barrier.promise } })
     const { socket, receive } = connect({ hub: waiting })
@@ -298,7 +298,7 @@ describe('a sync message', () => {
     await expect.poll(() => socket.types.at(-1)).toBe('synced')
   })
 
-  test('that comes before the subscription is answered after it', async () => {
+  test('a sync message that arrives before the subscription is answered after it', async () => {
     const { socket, receive } = connect()
     await receive({ type: 'sync', n: 7 })
     expect(socket.types).toEqual(['hello'])
@@ -306,7 +306,7 @@ describe('a sync message', () => {
     await expect.poll(() => socket.types).toEqual(['hello', 'snapshot', 'synced'])
   })
 
-  test('closes the socket with 1008 if it is the 17th unanswered one', async () => {
+  test('the 17th unanswered sync message closes the socket with 1008', async () => {
     const { socket, receive } = connect()
     for (let n = 0; n < 16; n++) await receive({ type: 'sync', n })
     expect(socket.closedWith).toBeUndefined()
@@ -314,7 +314,7 @@ describe('a sync message', () => {
     expect(socket.closedWith).toBe(1008)
   })
 
-  test('whose read barrier fails gets an error, and does not count as unanswered', async () => {
+  test('a sync message whose read barrier fails gets an error, and does not count as unanswered', async () => {
     let isAway = false
     const flaky: Hub = Object.create(hub, {
       readBarrier: { value: async () => (isAway ? refuse('standing_unknown', 'the log cannot be read') : hub.readBarrier()) },
@@ -330,20 +330,20 @@ describe('a sync message', () => {
   })
 })
 
-describe('the token of the caller', () => {
-  test('closes the socket with 4401 when it is revoked', () => {
+describe('caller tokens', () => {
+  test('the revocation of the caller’s token closes the socket with 4401', () => {
     const { socket, caller, revoke } = connect()
     revoke(caller)
     expect(socket.closedWith).toBe(4401)
   })
 
-  test('closes the socket with 4401 at once if it was revoked before the socket opened', () => {
+  test('a token that was revoked before the socket opened closes it with 4401 at once', () => {
     const { socket } = connect({ revocationSignal: () => AbortSignal.abort() })
     expect(socket.types).toEqual(['hello'])
     expect(socket.closedWith).toBe(4401)
   })
 
-  test('is replaced by one that the same client sends in-band, so that the end of the first closes nothing', async () => {
+  test('after a client has sent a new token in-band, the revocation of the first token does not close the socket', async () => {
     const renewed = aCaller({ dependencies: { handles: [], expiresAt: 2_000_000_900.5 } })
     const { socket, caller, revoke, receive } = connect({ authenticateToken: async () => renewed })
     await receive({ type: 'authenticate', token: 'a.b.c', proof: 'd.e.f' })
@@ -358,26 +358,26 @@ describe('the token of the caller', () => {
     ['of another client', () => aCaller({ id: AgentId.parse(newId(systemRandom, 'agt')) })],
     ['without the scope revocations:read', () => aCaller({ scopes: [Scope.parse('discovery:read')] })],
     ['that is not valid', () => refuse('invalid_token', 'expired')],
-  ])('closes the socket with 4401 if it is replaced by one %s', async (_, authenticate) => {
+  ])('a new token %s closes the socket with 4401', async (_, authenticate) => {
     const { socket, receive } = connect({ authenticateToken: async () => authenticate() })
     await receive({ type: 'authenticate', token: 'a.b.c', proof: 'd.e.f' })
     expect(socket.closedWith).toBe(4401)
   })
 })
 
-describe('a frame', () => {
+describe('frames', () => {
   test.each([
     ['that is binary', '{}', true, 1003],
     ['that is not JSON', '{', false, 1008],
     ['of an unknown type', '{"type":"nonsense"}', false, 1008],
-  ])('%s closes the socket', async (_, text, isBinary, code) => {
+  ])('a frame %s closes the socket', async (_, text, isBinary, code) => {
     const { socket, subscriber } = connect()
     await subscriber.receive(new TextEncoder().encode(text), isBinary)
     expect(socket.closedWith).toBe(code)
     expect(bugs).toEqual([])
   })
 
-  test('that meets a bug is reported, and closes the socket with 1011', async () => {
+  test('a bug while a frame is handled is reported, and closes the socket with 1011', async () => {
     const bug = new TypeError('not planned')
     const { socket, receive } = connect({ authenticateToken: () => Promise.reject(bug) })
     await receive({ type: 'authenticate', token: 'a.b.c', proof: 'd.e.f' })
@@ -385,7 +385,7 @@ describe('a frame', () => {
     expect(bugs).toEqual([bug])
   })
 
-  test('of type ack is not answered', async () => {
+  test('a frame of type ack is not answered', async () => {
     const { socket, receive } = connect()
     await receive({ type: 'ack', position: hub.head.position })
     expect(socket.types).toEqual(['hello'])

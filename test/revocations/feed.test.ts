@@ -80,8 +80,8 @@ const endTask = async () => {
 const endedHandles = (socket: Socket) =>
   socket.messages.flatMap(({ type, ended }) => (['events', 'ended', 'snapshot'].includes(type) ? ended : [])).map(({ handle }) => handle)
 
-describe('a subscription', () => {
-  test('gets hello and the snapshot, and then every revocation in batches without a gap', async () => {
+describe('subscriptions', () => {
+  test('a subscription gets hello and the snapshot, and then every revocation in batches without a gap', async () => {
     const socket = await open()
     expect(await socket.next('hello')).toMatchObject({ version: 1, registry: registry.issuer })
     await endTask()
@@ -101,7 +101,7 @@ describe('a subscription', () => {
     socket.ws.close()
   })
 
-  test('that resumes from a position, on either server, gets what it missed without a gap', async () => {
+  test('a subscription that resumes from a position, on either server, gets the missed revocations without a gap', async () => {
     const first = await open()
     first.send({ type: 'subscribe' })
     const { asOf } = await first.next('snapshot')
@@ -126,7 +126,7 @@ describe('a subscription', () => {
       ({ position, hash }: Message) => ({ position: position.replace(/\d+$/, '999999'), hash }),
       'other_history',
     ],
-  ])('from %s gets a reset, and the snapshot once it subscribes without a position', async (_, from, reason) => {
+  ])('a subscription from %s gets a reset, and a second one without a position gets the snapshot', async (_, from, reason) => {
     const socket = await open()
     const { head } = await socket.next('hello')
     socket.send({ type: 'subscribe', from: from(head) })
@@ -136,7 +136,7 @@ describe('a subscription', () => {
     socket.ws.close()
   })
 
-  test('answers a sync message that came before it', async () => {
+  test('a sync message that arrives before the subscription is answered after it', async () => {
     const socket = await open()
     socket.send({ type: 'sync', n: 7 })
     socket.send({ type: 'subscribe' })
@@ -145,7 +145,7 @@ describe('a subscription', () => {
     socket.ws.close()
   })
 
-  test('gets synced after everything that was acknowledged before its sync message', async () => {
+  test('a subscription gets `synced` after every revocation that was acknowledged before its sync message', async () => {
     const socket = await open()
     socket.send({ type: 'subscribe' })
     const before = (await socket.next('snapshot')).ended.length
@@ -158,8 +158,8 @@ describe('a subscription', () => {
     socket.ws.close()
   })
 
-  describe('of a reader that stops reading', () => {
-    // A registry of their own, because the ended set keeps the flood
+  describe('stopped readers', () => {
+    // These tests use a registry of their own, because the handles of the flood stay in the ended set
     let shared: Registry
     beforeEach(async () => {
       shared = registry
@@ -179,7 +179,7 @@ describe('a subscription', () => {
       }
     }
     const openDirectly = () => open({ port: registry.servers[0]?.port ?? 0 })
-    test('is paused, does not delay others, and is served from its position when it reads again', async () => {
+    test('a subscription whose reader stops is paused, does not delay others, and is served from its position when it reads again', async () => {
       const [slow, quick] = [await openDirectly(), await openDirectly()]
       for (const socket of [slow, quick]) {
         socket.send({ type: 'subscribe' })
@@ -196,7 +196,7 @@ describe('a subscription', () => {
       expect(new Set(endedHandles(slow)).size).toBe(COUNT)
       for (const { ws } of [slow, quick]) ws.close()
     })
-    test('is closed after 30 s', async () => {
+    test('a subscription whose reader has stopped for 30 s is closed', async () => {
       const slow = await openDirectly()
       slow.send({ type: 'subscribe' })
       await slow.next('snapshot')
@@ -209,7 +209,7 @@ describe('a subscription', () => {
   })
 })
 
-describe('an upgrade', () => {
+describe('upgrades', () => {
   const upgrade = (path: string, options: WebSocket.ClientOptions, protocols: string[] = [FEED_PROTOCOL]) =>
     new Promise<number>((resolve) => {
       const ws = new WebSocket(url(path), protocols, options)
@@ -221,7 +221,7 @@ describe('an upgrade', () => {
       ws.on('error', () => resolve(0))
     })
 
-  test('is refused for a missing or bad token, a reused proof, a token in the URL, a foreign origin, another path, another subprotocol or a missing scope', async () => {
+  test('an upgrade is refused for a missing or bad token, a reused proof, a token in the URL, a foreign origin, another path, another subprotocol or a missing scope', async () => {
     const good = await headersFor(agent)
     expect(await upgrade('/revocations', {})).toBe(401)
     expect(await upgrade('/revocations', { headers: { ...good, authorization: 'DPoP a.b.c' } })).toBe(401)
@@ -237,7 +237,7 @@ describe('an upgrade', () => {
     expect(await upgrade('/revocations', { headers: { authorization: `DPoP ${accessToken}`, dpop } })).toBe(403)
   })
 
-  test('succeeds once with a ticket, within 30 s, and unless its token was revoked', async () => {
+  test('an upgrade with a ticket succeeds once, within 30 s, unless the token of the ticket was revoked', async () => {
     const { ticket } = await agent.mutate<{ ticket: string }>('system.ticket')
     const protocols = [FEED_PROTOCOL, `ticket.${ticket}`]
     const tries = await Promise.all(Array.from({ length: 10 }, () => upgrade('/revocations', {}, protocols)))
@@ -250,7 +250,7 @@ describe('an upgrade', () => {
     expect(await upgrade('/revocations', {}, [FEED_PROTOCOL, `ticket.${revoked.ticket}`])).toBe(401)
   })
 
-  test('that is malformed does not stop the server', async () => {
+  test('a malformed upgrade request does not stop the server', async () => {
     for (const options of [
       { headers: { 'sec-websocket-version': '99' } },
       { headers: { 'sec-websocket-extensions': 'constructor' } },
@@ -261,8 +261,8 @@ describe('an upgrade', () => {
   })
 })
 
-describe('an open socket', () => {
-  test('is closed at once when its agent is suspended, and when its token expires', async () => {
+describe('open sockets', () => {
+  test('a socket is closed at once when its agent is suspended, and when its token expires', async () => {
     const [first, second] = [await open(), await open()]
     for (const socket of [first, second]) {
       socket.send({ type: 'subscribe' })
@@ -281,7 +281,7 @@ describe('an open socket', () => {
     expect((await third.closed).code).toBe(4401)
   })
 
-  test('stays open with a new token that is sent in-band, and is closed by a token of another client', async () => {
+  test('a socket stays open with a new token that is sent in-band, and is closed by a token of another client', async () => {
     const socket = await open()
     const { expiresAt } = await socket.next('hello')
     registry.clock.advance(600)
@@ -308,7 +308,7 @@ describe('an open socket', () => {
     ['of an unknown type', (ws) => ws.send('{"type":"nonsense"}'), 1008],
     ['a tRPC frame whose id is null', (ws) => ws.send('{"id":null}'), 1008],
     ['70 KB long', (ws) => ws.send('x'.repeat(70_000)), 1009],
-  ])('is closed by a frame that is %s, and the server continues', async (_, send, code) => {
+  ])('a socket is closed by a frame that is %s, and the server continues', async (_, send, code) => {
     const socket = await open()
     await socket.next('hello')
     send(socket.ws)
@@ -316,7 +316,7 @@ describe('an open socket', () => {
     expect(await reasonOf(agent.query('tasks.list'))).toBe('done')
   })
 
-  test('is closed by a flood of sync messages', async () => {
+  test('a flood of sync messages closes the socket', async () => {
     const socket = await open()
     socket.send({ type: 'subscribe' })
     await socket.next('snapshot')
@@ -324,7 +324,7 @@ describe('an open socket', () => {
     expect((await socket.closed).code).toBe(1008)
   })
 
-  test('refuses a second subscription', async () => {
+  test('a second subscription on a socket is refused', async () => {
     const socket = await open()
     socket.send({ type: 'subscribe' })
     socket.send({ type: 'subscribe' })
@@ -333,8 +333,8 @@ describe('an open socket', () => {
   })
 })
 
-describe('the tRPC subscription', () => {
-  test('survives lost connections without a lost event', async () => {
+describe('tRPC subscriptions', () => {
+  test('a tRPC subscription loses no event when its connections are lost', async () => {
     const sockets: WebSocket[] = []
     class Authenticated extends WebSocket {
       constructor(address: string) {

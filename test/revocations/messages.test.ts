@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-/** Ends that many new handles per entry, with all entries in one block. */
+/** Appends one entry for each count, which ends that many new handles. All entries are in one block. */
 const endTogether = async (counts: readonly number[]): Promise<Handle[]> => {
   const all = counts.map((count) => Array.from({ length: count }, () => newHandle(systemRandom, 'tok')))
   const horizon = registry.clock.now() + 3600
@@ -49,7 +49,7 @@ async function receiveAll(port: number, from: FeedPosition): Promise<{ readonly 
   return received
 }
 
-test('no message exceeds 64 KiB, however much ends at once, and the client reports each entry in one call', async () => {
+test('no message exceeds 64 KiB, however many handles end at once, and the client reports each entry in one call', async () => {
   const calls: { handles: Handle[]; position: string }[] = []
   const feed = await agent.subscribe({
     onRevoked: (ended, position) => {

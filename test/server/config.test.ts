@@ -26,14 +26,14 @@ test.each([
   ['an http issuer outside development mode', { issuer: 'http://registry.example' }, ['/issuer']],
   ['a public host in development mode', { dev: true, host: '0.0.0.0' }, ['/host']],
   ['a public issuer in development mode', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
-  ['a proxy that is no address', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],
+  ['a proxy that is not an address', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],
   ['a proxy range with too many bits', { dev: true, trustedProxies: ['10.0.0.0/33'] }, ['/trustedProxies/0']],
   ['an http witness outside development mode', { issuer: 'https://a.example', witness: 'http://b.example' }, ['/witness']],
   ['a public http witness in development mode', { dev: true, witness: 'http://b.example' }, ['/witness']],
   ['a witness with a trailing slash', { issuer: 'https://a.example', witness: 'https://b.example/' }, ['/witness']],
   ['an http issuer in witnessFor', { issuer: 'https://a.example', witnessFor: ['http://b.example'] }, ['/witnessFor']],
   ['a configuration with two bad values', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
-])('%s is refused with the path of each bad value', (_, flags, pointers) => {
+])('%s is refused with the path of each invalid value', (_, flags, pointers) => {
   expect(pointersOf(flags)).toEqual(pointers)
 })
 

@@ -79,7 +79,7 @@ test('a revoked key signs nothing more, and servers and verifiers that follow th
   await verifier.verify(await aCall(accessToken))
   const kid = kidOf(accessToken)
   await revoke(kid)
-  // More than the second for which a verifier may rely on its last sync
+  // Longer than the second for which a verifier may rely on its last sync
   registry.clock.advance(2)
   // The subscriber's own token was revoked too: until it has subscribed again, the verifier answers standing_unknown.
   const reasons: string[] = []
@@ -108,7 +108,7 @@ test('a revoked key signs nothing more, and servers and verifiers that follow th
   expect(await reasonOf(revoke(kid))).toBe('already_revoked')
 })
 
-test('a token that was exchanged for a token of a revoked key is revoked too, also if a newer key signed it', async () => {
+test('a token that was exchanged for a token of a revoked key is revoked too, even if a newer key signed it', async () => {
   const pending = await rotate('token')
   const [, old] = await list('token')
   await pair.planner.token()
@@ -121,7 +121,7 @@ test('a token that was exchanged for a token of a revoked key is revoked too, al
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 
-test('if the signing key is revoked, a pending key signs at once', async () => {
+test('once the signing key is revoked, a pending key signs at once', async () => {
   const [old] = await list('token')
   const pending = await rotate('token')
   await revoke(old?.kid ?? '')

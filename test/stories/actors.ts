@@ -1,10 +1,10 @@
 import type { IntroductionId } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'
 
-/** What a peer is called for in these stories. */
+/** The scopes of the OCR agent in these stories. */
 export const SCOPES = ['ocr:read', 'ocr:admin'] as const
 
-/** The reason with which something was refused, or `done`. */
+/** The reason of the refusal, or `done` if the work succeeds. */
 export async function reasonOf(work: Promise<unknown>): Promise<string> {
   try {
     await work
@@ -14,14 +14,18 @@ export async function reasonOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-/** An agent with a published card, that is asked before it is introduced to anybody. */
+/** An agent with a published card. By default it must approve each introduction (policy `ask`). */
 export async function aPublishedAgent(
   registry: Registry,
-  { of, introductionPolicy = { mode: 'ask' }, ceiling = {} }: { of: Actor; introductionPolicy?: object; ceiling?: object },
+  {
+    registeredBy,
+    introductionPolicy = { mode: 'ask' },
+    ceiling = {},
+  }: { registeredBy: Actor; introductionPolicy?: object; ceiling?: object },
 ): Promise<AgentActor> {
-  const callee = await registry.agent({ of, name: 'callee', introductionPolicy, ceiling })
-  await callee.publish({ card: aCard(registry) })
-  return callee
+  const agent = await registry.agent({ registeredBy, name: 'a published agent', introductionPolicy, ceiling })
+  await agent.publish({ card: aCard(registry) })
+  return agent
 }
 
 /** Introduces one agent to another; the other approves. */
@@ -31,9 +35,9 @@ export async function introduce(
   scopes: readonly string[] = ['ocr:read'],
   more: object = {},
 ): Promise<IntroductionId> {
-  const asked = await from.introductions.request({ to: to.agentId, purpose: 'a story', scopes, ...more })
-  if (asked.state === 'pending') await to.introductions.approve(asked.introductionId)
-  return asked.introductionId
+  const introduction = await from.introductions.request({ to: to.agentId, purpose: 'a story', scopes, ...more })
+  if (introduction.state === 'pending') await to.introductions.approve(introduction.introductionId)
+  return introduction.introductionId
 }
 
 export interface Pair {
@@ -47,8 +51,8 @@ export interface Pair {
 /** An OCR agent of one organisation, and a planner of another that may call it. */
 export async function aPair(registry: Registry, scopes: readonly string[] = ['ocr:read'], more: object = {}): Promise<Pair> {
   const [acme, globex] = [await registry.organisation('Acme'), await registry.organisation('Globex')]
-  const ocr = await aPublishedAgent(registry, { of: acme })
+  const ocr = await aPublishedAgent(registry, { registeredBy: acme })
   const rights = SCOPES.map((scope) => ({ audience: ocr.audience, scope }))
-  const planner = await registry.agent({ of: globex, name: 'planner', ceiling: { rights, delegationDepth: 3 } })
+  const planner = await registry.agent({ registeredBy: globex, name: 'planner', ceiling: { rights, delegationDepth: 3 } })
   return { acme, globex, ocr, planner, introductionId: await introduce(planner, ocr, scopes, more) }
 }

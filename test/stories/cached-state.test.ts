@@ -1,5 +1,5 @@
-// Two servers over one store. Server 1 has cached what it decided on, and server 0 changes it. From the acknowledgement of the change on, server 1
-// must decide by the new state.
+// Two servers over one store. Server 1 has cached the records of a decision, and server 0 changes one of them. Once the change is acknowledged,
+// server 1 must decide by the new state.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
 import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
@@ -21,7 +21,7 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const ports = () => registry.servers.map(({ port }) => port)
 const useBoth = () => registry.front.route(ports())
 /** Sends the requests of `work` to one server only. */
-async function at<T>(server: 0 | 1, work: () => Promise<T>): Promise<T> {
+async function onServer<T>(server: 0 | 1, work: () => Promise<T>): Promise<T> {
   registry.front.route(ports().slice(server, server + 1))
   try {
     return await work()
@@ -31,7 +31,7 @@ async function at<T>(server: 0 | 1, work: () => Promise<T>): Promise<T> {
 }
 /** The scopes of a token that the planner gets at a server, or the reason of the refusal. Each call uses a new client, which has no cached token. */
 const exchangeAt = (server: 0 | 1, scope?: string) =>
-  at(server, async () => {
+  onServer(server, async () => {
     try {
       return (await registry.as(pair.planner).exchange({ audience: pair.ocr.audience, ...(scope && { scope }) })).scope
     } catch (error) {
@@ -42,12 +42,12 @@ const exchangeAt = (server: 0 | 1, scope?: string) =>
 const changeAfterCaching = async (change: () => Promise<unknown>): Promise<void> => {
   // The second exchange is served from the cache
   for (let i = 0; i < 2; i++) expect(await exchangeAt(1)).toBe('ocr:read')
-  await at(0, change)
+  await onServer(0, change)
 }
 const keysOf = async (owner: string) =>
   (await pair.globex.query<{ items: { keyId: string }[] }>('keys.list', { owner })).items.map(({ keyId }) => keyId)
 
-describe('after a change at another server', () => {
+describe('changes at another server', () => {
   test('a retired key no longer authenticates, although no handle has ended', async () => {
     await changeAfterCaching(async () => {
       const [keyId] = await keysOf(pair.planner.agentId)
@@ -64,7 +64,7 @@ describe('after a change at another server', () => {
       await pair.globex.mutate('keys.register', { owner: agentId, use: 'client', jwk: signer.publicJwk, proof })
     })
     const client = createAgent({ issuer: registry.issuer, clientId: agentId, signer, clock: registry.clock })
-    expect(await at(1, () => reasonOf(client.token()))).toBe('done')
+    expect(await onServer(1, () => reasonOf(client.token()))).toBe('done')
   })
 
   test('the new ceiling applies, whether narrower or wider', async () => {
@@ -73,7 +73,7 @@ describe('after a change at another server', () => {
     const change = (ceiling: object) => pair.globex.mutate('agents.change', { agentId: pair.planner.agentId, ceiling })
     await changeAfterCaching(() => change(rights('ocr:admin')))
     expect(await exchangeAt(1, 'ocr:read')).toBe('invalid_scope')
-    await at(0, () => change(rights(...SCOPES)))
+    await onServer(0, () => change(rights(...SCOPES)))
     expect(await exchangeAt(1, 'ocr:read')).toBe('ocr:read')
   })
 
@@ -84,9 +84,9 @@ describe('after a change at another server', () => {
       wide = await introduce(pair.planner, pair.ocr, SCOPES)
     })
     expect(await exchangeAt(1)).toBe('ocr:admin ocr:read')
-    await at(0, () => pair.ocr.introductions.revoke(wide as never))
+    await onServer(0, () => pair.ocr.introductions.revoke(wide as never))
     expect(await exchangeAt(1)).toBe('ocr:read')
-    await at(0, () => pair.ocr.introductions.revoke(pair.introductionId))
+    await onServer(0, () => pair.ocr.introductions.revoke(pair.introductionId))
     expect(await exchangeAt(1)).toBe('invalid_target')
   })
 
@@ -94,8 +94,8 @@ describe('after a change at another server', () => {
     const { agentId } = pair.planner
     await changeAfterCaching(() => pair.globex.mutate('agents.suspend', { agentId }))
     expect(await exchangeAt(1)).toBe('invalid_client')
-    await at(0, () => pair.globex.mutate('agents.reinstate', { agentId }))
-    expect(await at(1, () => reasonOf(registry.as(pair.planner).token()))).toBe('done')
+    await onServer(0, () => pair.globex.mutate('agents.reinstate', { agentId }))
+    expect(await onServer(1, () => reasonOf(registry.as(pair.planner).token()))).toBe('done')
     // The introduction depends on the old handle, and stays invalid
     expect(await exchangeAt(1)).toBe('invalid_target')
   })
@@ -104,7 +104,7 @@ describe('after a change at another server', () => {
     const card = (url: string) => aCard(registry, { supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }] })
     await changeAfterCaching(() => pair.ocr.publish({ card: card('http://127.0.0.1:10/a2a') }))
     expect(await exchangeAt(1)).toBe('invalid_target')
-    await at(0, () => introduce(pair.planner, pair.ocr))
+    await onServer(0, () => introduce(pair.planner, pair.ocr))
     await changeAfterCaching(() => pair.ocr.mutate('cards.unpublish', { agentId: pair.ocr.agentId }))
     expect(await exchangeAt(1)).toBe('invalid_target')
   })
@@ -112,7 +112,9 @@ describe('after a change at another server', () => {
   test('a token depends on the key that signed the card last, although the card is otherwise unchanged', async () => {
     const signer = await newEs256Signer()
     const owner = pair.ocr.agentId
-    const [first] = await at(0, () => pair.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner })).then((list) => list.items)
+    const [first] = await onServer(0, () => pair.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner })).then(
+      (list) => list.items,
+    )
     await changeAfterCaching(async () => {
       const proof = await proveKey({ signer, clock: registry.clock, random: systemRandom }, { issuer: registry.issuer, owner })
       await pair.acme.mutate('keys.register', { owner, use: 'client', jwk: signer.publicJwk, proof })
@@ -120,7 +122,7 @@ describe('after a change at another server', () => {
       await again.publish({ card: aCard(registry) })
     })
     expect(await exchangeAt(1)).toBe('ocr:read')
-    await at(0, () => pair.acme.mutate('keys.revoke', { keyId: first?.keyId }))
+    await onServer(0, () => pair.acme.mutate('keys.revoke', { keyId: first?.keyId }))
     expect(await exchangeAt(1)).toBe('ocr:read')
   })
 
@@ -132,7 +134,7 @@ describe('after a change at another server', () => {
       card: aCard(registry, { skills: [plain, ...skills] }),
       hide: skills.map((_, i) => `/skills/${i + 1}`),
     })
-    await at(0, () => pair.ocr.publish(cardWithNonPublic(secret)))
+    await onServer(0, () => pair.ocr.publish(cardWithNonPublic(secret)))
     registry.clock.advance(1)
     await changeAfterCaching(async () => {
       await pair.ocr.publish(cardWithNonPublic(secret, another))
@@ -143,14 +145,17 @@ describe('after a change at another server', () => {
 
   test('a request for an introduction follows the current introduction policy, and a card view shows the current name of the agent', async () => {
     const request = () =>
-      at(1, async () => (await pair.planner.introductions.request({ to: pair.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })).state)
+      onServer(
+        1,
+        async () => (await pair.planner.introductions.request({ to: pair.ocr.agentId, purpose: 'again', scopes: ['ocr:read'] })).state,
+      )
     const setPolicy = (mode: string) =>
-      at(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, introductionPolicy: { mode } }))
+      onServer(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, introductionPolicy: { mode } }))
     expect(await request()).toBe('pending')
     await setPolicy('open')
     expect(await request()).toBe('granted')
-    await at(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, name: 'Ocelot II' }))
-    expect((await at(1, () => pair.planner.cardView(pair.ocr.agentId))).facts.agentName).toBe('Ocelot II')
+    await onServer(0, () => pair.acme.mutate('agents.change', { agentId: pair.ocr.agentId, name: 'Ocelot II' }))
+    expect((await onServer(1, () => pair.planner.cardView(pair.ocr.agentId))).facts.agentName).toBe('Ocelot II')
     await setPolicy('closed')
     expect(await reasonOf(request())).toBe('forbidden')
   })
@@ -158,9 +163,10 @@ describe('after a change at another server', () => {
   test('a member has its current role', async () => {
     const { code } = await pair.acme.mutate<{ code: string }>('members.invite', { orgId: pair.acme.orgId, role: 'administrator' })
     const member = await registry.join(code, 'Mia')
-    const invite = () => at(1, () => reasonOf(registry.as(member).mutate('members.invite', { orgId: pair.acme.orgId, role: 'member' })))
+    const invite = () =>
+      onServer(1, () => reasonOf(registry.as(member).mutate('members.invite', { orgId: pair.acme.orgId, role: 'member' })))
     expect([await invite(), await invite()]).toEqual(['done', 'done'])
-    await at(0, () => pair.acme.mutate('members.changeRole', { memberId: member.clientId, role: 'member' }))
+    await onServer(0, () => pair.acme.mutate('members.changeRole', { memberId: member.clientId, role: 'member' }))
     expect(await invite()).toBe('not_found')
   })
 })

@@ -87,7 +87,7 @@ describe('roles', () => {
     const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'Mia', signer, clock: registry.clock })
     const member = createAgent({ issuer: registry.issuer, clientId: memberId, signer, clock: registry.clock })
     const outsider = await registry.organisation('Outsider')
-    const agent = await registry.agent({ of: acme })
+    const agent = await registry.agent({ registeredBy: acme })
     const table: [string, Pick<Actor, 'mutate'>, object, string][] = [
       ['organisations.create', acme, { name: 'x' }, 'forbidden'],
       ['organisations.create', member, { name: 'x' }, 'forbidden'],
@@ -151,14 +151,14 @@ describe('agents', () => {
     expect(await confirm(expired.agentId, expired.registrationToken)).toBe('code_invalid')
   })
   test('an administrator cannot reinstate an agent that the operator suspended', async () => {
-    const agent = await registry.agent({ of: acme })
+    const agent = await registry.agent({ registeredBy: acme })
     await registry.operator.mutate('agents.suspend', { agentId: agent.agentId })
     expect(await reasonOf(acme.mutate('agents.reinstate', { agentId: agent.agentId }))).toBe('forbidden')
     await registry.operator.mutate('agents.reinstate', { agentId: agent.agentId })
     expect(await reasonOf(registry.as(agent).token())).toBe('done')
   })
   test('a concurrent change that is refused as conflict has no effect', async () => {
-    const agent = await registry.agent({ of: acme })
+    const agent = await registry.agent({ registeredBy: acme })
     const reasons = await Promise.all(
       Array.from({ length: 6 }, (_, i) =>
         reasonOf(acme.mutate('agents.change', { agentId: agent.agentId, ceiling: { tokenSeconds: 100 + i } })),
@@ -180,21 +180,21 @@ describe('agents', () => {
     expect((await planner.exchange({ audience: ocr.audience })).scope).toBe('ocr:read/page')
   })
   test('a child agent is limited by its parent’s ceiling and stops working when the parent is suspended', async () => {
-    const callee = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
-    const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: callee.audience, scope }))
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open' } })
+    const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope }))
     const parent = await registry.agent({
-      of: acme,
+      registeredBy: acme,
       ceiling: { scopes: ['agents:write', 'introductions:write', 'discovery:read'], rights: [rights[0]] },
     })
-    const child = await registry.agent({ of: { ...parent, orgId: acme.orgId }, name: 'child', ceiling: { rights } })
-    expect(await reasonOf(child.introductions.request({ to: callee.agentId, purpose: 'x', scopes: ['ocr:admin'] }))).toBe('invalid_scope')
-    await introduce(child, callee)
-    const token = await child.exchange({ audience: callee.audience })
+    const child = await registry.agent({ registeredBy: { ...parent, orgId: acme.orgId }, name: 'child', ceiling: { rights } })
+    expect(await reasonOf(child.introductions.request({ to: target.agentId, purpose: 'x', scopes: ['ocr:admin'] }))).toBe('invalid_scope')
+    await introduce(child, target)
+    const token = await child.exchange({ audience: target.audience })
     await acme.mutate('agents.suspend', { agentId: parent.agentId })
-    expect(await callee.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await target.introspect(token.accessToken)).toEqual({ active: false })
     expect(await reasonOf(registry.as(child).token())).toBe('invalid_client')
     await acme.mutate('agents.reinstate', { agentId: parent.agentId })
-    expect(await callee.introspect(token.accessToken)).toEqual({ active: false })
+    expect(await target.introspect(token.accessToken)).toEqual({ active: false })
   })
   test('revoking an organisation revokes its members, agents and tokens', async () => {
     const { planner, ocr, globex } = await aPair(registry)
@@ -208,7 +208,7 @@ describe('agents', () => {
 
 describe('keys', () => {
   test('a retired key works until its overlap has passed, and is revoked when its tokens have expired', async () => {
-    const agent = await registry.agent({ of: acme })
+    const agent = await registry.agent({ registeredBy: acme })
     const fresh = await newEs256Signer()
     const register = async (signer: Signer) =>
       acme.mutate('keys.register', {
@@ -234,27 +234,27 @@ describe('keys', () => {
     expect(Object.values(await states()).sort()).toEqual(['active', 'revoked'])
   })
   test('declaring a key compromised revokes what it granted since that moment, and nothing that it granted before', async () => {
-    const callee = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const caller = await registry.agent({
-      of: await registry.organisation('Caller'),
-      ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] },
+      registeredBy: await registry.organisation('Caller'),
+      ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] },
     })
-    const before = await introduce(caller, callee)
+    const before = await introduce(caller, target)
     registry.clock.advance(1000)
     const since = registry.clock.now()
-    const after = await introduce(caller, callee)
-    const [key] = await registeredKeysOf(acme, callee.agentId)
+    const after = await introduce(caller, target)
+    const [key] = await registeredKeysOf(acme, target.agentId)
     const second = await newEs256Signer()
-    const proof = await proofFor(second, callee.agentId)
-    await acme.mutate('keys.register', { owner: callee.agentId, use: 'client', jwk: second.publicJwk, proof })
+    const proof = await proofFor(second, target.agentId)
+    await acme.mutate('keys.register', { owner: target.agentId, use: 'client', jwk: second.publicJwk, proof })
     const { revokedCount } = await acme.mutate<{ revokedCount: number }>('keys.compromise', { keyId: key?.keyId, since })
     expect(revokedCount).toBe(2)
     expect((await caller.introductions.get(after)).state).toBe('ended')
     expect((await caller.introductions.get(before)).state).toBe('granted')
-    expect(await reasonOf(registry.as(callee).token())).toBe('invalid_client')
+    expect(await reasonOf(registry.as(target).token())).toBe('invalid_client')
     // The compromised key cannot be registered again, for this owner or for another.
     for (const [actor, owner] of [
-      [acme, callee.agentId],
+      [acme, target.agentId],
       [registry.operator, registry.operator.clientId],
     ] as const)
       expect(
@@ -262,23 +262,23 @@ describe('keys', () => {
           actor.mutate('keys.register', {
             owner,
             use: 'client',
-            jwk: callee.signer.publicJwk,
-            proof: await proofFor(callee.signer, owner),
+            jwk: target.signer.publicJwk,
+            proof: await proofFor(target.signer, owner),
           }),
         ),
       ).toBe('key_revoked')
     // The compromised key signed the card, so introductions are void until the card is published again.
-    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('invalid_target')
-    const restored = createAgent({ issuer: registry.issuer, clientId: callee.clientId, signer: second, clock: registry.clock })
+    expect(await reasonOf(caller.exchange({ audience: target.audience }))).toBe('invalid_target')
+    const restored = createAgent({ issuer: registry.issuer, clientId: target.clientId, signer: second, clock: registry.clock })
     await restored.publish({ card: aCard(registry, { version: '1.0.1' }) })
-    expect(await reasonOf(caller.exchange({ audience: callee.audience }))).toBe('done')
+    expect(await reasonOf(caller.exchange({ audience: target.audience }))).toBe('done')
   })
   test('agents that a compromised administrator’s key registered since that moment are revoked, and earlier ones stay active', async () => {
     const admin = await registry.organisation('Burgled')
-    const before = await registry.agent({ of: admin })
+    const before = await registry.agent({ registeredBy: admin })
     registry.clock.advance(100)
     const since = registry.clock.now()
-    const after = await registry.agent({ of: admin })
+    const after = await registry.agent({ registeredBy: admin })
     const [key] = await registeredKeysOf(registry.operator, admin.clientId)
     await registry.operator.mutate('keys.compromise', { keyId: key?.keyId, since })
     expect(await reasonOf(registry.as(after).token())).toBe('invalid_client')
@@ -296,13 +296,13 @@ describe('keys', () => {
       await invite('member'),
       await accomplice.mutate<{ code: string }>('members.invite', { orgId: admin.orgId, role: 'member' }),
     ]
-    const agent = await registry.agent({ of: accomplice })
+    const agent = await registry.agent({ registeredBy: accomplice })
     // The thief also registers a second key of Ben, and registers an agent with it.
     const second = await newEs256Signer()
     const proof = await proofFor(second, before.clientId)
     await admin.mutate('keys.register', { owner: before.clientId, use: 'client', jwk: second.publicJwk, proof })
     const asBen = { ...registry.as(before, { signer: second }), signer: second, orgId: admin.orgId }
-    const bySecond = await registry.agent({ of: asBen })
+    const bySecond = await registry.agent({ registeredBy: asBen })
     const [key] = await registeredKeysOf(registry.operator, admin.clientId)
     await registry.operator.mutate('keys.compromise', { keyId: key?.keyId, since })
     for (const revoked of [accomplice, agent, asBen, bySecond])
@@ -333,7 +333,7 @@ describe('keys', () => {
 describe('audit', () => {
   test('each decision on an authenticated request leaves an audit row, which only administrators of the organisation can read', async () => {
     const admin = await registry.organisation('Audited')
-    const agent = await registry.agent({ of: admin })
+    const agent = await registry.agent({ registeredBy: admin })
     await reasonOf(agent.mutate('organisations.create', { name: 'x' }))
     await reasonOf(registry.as(agent).exchange({ audience: 'https://elsewhere.example' }))
     await registry.fetch('/trpc/organisations.create', {

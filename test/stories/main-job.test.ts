@@ -9,11 +9,11 @@ async function introducedPair(
   scopes = ['ocr:read'],
 ): Promise<{ ocr: AgentActor; planner: AgentActor; introductionId: IntroductionId }> {
   const acme = await registry.organisation('Acme')
-  const ocr = await registry.agent({ of: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
+  const ocr = await registry.agent({ registeredBy: acme, name: 'OCR', introductionPolicy: { mode: 'ask' } })
   await ocr.publish({ card: aCard(registry) })
   const globex = await registry.organisation('Globex')
   const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: ocr.audience, scope }))
-  const planner = await registry.agent({ of: globex, name: 'Planner', ceiling: { rights, delegationDepth: 2 } })
+  const planner = await registry.agent({ registeredBy: globex, name: 'Planner', ceiling: { rights, delegationDepth: 2 } })
   const requested = await planner.mutate<{ introductionId: IntroductionId; state: string }>('introductions.request', {
     to: ocr.agentId,
     purpose: 'read invoices',
@@ -25,7 +25,7 @@ async function introducedPair(
 }
 
 describe('an introduction and its tokens over two servers that share only the store', () => {
-  test('a published agent is found and introduced, its token is active until the task ends, and no other is issued', async () => {
+  test('a published agent is found and introduced, its token is active until the task ends, and afterwards no token is issued', async () => {
     await using registry = await startRegistry()
     const { ocr, planner } = await introducedPair(registry)
 
@@ -66,7 +66,7 @@ describe('an introduction and its tokens over two servers that share only the st
   test('a wider scope, another audience and a foreign task are refused', async () => {
     await using registry = await startRegistry()
     const { ocr, planner } = await introducedPair(registry)
-    const other = await registry.agent({ of: await registry.organisation('Other'), name: 'Other' })
+    const other = await registry.agent({ registeredBy: await registry.organisation('Other'), name: 'Other' })
     expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:admin' }))).toBe('invalid_scope')
     expect(await reasonOf(planner.exchange({ audience: other.audience, scope: 'ocr:read' }))).toBe('invalid_target')
     const foreign = await other.mutate<{ taskId: TaskId }>('tasks.create', { description: 'mine' })

@@ -1,4 +1,4 @@
-// This build reads what a newer build wrote to the shared store.
+// This build shares a store with a newer build, and reads entries and records of kinds that it does not know.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Feed, fetchRegistryKeys, verifyWholeLog } from '../../src/client/index.js'
 import { silentLog } from '../../src/lib/log.js'
@@ -43,9 +43,9 @@ async function append(proposal: Proposal): Promise<void> {
   if (head === undefined) throw new Error('there is no log')
   const applied = newAppliedLog({ port: log, log: silentLog })
   await applied.readTo(head)
-  const entries: Entry[] = [{ ...proposal, seq: applied.at + 1, time: Math.max(applied.time, registry.clock.now()) }]
+  const entries: Entry[] = [{ ...proposal, seq: applied.seq + 1, time: Math.max(applied.time, registry.clock.now()) }]
   const frontier = frontierAfter(applied.frontier, entries)
-  const header = { n: head.n + 1, epoch: head.epoch, first: applied.at + 1, writer: 'newer' }
+  const header = { n: head.n + 1, epoch: head.epoch, first: applied.seq + 1, writer: 'newer' }
   expect(await log.append({ ...header, entries, frontier: frontierTexts(frontier), size: frontier.size })).toBe('appended')
 }
 
@@ -65,7 +65,7 @@ test('an entry of an unknown type ends its handles on every server and in the fe
   expect((await verifyWholeLog({ issuer: registry.issuer, keys })).entries).toBeGreaterThan(0)
 })
 
-test('a pending revocation of a newer build is completed, and its pending record of an unknown kind is left alone', async () => {
+test('a pending revocation of a newer build is completed, and its pending record of an unknown kind is left unchanged', async () => {
   const token = await aToken()
   const ending = anEntry([handleOf(token)])
   const beginning = { ...anEntry([]), begins: [aZone()] }

@@ -52,9 +52,9 @@ beforeEach(async () => {
   config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
   cast = await newCast({ issuer, firstCode })
   acme = await cast.organisation('Acme')
-  ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
+  ocr = await cast.agent({ registeredBy: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
   await ocr.publish({ card: aCard({ issuer }) })
-  planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+  planner = await cast.agent({ registeredBy: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
   await introduce(planner, ocr)
   code = (await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })).code
   await mirror()
@@ -81,7 +81,7 @@ test('the server refuses a store whose witness file is missing', async () => {
   await expect(start()).rejects.toThrow(/its witness .*witness\.json is empty/)
 })
 
-test('the server refuses a new store beside the witness of another one', async () => {
+test('the server refuses a new store that is configured with the witness of another store', async () => {
   await stop()
   await rm(file('data'), { recursive: true })
   await expect(start()).rejects.toThrow(/is behind its witness/)
@@ -129,7 +129,7 @@ describe('restore with a mirror that has the witnessed entry', () => {
   test('a mirror of another history and a mirror that is too short are refused and change nothing', async () => {
     const entries = mirrorFile(file('mirror.jsonl')).read()
     mirrorFile(file('other.jsonl')).append(entries.map((entry) => ({ ...entry, time: entry.time + 1 })))
-    await expect(restoreStore(config, file('other.jsonl'))).rejects.toThrow('another history')
+    await expect(restoreStore(config, file('other.jsonl'))).rejects.toThrow('have different histories')
     mirrorFile(file('short.jsonl')).append(entries.slice(0, 3))
     await expect(restoreStore(config, file('short.jsonl'))).rejects.toThrow('the mirror ends at entry 2. Nothing was written')
     expect(await restoreStore(config, file('short.jsonl'), { mayQuarantine: true })).toMatchObject({ isComplete: false, replayed: 0 })
@@ -241,7 +241,7 @@ test('a restore without a mirror quarantines the store: a new operator joins wit
   await stop()
   await putBack()
   await expect(restoreStore({ ...config, witness: file('nowhere.json') }, undefined)).rejects.toThrow(
-    /there is no witness at .*nowhere\.json\. Nothing was written/,
+    /the witness .*nowhere\.json is empty\. Nothing was written/,
   )
   const restored = await restoreStore(config, undefined, { mayQuarantine: true })
   expect(restored).toMatchObject({ isComplete: false, replayed: 0 })
@@ -303,7 +303,7 @@ test('a verifier that is ahead of a registry without a witness stays stale and k
   expect(fresh.seq).toBeLessThan(seq)
   // A mirror notices them too.
   const keys = await fetchRegistryKeys(issuer, 'log')
-  await expect(newLogCopy(mirrored).catchUp({ issuer, keys }, () => undefined)).rejects.toThrow('an earlier one')
+  await expect(newLogCopy(mirrored).catchUp({ issuer, keys }, () => undefined)).rejects.toThrow('an earlier state')
   for (let i = 0; i < 3; i++) await expect(feed.sync(300)).rejects.toThrow()
   expect([feed.seq, feed.ended.size]).toEqual([seq, size])
   feed.close()

@@ -107,12 +107,12 @@ export async function explore(
     port: 1,
   })
 
-  // ---- the world: two callees, one of which also calls, a caller and its child, in three organisations
+  // ---- the world: two called agents, one of which calls the other, a caller and its child agent, in three organisations
   const admins = await Promise.all(['one', 'two', 'three'].map((name) => registry.organisation(`${name} ${seed}`)))
   const [first, second, third] = admins as [Actor, Actor, Actor]
   const [orgA, orgB, orgC] = [newRevocable('org A'), newRevocable('org B'), newRevocable('org C')]
   const introductionPolicy = { mode: 'open' }
-  const callee = await subjectOf('callee', await registry.agent({ of: second, introductionPolicy }), second, orgB)
+  const target = await subjectOf('target', await registry.agent({ registeredBy: second, introductionPolicy }), second, orgB)
   const ceilingOf = (rights: readonly AgentActor[]) => ({
     scopes: ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write'],
     rights: rights.map(({ audience }) => ({ audience, scope: 'ocr:read' })),
@@ -120,31 +120,31 @@ export async function explore(
   })
   const middle = await subjectOf(
     'middle',
-    await registry.agent({ of: third, introductionPolicy: { mode: 'ask' }, ceiling: ceilingOf([callee.agent]) }),
+    await registry.agent({ registeredBy: third, introductionPolicy: { mode: 'ask' }, ceiling: ceilingOf([target.agent]) }),
     third,
     orgC,
   )
   const caller = await subjectOf(
     'caller',
-    await registry.agent({ of: first, ceiling: ceilingOf([callee.agent, middle.agent]) }),
+    await registry.agent({ registeredBy: first, ceiling: ceilingOf([target.agent, middle.agent]) }),
     first,
     orgA,
   )
   const child = await subjectOf(
     'child',
-    await registry.agent({ of: { ...caller.agent }, ceiling: ceilingOf([callee.agent, middle.agent]) }),
+    await registry.agent({ registeredBy: { ...caller.agent }, ceiling: ceilingOf([target.agent, middle.agent]) }),
     first,
     orgA,
     caller,
   )
-  const subjects = [callee, middle, caller, child]
+  const subjects = [target, middle, caller, child]
   const publish = (subject: Subject) =>
     subject.agent.publish({
       card: aCard(registry, {
         supportedInterfaces: [{ url: `http://127.0.0.1:${subject.port}/a2a`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
       }),
     })
-  for (const subject of [callee, middle]) {
+  for (const subject of [target, middle]) {
     await publish(subject)
     subject.card = newRevocable(`card ${subject.name}`)
   }
@@ -185,7 +185,7 @@ export async function explore(
     introductions.push({ handle: newRevocable(`int ${from.name} ${to.name}`), id: introductionId, from, to, dependencies })
     count('introductions')
   }
-  const delegable = { delegation: { depth: 1, rights: [{ audience: callee.agent.audience, scope: 'ocr:read' }] } }
+  const delegable = { delegation: { depth: 1, rights: [{ audience: target.agent.audience, scope: 'ocr:read' }] } }
 
   const issue = async (introduced: Introduced, subject?: IssuedToken): Promise<void> => {
     const { from, to } = introduced
@@ -266,11 +266,11 @@ export async function explore(
   }
 
   const PAIRS = [
-    [caller, callee],
-    [child, callee],
+    [caller, target],
+    [child, target],
     [caller, middle],
     [child, middle],
-    [middle, callee],
+    [middle, target],
   ] as const
   const isValid = ({ handle, dependencies }: Introduced) => !isRevoked(handle) && !dependencies.some(isRevoked)
 
@@ -287,7 +287,7 @@ export async function explore(
       4,
       async () => {
         const received = pick(tokens.filter(({ audience, handle }) => audience === middle && !isRevoked(handle)))
-        const onward = pick(introductions.filter((one) => one.from === middle && one.to === callee && isValid(one)))
+        const onward = pick(introductions.filter((one) => one.from === middle && one.to === target && isValid(one)))
         if (received && onward) await issue(onward, received)
       },
     ],
@@ -295,7 +295,7 @@ export async function explore(
       5,
       async () => {
         const missing = PAIRS.filter(([from, to]) => !introductions.some((one) => one.from === from && one.to === to && isValid(one)))
-        const [from, to] = pick(missing) ?? pick(PAIRS) ?? [caller, callee]
+        const [from, to] = pick(missing) ?? pick(PAIRS) ?? [caller, target]
         await introduce(from, to, to === middle ? delegable : undefined)
       },
     ],
@@ -360,7 +360,7 @@ export async function explore(
       1,
       async () => {
         const subject = pick([caller, child, middle]) ?? caller
-        const rights = subject === middle ? [callee.agent] : [callee.agent, middle.agent]
+        const rights = subject === middle ? [target.agent] : [target.agent, middle.agent]
         const old = subject.ceiling
         if (
           await revoke([old], () => subject.admin.mutate('agents.change', { agentId: subject.agent.agentId, ceiling: ceilingOf(rights) }))
@@ -372,7 +372,7 @@ export async function explore(
     [
       1,
       async () => {
-        const subject = pick([callee, middle]) ?? callee
+        const subject = pick([target, middle]) ?? target
         const old = subject.card
         subject.port++
         if (old && (await revoke([old], () => publish(subject)))) subject.card = newRevocable(`card ${subject.name} again`)

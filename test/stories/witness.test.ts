@@ -1,4 +1,4 @@
-// One registry is the witness of another, over HTTP. Stores are rolled back, histories forked and restores run under its eyes.
+// One registry is the witness of another, over HTTP. The tests roll back stores, fork histories and run restores.
 import { copyFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -68,7 +68,7 @@ const headOf = async (): Promise<number> => {
 const witnessIsUpToDate = () =>
   expect.poll(async () => (await storedCheckpoint())?.seq === (await headOf()), { timeout: 10_000 }).toBe(true)
 const growLog = async (): Promise<void> => {
-  await cast.agent({ of: acme })
+  await cast.agent({ registeredBy: acme })
 }
 async function mirror(): Promise<void> {
   const mirrored = mirrorFile(file('mirror.jsonl'))
@@ -167,8 +167,8 @@ test('a registry can move from a witness in a file to another registry as its wi
   await witnessIsUpToDate()
 })
 
-describe('a submission', () => {
-  test('is accepted only if it extends the stored checkpoint: neither an earlier head nor a forked history is', async () => {
+describe('submissions', () => {
+  test('a submission is accepted only if it extends the stored checkpoint: an earlier head and a forked history are refused', async () => {
     const early = await newSubmission()
     const { seq } = (await storedCheckpoint()) ?? { seq: -1 }
     expect(await submit(early)).toBe(200)
@@ -194,7 +194,7 @@ describe('a submission', () => {
     expect(await storedCheckpoint()).toEqual(stored)
   })
 
-  test('is refused if its signature, its proofs, its form or its log is wrong', async () => {
+  test('a submission is refused if its signature, its proofs, its form or its log is wrong', async () => {
     const stored = await storedCheckpoint()
     const submission = await newSubmission(stored)
     const [origin, ...rest] = submission.note.split('\n')
@@ -206,12 +206,12 @@ describe('a submission', () => {
     expect(await submit([])).toBe(400)
     for (const path of ['/witness', '/witness?log=a&log=b']) expect((await fetch(witnessUrl + path)).status).toBe(400)
     expect((await fetch(`${witnessUrl}/witness?log=another.example`)).status).toBe(403)
-    // This registry is a witness of no log
+    // This registry is not a witness of any log
     expect((await fetch(`${issuer}/witness?log=${new URL(issuer).host}`)).status).toBe(403)
     expect(await storedCheckpoint()).toEqual(stored)
   })
 
-  test('of twenty concurrent ones the newest is stored, and none lowers it', async () => {
+  test('of twenty concurrent submissions the newest is stored, and no other replaces it', async () => {
     await stop()
     await serveWithoutWitness(async () => {
       const stored = await storedCheckpoint()
@@ -226,7 +226,7 @@ describe('a submission', () => {
   })
 })
 
-describe('after a restore', () => {
+describe('restores of a witnessed registry', () => {
   beforeEach(async () => {
     await mirror()
     await stop()
@@ -248,21 +248,25 @@ describe('after a restore', () => {
     await witnessIsUpToDate()
     const now = await storedCheckpoint()
     expect(now?.epoch).not.toBe(before?.epoch)
-    // The past epoch is neither accepted by the witness nor served again
+    // The witness refuses the past epoch, and the past epoch is not served again
     expect(await submit(ofPastEpoch)).toBe(403)
     await stop()
     await restoreBackup()
     await expect(start()).rejects.toThrow('is behind its witness')
-    // Neither is it accepted if the keys of that epoch are published again
+    // The witness refuses the past epoch also while the keys of that epoch are published again
     await serveWithoutWitness(async () => {
       await expect.poll(() => submit(ofPastEpoch), { timeout: 10_000 }).toBe(409)
       await expect.poll(async () => submit(await newSubmission()), { timeout: 10_000 }).toBe(409)
     })
     expect(await storedCheckpoint()).toEqual(now)
   }
-  test('with a complete mirror, the registry is served in a new epoch, which the witness accepts', () => restore(true), 60_000)
   test(
-    'without the last entries, the registry is served by its note file until the witness has the new epoch',
+    'after a restore with a complete mirror, the registry is served in a new epoch, which the witness accepts',
+    () => restore(true),
+    60_000,
+  )
+  test(
+    'after a restore without the last entries, the registry is served by its note file until the witness has the new epoch',
     () => restore(false),
     60_000,
   )

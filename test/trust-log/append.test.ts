@@ -5,10 +5,11 @@ import { Half } from '../../src/trust-log/records/pending-store.js'
 import { aHandle, anEntryId, begin, end, openLogs } from './open-logs.js'
 
 const blocksOf = (logs: Awaited<ReturnType<typeof openLogs>>) => logs.storage.log.read(0, 1000)
-const sizeOf = (one: Operation) => (one.kind === 'insert' ? Half.parse(one.doc).proposals.flatMap(({ ends }) => ends).length : -1)
+const sizeOf = (operation: Operation) =>
+  operation.kind === 'insert' ? Half.parse(operation.doc).proposals.flatMap(({ ends }) => ends).length : -1
 const entriesIn = (blocks: readonly Block[]) => blocks.flatMap((block) => block.entries)
 
-test('of three instances that start at once one starts the log, and all share its epoch', async () => {
+test('one of three instances that start at the same time starts the log, and all share its epoch', async () => {
   await using logs = await openLogs()
   const all = await Promise.all([logs.open(), logs.open(), logs.open()])
   const blocks = await blocksOf(logs)
@@ -36,32 +37,32 @@ test('groups that wait while a block is written share the next block', async () 
 
 test('an acknowledged ending is applied by the next read barrier of every instance', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
+  const [first, second] = [await logs.open(), await logs.open()]
   const handle = aHandle()
-  const { position } = await end(one, handle)
-  const barrier = await other.readBarrier()
-  expect(other.ended.has(handle)).toBe(true)
+  const { position } = await end(first, handle)
+  const barrier = await second.readBarrier()
+  expect(second.ended.has(handle)).toBe(true)
   expect(barrier.position).toBe(position)
 })
 
 test('a beginning that depends on a handle which another instance has ended is refused', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
+  const [first, second] = [await logs.open(), await logs.open()]
   const [task, introduction] = [aHandle('tsk'), aHandle('int')]
-  await end(one, task)
-  expect(await begin(other, [introduction], [task])).toEqual({ outcome: 'refused' })
+  await end(first, task)
+  expect(await begin(second, [introduction], [task])).toEqual({ outcome: 'refused' })
   expect(entriesIn(await blocksOf(logs)).some((entry) => entry.begins?.includes(introduction))).toBe(false)
 })
 
 test('a handle that has ended cannot begin', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
+  const [first, second] = [await logs.open(), await logs.open()]
   const handle = aHandle('int')
-  await end(one, handle)
-  expect(await begin(other, [handle])).toEqual({ outcome: 'refused' })
+  await end(first, handle)
+  expect(await begin(second, [handle])).toEqual({ outcome: 'refused' })
 })
 
-test('a beginning never follows the ending of its dependency, also if both wait for the same block', async () => {
+test('a beginning never follows the ending of its dependency, even if both wait for the same block', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   for (let turn = 0; turn < 10; turn++) {
@@ -101,7 +102,7 @@ test.each([
       throw new Error('lost')
     },
   ],
-])('an append of which %s is read back, and is in the log once', async (_what, lose) => {
+])('an append is in the log once although %s', async (_what, lose) => {
   await using logs = await openLogs()
   let left = 1
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => (name === 'log.append' && left-- === 1 ? lose(work) : work())
@@ -213,19 +214,19 @@ test('the ended set drops a version an hour after it ended, and never drops an i
   logs.clock.advance(120)
   await end(log, aHandle())
   await other.readBarrier()
-  for (const one of [log, other]) {
-    expect(one.ended.has(version)).toBe(false)
-    expect(one.ended.has(agent)).toBe(true)
+  for (const instance of [log, other]) {
+    expect(instance.ended.has(version)).toBe(false)
+    expect(instance.ended.has(agent)).toBe(true)
   }
 })
 
 test('an entry id that is in the log is not appended a second time', async () => {
   await using logs = await openLogs()
-  const [one, other] = [await logs.open(), await logs.open()]
+  const [first, second] = [await logs.open(), await logs.open()]
   const id = anEntryId()
   const [a, b] = [aHandle('int'), aHandle('int')]
-  await begin(one, [a], [], id)
-  expect(await begin(other, [b], [], id)).toMatchObject({ outcome: 'begun', entry: { begins: [a] } })
+  await begin(first, [a], [], id)
+  expect(await begin(second, [b], [], id)).toMatchObject({ outcome: 'begun', entry: { begins: [a] } })
   expect(entriesIn(await blocksOf(logs)).filter((entry) => entry.id === id)).toHaveLength(1)
 })
 

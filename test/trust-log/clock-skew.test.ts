@@ -1,4 +1,4 @@
-// An instance whose clock differs from the store's: what it refuses and logs. Over MongoDB: test/storage/mongo/clock.test.ts.
+// Refusals and log messages of an instance whose clock differs from the store's. test/storage/mongo/clock.test.ts has the tests over MongoDB.
 import { expect, test } from 'vitest'
 import type { Log } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -32,15 +32,15 @@ function recordingLog(): { readonly log: Log; readonly lines: unknown[] } {
 const SKEWED = 'differ by more than 5 s'
 
 test.each([
-  ['the same time is accepted', 0, true],
-  ['5 s ahead is accepted', 5, true],
-  ['6 s ahead is refused', 6, false],
-  ['an hour ahead is refused', 3600, false],
-  // The clock is cut to whole seconds, so it may be almost one second later
-  ['6 s behind is accepted', -6, true],
-  ['7 s behind is refused', -7, false],
-  ['a day behind is refused', -86_400, false],
-])('a clock that compared with the store is %s', async (_, seconds, isAccepted) => {
+  ['that equals the clock of the store is accepted', 0, true],
+  ['5 s ahead of the store is accepted', 5, true],
+  ['6 s ahead of the store is refused', 6, false],
+  ['an hour ahead of the store is refused', 3600, false],
+  // The clock is truncated to whole seconds, so the real time may be almost one second later
+  ['6 s behind the store is accepted', -6, true],
+  ['7 s behind the store is refused', -7, false],
+  ['a day behind the store is refused', -86_400, false],
+])('a clock %s', async (_, seconds, isAccepted) => {
   await using logs = await openLogs()
   const own = setClock()
   const log = await logs.open({ storage: withClock(logs.storage, own, logs.clock), clock: own })
@@ -73,7 +73,7 @@ test('an instance with a skewed clock refuses to decide, but still applies the l
   expect(log.ended.has(handle)).toBe(true)
 })
 
-test('an instance with a skewed clock starts no log, and does not start itself', async () => {
+test('an instance with a skewed clock neither creates a log nor starts', async () => {
   await using logs = await openLogs()
   const own = setClock()
   own.step(3600)

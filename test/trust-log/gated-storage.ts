@@ -3,7 +3,7 @@ import type { Collection, Doc, Operation, Storage } from '../../src/storage/stor
 /** Runs, delays, fails or drops one operation of a store. Names: `log.append`, `commit` (with its operations), `halves.take`, … */
 export type Gate = <T>(name: string, work: () => Promise<T>, operations?: readonly Operation[]) => Promise<T>
 
-/** The same store, with every operation passed through the gate. A gate stands for a network, a crash or a slow disk. */
+/** The same store, with every operation passed through the gate. A gate simulates a network, a crash or a slow disk. */
 export function gatedStorage(storage: Storage, gate: Gate): Storage {
   const { log, cards } = storage
   return {

@@ -60,7 +60,7 @@ export async function openLogs(): Promise<Logs> {
 export const aHandle = (kind: HandleKind = 'tok'): Handle => newHandle(systemRandom, kind)
 export const anEntryId = () => newId(systemRandom, 'ent')
 
-/** Ends handles, with a log entry and nothing else. */
+/** Ends handles with a log entry that belongs to no record. */
 export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) =>
   log.end({ type: 'token.revoked', ends: ends.map((ending) => (typeof ending === 'string' ? { handle: ending } : ending)), intent: [] })
 
@@ -68,7 +68,7 @@ export const end = (log: ServedTrustLog, ...ends: readonly (Handle | Ending)[]) 
 export const begin = (log: ServedTrustLog, begins: readonly Handle[], dependsOn: readonly Handle[] = [], id = anEntryId()) =>
   log.begin({ kind: 'nothing', key: id, id, type: 'introduction.granted', begins, dependsOn, hidden: [] })
 
-/** Restore options for a log without records. A quarantine is allowed. */
+/** Restore options for a log without records. The restore may quarantine. */
 export const noRecords = {
   mayQuarantine: true,
   reapplyRevocations: async (): Promise<void> => undefined,

@@ -17,7 +17,7 @@ test('a call that arrives during a read of the log waits for the next read', asy
   const writer = await logs.open()
   let respond = () => {}
   let isDelayed = false
-  // The head is read, but its response is delayed. The ending falls in between.
+  // The head is read, but its response is delayed. Meanwhile another instance appends the ending.
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const result = await work()
     if (name === 'log.head' && isDelayed) {
@@ -114,7 +114,7 @@ test('after the head block was replaced by another, every call is refused with s
   await expect(log.readBarrier()).rejects.toMatchObject({ reason: 'standing_unknown' })
 })
 
-test('a decision that takes longer than 250 ms is made once more, and then refused', async () => {
+test('a decision that takes longer than 250 ms is repeated once, and then refused', async () => {
   await using logs = await openLogs()
   const log = await logs.open()
   let times = 0
@@ -159,7 +159,7 @@ test('a decision waits for its prerequisite, and if that takes long, the log is 
   expect(await decideAfter(9)).toEqual([true, 1])
 })
 
-test('a prerequisite that fails makes the decision fail, also if the log cannot be read', async () => {
+test('a prerequisite that fails makes the decision fail, even if the log cannot be read', async () => {
   await using logs = await openLogs()
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
@@ -198,17 +198,17 @@ test('listeners get every block once and in order, whichever instance wrote it',
 
 test('an instance that starts later has the same ended set, position and time', async () => {
   await using logs = await openLogs()
-  const one = await logs.open()
+  const instance = await logs.open()
   for (let turn = 0; turn < 10; turn++) {
-    await end(one, aHandle('ver'), aHandle('agt'), { handle: aHandle('tok'), horizon: logs.clock.now() + 300 })
+    await end(instance, aHandle('ver'), aHandle('agt'), { handle: aHandle('tok'), horizon: logs.clock.now() + 300 })
     logs.clock.advance(700)
   }
   const later = await logs.open()
-  const sorted = (log: typeof one) => ({
+  const sorted = (log: typeof instance) => ({
     ...log.snapshot(),
     ended: [...log.snapshot().ended].sort((a, b) => (a.handle < b.handle ? -1 : 1)),
   })
-  expect(sorted(later)).toEqual(sorted(one))
+  expect(sorted(later)).toEqual(sorted(instance))
   expect(later.snapshot().ended.length).toBeLessThan(30)
 })
 

@@ -101,7 +101,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
   ],
 ]
 
-describe.each(SERVERS)('the guard for %s', (_name, start) => {
+describe.each(SERVERS)('guard for %s', (_name, start) => {
   const call = async (more: { verifier?: object; htu?: string; forwarded?: Record<string, string> } = {}) => {
     await using server = await start(newVerifier(more.verifier))
     const response = await fetch(server.url, {
@@ -113,10 +113,10 @@ describe.each(SERVERS)('the guard for %s', (_name, start) => {
   const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'other.example' }
   const OTHER = 'https://other.example/a2a'
 
-  test('passes a verified request to the handler', async () => {
+  test('the guard passes a verified request to the handler', async () => {
     expect(await call()).toMatchObject({ status: 200, text: pair.planner.agentId })
   })
-  test('responds 500 without detail if a store fails, does not run the handler, and calls onBug', async () => {
+  test('if a store fails, the guard responds 500 without detail, does not run the handler, and calls onBug', async () => {
     const bugs: unknown[] = []
     const replay = { consume: () => Promise.reject(new Error('the disk is full')) }
     const { status, text } = await call({ verifier: { replay, onBug: (error: unknown) => bugs.push(error) } })
@@ -124,14 +124,14 @@ describe.each(SERVERS)('the guard for %s', (_name, start) => {
     expect(text).not.toContain('disk')
     expect(bugs.map(String)).toEqual(['Error: the disk is full'])
   })
-  test('ignores forwarded headers of an unlisted proxy, whatever the framework trusts', async () => {
+  test('the guard ignores forwarded headers of an unlisted proxy, whatever the framework trusts', async () => {
     for (const verifier of [{}, { proxies: ['10.0.0.7'] }, { proxies: () => false }]) {
       expect((await call({ verifier, forwarded, htu: OTHER })).status).toBe(401)
       expect((await call({ verifier, forwarded })).status).toBe(200)
       expect((await call({ verifier, forwarded: { ...forwarded, 'x-forwarded-for': '10.0.0.7' }, htu: OTHER })).status).toBe(401)
     }
   })
-  test('takes the origin from the forwarded headers of a listed proxy', async () => {
+  test('the guard takes the origin from the forwarded headers of a listed proxy', async () => {
     for (const verifier of [{ proxies: ['127.0.0.1'] }, { proxies: (address: string) => address.startsWith('127.') }]) {
       expect((await call({ verifier, forwarded, htu: OTHER })).status).toBe(200)
       expect((await call({ verifier, forwarded })).status).toBe(401)

@@ -114,3 +114,15 @@ test('an id longer than 256 characters is not bound and takes no memory', async 
   expect(await mayAccess(taskBindings, id, claims)).toBe(false)
   expect(await taskBindings.find(id)).toBeUndefined()
 })
+
+test('the store file of an earlier release is refused and stays as it is', async () => {
+  await using folder = await tempFolder()
+  const file = join(folder.path, 'verifier.db')
+  const earlier = new DatabaseSync(file)
+  earlier.exec('CREATE TABLE spent (name TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID')
+  earlier.close()
+  expect(() => openVerifierStore(file, () => 0)).toThrow(/written by an earlier release/)
+  const after = new DatabaseSync(file)
+  expect(after.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toEqual([{ name: 'spent' }])
+  after.close()
+})

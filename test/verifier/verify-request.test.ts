@@ -130,7 +130,7 @@ describe('refusals', () => {
 })
 
 describe('freshness', () => {
-  test('within maxStalenessMs the feed is not synced; past it, it is synced first, so a revocation in between is known', async () => {
+  test('the feed is not synced within maxStalenessMs; after that it is synced first, so the verifier knows of a later revocation', async () => {
     const token = await aToken()
     await feed.sync()
     const before = feed.freshAt

@@ -24,23 +24,23 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
   termsOptions(common(agent.command('register <name>')))
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
-    .option('--org <orgId>', 'organisation of the agent (default: the one of this profile)')
+    .option('--org <orgId>', 'organisation of the agent (default: that of the profile)')
     .action((name: string, flags: CommonFlags & TermsFlags & { org?: string }) =>
       call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...termsOf(flags), ...(flags.org && { orgId: flags.org }) }),
     )
   common(agent.command('confirm <agentId>'))
-    .description('make the key of the agent on this machine and confirm its registration; --profile names the new profile')
+    .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--token <token>', 'registration token that `agent register` printed')
     .action(confirm)
   common(agent.command('list'))
-    .description('list the agents that this profile may see')
+    .description('list the agents that the profile may see')
     .action((flags: CommonFlags) => call(flags, 'query', 'agents.list', {}))
   common(agent.command('show <agentId>'))
     .description('show one agent with its ceiling and introduction policy')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'query', 'agents.get', { agentId }))
   termsOptions(common(agent.command('change <agentId>')))
-    .description('change the name, the ceiling (the whole of it) or the introduction policy of an agent')
+    .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
     .action((agentId: string, flags: CommonFlags & TermsFlags & { name?: string }) =>
       call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...(flags.name && { name: flags.name }) }),
@@ -57,9 +57,9 @@ const termsOptions = (command: Command): Command =>
     .option('--scope <scope>', 'ceiling: a scope at the registry (repeatable; default: all but admin and agents:write)', collect)
     .option('--tool <name>', 'ceiling: a tool that the agent may use (repeatable; default: any)', collect)
     .option('--resource <name>', 'ceiling: a resource that the agent may use (repeatable; default: any)', collect)
-    .option('--token-seconds <n>', 'ceiling: longest lifetime of a token, in seconds')
+    .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds')
     .option('--depth <n>', 'ceiling: maximum delegation depth')
-    .option('--introduction-policy <mode>', 'answer to requests for an introduction: open, ask or closed')
+    .option('--introduction-policy <mode>', 'how introduction requests are decided: open, ask or closed')
 
 function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: object } {
   const ceiling = {

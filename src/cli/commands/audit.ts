@@ -12,9 +12,9 @@ interface AuditFlags extends CommonFlags {
 export function auditCommands(program: Command, common: (command: Command) => Command): void {
   const audit = common(program.command('audit'))
     .description('list audit events of an organisation, newest first (administrators)')
-    .option('--org <orgId>', 'organisation (default: the one of this profile)')
+    .option('--org <orgId>', 'organisation (default: that of the profile)')
     .option('--action <action>', 'only this action, such as cards.publish')
-    .option('--limit <n>', 'events to print, at most 100', '20')
+    .option('--limit <n>', 'maximum number of events to print, 1 to 100', '20')
     .action((flags: AuditFlags) =>
       call(flags, 'query', 'audit.list', {
         ...(flags.org && { orgId: flags.org }),
@@ -22,9 +22,9 @@ export function auditCommands(program: Command, common: (command: Command) => Co
         limit: Number(flags.limit),
       }),
     )
-  // `audit` takes the same options, and commander gives them to the parent: optsWithGlobals() finds them there.
+  // `audit` has the same options, and commander assigns them to that parent command, where optsWithGlobals() finds them.
   common(audit.command('verify'))
-    .description('check the hash chains: exit code 1 if a row was changed, removed, added or moved since it was linked')
+    .description('verify the hash chains; exits with code 1 if a row was changed, removed, added or moved after it was linked')
     .action((_: CommonFlags, command: Command) => verify(command.optsWithGlobals<CommonFlags>()))
 }
 

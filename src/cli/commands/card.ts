@@ -16,12 +16,7 @@ export function cardCommands(program: Command, common: (command: Command) => Com
   common(card.command('publish <agentId> <file>'))
     .description('sign a card, make the --hide parts selectively disclosable, and publish it')
     .option('--hide <pointer>', 'JSON Pointer of a part that is not public (repeatable)', collect, [])
-    .option(
-      '--tier <pointer=tier>',
-      'callers who see a non-public part: authenticated, introduced (default) or private (repeatable)',
-      collect,
-      [],
-    )
+    .option('--tier <pointer=tier>', 'tier of a non-public part: authenticated, introduced (default) or private (repeatable)', collect, [])
     .action(publish)
   common(card.command('import <agentId> <file>'))
     .description('store an existing card unchanged, with a verdict on its signatures')
@@ -29,13 +24,13 @@ export function cardCommands(program: Command, common: (command: Command) => Com
       call(flags, 'mutate', 'cards.import', { agentId, card: textOfFile(file) }),
     )
   common(card.command('show <agentId>'))
-    .description('show the parts of a card that this profile may see, verified back to the key of its publisher')
+    .description('show the parts of a card that the profile may see, verified back to the key of its publisher')
     .action(async (agentId: string, flags: CommonFlags) => {
       const { agent } = await openAgent(flags)
       print(flags, await agent.card(AgentId.parse(agentId)))
     })
   common(card.command('unpublish <agentId>'))
-    .description('remove a card from search; callers that rely on it need a new introduction')
+    .description('withdraw a card from readers and from search; callers need a new introduction')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))
 }
 

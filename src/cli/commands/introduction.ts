@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { type CommonFlags, call, collect } from '../context.js'
 
 const DECISIONS = {
-  approve: 'grant a pending request within the requested bounds',
-  deny: 'refuse a pending request',
+  approve: 'grant a pending request as requested',
+  deny: 'deny a pending request',
   revoke: 'withdraw a request, or revoke a granted introduction and every token that depends on it',
 } as const
 
@@ -14,14 +14,14 @@ export function introductionCommands(program: Command, common: (command: Command
     .alias('intro')
     .description('request, list, approve, deny and revoke introductions; read the inbox')
   common(introduction.command('request <agentId>'))
-    .description('ask an agent for permission to call it')
+    .description('request an introduction: the permission to call an agent')
     .requiredOption('--scope <scope>', 'scope that its card lists (repeatable)', collect)
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
     .action((to: string, flags: CommonFlags & { scope: string[]; purpose: string }) =>
       call(flags, 'mutate', 'introductions.request', { to, scopes: flags.scope, purpose: flags.purpose }),
     )
   common(introduction.command('list'))
-    .description('list introductions of this agent, or of the agents of this organisation, newest first')
+    .description('list the introductions requested of this agent, or of the agents of this organisation, newest first')
     .action((flags: CommonFlags) => call(flags, 'query', 'introductions.list', {}))
   common(introduction.command('show <introductionId>'))
     .description('show one introduction')

@@ -17,15 +17,15 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .action((owner: string, flags: CommonFlags) => call(flags, 'query', 'keys.list', { owner }))
   common(key.command('retire <keyId>'))
     .description('stop accepting new uses of the key after the overlap; tokens already issued stay valid until they expire')
-    .option('--overlap <duration>', 'time in which the key is still accepted, such as 1h', '1h')
+    .option('--overlap <duration>', 'time for which the key is still accepted, such as 1h', '1h')
     .action((keyId: string, flags: CommonFlags & { overlap: string }) =>
       call(flags, 'mutate', 'keys.retire', { keyId, overlapSeconds: secondsOf(flags.overlap) }),
     )
   common(key.command('revoke <keyId>'))
-    .description('revoke the key now')
+    .description('revoke the key immediately, with every token that it authenticated')
     .action((keyId: string, flags: CommonFlags) => call(flags, 'mutate', 'keys.revoke', { keyId }))
   common(key.command('compromise <keyId>'))
-    .description('revoke a stolen key and everything that it granted since then; the key is never accepted again')
+    .description('revoke a stolen key and everything that it has granted since the theft; the key is never accepted again')
     .requiredOption('--since <duration>', 'how long ago the key may have been stolen, such as 2d')
     .action((keyId: string, flags: CommonFlags & { since: string }) =>
       call(flags, 'mutate', 'keys.compromise', { keyId, since: systemClock.now() - secondsOf(flags.since) }),

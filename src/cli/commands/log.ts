@@ -27,13 +27,13 @@ export function logCommands(program: Command, common: (command: Command) => Comm
     .option('--save <file>', 'save the checkpoint for a later `log verify --since`')
     .action(checkpoint)
   common(log.command('mirror'))
-    .description('keep a verified copy of the log that follows it as it grows; `admin restore` merges such a copy')
+    .description('keep a verified copy of the log up to date as the log grows; `admin restore` can merge such a copy')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--to <file>', 'file of the copy; an existing copy is continued')
     .option('--once', 'stop when the copy has every entry of the current checkpoint')
     .action(mirror)
   common(log.command('verify'))
-    .description('read every entry and recompute the root; with --since, check also that the log continues that checkpoint')
+    .description('read every entry and recompute the root; with --since, also check that the log continues that checkpoint')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .option('--since <file>', 'earlier checkpoint, saved by `log checkpoint --save`')
     .action(verify)
@@ -55,7 +55,7 @@ async function mirror(flags: LogFlags & { readonly to: string; readonly once?: b
   const copy = newLogCopy(file.read())
   for (;;) {
     const added = await copy.catchUp(await sourceOf(flags), file.append)
-    if (added > 0 || flags.once) print(flags, { at: copy.seq, added })
+    if (added > 0 || flags.once) print(flags, { seq: copy.seq, added })
     if (flags.once) return
     await clientClock.after(MIRROR_INTERVAL_MS)
   }
@@ -67,7 +67,7 @@ async function verify(flags: LogFlags & { readonly since?: string }): Promise<vo
   if (flags.since) {
     const earlier = await parseCheckpoint(textOfFile(flags.since), source)
     if (!(await isConsistent(source, earlier, newest)))
-      refuse('checkpoint_invalid', `the log does not continue the checkpoint in ${flags.since}: it shows another history`)
+      refuse('checkpoint_invalid', `the log does not continue the checkpoint in ${flags.since}: the registry shows a different history`)
   }
   print(flags, { verified: true, entries, root: newest.root, epoch: newest.epoch })
 }

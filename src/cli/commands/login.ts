@@ -12,7 +12,7 @@ interface LoginFlags extends CommonFlags {
 /** `credence login` and `credence whoami`. */
 export function loginCommands(program: Command, common: (command: Command) => Command): void {
   common(program.command('login'))
-    .description('register a new key of this machine with a one-time code (the first code of a registry, or an invitation)')
+    .description('create a key on this machine and register it with a one-time code (the first code of a registry, or an invitation)')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--code <code>', 'one-time code')
     .option('--name <name>', 'display name', 'operator')

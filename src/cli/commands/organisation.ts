@@ -8,7 +8,7 @@ export function organisationCommands(program: Command, common: (command: Command
     .description('create an organisation (operators)')
     .action((name: string, flags: CommonFlags) => call(flags, 'mutate', 'organisations.create', { name }))
   common(organisation.command('list'))
-    .description('list the organisations that this profile may see')
+    .description('list the organisations that the profile may see')
     .action((flags: CommonFlags) => call(flags, 'query', 'organisations.list', {}))
   common(organisation.command('show <orgId>'))
     .description('show one organisation')

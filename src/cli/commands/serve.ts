@@ -23,12 +23,12 @@ export function serveCommand(program: Command): void {
     .description('run the registry')
     .option('--config <file>', 'JSON file with settings; flags and CREDENCE_* variables override it')
     .option('--data <folder>', 'data directory (default: .credence)')
-    .option('--store <url>', 'mongodb://…/<database> for several machines (default: a file in the data directory)')
+    .option('--store <url>', 'mongodb://…/<database>, for several instances (default: a SQLite file in the data directory)')
     .option(
       '--witness <file or url>',
       'file or registry that remembers the newest log position (default: witness.json in the data directory)',
     )
-    .option('--witness-for <url>', 'issuer of a registry for which this one is the witness (repeatable)', collect)
+    .option('--witness-for <url>', 'issuer of a registry whose witness this registry is (repeatable)', collect)
     .option('--issuer <url>', 'public URL of the registry: an https origin without a path')
     .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: 4000)')
@@ -42,7 +42,7 @@ export function serveCommand(program: Command): void {
 async function runServe({ config: file, data, ...settings }: ServeFlags): Promise<void> {
   const [{ parseConfig }, { serve }] = await Promise.all([import('../../server/config.js'), import('../../server/main.js')])
   const registry = await serve(parseConfig({ ...settings, ...(data !== undefined && { dataDirectory: data }) }, file))
-  // The handlers are set before the lines below are printed: a supervisor may send SIGTERM as soon as it reads them.
+  // The handlers are set before the lines below are printed, because a supervisor may send SIGTERM as soon as it reads those.
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())

@@ -9,10 +9,10 @@ export function signingKeyCommands(program: Command, common: (command: Command) 
     .action((flags: CommonFlags) => call(flags, 'query', 'signingKeys.list', {}))
   common(key.command('rotate <use>'))
     .description(
-      'publish a new key for token, card or log; it signs after two minutes, and the old key ends when nothing it signed is valid',
+      'publish a new key for token, card or log; it signs after two minutes, and the old key ends once nothing that it signed is valid',
     )
     .action((use: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.rotate', { use }))
   common(key.command('revoke <kid>'))
-    .description('revoke a key now, with everything that it signed')
+    .description('revoke a key immediately, with everything that it signed')
     .action((kid: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.revoke', { kid }))
 }

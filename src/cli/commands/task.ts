@@ -11,7 +11,7 @@ export function taskCommands(program: Command, common: (command: Command) => Com
   const task = program.command('task').description('create, list, show and end tasks')
   common(task.command('create <description>'))
     .description('create a task, the purpose for which tokens are issued')
-    .option('--parent <taskId>', 'task that this one is a part of; it ends with its parent')
+    .option('--parent <taskId>', 'parent task; the new task ends with it')
     .option('--life <duration>', 'time until the deadline, such as 1h', '1h')
     .action(async (description: string, flags: CreateFlags) => {
       const { agent } = await openAgent(flags)
@@ -19,7 +19,7 @@ export function taskCommands(program: Command, common: (command: Command) => Com
       print(flags, await agent.tasks.create({ description, seconds: secondsOf(flags.life), ...parent }))
     })
   common(task.command('list'))
-    .description('list the tasks of this profile, newest first')
+    .description('list the tasks of this agent, or of the organisation of this member, newest first')
     .action((flags: CommonFlags) => call(flags, 'query', 'tasks.list', {}))
   common(task.command('show <taskId>'))
     .description('show one task')

@@ -14,7 +14,7 @@ import { canonical } from '../jose/canonical-json.js'
 export const CARD_PROFILES = ['spec', 'sdk', 'raw'] as const
 export type CardProfile = (typeof CARD_PROFILES)[number]
 
-/** The members that a signature of this profile covers. */
+/** The part of the card that a signature of this profile covers. */
 export function cardForm(card: JsonObject, profile: CardProfile): JsonObject {
   const bare = withoutSignatures(card)
   switch (profile) {
@@ -134,7 +134,7 @@ function withoutEmptyValues(value: JsonValue): JsonValue {
   return members.length > 0 ? Object.fromEntries(members) : null
 }
 
-/** JSON Pointers of the parts of the card that the form does not cover, so no signature covers them. Empty values are omitted, unless a map holds them. */
+/** JSON Pointers of the parts of the card that a signature over `form` does not cover. Empty values are omitted, unless a map holds them. */
 export function uncoveredPaths(card: JsonObject, form: JsonObject): string[] {
   const found: string[] = []
   collectUncovered(withoutSignatures(card), form, '', false, found)

@@ -31,7 +31,7 @@ const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
 const Card = z.custom<JsonObject>(isJsonObject)
 
-/** Claims of a card's SD-JWT. Each is in the payload itself and never in a disclosure. */
+/** Claims of a card's SD-JWT. Each claim is in the payload itself; only parts of `agent_card` may be disclosures. */
 export const CardCredentialClaims = z.strictObject({
   iss: Text,
   sub: Text,
@@ -69,11 +69,14 @@ interface CardExpectation {
   readonly subject?: string
   readonly vct?: string
   readonly cardId?: string
-  /** If present, a key binding is required; if absent, a key binding is refused. The verifier decides this, not the presentation (RFC 9901 §9.5). */
+  /**
+   * If present, a key binding is required; if absent, a key binding is refused. The verifier decides this, not the presentation (RFC 9901
+   * §9.5).
+   */
   readonly keyBinding?: KeyBindingExpectation
 }
 
-/** Parts of a card that are never disclosures, nor anything inside them. */
+/** Parts of a card that are never disclosures and contain none. */
 const ALWAYS_PUBLIC = ['/name', '/description', '/version', '/capabilities'] as const
 /** Lists with at least one public element. */
 const NEVER_EMPTY = ['/skills', '/supportedInterfaces'] as const
@@ -143,7 +146,7 @@ function timeFaults({ iat, nbf, exp }: CardCredentialClaims, now: number): Fault
 
 const TOO_LONG = 'its lifetime is longer than 90 days'
 
-/** Only parts of `agent_card` may be disclosures, some of its members never, and each container is padded. */
+/** Disclosures must be parts of `agent_card` and outside ALWAYS_PUBLIC, and each container must be padded. */
 function disclosureFaults({ containers, disclosures, undisclosed }: ProcessedSdJwt): Fault[] {
   const card = undisclosed.agent_card
   const missing = [...ALWAYS_PUBLIC, ...NEVER_EMPTY].filter((pointer) => !isPresent(card, pointer.slice(1)))
@@ -174,7 +177,7 @@ const isPadded = ({ digestCount, disclosedCount }: Container): boolean =>
 function publicCardFaults(undisclosed: JsonObject, claims: CardCredentialClaims, publicCard: JsonObject): Fault[] {
   if (claims.card_sha256 !== cardDigest(publicCard)) return [{ pointer: '/card_sha256', hint: 'it is not the digest of the public card' }]
   const isSame = canonical(undisclosed.agent_card) === canonical(withoutSignatures(publicCard))
-  return isSame ? [] : [{ pointer: AGENT_CARD, hint: 'it differs from the public card if nothing is disclosed' }]
+  return isSame ? [] : [{ pointer: AGENT_CARD, hint: 'without disclosures it differs from the public card' }]
 }
 
 async function requireKeyBinding(verified: ProcessedSdJwt, { cnf }: CardCredentialClaims, expected: KeyBindingExpectation): Promise<void> {
@@ -201,7 +204,7 @@ interface CardCredentialInput {
   readonly onDisclosure?: (pointer: string, digest: string) => void
 }
 
-/** Signs a card as an SD-JWT with all its disclosures. `publicCardOf` returns its public card. */
+/** Signs a card as an SD-JWT with all its disclosures. Use `publicCardOf` to make the public card that belongs to it. */
 export function issueCardCredential(
   input: CardCredentialInput,
   deps: { readonly signer: Signer; readonly random: Pick<Random, 'bytes' | 'token'> },

@@ -20,6 +20,7 @@ import {
 } from './canonical-card.js'
 
 const RULE: JwsRule = { maxBytes: 8192, algs: SIGNATURE_ALGORITHMS, typ: ['jose', undefined] }
+/** Maximum number of signatures of a card, and of keys that are tried for each signature. */
 const MAX_SIGNATURES = 8
 
 const Signature = z.object({
@@ -114,7 +115,10 @@ export async function signCard(card: JsonObject, signer: Signer, options: { read
   return { ...signable, signatures: [...earlier, { protected: jws.protected, signature: jws.signature }] }
 }
 
-/** The card without `signatures`, and without members that have no value if then all profiles agree and the card is still valid. */
+/**
+ * Returns the card without `signatures`. Members without a value are removed too, provided that all profiles then agree and the card is still
+ * valid.
+ */
 export function signableCard(card: JsonObject): JsonObject {
   const sdk = cardForm(card, 'sdk')
   // The SDKs omit a required member without a value (`capabilities: {}`), which makes the card invalid.

@@ -1,13 +1,13 @@
-// Verifies a card view: the response of a registry about a card, for one caller. Only the bytes of the view and the pinned keys of the registry are
-// needed; nothing is fetched.
+// Verifies a card view: the response of a registry about a card, for one caller. This needs only the bytes of the view and the pinned keys of
+// the registry; nothing is fetched.
 //
 // 1. The `card-view+jwt` is signed by a pinned card key for this caller, and its digests match the public card, the SD-JWT and the facts.
 // 2. The proof shows that the publisher's key is registered: the log's checkpoint is signed by a pinned log key, the entry that registers the
 //    key is in the log (Merkle inclusion), and the entry holds the digest of the key statement. A key of the registry itself is refused.
 // 3. The registered key signed the public card and, if there is one, the SD-JWT; the view's claims are the signed ones.
 //
-// So a registry cannot sign a card in a publisher's place unless its log shows the key that it registered for that. A view without a proof is
-// only the word of the registry (`unverified`).
+// So a registry that signs a card in a publisher's place must have registered a key for it, and its log shows that. A view without a proof is only
+// the statement of the registry (`unverified`).
 //
 // Cost: at most four kinds of signature checks (view, checkpoint, card, SD-JWT) and one Merkle path, linear in the size of the view.
 // Limits: it does not compare checkpoints, so a log that shows different callers different entries is detected only by monitors and witnesses.
@@ -62,7 +62,7 @@ export const factsDigest = ({ orgId, facts, text }: Pick<CardView, 'orgId' | 'fa
 
 const deny = (hint: string): never => refuse('card_signature_invalid', `invalid card view: ${hint}`)
 
-/** Throws only Refusals, for any input. */
+/** Verifies a card view, and returns its card. Throws only Refusals, for any input. */
 export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, expected: ViewExpectation): Promise<VerifiedCard> {
   const parsed = CardView.safeParse(bundle)
   if (!parsed.success) return deny(`its member ${parsed.error.issues[0]?.path.join('/') ?? ''} is missing or invalid`)
@@ -79,7 +79,7 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
   const key = await requireRegisteredKey(view.proof, pins, expected)
   const signatures = await verifyCardSignatures(publicCard, () => [key])
   if (!signatures.some((verdict) => verdict.state === 'valid' && verdict.uncoveredSecurity.length === 0))
-    deny('the registered key did not sign its public card with endpoints and security')
+    deny('no signature of the registered key covers the endpoints and security members of its public card')
   const { statement } = view.proof
   const publisher = { owner: statement.owner, jkt: statement.jkt }
   if (statement.owner !== view.orgId && statement.owner !== view.agentId)

@@ -16,7 +16,10 @@ interface CardPart {
   readonly pointer: string
 }
 
-/** Presents a card with the non-public parts that `show` selects, by default all, to one audience with one nonce. `holder` is the key in its `cnf`. */
+/**
+ * Presents a card with the non-public parts that `show` selects (by default all), for one audience and one nonce. `holder` has the key in the
+ * card's `cnf`.
+ */
 export async function presentCard(
   { ownSdJwt, show = () => true }: { readonly ownSdJwt: string; readonly show?: ((part: CardPart) => boolean) | undefined },
   binding: { readonly audience: string; readonly nonce: string; readonly now: number },

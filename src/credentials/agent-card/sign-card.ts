@@ -26,7 +26,7 @@ interface CardToPublish {
   readonly agentId: AgentId
   readonly version: number
   readonly releaseNumber: number
-  /** Lifetime of the SD-JWT. */
+  /** Lifetime of the SD-JWT, in seconds. */
   readonly seconds: number
   /** Public key with which the agent presents its private parts (`cnf`). */
   readonly holder?: Readonly<Record<string, unknown>> | undefined

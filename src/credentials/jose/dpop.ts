@@ -47,7 +47,7 @@ export interface VerifiedProof {
   readonly jwk: PublicJwk
   /** The caller consumes it together with `jkt`: see `consumeProof`. */
   readonly jti: string
-  /** From this second on the proof is outside its window. */
+  /** Epoch seconds from which the proof is outside its window. */
   readonly expiresAt: number
 }
 
@@ -90,19 +90,20 @@ export const consumeProof = (
   consume: (replayKey: string, retainUntil: number) => Promise<boolean>,
 ): Promise<boolean> => consume(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
 
-/** The comparison of the plain strings saves a second normalisation in nearly all requests. */
+/** Compares the plain strings first, which saves the normalisation of `claimed` in nearly all requests. */
 function isSameUrl(claimed: string, expected: string): boolean {
-  const own = normalizedUrl(expected)
-  return own !== undefined && (claimed === expected || normalizedUrl(claimed) === own)
+  const own = normalisedUrl(expected)
+  return own !== undefined && (claimed === expected || normalisedUrl(claimed) === own)
 }
 
 /**
- * The URL without query and fragment, normalised in the case of scheme, host and percent-encoding, in dot segments, default port and empty
- * path. Percent-encoded letters stay encoded, so a proof that encodes them does not match. Undefined if the text is no URL of a request.
+ * Returns the URL without query and fragment, normalised: lower-case scheme and host, upper-case percent-encoding, no dot segments, no default
+ * port, `/` for an empty path. Percent-encoded letters stay encoded, so a proof that encodes them does not match. Undefined if the text is not an
+ * absolute http or https URL, or contains a user name or password.
  *
  * @see [RFC 3986 §6.2.2–6.2.3](https://www.rfc-editor.org/rfc/rfc3986.html#section-6.2.2)
  */
-export function normalizedUrl(text: string): string | undefined {
+export function normalisedUrl(text: string): string | undefined {
   // The URL parser would silently repair backslashes, spaces and control characters.
   if (!/^https?:\/\/(?![/?#])[\x21-\x5b\x5d-\x7e]+$/i.test(text) || !URL.canParse(text)) return undefined
   const url = new URL(text)

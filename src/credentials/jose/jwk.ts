@@ -25,7 +25,10 @@ export interface ParsedKey {
   readonly jkt: Jkt
 }
 
-/** The public signing key with its minimal members, or a refusal. A point off its curve is detected by `loadKey` only. */
+/**
+ * Parses a public signing key, and drops all members that its thumbprint does not need. A point that is not on its curve is detected only by
+ * `loadKey`.
+ */
 export function parsePublicJwk(
   value: unknown,
   algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS,
@@ -35,7 +38,7 @@ export function parsePublicJwk(
   return typeof key === 'string' ? refuse(reason, `invalid key: ${key}`, { faults: [{ pointer: '', hint: key }] }) : key
 }
 
-/** As parsePublicJwk, but returns the fault as a string. */
+/** Like parsePublicJwk, but returns a fault as a string instead of refusing. */
 export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[] = SIGNATURE_ALGORITHMS): ParsedKey | string {
   if (!isJsonObject(value)) return 'it is not a JSON object'
   if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(value, name))) return 'it has private members; send the public key only'
@@ -43,21 +46,21 @@ export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[
   if (fault !== undefined) return fault
   const minimal = minimalKey(value)
   if (typeof minimal === 'string') return minimal
-  // An RSA key fits two algorithms: its `alg` decides, or the first allowed algorithm.
+  // An RSA key works with two algorithms: its `alg` decides, and without `alg` the first allowed algorithm is used.
   const alg = algs.find((allowed) => minimal.algs.includes(allowed) && (value.alg === undefined || value.alg === allowed))
-  if (alg === undefined) return `its algorithm is none of ${algs.join(', ')}`
+  if (alg === undefined) return `its algorithm is not one of ${algs.join(', ')}`
   const { jwk } = minimal
   const name = `${alg} ${jwk.kty === 'RSA' ? jwk.n : `${jwk.x} ${jwk.kty === 'EC' ? jwk.y : ''}`}`
   return cached(parsedKeys, name) ?? cache(parsedKeys, name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
 }
 
-/** Parsed keys by algorithm and coordinates, because a caller sends the same key with each proof. An algorithm implies key type and curve. */
+/** Parsed keys by algorithm and coordinates. A caller sends the same key with each proof. The algorithm implies the key type and curve. */
 const parsedKeys = new Map<string, ParsedKey>()
 
 /**
  * RFC 7638 thumbprint (SHA-256) of a key.
- * It is not computed by jose, whose calculateJwkThumbprint is asynchronous: keys are parsed and compared synchronously wherever a list of
- * keys is filtered. A test compares both.
+ * jose's calculateJwkThumbprint is not used, because it is asynchronous, and lists of keys are filtered synchronously. A test checks that both
+ * return the same value.
  */
 export const thumbprint = (jwk: PublicJwk): Jkt => Jkt.parse(digestOfJson(jwk))
 
@@ -82,7 +85,7 @@ function minimalKey(jwk: JsonObject): { readonly jwk: PublicJwk; readonly algs: 
     return isOfLength(jwk.x, 32) ? { jwk: { kty, crv, x: jwk.x }, algs: ['EdDSA'] } : '`x` is not an Ed25519 key'
   }
   if (kty === 'RSA') return minimalRsaKey(jwk)
-  return '`kty` and `crv` are none of EC P-256, EC P-384, RSA, OKP Ed25519'
+  return 'its `kty` and `crv` are not EC P-256, EC P-384, RSA or OKP Ed25519'
 }
 
 function minimalRsaKey({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonly algs: readonly SignatureAlgorithm[] } | string {
@@ -98,11 +101,14 @@ function minimalRsaKey({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonl
 const isOfLength = (value: unknown, bytes: number): value is string =>
   typeof value === 'string' && value.length <= 2 * bytes && fromBase64url(value)?.length === bytes
 
-/** Entries of each cache of this file. The least recently used one is evicted. */
+/** Maximum number of entries of each cache in this file. Past it, the least recently used entry is evicted. */
 const MAX_CACHED_KEYS = 1024
 const importedKeys = new Map<string, CryptoKey>()
 
-/** The imported key, or undefined if the platform refuses it. Cached by thumbprint and algorithm, because an import costs as much as a verification. */
+/**
+ * The imported key, or undefined if the platform refuses it. Cached by thumbprint and algorithm, because an import costs as much as a
+ * verification.
+ */
 export async function loadKey(key: ParsedKey): Promise<CryptoKey | undefined> {
   const name = `${key.jkt}.${key.alg}`
   const known = cached(importedKeys, name)
@@ -116,12 +122,12 @@ async function importPublicKey({ jwk, alg }: ParsedKey): Promise<CryptoKey | und
     const key = await importJWK({ ...jwk }, alg)
     return key instanceof Uint8Array ? undefined : key
   } catch {
-    // The form of the key is valid here, so the point is off its curve. Each platform throws an error of its own for that.
+    // The form of the key is valid here, so its point is not on its curve. Each platform throws a different error for that.
     return undefined
   }
 }
 
-/** Moves the entry to the end of the map, where it is evicted last. */
+/** Returns the cached value, and moves its entry to the end of the map, where it is evicted last. */
 function cached<V>(entries: Map<string, V>, name: string): V | undefined {
   const value = entries.get(name)
   return value === undefined ? undefined : cache(entries, name, value)
@@ -135,7 +141,7 @@ function cache<V>(entries: Map<string, V>, name: string, value: V): V {
   return value
 }
 
-/** As parsePublicJwk, and imports the key, so a point off its curve is refused too. */
+/** Like parsePublicJwk, but also imports the key, so a point that is not on its curve is refused too. */
 export async function requireUsableKey(
   value: unknown,
   algs?: readonly SignatureAlgorithm[],

@@ -4,11 +4,14 @@ import type { KeysFor } from './jwt.js'
 
 interface JwksCache {
   readonly keysFor: KeysFor
-  /** The keys may have changed: the next unknown `kid` reads them again at once. */
+  /** To be called if the keys may have changed. The next unknown `kid` then reads them again at once. */
   invalidate(): void
 }
 
-/** Keys of an issuer. They are read at first use, and again for an unknown `kid`, but then at most once in `rereadMs`. Concurrent callers share a read. */
+/**
+ * Caches the keys of an issuer. They are read at first use, and again for an unknown `kid`, but at most once per `rereadMs`. Concurrent
+ * callers share a read.
+ */
 export function newJwksCache({
   read,
   clock,

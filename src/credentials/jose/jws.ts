@@ -6,7 +6,7 @@ import { fromBase64url, utf8 } from '../../lib/bytes.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
 import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
 
-/** Members of a protected header that are read. `jku`, `x5u` and `x5c` name keys that an attacker may choose, so they are ignored. */
+/** The members of a protected header that are used. `jku`, `x5u` and `x5c` name keys that an attacker may choose, so they are ignored. */
 const Header = z.object({
   alg: z.enum(SIGNATURE_ALGORITHMS),
   typ: z.string().max(64).optional(),
@@ -26,7 +26,7 @@ export interface Jws {
   readonly isHot?: boolean
 }
 
-/** The three parts of a JWS, each canonical base64url: what jose verifies (RFC 7515 §7.2.2). */
+/** The three parts of a JWS, each in canonical base64url, in the form that jose verifies (RFC 7515 §7.2.2). */
 export interface EncodedJws {
   readonly protected: string
   readonly payload: string
@@ -37,17 +37,20 @@ export interface EncodedJws {
 export interface JwsRule {
   readonly maxBytes: number
   readonly algs: readonly SignatureAlgorithm[]
-  /** Accepted values of `typ`, in lower case. With `undefined` in the list a JWS without `typ` is accepted. */
+  /** Accepted values of `typ`, in lower case. If the list contains `undefined`, a JWS without `typ` is accepted. */
   readonly typ: readonly (string | undefined)[]
-  /** Only the header of a DPoP proof holds its key (RFC 9449 §4.2). */
+  /** True only for DPoP proofs, whose header holds their key (RFC 9449 §4.2). */
   readonly allowsEmbeddedKey?: boolean
-  /** Verified in nearly every request, so the signature is checked by node:crypto on Node instead of jose: docs/ARCHITECTURE.md has the figures. */
+  /**
+   * True for kinds that nearly every request contains. On Node, node:crypto checks their signatures instead of jose: docs/ARCHITECTURE.md has
+   * the figures.
+   */
   readonly isHot?: boolean
 }
 
 const MAX_HEADER_BYTES = 8192
 
-/** A compact JWS that conforms to the rule, its signature not verified. Returns the fault as a string. */
+/** Reads a compact JWS that conforms to the rule. Does not verify its signature. Returns a fault as a string. */
 export function readJws(token: unknown, rule: JwsRule): Jws | string {
   if (typeof token !== 'string') return 'it is not a string'
   if (token.length > rule.maxBytes) return `it is longer than ${rule.maxBytes} bytes`
@@ -60,7 +63,7 @@ export function readJws(token: unknown, rule: JwsRule): Jws | string {
   return { header, payload, encoded: { protected: head, payload: body, signature: tail }, ...(rule.isHot && { isHot: true }) }
 }
 
-/** A protected header (base64url) that conforms to the rule. Returns the fault as a string. */
+/** Reads a protected header (base64url) that conforms to the rule. Returns a fault as a string. */
 export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
   const bytes = encoded.length <= MAX_HEADER_BYTES ? fromBase64url(encoded) : undefined
   if (bytes === undefined) return 'its header is not canonical base64url'
@@ -70,16 +73,19 @@ export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
   // RFC 7515 §4.1.11: no extension is supported, so any `crit` is refused, and with it `b64` (RFC 7797).
   if (!parsed.success) return `its header member \`${parsed.error.issues[0]?.path.join('.') ?? ''}\` is missing, invalid or not supported`
   const header = parsed.data
-  if (!rule.algs.includes(header.alg)) return `its algorithm is none of ${rule.algs.join(', ')}`
+  if (!rule.algs.includes(header.alg)) return `its algorithm is not one of ${rule.algs.join(', ')}`
   if (!rule.typ.includes(bareType(header.typ))) return `its \`typ\` is not ${rule.typ.find((typ) => typ !== undefined) ?? 'absent'}`
-  if (header.jwk !== undefined && !rule.allowsEmbeddedKey) return 'its header holds a key'
+  if (header.jwk !== undefined && !rule.allowsEmbeddedKey) return 'its header has a `jwk`, which only a DPoP proof may have'
   return header
 }
 
 // RFC 7515 §4.1.9: a media type is compared without case, and `application/` may be omitted.
 const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
 
-/** The key of `keys` that signed, or undefined. A `kid` in the header must be the thumbprint of the key or its own `kid`. */
+/**
+ * Returns the key among `keys` that made the signature, or undefined. A `kid` in the header must be the thumbprint of that key or the `kid` of
+ * its JWK.
+ */
 export async function findSigner(
   jws: Pick<Jws, 'header' | 'encoded' | 'isHot'>,
   keys: readonly VerificationKey[],
@@ -97,8 +103,8 @@ const parsedByJwk = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | stri
 
 /** Parses each JWK object once. Callers do not change their JWKs. */
 function parsedKeyOf(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
-  const known = parsedByJwk.get(jwk)?.get(alg)
-  if (known !== undefined) return known
+  const cached = parsedByJwk.get(jwk)?.get(alg)
+  if (cached !== undefined) return cached
   const key = readPublicJwk(jwk, [alg])
   parsedByJwk.set(jwk, (parsedByJwk.get(jwk) ?? new Map()).set(alg, key))
   return key
@@ -112,8 +118,8 @@ export const isKeyAmong = (key: ParsedKey, keys: readonly VerificationKey[]): bo
   })
 
 /**
- * True if `key` made the signature. Call it with what readJws or readHeader has accepted: jose only checks the signature here, and it accepts
- * base64url that is not canonical and headers with duplicate members.
+ * True if `key` made the signature. Pass only parts that readJws or readHeader has accepted: jose itself accepts base64url that is not canonical
+ * and headers with duplicate members.
  */
 export async function isSignedBy({ header, encoded, isHot }: Pick<Jws, 'header' | 'encoded' | 'isHot'>, key: ParsedKey): Promise<boolean> {
   if (key.alg !== header.alg) return false
@@ -135,7 +141,7 @@ function isVerified(encoded: EncodedJws, key: CryptoKey, alg: SignatureAlgorithm
   return verifySignature(alg, key, signature, utf8(`${encoded.protected}.${encoded.payload}`))
 }
 
-/** The claims of a JWT. Returns the fault as a string. */
+/** Reads the claims of a JWT. Returns a fault as a string. */
 export function readClaims(payload: Uint8Array): JsonObject | string {
   const json = readJson(payload)
   if ('fault' in json) return `its claims are invalid: ${json.fault}`

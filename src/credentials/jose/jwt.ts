@@ -10,7 +10,7 @@ export type KeysFor = (kid: string | undefined) => readonly VerificationKey[] | 
 
 /** The requirements of one kind of JWT. The kind fixes them all; the token chooses none. */
 export interface JwtKind<T> extends JwsRule {
-  /** As refusals name it: `invalid ${name}: …`. */
+  /** The name in refusals: `invalid ${name}: …`. */
   readonly name: string
   readonly reason: Reason
   readonly claims: z.ZodType<T>
@@ -23,23 +23,26 @@ export interface VerifiedJwt<T> {
   readonly jws: Jws
 }
 
+/** Further keys of a token's issuer are not tried. */
 const MAX_KEYS_TRIED = 20
 
-/** Checks form, header, key, signature and claims in this order, so unsigned claims are never interpreted. Throws only Refusals, for any input. */
+/**
+ * Checks form, header, key, signature and claims in this order, so unsigned claims are never interpreted. Throws only Refusals, for any input.
+ */
 export async function verifyJwt<T>(token: unknown, kind: JwtKind<T>, keysFor: KeysFor): Promise<VerifiedJwt<T>> {
   const jws = readJws(token, kind)
   return typeof jws === 'string' ? refuseAs(kind, jws) : verifyJws(jws, kind, keysFor)
 }
 
-/** As verifyJwt, for a JWS that readJws has accepted for this kind. */
+/** Like verifyJwt, but for a JWS that readJws has accepted for this kind. */
 export async function verifyJws<T>(jws: Jws, kind: JwtKind<T>, keysFor: KeysFor): Promise<VerifiedJwt<T>> {
   const keys = await keysFor(jws.header.kid)
   const key = await findSigner(jws, keys.slice(0, MAX_KEYS_TRIED))
-  if (key === undefined) return refuseAs(kind, 'it is not signed by a key that is valid here')
+  if (key === undefined) return refuseAs(kind, 'no accepted key signed it (its key may be unknown or revoked)')
   return { claims: claimsOf(jws, kind), key, kid: jws.header.kid, jws }
 }
 
-/** The claims of a verified JWS, parsed as its kind requires; a refusal names the claim. */
+/** Parses the claims of a verified JWS as its kind requires. A refusal names the claim. */
 export function claimsOf<T>(jws: Jws, kind: JwtKind<T>): T {
   const claims = readClaims(jws.payload)
   return typeof claims === 'string' ? refuseAs(kind, claims) : shapedAs(claims, kind)
@@ -61,7 +64,7 @@ interface Times {
   readonly exp?: number | undefined
 }
 
-/** The fault of a token's times at `now`, if any. `iat` and `nbf` may be SKEW_SECONDS ahead; `exp` is exact. */
+/** Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to SKEW_SECONDS ahead; `exp` has no tolerance. */
 export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: number): string | undefined {
   if (exp !== undefined && exp <= now) return 'it has expired'
   if (iat !== undefined && iat > now + SKEW_SECONDS) return '`iat` is in the future'
@@ -72,7 +75,7 @@ export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: nu
     : undefined
 }
 
-/** Refuses with the first fault. Faults name a claim and never its value. */
+/** Refuses with the first fault, if there is one. A fault names a claim and never its value. */
 export function requireAll(
   kind: { readonly name: string; readonly reason: Reason },
   faults: readonly (string | undefined | false)[],

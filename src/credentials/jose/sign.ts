@@ -29,7 +29,10 @@ export async function signJwt(header: JwtHeader, claims: object, signer: Signer)
   return `${jws.protected}.${jws.payload}.${jws.signature}`
 }
 
-/** Keys in memory by the `sign` of their signer: a copy of the signer keeps its key, and a signer with another `sign` has none. */
+/**
+ * In-memory keys by the `sign` function of their signer. So a copy of a signer still finds its key, and a signer with another `sign` finds
+ * none.
+ */
 const keysInMemory = new WeakMap<Signer['sign'], CryptoKey>()
 
 /** Signs the payload as a JWS. jose signs with a key in memory; a keystore or device signs the same bytes through `sign`. */
@@ -44,19 +47,19 @@ export async function signJws(header: { readonly alg: SignatureAlgorithm }, payl
   return { protected: head, payload: body, signature: base64url(await signer.sign(utf8(`${head}.${body}`))) }
 }
 
-/** Generates a private key, as a JWK with its `alg`. Its owner stores it and never sends it. */
+/** Generates a private key, as a JWK with its `alg`. The owner of the key stores it and never sends it. */
 export async function newPrivateJwk(alg: 'ES256' | 'ES384' | 'EdDSA' = 'ES256'): Promise<JsonWebKey> {
   const { privateKey } = await generateKeyPair(alg, { extractable: true })
   return { ...(await exportJWK(privateKey)), alg }
 }
 
-/** A signer with a new ES256 key, which cannot be exported. */
+/** Makes a signer with a new ES256 key, which cannot be exported. */
 export async function newEs256Signer(): Promise<Signer> {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
 }
 
-/** A signer for a private JWK. An RSA key fits two algorithms: its `alg` decides, else PS256. */
+/** Makes a signer for a private JWK. An RSA key works with two algorithms: its `alg` decides, and without `alg` it is PS256. */
 export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>> | JsonWebKey): Promise<Signer> {
   const jwk: JsonWebKey = { ...privateJwk }
   const publicKey = Object.fromEntries(
@@ -81,7 +84,7 @@ interface ProofDeps {
   readonly random: Pick<Random, 'token'>
 }
 
-/** A DPoP proof for one request (RFC 9449 §4.2). Query and fragment of `htu` are removed. */
+/** Makes a DPoP proof for one request (RFC 9449 §4.2). Query and fragment of `htu` are removed. */
 export function proveDpop(
   deps: ProofDeps,
   request: { readonly htm: string; readonly htu: string; readonly accessToken?: string; readonly nonce?: string },
@@ -98,7 +101,7 @@ export function proveDpop(
   return signJwt({ typ: 'dpop+jwt', jwk: signer.publicJwk }, claims, signer)
 }
 
-/** A client assertion for `private_key_jwt` (RFC 7523 §2.2). Its lifetime is 60 s unless `lifeSeconds` says otherwise. */
+/** Makes a client assertion for `private_key_jwt` (RFC 7523 §2.2). Its lifetime is 60 s unless `lifeSeconds` is given. */
 export function assertClient(
   deps: ProofDeps,
   client: { readonly clientId: string; readonly issuer: string; readonly lifeSeconds?: number },
@@ -115,7 +118,7 @@ export function assertClient(
   return signJwt({ typ: 'client-authentication+jwt', kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }
 
-/** A proof by a key that its holder registers it for `owner` at `issuer`. */
+/** Makes the proof of possession with which a key is registered for `owner` at `issuer`. It expires after 120 s. */
 export function proveKey(deps: ProofDeps, registration: { readonly issuer: string; readonly owner: string }): Promise<string> {
   const iat = deps.clock.now()
   const claims = { aud: registration.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: registration.owner }

@@ -15,7 +15,7 @@ import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, type Verif
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
 const Digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
-/** Longest lifetime of client assertions, key proofs and card views. */
+/** Maximum lifetime of client assertions, key proofs and card views. */
 export const MAX_PROOF_SECONDS = 300
 
 const CLIENT_ASSERTION: JwtKind<ClientAssertionClaims> = {
@@ -45,7 +45,10 @@ interface ClientAssertionClaims {
   readonly jti: string
 }
 
-/** Reads an assertion without verifying it. Use the claimed `clientId` only to find the keys of the client. Undefined for any other text. */
+/**
+ * Reads an assertion without verifying it. Use the claimed `clientId` only to find the keys of the client. Returns undefined for anything
+ * else.
+ */
 export function readClientAssertion(assertion: unknown): { readonly clientId: string; readonly jws: Jws } | undefined {
   const jws = readJws(assertion, CLIENT_ASSERTION)
   if (typeof jws === 'string') return undefined
@@ -75,7 +78,7 @@ interface ClientAssertionExpectation {
   readonly now: number
 }
 
-/** As verifyClientAssertion, for an assertion that readClientAssertion has read. */
+/** Like verifyClientAssertion, but for an assertion that readClientAssertion has read. */
 export async function verifyParsedAssertion(
   jws: Jws,
   expected: ClientAssertionExpectation,
@@ -123,14 +126,14 @@ export async function verifyAccessToken(
 }
 
 type CachedToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'key' | 'kid'>
-/** Tokens whose signature was verified, because an agent sends a token with many requests. The oldest entry is evicted first. */
+/** Tokens whose signature was verified. An agent sends the same token with many requests. Past MAX_CACHED_TOKENS the oldest token is evicted. */
 const verifiedTokens = new Map<string, CachedToken>()
 const MAX_CACHED_TOKENS = 1000
 
-/** Saves the signature check only: the key must still be valid, and the caller checks times and claims again. */
+/** Saves only the signature check: the key must still be among the issuer's keys, and the caller checks times and claims again. */
 async function cachedToken(token: unknown, keysFor: KeysFor): Promise<CachedToken | undefined> {
-  const known = typeof token === 'string' && token.length <= MAX_TOKEN_BYTES ? verifiedTokens.get(token) : undefined
-  return known && isKeyAmong(known.key, await keysFor(known.kid)) ? known : undefined
+  const cached = typeof token === 'string' && token.length <= MAX_TOKEN_BYTES ? verifiedTokens.get(token) : undefined
+  return cached && isKeyAmong(cached.key, await keysFor(cached.kid)) ? cached : undefined
 }
 
 function cacheToken(token: unknown, { claims, key, kid }: VerifiedJwt<AccessTokenClaims>): CachedToken {
@@ -141,7 +144,7 @@ function cacheToken(token: unknown, { claims, key, kid }: VerifiedJwt<AccessToke
   return verified
 }
 
-/** `typ` of a proof of possession, which each registration of a key needs. */
+/** `typ` of the proof of possession that every registration of a key needs. */
 export const KEY_PROOF_TYP = 'credence-key-proof+jwt'
 const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; owner: string }> = {
   name: 'key proof',
@@ -152,7 +155,10 @@ const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; o
   claims: z.strictObject({ aud: Text, iat: NumericDate, exp: NumericDate, jti: z.string().min(8).max(256), owner: Text }),
 }
 
-/** Verifies a proof by the key itself that its holder registers it for `owner` at this issuer. The caller consumes the pair of `jkt` and `jti`. */
+/**
+ * Verifies a proof of possession: the key itself signed that it is registered for `owner` at this issuer. The caller consumes the pair of
+ * `jkt` and `jti`.
+ */
 export async function verifyKeyProof(
   proof: unknown,
   expected: { readonly key: VerificationKey; readonly issuer: string; readonly owner: string; readonly now: number },
@@ -220,7 +226,10 @@ const CARD_VIEW: JwtKind<CardViewClaims> = {
   claims: CardViewClaims,
 }
 
-/** Verifies a view by the registry's card key, for this audience. The caller compares its digests with the card, the SD-JWT and the facts. */
+/**
+ * Verifies that the registry's card key signed the view for this audience. The caller compares its digests with the card, the SD-JWT and the
+ * facts.
+ */
 export async function verifyCardView(
   view: unknown,
   keysFor: KeysFor,

@@ -1,10 +1,11 @@
 // Issues SD-JWTs (RFC 9901 §6.1) with @sd-jwt/core behind a wrapper, and writes presentations of them.
 //
 // The claims are packed from the innermost container outwards, one pack() call per object or array, so a frame has one level and a member
-// name can never be taken for a path. The library is not asked for decoys: pack() confuses its `_sd_decoy` option with a member of that name, and
-// puts an array's decoys behind the real elements. The wrapper adds them instead: each container with selectively disclosable parts gets
-// decoys up to a power of two, at least 16 and more than its real digests. The digests of an object are sorted; the placeholders of an array
-// are shuffled and follow its plain elements. Neither the number nor the position of a digest tells whether it is real.
+// name can never be taken for a path. The library does not make the decoys, because pack() confuses its `_sd_decoy` option with a member of
+// that name, and puts an array's decoys behind the real elements. The wrapper adds them instead: it fills each container with selectively
+// disclosable parts up to a number of digests that is a power of two, at least 16, and greater than the number of its real digests. The digests
+// of an object are sorted; the placeholders of an array are shuffled and follow its plain elements. So neither the number nor the position of a
+// digest tells whether it is real.
 //
 // Cost: linear in the claims, one SHA-256 per disclosure and per decoy. Limits: MAX_DISCLOSURES; reserved names are refused.
 
@@ -25,7 +26,7 @@ interface SdJwtInput {
   readonly disclosable: readonly string[]
   /** JSON Pointers of objects and arrays that get decoys even if none of their parts is disclosable. */
   readonly alwaysPadded?: readonly string[]
-  /** Called with the digest of each disclosure, which finds the part again in the signed payload. */
+  /** Called with the pointer and the digest of each disclosure. The digest identifies the part in the signed payload. */
   readonly onDisclosure?: (pointer: string, digest: string) => void
 }
 
@@ -163,25 +164,25 @@ function shuffled<T>(list: readonly T[], random: Pick<Random, 'bytes'>): T[] {
 const ANY_TYP = ['dc+sd-jwt', 'vc+sd-jwt', 'example+sd-jwt', undefined] as const
 
 /**
- * The SD-JWT with only those disclosures whose pointer is in `keep`, or for which `keep` returns true. A disclosure inside a withheld one is
- * withheld too. A key binding is removed, because it covers the earlier set of disclosures.
+ * Returns the SD-JWT with only those disclosures whose pointer is in `selection`, or for which `selection` returns true. A disclosure inside a
+ * withheld one is withheld too. A key binding is removed, because it covers the earlier set of disclosures.
  *
  * The wrapper selects the disclosures by JSON Pointer and the library writes the presentation. A presentation frame of the library is not
  * used: its paths join names with dots, so a member `a.b` and a member `b` of `a` have the same path, and a frame may disclose both.
  */
 export function presentSdJwt(
   compact: string,
-  keep: readonly string[] | ((pointer: string) => boolean),
+  selection: readonly string[] | ((pointer: string) => boolean),
   typ: readonly (string | undefined)[] = ANY_TYP,
 ): string {
   const { disclosures } = processSdJwt(compact, { typ })
-  const isKept = typeof keep === 'function' ? keep : (pointer: string) => keep.includes(pointer)
-  const kept = new Map<string, Disclosure>()
+  const isSelected = typeof selection === 'function' ? selection : (pointer: string) => selection.includes(pointer)
+  const selected = new Map<string, Disclosure>()
   for (const { digest, encoded, salt, name, value, pointer, parentDigest } of disclosures) {
     // The list names an outer disclosure before those inside it.
-    if (!isKept(pointer) || (parentDigest !== undefined && !kept.has(parentDigest))) continue
-    kept.set(digest, Disclosure.fromArray<unknown>(name === undefined ? [salt, value] : [salt, name, value], { digest, encoded }))
+    if (!isSelected(pointer) || (parentDigest !== undefined && !selected.has(parentDigest))) continue
+    selected.set(digest, Disclosure.fromArray<unknown>(name === undefined ? [salt, value] : [salt, name, value], { digest, encoded }))
   }
-  const sorted = [...kept.values()].sort((a, b) => (a.encode() < b.encode() ? -1 : 1))
+  const sorted = [...selected.values()].sort((a, b) => (a.encode() < b.encode() ? -1 : 1))
   return new SDJwt({ jwt: new Jwt({ encoded: compact.slice(0, compact.indexOf('~')) }), disclosures: sorted }).encodeSDJwt()
 }

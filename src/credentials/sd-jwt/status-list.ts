@@ -44,13 +44,13 @@ export async function decodeStatusList(
   maxBytes = MAX_STATUS_BYTES,
 ): Promise<{ readonly bits: StatusBits; readonly bytes: Uint8Array }> {
   const { bits, lst } = list
-  if (bits !== 1 && bits !== 2 && bits !== 4 && bits !== 8) return refuse('bad_input', 'invalid status list: `bits` is none of 1, 2, 4, 8')
+  if (bits !== 1 && bits !== 2 && bits !== 4 && bits !== 8) return refuse('bad_input', 'invalid status list: `bits` is not 1, 2, 4 or 8')
   const deflated = typeof lst === 'string' && lst.length <= maxBytes * 2 ? fromBase64url(lst) : undefined
   if (deflated === undefined) return refuse('bad_input', 'invalid status list: `lst` is not canonical base64url of the allowed size')
   try {
     return { bits, bytes: await transform(deflated, new DecompressionStream('deflate'), maxBytes) }
   } catch {
-    // Each platform throws an error of its own for bytes that are not a zlib stream.
+    // Each platform throws a different error for bytes that are not a zlib stream.
     return refuse('bad_input', `invalid status list: \`lst\` is not a zlib stream of at most ${maxBytes} bytes`)
   }
 }

@@ -5,11 +5,11 @@
 // 3. Walk the payload, and inside it the value of each disclosure that its digests name. The walk builds the payload with and without the
 //    disclosures, and records the pointer of each disclosure and the number of digests of each container.
 // 4. Refuse digests that occur twice, and disclosures that the walk did not meet.
-// 5. Check the signature (verifySdJwt). Nothing of the result may be used before that.
+// 5. Check the signature (verifySdJwt). The result must not be used before that.
 //
 // Cost: linear in the size of the text, one SHA-256 per disclosure, one signature check per candidate key.
-// Limits, each refused before the work that it bounds: MAX_SD_JWT_BYTES, MAX_DISCLOSURES, MAX_DISCLOSURE_BYTES, MAX_DIGESTS, MAX_DEPTH.
-// Types, dates, issuer, key binding and status are not checked here: card-credential.ts and key-binding.ts do that.
+// Limits, each checked before the work that it bounds: MAX_SD_JWT_BYTES, MAX_DISCLOSURES, MAX_DISCLOSURE_BYTES, MAX_DIGESTS, MAX_DEPTH.
+// Types, dates, issuer and key binding are not checked here: card-credential.ts and key-binding.ts do that.
 import { type Reason, refuse } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
 import { fromBase64url } from '../../lib/bytes.js'
@@ -81,7 +81,8 @@ export async function verifySdJwt(
 ): Promise<ProcessedSdJwt & { readonly jkt: Jkt; readonly alg: SignatureAlgorithm }> {
   const processed = processSdJwt(compact, rule)
   const key = await findSigner(processed.jws, keys)
-  if (key === undefined) return refuse(rule.reason ?? 'sd_jwt_invalid', 'invalid SD-JWT: it is not signed by a key that is valid here')
+  if (key === undefined)
+    return refuse(rule.reason ?? 'sd_jwt_invalid', 'invalid SD-JWT: no accepted key signed it (its key may be unknown or revoked)')
   return { ...processed, jkt: key.jkt, alg: key.alg }
 }
 
@@ -139,7 +140,7 @@ interface Walk {
 }
 
 /** Position of a value in the walk. */
-interface Position {
+interface WalkPosition {
   readonly pointer: string
   readonly depth: number
   readonly parentDigest?: string
@@ -184,19 +185,19 @@ function readDisclosure(encoded: string, deny: Deny): ReceivedDisclosure {
   return { encoded, digest, salt, name: second, value: third }
 }
 
-const childOf = ({ depth, parentDigest }: Position, pointer: string): Position => ({
+const childOf = ({ depth, parentDigest }: WalkPosition, pointer: string): WalkPosition => ({
   pointer,
   depth: depth + 1,
   ...(parentDigest === undefined ? {} : { parentDigest }),
 })
 
-function walkValue(value: JsonValue, position: Position, walk: Walk): Processed<JsonValue> {
+function walkValue(value: JsonValue, position: WalkPosition, walk: Walk): Processed<JsonValue> {
   if (Array.isArray(value)) return walkArray(value, position, walk)
   if (isJsonObject(value)) return walkObject(value, position, walk)
   return { disclosed: value, undisclosed: value }
 }
 
-function walkObject(object: JsonObject, position: Position, walk: Walk): Processed<JsonObject> {
+function walkObject(object: JsonObject, position: WalkPosition, walk: Walk): Processed<JsonObject> {
   const { pointer, depth } = position
   if (depth > MAX_DEPTH) walk.deny(`it is nested deeper than ${MAX_DEPTH} levels`)
   const disclosed: Record<string, JsonValue> = Object.create(null)
@@ -212,7 +213,7 @@ function walkObject(object: JsonObject, position: Position, walk: Walk): Process
   return { disclosed, undisclosed }
 }
 
-function discloseMembers(digests: JsonValue | undefined, members: Record<string, JsonValue>, position: Position, walk: Walk): void {
+function discloseMembers(digests: JsonValue | undefined, members: Record<string, JsonValue>, position: WalkPosition, walk: Walk): void {
   const { pointer } = position
   if (!Array.isArray(digests)) walk.deny('`_sd` is not an array', pointer)
   const found = digests.map((digest) => findDisclosure(digest, pointer, walk)).filter((disclosure) => disclosure !== undefined)
@@ -220,13 +221,13 @@ function discloseMembers(digests: JsonValue | undefined, members: Record<string,
   for (const disclosure of found) {
     const { name } = disclosure
     if (name === undefined) walk.deny('a disclosure of an array element is used for a member', pointer)
-    // RFC 9901 §7.1 step 3.c.ii: a disclosure overwrites no claim.
+    // RFC 9901 §7.1 step 3.c.ii: a disclosure must not overwrite a claim.
     if (Object.hasOwn(members, name)) walk.deny('a disclosure repeats a claim', pointer)
     members[name] = walkDisclosure(disclosure, childOf(position, `${pointer}/${pointerToken(name)}`), walk)
   }
 }
 
-function walkArray(array: readonly JsonValue[], position: Position, walk: Walk): Processed<readonly JsonValue[]> {
+function walkArray(array: readonly JsonValue[], position: WalkPosition, walk: Walk): Processed<readonly JsonValue[]> {
   const { pointer, depth } = position
   if (depth > MAX_DEPTH) walk.deny(`it is nested deeper than ${MAX_DEPTH} levels`)
   const disclosed: JsonValue[] = []
@@ -254,7 +255,7 @@ function walkArray(array: readonly JsonValue[], position: Position, walk: Walk):
 }
 
 /** Records the disclosure and processes its value. */
-function walkDisclosure(disclosure: ReceivedDisclosure, position: Position, walk: Walk): JsonValue {
+function walkDisclosure(disclosure: ReceivedDisclosure, position: WalkPosition, walk: Walk): JsonValue {
   const { pointer, depth, parentDigest } = position
   walk.disclosures.push({ ...disclosure, pointer, ...(parentDigest === undefined ? {} : { parentDigest }) })
   return walkValue(disclosure.value, { pointer, depth, parentDigest: disclosure.digest }, walk).disclosed

@@ -1,7 +1,8 @@
-// Notifications of agents, as a transactional outbox.
-// A change and its notifications are one commit. The notifications go to the outbox under random ids, so concurrent commits never conflict
-// over them. A reader of an inbox then moves its notifications from the outbox to the inbox and gives them the next positions.
-// Cost: a read of an inbox with new notifications makes one more commit per 100 of them. Notifications of one inbox are ordered by second.
+// Notifications to agents, through a transactional outbox. A change and its notifications are written in one commit. The notifications go
+// to the outbox under random ids, so concurrent commits never conflict over them. A reader of an inbox then moves its notifications from
+// the outbox to the inbox and gives them the next positions.
+// Cost: a read of an inbox with new notifications makes one more commit for every 100 of them. Notifications of one inbox are ordered by
+// creation time in whole seconds; within a second their order is random.
 import { refuse } from '../../errors.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
@@ -41,8 +42,8 @@ const postingTo = ({ outbox, random }: InboxStore, agentId: AgentId, notificatio
   })
 
 /**
- * Moves the agent's notifications from the outbox to the inbox, oldest first. The change of the last position is guarded, so of several
- * concurrent callers one moves them and the others find the outbox empty.
+ * Moves the agent's notifications from the outbox to the inbox, oldest first. The change of the last position is guarded, so only one of
+ * several concurrent callers moves them. After MAX_ATTEMPTS commits, the remaining notifications wait for the next read.
  */
 export async function assignPositions({ inbox }: { readonly inbox: InboxStore }, agentId: AgentId): Promise<void> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {

@@ -11,7 +11,7 @@ export interface ReadInboxDeps {
 const POLL_MS = 500
 const PAGE = 100
 
-/** Notifications after position `after`, in order, including every notification that was committed before the call. */
+/** Reads the notifications after position `after`, in order, including those that were committed before the call. */
 export async function readInbox(
   { inbox }: Pick<ReadInboxDeps, 'inbox'>,
   agentId: AgentId,

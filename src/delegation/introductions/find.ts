@@ -16,20 +16,23 @@ export interface FindIntroductionDeps {
   readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
 }
 
-/** Granted introductions that one call reads at most. Denied, revoked and expired ones do not count. */
+/** Maximum number of granted introductions that one call reads, those that expire last first. The others are not found. */
 const MAX_READ = 2000
 const PAGE = 100
-/** Target agents that a search considers at most. */
+/** Maximum number of target agents that a search considers: those whose introductions expire last. */
 const MAX_TARGETS = 200
 
-/** Introductions from one agent to another that stand, newest first. Call it after the read barrier. */
+/** Finds the introductions from one agent to another that stand, newest first. Call after the read barrier. */
 export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to: AgentId): Promise<readonly GrantedIntroduction[]> {
   const pair = `${from} ${to}`
   const granted = await deps.introductions.granted.getOrRead(pair, () => readGranted(deps, pair))
   return granted?.filter((introduction) => isStanding(deps, introduction)) ?? []
 }
 
-/** The value for the cache, whose readers check each introduction's standing again. Undefined if there is none: absence is not cached. */
+/**
+ * Reads the value for the cache; readers of the cache check each introduction's standing again. Undefined if there is none: absence is
+ * not cached.
+ */
 async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<CacheableRead<readonly GrantedIntroduction[]> | undefined> {
   const found: { readonly granted: GrantedIntroduction; readonly createdAt: number }[] = []
   let isAllWhole = true
@@ -43,7 +46,9 @@ async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Ca
   return value.length === 0 ? undefined : { value, dependsOn: [], isWhole: isAllWhole }
 }
 
-/** The agents that `from` is introduced to, each with the introductions that stand. The caller still checks their pinned parts. */
+/**
+ * Finds the agents that `from` is introduced to, each with the introductions that stand. The caller must still check their pinned parts.
+ */
 export async function findIntroducedTo(
   deps: FindIntroductionDeps,
   from: AgentId,
@@ -75,7 +80,7 @@ async function* grantedIn(
   }
 }
 
-/** Reading a record by its id completes a pending write of it. */
+/** Reading a record by its id completes its pending write. */
 async function currentOf(deps: FindIntroductionDeps, record: Introduction): Promise<Introduction | undefined> {
   return isWhole(record) ? record : deps.introductions.get(record.id)
 }
@@ -103,14 +108,14 @@ const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: Grante
 export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Ending =>
   expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }
 
-/** Endings of the introductions that the handle granted at or after `since`. */
+/** Endings of the introductions that `granter` granted at or after `since` (epoch seconds). */
 export const introductionsGrantedBy = (
   { introductions }: Pick<FindIntroductionDeps, 'introductions'>,
-  by: Handle,
+  granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
   grantedSince(introductions.collection, {
-    grantedBy: by,
+    grantedBy: granter,
     since,
     createdAt: ({ grantedAt }) => grantedAt ?? 0,
     ending: endingOfIntroduction,

@@ -7,7 +7,7 @@ import type { InboxNotification } from '../inbox/store.js'
 /** A notification as its recipient reads it. */
 type NotificationView = Omit<InboxNotification, 'id' | 'agentId' | 'expiresAt'>
 
-/** The caller's notifications after position `after`; the next page begins after `lastPosition`. */
+/** Reads the caller's notifications after position `after`. The next page begins after `lastPosition`. */
 export async function readIntroductionsInbox(
   deps: ReadInboxDeps,
   caller: Caller,

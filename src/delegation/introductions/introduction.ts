@@ -7,13 +7,13 @@ import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Introduction } from './store.js'
 
-/** A request that was not answered within this time expires. */
+/** A request that is not decided within this time expires. */
 export const PENDING_SECONDS = 7 * 86_400
-/** Pending requests of one agent. A further request is refused with `conflict`. */
+/** Maximum number of pending requests of one agent. A further request is refused with `conflict`. */
 export const MAX_PENDING = 50
 /** An introduction that was denied, revoked or has expired can be read for this long. */
 export const RETENTION_SECONDS = 30 * 86_400
-/** Skills that one introduction may depend on. Each adds a handle to every token. */
+/** Maximum number of skills that one introduction may pin, because each adds a handle to every token. A request for more is refused. */
 export const MAX_PINNED_SKILLS = 24
 
 type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
@@ -27,8 +27,8 @@ export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introdu
 }
 
 /**
- * Applies the target's introduction policy to a request: `open` grants it, `ask` leaves it pending for approval. An open policy asks if
- * the request exceeds the policy's scopes or includes the right to pass tokens on.
+ * Applies the target's introduction policy to a request: `open` grants it, `ask` leaves it pending for approval, `closed` refuses it. An
+ * open policy asks if the request exceeds the policy's scopes or includes the right to pass tokens on.
  */
 export function policyDecision(
   { introductionPolicy: policy }: Pick<IntroductionTarget, 'introductionPolicy'>,

@@ -70,8 +70,8 @@ async function requireTarget(
 }
 
 /**
- * Refuses a request for scopes or skills that the requester does not see in the card, for scopes beyond its ceiling, and for a right to pass
- * tokens on to audiences that are not agents of this registry.
+ * Refuses a request for scopes or skills that the requester does not see in the card, for scopes beyond its ceiling, and for a right to
+ * pass tokens on to audiences that are not agents of this registry.
  */
 async function requireRequestable(
   deps: IntroductionDeps,
@@ -148,7 +148,7 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
   }
 }
 
-/** A pending request makes no log entry, because nothing depends on it. */
+/** A pending request writes no log entry, because nothing depends on it. */
 async function createPending(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
   const notification = notificationOf(introduction, 'requested', now)
   await withNotifications(deps, { recipients: [introduction.to], notification }, async (posting) => {

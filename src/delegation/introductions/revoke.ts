@@ -11,7 +11,7 @@ import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { notificationOf, requireIntroduction } from './view.js'
 
-/** Revokes a granted introduction, by either side. A pending request is withdrawn: it becomes denied with the note `withdrawn`. */
+/** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: it becomes denied with the note `withdrawn`. */
 export async function revokeIntroduction(deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position }> {
   const { now, position } = await deps.trustLog.readBarrier()
   const introduction = await requireIntroduction(deps, caller, id)

@@ -10,8 +10,8 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { GrantedIntroduction } from './decide/granted.js'
 
 /**
- * The stored state. It does not say whether a granted introduction still stands: its handles do (`stateOf`). `ended` only removes a revoked
- * introduction from the indexes of granted ones.
+ * The stored state. It does not say whether a granted introduction still stands; its handles do (see `stateOf`). `ended` only removes a
+ * revoked introduction from the indexes of granted ones.
  */
 const State = z.enum(['pending', 'granted', 'denied', 'ended'])
 
@@ -28,12 +28,12 @@ export const Introduction = z.strictObject({
   /** Ids of the skills that the requester depends on: the skills that it named, or all that it could see. */
   skills: z.array(z.string().max(256)).max(64),
   taskId: TaskId.optional(),
-  /** Requested lifetime. */
+  /** Requested lifetime in seconds. */
   seconds: z.int(),
   state: State,
-  /** `int:`. */
+  /** Handle of kind `int:`. */
   handle: Handle,
-  /** `ver:` of the granted bounds. */
+  /** Version of the granted bounds, a handle of kind `ver:`. */
   boundsVersion: Handle,
   createdAt: z.int(),
   /** A request that is still pending at this time has expired. */
@@ -45,12 +45,12 @@ export const Introduction = z.strictObject({
   pinnedVersions: z.array(Handle).max(65).optional(),
   /** Identities of both sides at the time of the grant. */
   dependsOn: z.array(Handle).max(64).optional(),
-  /** Handles of the approver: revoking one as compromised also revokes the introduction. */
+  /** Handles of the approver. If one is revoked as compromised, the introduction is revoked too. */
   grantedBy: z.array(Handle).max(16).optional(),
   grantedAt: z.int().optional(),
   expiresAt: z.int().optional(),
   note: z.string().max(512).optional(),
-  /** RETENTION_SECONDS after the introduction was denied, revoked, or expires. */
+  /** Epoch seconds from which the record is purged: RETENTION_SECONDS after it was denied or revoked, or expires. */
   purgeAt: z.int().optional(),
   hidden: EntryId.optional(),
   nextEntry: EntryId.optional(),
@@ -58,7 +58,7 @@ export const Introduction = z.strictObject({
 })
 export type Introduction = z.infer<typeof Introduction>
 
-/** A pending request occupies one of the MAX_PENDING slots of its requester until it is answered or expires. */
+/** A pending request occupies one of the MAX_PENDING slots of its requester until it is decided or expires. */
 const RequestSlot = z.strictObject({
   /** `<from> <slot>`. */
   id: z.string().max(64),

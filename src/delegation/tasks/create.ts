@@ -16,7 +16,7 @@ interface TaskInput {
 const DEFAULT_TASK_SECONDS = 3600
 const MAX_TASK_SECONDS = 30 * 86_400
 
-/** Creates a task. A child task ends with its parent, and its deadline is never later. */
+/** Creates a task. A child task ends with its parent, and its deadline is never later than the parent's. */
 export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInput): Promise<{ taskId: TaskId; deadline: number }> {
   const { now } = await deps.trustLog.readBarrier()
   const parent = input.parentTaskId === undefined ? undefined : await requireParent(deps, caller, input.parentTaskId)
@@ -49,7 +49,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
   })
   return outcome === 'begun'
     ? { taskId: task.id, deadline: task.deadline }
-    : refuse('conflict', 'the parent task, or your own access, was ended meanwhile')
+    : refuse('conflict', 'the parent task was ended, or your own access was revoked, concurrently')
 }
 
 /** Returns the parent task to its owner and to an agent that is being called for it. Others get the same refusal as for an unknown id. */
@@ -58,6 +58,6 @@ async function requireParent(deps: TaskDeps, caller: Caller, id: TaskId): Promis
   const agent = AgentId.safeParse(caller.id)
   const mayCreateChild = task?.owner === caller.id || (task !== undefined && agent.success && (await deps.isCalledFor(agent.data, id)))
   if (!task || !mayCreateChild) return refuse('not_found', 'no such task')
-  if (task.ancestors.length + 1 > MAX_TASK_DEPTH) refuse('bad_input', `a task has at most ${MAX_TASK_DEPTH} ancestors`)
+  if (task.ancestors.length + 1 > MAX_TASK_DEPTH) refuse('bad_input', `a task may have at most ${MAX_TASK_DEPTH} ancestors`)
   return task
 }

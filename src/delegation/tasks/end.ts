@@ -6,7 +6,7 @@ import type { Position } from '../../protocol/log/entry.js'
 import { requireTask, type TaskDeps } from './authority.js'
 import { endingOfTask } from './find.js'
 
-/** Ends a task, its descendants and every token of them, with one log entry. */
+/** Ends a task, its descendants and every token issued for them, with one log entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const task = await requireTask(deps, caller, id)

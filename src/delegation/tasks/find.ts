@@ -11,7 +11,7 @@ interface FindTaskDeps {
   readonly tasks: TasksStore
 }
 
-/** A task as an exchange reads it. The caller checks that its dependencies stand. */
+/** Finds a task as an exchange reads it. The caller must check that its dependencies stand. */
 export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDependencies | undefined> {
   const task = await deps.tasks.get(id)
   return (
@@ -28,6 +28,6 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
 /** The horizon is the deadline: nothing that depends on the task is valid after it. */
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })
 
-/** Endings of the tasks that the handle created at or after `since`. */
-export const tasksGrantedBy = ({ tasks }: FindTaskDeps, by: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(tasks.collection, { grantedBy: by, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfTask })
+/** Endings of the tasks that `granter` created at or after `since` (epoch seconds). */
+export const tasksGrantedBy = ({ tasks }: FindTaskDeps, granter: Handle, since: number): Promise<readonly Ending[]> =>
+  grantedSince(tasks.collection, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfTask })

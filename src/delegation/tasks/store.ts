@@ -6,20 +6,20 @@ import type { OwnedSpec, Storage } from '../../storage/storage.js'
 import { newRecords, type Records } from '../../trust-log/records/records.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 
-/** Ancestors of a task at most. */
+/** Maximum number of ancestors of a task. Creating a deeper child task is refused. */
 export const MAX_TASK_DEPTH = 16
 
-/** A task says what work is for. Its owner declares it and ends it; everything that depends on its handle ends with it. */
+/** A task names the work that tokens are issued for. Its owner creates and ends it; everything that depends on its handle ends with it. */
 export const Task = z.strictObject({
   id: TaskId,
   owner: ClientId,
   orgId: OrgId,
-  /** `tsk:`. Its horizon is the deadline. */
+  /** Handle of kind `tsk:`. Its horizon is the deadline. */
   handle: Handle,
   /** Nearest first. */
   ancestors: z.array(TaskId).max(MAX_TASK_DEPTH),
   parentTaskId: TaskId.optional(),
-  /** `tsk:` of the ancestors, and the identities of the owner. */
+  /** Handles of the ancestors, and the identities of the owner. */
   dependsOn: z.array(Handle).max(64),
   description: z.string().max(1024),
   deadline: z.int(),

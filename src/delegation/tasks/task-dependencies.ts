@@ -8,6 +8,6 @@ export interface TaskDependencies {
   readonly orgId: OrgId
   /** Parent tasks, nearest first. */
   readonly ancestors: readonly TaskId[]
-  /** `tsk:` of the task and its ancestors, and the identities of the owner. They expire at the task's deadline, the earliest of all. */
+  /** Handles of the task and its ancestors, and the identities of the owner. They expire at the task's deadline. */
   readonly dependencies: Dependencies
 }

@@ -22,7 +22,7 @@ export function trpcOverHttp({
 }: TrpcHttpDeps): (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse> {
   return async (request, signal) => {
     try {
-      check(router, request)
+      requireAllowed(router, request)
     } catch (error) {
       if (error instanceof Refusal) return responseOf(error, request.requestId)
       throw error
@@ -51,7 +51,8 @@ function retryAfterHeaders(causes: readonly unknown[]): Headers {
   return new Headers(longest > 0 ? { 'retry-after': String(longest) } : {})
 }
 
-function check(router: AnyRouter, { method, path, query, headers, body }: HttpRequest): void {
+/** Refuses requests that the adapter of @trpc/server would treat wrongly or that are too large. */
+function requireAllowed(router: AnyRouter, { method, path, query, headers, body }: HttpRequest): void {
   if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
   const names = path.slice(PREFIX.length + 1).split(',')
   if (names.length > MAX_BATCH) refuse('batch_too_large', `${names.length} calls in one batch, at most ${MAX_BATCH} are allowed`)

@@ -23,6 +23,7 @@ interface TrpcWebSocketDeps {
   readonly onBug: (path: string, error: unknown) => void
 }
 
+/** A socket with more open subscriptions is closed with code 4429. */
 const MAX_SUBSCRIPTIONS = 8
 /** Maximum number of waiting and running calls of one socket; further calls are refused. */
 export const MAX_CALLS = 32

@@ -24,7 +24,7 @@ export interface TrpcContext {
 export interface ProcedureMeta {
   /** Scope that the root token must have; absent for procedures that anonymous callers may use. */
   readonly scope?: RegistryScope
-  /** Roles that may call; absent where every role may. */
+  /** Roles that may call the procedure; absent if every role may. */
   readonly roles?: readonly Role[]
 }
 

@@ -9,7 +9,7 @@ import type { Dependencies } from '../../protocol/standing.js'
 
 /** Scopes at the registry that a ceiling may contain: all but `admin`. */
 const AGENT_SCOPES = REGISTRY_SCOPES.filter((scope) => scope !== 'admin')
-/** Scopes at the registry of a ceiling that names none: the agent may not register agents. */
+/** Default scopes at the registry. Without `agents:write`, the agent may not register agents. */
 const DEFAULT_SCOPES = AGENT_SCOPES.filter((scope) => scope !== 'agents:write')
 
 /** The ceiling in a request: scopes at the registry and, separately, rights towards other agents. */
@@ -32,7 +32,7 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
       : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
   )
   if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
-  // `scopes` cannot contain `admin`. A right at the registry could, so such rights are dropped.
+  // `scopes` cannot contain `admin`, but a right at the registry could, so rights at the registry are ignored.
   const others = (input.rights ?? []).filter((right) => right.audience !== audience)
   return {
     rights: [...own, ...others],
@@ -46,7 +46,7 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
 /** Rank of each role's authority; a wider authority has a higher rank. */
 export const RANK: Readonly<Record<Role, number>> = { agent: 0, member: 1, administrator: 2, operator: 3 }
 
-/** Longest chain of agents that registered one another. */
+/** Maximum number of parents above an agent. Registering a deeper agent is refused. */
 export const MAX_AGENT_DEPTH = 5
 
 /** The facts about an agent that decide whether another agent may be introduced to it. */

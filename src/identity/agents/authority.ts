@@ -18,13 +18,14 @@ export interface AgentsDeps extends FindAgentDeps {
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
 /**
- * Returns the agent to a caller that may act on it: a member of its organisation, the operator, the agent itself, or one of its parents.
- * Every other caller gets `not_found`, the same as for an unknown id.
+ * Returns the agent to a caller that may act on the agent: a member of its organisation, the operator, the agent itself, or one of its
+ * parents. Every other caller gets `not_found`, the same as for an unknown id.
  */
 export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, action: AgentAction): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
-  if (!agent || !(isMemberOf(caller, agent.orgId) || chain.some((one) => one.id === caller.id))) return refuse('not_found', 'no such agent')
+  if (!agent || !(isMemberOf(caller, agent.orgId) || chain.some((link) => link.id === caller.id)))
+    return refuse('not_found', 'no such agent')
   if (action === 'revoke' && caller.kind === 'member' && !isAdminOf(caller, agent.orgId))
     refuse('forbidden', 'only an administrator of the organisation may revoke agents')
   if (action === 'change' && caller.id === id) refuse('forbidden', 'an agent may not change its own ceiling or introduction policy')

@@ -17,8 +17,7 @@ interface AgentChange {
 
 /**
  * Changes name, ceiling or introduction policy.
- * A new ceiling or policy ends the version of the old one, even when the new one is wider: every decision that depended on the old
- * version is void.
+ * A new ceiling or policy ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
  */
 export async function changeAgent(
   deps: AgentsDeps,
@@ -29,7 +28,7 @@ export async function changeAgent(
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
   if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer]))
-    refuse('already_revoked', 'the agent was suspended or revoked')
+    refuse('already_revoked', 'the agent is suspended or revoked; a suspended agent can be changed once it is reinstated')
   const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
   const next = {
     ...(name !== undefined && { name }),

@@ -20,7 +20,7 @@ interface Confirmation {
 
 /**
  * Confirms a registration with the agent's own key, which makes the agent active.
- * Every fault of the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
+ * Every fault in the registration token gets the same refusal, and a registration allows MAX_ATTEMPTS attempts, right or wrong.
  */
 export async function confirmAgent(
   deps: FindAgentDeps & RegisterKeyDeps & { readonly storage: Storage },

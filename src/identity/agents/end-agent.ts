@@ -12,10 +12,10 @@ import type { Agent } from './store.js'
 const MAX_ATTEMPTS = 10
 
 /**
- * Ends an agent's handle and records the authority that did so: a narrower one may not reinstate the agent.
- * A reinstatement that runs at the same time is ended too. The function reads the agent again after each log entry and returns once the
- * record says `state` and neither the handle nor a pending new handle stands; after MAX_ATTEMPTS attempts it refuses with `conflict`,
- * and the endings it wrote so far remain.
+ * Ends an agent's handle and records the caller's authority: a caller with less authority may not reinstate the agent.
+ * A reinstatement that runs at the same time is ended too: the function reads the agent again after each log entry, and returns once the
+ * record states the ending and neither the handle nor a pending new handle stands. After MAX_ATTEMPTS attempts it returns the position of
+ * its last entry, or refuses with `conflict` if it wrote none.
  */
 export async function endAgent(
   deps: AgentsDeps,
@@ -55,8 +55,9 @@ export async function endAgent(
 }
 
 /**
- * How the agent's current handle was last ended, and with which rank.
- * The record says nothing when a compromised key ended the handle: that needs the authority of an administrator, so its rank is returned.
+ * Returns how the agent's current handle was ended, and the rank of the caller that ended it.
+ * If the record does not say, a compromised key ended the handle. Declaring a key compromised needs the authority of an administrator, so
+ * the rank of an administrator is returned.
  */
 export function lastEnding({ handle, endedHandle, endedState: state, endedRank: rank }: Agent): {
   readonly state?: 'suspended' | 'revoked'
@@ -65,7 +66,7 @@ export function lastEnding({ handle, endedHandle, endedState: state, endedRank: 
   return endedHandle === handle && state !== undefined && rank !== undefined ? { state, rank } : { rank: RANK.administrator }
 }
 
-/** Holds while the agent was neither suspended, revoked nor reinstated since it was read. */
+/** Holds as long as the agent has not been suspended, revoked or reinstated since it was read. */
 export const unchangedGuard = ({ handle, endedHandle, endedState, endedRank }: Agent): Guard<Agent> => ({
   handle,
   endedHandle: endedHandle ?? null,
@@ -73,7 +74,7 @@ export const unchangedGuard = ({ handle, endedHandle, endedState, endedRank }: A
   endedRank: endedRank ?? null,
 })
 
-/** The new handle of a reinstatement that is not completed yet. */
+/** The new handle of a reinstatement that is not yet complete; empty without one. */
 export function pendingHandles({ next }: Agent): Handle[] {
   const handle = Handle.safeParse(next?.handle)
   return handle.success ? [handle.data] : []

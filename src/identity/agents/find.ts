@@ -20,7 +20,7 @@ export interface FindAgentDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
-/** The agent, then the agent that registered it, and so on up to the one that a member registered. Empty for an unknown id. */
+/** Returns the agent, then the agent that registered it, and so on up to the agent that a member registered. Empty for an unknown id. */
 export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: AgentId): Promise<readonly Agent[]> {
   const chain: Agent[] = []
   for (let next: AgentId | undefined = id; next !== undefined && chain.length <= MAX_AGENT_DEPTH; ) {
@@ -32,7 +32,7 @@ export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: Age
   return chain
 }
 
-/** Reads an agent as an OAuth client: its ceiling is the intersection with those of its parents, and it depends on their handles too. */
+/** Reads an agent as an OAuth client. Its ceiling is intersected with the ceilings of its parents, and it depends on their handles too. */
 export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<Client> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
@@ -73,7 +73,7 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
   const { orgId, name, introductionPolicy, introductionPolicyVer, handle } = agent
-  const dependencies = dependenciesOf([...chain.map((one) => one.handle), organisation.handle])
+  const dependencies = dependenciesOf([...chain.map((link) => link.handle), organisation.handle])
   const value: IntroductionTarget = {
     agentId: id,
     orgId,
@@ -86,7 +86,7 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
   return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
 }
 
-/** Endings of the agents that an identity registered since a moment (epoch seconds). */
+/** Endings of the agents that `granter` registered at or after `since` (epoch seconds). */
 export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, granter: Handle, since: number): Promise<readonly Ending[]> =>
   grantedSince(agents.collection, {
     grantedBy: granter,

@@ -10,7 +10,7 @@ interface FindOwnerDeps {
   readonly members: MembersStore
 }
 
-/** The organisation of an owner of keys; an organisation is its own. */
+/** Returns the organisation that a key owner belongs to; for an organisation, its own id. Undefined for an unknown owner. */
 export async function orgOfOwner({ organisations, agents, members }: FindOwnerDeps, owner: KeyOwner): Promise<OrgId | undefined> {
   const organisation = OrgId.safeParse(owner)
   if (organisation.success) return (await organisations.get(organisation.data))?.id

@@ -20,17 +20,17 @@ interface RegisterInput {
 export interface AgentRegistered {
   readonly agentId: AgentId
   readonly audience: Audience
-  /** Returned once and stored as a hash; `agents.confirm` consumes it. */
+  /** Returned only here, because only its hash is stored; `agents.confirm` consumes it. */
   readonly registrationToken: string
   readonly expiresAt: number
 }
 
 const REGISTRATION_SECONDS = 86_400
-const REGISTRATION_BYTES = 32
+const REGISTRATION_TOKEN_BYTES = 32
 
 /**
- * Registers an agent in the caller's organisation (the operator: in any).
- * An agent registers a child; at each use the child's ceiling is intersected with those of its parents.
+ * Registers an agent in the caller's organisation. The operator may name any organisation.
+ * An agent registers a child agent, whose ceiling is intersected with those of its parents at each use.
  */
 export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<AgentRegistered> {
   const { now } = await deps.trustLog.readBarrier()
@@ -53,7 +53,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     grantedBy: [...caller.identities],
     createdAt: now,
   }
-  const registrationToken = deps.random.token(REGISTRATION_BYTES)
+  const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
   const { outcome } = await deps.agents.begin(agent, {
     type: 'agent.registered',

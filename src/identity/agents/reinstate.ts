@@ -24,7 +24,7 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
     { handle },
     {
       type: 'agent.reinstated',
-      // The old handle has ended before. The entry names it again, so that a restore, which reads only the log, can connect both handles.
+      // The old handle has already ended. The entry names it again, so that a restore, which reads only the log, can connect both handles.
       ends: [{ handle: agent.handle }],
       begins: [handle],
       dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
@@ -41,5 +41,5 @@ function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, agent: Ag
   const { state, rank } = lastEnding(agent)
   if (state === 'revoked') refuse('already_revoked', 'the agent was revoked; register a new one')
   if (caller.id === agent.id || RANK[caller.role] < rank)
-    refuse('forbidden', 'reinstating an agent needs at least the authority that suspended it')
+    refuse('forbidden', 'reinstating an agent needs at least the authority that suspended it; an agent cannot reinstate itself')
 }

@@ -24,7 +24,10 @@ export const Agent = z.strictObject({
   introductionPolicyVer: Handle,
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int().min(0),
-  /** The last suspension or revocation: the handle that it ended, the state, and the rank of its caller. Reinstating needs at least that rank. */
+  /**
+   * The last suspension or revocation: the handle that it ended, its kind, and the rank of its caller. Reinstating needs at least that
+   * rank.
+   */
   endedHandle: Handle.optional(),
   endedState: z.enum(['suspended', 'revoked']).optional(),
   endedRank: z.int().min(0).max(3).optional(),
@@ -34,7 +37,7 @@ export const Agent = z.strictObject({
 })
 export type Agent = z.infer<typeof Agent>
 
-/** A registration that waits to be confirmed: `tokenHash` is the digest of the registration token. */
+/** An unconfirmed registration. `tokenHash` is the digest of the registration token. */
 const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 type Registration = z.infer<typeof Registration>
 

@@ -4,6 +4,6 @@ import type { Position } from '../../protocol/log/entry.js'
 import type { AgentsDeps } from './authority.js'
 import { endAgent } from './end-agent.js'
 
-/** Ends the agent's handle until a caller with at least this authority reinstates the agent under a new one. */
+/** Ends the agent's handle. A caller with at least the same authority may later reinstate the agent with a new handle. */
 export const suspendAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ position: Position }> =>
   endAgent(deps, caller, id, 'suspended')

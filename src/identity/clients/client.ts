@@ -15,15 +15,15 @@ export interface ClientKey {
   readonly usableUntil: number
 }
 
-/** An OAuth client: an agent or a member. It may come from a cache: check `dependencies` and the key's handle after the read barrier. */
+/** An OAuth client: an agent or a member. It may be cached: check `dependencies` and the key's handle after the read barrier. */
 export interface Client {
   readonly kind: 'agent' | 'member'
   readonly id: AgentId | MemberId
   readonly orgId: OrgId
   readonly role: Role
-  /** Effective ceiling: the intersection along the chain of parents. That of a member has no rights towards agents. */
+  /** Effective ceiling: the intersection along the chain of parents. A member's ceiling has no rights towards agents. */
   readonly ceiling: Ceiling
-  /** Handles of the agent or member, of its ceiling's or role's version, of its organisation, and those of each parent. */
+  /** Handles of the agent or member, of the version of its ceiling or role, of its organisation, and of each parent and its ceiling. */
   readonly dependencies: Dependencies
   readonly keys: readonly ClientKey[]
 }

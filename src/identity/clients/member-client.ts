@@ -18,7 +18,7 @@ interface MemberClientDeps {
 
 const MEMBER_TOKEN_SECONDS = 900
 
-/** Reads a member as an OAuth client, which gets tokens for the registry only. */
+/** Reads a member as an OAuth client. A member gets tokens only for the registry. */
 export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Promise<CacheableRead<Client> | undefined> {
   const member = await deps.members.get(id)
   const organisation = member && (await deps.organisations.get(member.orgId))

@@ -9,7 +9,10 @@ export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
 }
 
-/** An owner manages its own keys. Administrators manage the keys of their organisation and its members, any member those of its agents. */
+/**
+ * An owner manages its own keys. Administrators manage the keys of their organisation and its members; every member manages the keys of
+ * its agents.
+ */
 function mayManageKeys(caller: Caller, owner: KeyOwner, orgId: OrgId): boolean {
   if (caller.id === owner) return true
   if (OrgId.safeParse(owner).success || MemberId.safeParse(owner).success) return isAdminOf(caller, orgId)
@@ -18,7 +21,7 @@ function mayManageKeys(caller: Caller, owner: KeyOwner, orgId: OrgId): boolean {
 
 export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOwner): Promise<OrgId> {
   const orgId = await deps.orgOfOwner(owner)
-  return orgId !== undefined && mayManageKeys(caller, owner, orgId) ? orgId : refuse('not_found', 'no such owner of keys')
+  return orgId !== undefined && mayManageKeys(caller, owner, orgId) ? orgId : refuse('not_found', 'no such key owner')
 }
 
 export async function requireRegisteredKey(

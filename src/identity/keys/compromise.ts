@@ -7,8 +7,8 @@ import { banKey } from './quota-slots.js'
 import { type RevokeKeyDeps, recordingKeyAudit } from './revoke.js'
 
 /**
- * Declares a key compromised since a moment (epoch seconds). Revokes the key and everything that it granted since then, directly or through
- * a member or key that it admitted. The key can never be registered again.
+ * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
+ * directly or through a member or key that it admitted. The key can never be registered again.
  */
 export async function compromiseKey(
   deps: RevokeKeyDeps,
@@ -23,7 +23,7 @@ export async function compromiseKey(
   for (let position: Position | undefined; ; ) {
     const granted = [{ handle: registeredKey.handle }, ...(await grantedTransitively(deps, registeredKey.handle, since))]
     const fresh = granted.filter(({ handle }) => !ended.has(handle) && !deps.trustLog.ended.has(handle))
-    // The list is read again after each ending: it then contains what was granted meanwhile, and an ended identity grants nothing more.
+    // The list is read again after each log entry, because more may have been granted meanwhile. An ended identity can grant nothing more.
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
     const intent = position === undefined ? [recordingKeyAudit(deps, caller, 'keys.compromise', registeredKey)] : []
@@ -32,8 +32,8 @@ export async function compromiseKey(
 }
 
 /**
- * Everything that an identity granted, and everything that the granted members and keys granted in turn, because they may act for the thief.
- * What a granted agent, organisation or task granted depends on that handle, so it needs no ending of its own.
+ * Returns everything that an identity granted, and everything that the granted members and keys granted in turn, because the attacker may
+ * control them. Whatever a granted agent, organisation or task granted depends on its handle and needs no ending of its own.
  */
 async function grantedTransitively(
   { grantedBy }: Pick<RevokeKeyDeps, 'grantedBy'>,

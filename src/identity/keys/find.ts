@@ -18,7 +18,7 @@ export const findRegisteredKeys = async (deps: FindDeps, owner: KeyOwner): Promi
   (await readRegisteredKeys(deps, owner)).registeredKeys
 
 /**
- * As `findRegisteredKeys`. `isAll` is false while a pending write could add or change a key.
+ * Like `findRegisteredKeys`. `isAll` is false while a pending write could add or change a key.
  * It is also false while there is no key: a member's first key is inserted by the commit that reveals the member.
  */
 export async function readRegisteredKeys(
@@ -26,7 +26,7 @@ export async function readRegisteredKeys(
   owner: KeyOwner,
 ): Promise<{ readonly registeredKeys: readonly RegisteredKey[]; readonly isAll: boolean }> {
   const { items } = await deps.registeredKeys.collection.find('owner', { where: { owner }, limit: MAX_KEYS_READ, order: 'down' })
-  return { registeredKeys: items.filter((one) => one.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
+  return { registeredKeys: items.filter((key) => key.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
 }
 
 /** The keys that may sign an agent's card: publisher keys of its organisation, and its own keys. */
@@ -35,13 +35,13 @@ export async function findPublisherKeys(
   { orgId, agentId }: { orgId: OrgId; agentId: AgentId },
 ): Promise<readonly RegisteredKey[]> {
   const [ofOrganisation, ofAgent] = await Promise.all([findRegisteredKeys(deps, orgId), findRegisteredKeys(deps, agentId)])
-  return [...ofOrganisation.filter((one) => one.use === 'publisher'), ...ofAgent]
+  return [...ofOrganisation.filter((key) => key.use === 'publisher'), ...ofAgent]
 }
 
 /** The statement of a registered key; the log entry that registers the key contains its digest. */
 export const statementOf = (registeredKey: RegisteredKey): KeyStatement => z.object(KeyStatement.shape).parse(registeredKey)
 
-/** Endings of the keys that an identity registered since a moment (epoch seconds). */
+/** Endings of the keys that `granter` registered at or after `since` (epoch seconds). */
 export const keysGrantedBy = ({ registeredKeys }: FindDeps, granter: Handle, since: number): Promise<readonly Ending[]> =>
   grantedSince(registeredKeys.collection, {
     grantedBy: granter,

@@ -11,7 +11,7 @@ interface SlotDeps {
   readonly trustLog: Pick<TrustLog, 'ended'>
 }
 
-/** Most keys that one owner may have at once; the next registration is refused. */
+/** Maximum number of keys of one owner; a further registration is refused. */
 export const MAX_KEYS = 32
 
 /** Cursor before the first numbered slot: slots without a number come first in the index. */
@@ -27,7 +27,10 @@ interface FreeSlot {
 /** The two slots of an owner's first key. */
 export const firstSlots = (owner: KeyOwner, jkt: Jkt): readonly FreeSlot[] => [{ id: `${owner} 0`, number: 0 }, { id: `${owner} ${jkt}` }]
 
-/** Finds the lowest free numbered slot and the key's own slot. Refuses a key that the owner has registered, and an owner with MAX_KEYS keys. */
+/**
+ * Finds the lowest free numbered slot and the key's own slot. Refuses a key that the owner has already registered, and an owner with
+ * MAX_KEYS keys.
+ */
 export async function requireSlots(deps: SlotDeps, owner: KeyOwner, jkt: Jkt): Promise<readonly FreeSlot[]> {
   const { slots } = deps.registeredKeys
   const [numbered, keySlot, known] = await Promise.all([
@@ -56,7 +59,7 @@ const isTaken = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }
 
 const bannedSlotId = (jkt: Jkt): string => `compromised ${jkt}`
 
-/** Bans a compromised key for every owner, for ever: a thief may have it. Banning a key again has no effect. */
+/** Bans a compromised key permanently and for every owner, because an attacker may have it. Banning a key again has no effect. */
 export const banKey = async ({ slots }: RegisteredKeysStore, { id, owner, handle, jkt }: RegisteredKey): Promise<void> => {
   await slots.insert({ id: bannedSlotId(jkt), owner, keyId: id, handle })
 }

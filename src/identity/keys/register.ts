@@ -76,10 +76,10 @@ export async function requireOfferedKey(
     owner: offer.proofOwner,
     now,
   })
-  const isFirst = await consumeProof({ jkt: key.jkt, jti, expiresAt: exp }, (name, keptUntil) =>
-    deps.replayCache.consume('proof', name, keptUntil),
+  const isFirst = await consumeProof({ jkt: key.jkt, jti, expiresAt: exp }, (replayKey, retainUntil) =>
+    deps.replayCache.consume('proof', replayKey, retainUntil),
   )
-  if (!isFirst) refuse('key_invalid', 'the proof of the key was used before; make a new one')
+  if (!isFirst) refuse('key_invalid', 'the key proof has been used before; make a new one')
   if (await isCompromised(deps, key.jkt)) refuse('key_revoked', 'the key was declared compromised; register a new key')
   return key
 }

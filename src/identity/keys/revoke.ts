@@ -15,7 +15,10 @@ export interface RevokeKeyDeps {
   readonly trustLog: TrustLog
   readonly audit: Audit
   readonly storage: Pick<Storage, 'commit'>
-  /** Endings of everything that an identity granted since a moment: organisations, members, registered keys, agents, tasks, introductions. */
+  /**
+   * Endings of everything that an identity granted at or after `since`: organisations, members, registered keys, agents, tasks,
+   * introductions.
+   */
   readonly grantedBy: (handle: Handle, since: number) => Promise<readonly Ending[]>
 }
 

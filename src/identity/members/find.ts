@@ -3,7 +3,7 @@ import type { Ending } from '../../protocol/log/entry.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import type { MembersStore } from './store.js'
 
-/** Endings of the members that joined since a moment (epoch seconds) with an invitation of an identity. */
+/** Endings of the members that joined at or after `since` (epoch seconds) with an invitation from `granter`. */
 export const membersGrantedBy = (
   { members }: { readonly members: MembersStore },
   granter: Handle,

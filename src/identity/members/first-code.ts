@@ -8,7 +8,7 @@ import { type InviteDeps, newInvitation } from './invite.js'
 const FIRST_CODE_SECONDS = 15 * 60
 
 /**
- * The one-time code with which the first operator joins; undefined once the registry has an operator.
+ * Issues the one-time code with which the first operator joins. Returns undefined once the registry has an operator.
  * Each start issues a new code and deletes the earlier one.
  */
 export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock }): Promise<string | undefined> {
@@ -40,12 +40,12 @@ async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> 
 
 /**
  * Finds or creates the organisation of the operators.
- * Two instances that start at the same time may each create one; every later read takes the oldest.
+ * Two instances that start at the same time may each create one; every later start uses the oldest.
  */
 async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Organisation> {
   const find = async () =>
     (await deps.organisations.collection.find('role', { where: { role: 'operators' }, limit: 10 })).items.find(
-      (one) => one.hidden === undefined,
+      (organisation) => organisation.hidden === undefined,
     )
   const known = await find()
   if (known) return known

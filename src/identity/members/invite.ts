@@ -52,7 +52,7 @@ export async function inviteMember(
   return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be saved; try again')
 }
 
-/** A new invitation and its code, `<invitation id>.<secret>`. The store keeps only the digest of the secret. */
+/** Makes an invitation and its code, `<invitation id>.<secret>`. Only the digest of the secret is stored. */
 export function newInvitation(
   { random }: Pick<InviteDeps, 'random'>,
   terms: {
@@ -73,8 +73,8 @@ export function newInvitation(
 }
 
 /**
- * The invitation of a code. Every fault of the code gets the same refusal, and an invitation allows MAX_ATTEMPTS attempts, right or wrong.
- * The caller consumes the invitation in the commit that creates the member.
+ * Returns the invitation that a code belongs to. Every fault in the code gets the same refusal, and an invitation allows MAX_ATTEMPTS
+ * attempts, right or wrong. The caller consumes the invitation in the commit that creates the member.
  */
 export async function requireInvitation(
   deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & InviterDeps,

@@ -35,9 +35,9 @@ export const Invitation = z.strictObject({
   role: MemberRole,
   codeHash: z.string().length(43),
   grantedBy: z.array(Handle).max(16),
-  /** The client that invited: it must still be authorised to invite when the code is redeemed. Absent in the first code. */
+  /** The client that issued the invitation. It must still be authorised when the code is redeemed. Absent in the first code. */
   inviter: ClientId.optional(),
-  /** Identities of the inviter, the organisation and the epoch: the invitation is void when one of these handles ends. */
+  /** Identities of the inviter, the organisation and the epoch. The invitation is void as soon as one of these handles ends. */
   dependsOn: z.array(Handle).max(64),
   expiresAt: z.int(),
 })

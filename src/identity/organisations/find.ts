@@ -3,7 +3,7 @@ import type { Ending } from '../../protocol/log/entry.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import type { OrganisationsStore } from './store.js'
 
-/** Endings of the organisations that an identity created since a moment (epoch seconds). */
+/** Endings of the organisations that `granter` created at or after `since` (epoch seconds). */
 export const organisationsGrantedBy = (
   { organisations }: { readonly organisations: OrganisationsStore },
   granter: Handle,

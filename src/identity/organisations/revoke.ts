@@ -14,7 +14,7 @@ export interface RevokeOrganisationDeps {
 }
 
 /**
- * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they lose their effect with it.
+ * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they are revoked with it.
  * The organisation that runs the registry cannot be revoked.
  */
 export async function revokeOrganisation(deps: RevokeOrganisationDeps, caller: Caller, orgId: OrgId): Promise<{ position: Position }> {

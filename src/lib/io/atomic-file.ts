@@ -1,4 +1,4 @@
-// Small JSON files that are replaced atomically: a reader sees the old content or the new one.
+// Small JSON files that are replaced atomically: a reader sees either the old or the new content.
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -6,7 +6,7 @@ import { refuse } from '../../errors.js'
 import { readJson } from '../json.js'
 import { systemRandom } from '../random.js'
 
-/** Reads the file; undefined if it does not exist. Content that does not match the schema is refused, naming the file as a `kind` file. */
+/** Reads the file; undefined if it does not exist. Refuses content that does not match the schema; `kind` names the file format in that text. */
 export async function readAtomicFile<S extends z.ZodType>(file: string, schema: S, kind: string): Promise<z.infer<S> | undefined> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
@@ -18,10 +18,10 @@ export async function readAtomicFile<S extends z.ZodType>(file: string, schema: 
   return parsed.success ? parsed.data : refuse('unavailable', `${file}: not a valid ${kind} file`)
 }
 
-/** Replaces the file atomically; the new content is durable when the promise resolves. Of concurrent writers one wins. */
+/** Replaces the file atomically; the new content is durable when the promise resolves. Of several concurrent writers, the last rename wins. */
 export async function writeAtomicFile(file: string, value: object): Promise<void> {
   await mkdir(dirname(resolve(file)), { recursive: true, mode: 0o700 })
-  // A random name: instances that share the file may write concurrently, and containers reuse process ids
+  // The name is random, because instances that share the file may write concurrently, and containers reuse process ids
   const temporary = `${file}.${systemRandom.token(8)}.next`
   try {
     const handle = await open(temporary, 'wx', 0o600)

@@ -13,7 +13,7 @@ const MAX_BYTES = 1_048_576
 
 /**
  * Fetches JSON from another registry whose address the operator has configured. Redirects are not followed.
- * Refuses with `unavailable` after TIMEOUT_MS, past MAX_BYTES, and if the body is not JSON.
+ * Refuses with `unavailable` if the response takes longer than TIMEOUT_MS, is larger than MAX_BYTES, or is not JSON.
  */
 export async function fetchJson(clock: Clock, url: string, init: RequestInit = {}): Promise<FetchedJson> {
   const timeout = new AbortController()
@@ -31,7 +31,7 @@ export async function fetchJson(clock: Clock, url: string, init: RequestInit = {
   }
 }
 
-/** Reads the body and stops at MAX_BYTES. */
+/** Reads the body; refuses it as soon as it is larger than MAX_BYTES. */
 async function bodyOf(response: Response): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0

@@ -25,8 +25,8 @@ interface AuthenticateDeps {
 }
 
 /**
- * Authenticates a request to the registry's own resource by a root token and a DPoP proof for this request. Returns undefined if the request
- * carries neither.
+ * Authenticates a request to the registry's own resource by a root token and a DPoP proof. Returns undefined if the request carries
+ * neither.
  *
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
@@ -38,7 +38,8 @@ export async function authenticateRequest(
   if (authorization === undefined && dpop === undefined) return undefined
   // RFC 9449 §7.1: a DPoP-bound token that is sent as Bearer is refused.
   const token = dpopTokenOf(authorization)
-  if (token === undefined || typeof dpop !== 'string') return refuse('invalid_token', 'send one DPoP-bound token and one proof')
+  if (token === undefined || typeof dpop !== 'string')
+    return refuse('invalid_token', 'send one access token (Authorization: DPoP …) and one proof (DPoP: …)')
   return authenticateToken(deps, token, dpop, request)
 }
 
@@ -58,13 +59,13 @@ export async function authenticateToken(
     accessToken: token,
     reason: 'invalid_token',
   })
-  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the proof was signed by another key than the one that the token is bound to')
+  if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
   if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
-    refuse('invalid_token', 'the DPoP proof was used before')
+    refuse('invalid_token', 'the DPoP proof has been used before')
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(claims.client_id)
   if (!client || !stands(deps.trustLog.ended, dependencies.handles))
-    return refuse('invalid_token', 'the token, or something that it depends on, was revoked')
+    return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
   return callerOf(claims, client, dependencies)
 }
 

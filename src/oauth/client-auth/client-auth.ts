@@ -27,8 +27,8 @@ export interface AuthenticatedClient {
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /**
- * A client whose assertion verified against cached data. After the read barrier, `confirmClient` checks that the assertion was not used before
- * and that client and key still stand.
+ * A client whose assertion was verified against cached data. After the read barrier, `confirmClient` checks that the assertion was not used
+ * before and that client and key still stand.
  */
 interface VerifiedClient extends AuthenticatedClient {
   readonly assertion: ReadAssertion
@@ -43,8 +43,8 @@ type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
 const deny = (): never => refuse('invalid_client', 'client authentication failed')
 
 /**
- * Authenticates a client by `private_key_jwt`, the only method. Every fault of an assertion gets the same refusal code. The read barrier runs in
- * parallel with the consumption of the assertion.
+ * Authenticates a client by `private_key_jwt`, the only method. Every fault in an assertion gets the same refusal code. The read barrier
+ * runs in parallel with the consumption of the assertion.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
@@ -69,7 +69,7 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
   const read = readClientAssertion(assertionOf(request, form))
   const claimed = form.get('client_id')
   if (!read || (claimed !== undefined && claimed !== read.clientId)) {
-    // Takes as long as the refusal of an unknown client, which also waits for the barrier.
+    // So this refusal takes as long as that of an unknown client, which also waits for the barrier.
     await deps.trustLog.readBarrier()
     return deny()
   }
@@ -83,7 +83,7 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
   }
 }
 
-/** Call it after the read barrier. The signature is verified again only if the client or its key has changed. */
+/** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
 export async function confirmClient(deps: ClientAuthDeps, verified: VerifiedClient, isFirst: boolean): Promise<AuthenticatedClient> {
   if (!isFirst) return deny()
   const { client, key } = verified
@@ -121,7 +121,7 @@ function assertionOf(request: HttpRequest, form: OAuthForm): string {
   if (request.headers.authorization !== undefined || form.get('client_secret') !== undefined)
     refuse('invalid_request', 'use exactly one method of client authentication: private_key_jwt')
   if (assertion === undefined) refuse('invalid_client', 'client authentication is required: private_key_jwt')
-  if (type !== JWT_BEARER) refuse('invalid_client', `client_assertion_type is not ${JWT_BEARER}`)
+  if (type !== JWT_BEARER) refuse('invalid_client', `client_assertion_type must be ${JWT_BEARER}`)
   return assertion ?? ''
 }
 

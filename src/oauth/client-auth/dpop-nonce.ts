@@ -4,7 +4,10 @@ import { base64url, equalTexts, fromBase64url } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Secret, Secrets } from '../../signing-keys/secrets.js'
 
-/** Accepted age of a server nonce, and accepted lead of one from an instance whose clock is ahead. */
+/**
+ * Maximum age of a server nonce, and maximum time by which the clock of the instance that issued it may be ahead. Other nonces are
+ * refused.
+ */
 const NONCE_SECONDS = 300
 
 interface NonceDeps {
@@ -13,7 +16,7 @@ interface NonceDeps {
 }
 
 /**
- * Stateless server nonces that every instance accepts: `<epoch seconds>.<secret id>.<mac>`.
+ * Issues and checks stateless server nonces, which every instance accepts: `<epoch seconds>.<secret id>.<mac>`.
  *
  * @see [RFC 9449 §8](https://www.rfc-editor.org/rfc/rfc9449.html#section-8)
  */

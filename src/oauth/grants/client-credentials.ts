@@ -15,7 +15,7 @@ export async function grantClientCredentials(deps: IssueDeps, { barrier, authent
   if (targets.some((target) => target !== audience))
     refuse(
       'invalid_target',
-      `client_credentials issues tokens for the registry only (${audience}): for another audience use token exchange`,
+      `client_credentials issues tokens only for the registry (${audience}); use token exchange for another audience`,
     )
   const scopes = requestedScopes(form, scopesFor(authenticated.client.ceiling.rights, audience))
   return issueToken(deps, barrier, {
@@ -31,7 +31,7 @@ export async function grantClientCredentials(deps: IssueDeps, { barrier, authent
 }
 
 /**
- * The requested scopes, or all allowed ones if the request names none (RFC 6749 §3.3). Refuses a scope that the allowed ones do not cover, and
+ * Returns the requested scopes, or all allowed scopes if the request names none (RFC 6749 §3.3). Refuses a scope that is not allowed, and
  * an empty result.
  */
 export function requestedScopes(form: OAuthForm, allowed: readonly Scope[]): readonly Scope[] {

@@ -8,8 +8,8 @@ import { Delegation, Names, parseScope } from '../../protocol/rights.js'
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
- * A token exchange request (RFC 8693 §2.1). Own parameters: `task_id`, and as JSON `delegation`, `allowed_tools`, `allowed_resources`,
- * `required_tools`, `required_resources`.
+ * A token exchange request (RFC 8693 §2.1). Credence adds the parameters `task_id` and, as JSON, `delegation`, `allowed_tools`,
+ * `allowed_resources`, `required_tools` and `required_resources`.
  */
 export interface ExchangeRequest {
   readonly subjectToken: string
@@ -55,7 +55,7 @@ function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
   if (type === undefined ? isRequired : type !== ACCESS_TOKEN_TYPE) refuse('invalid_request', `${name} must be ${ACCESS_TOKEN_TYPE}`)
 }
 
-/** The one audience of the request, an agent of this registry. It is named by `audience`, by `resource`, or by both with the same value. */
+/** Returns the audience of the request, an agent of this registry. `audience`, `resource`, or both with the same value name it. */
 function audienceOf(form: OAuthForm, issuer: string): { audience: Audience; target: AgentId } {
   const named = [...new Set([...form.getAll('audience'), ...form.getAll('resource')])]
   const [only] = named

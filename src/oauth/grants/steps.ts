@@ -6,12 +6,12 @@ import type { Ended } from '../../trust-log/trust-log.js'
 export interface StepDeps {
   readonly trustLog: { readonly ended: Ended }
   readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly GrantedIntroduction[]>
-  /** May be stale: a change of non-public parts that is being written may be missing. */
+  /** May be stale: it may lack a change of non-public parts that is being written. */
   readonly cachedPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
   readonly findPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
 }
 
-/** The permissions that can be the step from one agent to the next. There is at least one. */
+/** The permissions that allow the step from one agent to the next. There is at least one. */
 interface Steps {
   /** Pinned parts of the next agent's card. */
   readonly pinnedParts: PinnedParts
@@ -20,8 +20,8 @@ interface Steps {
 }
 
 /**
- * Finds the introductions from one agent to another that stand and whose pinned parts hold. Undefined if there is none. If an introduction does
- * not hold by the cached card, the card is read again.
+ * Finds the introductions from one agent to another that stand and whose pinned parts hold. Undefined if there is none. If
+ * the cached card shows that a pinned part has changed, the card is read again.
  */
 export async function findSteps(deps: StepDeps, from: AgentId, to: AgentId): Promise<Steps | undefined> {
   const [granted, cached] = await Promise.all([deps.findGranted(from, to), deps.cachedPinnedParts(to)])

@@ -19,11 +19,14 @@ export interface SubjectDeps extends StepDeps {
   readonly trustLog: { readonly ended: Ended }
 }
 
-/** A token that the presenter may exchange: its own root token, or an introduced token for the presenter with the right to pass on. */
+/** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that may be passed on. */
 export interface Subject {
   readonly kind: 'root' | 'introduced'
   readonly claims: AccessTokenClaims
-  /** The identities of the token, and the current dependencies of every agent and every step of its chain. They expire no later than the token. */
+  /**
+   * The identities of the token, and the current dependencies of every agent and every step of its chain. They expire no later than the
+   * token.
+   */
   readonly dependencies: Dependencies
   /** Ids of the agents in the chain: the subject, then the actors, oldest first. */
   readonly chain: readonly string[]
@@ -31,7 +34,10 @@ export interface Subject {
   readonly ceilings: readonly Ceiling[]
 }
 
-/** A revoked, expired, forged or foreign token, and one without the right to pass it on, get the same refusal: they must not be told apart. */
+/**
+ * Refuses a revoked, expired, forged or foreign token and a token that may not be passed on in the same way, because a caller must not
+ * tell them apart.
+ */
 const deny = (): never =>
   refuse('invalid_request', 'the subject token cannot be exchanged: it is invalid, expired or revoked, or you may not exchange it')
 
@@ -77,7 +83,10 @@ export async function requireActor(
     : refuse('invalid_request', 'the actor token is not a valid root token of this client, bound to the key of this request')
 }
 
-/** Verifies a token and the identities that it depends on, its signing key included. Its versions do not count: they are decided anew. */
+/**
+ * Verifies a token and the identities that it depends on, including its signing key. Its `ver:` handles are ignored: the exchange checks
+ * current versions.
+ */
 async function findStandingToken(
   deps: SubjectDeps,
   token: string,
@@ -91,13 +100,16 @@ async function findStandingToken(
     : undefined
 }
 
-/** The current record of every agent in the chain, so that a ceiling that was narrowed after the subject token was issued applies. */
+/** Reads the current record of every agent in the chain, because a ceiling may have been narrowed since the subject token was issued. */
 async function requireClients(deps: SubjectDeps, chain: readonly string[]): Promise<readonly Client[]> {
   const clients = await Promise.all(chain.map((id) => deps.clients.find(ClientId.parse(id))))
   return clients.map((client) => client ?? deny())
 }
 
-/** Dependencies of each step of the chain. The introduction that the token depends on must stand, and its pinned parts must hold. */
+/**
+ * Returns the dependencies of each step of the chain. The introduction that the token depends on must stand, and its pinned parts must
+ * hold.
+ */
 function requireSteps(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
   const dependsOn = new Set(standing.dependsOn)
   return Promise.all(

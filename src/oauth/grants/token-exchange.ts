@@ -5,7 +5,7 @@
 //  4. The right to pass the token on was granted, and the depth is within every ceiling of the chain (`decideDelegation`).
 //  5. The task is the subject token's, a child of it, or the presenter's own (`requireTask`).
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
-// A request for more than the sources allow is refused; nothing is cut silently.
+// A request for more than the sources allow is refused; no right is dropped silently.
 
 import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
@@ -39,8 +39,8 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
 }
 
 /**
- * Issues a token for one audience. Its rights are a subset of what the subject token, every ceiling in the chain, every step and the request
- * allow.
+ * Issues a token for one audience. Its rights are a subset of what the subject token, every ceiling in the chain, every step and the
+ * request allow.
  *
  * @see [RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693.html#section-2)
  */
@@ -80,7 +80,7 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
   })
 }
 
-/** The introductions from the presenter to the audience that stand and whose pinned parts hold. The audience itself must stand. */
+/** Finds the introductions from the presenter to the audience that stand and whose pinned parts hold. The audience itself must stand. */
 async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
   const presenter = AgentId.safeParse(client.id)
   const [steps, audience] = await Promise.all([
@@ -123,7 +123,7 @@ function chooseIntroduction<Decision>(
 const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject): readonly Ceiling[] =>
   kind === 'root' ? [client.ceiling] : [...ceilings, client.ceiling]
 
-/** Scopes, tools and resources within the ceilings, the subject token, the introduction and the request. */
+/** Decides the scopes, tools and resources: the requested ones, within the ceilings, the subject token and the introduction. */
 function decideRights(
   authenticated: AuthenticatedClient,
   subject: Subject,
@@ -152,7 +152,7 @@ function decideRights(
   return { scopes, tools, resources }
 }
 
-/** The requested names, or all allowed ones if the request has none. `required` names must be among them. */
+/** Returns the requested names, or all allowed names if none are requested. The `required` names must be among them. */
 function narrowNamesTo(
   sources: readonly (readonly string[] | undefined)[],
   requested: readonly string[] | undefined,
@@ -169,7 +169,10 @@ function narrowNamesTo(
   return names
 }
 
-/** The subject token's task or a child of it that the presenter created. A subject token without a task allows any task of the presenter. */
+/**
+ * Requires the subject token's task or a child task of it that the presenter created. Without a task in the subject token, any task of
+ * the presenter.
+ */
 async function requireTask(
   deps: ExchangeDeps,
   { client }: AuthenticatedClient,
@@ -185,12 +188,15 @@ async function requireTask(
   const isAllowed = task && (isSubjectsTask || isOwnTask) && stands(deps.trustLog.ended, task.dependencies.handles)
   return isAllowed
     ? task
-    : refuse('invalid_request', 'the task is neither the subject token’s nor a child of it that you created, or it has ended')
+    : refuse(
+        'invalid_request',
+        'the task must be that of the subject token, or a child task of it that you created, and must not have ended',
+      )
 }
 
 /**
- * The right to pass the token on. It is absent unless requested and granted, and narrows at each step. The ceiling of every agent in the chain
- * bounds how many further agents the token may pass through.
+ * Decides the right to pass the token on. It is absent unless requested and granted, and narrows at each step. The ceiling of every agent
+ * in the chain bounds how many further agents the token may pass through.
  */
 function decideDelegation(
   authenticated: AuthenticatedClient,
@@ -216,7 +222,7 @@ function decideDelegation(
   return isCovered ? delegation : refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
 }
 
-/** No agent occurs twice in a chain. */
+/** Refuses a chain in which an agent would occur twice. */
 function requireNoCycle({ client }: AuthenticatedClient, { chain, kind }: Subject, { target }: ExchangeRequest): void {
   const agents = kind === 'root' ? chain : [...chain, client.id]
   if (agents.includes(target) || (kind === 'introduced' && chain.includes(client.id)))

@@ -23,9 +23,12 @@ export interface CopyOptions {
   readonly from: string
   /** `mongodb://…/<database>`. */
   readonly to: string
-  /** Witness of the source, and of the target afterwards: a file, or the issuer of another registry. Default: `witness.json` beside the source's file. */
+  /**
+   * Witness of the source, and of the target afterwards: a file, or the issuer of another registry. Default: `witness.json` beside the
+   * source's file.
+   */
   readonly witness?: string
-  /** Issuer of the registry. Needed if its witness is another registry. */
+  /** Issuer of the registry. Required if its witness is another registry. */
   readonly issuer?: string
   /** Configuration file of the server, which may set `witness` and `issuer`. */
   readonly config?: string
@@ -74,8 +77,8 @@ export async function copyToMongo({
 }
 
 /**
- * Writes the target's head to the witness, unless the target has been served since: then its server updates the witness.
- * A witness that is another registry accepts only heads of a log that is served. For such a witness, the head is stored in a note beside the
+ * Writes the target's head to the witness. If the target has been served since, its server has already updated the witness. A witness
+ * that is another registry accepts only heads of a log that is served. For such a witness, the head is stored in a note beside the
  * source's file until the target is served.
  */
 async function witnessResumed(log: LogPort, witness: WitnessStore): Promise<void> {

@@ -1,6 +1,7 @@
 // Requires that two stores hold the same data: documents of every collection, counters, log blocks, the log's root, and search totals.
 //
-// Stores return documents in different orders, so the digest of a collection is the sum of the SHA-256 hashes of its documents, modulo 2^256.
+// Stores return documents in different orders, so the digest of a collection is the sum of the SHA-256 hashes of its documents, modulo
+// 2^256.
 // Cost: every document, counter and block is read once from each store; memory is one page of 500.
 // Limit: the digest finds lost and damaged data. It does not resist an attacker who chooses the documents.
 import { sha256 } from '#crypto'
@@ -33,11 +34,11 @@ interface CompareDeps {
   readonly from: BulkReadableStorage
   readonly to: BulkReadableStorage
   readonly specs: readonly Spec<Doc>[]
-  /** Documents and counters that have expired by then are ignored (epoch seconds). */
+  /** Epoch seconds. Documents and counters that have expired at this time are ignored. */
   readonly now: number
 }
 
-/** Describes the data of both stores. Refuses with the first difference. */
+/** Describes the data of both stores. Refuses at the first difference. */
 export async function requireEqual({ from, to, specs, now }: CompareDeps): Promise<Comparison> {
   const documents: Record<string, number> = {}
   const digests: string[] = []
@@ -71,7 +72,7 @@ const PAGE = 500
 const sumDocuments = (bulk: BulkReader, spec: Spec<Doc>, now: number): Promise<Sum> =>
   sumPages(
     pages((after) => bulk.documents(spec, { ...after, limit: PAGE, now })),
-    // An older build may have written the fields in another order, so both sides are compared as this build would write them.
+    // An older build may have written the fields in another order, so both documents are compared as this build would write them.
     ({ key, text }) => `${key} ${validate(spec, JSON.parse(text)).text}`,
   )
 
@@ -101,7 +102,7 @@ async function readLog(
     }
     n += blocks.length
   }
-  return { sum, root: base64url(rootOfFrontier(sha256, applied.frontier)), entries: applied.at + 1 }
+  return { sum, root: base64url(rootOfFrontier(sha256, applied.frontier)), entries: applied.seq + 1 }
 }
 
 async function sumPages<T>(all: AsyncGenerator<readonly T[]>, textOf: (item: T) => string): Promise<Sum> {

@@ -5,9 +5,9 @@
 // 3. Freeze: append an entry to the source's log that names the target. From then on the source cannot be served.
 // 4. Resume: copy that entry, and append another after which the target may be served.
 //
-// A run that was interrupted is repeated. It first removes documents from the target that the source no longer has, or has in another version.
+// An interrupted run can be repeated. It first removes documents from the target that the source no longer has, or has in another version.
 // Before step 3 the source may be served between two runs. Cost: both stores are read twice, the target is written once.
-// Limits: no registry may run on either store during a run, and both stores must be of this build.
+// Limits: no registry may run on either store during a run, and both stores must have the schema version of this build.
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
@@ -61,7 +61,7 @@ export type CopyResult =
 const PAGE = 500
 const CARDS_PER_COMMIT = 25
 
-/** The target must be empty, or left by an earlier run from the same source. */
+/** Runs the steps in the header of this file. The target must be empty, or hold the result of an earlier run from the same source. */
 export async function copyRegistry(deps: CopyDeps): Promise<CopyResult> {
   const { from, to, rehearse, onProgress } = deps
   openCollections(from)
@@ -70,17 +70,17 @@ export async function copyRegistry(deps: CopyDeps): Promise<CopyResult> {
   if (unknown.length > 0)
     refuse('unavailable', `the source has collections that this build does not know: ${unknown.join(', ')}; use the build that wrote them`)
   const [genesis] = await from.log.read(0, 1)
-  if (genesis === undefined) return refuse('unavailable', 'the source has no log: there is nothing to copy')
+  if (genesis === undefined) return refuse('unavailable', 'the source has no log; there is nothing to copy')
 
   if (await isMoved(deps)) return { outcome: 'already-moved' }
-  // Checked before the freeze: with a frozen source and a target that refuses to resume, neither store could be served.
+  // The clocks are checked before the freeze: if the target refused to resume after it, neither store could be served.
   await newClockSkewCheck({ port: to.log, clock: deps.clock, log: silentLog })()
   const name = await to.bulk.beginImport(genesis.entries[0]?.id ?? '', deps.random.token(16))
   // The freeze entry holds the digest of the target's name, so only one of two targets can ever resume the log.
   const digest = base64url(sha256(utf8(name)))
   const frozen = freezeEntryOf(await from.log.head())
   if (frozen !== undefined && frozen.digest !== digest)
-    refuse('conflict', 'the source was frozen for another deployment: continue the copy to that deployment')
+    refuse('conflict', 'the source was frozen for another deployment; continue the copy to that deployment')
   await copyLog(deps)
   const now = deps.clock.now()
   for (const spec of COLLECTIONS) await copyDocuments(deps, spec, now)
@@ -115,7 +115,7 @@ async function copyLog({ from, to, onProgress }: CopyDeps): Promise<void> {
     if (head.entries.at(-1)?.type === 'log.resumed') return
     const [same] = await from.log.read(head.n, 1)
     if (JSON.stringify(same) !== JSON.stringify(head))
-      refuse('conflict', 'the target has the log of another registry: use an empty database')
+      refuse('conflict', 'the target has the log of another registry; use an empty database')
   }
   for (let n = (head?.n ?? -1) + 1; ; ) {
     const blocks = await from.log.read(n, PAGE)

@@ -10,8 +10,9 @@ import { documentsOf } from '../documents.js'
 const ENDED_STATES: { readonly [type: string]: Agent['endedState'] } = { 'agent.revoked': 'revoked', 'agent.suspended': 'suspended' }
 
 /**
- * Updates the agents of a backup that were suspended or revoked after it. The log does not tell by which authority, so the highest rank is
- * recorded: an administrator cannot reinstate an agent that an operator suspended. A repeated call never turns a revocation into a suspension.
+ * Updates the agents of a backup that were suspended or revoked after it. The log does not say with which authority, so the highest rank
+ * is recorded: otherwise an administrator could reinstate an agent that an operator suspended. A repeated call never turns a revocation
+ * into a suspension.
  */
 export async function reapplyRevocations(storage: BulkReadableStorage, replayed: ReplayedRevocations): Promise<void> {
   if (replayed.size === 0) return

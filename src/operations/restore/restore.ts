@@ -1,9 +1,10 @@
-// `credence admin restore`: makes a store that was put back from a backup one that can be served again.
+// `credence admin restore`: makes a store that was restored from a backup ready to be served again.
 //
-// The log is restored by trust-log/recovery/restore.ts, whose head describes the algorithm. This file opens the store that the configuration
-// names, and connects the log to the records: agents that the mirror revoked are updated, and keys are registered again in the new epoch.
-// Cost: besides the log, every agent and registered key is read once. Limits: the backup must already be in place, and no registry may run on
-// the store.
+// The log is restored by trust-log/recovery/restore.ts, whose header describes the algorithm. This file opens the store that the
+// configuration names, and connects the log to the records: agents that the mirror revoked are updated, and keys are registered again in
+// the new epoch.
+// Cost: besides the log, every agent and registered key is read once. Limits: the backup must already be in place, and no registry may
+// run on the store.
 import { existsSync } from 'node:fs'
 import { refuse } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
@@ -16,17 +17,17 @@ import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore
 import { reapplyRevocations } from './reapply-revocations.js'
 import { reissueKeyEntries } from './reissue-key-entries.js'
 
-/** `mirror` names a file that `credence log mirror` wrote. */
+/** Restores the store that `config` names. `mirror` names a file that `credence log mirror` wrote. */
 export async function restoreStore(
   config: Config,
   mirror: string | undefined,
   { mayQuarantine = false, log = silentLog }: { readonly mayQuarantine?: boolean; readonly log?: Log } = {},
 ): Promise<RestoreResult> {
   const file = storePath(config)
-  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} does not exist: put the backup in place first`)
-  // A mistyped name must not count as no mirror: the restore would be incomplete.
+  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} does not exist; put the backup in place first`)
+  // A mistyped name must not be treated as "no mirror", which would make the restore incomplete.
   if (mirror !== undefined && !existsSync(mirror))
-    refuse('bad_input', `the mirror ${mirror} does not exist: name the file that credence log mirror wrote`)
+    refuse('bad_input', `the mirror ${mirror} does not exist; name the file that credence log mirror wrote`)
   const entries = mirror === undefined ? [] : mirrorFile(mirror).read()
   const storage = await openStore(config, log, { isExclusive: true, isLongRunning: true })
   try {

@@ -17,7 +17,10 @@ interface TenantOptions {
   readonly log?: Log
 }
 
-/** `credence admin export`: writes the organisation's data as JSON lines to the new file `to`. Returns the last line, which has the counts. */
+/**
+ * `credence admin export`: writes the organisation's data as JSON lines to the new file `to`. Returns the last line, which has the
+ * counts.
+ */
 export const exportTenantData = ({ org, to, ...options }: TenantOptions & { readonly to: string }): Promise<object> =>
   withStore(options, async (storage) => {
     let last: object = {}
@@ -27,9 +30,9 @@ export const exportTenantData = ({ org, to, ...options }: TenantOptions & { read
         yield `${JSON.stringify(line)}\n`
       }
     }
-    if (existsSync(to)) refuse('conflict', `${to} already exists: name a new file`)
-    // The file gets its name only when it is complete. A partial file of an interrupted run is removed rather than opened, because another
-    // user may have created it and could read it.
+    if (existsSync(to)) refuse('conflict', `${to} already exists; name a new file`)
+    // The file gets its final name only when it is complete. The partial file of an interrupted run is removed, not overwritten, because
+    // another user may have created it and could read it.
     const part = `${to}.part`
     await rm(part, { force: true })
     await pipeline(lines(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
@@ -37,7 +40,7 @@ export const exportTenantData = ({ org, to, ...options }: TenantOptions & { read
     return last
   })
 
-/** `credence admin erase`. */
+/** `credence admin erase`: erases the data of a revoked organisation. */
 export const eraseTenantData = ({ org, ...options }: TenantOptions): Promise<Erased> =>
   withStore(options, (storage) => eraseOrganisation(storage, requireOrgId(org)))
 

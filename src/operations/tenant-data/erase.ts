@@ -1,10 +1,11 @@
 // Erases the data of one revoked organisation.
 //
-// Every document that the organisation owns is removed, except: audit rows, which their hash chain covers; the organisation's record, which
-// keeps its id and handle under the name ERASED; and introductions and notifications of other organisations, which lose the texts that this
-// organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid again.
-// Reads the whole store once and writes 100 documents at a time. An interrupted run is repeated and continues where it stopped.
-// Limit: a record with an unfinished change is left, and counted as `pending`; a running registry completes the change within 30 s.
+// Every document that the organisation owns is removed, except: audit rows, which their hash chain covers; the organisation's record,
+// which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other organisations, which lose the
+// texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
+// again.
+// Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
+// Limit: a record with an unfinished change is not erased, but counted as `pending`; a running registry completes the change within 30 s.
 import { AUDIT_ROWS } from '../../audit/store.js'
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
@@ -43,7 +44,7 @@ export async function eraseOrganisation(storage: BulkReadableStorage, orgId: Org
   }
   let batch: OwnedDocument[] = []
   for await (const document of ownedDocuments(storage, tenant)) {
-    // A batch never spans two collections, because the order of collections matters: agents and members go after the documents they own.
+    // A batch never spans two collections, because agents and members must be erased after the documents that they own.
     if (batch.length >= BATCH_DOCUMENTS || (batch[0] && batch[0].spec.name !== document.spec.name)) {
       await Promise.all(batch.map(eraseAndCount))
       batch = []
@@ -80,7 +81,10 @@ async function erase(storage: BulkReadableStorage, tenant: Tenant, document: Own
   }
 }
 
-/** An introduction between two organisations stays: the other one still owns it. Only the texts of the erased one are removed. */
+/**
+ * An introduction between two organisations stays, because the other organisation still owns it. Only the texts of the erased one are
+ * removed.
+ */
 async function clearIntroduction(storage: BulkReadableStorage, { orgId }: Tenant, { key, doc }: OwnedDocument): Promise<Outcome> {
   const introductions = storage.collection(INTRODUCTIONS)
   if (doc.fromOrg === orgId && doc.toOrg === orgId) return (await introductions.take(key, {})) ? 'erased' : 'unchanged'
@@ -94,7 +98,7 @@ async function clearIntroduction(storage: BulkReadableStorage, { orgId }: Tenant
   return (await introductions.get(key)) === undefined ? 'unchanged' : 'pending'
 }
 
-/** A notification of another organisation's agent repeats the purpose, which the requesting agent of this organisation wrote. */
+/** A notification to another organisation's agent contains the purpose, which an agent of this organisation wrote. */
 async function clearNotification(storage: BulkReadableStorage, { ids }: Tenant, { spec, key, doc }: OwnedDocument): Promise<Outcome> {
   if (!ids.has(String(doc.from)) || doc.purpose === '') return 'retained'
   const cleared = { purpose: '' } as Change<Doc> // a field of both collections of notifications

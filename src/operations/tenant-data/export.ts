@@ -3,9 +3,9 @@ import { TICKETS } from '../../revocations/tickets-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { ownedDocuments, requireTenant } from './owned-documents.js'
 
-/** Hashes of codes that can still be redeemed. */
+/** Hashes of codes and registration tokens that may still be redeemed; they are not exported. */
 const SECRET_FIELDS = new Set(['codeHash', 'tokenHash'])
-/** A ticket expires within seconds, and its id is the hash of its secret text. */
+/** Tickets expire within seconds, and their ids are hashes of their secret texts. */
 const OMITTED_COLLECTIONS = new Set([TICKETS.name])
 
 /** The data of one organisation as JSON objects: a header, one object for each document, and a trailer with the counts. */

@@ -10,7 +10,7 @@ import { newAppliedLog } from '../../trust-log/apply.js'
 import { COLLECTIONS } from '../collections.js'
 import { documentsOf, type Fields } from '../documents.js'
 
-/** An organisation, and the ids that its documents name as their owner. */
+/** An organisation, and the ids by which its documents name their owner. */
 export interface Tenant {
   readonly orgId: OrgId
   /** Ids of the organisation, its members and its agents. */
@@ -24,7 +24,7 @@ export interface OwnedDocument {
   readonly doc: Fields
 }
 
-/** Refuses an id that no organisation has. */
+/** Reads the organisation and the ids of its members and agents. Refuses an unknown id. */
 export async function requireTenant(storage: BulkReadableStorage, orgId: OrgId): Promise<Tenant> {
   const organisation = await storage.collection(ORGANISATIONS).get(orgId)
   if (organisation === undefined) return refuse('not_found', `no organisation has the id ${orgId}`)

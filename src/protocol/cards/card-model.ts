@@ -1,5 +1,5 @@
-// Reads an Agent Card of A2A 0.1 to 1.0 into one model of version 1.0, which search, comparison and calls use.
-// Signatures cover the exact bytes, which the caller keeps; the model is never signed.
+// Reads an Agent Card of A2A 0.2 to 1.0 into one model of version 1.0, which search, comparison and calls use. Cards of 0.1 are recognised and
+// refused. Signatures cover the original card, never the model.
 import { z } from 'zod'
 import type { Fault } from '../../errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, readJson } from '../../lib/json.js'
@@ -8,7 +8,10 @@ import { upgradeCard } from './card-upgrade.js'
 
 export const MAX_CARD_BYTES = 65_536
 
-/** `accepted`: version 1.0 or hybrid. `normalised`: 0.3. `legacy`: 0.2, never verified. `refused`: 0.1 or invalid; `faults` say why. */
+/**
+ * `accepted`: version 1.0, or hybrid (with members of 1.0 and of 0.3). `normalised`: 0.3. `legacy`: 0.2, never verified. `refused`: 0.1 or
+ * invalid; `faults` say why.
+ */
 export type CardState = 'accepted' | 'normalised' | 'legacy' | 'refused'
 export type CardVersion = '1.0' | '0.3' | '0.2' | '0.1'
 

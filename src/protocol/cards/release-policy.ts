@@ -1,6 +1,9 @@
 import { z } from 'zod'
 
-/** Classes of callers that may see a part of a card, from the widest to the narrowest. `private` parts are never uploaded: the agent presents them itself. */
+/**
+ * Classes of callers that may see a part of a card, from the widest to the narrowest. `private` parts are never uploaded: the agent presents
+ * them itself.
+ */
 const TIERS = ['public', 'authenticated', 'introduced', 'private'] as const
 export const Tier = z.enum(TIERS)
 export type Tier = z.infer<typeof Tier>
@@ -14,7 +17,10 @@ const Pointer = z
   .max(512)
   .regex(/^(\/([^~/]|~[01])*)+$/, 'not a JSON Pointer to a part of the card')
 
-/** Claims of a release policy (`typ: credence-release+jwt`). The JSON Pointers refer to the signed `agent_card`; array indexes count placeholders and decoys. */
+/**
+ * Claims of a release policy (`typ: credence-release+jwt`). The JSON Pointers refer to the signed `agent_card`; array indexes count
+ * placeholders and decoys.
+ */
 export const ReleasePolicy = z.strictObject({
   iss: z.string().min(1).max(512),
   sub: z.string().min(1).max(512),

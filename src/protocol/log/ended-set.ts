@@ -1,6 +1,6 @@
-// The set of ended handles. Handles are added when the log ends them, and forgotten once log time has passed their horizon so far that no
-// clock can take anything that depends on them for valid; a handle without a horizon stays for ever. The order and repetition of log
-// ranges do not matter, and two copies merge by union. Forgetting works by minutes: a handle goes with the minute of its horizon.
+// The set of ended handles. A handle is added when a log entry ends it, and is forgotten FORGET_AFTER_SECONDS after its horizon by log time: by
+// then, everything that depends on the handle has expired by every allowed clock. A handle without a horizon is never forgotten. Handles whose
+// horizons are in the same minute are forgotten together. Log ranges may be applied repeatedly, and two copies merge by union.
 // Cost: about 100 bytes per handle; has() is one map lookup, apply() is linear in the endings of the range.
 import { z } from 'zod'
 import { SKEW_SECONDS } from '../claims.js'
@@ -57,7 +57,7 @@ export interface EndedSet {
   snapshot(): Snapshot
   /** Adds the handles of a snapshot. The position advances only within its epoch, or if there was none; nothing is removed. */
   merge(snapshot: Snapshot): void
-  /** Adds the handles of a snapshot of another epoch and adopts its position, as `reset` demands. Every ended handle stays. */
+  /** Adds the handles of a snapshot of another epoch and adopts its position, as a `reset` message requires. No ended handle is removed. */
   switchEpoch(snapshot: Snapshot): void
 }
 
@@ -68,8 +68,8 @@ export function newEndedSet(): EndedSet {
   let time = 0
 
   const add = ({ handle, horizon = Number.POSITIVE_INFINITY }: Ending) => {
-    // The later of two horizons wins: forgetting too early would make dead tokens valid again, forgetting late costs a few bytes
-    if ((horizons.get(handle) ?? -1) >= horizon || minuteOf(horizon) < firstKeptMinute()) return
+    // The later of two horizons wins: forgetting too early would make revoked tokens valid again, forgetting late costs a few bytes
+    if ((horizons.get(handle) ?? -1) >= horizon || minuteOf(horizon) < firstRetainedMinute()) return
     horizons.set(handle, horizon)
     if (horizon === Number.POSITIVE_INFINITY) return
     const minute = minuteOf(horizon)
@@ -77,18 +77,18 @@ export function newEndedSet(): EndedSet {
     if (list) list.push(handle)
     else handlesByMinute.set(minute, [handle])
   }
-  // Depends only on log time, so copies at one position hold the same set
-  const firstKeptMinute = () => minuteOf(time - FORGET_AFTER_SECONDS)
+  // Depends only on log time, so all copies at the same position are equal
+  const firstRetainedMinute = () => minuteOf(time - FORGET_AFTER_SECONDS)
   const advanceTime = (newTime: number) => {
-    const before = firstKeptMinute()
+    const before = firstRetainedMinute()
     time = Math.max(time, newTime)
-    if (firstKeptMinute() > before) forgetBefore(firstKeptMinute())
+    if (firstRetainedMinute() > before) forgetBefore(firstRetainedMinute())
   }
-  const forgetBefore = (firstKept: number) => {
+  const forgetBefore = (firstRetained: number) => {
     for (const [minute, handles] of handlesByMinute) {
-      if (minute >= firstKept) continue
+      if (minute >= firstRetained) continue
       handlesByMinute.delete(minute)
-      for (const handle of handles) if (minuteOf(horizons.get(handle) ?? 0) < firstKept) horizons.delete(handle)
+      for (const handle of handles) if (minuteOf(horizons.get(handle) ?? 0) < firstRetained) horizons.delete(handle)
     }
   }
   const union = (snapshot: Snapshot) => {

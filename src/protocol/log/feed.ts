@@ -44,7 +44,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
     hash: LeafHash,
     ended: z.array(Ending).max(MAX_ENDINGS),
   }),
-  /** Endings that do not fit into the next `events` message. The client keeps them and applies them with that message. */
+  /** Endings that do not fit into the next `events` message. The client buffers them and applies them together with that message. */
   z.object({ type: z.literal('ended'), ended: z.array(Ending) }),
   /** The ended set as of the position `asOf`, in `parts` messages numbered from 0. The client merges each and adopts `asOf` after the last. */
   z.object({
@@ -60,7 +60,7 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('snapshot_required') }),
   /** `from` belongs to another history. The client subscribes again without `from` and keeps every ended handle. */
   z.object({ type: z.literal('reset'), reason: z.enum(['unknown_epoch', 'other_history']) }),
-  /** This instance shuts down. The client connects again and reaches another instance. */
+  /** This instance is shutting down. The client connects again and reaches another instance. */
   z.object({ type: z.literal('move') }),
   z.object({ type: z.literal('error'), reason: z.string().max(64), text: z.string().max(1024) }),
 ])

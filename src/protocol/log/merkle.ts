@@ -187,7 +187,7 @@ function newPackedHashes(): PackedHashes {
   }
 }
 
-/** The frontier after one more leaf, which `levels` already has: the hashes are read instead of computed again. */
+/** The frontier after one more leaf. The leaf is already in `levels`, so hashes are read instead of computed again. */
 function nextFrontier(frontier: Frontier, levels: readonly PackedHashes[]): Frontier {
   const hashes = [...frontier.hashes]
   let level = 0

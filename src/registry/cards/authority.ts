@@ -21,8 +21,8 @@ export interface PublishDeps extends CheckDeps, FindAgentDeps {
 }
 
 /**
- * Returns the organisation and the identity handles of an agent whose card the caller may change: the agent itself, or a member of its
- * organisation. Any other caller gets `not_found`, and so does an agent that was suspended or revoked.
+ * Returns the organisation and the identity handles of an agent to callers that may change its card: the agent itself, and members of its
+ * organisation. Any other caller gets `not_found`, and so does a request for a suspended or revoked agent.
  */
 export async function requirePublisher(
   deps: PublishDeps,

@@ -13,14 +13,17 @@ import type { Dependencies } from '../../protocol/standing.js'
 export const PinnedPart = z.strictObject({ ver: Handle, digest: z.string().length(43) })
 export type PinnedPart = z.infer<typeof PinnedPart>
 
-/** The current card of an agent. Content of a publisher is stored as text, so its member names never become field names of a document. */
+/** The current card of an agent. The publisher's content is stored as text, so its member names never become field names of a document. */
 export const Card = z.strictObject({
   agentId: AgentId,
   orgId: OrgId,
-  /** Version of the public card. `revision` counts changes that left it as it was: new non-public parts or another signature. */
+  /**
+   * Version of the public card. `revision` counts changes that leave the public content unchanged: new non-public parts or another
+   * signature.
+   */
   version: z.int().min(1),
   revision: z.int().min(0),
-  /** The bytes as received, and their SHA-256. */
+  /** The public card as received, and its SHA-256 digest (base64url). */
   publicCard: z.string().max(MAX_CARD_BYTES),
   publicCardSha256: z.string().length(43),
   /** Digest of the public card without its signatures; the SD-JWT contains it. */
@@ -37,7 +40,7 @@ export const Card = z.strictObject({
   /** Scopes of the public card, and those of the card with its non-public parts. */
   scopes: z.array(Scope).max(256),
   allScopes: z.array(Scope).max(256),
-  /** Epoch seconds; a revision keeps the moment of its version. */
+  /** Epoch seconds; a revision keeps the time of its version. */
   publishedAt: z.int(),
   /** `exp` of the SD-JWT. */
   expiresAt: z.int().optional(),
@@ -49,7 +52,7 @@ export const Card = z.strictObject({
 })
 export type Card = z.infer<typeof Card>
 
-/** A content that was published, provided that its log entry exists. Once a later version has replaced it, it cannot be published again. */
+/** Content that was published, provided that the log entry exists. Content that a later version has replaced cannot be published again. */
 export const CardVersion = z.strictObject({
   /** `<agent> <card_sha256>`. */
   id: z.string().max(96),

@@ -51,8 +51,8 @@ export function newCard({ random, now }: { readonly random: Pick<Random, 'token'
 }
 
 /**
- * Holds while the card is as it was read. `version` and `revision` alone would not show a renewal or an unpublishing, which leave both as
- * they are.
+ * Holds as long as the card has not changed since it was read. `version` and `revision` are not enough: a renewal or an unpublishing
+ * changes neither.
  */
 export const unchangedGuard = ({ version, revision, publicCardSha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
   version,
@@ -70,7 +70,10 @@ export const nextVersion = (previous: Card | undefined, revisionOf: Card | undef
 type Parts = Pick<Card, 'connection' | 'skills'>
 type Models = Pick<CardContent, 'publicModel' | 'fullModel'>
 
-/** The parts that introductions pin: the connection (interfaces and security) as one part, and each skill. An unchanged part keeps its version. */
+/**
+ * The parts that introductions pin: the connection (interfaces and security) as one part, and each skill. An unchanged part keeps its
+ * version.
+ */
 function partsOf({ publicModel, fullModel }: Models, previous: Parts | undefined, random: Pick<Random, 'token'>): Parts {
   const { securitySchemes, securityRequirements } = fullModel
   const supportedInterfaces = interfacesOf({ publicModel, fullModel })
@@ -99,7 +102,7 @@ function interfacesOf({ publicModel, fullModel }: Models): readonly unknown[] {
 }
 
 /**
- * The parts whose versions the next card may keep. There are none without a published card, and none when an unsigned card follows a
+ * The parts whose versions the next card may keep. There are none without a published card, nor when an unsigned card follows a
  * signed one: no key then vouches for the parts that introductions pinned.
  */
 const reusableParts = (previous: Card | undefined, isSigned: boolean): Parts | undefined =>
@@ -127,7 +130,10 @@ export function padWithDecoys(ended: readonly Handle[], random: Pick<Random, 'to
 
 const MAX_SCOPES = 256
 
-/** The scopes of all OAuth2 schemes that the card declares, sorted. Names that are no scope (RFC 6749 §3.3) are left out. */
+/**
+ * The scopes of all OAuth2 schemes that the card declares, sorted. Invalid scope names (RFC 6749 §3.3) and scopes beyond the first
+ * MAX_SCOPES are left out.
+ */
 export function scopesOf({ securitySchemes }: CardModel): Scope[] {
   const names = Object.values(securitySchemes).flatMap(({ oauth2SecurityScheme }) =>
     Object.values(oauth2SecurityScheme?.flows ?? {}).flatMap((flow) => Object.keys(flow?.scopes ?? {})),

@@ -17,9 +17,9 @@ export interface GetCardDeps extends FindAgentDeps, ViewDeps {
 }
 
 /**
- * Returns the parts of an agent's card that the caller may see. The agent itself and the members of its organisation see every part that was
- * uploaded. An unknown id, a revoked or suspended agent and an unpublished card get the same refusal. A view of an authenticated caller
- * leaves an audit row.
+ * Returns the parts of an agent's card that the caller may see. The agent itself and the members of its organisation see every part that
+ * was uploaded. An unknown id, a revoked or suspended agent and an unpublished card get the same refusal. Each view by an authenticated
+ * caller writes an audit row.
  */
 export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
   const view = await deps.trustLog.afterBarrier(async (barrier) => {
@@ -34,7 +34,7 @@ export async function getCard(deps: GetCardDeps, caller: Caller | undefined, age
   return view
 }
 
-/** The published card of an agent that stands; refused otherwise. Call after the read barrier. */
+/** Returns the published card of an agent that stands, and refuses otherwise. Call after the read barrier. */
 export async function requirePublishedCard(
   deps: Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps,
   agentId: AgentId,

@@ -23,8 +23,8 @@ export interface CardImported {
 }
 
 /**
- * Stores a card as it is, together with the verdict on its signatures. The card may be unsigned or have an older A2A form.
- * All of an imported card is public.
+ * Stores a card unchanged, together with the verdict on its signatures. The card may be unsigned or use an older A2A format.
+ * Every part of an imported card is public.
  */
 export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<CardImported> {
   const { now } = await deps.trustLog.readBarrier()
@@ -71,7 +71,7 @@ async function verifyImported(
 ): Promise<{ verdict: Verdict; signer?: RegisteredKey }> {
   const keys = (await findPublisherKeys(deps, agent)).filter((key) => isUsable(deps, key, now))
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
-  const valid = verdicts.find((one) => one.state === 'valid')
+  const valid = verdicts.find(({ state }) => state === 'valid')
   const signer = valid?.state === 'valid' ? keys.find(({ jkt }) => jkt === valid.jkt) : undefined
   if (valid?.state === 'valid' && signer && valid.uncoveredSecurity.length === 0) return { verdict: verdictOf(valid, signer, now), signer }
   const isUnknown = verdicts.length > 0 && verdicts.every((verdict) => verdict.state === 'unknown_key')

@@ -16,7 +16,7 @@ export interface NextCard {
   readonly vct: string
 }
 
-/** Tells a publisher the version, release number and claims to sign next. */
+/** Returns the version, release number and claims that the publisher signs next. */
 export async function nextCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> {
   await deps.trustLog.readBarrier()
   await requirePublisher(deps, caller, agentId)

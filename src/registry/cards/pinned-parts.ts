@@ -16,7 +16,7 @@ export const findPinnedParts = async (deps: PinnedPartsDeps, agentId: AgentId): 
   (await readPinnedParts(deps, agentId))?.value
 
 /**
- * As `findPinnedParts`, from a cache where possible. The result may lack versions that a change of non-public parts has begun; call
+ * Like `findPinnedParts`, from a cache where possible. The result may lack versions that a change of non-public parts has created; call
  * `findPinnedParts` when a version is missing.
  */
 export const cachedPinnedParts = (deps: PinnedPartsDeps, agentId: AgentId): Promise<PinnedParts | undefined> =>
@@ -45,8 +45,8 @@ export async function findPinnedVersions(
   { cardSearch }: { readonly cardSearch: Pick<CardSearchPort, 'summaries'> },
   agentIds: readonly AgentId[],
 ): Promise<ReadonlyMap<string, PinnedVersions>> {
-  const shown = await cardSearch.summaries('introduced', agentIds)
+  const summaries = await cardSearch.summaries('introduced', agentIds)
   return new Map(
-    [...shown].map(([id, { versions, signer }]) => [id, { versions, dependencies: dependenciesOf(signer ? [signer.handle] : []) }]),
+    [...summaries].map(([id, { versions, signer }]) => [id, { versions, dependencies: dependenciesOf(signer ? [signer.handle] : []) }]),
   )
 }

@@ -26,7 +26,7 @@ export interface CardPublished {
 }
 
 /**
- * Publishes a card, or its next version. Only the versions of changed parts end.
+ * Publishes a card or its next version. Only the versions of changed parts end.
  * A public card with the content of the published one is a revision of that version. If the same key signed both, the bytes and the ETag
  * of the public card stay as they were, so that a change of non-public parts is not visible to anonymous callers.
  */

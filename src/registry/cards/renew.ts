@@ -15,7 +15,7 @@ interface RenewInput {
   readonly releasePolicy?: string | undefined
 }
 
-/** Replaces the SD-JWT and its release policy by ones with the same content and new dates. The version stays, and nothing ends. */
+/** Replaces the SD-JWT and its release policy with ones that have the same content and new dates. The version stays, and no handle ends. */
 export async function renewCard(
   deps: PublishDeps,
   caller: Caller,

@@ -15,7 +15,7 @@ import { Card, CardVersion, type PinnedParts } from './card-record.js'
 import { rowsOf } from './search-rows/search-rows.js'
 
 export interface CardsStore extends Records<Card> {
-  /** May lack versions that a change of non-public parts has begun: such a change writes no log entry when it ends nothing. */
+  /** May lack versions that a change of non-public parts has created: if such a change ends no version, it writes no log entry. */
   readonly pinnedParts: Cache<PinnedParts>
   readonly versions: Collection<CardVersion>
 }

@@ -7,7 +7,7 @@ import { type PublishDeps, requirePublisher } from './authority.js'
 import { endedVersions, padWithDecoys } from './card.js'
 import { unindexingRows } from './store.js'
 
-/** Withdraws the card from readers and from search, and ends its pinned versions and so every introduction to the agent. */
+/** Withdraws the card from readers and from search. Its pinned versions end, so no introduction to the agent can be used any more. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)

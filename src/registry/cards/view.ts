@@ -3,8 +3,8 @@
 // An anonymous caller gets the public card and facts from the registry (verdict, scopes, names); nothing in this response shows that the
 // card has non-public parts. An authenticated caller gets in addition
 //   - the SD-JWT with the disclosures of the caller's tier,
-//   - `view`, a JWT by the registry's card key, which binds these exact documents to the caller for VIEW_SECONDS and lists every handle
-//     that they depend on, and
+//   - `view`, a JWT signed with the registry's card key, which binds these exact documents to the caller for VIEW_SECONDS and lists every
+//     handle that they depend on, and
 //   - `proof`, which proves from the trust log that the publisher's key was registered.
 //
 // Cost of an entitled view: one or two store reads for the key and its log entry, parsing and hashing of the SD-JWT (at most
@@ -126,7 +126,10 @@ export async function entitledView(
   }
 }
 
-/** Proves that the publisher's key was registered: its statement, the log entry with the statement's digest, and the inclusion of that entry. */
+/**
+ * Proves that the publisher's key was registered: its statement, the log entry with the statement's digest, and the inclusion of that
+ * entry.
+ */
 async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signer }: Card): Promise<KeyRegistrationProof | undefined> {
   const registeredKey = signer && (await registeredKeys.get(signer.keyId))
   const entry = registeredKey && (await trustLog.find(registeredKey.entry))

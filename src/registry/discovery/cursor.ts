@@ -9,18 +9,21 @@ import { MAX_QUERY_WORDS } from './hit.js'
 
 const WordIndex = z.int().min(0).lt(MAX_QUERY_WORDS)
 
-/** The beginning of a page: the phase of the search (see `search.ts`), and the score and card id of the last hit before the page. */
+/** Where a page begins: the phase of the search (see `search.ts`), and the score and card id of the last hit before the page. */
 export const SearchCursor = z.strictObject({
   phase: z.enum(['introduced', 'everyone']),
   after: z.tuple([z.number(), z.string().max(64)]).optional(),
-  /** Indexes of the query words that scored the page before; absent if all did. */
+  /** Indexes of the query words by which the hits of the previous page were scored; absent if all words were used. */
   scoredWords: z.array(WordIndex).max(MAX_QUERY_WORDS).optional(),
 })
 export type SearchCursor = z.infer<typeof SearchCursor>
 
 const CursorPayload = z.strictObject({ secretId: z.string().max(12), query: z.string().length(43), position: SearchCursor })
 
-/** Encodes a position as `<payload>.<mac>`. The cursor is valid for this query of this caller only, because it contains the query's digest. */
+/**
+ * Encodes a position as `<payload>.<mac>`. The cursor is valid for this query of this caller only, because it contains the query's
+ * digest.
+ */
 export async function signCursor(secrets: Secrets, query: unknown, position: SearchCursor): Promise<string> {
   const secret = await secrets.current()
   const payload = base64url(utf8(JSON.stringify({ secretId: secret.id, query: digestOfJson(query), position })))

@@ -20,7 +20,7 @@ export interface Hit {
   readonly score: number
   /** The fields that contain a word of the query, in the order of FIELDS, the most important first. */
   readonly relevance: readonly Field[]
-  /** Text of the publisher, each member cut off after 2048 characters. */
+  /** The publisher's texts, each cut off after 2048 characters. */
   readonly text: CardSummary['text']
   /** The first skills of the card, as many as fit into 8192 characters of JSON. */
   readonly skills: CardSummary['skills']
@@ -36,10 +36,13 @@ export interface HitContext {
   readonly now: number
 }
 
-/** Most words of a query; further words are ignored. */
+/** Maximum number of words in a query; further words are ignored. */
 export const MAX_QUERY_WORDS = 16
 
-/** The words of a query, normalised like the words of the index. There are no operators and no wildcards. A text without a word finds nothing. */
+/**
+ * The words of a query, normalised like the words of the index. There are no operators and no wildcards. A non-blank text without any
+ * word matches nothing.
+ */
 export function queryWords(text = ''): string[] {
   const words = wordsIn(text)
   return words.length > 0 || text.trim() === '' ? words.slice(0, MAX_QUERY_WORDS) : [text]

@@ -29,7 +29,7 @@ export interface SearchDeps extends FindAgentDeps {
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
   readonly issuer: string
-  /** Searches are expensive and open to anonymous callers, so they have concurrency limits apart from those of all requests. */
+  /** Searches are expensive and open to anonymous callers, so they have concurrency limits of their own. */
   readonly searchLimits: Readonly<Record<'authenticated' | 'anonymous', Pick<ConcurrencyLimit, 'run'>>>
   /** The agents whose `introduced` tier the caller may see. */
   readonly introducedTo: (caller: Caller) => Promise<readonly AgentId[]>
@@ -55,10 +55,10 @@ export interface SearchResult {
 }
 
 const MAX_STORE_PAGES = 5
-/** The limit of all requests already rejects callers that have disconnected. */
+/** The concurrency limit of all requests has already rejected callers that disconnected. */
 const isConnected = () => true
 
-/** Searches published cards. Any caller may search; a token with the scope `discovery:read` finds more. */
+/** Searches published cards. Anonymous callers search public parts; a token needs the scope `discovery:read` and may find more. */
 export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
@@ -136,8 +136,8 @@ async function hitsOf(deps: SearchDeps, found: readonly CardHit[], context: Omit
 }
 
 /**
- * The summary if its versions stand. If one has ended, the card's next version may be pending: reading the card completes the pending write,
- * which replaces the search row, and the new row is used.
+ * The summary if its versions stand. If one has ended, the card's next version may be pending: reading the card completes the pending
+ * write, which replaces the search row, and the new row is used.
  */
 async function currentSummary(
   deps: SearchDeps,

@@ -1,4 +1,4 @@
-// The HTTP endpoints in words and zod schemas, for docs/API.md and schemas/openapi.json. A test compares the list with the served routes.
+// Describes the HTTP endpoints for docs/API.md and schemas/openapi.json. A test compares this list with the served routes.
 import { z } from 'zod'
 import { CardView } from '../../protocol/cards/card-view.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
@@ -19,7 +19,7 @@ export interface HttpEndpoint {
   readonly body?: z.ZodObject
   readonly isJson?: boolean
   readonly response: { readonly type: string; readonly schema?: z.ZodType }
-  /** Reasons (docs/ERRORS.md) of this endpoint beside those that every endpoint may answer. */
+  /** Error reasons (docs/ERRORS.md) of this endpoint, in addition to those that every endpoint may return. */
   readonly reasons: readonly string[]
 }
 
@@ -37,7 +37,23 @@ const Jwk = z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string().op
 const Hash = z.string().describe('base64url SHA-256')
 const AgentPath = z.object({ id: AgentId })
 const Log = z.object({ log: z.string().describe('name of the log: the host of its issuer') })
-const Metadata = z.looseObject({ issuer: z.string().optional(), resource: z.string().optional(), scopes_supported: z.array(z.string()) })
+const AuthorizationServer = z.looseObject({
+  issuer: z.string(),
+  token_endpoint: z.string(),
+  introspection_endpoint: z.string(),
+  revocation_endpoint: z.string(),
+  jwks_uri: z.string(),
+  scopes_supported: z.array(z.string()),
+  grant_types_supported: z.array(z.string()),
+  credence_revocations: z.string().describe('URL of the revocation feed'),
+  credence_log: z.string().describe('URL of the newest checkpoint'),
+})
+const ProtectedResource = z.looseObject({
+  resource: z.string(),
+  authorization_servers: z.array(z.string()),
+  jwks_uri: z.string(),
+  scopes_supported: z.array(z.string()),
+})
 
 export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
   {
@@ -59,7 +75,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
       audience: Audience.optional(),
       resource: Audience.optional(),
       task_id: TaskId.optional(),
-      delegation: jsonText(Delegation, 'the right to pass on').optional(),
+      delegation: jsonText(Delegation, 'the right to pass the token on').optional(),
       allowed_tools: jsonText(Names, 'names of tools').optional(),
       allowed_resources: jsonText(Names, 'names of resources').optional(),
       required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),
@@ -92,8 +108,8 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'POST',
     path: '/oauth/introspect',
     tag: 'OAuth',
-    summary: 'State of a token now. `{ "active": false }` for every token that is not active or not for the caller to see.',
-    caller: 'the audience and the client of the token, administrators of its organisation, operators',
+    summary: 'Return the current state of a token: `{ "active": false }` if it is not active or the caller may not see it.',
+    caller: "the token's audience, its client, administrators of the client's organisation, operators",
     source: 'RFC 7662 §2',
     body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
     response: json(
@@ -122,7 +138,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     summary: 'Authorization server metadata.',
     caller: 'anyone',
     source: 'RFC 8414 §2',
-    response: json(Metadata),
+    response: json(AuthorizationServer),
     reasons: [],
   },
   {
@@ -132,7 +148,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     summary: 'Protected resource metadata of the registry.',
     caller: 'anyone',
     source: 'RFC 9728 §2',
-    response: json(Metadata),
+    response: json(ProtectedResource),
     reasons: [],
   },
   {
@@ -164,7 +180,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     caller: 'anyone; a root token (header `Authorization: DPoP …`) shows more',
     parameters: AgentPath,
     response: json(CardView),
-    reasons: ['not_found', 'invalid_token', 'invalid_dpop_proof', 'use_dpop_nonce'],
+    reasons: ['not_found', 'invalid_token', 'invalid_dpop_proof'],
   },
   {
     method: 'GET',
@@ -200,7 +216,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'GET',
     path: '/log/entries',
     tag: 'Trust log',
-    summary: 'Entries from a sequence number on, at most 1,000.',
+    summary: 'Up to 1,000 entries, beginning with the sequence number `from`.',
     caller: 'anyone',
     parameters: z.object({ from: z.int().min(0).optional(), limit: z.int().min(0).max(1000).optional() }),
     response: json(z.object({ entries: z.array(Entry), asOf: z.string() })),
@@ -232,7 +248,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'GET',
     path: '/witness',
     tag: 'Witness',
-    summary: 'The newest checkpoint that this registry has accepted for a log of which it is the witness.',
+    summary: 'The newest checkpoint that this registry has accepted for a log that it witnesses.',
     caller: 'anyone',
     parameters: Log,
     response: json(z.looseObject({ log: z.string() })),
@@ -242,7 +258,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'POST',
     path: '/witness',
     tag: 'Witness',
-    summary: 'Submit a newer checkpoint with the consistency proof from the last accepted one.',
+    summary: 'Submit a newer checkpoint with a consistency proof from the last accepted checkpoint.',
     caller: 'anyone; only checkpoints signed by the log are accepted',
     parameters: Log,
     body: WitnessSubmission,
@@ -255,8 +271,8 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     path: '/revocations',
     tag: 'Revocations',
     summary:
-      'WebSocket with subprotocol `a2a-revocation.v1+json`: revocations from a position. Messages: feed-client and feed-server schemas.',
-    caller: 'a root token with revocations:read, or a ticket as second subprotocol',
+      'WebSocket with the subprotocol `a2a-revocation.v1+json`: streams revocations from a position. Messages: feed-client and feed-server schemas.',
+    caller: 'a root token with revocations:read, or a ticket as the second subprotocol',
     source: 'RFC 6455',
     response: { type: 'text/plain' },
     reasons: ['invalid_token', 'insufficient_scope', 'origin_not_allowed', 'rate_limited'],

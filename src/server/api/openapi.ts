@@ -1,4 +1,5 @@
-// schemas/openapi.json (OpenAPI 3.1) and docs/API.md, generated from the zod schemas that the server parses with.
+// Generates schemas/openapi.json (OpenAPI 3.1), and the list of procedures for docs/API.md, from the zod schemas that the server parses
+// with.
 import { z } from 'zod'
 import { REFUSALS } from '../../errors.js'
 import type { ProcedureMeta } from '../../http/trpc/procedures.js'
@@ -15,19 +16,19 @@ export interface DescribedProcedure extends ProcedureMeta {
   readonly caller: string
 }
 
-/** Every procedure of the router, in the order of `PROCEDURES`. Throws where the list and the router differ. */
+/** Every procedure of the router, in the order of `PROCEDURES`. Throws if the list and the router differ. */
 export function describedProcedures(): readonly DescribedProcedure[] {
-  // The routes only keep their dependencies, and no procedure is called here: empty objects are enough.
+  // No procedure is called here, so empty objects can stand in for the dependencies.
   const deps = new Proxy({}, { get: () => ({}) }) as RouterDeps
   const { procedures } = newRouter(deps)._def
   const definitions = procedures as unknown as Readonly<Record<string, { _def: ProcedureDefinition }>> // tRPC does not type `inputs`
   const undescribed = Object.keys(procedures).filter((path) => PROCEDURES[path] === undefined)
   if (undescribed.length > 0) throw new Error(`server/api/procedures.ts lacks ${undescribed.join(', ')}`)
-  return Object.entries(PROCEDURES).map(([path, words]) => {
+  return Object.entries(PROCEDURES).map(([path, description]) => {
     const definition = definitions[path]?._def
     if (definition === undefined) throw new Error(`server/api/procedures.ts names ${path}, which the router does not have`)
     const [input] = definition.inputs
-    return { path, type: definition.type, ...(input && { input }), ...definition.meta, ...words }
+    return { path, type: definition.type, ...(input && { input }), ...definition.meta, ...description }
   })
 }
 
@@ -139,7 +140,7 @@ function procedureOperation({ type, input, scope, roles, summary, caller }: Desc
   }
 }
 
-/** The OpenAPI document. Subscriptions are not in it: they run over WebSocket only. */
+/** The OpenAPI document. It leaves out subscriptions, which run only over WebSocket. */
 export function openApi(version: string): object {
   const paths: Record<string, Record<string, unknown>> = {}
   const add = (path: string, method: string, operation: unknown): void => {

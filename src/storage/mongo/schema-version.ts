@@ -11,6 +11,8 @@ export const SCHEMA_VERSION = 1
 
 export const SCHEMAS = 'schemas'
 const VERSION_ID = '(version)'
+/** Earlier releases kept their schemas in this collection. This release cannot read their documents. */
+const EARLIER_SCHEMAS = 'declarations'
 
 export interface StoredSchema {
   readonly _id: string
@@ -26,9 +28,14 @@ export interface StoredSchema {
   readonly copyName?: string
 }
 
-/** The schema version of the deployment, or undefined if the database is empty. */
+/** The schema version of the deployment, or undefined if the database is empty. Refuses the database of an earlier release, before anything is written. */
 export async function schemaVersionOf(db: Db): Promise<number | undefined> {
   const schemas: Collection<StoredSchema> = db.collection(SCHEMAS)
+  if ((await db.collection(EARLIER_SCHEMAS).findOne()) !== null)
+    refuse(
+      'unavailable',
+      'this database was written by an earlier release of Credence, which this release cannot read: use an empty database',
+    )
   const stored = await schemas.findOne({ _id: { $eq: VERSION_ID } })
   if (stored?.version !== undefined) return stored.version
   // Version 1 was not recorded

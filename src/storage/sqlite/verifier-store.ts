@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
+import { refuse } from '../../errors.js'
 import { TASK_BINDING_SECONDS } from '../../protocol/task-binding.js'
 
 /** Implements `ReplayStore` and `TaskBindingStore` of `credence/verifier`. */
@@ -26,6 +27,7 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
   const db = new DatabaseSync(file)
   db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
+  requireReadable(db, file)
   prepareTables(db)
   const insertProof = db.prepare('INSERT INTO consumed_proofs (name, expires) VALUES (?, ?) ON CONFLICT DO NOTHING')
   const insertBinding = db.prepare(`INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)
@@ -64,6 +66,17 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
     },
     close: () => db.close(),
   }
+}
+
+/** Refuses the file of an earlier release: an empty store in its place would accept used proofs again and give up the task bindings. */
+function requireReadable(db: InstanceType<typeof DatabaseSync>, file: string): void {
+  const earlier = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('spent', 'ties')").get()
+  if (earlier === undefined) return
+  db.close()
+  refuse(
+    'unavailable',
+    `${file} was written by an earlier release of Credence, which this release cannot read: remove it once the A2A tasks of its clients are done`,
+  )
 }
 
 /** One transaction, because several processes may open a new file at the same time. */

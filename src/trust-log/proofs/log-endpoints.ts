@@ -2,6 +2,7 @@ import { refuse } from '../../errors.js'
 import { type HttpRequest, json, type Route } from '../../http/route.js'
 import type { ServedTrustLog } from '../trust-log.js'
 
+/** A larger `limit` is lowered to this. */
 const MAX_ENTRIES = 1000
 
 /** Public endpoints of the trust log. They need no token, because the log contains nothing private. */

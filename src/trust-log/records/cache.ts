@@ -1,8 +1,8 @@
-// What decisions read again and again, kept in memory. A record that decisions read is never edited, so what was kept can be stale in two
-// ways only: a handle that it names has ended, or the log tells of a change that ends nothing (a key or an introduction more, a retired key).
-// Both are asked of the log as it is applied here: a reader after a read barrier sees what any instance acknowledged before.
-// An ended version is forgotten in time, and would seem to stand again: so nothing is kept for that long.
-// Cost: at most MAX_KEPT values for each memory; a change of its kind empties it.
+// Caches records that decisions read often. Such a record is never edited in place, so a cached one can be stale for two reasons only: a handle
+// that it depends on has ended, or the log has an entry that changes it without ending a handle (a new key or introduction, a retired key).
+// The cache learns of both when the log is applied, so a reader after a read barrier sees everything that any instance acknowledged before.
+// The ended set forgets an ended version in time, and the version would then seem valid again. So no value is cached for that long.
+// Cost: at most MAX_CACHED values per cache; past that, the least recently used one is evicted. An entry that may change a value empties it.
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import type { Handle } from '../../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../../protocol/log/ended-set.js'
@@ -12,61 +12,63 @@ import type { TrustLog } from '../trust-log.js'
 
 export interface CacheableRead<T> {
   readonly value: T
-  /** What the value names: it is kept while all of these stand. */
+  /** The value is cached as long as none of these handles has ended. */
   readonly dependsOn: readonly Handle[]
-  /** False while something waits beside what was read: it is revealed without a further word of the log. */
+  /** False while a change of the record is pending: it is revealed without a further entry, so the value is not cached. */
   readonly isWhole: boolean
 }
 
 export interface Cache<T> {
-  /** What was read, or is read now; asked behind a fence. Absence is never kept. Who decides still checks all handles. */
+  /** Returns the cached value, or reads it. To be called after a read barrier. Absence is not cached. The decision still checks all handles. */
   getOrRead(key: string, read: () => Promise<CacheableRead<T> | undefined>): Promise<T | undefined>
 }
 
-const MAX_KEPT = 10_000
-/** Since it was read, by the later of clock and log time. Half of the time after which an ending may be forgotten: clocks differ. */
-const KEPT_SECONDS = VERSION_HORIZON_SECONDS / 2
-/** What an entry of a newer build changes is not known here: it may be anything. */
+const MAX_CACHED = 10_000
+/**
+ * Maximum age of a value, by the later of clock and log time. Half of the time after which an ending may be forgotten, because clocks differ.
+ */
+const MAX_AGE_SECONDS = VERSION_HORIZON_SECONDS / 2
+/** An entry of a type that only a newer build knows may change anything, so it empties the cache. */
 const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
-/** `isChange` is true for every entry that may change what is kept without ending a handle that it names. */
+/** `isChange` must be true for every entry that may change a cached value without ending a handle that the value depends on. */
 export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>, isChange: (entry: Entry) => boolean): Cache<T> {
-  const kept = new Map<string, Kept<T>>()
+  const cached = new Map<string, CachedRead<T>>()
   let changes = 0
   trustLog.onApplied(({ entries }) => {
     if (!entries.some((entry) => entry.type === 'epoch.started' || !KNOWN_TYPES.has(entry.type) || isChange(entry))) return
     changes++
-    kept.clear()
+    cached.clear()
   })
 
   return {
     getOrRead: async (key, read) => {
-      const known = kept.get(key)
-      kept.delete(key)
-      // A clock that was set back tells no age
-      if (known && Math.abs(trustLog.now() - known.at) < KEPT_SECONDS && stands(trustLog.ended, known.dependsOn)) {
-        // The last used is the last to go.
-        kept.set(key, known)
+      const known = cached.get(key)
+      cached.delete(key)
+      // The age is negative if the clock was set back since
+      if (known && Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && stands(trustLog.ended, known.dependsOn)) {
+        // At the end of the map, where it is evicted last
+        cached.set(key, known)
         return known.value
       }
-      const [before, at] = [changes, trustLog.now()]
+      const [before, readAt] = [changes, trustLog.now()]
       const reading = await read()
-      // What was applied while it was read may not be in it.
-      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.dependsOn)) keep(kept, key, { ...reading, at })
+      // The value may lack a change that was applied during the read
+      if (reading?.isWhole && changes === before && stands(trustLog.ended, reading.dependsOn)) cache(cached, key, { ...reading, readAt })
       return reading?.value
     },
   }
 }
 
-interface Kept<T> extends CacheableRead<T> {
-  readonly at: number
+interface CachedRead<T> extends CacheableRead<T> {
+  readonly readAt: number
 }
 
-function keep<T>(kept: Map<string, Kept<T>>, key: string, reading: Kept<T>): void {
-  kept.set(key, deepFreeze(reading))
-  const oldest = kept.size > MAX_KEPT ? kept.keys().next().value : undefined
-  if (oldest !== undefined) kept.delete(oldest)
+function cache<T>(cached: Map<string, CachedRead<T>>, key: string, reading: CachedRead<T>): void {
+  cached.set(key, deepFreeze(reading))
+  const oldest = cached.size > MAX_CACHED ? cached.keys().next().value : undefined
+  if (oldest !== undefined) cached.delete(oldest)
 }
 
-/** True where the entry begins a handle of this kind. */
+/** True if the entry begins a handle of this kind. */
 export const begins = ({ begins = [] }: Entry, kind: 'key' | 'int'): boolean => begins.some((handle) => handle.startsWith(`${kind}:`))

@@ -18,8 +18,8 @@ interface GrantedQuery<D> {
 const PAGE = 500
 
 /**
- * Endings of the records that were created with a handle since a moment: what the holder of a compromised key may have created.
- * The collection needs an index `grantedBy` over `[grantedBy, <moment>]`. Records are read newest first, up to the first older one.
+ * Returns the endings of all records that name `grantedBy` and were created at `since` or later. The holder of a compromised key may have created
+ * them. The collection needs an index `grantedBy` over `[grantedBy, <creation time>]`. Records are read newest first, up to the first older one.
  */
 export async function grantedSince<D extends GrantedRecord>(
   collection: Collection<D>,

@@ -4,11 +4,13 @@ import { EntryId } from '../../protocol/ids.js'
 import { Proposal } from '../../protocol/log/entry.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-/** What was set out to be done and is not yet known to be done, in full: anybody can complete it. Keyed by the id of its (first) entry. */
+/**
+ * A write that was started and may not be finished. It has everything that another instance needs to complete it. `id` is the id of its first entry.
+ */
 export const Half = z.strictObject({
   id: EntryId,
   intent: z.enum(['begin', 'end']),
-  /** Which HalfKind reveals or drops it; of an ending: `ending`. */
+  /** Name of the HalfKind that reveals or drops it; `ending` for an ending. */
   kind: z.string().max(64),
   key: z.string().max(512),
   proposals: z.array(Proposal).min(1).max(64),
@@ -25,5 +27,5 @@ export const HALVES: OwnedSpec<Half> = {
   ownedBy: 'registry',
 }
 
-/** Open halves of all instances, the oldest first. */
+/** The open halves of all instances. */
 export const halvesIn = (storage: Storage): Collection<Half> => storage.collection(HALVES)

@@ -1,5 +1,5 @@
-// Record and log are two writes. What was begun and not completed (a crash, a slow writer) stands in `halves`, written in
-// one commit with the hidden record or the audit row. Whoever meets one settles it.
+// A record and its log entry are two writes. A write that was begun and not completed (a crash, a slow writer) has a document in `halves`,
+// written in one commit with the hidden record or the audit row. Any instance that finds such a half settles it.
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
@@ -19,7 +19,7 @@ interface HalvesDeps {
   readonly storage: Storage
   readonly applied: AppliedLog
   readonly appender: Appender
-  readonly fence: ReadBarrier
+  readonly barrier: ReadBarrier
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -38,7 +38,7 @@ export function newHalves(deps: HalvesDeps): Halves {
   const { storage, applied, appender, clock, random, log } = deps
   const halves = halvesIn(storage)
   const kinds = new Map<string, HalfKind>()
-  /** Beginnings of this instance until their entry stands or not: who meets one of them waits instead of giving it up. */
+  /** Beginnings of this instance whose entry is not decided yet. A reader that finds such a half waits for it instead of giving it up. */
   const underWay = new Map<EntryId, Promise<void>>()
   const tidying = new Set<Promise<void>>()
   const now = () => Math.max(clock.now(), applied.time)
@@ -71,7 +71,7 @@ export function newHalves(deps: HalvesDeps): Halves {
 
   const tryEnd: TrustLog['tryEnd'] = async ({ type, ends, intent, id = newId(random, 'ent'), alwaysLog = false }) => {
     const left = distinctEndings(ends).filter(({ handle }) => alwaysLog || !applied.ended.has(handle))
-    // One half for each entry, so that each fits a document; all that are begun are completed
+    // One half per entry, so that each half fits in a document. Every half that was committed is completed
     const at = now()
     const ending = endingAll(random, { type, ends: left, first: id }).map(
       (proposal): Half => ({ id: proposal.id, intent: 'end', kind: ENDING, key: id, proposals: [proposal], on: [], at }),
@@ -80,19 +80,21 @@ export function newHalves(deps: HalvesDeps): Halves {
     if (!committed.ok) return { outcome: 'failed', failed: committed.failed }
     const written = await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))
     for (const half of ending) tidy(half)
-    const last = Math.max(...written.map((one) => (one.outcome === 'stands' ? (one.entries.at(-1)?.seq ?? -1) : -1)))
+    const last = Math.max(...written.map((result) => (result.outcome === 'stands' ? (result.entries.at(-1)?.seq ?? -1) : -1)))
     return { outcome: 'ended', position: last < 0 || applied.epoch === undefined ? here() : positionOf(applied.epoch, last) }
   }
   const end: TrustLog['end'] = async (ending) => {
     const tried = await tryEnd(ending)
-    return tried.outcome === 'ended' ? { position: tried.position } : refuse('conflict', 'what it was decided on has changed meanwhile')
+    return tried.outcome === 'ended'
+      ? { position: tried.position }
+      : refuse('conflict', 'the state that the request was decided on has changed; try again')
   }
-  const here = () => applied.ended.position ?? refuse('standing_unknown', 'the log has not begun')
-  /** The ending holds already: its intent is removed behind the answer. */
+  const here = () => applied.ended.position ?? refuse('standing_unknown', 'the log is empty')
+  /** The ending is in the log already, so its half is removed without delaying the response. */
   const tidy = (half: Half) => {
     const work = halves.take(half.id, {}).then(
       () => undefined,
-      (error: unknown) => log.warn('an intent stays until the timer', { error: String(error) }),
+      (error: unknown) => log.warn('a completed pending write could not be removed; it is removed later', { error: String(error) }),
     )
     tidying.add(work)
     void work.finally(() => tidying.delete(work))
@@ -118,7 +120,7 @@ export function newHalves(deps: HalvesDeps): Halves {
     try {
       if (half.intent === 'end' || (kinds.has(half.kind) && !underWay.has(half.id))) await settleOne(half)
     } catch (error) {
-      log.error('a half stays open', error, { 'half.kind': half.kind, 'half.entry': half.id })
+      log.error('a pending write could not be resolved; it is tried again', error, { 'half.kind': half.kind, 'half.entry': half.id })
     }
   }
 
@@ -129,7 +131,7 @@ export function newHalves(deps: HalvesDeps): Halves {
     settle,
     settleOlderThan,
     halves: (kind, half) => {
-      if (kinds.has(kind)) throw new Error(`halves of kind ${kind} are completed by somebody else`)
+      if (kinds.has(kind)) throw new Error(`the half kind ${kind} is registered already`)
       kinds.set(kind, half)
     },
     close: async () => {
@@ -147,7 +149,7 @@ function distinctEndings(ends: readonly Ending[]): Ending[] {
   const latest = new Map<string, Ending>()
   for (const ending of ends) {
     const known = latest.get(ending.handle)
-    // No horizon is the latest of all.
+    // No horizon counts as the latest one.
     if (known === undefined || (known.horizon !== undefined && (ending.horizon ?? Number.POSITIVE_INFINITY) > known.horizon))
       latest.set(ending.handle, ending)
   }

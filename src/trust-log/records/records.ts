@@ -1,5 +1,6 @@
-// Records of features: hidden until the entry that begins them stands; changed by a successor that waits beside the record
-// until the entry stands that ends the old version (a record and its entry are two writes). Whoever meets what waits settles it.
+// Records of features. A record and its log entry are two writes. A new record is hidden until the entry that begins it is in the log. A change
+// is stored in `next`, beside the current fields, until the entry that ends the old version is in the log. A reader that finds a hidden record
+// or a `next` settles it.
 import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
@@ -8,9 +9,9 @@ import type { Entry } from '../../protocol/log/entry.js'
 import type { Collection, Doc, Guard, Operation, Storage } from '../../storage/storage.js'
 import type { Beginning, TrustLog } from '../trust-log.js'
 
-/** Fields that a record's schema has for it. `next` holds what changes; a member that is null is removed. */
+/** Fields that the schema of every record must have. `next` holds the fields that change; null removes a field. */
 interface LivingRecord {
-  /** The entry that begins it; until it stands, the record is not there. */
+  /** The entry that begins the record. Until it is in the log, the record counts as absent. */
   readonly hidden?: EntryId | undefined
   readonly nextEntry?: EntryId | undefined
   readonly next?: Readonly<Record<string, unknown>> | undefined
@@ -18,24 +19,28 @@ interface LivingRecord {
 
 /** The entry that begins a record or its next version. */
 export interface RecordBeginning extends Pick<Beginning, 'type' | 'begins' | 'dependsOn' | 'ends' | 'digest'> {
-  /** Written in one commit with the hidden record or successor: the audit row, what is spent. */
+  /** Operations for the commit that writes the hidden record or the change: the audit row, consumed values. */
   readonly also?: readonly Operation[]
-  /** Where others must name the entry (a proof of it). */
+  /** Set if another document must name the entry, for a proof of it. */
   readonly id?: EntryId
 }
 
-/** `overtaken`: an operation of its commit did not hold, for somebody else was first. `refused`: something that it stands on has ended meanwhile. */
+/**
+ * `overtaken`: an operation of the commit failed, because another writer was first. `refused`: a handle that the record depends on has ended.
+ */
 export type Outcome = { readonly outcome: 'begun'; readonly entry: Entry } | { readonly outcome: 'overtaken' | 'refused' }
 
 export interface Records<D extends Doc & LivingRecord> {
   readonly collection: Collection<D>
-  /** The record as decisions may read it, or undefined. Read after the fence; the decision still checks the handles that it read. */
+  /**
+   * The record as decisions may read it, or undefined. To be called after a read barrier; the decision still checks the handles that it read.
+   */
   get(key: string): Promise<D | undefined>
-  /** Begins a record: hidden, entry, revealed. */
+  /** Creates a record: commits it hidden, appends the entry, reveals the record. */
   begin(doc: D, beginning: RecordBeginning): Promise<Outcome>
-  /** Ends `ends` (the old version) and begins the new one; `guard` says which record it was decided on. */
+  /** Ends `ends` (the old version) and begins the new one. `guard` describes the record that the change was decided on. */
   change(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, beginning: RecordBeginning): Promise<Outcome>
-  /** A change that ends no version, so it needs no entry. One commit with `also`. */
+  /** Makes a change that ends no version and so needs no entry, in one commit with `also`. */
   amend(key: string, guard: Guard<D>, next: Readonly<Record<string, unknown>>, also: readonly Operation[]): Promise<'done' | 'overtaken'>
 }
 
@@ -46,22 +51,22 @@ interface RecordsDeps {
 }
 
 interface RecordsOptions<D> {
-  /** Names its halves: one for each collection. */
+  /** Name of the collection's halves. Each collection needs its own. */
   readonly kind: string
-  /** Versions (and identities that reinstating replaces) that a waiting successor may have ended. */
+  /** Versions (and identities that reinstating replaces) that a pending change may have ended. */
   versions(doc: D): readonly Handle[]
-  /** More operations for the commit that reveals (search rows). `doc` is the record as it will be. */
+  /** Further operations for the commit that reveals (search rows). `doc` is the record as it is after that commit. */
   readonly revealing?: (doc: D) => readonly Operation[]
-  /** Fields to set (undefined: to remove) once it is revealed for the first time. */
+  /** Fields to set when the record is revealed for the first time; undefined removes a field. */
   readonly settled?: { readonly [F in keyof D]?: D[F] | undefined }
 }
 
 const MAX_TRIES = 5
 
-/** False while an entry, or its reveal, is awaited: what will be read next may be something else. */
+/** False while an entry or its reveal is pending: the next read may return another state. */
 export const isWhole = ({ hidden, nextEntry }: LivingRecord): boolean => hidden === undefined && nextEntry === undefined
 
-/** Make it before the trust log starts. */
+/** Must be called before the trust log starts. */
 export function newRecords<D extends Doc & LivingRecord>(
   { storage, trustLog, random }: RecordsDeps,
   collection: Collection<D>,
@@ -74,7 +79,7 @@ export function newRecords<D extends Doc & LivingRecord>(
         return [collection.changing(key, guard({ hidden: id }), { ...settled, ...without('hidden') }), ...revealing(doc)]
       if (doc?.nextEntry !== id) return []
       const next = successor(doc.next ?? {})
-      const whole = { ...doc, ...next } as D // the successor was checked with the record when it was written
+      const whole = { ...doc, ...next } as D // the changed record was checked with its schema when the change was written
       return [collection.changing(key, guard({ nextEntry: id }), { ...next, ...without('nextEntry', 'next') }), ...revealing(whole)]
     },
     drop: async (key, id) => {
@@ -94,7 +99,7 @@ export function newRecords<D extends Doc & LivingRecord>(
     return begun.outcome === 'failed' ? { outcome: 'overtaken' } : begun
   }
 
-  /** A successor that waits is never overwritten: it is completed or given up first. */
+  /** Returns the record after settling its pending change, which must never be overwritten. */
   const withoutSuccessor = async (key: string): Promise<D | undefined> => {
     const doc = await collection.get(key)
     if (doc?.nextEntry === undefined) return doc
@@ -108,12 +113,13 @@ export function newRecords<D extends Doc & LivingRecord>(
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         const doc = await collection.get(key)
         if (doc === undefined) return undefined
-        const waits = doc.hidden !== undefined || (doc.nextEntry !== undefined && versions(doc).some((one) => trustLog.ended.has(one)))
+        const waits =
+          doc.hidden !== undefined || (doc.nextEntry !== undefined && versions(doc).some((version) => trustLog.ended.has(version)))
         if (!waits) return doc
         await trustLog.settle(kind, key)
       }
-      // It is there, and what it is cannot be said: not the same as that there is none
-      return refuse('unavailable', 'what was asked for is being changed', { retryAfterSeconds: 1 })
+      // Not undefined: the record exists, but its state is not known
+      return refuse('unavailable', 'the record is being changed; try again', { retryAfterSeconds: 1 })
     },
     begin: (doc, beginning) => {
       const id = beginning.id ?? newId(random, 'ent')

@@ -1,5 +1,6 @@
-// Settles one half. A beginning: if its entry stands, reveal; else append an entry that ends what it would begin, unless it
-// stands after all; then drop. Two who settle agree: the log's order decides. An ending: append it.
+// Settles one half. For a beginning: if its entry is in the log, the record is revealed. Otherwise an entry is appended that ends what the
+// beginning would begin, unless the beginning's entry is in the log after all, and then the record is dropped. Two instances that settle the same
+// half agree, because the order of the log decides. For an ending: its entry is appended.
 import type { Random } from '../../lib/random.js'
 import { newId } from '../../protocol/ids.js'
 import type { Ending, Proposal } from '../../protocol/log/entry.js'
@@ -12,7 +13,7 @@ import type { Half } from './pending-store.js'
 interface SettlerDeps {
   readonly storage: Storage
   readonly appender: Appender
-  readonly fence: ReadBarrier
+  readonly barrier: ReadBarrier
   readonly random: Random
   readonly halves: Collection<Half>
   readonly kindOf: (kind: string) => HalfKind | undefined
@@ -20,21 +21,21 @@ interface SettlerDeps {
 }
 
 interface Settler {
-  /** Whether its entry stands is known. */
+  /** Reveals or drops, once it is known whether the entry is in the log. */
   complete(half: Half, written: Pick<Written, 'outcome'>): Promise<void>
-  /** Finds out, or decides. */
+  /** Finds out whether the entry is in the log, or ensures that it never will be. */
   settle(half: Half): Promise<void>
 }
 
 /** How often the log is read for an entry that another instance may be about to append, before its half is given up. */
-const PATIENCE = 3
+const MAX_REREADS = 3
 const MAX_REVEALS = 8
 
-export function newSettler({ storage, appender, fence, random, halves, kindOf, now }: SettlerDeps): Settler {
+export function newSettler({ storage, appender, barrier, random, halves, kindOf, now }: SettlerDeps): Settler {
   /** Reveals or drops in one commit with the half's removal, so that it is done once. */
   const complete = async (half: Half, { outcome }: Pick<Written, 'outcome'>): Promise<void> => {
     const kind = kindOf(half.kind)
-    if (kind === undefined) throw new Error(`nobody completes halves of kind ${half.kind}`)
+    if (kind === undefined) throw new Error(`the half kind ${half.kind} is not registered`)
     for (let attempt = 0; attempt < MAX_REVEALS; attempt++) {
       const operations = await (outcome === 'stands' ? kind.reveal(half.key, half.id) : kind.drop(half.key, half.id))
       const committed = await storage.commit([halves.taking(half.id, {}), ...operations])
@@ -56,10 +57,10 @@ export function newSettler({ storage, appender, fence, random, halves, kindOf, n
       await halves.take(half.id, {})
       return
     }
-    for (let read = 0; read < PATIENCE && !(await stands(half)); read++) await fence.readBarrier()
+    for (let read = 0; read < MAX_REREADS && !(await stands(half)); read++) await barrier.readBarrier()
     if (!(await stands(half))) return complete(half, await giveUp(half))
-    // Its reader goes on to ask whether what it stands on has ended: that must be applied here as well.
-    await fence.readBarrier()
+    // The reader then checks whether a handle of the record has ended, so that ending must be applied here too.
+    await barrier.readBarrier()
     await complete(half, { outcome: 'stands' })
   }
 

@@ -7,7 +7,7 @@ import { newId } from '../../protocol/ids.js'
 import type { Block, Entry } from '../../protocol/log/entry.js'
 import type { LogPort } from '../../storage/storage.js'
 import { newAppliedLog } from '../apply.js'
-import { appendAlone, numbering } from '../block.js'
+import { appendExclusively, numbering } from '../block.js'
 import { newClockSkewCheck } from '../clock-skew.js'
 
 interface FreezeDeps {
@@ -53,6 +53,6 @@ async function appendLast({ port, clock, random }: FreezeDeps, content: Pick<Ent
   await applied.readTo(head)
   await newClockSkewCheck({ port, clock, log: silentLog })()
   const entry = numbering(applied, clock)({ id: newId(random, 'ent'), ...content, ends: [] })
-  await appendAlone(port, applied, 'copy', [entry])
+  await appendExclusively(port, applied, 'copy', [entry])
   return entry
 }

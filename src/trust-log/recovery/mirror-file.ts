@@ -11,7 +11,7 @@ interface MirrorFile {
   append(entries: readonly Entry[]): void
 }
 
-/** A longer line is refused. The largest entry, with 10,000 endings, has about 0.7 MB. */
+/** A longer line is refused. The largest entry, with 10,000 endings, is about 0.7 MB long. */
 const MAX_LINE_BYTES = 2_097_152
 const CHUNK_BYTES = 65_536
 const LINE_END = 0x0a

@@ -23,7 +23,7 @@ import { newId } from '../../protocol/ids.js'
 import type { Block, Ending, Entry, EntryType, Proposal } from '../../protocol/log/entry.js'
 import type { LogPort } from '../../storage/storage.js'
 import { newAppliedLog } from '../apply.js'
-import { appendAlone, endingAll, numbering } from '../block.js'
+import { appendExclusively, endingAll, numbering } from '../block.js'
 import { newClockSkewCheck } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
 import { leafHashAt, type WitnessStore } from '../witness/witness.js'
@@ -35,7 +35,9 @@ interface RestoreDeps {
   readonly mirror: readonly Entry[]
   /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
   readonly mayQuarantine: boolean
-  /** Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated. */
+  /**
+   * Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated.
+   */
   readonly reapplyRevocations: (replayed: ReplayedRevocations) => Promise<void>
   /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
   readonly reissueKeyEntries: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
@@ -45,8 +47,8 @@ interface RestoreDeps {
 }
 
 /**
- * The handles that replayed entries ended, each with the last entry that ended it. If an agent was revoked, that entry is kept:
- * a concurrent suspension may follow it in the log.
+ * The handles that replayed entries ended, each with the last entry that ended it. A revocation of an agent is never replaced by a later entry,
+ * because a concurrent suspension may follow it in the log.
  */
 export type ReplayedRevocations = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
 
@@ -84,7 +86,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const head = await port.head()
   if (head === undefined) refuse('unavailable', 'the store has no log: there is nothing to restore')
   await applied.readTo(head)
-  const lost = await requireSameHistory(deps, head, applied.at)
+  const lost = await requireSameHistory(deps, head, applied.seq)
   await newClockSkewCheck(deps)()
   const missing = await whyIncomplete(deps, lost)
   if (missing !== undefined && !deps.mayQuarantine)
@@ -93,7 +95,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
       `revocations may be missing: ${missing}. Nothing was written. To restore anyway, run it with --quarantine: it suspends all agents and revokes all members, keys, introductions and tasks`,
     )
   // Lost entries keep their ids and positions, so mirrors and verifiers that have read them can continue.
-  await appendAlone(port, applied, REPLAY_WRITER, lost)
+  await appendExclusively(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
   const isComplete = missing === undefined
   const { begun, replayed } = await readHandles(port, end)
@@ -108,8 +110,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
     ...endingAll(random, { type: 'record.changed', ends: endingsOf([...replayed.keys()].filter(isVersion)) }),
   ].map(numbering(applied, clock))
-  await appendAlone(port, applied, EPOCH_WRITER, entries.slice(0, -1))
-  await appendAlone(port, applied, LAST_WRITER, entries.slice(-1))
+  await appendExclusively(port, applied, EPOCH_WRITER, entries.slice(0, -1))
+  await appendExclusively(port, applied, LAST_WRITER, entries.slice(-1))
   const last = entries.at(-1)
   if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
   return {
@@ -168,22 +170,22 @@ async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, la
   if (own && copy && base64url(leafOfEntry(copy)) !== base64url(leafOfEntry(own))) refuse('unavailable', OTHER_HISTORY)
   const lost = mirror.filter(({ seq }) => seq > lastSeq)
   if (lost.length > 0 && (lost[0]?.seq !== lastSeq + 1 || copy === undefined))
-    refuse('unavailable', `the mirror does not continue the backup, whose last entry is ${lastSeq}`)
+    refuse('unavailable', `the mirror does not continue the backup, whose last entry is ${lastSeq}: use a complete mirror of this registry`)
   if (lost.length === 0 && copy === undefined) {
     const last = mirror.at(-1)
-    // The mirror ends before the store. Its last entry may be of an earlier epoch: a restore that is repeated has begun an epoch since.
+    // The mirror ends before the store. Its last entry may be of an earlier epoch, because an interrupted restore has begun an epoch since.
     const epoch = last && (await port.blockOf(last.seq))?.epoch
     if (last && (epoch === undefined || (await leafHashAt(port, { epoch, seq: last.seq })) !== base64url(leafOfEntry(last))))
       refuse('unavailable', OTHER_HISTORY)
   }
   return lost
 }
-const OTHER_HISTORY = 'the mirror has another history than the backup: use a mirror of this registry'
+const OTHER_HISTORY = 'the mirror and the backup have different histories: use a mirror of this registry'
 
 /** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
 async function whyIncomplete({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
   const witnessed = await witness.read()
-  if (witnessed === undefined) return `there is no witness at ${witness.name}`
+  if (witnessed === undefined) return `the witness ${witness.name} is empty`
   const { seq, hash, epoch } = witnessed
   if ((await leafHashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
     return undefined

@@ -113,7 +113,7 @@ function requireLastEntry({ size, root }: Checkpoint, { entry, inclusion }: Witn
 
 function requireConsistent(stored: CosignedLog, { epoch, size, root }: Checkpoint, { consistency }: WitnessSubmission): void {
   if (stored.pastEpochs.includes(epoch)) refuse('conflict', 'the epoch of the checkpoint was superseded by a newer one')
-  // A new epoch starts when a store is restored. Whether it lost entries of the epoch before is not for the witness to decide.
+  // A new epoch starts when a store is restored. The witness does not decide whether entries of the earlier epoch were lost.
   if (stored.epoch !== epoch) return
   const proof = { from: stored.size, to: size, fromRoot: bytes(stored.root), toRoot: bytes(root), proof: consistency.map(bytes) }
   if (size <= stored.size || !verifyConsistency(sha256, proof)) refuse('conflict', 'the checkpoint does not extend the stored one')

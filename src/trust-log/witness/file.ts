@@ -8,7 +8,7 @@ export function witnessFile(file: string): WitnessStore {
     name: file,
     read,
     // Several instances may share the file, and one that is behind must not lower the head of another. If two instances read the file at the same
-    // time, the one behind may still write last; its next update, a second later, corrects that.
+    // time, the one behind may still write last; the next update, a second later, corrects that.
     write: async (head) => {
       const before = await read()
       if (before === undefined || before.epoch !== head.epoch || before.seq < head.seq) await writeAtomicFile(file, head)

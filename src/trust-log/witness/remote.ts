@@ -18,7 +18,7 @@ interface RegistryWitnessDeps {
   /** Name of this registry's log. */
   readonly log: string
   readonly noteFile: string
-  /** Read while the other registry has no checkpoint of this log: a deployment that used this witness before moves to the other registry so. */
+  /** Read while the other registry has no checkpoint of this log. So a deployment can switch from this witness to the other registry. */
   readonly fallback: WitnessStore
   readonly clock: Clock
 }
@@ -69,7 +69,10 @@ const headOf = (checkpoint: CosignedCheckpoint | undefined): LogHead | undefined
 const isSameHead = (left: LogHead | undefined, right: LogHead | undefined): boolean =>
   left?.epoch === right?.epoch && left?.seq === right?.seq && left?.hash === right?.hash
 
-/** The submission that extends the witness's checkpoint `stored`. Undefined if the witness has as much already. */
+/**
+ * The submission that extends the witness's checkpoint `stored`. Undefined if that checkpoint is already newer, or if `evidence` lacks the
+ * head.
+ */
 async function newSubmission(
   stored: CosignedCheckpoint | undefined,
   { seq }: LogHead,

@@ -41,6 +41,6 @@ async function fetchLogKeys(issuer: string, clock: Clock): Promise<readonly Veri
   const { status, value } = await fetchJson(clock, `${issuer}/.well-known/jwks.json`)
   const jwks = Jwks.safeParse(value)
   if (status !== 200 || !jwks.success)
-    return refuse('unavailable', `cannot fetch the keys of ${issuer}/.well-known/jwks.json: status ${status}`)
+    return refuse('unavailable', `${issuer}/.well-known/jwks.json responded with ${status} and without a valid key set`)
   return jwks.data.keys.filter(({ credence_use }) => credence_use === 'log').map((jwk) => ({ jwk, alg: 'ES256' }))
 }

@@ -6,7 +6,7 @@ import type { A2AContext, A2AHandler, A2AHandlerShape, ById, ByTaskId } from './
 import { type A2AMethod, type A2ANeeds, requireMethod } from './methods.js'
 import { TaskAccess } from './task-access.js'
 
-/** The `userBuilder` of the SDK: the user is the verified request. Run `guard(verifier)` before it. */
+/** The SDK's `userBuilder`: the user is the verified request. Run `guard(verifier)` before it. */
 export async function a2aUser(
   request: object,
 ): Promise<{ readonly isAuthenticated: boolean; readonly userName: string; readonly credence: Verified }> {
@@ -14,15 +14,15 @@ export async function a2aUser(
   return { isAuthenticated: true, userName: credence.claims.sub, credence }
 }
 
-/** The verified request of an A2A call, for executors. */
+/** Returns the verified request of an A2A call. For use in executors. */
 export function verifiedOf({ user }: A2AContext): Verified {
   if (typeof user === 'object' && user !== null && 'credence' in user) return user.credence as Verified // set by a2aUser()
   throw new Error('the A2A call has no verified user: pass a2aUser as userBuilder and run guard(verifier) before it')
 }
 
 /**
- * Wraps the request handler of an A2A server: each method requires the needs that are mapped to it, and a caller reaches only the A2A
- * tasks and contexts of its own Credence task.
+ * Wraps the request handler of an A2A server. Each method requires the rights that `needs` lists for it, and a caller can use only the
+ * A2A tasks and contexts of its own Credence task.
  */
 export function guardA2A<H extends A2AHandlerShape>(
   handler: H,

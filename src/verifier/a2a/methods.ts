@@ -19,12 +19,12 @@ export const A2A_METHODS = [
 export type A2AMethod = (typeof A2A_METHODS)[number]
 
 /**
- * The scope, tool and resource that each method requires of the token. A function decides by the parameters of the call, such as the
- * skill or the tool. A method without an entry is refused.
+ * The scope, tool and resource that each method requires of the token. A function can derive them from the parameters of the call, such
+ * as the skill or the tool. A method without an entry is refused.
  */
 export type A2ANeeds = { readonly [M in A2AMethod]?: Needs | ((params: never) => Needs | undefined) }
 
-/** The same requirements for every method. */
+/** Requires the same rights for every method. */
 export const needsForAll = (needs: Needs): A2ANeeds => Object.fromEntries(A2A_METHODS.map((method) => [method, needs]))
 
 /** Throws the A2A error UnsupportedOperation if the method has no entry in `needs` or the token does not meet it. */

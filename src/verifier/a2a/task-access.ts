@@ -2,8 +2,8 @@
 //
 // Algorithm. An A2A task or context is bound to the Credence task of the token that started it, before its id reaches the caller. A later
 // call needs a token of that Credence task or of one of its ancestors. The id of any other task or context is replaced by a random id
-// before the A2A server sees it, so the server answers as for an id that does not exist. Only the server creates contexts: if a caller
-// could choose the id of a new one, the outcome would tell which ids exist, and the caller could take ids that others will get.
+// before the A2A server sees it, so the server responds as it does to an id that does not exist. Only the server creates contexts: if a
+// caller could choose the id of a new one, the outcome would tell which ids exist, and the caller could take ids that others will get.
 //
 // Cost: one look-up in the store for each id in a request and one insert for each id in a result or stream event. ListTasks reads all
 // pages of the inner server, because it must filter before it counts and pages.
@@ -27,12 +27,12 @@ export class TaskAccess {
     this.#random = random
   }
 
-  /** The id itself, or a random id if the token may not use the task. */
+  /** Returns the id itself, or a random id if the token may not use the task. */
   async accessibleId(id: string, claims: AccessTokenClaims): Promise<string> {
     return (await mayAccess(this.#bindings, id, claims)) ? id : this.#unknownId()
   }
 
-  /** The parameters themselves, or with an unknown task id if the message names a task or context that the token may not use. */
+  /** Returns the parameters, with an unknown task id instead if the message names a task or context that the token may not use. */
   async accessibleMessage<P extends MessageParams>(params: P, claims: AccessTokenClaims): Promise<P> {
     const { message } = params
     const { taskId, contextId, referenceTaskIds = [] } = message ?? {}
@@ -41,14 +41,14 @@ export class TaskAccess {
     return mayUseAll ? params : { ...params, message: { ...message, taskId: this.#unknownId(), contextId: '', referenceTaskIds: [] } }
   }
 
-  /** Binds the tasks and contexts that a result or stream event names. Call it before the result is sent. */
+  /** Binds the tasks and contexts that a result or stream event names. Call before the result is sent. */
   async bindResult(result: unknown, claims: AccessTokenClaims): Promise<void> {
     for (const id of idsOf(result))
       if (!(await bind(this.#bindings, id, claims)))
-        throw new Error('the A2A server returned a task or context that another Credence task owns')
+        throw new Error('the A2A server returned a task or context that is bound to another Credence task')
   }
 
-  /** The page of the caller's own tasks; `list` reads a page of all tasks. */
+  /** Returns a page of the tasks that the token may use; `list` reads a page of all tasks. */
   async listTasks(params: ListParams, claims: AccessTokenClaims, list: (params: ListParams) => Promise<TaskList>): Promise<TaskList> {
     // The first page is read with the caller's page size, so the inner server refuses an invalid one with its own error.
     const first = await list({ ...params, pageToken: '' })
@@ -68,8 +68,8 @@ export class TaskAccess {
 }
 
 /**
- * Pages over the caller's own tasks. The page token is the id of the last task on the page, and the total counts only these tasks: the
- * inner server's token and total would tell about tasks of others. A token that is not the id of an own task gets an empty page.
+ * Pages over the caller's own tasks. The page token is the id of the last task on the page, and the total counts only these tasks, because
+ * the inner server's token and total would reveal tasks of others. A page token that is not the id of an own task gets an empty page.
  */
 function pageOf(own: readonly ById[], pageToken: string | undefined, size: number): TaskList & { readonly totalSize: number } {
   const last = pageToken ? own.findIndex(({ id }) => id === pageToken) : -1
@@ -87,7 +87,7 @@ function idsOf(result: unknown): string[] {
   if ('payload' in result && typeof result.payload === 'object' && result.payload !== null && 'value' in result.payload)
     return idsOf(result.payload.value)
   const { id, taskId, contextId, messageId } = result as Readonly<Record<string, unknown>> // the SDK's union of result types
-  // The `id` of a task is its own; a message has a messageId and may name a task.
+  // The `id` of a task identifies the task itself; a message has a `messageId` and may name a task.
   const task = messageId === undefined ? (taskId ?? id) : taskId
   return [
     ...(typeof task === 'string' && task !== '' ? [task] : []),

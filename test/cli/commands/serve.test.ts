@@ -45,7 +45,7 @@ async function serving(
   return { child, text, issuer: line('registry') ?? '', admin: line('admin') ?? '', code: line('first code'), log: () => log }
 }
 
-test('the program is built', () => {
+test('the program has been built', () => {
   expect(existsSync(MAIN)).toBe(true)
 })
 
@@ -172,8 +172,11 @@ test('a restored backup is refused by serve until admin restore has run with the
   copyFileSync(`${folder.path}/backup.db`, `${data}/credence.db`)
   const refused = await output(run(['serve', '--dev', '--data', data, '--port', '0', '--admin-port', '0']))
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('credence admin restore')])
-  const asked = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
-  expect([asked.code, asked.err]).toEqual([1, expect.stringContaining('Nothing was written. To restore anyway, run it with --quarantine')])
+  const unconfirmed = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror]))
+  expect([unconfirmed.code, unconfirmed.err]).toEqual([
+    1,
+    expect.stringContaining('Nothing was written. To restore anyway, run it with --quarantine'),
+  ])
   const restored = await output(run(['admin', 'restore', '--data', data, '--mirror', mirror, '--quarantine']))
   expect([restored.code, restored.out]).toEqual([0, expect.stringContaining('Incomplete: revocations may be missing')])
   const again = await serving(data)

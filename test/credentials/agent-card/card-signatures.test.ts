@@ -261,7 +261,7 @@ describe('card signatures', () => {
   })
 })
 
-describeShared('cards', 'real cards', (cards) => {
+describeShared('cards', 'cards of real agents', (cards) => {
   test('`sdk` is the form that the official SDK signs, for each real card', () => {
     const names = cards.names().filter((name) => name.endsWith('.json'))
     expect(names.length).toBeGreaterThan(50)

@@ -36,9 +36,9 @@ let publisher: AgentActor
 beforeAll(async () => {
   registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
-  publisher = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
+  publisher = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open' } })
   await publisher.publish({ card, hide: ['/skills/1'] })
-  reader = await registry.agent({ of: acme, ceiling: { rights: [{ audience: publisher.audience, scope: 'ocr:read' }] } })
+  reader = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: publisher.audience, scope: 'ocr:read' }] } })
   await introduce(reader, publisher)
   view = await reader.cardView(publisher.agentId)
   keys = (await (await registry.fetch('/.well-known/jwks.json')).json()).keys
@@ -60,7 +60,7 @@ test('a view is verified with the pinned keys only, without a request', async ()
 })
 
 describe('changed views', () => {
-  /** The paths of all strings in the bundle. */
+  /** The paths of all strings in the view. */
   const paths = (value: unknown, path: string[] = []): string[][] =>
     typeof value === 'string'
       ? [path]
@@ -80,9 +80,9 @@ describe('changed views', () => {
     expect(new Set(covered.map(([first]) => first))).toEqual(new Set(Object.keys(view).filter((name) => name !== 'version')))
     for (const path of covered) {
       const text = path.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], view) as string
-      const places =
+      const positions =
         text.length < 60 ? [0, text.length - 1] : Array.from({ length: 12 }, (_, i) => Math.floor((i * (text.length - 1)) / 11))
-      for (const at of places) {
+      for (const at of positions) {
         const bundle = changed(path, (value) => flipped(value, at))
         expect(await reasonOf(verify(bundle)), `${path.join('/')} at ${at}`).not.toBe('done')
       }
@@ -121,7 +121,7 @@ test('a view is refused for another caller, after its expiry, with other pins, o
   expect(await reasonOf(verify(view, { ended: { has: (candidate: string) => candidate === handle } }))).not.toBe('done')
 })
 
-test('a card that the registry signed in the place of its publisher is refused', async () => {
+test('a card that the registry signed in place of its publisher is refused', async () => {
   // The registry has its card key, and signs any card and SD-JWT with it.
   const registryKey = await newEs256Signer()
   const forged = await preparePublication(
@@ -224,7 +224,7 @@ describe('a registry that logs one of its own keys as the key of a publisher', (
     }
     return verify(bundle, {}, { keys: [pinOf(cardSigner, 'card'), pinOf(log, 'log')] })
   }
-  test('its card is refused, under the thumbprint of the key and under another', async () => {
+  test('the card of a publisher whose logged key is a key of the registry is refused, under the thumbprint of the key and under another', async () => {
     // A key that is in the log and is not a key of the registry is accepted, so only the key makes the difference below.
     expect((await bundleWith((jkt) => jkt, false)).state).toBe('verified')
     expect(await reasonOf(bundleWith((jkt) => jkt, true))).toBe('card_signature_invalid')
@@ -235,7 +235,7 @@ describe('a registry that logs one of its own keys as the key of a publisher', (
 
 test('an unsigned card is unverified, and a view of it with a changed owner, verdict, endpoint or text is refused', async () => {
   const acme = await registry.organisation('Other')
-  const plain = await registry.agent({ of: acme })
+  const plain = await registry.agent({ registeredBy: acme })
   await plain.mutate('cards.import', { agentId: plain.agentId, card: JSON.stringify(aCard(registry)) })
   const bundle = await reader.cardView(plain.agentId)
   expect((await verify(bundle)).state).toBe('unverified')

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { digestOfText } from '../../../src/credentials/jose/digest.js'
-import { consumeProof, normalizedUrl, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
+import { consumeProof, normalisedUrl, verifyDpopProof } from '../../../src/credentials/jose/dpop.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newPrivateJwk, proveDpop, type Signer } from '../../../src/credentials/jose/sign.js'
 import { setClock } from '../../set-clock.js'
@@ -129,14 +129,14 @@ test('the jti of a proof is consumed for its key and retained for 900 s after th
   expect(consumed).toEqual([`${proof.jkt} unique-jti`, proof.expiresAt + 900])
 })
 
-describe('normalizedUrl', () => {
+describe('normalisedUrl', () => {
   test.each([
     ['http://a.example', 'http://a.example/'],
     ['http://a.example:80/x', 'http://a.example/x'],
     ['http://a.example/%2f', 'http://a.example/%2F'],
     ['http://127.0.0.1:4000/trpc/cards.publish', 'http://127.0.0.1:4000/trpc/cards.publish?batch=1'],
   ])('%s equals %s', (a, b) => {
-    expect(normalizedUrl(a)).toBe(normalizedUrl(b))
+    expect(normalisedUrl(a)).toBe(normalisedUrl(b))
   })
 
   test.each([
@@ -147,7 +147,7 @@ describe('normalizedUrl', () => {
     'javascript:alert(1)',
     '',
   ])('%o is not the URL of a request', (text) => {
-    expect(normalizedUrl(text)).toBeUndefined()
+    expect(normalisedUrl(text)).toBeUndefined()
   })
 })
 

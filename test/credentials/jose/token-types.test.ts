@@ -166,7 +166,7 @@ describe.each(names)('%s', (name) => {
     await refused(await forge(header, kind.claims, signer))
   })
 
-  test('claims that have a duplicate member, have 8000 levels or are no object are refused', async () => {
+  test('claims that have a duplicate member, have 8000 levels or are not an object are refused', async () => {
     const text = JSON.stringify(kind.claims)
     await refused(await forge(kind.header(), text.replace('{', '{"iat":1,'), signer))
     await refused(await forge(kind.header(), text.replace('{', `{"x":${'['.repeat(8000)}${']'.repeat(8000)},`), signer))
@@ -216,7 +216,7 @@ describe.each(names)('%s', (name) => {
     await refused(token)
   })
 
-  test('a token with changed bytes is always refused, and nothing else is thrown', async () => {
+  test('a token with changed bytes is always refused, and the verifier throws nothing but refusals', async () => {
     const good = await forge(kind.header(), kind.claims, signer)
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.string({ unit: 'binary', maxLength: 3 }), fc.nat(3), async (at, put, cut) => {

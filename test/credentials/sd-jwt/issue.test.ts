@@ -93,7 +93,7 @@ describe('issueSdJwt', () => {
     ])
   })
 
-  test('the library and the verifier read the same claims, also nested ones and names that the library uses itself', async () => {
+  test('the library and the verifier read the same claims, including nested ones and names that the library reserves', async () => {
     const claims = { a: { b: [1, { c: null }], 'd.e': 'f' }, _sd_decoy: 3, key: 'k', '0': false, list: [[], {}, '', ['x', 'y']] }
     const disclosable = ['/a', '/a/b/1', '/a/b/1/c', '/a/d.e', '/key', '/0', '/list/0', '/list/3/1', '/_sd_decoy']
     for (const pointers of [[], disclosable, ['/key']]) {

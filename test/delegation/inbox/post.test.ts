@@ -8,11 +8,12 @@ let target: AgentActor
 beforeAll(async () => {
   registry = await startRegistry()
   globex = await registry.organisation('Globex')
-  target = await aPublishedAgent(registry, { of: await registry.organisation('Acme') })
+  target = await aPublishedAgent(registry, { registeredBy: await registry.organisation('Acme') })
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const aRequester = (to: AgentActor) => registry.agent({ of: globex, ceiling: { rights: [{ audience: to.audience, scope: 'ocr:read' }] } })
+const aRequester = (to: AgentActor) =>
+  registry.agent({ registeredBy: globex, ceiling: { rights: [{ audience: to.audience, scope: 'ocr:read' }] } })
 const requestFrom = (from: AgentActor, purpose: string) => from.introductions.request({ to: target.agentId, purpose, scopes: ['ocr:read'] })
 
 test('32 concurrent requests to one agent and a concurrent revocation all succeed and all notify it', async () => {

@@ -6,7 +6,7 @@ import { newId } from '../../../src/protocol/ids.js'
 import { Scope } from '../../../src/protocol/rights.js'
 import { aHandle, end, openLogs } from '../../trust-log/open-logs.js'
 
-test('more denied, pending, revoked and expired introductions than one read covers hide none that stands', async () => {
+test('a valid introduction is found behind more denied, pending, revoked and expired ones than one read returns', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
   const introductions = introductionsStore({ storage: logs.storage, trustLog, random })

@@ -15,9 +15,9 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const aRequester = (target: AgentActor, of = globex) =>
+const aRequester = (target: AgentActor, registeredBy = globex) =>
   registry.agent({
-    of,
+    registeredBy,
     name: 'requester',
     ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope })) },
   })
@@ -34,7 +34,7 @@ describe('introduction policy', () => {
     ['an open policy with fewer scopes leaves the request pending', () => ({ mode: 'open', scopes: ['ocr:admin'] }), {}, 'pending'],
     ['an open policy leaves a request for the right to pass on pending', () => ({ mode: 'open' }), { delegation: true }, 'pending'],
   ])('%s', async (_, introductionPolicy, more, expected) => {
-    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: introductionPolicy(globex) })
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: introductionPolicy(globex) })
     const requester = await aRequester(target)
     const delegation = 'delegation' in more ? { delegation: { depth: 1, rights: [{ audience: target.audience, scope: 'ocr:read' }] } } : {}
     const outcome = await requestFrom(requester, target, delegation).then(
@@ -46,18 +46,21 @@ describe('introduction policy', () => {
 })
 
 describe('requestable agents, scopes and skills', () => {
-  test('a request to an unknown agent, one without a card, a revoked one or oneself gets not_found', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+  test('a request to an unknown agent, one without a card, a revoked one or the requester itself gets not_found', async () => {
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const requester = await aRequester(target)
-    const cardless = await registry.agent({ of: acme })
-    const revoked = await aPublishedAgent(registry, { of: acme })
+    const cardless = await registry.agent({ registeredBy: acme })
+    const revoked = await aPublishedAgent(registry, { registeredBy: acme })
     await acme.mutate('agents.revoke', { agentId: revoked.agentId })
     for (const to of ['agt_AAAAAAAAAAAAAAAAAAAAAA', cardless.agentId, revoked.agentId, requester.agentId])
       expect(await reasonOf(requester.introductions.request({ to, purpose: 'x', scopes: ['ocr:read'] }))).toBe('not_found')
   })
   test('a scope that the card does not list, or the ceiling does not include, is refused with a pointer', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
-    const requester = await registry.agent({ of: globex, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
+    const requester = await registry.agent({
+      registeredBy: globex,
+      ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] },
+    })
     await expect(requestFrom(requester, target, { scopes: ['ocr:read', 'ocr:admin'] })).rejects.toMatchObject({
       reason: 'invalid_scope',
       faults: [{ pointer: '/scopes/1' }],
@@ -70,7 +73,7 @@ describe('requestable agents, scopes and skills', () => {
     expect(await reasonOf(requestFrom(requester, target, { scopes: [] }))).toBe('bad_input')
   })
   test('non-public skills and scopes get the same refusal as unknown ones, until the requester may see them', async () => {
-    const target = await registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
+    const target = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
     const flows = (scope: string) => ({ clientCredentials: { tokenUrl: `${registry.issuer}/oauth/token`, scopes: { [scope]: scope } } })
     const [plain] = aCard(registry).skills as JsonObject[]
     const card = aCard(registry, {
@@ -96,7 +99,7 @@ describe('requestable agents, scopes and skills', () => {
     expect(await reasonOf(requestFrom(requester, target, { scopes: ['ocr:admin'] }))).toBe('done')
   })
   test('a member cannot request an introduction', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     expect(await reasonOf(acme.mutate('introductions.request', { to: target.agentId, purpose: 'x', scopes: ['ocr:read'] }))).toBe(
       'forbidden',
     )
@@ -105,10 +108,10 @@ describe('requestable agents, scopes and skills', () => {
 
 describe('approval and denial', () => {
   test('only the target and its organisation can answer a request, and one of 20 concurrent answers wins', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const requester = await aRequester(target)
     const { introductionId } = await requestFrom(requester, target)
-    const sibling = await registry.agent({ of: acme })
+    const sibling = await registry.agent({ registeredBy: acme })
     expect(await reasonOf(sibling.introductions.approve(introductionId))).toBe('not_found')
     expect(await reasonOf(requester.introductions.approve(introductionId))).toBe('forbidden')
     expect(await reasonOf(globex.mutate('introductions.approve', { introductionId }))).toBe('forbidden')
@@ -121,7 +124,7 @@ describe('approval and denial', () => {
     expect(new Set(outcomes.filter((outcome) => outcome !== 'done'))).toEqual(new Set(['not_pending']))
   })
   test('an approval can narrow a request and cannot widen it', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const requester = await aRequester(target)
     const first = await requestFrom(requester, target, { scopes: ['ocr:read', 'ocr:admin'], tools: ['scan'] })
     await target.introductions.approve(first.introductionId, {
@@ -138,7 +141,7 @@ describe('approval and denial', () => {
     expect(await reasonOf(target.introductions.approve(second.introductionId, { scopes: ['ocr:write'] }))).toBe('invalid_scope')
   })
   test('a pending request expires, and a denied, withdrawn or expired one cannot be approved', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const requester = await aRequester(target)
     const [denied, withdrawn, late] = await Promise.all([
       requestFrom(requester, target),
@@ -154,7 +157,7 @@ describe('approval and denial', () => {
     expect((await requester.introductions.get(denied.introductionId)).state).toBe('denied')
   })
   test('either side can revoke an introduction, and a later introduction of the same pair is valid', async () => {
-    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open' } })
     const requester = await aRequester(target)
     const first = await introduce(requester, target)
     await target.introductions.revoke(first)
@@ -168,7 +171,7 @@ describe('approval and denial', () => {
 
 describe('pending requests', () => {
   test('an agent at its limit of pending requests gets conflict until an answer, a withdrawal or an expiry frees a slot', async () => {
-    const target = await aPublishedAgent(registry, { of: acme })
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
     const [requester, other] = [await aRequester(target), await aRequester(target)]
     const requested: IntroductionId[] = []
     for (let i = 0; i < MAX_PENDING; i += 5)
@@ -190,7 +193,7 @@ describe('pending requests', () => {
     expect(await requestTwice()).toEqual(['done', 'done'])
   })
   test('a denied, withdrawn, expired or revoked introduction is purged after 30 days', async () => {
-    const target = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'ask' } })
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'ask' } })
     const requester = await aRequester(target)
     const [denied, withdrawn, late, revoked] = [
       await requestFrom(requester, target),
@@ -214,7 +217,7 @@ describe('pending requests', () => {
 })
 
 test('the positions of an inbox have no gaps, reading resumes after a position, and a member has no inbox', async () => {
-  const target = await aPublishedAgent(registry, { of: acme })
+  const target = await aPublishedAgent(registry, { registeredBy: acme })
   const requester = await aRequester(target)
   const requested = await Promise.all(Array.from({ length: 8 }, () => requestFrom(requester, target)))
   const { items, lastPosition } = await target.introductions.inbox()
@@ -228,11 +231,11 @@ test('the positions of an inbox have no gaps, reading resumes after a position, 
 })
 
 test('only the two agents of an introduction and members of their organisations can read it', async () => {
-  const target = await aPublishedAgent(registry, { of: acme })
+  const target = await aPublishedAgent(registry, { registeredBy: acme })
   const requester = await aRequester(target)
   const { introductionId } = await requestFrom(requester, target)
   const outsider = await registry.organisation('Outsider')
-  const sibling = await registry.agent({ of: globex })
+  const sibling = await registry.agent({ registeredBy: globex })
   for (const actor of [requester, target, acme, globex])
     expect(await reasonOf(actor.query('introductions.get', { introductionId }))).toBe('done')
   for (const actor of [outsider, sibling]) expect(await reasonOf(actor.query('introductions.get', { introductionId }))).toBe('not_found')

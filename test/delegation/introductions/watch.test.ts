@@ -8,8 +8,8 @@ import { aPublishedAgent } from '../../stories/actors.js'
 test('introductions.watch delivers each notification once and in order, across lost sockets and two servers', async () => {
   await using registry = await startRegistry()
   const acme = await registry.organisation('Acme')
-  const target = await aPublishedAgent(registry, { of: acme })
-  const requester = await registry.agent({ of: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+  const target = await aPublishedAgent(registry, { registeredBy: acme })
+  const requester = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
   const tickets: string[] = []
   for (let i = 0; i < 10; i++) tickets.push((await target.mutate<{ ticket: string }>('system.ticket')).ticket)
   class Authenticated extends WebSocket {

@@ -143,7 +143,7 @@ test('calls over sockets and HTTP requests share one concurrency limit', async (
   }
   await fill(MAX_WORKING / MAX_CALLS)
   await server.isFull
-  // One socket more than may wait: once its calls are refused, the queue is full
+  // The calls of one socket more than may wait: once they are refused, the queue is full
   await fill(MAX_WAITING / MAX_CALLS + 1)
   await server.received(MAX_CALLS, refusedFor('unavailable'))
   expect((await server.fetch('/quick')).status).toBe(503)

@@ -28,7 +28,7 @@ const stateOf = async (agentId: AgentId) => (await admin.query<{ state: string }
 
 test('an acknowledged revocation is final, even when the agent is reinstated at the same time', async () => {
   for (let i = 0; i < REPETITIONS; i++) {
-    const { agentId } = await registry.registration({ of: admin })
+    const { agentId } = await registry.registration({ registeredBy: admin })
     await admin.mutate('agents.suspend', { agentId })
     const [revoked] = await Promise.all([
       reasonOf(admin.mutate('agents.revoke', { agentId })),
@@ -42,7 +42,7 @@ test('an acknowledged revocation is final, even when the agent is reinstated at 
 
 test('when several callers suspend an agent at the same time, the widest authority is needed to reinstate it', async () => {
   for (let i = 0; i < REPETITIONS; i++) {
-    const { agentId } = await registry.registration({ of: admin })
+    const { agentId } = await registry.registration({ registeredBy: admin })
     const suspensions = [registry.operator, member, admin].map((actor) => reasonOf(actor.mutate('agents.suspend', { agentId })))
     const [byOperator] = await Promise.all(suspensions)
     expect(byOperator).toBe('done')
@@ -56,7 +56,7 @@ test('when several callers suspend an agent at the same time, the widest authori
 
 test('a wider authority can suspend an agent that suspended itself, and only that authority can then reinstate it', async () => {
   const ceiling = { scopes: ['agents:write', 'tasks:write'] }
-  const parent = await registry.agent({ of: admin, ceiling })
+  const parent = await registry.agent({ registeredBy: admin, ceiling })
   const registered = await parent.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { name: 'child', ceiling })
   const signer = await newEs256Signer()
   const { issuer, clock } = registry

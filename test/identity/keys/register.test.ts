@@ -21,7 +21,7 @@ const count = (reasons: readonly string[]) =>
 test('one of 20 concurrent registrations of the same key succeeds, and the key can be registered again after it was revoked', async () => {
   await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
-  const { agentId } = await registry.agent({ of: admin })
+  const { agentId } = await registry.agent({ registeredBy: admin })
   const register = registering(registry, admin, agentId)
   const signer = await newEs256Signer()
   const activeKeys = async () => {
@@ -42,7 +42,7 @@ test('one of 20 concurrent registrations of the same key succeeds, and the key c
 test('concurrent registrations give an owner at most MAX_KEYS keys, and a revoked key frees its slot', async () => {
   await using registry = await startRegistry({ clock: runningClock() })
   const admin = await registry.organisation('Acme')
-  const { agentId } = await registry.agent({ of: admin })
+  const { agentId } = await registry.agent({ registeredBy: admin })
   const register = registering(registry, admin, agentId)
   const signers = await Promise.all(Array.from({ length: MAX_KEYS + 4 }, newEs256Signer))
   expect(count(await Promise.all(signers.map(register)))).toEqual({ done: MAX_KEYS - 1, conflict: 5 })

@@ -10,7 +10,7 @@ import { openLogs } from '../../trust-log/open-logs.js'
 
 const random = systemRandom
 
-test('the timer ends every retired key once its time has passed and no other key', async () => {
+test('the timer ends every retired key whose time has passed, and no other key', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
   const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })

@@ -12,7 +12,7 @@ let chain: [AgentActor, AgentActor, AgentActor]
 beforeAll(async () => {
   registry = await startRegistry()
   admin = await registry.organisation('Acme')
-  const agents = await Promise.all([1, 2, 3].map(() => registry.agent({ of: admin, introductionPolicy: { mode: 'ask' } })))
+  const agents = await Promise.all([1, 2, 3].map(() => registry.agent({ registeredBy: admin, introductionPolicy: { mode: 'ask' } })))
   chain = agents as [AgentActor, AgentActor, AgentActor]
   const scopes = { a: 'a', 'a/b': 'ab', 'a/b/c': 'abc', d: 'd' }
   const securitySchemes = {

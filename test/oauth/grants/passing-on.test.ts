@@ -29,10 +29,10 @@ const delegationTo = (depth: number, ...to: AgentActor[]) => ({
 
 async function aChain(): Promise<Chain> {
   const admin = await registry.organisation('Acme')
-  const d = await aPublishedAgent(registry, { of: admin })
-  const c = await aPublishedAgent(registry, { of: admin, ceiling: { rights: delegationTo(1, d).rights, delegationDepth: 2 } })
-  const b = await aPublishedAgent(registry, { of: admin, ceiling: { rights: delegationTo(1, c, d).rights, delegationDepth: 2 } })
-  const a = await registry.agent({ of: admin, ceiling: { rights: delegationTo(1, b, c, d).rights, delegationDepth: 2 } })
+  const d = await aPublishedAgent(registry, { registeredBy: admin })
+  const c = await aPublishedAgent(registry, { registeredBy: admin, ceiling: { rights: delegationTo(1, d).rights, delegationDepth: 2 } })
+  const b = await aPublishedAgent(registry, { registeredBy: admin, ceiling: { rights: delegationTo(1, c, d).rights, delegationDepth: 2 } })
+  const a = await registry.agent({ registeredBy: admin, ceiling: { rights: delegationTo(1, b, c, d).rights, delegationDepth: 2 } })
   await introduce(a, b, ['ocr:read'], { delegation: delegationTo(2, c, d) })
   await introduce(b, c, ['ocr:read'], { delegation: delegationTo(1, d) })
   await introduce(c, d)

@@ -21,7 +21,7 @@ async function aChain(
   delegation: object = { depth: 1, rights: [{ audience: ocr.audience, scope: 'ocr:read' }] },
 ): Promise<AgentActor> {
   const research = await registry.agent({
-    of: globex,
+    registeredBy: globex,
     name: 'research',
     ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }], delegationDepth: 2 },
   })
@@ -61,8 +61,8 @@ test('an exchanged token names audience, scope, introduction and task, lives 300
 })
 
 describe('subject and actor tokens', () => {
-  const exchangeError = async (by: AgentActor, subject: string, audience = pair.ocr.audience, more: object = {}) =>
-    (await tokenRequest(registry, by, exchangeForm(subject, audience, more as never))).body.error
+  const exchangeError = async (client: AgentActor, subject: string, audience = pair.ocr.audience, more: object = {}) =>
+    (await tokenRequest(registry, client, exchangeForm(subject, audience, more as never))).body.error
 
   test('a root token that another client presents is refused', async () => {
     const { accessToken } = await pair.planner.token()
@@ -117,7 +117,7 @@ describe('subject and actor tokens', () => {
       actorToken: actor.accessToken,
     })
     const { dependsOn } = claimsOf(accessToken).standing
-    for (const one of [subject, actor]) expect(dependsOn).toContain(claimsOf(one.accessToken).jti.replace('tok_', 'tok:'))
+    for (const token of [subject, actor]) expect(dependsOn).toContain(claimsOf(token.accessToken).jti.replace('tok_', 'tok:'))
   })
 })
 
@@ -128,7 +128,7 @@ describe('audience', () => {
     expect(body.error).toBe('invalid_target')
   })
   test('an agent without an introduction, the client itself, and two audiences at once get invalid_target', async () => {
-    const unrelated = await aPublishedAgent(registry, { of: pair.acme })
+    const unrelated = await aPublishedAgent(registry, { registeredBy: pair.acme })
     for (const audience of [unrelated.audience, pair.planner.audience])
       expect(await reasonOf(pair.planner.exchange({ audience }))).toBe('invalid_target')
     const { accessToken } = await pair.planner.token()
@@ -267,7 +267,7 @@ describe('tasks', () => {
 })
 
 describe('delegation', () => {
-  test('a delegated token nests its actors, is narrower than its subject token, and dies with it', async () => {
+  test('a delegated token nests its actors, is narrower than its subject token, and becomes inactive with it', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)
     const { taskId } = await own.planner.tasks.create({ description: 'delegated' })
@@ -298,13 +298,13 @@ describe('delegation', () => {
     expect(lineage.map(({ act }) => act.length).sort()).toEqual([0, 0, 1, 1])
     expect(lineage.filter(({ revoked }) => revoked)).toEqual([])
     await own.planner.revoke((await own.planner.token()).accessToken)
-    // Every token that came from it is revoked, and lineage shows that.
+    // Every token that came from the revoked one is revoked too, and lineage shows that.
     expect((await own.planner.lineage({ taskId })).filter(({ revoked }) => !revoked)).toEqual([])
     expect(await reasonOf(research.tasks.create({ description: 'too late', parentTaskId: taskId }))).toBe('not_found')
     for (const token of [passed, ofChild]) expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
   })
 
-  test('a delegated token dies when the ceiling of its subject changes', async () => {
+  test('a delegated token becomes inactive when the ceiling of its subject changes', async () => {
     const own = await aPair(registry)
     const research = await aChain(own)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
@@ -344,7 +344,7 @@ describe('delegation', () => {
     await own.planner.publish({ card: aCard(registry) })
     const back = { audience: own.planner.audience, scope: 'ocr:read' }
     const delegation = { depth: 1, rights: [back] }
-    const research = await registry.agent({ of: own.globex, name: 'research', ceiling: { rights: [back] } })
+    const research = await registry.agent({ registeredBy: own.globex, name: 'research', ceiling: { rights: [back] } })
     await research.publish({ card: aCard(registry) })
     const rights = [back, { audience: research.audience, scope: 'ocr:read' }]
     await own.globex.mutate('agents.change', { agentId: own.planner.agentId, ceiling: { rights, delegationDepth: 2 } })

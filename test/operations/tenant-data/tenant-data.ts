@@ -13,7 +13,7 @@ import { tempFolder } from '../../storage/open-store.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
 
 export function tenantDataTests(newStore: () => { readonly url: string; drop(): Promise<void> } | undefined): void {
-  test('an organisation’s data can be exported, and erased once the organisation is revoked, without a trace and without harm to others', async () => {
+  test('the data of an organisation can be exported, and erased once it is revoked; no trace remains, and other organisations keep their data', async () => {
     await using folder = await tempFolder()
     const store = newStore()
     const flags = {
@@ -30,13 +30,13 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     const config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
     const cast = await newCast({ issuer, firstCode })
     const [acme, globex] = [await cast.organisation('Acme'), await cast.organisation('Globex')]
-    const ocr = await cast.agent({ of: acme, name: 'ocelot-agent', introductionPolicy: { mode: 'open' } })
+    const ocr = await cast.agent({ registeredBy: acme, name: 'ocelot-agent', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer }) })
     const right = (audience: string) => ({ audience, scope: 'ocr:read' })
-    const other = await cast.agent({ of: globex, name: 'globex-agent', introductionPolicy: { mode: 'open' } })
+    const other = await cast.agent({ registeredBy: globex, name: 'globex-agent', introductionPolicy: { mode: 'open' } })
     await other.publish({ card: aCard({ issuer }, { name: 'Globex OCR' }) })
-    const planner = await cast.agent({ of: globex, name: 'planner', ceiling: { rights: [right(ocr.audience), right(other.audience)] } })
-    const asker = await cast.agent({ of: acme, name: 'asker', ceiling: { rights: [right(other.audience)] } })
+    const planner = await cast.agent({ registeredBy: globex, name: 'planner', ceiling: { rights: [right(ocr.audience), right(other.audience)] } })
+    const asker = await cast.agent({ registeredBy: acme, name: 'asker', ceiling: { rights: [right(other.audience)] } })
     await introduce(planner, ocr)
     await introduce(planner, other)
     await asker.introductions.request({ to: other.agentId, purpose: "acme's purpose", scopes: ['ocr:read'] })

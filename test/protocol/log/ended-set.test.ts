@@ -67,7 +67,7 @@ test('a handle is forgotten shortly after its horizon, a handle without a horizo
   expect(set.size).toBe(1)
 })
 
-test('a handle that ends with two horizons is kept until the later one', () => {
+test('a handle that ends with two horizons is not forgotten before the later one', () => {
   const set = newEndedSet()
   set.apply(range(-1, 0, [{ handle: handle(1), horizon: START + 500 }]))
   set.apply(range(0, 1, [{ handle: handle(1), horizon: START + 100 }]))

@@ -8,7 +8,7 @@ import { introduce, reasonOf } from '../../stories/actors.js'
 let registry: Registry
 let acme: Actor
 let globex: Actor
-let callee: AgentActor
+let target: AgentActor
 let reader: AgentActor
 beforeAll(async () => {
   registry = await startRegistry()
@@ -20,9 +20,9 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const skill = (id: string): JsonObject => ({ id, name: id, description: `does ${id}`, tags: [id] })
 const SECONDS = 86_400
 beforeEach(async () => {
-  callee = await registry.agent({ of: acme, name: 'callee', introductionPolicy: { mode: 'open' } })
-  reader = await registry.agent({ of: globex, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
-  await callee.publish({
+  target = await registry.agent({ registeredBy: acme, name: 'target', introductionPolicy: { mode: 'open' } })
+  reader = await registry.agent({ registeredBy: globex, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+  await target.publish({
     card: aCard(registry, { skills: ['public', 'authenticated', 'introduced', 'private'].map(skill) }),
     hide: ['/skills/1', '/skills/2', '/skills/3'],
     tiers: { '/skills/1': 'authenticated', '/skills/3': 'private' },
@@ -34,11 +34,11 @@ const skillsOf = ({ claims }: CardView) => (claims.skills as JsonObject[]).map((
 const anonymousView = async (agentId: string): Promise<CardView> =>
   (await (await registry.fetch(`/trpc/cards.get?input=${encodeURIComponent(JSON.stringify({ agentId }))}`)).json()).result.data
 const verdictFor = async (actor?: Actor) =>
-  (await (actor ? actor.cardView(callee.agentId) : anonymousView(callee.agentId))).facts.verdict.state
+  (await (actor ? actor.cardView(target.agentId) : anonymousView(target.agentId))).facts.verdict.state
 
 describe('card views', () => {
   test('an anonymous caller gets the public card and no trace of non-public parts', async () => {
-    const view = await anonymousView(callee.agentId)
+    const view = await anonymousView(target.agentId)
     expect(skillsOf(view)).toEqual(['public'])
     expect([view.tier, view.sdJwt, view.view, view.proof, view.facts.expiresAt]).toEqual([
       'public',
@@ -53,36 +53,36 @@ describe('card views', () => {
   test('an authenticated caller sees its tier, an introduced one and the agent’s own organisation more, and no view has private parts', async () => {
     const authenticated = ['authenticated', 'public']
     const introduced = ['authenticated', 'introduced', 'public']
-    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(authenticated)
-    const id = await introduce(reader, callee)
-    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(introduced)
-    for (const own of [callee, acme]) expect(skillsOf(await own.cardView(callee.agentId))).toEqual(introduced)
-    expect(skillsOf(await globex.cardView(callee.agentId))).toEqual(authenticated)
-    await callee.introductions.revoke(id)
-    expect(skillsOf(await reader.cardView(callee.agentId))).toEqual(authenticated)
+    expect(skillsOf(await reader.cardView(target.agentId))).toEqual(authenticated)
+    const id = await introduce(reader, target)
+    expect(skillsOf(await reader.cardView(target.agentId))).toEqual(introduced)
+    for (const own of [target, acme]) expect(skillsOf(await own.cardView(target.agentId))).toEqual(introduced)
+    expect(skillsOf(await globex.cardView(target.agentId))).toEqual(authenticated)
+    await target.introductions.revoke(id)
+    expect(skillsOf(await reader.cardView(target.agentId))).toEqual(authenticated)
   })
 
   test('a signed view names its caller, expires after 300 s and lists the handles that it depends on', async () => {
-    const id = await introduce(reader, callee)
-    const view = await reader.cardView(callee.agentId)
+    const id = await introduce(reader, target)
+    const view = await reader.cardView(target.agentId)
     const claims = JSON.parse(Buffer.from(view.view?.split('.')[1] ?? '', 'base64url').toString())
     expect(claims).toMatchObject({ aud: reader.agentId, tier: 'introduced', exp: registry.clock.now() + 300 })
-    const { items } = await callee.query<{ items: { introductionId: string }[] }>('introductions.list', { role: 'to' })
+    const { items } = await target.query<{ items: { introductionId: string }[] }>('introductions.list', { role: 'to' })
     expect(items.map(({ introductionId }) => introductionId)).toEqual([id])
     const kinds = new Set(claims.standing.dependsOn.map((handle: string) => handle.split(':')[0]))
     for (const kind of ['agt', 'org', 'key', 'int', 'ver']) expect(kinds).toContain(kind)
   })
 
   test('GET /agents/:id/card returns the view of cards.get, and no response to an authenticated caller may be cached', async () => {
-    const path = `/agents/${callee.agentId}/card`
+    const path = `/agents/${target.agentId}/card`
     const { accessToken } = await reader.token()
     const authorised = async () => ({
       authorization: `DPoP ${accessToken}`,
       dpop: await proofOf(registry, reader.signer, { htm: 'GET', path, accessToken }),
     })
     for (const [headers, overTrpc, caching] of [
-      [{}, await anonymousView(callee.agentId), 'no-store'],
-      [await authorised(), await reader.cardView(callee.agentId), 'private, no-store'],
+      [{}, await anonymousView(target.agentId), 'no-store'],
+      [await authorised(), await reader.cardView(target.agentId), 'private, no-store'],
     ] as const) {
       const response = await registry.fetch(path, { headers })
       expect(response.headers.get('cache-control')).toBe(caching)
@@ -94,18 +94,18 @@ describe('card views', () => {
   test('a view for an authenticated caller leaves an audit row, and a view for an anonymous caller none', async () => {
     const rows = async () =>
       (await globex.query<{ items: { action: string; subject?: string }[] }>('audit.list', { limit: 100 })).items.filter(
-        ({ action, subject }) => action === 'cards.get' && subject === callee.agentId,
+        ({ action, subject }) => action === 'cards.get' && subject === target.agentId,
       ).length
-    await anonymousView(callee.agentId)
+    await anonymousView(target.agentId)
     expect(await rows()).toBe(0)
-    await reader.cardView(callee.agentId)
+    await reader.cardView(target.agentId)
     expect(await rows()).toBe(1)
   })
 })
 
 describe('verdicts after publication', () => {
   test('the verdict is `revoked` for every caller once the signing key was revoked', async () => {
-    const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+    const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: target.agentId })
     await acme.mutate('keys.revoke', { keyId: items[0]?.keyId })
     expect([await verdictFor(reader), await verdictFor()]).toEqual(['revoked', 'revoked'])
   })
@@ -117,22 +117,22 @@ describe('verdicts after publication', () => {
   })
 
   test('a change of non-public parts alone changes nothing in the view of an anonymous caller', async () => {
-    const before = await anonymousView(callee.agentId)
+    const before = await anonymousView(target.agentId)
     registry.clock.advance(60)
-    await callee.publish({ card: aCard(registry, { skills: ['public', 'other'].map(skill) }), hide: ['/skills/1'] })
-    const after = await anonymousView(callee.agentId)
+    await target.publish({ card: aCard(registry, { skills: ['public', 'other'].map(skill) }), hide: ['/skills/1'] })
+    const after = await anonymousView(target.agentId)
     expect({ ...after, facts: { ...after.facts, asOf: '' } }).toEqual({ ...before, facts: { ...before.facts, asOf: '' } })
   })
 })
 
 test('every card endpoint gives the same response for an unknown id, a malformed id, and an unpublished, revoked or missing card', async () => {
-  const revoked = await registry.agent({ of: acme })
+  const revoked = await registry.agent({ registeredBy: acme })
   await revoked.publish({ card: aCard(registry) })
   await acme.mutate('agents.revoke', { agentId: revoked.agentId })
-  const unpublished = await registry.agent({ of: acme })
+  const unpublished = await registry.agent({ registeredBy: acme })
   await unpublished.publish({ card: aCard(registry) })
   await unpublished.mutate('cards.unpublish', { agentId: unpublished.agentId })
-  const cardless = await registry.agent({ of: acme })
+  const cardless = await registry.agent({ registeredBy: acme })
   const ids = [revoked.agentId, unpublished.agentId, cardless.agentId, 'agt_AAAAAAAAAAAAAAAAAAAAAA']
   for (const path of ['card', '.well-reader/agent-card.json', 'jwks.json']) {
     const responses = await Promise.all(

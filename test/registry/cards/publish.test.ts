@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => registry[Symbol.asyncDispose]())
 
 const anAgent = async () => {
-  agent = await registry.agent({ of: acme })
+  agent = await registry.agent({ registeredBy: acme })
   return agent
 }
 const publish = (actor: Actor, agentId: string, card: JsonObject | string, more: object = {}) =>
@@ -116,7 +116,7 @@ describe('signatures', () => {
 
   test('another agent of the organisation and another organisation get not_found, and an unknown input field gets bad_input', async () => {
     await anAgent()
-    const sibling = await registry.agent({ of: acme })
+    const sibling = await registry.agent({ registeredBy: acme })
     const outsider = await registry.organisation('Outsider')
     const card = await signCard(aCard(registry), agent.signer)
     for (const actor of [sibling, outsider]) expect(await reasonOf(publish(actor, agent.agentId, card))).toBe('not_found')
@@ -149,7 +149,7 @@ describe('versions', () => {
       seconds.map(({ publicCard, sdJwt, releasePolicy }) => reasonOf(publish(agent, agent.agentId, publicCard, { sdJwt, releasePolicy }))),
     )
     expect(reasons.filter((reason) => reason === 'done')).toHaveLength(1)
-    // A publisher that reads the card after the winner's commit is told that the version exists.
+    // A publisher that reads the card after the winner's commit gets another reason: the version exists.
     const late = ['card_version_stale', 'card_version_immutable']
     expect(reasons.filter((reason) => late.includes(reason))).toHaveLength(3)
   })
@@ -175,7 +175,7 @@ describe('versions', () => {
 
   test('an SD-JWT of another version, agent, publisher, type or lifetime is refused, and a release number cannot be used twice', async () => {
     await anAgent()
-    const other = await registry.agent({ of: acme })
+    const other = await registry.agent({ registeredBy: acme })
     for (const changes of [
       { version: 2 },
       { agentId: other.agentId, sub: other.audience },
@@ -286,7 +286,7 @@ describe('two changes between read and commit', () => {
 
   test('a renewal that commits after an unpublishing is refused and does not restore the card', async () => {
     await publishFirst()
-    const reader = await registry.agent({ of: acme })
+    const reader = await registry.agent({ registeredBy: acme })
     const found = async () => (await reader.search({ text: 'secret' })).hits.map(({ agentId }) => agentId)
     expect(await found()).toContain(agent.agentId)
     const unpublish = () => acme.mutate('cards.unpublish', { agentId: agent.agentId })

@@ -19,8 +19,8 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 beforeEach(async () => {
-  agent = await registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
-  reader = await registry.agent({ of: acme, ceiling: { rights: [{ audience: agent.audience, scope: 'ocr:read' }] } })
+  agent = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
+  reader = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: agent.audience, scope: 'ocr:read' }] } })
 })
 
 const skill = (id: string, changes: JsonObject = {}): JsonObject => ({ id, name: id, description: `does ${id}`, tags: [id], ...changes })

@@ -19,10 +19,10 @@ const secret = { id: 'secret', name: 'Secret', description: 'quetzalcoatlus', ta
 const withSecret = () => ({ card: aCard(registry, { skills: [...((aCard(registry).skills ?? []) as []), secret] }), hide: ['/skills/1'] })
 
 test('neither an anonymous nor an introduced caller’s search reads a card from the store', async () => {
-  const callee = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
-  await callee.publish(withSecret())
-  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
-  await introduce(caller, callee)
+  const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open' } })
+  await target.publish(withSecret())
+  const caller = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+  await introduce(caller, target)
   const reads: string[] = []
   const server = await registry.addServer((name, work) => {
     if (name.startsWith('cards.')) reads.push(name)
@@ -33,9 +33,9 @@ test('neither an anonymous nor an introduced caller’s search reads a card from
   const introduced = await caller.search({ text: 'quetzalcoatlus scanned' })
   expect(reads).toEqual([])
   expect(anonymous.hits[0]).toMatchObject({
-    agentId: callee.agentId,
+    agentId: target.agentId,
     orgId: acme.orgId,
-    audience: callee.audience,
+    audience: target.audience,
     endpoint: 'http://127.0.0.1:9/a2a',
     scopes: ['ocr:admin', 'ocr:read'],
     verdict: { state: 'signed' },
@@ -47,29 +47,29 @@ test('neither an anonymous nor an introduced caller’s search reads a card from
   expect(introduced.hits.map(({ tier, relevance, skills }) => [tier, relevance, skills.length])).toEqual([
     ['introduced', ['skills', 'description'], 2],
   ])
-  await callee.card(callee.agentId)
+  await target.card(target.agentId)
   expect(reads).not.toEqual([])
   registry.front.route(registry.servers.map(({ port }) => port))
 })
 
 test('a hit shows the current version of a card and its verdict after the signing key was revoked, and an unpublished card is not found', async () => {
-  const callee = await aPublishedAgent(registry, { of: acme })
+  const target = await aPublishedAgent(registry, { registeredBy: acme })
   const find = async () =>
-    (await searchAnonymously({ skill: `of-${callee.agentId}` })).hits.map(({ text, verdict }) => [text.name, verdict.state])
-  const skills = [{ id: `of-${callee.agentId}`, name: 'x', description: 'x', tags: ['x'] }]
-  await callee.publish({ card: aCard(registry, { name: 'Before', skills }) })
+    (await searchAnonymously({ skill: `of-${target.agentId}` })).hits.map(({ text, verdict }) => [text.name, verdict.state])
+  const skills = [{ id: `of-${target.agentId}`, name: 'x', description: 'x', tags: ['x'] }]
+  await target.publish({ card: aCard(registry, { name: 'Before', skills }) })
   expect(await find()).toEqual([['Before', 'signed']])
-  await callee.publish({ card: aCard(registry, { name: 'After', skills }) })
+  await target.publish({ card: aCard(registry, { name: 'After', skills }) })
   expect(await find()).toEqual([['After', 'signed']])
-  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: callee.agentId })
+  const { items } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: target.agentId })
   await acme.mutate('keys.revoke', { keyId: items[0]?.keyId ?? '' })
   expect(await find()).toEqual([['After', 'revoked']])
-  await acme.mutate('cards.unpublish', { agentId: callee.agentId })
+  await acme.mutate('cards.unpublish', { agentId: target.agentId })
   expect(await find()).toEqual([])
 })
 
 test('a hit and a search row of the largest card stay small', async () => {
-  const { agentId } = await registry.registration({ of: acme })
+  const { agentId } = await registry.registration({ registeredBy: acme })
   const tags = (i: number) => Array.from({ length: 8 }, (_, t) => `t${i}-${t}`)
   const skills = Array.from({ length: 200 }, (_, i) => ({ id: `s${i}`, name: 'zebra', description: `${i} `.repeat(30), tags: tags(i) }))
   await acme.mutate('cards.import', { agentId, card: JSON.stringify(aCard(registry, { description: '𝔘'.repeat(4000), skills })) })

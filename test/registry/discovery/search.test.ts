@@ -11,7 +11,7 @@ const searchAnonymously = async (registry: Registry, input: object) =>
 async function populate(registry: Registry, organisation: Actor, secrets: readonly string[]): Promise<AgentActor[]> {
   const agents: AgentActor[] = []
   for (const [i, secret] of secrets.entries()) {
-    const agent = await registry.agent({ of: organisation, name: `agent ${i}`, introductionPolicy: { mode: 'open' } })
+    const agent = await registry.agent({ registeredBy: organisation, name: `agent ${i}`, introductionPolicy: { mode: 'open' } })
     const skills: JsonObject[] = [skill(`public-${i}`), ...(secret === '' ? [] : [skill(secret, [secret])])]
     await agent.publish({
       card: aCard(registry, { name: `Reader ${'invoice '.repeat(i + 1)}`, skills }),
@@ -57,18 +57,18 @@ describe('non-public parts', () => {
   test('a search matches the parts of the caller’s tier, and non-public parts only while the caller is introduced', async () => {
     await using registry = await startRegistry()
     const acme = await registry.organisation('Acme')
-    const callee = await aPublishedAgent(registry, { of: acme, introductionPolicy: { mode: 'open' } })
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open' } })
     const skills = [skill('public'), skill('for-authenticated', ['authenticated']), skill('for-introduced', ['introduced'])]
-    await callee.publish({ card: aCard(registry, { skills }), hide: ['/skills/1', '/skills/2'], tiers: { '/skills/1': 'authenticated' } })
-    const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
+    await target.publish({ card: aCard(registry, { skills }), hide: ['/skills/1', '/skills/2'], tiers: { '/skills/1': 'authenticated' } })
+    const caller = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
     const tagsFound = async () =>
       Promise.all(['authenticated', 'introduced'].map(async (tag) => (await caller.search({ tags: [tag] })).total))
     expect(await tagsFound()).toEqual([1, 0])
     expect(await searchAnonymously(registry, { tags: ['authenticated'] })).toContain('"total":0')
-    const id = await introduce(caller, callee)
+    const id = await introduce(caller, target)
     expect(await tagsFound()).toEqual([1, 1])
     const { hits } = await caller.search({ text: 'does' })
-    expect(hits.map(({ agentId, tier, skills }) => [agentId, tier, skills.length])).toEqual([[callee.agentId, 'introduced', 3]])
+    expect(hits.map(({ agentId, tier, skills }) => [agentId, tier, skills.length])).toEqual([[target.agentId, 'introduced', 3]])
     await caller.introductions.revoke(id)
     expect(await tagsFound()).toEqual([1, 0])
   })
@@ -153,7 +153,7 @@ describe('search', () => {
     ['\u00b5services', '\u03bcServices'],
     ['\ue000\ue001', '\ue000\ue001'],
   ])('a card named %s is found by the text %s, with the relevance `name`', async (name, text) => {
-    const agent = await registry.agent({ of: acme })
+    const agent = await registry.agent({ registeredBy: acme })
     await agent.publish({ card: aCard(registry, { name }) })
     const { hits } = (await search({ text })).result.data
     expect(hits.map((hit: { agentId: string; relevance: string[] }) => [hit.agentId, hit.relevance])).toEqual([[agent.agentId, ['name']]])
@@ -178,7 +178,7 @@ describe('search', () => {
   test('an unpublished card and the card of a revoked agent are not found', async () => {
     const published = await Promise.all(
       ['unpublished', 'revoked', 'published'].map(async (name) => {
-        const agent = await registry.agent({ of: acme })
+        const agent = await registry.agent({ registeredBy: acme })
         await agent.publish({ card: aCard(registry, { name: `Vanishing ${name}` }) })
         return agent
       }),

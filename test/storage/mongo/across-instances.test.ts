@@ -25,7 +25,7 @@ beforeAll(async () => {
   if (!hasMongod) return
   registry = await startRegistry()
   acme = await registry.organisation('Acme')
-  agent = await registry.agent({ of: acme })
+  agent = await registry.agent({ registeredBy: acme })
 }, 60_000)
 afterAll(() => registry?.[Symbol.asyncDispose]())
 
@@ -62,7 +62,7 @@ test.skipIf(!hasMongod)('an invitation is redeemed once at any instance, and fai
 })
 
 test.skipIf(!hasMongod)('a registration is confirmed once at any instance', async () => {
-  const { agentId, registrationToken } = await at(A, () => registry.registration({ of: acme }))
+  const { agentId, registrationToken } = await at(A, () => registry.registration({ registeredBy: acme }))
   const confirm = async (instance: number) => {
     const signer = await newEs256Signer()
     const options = { issuer: registry.issuer, clock: registry.clock, agentId, registrationToken, signer }
@@ -86,7 +86,7 @@ test.skipIf(!hasMongod)('a ticket opens a WebSocket once at any instance', async
 
 test.skipIf(!hasMongod)('a cursor of one instance is valid at the other', async () => {
   for (let i = 0; i < 2; i++) {
-    const callee = await registry.agent({ of: acme })
+    const callee = await registry.agent({ registeredBy: acme })
     await callee.publish({ card: aCard(registry) })
   }
   const first = await at(A, () => agent.search({ text: 'scanned', limit: 1 }))

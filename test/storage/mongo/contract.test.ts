@@ -21,4 +21,13 @@ overMongod((mongod) => {
     await storage.close()
     await mongod().drop(url)
   })
+
+  test('the database of an earlier release is refused before anything is written', async () => {
+    const url = mongod().url()
+    await withDatabase(url, (db) => db.collection<{ _id: string }>('declarations').insertOne({ _id: '(format)' }))
+    const opened = openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
+    await expect(opened).rejects.toMatchObject({ reason: 'unavailable', message: expect.stringContaining('written by an earlier release') })
+    await withDatabase(url, async (db) => expect((await db.collections()).map((one) => one.collectionName)).toEqual(['declarations']))
+    await mongod().drop(url)
+  })
 })

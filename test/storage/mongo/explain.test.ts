@@ -94,10 +94,10 @@ overMongod((mongod) => {
       const { issuer, firstCode = '' } = registry
       const cast = await newCast({ issuer, firstCode })
       const acme = await cast.organisation('Acme')
-      const ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'ask' } })
+      const ocr = await cast.agent({ registeredBy: acme, name: 'ocr', introductionPolicy: { mode: 'ask' } })
       await ocr.publish({ card: aCard({ issuer }) })
       const rights = [{ audience: ocr.audience, scope: 'ocr:read' }]
-      const planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights } })
+      const planner = await cast.agent({ registeredBy: acme, name: 'planner', ceiling: { rights } })
       const introductionId = await introduce(planner, ocr)
       const { taskId } = await planner.tasks.create({ description: 'read' })
       const token = await planner.exchange({ audience: ocr.audience, taskId })

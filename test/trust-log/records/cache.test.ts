@@ -29,7 +29,7 @@ function countingCache() {
   return { cache, getOrRead }
 }
 
-test('a value is cached until one of its handles ends, on whichever instance', async () => {
+test('a value is cached until one of its handles ends, whichever instance ends it', async () => {
   const { getOrRead } = countingCache()
   const on = [aHandle('agt'), aHandle('ver')]
   expect([await getOrRead({ on }), await getOrRead({ on })]).toEqual([1, 1])
@@ -79,7 +79,7 @@ test('all callers get the same frozen value', async () => {
   expect(() => cached?.list.push('b')).toThrow(TypeError)
 })
 
-test('a value is cached for half the time for which the ended set keeps a version, also if the clock is set back', async () => {
+test('a value is cached for half the time for which the ended set keeps a version, even if the clock is set back', async () => {
   const { getOrRead } = countingCache()
   const on = [aHandle('ver')]
   expect(await getOrRead({ on })).toBe(1)

@@ -75,15 +75,15 @@ const stored = (logs: Logs) => thingsIn(logs.storage).get('thing')
 const openHalves = async (logs: Logs) => (await halvesIn(logs.storage).find('age', { where: {}, limit: 100 })).items.length
 
 /** Crashes at the n-th operation of this name, before or after it takes effect. From then on no operation returns. */
-function dying(name: string, n: number, moment: 'before' | 'after') {
+function crashAt(name: string, n: number, moment: 'before' | 'after') {
   let left = n
-  let isDead = false
+  let hasCrashed = false
   let isArmed = false
   const forever = <T>() => new Promise<T>(() => {})
   const gate: Gate = async (operation, work) => {
-    if (isDead) return forever()
+    if (hasCrashed) return forever()
     if (!isArmed || operation !== name || --left > 0) return work()
-    isDead = true
+    hasCrashed = true
     if (moment === 'after') await work()
     return forever()
   }
@@ -138,11 +138,11 @@ const crashes = [
 test.each(crashes)('a beginning whose writer crashes at %s %i (%s) is %s when an instance starts', async (name, n, moment, outcome) => {
   await using logs = await openLogs()
   await openThings(logs)
-  const { gate, arm } = dying(name, n, moment)
-  const dead = await crashed(logs, gate)
+  const { gate, arm } = crashAt(name, n, moment)
+  const crashing = await openCrashing(logs, gate)
   arm()
   const thing = aThing()
-  void create(logs, dead, thing)
+  void create(logs, crashing, thing)
   await turns()
   await openThings(logs)
   expect(await stored(logs)).toEqual(outcome === 'there' ? thing : undefined)
@@ -154,10 +154,10 @@ test.each(crashes)('a change whose writer crashes at %s %i (%s) is %s by the nex
   const log = await openThings(logs)
   const thing = aThing()
   await create(logs, log, thing)
-  const { gate, arm } = dying(name, n, moment)
-  const dead = await crashed(logs, gate)
+  const { gate, arm } = crashAt(name, n, moment)
+  const crashing = await openCrashing(logs, gate)
   arm()
-  void change(logs, dead, thing, 'two')
+  void change(logs, crashing, thing, 'two')
   await turns()
   await log.settle('nothing', 'thing')
   const after = await stored(logs)
@@ -174,19 +174,19 @@ test.each([
   ['log.append', 1, 'before', true],
   ['log.append', 1, 'after', true],
   ['halves.take', 1, 'before', true],
-] as const)('an ending whose writer dies at %s %i (%s) is completed by the timer: %s', async (name, n, moment, holds) => {
+] as const)('an ending whose writer crashes at %s %i (%s) is completed by the timer: %s', async (name, n, moment, isCompleted) => {
   await using logs = await openLogs()
   const log = await openThings(logs)
-  const { gate, arm } = dying(name, n, moment)
-  const dead = await crashed(logs, gate)
+  const { gate, arm } = crashAt(name, n, moment)
+  const crashing = await openCrashing(logs, gate)
   arm()
   const handle = aHandle('agt')
-  void end(dead, handle)
+  void end(crashing, handle)
   await turns()
   logs.clock.advance(31)
   await turns()
   await log.readBarrier()
-  expect(log.ended.has(handle)).toBe(holds)
+  expect(log.ended.has(handle)).toBe(isCompleted)
   expect(await openHalves(logs)).toBe(0)
 })
 
@@ -194,10 +194,10 @@ test('a slow writer whose half was given up in the meantime begins nothing', asy
   await using logs = await openLogs()
   const log = await openThings(logs)
   let go = () => {}
-  let isHeld = true
+  let isDelayed = true
   const slow = await openThings(logs, async (name, work) => {
-    if (name === 'log.append' && isHeld) {
-      isHeld = false
+    if (name === 'log.append' && isDelayed) {
+      isDelayed = false
       await new Promise<void>((resolve) => {
         go = resolve
       })
@@ -218,10 +218,10 @@ test('a slow writer without handles appends nothing after its entry was given up
   await using logs = await openLogs()
   const log = await openThings(logs)
   let go = () => {}
-  let isHeld = true
+  let isDelayed = true
   const slow = await openThings(logs, async (name, work) => {
-    if (name === 'log.append' && isHeld) {
-      isHeld = false
+    if (name === 'log.append' && isDelayed) {
+      isDelayed = false
       await new Promise<void>((resolve) => {
         go = resolve
       })
@@ -253,10 +253,10 @@ test('a reader waits for a beginning that its own instance has under way', async
 test('concurrent settlers of one half reach the same outcome', async () => {
   await using logs = await openLogs()
   const all = [await openThings(logs), await openThings(logs), await openThings(logs)]
-  const { gate, arm } = dying('log.append', 1, 'before')
-  const dead = await crashed(logs, gate)
+  const { gate, arm } = crashAt('log.append', 1, 'before')
+  const crashing = await openCrashing(logs, gate)
   arm()
-  void create(logs, dead, aThing())
+  void create(logs, crashing, aThing())
   await turns()
   await Promise.all([...all, ...all].map((log) => log.settle('nothing', 'thing')))
   expect(await stored(logs)).toBeUndefined()
@@ -289,15 +289,15 @@ test('a failed search for halves is logged and repeated', async () => {
     return work()
   }
   await logs.open({ gate, halves: completing(logs.storage), log: { ...silentLog, warn: (text) => warnings.push(text) } })
-  const { gate: dies, arm } = dying('log.append', 1, 'before')
-  const dead = await crashed(logs, dies)
+  const { gate: crashGate, arm } = crashAt('log.append', 1, 'before')
+  const crashing = await openCrashing(logs, crashGate)
   arm()
-  const lost = create(logs, dead, aThing()).catch(() => undefined)
+  const lost = create(logs, crashing, aThing()).catch(() => undefined)
   await turns()
   isBroken = true
   logs.clock.advance(31)
   await turns()
-  expect(warnings.filter((text) => text.includes('halves cannot be looked for'))).toHaveLength(1)
+  expect(warnings.filter((text) => text.includes('pending writes could not be resolved'))).toHaveLength(1)
   isBroken = false
   logs.clock.advance(31)
   await turns()
@@ -306,6 +306,6 @@ test('a failed search for halves is logged and repeated', async () => {
 })
 
 /** A trust log of a writer that crashes, and is not closed. */
-async function crashed(logs: Logs, gate: Gate): Promise<ServedTrustLog> {
+async function openCrashing(logs: Logs, gate: Gate): Promise<ServedTrustLog> {
   return logs.open({ gate, halves: completing(logs.storage), crashes: true })
 }

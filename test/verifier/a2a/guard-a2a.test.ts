@@ -185,19 +185,19 @@ describe('A2A tasks', () => {
     const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
     const [own, foreign] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId })]
     const none = await clientFor({ taskId: (await pair.planner.tasks.create({ description: 'c' })).taskId })
-    const [ours, theirs]: [string[], string[]] = [[], []]
+    const [ownIds, foreignIds]: [string[], string[]] = [[], []]
     let contextId = ''
     for (let i = 0; i < 3; i++) {
       const task = await begin(own)
       contextId = task.contextId
-      ours.push(task.id)
-      theirs.push((await begin(foreign)).id)
+      ownIds.push(task.id)
+      foreignIds.push((await begin(foreign)).id)
     }
     const list = (client: Client, more: object = {}) =>
       client.listTasks({ tenant: '', contextId: '', status: 0, pageToken: '', statusTimestampAfter: undefined, ...more } as never)
     for (const [client, ids] of [
-      [own, ours],
-      [foreign, theirs],
+      [own, ownIds],
+      [foreign, foreignIds],
     ] as const) {
       const listed: string[] = []
       let pageToken = ''
@@ -213,9 +213,9 @@ describe('A2A tasks', () => {
     const empty = { tasks: [], nextPageToken: '', totalSize: 0 }
     for (const more of [{}, { contextId }, { contextId: crypto.randomUUID() }, { status: 6 }, { contextId, status: 6 }])
       expect(await list(none, { pageSize: 1, ...more })).toMatchObject(empty)
-    for (const pageToken of [ours[0], crypto.randomUUID(), 'MjAyNnw='])
+    for (const pageToken of [ownIds[0], crypto.randomUUID(), 'MjAyNnw='])
       expect(await list(foreign, { pageSize: 1, pageToken })).toMatchObject({ tasks: [], nextPageToken: '', totalSize: 3 })
-    expect(await list(own, { contextId })).toMatchObject({ tasks: [{ id: ours[2] }], totalSize: 1 })
+    expect(await list(own, { contextId })).toMatchObject({ tasks: [{ id: ownIds[2] }], totalSize: 1 })
     expect(await reason(list(own, { pageSize: 101 }))).not.toBe('done')
   })
 

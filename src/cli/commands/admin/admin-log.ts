@@ -1,6 +1,6 @@
 import { type Log, silentLog } from '../../../lib/log.js'
 
-/** Prints warnings to standard error, so that standard output holds the result alone. */
+/** Prints warnings to standard error, so that standard output holds only the result. */
 export const adminLog: Log = {
   ...silentLog,
   warn: (text, facts = {}) => {

@@ -9,13 +9,13 @@ type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
 export function adminCopy(admin: Command): void {
   admin
     .command('copy')
-    .description('move a registry from a SQLite file into an empty MongoDB database; run it again if it was interrupted')
+    .description('move a registry from a SQLite file into an empty MongoDB database; run the command again if it was interrupted')
     .requiredOption('--from <source>', 'sqlite:<file>')
     .requiredOption('--to <target>', 'mongodb://…/<database>, which must be empty')
     .option('--config <file>', 'configuration file of the server')
     .option('--witness <file or url>', 'witness of the source, and of the target afterwards (default: witness.json beside the file)')
-    .option('--issuer <url>', 'issuer of the registry; needed when its witness is another registry')
-    .option('--rehearse', 'copy and compare, and leave the source unchanged')
+    .option('--issuer <url>', 'issuer of the registry; required if its witness is another registry')
+    .option('--rehearse', 'only copy and compare; the source stays unchanged')
     .option('--json', 'print JSON')
     .action(async ({ json = false, ...options }: CopyFlags) => {
       const onProgress = (progress: Progress) => {
@@ -30,8 +30,8 @@ export function adminCopy(admin: Command): void {
 
 const OUTCOME_TEXTS = {
   'already-moved':
-    'The source was moved to this database before. Serve the database: credence serve --store <url> --witness <same witness>',
-  rehearsed: 'Source and target are equal. The source is unchanged and may be served; run the command without --rehearse to move.',
+    'An earlier run has moved the source to this database. Serve the database: credence serve --store <url> --witness <same witness>',
+  rehearsed: 'Source and target are equal. The source is unchanged and may be served; run the command without --rehearse to move it.',
   moved:
     'Moved. The source is frozen and can no longer be served. Serve the database with the same witness: credence serve --store <url> --witness <same witness>',
 }

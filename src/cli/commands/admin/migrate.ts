@@ -14,10 +14,10 @@ interface MigrateFlags {
 export function adminMigrate(admin: Command): void {
   admin
     .command('migrate')
-    .description('print what a MongoDB deployment needs before this version can use it; with --apply, do it while instances run')
+    .description('print the changes that a MongoDB deployment needs before this version can use it; --apply makes them while instances run')
     .requiredOption('--store <url>', 'mongodb://…/<database>')
     .option('--apply', 'carry out the plan')
-    .option('--finish', 'carry out also the steps after which older instances can no longer run')
+    .option('--finish', 'also carry out the steps after which older instances can no longer run')
     .option('--json', 'print JSON')
     .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
       const say = (text: string) => json || process.stdout.write(`${text}\n`)
@@ -29,7 +29,7 @@ export function adminMigrate(admin: Command): void {
       const left = apply && finish ? [] : plan.steps.filter(({ isSafe }) => !apply || !isSafe)
       for (const step of left) say(`${step.isSafe ? 'to do     ' : '--finish  '} ${lineOf(step)}`)
       if (plan.steps.length === 0) say('nothing to do')
-      else if (!apply) say('nothing was written: --apply does it')
+      else if (!apply) say('nothing was changed; run the command again with --apply to carry out the plan')
     })
 }
 

@@ -12,19 +12,19 @@ export function adminOrganisation(admin: Command): void {
   const command = (name: string, text: string): Command =>
     storeFlags(admin.command(name).description(text).requiredOption('--org <id>', 'organisation'))
   command('export', 'write the data of one organisation to a file, as JSON lines')
-    .requiredOption('--to <file>', 'file to write; it must not exist')
+    .requiredOption('--to <file>', 'file to write; it must not exist yet')
     .action(async ({ to, ...flags }: OrganisationFlags & { readonly to: string }) => {
       const { exportTenantData } = await import('../../../operations/tenant-data/command.js')
       print(flags, await exportTenantData({ config: configOf(flags), org: flags.org, to, log: adminLog }))
     })
-  command('erase', 'erase the data of a revoked organisation, and print what must remain').action(async (flags: OrganisationFlags) => {
+  command('erase', 'erase the data of a revoked organisation, and print what is retained').action(async (flags: OrganisationFlags) => {
     const { eraseTenantData } = await import('../../../operations/tenant-data/command.js')
     const erased = await eraseTenantData({ config: configOf(flags), org: flags.org, log: adminLog })
     print(flags, erased)
-    if (!flags.json) process.stdout.write(`${KEPT}${erased.pending > 0 ? `\n${LEFT}` : ''}\n`)
+    if (!flags.json) process.stdout.write(`${RETAINED}${erased.pending > 0 ? `\n${PENDING}` : ''}\n`)
   })
 }
 
-const KEPT =
-  'Kept: its handles in the log (random ids), its audit rows (ids, times and short facts; the hash chain covers each row), its id under the name (erased), and records of other organisations that name it, without its texts.'
-const LEFT = 'Some documents remain, because a write on them was not finished. Run the registry for one minute, then erase again.'
+const RETAINED =
+  'Retained: its handles in the log (random ids), its audit rows (ids, times and short facts; the hash chain covers each row), its id under the name (erased), and records of other organisations that name it, without its texts.'
+const PENDING = 'Some documents remain because a change to them is unfinished. Run the registry for one minute, then erase again.'

@@ -14,10 +14,10 @@ interface RestoreFlags extends StoreFlags {
 export function adminRestore(admin: Command): void {
   const command = admin
     .command('restore')
-    .description('start a new epoch after a backup was put back; nothing revoked since the backup becomes valid again')
+    .description('start a new epoch after restoring a backup; nothing revoked since the backup becomes valid again')
   storeFlags(command)
     .option('--witness <file or url>', 'witness of the registry')
-    .option('--issuer <url>', 'issuer of the registry; needed when its witness is another registry')
+    .option('--issuer <url>', 'issuer of the registry; required if its witness is another registry')
     .option('--mirror <file>', 'copy of the log that `credence log mirror` wrote')
     .option('--quarantine', 'if revocations may be missing, suspend all agents and revoke all keys, members, introductions and tasks')
     .action(async ({ witness, issuer, mirror, quarantine, ...flags }: RestoreFlags) => {

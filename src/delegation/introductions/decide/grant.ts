@@ -14,7 +14,7 @@ import { type Narrowing, narrowBounds } from './narrow.js'
 import { auditOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
-/** Read after the barrier: the target, the parts of its card that the introduction will depend on, and the time. */
+/** The values read after the barrier: the target, the parts of its card that the introduction will depend on, and the time. */
 interface GrantContext {
   readonly target: IntroductionTarget
   readonly pinnedParts: PinnedParts
@@ -35,7 +35,7 @@ export async function grantByPolicy(
   )
 }
 
-/** Grants a pending request. Of several concurrent answers one succeeds; the others get `not_pending`. */
+/** Grants a pending request. Of several concurrent decisions one succeeds; the others get `not_pending`. */
 export async function grantPending(
   deps: IntroductionDeps,
   caller: Caller,
@@ -49,7 +49,7 @@ export async function grantPending(
     const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, fields, logEntryOf(granted, caller, also))
     if (outcome.outcome !== 'overtaken') return outcome
     const current = await deps.introductions.get(pending.id)
-    return current?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction is not pending: it was answered')
+    return current?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction is not pending: it has already been decided')
   })
 }
 
@@ -83,7 +83,10 @@ async function grantedFieldsOf(
   }
 }
 
-/** Versions of the card's endpoint and security and of the requested skills. If one of them changes, the introduction needs a new approval. */
+/**
+ * Versions of the card's endpoint and security and of the requested skills. If one of them changes, the introduction needs a new
+ * approval.
+ */
 const pinnedVersionsOf = ({ skills }: Introduction, pinnedParts: PinnedParts): Handle[] => [
   pinnedParts.connection,
   ...skills.map((skill) => pinnedParts.skills[skill]).filter((version) => version !== undefined),
@@ -113,5 +116,5 @@ async function grantAndNotify(
   })
   return outcome.outcome === 'begun'
     ? viewOf(deps, granted, now)
-    : refuse('conflict', 'an agent, organisation or card that the introduction depends on was changed or revoked meanwhile')
+    : refuse('conflict', 'an agent, organisation or card that the introduction depends on was changed or revoked concurrently; try again')
 }

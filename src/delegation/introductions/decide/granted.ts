@@ -18,9 +18,9 @@ export interface GrantedIntroduction {
 }
 
 /**
- * True if every pinned version is a version of the target's current card and stands, and the key that signed the card stands. If a pinned part
- * has changed, the introduction needs a new approval. Comparing with the current card is necessary because the ended set forgets a `ver:`
- * after an hour.
+ * True if every pinned version is a version of the target's current card and stands, and the key that signed the card stands. If a pinned
+ * part has changed, the introduction needs a new approval. Comparing with the current card is necessary because the ended set forgets a
+ * `ver:` handle after an hour.
  */
 export function pinnedPartsHold<R extends PinnedVersions>(
   ended: Ended,

@@ -10,7 +10,9 @@ import {
   type Scope,
 } from '../../../protocol/rights.js'
 
-/** How an approver narrows a request. An absent field leaves that part as requested; `delegation: null` grants no right to pass tokens on. */
+/**
+ * How an approver narrows a request. An absent field leaves that part as requested; `delegation: null` grants no right to pass tokens on.
+ */
 export interface Narrowing {
   readonly scopes?: readonly Scope[] | undefined
   readonly tools?: readonly string[] | undefined
@@ -43,7 +45,10 @@ function narrowedDelegation(requested: Delegation | undefined, narrowing: Delega
   return rights.length === 0 ? undefined : { depth: Math.min(requested.depth, narrowing.depth), rights }
 }
 
-/** The intersection of two lists can be longer than either, if each names parts of a whole of the other. It is refused rather than cut. */
+/**
+ * The intersection of two lists can be longer than either, because one name may cover several names of the other list. More than
+ * MAX_NAMES are refused.
+ */
 export function requireMaxNames(...lists: readonly (readonly string[] | undefined)[]): void {
   if (lists.some((names) => names !== undefined && names.length > MAX_NAMES))
     refuse('invalid_scope', `more than ${MAX_NAMES} names would be granted: request fewer of them, by name`)

@@ -10,17 +10,17 @@ import type { Introduction } from '../store.js'
 import { notificationOf, requireIntroduction } from '../view.js'
 import { releasingSlot } from './quota-slots.js'
 
-/** Returns the introduction to a caller that may answer it, if it is pending. */
+/** Returns the introduction to a caller that may decide it, if it is pending. */
 export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
   const introduction = await requireIntroduction(deps, caller, id)
   if (!isSide(caller, introduction, 'to'))
-    return refuse('forbidden', 'only the target agent or a member of its organisation answers a request')
+    return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
   return stateOf(deps.trustLog, introduction, now) === 'pending'
     ? introduction
-    : refuse('not_pending', 'the introduction is not pending: it was answered, has expired or has ended')
+    : refuse('not_pending', 'the introduction is not pending: it has already been decided, has expired or has ended')
 }
 
-/** Closes a pending request as denied. Of several concurrent answers one succeeds; the others get `not_pending`. */
+/** Closes a pending request as denied. Of several concurrent decisions one succeeds; the others get `not_pending`. */
 export async function closePending(
   deps: IntroductionDeps,
   caller: Caller,
@@ -40,13 +40,13 @@ export async function closePending(
       const releasing = await releasingSlot(deps.introductions, denied)
       const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...releasing, ...posting])
       if (committed.ok) return denied
-      if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it was answered')
+      if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it has already been decided')
       return 'retry'
     },
   )
 }
 
-/** The audit row of a request, an answer or a revocation. Both organisations can read it. */
+/** The audit row of a request, a decision or a revocation. Both organisations can read it. */
 export const auditOf = (
   { audit }: IntroductionDeps,
   caller: Caller,

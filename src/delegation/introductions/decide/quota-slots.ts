@@ -3,7 +3,10 @@ import type { Operation } from '../../../storage/storage.js'
 import { MAX_PENDING } from '../introduction.js'
 import type { Introduction, IntroductionsStore } from '../store.js'
 
-/** Picks a free slot by a hash of the random introduction id, so concurrent requests of one agent rarely pick the same. */
+/**
+ * Picks a free slot by a hash of the random introduction id, so concurrent requests of one agent rarely pick the same. Refuses if none is
+ * free.
+ */
 export async function requireFreeSlot(
   { requestSlots }: IntroductionsStore,
   { id, from }: Pick<Introduction, 'id' | 'from'>,
@@ -16,7 +19,7 @@ export async function requireFreeSlot(
     slot ??
     refuse(
       'conflict',
-      `this agent has ${MAX_PENDING} pending requests, the maximum: withdraw one (introductions.revoke) or wait for an answer`,
+      `this agent has ${MAX_PENDING} pending requests, the maximum: withdraw one (introductions.revoke) or wait for a decision`,
     )
   )
 }
@@ -25,7 +28,7 @@ export async function requireFreeSlot(
 export const reservingSlot = ({ requestSlots }: IntroductionsStore, { id, from, pendingUntil }: Introduction, slot: number): Operation =>
   requestSlots.inserting({ id: `${from} ${slot}`, from, slot, introductionId: id, expiresAt: pendingUntil })
 
-/** Part of the commit that answers the request. A slot that expired meanwhile may belong to another request; that one is kept. */
+/** Part of the commit that decides the request. A slot that has expired may now belong to another request and is then not released. */
 export async function releasingSlot({ requestSlots }: IntroductionsStore, { id, from, slot }: Introduction): Promise<readonly Operation[]> {
   const occupied = slot === undefined ? undefined : await requestSlots.get(`${from} ${slot}`)
   return occupied?.introductionId === id ? [requestSlots.taking(occupied.id, { introductionId: id })] : []

@@ -12,7 +12,7 @@ import type { Card } from '../card-record.js'
 
 /**
  * Records the content of a card together with the log entry that publishes it.
- * Content that a later version has replaced is refused, because its signature is still valid and would roll the card back.
+ * Content that a later version has replaced is refused: its signature is still valid, so publishing it again would roll the card back.
  */
 export async function recordingVersion(
   { cards, trustLog }: Pick<PublishDeps, 'cards' | 'trustLog'>,
@@ -26,7 +26,7 @@ export async function recordingVersion(
   const id = `${agentId} ${cardSha256}`
   const known = await cards.versions.get(id)
   if (known === undefined) return [cards.versions.inserting({ id, agentId, version, entry, publishedAt })]
-  // A record whose log entry does not exist belongs to a publication that failed.
+  // If the log entry does not exist, the recorded publication failed.
   if ((await trustLog.find(known.entry)) === undefined)
     return [cards.versions.changing(id, { entry: known.entry }, { version, entry, publishedAt })]
   return previous?.cardSha256 === cardSha256
@@ -44,7 +44,10 @@ interface CardSave {
   readonly onlyNonPublic?: boolean
 }
 
-/** Creates or changes the card's record. Of two publishers that read the same record, one succeeds and the other gets `card_version_stale`. */
+/**
+ * Creates or changes the card's record. Of two publishers that read the same record, one succeeds and the other gets
+ * `card_version_stale`.
+ */
 export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave, action: string): Promise<void> {
   const { previous, card } = save
   const outcome = await writeCard(deps, caller, save, action)
@@ -91,7 +94,7 @@ function logEntryFor(ended: readonly Handle[], onlyNonPublic: boolean, random: R
   return onlyNonPublic ? { type: 'record.changed', begins: [newHandle(random, 'ver')], ends } : { type: 'card.published', begins: [], ends }
 }
 
-/** The fields of `previous` that `card` lacks, as null: a change removes a field only if it names it. */
+/** The fields of `previous` that `card` lacks, as null: a change removes only fields that it sets to null. */
 const clearedFields = (previous: Card, card: Card): Record<string, null> =>
   Object.fromEntries(
     Object.keys(previous)

@@ -34,10 +34,10 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
   }
 }
 
-/** True if the list of `tokenList` contains one of the words. */
+/** True if a list made by `tokenList` contains one of the words. */
 export const includesWord = (list: string, words: readonly string[]): boolean => words.some((word) => list.includes(`\n${word}\n`))
 
-/** The distinct words of the texts, each between line feeds. */
+/** The distinct words of the texts, each between line feeds. Words beyond MAX_WORDS_CHARACTERS are left out. */
 function tokenList(texts: readonly string[]): string {
   const words = new Set(texts.flatMap(wordsIn))
   return `\n${takeWithin([...words], MAX_WORDS_CHARACTERS, (word) => word.length + 1).join('\n')}\n`

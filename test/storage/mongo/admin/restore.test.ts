@@ -47,9 +47,13 @@ overMongod((mongod) => {
     config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
     cast = await newCast({ issuer, firstCode })
     acme = await cast.organisation('Acme')
-    ocr = await cast.agent({ of: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
+    ocr = await cast.agent({ registeredBy: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer }) })
-    planner = await cast.agent({ of: acme, name: 'planner', ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+    planner = await cast.agent({
+      registeredBy: acme,
+      name: 'planner',
+      ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] },
+    })
     await introduce(planner, ocr)
     backup = await backUp(url)
   })

@@ -37,7 +37,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   const store = auditStore(deps.storage)
   const closing = new AbortController()
   let nextNumber = 0
-  /** The first number of each second in which a row was created; only rows that are not linked yet. */
+  /** The first row number of each second in which a row was created, as far as these rows are not linked yet. */
   let firstNumbers: { readonly second: number; readonly number: number }[] = []
   let renewedAt = 0
   let linking: Promise<void> = Promise.resolve()
@@ -48,7 +48,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     const number = nextNumber++
     if (firstNumbers.at(-1)?.second !== createdAt) firstNumbers.push({ second: createdAt, number })
     return {
-      // Ids rise with the number, so that rows of one writer are adjacent in the collection.
+      // Ids sort by number, so that the rows of one writer are adjacent in the collection.
       id: `${writer} ${String(number).padStart(12, '0')}`,
       writer,
       number,

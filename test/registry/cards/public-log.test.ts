@@ -30,10 +30,10 @@ const publication = (texts: readonly string[], publicText = 'public') => ({
   hide: texts.map((_, i) => `/skills/${i + 1}`),
 })
 const texts = (count: number, text = 'secret') => Array.from({ length: count }, (_, i) => `${text} ${i}`)
-const aPublisher = () => registry.agent({ of: acme, introductionPolicy: { mode: 'open' } })
-const aCaller = async (callee: AgentActor) => {
-  const caller = await registry.agent({ of: acme, ceiling: { rights: [{ audience: callee.audience, scope: 'ocr:read' }] } })
-  await introduce(caller, callee)
+const aPublisher = () => registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
+const aCaller = async (target: AgentActor) => {
+  const caller = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
+  await introduce(caller, target)
   return caller
 }
 

@@ -12,9 +12,9 @@ const movedTo = (url: string) => ({ supportedInterfaces: [{ url, protocolBinding
 const secret = { id: 'secret', name: 'Secret', description: 'quetzalcoatlus', tags: ['x'] }
 
 /** Moves past the hour after which an ended version is forgotten. The log entry of the task moves log time, which triggers it. */
-const forgetEndedVersions = async (by: AgentActor) => {
+const forgetEndedVersions = async (agent: AgentActor) => {
   registry.clock.advance(3600 + 180)
-  await by.tasks.create({ description: 'something else' })
+  await agent.tasks.create({ description: 'something else' })
 }
 const accessOf = async (planner: AgentActor, ocr: AgentActor) => ({
   exchange: await reasonOf(planner.exchange({ audience: ocr.audience })),
@@ -30,15 +30,15 @@ const withNonPublicSkill = (changes: object = {}) => ({
 })
 
 test.each<[string, (ocr: AgentActor) => Promise<unknown>]>([
-  ['after a change of the endpoint', (ocr) => ocr.publish(withNonPublicSkill(movedTo('http://127.0.0.1:9/moved')))],
+  ['a change of the endpoint', (ocr) => ocr.publish(withNonPublicSkill(movedTo('http://127.0.0.1:9/moved')))],
   [
-    'after the card is unpublished and published again with another endpoint',
+    'unpublishing the card and publishing it with another endpoint',
     async (ocr) => {
       await ocr.mutate('cards.unpublish', { agentId: ocr.agentId })
       await ocr.publish(withNonPublicSkill({ ...movedTo('http://127.0.0.1:9/elsewhere'), version: '2.0.0' }))
     },
   ],
-])('%s the introduction gives no access, also once the ended version is forgotten', async (_, change) => {
+])('%s voids the introduction, even after the ended version is forgotten', async (_, change) => {
   const { ocr, planner, introductionId } = await aPair(registry)
   await ocr.publish(withNonPublicSkill())
   expect(await accessOf(planner, ocr)).toEqual(granted)
@@ -50,7 +50,7 @@ test.each<[string, (ocr: AgentActor) => Promise<unknown>]>([
   await ocr.introductions.revoke(introductionId)
 })
 
-test('an unpublished card allows no exchange, also once an instance with a cached card has forgotten the ended version', async () => {
+test('an unpublished card allows no exchange, even after an instance that caches the card has forgotten the ended version', async () => {
   const { ocr, planner } = await aPair(registry)
   // Every server has read the card for a decision and caches it.
   for (let i = 0; i < 4; i++) expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('done')
@@ -59,7 +59,7 @@ test('an unpublished card allows no exchange, also once an instance with a cache
   for (let i = 0; i < 4; i++) expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('invalid_target')
 })
 
-test('an introduction goes on after a new card version that changes no pinned part', async () => {
+test('an introduction stays valid after a new card version that changes no pinned part', async () => {
   const { ocr, planner } = await aPair(registry)
   await ocr.publish(withNonPublicSkill({ description: 'Other words, the same endpoint.' }))
   await forgetEndedVersions(planner)

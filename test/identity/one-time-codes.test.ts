@@ -1,9 +1,9 @@
 // An invitation or registration token gives no more than its issuer may give at the moment when it is redeemed.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { confirmAgent, newEs256Signer } from '../../../src/client/index.js'
-import type { AgentId } from '../../../src/protocol/ids.js'
-import { type Actor, type Registry, startRegistry } from '../../registry.js'
-import { reasonOf } from '../../stories/actors.js'
+import { confirmAgent, newEs256Signer } from '../../src/client/index.js'
+import type { AgentId } from '../../src/protocol/ids.js'
+import { type Actor, type Registry, startRegistry } from '../registry.js'
+import { reasonOf } from '../stories/actors.js'
 
 let registry: Registry
 let acme: Actor

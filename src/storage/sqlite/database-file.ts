@@ -1,0 +1,129 @@
+// The file of the embedded store: creates it with its schema, locks it for one process, and checks it at the start.
+import { mkdir, open, realpath } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { refuse } from '../../errors.js'
+import { CARD_SEARCH_SCHEMA } from './card-search.js'
+import { type Database, openDatabase, sqliteCode } from './database.js'
+
+/** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
+const FORMAT = 3
+/** `application_id`: "Cred". */
+const APPLICATION = 0x43726564
+
+/** Enough for the pages that an hour of token exchanges reads repeatedly. Memory is allocated as pages are read. */
+const CACHE_KIB = 65_536
+/**
+ * The write-ahead log grows to 32 MiB before SQLite copies its pages into the database file: a page is copied once for many commits, and a start
+ * after a crash still reads the whole log in well under a second.
+ */
+const CHECKPOINT_PAGES = 8192
+
+const SCHEMA = `
+  CREATE TABLE collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE collection_indexes (collection TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (collection, name)) WITHOUT ROWID;
+  CREATE TABLE counters (key TEXT PRIMARY KEY, sum NOT NULL, expires NOT NULL) WITHOUT ROWID;
+  CREATE INDEX counters_expiry ON counters (expires);
+  CREATE TABLE log_blocks (n INTEGER PRIMARY KEY, first INTEGER NOT NULL, block TEXT NOT NULL);
+  CREATE INDEX log_blocks_first ON log_blocks (first);
+  CREATE TABLE log_entries (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+  ${CARD_SEARCH_SCHEMA}`
+
+/** Opens and locks the file, which is created with its folder if it is missing. Refuses files that are damaged, of another format or in use. */
+export const openDatabaseFile = async (file: string): Promise<Database> => openLocked(await prepareFile(file))
+
+async function prepareFile(given: string): Promise<string> {
+  if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
+  await mkdir(dirname(resolve(given)), { recursive: true, mode: 0o700 })
+  // Only the owner may read the file: it contains the registry's private keys. The write-ahead log gets the same mode.
+  // An existing file must not be opened here: closing it would release the locks that this process has on it (POSIX fcntl)
+  const created = await open(given, 'ax', 0o600).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
+    throw error
+  })
+  await created?.close()
+  return realpath(given)
+}
+
+function openLocked(file: string): Database {
+  const db = openDatabase(file)
+  try {
+    prepareDatabase(db, file)
+    return db
+  } catch (error) {
+    if (db.inTransaction) db.exec('ROLLBACK')
+    db.close()
+    switch (sqliteCode(error)) {
+      case 5: // SQLITE_BUSY
+        return refuse('unavailable', `${file} is in use by another process: only one registry process can open it`)
+      case 8: // SQLITE_READONLY
+        return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
+      case 11: // SQLITE_CORRUPT
+        return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
+      case 13: // SQLITE_FULL
+        return refuse('unavailable', `${file} cannot be written: its disk is full`)
+      case 26: // SQLITE_NOTADB
+        return refuse('unavailable', `${file} is not a Credence database`)
+      default:
+        throw error
+    }
+  }
+}
+
+function prepareDatabase(db: Database, file: string): void {
+  // Must come before the first access: the lock is then held until release() or the end of the process, even a crash
+  db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
+  db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
+  db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  db.exec('BEGIN EXCLUSIVE')
+  const format = identify(db, file)
+  const damage = pragma(db, 'quick_check(1)')
+  if (damage !== 'ok')
+    refuse('unavailable', `${file} is damaged (${String(damage)}): replace it by a backup and run: credence admin restore`)
+  if (format === 0) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION};`)
+  db.exec(`PRAGMA user_version = ${FORMAT}`)
+  db.exec('COMMIT')
+  expectPragma(db, 'journal_mode = WAL', 'wal')
+  expectPragma(db, 'synchronous', 2)
+  expectPragma(db, 'mmap_size', 0)
+  expectPragma(db, 'locking_mode', 'exclusive')
+}
+
+/** The format of the file, or 0 if it is empty. Refuses files of other applications and other formats. */
+function identify(db: Database, file: string): number {
+  const format = Number(pragma(db, 'user_version'))
+  const application = pragma(db, 'application_id')
+  const isEmpty = db.one('SELECT 1 FROM sqlite_master LIMIT 1') === undefined
+  if (isEmpty && format === 0 && application === 0) return 0
+  if (application !== APPLICATION) return refuse('unavailable', `${file} is not a Credence database`)
+  if (format > FORMAT)
+    return refuse(
+      'unavailable',
+      `${file} was written by a newer release of Credence (format ${format}; this release reads format ${FORMAT})`,
+    )
+  if (format < FORMAT)
+    return refuse(
+      'unavailable',
+      `${file} was written by an older release of Credence (format ${format}; this release reads format ${FORMAT})`,
+    )
+  return format
+}
+
+/**
+ * Closes the file and releases its lock. The driver keeps the connection and its lock until the statements are garbage-collected, and an
+ * exclusive lock taken before the first access is held as long as the file is in WAL mode. So the mode is changed before the file is closed.
+ */
+export function closeDatabaseFile(db: Database): void {
+  try {
+    db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT 1 FROM sqlite_master')
+  } finally {
+    db.close()
+  }
+}
+
+const pragma = (db: Database, name: string) => Object.values(db.one(`PRAGMA ${name}`) ?? {})[0]
+
+function expectPragma(db: Database, name: string, expected: string | number): void {
+  const actual = pragma(db, name)
+  if (actual !== expected) throw new Error(`PRAGMA ${name}: expected ${expected}, SQLite returned ${String(actual)}`)
+}

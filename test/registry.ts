@@ -49,7 +49,7 @@ export interface Registry extends Cast, AsyncDisposable {
   fetch(path: string, init?: RequestInit): Promise<Response>
 }
 
-/** One Storage per server. With CREDENCE_TEST_STORE=mongodb they share nothing but the database; otherwise they share one object over one file. */
+/** One Storage per server. With CREDENCE_TEST_STORE=mongodb the storages share only the database; otherwise all are one object over one file. */
 async function openStorages(
   folder: string,
   clock: SetClock,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { verifyChain } from '../../src/audit/chain.js'
 import { newAudit } from '../../src/audit/audit-log.js'
+import { verifyChain } from '../../src/audit/chain.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newId } from '../../src/protocol/ids.js'

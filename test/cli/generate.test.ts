@@ -17,7 +17,7 @@ test('schemas/ holds no file that is not generated', () => {
   expect(readdirSync(join(ROOT, 'schemas')).sort()).toEqual(generated.sort())
 })
 
-test('every HTTP path that src serves is described, and no other', () => {
+test('the API documents describe every HTTP path that src serves, and no other', () => {
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => file.endsWith('.ts') && !file.startsWith('server/api/') && file !== 'http/health.ts')
@@ -29,7 +29,7 @@ test('every HTTP path that src serves is described, and no other', () => {
   expect([...new Set(served)].filter((path) => path !== '/trpc').sort()).toEqual([...new Set(described)].sort())
 })
 
-test('every procedure is described with its scope', () => {
+test('the API documents describe every procedure with its scope', () => {
   const procedures = describedProcedures()
   expect(procedures.length).toBeGreaterThan(40)
   expect(procedures.find(({ path }) => path === 'cards.publish')).toMatchObject({ type: 'mutation', scope: 'cards:write' })

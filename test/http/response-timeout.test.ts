@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { blockingServer } from './blocking-server.js'
 
-test.each([['GET'], ['POST']])('a %s request that takes longer than responseTimeoutMs gets 503 with Retry-After, and the server continues to serve', async (method) => {
+test.each([
+  ['GET'],
+  ['POST'],
+])('a %s request that takes longer than responseTimeoutMs gets 503 with Retry-After, and the server continues to serve', async (method) => {
   const never = new Promise<never>(() => undefined)
   await using server = await blockingServer({ responseTimeoutMs: 50, trpc: () => never })
   const body = method === 'POST' ? '{}' : null

@@ -65,7 +65,7 @@ test('no message exceeds 64 KiB, however many handles end at once, and the clien
   expect(calls.filter(({ handles }) => handles.length >= 5000)).toHaveLength(1)
   feed.close()
 
-  // From cached batches, and from the log by a server that started later
+  // The first servers send cached batches; a server that started later reads the log
   const late = await registry.addServer((_, work) => work())
   for (const port of [registry.servers[0]?.port ?? 0, late.port]) {
     const received = await receiveAll(port, position)

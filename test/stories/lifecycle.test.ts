@@ -43,9 +43,9 @@ describe('one-time codes', () => {
     registry.clock.advance(7 * 86_400 + 1)
     expect(await join(expired)).toBe('code_invalid')
     for (const malformed of ['', 'inv_x', `${expired}.x`]) expect(['code_invalid', 'bad_input']).toContain(await join(malformed))
-    const [mine, theirs] = [await newEs256Signer(), await newEs256Signer()]
+    const [prover, other] = [await newEs256Signer(), await newEs256Signer()]
     const fresh = await invite()
-    const body = { code: fresh, name: 'x', jwk: theirs.publicJwk, proof: await proofFor(mine, fresh.split('.')[0] ?? '') }
+    const body = { code: fresh, name: 'x', jwk: other.publicJwk, proof: await proofFor(prover, fresh.split('.')[0] ?? '') }
     const response = await registry.fetch('/trpc/members.join', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

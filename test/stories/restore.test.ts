@@ -147,7 +147,7 @@ describe('restore of an agent that was suspended or revoked after the backup', (
     await start()
     return result
   }
-  /** What an administrator, and then an operator, gets when they try to reinstate the agent. */
+  /** The results when an administrator, and then an operator, tries to reinstate the agent. */
   const tryReinstate = async (agent = ocr) => {
     const reasons = []
     for (const actor of [acme, cast.operator]) reasons.push(await reasonOf(change(cast.as(actor), 'reinstate', agent)))

@@ -428,7 +428,7 @@ export async function explore(
     try {
       await chosen?.[1]()
     } catch (error) {
-      // Refused, or the server crashed: the oracle makes no claim.
+      // The request was refused or the server crashed, so the oracle makes no claim.
       count(error instanceof Error && 'reason' in error ? `refused ${String(error.reason)}` : 'lost')
       if (!(error instanceof Error && 'reason' in error)) throw error
     }

@@ -86,7 +86,7 @@ async function newSubmission(stored?: CosignedCheckpoint): Promise<WitnessSubmis
   const consistency = stored ? (await get<{ hashes: string[] }>(`/log/consistency?from=${stored.size}&to=${size}`)).hashes : []
   return { note, entry, inclusion, consistency }
 }
-/** Serves the store without a witness, as an attacker would serve a rolled-back store. */
+/** Serves the store without a witness, as an attacker would do with a rolled-back store. */
 async function serveWithoutWitness(work: (server: RunningServer) => Promise<void>): Promise<void> {
   const storage = await openSqlite({ file: file('a/credence.db'), clock: systemClock })
   const parts = { storage, clock: systemClock, random: systemRandom, log: silentLog, issuer, dev: true, host: '127.0.0.1', adminPort: 0 }

@@ -34,7 +34,7 @@ const card: JsonObject = {
   defaultOutputModes: ['text/plain'],
   skills: [{ id: 'ocr', name: 'OCR', description: 'Reads', tags: ['ocr'] }],
 }
-/** biome-ignore lint/suspicious/noExplicitAny: the SDK types a card as a message; we hand it JSON, as its client does */
+/** biome-ignore lint/suspicious/noExplicitAny: the SDK types a card as a message; this test passes JSON, as the SDK client does */
 const asSdk = (value: JsonObject): any => value
 
 let signer: Signer

@@ -35,7 +35,11 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     const right = (audience: string) => ({ audience, scope: 'ocr:read' })
     const other = await cast.agent({ registeredBy: globex, name: 'globex-agent', introductionPolicy: { mode: 'open' } })
     await other.publish({ card: aCard({ issuer }, { name: 'Globex OCR' }) })
-    const planner = await cast.agent({ registeredBy: globex, name: 'planner', ceiling: { rights: [right(ocr.audience), right(other.audience)] } })
+    const planner = await cast.agent({
+      registeredBy: globex,
+      name: 'planner',
+      ceiling: { rights: [right(ocr.audience), right(other.audience)] },
+    })
     const asker = await cast.agent({ registeredBy: acme, name: 'asker', ceiling: { rights: [right(other.audience)] } })
     await introduce(planner, ocr)
     await introduce(planner, other)

@@ -114,15 +114,15 @@ test('a feed with repeated ranges leads to the same set as the feed without them
 
 test('a copy that merges a snapshot of any position and then follows the feed has the same set', () => {
   fc.assert(
-    fc.property(history, fc.nat(12), fc.nat(12), (ranges, mine, theirs) => {
+    fc.property(history, fc.nat(12), fc.nat(12), (ranges, copySize, otherSize) => {
       const all = newEndedSet()
       const other = newEndedSet()
       const copy = newEndedSet()
       for (const next of ranges) all.apply(next)
-      for (const next of ranges.slice(0, theirs)) other.apply(next)
-      for (const next of ranges.slice(0, mine)) copy.apply(next)
+      for (const next of ranges.slice(0, otherSize)) other.apply(next)
+      for (const next of ranges.slice(0, copySize)) copy.apply(next)
       copy.merge(Snapshot.parse(other.snapshot()))
-      expect(copy.seq).toBe(Math.max(-1, Math.min(ranges.length, Math.max(mine, theirs)) - 1))
+      expect(copy.seq).toBe(Math.max(-1, Math.min(ranges.length, Math.max(copySize, otherSize)) - 1))
       for (const next of ranges) copy.apply(next)
       expect(sorted(copy)).toEqual(sorted(all))
     }),

@@ -133,8 +133,15 @@ const drain = async (stream: AsyncIterable<unknown>) => {
 
 describe('A2A tasks', () => {
   test('a token of the task that started an A2A task reaches it with every method; any other token gets TaskNotFound', async () => {
-    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
-    const [own, foreign, none] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId }), await clientFor({})]
+    const [ownTask, otherTask] = [
+      await pair.planner.tasks.create({ description: 'a' }),
+      await pair.planner.tasks.create({ description: 'b' }),
+    ]
+    const [own, foreign, none] = [
+      await clientFor({ taskId: ownTask.taskId }),
+      await clientFor({ taskId: otherTask.taskId }),
+      await clientFor({}),
+    ]
     const { id, contextId } = await begin(own)
     const config = { taskId: id, id: 'c1', url: 'https://hook.example/', token: '', tenant: '', authentication: undefined }
     const calls = (client: Client): [string, () => Promise<unknown>][] => [
@@ -166,9 +173,12 @@ describe('A2A tasks', () => {
   })
 
   test('the error for an A2A task of another caller is the error for an unknown id', async () => {
-    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
-    const { id } = await begin(await clientFor({ taskId: mine.taskId }))
-    const foreign = await clientFor({ taskId: other.taskId })
+    const [ownTask, otherTask] = [
+      await pair.planner.tasks.create({ description: 'a' }),
+      await pair.planner.tasks.create({ description: 'b' }),
+    ]
+    const { id } = await begin(await clientFor({ taskId: ownTask.taskId }))
+    const foreign = await clientFor({ taskId: otherTask.taskId })
     const texts = await Promise.all(
       [id, crypto.randomUUID()].map((taskId) =>
         foreign.getTask({ id: taskId } as never).then(
@@ -182,8 +192,11 @@ describe('A2A tasks', () => {
   })
 
   test('ListTasks pages over the caller’s own tasks; page tokens, totals and filters reveal no others', async () => {
-    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
-    const [own, foreign] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId })]
+    const [ownTask, otherTask] = [
+      await pair.planner.tasks.create({ description: 'a' }),
+      await pair.planner.tasks.create({ description: 'b' }),
+    ]
+    const [own, foreign] = [await clientFor({ taskId: ownTask.taskId }), await clientFor({ taskId: otherTask.taskId })]
     const none = await clientFor({ taskId: (await pair.planner.tasks.create({ description: 'c' })).taskId })
     const [ownIds, foreignIds]: [string[], string[]] = [[], []]
     let contextId = ''
@@ -220,8 +233,11 @@ describe('A2A tasks', () => {
   })
 
   test('the error for a context of another caller is the error for an unknown one, and naming an unknown context does not create it', async () => {
-    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
-    const [own, foreign] = [await clientFor({ taskId: mine.taskId }), await clientFor({ taskId: other.taskId })]
+    const [ownTask, otherTask] = [
+      await pair.planner.tasks.create({ description: 'a' }),
+      await pair.planner.tasks.create({ description: 'b' }),
+    ]
+    const [own, foreign] = [await clientFor({ taskId: ownTask.taskId }), await clientFor({ taskId: otherTask.taskId })]
     const { contextId } = await begin(own)
     const unknown = crypto.randomUUID()
     const errors = await Promise.all(
@@ -236,7 +252,7 @@ describe('A2A tasks', () => {
     expect(errors[0]).toMatch(/^TaskNotFoundError/)
     const verifierStore = openVerifierStore(`${folder.path}/verifier.db`, registry.clock.now)
     expect(await verifierStore.taskBindings.find(`context ${unknown}`)).toBeUndefined()
-    expect(await verifierStore.taskBindings.find(`context ${contextId}`)).toMatchObject({ taskId: mine.taskId })
+    expect(await verifierStore.taskBindings.find(`context ${contextId}`)).toMatchObject({ taskId: ownTask.taskId })
     verifierStore.close()
     expect(await reason(own.sendMessage(message({ contextId })))).toBe('done')
   })
@@ -252,13 +268,16 @@ describe('A2A tasks', () => {
   })
 
   test('a task binding survives a restart of the resource server', async () => {
-    const [mine, other] = [await pair.planner.tasks.create({ description: 'a' }), await pair.planner.tasks.create({ description: 'b' })]
-    const { id } = await begin(await clientFor({ taskId: mine.taskId }))
+    const [ownTask, otherTask] = [
+      await pair.planner.tasks.create({ description: 'a' }),
+      await pair.planner.tasks.create({ description: 'b' }),
+    ]
+    const { id } = await begin(await clientFor({ taskId: ownTask.taskId }))
     server.closeAllConnections()
     server.close()
     await listen()
-    expect(await reason((await clientFor({ taskId: mine.taskId })).getTask({ id } as never))).toBe('done')
-    expect(await reason((await clientFor({ taskId: other.taskId })).getTask({ id } as never))).toBe('TaskNotFoundError')
+    expect(await reason((await clientFor({ taskId: ownTask.taskId })).getTask({ id } as never))).toBe('done')
+    expect(await reason((await clientFor({ taskId: otherTask.taskId })).getTask({ id } as never))).toBe('TaskNotFoundError')
   })
 })
 

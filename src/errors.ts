@@ -6,6 +6,7 @@ export const REFUSALS = {
   unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' }, //            RFC 6749 §5.2
   invalid_scope: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 6749 §5.2
   invalid_target: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 8693 §2.2.2, RFC 8707 §2
+  invalid_authorization_details: { http: 400, trpc: 'BAD_REQUEST' }, //     RFC 9396 §5
   invalid_dpop_proof: { http: 400, trpc: 'BAD_REQUEST' }, //                RFC 9449 §5
   use_dpop_nonce: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 9449 §8
   invalid_client_metadata: { http: 400, trpc: 'BAD_REQUEST' }, //           RFC 7591 §3.2.2
@@ -68,19 +69,53 @@ export interface Fault {
 interface RefusalDetail {
   readonly faults?: readonly Fault[]
   readonly retryAfterSeconds?: number
+  /** The limit that the request exceeds: a number of requests per window, or of concurrent requests if there is no window. */
+  readonly rateLimit?: { readonly name: string; readonly quota: number; readonly windowSeconds?: number }
+  /** The methods that the endpoint supports (RFC 9110 §15.5.6). */
+  readonly allow?: readonly string[]
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
 }
 
+/**
+ * The error of `credence/client` and `credence/verifier`: an error response of a registry, a failure to reach it, or input that was refused
+ * before anything was sent. docs/ERRORS.md lists the reasons.
+ */
+export class CredenceError extends Error {
+  readonly reason: string
+  /** HTTP status; 0 if there was no response. */
+  readonly status: number
+  /** The faults of an input, with pointers into what the caller passed. */
+  readonly faults: readonly Fault[]
+  readonly requestId: string | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(problem: {
+    reason: string
+    text: string
+    status: number
+    faults?: readonly Fault[] | undefined
+    requestId?: string | undefined
+    retryAfterSeconds?: number | undefined
+  }) {
+    super(problem.text)
+    this.name = 'CredenceError'
+    this.reason = problem.reason
+    this.status = problem.status
+    this.faults = problem.faults ?? []
+    this.requestId = problem.requestId
+    this.retryAfterSeconds = problem.retryAfterSeconds
+  }
+}
+
 /** An error that is the caller's fault or follows from one of our rules. Its text is sent to the caller, so it must not reveal secrets. */
-export class Refusal extends Error {
-  readonly reason: Reason
+export class Refusal extends CredenceError {
+  declare readonly reason: Reason
   readonly detail: RefusalDetail
 
   constructor(reason: Reason, text: string, detail: RefusalDetail = {}) {
-    super(text)
+    super({ reason, text, status: REFUSALS[reason].http, faults: detail.faults, retryAfterSeconds: detail.retryAfterSeconds })
     this.name = 'Refusal'
-    this.reason = reason
     this.detail = detail
   }
 }

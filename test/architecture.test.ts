@@ -240,6 +240,11 @@ describe('code', () => {
     expect(users.filter((file) => !file.startsWith('lib/'))).toEqual([])
   })
 
+  test('only cli/output.ts and the server log write to the terminal, because they escape what they print', () => {
+    const users = files.filter((file) => /\bprocess\.(stdout|stderr)\b|\bpino\.destination\b/.test(textOf(file)))
+    expect(users.sort()).toEqual(['cli/output.ts', 'server/logger.ts'])
+  })
+
   test('src has no `any`, no non-null assertion, no default export and no star export', () => {
     const pattern = /^export (default|\*)|(:|<|\bas) any\b|[\w)\]]!(\.|\[|\)|,|$)/m
     for (const bad of ['export default x', 'const a: any = 1', 'a!.b', "export * from './b.js'"]) expect(pattern.test(bad)).toBe(true)

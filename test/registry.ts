@@ -88,10 +88,20 @@ export async function startRegistry({
   servers: count = 2,
   log = silentLog,
   clock = setClock(),
+  dev = true,
+  limits = 'off',
+  trustedProxies = [],
+  origins = [],
 }: {
   servers?: number
   log?: Log
   clock?: SetClock
+  /** False: addresses in cards must be public, as outside development mode. */
+  dev?: boolean
+  /** Default: no rate limits, because the clock of a test stands still. */
+  limits?: 'on' | 'off'
+  trustedProxies?: readonly string[]
+  origins?: readonly string[]
 } = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
@@ -100,7 +110,7 @@ export async function startRegistry({
   const front = await openFront()
   const issuer = front.origin
   const servers: RunningServer[] = []
-  const parts = { clock, random: systemRandom, log, issuer, dev: true, host: '127.0.0.1', port: 0, adminPort: 0 }
+  const parts = { clock, random: systemRandom, log, issuer, dev, limits, trustedProxies, origins, host: '127.0.0.1', port: 0, adminPort: 0 }
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
     const server = await startServer({ ...parts, storage: storages[i] ?? storage })

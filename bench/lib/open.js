@@ -31,6 +31,7 @@ export async function openRegistry({ folder = newFolder(), keepsFolder = false, 
     host: '127.0.0.1',
     port,
     adminPort: 0,
+    limits: 'off',
   }
   const started = performance.now()
   const server = await startServer(parts)

@@ -31,7 +31,7 @@ export async function startAgent({ scope, work }) {
   const app = express()
   app.use(
     '/a2a',
-    guard(verifier),
+    guard(verifier, 'any'), // guardA2A requires the scope
     jsonRpcHandler({ requestHandler: guardA2A(handler, { verifier, needs: needsForAll({ scope }) }), userBuilder: a2aUser }),
   )
   await new Promise((resolve) => app.listen(port, '127.0.0.1', resolve))

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { isAdminOf } from '../http/caller.js'
+import { mayOversee } from '../http/caller.js'
 import { cursorOf, PageInput, pageOf } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
@@ -17,7 +17,7 @@ export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
     list: procedureFor('admin')
       .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }).prefault({}))
       .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, action, ...paging } }) => {
-        if (!isAdminOf(caller, orgId)) refuse('not_found', 'no such organisation')
+        if (!mayOversee(caller, orgId)) refuse('not_found', 'no such organisation')
         const page = await store.rows.find('organisation', { where: { orgIds: orgId }, order: 'down', ...cursorOf(paging) })
         return pageOf(page, ({ id, writer, number, orgIds, ...row }) =>
           action === undefined || row.action === action ? { auditId: id, ...row } : undefined,

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { type Agent, createAgent } from '../client/index.js'
 import { signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
+import { requirePrivate } from '../lib/io/private-file.js'
+import { OrgId } from '../protocol/ids.js'
+import { print } from './output.js'
 import { newProfiles, type Profile, type Profiles } from './profile.js'
 
 /** Flags of every command that talks to a registry. */
@@ -31,25 +34,6 @@ export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: s
   print(flags, await agent[kind](path, input))
 }
 
-export function print(flags: Pick<CommonFlags, 'json'>, value: unknown): void {
-  process.stdout.write(`${flags.json ? JSON.stringify(value) : readable(value)}\n`)
-}
-
-/** An object becomes `name  value` lines; the items of a list are separated by `--`. */
-function readable(value: unknown, indent = ''): string {
-  if (Array.isArray(value))
-    return value.length === 0 ? `${indent}(none)` : value.map((item) => readable(item, indent)).join(`\n${indent}--\n`)
-  if (typeof value !== 'object' || value === null) return `${indent}${String(value)}`
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined)
-  const width = Math.max(0, ...entries.map(([name]) => name.length))
-  return entries
-    .map(([name, member]) => {
-      const isNested = typeof member === 'object' && member !== null
-      return isNested ? `${indent}${name}\n${readable(member, `${indent}  `)}` : `${indent}${name.padEnd(width)}  ${String(member)}`
-    })
-    .join('\n')
-}
-
 /** Reads a file as text; `-` reads standard input. */
 export function textOfFile(file: string): string {
   try {
@@ -59,14 +43,23 @@ export function textOfFile(file: string): string {
   }
 }
 
+/** Reads a private key from a file that only its owner may read; `-` reads standard input. */
+export function privateTextOfFile(file: string): string {
+  if (file !== '-') requirePrivate(file)
+  return textOfFile(file)
+}
+
 /** Collects the values of a repeatable flag. */
 export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value]
 
-/** Splits `<audience>=<scope>` at the last `=`. */
-export function rightOf(text: string): { audience: string; scope: string } {
+/** Splits `<audience>=<scope>` at the last `=`. The audience `any` stands for any agent, an organisation id for any agent of it. */
+export function rightOf(text: string): { audience: string | object; scope: string } {
   const at = text.lastIndexOf('=')
-  if (at < 1 || at === text.length - 1) refuse('bad_input', `--call ${text}: expected <audience>=<scope>`)
-  return { audience: text.slice(0, at), scope: text.slice(at + 1) }
+  if (at < 1 || at === text.length - 1)
+    refuse('bad_input', `${text}: expected <audience>=<scope>, any=<scope> or <organisation id>=<scope>`)
+  const [audience, scope] = [text.slice(0, at), text.slice(at + 1)]
+  if (audience === 'any') return { audience: { anyAgent: true }, scope }
+  return { audience: OrgId.safeParse(audience).success ? { organisation: audience } : audience, scope }
 }
 
 /** Parses a duration such as `90s`, `15m`, `12h` or `30d` into seconds. */

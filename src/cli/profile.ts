@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { refuse } from '../errors.js'
+import { requirePrivate } from '../lib/io/private-file.js'
 
 /** An identity at one registry. The private key is stored only in this file (mode 0600). */
 export const Profile = z.strictObject({
@@ -40,7 +41,9 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
     write: (name, profile) => {
       mkdirSync(home, { recursive: true, mode: 0o700 })
       const file = path(name)
-      writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 })
+      // A file that an interrupted command left would keep its mode
+      rmSync(`${file}.new`, { force: true })
+      writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
       const before = readIfThere(file)
       const isOther = before !== undefined && profileOf(before)?.clientId !== profile.clientId
       const previousProfile = isOther ? freeName(name) : undefined
@@ -61,6 +64,7 @@ function profileOf(text: string): Profile | undefined {
 }
 
 function readIfThere(file: string): string | undefined {
+  requirePrivate(file)
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {

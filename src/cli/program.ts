@@ -15,6 +15,7 @@ import { serveCommand } from './commands/serve.js'
 import { signingKeyCommands } from './commands/signing-key.js'
 import { taskCommands } from './commands/task.js'
 import { tokenCommands } from './commands/token.js'
+import { printErrorLines, printLines } from './output.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
@@ -25,12 +26,16 @@ const common = (command: Command): Command =>
     .option('--home <folder>', 'folder of the profiles (default: ~/.credence)')
     .option('--json', 'print JSON')
 
+/** Help and usage errors of commander: texts of several lines. */
+const linesTo = (printTo: typeof printLines) => (text: string) => printTo(...text.replace(/\n$/, '').split('\n'))
+
 /** The command tree. `main.ts` runs it, and `reference.ts` prints it as docs/CLI.md. */
 export function newProgram(): Command {
   const program = new Command('credence')
     .description('A trust registry for A2A agents: signed Agent Cards, brokered introductions, immediate revocation')
     .version(String(version))
     .showHelpAfterError()
+    .configureOutput({ writeOut: linesTo(printLines), writeErr: linesTo(printErrorLines) })
   serveCommand(program)
   const groups = [
     loginCommands,

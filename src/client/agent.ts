@@ -1,5 +1,6 @@
 import type { Signer } from '../credentials/jose/sign.js'
 import { type Clock, clientClock } from '../lib/clock.js'
+import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/cards/card-view.js'
@@ -9,10 +10,10 @@ import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
 import type { Fetch } from './http.js'
-import { type Introductions, newIntroductions } from './introductions.js'
+import { type Introductions, newIntroductions } from './introductions/introductions.js'
 import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
-import { type AccessToken, type ExchangeOptions, newTokens } from './tokens.js'
+import { type AccessToken, type ExchangeOptions, newTokens, type RootOptions } from './tokens.js'
 
 export interface AgentOptions {
   /** The registry's issuer URL. */
@@ -87,7 +88,7 @@ export interface Agent extends Calls, Cards {
   readonly issuer: string
   readonly clientId: string
   /** A root token, which is accepted by the registry only. */
-  token(scopes?: readonly string[]): Promise<AccessToken>
+  token(scopes?: readonly string[], options?: RootOptions): Promise<AccessToken>
   /** A token for one peer, with at most the rights of the subject token (RFC 8693). */
   exchange(options: ExchangeOptions): Promise<AccessToken>
   introspect(token: string): Promise<JsonObject>
@@ -119,7 +120,7 @@ export function createAgent(options: AgentOptions): Agent {
   const calls = newCalls(deps, tokens)
   let feed: Feed | undefined
   const cards = newCards({ ...deps, publisher, pins, ended: () => feed?.ended }, calls)
-  const introductions = newIntroductions(clock, calls, onError ?? warnOnConsole())
+  const introductions = newIntroductions({ clock, issuer, onError: onError ?? warnOnConsole() }, calls)
   return {
     issuer,
     clientId,
@@ -172,7 +173,7 @@ function cached<T>(read: () => Promise<T>): () => Promise<T> {
 function warnOnConsole(): (error: unknown) => void {
   let last: string | undefined
   return (error) => {
-    const text = String(error)
+    const text = printable(String(error))
     if (text !== last) console.warn(`credence: ${text}`)
     last = text
   }

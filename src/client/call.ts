@@ -1,6 +1,6 @@
 import { proveDpop } from '../credentials/jose/sign.js'
+import { CredenceError } from '../errors.js'
 import { isJsonObject } from '../lib/json.js'
-import { CredenceError } from './errors.js'
 import { errorOf, requestJson, withOneRetry } from './http.js'
 import type { TokenDeps, Tokens } from './tokens.js'
 

@@ -1,23 +1,27 @@
+import { z } from 'zod'
 import { type VerifiedCard, verifyCardViewBundle } from '../credentials/agent-card/card-view.js'
 import { presentCard, verifyCardPresentation } from '../credentials/agent-card/present-card.js'
 import { preparePublication } from '../credentials/agent-card/sign-card.js'
 import type { Signer } from '../credentials/jose/sign.js'
-import type { JsonObject, JsonValue } from '../lib/json.js'
+import { refuse } from '../errors.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
 import type { CardView, Verdict } from '../protocol/cards/card-view.js'
-import type { Tier } from '../protocol/cards/release-policy.js'
+import { Tier } from '../protocol/cards/release-policy.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
+import { faultsOf, textOfIssues } from '../protocol/input-faults.js'
 import type { Calls } from './call.js'
 import type { Pins } from './pins.js'
 import type { TokenDeps } from './tokens.js'
 
 export interface PublishOptions {
+  /** Signatures that the card has are kept, if no part is hidden. */
   readonly card: JsonObject
   /** The agent that the card describes. Default: this client. */
   readonly agentId?: string
   /** JSON Pointers of the parts that are not public, such as `/skills/1`. */
   readonly hide?: readonly string[]
-  /** Tier of each non-public part, by its pointer. Default: `defaultTier`, which is `introduced`. */
+  /** Tier of each non-public part, by its pointer, which must be in `hide`. Default: `defaultTier`, which is `introduced`. */
   readonly tiers?: Readonly<Record<string, Tier>>
   readonly defaultTier?: Tier
   /** Lifetime of the signed card in seconds. Default: 30 days; at most 90 days. */
@@ -31,6 +35,8 @@ export interface Published {
   readonly version: number
   readonly etag: string
   readonly verdict: Verdict
+  /** The canonical forms of the public card that a signature verifies: readers other than this library know one each. */
+  readonly verifies: { readonly spec: boolean; readonly sdk: boolean; readonly raw: boolean }
   /** The complete card, if it has private parts. Store it, because the registry does not have it and `present` needs it. */
   readonly ownSdJwt?: string
 }
@@ -81,6 +87,27 @@ interface NextVersion {
 
 const DEFAULT_SECONDS = 30 * 86_400
 
+/** A misspelt option could make a part public, so unknown options are refused. */
+const PublishInput = z.strictObject({
+  card: z.custom<JsonObject>(isJsonObject, 'must be a JSON object'),
+  agentId: AgentId.optional(),
+  hide: z.array(z.string()).default([]),
+  tiers: z.record(z.string(), Tier).default({}),
+  defaultTier: Tier.optional(),
+  seconds: z.int().min(1).default(DEFAULT_SECONDS),
+  holder: z.record(z.string(), z.unknown()).optional(),
+})
+
+function readPublishOptions(options: PublishOptions) {
+  const parsed = PublishInput.safeParse(options)
+  if (!parsed.success) return refuse('bad_input', textOfIssues(parsed.error.issues), { faults: faultsOf(parsed.error.issues) })
+  const { defaultTier, hide } = parsed.data
+  if (defaultTier !== undefined && hide.length === 0)
+    refuse('release_policy_invalid', '`defaultTier` has no effect, because `hide` names no part: the whole card would be public')
+  // zod drops a member named __proto__, so the tiers are those of the input
+  return { ...parsed.data, tiers: options.tiers ?? {}, defaultTier: defaultTier ?? 'introduced' }
+}
+
 export function newCards(deps: CardsDeps, calls: Calls): Cards {
   const cardView = (agentId: string) => calls.query<CardView>('cards.get', { agentId })
   const card = async (agentId: string): Promise<VerifiedCard> => {
@@ -97,16 +124,15 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
     }
   }
   return {
-    publish: async ({
-      card,
-      agentId = deps.clientId,
-      hide = [],
-      tiers = {},
-      defaultTier = 'introduced',
-      seconds = DEFAULT_SECONDS,
-      holder,
-    }) => {
-      const id = AgentId.parse(agentId)
+    publish: async (options) => {
+      const { card, agentId, hide, tiers, defaultTier, seconds, holder } = readPublishOptions(options)
+      const own = AgentId.safeParse(deps.clientId).data
+      const id =
+        agentId ??
+        own ??
+        refuse('bad_input', '`agentId` is required, because this client is not an agent', {
+          faults: [{ pointer: '/agentId', hint: 'required' }],
+        })
       const holderJwk = holder ?? (id === deps.clientId ? deps.signer.publicJwk : undefined)
       const next = await calls.query<NextVersion>('cards.next', { agentId: id })
       const signer = deps.publisher ?? deps.signer

@@ -7,6 +7,8 @@
 // numbered parts and is merged, so a handle never leaves the set because a registry forgot it. A position earlier than the applied one in
 // the same epoch, a part out of order or a head with another hash means that the registry shows another history: the connection is
 // dropped.
+// `position` follows the handler and the store: it advances when they have finished, so a connection after a failed handler subscribes from
+// before the failure and delivers those endings again. The ended set does not wait for them.
 // Freshness is proved by a challenge: `sync` carries a number, `synced` repeats it together with the head of the log. If that head is the
 // applied position, everything acknowledged before the challenge was sent is applied, so `freshAt` becomes the monotonic time of sending.
 // One challenge is in flight at a time; requests that arrive meanwhile share the next one.
@@ -17,7 +19,7 @@
 import type { Clock } from '../lib/clock.js'
 import { unreachable } from '../lib/unreachable.js'
 import { type EndedSet, newEndedSet, type Snapshot } from '../protocol/log/ended-set.js'
-import { type Ending, type Position, parsePosition } from '../protocol/log/entry.js'
+import { type Ending, type Position, parsePosition, positionOf } from '../protocol/log/entry.js'
 import type { ClientMessage, FeedPosition, ServerMessage } from '../protocol/log/feed.js'
 
 export type FeedEffect =
@@ -28,7 +30,7 @@ export type FeedEffect =
   | { readonly type: 'deliver'; readonly revoked: readonly Ending[]; readonly position: FeedPosition }
   /** The first useful message of a connection has been applied. */
   | { readonly type: 'live' }
-  /** Send `sync` with this number; call `challengeFailed` if it cannot be sent or is not answered in time. */
+  /** Send `sync` with this number. Call `challengeFailed` if it cannot be sent or is not answered in time. */
   | { readonly type: 'challenge'; readonly n: number }
   /** The outcome of a challenge; without an error it proved freshness. */
   | { readonly type: 'settled'; readonly n: number; readonly error?: string }
@@ -45,12 +47,14 @@ const DROP: readonly FeedEffect[] = [{ type: 'drop' }]
 
 export class FeedState {
   readonly ended: EndedSet = newEndedSet()
-  /** The position up to which everything is applied. */
+  /** Everything up to this position is applied, and the handler and the store have finished with it. A connection subscribes from here. */
   position: FeedPosition | undefined
   /** Monotonic time in milliseconds; everything acknowledged before it is applied. */
   freshAt: number | undefined
 
   readonly #clock: Pick<Clock, 'monotonicMs'>
+  /** Everything up to this position is applied. Ahead of `position` during a delivery and after a failed one. */
+  #applied: FeedPosition | undefined
   #isLive = false
   #backOffMs = FIRST_BACK_OFF_MS
   #inFlight: Challenge | undefined
@@ -66,6 +70,7 @@ export class FeedState {
     if (!saved) return
     this.ended.merge(saved.snapshot)
     this.position = saved.position
+    this.#applied = saved.position
   }
 
   /** A connection is about to be opened. Incomplete messages of an earlier one are discarded. */
@@ -99,8 +104,9 @@ export class FeedState {
     }
   }
 
-  /** The handler and the store have finished with what a `deliver` effect named. */
-  delivered(): readonly FeedEffect[] {
+  /** The handler and the store have finished with the `deliver` effect of this position. */
+  delivered(position: FeedPosition): readonly FeedEffect[] {
+    this.position = position
     return this.#becomeLive()
   }
 
@@ -131,7 +137,7 @@ export class FeedState {
   #begin(): readonly FeedEffect[] {
     const challenge = { n: this.#challenges++, sentAtMs: this.#clock.monotonicMs() }
     this.#inFlight = challenge
-    return this.position === undefined ? this.#settle('the revocation feed is not connected') : [{ type: 'challenge', n: challenge.n }]
+    return [{ type: 'challenge', n: challenge.n }]
   }
 
   #settle(error?: string): readonly FeedEffect[] {
@@ -158,9 +164,10 @@ export class FeedState {
     if (this.#isBehind(position)) return DROP
     const snapshot = { position: position.position, time, ended: this.#parts }
     // The set is merged and never replaced: a revoked handle stays revoked, whatever history this registry shows.
-    if (this.position && epochOf(this.position.position) === epochOf(position.position)) this.ended.merge(snapshot)
+    if (this.#applied && epochOf(this.#applied.position) === epochOf(position.position)) this.ended.merge(snapshot)
     else this.ended.switchEpoch(snapshot)
-    return this.#deliver(position, this.#parts)
+    this.#applied = position
+    return [{ type: 'deliver', revoked: this.#parts, position }]
   }
 
   #receiveEvents({ epoch, prev, last, time, hash, ended }: ServerMessage & { readonly type: 'events' }): readonly FeedEffect[] {
@@ -169,19 +176,18 @@ export class FeedState {
     const outcome = this.ended.apply({ epoch, prev, last, time, ended: revoked })
     // The next connection subscribes from the last position that is certain.
     if (outcome === 'gap' || outcome === 'other_epoch') return DROP
-    const { position } = this.ended
-    return outcome === 'applied' && position ? this.#deliver({ position, hash }, revoked) : []
+    const position = { position: positionOf(epoch, last), hash }
+    if (!this.#isBehind(position)) this.#applied = position
+    const deliveredSeq = this.position && epochOf(this.position.position) === epoch ? parsePosition(this.position.position).seq : -1
+    if (last <= deliveredSeq) return []
+    // Endings between `position` and the applied position were not delivered yet, so a gap there would lose them for the handler.
+    return prev > deliveredSeq ? DROP : [{ type: 'deliver', revoked, position }]
   }
 
   #receiveSynced({ n, head }: ServerMessage & { readonly type: 'synced' }): readonly FeedEffect[] {
     // A head that is not the applied position proves nothing about it.
-    if (head.position !== this.position?.position || head.hash !== this.position.hash) return DROP
+    if (head.position !== this.#applied?.position || head.hash !== this.#applied.hash) return DROP
     return [...this.#becomeLive(), ...(this.#inFlight?.n === n ? this.#settle() : [])]
-  }
-
-  #deliver(position: FeedPosition, revoked: readonly Ending[]): readonly FeedEffect[] {
-    this.position = position
-    return [{ type: 'deliver', revoked, position }]
   }
 
   #becomeLive(): readonly FeedEffect[] {
@@ -193,8 +199,8 @@ export class FeedState {
 
   /** True for an earlier position of the same epoch: the registry has lost a part of the log that it showed before. */
   #isBehind({ position }: FeedPosition): boolean {
-    if (this.position === undefined) return false
-    const [now, applied] = [parsePosition(position), parsePosition(this.position.position)]
+    if (this.#applied === undefined) return false
+    const [now, applied] = [parsePosition(position), parsePosition(this.#applied.position)]
     return now.epoch === applied.epoch && now.seq < applied.seq
   }
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { CredenceError, type Fault } from '../errors.js'
 import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
 import { withTimeout } from '../lib/timeout.js'
-import { CredenceError } from './errors.js'
+import { faultsMissingIn, textOfIssues } from '../protocol/input-faults.js'
 
 export type Fetch = typeof globalThis.fetch
 
@@ -13,6 +14,7 @@ export interface HttpDeps {
 }
 
 const MAX_RESPONSE_BYTES = 8_388_608
+const MAX_RESPONSE_VALUES = 1_000_000
 /** Longest wait before a retry; a longer Retry-After is shortened to this. */
 const MAX_RETRY_SECONDS = 5
 /** A registry responds within ten seconds, if necessary with 503. A request that takes longer than this fails as `unavailable`. */
@@ -29,7 +31,7 @@ export async function requestJson(
   init: RequestInit,
 ): Promise<{ readonly response: Response; readonly body: JsonObject }> {
   const { response, bytes } = await send(deps, url, init)
-  const json = readJson(bytes, { maxBytes: MAX_RESPONSE_BYTES, maxDepth: 64 })
+  const json = readJson(bytes, { maxBytes: MAX_RESPONSE_BYTES, maxDepth: 64, maxValues: MAX_RESPONSE_VALUES })
   const body = 'value' in json && isJsonObject(json.value) ? json.value : undefined
   if (body === undefined)
     throw new CredenceError({
@@ -82,10 +84,24 @@ async function send(
 }
 
 /** The message of an error of `fetch` is only "fetch failed"; its cause says why. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
 }
+
+/** The value in the form that `schema` requires of a registry's response. */
+export function parseResponse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new CredenceError({
+    reason: 'unavailable',
+    text: `${what} is not in the expected form: ${textOfIssues(parsed.error.issues)}`,
+    status: 0,
+  })
+}
+
+const textWithFaults = ({ text, faults }: { readonly text: string; readonly faults: readonly Fault[] }): string =>
+  [text, ...faultsMissingIn(text, faults).map(({ pointer, hint }) => `${pointer || '(whole)'}: ${hint}`)].join('; ')
 
 const Problem = z.object({
   reason: z.string(),
@@ -105,14 +121,16 @@ export function errorOf(response: Response, body: JsonObject): CredenceError {
   )
   const retryAfter = Number(response.headers.get('retry-after') ?? data?.retryAfterSeconds ?? Number.NaN)
   return new CredenceError({
-    ...(parsed.success ? parsed.data : { reason: 'unavailable', text: `the response has status ${response.status} and no error message` }),
+    ...(parsed.success
+      ? { ...parsed.data, text: textWithFaults(parsed.data) }
+      : { reason: 'unavailable', text: `the response has status ${response.status} and no error message` }),
     status: response.status,
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   })
 }
 
 /**
- * Runs `work`, and runs it once more after a 503 with Retry-After. Work that may be repeated also runs once more if no response arrived,
+ * Runs `work`, and runs it once more after a 503 or 429 with Retry-After. Work that may be repeated also runs once more if no response arrived,
  * because the instance may have been killed together with its connection.
  */
 export async function withOneRetry<T>(
@@ -124,7 +142,12 @@ export async function withOneRetry<T>(
     return await work()
   } catch (error) {
     if (!(error instanceof CredenceError)) throw error
-    const seconds = error.status === 503 ? error.retryAfterSeconds : error.status === 0 && mayRepeat ? RECONNECT_SECONDS : undefined
+    const seconds =
+      error.status === 503 || error.status === 429
+        ? error.retryAfterSeconds
+        : error.status === 0 && mayRepeat
+          ? RECONNECT_SECONDS
+          : undefined
     if (seconds === undefined) throw error
     await clock.after(Math.min(seconds, MAX_RETRY_SECONDS) * 1000)
     return work()

@@ -15,6 +15,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../protocol/log/merkle.js'
+import { causeOf, parseResponse } from './http.js'
 
 /** The registry whose log is read, and the keys that may sign its checkpoints. */
 interface LogSource {
@@ -79,7 +80,7 @@ export function newLogCopy(saved: readonly Entry[]): LogCopy {
       let next = state
       const added: Entry[] = []
       while (next.epoch !== newest.epoch || next.frontier.size < newest.size) {
-        const { entries } = Entries.parse(JSON.parse(await read(source, `/log/entries?from=${next.seq + 1}&limit=${PAGE}`)))
+        const { entries } = await readAs(source, `/log/entries?from=${next.seq + 1}&limit=${PAGE}`, Entries)
         if (entries.length === 0) break
         for (const entry of entries) {
           if (next.epoch === newest.epoch && next.frontier.size === newest.size && entry.type !== 'epoch.started') break
@@ -123,7 +124,7 @@ function extend({ seq, epoch, frontier }: LogState, entry: Entry): LogState {
 
 /** True if the log that the checkpoint signs contains the entry. */
 export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Checkpoint): Promise<boolean> {
-  const proof = Inclusion.parse(JSON.parse(await read(source, `/log/inclusion?seq=${entry.seq}&size=${checkpoint.size}`)))
+  const proof = await readAs(source, `/log/inclusion?seq=${entry.seq}&size=${checkpoint.size}`, Inclusion)
   const leaf = hashLeaf(sha256, utf8(canonical(entry)))
   return verifyInclusion(sha256, {
     leaf,
@@ -137,7 +138,7 @@ export async function isIncluded(source: LogSource, entry: Entry, checkpoint: Ch
 /** True if the log that `newer` signs begins with the log that `older` signs, so the registry has shown one history. */
 export async function isConsistent(source: LogSource, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
   if (older.epoch !== newer.epoch || older.origin !== newer.origin || older.size === 0) return false
-  const proof = Consistency.parse(JSON.parse(await read(source, `/log/consistency?from=${older.size}&to=${newer.size}`)))
+  const proof = await readAs(source, `/log/consistency?from=${older.size}&to=${newer.size}`, Consistency)
   return verifyConsistency(sha256, {
     from: older.size,
     to: newer.size,
@@ -149,8 +150,22 @@ export async function isConsistent(source: LogSource, older: Checkpoint, newer: 
 
 const bytes = (text: string): Uint8Array => fromBase64url(text) ?? new Uint8Array()
 
+async function readAs<T>(source: LogSource, path: string, schema: z.ZodType<T>): Promise<T> {
+  return parseResponse(schema, jsonOf(await read(source, path)), `the response of ${source.issuer}${path}`)
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: string): Promise<string> {
-  const response = await fetch(issuer + path, { redirect: 'error' })
+  const response = await fetch(issuer + path, { redirect: 'error' }).catch((error: unknown) =>
+    refuse('unavailable', `cannot reach ${issuer}: ${causeOf(error)}`),
+  )
   if (!response.ok) refuse('unavailable', `${issuer}${path} responded with status ${response.status}`)
   return response.text()
 }

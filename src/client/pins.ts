@@ -5,13 +5,13 @@ type Keys = readonly Readonly<Record<string, unknown>>[]
 /** The registry's public keys, with which card views are verified. */
 export interface Pins {
   current(): Promise<Keys>
-  /** Reads the keys again, because they may have been rotated. Undefined if the keys were given, or were read less than 30 seconds ago. */
+  /** Reads the keys again, because they may have been rotated. Undefined if the keys were given, or were read less than a second ago. */
   renewed(): Promise<Keys | undefined>
 }
 
-const REREAD_MS = 30_000
+const REREAD_MS = 1000
 
-/** Given keys never change. Otherwise the keys that the registry serves at first use are trusted, and read again at most twice a minute. */
+/** Given keys never change. Otherwise the keys that the registry serves at first use are trusted, and read again at most once a second. */
 export function newPins(given: Keys | undefined, read: () => Promise<Keys>, clock: Pick<Clock, 'monotonicMs'>): Pins {
   let cached: Promise<Keys> | undefined
   let readAt = 0

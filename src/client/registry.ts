@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { clientClock } from '../lib/clock.js'
-import { errorOf, type Fetch, type HttpDeps, requestJson } from './http.js'
+import { isLoopback } from '../lib/hosts/loopback.js'
+import { errorOf, type Fetch, type HttpDeps, parseResponse, requestJson } from './http.js'
 
 const Url = z.string().max(2048)
 const Metadata = z.object({
@@ -16,12 +17,17 @@ export type RegistryMetadata = z.infer<typeof Metadata>
 
 const Jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(100) })
 
-/** Returns the issuer URL without trailing slashes, which a copied URL may have. Issuers are compared as text (RFC 8414 §2). */
+/**
+ * Returns the issuer URL without trailing slashes, which a copied URL may have. Issuers are compared as text (RFC 8414 §2). Outside loopback
+ * it must be https, because one-time codes and tokens are sent there.
+ */
 export function issuerOf(text: string): string {
-  const isUrl = /^https?:\/\//.test(text) && URL.canParse(text)
-  return isUrl
-    ? text.replace(/\/+$/, '')
-    : refuse('bad_input', `${JSON.stringify(text)} is not the URL of a registry: it must begin with https:// or http://`)
+  const url = /^https?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined)
+    return refuse('bad_input', `${JSON.stringify(text)} is not the URL of a registry: it must begin with https:// or http://`)
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    return refuse('bad_input', `${JSON.stringify(text)} is not encrypted: http:// is accepted only on loopback; use https://`)
+  return text.replace(/\/+$/, '')
 }
 
 /**
@@ -47,7 +53,7 @@ export async function fetchMetadata(deps: HttpDeps, issuer: string): Promise<Reg
 export async function fetchKeys(deps: HttpDeps, issuer: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const { response, body } = await requestJson(deps, `${issuer}/.well-known/jwks.json`, {})
   if (!response.ok) throw errorOf(response, body)
-  return Jwks.parse(body).keys
+  return parseResponse(Jwks, body, `the key set of ${issuer}`).keys
 }
 
 /** Fetches the registry's keys of one use: `log` signs checkpoints, `card` signs card views, `token` signs access tokens. */

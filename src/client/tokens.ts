@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { assertClient, proveDpop, type Signer } from '../credentials/jose/sign.js'
+import { CredenceError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'
-import { CredenceError } from './errors.js'
-import { errorOf, type HttpDeps, requestJson, withOneRetry } from './http.js'
+import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
 import type { RegistryMetadata } from './registry.js'
 
 export interface TokenDeps extends HttpDeps {
@@ -41,11 +41,25 @@ export interface ExchangeOptions {
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }
   readonly tools?: readonly string[]
   readonly resources?: readonly string[]
+  /** The request is refused unless the token allows all of these. */
+  readonly requiredTools?: readonly string[]
+  readonly requiredResources?: readonly string[]
+  /** Lifetime, if it is to be shorter than the default. */
+  readonly seconds?: number
+}
+
+/** Bounds of a root token besides its scopes. */
+export interface RootOptions {
+  /** The most that the token may be exchanged for. Default: everything that the client may have. */
+  readonly exchangeRights?: readonly { readonly audience: string; readonly scope: string }[]
 }
 
 export interface Tokens {
-  /** Returns a root token with these scopes (default: all). It is cached until EARLY_SECONDS before it expires. */
-  root(scopes?: readonly string[]): Promise<AccessToken>
+  /**
+   * Returns a root token with these scopes (default: all). It is cached until EARLY_SECONDS before it expires. Without the scope
+   * `tokens:exchange` it cannot be exchanged.
+   */
+  root(scopes?: readonly string[], options?: RootOptions): Promise<AccessToken>
   exchange(options: ExchangeOptions): Promise<AccessToken>
   /** Posts a form with a client assertion to an OAuth endpoint. */
   post(endpoint: 'introspection_endpoint' | 'revocation_endpoint', parameters: Readonly<Record<string, string>>): Promise<JsonObject>
@@ -74,7 +88,7 @@ export function newTokens(deps: TokenDeps): Tokens {
     const { response, body } = await requestJson(deps, url, { method: 'POST', headers: { dpop: proof }, body: await form(parameters) })
     nonce = response.headers.get('dpop-nonce') ?? nonce
     if (!response.ok) throw errorOf(response, body)
-    const token = TokenResponse.parse(body)
+    const token = parseResponse(TokenResponse, body, `the response of ${url}`)
     return { accessToken: token.access_token, scope: token.scope, expiresAt: sentAt + token.expires_in }
   }
   const requestToken = (parameters: Readonly<Record<string, string>>): Promise<AccessToken> =>
@@ -91,16 +105,18 @@ export function newTokens(deps: TokenDeps): Tokens {
       },
       { mayRepeat: true },
     )
-  const root = async (scopes: readonly string[] = []): Promise<AccessToken> => {
+  const root = async (scopes: readonly string[] = [], { exchangeRights }: RootOptions = {}): Promise<AccessToken> => {
     const scope = [...scopes].sort().join(' ')
-    const cached = roots.get(scope)
+    const parameters = { ...(scope !== '' && { scope }), ...(exchangeRights && { exchange_rights: JSON.stringify(exchangeRights) }) }
+    const key = JSON.stringify(parameters)
+    const cached = roots.get(key)
     if (cached && cached.expiresAt - EARLY_SECONDS > clock.now()) return cached
-    const token = await requestToken({ grant_type: 'client_credentials', ...(scope !== '' && { scope }) })
-    roots.set(scope, token)
+    const token = await requestToken({ grant_type: 'client_credentials', ...parameters })
+    roots.set(key, token)
     return token
   }
   const exchange = (subjectToken: string, request: Omit<ExchangeOptions, 'subjectToken'>): Promise<AccessToken> => {
-    const { audience, scope, taskId, actorToken, delegation, tools, resources } = request
+    const { audience, scope, taskId, actorToken, delegation, tools, resources, requiredTools, requiredResources, seconds } = request
     return requestToken({
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject_token: subjectToken,
@@ -112,6 +128,9 @@ export function newTokens(deps: TokenDeps): Tokens {
       ...(delegation && { delegation: JSON.stringify(delegation) }),
       ...(tools && { allowed_tools: JSON.stringify(tools) }),
       ...(resources && { allowed_resources: JSON.stringify(resources) }),
+      ...(requiredTools && { required_tools: JSON.stringify(requiredTools) }),
+      ...(requiredResources && { required_resources: JSON.stringify(requiredResources) }),
+      ...(seconds !== undefined && { expires_in: String(seconds) }),
     })
   }
 

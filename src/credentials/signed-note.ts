@@ -6,7 +6,8 @@ import { sha256, verifySignature } from '#crypto'
 import { base64url, concatBytes, decodeUtf8, equalBytes, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Handle } from '../protocol/handles.js'
 import type { Jkt } from '../protocol/ids.js'
-import { loadKey, type ParsedKey, type PublicJwk, readPublicJwk, thumbprint, type VerificationKey } from './jose/jwk.js'
+import { loadKey, type ParsedKey, readPublicJwk, thumbprint, type VerificationKey } from './jose/jwk.js'
+import type { PublicJwk } from './jose/public-jwk.js'
 import type { Signer } from './jose/sign.js'
 
 /** The state of a log: the first `size` entries of its epoch have this Merkle root. */

@@ -24,7 +24,7 @@ export interface Caller {
 }
 
 /** The part of a caller that authorization decisions use. */
-type Principal = Pick<Caller, 'kind' | 'orgId' | 'role'>
+export type Principal = Pick<Caller, 'kind' | 'orgId' | 'role'>
 
 export interface InviterDeps {
   readonly findClient: (id: ClientId) => Promise<Principal | undefined>
@@ -37,16 +37,24 @@ export interface InviterDeps {
 export async function isStillAuthorised(
   { findClient }: InviterDeps,
   inviter: ClientId,
-  isAuthorised: (inviter: Principal) => boolean,
+  isAuthorised: (inviter: Principal) => boolean | Promise<boolean>,
 ): Promise<boolean> {
   const client = await findClient(inviter)
   return client !== undefined && isAuthorised(client)
 }
 
-/** True for administrators of the organisation, and for the operator. */
-export const isAdminOf = (caller: Principal, orgId: OrgId): boolean =>
-  caller.role === 'operator' || (caller.role === 'administrator' && caller.orgId === orgId)
+// Who may act on what belongs to an organisation. Only its own members act for it; an operator sees, and takes away. SECURITY.md has the
+// table of roles, and a test walks it.
 
-/** True for members of the organisation, and for the operator. False for agents. */
-export const isMemberOf = (caller: Principal, orgId: OrgId): boolean =>
-  caller.role === 'operator' || (caller.kind === 'member' && caller.orgId === orgId)
+/** A member of the organisation, in any role. False for agents, and for operators of the registry. */
+export const isMemberOf = (caller: Principal, orgId: OrgId): boolean => caller.kind === 'member' && caller.orgId === orgId
+
+/** An administrator of the organisation. An operator is one of the organisation that runs the registry, and of no other. */
+export const isAdminOf = (caller: Principal, orgId: OrgId): boolean =>
+  isMemberOf(caller, orgId) && (caller.role === 'administrator' || caller.role === 'operator')
+
+/** May see what the members of the organisation see. */
+export const maySee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isMemberOf(caller, orgId)
+
+/** May see what its administrators see, and take away: revoke, suspend, end. */
+export const mayOversee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isAdminOf(caller, orgId)

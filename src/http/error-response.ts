@@ -1,4 +1,4 @@
-import { isRefusal, REFUSALS } from '../errors.js'
+import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
 import { type HttpResponse, json } from './route.js'
 
@@ -11,7 +11,7 @@ import { type HttpResponse, json } from './route.js'
 export function errorResponse(error: unknown, requestId: string): HttpResponse {
   const refusal = isRefusal(error) ? error : undefined
   const reason = refusal?.reason ?? 'server_error'
-  const { faults, retryAfterSeconds, dpopNonce } = refusal?.detail ?? {}
+  const { faults, dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
   const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : dpopChallenge(reason)
   return json(
@@ -20,8 +20,26 @@ export function errorResponse(error: unknown, requestId: string): HttpResponse {
     {
       pragma: 'no-cache',
       ...(status === 401 && { 'www-authenticate': challenge }),
-      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+      ...(status === 405 && { allow: (allow ?? []).join(', ') }),
+      ...retryHeaders(refusal),
       ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),
     },
   )
+}
+
+/**
+ * When to retry, and which limit was exceeded.
+ *
+ * @see [RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110.html#section-10.2.3), draft-ietf-httpapi-ratelimit-headers-10 §3, §4
+ */
+export function retryHeaders(refusal: Refusal | undefined): Readonly<Record<string, string>> {
+  const { retryAfterSeconds, rateLimit } = refusal?.detail ?? {}
+  if (retryAfterSeconds === undefined) return {}
+  if (!rateLimit) return { 'retry-after': String(retryAfterSeconds) }
+  const { name, quota, windowSeconds } = rateLimit
+  return {
+    'retry-after': String(retryAfterSeconds),
+    ratelimit: `"${name}";r=0;t=${retryAfterSeconds}`,
+    'ratelimit-policy': `"${name}";q=${quota}${windowSeconds === undefined ? ';qu="concurrent-requests"' : `;w=${windowSeconds}`}`,
+  }
 }

@@ -7,6 +7,8 @@ export interface OAuthForm {
   get(name: string): string | undefined
   /** All values of `resource` or `audience`, which may be repeated (RFC 8707 §2, RFC 8693 §2.1). */
   getAll(name: string): readonly string[]
+  /** The names of all parameters, in the order of their first occurrence. */
+  readonly names: readonly string[]
 }
 
 const MAX_PARAMETERS = 64
@@ -31,7 +33,7 @@ export function parseForm(request: HttpRequest, repeatable: readonly string[] = 
   for (const [name, list] of values)
     if (list.length > 1 && !repeatable.includes(name))
       refuse('invalid_request', PARAMETER_NAME.test(name) ? `the parameter ${name} is repeated` : 'a parameter is repeated')
-  return { get: (name) => values.get(name)?.[0], getAll: (name) => values.get(name) ?? [] }
+  return { get: (name) => values.get(name)?.[0], getAll: (name) => values.get(name) ?? [], names: [...values.keys()] }
 }
 
 /** Error texts quote a parameter name only if it looks like the name of an OAuth parameter. */

@@ -1,4 +1,5 @@
 import type { Handle } from '../protocol/handles.js'
+import type { EnterAs } from './limits/request-queues.js'
 
 /** A request as endpoints see it. Only this folder depends on the server framework. */
 export interface HttpRequest {
@@ -15,6 +16,8 @@ export interface HttpRequest {
   readonly requestId: string
   /** IP address of the sender, or the address that a trusted proxy forwards. */
   readonly address: string
+  /** Counts the request for this client, and no longer for its address. Called once the client's signature was verified. */
+  readonly enterAs?: EnterAs
 }
 
 export interface HttpResponse {
@@ -29,6 +32,7 @@ type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
 
 /** A route of a feature. `:name` in the path is a parameter. */
 export interface Route {
+  /** GET also answers HEAD. */
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly endpoint: Endpoint

@@ -6,12 +6,14 @@ import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { TimeoutError, withTimeout } from '../lib/timeout.js'
-import { MAX_BODY_BYTES, newBodyReader } from './body-limit.js'
-import { type ConcurrencyLimit, newConcurrencyLimit } from './concurrency-limit.js'
-import { newConnectionLimit } from './connection-limit.js'
+import { corsHeaders, preflightHeaders } from './cors.js'
 import { errorResponse } from './error-response.js'
+import { BODY_BYTES, MAX_BODY_BYTES, newBodyReader } from './limits/body-limit.js'
+import { newConnectionLimit } from './limits/connection-limit.js'
+import { type MemoryBudget, newMemoryBudget } from './limits/memory-budget.js'
+import { newRateLimits, type RateLimits } from './limits/rate-limit.js'
+import { type EnterAs, newRequestQueues, type RequestQueues } from './limits/request-queues.js'
 import { listen } from './listen.js'
-import { type MemoryBudget, newMemoryBudget } from './memory-budget.js'
 import type { HttpRequest, HttpResponse, Route } from './route.js'
 import { clientAddressOf, newTrustedProxies } from './trusted-proxies.js'
 
@@ -20,11 +22,19 @@ export interface HttpOptions {
   readonly host: string
   readonly port: number
   readonly routes: readonly Route[]
-  /** Serves all paths under `/trpc/`. The signal aborts when the caller disconnects. */
-  readonly trpc?: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>
+  /** Serves all paths under `/trpc/`. */
+  readonly trpc?: {
+    /** The signal aborts when the caller disconnects. */
+    serve(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>
+    maxBodyBytes(path: string): number
+  }
   readonly trustedProxies: readonly string[]
+  /** Browser origins that may call the OAuth and tRPC endpoints. Default: none. */
+  readonly origins?: readonly string[]
   readonly random: Random
   readonly log: Log
+  /** Default: no rate limits. */
+  readonly rateLimits?: Pick<RateLimits, 'credentials'>
   readonly maxConnections?: number
   /** Default: RESPONSE_TIMEOUT_MS. */
   readonly responseTimeoutMs?: number
@@ -38,8 +48,8 @@ export interface HttpServer {
   readonly port: number
   /** The node server, for upgrades. */
   readonly server: FastifyInstance['server']
-  /** Shared with calls that arrive over WebSockets. */
-  readonly concurrencyLimit: ConcurrencyLimit
+  /** Shared with handshakes and calls of WebSockets. */
+  readonly queues: RequestQueues
   /** Closes each connection after its next response, so that callers reconnect to another instance. New connections are still accepted. */
   drain(): void
   /** Accepts no new connections and waits for the running requests. */
@@ -48,8 +58,6 @@ export interface HttpServer {
   terminate(): void
 }
 
-/** A form holds at most two tokens, an assertion and authorization details. */
-const MAX_FORM_BYTES = 65_536
 const MAX_HEADER_BYTES = 16_384
 const MAX_HEADERS = 100
 /** Default of `maxUnreadBytes`. Past it, the connection whose response has waited longest is closed. */
@@ -67,39 +75,42 @@ const KEEP_ALIVE_MS = 65_000
 const SINGLE_HEADERS = ['authorization', 'dpop', 'content-type']
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const concurrencyLimit = newConcurrencyLimit()
-  const app = newApp(options, concurrencyLimit)
+  const queues = newRequestQueues(options.rateLimits ?? newRateLimits('off', systemClock))
+  const isProxy = newTrustedProxies(options.trustedProxies)
+  const app = newApp(options, queues, isProxy)
   const connections = newConnectionLimit(app.server, options.maxConnections)
   const unread = newMemoryBudget(options.maxUnreadBytes ?? MAX_UNREAD_BYTES)
-  const isProxy = newTrustedProxies(options.trustedProxies)
   const timeoutMs = options.responseTimeoutMs ?? RESPONSE_TIMEOUT_MS
   let isDraining = false
-  app.addHook('onSend', async (_request, reply) => {
+  const { origins = [] } = options
+  app.addHook('onSend', async (request, reply) => {
+    const vary = reply.getHeader('vary')
+    const cors = corsHeaders(pathOf(request.url), request.headers.origin, origins)
+    reply.headers({ ...cors, ...(vary !== undefined && cors.vary !== undefined && { vary: `${vary}, ${cors.vary}` }) })
     if (isDraining) reply.header('connection', 'close')
   })
-  const route = (method: Route['method'][], url: string, endpoint: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>) =>
+  const route = (method: string[], url: string, endpoint: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>) =>
     app.route({
       method,
       url,
-      bodyLimit: isOAuth(url) ? MAX_FORM_BYTES : MAX_BODY_BYTES,
       handler: async (request, reply) =>
         withDisconnectSignal(request.raw.socket, async (signal) => {
-          const work = () => endpoint(requestOf(options.issuer, request, isProxy), signal)
-          const limited = () => concurrencyLimit.run(() => !signal.aborted, work)
-          const running = connections.whileBusy(request.raw.socket, limited)
+          const received = requestOf(options.issuer, request, isProxy)
+          const work = (enterAs: EnterAs) => endpoint({ ...received, enterAs }, signal)
+          const running = connections.whileBusy(request.raw.socket, () => queues.run(received, signal, work))
           const response = await withTimeout(systemClock, timeoutMs, 'the response', running).catch(refuseOnTimeout)
           reserveUntilRead(unread, reply.raw, request.raw.socket, response.body?.length ?? 0)
           return send(reply, response)
         }),
     })
-  for (const { method, path, endpoint } of options.routes) route([method], path, endpoint)
-  if (options.trpc) route(['GET', 'POST'], '/trpc/*', options.trpc)
+  for (const { method, path, endpoint } of options.routes) route(method === 'GET' ? ['GET', 'HEAD'] : [method], path, endpoint)
+  if (options.trpc) route(['GET', 'HEAD', 'POST'], '/trpc/*', options.trpc.serve)
   await listen(options.host, options.port, app.listen({ host: options.host, port: options.port }))
   const address = app.server.address()
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
     server: app.server,
-    concurrencyLimit,
+    queues,
     drain: () => {
       isDraining = true
     },
@@ -113,12 +124,22 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   }
 }
 
-function newApp({ random, log, maxUnfinishedBytes }: HttpOptions, concurrencyLimit: ConcurrencyLimit): FastifyInstance {
+function newApp(
+  { random, log, maxUnfinishedBytes, trpc, origins = [] }: HttpOptions,
+  queues: RequestQueues,
+  isProxy: (address: string) => boolean,
+): FastifyInstance {
+  const newRequestId = () => `req_${random.token(12)}`
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     serverFactory: (handler) =>
-      createServer(SERVER, (request, response) => (concurrencyLimit.isFull() ? rejectBusy(response) : handler(request, response))),
-    genReqId: () => `req_${random.token(12)}`,
+      createServer(SERVER, (request, response) => {
+        const { method = 'GET', url = '/', headers } = request
+        const refusal = queues.refusalFor({ method, path: url, headers, address: clientAddressOf(request, isProxy) })
+        if (refusal) void rejectEarly(queues, response, errorResponse(refusal, newRequestId()))
+        else handler(request, response)
+      }),
+    genReqId: newRequestId,
     forceCloseConnections: 'idle',
     // Requests that were sent before `close` still get their response
     return503OnClosing: false,
@@ -128,22 +149,33 @@ function newApp({ random, log, maxUnfinishedBytes }: HttpOptions, concurrencyLim
   app.server.maxHeadersCount = MAX_HEADERS
   const readBody = newBodyReader(maxUnfinishedBytes)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (request: FastifyRequest) => readBody(request.raw, request.routeOptions.bodyLimit))
+  app.addContentTypeParser('*', ({ raw, url }: FastifyRequest) =>
+    readBody(raw, url.startsWith('/trpc/') && trpc ? trpc.maxBodyBytes(pathOf(url)) : BODY_BYTES),
+  )
   app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const refusal = isRefusal(error) ? error : frameworkRefusal(error)
-    if (refusal === undefined) logBug(log, request, error)
+    if (refusal === undefined) log.error('request failed', error, logFields(request))
+    else if (request.raw.socket.destroyed) log.debug('the client closed the connection during a request', logFields(request))
     return send(reply, render(request, refusal ?? error))
   })
-  app.setNotFoundHandler(async (request, reply) => send(reply, render(request, notFound(app, request))))
+  app.setNotFoundHandler(async (request, reply) => {
+    const methods = methodsOf(app, request)
+    const { origin } = request.headers
+    const isPreflight = request.method === 'OPTIONS' && origin !== undefined && methods.length > 0
+    const preflight = isPreflight ? preflightHeaders(pathOf(request.url), { origin, origins, methods }) : undefined
+    return send(reply, preflight ? { status: 204, headers: preflight } : render(request, noEndpoint(methods)))
+  })
   return app
 }
 
 const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
-const BUSY_BODY = JSON.stringify({ error: 'unavailable', error_description: 'too many requests, retry in 1 s', reason: 'unavailable' })
 
-/** Bypasses the framework, because this response is sent under overload and must be cheap. */
-function rejectBusy(response: ServerResponse): void {
-  response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store', 'retry-after': '1' }).end(BUSY_BODY)
+/** Bypasses the framework, because this response is sent under overload and must be cheap. The body of the request is not read. */
+async function rejectEarly(queues: RequestQueues, response: ServerResponse, { status, headers, body }: HttpResponse): Promise<void> {
+  const closed = new AbortController()
+  response.once('close', () => closed.abort())
+  const wasHeld = status !== 429 || (await queues.hold(closed.signal))
+  response.writeHead(status, { ...headers, ...(!wasHeld && { connection: 'close' }) }).end(body)
 }
 
 /** The framework's own timeout covers only the time until the body has arrived. */
@@ -185,16 +217,15 @@ function reserveUntilRead(unread: MemoryBudget, response: ServerResponse, socket
 }
 
 function requestOf(issuer: string, request: FastifyRequest, isProxy: (address: string) => boolean): HttpRequest {
-  const queryStart = request.raw.url?.indexOf('?') ?? -1
   const target = request.raw.url ?? '/'
-  const path = queryStart < 0 ? target : target.slice(0, queryStart)
+  const path = pathOf(target)
   return {
     method: request.method,
     path,
     // A proof names the public URL, so Host and X-Forwarded-* must not influence this value
     url: issuer + path,
     params: paramsOf(request.params),
-    query: new URLSearchParams(queryStart < 0 ? '' : target.slice(queryStart + 1)),
+    query: new URLSearchParams(target.slice(path.length + 1)),
     headers: headersOf(request),
     body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     requestId: request.id,
@@ -220,28 +251,27 @@ export function headersOf(request: {
   return repeated.length === 0 ? request.headers : { ...request.headers, ...Object.fromEntries(repeated) }
 }
 
-const isOAuth = (url: string): boolean => url.startsWith('/oauth/')
+const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
 
 const render = ({ id }: FastifyRequest, error: unknown): HttpResponse => errorResponse(error, id)
 
 /** Converts an error of the framework itself to a refusal; undefined for a bug. */
 function frameworkRefusal({ statusCode, code }: { statusCode?: number; code?: string }): Refusal | undefined {
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body is larger than 1 MiB')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('body_too_large', 'the body is larger than the limit of this endpoint')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Refusal('invalid_request', 'the request is malformed')
   return undefined
 }
 
-function notFound(app: FastifyInstance, request: FastifyRequest): Refusal {
-  const [url = '/'] = request.url.split('?')
-  const exists = (['GET', 'POST'] as const).some((method) => method !== request.method && app.findRoute({ method, url }) !== null)
-  return exists
-    ? new Refusal('method_not_allowed', 'this endpoint does not support the HTTP method of the request')
-    : new Refusal('not_found', 'no endpoint has this path')
-}
+/** The methods that the endpoint at the path of a request supports; empty if there is none. */
+const methodsOf = (app: FastifyInstance, { url }: FastifyRequest): readonly string[] =>
+  (['GET', 'HEAD', 'POST'] as const).filter((method) => app.findRoute({ method, url: pathOf(url) }) !== null)
 
-function logBug(log: Log, request: FastifyRequest, error: unknown): void {
-  log.error('request failed', error, { 'request.id': request.id, 'request.path': request.routeOptions.url ?? '' })
-}
+const noEndpoint = (allow: readonly string[]): Refusal =>
+  allow.length > 0
+    ? new Refusal('method_not_allowed', 'this endpoint does not support the HTTP method of the request', { allow })
+    : new Refusal('not_found', 'no endpoint has this path')
+
+const logFields = ({ id, routeOptions }: FastifyRequest) => ({ 'request.id': id, 'request.path': routeOptions.url ?? '' })
 
 async function send(reply: FastifyReply, { status, headers = {}, body }: HttpResponse): Promise<FastifyReply> {
   return reply

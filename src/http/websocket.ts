@@ -2,12 +2,17 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { isRefusal, Refusal, refuse } from '../errors.js'
+import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import { errorResponse } from './error-response.js'
+import { keepAlive } from './heartbeat.js'
+import { addressPrefix } from './limits/address-prefix.js'
+import type { RequestQueues } from './limits/request-queues.js'
+import { newSocketLimit } from './limits/socket-limit.js'
 import type { HttpRequest } from './route.js'
 import { headersOf } from './server.js'
 import { clientAddressOf, newTrustedProxies } from './trusted-proxies.js'
@@ -31,16 +36,15 @@ interface UpgradeDeps {
   readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
   readonly redeemTicket: (ticket: string) => Promise<Caller | undefined>
   readonly trustedProxies: readonly string[]
+  /** The queues of the HTTP server: a handshake waits in them like a request. */
+  readonly queues: Pick<RequestQueues, 'run'>
+  readonly clock: Pick<Clock, 'after'>
   readonly random: Random
   readonly log: Log
 }
 
-/** Maximum number of concurrent handshakes per IP address. Further ones are refused with `rate_limited`. */
+/** Maximum number of concurrent handshakes per address prefix. Further ones are refused with `rate_limited`. */
 const MAX_HANDSHAKES = 64
-/** Maximum number of open sockets per client, so that one client cannot use up MAX_SOCKETS. Further ones are refused with `rate_limited`. */
-export const MAX_SOCKETS_PER_CLIENT = 256
-/** Maximum number of open sockets of one instance. */
-const MAX_SOCKETS = 20_000
 const MAX_PROTOCOLS = 8
 /** The peer must answer a close frame within this time. The type declarations of ws lack the option. */
 const CLOSE_TIMEOUT = { closeTimeout: 5000 }
@@ -66,37 +70,41 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       protocolOf(deps, request)?.protocol ?? [...offered].find((offer) => !offer.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
   const handshakes = newCounters(MAX_HANDSHAKES)
-  const sockets = newCounters(MAX_SOCKETS_PER_CLIENT)
+  const sockets = newSocketLimit()
   const isProxy = newTrustedProxies(deps.trustedProxies)
   const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const address = clientAddressOf(raw, isProxy)
+    const prefix = addressPrefix(address)
     const requestId = `req_${deps.random.token(12)}`
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
     // Checked before the handshake is counted, so that a refused handshake neither takes nor frees a slot
-    if (handshakes.isFull(address) || wss.clients.size >= MAX_SOCKETS)
-      return sendRefusal(socket, new Refusal('rate_limited', 'too many connections, retry in 1 s', { retryAfterSeconds: 1 }), requestId)
-    handshakes.increment(address)
+    if (handshakes.isFull(prefix))
+      return sendRefusal(socket, new Refusal('rate_limited', 'too many handshakes, retry in 1 s', { retryAfterSeconds: 1 }), requestId)
+    handshakes.increment(prefix)
     try {
-      const { handler, request, caller } = await authorise(deps, requestOf(deps, raw, { address, requestId }), raw)
+      const received = requestOf(deps, raw, { address, requestId })
+      const { handler, request, caller } = await deps.queues.run(received, closeSignal(socket), async (enterAs) => ({
+        status: 101,
+        ...(await authorise(deps, { ...received, enterAs }, raw)),
+      }))
       if (socket.destroyed) return
-      // No await between this check and the increment: a concurrent handshake of the client must not slip in between
-      if (sockets.isFull(caller.id))
-        refuse('rate_limited', `this client already has ${MAX_SOCKETS_PER_CLIENT} sockets`, { retryAfterSeconds: 1 })
+      // No await between this and `add`: a concurrent handshake of the client must not slip in between
+      sockets.requireRoom(caller)
       wss.handleUpgrade(raw, socket, head, (ws) => {
-        sockets.increment(caller.id)
+        sockets.add(ws, caller)
         handlers.set(ws, handler)
-        ws.on('close', () => sockets.decrement(caller.id))
         ws.on('error', () => ws.terminate())
+        void keepAlive(ws, deps.clock)
         handler.accept(ws, caller, request, raw)
       })
     } catch (error) {
       if (!isRefusal(error)) deps.log.error('WebSocket upgrade failed', error, { 'request.id': requestId })
       sendRefusal(socket, error, requestId)
     } finally {
-      handshakes.decrement(address)
+      handshakes.decrement(prefix)
     }
   }
   server.on('upgrade', (raw, socket, head) => void onUpgrade(raw, socket, head))
@@ -122,6 +130,12 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
 export function reconnectElsewhere(ws: WebSocket, lastMessage?: string): void {
   if (lastMessage !== undefined && ws.readyState === ws.OPEN) ws.send(lastMessage)
   ws.close(CLOSE_CODES.moved, 'this instance shuts down, reconnect')
+}
+
+function closeSignal(socket: Duplex): AbortSignal {
+  const closed = new AbortController()
+  socket.once('close', () => closed.abort())
+  return closed.signal
 }
 
 interface Counters {
@@ -155,6 +169,8 @@ async function authorise(
   if (origin !== undefined && !deps.origins.includes(origin)) refuse('origin_not_allowed', 'browsers may not connect from this origin')
   if (['access_token', 'token', 'ticket', 'authorization'].some((name) => request.query.has(name)))
     refuse('invalid_request', 'send credentials in a header or as a ticket, not in the URL')
+  if (request.query.has('connectionParams'))
+    refuse('invalid_request', 'connectionParams are not read: send the credentials as headers of the handshake, or a ticket as subprotocol')
   const offered = offeredProtocols(raw)
   if (offered.length > MAX_PROTOCOLS) refuse('invalid_request', `more than ${MAX_PROTOCOLS} subprotocols`)
   if (handler.protocol !== undefined && !offered.includes(handler.protocol))

@@ -6,7 +6,7 @@ import type { Random } from '../lib/random.js'
 import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
 import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
-import { type Delegation, formatScope, type Scope } from '../protocol/rights.js'
+import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
 import { type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
@@ -48,6 +48,9 @@ interface TokenDecision {
   readonly tools?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
   readonly delegation?: Delegation | undefined
+  readonly exchangeRights?: readonly Right[] | undefined
+  /** Requested lifetime. A longer one than the default is limited to the default. */
+  readonly seconds?: number | undefined
   readonly parents: readonly TokenId[]
   /** Dependencies of everything that the decision read, besides the client and its key. */
   readonly dependencies: readonly Dependencies[]
@@ -84,7 +87,8 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
       `the token would depend on ${dependsOn.length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
     )
   const maxSeconds = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
-  const exp = Math.min(now + Math.min(maxSeconds, client.ceiling.tokenSeconds), Math.floor(dependencies.expiresAt))
+  const seconds = Math.min(maxSeconds, client.ceiling.tokenSeconds, decision.seconds ?? maxSeconds)
+  const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
   const scope = formatScope(decision.scopes)
   const claims = AccessTokenClaims.parse({
@@ -106,6 +110,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     allowed_tools: decision.tools && [...decision.tools],
     allowed_resources: decision.resources && [...decision.resources],
     delegation: decision.delegation,
+    exchange_rights: decision.exchangeRights && [...decision.exchangeRights],
     standing: { at: seq, dependsOn },
   })
   const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)

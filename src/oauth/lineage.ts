@@ -1,6 +1,6 @@
 import type { TaskDependencies } from '../delegation/tasks/task-dependencies.js'
 import { refuse } from '../errors.js'
-import { type Caller, isMemberOf } from '../http/caller.js'
+import { type Caller, maySee } from '../http/caller.js'
 import { AgentId, audienceOf, type TaskId, type TokenId } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Page } from '../storage/storage.js'
@@ -92,12 +92,12 @@ async function lineageOfToken(deps: LineageDeps, caller: Caller, id: TokenId): P
   return { records: visible(), isComplete: true }
 }
 
-const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || isMemberOf(caller, orgId)
+const isOwnTask = (caller: Caller, { owner, orgId }: TaskDependencies): boolean => owner === caller.id || maySee(caller, orgId)
 
 /** True for the token's client, subject, actors and audience, and for members of the client's organisation. */
 function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, actors, audience, orgId }: TokenRecord): boolean {
   const agent = AgentId.safeParse(caller.id)
-  if (!agent.success) return isMemberOf(caller, orgId)
+  if (!agent.success) return maySee(caller, orgId)
   return (
     clientId === caller.id ||
     sub === caller.id ||

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.js'
 import { auditRow } from '../audit/audit-row.js'
 import { refuse } from '../errors.js'
-import { type Caller, isAdminOf } from '../http/caller.js'
+import { type Caller, mayOversee } from '../http/caller.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import { handleOfToken } from '../protocol/handles.js'
 import type { TokenId } from '../protocol/ids.js'
@@ -20,11 +20,11 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
   horizon: expiresAt + SKEW_SECONDS,
 })
 
-/** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation. */
+/** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation, and operators. */
 export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
   const { position } = await deps.trustLog.readBarrier()
   const token = await deps.tokens.get(id)
-  if (!token || !(token.clientId === caller.id || isAdminOf(caller, token.orgId))) return refuse('not_found', 'no such token')
+  if (!token || !(token.clientId === caller.id || mayOversee(caller, token.orgId))) return refuse('not_found', 'no such token')
   if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
   return deps.trustLog.end({
     type: 'token.revoked',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Handle, handleOfRegistryKey, handleOfToken } from './handles.js'
 import { AgentId, Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from './ids.js'
-import { Delegation, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
+import { Delegation, ExchangeRights, MAX_NAMES, MAX_SCOPE_LENGTH, Names } from './rights.js'
 import { Standing } from './standing.js'
 
 /** The chain of actors, nested with the newest actor outermost (RFC 8693 §4.1). */
@@ -37,6 +37,8 @@ export const AccessTokenClaims = z.object({
   allowed_tools: Names.optional(),
   allowed_resources: Names.optional(),
   delegation: Delegation.optional(),
+  /** The most that a root token may be exchanged for. Absent: everything that its client may have. */
+  exchange_rights: ExchangeRights.optional(),
   standing: Standing,
 })
 export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
@@ -44,8 +46,13 @@ export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>
 /** Maximum lifetimes of introduced tokens and root tokens. */
 export const INTRODUCED_TOKEN_SECONDS = 300
 export const ROOT_TOKEN_SECONDS = 900
-/** Allowed difference between two clocks. */
+/** Allowed difference between two clocks of the registry. */
 export const SKEW_SECONDS = 5
+/**
+ * A time claim (`iat`, `nbf`) may be this many seconds in the future, because clocks of clients are less exact. FAPI 2.0 §5.3.2.1 wants 10 s
+ * accepted and more than 60 s refused.
+ */
+export const MAX_AHEAD_SECONDS = 30
 /** A replay cache retains each value this many seconds after it expires, so that the value cannot be used again after a clock was set back. */
 export const REPLAY_MARGIN_SECONDS = 900
 export const MAX_TOKEN_BYTES = 6144

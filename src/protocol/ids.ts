@@ -59,6 +59,9 @@ export function newId<K extends keyof IdOf>(random: { token(bytes: number): stri
 /** The audience of an agent. It does not change when the agent's endpoint moves. */
 export const audienceOf = (issuer: string, agent: AgentId): Audience => Audience.parse(`${issuer}/agents/${agent}`)
 
+/** The base URL from which card resolvers of the A2A SDKs find the card of an agent: its audience with a slash, because they resolve relative to it. */
+export const cardBaseUrlOf = (audience: Audience): string => `${audience}/`
+
 /** The agent that an audience names; undefined if the audience is not an agent of this issuer. */
 export function agentOfAudience(issuer: string, audience: string): AgentId | undefined {
   const prefix = `${issuer}/agents/`

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Fault } from '../errors.js'
+import { printable } from '../lib/io/printable.js'
 import { pathOf, pointerOf } from '../lib/json-pointer.js'
 
 /** Maximum number of faults in the structured detail; further ones are left out. */
@@ -20,7 +21,7 @@ export const textOfIssues = (issues: readonly z.core.$ZodIssue[]): string =>
 
 /** Member names come from the input, so anything but a plain name is quoted and cut to 64 characters. */
 const readableName = (name: PropertyKey): string =>
-  /^\w{1,64}$/.test(String(name)) ? String(name) : JSON.stringify(String(name).slice(0, 64))
+  /^\w{1,64}$/.test(String(name)) ? String(name) : printable(JSON.stringify(String(name).slice(0, 64)))
 
 /** The faults that are not in `text`, which is in the format of textOfIssues. */
 export const faultsMissingIn = (text: string, faults: readonly Fault[]): Fault[] =>

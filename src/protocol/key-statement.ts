@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
 import { Handle } from './handles.js'
-import { AgentId, Jkt, MemberId, OrgId, RegisteredKeyId } from './ids.js'
+import { AgentId, ClientId, Jkt, MemberId, OrgId, RegisteredKeyId } from './ids.js'
 
 /** Organisations own publisher keys; agents and members own the keys they authenticate with. An agent's key may also sign the agent's card. */
 export const KeyOwner = z.union(
@@ -27,6 +27,8 @@ export const KeyStatement = z.strictObject({
   alg: z.enum(SIGNATURE_ALGORITHMS),
   jwk: z.record(z.string().max(16), z.string().max(1024)),
   registeredAt: z.int().min(0),
+  /** The client that registered the key: an administrator, or the agent or member that confirmed its own key. */
+  registeredBy: ClientId,
   salt: z.string().length(22),
 })
 export type KeyStatement = z.infer<typeof KeyStatement>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { Audience } from './ids.js'
+import { Audience, OrgId } from './ids.js'
+import { isPlainName } from './names.js'
 
 export const MAX_SCOPE_LENGTH = 128
 
@@ -21,20 +22,42 @@ export const MAX_NAMES = 64
 
 const Rights = z.array(Right).max(MAX_NAMES)
 
+/** The most that a root token may be exchanged for. */
+export const ExchangeRights = Rights.min(1)
+
 /** The right to delegate further: the remaining depth, and the rights that may be passed on at most. */
 export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
 export type Delegation = z.infer<typeof Delegation>
 
 /** A tool or resource. Lists of them narrow like scopes: an absent list is unrestricted, an empty list allows nothing. */
-const Name = z.string().min(1).max(256)
+const Name = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine(isPlainName, 'not a plain name (no empty, "." or ".." segment and no control or bidirectional character, in any encoding)')
 export const Names = z.array(Name).max(MAX_NAMES)
 
 /** Maximum lifetime of a token, and of everything else that depends on a version. */
 export const MAX_TOKEN_SECONDS = 3600
 
+/**
+ * The audience of a right in a ceiling: one URI, any agent of this registry, or any agent of one organisation. There is no pattern by tag or
+ * skill: a target could choose to match it.
+ */
+const CeilingAudience = z.union(
+  [Audience, z.strictObject({ anyAgent: z.literal(true) }), z.strictObject({ organisation: OrgId })],
+  'expected the audience of an agent, { "anyAgent": true } or { "organisation": "org_…" }',
+)
+export type CeilingAudience = z.infer<typeof CeilingAudience>
+export const CeilingRight = z.strictObject({ audience: CeilingAudience, scope: Scope })
+export type CeilingRight = z.infer<typeof CeilingRight>
+
+/** The organisation of an agent of this registry, by its audience. Undefined for every other audience. It never changes. */
+export type OrgOf = (audience: Audience) => OrgId | undefined
+
 /** The most that an agent may ever be given (IAM: permissions boundary). */
 export const Ceiling = z.strictObject({
-  rights: Rights,
+  rights: z.array(CeilingRight).max(MAX_NAMES),
   tools: Names.optional(),
   resources: Names.optional(),
   tokenSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS),
@@ -52,20 +75,32 @@ export const Bounds = z.strictObject({
 export type Bounds = z.infer<typeof Bounds>
 
 /**
- * A name covers itself and every name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but not
- * `file_read:githubber`.
+ * A name covers itself and every plain name that continues it after a `/`: `file_read:github` covers `file_read:github/specific`, but
+ * neither `file_read:githubber` nor `file_read:github/../gitlab`.
  */
-const covers = (wide: string, narrow: string): boolean => narrow === wide || narrow.startsWith(`${wide}/`)
+const covers = (wide: string, narrow: string): boolean => narrow === wide || (narrow.startsWith(`${wide}/`) && isPlainName(narrow))
 
 export const coveredBySome = (wide: readonly string[], narrow: string): boolean => wide.some((name) => covers(name, narrow))
 
-/** True if some right of the same audience covers `narrow`. */
-export const coversRight = (wide: readonly Right[], narrow: Right): boolean =>
-  wide.some((right) => right.audience === narrow.audience && covers(right.scope, narrow.scope))
+/** True if every audience that `narrow` stands for is one that `wide` stands for. */
+function coversAudience(wide: CeilingAudience, narrow: CeilingAudience, orgOf: OrgOf): boolean {
+  if (typeof wide === 'string') return wide === narrow
+  if ('anyAgent' in wide) return typeof narrow !== 'string' || orgOf(narrow) !== undefined
+  const organisation = typeof narrow === 'string' ? orgOf(narrow) : 'organisation' in narrow ? narrow.organisation : undefined
+  return organisation === wide.organisation
+}
+
+/** Rights of tokens and introductions have no patterns, so they need no organisations. */
+const NO_ORGANISATIONS: OrgOf = () => undefined
+
+/** True if some right covers `narrow`. */
+export const coversRight = (wide: readonly CeilingRight[], narrow: CeilingRight, orgOf: OrgOf = NO_ORGANISATIONS): boolean =>
+  wide.some((right) => coversAudience(right.audience, narrow.audience, orgOf) && covers(right.scope, narrow.scope))
 
 /** The scopes for `audience` among `rights`. */
-export const scopesFor = (rights: readonly Right[], audience: Audience): Scope[] =>
-  rights.filter((right) => right.audience === audience).map((right) => right.scope)
+export const scopesFor = (rights: readonly CeilingRight[], audience: Audience, orgOf: OrgOf = NO_ORGANISATIONS): Scope[] => [
+  ...new Set(rights.filter((right) => coversAudience(right.audience, audience, orgOf)).map((right) => right.scope)),
+]
 
 /** The names that both lists allow. If a name of one list covers a name of the other, the result has the narrower name. */
 export function intersectNames<T extends string>(a: readonly T[], b: readonly T[]): T[] {
@@ -79,9 +114,25 @@ export function narrowNames<T extends string>(a: readonly T[] | undefined, b: re
   return b === undefined ? a : intersectNames(a, b)
 }
 
-export function intersectRights(a: readonly Right[], b: readonly Right[]): Right[] {
-  const both = [...a.filter((right) => coversRight(b, right)), ...b.filter((right) => coversRight(a, right))]
-  return [...new Map(both.map((right) => [`${right.audience} ${right.scope}`, right])).values()]
+export function intersectRights(a: readonly CeilingRight[], b: readonly CeilingRight[], orgOf: OrgOf): CeilingRight[] {
+  const both = [...a.filter((right) => coversRight(b, right, orgOf)), ...b.filter((right) => coversRight(a, right, orgOf))]
+  return [...new Map(both.map((right) => [nameOfRight(right), right])).values()]
+}
+
+/** Equal rights have equal names. */
+export const nameOfRight = ({ audience, scope }: CeilingRight): string => `${JSON.stringify(audience)} ${scope}`
+
+/** True if `ceiling` allows nothing that `wide` does not allow. */
+export function isWithinCeiling(ceiling: Ceiling, wide: Ceiling, orgOf: OrgOf): boolean {
+  const areWithin = (names: readonly string[] | undefined, allowed: readonly string[] | undefined): boolean =>
+    allowed === undefined || (names?.every((name) => coveredBySome(allowed, name)) ?? false)
+  return (
+    ceiling.rights.every((right) => coversRight(wide.rights, right, orgOf)) &&
+    areWithin(ceiling.tools, wide.tools) &&
+    areWithin(ceiling.resources, wide.resources) &&
+    ceiling.tokenSeconds <= wide.tokenSeconds &&
+    ceiling.delegationDepth <= wide.delegationDepth
+  )
 }
 
 /** `a b` → ['a', 'b'] (RFC 6749 §3.3); undefined if a part is not a scope, appears twice, or there are more than MAX_NAMES. */
@@ -100,6 +151,10 @@ export const REGISTRY_SCOPES = [
   'introductions:write',
   'tasks:write',
   'revocations:read',
+  'tokens:exchange',
   'admin',
 ] as const
 export type RegistryScope = (typeof REGISTRY_SCOPES)[number]
+
+/** The scope without which a root token cannot be exchanged. No other scope implies it. */
+export const EXCHANGE_SCOPE: RegistryScope = 'tokens:exchange'

@@ -30,8 +30,8 @@ export interface FeedPort {
 export interface FeedDeps {
   readonly hub: Hub
   readonly issuer: string
-  /** Aborts when the caller's token expires or is revoked. */
-  readonly revocationSignal: (caller: Caller) => AbortSignal
+  /** Aborts when the caller's token expires or is revoked, or when `closed` aborts. */
+  readonly revocationSignal: (caller: Caller, closed: AbortSignal) => AbortSignal
   /** Verifies a new token that the client sent in-band. */
   readonly authenticateToken: (token: string, proof: string) => Promise<Caller>
   readonly onBug: (error: unknown) => void
@@ -54,7 +54,8 @@ export class FeedSubscriber {
   #readySyncs: number[] = []
   /** All unanswered `sync` messages: also those whose read barrier runs, and those that came before the subscription. */
   #unansweredSyncs = 0
-  readonly #stopped = new AbortController()
+  /** Aborting it ends the watch of the newest token. */
+  #watch = new AbortController()
   readonly #unlisten: () => void
 
   constructor(deps: FeedDeps, port: FeedPort, caller: Caller) {
@@ -109,7 +110,7 @@ export class FeedSubscriber {
   /** To be called when the port has closed. */
   stop(): void {
     this.#unlisten()
-    this.#stopped.abort()
+    this.#watch.abort()
     this.#readySyncs = []
   }
 
@@ -173,14 +174,16 @@ export class FeedSubscriber {
   }
 
   #watchToken(): void {
-    const watched = this.#caller
+    // A client that has authenticated again may outlive its earlier token.
+    this.#watch.abort()
+    const watch = new AbortController()
+    this.#watch = watch
     const onRevoked = () => {
-      // A client that has authenticated again may outlive its earlier token.
-      if (watched === this.#caller) this.#port.close(CLOSE_CODES.unauthenticated, 'the token was revoked or has expired')
+      if (!watch.signal.aborted) this.#port.close(CLOSE_CODES.unauthenticated, 'the token was revoked or has expired')
     }
-    const signal = this.#deps.revocationSignal(watched)
+    const signal = this.#deps.revocationSignal(this.#caller, watch.signal)
     if (signal.aborted) onRevoked()
-    else signal.addEventListener('abort', onRevoked, { signal: this.#stopped.signal })
+    else signal.addEventListener('abort', onRevoked)
   }
 
   #onBatch(batch: Batch): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { procedureFor, publicProcedure, router } from '../http/trpc/procedures.js'
+import { untilRevoked } from '../http/trpc/subscription.js'
 import { FeedPosition } from '../protocol/log/feed.js'
 import type { Tickets } from './tickets.js'
 import { positionOfEventId, type WatchDeps, watchRevocations } from './watch.js'
@@ -10,10 +11,9 @@ export const revocationsRoutes = (deps: WatchDeps) =>
     /** The feed of revocations after the position `from`. A tRPC client that reconnects sends `lastEventId` instead. */
     watch: procedureFor('revocations:read')
       .input(z.strictObject({ from: FeedPosition.optional(), lastEventId: z.string().max(256).optional() }).prefault({}))
-      .subscription(async function* ({ ctx, input, signal }) {
-        const revoked = ctx.revocationSignal(ctx.caller)
+      .subscription(({ ctx, input, signal }) => {
         const from = input.lastEventId === undefined ? input.from : positionOfEventId(input.lastEventId)
-        yield* watchRevocations(deps, from, signal ? AbortSignal.any([signal, revoked]) : revoked)
+        return untilRevoked(ctx, signal, (until) => watchRevocations(deps, from, until))
       }),
   })
 

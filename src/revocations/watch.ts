@@ -34,15 +34,18 @@ export async function* watchRevocations({ hub }: WatchDeps, from: FeedPosition |
   while (!signal.aborted) {
     // Listening starts before the read, so that a batch made in between is not missed.
     const next = nextBatch(hub, signal)
-    const batch = await hub.batchAfter(sentSeq)
-    if (batch === undefined) {
-      await next.made
-      continue
+    try {
+      const batch = await hub.batchAfter(sentSeq)
+      if (batch === undefined) {
+        await next.made
+        continue
+      }
+      sentSeq = batch.last
+      const { epoch, prev, last, time, hash, ended } = batch
+      yield tracked(`${epoch}.${last}.${hash}`, { kind: 'events' as const, epoch, prev, last, time, hash, ended })
+    } finally {
+      next.stop()
     }
-    next.stop()
-    sentSeq = batch.last
-    const { epoch, prev, last, time, hash, ended } = batch
-    yield tracked(`${epoch}.${last}.${hash}`, { kind: 'events' as const, epoch, prev, last, time, hash, ended })
   }
 }
 

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { type Fault, Refusal } from '../errors.js'
 import { isAddressRange } from '../http/trusted-proxies.js'
+import { isLoopback } from '../lib/hosts/loopback.js'
+import { isInside } from '../lib/io/is-inside.js'
 import { pointerOf } from '../lib/json-pointer.js'
 import { isMongoUrl } from '../storage/mongo/url.js'
 
@@ -26,11 +27,12 @@ export const Config = z
     /** `mongodb://…/<database>`, for several instances. Default: the SQLite file `credence.db` in the data directory. */
     store: z.string().max(2048).refine(isMongoUrl, 'must be mongodb://…/<database>').optional(),
     /**
-     * Remembers the head of the log: a file, ideally on another disk, or the issuer of another registry. Default: `witness.json` in the
-     * data directory.
+     * Remembers the head of the log: a file outside the data directory, best on another disk, or the issuer of another registry. `false`
+     * (`--no-witness`) serves without one. Default in development mode: `witness.json` in the data directory.
      */
     witness: z
       .union([
+        z.literal(false),
         Issuer,
         z
           .string()
@@ -53,6 +55,8 @@ export const Config = z
       .max(32)
       .default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    /** `off` removes the rates per client, organisation and address, for benchmarks. The queues stay fair. */
+    limits: z.enum(['on', 'off']).default('on'),
     /**
      * Seconds at shutdown during which the server reports "not ready" and still accepts connections. Default: 5 with `store`, otherwise
      * 0.
@@ -62,7 +66,7 @@ export const Config = z
     drainSeconds: z.number().int().min(0).max(300).default(10),
   })
   .superRefine((config, context) => {
-    const registries = [...(config.witness !== undefined && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
+    const registries = [...(typeof config.witness === 'string' && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
     const insecure = registries.find((url) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname)))
     if (insecure !== undefined)
       context.addIssue({
@@ -82,17 +86,24 @@ export const Config = z
   })
 export type Config = z.infer<typeof Config>
 
-function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '')
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))
-}
-
 /**
  * Merges the defaults, the file, the CREDENCE_* environment variables and the flags; later ones win. The refusal names the path of each
  * bad value.
  */
 export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv = process.env): Config {
-  return parseMerged({ ...fromFile(file), ...fromEnvironment(env), ...flags })
+  const config = parseMerged({ ...fromFile(file), ...fromEnvironment(env), ...flags })
+  const hint = witnessFault(config)
+  return hint === undefined ? config : invalid([{ pointer: '/witness', hint }])
+}
+
+/** A witness in the data directory protects nothing: whoever puts an old copy of the directory back puts the old witness back with it. */
+function witnessFault({ dev, witness, dataDirectory }: Config): string | undefined {
+  if (dev || witness === false) return undefined
+  if (witness === undefined)
+    return 'required outside development mode: --witness with a file outside the data directory or with another registry, or --no-witness'
+  if (!isUrl(witness) && isInside(witness, dataDirectory))
+    return `${witness} is in the data directory, so an old copy of the directory would bring the old witness back (choose a file outside, best on another disk)`
+  return undefined
 }
 
 /**
@@ -111,8 +122,11 @@ type Flags = Readonly<Record<string, unknown>>
 function parseMerged(merged: Flags): Config {
   const parsed = Config.safeParse(merged)
   if (parsed.success) return parsed.data
-  const faults: Fault[] = parsed.error.issues.map((issue) => ({ pointer: pointerOf(issue.path.map(String)) || '/', hint: issue.message }))
-  throw new Refusal('bad_input', faults.map((fault) => `configuration ${fault.pointer}: ${fault.hint}`).join('\n'), { faults })
+  return invalid(parsed.error.issues.map((issue) => ({ pointer: pointerOf(issue.path.map(String)) || '/', hint: issue.message })))
+}
+
+function invalid(faults: readonly Fault[]): never {
+  throw new Refusal('bad_input', faults.map((fault) => `configuration ${fault.pointer}: ${fault.hint}`).join('; '), { faults })
 }
 
 function fromFile(file: string | undefined): Record<string, unknown> {
@@ -133,6 +147,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_LOG_LEVEL: 'logLevel',
   CREDENCE_WITNESS: 'witness',
   CREDENCE_STORE: 'store',
+  CREDENCE_LIMITS: 'limits',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

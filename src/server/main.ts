@@ -24,7 +24,7 @@ export async function serve(config: Config): Promise<Registry> {
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
-    const { dev, host, adminPort, origins, trustedProxies, witnessFor } = config
+    const { dev, host, adminPort, origins, trustedProxies, witnessFor, limits } = config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
       storage,
@@ -38,7 +38,8 @@ export async function serve(config: Config): Promise<Registry> {
       adminPort,
       origins,
       trustedProxies,
-      witness,
+      limits,
+      ...(witness && { witness }),
       witnessFor,
     })
     log.info('the registry is listening', { issuer, port: server.port, dev })

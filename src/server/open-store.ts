@@ -36,12 +36,13 @@ export const storePath = ({ dataDirectory }: Pick<Config, 'dataDirectory'>): str
 export const issuerOf = ({ issuer, host, port }: Pick<Config, 'issuer' | 'host' | 'port'>): string =>
   issuer ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
-/** The configured witness: a file, or another registry. Default: `witness.json` in the data directory. */
+/** The configured witness: a file, or another registry. Default: `witness.json` in the data directory. Undefined with `--no-witness`. */
 export function openWitness({
   dataDirectory,
   witness,
   issuer,
-}: Pick<Config, 'dataDirectory' | 'witness'> & { issuer: string }): WitnessStore {
+}: Pick<Config, 'dataDirectory' | 'witness'> & { issuer: string }): WitnessStore | undefined {
+  if (witness === false) return undefined
   const file = witnessFile(join(dataDirectory, 'witness.json'))
   if (witness === undefined) return file
   if (!isUrl(witness)) return witnessFile(witness)

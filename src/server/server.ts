@@ -1,6 +1,8 @@
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
+import { landingPage } from '../http/landing-page.js'
+import { requireCreationRate } from '../http/limits/rate-limit.js'
 import type { HttpRequest } from '../http/route.js'
 import { type HttpServer, startHttp } from '../http/server.js'
 import { staleIfError } from '../http/stale-if-error.js'
@@ -108,6 +110,7 @@ async function serveCallers(
   const { trustLog, revocationSignals } = services
   const router = newRouter(services)
   const endpoints = [
+    landingPage(services),
     ...oauthEndpoints(services),
     jwksEndpoint(services),
     ...cardEndpoints(services),
@@ -121,13 +124,15 @@ async function serveCallers(
     routes: staleIfError(endpoints, { clock, ended: trustLog.ended, onApplied: trustLog.onApplied }),
     trpc: trpcOverHttp({ router, createContext: (request) => contextOf(services, log, request) }),
     trustedProxies,
+    origins,
     random,
     log,
+    rateLimits: services.rateLimits,
   })
   const trpcHandler = trpcOverWebSocket({
     router,
     createContext: (request, caller) => contextOf(services, log, request, caller),
-    concurrencyLimit: http.concurrencyLimit,
+    concurrencyLimit: http.queues.clients,
     revocationSignal: revocationSignals.signalFor,
     onBug: (path, error) => log.error('a subscription failed', error, { 'trpc.path': path }),
   })
@@ -138,6 +143,8 @@ async function serveCallers(
     trustedProxies,
     authenticate: services.authenticate,
     redeemTicket: services.tickets.redeem,
+    queues: http.queues,
+    clock,
     random,
     log,
   })
@@ -172,14 +179,18 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
   let caller: Promise<Caller | undefined> | undefined
   return {
     requestId: request.requestId,
+    address: request.address,
     findCaller: async () => {
       if (socketCaller) return requireStanding(services, socketCaller)
       caller ??= services.authenticate(request)
       return caller
     },
     revocationSignal: services.revocationSignals.signalFor,
-    onRefusal: ({ orgId, id, tokenId }, path, { reason }) =>
-      services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId }),
+    onRefusal: async ({ orgId, id, tokenId }, path, { reason }) => {
+      // A row for each request past a rate would be the load that the rate prevents
+      if (reason !== 'rate_limited') await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
+    },
+    requireCreationRate: (creator) => requireCreationRate(services.rateLimits, creator),
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
   }
 }

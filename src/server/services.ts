@@ -10,7 +10,8 @@ import { introductionsStore } from '../delegation/introductions/store.js'
 import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
-import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/concurrency-limit.js'
+import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
+import { newRateLimits } from '../http/limits/rate-limit.js'
 import type { HttpRequest } from '../http/route.js'
 import { agentsGrantedBy, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
@@ -55,6 +56,8 @@ export interface ServiceDeps {
   readonly log: Log
   readonly issuer: string
   readonly dev: boolean
+  /** Default: `on`. With `off`, no rate is limited. */
+  readonly limits?: 'on' | 'off'
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
 }
@@ -100,7 +103,7 @@ export async function startServices(deps: ServiceDeps) {
 }
 
 /** The services that every feature may need: trust log, signing keys, replay cache and audit. */
-function newBase({ storage, clock, random, log, issuer, dev, witness }: ServiceDeps) {
+function newBase({ storage, clock, random, log, issuer, dev, limits = 'on', witness }: ServiceDeps) {
   const writer = random.token(8)
   const origin = logOrigin(issuer)
   const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness })
@@ -108,7 +111,8 @@ function newBase({ storage, clock, random, log, issuer, dev, witness }: ServiceD
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
   const audit: RunningAudit = newAudit({ storage, clock, log, writer })
-  return { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit }
+  const rateLimits = newRateLimits(limits, clock)
+  return { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit, rateLimits }
 }
 
 function newStores(base: ReturnType<typeof newBase>) {

@@ -6,7 +6,7 @@ import { refuse } from '../errors.js'
 import type { Random } from '../lib/random.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
-import type { Operation, Storage } from '../storage/storage.js'
+import type { Cursor, Operation, Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { type KeyUse, type SigningKey, signingKeysIn } from './key-store.js'
 
@@ -41,9 +41,19 @@ export function newKeyVersions({ storage, trustLog, random }: KeyVersionsDeps): 
     drop: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.taking(kid, { hidden: id })] : []),
   })
 
+  /** Reads every version: ended ones must not displace one that still verifies. There are few, because the registry rotates its keys rarely. */
+  const read = async (use: KeyUse): Promise<readonly SigningKey[]> => {
+    const items: SigningKey[] = []
+    for (let after: Cursor | undefined; ; ) {
+      const page = await keys.find('version', { where: { use }, order: 'down', limit: 100, ...(after && { after }) })
+      items.push(...page.items)
+      if (page.next === undefined) return items
+      after = page.next
+    }
+  }
   const all = async (use: KeyUse): Promise<readonly SigningKey[]> => {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const { items } = await keys.find('version', { where: { use }, order: 'down', limit: 100 })
+      const items = await read(use)
       const hidden = items.filter((key) => key.hidden !== undefined)
       if (hidden.length === 0) return items
       for (const key of hidden) await trustLog.settle(HALVES, key.kid)

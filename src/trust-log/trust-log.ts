@@ -76,7 +76,9 @@ export interface TrustLog {
   readonly ended: Ended
   /**
    * Runs `decide` after a read barrier. If more than 250 ms pass from the start of the barrier to the decision, both are run once more; after
-   * that the call is refused with `standing_unknown`. For reads and for issuing. `prerequisite` is work that has started already, and is
+   * that the call is refused with `standing_unknown`. For every response that is given because something stands and that is not ordered by a
+   * log entry of its own: reads and issuing. What `decide` writes, such as the record of a token or an audit row, must be durable when it
+   * resolves, so that a late write repeats the decision; a repeated decision writes another row. `prerequisite` is work that has started already, and is
    * awaited before `decide` runs.
    */
   afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>

@@ -4,7 +4,7 @@ import { type RefusalResponse, refusalResponse, SERVER_ERROR } from './refusal-r
 import type { Needs, Verified, Verifier } from './verify-request.js'
 
 /** The part of a verifier that a guard calls. */
-export type RequestVerifier = Pick<Verifier, 'verify' | 'onBug'>
+export type RequestVerifier = Pick<Verifier, 'verify' | 'watch' | 'onBug'>
 
 /** Either the verified request, or the response that refuses it. */
 export type Admitted =

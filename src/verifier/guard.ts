@@ -1,6 +1,8 @@
 import { admit, type RequestVerifier } from './admit.js'
 import type { IncomingRequest } from './incoming-request.js'
-import type { Needs, Verified } from './verify-request.js'
+import { type GuardNeeds, parseNeeds } from './needs.js'
+import { cutWhenInvalid, type OpenResponse } from './open-response.js'
+import type { Verified } from './verify-request.js'
 
 /** A request of node:http, or of a framework that extends it. The guard sets `credence` on a request that it accepts. */
 export interface GuardedRequest {
@@ -12,18 +14,19 @@ export interface GuardedRequest {
   credence?: Verified
 }
 
-interface GuardedResponse {
+interface GuardedResponse extends OpenResponse {
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown }
 }
 
 /**
  * Middleware for Express and frameworks with the same signature. It calls `next` for a verified request and itself responds to any other
- * request. It does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
+ * request. A response that is still open when the token is no longer valid is cut off. The guard does not read the body. With node:http: `createServer((req, res) => protect(req, res, () => …))`.
  */
 export function guard(
   verifier: RequestVerifier,
-  needs: Needs = {},
+  guardNeeds: GuardNeeds,
 ): (request: GuardedRequest, response: GuardedResponse, next: () => unknown) => Promise<void> {
+  const needs = parseNeeds(guardNeeds, 'guard')
   return async (request, response, next) => {
     const { method = 'GET', originalUrl, url = '/', headers, socket } = request
     const admitted = await admit(verifier, { method, url: originalUrl ?? url, headers, peer: socket?.remoteAddress }, needs)
@@ -33,6 +36,7 @@ export function guard(
       return
     }
     request.credence = admitted.verified
+    cutWhenInvalid(verifier, admitted.verified, response)
     next()
   }
 }
@@ -40,6 +44,6 @@ export function guard(
 /** Returns the verified request, in a handler behind a guard that sets it on the request object. */
 export function credenceOf(request: object): Verified {
   const { credence } = request as { readonly credence?: Verified } // set by a guard
-  if (!credence) throw new Error('the request has not been verified: run guard(verifier) before this handler')
+  if (!credence) throw new Error('the request has not been verified: run guard(verifier, needs) before this handler')
   return credence
 }

@@ -1,3 +1,4 @@
+import { refuse } from '../errors.js'
 import type { IncomingRequest } from './incoming-request.js'
 
 /**
@@ -22,7 +23,7 @@ export function newPublicUrl(publicUrl: string, proxies: Proxies = []): (request
 function parsePublicUrl(text: string): { readonly origin: string; readonly path: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '')
-    throw new TypeError(`publicUrl must be an http or https URL without user, query or fragment, not ${JSON.stringify(text)}`)
+    return refuse('bad_input', `publicUrl must be an http or https URL without user, query or fragment, not ${JSON.stringify(text)}`)
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') }
 }
 

@@ -4,14 +4,28 @@ import type { JsonObject } from '../lib/json.js'
 import type { Handle } from '../protocol/handles.js'
 import { stands } from '../protocol/standing.js'
 
-/** `unknown`: the source cannot tell at the moment, so the verifier must neither accept the token nor call it invalid. */
-type StandingResult = 'stands' | 'ended' | 'unknown'
+type StandingResult =
+  /** The token stood at this monotonic time. */
+  | { readonly state: 'stands'; readonly asOfMs: number }
+  | { readonly state: 'ended' }
+  /** The source cannot tell at the moment, so the verifier must neither accept the token nor call it invalid. */
+  | { readonly state: 'unknown' }
+
+const ENDED: StandingResult = { state: 'ended' }
+const UNKNOWN: StandingResult = { state: 'unknown' }
 
 /** Determines whether the handles that a token depends on stand. */
 export interface StandingSource {
-  check(token: string, standing: { readonly at: number; readonly dependsOn: readonly Handle[] }): Promise<StandingResult>
+  /** Never rejects. Information older than `renewAfterMs` is renewed first; the default is the maximum staleness. */
+  check(
+    token: string,
+    standing: { readonly at: number; readonly dependsOn: readonly Handle[] },
+    renewAfterMs?: number,
+  ): Promise<StandingResult>
   /** Log time, or 0 if the source does not know it. The later of log time and the machine clock decides whether a token has expired. */
   readonly time: number
+  /** True if the source already knows that the handle has ended. */
+  hasEnded(handle: Handle): boolean
 }
 
 interface Freshness {
@@ -25,24 +39,25 @@ interface Freshness {
  * first asks the registry for proof of freshness.
  */
 export function standingByFeed(feed: Feed, { clock, maxStalenessMs }: Freshness): StandingSource {
-  const isFresh = (at: number): boolean =>
-    feed.freshAt !== undefined && clock.monotonicMs() - feed.freshAt <= maxStalenessMs && feed.seq >= at
+  const isFresh = (at: number, maxAgeMs: number): boolean =>
+    feed.freshAt !== undefined && clock.monotonicMs() - feed.freshAt <= maxAgeMs && feed.seq >= at
   return {
     get time() {
       return feed.time
     },
-    check: async (_token, { at, dependsOn }) => {
+    hasEnded: (handle) => feed.ended.has(handle),
+    check: async (_token, { at, dependsOn }, renewAfterMs = maxStalenessMs) => {
       // An ended handle never stands again, so a stale set is enough for this result.
-      if (!stands(feed.ended, dependsOn)) return 'ended'
-      if (!isFresh(at)) {
+      if (!stands(feed.ended, dependsOn)) return ENDED
+      if (!isFresh(at, renewAfterMs)) {
         try {
           await feed.sync(maxStalenessMs)
         } catch {
-          return 'unknown'
+          return UNKNOWN
         }
-        if (!isFresh(at)) return 'unknown'
       }
-      return stands(feed.ended, dependsOn) ? 'stands' : 'ended'
+      if (feed.freshAt === undefined || !isFresh(at, maxStalenessMs)) return UNKNOWN
+      return stands(feed.ended, dependsOn) ? { state: 'stands', asOfMs: feed.freshAt } : ENDED
     },
   }
 }
@@ -59,7 +74,7 @@ export function standingByIntrospection(
   { clock, maxStalenessMs }: Freshness,
 ): StandingSource {
   const results = new Map<string, { readonly sentAtMs: number; readonly active: Promise<boolean> }>()
-  const isTooOld = (sentAtMs: number): boolean => clock.monotonicMs() - sentAtMs > maxStalenessMs
+  const isOlder = (sentAtMs: number, ageMs: number): boolean => clock.monotonicMs() - sentAtMs > ageMs
   const request = (token: string) => {
     const result = { sentAtMs: clock.monotonicMs(), active: introspect(token).then(({ active }) => active === true) }
     results.set(token, result)
@@ -71,15 +86,16 @@ export function standingByIntrospection(
   }
   return {
     time: 0,
-    check: async (token) => {
+    hasEnded: () => false,
+    check: async (token, _standing, renewAfterMs = maxStalenessMs) => {
       const cached = results.get(token)
-      const { sentAtMs, active } = cached && !isTooOld(cached.sentAtMs) ? cached : request(token)
+      const { sentAtMs, active } = cached && !isOlder(cached.sentAtMs, renewAfterMs) ? cached : request(token)
       try {
-        if (!(await active)) return 'ended'
-        return isTooOld(sentAtMs) ? 'unknown' : 'stands'
+        if (!(await active)) return ENDED
+        return isOlder(sentAtMs, maxStalenessMs) ? UNKNOWN : { state: 'stands', asOfMs: sentAtMs }
       } catch {
         results.delete(token)
-        return 'unknown'
+        return UNKNOWN
       }
     },
   }

@@ -6,7 +6,7 @@ import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 export interface ReplayStore {
   /**
    * One atomic operation. Returns true if the name is new and stores it until `expiresAt` (epoch seconds); returns false for a stored
-   * name.
+   * name. A name is the thumbprint of the proof's key, a space, and the `jti`.
    */
   consume(name: string, expiresAt: number): Promise<boolean>
 }
@@ -20,15 +20,16 @@ export interface TaskBinding {
 
 /** Maps A2A tasks and contexts to Credence tasks. A binding is removed when it has not been used for TASK_BINDING_SECONDS. */
 export interface TaskBindingStore {
-  /** One atomic operation. Stores the binding unless the id already has one, and returns the stored binding. */
+  /** One atomic operation. Stores the binding unless the id already has one, and returns the stored binding. Counts as use. */
   bind(id: string, binding: TaskBinding): Promise<TaskBinding>
+  /** Does not count as use, because the caller may be another one than the binding's. */
   find(id: string): Promise<TaskBinding | undefined>
 }
 
 interface MemoryBounds {
   /**
-   * Maximum number of used proofs in memory. When it is reached, requests get 503, because a proof that was forgotten early could be
-   * replayed.
+   * Maximum number of used proofs in memory; a proof that was forgotten early could be replayed. A key may hold as many as are free
+   * besides, so one caller gets half, and a newcomer always finds room. A caller past its share gets 429.
    */
   readonly maxProofs?: number
   /**
@@ -51,23 +52,42 @@ export function memoryStores(
 
 function replayInMemory(clock: { now(): number }, maxProofs: number): ReplayStore {
   const consumed = new Map<string, number>()
+  /** Number of stored proofs of each key. */
+  const counts = new Map<string, number>()
+  const count = (name: string, change: 1 | -1) => {
+    const held = (counts.get(keyOf(name)) ?? 0) + change
+    if (held === 0) counts.delete(keyOf(name))
+    else counts.set(keyOf(name), held)
+  }
   let sweptAt = clock.now()
   const sweep = () => {
     if (clock.now() - sweptAt < SWEEP_SECONDS) return
     sweptAt = clock.now()
-    for (const [name, expiresAt] of consumed) if (expiresAt <= sweptAt) consumed.delete(name)
+    for (const [name, expiresAt] of consumed) {
+      if (expiresAt > sweptAt) continue
+      consumed.delete(name)
+      count(name, -1)
+    }
   }
   return {
     consume: async (name, expiresAt) => {
       sweep()
       if (consumed.has(name)) return false
-      if (consumed.size >= maxProofs)
-        refuse('unavailable', 'this server has reached its limit of stored DPoP proofs; retry later', { retryAfterSeconds: SWEEP_SECONDS })
+      const free = maxProofs - consumed.size
+      if ((counts.get(keyOf(name)) ?? 0) >= free)
+        refuse(
+          free > 0 ? 'rate_limited' : 'unavailable',
+          'this server has reached its limit of stored DPoP proofs for this caller; send fewer requests',
+          { retryAfterSeconds: SWEEP_SECONDS },
+        )
       consumed.set(name, expiresAt)
+      count(name, 1)
       return true
     },
   }
 }
+
+const keyOf = (name: string): string => name.split(' ', 1)[0] ?? ''
 
 function taskBindingsInMemory(clock: { now(): number }, maxBindings: number): TaskBindingStore {
   /** Ordered by last use, so the first entry expires first. */
@@ -85,12 +105,11 @@ function taskBindingsInMemory(clock: { now(): number }, maxBindings: number): Ta
   }
   const find = (id: string): TaskBinding | undefined => {
     evict()
-    const entry = entries.get(id)
-    return entry && use(id, entry.binding)
+    return entries.get(id)?.binding
   }
   return {
     bind: async (id, binding) => {
-      const stored = find(id) ?? use(id, binding)
+      const stored = use(id, find(id) ?? binding)
       evict()
       return stored
     },

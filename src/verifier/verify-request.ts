@@ -1,5 +1,5 @@
 import type { Feed } from '../client/feed.js'
-import { fetchKeys } from '../client/registry.js'
+import { fetchKeys, issuerOf } from '../client/registry.js'
 import { consumeProof, verifyDpopProof } from '../credentials/jose/dpop.js'
 import type { VerificationKey } from '../credentials/jose/jwk.js'
 import { newJwksCache } from '../credentials/jose/jwks-cache.js'
@@ -9,9 +9,12 @@ import { type Clock, systemClock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import { type AccessTokenClaims, chainOf, handlesOf } from '../protocol/claims.js'
 import { dpopTokenOf } from '../protocol/dpop.js'
-import type { TaskId } from '../protocol/ids.js'
+import { handleOfRegistryKey } from '../protocol/handles.js'
+import { Jkt, type TaskId } from '../protocol/ids.js'
+import { isPlainName } from '../protocol/names.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import type { IncomingRequest } from './incoming-request.js'
+import { OpenRequests, type WatchedToken } from './open-requests.js'
 import { newPublicUrl, type Proxies } from './public-url.js'
 import { type StandingSource, standingByFeed, standingByIntrospection } from './standing.js'
 import { memoryStores, type ReplayStore, type TaskBindingStore } from './stores.js'
@@ -63,13 +66,28 @@ export interface Verifier {
    * Checks the token, its proof, its standing, replay of the proof and then the needs, in this order. Throws a Refusal if a check fails.
    */
   verify(request: IncomingRequest, needs?: Needs): Promise<Verified>
+  /**
+   * Calls `onInvalid` once when the token of a verified request expires, when something that it depends on is revoked, or when its standing
+   * has not been confirmed for `maxStalenessMs`. For responses that stay open; the guards of this module call it. Returns a function that ends
+   * the watch: call it when the response is complete.
+   */
+  watch(verified: Verified, onInvalid: () => void): () => void
   readonly taskBindings: TaskBindingStore
+  readonly publicUrl: string
   readonly onBug: (error: unknown) => void
 }
 
+/** The watched tokens of verified requests, for every verifier of this process: one may verify a request and another may watch it. */
+const watchedTokens = new WeakMap<Verified, WatchedToken>()
+
 const MAX_STALENESS_MS = 1000
-/** Unknown `kid`s make the verifier read the registry's keys at most once in this time. */
-const REREAD_MS = 30_000
+/** A used proof is retained this long after it expires, because replicas that share a replay store have clocks of their own. */
+const REPLICA_SKEW_SECONDS = 60
+/**
+ * Unknown `kid`s make the verifier read the registry's keys at most once in this time. A request with an unknown `kid` that comes before the
+ * next read gets 503, because its key may be a new one.
+ */
+const REREAD_MS = 1000
 
 /**
  * Creates the verifier of one agent. A request costs two signature checks and one insert into the replay store. The verifier asks the
@@ -78,26 +96,39 @@ const REREAD_MS = 30_000
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { issuer, audience } = options
+  const { issuer, audience } = namesOf(options)
   const publicUrlOf = newPublicUrl(options.publicUrl, options.proxies)
   const clock = options.clock ?? systemClock
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
-  const freshness = { clock, maxStalenessMs: options.maxStalenessMs ?? MAX_STALENESS_MS }
+  const { maxStalenessMs = MAX_STALENESS_MS } = options
+  if (!(maxStalenessMs > 0 && Number.isFinite(maxStalenessMs)))
+    refuse('bad_input', 'maxStalenessMs must be a number of milliseconds above 0')
+  const freshness = { clock, maxStalenessMs }
   const standing: StandingSource =
     'introspect' in options.standing
       ? standingByIntrospection(options.standing.introspect, freshness)
       : standingByFeed(options.standing, freshness)
+  const openRequests = new OpenRequests({ standing, ...freshness })
   const memory = memoryStores(clock)
   const replay = options.replay ?? memory.replay
   const { keysFor } = newJwksCache({
     read: async () => options.keys ?? (await tokenKeys({ fetch, clock }, issuer)),
     clock,
     rereadMs: REREAD_MS,
+    // The `kid` of a registry key is its thumbprint, so no key has another one
+    hasEnded: (kid) => !Jkt.safeParse(kid).success || standing.hasEnded(handleOfRegistryKey(kid)),
+    refuseForNow: () =>
+      refuse('standing_unknown', 'cannot read the public keys of the registry again yet; retry later', { retryAfterSeconds: 1 }),
   })
 
   return {
+    publicUrl: options.publicUrl,
     taskBindings: options.taskBindings ?? memory.taskBindings,
     onBug: options.onBug ?? ((error) => console.error(error)),
+    watch: (verified, onInvalid) => {
+      const token = watchedTokens.get(verified) ?? refuse('invalid_token', 'only a request that verify() returned can be watched')
+      return openRequests.watch(token, onInvalid)
+    },
     verify: async (request, needs = {}) => {
       const { token, dpop } = credentialsOf(request)
       const now = Math.max(clock.now(), standing.time)
@@ -113,8 +144,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
         reason: 'invalid_token',
       })
       if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
-      const dependsOn = handlesOf(claims, kid)
-      switch (await standing.check(token, { at: claims.standing.at, dependsOn })) {
+      const dependencies = { at: claims.standing.at, dependsOn: handlesOf(claims, kid) }
+      const result = await standing.check(token, dependencies)
+      switch (result.state) {
         case 'ended':
           return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
         case 'unknown':
@@ -122,12 +154,22 @@ export function createVerifier(options: VerifierOptions): Verifier {
         case 'stands':
       }
       // RFC 9449 §11.1: the proof is consumed last, so that a client whose request got 503 may retry with the same proof.
-      if (!(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt))))
+      if (!(await consumeProof(proof, (name, expiresAt) => replay.consume(name, expiresAt), REPLICA_SKEW_SECONDS)))
         refuse('invalid_token', 'the DPoP proof has been used before')
       requireNeeds(claims, needs)
-      return { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
+      const verified = { claims, chain: chainOf(claims), taskId: claims.task_id, accessToken: token }
+      watchedTokens.set(verified, { token, standing: dependencies, expiresAt: claims.exp, confirmedAtMs: result.asOfMs })
+      return verified
     },
   }
+}
+
+/** The registry compares both as text, so a copied URL loses its trailing slashes, and the path of an audience its empty segments. */
+function namesOf(options: Pick<VerifierOptions, 'issuer' | 'audience'>): { readonly issuer: string; readonly audience: string } {
+  const { audience } = options
+  if (!URL.canParse(audience))
+    refuse('bad_input', `audience: ${JSON.stringify(audience)} is not a URI (expected "<issuer>/agents/<agent id>")`)
+  return { issuer: issuerOf(options.issuer), audience: audience.replace(/(?<!:)\/+(?=\/|$)/g, '') }
 }
 
 async function tokenKeys(deps: Parameters<typeof fetchKeys>[0], issuer: string): Promise<readonly VerificationKey[]> {
@@ -154,10 +196,14 @@ function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: str
   return { token, dpop }
 }
 
-/** Refuses a token without the scope, tool or resource. A token without a list of tools or resources is not restricted in them. */
+/** Refuses a token without the scope, tool or resource, and a tool or resource whose name is not plain. A token without a list of tools or resources is not restricted in them. */
 export function requireNeeds(claims: AccessTokenClaims, { scope, tool, resource }: Needs): void {
   if (scope !== undefined && !coveredBySome(parseScope(claims.scope) ?? [], scope))
     refuse('insufficient_scope', `this request requires the scope ${scope}`)
+  // Also for a token that is not restricted: the server would normalise the name to that of another tool or resource.
+  for (const name of [tool, resource])
+    if (name !== undefined && !isPlainName(name))
+      refuse('insufficient_scope', 'the tool or resource that this request requires is not a plain name, so no token allows it')
   if (tool !== undefined && claims.allowed_tools && !coveredBySome(claims.allowed_tools, tool))
     refuse('insufficient_scope', `the token does not allow the tool ${tool}`)
   if (resource !== undefined && claims.allowed_resources && !coveredBySome(claims.allowed_resources, resource))

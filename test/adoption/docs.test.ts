@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 // @ts-expect-error the stage of the demo is JavaScript
 import { freePort, newStage } from '../../examples/demo/stage.js'
 import { createAgent, joinRegistry, newEs256Signer } from '../../src/client/index.js'
+import { END_WITH_PARENT } from '../child.mjs'
 import { tempFolder } from '../storage/open-store.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -48,6 +49,7 @@ const invitation = async (name: string): Promise<string> => {
 
 beforeAll(async () => {
   stage = await newStage()
+  vi.stubEnv('NODE_OPTIONS', END_WITH_PARENT)
   const { issuer, firstCode } = await stage.registry()
   operator = await personWith(issuer, firstCode)
   const acme = await personWith(issuer, await invitation('Acme'))
@@ -57,6 +59,7 @@ beforeAll(async () => {
   })
   const ocr = await stage.agent('ocr.js', { issuer, ...registered, port: await freePort() })
   await ocr('publish')
+  vi.unstubAllEnvs()
   environment = { REGISTRY: issuer, OCR: registered.agentId, AUDIENCE: registered.audience }
 }, 30_000)
 afterAll(() => stage.close())
@@ -77,6 +80,7 @@ async function folderFor(page: string) {
     ...environment,
     CODE: await invitation(page),
     HOME: folder.path,
+    NODE_OPTIONS: END_WITH_PARENT,
     PATH: `${join(folder.path, 'bin')}:${process.env.PATH}`,
   }
   return { ...folder, env }

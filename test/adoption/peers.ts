@@ -1,6 +1,10 @@
+import { setTimeout } from 'node:timers/promises'
 import { type AgentId, audienceOf } from '../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry } from '../registry.js'
 import { introduce } from '../stories/actors.js'
+
+/** Waits until no verifier may accept anymore what was revoked before, whether it was notified or not: a second, the default `maxStalenessMs`. */
+export const maxStaleness = () => setTimeout(1000)
 
 export interface Registered {
   readonly agentId: AgentId

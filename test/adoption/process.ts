@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { END_WITH_PARENT } from '../child.mjs'
 
 export interface Running extends AsyncDisposable {
   readonly child: ChildProcess
@@ -9,9 +10,17 @@ export interface Running extends AsyncDisposable {
   text(): string
 }
 
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
 /** Starts a program, which is killed when the test disposes of it. */
 export function run(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Running {
-  const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...environment } })
+  // Programs in other languages have no such option
+  const own = command === process.execPath ? [END_WITH_PARENT] : []
+  const child = spawn(command, [...own, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...environment } })
+  children.add(child)
   let text = ''
   const listeners = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr])
@@ -38,6 +47,7 @@ export function run(command: string, args: readonly string[], environment: Reado
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM')
       await exited
+      children.delete(child)
     },
   }
 }

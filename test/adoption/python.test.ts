@@ -9,7 +9,7 @@ import { proofOf } from '../oauth/requests.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { findPython } from './find-python.js'
-import { type Registered, register } from './peers.js'
+import { maxStaleness, type Registered, register } from './peers.js'
 import { type Running, run } from './process.js'
 
 const AGENT = resolve(import.meta.dirname, '../../examples/python/agent.py')
@@ -125,17 +125,19 @@ describe.skipIf(python === undefined)('Python agent with public libraries only',
     const { accessToken } = await planner.exchange({ audience: registered.audience, scope: 'translate:admin' })
     expect(await send(await signed(accessToken)), 'another scope').toMatchObject({ status: 403, body: { error: 'insufficient_scope' } })
   })
-  test('the agent refuses revoked tokens, responds 503 while the registry is unreachable, and then resumes the feed from its position', async () => {
+  test('the agent refuses a token within a second of its revocation, responds 503 once the registry has been unreachable for a second, and then resumes the feed from its position', async () => {
     const [first, second] = await Promise.all(['one', 'two'].map((description) => planner.tasks.create({ description })))
     const tokens = [await token({ taskId: first?.taskId }), await token({ taskId: second?.taskId })] as const
     expect(await status(tokens[0])).toBe(200)
     await planner.tasks.end(first?.taskId ?? '')
-    await expect.poll(() => status(tokens[0]), { timeout: 10_000, interval: 20 }).toBe(401)
+    await maxStaleness()
+    expect(await status(tokens[0])).toBe(401)
 
     expect(await status(tokens[1])).toBe(200)
     registry.front.route([1]) // no server listens on this port
     registry.front.cutSockets()
-    await expect.poll(() => status(tokens[1]), { timeout: 10_000, interval: 50 }).toBe(503)
+    await maxStaleness()
+    expect(await status(tokens[1])).toBe(503)
     expect((await send(await signed(tokens[1]))).headers.get('retry-after')).toBe('1')
     registry.front.route(registry.servers.map(({ port }) => port))
     await planner.tasks.end(second?.taskId ?? '')

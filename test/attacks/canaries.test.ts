@@ -12,7 +12,7 @@ const write =
     void lines.push(
       `${level} ${JSON.stringify(parts, (_, value) => (value instanceof Error ? `${value.stack} ${String(value.cause)}` : value))}`,
     )
-const log: Log = { info: write('info'), warn: write('warn'), error: write('error') }
+const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
 const secrets = new Map<string, string>()
 /** Response texts that must not contain secrets: refusals, public endpoints, the admin port, audit rows. */
 const responses: string[] = []
@@ -85,7 +85,7 @@ beforeAll(async () => {
     responses.push(await work().then(JSON.stringify, (error) => JSON.stringify({ ...error, message: String(error) })))
   registry.front.route([registry.servers[0]?.port ?? 0])
   await planner.tasks.end(taskId)
-  expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId }))).not.toBe('done')
+  expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId }))).toBe('invalid_request')
   responses.push(JSON.stringify(await registry.operator.query('audit.list', { orgId: acme.orgId })))
 })
 afterAll(async () => {

@@ -43,7 +43,7 @@ attack(
   'procedure paths that name members of every object are refused',
   setup,
   async () => {
-    for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', '%2e%2e', 'x'.repeat(10_000)])
+    for (const path of ['__proto__', 'constructor', 'toString', 'system.info._def', 'x.%2e%2e', 'x'.repeat(10_000)])
       expect([404, 431, 414]).toContain((await raw(setup.registry, `/trpc/${path}`).catch(() => [431]))[0])
   },
   { writes: false },
@@ -60,10 +60,10 @@ attack(
 )
 attack(
   'NOD-06',
-  'JSON nested 100,000 levels deep gets bad_input',
+  'JSON nested 10,000 levels deep gets bad_input',
   setup,
   async () => {
-    for (const body of ['['.repeat(100_000), '{"a":'.repeat(100_000)])
+    for (const body of ['['.repeat(10_000), '{"a":'.repeat(10_000)])
       expect(await post('/trpc/members.join', body)).toEqual([400, 'bad_input'])
   },
   { writes: false },

@@ -57,12 +57,12 @@ async function sendEverywhere(
   return [...responses, bearer.join(' '), published]
 }
 /** Each response is a refusal, and none is a server error. */
-const expectRefusals = (responses: readonly string[]) => {
+const expectRefusals = (responses: readonly string[], published = 'card_signature_invalid') => {
   expect(responses[0]).toBe('401 invalid_client')
   expect(responses[1]).toBe('400 invalid_dpop_proof')
   expect(responses[2]).toBe('400 invalid_request')
   expect(responses[3]).toBe('401 invalid_token')
-  expect(['card_signature_invalid', 'key_untrusted', 'card_invalid']).toContain(responses[4])
+  expect(responses[4]).toBe(published)
 }
 
 for (const alg of ['none', 'None', 'nOnE', ''])
@@ -131,13 +131,24 @@ for (const [id, header] of [
     { writes: false },
   )
 
-for (const kid of ['../../../../dev/null', "' || 1==1", '{"$ne":1}', 'x'.repeat(5000), ['k'], '__proto__', 5])
+for (const [kid, published] of [
+  ['../../../../dev/null', 'key_untrusted'],
+  ["' || 1==1", 'key_untrusted'],
+  ['{"$ne":1}', 'key_untrusted'],
+  ['__proto__', 'key_untrusted'],
+  ['x'.repeat(5000), 'card_signature_invalid'],
+  [['k'], 'card_signature_invalid'],
+  [5, 'card_signature_invalid'],
+] as const)
   attack(
     'JOSE-06',
     `a JWT with the kid ${JSON.stringify(kid).slice(0, 30)} is refused by each endpoint`,
     setup,
     async () =>
-      expectRefusals(await sendEverywhere((typ) => ({ alg: 'ES256', typ, kid, ...(typ === 'dpop+jwt' && { jwk: { kty: 'EC' } }) }))),
+      expectRefusals(
+        await sendEverywhere((typ) => ({ alg: 'ES256', typ, kid, ...(typ === 'dpop+jwt' && { jwk: { kty: 'EC' } }) })),
+        published,
+      ),
     { writes: false },
   )
 
@@ -262,7 +273,7 @@ attack(
       client_assertion: big.slice(0, 900_000),
       client_assertion_type: 'x',
     })
-    expect([400, 401, 413]).toContain(status)
+    expect(status).toBe(413)
   },
   { writes: false },
 )

@@ -89,9 +89,15 @@ describe('calls without a token', () => {
 })
 
 describe('mutations by GET', () => {
-  test.each(PROCEDURES.filter(([kind]) => kind === 'mutate'))('%s %s by GET is refused', async (_, path, input) => {
-    const [status] = await callAnonymously('query', path, input)
-    expect([401, 405]).toContain(status)
+  test.each(
+    PROCEDURES.filter(([kind]) => kind === 'mutate'),
+  )('%s %s by GET is refused, also with a token and its proof', async (_, path, input) => {
+    const before = await newestBlock(setup.registry)
+    const { accessToken } = await setup.registry.operator.token()
+    const dpop = await proofOf(setup.registry, setup.registry.operator.signer, { htm: 'GET', path: `/trpc/${path}`, accessToken })
+    const credentials = { authorization: `DPoP ${accessToken}`, dpop }
+    expect(await callAnonymously('query', path, input, credentials)).toEqual([405, 'method_not_allowed'])
+    expect(await newestBlock(setup.registry)).toBe(before)
   })
 })
 
@@ -113,10 +119,12 @@ describe('tokens of revoked agents', () => {
     'introductions.request',
   ])('%s refuses a token that was issued before the revocation of its agent', async (path) => {
     const agent = await setup.registry.agent({ registeredBy: setup.acme })
-    await agent.token()
+    const { accessToken } = await agent.token()
     await setup.acme.mutate('agents.revoke', { agentId: agent.agentId })
     const input = PROCEDURES.find(([, name]) => name === path)?.[2] ?? {}
-    expect(['invalid_token', 'invalid_client']).toContain(await reasonOf(agent.mutate(path, input)))
+    const dpop = await proofOf(setup.registry, agent.signer, { htm: 'POST', path: `/trpc/${path}`, accessToken })
+    const credentials = { authorization: `DPoP ${accessToken}`, dpop }
+    expect(await callAnonymously('mutate', path, input, credentials)).toEqual([401, 'invalid_token'])
   })
 })
 
@@ -151,7 +159,7 @@ describe('tokens of third parties', () => {
   test('a third party sees a token as inactive and cannot revoke it', async () => {
     const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
     expect(await setup.outsider.introspect(accessToken)).toEqual({ active: false })
-    await setup.outsider.revoke(accessToken).catch(() => undefined)
+    expect(await reasonOf(setup.outsider.revoke(accessToken))).toBe('done')
     expect(await setup.ocr.introspect(accessToken)).toMatchObject({ active: true })
   })
   test('a third party gets not_found for the lineage and the revocation of a token', async () => {
@@ -171,21 +179,28 @@ describe('tokens that a called agent received', () => {
       'invalid_token',
     ])
   })
-  test('an introduced token without the right to pass it on cannot be exchanged for a third agent', async () => {
-    const third = await aPublishedAgent(setup.registry, { registeredBy: setup.acme, introductionPolicy: { mode: 'open' } })
-    await introduce(setup.ocr, third).catch(() => undefined)
-    const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
-    expect(['invalid_request', 'invalid_target']).toContain(
-      await reasonOf(setup.ocr.exchange({ audience: third.audience, subjectToken: accessToken })),
-    )
+  test('an introduced token can be exchanged for a third agent only with the right to pass it on', async () => {
+    const { registry, acme, globex } = setup
+    const third = await aPublishedAgent(registry, { registeredBy: acme })
+    const right = { audience: third.audience, scope: 'ocr:read' }
+    const called = await aPublishedAgent(registry, { registeredBy: acme, ceiling: { rights: [right] } })
+    const rights = [right, { audience: called.audience, scope: 'ocr:read' }]
+    const caller = await registry.agent({ registeredBy: globex, ceiling: { rights, delegationDepth: 1 } })
+    const delegation = { depth: 1, rights: [right] }
+    await introduce(caller, called, ['ocr:read'], { delegation })
+    await introduce(called, third)
+    const passOn = async (more: object) => {
+      const { accessToken } = await caller.exchange({ audience: called.audience, ...more })
+      return reasonOf(called.exchange({ audience: third.audience, subjectToken: accessToken }))
+    }
+    expect(await passOn({ delegation })).toBe('done')
+    expect(await passOn({})).toBe('invalid_request')
   })
 })
 
 describe('escalation of authority', () => {
   test('an administrator cannot invite an operator', async () => {
-    expect(['forbidden', 'not_found']).toContain(
-      await reasonOf(setup.acme.mutate('members.invite', { orgId: setup.acme.orgId, role: 'operator' })),
-    )
+    expect(await reasonOf(setup.acme.mutate('members.invite', { orgId: setup.acme.orgId, role: 'operator' }))).toBe('forbidden')
   })
   test('a ceiling with the admin scope of the registry gives an agent no administration', async () => {
     const rights = [{ audience: setup.registry.issuer, scope: 'admin' }]

@@ -130,7 +130,7 @@ attack(
   setup,
   async () => {
     const made = Array.from({ length: 8000 }, (_, i) => disclosure(SALT, `n${i}`, i))
-    expect(['sd_jwt_invalid', 'bad_input', 'too_large']).toContain(await publishForged(withDisclosures(...made)))
+    expect(await publishForged(withDisclosures(...made))).toBe('bad_input')
   },
   { writes: false },
 )
@@ -149,18 +149,18 @@ for (const claim of ['iss', 'sub', 'exp', 'vct', 'cnf', 'nbf'])
     const made = disclosure(SALT, claim, taken ?? 1)
     return { payload: { ...rest, _sd: [digestOfText(made)] } as unknown as Parts['payload'], disclosures }
   })
-for (const [what, spell] of [
-  ['without a tilde at its end', (text: string) => text.slice(0, -1)],
-  ['of three tildes and nothing else', () => '~~~'],
-  ['with two tildes in a row', (text: string) => text.replace('~', '~~')],
-  ['that is empty', () => ''],
+for (const [what, spell, reason] of [
+  ['without a tilde at its end', (text: string) => text.slice(0, -1), 'sd_jwt_invalid'],
+  ['of three tildes and nothing else', () => '~~~', 'sd_jwt_invalid'],
+  ['with two tildes in a row', (text: string) => text.replace('~', '~~'), 'sd_jwt_invalid'],
+  ['that is empty', () => '', 'bad_input'],
 ] as const)
   attack(
     'SDJ-24',
     `an SD-JWT ${what} is refused`,
     setup,
     async () => {
-      expect(['sd_jwt_invalid', 'bad_input']).toContain(await publishForged((parts) => parts, spell))
+      expect(await publishForged((parts) => parts, spell)).toBe(reason)
     },
     { writes: false },
   )

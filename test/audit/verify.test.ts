@@ -85,9 +85,9 @@ test('members and agents may not verify the audit, and a foreign cursor is refus
   const admin = registry.as(acme)
   const { code } = await admin.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const member = await registry.join(code, 'a member')
-  expect(await reasonOf(member.query('audit.verify'))).not.toBe('done')
+  expect(await reasonOf(member.query('audit.verify'))).toBe('forbidden')
   const agent = await registry.agent({ registeredBy: { ...acme, ...admin } })
-  expect(await reasonOf(agent.query('audit.verify'))).not.toBe('done')
+  expect(await reasonOf(agent.query('audit.verify'))).toBe('insufficient_scope')
   for (const cursor of ['x', 'unlinked.1', 'unlinked.-1.0.w', 'ended.1.0.w', 'unlinked.1.1e400.w'])
     expect(await reasonOf(admin.query('audit.verify', { cursor }))).toBe('bad_cursor')
 })
@@ -96,8 +96,9 @@ test('credence audit verify checks all pages, and exits with code 1 on a forged 
   // The CLI runs in a process of its own, by the clock of the machine
   await using running = await startRegistry({ clock: runningClock() })
   const home = await mkdtemp(join(tmpdir(), 'credence-home-'))
-  const { orgId } = await running.organisation('Acme')
-  const { code } = await running.operator.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+  const acme = await running.organisation('Acme')
+  const { orgId } = acme
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
   const privateJwk = await newPrivateJwk('ES256')
   const signer = await signerFromJwk(privateJwk)
   const { memberId } = await joinRegistry({ issuer: running.issuer, code, name: 'at a command line', signer })

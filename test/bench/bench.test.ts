@@ -1,11 +1,11 @@
 // Each benchmark runs and prints its results in its last line. The tests assert no speed.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { spawnNode } from '../child.mjs'
 
 const run = async (args: readonly string[]): Promise<{ code: number | null; lines: string[] }> => {
-  const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../bench/main.js'), ...args], {
+  const child = spawnNode([resolve(import.meta.dirname, '../../bench/main.js'), ...args], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   let text = ''

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Feed, type FeedDeps, openFeed } from '../../src/client/feed.js'
 import { systemClock } from '../../src/lib/clock.js'
@@ -6,6 +6,8 @@ import { systemRandom } from '../../src/lib/random.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { positionOf } from '../../src/protocol/log/entry.js'
 import type { ClientMessage, FeedPosition, ServerMessage } from '../../src/protocol/log/feed.js'
+import { setClock } from '../set-clock.js'
+import { type SwallowingProxy, silentServer, swallowingProxy } from '../swallowing-proxy.js'
 
 type Send = (message: ServerMessage) => void
 /** The registry's reaction to a message, set by each test. */
@@ -160,4 +162,114 @@ test('a failing reconnection is reported, and the feed keeps trying', async () =
   await expect.poll(() => errors.map(String)).toContain('Error: unreachable')
   isDown = false
   await expect.poll(() => feed?.sync(200).then(() => 'fresh', String)).toBe('fresh')
+})
+
+describe('a connection that has died without a sign', () => {
+  const openThroughProxy = async (proxy: SwallowingProxy, options: Partial<FeedDeps> = {}) => {
+    react = honest(positionAt(5))
+    const errors: unknown[] = []
+    const feed = await open({ url: async () => `ws://127.0.0.1:${proxy.port}`, onError: (error) => errors.push(error), ...options })
+    return { feed, errors }
+  }
+  const newProxy = () => swallowingProxy((registry.address() as { port: number }).port)
+
+  test('a challenge without an answer drops it, is reported once, and the feed connects again', async () => {
+    await using proxy = await newProxy()
+    const { feed, errors } = await openThroughProxy(proxy)
+    await feed.sync()
+    proxy.swallow()
+    await expect(feed.sync(100)).rejects.toThrow('100 ms')
+    await expect(feed.sync(100)).rejects.toThrow('100 ms')
+    await expect.poll(() => connections, { timeout: 5000 }).toBe(2)
+    await expect.poll(() => feed.sync(500).then(() => 'fresh', String), { timeout: 5000 }).toBe('fresh')
+    expect(errors.map(String)).toEqual([expect.stringContaining('does not respond')])
+    proxy.swallow()
+    await expect(feed.sync(100)).rejects.toThrow()
+    await expect.poll(() => errors.length, { timeout: 5000 }).toBe(2)
+  })
+
+  test('without calls it is found by a challenge after at most 30 s', async () => {
+    await using proxy = await newProxy()
+    const clock = setClock()
+    const { errors } = await openThroughProxy(proxy, { clock })
+    proxy.swallow()
+    for (let seconds = 0; seconds < 30; seconds++) {
+      clock.advance(1)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(errors.map(String)).toEqual([expect.stringContaining('does not respond')])
+    await expect.poll(() => connections).toBe(2)
+  })
+
+  test('a live connection without calls is kept, also while a handler of its owner is slow', async () => {
+    const clock = setClock()
+    const errors: unknown[] = []
+    let finish = () => {}
+    react = (message, send) => {
+      if (message.type === 'subscribe')
+        send({ ...snapshotAt(positionAt(5)), ended: [{ handle: newHandle(systemRandom, 'tok') }] } as ServerMessage)
+      if (message.type === 'sync') send({ type: 'synced', n: message.n, head: positionAt(5) })
+    }
+    const onRevoked = () =>
+      new Promise<void>((resolve) => {
+        finish = resolve
+      })
+    const opened = open({ clock, onRevoked, onError: (error) => errors.push(error) })
+    await expect.poll(() => connections).toBe(1)
+    const pass = async (seconds: number) => {
+      for (let n = 0; n < seconds; n++) {
+        clock.advance(1)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+    }
+    await pass(60)
+    finish()
+    await opened
+    await pass(60)
+    expect([connections, errors]).toEqual([1, []])
+  })
+
+  test('a connection that does not open is given up after 20 s and reported once', async () => {
+    await using silent = await silentServer()
+    const clock = setClock()
+    const errors: unknown[] = []
+    void open({ clock, url: async () => `ws://127.0.0.1:${silent.port}`, onError: (error) => errors.push(error) })
+    for (let tries = 1; tries < 4; tries++) {
+      await expect.poll(() => silent.connections).toBe(tries)
+      clock.advance(20)
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(5)
+    }
+    expect(errors.map(String)).toEqual([expect.stringContaining('does not respond')])
+  })
+})
+
+test('after onRevoked failed, the registry sends those endings again, and the position waits for the handler', async () => {
+  const handle = newHandle(systemRandom, 'tok')
+  let head = 5
+  react = (message, send) => {
+    if (message.type === 'sync') send({ type: 'synced', n: message.n, head: positionAt(head) })
+    if (message.type !== 'subscribe') return
+    if (message.from?.position === positionAt(6).position) return
+    if (message.from === undefined) return send(snapshotAt(positionAt(5)))
+    send({ type: 'events', epoch, prev: 5, last: 6, time: 1, hash: 'h'.repeat(43), ended: [{ handle }] })
+  }
+  const delivered: unknown[] = []
+  let left = 2
+  const errors: unknown[] = []
+  const feed = await open({
+    onError: (error) => errors.push(error),
+    onRevoked: async (revoked, position) => {
+      if (left-- > 0) throw new Error('the handler failed')
+      delivered.push([revoked, position])
+    },
+  })
+  head = 6
+  for (const ws of registry.clients) ws.terminate()
+  await expect.poll(() => errors.length).toBe(1)
+  expect([feed.position, feed.ended.has(handle)]).toEqual([positionAt(5), true])
+  await expect.poll(() => delivered, { timeout: 5000 }).toEqual([[[{ handle }], positionAt(6).position]])
+  expect(feed.position).toEqual(positionAt(6))
+  expect(errors.map(String)).toEqual(['Error: the handler failed', 'Error: the handler failed'])
+  await feed.sync()
 })

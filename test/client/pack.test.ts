@@ -79,7 +79,7 @@ const options: AgentOptions = { issuer: 'https://registry.example', clientId: 'a
 const feed: Feed = await createAgent(options).subscribe({ onRevoked: (revoked) => console.log(revoked.length) })
 const verifier = createVerifier({ issuer: options.issuer, audience: 'a', publicUrl: 'https://a.example', standing: feed })
 export const fetch = guardFetch(verifier, { scope: 'ocr:read' }, (_, { chain }: Verified) => Response.json({ chain }))
-export const hono = guardHono(verifier)
+export const hono = guardHono(verifier, { scope: 'x' })
 export const needs = needsForAll({ scope: 'ocr:read' })
 `
   const compilerOptions = {

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
-import { MAX_WAITING, MAX_WORKING } from '../../src/http/concurrency-limit.js'
+import { QUEUES } from '../../src/http/limits/request-queues.js'
 import { startHttp } from '../../src/http/server.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 
+/** A single caller gets half of the slots. */
+const MAX_WORKING = QUEUES.public.slots / 2
+const MAX_WAITING = QUEUES.public.waiting
 const EXCESS = 20
 
-test('under overload excess requests get 503 with Retry-After, and running and waiting ones are completed', async () => {
+test('the requests of a caller past its share get 429 with Retry-After and RateLimit fields, and its running and waiting ones are completed', async () => {
   let release: () => void = () => undefined
   const released = new Promise<void>((resolve) => {
     release = resolve
@@ -38,13 +41,15 @@ test('under overload excess requests get 503 with Retry-After, and running and w
   })
   const calls = Array.from({ length: MAX_WORKING + MAX_WAITING + EXCESS }, async () => {
     const response = await call()
-    if (response.status === 503 && refused.push(response) === EXCESS) allRefused()
+    if (response.status === 429 && refused.push(response) === EXCESS) allRefused()
     return response
   })
   await Promise.all([isWorking, isRefusing])
   for (const response of refused) {
     expect(response.headers.get('retry-after')).toBe('1')
-    expect(await response.json()).toMatchObject({ error: 'unavailable' })
+    expect(response.headers.get('ratelimit')).toBe('"concurrent-requests";r=0;t=1')
+    expect(response.headers.get('ratelimit-policy')).toBe(`"concurrent-requests";q=${MAX_WORKING};qu="concurrent-requests"`)
+    expect(await response.json()).toMatchObject({ error: 'rate_limited' })
   }
   release()
   const served = (await Promise.all(calls)).filter(({ status }) => status === 200)

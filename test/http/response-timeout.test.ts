@@ -6,7 +6,7 @@ test.each([
   ['POST'],
 ])('a %s request that takes longer than responseTimeoutMs gets 503 with Retry-After, and the server continues to serve', async (method) => {
   const never = new Promise<never>(() => undefined)
-  await using server = await blockingServer({ responseTimeoutMs: 50, trpc: () => never })
+  await using server = await blockingServer({ responseTimeoutMs: 50, trpc: { serve: () => never, maxBodyBytes: () => 1000 } })
   const body = method === 'POST' ? '{}' : null
   const response = await server.fetch('/trpc/some.thing', { method, body, headers: { 'content-type': 'application/json' } })
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])

@@ -1,9 +1,12 @@
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Caller } from '../../src/http/caller.js'
+import { newRateLimits } from '../../src/http/limits/rate-limit.js'
+import { newRequestQueues } from '../../src/http/limits/request-queues.js'
 import { startHttp } from '../../src/http/server.js'
 import { clientAddressOf, newTrustedProxies } from '../../src/http/trusted-proxies.js'
 import { serveUpgrades } from '../../src/http/websocket.js'
+import { systemClock } from '../../src/lib/clock.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 
@@ -48,6 +51,8 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
       return new Promise<Caller | undefined>((resolve) => waiting.push(() => resolve(undefined)))
     },
     redeemTicket: async () => undefined,
+    queues: newRequestQueues(newRateLimits('off', systemClock)),
+    clock: systemClock,
     random: systemRandom,
     log: silentLog,
   })

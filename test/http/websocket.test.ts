@@ -1,11 +1,18 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import type { Caller } from '../../src/http/caller.js'
-import { MAX_SOCKETS_PER_CLIENT, serveUpgrades } from '../../src/http/websocket.js'
+import { HEARTBEAT_MS } from '../../src/http/heartbeat.js'
+import { serveUpgrades } from '../../src/http/websocket.js'
+import { systemClock } from '../../src/lib/clock.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
+import { setClock } from '../set-clock.js'
+import { swallowingProxy } from '../swallowing-proxy.js'
 import { blockingServer, statusOn } from './blocking-server.js'
+
+const MAX_SOCKETS_PER_CLIENT = 64
 
 test('a client at its maximum of sockets gets 429 until it closes one, other clients connect', async () => {
   await using server = await blockingServer()
@@ -18,6 +25,8 @@ test('a client at its maximum of sockets gets 429 until it closes one, other cli
     // A header of the test tells the server which client connects
     authenticate: async ({ headers }) => ({ id: headers['x-client'], scopes: [] }) as unknown as Caller,
     redeemTicket: async () => undefined,
+    queues: server.http.queues,
+    clock: systemClock,
     random: systemRandom,
     log: silentLog,
   })
@@ -60,6 +69,8 @@ test('the connection of a refused handshake is closed even if the client keeps i
     trustedProxies: [],
     authenticate: async () => undefined,
     redeemTicket: async () => undefined,
+    queues: server.http.queues,
+    clock: systemClock,
     random: systemRandom,
     log: silentLog,
   })
@@ -71,4 +82,42 @@ test('the connection of a refused handshake is closed even if the client keeps i
   await server.until(({ closed }) => closed === 1)
   socket.destroy()
   upgrades.reconnectElsewhere()
+})
+
+test('a socket whose connection has died without a sign is freed after 60 s without an answer, and one that answers stays', async () => {
+  await using server = await blockingServer()
+  await using proxy = await swallowingProxy(server.http.port)
+  const clock = setClock()
+  let pings = 0
+  const upgrades = serveUpgrades(server.http.server, {
+    issuer: 'http://127.0.0.1',
+    handlers: [{ path: '/feed', accept: () => {} }],
+    origins: [],
+    trustedProxies: [],
+    authenticate: async () => ({ id: 'agt_x', scopes: [] }) as unknown as Caller,
+    redeemTicket: async () => undefined,
+    queues: server.http.queues,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+  })
+  const open = async (port: number) => {
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/feed`)
+    ws.on('ping', () => pings++)
+    ws.on('error', () => undefined)
+    await once(ws, 'open')
+    return ws
+  }
+  const [dead, live] = [await open(proxy.port), await open(server.http.port)]
+  proxy.swallow()
+  for (const n of [1, 2]) {
+    clock.advance(HEARTBEAT_MS / 1000)
+    await expect.poll(() => pings).toBe(n)
+  }
+  expect(upgrades.sockets).toBe(2)
+  clock.advance(HEARTBEAT_MS / 1000)
+  await expect.poll(() => upgrades.sockets).toBe(1)
+  await expect.poll(() => pings).toBe(3)
+  expect(live.readyState).toBe(WebSocket.OPEN)
+  for (const ws of [dead, live]) ws.terminate()
 })

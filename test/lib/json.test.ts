@@ -20,6 +20,8 @@ describe('strict JSON', () => {
     ['a number outside the range of a double', '[1e400]'],
     ['a negative number outside the range of a double', '[-1e999]'],
     ['a trailing comma', '[1,]'],
+    ['10,001 elements', `[${'0,'.repeat(10_000)}0]`],
+    ['10,001 members', `{${Array.from({ length: 10_001 }, (_, i) => `"${i}":0`).join()}}`],
     ['two values', '1 2'],
     ['an empty text', ''],
     ['an unterminated string', '"abc'],
@@ -41,6 +43,11 @@ describe('strict JSON', () => {
     const levels = (n: number) => `${'['.repeat(n)}${']'.repeat(n)}`
     expect(readJson(levels(32))).toHaveProperty('value')
     expect(readJson(levels(32), { maxDepth: 31 })).toHaveProperty('fault')
+  })
+
+  test('10,000 values are allowed, and commas in strings do not count', () => {
+    expect(readJson(`[${'0,'.repeat(9_999)}0]`)).toHaveProperty('value')
+    expect(readJson(`["${','.repeat(20_000)}"]`)).toHaveProperty('value')
   })
 
   test('a text past the maximum size is refused', () => {

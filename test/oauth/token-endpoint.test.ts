@@ -55,6 +55,34 @@ describe('client assertions (RFC 7523 §3)', () => {
     expect([status, body.error]).toEqual([401, 'invalid_client'])
   })
 
+  test('at every OAuth endpoint an unknown client, an unknown key, a bad signature, an expired and a used assertion get one and the same answer', async () => {
+    const stranger = { clientId: 'agt_AAAAAAAAAAAAAAAAAAAAAA', signer: await newEs256Signer() }
+    const used = await assertionOf(registry, agent)
+    await tokenRequest(registry, agent, GRANT, { assertion: used })
+    const good = await assertionOf(registry, agent)
+    const assertions = [
+      await assertionOf(registry, stranger),
+      await assertionOf(registry, { ...stranger, clientId: agent.clientId }),
+      `${good.slice(0, good.lastIndexOf('.'))}.${used.slice(used.lastIndexOf('.') + 1)}`,
+      await assertionOf(registry, agent, { exp: registry.clock.now() - 1 }),
+      await assertionOf(registry, agent, { aud: 'https://elsewhere.example' }),
+      await assertionOf(registry, agent, { jti: undefined }),
+      used,
+      'a.b.c',
+    ]
+    const answers = new Set<string>()
+    for (const path of ['/oauth/token', '/oauth/introspect', '/oauth/revoke'])
+      for (const client_assertion of assertions) {
+        const form = { ...GRANT, ...(await formWithAssertion(registry, agent, { token: 'x' })), client_assertion }
+        const nonce = await freshNonce(registry, agent)
+        const dpop = await proofOf(registry, agent.signer, { path, nonce })
+        const { status, body } = await postForm(registry, path, form, { dpop })
+        answers.add(JSON.stringify([status, body.error, body.error_description]))
+      }
+    expect([...answers]).toHaveLength(1)
+    expect([...answers][0]).toContain('invalid_client')
+  })
+
   test('of 20 concurrent uses of one assertion at two servers one succeeds', async () => {
     const assertion = await assertionOf(registry, agent)
     const nonce = await freshNonce(registry, agent)

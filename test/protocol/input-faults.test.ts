@@ -58,6 +58,7 @@ test('a message that a schema gives is used as it is', () => {
 
 test('names from the input are quoted and shortened unless they are plain', () => {
   expect(textOf(z.strictObject({}), { [`\u001b[31m${'x'.repeat(100)}`]: 1 })).toBe(`unknown member "\\u001b[31m${'x'.repeat(59)}"`)
+  expect(textOf(z.strictObject({}), { 'a\u202e\u009b': 1 })).toBe('unknown member "a\\u202e\\u009b"')
 })
 
 test('a text names three faults, the detail names all of them with their JSON Pointers', () => {

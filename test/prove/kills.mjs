@@ -1,18 +1,18 @@
 // Kills a real registry with SIGKILL under load, again and again on the same data. After each kill nothing that was acknowledged may be missing,
 // no single-use item may be accepted twice, nothing may be stuck half-written, and a subscriber must have every revocation without a gap.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { aCard, aPair, newCast as newPlayers } from '../../bench/lib/cast.js'
+import { spawnNode } from '../child.mjs'
 import { claimsOf, freePort, newDice, pause } from './tools.mjs'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
 export async function startRegistry({ data, port, args = [] }) {
   const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', 'error', ...args]
-  const child = spawn(process.execPath, [MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawnNode([MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   let log = ''
   child.stderr.on('data', (chunk) => {

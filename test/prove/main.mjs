@@ -1,4 +1,5 @@
 // npm run prove -- [mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
+//                  [soak [seconds]]     (not among the parts that run without arguments)
 //                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
 // Without arguments the first three parts run, about twenty minutes. Exits with 1 if a part failed.
 import { runFaults } from './faults.mjs'
@@ -7,6 +8,7 @@ import { runPlanted } from './mongo/planted.mjs'
 import { runMongodb } from './mongodb.mjs'
 import { runMutants } from './mutants.mjs'
 import { runRolling } from './rolling.mjs'
+import { runSoak } from './soak.mjs'
 
 const PARTS = {
   mutants: async (only) => {
@@ -35,6 +37,10 @@ const PARTS = {
       faults,
       summary,
     })),
+  soak: async (seconds = '600') => {
+    const { faults, figures } = await runSoak({ seconds: Number(seconds), say })
+    return [{ name: 'soak', tried: 1, held: faults.length === 0 ? 1 : 0, faults, summary: `\n${inLines(figures)}` }]
+  },
   mongodb: async (seconds = '600', seed = String(Date.now() % 1_000_000)) => {
     const { faults, figures } = await runMongodb({ seconds: Number(seconds), seed: Number(seed), say })
     const tried = Object.values(figures.faults).reduce((sum, count) => sum + count, 0)
@@ -53,8 +59,8 @@ const PARTS = {
       summary: `\n${inLines(figures)}`,
     })),
 }
-/** Parts that run only if named, because they need a MongoDB server. */
-const NAMED_ONLY = ['mongodb', 'planted', 'rolling']
+/** Parts that run only if named, because they need a MongoDB server or much time. */
+const NAMED_ONLY = ['soak', 'mongodb', 'planted', 'rolling']
 
 const inLines = (figures) =>
   Object.entries(figures)

@@ -114,6 +114,19 @@ test.each<[string, string, (history: History) => unknown]>([
     ({ introspected }) => introspected.push({ jti: 'a', active: true, sentAt: 100.1, receivedAt: 105 }),
   ],
   [
+    'a write between the decision and the response: active 3.3 s after the acknowledgement',
+    'revocations',
+    ({ introspected }) => introspected.push({ jti: 'a', active: true, sentAt: 99, receivedAt: 3400 }),
+  ],
+  [
+    'a write between the decision and the response: a token is issued 3.3 s after its task has ended',
+    'revocations',
+    ({ issued, final }) => {
+      issued.push({ jti: 'e', dependsOn: ['token e', 'task t'], sentAt: 199, receivedAt: 3500 })
+      final.records.add('e')
+    },
+  ],
+  [
     'a head that was read before the request: a token is issued for a task that has ended',
     'revocations',
     ({ issued, final }) => {

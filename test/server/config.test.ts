@@ -1,5 +1,8 @@
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig, parseDataConfig } from '../../src/server/config.js'
+import { tempFolder } from '../storage/open-store.js'
 
 const pointersOf = (flags: Record<string, unknown>): string[] => {
   try {
@@ -7,7 +10,7 @@ const pointersOf = (flags: Record<string, unknown>): string[] => {
     return []
   } catch (error) {
     return String(error instanceof Error ? error.message : error)
-      .split('\n')
+      .split('; ')
       .map((line) => /configuration (\S+):/.exec(line)?.[1] ?? line)
   }
 }
@@ -31,7 +34,12 @@ test.each([
   ['an http witness outside development mode', { issuer: 'https://a.example', witness: 'http://b.example' }, ['/witness']],
   ['a public http witness in development mode', { dev: true, witness: 'http://b.example' }, ['/witness']],
   ['a witness with a trailing slash', { issuer: 'https://a.example', witness: 'https://b.example/' }, ['/witness']],
-  ['an http issuer in witnessFor', { issuer: 'https://a.example', witnessFor: ['http://b.example'] }, ['/witnessFor']],
+  ['no witness outside development mode', { issuer: 'https://a.example' }, ['/witness']],
+  ['a misspelt opt-out of the witness', { issuer: 'https://a.example', witness: true }, ['/witness']],
+  ['the opt-out of the witness under another name', { issuer: 'https://a.example', noWitness: true }, ['/']],
+  ['a witness in the data directory', { issuer: 'https://a.example', dataDirectory: '/data', witness: '/data/a/../w.json' }, ['/witness']],
+  ['a data directory as the witness', { issuer: 'https://a.example', dataDirectory: '/data/', witness: '/data' }, ['/witness']],
+  ['an http issuer in witnessFor', { issuer: 'https://a.example', witness: '/w.json', witnessFor: ['http://b.example'] }, ['/witnessFor']],
   ['a configuration with two bad values', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
 ])('%s is refused with the path of each invalid value', (_, flags, pointers) => {
   expect(pointersOf(flags)).toEqual(pointers)
@@ -63,4 +71,19 @@ test('a witness may be a file or the issuer of another registry', () => {
   expect(parseConfig({ dev: true, witness: '/elsewhere/witness.json' }, undefined, {}).witness).toBe('/elsewhere/witness.json')
   expect(parseConfig({ dev: true, witness: 'http://127.0.0.1:4100' }, undefined, {}).witness).toBe('http://127.0.0.1:4100')
   expect(parseConfig({ issuer: 'https://a.example', witness: 'https://b.example' }, undefined, {}).witness).toBe('https://b.example')
+})
+
+test('outside development mode, the witness is outside the data directory, or is declined explicitly', () => {
+  const parse = (witness: string | false) =>
+    parseConfig({ issuer: 'https://a.example', dataDirectory: '/data', witness }, undefined, {}).witness
+  for (const witness of ['/data-witness.json', '/witness.json', '/data/../w.json', '/data/../..w/w.json', false] as const)
+    expect(parse(witness)).toBe(witness)
+})
+
+test('a symbolic link does not move a witness out of the data directory', async () => {
+  await using folder = await tempFolder()
+  const [dataDirectory, link] = [join(folder.path, 'data'), join(folder.path, 'link')]
+  await mkdir(dataDirectory)
+  await symlink(dataDirectory, link)
+  expect(pointersOf({ issuer: 'https://a.example', dataDirectory, witness: join(link, 'new/witness.json') })).toEqual(['/witness'])
 })

@@ -184,7 +184,7 @@ describe('agents', () => {
     const rights = ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope }))
     const parent = await registry.agent({
       registeredBy: acme,
-      ceiling: { scopes: ['agents:write', 'introductions:write', 'discovery:read'], rights: [rights[0]] },
+      ceiling: { scopes: ['agents:write', 'introductions:write', 'discovery:read', 'tokens:exchange'], rights: [rights[0]] },
     })
     const child = await registry.agent({ registeredBy: { ...parent, orgId: acme.orgId }, name: 'child', ceiling: { rights } })
     expect(await reasonOf(child.introductions.request({ to: target.agentId, purpose: 'x', scopes: ['ocr:admin'] }))).toBe('invalid_scope')

@@ -44,7 +44,7 @@ describe('an introduction and its tokens over two servers that share only the st
 
     await planner.tasks.end(taskId)
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
-    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId }))).not.toBe('done')
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read', taskId }))).toBe('invalid_request')
   })
 
   test.each([
@@ -60,7 +60,7 @@ describe('an introduction and its tokens over two servers that share only the st
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
     await registry.operator.mutate('agents.reinstate', { agentId: planner.agentId })
     expect(await ocr.introspect(token.accessToken)).toEqual({ active: false })
-    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read' }))).not.toBe('done')
+    expect(await reasonOf(planner.exchange({ audience: ocr.audience, scope: 'ocr:read' }))).toBe('invalid_target')
   })
 
   test('a wider scope, another audience and a foreign task are refused', async () => {

@@ -114,7 +114,7 @@ export async function explore(
   const introductionPolicy = { mode: 'open' }
   const target = await subjectOf('target', await registry.agent({ registeredBy: second, introductionPolicy }), second, orgB)
   const ceilingOf = (rights: readonly AgentActor[]) => ({
-    scopes: ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write'],
+    scopes: ['cards:write', 'agents:write', 'discovery:read', 'introductions:write', 'tasks:write', 'tokens:exchange'],
     rights: rights.map(({ audience }) => ({ audience, scope: 'ocr:read' })),
     delegationDepth: 2,
   })

@@ -26,7 +26,7 @@ function withClock(storage: Storage, own: SetClock, store: SetClock): Storage & 
 function recordingLog(): { readonly log: Log; readonly lines: unknown[] } {
   const lines: unknown[] = []
   const write = (text: string, fields?: object) => lines.push([text, fields])
-  return { lines, log: { info: write, warn: write, error: write } }
+  return { lines, log: { debug: write, info: write, warn: write, error: write } }
 }
 
 const SKEWED = 'differ by more than 5 s'

@@ -10,9 +10,11 @@ import {
   createVerifier,
   credenceOf,
   guard,
+  guardA2A,
   guardFastify,
   guardFetch,
   guardHono,
+  needsForAll,
   type Verified,
   type Verifier,
 } from '../../src/verifier/index.js'
@@ -68,7 +70,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
   [
     'node:http',
     (verifier) => {
-      const protect = guard(verifier)
+      const protect = guard(verifier, 'any')
       return listen(createServer((request, response) => protect(request, response, () => response.end(credenceOf(request).claims.sub))))
     },
   ],
@@ -76,7 +78,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
     'Express',
     (verifier) => {
       const app = express().set('trust proxy', true)
-      app.use('/a2a', guard(verifier))
+      app.use('/a2a', guard(verifier, 'any'))
       app.post('/a2a', (request, response) => void response.send(credenceOf(request).claims.sub))
       return listen(createServer(app))
     },
@@ -85,7 +87,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
     'Fastify',
     async (verifier) => {
       const app = fastify({ trustProxy: true })
-      app.post('/a2a', { onRequest: guardFastify(verifier) }, async (request) => credenceOf(request).claims.sub)
+      app.post('/a2a', { onRequest: guardFastify(verifier, 'any') }, async (request) => credenceOf(request).claims.sub)
       await app.ready()
       return listen(app.server)
     },
@@ -94,7 +96,7 @@ const SERVERS: [string, (verifier: Verifier) => Promise<Listening>][] = [
     'Hono',
     (verifier) => {
       const app = new Hono<{ Variables: { credence: Verified } }>()
-      app.use('/a2a', guardHono(verifier))
+      app.use('/a2a', guardHono(verifier, 'any'))
       app.post('/a2a', (c) => c.text(c.get('credence').claims.sub))
       return listen(serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }) as Server) // http/1.1: the default
     },
@@ -155,6 +157,28 @@ test('guardFetch passes the further arguments of Deno, Bun and Workers to the ha
   expect(await served.json()).toEqual({ chain: [pair.planner.agentId], body: '{ "a": 1}', env: 'worker' })
   const refused = await serveFetch(await request({}), { name: 'worker' })
   expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'DPoP error="invalid_token", algs="ES256 EdDSA"'])
+})
+
+test.each([
+  undefined,
+  {},
+  { scope: '' },
+  { scopes: 'ocr:read' },
+  { scope: 'ocr:read', tols: 'scan' },
+  { scope: undefined },
+])('no guard is created with the needs %j, which would accept every valid token; `any` says so', (needs) => {
+  const verifier = newVerifier()
+  const attempts = [
+    () => guard(verifier, needs as never),
+    () => guardFastify(verifier, needs as never),
+    () => guardHono(verifier, needs as never),
+    () => guardFetch(verifier, needs as never, () => new Response()),
+    () => guardA2A({} as never, { verifier, needs: { GetTask: (needs ?? {}) as never } }),
+    () => guardA2A({} as never, { verifier, needs: { GetTasks: { scope: 'ocr:read' } } as never }),
+  ]
+  for (const attempt of attempts) expect(attempt).toThrow(expect.objectContaining({ reason: 'bad_input' }))
+  guard(verifier, 'any')
+  guardA2A({} as never, { verifier, needs: needsForAll('any') })
 })
 
 test('publicUrl includes the path prefix that a proxy removes; an invalid publicUrl is an error when the verifier is created', async () => {

@@ -19,6 +19,6 @@ test('a positive introspection result that arrives later than maxStalenessMs aft
     const result = standing.check(`token ${seconds} ${active}`, { at: 0, dependsOn: [] })
     clock.advance(seconds)
     respond({ active })
-    expect([seconds, active, await result]).toEqual([seconds, active, expected])
+    expect([seconds, active, (await result).state]).toEqual([seconds, active, expected])
   }
 })

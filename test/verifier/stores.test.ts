@@ -43,12 +43,14 @@ describe.each([
     const { taskBindings, clock } = stores
     expect(await taskBindings.bind('a', bindingOf('one'))).toEqual(bindingOf('one'))
     expect(await taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('one'))
-    // A look-up counts as a use.
     for (let month = 0; month < 4; month++) {
       clock.advance(TASK_BINDING_SECONDS - 2 * DAY)
-      expect(await taskBindings.find('a')).toEqual(bindingOf('one'))
+      expect(await taskBindings.bind('a', bindingOf('three'))).toEqual(bindingOf('one'))
     }
-    clock.advance(TASK_BINDING_SECONDS)
+    // A look-up does not count as use.
+    clock.advance(TASK_BINDING_SECONDS - 2 * DAY)
+    expect(await taskBindings.find('a')).toEqual(bindingOf('one'))
+    clock.advance(2 * DAY)
     expect(await taskBindings.find('a')).toBeUndefined()
     expect(await taskBindings.bind('a', bindingOf('two'))).toEqual(bindingOf('two'))
   })
@@ -66,7 +68,7 @@ test('memory is bounded: the least recently used binding is evicted, but no proo
   const clock = setClock()
   const { taskBindings, replay } = memoryStores(clock, { maxBindings: 3, maxProofs: 3 })
   for (const id of ['a', 'b', 'c']) await taskBindings.bind(id, bindingOf(id))
-  await taskBindings.find('a')
+  await taskBindings.bind('a', bindingOf('x'))
   await taskBindings.bind('d', bindingOf('d'))
   expect(await Promise.all(['a', 'b', 'c', 'd'].map(async (id) => (await taskBindings.find(id)) !== undefined))).toEqual([
     true,
@@ -74,11 +76,37 @@ test('memory is bounded: the least recently used binding is evicted, but no proo
     true,
     true,
   ])
-  for (const name of ['p', 'q', 'r']) await replay.consume(name, clock.now() + 100)
-  await expect(replay.consume('s', clock.now() + 100)).rejects.toMatchObject({ reason: 'unavailable' })
-  expect(await replay.consume('p', clock.now() + 100)).toBe(false)
+  for (const name of ['key1 p', 'key2 p', 'key3 p']) await replay.consume(name, clock.now() + 100)
+  await expect(replay.consume('key4 p', clock.now() + 100)).rejects.toMatchObject({ reason: 'unavailable' })
+  expect(await replay.consume('key1 p', clock.now() + 100)).toBe(false)
   clock.advance(101)
-  expect(await replay.consume('s', clock.now() + 100)).toBe(true)
+  expect(await replay.consume('key4 p', clock.now() + 100)).toBe(true)
+})
+
+test('a caller that sends more proofs than its share gets rate_limited, others are served, and expired proofs make room for it', async () => {
+  const clock = setClock()
+  const { replay } = memoryStores(clock, { maxProofs: 1000 })
+  const consume = (name: string) => replay.consume(name, clock.now() + 100)
+  for (let n = 0; n < 500; n++) expect(await consume(`greedy ${n}`)).toBe(true)
+  await expect(consume('greedy 500')).rejects.toMatchObject({ reason: 'rate_limited', retryAfterSeconds: 60 })
+  expect(await consume('greedy 1').catch(() => 'refused')).toBe(false)
+  for (let n = 0; n < 200; n++) expect(await consume(`modest ${n}`)).toBe(true)
+  await expect(consume('greedy 500')).rejects.toMatchObject({ reason: 'rate_limited' })
+  clock.advance(101)
+  for (let n = 0; n < 500; n++) expect(await consume(`greedy ${n}`)).toBe(true)
+})
+
+test('reading a binding of another caller does not keep it, reading an own one does', async () => {
+  const clock = setClock()
+  const { taskBindings } = memoryStores(clock)
+  const [one, two] = [{ sub: 'one' } as AccessTokenClaims, { sub: 'two' } as AccessTokenClaims]
+  await bind(taskBindings, 'a', one)
+  clock.advance(TASK_BINDING_SECONDS - DAY)
+  expect(await mayAccess(taskBindings, 'a', one)).toBe(true)
+  clock.advance(TASK_BINDING_SECONDS - DAY)
+  expect(await mayAccess(taskBindings, 'a', two)).toBe(false)
+  clock.advance(DAY)
+  expect(await mayAccess(taskBindings, 'a', one)).toBe(false)
 })
 
 test('a file does not grow without bound: expired rows make room for new ones', async () => {

@@ -3,7 +3,7 @@ import type { Feed } from '../../src/client/feed.js'
 import { newEs256Signer } from '../../src/credentials/jose/sign.js'
 import { isRefusal } from '../../src/errors.js'
 import { openVerifierStore } from '../../src/storage/sqlite/verifier-store.js'
-import { createVerifier, refusalResponse, type Verifier } from '../../src/verifier/index.js'
+import { CredenceError, createVerifier, refusalResponse, type Verifier } from '../../src/verifier/index.js'
 import { proofOf } from '../oauth/requests.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
@@ -61,6 +61,37 @@ test('a request with a valid token and proof is verified, and the result names t
   const token = await aToken({ taskId })
   const verified = await verifier.verify(await aCall(token), { scope: 'ocr:read/page', tool: 'scan/fast' })
   expect(verified).toMatchObject({ chain: [pair.planner.agentId], taskId, accessToken: token })
+})
+
+test('a used proof is retained for its life and the skew between replicas, under the key that signed it', async () => {
+  const consumed: [string, number][] = []
+  const replay = { consume: async (name: string, expiresAt: number) => consumed.push([name, expiresAt - registry.clock.now()]) > 0 }
+  await newVerifier({ replay }).verify(await aCall(await aToken()))
+  expect(consumed).toEqual([[expect.stringMatching(/^[A-Za-z0-9_-]{43} \S+$/), 121]])
+})
+
+test('slashes at the end of the issuer and inside the audience make no difference, and other options are refused when the verifier is created', async () => {
+  const { audience } = pair.ocr
+  for (const options of [
+    { issuer: `${registry.issuer}/` },
+    { audience: audience.replace('/agents', '//agents') },
+    { audience: `${audience}/` },
+  ])
+    expect(await outcome(newVerifier(options).verify(await aCall(await aToken()))), JSON.stringify(options)).toBe('served')
+  for (const options of [
+    { issuer: 'registry.example' },
+    { issuer: 'http://registry.example' },
+    { audience: 'ocr' },
+    { publicUrl: 'ocr.example' },
+    { maxStalenessMs: 0 },
+    { maxStalenessMs: Number.NaN },
+  ]) {
+    const error = await Promise.resolve()
+      .then(() => newVerifier(options))
+      .catch((thrown: unknown) => thrown)
+    expect(error, JSON.stringify(options)).toBeInstanceOf(CredenceError)
+    expect(error).toMatchObject({ reason: 'bad_input' })
+  }
 })
 
 describe('refusals', () => {
@@ -126,6 +157,22 @@ describe('refusals', () => {
     }
     pair = await aPair(registry, ['ocr:read'], { tools: ['scan'] })
     verifier = newVerifier()
+  })
+})
+
+describe('needs', () => {
+  test.each([
+    ['an allowed tool', { tool: 'scan' }, 'served'],
+    ['a part of an allowed tool', { tool: 'scan/fast' }, 'served'],
+    ['another tool', { tool: 'print' }, '403 insufficient_scope'],
+    ['a resource, with a token that is not restricted in resources', { resource: 'docs/a' }, 'served'],
+    ['a tool with a `..` segment', { tool: 'scan/../print' }, '403 insufficient_scope'],
+    ['a tool with a percent-encoded `..` segment', { tool: 'scan/%2e%2e/print' }, '403 insufficient_scope'],
+    ['a resource with a `..` segment, although the token is not restricted', { resource: 'docs/../secrets' }, '403 insufficient_scope'],
+    ['a resource with a control character, although the token is not restricted', { resource: 'docs/a\n' }, '403 insufficient_scope'],
+    ['a scope with a `..` segment', { scope: 'ocr:read/../admin' }, '403 insufficient_scope'],
+  ])('a request that needs %s is answered as expected', async (_, needs, expected) => {
+    expect(await outcome(verifier.verify(await aCall(await aToken()), needs))).toBe(expected)
   })
 })
 
@@ -211,7 +258,7 @@ test('consumed proofs survive a restart and are shared by two processes of one r
   restarted.close()
 })
 
-test('the token key is read once, and a token with an unknown kid does not make the verifier read the keys again', async () => {
+test('a token with an unknown kid gets 503 until the verifier may read the keys again, and then 401; known kids never wait', async () => {
   let reads = 0
   const counting: typeof fetch = (input, init) => {
     reads++
@@ -224,6 +271,15 @@ test('the token key is read once, and a token with an unknown kid does not make 
     /^[^.]+/,
     Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: 'A'.repeat(43) })).toString('base64url'),
   )
-  for (let i = 0; i < 5; i++) expect(await outcome(own.verify(await aCall(forged)))).toBe('401 invalid_token')
+  for (let i = 0; i < 5; i++) expect(await outcome(own.verify(await aCall(forged)))).toBe('503 standing_unknown')
+  expect(await outcome(own.verify(await aCall(token)))).toBe('served')
   expect(reads).toBe(1)
+  registry.clock.advance(1)
+  expect(await outcome(own.verify(await aCall(forged)))).toBe('401 invalid_token')
+  expect(await outcome(own.verify(await aCall(token)))).toBe('served')
+  expect(reads).toBe(2)
+  // The kid of a registry key is a thumbprint, so no read is needed for another one
+  const malformed = token.replace(/^[^.]+/, Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: '../x' })).toString('base64url'))
+  expect(await outcome(own.verify(await aCall(malformed)))).toBe('401 invalid_token')
+  expect(reads).toBe(2)
 })

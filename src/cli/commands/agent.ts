@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
-import { type CommonFlags, call, collect, print, profilesOf, rightOf } from '../context.js'
+import { type CommonFlags, call, collect, profilesOf, rightOf } from '../context.js'
+import { print } from '../output.js'
 
 interface TermsFlags {
   readonly call?: readonly string[]
@@ -11,6 +12,12 @@ interface TermsFlags {
   readonly tokenSeconds?: string
   readonly depth?: string
   readonly introductionPolicy?: string
+}
+
+interface ChangeFlags {
+  readonly name?: string
+  readonly addCall?: readonly string[]
+  readonly removeCall?: readonly string[]
 }
 
 const STATE_CHANGES = {
@@ -24,9 +31,8 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   const agent = program.command('agent').description('register, confirm, list, change, suspend, reinstate and revoke agents')
   termsOptions(common(agent.command('register <name>')))
     .description('register an agent and print its registration token; the agent is active once its own key confirms')
-    .option('--org <orgId>', 'organisation of the agent (default: that of the profile)')
-    .action((name: string, flags: CommonFlags & TermsFlags & { org?: string }) =>
-      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...termsOf(flags), ...(flags.org && { orgId: flags.org }) }),
+    .action((name: string, flags: CommonFlags & TermsFlags) =>
+      call(flags, 'mutate', 'agents.register', { name, ceiling: {}, ...termsOf(flags) }),
     )
   common(agent.command('confirm <agentId>'))
     .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')
@@ -42,8 +48,10 @@ export function agentCommands(program: Command, common: (command: Command) => Co
   termsOptions(common(agent.command('change <agentId>')))
     .description('change the name, ceiling or introduction policy of an agent; a new ceiling replaces the old one as a whole')
     .option('--name <name>', 'display name')
-    .action((agentId: string, flags: CommonFlags & TermsFlags & { name?: string }) =>
-      call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...(flags.name && { name: flags.name }) }),
+    .option('--add-call <audience=scope>', 'add a right to the ceiling, which stays as it is otherwise (repeatable)', collect)
+    .option('--remove-call <audience=scope>', 'remove a right from the ceiling (repeatable)', collect)
+    .action((agentId: string, flags: CommonFlags & TermsFlags & ChangeFlags) =>
+      call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...changesOf(flags) }),
     )
   for (const [verb, text] of Object.entries(STATE_CHANGES))
     common(agent.command(`${verb} <agentId>`))
@@ -53,7 +61,11 @@ export function agentCommands(program: Command, common: (command: Command) => Co
 
 const termsOptions = (command: Command): Command =>
   command
-    .option('--call <audience=scope>', 'ceiling: a right towards another agent (repeatable)', collect)
+    .option(
+      '--call <audience=scope>',
+      'ceiling: a right towards another agent, any agent (any=<scope>) or those of an organisation (<org id>=<scope>) (repeatable)',
+      collect,
+    )
     .option('--scope <scope>', 'ceiling: a scope at the registry (repeatable; default: all but admin and agents:write)', collect)
     .option('--tool <name>', 'ceiling: a tool that the agent may use (repeatable; default: any)', collect)
     .option('--resource <name>', 'ceiling: a resource that the agent may use (repeatable; default: any)', collect)
@@ -75,6 +87,12 @@ function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: ob
     ...(flags.introductionPolicy && { introductionPolicy: { mode: flags.introductionPolicy } }),
   }
 }
+
+const changesOf = ({ name, addCall, removeCall }: ChangeFlags): object => ({
+  ...(name && { name }),
+  ...(addCall && { addRights: addCall.map(rightOf) }),
+  ...(removeCall && { removeRights: removeCall.map(rightOf) }),
+})
 
 async function confirm(agentId: string, flags: CommonFlags & { registry: string; token: string }): Promise<void> {
   const privateJwk = await newPrivateJwk('ES256')

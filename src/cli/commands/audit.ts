@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { VerifiedAudit } from '../../audit/verify.js'
-import { type CommonFlags, call, openAgent, print } from '../context.js'
+import { type CommonFlags, call, openAgent } from '../context.js'
+import { print } from '../output.js'
 
 interface AuditFlags extends CommonFlags {
   readonly org?: string

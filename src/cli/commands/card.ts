@@ -3,7 +3,8 @@ import { refuse } from '../../errors.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
 import { Tier } from '../../protocol/cards/release-policy.js'
 import { AgentId } from '../../protocol/ids.js'
-import { type CommonFlags, call, collect, openAgent, print, textOfFile } from '../context.js'
+import { type CommonFlags, call, collect, openAgent, textOfFile } from '../context.js'
+import { print } from '../output.js'
 
 interface PublishFlags extends CommonFlags {
   readonly hide: readonly string[]
@@ -45,5 +46,6 @@ async function publish(agentId: string, file: string, flags: PublishFlags): Prom
 /** Splits `<pointer>=<tier>` at the last `=`. */
 function tierOf(text: string): [pointer: string, tier: Tier] {
   const at = text.lastIndexOf('=')
+  if (at < 1) return refuse('bad_input', `--tier ${text}: expected <pointer>=<tier>, such as /skills/1=private`)
   return [text.slice(0, at), Tier.parse(text.slice(at + 1))]
 }

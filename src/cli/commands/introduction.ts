@@ -14,7 +14,9 @@ export function introductionCommands(program: Command, common: (command: Command
     .alias('intro')
     .description('request, list, approve, deny and revoke introductions; read the inbox')
   common(introduction.command('request <agentId>'))
-    .description('request an introduction: the permission to call an agent')
+    .description(
+      'request an introduction: the permission to call an agent; if it is pending, `pendingBecause` says why it must be approved',
+    )
     .requiredOption('--scope <scope>', 'scope that its card lists (repeatable)', collect)
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
     .action((to: string, flags: CommonFlags & { scope: string[]; purpose: string }) =>

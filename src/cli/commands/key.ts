@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { newPrivateJwk, proveKey, signerFromJwk } from '../../credentials/jose/sign.js'
 import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
-import { type CommonFlags, call, openAgent, print, profilesOf, secondsOf, textOfFile } from '../context.js'
+import { type CommonFlags, call, openAgent, privateTextOfFile, profilesOf, secondsOf } from '../context.js'
+import { print } from '../output.js'
 
 /** `credence key …`: the registered keys of organisations, agents and members. */
 export function keyCommands(program: Command, common: (command: Command) => Command): void {
@@ -34,7 +35,7 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
 
 async function register(owner: string, flags: CommonFlags & { use: string; jwk?: string }): Promise<void> {
   const { agent, profile } = await openAgent(flags)
-  const privateJwk: Record<string, unknown> = flags.jwk ? JSON.parse(textOfFile(flags.jwk)) : { ...(await newPrivateJwk('ES256')) }
+  const privateJwk: Record<string, unknown> = flags.jwk ? JSON.parse(privateTextOfFile(flags.jwk)) : { ...(await newPrivateJwk('ES256')) }
   const signer = await signerFromJwk(privateJwk)
   const proof = await proveKey({ signer, clock: systemClock, random: systemRandom }, { issuer: profile.registry, owner })
   const registered = await agent.mutate('keys.register', { owner, use: flags.use, jwk: signer.publicJwk, proof })

@@ -12,7 +12,8 @@ import {
 import { refuse } from '../../errors.js'
 import { clientClock } from '../../lib/clock.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
-import { type CommonFlags, print, textOfFile } from '../context.js'
+import { type CommonFlags, textOfFile } from '../context.js'
+import { print } from '../output.js'
 
 interface LogFlags extends CommonFlags {
   readonly registry: string

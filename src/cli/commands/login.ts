@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { issuerOf, joinRegistry } from '../../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
-import { type CommonFlags, openAgent, print, profilesOf } from '../context.js'
+import { type CommonFlags, openAgent, profilesOf } from '../context.js'
+import { print } from '../output.js'
 
 interface LoginFlags extends CommonFlags {
   readonly registry: string

@@ -1,18 +1,20 @@
 import type { Command } from 'commander'
 import { collect } from '../context.js'
+import { printLines } from '../output.js'
 
 /** The flags of `credence serve`; each is a setting of server/config.ts. */
 interface ServeFlags {
   readonly config?: string
   readonly data?: string
   readonly store?: string
-  readonly witness?: string
+  readonly witness?: string | false
   readonly witnessFor?: readonly string[]
   readonly issuer?: string
   readonly host?: string
   readonly port?: string
   readonly adminPort?: string
   readonly logLevel?: string
+  readonly limits?: string
   readonly dev?: boolean
 }
 
@@ -26,13 +28,15 @@ export function serveCommand(program: Command): void {
     .option('--store <url>', 'mongodb://…/<database>, for several instances (default: a SQLite file in the data directory)')
     .option(
       '--witness <file or url>',
-      'file or registry that remembers the newest log position (default: witness.json in the data directory)',
+      'file outside the data directory, or registry, that remembers the newest log position (with --dev, default: witness.json in the data directory)',
     )
+    .option('--no-witness', 'serve without a witness: an old copy of the data is served unnoticed')
     .option('--witness-for <url>', 'issuer of a registry whose witness this registry is (repeatable)', collect)
     .option('--issuer <url>', 'public URL of the registry: an https origin without a path')
     .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: 4000)')
     .option('--admin-port <port>', 'port of /livez and /readyz on loopback (default: 4001)')
+    .option('--limits <on|off>', 'off removes the rate limits, for benchmarks (default: on)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
     .option('--dev', 'development mode: http on loopback')
     .action(runServe)
@@ -41,18 +45,21 @@ export function serveCommand(program: Command): void {
 /** Runs the registry until SIGTERM or SIGINT, then drains and closes. */
 async function runServe({ config: file, data, ...settings }: ServeFlags): Promise<void> {
   const [{ parseConfig }, { serve }] = await Promise.all([import('../../server/config.js'), import('../../server/main.js')])
-  const registry = await serve(parseConfig({ ...settings, ...(data !== undefined && { dataDirectory: data }) }, file))
+  const config = parseConfig({ ...settings, ...(data !== undefined && { dataDirectory: data }) }, file)
+  const registry = await serve(config)
   // The handlers are set before the lines below are printed, because a supervisor may send SIGTERM as soon as it reads those.
   const stopped = new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
   })
-  process.stdout.write(`registry   ${registry.issuer}\nadmin      ${registry.adminUrl}\n`)
+  printLines(`registry   ${registry.issuer}`, `admin      ${registry.adminUrl}`)
   if (registry.firstCode)
-    process.stdout.write(
-      `first code ${registry.firstCode}   (15 minutes, five tries: credence login --registry ${registry.issuer} --code …)\n`,
-    )
-  process.stdout.write('serving\n')
+    printLines(`first code ${registry.firstCode}   (15 minutes, five tries: credence login --registry ${registry.issuer} --code …)`)
+  if (config.witness === false) printLines(NO_WITNESS)
+  printLines('serving')
   await stopped
   await registry.close()
 }
+
+const NO_WITNESS =
+  'no witness not protected: if an old copy of the data is put back, it is served, and what was revoked since is valid again (--witness)'

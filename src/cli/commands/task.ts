@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, openAgent, print, secondsOf } from '../context.js'
+import { type CommonFlags, call, openAgent, secondsOf } from '../context.js'
+import { print } from '../output.js'
 
 interface CreateFlags extends CommonFlags {
   readonly parent?: string

@@ -8,6 +8,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 import { pointerToken } from '../../lib/json-pointer.js'
 import { unreachable } from '../../lib/unreachable.js'
+import { withJsonNames } from '../../protocol/cards/card-names.js'
 import { CARD_SCHEMA, type MemberType, type MessageName, ONE_OF, snakeCase } from '../../protocol/cards/card-schema.js'
 import { canonical } from '../jose/canonical-json.js'
 
@@ -137,7 +138,7 @@ function withoutEmptyValues(value: JsonValue): JsonValue {
 /** JSON Pointers of the parts of the card that a signature over `form` does not cover. Empty values are omitted, unless a map holds them. */
 export function uncoveredPaths(card: JsonObject, form: JsonObject): string[] {
   const found: string[] = []
-  collectUncovered(withoutSignatures(card), form, '', false, found)
+  collectUncovered(withJsonNames(withoutSignatures(card)), withJsonNames(form), '', false, found)
   return found
 }
 
@@ -162,11 +163,3 @@ function collectUncovered(value: JsonValue, signed: JsonValue | undefined, point
 
 const isEmptyValue = (value: JsonValue): boolean =>
   value === null || value === '' || (Array.isArray(value) && value.length === 0) || (isJsonObject(value) && Object.keys(value).length === 0)
-
-/** The paths that concern endpoints and security. A caller must not use a card that leaves these unsigned. */
-export const uncoveredSecurity = (paths: readonly string[]): string[] =>
-  paths.filter((path) =>
-    /^\/(security|securitySchemes|securityRequirements|supportedInterfaces|url|additionalInterfaces|preferredTransport)(\/|$)|\/security(Requirements)?(\/|$)/.test(
-      path,
-    ),
-  )

@@ -6,7 +6,7 @@ import type { SignatureAlgorithm } from '../../lib/algorithms.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 import { isWithin, pointerOf, pointerToken } from '../../lib/json-pointer.js'
 import type { Random } from '../../lib/random.js'
-import { SKEW_SECONDS } from '../../protocol/claims.js'
+import { MAX_AHEAD_SECONDS } from '../../protocol/claims.js'
 import { AgentId, type Jkt } from '../../protocol/ids.js'
 import { canonical } from '../jose/canonical-json.js'
 import { digestOfJson } from '../jose/digest.js'
@@ -57,6 +57,8 @@ export interface CardCredential {
   /** The card with the disclosures of this presentation. */
   readonly card: JsonObject
   readonly disclosures: readonly CardDisclosure[]
+  /** The containers of the card that have digests, with their pointers in the card. */
+  readonly containers: readonly Container[]
   readonly jkt: Jkt
   readonly alg: SignatureAlgorithm
   readonly kid?: string
@@ -109,6 +111,7 @@ export async function verifyCardCredential(
     claims: rest,
     card,
     disclosures: verified.disclosures.map((disclosure) => ({ ...disclosure, pointer: disclosure.pointer.slice(AGENT_CARD.length) })),
+    containers: verified.containers.map((container) => ({ ...container, pointer: container.pointer.slice(AGENT_CARD.length) })),
     jkt: verified.jkt,
     alg: verified.alg,
     sdHash: verified.sdHash,
@@ -141,7 +144,7 @@ function expectationFaults(claims: CardCredentialClaims, expected: CardExpectati
 function timeFaults({ iat, nbf, exp }: CardCredentialClaims, now: number): Fault[] {
   const fault = exp - Math.min(iat, nbf ?? iat) > MAX_CARD_SECONDS ? TOO_LONG : timeFault({ iat, nbf, exp }, now)
   if (fault !== undefined) return [{ pointer: '/exp', hint: fault }]
-  return exp > now + MAX_CARD_SECONDS + SKEW_SECONDS ? [{ pointer: '/exp', hint: TOO_LONG }] : []
+  return exp > now + MAX_CARD_SECONDS + MAX_AHEAD_SECONDS ? [{ pointer: '/exp', hint: TOO_LONG }] : []
 }
 
 const TOO_LONG = 'its lifetime is longer than 90 days'

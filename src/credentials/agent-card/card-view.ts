@@ -20,6 +20,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
 import { CardView, type KeyRegistrationProof } from '../../protocol/cards/card-view.js'
 import { type Handle, handleOfRegistryKey } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
+import type { KeyStatement } from '../../protocol/key-statement.js'
 import { hashLeaf, verifyInclusion } from '../../protocol/log/merkle.js'
 import { stands } from '../../protocol/standing.js'
 import { canonical } from '../jose/canonical-json.js'
@@ -52,9 +53,24 @@ export interface VerifiedCard {
   readonly view: CardView
   /** The card as its publisher signed it, with the disclosures of this view. */
   readonly card: JsonObject
-  /** Owner of the key that signed (organisation or agent id), and thumbprint of that key. */
-  readonly publisher?: { readonly owner: string; readonly jkt: string }
+  readonly publisher?: CardPublisher
 }
+
+/** The key that signed a card: its owner (organisation or agent id), its thumbprint, and when and by whom it was registered. */
+interface CardPublisher {
+  readonly owner: string
+  readonly jkt: string
+  /** Epoch seconds. */
+  readonly registeredAt: number
+  readonly registeredBy: string
+}
+
+export const publisherOf = ({ owner, jkt, registeredAt, registeredBy }: KeyStatement): CardPublisher => ({
+  owner,
+  jkt,
+  registeredAt,
+  registeredBy,
+})
 
 /** Digest of the parts of a view that no publisher signed: the organisation, the facts with the verdict, and the text. */
 export const factsDigest = ({ orgId, facts, text }: Pick<CardView, 'orgId' | 'facts' | 'text'>): string =>
@@ -81,7 +97,7 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
   if (!signatures.some((verdict) => verdict.state === 'valid' && verdict.uncoveredSecurity.length === 0))
     deny('no signature of the registered key covers the endpoints and security members of its public card')
   const { statement } = view.proof
-  const publisher = { owner: statement.owner, jkt: statement.jkt }
+  const publisher = publisherOf(statement)
   if (statement.owner !== view.orgId && statement.owner !== view.agentId)
     deny('the signing key belongs neither to the agent nor to its organisation')
   if (view.sdJwt === undefined) return verifiedCard(view, withoutSignatures(publicCard), publisher)
@@ -97,7 +113,7 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
 }
 
 /** The claims of the view must be the signed card. */
-function verifiedCard(view: CardView, card: JsonObject, publisher: { owner: string; jkt: string }): VerifiedCard {
+function verifiedCard(view: CardView, card: JsonObject, publisher: CardPublisher): VerifiedCard {
   if (canonical(view.claims) !== canonical(card)) return deny('its claims differ from the signed card')
   return { state: 'verified', view, card, publisher }
 }

@@ -8,7 +8,7 @@ import { presentSdJwt } from '../sd-jwt/issue.js'
 import { bindPresentation, type KeyBindingExpectation } from '../sd-jwt/key-binding.js'
 import { processSdJwt } from '../sd-jwt/verify.js'
 import { CARD_TYP, cardType, verifyCardCredential } from './card-credential.js'
-import type { VerifiedCard } from './card-view.js'
+import { publisherOf, type VerifiedCard } from './card-view.js'
 
 interface CardPart {
   readonly value: JsonValue
@@ -59,5 +59,5 @@ export async function verifyCardPresentation(
   })
   if (claims.card_version !== view.version)
     refuse('sd_jwt_invalid', `the presentation is of version ${claims.card_version} of the card, not of version ${view.version}`)
-  return { state: 'verified', view, card, publisher: { owner: statement.owner, jkt: statement.jkt } }
+  return { state: 'verified', view, card, publisher: publisherOf(statement) }
 }

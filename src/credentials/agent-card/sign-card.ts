@@ -1,3 +1,4 @@
+import { type Fault, refuse } from '../../errors.js'
 import type { JsonObject } from '../../lib/json.js'
 import { isWithin } from '../../lib/json-pointer.js'
 import type { Random } from '../../lib/random.js'
@@ -9,7 +10,7 @@ import { RELEASE_TYP } from '../jose/token-types.js'
 import { presentSdJwt } from '../sd-jwt/issue.js'
 import { processSdJwt } from '../sd-jwt/verify.js'
 import { AGENT_CARD, CARD_TYP, cardDigest, issueCardCredential, publicCardOf } from './card-credential.js'
-import { signableCard, signCard } from './card-signatures.js'
+import { earlierSignatures, signableCard, signForms } from './card-signatures.js'
 
 interface CardToPublish {
   readonly card: JsonObject
@@ -47,13 +48,20 @@ export async function preparePublication(
   input: CardToPublish,
   { signer, random, now }: { readonly signer: Signer; readonly random: Pick<Random, 'bytes' | 'token'>; readonly now: number },
 ): Promise<PublishableCard> {
+  requireTiers(input)
+  const signatures = earlierSignatures(input.card)
+  if (signatures.length > 0 && input.nonPublic.length > 0)
+    refuse('card_signature_invalid', 'the card has signatures, which do not cover its public parts alone; remove them, or hide no part', {
+      faults: [{ pointer: '/signatures', hint: 'remove this member' }],
+    })
   const card = signableCard(input.card)
+  // The SD-JWT has these public parts too: they are signed as they are.
   const publicParts = publicCardOf(card, input.nonPublic)
-  const publicCard = JSON.stringify(await signCard(publicParts, signer))
+  const publicCard = JSON.stringify(await signForms({ ...publicParts, signatures }, signer))
   const cardSha256 = cardDigest(publicParts)
   if (input.nonPublic.length === 0) return { publicCard, cardSha256 }
   const pointersByDigest = new Map<string, string>()
-  const hasPrivateParts = input.nonPublic.some((pointer) => (input.tiers[pointer] ?? input.defaultTier) === 'private')
+  const hasPrivateParts = input.nonPublic.some((pointer) => tierAt(input, pointer) === 'private')
   const completeSdJwt = await issueCardCredential(
     {
       iss: input.iss,
@@ -87,6 +95,17 @@ export async function preparePublication(
   return { publicCard, cardSha256, sdJwt, releasePolicy, ...(hasPrivateParts && { ownSdJwt: completeSdJwt }) }
 }
 
+/** A tier that would have no effect is refused: the part would be public, or released to more callers than was meant. */
+function requireTiers({ nonPublic, tiers, defaultTier }: CardToPublish): void {
+  const faults: Fault[] = Object.entries(tiers).flatMap(([pointer, tier]) => {
+    if (!nonPublic.includes(pointer)) return [{ pointer, hint: 'this part has a tier, but it is not in `hide`, so it would be public' }]
+    return tier === 'public' ? [{ pointer, hint: 'a part in `hide` cannot be public; remove it from `hide`' }] : []
+  })
+  if (defaultTier === 'public') faults.push({ pointer: '', hint: 'the default tier of hidden parts cannot be public' })
+  if (faults.length > 0)
+    refuse('release_policy_invalid', `a tier has no effect: ${faults[0]?.pointer}: ${faults[0]?.hint}; nothing was published`, { faults })
+}
+
 /** The tier of each disclosure by its pointer in the signed card, where array indexes count placeholders and decoys. */
 function tiersByPointer(
   { tiers, defaultTier }: CardToPublish,
@@ -94,6 +113,9 @@ function tiersByPointer(
   sdJwt: string,
 ): Map<string, Tier> {
   const { disclosures } = processSdJwt(sdJwt, { typ: [CARD_TYP] })
-  const tierOfDigest = (digest: string): Tier => tiers[pointersByDigest.get(digest) ?? ''] ?? defaultTier
+  const tierOfDigest = (digest: string): Tier => tierAt({ tiers, defaultTier }, pointersByDigest.get(digest) ?? '')
   return new Map(disclosures.map(({ pointer, digest }) => [pointer.slice(AGENT_CARD.length), tierOfDigest(digest)] as const))
 }
+
+const tierAt = ({ tiers, defaultTier }: Pick<CardToPublish, 'tiers' | 'defaultTier'>, pointer: string): Tier =>
+  Object.hasOwn(tiers, pointer) ? (tiers[pointer] ?? defaultTier) : defaultTier

@@ -4,11 +4,12 @@ import { DPOP_ALGORITHMS } from '../../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
 import type { Jkt } from '../../protocol/ids.js'
 import { digestOfText } from './digest.js'
-import { type PublicJwk, readPublicJwk } from './jwk.js'
+import { readPublicJwk } from './jwk.js'
 import { isSignedBy, readJws } from './jws.js'
-import { claimsOf, type JwtKind, refuseAs, requireAll } from './jwt.js'
+import { claimsOf, type JwtKind, refuseAs, requireAll, timeFault } from './jwt.js'
+import type { PublicJwk } from './public-jwk.js'
 
-/** A proof is accepted from this many seconds before its `iat` to this many seconds after it. */
+/** A proof is accepted until this many seconds after its `iat`. */
 const PROOF_WINDOW_SECONDS = 60
 
 const DPOP_PROOF: JwtKind<{ jti: string; htm: string; htu: string; iat: number; ath?: string | undefined; nonce?: string | undefined }> = {
@@ -63,12 +64,13 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   const key = readPublicJwk(jws.header.jwk, [jws.header.alg])
   if (typeof key === 'string') return refuseAs(kind, `its key is invalid: ${key}`)
   if (!(await isSignedBy(jws, key))) return refuseAs(kind, 'its signature does not match its key')
-  const claims = claimsOf(jws, kind)
+  const { claims, times } = claimsOf(jws, kind)
   const window = expected.windowSeconds ?? PROOF_WINDOW_SECONDS
   requireAll(kind, [
     claims.htm !== expected.htm && '`htm` is not the method of this request',
     !isSameUrl(claims.htu, expected.htu) && '`htu` is not the URL of this request',
-    Math.abs(claims.iat - expected.now) > window && `\`iat\` is more than ${window} s from the time of the server`,
+    timeFault(times, expected.now),
+    claims.iat < expected.now - window && `\`iat\` is more than ${window} s ago`,
     expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not the hash of the access token',
   ])
   if (expected.nonce && (claims.nonce === undefined || !expected.nonce.accepts(claims.nonce))) {
@@ -81,14 +83,15 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
 
 /**
  * Consumes the `jti` of a proof for its key. Returns false if the proof was used before. The replay key is retained until a verifier whose
- * clock is REPLAY_MARGIN_SECONDS behind would refuse the proof as well.
+ * clock is `marginSeconds` behind would refuse the proof as well.
  *
  * @see [RFC 9449 §11.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-11.1)
  */
 export const consumeProof = (
   { jkt, jti, expiresAt }: Pick<VerifiedProof, 'jkt' | 'jti' | 'expiresAt'>,
   consume: (replayKey: string, retainUntil: number) => Promise<boolean>,
-): Promise<boolean> => consume(`${jkt} ${jti}`, expiresAt + REPLAY_MARGIN_SECONDS)
+  marginSeconds = REPLAY_MARGIN_SECONDS,
+): Promise<boolean> => consume(`${jkt} ${jti}`, expiresAt + marginSeconds)
 
 /** Compares the plain strings first, which saves the normalisation of `claimed` in nearly all requests. */
 function isSameUrl(claimed: string, expected: string): boolean {

@@ -5,13 +5,9 @@ import { fromBase64url } from '../../lib/bytes.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
 import { Jkt } from '../../protocol/ids.js'
+import { degeneracyOf } from './degenerate-keys.js'
 import { digestOfJson } from './digest.js'
-
-/** A public key with the members of its thumbprint (RFC 7638 §3.2) and no others. */
-export type PublicJwk =
-  | { readonly kty: 'EC'; readonly crv: 'P-256' | 'P-384'; readonly x: string; readonly y: string }
-  | { readonly kty: 'RSA'; readonly n: string; readonly e: string }
-  | { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }
+import type { PublicJwk } from './public-jwk.js'
 
 /** A key with the only algorithm that it may be used with (RFC 8725 §3.1). */
 export interface VerificationKey {
@@ -51,7 +47,9 @@ export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[
   if (alg === undefined) return `its algorithm is not one of ${algs.join(', ')}`
   const { jwk } = minimal
   const name = `${alg} ${jwk.kty === 'RSA' ? jwk.n : `${jwk.x} ${jwk.kty === 'EC' ? jwk.y : ''}`}`
-  return cached(parsedKeys, name) ?? cache(parsedKeys, name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
+  const known = cached(parsedKeys, name)
+  if (known !== undefined) return known
+  return degeneracyOf(jwk) ?? cache(parsedKeys, name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
 }
 
 /** Parsed keys by algorithm and coordinates. A caller sends the same key with each proof. The algorithm implies the key type and curve. */

@@ -8,19 +8,21 @@ interface JwksCache {
   invalidate(): void
 }
 
-/**
- * Caches the keys of an issuer. They are read at first use, and again for an unknown `kid`, but at most once per `rereadMs`. Concurrent
- * callers share a read.
- */
-export function newJwksCache({
-  read,
-  clock,
-  rereadMs,
-}: {
+interface JwksCacheOptions {
   readonly read: () => Promise<readonly VerificationKey[]>
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly rereadMs: number
-}): JwksCache {
+  /** True for a `kid` that is known to be revoked. Its key is never returned, and its end makes the next unknown `kid` read the keys at once. */
+  readonly hasEnded?: (kid: string) => boolean
+  /** Throws for an unknown `kid` that must wait for the next read. Without it such a `kid` has no key. */
+  readonly refuseForNow?: () => never
+}
+
+/**
+ * Caches the keys of an issuer. They are read at first use, at once after a change that the cache is told of, and otherwise for an unknown
+ * `kid`, but at most once per `rereadMs`. Concurrent callers share a read. A known `kid` never waits.
+ */
+export function newJwksCache({ read, clock, rereadMs, hasEnded = () => false, refuseForNow }: JwksCacheOptions): JwksCache {
   let keys: readonly VerificationKey[] = []
   let readAt = 0
   let isStale = true
@@ -29,7 +31,7 @@ export function newJwksCache({
   const load = async (): Promise<void> => {
     isStale = false
     try {
-      keys = await read()
+      keys = (await read()).filter(({ jwk }) => !isRevoked(jwk.kid))
       readAt = clock.monotonicMs()
     } catch (error) {
       isStale = true
@@ -38,15 +40,22 @@ export function newJwksCache({
       reading = undefined
     }
   }
+  const isRevoked = (kid: unknown): boolean => typeof kid === 'string' && hasEnded(kid)
   const byKid = (kid: string) => keys.filter(({ jwk }) => jwk.kid === kid)
+  const mayRead = () =>
+    isStale || reading !== undefined || clock.monotonicMs() - readAt >= rereadMs || keys.some(({ jwk }) => isRevoked(jwk.kid))
   return {
     keysFor: async (kid) => {
-      if (kid === undefined) return []
-      while (byKid(kid).length === 0 && (isStale || reading || clock.monotonicMs() - readAt >= rereadMs)) {
+      if (kid === undefined || isRevoked(kid)) return []
+      let hasRead = false
+      while (byKid(kid).length === 0 && mayRead()) {
+        // Only a read that began after the call shows that no key has this `kid`
+        hasRead ||= reading === undefined
         reading ??= load()
         await reading
       }
-      return byKid(kid)
+      const found = byKid(kid)
+      return found.length === 0 && !hasRead && refuseForNow ? refuseForNow() : found
     },
     invalidate: () => {
       isStale = true

@@ -83,6 +83,12 @@ export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
 const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
 
 /**
+ * Maximum number of keys that one signature is checked with. It counts only keys that fit `kid` and `alg` of the header, and is above the
+ * number of keys that may sign anything here: MAX_KEYS of an agent and MAX_KEYS of its organisation.
+ */
+export const MAX_KEYS_TRIED = 64
+
+/**
  * Returns the key among `keys` that made the signature, or undefined. A `kid` in the header must be the thumbprint of that key or the `kid` of
  * its JWK.
  */
@@ -90,14 +96,17 @@ export async function findSigner(
   jws: Pick<Jws, 'header' | 'encoded' | 'isHot'>,
   keys: readonly VerificationKey[],
 ): Promise<ParsedKey | undefined> {
-  for (const { jwk, alg } of keys) {
-    const key = parsedKeyOf(jwk, alg ?? jws.header.alg)
-    if (typeof key === 'string' || key.alg !== jws.header.alg) continue
-    if (jws.header.kid !== undefined && jws.header.kid !== key.jkt && jws.header.kid !== jwk.kid) continue
-    if (await isSignedBy(jws, key)) return key
-  }
+  for (const key of fittingKeys(jws.header, keys).slice(0, MAX_KEYS_TRIED)) if (await isSignedBy(jws, key)) return key
   return undefined
 }
+
+/** The keys that a header may name. Without a `kid`, every key of its algorithm fits. */
+export const fittingKeys = ({ alg, kid }: Pick<JwsHeader, 'alg' | 'kid'>, keys: readonly VerificationKey[]): ParsedKey[] =>
+  keys.flatMap(({ jwk, alg: ofKey }) => {
+    const key = parsedKeyOf(jwk, ofKey ?? alg)
+    if (typeof key === 'string' || key.alg !== alg) return []
+    return kid === undefined || kid === key.jkt || kid === jwk.kid ? [key] : []
+  })
 
 const parsedByJwk = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | string>>()
 

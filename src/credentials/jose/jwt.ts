@@ -1,7 +1,7 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { type Reason, refuse } from '../../errors.js'
 import type { JsonObject } from '../../lib/json.js'
-import { SKEW_SECONDS } from '../../protocol/claims.js'
+import { MAX_AHEAD_SECONDS } from '../../protocol/claims.js'
 import type { ParsedKey, VerificationKey } from './jwk.js'
 import { findSigner, type Jws, type JwsRule, readClaims, readJws } from './jws.js'
 
@@ -18,13 +18,11 @@ export interface JwtKind<T> extends JwsRule {
 
 export interface VerifiedJwt<T> {
   readonly claims: T
+  readonly times: Times
   readonly key: ParsedKey
   readonly kid: string | undefined
   readonly jws: Jws
 }
-
-/** Further keys of a token's issuer are not tried. */
-const MAX_KEYS_TRIED = 20
 
 /**
  * Checks form, header, key, signature and claims in this order, so unsigned claims are never interpreted. Throws only Refusals, for any input.
@@ -36,16 +34,16 @@ export async function verifyJwt<T>(token: unknown, kind: JwtKind<T>, keysFor: Ke
 
 /** Like verifyJwt, but for a JWS that readJws has accepted for this kind. */
 export async function verifyJws<T>(jws: Jws, kind: JwtKind<T>, keysFor: KeysFor): Promise<VerifiedJwt<T>> {
-  const keys = await keysFor(jws.header.kid)
-  const key = await findSigner(jws, keys.slice(0, MAX_KEYS_TRIED))
+  const key = await findSigner(jws, await keysFor(jws.header.kid))
   if (key === undefined) return refuseAs(kind, 'no accepted key signed it (its key may be unknown or revoked)')
-  return { claims: claimsOf(jws, kind), key, kid: jws.header.kid, jws }
+  return { ...claimsOf(jws, kind), key, kid: jws.header.kid, jws }
 }
 
-/** Parses the claims of a verified JWS as its kind requires. A refusal names the claim. */
-export function claimsOf<T>(jws: Jws, kind: JwtKind<T>): T {
+/** Parses the claims of a verified JWS as its kind requires, and its time claims, whatever the kind. A refusal names the claim. */
+export function claimsOf<T>(jws: Jws, kind: JwtKind<T>): { readonly claims: T; readonly times: Times } {
   const claims = readClaims(jws.payload)
-  return typeof claims === 'string' ? refuseAs(kind, claims) : shapedAs(claims, kind)
+  if (typeof claims === 'string') return refuseAs(kind, claims)
+  return { claims: shapedAs(claims, kind), times: shapedAs(claims, { ...kind, claims: Times }) }
 }
 
 function shapedAs<T>(claims: JsonObject, kind: JwtKind<T>): T {
@@ -58,19 +56,17 @@ function shapedAs<T>(claims: JsonObject, kind: JwtKind<T>): T {
 export const refuseAs = (kind: { readonly name: string; readonly reason: Reason }, hint: string): never =>
   refuse(kind.reason, `invalid ${kind.name}: ${hint}`)
 
-interface Times {
-  readonly iat?: number | undefined
-  readonly nbf?: number | undefined
-  readonly exp?: number | undefined
-}
+/** The time claims (RFC 7519 §4.1.4–6). A kind need not list them: `timeFault` judges each that is present. */
+const Times = z.object({ iat: z.number().optional(), nbf: z.number().optional(), exp: z.number().optional() })
+type Times = z.infer<typeof Times>
 
-/** Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to SKEW_SECONDS ahead; `exp` has no tolerance. */
+/** Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to MAX_AHEAD_SECONDS ahead; `exp` has no tolerance. */
 export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: number): string | undefined {
   if (exp !== undefined && exp <= now) return 'it has expired'
-  if (iat !== undefined && iat > now + SKEW_SECONDS) return '`iat` is in the future'
-  if (nbf !== undefined && nbf > now + SKEW_SECONDS) return 'it is not valid yet'
+  if (iat !== undefined && iat > now + MAX_AHEAD_SECONDS) return '`iat` is in the future'
+  if (nbf !== undefined && nbf > now + MAX_AHEAD_SECONDS) return 'it is not valid yet'
   if (maxSeconds === undefined || exp === undefined) return undefined
-  return exp - (iat ?? now) > maxSeconds || exp > now + maxSeconds + SKEW_SECONDS
+  return exp - (iat ?? now) > maxSeconds || exp > now + maxSeconds + MAX_AHEAD_SECONDS
     ? `its lifetime is longer than ${maxSeconds} s`
     : undefined
 }

@@ -1,12 +1,14 @@
 import { exportJWK, FlattenedSign, generateKeyPair, importJWK } from 'jose'
+import { refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Random } from '../../lib/random.js'
 import { canonical } from './canonical-json.js'
 import { digestOfText } from './digest.js'
-import { type PublicJwk, parsePublicJwk, thumbprint } from './jwk.js'
+import { parsePublicJwk, thumbprint } from './jwk.js'
 import type { EncodedJws } from './jws.js'
+import type { PublicJwk } from './public-jwk.js'
 import { signBytes } from './raw-signature.js'
 import { KEY_PROOF_TYP } from './token-types.js'
 
@@ -67,8 +69,10 @@ export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>
   )
   const { alg } = parsePublicJwk(publicKey)
   const privateKey = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
-  const key = await importJWK(privateKey, alg)
-  if (key instanceof Uint8Array) throw new TypeError('a symmetric key cannot sign')
+  const key = await importJWK(privateKey, alg).catch((error: unknown) =>
+    refuse('key_invalid', `not a private JWK: ${(error as Error).message}`),
+  )
+  if (key instanceof Uint8Array || key.type !== 'private') return refuse('key_invalid', 'a private JWK is needed to sign')
   return signerOf(key, publicKey, alg)
 }
 

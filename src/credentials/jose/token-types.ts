@@ -83,12 +83,12 @@ export async function verifyParsedAssertion(
   jws: Jws,
   expected: ClientAssertionExpectation,
 ): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
-  const { claims, key } = await verifyJws(jws, CLIENT_ASSERTION, () => expected.keys)
+  const { claims, times, key } = await verifyJws(jws, CLIENT_ASSERTION, () => expected.keys)
   requireAll(CLIENT_ASSERTION, [
     claims.iss !== expected.clientId && '`iss` is not the client id',
     claims.sub !== expected.clientId && '`sub` is not the client id',
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
-    timeFault(claims, expected.now, MAX_PROOF_SECONDS),
+    timeFault(times, expected.now, MAX_PROOF_SECONDS),
   ])
   return { claims, jkt: key.jkt }
 }
@@ -115,17 +115,17 @@ export async function verifyAccessToken(
   expected: { readonly issuer: string; readonly now: number; readonly audience?: string; readonly reason?: Reason },
 ): Promise<{ readonly claims: AccessTokenClaims; readonly kid: Jkt }> {
   const kind = { ...ACCESS_TOKEN, reason: expected.reason ?? ACCESS_TOKEN.reason }
-  const { claims, key, kid } = (await cachedToken(token, keysFor)) ?? cacheToken(token, await verifyJwt(token, kind, keysFor))
+  const { claims, times, key, kid } = (await cachedToken(token, keysFor)) ?? cacheToken(token, await verifyJwt(token, kind, keysFor))
   requireAll(kind, [
     kid !== key.jkt && 'its `kid` does not name its key',
     claims.iss !== expected.issuer && '`iss` is not the issuer',
     expected.audience !== undefined && claims.aud !== expected.audience && '`aud` is not the expected audience',
-    timeFault(claims, expected.now, MAX_TOKEN_SECONDS),
+    timeFault(times, expected.now, MAX_TOKEN_SECONDS),
   ])
   return { claims, kid: key.jkt }
 }
 
-type CachedToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'key' | 'kid'>
+type CachedToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'times' | 'key' | 'kid'>
 /** Tokens whose signature was verified. An agent sends the same token with many requests. Past MAX_CACHED_TOKENS the oldest token is evicted. */
 const verifiedTokens = new Map<string, CachedToken>()
 const MAX_CACHED_TOKENS = 1000
@@ -136,8 +136,8 @@ async function cachedToken(token: unknown, keysFor: KeysFor): Promise<CachedToke
   return cached && isKeyAmong(cached.key, await keysFor(cached.kid)) ? cached : undefined
 }
 
-function cacheToken(token: unknown, { claims, key, kid }: VerifiedJwt<AccessTokenClaims>): CachedToken {
-  const verified = deepFreeze({ claims, key, kid })
+function cacheToken(token: unknown, { claims, times, key, kid }: VerifiedJwt<AccessTokenClaims>): CachedToken {
+  const verified = deepFreeze({ claims, times, key, kid })
   if (typeof token === 'string') verifiedTokens.set(token, verified)
   const oldest = verifiedTokens.size > MAX_CACHED_TOKENS ? verifiedTokens.keys().next().value : undefined
   if (oldest !== undefined) verifiedTokens.delete(oldest)
@@ -163,11 +163,11 @@ export async function verifyKeyProof(
   proof: unknown,
   expected: { readonly key: VerificationKey; readonly issuer: string; readonly owner: string; readonly now: number },
 ): Promise<{ readonly jkt: Jkt; readonly alg: SignatureAlgorithm; readonly jti: string; readonly exp: number }> {
-  const { claims, key } = await verifyJwt(proof, KEY_PROOF, () => [expected.key])
+  const { claims, times, key } = await verifyJwt(proof, KEY_PROOF, () => [expected.key])
   requireAll(KEY_PROOF, [
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
     claims.owner !== expected.owner && '`owner` is not the owner of this registration',
-    timeFault(claims, expected.now, MAX_PROOF_SECONDS),
+    timeFault(times, expected.now, MAX_PROOF_SECONDS),
   ])
   return { jkt: key.jkt, alg: key.alg, jti: claims.jti, exp: claims.exp }
 }
@@ -189,12 +189,12 @@ export async function verifyReleasePolicy(
   keysFor: KeysFor,
   expected: { readonly issuer?: string; readonly subject?: string; readonly cardSha256?: string; readonly now: number },
 ): Promise<{ readonly policy: ReleasePolicy; readonly jkt: Jkt }> {
-  const { claims, key } = await verifyJwt(policy, RELEASE_POLICY, keysFor)
+  const { claims, times, key } = await verifyJwt(policy, RELEASE_POLICY, keysFor)
   requireAll(RELEASE_POLICY, [
     expected.issuer !== undefined && claims.iss !== expected.issuer && '`iss` is not the publisher of the card',
     expected.subject !== undefined && claims.sub !== expected.subject && '`sub` is not the agent of the card',
     expected.cardSha256 !== undefined && claims.card_sha256 !== expected.cardSha256 && '`card_sha256` is not the digest of the public card',
-    timeFault(claims, expected.now),
+    timeFault(times, expected.now),
   ])
   return { policy: claims, jkt: key.jkt }
 }
@@ -235,11 +235,11 @@ export async function verifyCardView(
   keysFor: KeysFor,
   expected: { readonly issuer: string; readonly audience: string; readonly now: number },
 ): Promise<{ readonly claims: CardViewClaims; readonly kid: Jkt }> {
-  const { claims, key } = await verifyJwt(view, CARD_VIEW, keysFor)
+  const { claims, times, key } = await verifyJwt(view, CARD_VIEW, keysFor)
   requireAll(CARD_VIEW, [
     claims.iss !== expected.issuer && '`iss` is not the issuer',
     claims.aud !== expected.audience && '`aud` is not the expected audience',
-    timeFault(claims, expected.now, MAX_PROOF_SECONDS),
+    timeFault(times, expected.now, MAX_PROOF_SECONDS),
   ])
   return { claims, kid: key.jkt }
 }

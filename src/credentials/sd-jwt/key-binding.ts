@@ -50,13 +50,13 @@ export async function verifyKeyBinding(
   sdHash: string,
   expected: KeyBindingExpectation,
 ): Promise<{ readonly jkt: Jkt }> {
-  const { claims, key: signedBy } = await verifyJwt(keyBinding, KEY_BINDING, () => [key])
+  const { claims, times, key: signedBy } = await verifyJwt(keyBinding, KEY_BINDING, () => [key])
   const maxAgeSeconds = expected.maxAgeSeconds ?? MAX_AGE_SECONDS
   requireAll(KEY_BINDING, [
     claims.aud !== expected.audience && '`aud` is not this verifier',
     claims.nonce !== expected.nonce && '`nonce` is not the nonce of this verifier',
     claims.sd_hash !== sdHash && '`sd_hash` is not the hash of this presentation',
-    timeFault({ iat: claims.iat }, expected.now),
+    timeFault(times, expected.now),
     claims.iat < expected.now - maxAgeSeconds && `it is older than ${maxAgeSeconds} s`,
   ])
   return { jkt: signedBy.jkt }

@@ -47,6 +47,8 @@ export interface Container {
   readonly kind: 'object' | 'array'
   /** Digests in `_sd`, or placeholders of the array. */
   readonly digestCount: number
+  /** Indexes of an array's placeholders without a disclosure: withheld elements and decoys. Empty for an object. */
+  readonly withheld: readonly number[]
   readonly disclosedCount: number
 }
 
@@ -217,7 +219,7 @@ function discloseMembers(digests: JsonValue | undefined, members: Record<string,
   const { pointer } = position
   if (!Array.isArray(digests)) walk.deny('`_sd` is not an array', pointer)
   const found = digests.map((digest) => findDisclosure(digest, pointer, walk)).filter((disclosure) => disclosure !== undefined)
-  walk.containers.push({ pointer, kind: 'object', digestCount: digests.length, disclosedCount: found.length })
+  walk.containers.push({ pointer, kind: 'object', withheld: [], digestCount: digests.length, disclosedCount: found.length })
   for (const disclosure of found) {
     const { name } = disclosure
     if (name === undefined) walk.deny('a disclosure of an array element is used for a member', pointer)
@@ -232,6 +234,7 @@ function walkArray(array: readonly JsonValue[], position: WalkPosition, walk: Wa
   if (depth > MAX_DEPTH) walk.deny(`it is nested deeper than ${MAX_DEPTH} levels`)
   const disclosed: JsonValue[] = []
   const undisclosed: JsonValue[] = []
+  const withheld: number[] = []
   let digestCount = 0
   let disclosedCount = 0
   for (const [i, element] of array.entries()) {
@@ -245,12 +248,15 @@ function walkArray(array: readonly JsonValue[], position: WalkPosition, walk: Wa
     if (Object.keys(element).length !== 1) walk.deny('a placeholder has other members', child.pointer)
     digestCount++
     const disclosure = findDisclosure(element['...'], child.pointer, walk)
-    if (disclosure === undefined) continue
+    if (disclosure === undefined) {
+      withheld.push(i)
+      continue
+    }
     if (disclosure.name !== undefined) walk.deny('a disclosure of a member is used for an array element', child.pointer)
     disclosedCount++
     disclosed.push(walkDisclosure(disclosure, child, walk))
   }
-  if (digestCount > 0) walk.containers.push({ pointer, kind: 'array', digestCount, disclosedCount })
+  if (digestCount > 0) walk.containers.push({ pointer, kind: 'array', withheld, digestCount, disclosedCount })
   return { disclosed, undisclosed }
 }
 

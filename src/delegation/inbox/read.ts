@@ -24,6 +24,13 @@ export async function readInbox(
   return items
 }
 
+/** Position of the newest notification; 0 if there is none. */
+export async function newestPosition({ inbox }: Pick<ReadInboxDeps, 'inbox'>, agentId: AgentId): Promise<number> {
+  await assignPositions({ inbox }, agentId)
+  const { items } = await inbox.notifications.find('position', { where: { agentId }, order: 'down', limit: 1 })
+  return items[0]?.position ?? 0
+}
+
 /**
  * Yields every notification after position `after` until `signal` aborts. A notification of this instance arrives at once; one that another
  * instance committed arrives with the next poll, after at most 500 ms.
@@ -38,14 +45,17 @@ export async function* watchInbox(
   while (!signal.aborted) {
     // The wait begins before the read, so a notification that is posted during the read ends it.
     const wait = waitForPost(deps, signal)
-    const notifications = await readInbox(deps, agentId, position)
-    for (const notification of notifications) {
-      if (signal.aborted) break
-      position = notification.position
-      yield notification
+    try {
+      const notifications = await readInbox(deps, agentId, position)
+      for (const notification of notifications) {
+        if (signal.aborted) break
+        position = notification.position
+        yield notification
+      }
+      if (notifications.length < PAGE) await wait.done
+    } finally {
+      wait.stop()
     }
-    if (notifications.length < PAGE) await wait.done
-    wait.stop()
   }
 }
 

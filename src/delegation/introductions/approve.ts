@@ -17,8 +17,12 @@ export async function approveIntroduction(
 ): Promise<IntroductionView> {
   const { now } = await deps.trustLog.readBarrier()
   const pending = await requirePending(deps, caller, id, now)
-  const [target, pinnedParts] = await Promise.all([deps.findTarget(pending.to), deps.findPinnedParts(pending.to)])
+  const [target, pinnedParts, task] = await Promise.all([
+    deps.findTarget(pending.to),
+    deps.findPinnedParts(pending.to),
+    pending.taskId === undefined ? undefined : deps.tasks.get(pending.taskId),
+  ])
   if (!target || !pinnedParts || !stands(deps.trustLog.ended, [...target.dependencies.handles, ...pinnedParts.dependencies.handles]))
     return refuse('not_found', 'no such introduction')
-  return grantPending(deps, caller, pending, { target, pinnedParts, now }, narrowing)
+  return grantPending(deps, caller, pending, { target, pinnedParts, task, now }, narrowing)
 }

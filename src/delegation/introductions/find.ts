@@ -16,7 +16,7 @@ export interface FindIntroductionDeps {
   readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
 }
 
-/** Maximum number of granted introductions that one call reads, those that expire last first. The others are not found. */
+/** Maximum number of standing introductions that one call reads, those that expire last first. The others are not found. */
 const MAX_READ = 2000
 const PAGE = 100
 /** Maximum number of target agents that a search considers: those whose introductions expire last. */
@@ -62,7 +62,10 @@ export async function findIntroducedTo(
   return found
 }
 
-/** Yields granted introductions that have not expired, in descending order of expiry. */
+/**
+ * Yields granted introductions that have not expired, in descending order of expiry. Those that ended with something that they depend on
+ * (an agent, an organisation) are marked as ended and so leave the index: they never displace one that stands.
+ */
 async function* grantedIn(
   { introductions, trustLog }: FindIntroductionDeps,
   index: 'pairGranted' | 'fromGranted',
@@ -70,12 +73,14 @@ async function* grantedIn(
 ): AsyncGenerator<Introduction, void, undefined> {
   const query = { where: { ...where, state: 'granted' }, order: 'down', limit: PAGE } as const
   let page = await introductions.collection.find(index, query)
-  for (let read = PAGE; ; read += PAGE) {
-    for (const record of page.items) {
-      if ((record.expiresAt ?? 0) <= trustLog.now()) return
-      yield record
-    }
-    if (page.next === undefined || read >= MAX_READ) return
+  for (let read = 0; ; ) {
+    const live = page.items.filter(({ expiresAt = 0 }) => expiresAt > trustLog.now())
+    const ended = live.filter(({ handle, dependsOn = [] }) => !stands(trustLog.ended, [handle, ...dependsOn]))
+    await Promise.all(ended.map(({ id }) => introductions.collection.change(id, { state: 'granted', nextEntry: null }, { state: 'ended' })))
+    const standing = live.filter((record) => !ended.includes(record))
+    yield* standing
+    read += standing.length
+    if (page.next === undefined || live.length < page.items.length || read >= MAX_READ) return
     page = await introductions.collection.find(index, { ...query, after: page.next })
   }
 }
@@ -91,6 +96,7 @@ function grantedOf({
   to,
   state,
   bounds,
+  taskId,
   pinnedVersions,
   dependsOn,
   handle,
@@ -99,7 +105,7 @@ function grantedOf({
   hidden,
 }: Introduction): GrantedIntroduction | undefined {
   if (state !== 'granted' || hidden !== undefined || !bounds || !pinnedVersions || !dependsOn || expiresAt === undefined) return undefined
-  return { id, from, to, bounds, pinnedVersions, dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt) }
+  return { id, from, to, bounds, taskId, pinnedVersions, dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt) }
 }
 
 const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: GrantedIntroduction): boolean =>

@@ -3,18 +3,20 @@ import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import type { Random } from '../../lib/random.js'
-import type { AgentId } from '../../protocol/ids.js'
+import type { AgentId, TaskId } from '../../protocol/ids.js'
 import type { PinnedParts } from '../../registry/cards/card-record.js'
 import type { Requestable } from '../../registry/cards/requestable-scopes.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
+import type { TasksStore } from '../tasks/store.js'
 import type { Entitlement } from './entitle.js'
 import type { IntroductionsStore } from './store.js'
 
 export interface IntroductionDeps {
   readonly introductions: IntroductionsStore
   readonly inbox: InboxStore
+  readonly tasks: TasksStore
   readonly storage: Storage
   readonly trustLog: TrustLog
   readonly random: Random
@@ -24,5 +26,7 @@ export interface IntroductionDeps {
   readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
   readonly findPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
   readonly findRequestable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Requestable>
+  /** True if the agent is the audience of a valid token of the task. */
+  readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>
 }

@@ -5,7 +5,7 @@ import { AgentId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import type { Introduction } from './store.js'
+import type { Introduction, PendingReason } from './store.js'
 
 /** A request that is not decided within this time expires. */
 export const PENDING_SECONDS = 7 * 86_400
@@ -26,6 +26,11 @@ export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introdu
   return (state === 'pending' ? pendingUntil : expiresAt) <= now ? 'expired' : state
 }
 
+type PolicyDecision =
+  | { readonly outcome: 'open' }
+  | { readonly outcome: 'closed' }
+  | { readonly outcome: 'ask'; readonly because: readonly PendingReason[] }
+
 /**
  * Applies the target's introduction policy to a request: `open` grants it, `ask` leaves it pending for approval, `closed` refuses it. An
  * open policy asks if the request exceeds the policy's scopes or includes the right to pass tokens on.
@@ -34,11 +39,16 @@ export function policyDecision(
   { introductionPolicy: policy }: Pick<IntroductionTarget, 'introductionPolicy'>,
   orgId: OrgId,
   requested: Bounds,
-): 'open' | 'ask' | 'closed' {
-  if (policy.mode === 'closed' || (policy.organisations && !policy.organisations.includes(orgId))) return 'closed'
-  if (policy.mode === 'ask' || requested.delegation !== undefined) return 'ask'
-  const { scopes } = policy
-  return scopes === undefined || requested.scopes.every((scope) => coveredBySome(scopes, scope)) ? 'open' : 'ask'
+): PolicyDecision {
+  const { mode, organisations, scopes } = policy
+  if (mode === 'closed' || (organisations && !organisations.includes(orgId))) return { outcome: 'closed' }
+  const exceedsScopes = scopes !== undefined && !requested.scopes.every((scope) => coveredBySome(scopes, scope))
+  const because: readonly PendingReason[] = [
+    ...(mode === 'ask' ? ['policy' as const] : []),
+    ...(exceedsScopes ? ['scopes' as const] : []),
+    ...(requested.delegation ? ['delegation' as const] : []),
+  ]
+  return because.length === 0 ? { outcome: 'open' } : { outcome: 'ask', because }
 }
 
 /** True if the caller is the agent of this side, or a member of that agent's organisation. */

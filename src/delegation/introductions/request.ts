@@ -9,6 +9,7 @@ import { stands } from '../../protocol/standing.js'
 import type { PinnedParts } from '../../registry/cards/card-record.js'
 import type { Requestable } from '../../registry/cards/requestable-scopes.js'
 import { withNotifications } from '../inbox/post.js'
+import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
@@ -39,16 +40,18 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const { target, pinnedParts } = await requireTarget(deps, from.data, input.to)
   const { tier } = await deps.entitle(caller, input.to)
   const requestable = await deps.findRequestable(input.to, tier)
-  await requireRequestable(deps, from.data, pinnedParts.audience, requestable, input)
+  await requireRequestable(deps, from.data, { audience: pinnedParts.audience, orgId: target.orgId }, requestable, input)
+  const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
+  if (task) requireStanding(deps, task, now)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, requestable, now })
   const decision = policyDecision(target, caller.orgId, introduction.requested)
-  switch (decision) {
+  switch (decision.outcome) {
     case 'closed':
       return refuse('forbidden', 'the agent accepts no introductions from your organisation')
     case 'open':
-      return grantByPolicy(deps, caller, introduction, { target, pinnedParts, now })
+      return grantByPolicy(deps, caller, introduction, { target, pinnedParts, task, now })
     case 'ask':
-      return createPending(deps, caller, introduction, now)
+      return createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
     default:
       throw unreachable(decision)
   }
@@ -76,19 +79,19 @@ async function requireTarget(
 async function requireRequestable(
   deps: IntroductionDeps,
   from: AgentId,
-  audience: Audience,
+  { audience, orgId }: { readonly audience: Audience; readonly orgId: OrgId },
   requestable: Requestable,
   input: IntroductionInput,
 ): Promise<void> {
   const client = await deps.clients.find(from)
-  const withinCeiling = scopesFor(client?.ceiling.rights ?? [], audience)
+  const withinCeiling = scopesFor(client?.ceiling.rights ?? [], audience, () => orgId)
   const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
     if (!coveredBySome(requestable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card does not list this scope' }]
     if (!coveredBySome(withinCeiling, scope))
       return [
         {
           pointer: `/scopes/${i}`,
-          hint: 'your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it (agents.change)',
+          hint: `your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it: credence agent change ${from} --add-call ${audience}=${scope}`,
         },
       ]
     return []

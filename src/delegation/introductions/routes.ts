@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
-import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
+import { untilRevoked } from '../../http/trpc/subscription.js'
 import { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
-import type { ReadInboxDeps } from '../inbox/read.js'
+import { newestPosition, type ReadInboxDeps } from '../inbox/read.js'
 import { approveIntroduction } from './approve.js'
 import { denyIntroduction } from './deny.js'
 import { getIntroduction } from './get.js'
-import { readIntroductionsInbox } from './inbox.js'
+import { readIntroductionsInbox, requireInbox } from './inbox.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { listIntroductions } from './list.js'
 import { requestIntroduction } from './request.js'
@@ -24,7 +25,7 @@ const LastEventId = z.string().regex(/^\d{1,15}$/)
 
 export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
   router({
-    request: procedureFor('introductions:write')
+    request: creationFor('introductions:write')
       .input(
         z.strictObject({
           to: AgentId,
@@ -66,10 +67,11 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))
       .query(({ ctx, input }) => readIntroductionsInbox(deps, ctx.caller, input)),
     watch: procedureFor('introductions:write')
-      .input(z.strictObject({ after: After, lastEventId: LastEventId.optional() }).prefault({}))
-      .subscription(({ ctx, input: { after, lastEventId }, signal }) => {
-        const revoked = ctx.revocationSignal(ctx.caller)
-        const until = signal ? AbortSignal.any([signal, revoked]) : revoked
-        return watchIntroductions(deps, ctx.caller, lastEventId === undefined ? after : Number(lastEventId), until)
+      .input(z.strictObject({ after: z.union([After, z.literal('newest')]), lastEventId: LastEventId.optional() }).prefault({}))
+      .subscription(async ({ ctx, input: { after, lastEventId }, signal }) => {
+        // Read before the subscription is reported as started: every later notification is delivered.
+        const position = after === 'newest' ? await newestPosition(deps, requireInbox(ctx.caller)) : after
+        const from = lastEventId === undefined ? position : Number(lastEventId)
+        return untilRevoked(ctx, signal, (until) => watchIntroductions(deps, ctx.caller, from, until))
       }),
   })

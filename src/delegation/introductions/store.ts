@@ -10,10 +10,17 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { GrantedIntroduction } from './decide/granted.js'
 
 /**
- * The stored state. It does not say whether a granted introduction still stands; its handles do (see `stateOf`). `ended` only removes a
- * revoked introduction from the indexes of granted ones.
+ * The stored state. It does not say whether a granted introduction still stands; its handles do (see `stateOf`). `ended` only removes an
+ * introduction that has ended from the indexes of granted ones.
  */
 const State = z.enum(['pending', 'granted', 'denied', 'ended'])
+
+/**
+ * Why a request must be approved: the target's policy asks for every one (`policy`), the request exceeds the scopes that the policy grants
+ * without approval (`scopes`), or it asks for the right to pass tokens on (`delegation`).
+ */
+const PendingReason = z.enum(['policy', 'scopes', 'delegation'])
+export type PendingReason = z.infer<typeof PendingReason>
 
 export const Introduction = z.strictObject({
   id: IntroductionId,
@@ -31,6 +38,8 @@ export const Introduction = z.strictObject({
   /** Requested lifetime in seconds. */
   seconds: z.int(),
   state: State,
+  /** Absent if the policy granted the request at once. */
+  pendingBecause: z.array(PendingReason).max(3).optional(),
   /** Handle of kind `int:`. */
   handle: Handle,
   /** Version of the granted bounds, a handle of kind `ver:`. */

@@ -17,9 +17,11 @@ export type IntroductionView = ReturnType<typeof viewOf>
 
 export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: Introduction, now: number) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
+  const state = stateOf(trustLog, introduction, now)
   return {
     introductionId: id,
-    state: stateOf(trustLog, introduction, now),
+    state,
+    pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
     from,
     to,
     purpose,
@@ -34,10 +36,12 @@ export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: I
   }
 }
 
-/** Returns the introduction to its two agents and to members of their organisations. Other callers get the same refusal as for an unknown id. */
+/** Returns the introduction to its two agents, to members of their organisations, and to operators. Other callers get the same refusal as for an unknown id. */
 export async function requireIntroduction(deps: ViewDeps, caller: Caller, id: IntroductionId): Promise<Introduction> {
   const found = await deps.introductions.get(id)
-  return found && (isSide(caller, found, 'from') || isSide(caller, found, 'to')) ? found : refuse('not_found', 'no such introduction')
+  return found && (caller.role === 'operator' || isSide(caller, found, 'from') || isSide(caller, found, 'to'))
+    ? found
+    : refuse('not_found', 'no such introduction')
 }
 
 export const notificationOf = (introduction: Introduction, kind: InboxNotification['kind'], createdAt: number): NotificationDraft => ({

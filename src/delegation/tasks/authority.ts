@@ -1,8 +1,9 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isMemberOf } from '../../http/caller.js'
+import { type Caller, maySee } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
-import type { AgentId, TaskId } from '../../protocol/ids.js'
+import { AgentId, type TaskId } from '../../protocol/ids.js'
+import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
 
@@ -15,8 +16,26 @@ export interface TaskDeps {
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
 }
 
-/** Returns the task to its owner and to members of the owner's organisation. Other callers get the same refusal as for an unknown id. */
+/** Returns the task to its owner and to members of the owner's organisation, and to operators. Other callers get the same refusal as for an unknown id. */
 export async function requireTask(deps: Pick<TaskDeps, 'tasks'>, caller: Caller, id: TaskId): Promise<Task> {
   const task = await deps.tasks.get(id)
-  return task && (task.owner === caller.id || isMemberOf(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
+  return task && (task.owner === caller.id || maySee(caller, task.orgId)) ? task : refuse('not_found', 'no such task')
+}
+
+/** Returns the task to its owner and to an agent that is being called for it. Others get the same refusal as for an unknown id. */
+export async function requireTaskToWorkUnder(
+  deps: Pick<TaskDeps, 'tasks' | 'isCalledFor'>,
+  caller: Pick<Caller, 'id'>,
+  id: TaskId,
+): Promise<Task> {
+  const task = await deps.tasks.get(id)
+  const agent = AgentId.safeParse(caller.id)
+  const worksUnder = task?.owner === caller.id || (task !== undefined && agent.success && (await deps.isCalledFor(agent.data, id)))
+  return task && worksUnder ? task : refuse('not_found', 'no such task')
+}
+
+/** Refuses a task that has ended, an ancestor of which has ended, whose deadline has passed, or that no longer exists. */
+export function requireStanding({ trustLog }: Pick<TaskDeps, 'trustLog'>, task: Task | undefined, now: number): void {
+  if (!task || task.deadline <= now || !stands(trustLog.ended, [task.handle, ...task.dependsOn]))
+    refuse('already_ended', 'the task has ended, or its deadline has passed')
 }

@@ -2,8 +2,8 @@ import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { distinct, identitiesOf, newHandle } from '../../protocol/handles.js'
-import { AgentId, newId, type TaskId } from '../../protocol/ids.js'
-import type { TaskDeps } from './authority.js'
+import { newId, type TaskId } from '../../protocol/ids.js'
+import { requireTaskToWorkUnder, type TaskDeps } from './authority.js'
 import { MAX_TASK_DEPTH, type Task } from './store.js'
 
 interface TaskInput {
@@ -52,12 +52,8 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     : refuse('conflict', 'the parent task was ended, or your own access was revoked, concurrently')
 }
 
-/** Returns the parent task to its owner and to an agent that is being called for it. Others get the same refusal as for an unknown id. */
 async function requireParent(deps: TaskDeps, caller: Caller, id: TaskId): Promise<Task> {
-  const task = await deps.tasks.get(id)
-  const agent = AgentId.safeParse(caller.id)
-  const mayCreateChild = task?.owner === caller.id || (task !== undefined && agent.success && (await deps.isCalledFor(agent.data, id)))
-  if (!task || !mayCreateChild) return refuse('not_found', 'no such task')
+  const task = await requireTaskToWorkUnder(deps, caller, id)
   if (task.ancestors.length + 1 > MAX_TASK_DEPTH) refuse('bad_input', `a task may have at most ${MAX_TASK_DEPTH} ancestors`)
   return task
 }

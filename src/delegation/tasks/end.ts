@@ -1,6 +1,6 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf } from '../../http/caller.js'
+import { type Caller, mayOversee } from '../../http/caller.js'
 import type { TaskId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { requireTask, type TaskDeps } from './authority.js'
@@ -10,7 +10,7 @@ import { endingOfTask } from './find.js'
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
   const task = await requireTask(deps, caller, id)
-  if (task.owner !== caller.id && !isAdminOf(caller, task.orgId))
+  if (task.owner !== caller.id && !mayOversee(caller, task.orgId))
     refuse('forbidden', 'only the owner of a task or an administrator of its organisation can end it')
   if (deps.trustLog.ended.has(task.handle)) refuse('already_ended', 'the task has already ended')
   return deps.trustLog.end({

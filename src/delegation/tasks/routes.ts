@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
-import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { TaskId } from '../../protocol/ids.js'
 import type { TaskDeps } from './authority.js'
 import { createTask } from './create.js'
@@ -12,7 +12,7 @@ const ById = z.strictObject({ taskId: TaskId })
 
 export const tasksRoutes = (deps: TaskDeps) =>
   router({
-    create: procedureFor('tasks:write')
+    create: creationFor('tasks:write')
       .input(
         z.strictObject({
           description: z.string().trim().min(1).max(1024),

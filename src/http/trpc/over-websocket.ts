@@ -4,21 +4,22 @@ import type { AnyRouter } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import type { WebSocket } from 'ws'
 import { isRefusal, refuse } from '../../errors.js'
+import { isJsonObject, type JsonObject } from '../../lib/json.js'
 import { CLOSE_CODES } from '../../protocol/log/feed.js'
 import type { Caller } from '../caller.js'
-import type { ConcurrencyLimit } from '../concurrency-limit.js'
+import type { ConcurrencyLimit } from '../limits/concurrency-limit.js'
 import type { HttpRequest } from '../route.js'
 import { reconnectElsewhere, type UpgradeHandler } from '../websocket.js'
-import { MAX_BATCH } from './over-http.js'
-import type { TrpcContext } from './procedures.js'
+import { MAX_BATCH, requireJson } from './over-http.js'
+import { errorShape, type TrpcContext } from './procedures.js'
 
 interface TrpcWebSocketDeps {
   readonly router: AnyRouter
   readonly createContext: (request: HttpRequest, caller: Caller) => TrpcContext
-  /** The limit of the HTTP server, which calls over sockets share with HTTP requests. */
+  /** The limit of authenticated clients, which calls over sockets share with HTTP requests. */
   readonly concurrencyLimit: ConcurrencyLimit
-  /** Aborts when the caller is revoked or its token expires. */
-  readonly revocationSignal: (caller: Caller) => AbortSignal
+  /** Aborts when the caller is revoked, when its token expires, or when `closed` aborts. */
+  readonly revocationSignal: (caller: Caller, closed: AbortSignal) => AbortSignal
   /** Logs a bug in a subscription, once. */
   readonly onBug: (path: string, error: unknown) => void
 }
@@ -29,7 +30,6 @@ const MAX_SUBSCRIPTIONS = 8
 export const MAX_CALLS = 32
 /** A socket with more unsent data is closed; its client resumes from the last tracked position. */
 const MAX_BUFFERED_BYTES = 262_144
-const HEARTBEAT_MS = 30_000
 
 /** The part of `WebSocketServer` that the adapter of @trpc/server uses. Its sockets were authenticated before their upgrade. */
 interface AdapterSockets extends EventEmitter {
@@ -48,7 +48,7 @@ export function trpcOverWebSocket({ router, createContext, concurrencyLimit, rev
     createContext: ({ req, res }) => {
       const upgrade = upgrades.get(req)
       if (!upgrade) throw new Error('the socket was not authenticated')
-      const callLimit = newCallLimit(concurrencyLimit, res)
+      const callLimit = newCallLimit(concurrencyLimit, res, upgrade.caller.id)
       callLimits.set(res, callLimit)
       return { ...createContext(upgrade.request, upgrade.caller), runLimited: callLimit.run }
     },
@@ -57,7 +57,6 @@ export function trpcOverWebSocket({ router, createContext, concurrencyLimit, rev
       const isBug = type === 'subscription' && error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(error.cause)
       if (isBug) onBug(path ?? '', error.cause ?? error)
     },
-    keepAlive: { enabled: true, pingMs: HEARTBEAT_MS, pongWaitMs: HEARTBEAT_MS },
   })
   return {
     path: '/trpc',
@@ -65,13 +64,14 @@ export function trpcOverWebSocket({ router, createContext, concurrencyLimit, rev
       upgrades.set(raw, { caller, request })
       sockets.clients.add(ws)
       ws.on('close', () => sockets.clients.delete(ws))
-      limitSubscriptions(ws)
+      checkFrames(ws)
       limitBuffer(ws)
       const close = () => ws.close(CLOSE_CODES.unauthenticated, 'the token was revoked or has expired')
-      const signal = revocationSignal(caller)
+      const closed = new AbortController()
+      ws.on('close', () => closed.abort())
+      const signal = revocationSignal(caller, closed.signal)
       if (signal.aborted) return close()
       signal.addEventListener('abort', close)
-      ws.on('close', () => signal.removeEventListener('abort', close))
       sockets.emit('connection', ws, raw)
     },
     drain: (ws) => {
@@ -93,7 +93,7 @@ interface CallLimit {
 }
 
 /** Limits the calls of one socket to MAX_CALLS within the concurrency limit of the server. Further calls are refused at once. */
-function newCallLimit(concurrencyLimit: ConcurrencyLimit, ws: WebSocket): CallLimit {
+function newCallLimit(concurrencyLimit: ConcurrencyLimit, ws: WebSocket, clientId: string): CallLimit {
   let calls = 0
   let notifyIdle: () => void = () => undefined
   return {
@@ -102,7 +102,7 @@ function newCallLimit(concurrencyLimit: ConcurrencyLimit, ws: WebSocket): CallLi
         refuse('rate_limited', `more than ${MAX_CALLS} concurrent calls on one socket, retry in 1 s`, { retryAfterSeconds: 1 })
       calls++
       try {
-        return await concurrencyLimit.run(() => ws.readyState === ws.OPEN, work)
+        return await concurrencyLimit.run(clientId, () => ws.readyState === ws.OPEN, work)
       } finally {
         // The adapter sends the response within this event-loop turn
         if (--calls === 0) setImmediate(notifyIdle)
@@ -115,26 +115,39 @@ function newCallLimit(concurrencyLimit: ConcurrencyLimit, ws: WebSocket): CallLi
   }
 }
 
-function limitSubscriptions(ws: WebSocket): void {
+/**
+ * Reads every frame before the adapter does. A frame that is not strict JSON is refused, because the adapter would accept it. A socket with
+ * too many subscriptions is closed.
+ */
+function checkFrames(ws: WebSocket): void {
   const open = new Set<unknown>()
-  ws.on('message', (data) => {
-    for (const { id, method } of messagesOf(String(data))) {
-      if (method === 'subscription') open.add(id)
-      if (method === 'subscription.stop') open.delete(id)
+  const emit = ws.emit.bind(ws)
+  ws.emit = (event: string | symbol, ...args: unknown[]) => {
+    const text = event === 'message' ? String(args[0]) : undefined
+    // The keep-alive messages of @trpc/client are no JSON
+    if (text === undefined || text === 'PING' || text === 'PONG') return emit(event, ...args)
+    try {
+      for (const { id, method } of messagesOf(text)) {
+        if (method === 'subscription') open.add(id)
+        if (method === 'subscription.stop') open.delete(id)
+      }
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      ws.send(JSON.stringify({ id: null, error: { code: PARSE_ERROR, ...errorShape(error) } }))
+      return true
     }
     if (open.size > MAX_SUBSCRIPTIONS) ws.close(CLOSE_CODES.too_many_subscriptions, `more than ${MAX_SUBSCRIPTIONS} subscriptions`)
-  })
-}
-
-function messagesOf(text: string): readonly { id?: unknown; method?: unknown }[] {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return (Array.isArray(parsed) ? parsed : [parsed]).filter((message) => typeof message === 'object' && message !== null)
-  } catch {
-    // The adapter reports invalid JSON to the client
-    return []
+    return emit(event, ...args)
   }
 }
+
+function messagesOf(text: string): readonly JsonObject[] {
+  const parsed = requireJson(text)
+  return (Array.isArray(parsed) ? parsed : [parsed]).filter(isJsonObject)
+}
+
+/** JSON-RPC 2.0 §5.1. */
+const PARSE_ERROR = -32700
 
 function limitBuffer(ws: WebSocket): void {
   const send = ws.send.bind(ws) as (...args: unknown[]) => void // covers all overloads of `send`

@@ -8,12 +8,16 @@ import type { Caller, Role } from '../caller.js'
 /** The context of every procedure. server/services.ts creates one per HTTP request, or one per socket. */
 export interface TrpcContext {
   readonly requestId: string
+  /** The address of the sender, as in HttpRequest. */
+  readonly address: string
   /** Authenticates the caller by token and proof, after a read barrier, once per request. Undefined without a token; a bad token is refused. */
   findCaller(): Promise<Caller | undefined>
   /** Aborts when the caller is revoked, its token expires or the server closes; subscriptions end with it. */
-  readonly revocationSignal: (caller: Caller) => AbortSignal
+  readonly revocationSignal: (caller: Caller, closed: AbortSignal) => AbortSignal
   /** Writes an audit row for a refusal of an authenticated caller. */
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
+  /** Refuses a creation past the rate of the caller or of its organisation. */
+  requireCreationRate(caller: Caller): void
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void
   /** Runs the call within the concurrency limit. Absent over HTTP, where the whole request is limited already. */
@@ -24,6 +28,8 @@ export interface TrpcContext {
 export interface ProcedureMeta {
   /** Scope that the root token must have; absent for procedures that anonymous callers may use. */
   readonly scope?: RegistryScope
+  /** True if the input may be larger than other bodies. Such a body is parsed only after its caller was authenticated. */
+  readonly isLarge?: boolean
   /** Roles that may call the procedure; absent if every role may. */
   readonly roles?: readonly Role[]
 }
@@ -87,6 +93,13 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
     const result = await next({ ctx: { ...ctx, caller } })
     if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)
     return result
+  })
+
+/** Like `procedureFor`, for procedures that create something with an entry in the trust log. Their rate is limited. */
+export const creationFor = (scope: RegistryScope, roles?: readonly Role[]) =>
+  procedureFor(scope, roles).use(({ ctx, next }) => {
+    ctx.requireCreationRate(ctx.caller)
+    return next()
   })
 
 async function refuseAndRecord(ctx: TrpcContext, caller: Caller, path: string, refusal: Refusal): Promise<never> {

@@ -4,7 +4,16 @@ import type { Role } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
 import { type AgentId, Audience, agentOfAudience, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
-import { type Ceiling, MAX_TOKEN_SECONDS, Names, REGISTRY_SCOPES, Right, Scope } from '../../protocol/rights.js'
+import {
+  type Ceiling,
+  CeilingRight,
+  MAX_NAMES,
+  MAX_TOKEN_SECONDS,
+  Names,
+  nameOfRight,
+  REGISTRY_SCOPES,
+  Scope,
+} from '../../protocol/rights.js'
 import type { Dependencies } from '../../protocol/standing.js'
 
 /** Scopes at the registry that a ceiling may contain: all but `admin`. */
@@ -15,7 +24,7 @@ const DEFAULT_SCOPES = AGENT_SCOPES.filter((scope) => scope !== 'agents:write')
 /** The ceiling in a request: scopes at the registry and, separately, rights towards other agents. */
 export const CeilingInput = z.strictObject({
   scopes: z.array(z.enum(AGENT_SCOPES)).max(16).optional(),
-  rights: z.array(Right).max(56).optional(),
+  rights: z.array(CeilingRight).max(56).optional(),
   tools: Names.optional(),
   resources: Names.optional(),
   tokenSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS).optional(),
@@ -26,12 +35,7 @@ export type CeilingInput = z.infer<typeof CeilingInput>
 export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
   const audience = Audience.parse(issuer)
   const own = [...new Set(input.scopes ?? DEFAULT_SCOPES)].map((scope) => ({ audience, scope: Scope.parse(scope) }))
-  const faults = (input.rights ?? []).flatMap((right, i) =>
-    right.audience === audience || agentOfAudience(issuer, right.audience) !== undefined
-      ? []
-      : [{ pointer: `/ceiling/rights/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
-  )
-  if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
+  requireAgentRights(issuer, input.rights ?? [], '/ceiling/rights', audience)
   // `scopes` cannot contain `admin`, but a right at the registry could, so rights at the registry are ignored.
   const others = (input.rights ?? []).filter((right) => right.audience !== audience)
   return {
@@ -41,6 +45,39 @@ export function ceilingOf(issuer: string, input: CeilingInput): Ceiling {
     tokenSeconds: input.tokenSeconds ?? 900,
     delegationDepth: input.delegationDepth ?? 0,
   }
+}
+
+/** Refuses rights whose audience is neither an agent of this registry nor a pattern of such agents. */
+function requireAgentRights(issuer: string, rights: readonly CeilingRight[], pointer: string, alsoAllowed?: Audience): void {
+  const faults = rights.flatMap(({ audience }, i) =>
+    typeof audience !== 'string' || audience === alsoAllowed || agentOfAudience(issuer, audience) !== undefined
+      ? []
+      : [{ pointer: `${pointer}/${i}/audience`, hint: `expected the audience of an agent of this registry: ${issuer}/agents/agt_…` }],
+  )
+  if (faults.length > 0) refuse('bad_input', 'the rights of a ceiling must name agents of this registry', { faults })
+}
+
+/** Rights towards other agents to add to a ceiling and to remove from it. */
+export interface RightsChange {
+  readonly addRights?: readonly CeilingRight[] | undefined
+  readonly removeRights?: readonly CeilingRight[] | undefined
+}
+
+/** The ceiling with other rights towards other agents. Removing a right that it does not have is refused, because the caller is mistaken. */
+export function withRights(issuer: string, ceiling: Ceiling, { addRights = [], removeRights = [] }: RightsChange): Ceiling {
+  requireAgentRights(issuer, addRights, '/addRights')
+  requireAgentRights(issuer, removeRights, '/removeRights')
+  const known = new Map(ceiling.rights.map((right) => [nameOfRight(right), right]))
+  const faults = removeRights.flatMap((right, i) =>
+    known.delete(nameOfRight(right)) ? [] : [{ pointer: `/removeRights/${i}`, hint: 'the ceiling does not have this right' }],
+  )
+  if (faults.length > 0) refuse('bad_input', 'a right cannot be removed', { faults })
+  for (const right of addRights) known.set(nameOfRight(right), right)
+  if (known.size > MAX_NAMES)
+    refuse('bad_input', `a ceiling has at most ${MAX_NAMES} rights; use a pattern`, {
+      faults: [{ pointer: '/addRights', hint: 'name an organisation or any agent in the place of the audience' }],
+    })
+  return { ...ceiling, rights: [...known.values()] }
 }
 
 /** Rank of each role's authority; a wider authority has a higher rank. */

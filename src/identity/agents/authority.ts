@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf, isMemberOf } from '../../http/caller.js'
+import { type Caller, isMemberOf, mayOversee, maySee } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -18,16 +18,17 @@ export interface AgentsDeps extends FindAgentDeps {
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'
 
 /**
- * Returns the agent to a caller that may act on the agent: a member of its organisation, the operator, the agent itself, or one of its
- * parents. Every other caller gets `not_found`, the same as for an unknown id.
+ * Returns the agent to a caller that may act on the agent: a member of its organisation, the agent itself, or one of its parents. An
+ * operator sees, suspends and revokes. Every other caller gets `not_found`, the same as for an unknown id.
  */
 export async function requireAgent(deps: Pick<FindAgentDeps, 'agents'>, caller: Caller, id: AgentId, action: AgentAction): Promise<Agent> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
-  if (!agent || !(isMemberOf(caller, agent.orgId) || chain.some((link) => link.id === caller.id)))
-    return refuse('not_found', 'no such agent')
-  if (action === 'revoke' && caller.kind === 'member' && !isAdminOf(caller, agent.orgId))
+  const isParent = chain.some((link) => link.id === caller.id)
+  if (!agent || !(isParent || maySee(caller, agent.orgId))) return refuse('not_found', 'no such agent')
+  if (action === 'revoke' && caller.kind === 'member' && !mayOversee(caller, agent.orgId))
     refuse('forbidden', 'only an administrator of the organisation may revoke agents')
-  if (action === 'change' && caller.id === id) refuse('forbidden', 'an agent may not change its own ceiling or introduction policy')
+  if (action === 'change' && (caller.id === id || !(isParent || isMemberOf(caller, agent.orgId))))
+    refuse('forbidden', 'only the organisation and the parents of an agent may change its ceiling or introduction policy')
   return agent
 }

@@ -1,14 +1,17 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
+import { type Caller, isAdminOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
+import { type Ceiling, isWithinCeiling } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
-import { type CeilingInput, ceilingOf } from './agent.js'
+import { organisationsOf } from '../clients/organisations-of.js'
+import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
+import type { Agent } from './store.js'
 
-interface AgentChange {
+interface AgentChange extends RightsChange {
   readonly agentId: AgentId
   readonly name?: string | undefined
   readonly ceiling?: CeilingInput | undefined
@@ -16,34 +19,59 @@ interface AgentChange {
 }
 
 /**
- * Changes name, ceiling or introduction policy.
+ * Changes name, ceiling or introduction policy. Only an administrator may widen the ceiling; others may narrow it.
  * A new ceiling or policy ends the old version, even if the new one is wider, so every decision that depended on the old version is void.
  */
 export async function changeAgent(
   deps: AgentsDeps,
   caller: Caller,
-  { agentId, name, ceiling, introductionPolicy }: AgentChange,
+  { agentId, name, ceiling, introductionPolicy, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
   await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
+  const nextCeiling = nextCeilingOf(deps, agent.ceiling, ceiling, rights)
+  if (nextCeiling) await requireMayWiden(deps, caller, agent, nextCeiling)
   if (!stands(deps.trustLog.ended, [handle, ceilingVer, introductionPolicyVer]))
     refuse('already_revoked', 'the agent is suspended or revoked; a suspended agent can be changed once it is reinstated')
   const fresh = { ceilingVer: newHandle(deps.random, 'ver'), introductionPolicyVer: newHandle(deps.random, 'ver') }
   const next = {
     ...(name !== undefined && { name }),
-    ...(ceiling && { ceiling: ceilingOf(deps.issuer, ceiling), ceilingVer: fresh.ceilingVer }),
+    ...(nextCeiling && { ceiling: nextCeiling, ceilingVer: fresh.ceilingVer }),
     ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
   const { outcome } = await deps.agents.change(agentId, { handle, ceilingVer, introductionPolicyVer }, next, {
     type: 'record.changed',
-    ends: [...(ceiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])],
-    begins: [...(ceiling ? [fresh.ceilingVer] : []), ...(introductionPolicy ? [fresh.introductionPolicyVer] : [])],
+    ends: [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])],
+    begins: [...(nextCeiling ? [fresh.ceilingVer] : []), ...(introductionPolicy ? [fresh.introductionPolicyVer] : [])],
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     also: [deps.audit.recording(auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId }))],
   })
   return outcome === 'begun'
     ? { agentId }
     : refuse('conflict', 'the agent was changed or revoked concurrently, or your own access was revoked; read it and try again')
+}
+
+function nextCeilingOf(
+  { issuer }: AgentsDeps,
+  current: Ceiling,
+  whole: CeilingInput | undefined,
+  rights: RightsChange,
+): Ceiling | undefined {
+  const changesRights = rights.addRights !== undefined || rights.removeRights !== undefined
+  if (whole === undefined) return changesRights ? withRights(issuer, current, rights) : undefined
+  return changesRights
+    ? refuse('bad_input', 'send either a whole ceiling, or rights to add and remove', {
+        faults: [{ pointer: '/ceiling', hint: 'leave it out, or leave out addRights and removeRights' }],
+      })
+    : ceilingOf(issuer, whole)
+}
+
+async function requireMayWiden(deps: AgentsDeps, caller: Caller, agent: Agent, next: Ceiling): Promise<void> {
+  if (isAdminOf(caller, agent.orgId)) return
+  const audiences = next.rights.map(({ audience }) => audience)
+  const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.agents.get(id))
+  if (!isWithinCeiling(next, agent.ceiling, orgOf))
+    refuse('forbidden', 'only an administrator of the organisation may widen the ceiling of an agent')
 }

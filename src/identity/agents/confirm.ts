@@ -45,7 +45,7 @@ export async function confirmAgent(
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
   const registered = await saveRegisteredKey(
     deps,
-    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], registeredAt: now },
+    { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], registeredAt: now, registeredBy: agentId },
     {
       dependsOn: target.dependencies.handles,
       also: [

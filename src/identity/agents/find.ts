@@ -1,12 +1,13 @@
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
-import { type Ceiling, intersectRights, narrowNames } from '../../protocol/rights.js'
+import { type Ceiling, intersectRights, narrowNames, type OrgOf } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/records/cache.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
+import { organisationsOf } from '../clients/organisations-of.js'
 import { readRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
@@ -15,6 +16,7 @@ import { MAX_AGENT_DEPTH } from './agent.js'
 import type { Agent, AgentsStore } from './store.js'
 
 export interface FindAgentDeps {
+  readonly issuer: string
   readonly agents: AgentsStore
   readonly organisations: OrganisationsStore
   readonly registeredKeys: RegisteredKeysStore
@@ -45,18 +47,32 @@ export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise
     id: agent.id,
     orgId: agent.orgId,
     role: 'agent',
-    ceiling: chain.map(({ ceiling }) => ceiling).reduce(intersectCeilings),
+    ceiling: await effectiveCeiling(
+      deps,
+      chain.map(({ ceiling }) => ceiling),
+    ),
     dependencies,
     keys: registeredKeys.map(clientKeyOf),
   }
   return { value, dependsOn: dependencies.handles, isWhole: isAll && [...chain, organisation].every(isWhole) }
 }
 
-function intersectCeilings(a: Ceiling, b: Ceiling): Ceiling {
+async function effectiveCeiling({ agents, issuer }: FindAgentDeps, ceilings: readonly Ceiling[]): Promise<Ceiling> {
+  const [own, ...parents] = ceilings
+  if (own === undefined) throw new Error('an agent has a ceiling')
+  if (parents.length === 0) return own
+  const rights = ceilings.flatMap((ceiling) => ceiling.rights)
+  const hasPattern = rights.some(({ audience }) => typeof audience !== 'string')
+  const audiences = hasPattern ? rights.map(({ audience }) => audience) : []
+  const orgOf = await organisationsOf(issuer, audiences, (id) => agents.get(id))
+  return parents.reduce((a, b) => intersectCeilings(a, b, orgOf), own)
+}
+
+function intersectCeilings(a: Ceiling, b: Ceiling, orgOf: OrgOf): Ceiling {
   const tools = narrowNames(a.tools, b.tools)
   const resources = narrowNames(a.resources, b.resources)
   return {
-    rights: intersectRights(a.rights, b.rights),
+    rights: intersectRights(a.rights, b.rights, orgOf),
     ...(tools && { tools: [...tools] }),
     ...(resources && { resources: [...resources] }),
     tokenSeconds: Math.min(a.tokenSeconds, b.tokenSeconds),

@@ -21,10 +21,8 @@ export interface AgentView {
   readonly registeredAt: number
 }
 
-export async function getAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> {
-  await deps.trustLog.readBarrier()
-  return viewOf(deps, await requireAgent(deps, caller, id, 'see'))
-}
+export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> =>
+  deps.trustLog.afterBarrier(async () => viewOf(deps, await requireAgent(deps, caller, id, 'see')))
 
 export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent

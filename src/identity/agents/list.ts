@@ -5,20 +5,20 @@ import type { AgentsDeps } from './authority.js'
 import { type AgentView, viewOf } from './get.js'
 
 /** Lists the agents that the calling agent registered, or those of the calling member's organisation. The operator may name any organisation. */
-export async function listAgents(
+export const listAgents = (
   deps: AgentsDeps,
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId?: OrgId | undefined },
-): Promise<{ readonly items: readonly AgentView[]; readonly cursor?: string }> {
-  await deps.trustLog.readBarrier()
-  const { collection } = deps.agents
-  const page =
-    caller.kind === 'agent'
-      ? await collection.find('parent', { where: { parent: AgentId.parse(caller.id) }, ...cursorOf(paging) })
-      : await collection.find('organisation', {
-          where: { orgId: caller.role === 'operator' ? (orgId ?? caller.orgId) : caller.orgId },
-          ...cursorOf(paging),
-        })
-  const { items, cursor } = pageOf(page, (agent) => (agent.hidden === undefined ? agent : undefined))
-  return { items: await Promise.all(items.map((agent) => viewOf(deps, agent))), ...(cursor && { cursor }) }
-}
+): Promise<{ readonly items: readonly AgentView[]; readonly cursor?: string }> =>
+  deps.trustLog.afterBarrier(async () => {
+    const { collection } = deps.agents
+    const page =
+      caller.kind === 'agent'
+        ? await collection.find('parent', { where: { parent: AgentId.parse(caller.id) }, ...cursorOf(paging) })
+        : await collection.find('organisation', {
+            where: { orgId: caller.role === 'operator' ? (orgId ?? caller.orgId) : caller.orgId },
+            ...cursorOf(paging),
+          })
+    const { items, cursor } = pageOf(page, (agent) => (agent.hidden === undefined ? agent : undefined))
+    return { items: await Promise.all(items.map((agent) => viewOf(deps, agent))), ...(cursor && { cursor }) }
+  })

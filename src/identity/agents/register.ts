@@ -1,9 +1,9 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isMemberOf } from '../../http/caller.js'
+import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
-import { AgentId, type Audience, audienceOf, newId, type OrgId } from '../../protocol/ids.js'
+import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
@@ -11,6 +11,7 @@ import { chainOfAgents } from './find.js'
 import type { Agent } from './store.js'
 
 interface RegisterInput {
+  /** Absent, or the caller's own organisation. */
   readonly orgId?: OrgId | undefined
   readonly name: string
   readonly ceiling: CeilingInput
@@ -20,6 +21,8 @@ interface RegisterInput {
 export interface AgentRegistered {
   readonly agentId: AgentId
   readonly audience: Audience
+  /** For the card resolver of an A2A SDK. */
+  readonly cardBaseUrl: string
   /** Returned only here, because only its hash is stored; `agents.confirm` consumes it. */
   readonly registrationToken: string
   readonly expiresAt: number
@@ -29,14 +32,14 @@ const REGISTRATION_SECONDS = 86_400
 const REGISTRATION_TOKEN_BYTES = 32
 
 /**
- * Registers an agent in the caller's organisation. The operator may name any organisation.
+ * Registers an agent in the caller's organisation.
  * An agent registers a child agent, whose ceiling is intersected with those of its parents at each use.
  */
 export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<AgentRegistered> {
   const { now } = await deps.trustLog.readBarrier()
-  const orgId = input.orgId ?? caller.orgId
+  const { orgId } = caller
+  if (input.orgId !== undefined && input.orgId !== orgId) refuse('not_found', 'no such organisation')
   const parent = AgentId.safeParse(caller.id)
-  if (parent.success ? orgId !== caller.orgId : !isMemberOf(caller, orgId)) refuse('not_found', 'no such organisation')
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
   if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `an agent may have at most ${MAX_AGENT_DEPTH} levels of parents`)
   const organisation = (await deps.organisations.get(orgId)) ?? refuse('not_found', 'no such organisation')
@@ -70,5 +73,6 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     ],
   })
   if (outcome !== 'begun') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
-  return { agentId: agent.id, audience: audienceOf(deps.issuer, agent.id), registrationToken, expiresAt }
+  const audience = audienceOf(deps.issuer, agent.id)
+  return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }
 }

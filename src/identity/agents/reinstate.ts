@@ -1,6 +1,6 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
+import { type Caller, isMemberOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { RANK } from './agent.js'
@@ -40,6 +40,9 @@ function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, agent: Ag
   if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent is already active')
   const { state, rank } = lastEnding(agent)
   if (state === 'revoked') refuse('already_revoked', 'the agent was revoked; register a new one')
+  // An operator gives back only what an operator took away
+  if (caller.role === 'operator' && !isMemberOf(caller, agent.orgId) && rank < RANK.operator)
+    refuse('forbidden', 'the organisation suspended this agent; its administrators reinstate it')
   if (caller.id === agent.id || RANK[caller.role] < rank)
     refuse('forbidden', 'reinstating an agent needs at least the authority that suspended it; an agent cannot reinstate itself')
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
-import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { AgentId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
+import { CeilingRight, MAX_NAMES } from '../../protocol/rights.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
@@ -18,11 +19,12 @@ import { revokeAgent } from './revoke.js'
 import { suspendAgent } from './suspend.js'
 
 const ById = z.strictObject({ agentId: AgentId })
+const Rights = z.array(CeilingRight).min(1).max(MAX_NAMES)
 const Name = z.string().trim().min(1).max(128)
 
 export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly storage: Storage }) =>
   router({
-    register: procedureFor('agents:write')
+    register: creationFor('agents:write')
       .input(
         z.strictObject({
           orgId: OrgId.optional(),
@@ -42,7 +44,15 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
       .input(PageInput.extend({ orgId: OrgId.optional() }).prefault({}))
       .query(({ ctx, input }) => listAgents(deps, ctx.caller, input)),
     change: procedureFor('agents:write')
-      .input(ById.extend({ name: Name.optional(), ceiling: CeilingInput.optional(), introductionPolicy: IntroductionPolicy.optional() }))
+      .input(
+        ById.extend({
+          name: Name.optional(),
+          ceiling: CeilingInput.optional(),
+          addRights: Rights.optional(),
+          removeRights: Rights.optional(),
+          introductionPolicy: IntroductionPolicy.optional(),
+        }),
+      )
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),
     suspend: procedureFor('agents:write')
       .input(ById)

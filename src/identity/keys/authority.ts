@@ -1,6 +1,6 @@
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf, isMemberOf } from '../../http/caller.js'
-import { AgentId, MemberId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
+import { type Caller, isAdminOf, mayOversee, maySee } from '../../http/caller.js'
+import type { OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
@@ -9,28 +9,33 @@ export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
 }
 
+/** `register` gives the owner's identity to the holder of a key; `revoke`, retiring and declaring a key compromised take it away. */
+type KeyAction = 'see' | 'register' | 'revoke'
+
 /**
- * An owner manages its own keys. Administrators manage the keys of their organisation and its members; every member manages the keys of
- * its agents.
+ * An owner manages its own keys. Those of its organisation, agents and members are registered by the organisation's own administrators, and
+ * revoked by them or by an operator. Its members see them. Other callers get `not_found`.
  */
-function mayManageKeys(caller: Caller, owner: KeyOwner, orgId: OrgId): boolean {
-  if (caller.id === owner) return true
-  if (OrgId.safeParse(owner).success || MemberId.safeParse(owner).success) return isAdminOf(caller, orgId)
-  return AgentId.safeParse(owner).success && isMemberOf(caller, orgId)
+function requireMayManage(caller: Caller, owner: KeyOwner, orgId: OrgId | undefined, action: KeyAction): OrgId | undefined {
+  if (orgId === undefined || !(caller.id === owner || maySee(caller, orgId))) return undefined
+  if (action === 'see' || caller.id === owner) return orgId
+  return (action === 'register' ? isAdminOf : mayOversee)(caller, orgId)
+    ? orgId
+    : refuse('forbidden', `only the owner of the key and administrators of its organisation may ${action} it`)
 }
 
-export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOwner): Promise<OrgId> {
-  const orgId = await deps.orgOfOwner(owner)
-  return orgId !== undefined && mayManageKeys(caller, owner, orgId) ? orgId : refuse('not_found', 'no such key owner')
+export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOwner, action: KeyAction): Promise<OrgId> {
+  return requireMayManage(caller, owner, await deps.orgOfOwner(owner), action) ?? refuse('not_found', 'no such key owner')
 }
 
+/** Returns the key to a caller that may revoke it. */
 export async function requireRegisteredKey(
   deps: { readonly registeredKeys: RegisteredKeysStore },
   caller: Caller,
   id: RegisteredKeyId,
 ): Promise<RegisteredKey> {
   const registeredKey = await deps.registeredKeys.get(id)
-  return registeredKey && mayManageKeys(caller, registeredKey.owner, registeredKey.orgId)
-    ? registeredKey
-    : refuse('not_found', 'no such registered key')
+  if (!registeredKey || requireMayManage(caller, registeredKey.owner, registeredKey.orgId, 'revoke') === undefined)
+    return refuse('not_found', 'no such registered key')
+  return registeredKey
 }

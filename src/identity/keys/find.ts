@@ -5,15 +5,17 @@ import { type KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
+import { numberedSlots } from './quota-slots.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
 interface FindDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
-const MAX_KEYS_READ = 100
-
-/** The newest MAX_KEYS_READ registered keys of an owner, oldest first. Revoked ones are included: check their handles. */
+/**
+ * All keys of an owner that stand, oldest first. They are found by their quota slots, so no number of revoked keys displaces them.
+ * A revoked key is included until another key takes its slot: check the handles.
+ */
 export const findRegisteredKeys = async (deps: FindDeps, owner: KeyOwner): Promise<readonly RegisteredKey[]> =>
   (await readRegisteredKeys(deps, owner)).registeredKeys
 
@@ -22,11 +24,13 @@ export const findRegisteredKeys = async (deps: FindDeps, owner: KeyOwner): Promi
  * It is also false while there is no key: a member's first key is inserted by the commit that reveals the member.
  */
 export async function readRegisteredKeys(
-  deps: FindDeps,
+  { registeredKeys: store }: FindDeps,
   owner: KeyOwner,
 ): Promise<{ readonly registeredKeys: readonly RegisteredKey[]; readonly isAll: boolean }> {
-  const { items } = await deps.registeredKeys.collection.find('owner', { where: { owner }, limit: MAX_KEYS_READ, order: 'down' })
-  return { registeredKeys: items.filter((key) => key.hidden === undefined).reverse(), isAll: items.length > 0 && items.every(isWhole) }
+  const slots = await numberedSlots(store, owner)
+  const found = (await Promise.all(slots.map(({ keyId }) => store.collection.get(keyId)))).filter((key) => key !== undefined)
+  const registeredKeys = found.filter((key) => key.hidden === undefined).sort((a, b) => a.registeredAt - b.registeredAt)
+  return { registeredKeys, isAll: found.length > 0 && found.every(isWhole) }
 }
 
 /** The keys that may sign an agent's card: publisher keys of its organisation, and its own keys. */

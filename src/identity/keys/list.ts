@@ -1,5 +1,5 @@
 import type { Caller } from '../../http/caller.js'
-import type { Jkt, RegisteredKeyId } from '../../protocol/ids.js'
+import type { ClientId, Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
@@ -13,6 +13,8 @@ interface RegisteredKeyView {
   readonly jkt: Jkt
   readonly alg: string
   readonly registeredAt: number
+  /** The client that registered the key. */
+  readonly registeredBy: ClientId
   readonly retiresAt?: number | undefined
   /** A retired key becomes `revoked` once no token that it authenticated can be valid. */
   readonly state: 'active' | 'retired' | 'revoked'
@@ -22,17 +24,25 @@ export interface RegisteredKeyList {
   readonly items: readonly RegisteredKeyView[]
 }
 
-/** Lists the keys of an owner, oldest first. */
+/** Revoked keys older than the newest MAX_HISTORY registrations are left out. */
+const MAX_HISTORY = 100
+
+/** Lists the keys of an owner, oldest first: all that stand, and the newest revoked ones. */
 export async function listRegisteredKeys(
   deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog'> & OwnerDeps,
   caller: Caller,
   owner: KeyOwner,
 ): Promise<RegisteredKeyList> {
-  await requireOwner(deps, caller, owner)
-  const registeredKeys = await findRegisteredKeys(deps, owner)
-  const items = registeredKeys.map(({ id, use, jkt, alg, registeredAt, handle, retiresAt }): RegisteredKeyView => {
+  await requireOwner(deps, caller, owner, 'see')
+  const [inSlots, newest] = await Promise.all([
+    findRegisteredKeys(deps, owner),
+    deps.registeredKeys.collection.find('owner', { where: { owner }, order: 'down', limit: MAX_HISTORY }),
+  ])
+  const known = [...newest.items.filter(({ hidden }) => hidden === undefined).reverse(), ...inSlots]
+  const distinct = [...new Map(known.map((key) => [key.id, key])).values()].sort((a, b) => a.registeredAt - b.registeredAt)
+  const items = distinct.map(({ id, use, jkt, alg, registeredAt, registeredBy, handle, retiresAt }): RegisteredKeyView => {
     const state = deps.trustLog.ended.has(handle) ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
-    return { keyId: id, owner, use, jkt, alg, registeredAt, retiresAt, state }
+    return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state }
   })
   return { items }
 }

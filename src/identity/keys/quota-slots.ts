@@ -3,7 +3,6 @@ import type { Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { Cursor, Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
-import { findRegisteredKeys } from './find.js'
 import type { KeySlot, RegisteredKey, RegisteredKeysStore } from './store.js'
 
 interface SlotDeps {
@@ -27,27 +26,25 @@ interface FreeSlot {
 /** The two slots of an owner's first key. */
 export const firstSlots = (owner: KeyOwner, jkt: Jkt): readonly FreeSlot[] => [{ id: `${owner} 0`, number: 0 }, { id: `${owner} ${jkt}` }]
 
+/** The numbered slots of an owner. Each key that stands, or whose registration is pending, holds one of them. */
+export const numberedSlots = async ({ slots }: RegisteredKeysStore, owner: KeyOwner): Promise<readonly KeySlot[]> =>
+  (await slots.find('owner', { where: { owner }, after: BEFORE_NUMBERED, limit: MAX_KEYS })).items
+
 /**
  * Finds the lowest free numbered slot and the key's own slot. Refuses a key that the owner has already registered, and an owner with
  * MAX_KEYS keys.
  */
 export async function requireSlots(deps: SlotDeps, owner: KeyOwner, jkt: Jkt): Promise<readonly FreeSlot[]> {
-  const { slots } = deps.registeredKeys
-  const [numbered, keySlot, known] = await Promise.all([
-    slots.find('owner', { where: { owner }, after: BEFORE_NUMBERED, limit: MAX_KEYS }),
-    slots.get(`${owner} ${jkt}`),
-    findRegisteredKeys(deps, owner),
+  const [numbered, keySlot] = await Promise.all([
+    numberedSlots(deps.registeredKeys, owner),
+    deps.registeredKeys.slots.get(`${owner} ${jkt}`),
   ])
-  // Keys without a slot count too.
-  const others = known.filter(({ id, handle }) => !deps.trustLog.ended.has(handle) && !numbered.items.some((slot) => slot.keyId === id))
-  if ((keySlot && (await isTaken(deps, keySlot))) || others.some((key) => key.jkt === jkt))
-    return refuse('already_exists', 'this key is already registered for this owner')
-  const areTaken = await Promise.all(numbered.items.map((slot) => isTaken(deps, slot)))
-  const taken = new Set(numbered.items.filter((_, i) => areTaken[i]).map((slot) => slot.number))
+  if (keySlot && (await isTaken(deps, keySlot))) return refuse('already_exists', 'this key is already registered for this owner')
+  const areTaken = await Promise.all(numbered.map((slot) => isTaken(deps, slot)))
+  const taken = new Set(numbered.filter((_, i) => areTaken[i]).map((slot) => slot.number))
   const lowest = Array.from({ length: MAX_KEYS }, (_, i) => i).find((i) => !taken.has(i))
-  if (lowest === undefined || taken.size + others.length >= MAX_KEYS)
-    return refuse('conflict', `an owner may have at most ${MAX_KEYS} keys; revoke one first`)
-  const previous = numbered.items.find((slot) => slot.number === lowest)
+  if (lowest === undefined) return refuse('conflict', `an owner may have at most ${MAX_KEYS} keys; revoke one first`)
+  const previous = numbered.find((slot) => slot.number === lowest)
   return [{ number: lowest, ...freeSlot(`${owner} ${lowest}`, previous) }, freeSlot(`${owner} ${jkt}`, keySlot)]
 }
 

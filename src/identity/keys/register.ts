@@ -9,7 +9,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf, newHandle } from '../../protocol/handles.js'
-import { type Jkt, newId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
+import { type ClientId, type Jkt, newId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose, KeyStatement } from '../../protocol/key-statement.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { Operation } from '../../storage/storage.js'
@@ -41,14 +41,14 @@ export async function registerKey(
   { owner, use, jwk, proof }: RegisterKeyInput,
 ): Promise<KeyRegistered> {
   const { now } = await deps.trustLog.readBarrier()
-  const orgId = await requireOwner(deps, caller, owner)
+  const orgId = await requireOwner(deps, caller, owner, 'register')
   if ((use === 'publisher') !== OrgId.safeParse(owner).success)
     refuse('bad_input', 'organisations have publisher keys, agents and members have client keys', {
       faults: [{ pointer: '/use', hint: 'expected "publisher" for an organisation and "client" for an agent or a member' }],
     })
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
   const row = deps.audit.recording(auditRow(caller, 'keys.register', { orgId, subject: owner }))
-  const registration = { owner, orgId, use, key, grantedBy: caller.identities, registeredAt: now }
+  const registration = { owner, orgId, use, key, grantedBy: caller.identities, registeredAt: now, registeredBy: caller.id }
   const registered = await saveRegisteredKey(deps, registration, { dependsOn: identitiesOf(caller.dependencies.handles), also: [row] })
   return registered ?? refuse('conflict', 'the key could not be saved; try again')
 }
@@ -91,12 +91,13 @@ interface KeyRegistration {
   readonly key: ParsedKey
   readonly grantedBy: readonly Handle[]
   readonly registeredAt: number
+  readonly registeredBy: ClientId
 }
 
 /** A new registered key and the digest that its log entry carries. */
 export function newRegisteredKey(
   { random }: Pick<RegisterKeyDeps, 'random'>,
-  { owner, orgId, use, key, grantedBy, registeredAt }: KeyRegistration,
+  { owner, orgId, use, key, grantedBy, registeredAt, registeredBy }: KeyRegistration,
 ): { registeredKey: RegisteredKey; digest: string } {
   const statement: KeyStatement = {
     id: newId(random, 'key'),
@@ -108,6 +109,7 @@ export function newRegisteredKey(
     alg: key.alg,
     jwk: { ...key.jwk },
     registeredAt,
+    registeredBy,
     salt: random.token(16),
   }
   const registeredKey = { ...statement, grantedBy: [...grantedBy], entry: newId(random, 'ent') }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
@@ -17,7 +17,7 @@ export const OfferedProof = z.string().min(1).max(4096)
 
 export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & OwnerDeps) =>
   router({
-    register: procedureFor('agents:write')
+    register: creationFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))
       .mutation(({ ctx, input }) => registerKey(deps, ctx.caller, input)),
     list: procedureFor('agents:write')

@@ -15,8 +15,7 @@ export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock
   const { now } = await deps.trustLog.readBarrier()
   if (await hasOperator(deps)) return undefined
   const organisation = await operatorsOrganisation(deps, now)
-  for (const earlier of (await deps.members.invitations.find('role', { where: { role: 'operator' }, limit: 100 })).items)
-    if (earlier.grantedBy.length === 0) await deps.members.invitations.take(earlier.id, {})
+  await deleteEarlierCodes(deps)
   const terms = {
     orgId: organisation.id,
     role: 'operator' as const,
@@ -27,6 +26,16 @@ export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock
   const { invitation, code } = newInvitation(deps, terms)
   await deps.members.invitations.insert(invitation)
   return code
+}
+
+/** Invitations by operators who have left are kept: they name who granted them, and are void. */
+async function deleteEarlierCodes({ members: { invitations } }: InviteDeps): Promise<void> {
+  for (let after: Cursor | undefined; ; ) {
+    const page = await invitations.find('role', { where: { role: 'operator' }, limit: 100, ...(after && { after }) })
+    for (const earlier of page.items) if (earlier.grantedBy.length === 0) await invitations.take(earlier.id, {})
+    if (page.next === undefined) return
+    after = page.next
+  }
 }
 
 async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> {

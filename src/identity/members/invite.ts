@@ -2,7 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import { auditRow } from '../../audit/audit-row.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
-import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised } from '../../http/caller.js'
+import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised, type Principal } from '../../http/caller.js'
 import { equalBytes, utf8 } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf } from '../../protocol/handles.js'
@@ -11,6 +11,7 @@ import { stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { OrganisationsStore } from '../organisations/store.js'
+import { hasAdministrator } from './find.js'
 import type { Invitation, MemberRole, MembersStore } from './store.js'
 
 export interface InviteDeps {
@@ -26,6 +27,20 @@ const INVITATION_SECONDS = 7 * 86_400
 const MAX_ATTEMPTS = 5
 const SECRET_BYTES = 20
 
+/**
+ * Administrators invite to their organisation. An operator invites administrators only while the organisation has none: the first one, or a
+ * new one after an operator revoked those who lost their keys, which they notice. So an operator cannot give itself, unnoticed, the right to
+ * register keys of the organisation.
+ */
+async function mayInvite(
+  deps: Pick<InviteDeps, 'members' | 'trustLog'>,
+  inviter: Principal,
+  { orgId, role }: Pick<Invitation, 'orgId' | 'role'>,
+): Promise<boolean> {
+  if (isAdminOf(inviter, orgId)) return true
+  return inviter.role === 'operator' && (role === 'member' || !(await hasAdministrator(deps, orgId)))
+}
+
 /** Issues a one-time code for a new member. Only the organisation that runs the registry has operators, and it has no other members. */
 export async function inviteMember(
   deps: InviteDeps,
@@ -34,7 +49,7 @@ export async function inviteMember(
   role: MemberRole,
 ): Promise<{ code: string; expiresAt: number }> {
   const { now } = await deps.trustLog.readBarrier()
-  const organisation = isAdminOf(caller, orgId) ? await deps.organisations.get(orgId) : undefined
+  const organisation = (await mayInvite(deps, caller, { orgId, role })) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
     return refuse('forbidden', 'only the organisation that runs the registry has operators, and it has no other members')
@@ -87,7 +102,7 @@ export async function requireInvitation(
   if (!invitation || invitation.expiresAt <= now) return deny()
   if ((await deps.storage.count(`code ${id}`, 1, MAX_ATTEMPTS, invitation.expiresAt)) === undefined) return deny()
   const isCorrect = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
-  const { inviter, orgId } = invitation
-  const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => isAdminOf(client, orgId)))
+  const { inviter } = invitation
+  const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => mayInvite(deps, client, invitation)))
   return isCorrect && isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
 }

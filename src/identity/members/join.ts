@@ -31,6 +31,7 @@ export async function joinOrganisation(
     key,
     grantedBy: invitation.grantedBy,
     registeredAt: now,
+    registeredBy: id,
   })
   const member: Member = {
     id,
@@ -41,6 +42,7 @@ export async function joinOrganisation(
     ver: newHandle(deps.random, 'ver'),
     grantedBy: invitation.grantedBy,
     createdAt: now,
+    ...(invitation.inviter && { invitedBy: invitation.inviter }),
     firstKey: registeredKey,
   }
   const { outcome } = await deps.members.begin(member, {

@@ -1,7 +1,7 @@
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf } from '../../http/caller.js'
+import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
-import type { MemberId, OrgId } from '../../protocol/ids.js'
+import type { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
 import type { MemberRole } from './store.js'
 
@@ -11,6 +11,8 @@ interface MemberView {
   readonly name: string
   readonly role: MemberRole
   readonly joinedAt: number
+  /** The member whose invitation this member redeemed; absent for the first code of the registry. */
+  readonly invitedBy?: ClientId | undefined
   readonly state: 'active' | 'revoked'
 }
 
@@ -25,9 +27,11 @@ export async function listMembers(
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<MemberList> {
-  if (!isAdminOf(caller, orgId)) return refuse('not_found', 'no such organisation')
+  if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.collection.find('organisation', { where: { orgId }, ...cursorOf(paging) })
-  return pageOf(page, ({ id, name, role, createdAt, handle, hidden }): MemberView | undefined =>
-    hidden ? undefined : { memberId: id, name, role, joinedAt: createdAt, state: trustLog.ended.has(handle) ? 'revoked' : 'active' },
+  return pageOf(page, ({ id, name, role, createdAt, invitedBy, handle, hidden }): MemberView | undefined =>
+    hidden
+      ? undefined
+      : { memberId: id, name, role, joinedAt: createdAt, invitedBy, state: trustLog.ended.has(handle) ? 'revoked' : 'active' },
   )
 }

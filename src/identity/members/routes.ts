@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
-import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MemberId, OrgId } from '../../protocol/ids.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
@@ -17,7 +17,7 @@ const ById = z.strictObject({ memberId: MemberId })
 
 export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberDeps & InviterDeps) =>
   router({
-    invite: procedureFor('admin')
+    invite: creationFor('admin')
       .input(z.strictObject({ orgId: OrgId, role: MemberRole }))
       .mutation(({ ctx, input }) => inviteMember(deps, ctx.caller, input.orgId, input.role)),
     join: publicProcedure

@@ -20,6 +20,8 @@ export const Member = z.strictObject({
   ver: Handle,
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int().min(0),
+  /** The client whose invitation the member redeemed; absent for the first code. */
+  invitedBy: ClientId.optional(),
   /** The first key; the commit that reveals the member inserts it as a registered key. */
   firstKey: RegisteredKey.optional(),
   hidden: EntryId.optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
-import { procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { OrgId } from '../../protocol/ids.js'
 import { type CreateOrganisationDeps, createOrganisation } from './create.js'
 import { type GetOrganisationDeps, getOrganisation } from './get.js'
@@ -11,7 +11,7 @@ const ById = z.strictObject({ orgId: OrgId })
 
 export const organisationsRoutes = (deps: CreateOrganisationDeps & RevokeOrganisationDeps & GetOrganisationDeps) =>
   router({
-    create: procedureFor('admin', ['operator'])
+    create: creationFor('admin', ['operator'])
       .input(z.strictObject({ name: z.string().trim().min(1).max(128) }))
       .mutation(({ ctx, input }) => createOrganisation(deps, ctx.caller, input.name)),
     get: procedureFor('admin')

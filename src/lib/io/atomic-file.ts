@@ -5,9 +5,11 @@ import type { z } from 'zod'
 import { refuse } from '../../errors.js'
 import { readJson } from '../json.js'
 import { systemRandom } from '../random.js'
+import { requirePrivate } from './private-file.js'
 
-/** Reads the file; undefined if it does not exist. Refuses content that does not match the schema; `kind` names the file format in that text. */
+/** Reads the file, which only its owner may read and change; undefined if it does not exist. Refuses content that does not match the schema; `kind` names the file format in that text. */
 export async function readAtomicFile<S extends z.ZodType>(file: string, schema: S, kind: string): Promise<z.infer<S> | undefined> {
+  requirePrivate(file)
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error

@@ -32,7 +32,7 @@ interface AuthenticateDeps {
  */
 export async function authenticateRequest(
   deps: AuthenticateDeps,
-  request: Pick<HttpRequest, 'method' | 'url' | 'headers'>,
+  request: Pick<HttpRequest, 'method' | 'url' | 'headers' | 'enterAs'>,
 ): Promise<Caller | undefined> {
   const { authorization, dpop } = request.headers
   if (authorization === undefined && dpop === undefined) return undefined
@@ -48,7 +48,7 @@ export async function authenticateToken(
   deps: AuthenticateDeps,
   token: string,
   dpop: string,
-  request: { readonly method: string; readonly url: string },
+  request: Pick<HttpRequest, 'method' | 'url' | 'enterAs'>,
 ): Promise<Caller> {
   const { now } = await deps.trustLog.readBarrier()
   const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, audience: deps.issuer })
@@ -60,6 +60,7 @@ export async function authenticateToken(
     reason: 'invalid_token',
   })
   if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
+  await request.enterAs?.(claims.client_id)
   if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
     refuse('invalid_token', 'the DPoP proof has been used before')
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)

@@ -40,11 +40,18 @@ interface VerifiedClient extends AuthenticatedClient {
 
 type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
 
-const deny = (): never => refuse('invalid_client', 'client authentication failed')
+/**
+ * One refusal for an unknown client, an unknown key and every fault of an assertion, so that an anonymous caller cannot find out which
+ * clients exist.
+ */
+const deny = (): never =>
+  refuse(
+    'invalid_client',
+    'client authentication failed: the client or its key is unknown or revoked; or the assertion is malformed, has expired, is not yet valid, names another audience than the issuer, or was used before',
+  )
 
 /**
- * Authenticates a client by `private_key_jwt`, the only method. Every fault in an assertion gets the same refusal code. The read barrier
- * runs in parallel with the consumption of the assertion.
+ * Authenticates a client by `private_key_jwt`, the only method. The read barrier runs in parallel with the consumption of the assertion.
  *
  * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
  */
@@ -73,14 +80,14 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
     await deps.trustLog.readBarrier()
     return deny()
   }
-  try {
-    return await verifyWithCurrentKeys(deps, read)
-  } catch (error) {
+  const verified = await verifyWithCurrentKeys(deps, read).catch(async (error: unknown) => {
     if (!isRefusal(error)) throw error
     // The cached client may be stale: a key may have been registered, or a suspended client reinstated.
     await deps.trustLog.readBarrier()
     return verifyWithCurrentKeys(deps, read)
-  }
+  })
+  await request.enterAs?.(verified.client.id)
+  return verified
 }
 
 /** Call after the read barrier. The signature is verified again only if the client or its key has changed. */
@@ -102,6 +109,9 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,
     now,
+  }).catch((error: unknown) => {
+    if (isRefusal(error)) return deny()
+    throw error
   })
   const key = keys.find((candidate) => candidate.jkt === jkt) ?? deny()
   const retainUntil = Math.min(claims.exp, now + MAX_PROOF_SECONDS) + REPLAY_MARGIN_SECONDS

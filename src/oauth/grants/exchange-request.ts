@@ -1,30 +1,22 @@
-import type { z } from 'zod'
 import { refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
-import { parseJson } from '../../lib/json.js'
-import { type AgentId, Audience, agentOfAudience, TaskId } from '../../protocol/ids.js'
-import { Delegation, Names, parseScope } from '../../protocol/rights.js'
+import { type AgentId, Audience, agentOfAudience } from '../../protocol/ids.js'
+import { Delegation, parseScope } from '../../protocol/rights.js'
+import { type Narrowing, parseNarrowing, parseParameter } from './narrowing.js'
 
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
-/**
- * A token exchange request (RFC 8693 §2.1). Credence adds the parameters `task_id` and, as JSON, `delegation`, `allowed_tools`,
- * `allowed_resources`, `required_tools` and `required_resources`.
- */
-export interface ExchangeRequest {
+/** A token exchange request (RFC 8693 §2.1). Credence adds the narrowing parameters and, as JSON, `delegation`. */
+export interface ExchangeRequest extends Narrowing {
   readonly subjectToken: string
   readonly actorToken?: string | undefined
   readonly audience: Audience
   readonly target: AgentId
-  readonly taskId?: TaskId | undefined
   readonly delegation?: Delegation | undefined
-  readonly tools?: readonly string[] | undefined
-  readonly resources?: readonly string[] | undefined
-  readonly requiredTools: readonly string[]
-  readonly requiredResources: readonly string[]
 }
 
 export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest {
+  const narrowing = parseNarrowing(form, ['delegation', 'actor_token', 'actor_token_type'])
   const subjectToken = form.get('subject_token') ?? refuse('invalid_request', 'subject_token is missing')
   requireType(form, 'subject_token_type', true)
   const actorToken = form.get('actor_token')
@@ -36,18 +28,7 @@ export function parseExchange(form: OAuthForm, issuer: string): ExchangeRequest 
   const scope = form.get('scope')
   if (scope !== undefined && parseScope(scope) === undefined) refuse('invalid_scope', 'the scope is malformed')
   const { audience, target } = audienceOf(form, issuer)
-  return {
-    subjectToken,
-    actorToken,
-    audience,
-    target,
-    taskId: parseParameter(form, 'task_id', TaskId, false),
-    delegation: parseParameter(form, 'delegation', Delegation, true),
-    tools: parseParameter(form, 'allowed_tools', Names, true),
-    resources: parseParameter(form, 'allowed_resources', Names, true),
-    requiredTools: parseParameter(form, 'required_tools', Names, true) ?? [],
-    requiredResources: parseParameter(form, 'required_resources', Names, true) ?? [],
-  }
+  return { ...narrowing, subjectToken, actorToken, audience, target, delegation: parseParameter(form, 'delegation', Delegation, true) }
 }
 
 function requireType(form: OAuthForm, name: string, isRequired: boolean): void {
@@ -63,11 +44,4 @@ function audienceOf(form: OAuthForm, issuer: string): { audience: Audience; targ
   return target === undefined
     ? refuse('invalid_target', 'name exactly one audience: an agent that you are introduced to')
     : { audience: Audience.parse(only), target }
-}
-
-function parseParameter<S extends z.ZodType>(form: OAuthForm, name: string, schema: S, isJson: boolean): z.infer<S> | undefined {
-  const text = form.get(name)
-  if (text === undefined) return undefined
-  const value = schema.safeParse(isJson ? parseJson(text, { reason: 'invalid_request' }) : text)
-  return value.success ? value.data : refuse('invalid_request', `${name} is malformed`)
 }

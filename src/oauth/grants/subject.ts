@@ -4,8 +4,8 @@ import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { type AccessTokenClaims, chainOf } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
-import { AgentId, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
-import type { Ceiling } from '../../protocol/rights.js'
+import { AgentId, Audience, audienceOf, ClientId, type Jkt } from '../../protocol/ids.js'
+import { type Ceiling, EXCHANGE_SCOPE, scopesFor } from '../../protocol/rights.js'
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
@@ -55,6 +55,7 @@ export async function requireSubject(
   const isRoot = claims.aud === deps.issuer && claims.client_id === client.id && claims.cnf.jkt === jkt && claims.act === undefined
   const isIntroduced = claims.aud === audienceOf(deps.issuer, presenter.data) && claims.delegation !== undefined
   if (!isRoot && !isIntroduced) return deny()
+  if (isRoot) requireExchangeScope(deps, claims, client)
   const chain = chainOf(claims)
   const clients = await requireClients(deps, chain)
   const steps = isRoot ? [] : await requireSteps(deps, claims, [...chain, presenter.data])
@@ -66,6 +67,17 @@ export async function requireSubject(
     ceilings: clients.map(({ ceiling }) => ceiling),
     dependencies: joinDependencies(found.dependencies, ...agents, ...steps),
   }
+}
+
+/** The scope may have left the ceiling since the token was issued. */
+function requireExchangeScope({ issuer }: SubjectDeps, { scope }: AccessTokenClaims, { ceiling }: Client): void {
+  const current = scopesFor(ceiling.rights, Audience.parse(issuer))
+  for (const scopes of [scope.split(' '), current] as readonly (readonly string[])[])
+    if (!scopes.includes(EXCHANGE_SCOPE))
+      refuse(
+        'invalid_request',
+        `the root token cannot be exchanged: it was requested without the scope ${EXCHANGE_SCOPE}, or the ceiling lacks it`,
+      )
 }
 
 /** An actor token is a root token of the authenticated client, bound to the key of this request. */

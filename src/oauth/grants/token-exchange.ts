@@ -1,9 +1,10 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
 //  2. An introduction from the presenter to the audience stands, and its pinned parts hold (`requireTarget`).
-//  3. Scopes, tools and resources are covered by every source and are not empty (`decideRights`).
-//  4. The right to pass the token on was granted, and the depth is within every ceiling of the chain (`decideDelegation`).
-//  5. The task is the subject token's, a child of it, or the presenter's own (`requireTask`).
+//  3. Scopes, tools, resources and the rights to pass on are covered by every source and are not empty (`decideRights`).
+//  4. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
+//     it (`requireTask`).
+//  5. The right to pass the token on was granted, and the depth is within every ceiling of the chain (`requireDepth`).
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
@@ -12,25 +13,19 @@ import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
+import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, type TaskId } from '../../protocol/ids.js'
-import {
-  type Ceiling,
-  coveredBySome,
-  coversRight,
-  type Delegation,
-  intersectNames,
-  narrowNames,
-  type Scope,
-  scopesFor,
-} from '../../protocol/rights.js'
+import { type Ceiling, coversRight, intersectNames, type OrgOf, type Scope, scopesFor } from '../../protocol/rights.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
 import { requestedScopes } from './client-credentials.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
+import { narrowNamesTo } from './narrowing.js'
 import { findSteps } from './steps.js'
 import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
+import { requireTask } from './task.js'
 
 export interface ExchangeDeps extends IssueDeps, SubjectDeps {
   readonly issuer: string
@@ -50,12 +45,20 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
   const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
   const { pinnedParts, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
-  const { introduction, rights } = chooseIntroduction(introductions, (candidate) => ({
-    ...decideRights(authenticated, subject, candidate, request, form),
-    delegation: decideDelegation(authenticated, subject, candidate, request),
-  }))
-  const task = await requireTask(deps, authenticated, subject, request)
-  requireNoCycle(authenticated, subject, request)
+  const subjectTask = subject.claims.task_id
+  const taskId = request.taskId ?? subjectTask
+  const requestedTask = taskId === undefined ? undefined : { id: taskId, task: await deps.findTask(taskId) }
+  const audiences = [request.audience, ...(request.delegation?.rights.map(({ audience }) => audience) ?? [])]
+  const orgOf = await organisationsOf(deps.issuer, audiences, (id) => deps.clients.find(id))
+  const { introduction, decision } = chooseIntroduction(introductions, (candidate) => {
+    const rights = decideRights(authenticated, subject, candidate, { ...request, orgOf }, form)
+    const bounds = { presenter: authenticated.client.id, subjectTask, introductionTask: candidate.taskId }
+    const task = requireTask(deps.trustLog.ended, requestedTask, bounds)
+    requireDepth(authenticated, subject, candidate, request)
+    requireNoCycle(authenticated, subject, request)
+    return { ...rights, task }
+  })
+  const { task } = decision
   const presenter = AgentId.parse(authenticated.client.id)
   return issueToken(deps, barrier, {
     kind: 'introduced',
@@ -63,10 +66,11 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
     jkt,
     sub: subject.claims.sub,
     audience: request.audience,
-    ...rights,
+    ...decision,
+    delegation: request.delegation,
+    seconds: request.seconds,
     // RFC 8693 §4.1: the presenter of an introduced token becomes the outermost actor. The client of a root token is the subject itself.
     act: subject.kind === 'root' ? undefined : { sub: presenter, ...(subject.claims.act && { act: subject.claims.act }) },
-    task,
     introductionId: introduction.id,
     parents: [subject.claims.jti, ...(actor ? [actor.claims.jti] : [])],
     dependencies: [
@@ -106,11 +110,11 @@ interface Rights {
 function chooseIntroduction<Decision>(
   introductions: readonly GrantedIntroduction[],
   decide: (introduction: GrantedIntroduction) => Decision,
-): { introduction: GrantedIntroduction; rights: Decision } {
+): { introduction: GrantedIntroduction; decision: Decision } {
   let newestRefusal: Refusal | undefined
   for (const introduction of introductions) {
     try {
-      return { introduction, rights: decide(introduction) }
+      return { introduction, decision: decide(introduction) }
     } catch (error) {
       if (!isRefusal(error)) throw error
       newestRefusal ??= error
@@ -123,18 +127,25 @@ function chooseIntroduction<Decision>(
 const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject): readonly Ceiling[] =>
   kind === 'root' ? [client.ceiling] : [...ceilings, client.ceiling]
 
-/** Decides the scopes, tools and resources: the requested ones, within the ceilings, the subject token and the introduction. */
+/**
+ * Decides the scopes, tools and resources: the requested ones, within the ceilings, the subject token and the introduction. The requested
+ * rights to pass on must be within them too.
+ */
 function decideRights(
   authenticated: AuthenticatedClient,
   subject: Subject,
   { bounds }: GrantedIntroduction,
-  request: ExchangeRequest,
+  request: ExchangeRequest & { readonly orgOf: OrgOf },
   form: OAuthForm,
 ): Rights {
   const { claims, kind } = subject
   const ceilings = ceilingsOf(authenticated, subject)
-  const sources = [...ceilings.map(({ rights }) => rights), ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []])]
-  const allowed = sources.map((rights) => scopesFor(rights, request.audience)).reduce(intersectNames, bounds.scopes)
+  const sources = [
+    ...ceilings.map(({ rights }) => rights),
+    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),
+    ...(claims.exchange_rights ? [claims.exchange_rights] : []),
+  ]
+  const allowed = sources.map((rights) => scopesFor(rights, request.audience, request.orgOf)).reduce(intersectNames, bounds.scopes)
   const scopes = requestedScopes(form, allowed)
   const tools = narrowNamesTo(
     [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), bounds.tools],
@@ -149,77 +160,31 @@ function decideRights(
     'resources',
   )
   requireMaxNames(scopes, tools, resources)
+  // Without `bounds.delegation` nothing may be passed on: `requireDepth` refuses that.
+  const passedOn = [...sources, ...(bounds.delegation ? [bounds.delegation.rights] : [])]
+  if (request.delegation?.rights.some((right) => !passedOn.every((rights) => coversRight(rights, right, request.orgOf))))
+    refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
   return { scopes, tools, resources }
 }
 
-/** Returns the requested names, or all allowed names if none are requested. The `required` names must be among them. */
-function narrowNamesTo(
-  sources: readonly (readonly string[] | undefined)[],
-  requested: readonly string[] | undefined,
-  required: readonly string[],
-  kind: 'tools' | 'resources',
-): readonly string[] | undefined {
-  const allowed = sources.reduce(narrowNames, undefined)
-  const covered = (names: readonly string[]) => allowed === undefined || names.every((name) => coveredBySome(allowed, name))
-  const names = requested ?? allowed
-  if (!covered(requested ?? []) || !covered(required) || names?.length === 0)
-    return refuse('invalid_scope', `the requested or required ${kind} are not all granted, or no ${kind} remain`)
-  if (names !== undefined && !required.every((name) => coveredBySome(names, name)))
-    return refuse('invalid_scope', `the required ${kind} are not among the requested ${kind}`)
-  return names
-}
-
 /**
- * Requires the subject token's task or a child task of it that the presenter created. Without a task in the subject token, any task of
- * the presenter.
+ * Requires that the right to pass the token on was granted. The remaining depth narrows at each step, and the ceiling of every agent in the
+ * chain bounds how many further agents the token may pass through.
  */
-async function requireTask(
-  deps: ExchangeDeps,
-  { client }: AuthenticatedClient,
-  { claims }: Subject,
-  request: ExchangeRequest,
-): Promise<TaskDependencies | undefined> {
-  const id = request.taskId ?? claims.task_id
-  if (id === undefined) return undefined
-  const task = await deps.findTask(id)
-  const isSubjectsTask = task !== undefined && task.id === claims.task_id
-  const isOwnTask =
-    task !== undefined && task.owner === client.id && (claims.task_id === undefined || task.ancestors.includes(claims.task_id))
-  const isAllowed = task && (isSubjectsTask || isOwnTask) && stands(deps.trustLog.ended, task.dependencies.handles)
-  return isAllowed
-    ? task
-    : refuse(
-        'invalid_request',
-        'the task must be that of the subject token, or a child task of it that you created, and must not have ended',
-      )
-}
-
-/**
- * Decides the right to pass the token on. It is absent unless requested and granted, and narrows at each step. The ceiling of every agent
- * in the chain bounds how many further agents the token may pass through.
- */
-function decideDelegation(
+function requireDepth(
   authenticated: AuthenticatedClient,
   subject: Subject,
   { bounds }: GrantedIntroduction,
   { delegation }: ExchangeRequest,
-): Delegation | undefined {
+): void {
   const { claims, kind } = subject
   const ceilings = ceilingsOf(authenticated, subject)
   const depth = delegation?.depth ?? 0
   if (ceilings.some(({ delegationDepth }, i) => ceilings.length - 1 - i + depth > delegationDepth))
-    return refuse('delegation_too_deep', 'the delegation depth exceeds the ceiling of an agent in the chain')
-  if (delegation === undefined) return undefined
+    refuse('delegation_too_deep', 'the delegation depth exceeds the ceiling of an agent in the chain')
   const remainingDepth = kind === 'root' ? Number.POSITIVE_INFINITY : (claims.delegation?.depth ?? 0) - 1
-  if (delegation.depth > Math.min(remainingDepth, bounds.delegation?.depth ?? 0))
-    return refuse('delegation_too_deep', 'the requested delegation depth exceeds the granted one')
-  const sources = [
-    bounds.delegation?.rights ?? [],
-    ...ceilings.map(({ rights }) => rights),
-    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),
-  ]
-  const isCovered = delegation.rights.every((right) => sources.every((rights) => coversRight(rights, right)))
-  return isCovered ? delegation : refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
+  if (depth > 0 && depth > Math.min(remainingDepth, bounds.delegation?.depth ?? 0))
+    refuse('delegation_too_deep', 'the requested delegation depth exceeds the granted one')
 }
 
 /** Refuses a chain in which an agent would occur twice. */

@@ -64,9 +64,9 @@ export async function copyToMongo({
     const target = await openMongo({ url: to, clock, instance, isExclusive: true, isLongRunning: true, isImporting: true, warn })
     try {
       // If the source is an old backup, revocations since the backup would be missing in the target.
-      if (freezeEntryOf(await source.log.head()) === undefined) await requireWitnessed(source.log, witness)
+      if (witness && freezeEntryOf(await source.log.head()) === undefined) await requireWitnessed(source.log, witness)
       const result = await copyRegistry({ from: source, to: target, clock, random: systemRandom, rehearse, onProgress })
-      if (result.outcome !== 'rehearsed') await witnessResumed(target.log, witness)
+      if (witness && result.outcome !== 'rehearsed') await witnessResumed(target.log, witness)
       return result
     } finally {
       await target.close()

@@ -3,8 +3,11 @@
 import { z } from 'zod'
 import type { Fault } from '../../errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, readJson } from '../../lib/json.js'
+import { pointerOf } from '../../lib/json-pointer.js'
 import { faultsOf } from '../input-faults.js'
+import { twiceNamed, withJsonNames } from './card-names.js'
 import { upgradeCard } from './card-upgrade.js'
+import { isWebUrl } from './interface-url.js'
 
 export const MAX_CARD_BYTES = 65_536
 
@@ -18,16 +21,18 @@ export type CardVersion = '1.0' | '0.3' | '0.2' | '0.1'
 const text = (max: number) => z.string().max(max)
 const name = (max: number) => z.string().min(1, 'must not be empty').max(max)
 const Url = text(2048).refine(isWebUrl, 'must be an absolute http or https URL')
+/** An empty text counts as absent, as in proto3 JSON. */
+const OptionalUrl = z.preprocess((value) => (value === '' ? undefined : value), Url.optional())
 const Modes = z.array(name(256)).max(64)
 const Struct = z.custom<JsonObject>(isJsonObject, 'must be an object')
 
 const Requirement = z.object({ schemes: z.record(text(256), z.object({ list: z.array(text(256)).max(64).default([]) })) })
 
 const Flow = z.object({
-  authorizationUrl: Url.optional(),
-  deviceAuthorizationUrl: Url.optional(),
-  tokenUrl: Url.optional(),
-  refreshUrl: Url.optional(),
+  authorizationUrl: OptionalUrl,
+  deviceAuthorizationUrl: OptionalUrl,
+  tokenUrl: OptionalUrl,
+  refreshUrl: OptionalUrl,
   scopes: z.record(text(256), text(1024)).default({}),
   pkceRequired: z.boolean().optional(),
 })
@@ -46,13 +51,13 @@ const Scheme = z
           password: Flow.optional(),
           deviceCode: Flow.optional(),
         }),
-        oauth2MetadataUrl: Url.optional(),
+        oauth2MetadataUrl: OptionalUrl,
       })
       .optional(),
     openIdConnectSecurityScheme: z.object({ description, openIdConnectUrl: Url }).optional(),
     mtlsSecurityScheme: z.object({ description }).optional(),
   })
-  .refine((scheme) => Object.keys(scheme).length === 1, 'must have exactly one of the five kinds of security scheme')
+  .refine((scheme) => Object.keys(scheme).length > 0, 'must have one of the five kinds of security scheme')
 
 const Skill = z.object({
   id: name(256),
@@ -65,7 +70,8 @@ const Skill = z.object({
   securityRequirements: z.array(Requirement).max(32).default([]),
 })
 
-const Interface = z.object({ url: Url, protocolBinding: name(256), protocolVersion: name(32), tenant: text(256).optional() })
+/** Which URL a binding needs is decided by `interfaceFault` (interface-url.ts): a card is not refused for an interface that cannot be used. */
+const Interface = z.object({ url: name(2048), protocolBinding: name(256), protocolVersion: name(32), tenant: text(256).optional() })
 
 /** An Agent Card of version 1.0. Defaults are filled in and unknown members are dropped. */
 export const CardModel = z
@@ -75,8 +81,8 @@ export const CardModel = z
     version: name(128),
     supportedInterfaces: z.array(Interface).min(1, 'must name at least one interface').max(32),
     provider: z.object({ organization: name(512), url: Url }).optional(),
-    documentationUrl: Url.optional(),
-    iconUrl: Url.optional(),
+    documentationUrl: OptionalUrl,
+    iconUrl: OptionalUrl,
     capabilities: z.object({
       streaming: z.boolean().optional(),
       pushNotifications: z.boolean().optional(),
@@ -103,30 +109,66 @@ interface CardReading {
   /** Absent if the card is refused. */
   readonly model?: CardModel
   readonly faults: readonly Fault[]
+  /** Faults for which other A2A readers cannot read the card, or read it differently. Such a card cannot be published. */
+  readonly ambiguities: readonly Fault[]
 }
 
 /** Reads the bytes of a card. Never throws: invalid bytes give the state `refused`. */
 export function readCard(bytes: string | Uint8Array): CardReading & { readonly json?: JsonObject } {
   const json = readJson(bytes, { maxBytes: MAX_CARD_BYTES })
-  if ('fault' in json) return { state: 'refused', faults: [{ pointer: '', hint: `invalid JSON: ${json.fault}` }] }
+  if ('fault' in json) return refusedFor([{ pointer: '', hint: `invalid JSON: ${json.fault}` }])
   const reading = readCardJson(json.value)
   return isJsonObject(json.value) ? { ...reading, json: json.value } : reading
 }
 
 /** Like readCard, for a value that readJson has parsed. */
 export function readCardJson(value: JsonValue): CardReading {
-  if (!isJsonObject(value)) return { state: 'refused', faults: [{ pointer: '', hint: 'a card must be a JSON object' }] }
-  const version = versionOf(value)
-  if (version === '0.1') {
-    return {
-      state: 'refused',
-      version,
-      faults: [{ pointer: '/authentication', hint: 'A2A 0.1 cards are not supported: publish version 1.0' }],
-    }
-  }
-  const parsed = CardModel.safeParse(upgradeCard(value, version))
-  if (!parsed.success) return { state: 'refused', version, faults: faultsOf(parsed.error.issues) }
-  return { state: STATE[version], version, model: parsed.data, faults: [] }
+  if (!isJsonObject(value)) return refusedFor([{ pointer: '', hint: 'a card must be a JSON object' }])
+  const card = withJsonNames(value)
+  const version = versionOf(card)
+  if (version === '0.1')
+    return refusedFor([{ pointer: '/authentication', hint: 'A2A 0.1 cards are not supported: publish version 1.0' }], version)
+  const parsed = CardModel.safeParse(upgradeCard(card, version))
+  if (!parsed.success) return refusedFor(faultsOf(parsed.error.issues), version)
+  const ambiguities = [...twiceNamed(value), ...oneOfFaults(parsed.data)]
+  return { state: STATE[version], version, model: parsed.data, faults: [], ambiguities }
+}
+
+const refusedFor = (faults: readonly Fault[], version?: CardVersion): CardReading => ({
+  state: 'refused',
+  ...(version !== undefined && { version }),
+  faults,
+  ambiguities: [],
+})
+
+/** The endpoints and the security of a card: what a caller uses before it trusts anything else in the card. */
+const SecurityModel = z.object({
+  supportedInterfaces: z.array(Interface).default([]),
+  securitySchemes: z.record(z.string(), Scheme).default({}),
+  securityRequirements: z.array(Requirement).default([]),
+  skills: z.array(z.object({ id: z.string(), securityRequirements: z.array(Requirement).default([]) })).default([]),
+})
+export type SecurityModel = z.infer<typeof SecurityModel>
+
+/** Reads endpoints and security of a card of version 0.2 or later, or of a part of one; undefined if they are invalid. */
+export function readSecurity(value: JsonObject): SecurityModel | undefined {
+  const card = withJsonNames(value)
+  const version = versionOf(card)
+  return version === '0.1' ? undefined : SecurityModel.safeParse(upgradeCard(card, version)).data
+}
+
+/** Finds messages that are a proto3 `oneof` and have several members: peers with a proto3 parser refuse the card or use the first one. */
+function oneOfFaults({ securitySchemes }: CardModel): Fault[] {
+  return Object.entries(securitySchemes).flatMap(([name, scheme]): Fault[] => {
+    const pointer = pointerOf(['securitySchemes', name])
+    const flows = Object.keys(scheme.oauth2SecurityScheme?.flows ?? {})
+    return [
+      ...(Object.keys(scheme).length > 1 ? [{ pointer, hint: 'declare a security scheme of its own for each kind' }] : []),
+      ...(flows.length > 1
+        ? [{ pointer: `${pointer}/oauth2SecurityScheme/flows`, hint: 'declare a security scheme of its own for each flow' }]
+        : []),
+    ]
+  })
 }
 
 const STATE = { '1.0': 'accepted', '0.3': 'normalised', '0.2': 'legacy' } as const
@@ -174,7 +216,3 @@ const CrossReferences = z.object({
   securitySchemes: z.record(z.string(), z.unknown()),
   securityRequirements: z.array(Requirement),
 })
-
-function isWebUrl(value: string): boolean {
-  return /^https?:\/\/[^\s\\{}]+$/i.test(value) && URL.canParse(value)
-}

@@ -60,13 +60,19 @@ const KINDS: Readonly<Record<string, string>> = {
   mutualTLS: 'mtlsSecurityScheme',
 }
 
-/** `{ type: 'http', scheme: 'bearer' }` → `{ httpAuthSecurityScheme: { scheme: 'bearer' } }`. */
+/**
+ * `{ type: 'http', scheme: 'bearer' }` → `{ httpAuthSecurityScheme: { scheme: 'bearer' } }`. A scheme that has members of both versions keeps
+ * those of 1.0.
+ */
 function upgradeScheme(value: JsonValue): JsonValue {
   const kind = isJsonObject(value) && typeof value.type === 'string' && Object.hasOwn(KINDS, value.type) ? KINDS[value.type] : undefined
-  if (!isJsonObject(value) || kind === undefined) return value
+  if (!isJsonObject(value) || kind === undefined || isCurrentScheme(value)) return value
   const { type: _, in: location, ...rest } = value
   return { [kind]: location === undefined ? rest : { ...rest, location } }
 }
+
+/** True if the scheme is written as in 1.0. */
+export const isCurrentScheme = (scheme: JsonObject): boolean => Object.values(KINDS).some((kind) => Object.hasOwn(scheme, kind))
 
 function withoutNulls(object: JsonObject): JsonObject {
   const present = Object.entries(object).filter(([, value]) => value !== null)

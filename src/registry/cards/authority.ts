@@ -1,6 +1,6 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
-import { type Caller, isMemberOf } from '../../http/caller.js'
+import { type Caller, isMemberOf, maySee } from '../../http/caller.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
@@ -22,15 +22,17 @@ export interface PublishDeps extends CheckDeps, FindAgentDeps {
 
 /**
  * Returns the organisation and the identity handles of an agent to callers that may change its card: the agent itself, and members of its
- * organisation. Any other caller gets `not_found`, and so does a request for a suspended or revoked agent.
+ * organisation. An operator may only withdraw it. Any other caller gets `not_found`, and so does a request for a suspended or revoked agent.
  */
 export async function requirePublisher(
   deps: PublishDeps,
   caller: Caller,
   agentId: AgentId,
+  action: 'publish' | 'withdraw' = 'publish',
 ): Promise<{ orgId: OrgId; dependsOn: readonly Handle[] }> {
   const agent = await findIntroductionTarget(deps, agentId)
-  const isOwn = agent !== undefined && (caller.id === agentId || isMemberOf(caller, agent.orgId))
-  if (!isOwn || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such agent')
+  const mayAct = action === 'withdraw' ? maySee : isMemberOf
+  const isPublisher = agent !== undefined && (caller.id === agentId || mayAct(caller, agent.orgId))
+  if (!isPublisher || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such agent')
   return { orgId: agent.orgId, dependsOn: agent.dependencies.handles }
 }

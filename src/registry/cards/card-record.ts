@@ -80,5 +80,5 @@ export interface PinnedParts extends PinnedVersions {
   readonly scopes: readonly Scope[]
   /** Version of the connection, and of each skill by id. A version ends when its part changes. */
   readonly connection: Handle
-  readonly skills: Readonly<Record<string, Handle>>
+  readonly skills: ReadonlyMap<string, Handle>
 }

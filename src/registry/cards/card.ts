@@ -8,6 +8,7 @@ import type { AgentId, OrgId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Guard } from '../../storage/storage.js'
 import type { Card, PinnedPart } from './card-record.js'
+import { endpointOf } from './publishing/public-urls.js'
 
 /** A checked publication or import: everything from which the card's record is made. */
 interface CardContent {
@@ -27,10 +28,16 @@ interface CardContent {
   readonly signer: RegisteredKey | undefined
 }
 
+interface CardContext {
+  readonly random: Pick<Random, 'token'>
+  readonly now: number
+  readonly dev: boolean
+}
+
 /** Makes the record that replaces `previous`. */
-export function newCard({ random, now }: { readonly random: Pick<Random, 'token'>; readonly now: number }, content: CardContent): Card {
+export function newCard({ random, now, dev }: CardContext, content: CardContent): Card {
   const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer } = content
-  const endpoint = endpointOf(publicModel)
+  const endpoint = endpointOf(publicModel, { dev })
   return {
     agentId,
     orgId,
@@ -141,5 +148,3 @@ export function scopesOf({ securitySchemes }: CardModel): Scope[] {
   const scopes = [...new Set(names)].map((name) => Scope.safeParse(name)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
   return scopes.sort().slice(0, MAX_SCOPES)
 }
-
-const endpointOf = (model: CardModel): string | undefined => model.supportedInterfaces[0]?.url

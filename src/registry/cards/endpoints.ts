@@ -11,11 +11,27 @@ interface CardEndpointDeps extends GetCardDeps {
 
 export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
   {
+    // Card resolvers append to the last slash of an address, so the address of an agent needs one. The redirects are the same for every id
+    method: 'GET',
+    path: '/agents/:id',
+    endpoint: async ({ path }) => ({ status: 308, headers: { location: `${path}/` } }),
+  },
+  {
+    method: 'GET',
+    path: '/agents/:id/',
+    endpoint: async ({ path }) => ({ status: 307, headers: { location: `${path}.well-known/agent-card.json` } }),
+  },
+  {
     method: 'GET',
     path: '/agents/:id/.well-known/agent-card.json',
     endpoint: async (request) => {
       const { card, dependsOn } = await requirePublishedCard(deps, agentOf(request))
-      const headers = { etag: `"${card.publicCardSha256}"`, 'cache-control': 'public, max-age=60', vary: 'A2A-Version' }
+      const headers = {
+        etag: `"${card.publicCardSha256}"`,
+        'last-modified': new Date(card.publishedAt * 1000).toUTCString(),
+        'cache-control': 'public, max-age=60',
+        vary: 'A2A-Version',
+      }
       if (isKnown(request, headers.etag)) return { status: 304, headers }
       return {
         status: 200,

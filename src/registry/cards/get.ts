@@ -21,18 +21,16 @@ export interface GetCardDeps extends FindAgentDeps, ViewDeps {
  * was uploaded. An unknown id, a revoked or suspended agent and an unpublished card get the same refusal. Each view by an authenticated
  * caller writes an audit row.
  */
-export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
-  const view = await deps.trustLog.afterBarrier(async (barrier) => {
+export const getCard = (deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> =>
+  deps.trustLog.afterBarrier(async (barrier) => {
     const published = await requirePublishedCard(deps, agentId)
     if (!caller) return publicView(deps, published, barrier)
     const isOwn = caller.id === agentId || isMemberOf(caller, published.card.orgId)
     const entitlement = isOwn ? { tier: 'introduced' as const, dependencies: dependenciesOf([]) } : await deps.entitle(caller, agentId)
-    return entitledView(deps, published, { caller, ...entitlement }, barrier)
-  })
-  if (caller)
+    const view = await entitledView(deps, published, { caller, ...entitlement }, barrier)
     await deps.audit.record(auditRow(caller, 'cards.get', { subject: agentId, facts: { tier: view.tier, version: view.version } }))
-  return view
-}
+    return view
+  })
 
 /** Returns the published card of an agent that stands, and refuses otherwise. Call after the read barrier. */
 export async function requirePublishedCard(

@@ -1,5 +1,5 @@
 import { cardDigest } from '../../credentials/agent-card/card-credential.js'
-import { verifyCardSignatures } from '../../credentials/agent-card/card-signatures.js'
+import { bestSignature, verifyCardSignatures } from '../../credentials/agent-card/card-signatures.js'
 import type { Fault } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { findPublisherKeys } from '../../identity/keys/find.js'
@@ -10,12 +10,14 @@ import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, newId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard } from './card.js'
-import { isUsable, keysByKid, verdictOf } from './publishing/check-publication.js'
+import { hintsOf, isUsable, keysByKid, verdictOf } from './publishing/check-publication.js'
+import { addressFaults, unusableInterfaces } from './publishing/public-urls.js'
 import { recordingVersion, saveCard } from './publishing/save-card.js'
 
 export interface CardImported {
   readonly state: CardState
   readonly a2aVersion?: CardVersion | undefined
+  /** Why the card was refused, or, for a card that was stored, what cannot be used in it. The verdict has them as hints. */
   readonly faults: readonly Fault[]
   /** Absent when the card was refused; nothing was stored. */
   readonly version?: number
@@ -29,15 +31,16 @@ export interface CardImported {
 export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<CardImported> {
   const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, agentId)
-  const { state, version: a2aVersion, json, model, faults } = readCard(text)
-  if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults }
-  const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, now)
+  const { state, version: a2aVersion, json, model, faults: refusing, ambiguities } = readCard(text)
+  if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults: refusing }
+  const faults = [...ambiguities, ...addressFaults(model, deps), ...unusableInterfaces(model)]
+  const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, { now, faults })
   const previous = await deps.cards.get(agentId)
   const revisionOf = previous?.publicCard === text && !previous.unpublished ? previous : undefined
   if (revisionOf?.verdict.state === verdict.state)
     return { state, a2aVersion, faults, version: revisionOf.version, verdict: revisionOf.verdict }
   const card = newCard(
-    { random: deps.random, now },
+    { random: deps.random, now, dev: deps.dev },
     {
       agentId,
       orgId: publisher.orgId,
@@ -67,17 +70,17 @@ async function verifyImported(
   deps: PublishDeps,
   agent: Parameters<typeof findPublisherKeys>[1],
   json: JsonObject,
-  now: number,
+  { now, faults }: { readonly now: number; readonly faults: readonly Fault[] },
 ): Promise<{ verdict: Verdict; signer?: RegisteredKey }> {
   const keys = (await findPublisherKeys(deps, agent)).filter((key) => isUsable(deps, key, now))
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
-  const valid = verdicts.find(({ state }) => state === 'valid')
-  const signer = valid?.state === 'valid' ? keys.find(({ jkt }) => jkt === valid.jkt) : undefined
-  if (valid?.state === 'valid' && signer && valid.uncoveredSecurity.length === 0) return { verdict: verdictOf(valid, signer, now), signer }
+  const valid = bestSignature(verdicts, () => true)
+  const signer = valid && keys.find(({ jkt }) => jkt === valid.jkt)
+  if (valid && signer && valid.uncoveredSecurity.length === 0) return { verdict: verdictOf(valid, signer, { now, hints: faults }), signer }
   const isUnknown = verdicts.length > 0 && verdicts.every((verdict) => verdict.state === 'unknown_key')
   const state = verdicts.length === 0 ? 'unsigned' : isUnknown ? 'unknown_key' : 'invalid'
-  const hints = verdicts.flatMap((verdict) =>
-    verdict.state === 'valid' ? ['the signature does not cover the security requirements of the card'] : [verdict.hint],
+  const ofSignatures = verdicts.flatMap((verdict): Fault[] =>
+    verdict.state === 'valid' ? [...verdict.uncoveredSecurity] : [{ pointer: `/signatures/${verdict.index}`, hint: verdict.hint }],
   )
-  return { verdict: { state, checkedAt: now, uncovered: [], hints: hints.slice(0, 16) } }
+  return { verdict: { state, checkedAt: now, uncovered: [], hints: hintsOf([...ofSignatures, ...faults]) } }
 }

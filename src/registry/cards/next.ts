@@ -17,17 +17,17 @@ export interface NextCard {
 }
 
 /** Returns the version, release number and claims that the publisher signs next. */
-export async function nextCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> {
-  await deps.trustLog.readBarrier()
-  await requirePublisher(deps, caller, agentId)
-  const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
-  return {
-    version: (card?.version ?? 0) + 1,
-    published: card && !card.unpublished ? card.version : 0,
-    cardSha256: card?.cardSha256,
-    releaseNumber: (card?.releaseNumber ?? 0) + 1,
-    orgId: agent?.orgId,
-    sub: audienceOf(deps.issuer, agentId),
-    vct: cardType(deps.issuer),
-  }
-}
+export const nextCard = (deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> =>
+  deps.trustLog.afterBarrier(async () => {
+    await requirePublisher(deps, caller, agentId)
+    const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
+    return {
+      version: (card?.version ?? 0) + 1,
+      published: card && !card.unpublished ? card.version : 0,
+      cardSha256: card?.cardSha256,
+      releaseNumber: (card?.releaseNumber ?? 0) + 1,
+      orgId: agent?.orgId,
+      sub: audienceOf(deps.issuer, agentId),
+      vct: cardType(deps.issuer),
+    }
+  })

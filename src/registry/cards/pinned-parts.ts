@@ -34,7 +34,7 @@ async function readPinnedParts(deps: PinnedPartsDeps, agentId: AgentId): Promise
     scopes: card.allScopes,
     connection: card.connection.ver,
     versions,
-    skills: Object.fromEntries(card.skills.map(({ id, ver }) => [id, ver])),
+    skills: new Map(card.skills.map(({ id, ver }) => [id, ver])),
     dependencies,
   }
   return { value, dependsOn: [...versions, ...dependencies.handles], isWhole: isWhole(card) }

@@ -1,4 +1,7 @@
-import { cardDigest } from '../../credentials/agent-card/card-credential.js'
+import type { CardProfile } from '../../credentials/agent-card/canonical-card.js'
+import { CARD_TYP, cardDigest } from '../../credentials/agent-card/card-credential.js'
+import { formsSignedBy } from '../../credentials/agent-card/card-signatures.js'
+import { processSdJwt } from '../../credentials/sd-jwt/verify.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { type CardModel, readCardJson } from '../../protocol/cards/card-model.js'
@@ -7,7 +10,8 @@ import { type AgentId, newId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard, nextVersion } from './card.js'
 import type { Card } from './card-record.js'
-import { type CheckedCredential, requireCredential, requireSignedCard } from './publishing/check-publication.js'
+import { addsSignature, verifyStored } from './publishing/added-signature.js'
+import { type CheckedCredential, requireCredential, requireReadable, requireSignedCard } from './publishing/check-publication.js'
 import { recordingVersion, saveCard } from './publishing/save-card.js'
 
 interface PublishInput {
@@ -23,28 +27,38 @@ export interface CardPublished {
   /** Strong ETag of the public card. */
   readonly etag: string
   readonly verdict: Verdict
+  /** The canonical forms of the public card that a signature of the publisher's key verifies: readers other than this library know one each. */
+  readonly verifies: Readonly<Record<CardProfile, boolean>>
 }
 
 /**
  * Publishes a card or its next version. Only the versions of changed parts end.
- * A public card with the content of the published one is a revision of that version. If the same key signed both, the bytes and the ETag
+ * A public card with the content of the published one is a revision of that version. If it adds no signature, the bytes and the ETag
  * of the public card stay as they were, so that a change of non-public parts is not visible to anonymous callers.
  */
 export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<CardPublished> {
   const { now } = await deps.trustLog.readBarrier()
   const publisher = await requirePublisher(deps, caller, input.agentId)
-  const checked = await requireSignedCard(deps, { orgId: publisher.orgId, agentId: input.agentId }, input.publicCard, now)
+  const { sdJwt, releasePolicy } = input
+  if (releasePolicy !== undefined && sdJwt === undefined)
+    return refuse('release_policy_invalid', 'a release policy has no effect without an SD-JWT; nothing was published')
   const previous = await deps.cards.get(input.agentId)
+  const agent = { orgId: publisher.orgId, agentId: input.agentId }
+  // The SD-JWT is verified with the key that signed the card
+  const preferred = [sdJwt && signerOfSdJwt(sdJwt), previous?.verdict.thumbprint]
+  const checked = await requireSignedCard(deps, agent, input.publicCard, { now, preferred })
   const cardSha256 = cardDigest(checked.json)
   const revisionOf = previous?.cardSha256 === cardSha256 && !previous.unpublished ? previous : undefined
-  const unchanged = revisionOf?.signer?.keyId === checked.signer.id ? revisionOf : undefined
-  const { sdJwt, releasePolicy } = input
+  const published = revisionOf && (await verifyStored(deps, revisionOf))
+  const isSame = published !== undefined && revisionOf?.signer?.keyId === checked.signer.id && !addsSignature(checked, published)
+  const unchanged = isSame ? revisionOf : undefined
+  const verifies = formsSignedBy((isSame ? published : checked).signatures, checked.signer.jkt)
   const nonPublic =
     sdJwt === undefined ? undefined : await requireCredential(deps, checked, { agentId: input.agentId, sdJwt, releasePolicy }, now)
-  if (unchanged && sdJwt === unchanged.sdJwt && releasePolicy === unchanged.releasePolicy) return publishedOf(unchanged)
+  if (unchanged && sdJwt === unchanged.sdJwt && releasePolicy === unchanged.releasePolicy) return publishedOf(unchanged, verifies)
   requireNextVersion(previous, nextVersion(previous, revisionOf), nonPublic)
   const card = newCard(
-    { random: deps.random, now },
+    { random: deps.random, now, dev: deps.dev },
     {
       agentId: input.agentId,
       orgId: publisher.orgId,
@@ -53,7 +67,7 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
       publicCard: unchanged?.publicCard ?? input.publicCard,
       cardSha256,
       publicModel: checked.model,
-      fullModel: nonPublic ? requireFullModel(nonPublic) : checked.model,
+      fullModel: nonPublic ? requireFullModel(deps, nonPublic) : checked.model,
       nonPublic: {
         ...(sdJwt !== undefined && { sdJwt }),
         ...(releasePolicy !== undefined && { releasePolicy }),
@@ -69,12 +83,17 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   const also = await recordingVersion(deps, previous, { card, entry, publishedAt: now })
   const dependsOn = [...publisher.dependsOn, checked.signer.handle]
   await saveCard(deps, caller, { previous, card, entry, also, dependsOn, onlyNonPublic: unchanged !== undefined }, 'cards.publish')
-  return publishedOf(card)
+  return publishedOf(card, verifies)
 }
 
-function requireFullModel({ credential }: CheckedCredential): CardModel {
-  const { model, faults } = readCardJson(credential.card)
-  return model ?? refuse('card_invalid', 'the card with its non-public parts is not a valid A2A card', { faults })
+/** The `kid` of the SD-JWT's header, which is not verified here. */
+const signerOfSdJwt = (sdJwt: string): string | undefined => processSdJwt(sdJwt, { typ: [CARD_TYP] }).header.kid
+
+function requireFullModel(deps: PublishDeps, { credential }: CheckedCredential): CardModel {
+  const { model, faults, ambiguities } = readCardJson(credential.card)
+  if (!model) return refuse('card_invalid', 'the card with its non-public parts is not a valid A2A card', { faults })
+  requireReadable(model, ambiguities, deps)
+  return model
 }
 
 /** The SD-JWT must name the version that is published next, and a release policy must have a higher number than the last one. */
@@ -93,9 +112,10 @@ function requireNextVersion(previous: Card | undefined, version: number, nonPubl
     })
 }
 
-const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card): CardPublished => ({
+const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card, verifies: CardPublished['verifies']): CardPublished => ({
   agentId,
   version,
   etag: `"${publicCardSha256}"`,
   verdict,
+  verifies,
 })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
-import { procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
@@ -21,13 +21,16 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
     next: procedureFor('cards:write')
       .input(ById)
       .query(({ ctx, input }): Promise<NextCard> => nextCard(deps, ctx.caller, input.agentId)),
-    publish: procedureFor('cards:write')
+    publish: creationFor('cards:write')
+      .meta({ isLarge: true })
       .input(ById.extend({ publicCard: z.string().min(2).max(MAX_CARD_BYTES), sdJwt: SdJwt.optional(), releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }): Promise<CardPublished> => publishCard(deps, ctx.caller, input)),
-    renew: procedureFor('cards:write')
+    renew: creationFor('cards:write')
+      .meta({ isLarge: true })
       .input(ById.extend({ sdJwt: SdJwt, releasePolicy: Policy.optional() }))
       .mutation(({ ctx, input }) => renewCard(deps, ctx.caller, input)),
-    import: procedureFor('cards:write')
+    import: creationFor('cards:write')
+      .meta({ isLarge: true })
       .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
       .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, input.card)),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),

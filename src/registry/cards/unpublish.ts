@@ -10,7 +10,7 @@ import { unindexingRows } from './store.js'
 /** Withdraws the card from readers and from search. Its pinned versions end, so no introduction to the agent can be used any more. */
 export async function unpublishCard(deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<{ position: Position }> {
   await deps.trustLog.readBarrier()
-  const publisher = await requirePublisher(deps, caller, agentId)
+  const publisher = await requirePublisher(deps, caller, agentId, 'withdraw')
   const card = await deps.cards.get(agentId)
   if (!card || card.unpublished) return refuse('not_found', 'the agent has no published card')
   return deps.trustLog.end({

@@ -1,6 +1,6 @@
 import { wordsIn } from '../../lib/words.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
-import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
+import { type AgentId, type Audience, audienceOf, cardBaseUrlOf, type OrgId } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
 import type { CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
@@ -12,6 +12,8 @@ export interface Hit {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly audience: Audience
+  /** For the card resolver of an A2A SDK. */
+  readonly cardBaseUrl: string
   readonly endpoint?: string
   readonly scopes: readonly Scope[]
   readonly verdict: Verdict
@@ -55,10 +57,12 @@ export function hitOf(
   summary: CardSummary,
   { tier, score, words, now }: HitContext,
 ): Hit {
+  const audience = audienceOf(deps.issuer, agentId)
   return {
     agentId,
     orgId: summary.orgId,
-    audience: audienceOf(deps.issuer, agentId),
+    audience,
+    cardBaseUrl: cardBaseUrlOf(audience),
     ...(summary.endpoint !== undefined && { endpoint: summary.endpoint }),
     scopes: summary.scopes,
     verdict: currentVerdict(deps, summary, { tier, now }),

@@ -16,5 +16,7 @@ export const discoveryRoutes = (deps: SearchDeps) =>
           })
           .prefault({}),
       )
-      .query(async ({ ctx, input }): Promise<SearchResult> => searchCards(deps, await ctx.findCaller(), input)),
+      .query(
+        async ({ ctx, input }): Promise<SearchResult> => searchCards(deps, { caller: await ctx.findCaller(), address: ctx.address }, input),
+      ),
   })

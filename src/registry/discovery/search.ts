@@ -12,7 +12,8 @@
 // Concurrent searches have a limit of their own for authenticated and for anonymous callers.
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { ConcurrencyLimit } from '../../http/concurrency-limit.js'
+import { addressPrefix } from '../../http/limits/address-prefix.js'
+import type { ConcurrencyLimit } from '../../http/limits/concurrency-limit.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -59,13 +60,17 @@ const MAX_STORE_PAGES = 5
 const isConnected = () => true
 
 /** Searches published cards. Anonymous callers search public parts; a token needs the scope `discovery:read` and may find more. */
-export async function searchCards(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
+export async function searchCards(
+  deps: SearchDeps,
+  { caller, address }: { readonly caller: Caller | undefined; readonly address: string },
+  input: SearchInput,
+): Promise<SearchResult> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
   // `introducedTo` needs a read barrier. The search itself may take longer than the 250 ms for which a barrier is valid.
   if (caller) await deps.trustLog.readBarrier()
   const limit = deps.searchLimits[caller ? 'authenticated' : 'anonymous']
-  return limit.run(isConnected, () => searchPhases(deps, caller, input))
+  return limit.run(caller?.id ?? addressPrefix(address), isConnected, () => searchPhases(deps, caller, input))
 }
 
 async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {

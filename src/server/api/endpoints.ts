@@ -4,7 +4,7 @@ import { CardView } from '../../protocol/cards/card-view.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
 import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
 import { Entry } from '../../protocol/log/entry.js'
-import { Delegation, Names } from '../../protocol/rights.js'
+import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import { WitnessSubmission } from '../../trust-log/witness/cosigned-logs.js'
 
 export interface HttpEndpoint {
@@ -18,7 +18,8 @@ export interface HttpEndpoint {
   /** Form parameters, or a JSON body where `isJson` is true. */
   readonly body?: z.ZodObject
   readonly isJson?: boolean
-  readonly response: { readonly type: string; readonly schema?: z.ZodType }
+  /** `status` is 200 unless it is given. */
+  readonly response: { readonly type: string; readonly schema?: z.ZodType; readonly status?: number }
   /** Error reasons (docs/ERRORS.md) of this endpoint, in addition to those that every endpoint may return. */
   readonly reasons: readonly string[]
 }
@@ -55,7 +56,15 @@ const ProtectedResource = z.looseObject({
   scopes_supported: z.array(z.string()),
 })
 
+const publicGet = (path: string, tag: HttpEndpoint['tag'], summary: string, response: HttpEndpoint['response']): HttpEndpoint => ({
+  ...{ method: 'GET', path, tag, summary, caller: 'anyone', response, reasons: [] },
+  ...(path.includes(':id') && { parameters: AgentPath }),
+})
+
 export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
+  publicGet('/', 'Discovery documents', 'A page for people that links the public documents.', { type: 'text/html' }),
+  publicGet('/agents/:id', 'Cards', 'Redirects to the same address with a slash.', { type: 'text/plain', status: 308 }),
+  publicGet('/agents/:id/', 'Cards', 'Redirects to the public card.', { type: 'text/plain', status: 307 }),
   {
     method: 'POST',
     path: '/oauth/token',
@@ -80,6 +89,8 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
       allowed_resources: jsonText(Names, 'names of resources').optional(),
       required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),
       required_resources: jsonText(Names, 'names of resources that the token must allow').optional(),
+      exchange_rights: jsonText(ExchangeRights, 'client_credentials only: the most that the root token may be exchanged for').optional(),
+      expires_in: z.string().optional(),
     }),
     response: json(
       z.object({
@@ -98,6 +109,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
       'unsupported_grant_type',
       'invalid_scope',
       'invalid_target',
+      'invalid_authorization_details',
       'delegation_cycle',
       'delegation_too_deep',
       'standing_too_large',

@@ -108,7 +108,7 @@ function endpointOperation({ path, tag, summary, caller, source, parameters, bod
       },
     }),
     responses: {
-      200: {
+      [response.status ?? 200]: {
         description: 'Success.',
         content: { [response.type]: response.schema ? { schema: schemaOf(response.schema, 'output') } : {} },
       },

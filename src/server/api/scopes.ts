@@ -8,5 +8,6 @@ export const SCOPES: Readonly<Record<RegistryScope, string>> = {
   'introductions:write': 'request, read, approve, deny and revoke introductions',
   'tasks:write': 'create, read and end tasks; read lineage; revoke tokens',
   'revocations:read': 'follow the revocation feed',
+  'tokens:exchange': 'exchange the root token for tokens of other agents; a root token that was requested without it cannot be exchanged',
   admin: 'manage organisations, members and signing keys, and read the audit log; never granted to agents',
 }

@@ -1,9 +1,9 @@
 // The file of the embedded store: creates it with its schema, locks it for one process, and checks it at the start.
-import { mkdir, open, realpath } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
 import { CARD_SEARCH_SCHEMA } from './card-search.js'
-import { type Database, openDatabase, sqliteCode } from './database.js'
+import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
 const FORMAT = 3
@@ -34,13 +34,8 @@ export const openDatabaseFile = async (file: string): Promise<Database> => openL
 async function prepareFile(given: string): Promise<string> {
   if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
   await mkdir(dirname(resolve(given)), { recursive: true, mode: 0o700 })
-  // Only the owner may read the file: it contains the registry's private keys. The write-ahead log gets the same mode.
-  // An existing file must not be opened here: closing it would release the locks that this process has on it (POSIX fcntl)
-  const created = await open(given, 'ax', 0o600).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
-    throw error
-  })
-  await created?.close()
+  // Only the owner may read the file: it contains the registry's private keys
+  createPrivateDatabase(given)
   return realpath(given)
 }
 

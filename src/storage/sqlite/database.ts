@@ -1,4 +1,5 @@
 import { DatabaseSync } from '@photostructure/sqlite'
+import { createPrivate, requirePrivate } from '../../lib/io/private-file.js'
 import type { Scalar } from '../storage.js'
 
 /** A value that SQLite stores. */
@@ -14,6 +15,15 @@ export interface Database {
   all(sql: string, ...cells: readonly Cell[]): readonly Row[]
   readonly inTransaction: boolean
   close(): void
+}
+
+/** Files that SQLite keeps beside a database. A new one gets the mode of the database; one that a crash or a backup left keeps its own. */
+const COMPANIONS = ['-wal', '-shm', '-journal']
+
+/** Creates the file if it is missing, and lets only its owner read it and the files beside it. */
+export function createPrivateDatabase(file: string): void {
+  createPrivate(file)
+  for (const suffix of COMPANIONS) requirePrivate(`${file}${suffix}`)
 }
 
 export function openDatabase(file: string): Database {

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { refuse } from '../../errors.js'
 import { TASK_BINDING_SECONDS } from '../../protocol/task-binding.js'
+import { createPrivateDatabase } from './database.js'
 
 /** Implements `ReplayStore` and `TaskBindingStore` of `credence/verifier`. */
 export interface VerifierStore {
@@ -25,6 +26,7 @@ const RENEW_SECONDS = 86_400
 
 export function openVerifierStore(file: string, now: () => number): VerifierStore {
   mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
+  createPrivateDatabase(file)
   const db = new DatabaseSync(file)
   db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
   requireReadable(db, file)
@@ -33,7 +35,7 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   const insertBinding = db.prepare(`INSERT INTO task_bindings (id, binding, expires) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET binding = excluded.binding, expires = excluded.expires WHERE task_bindings.expires <= ?`)
   const readBinding = db.prepare('SELECT binding, expires FROM task_bindings WHERE id = ? AND expires > ?')
-  const renewBinding = db.prepare('UPDATE task_bindings SET expires = ? WHERE id = ?')
+  const renewBinding = db.prepare('UPDATE task_bindings SET expires = ? WHERE id = ? AND expires < ?')
   const sweeps = [
     db.prepare('DELETE FROM consumed_proofs WHERE name IN (SELECT name FROM consumed_proofs WHERE expires <= ? LIMIT ?)'),
     db.prepare('DELETE FROM task_bindings WHERE id IN (SELECT id FROM task_bindings WHERE expires <= ? LIMIT ?)'),
@@ -44,10 +46,7 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
   }
   const find = <T extends object>(id: string): T | undefined => {
     const row = readBinding.get(id, now())
-    if (row === undefined) return undefined
-    const expires = now() + TASK_BINDING_SECONDS
-    if (Number(row.expires) < expires - RENEW_SECONDS) renewBinding.run(expires, id)
-    return JSON.parse(String(row.binding)) as T // written by bind()
+    return row && (JSON.parse(String(row.binding)) as T) // written by bind()
   }
   return {
     replay: {
@@ -59,7 +58,9 @@ export function openVerifierStore(file: string, now: () => number): VerifierStor
     taskBindings: {
       bind: async (id, binding) => {
         sweep()
-        insertBinding.run(id, JSON.stringify(binding), now() + TASK_BINDING_SECONDS, now())
+        const expires = now() + TASK_BINDING_SECONDS
+        insertBinding.run(id, JSON.stringify(binding), expires, now())
+        renewBinding.run(expires, id, expires - RENEW_SECONDS)
         return find(id) ?? binding
       },
       find: async (id) => find(id),

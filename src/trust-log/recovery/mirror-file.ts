@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { refuse } from '../../errors.js'
+import { requirePrivate } from '../../lib/io/private-file.js'
 import { readJson } from '../../lib/json.js'
 import { Entry } from '../../protocol/log/entry.js'
 
-/** A copy of the log in a file: one entry per line, from entry 0, without gaps. */
+/** A copy of the log in a file: one entry per line, from entry 0, without gaps. Only its owner may change it, because a restore relies on it. */
 interface MirrorFile {
   /** The entries of all complete lines. A last line that a crash cut off is ignored. */
   read(): Entry[]
@@ -19,18 +20,19 @@ const LINE_END = 0x0a
 export function mirrorFile(file: string): MirrorFile {
   return {
     read: () => {
+      requirePrivate(file)
       if (!existsSync(file)) return []
       const lines = readFileSync(file, 'utf8').split('\n')
       // The last element follows the last line end: it is empty, or was cut off by a crash.
       return lines.slice(0, -1).map((line, i) => {
-        const json = readJson(line, { maxBytes: MAX_LINE_BYTES })
+        const json = readJson(line, { maxBytes: MAX_LINE_BYTES, maxValues: MAX_LINE_BYTES })
         const parsed = Entry.safeParse('value' in json ? json.value : undefined)
         if (!parsed.success || parsed.data.seq !== i) return refuse('unavailable', `${file}, line ${i + 1}: not entry ${i} of a log`)
         return parsed.data
       })
     },
     append: (entries) => {
-      const handle = openSync(file, 'a+')
+      const handle = openSync(file, 'a+', 0o600)
       try {
         ftruncateSync(handle, completeBytes(handle))
         writeFileSync(handle, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))

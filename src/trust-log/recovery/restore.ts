@@ -30,7 +30,8 @@ import { leafHashAt, type WitnessStore } from '../witness/witness.js'
 
 interface RestoreDeps {
   readonly port: LogPort
-  readonly witness: WitnessStore
+  /** Undefined if the registry has none. */
+  readonly witness: WitnessStore | undefined
   /** Entries of a mirror of the log, in order from entry 0; empty without a mirror. */
   readonly mirror: readonly Entry[]
   /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
@@ -113,7 +114,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await appendExclusively(port, applied, EPOCH_WRITER, entries.slice(0, -1))
   await appendExclusively(port, applied, LAST_WRITER, entries.slice(-1))
   const last = entries.at(-1)
-  if (last !== undefined) await witness.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
+  if (last !== undefined) await witness?.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
   return {
     epoch,
     replayed: lost.filter((entry) => entry.ends.length > 0).length,
@@ -184,6 +185,7 @@ const OTHER_HISTORY = 'the mirror and the backup have different histories: use a
 
 /** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
 async function whyIncomplete({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
+  if (witness === undefined) return 'the registry has no witness (--no-witness)'
   const witnessed = await witness.read()
   if (witnessed === undefined) return `the witness ${witness.name} is empty`
   const { seq, hash, epoch } = witnessed

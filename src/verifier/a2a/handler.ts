@@ -11,7 +11,14 @@ export interface ByTaskId {
   readonly taskId: string
 }
 
+export interface PushConfig extends ByTaskId {
+  readonly id?: string
+  readonly url?: string
+  readonly tenant?: string
+}
+
 export interface MessageParams {
+  readonly configuration?: { readonly taskPushNotificationConfig?: PushConfig | undefined } | undefined
   readonly message?: { readonly taskId?: string; readonly contextId?: string; readonly referenceTaskIds?: readonly string[] } | undefined
 }
 
@@ -34,10 +41,10 @@ export interface A2AHandler {
   sendMessageStream(params: MessageParams, context: A2AContext): AsyncGenerator<unknown, void, undefined>
   getTask(params: ById, context: A2AContext): Promise<unknown>
   cancelTask(params: ById, context: A2AContext): Promise<unknown>
-  createTaskPushNotificationConfig(params: ByTaskId, context: A2AContext): Promise<unknown>
+  createTaskPushNotificationConfig(params: PushConfig, context: A2AContext): Promise<unknown>
   getTaskPushNotificationConfig(params: ByTaskId, context: A2AContext): Promise<unknown>
   listTaskPushNotificationConfigs(params: ByTaskId, context: A2AContext): Promise<unknown>
-  deleteTaskPushNotificationConfig(params: ByTaskId, context: A2AContext): Promise<unknown>
+  deleteTaskPushNotificationConfig(params: PushConfig, context: A2AContext): Promise<unknown>
   resubscribe(params: ById, context: A2AContext): AsyncGenerator<unknown, void, undefined>
   listTasks(params: ListParams, context: A2AContext): Promise<TaskList>
 }

@@ -1,6 +1,7 @@
-import { isRefusal } from '../../errors.js'
+import { isRefusal, refuse } from '../../errors.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
-import { type Needs, requireNeeds } from '../verify-request.js'
+import { type GuardNeeds, parseNeeds } from '../needs.js'
+import { requireNeeds } from '../verify-request.js'
 
 /** The methods of A2A 1.0, by their JSON-RPC names. */
 export const A2A_METHODS = [
@@ -22,10 +23,18 @@ export type A2AMethod = (typeof A2A_METHODS)[number]
  * The scope, tool and resource that each method requires of the token. A function can derive them from the parameters of the call, such
  * as the skill or the tool. A method without an entry is refused.
  */
-export type A2ANeeds = { readonly [M in A2AMethod]?: Needs | ((params: never) => Needs | undefined) }
+export type A2ANeeds = { readonly [M in A2AMethod]?: GuardNeeds | ((params: never) => GuardNeeds | undefined) }
 
 /** Requires the same rights for every method. */
-export const needsForAll = (needs: Needs): A2ANeeds => Object.fromEntries(A2A_METHODS.map((method) => [method, needs]))
+export const needsForAll = (needs: GuardNeeds): A2ANeeds => Object.fromEntries(A2A_METHODS.map((method) => [method, needs]))
+
+/** Checks the table when the guard is created, so that a misspelt method or member is not found by its absence. */
+export function requireKnownNeeds(needs: A2ANeeds): void {
+  for (const [method, entry] of Object.entries(needs)) {
+    if (!A2A_METHODS.some((name) => name === method)) refuse('bad_input', `guardA2A: ${JSON.stringify(method)} is not a method of A2A`)
+    if (entry !== undefined && typeof entry !== 'function') parseNeeds(entry, `guardA2A: ${method}`)
+  }
+}
 
 /** Throws the A2A error UnsupportedOperation if the method has no entry in `needs` or the token does not meet it. */
 export function requireMethod(needs: A2ANeeds, method: A2AMethod, params: unknown, claims: AccessTokenClaims): void {
@@ -33,14 +42,14 @@ export function requireMethod(needs: A2ANeeds, method: A2AMethod, params: unknow
   const required = typeof entry === 'function' ? entry(params as never) : entry // the function's author knows the type of the parameters
   if (required === undefined) throw new UnsupportedOperationError(`this agent does not serve ${method}`)
   try {
-    requireNeeds(claims, required)
+    requireNeeds(claims, parseNeeds(required, method))
   } catch (error) {
     throw isRefusal(error) ? new UnsupportedOperationError(error.message) : error
   }
 }
 
 /** The SDK recognises its own errors by a symbol that every copy of it shares; an error without the symbol becomes an internal error. */
-class UnsupportedOperationError extends Error {
+export class UnsupportedOperationError extends Error {
   readonly reason = 'UNSUPPORTED_OPERATION'
   override readonly name = 'UnsupportedOperationError'
   toErrorInfo(): object {

@@ -6,7 +6,8 @@
 // caller could choose the id of a new one, the outcome would tell which ids exist, and the caller could take ids that others will get.
 //
 // Cost: one look-up in the store for each id in a request and one insert for each id in a result or stream event. ListTasks reads all
-// pages of the inner server, because it must filter before it counts and pages.
+// pages that the inner server has for the caller, because it must filter before it counts and pages. The task stores of the official SDK
+// list only tasks of the same user, which `a2aUser` sets to the subject of the token; a task store of another kind must do the same.
 // Limits: ids longer than 256 characters are never bound. A binding that is not used for TASK_BINDING_SECONDS is removed, and its task
 // can no longer be reached.
 import type { Random } from '../../lib/random.js'
@@ -79,7 +80,11 @@ function pageOf(own: readonly ById[], pageToken: string | undefined, size: numbe
 }
 
 /** Contexts share the store with tasks; the prefix keeps their ids apart. */
-const contextBinding = (contextId: string): string => `context ${contextId}`
+const CONTEXT_PREFIX = 'context '
+const contextBinding = (contextId: string): string => CONTEXT_PREFIX + contextId
+
+/** The id of the task in a result or a stream event. */
+export const taskIdOf = (result: unknown): string | undefined => idsOf(result).find((id) => !id.startsWith(CONTEXT_PREFIX))
 
 /** The ids of tasks and contexts in a result or a stream event: `id` or `taskId`, and `contextId`, also inside `payload.value`. */
 function idsOf(result: unknown): string[] {

@@ -4,10 +4,12 @@ import type { TaskBinding, TaskBindingStore } from '../stores.js'
 /** A2A servers create short ids. A longer id was invented by a caller and is never bound, so it uses no memory. */
 const MAX_ID_LENGTH = 256
 
-/** True if the token may use the A2A task or context with this id. */
+/** True if the token may use the A2A task or context with this id. Only then does the look-up count as use of the binding. */
 export async function mayAccess(bindings: TaskBindingStore, id: string, claims: AccessTokenClaims): Promise<boolean> {
   const binding = id.length > MAX_ID_LENGTH ? undefined : await bindings.find(id)
-  return binding !== undefined && isBound(binding, claims)
+  if (binding === undefined || !isBound(binding, claims)) return false
+  await bindings.bind(id, binding)
+  return true
 }
 
 /** Binds a new id to the token's task. False if the id is bound to another task or is too long. */

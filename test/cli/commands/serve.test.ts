@@ -1,16 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { createAgent, joinRegistry, newEs256Signer } from '../../../src/client/index.js'
+import { spawnNode } from '../../child.mjs'
 import { tempFolder } from '../../storage/open-store.js'
 
 // Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
-const run = (args: readonly string[]) =>
-  spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
+const run = (args: readonly string[]) => spawnNode([MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
 
 async function output(child: ChildProcess): Promise<{ code: number | null; out: string; err: string }> {
   const texts = { out: '', err: '' }
@@ -53,6 +53,11 @@ test.each([
   [['serve', '--dev', '--port', '99999'], 'configuration /port'],
   [['serve'], 'configuration /issuer'],
   [['serve', '--issuer', 'https://a.example/path'], 'configuration /issuer'],
+  [['serve', '--issuer', 'https://a.example'], 'configuration /witness: required'],
+  [
+    ['serve', '--issuer', 'https://a.example', '--witness', '.credence/w.json'],
+    'configuration /witness: .credence/w.json is in the data directory',
+  ],
   [['serve', '--dev', '--host', '0.0.0.0'], 'configuration /host'],
   [['serve', '--config', '/nowhere.json'], 'configuration file /nowhere.json'],
 ])('%j exits with the path of the wrong setting', async (args, expected) => {
@@ -107,6 +112,18 @@ test('the first start prints a one-time code, a second process is refused, and t
   expect(again.code).toBeUndefined()
   again.child.kill('SIGTERM')
   await once(again.child, 'exit')
+}, 30_000)
+
+test('a registry without a witness says at each start what is not protected', async () => {
+  await using folder = await tempFolder()
+  const witness = ['--witness', `${folder.path}/witness.json`]
+  for (const [flags, expected] of [[['--no-witness'], true] as const, [['--no-witness'], true] as const, [witness, false] as const]) {
+    const registry = await serving(`${folder.path}/data-${expected}`, flags)
+    registry.child.kill('SIGTERM')
+    await once(registry.child, 'exit')
+    expect(/^no witness +not protected: /m.test(registry.text)).toBe(expected)
+  }
+  expect(existsSync(`${folder.path}/data-true/witness.json`)).toBe(false)
 }, 30_000)
 
 test('the command line goes from login to an introduced agent', async () => {

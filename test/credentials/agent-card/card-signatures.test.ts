@@ -2,13 +2,8 @@ import { canonicalizeAgentCard, generateAgentCardSignature, verifyAgentCardSigna
 import fc from 'fast-check'
 import type * as jose from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
-import {
-  CARD_PROFILES,
-  canonicalCard,
-  cardForm,
-  uncoveredPaths,
-  uncoveredSecurity,
-} from '../../../src/credentials/agent-card/canonical-card.js'
+import { CARD_PROFILES, canonicalCard, cardForm, uncoveredPaths } from '../../../src/credentials/agent-card/canonical-card.js'
+import { uncoveredSecurity } from '../../../src/credentials/agent-card/card-security.js'
 import { signCard, verifyCardSignatures } from '../../../src/credentials/agent-card/card-signatures.js'
 import { canonical } from '../../../src/credentials/jose/canonical-json.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
@@ -150,7 +145,7 @@ describe('canonical forms', () => {
     }
     const paths = uncoveredPaths(open, cardForm(open, 'sdk'))
     expect(paths.sort()).toEqual(['/provider/more', '/securityRequirements', '/x-price'])
-    expect(uncoveredSecurity(paths)).toEqual(['/securityRequirements'])
+    expect(uncoveredSecurity(open, cardForm(open, 'sdk'))).toMatchObject([{ pointer: '/securityRequirements' }])
   })
 
   test('a value that the SDK coerces to another value is reported', () => {
@@ -208,7 +203,7 @@ describe('card signatures', () => {
       state: 'valid',
       profile: 'sdk',
       uncovered: ['/security'],
-      uncoveredSecurity: ['/security'],
+      uncoveredSecurity: [{ pointer: '/security' }],
     })
   })
 
@@ -239,7 +234,7 @@ describe('card signatures', () => {
     for (const header of [{ alg: 'ES256' }, { kid: 'x' }, { crit: ['a'] }]) {
       expect(await verdictOf({ ...card, signatures: [{ ...good, header }] })).toMatchObject({ state: 'invalid' })
     }
-    expect(await verdictOf({ ...card, signatures: [{ ...good, header: { note: 1 } }] })).toMatchObject({ state: 'valid' })
+    expect(await verdictOf({ ...card, signatures: [{ ...good, header: { note: 1, toString: 2 } }] })).toMatchObject({ state: 'valid' })
   })
 
   test.each<[string, unknown]>([

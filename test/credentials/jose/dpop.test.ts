@@ -74,6 +74,9 @@ describe('verifyDpopProof', () => {
     ['an iat 61 s ago', { iat: now - 61 }],
     ['an iat in 61 s', { iat: now + 61 }],
     ['an iat ten minutes ago', { iat: now - 600 }],
+    ['an nbf in 61 s', { nbf: now + 61 }],
+    ['an exp now', { exp: now }],
+    ['a string as exp', { exp: String(now + 60) }],
     ['an iat with a fraction of a second', { iat: now + 0.5 }],
     ['the iat −2^63', { iat: -(2 ** 63) }],
     ['a string as iat', { iat: String(now) }],
@@ -84,7 +87,7 @@ describe('verifyDpopProof', () => {
     await refused(await forge(header(), { ...claims, ...change }, signer))
   })
 
-  test.each([now - 60, now + 60])('a proof with iat %i, at the edge of the window, is accepted', async (iat) => {
+  test.each([now - 60, now + 10])('a proof with iat %i, at the edge of the window, is accepted', async (iat) => {
     await verifyDpopProof(await forge(header(), { ...claims, iat }, signer), expected)
   })
 

@@ -8,8 +8,13 @@ const publicOf = ({ kty, crv, x, y }: JsonWebKey) => (y === undefined ? { kty, c
 const p256 = publicOf(await newPrivateJwk('ES256'))
 const p384 = publicOf(await newPrivateJwk('ES384'))
 const ed = publicOf(await newPrivateJwk('EdDSA'))
-const modulus = (bits: number) =>
-  base64url(new Uint8Array(Math.ceil(bits / 8)).fill(0xff).map((byte, i) => (i === 0 ? byte >> (-bits & 7) : byte)))
+/** The largest odd number of so many bits that has no factor below 1000. */
+function modulus(bits: number): string {
+  let n = 2n ** BigInt(bits) - 1n
+  while (Array.from({ length: 998 }, (_, i) => BigInt(i + 2)).some((factor) => n % factor === 0n)) n -= 2n
+  return base64url(Buffer.from(n.toString(16).padStart(2 * Math.ceil(bits / 8), '0'), 'hex'))
+}
+const edKey = (hex: string) => ({ kty: 'OKP', crv: 'Ed25519', x: base64url(Buffer.from(hex, 'hex')) })
 
 describe('public keys', () => {
   test.each([
@@ -20,6 +25,14 @@ describe('public keys', () => {
     ['RSA 4096 for RS256', { kty: 'RSA', n: modulus(4096), e: 'AQAB', alg: 'RS256' }, 'RS256'],
   ])('%s is accepted with its only algorithm', (_, jwk, alg) => {
     expect(parsePublicJwk(jwk).alg).toBe(alg)
+  })
+
+  test('a made-up signature would fit any message under a key of small order, on this platform', async () => {
+    const key = await jose.importJWK(edKey(`01${'00'.repeat(31)}`), 'EdDSA')
+    const signature = base64url(Buffer.from(`01${'00'.repeat(63)}`, 'hex'))
+    const verify = (payload: string) =>
+      jose.flattenedVerify({ protected: base64url(Buffer.from('{"alg":"EdDSA"}')), payload, signature }, key)
+    for (const payload of ['AAAA', 'BBBB']) await expect(verify(payload)).resolves.toBeDefined()
   })
 
   test('a parsed key has only the members of its thumbprint', () => {
@@ -49,6 +62,28 @@ describe('public keys', () => {
     ['a short coordinate', { ...p256, x: 'AAAA' }],
     ['a coordinate that is not canonical', { ...p256, x: `${p256.x?.slice(0, -1)}=` }],
     ['no coordinates', { kty: 'EC', crv: 'P-256' }],
+    // All 8 points whose order divides 8, and other spellings of the first two (RFC 8032 §5.1.2: little-endian, sign of x on top)
+    ['Ed25519: order 1', edKey(`01${'00'.repeat(31)}`)],
+    ['Ed25519: order 2', edKey(`ec${'ff'.repeat(30)}7f`)],
+    ['Ed25519: order 4', edKey('00'.repeat(32))],
+    ['Ed25519: order 4, other sign', edKey(`${'00'.repeat(31)}80`)],
+    ['Ed25519: order 8', edKey('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')],
+    ['Ed25519: order 8, other sign', edKey('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85')],
+    ['Ed25519: order 8, other y', edKey('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a')],
+    ['Ed25519: order 8, other y and sign', edKey('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa')],
+    ['Ed25519: order 1 with the sign of x', edKey(`01${'00'.repeat(30)}80`)],
+    ['Ed25519: order 1 as p + 1', edKey(`ee${'ff'.repeat(30)}7f`)],
+    ['Ed25519: the generator', edKey(`58${'66'.repeat(31)}`)],
+    [
+      'P-256: the generator, whose private key is 1',
+      {
+        ...p256,
+        x: base64url(Buffer.from('6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296', 'hex')),
+        y: base64url(Buffer.from('4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5', 'hex')),
+      },
+    ],
+    ['RSA with an even modulus', { kty: 'RSA', n: base64url(new Uint8Array(256).fill(0xfe)), e: 'AQAB' }],
+    ['RSA with a factor 3', { kty: 'RSA', n: base64url(new Uint8Array(256).fill(0xff)), e: 'AQAB' }],
     ['an array', [p256]],
     ['null', null],
     ['a string', 'key'],

@@ -45,6 +45,30 @@ describe('introduction policy', () => {
   })
 })
 
+describe('lifetime', () => {
+  test.each<[string, number | undefined, number | undefined, number]>([
+    ['the policy, if the request and the approval ask for more', 10_000, 9000, 600],
+    ['the policy, if neither names a lifetime', undefined, undefined, 600],
+    ['the request', 300, undefined, 300],
+    ['the approval', 10_000, 120, 120],
+  ])('an introduction is as long as allowed by %s', async (_, requested, approved, expected) => {
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'ask', maxSeconds: 600 } })
+    const requester = await aRequester(target)
+    const { introductionId } = await requestFrom(requester, target, { ...(requested && { seconds: requested }) })
+    await target.introductions.approve(introductionId, { ...(approved && { seconds: approved }) })
+    expect((await requester.introductions.get(introductionId)).expiresAt).toBe(registry.clock.now() + expected)
+  })
+  test('an introduction that an open policy grants is not longer than the policy allows', async () => {
+    const target = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open', maxSeconds: 600 } })
+    const requester = await aRequester(target)
+    const { introductionId, state } = await requestFrom(requester, target, { seconds: 10_000 })
+    expect(state).toBe('granted')
+    registry.clock.advance(601)
+    expect(await reasonOf(requester.exchange({ audience: target.audience }))).toBe('invalid_target')
+    expect((await requester.introductions.get(introductionId)).state).toBe('expired')
+  })
+})
+
 describe('requestable agents, scopes and skills', () => {
   test('a request to an unknown agent, one without a card, a revoked one or the requester itself gets not_found', async () => {
     const target = await aPublishedAgent(registry, { registeredBy: acme })

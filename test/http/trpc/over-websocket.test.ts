@@ -2,11 +2,12 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import WebSocket from 'ws'
 import type { Caller } from '../../../src/http/caller.js'
-import { MAX_WAITING, MAX_WORKING } from '../../../src/http/concurrency-limit.js'
+import { QUEUES } from '../../../src/http/limits/request-queues.js'
 import { MAX_BATCH } from '../../../src/http/trpc/over-http.js'
 import { MAX_CALLS, trpcOverWebSocket } from '../../../src/http/trpc/over-websocket.js'
 import { publicProcedure, router, type TrpcContext } from '../../../src/http/trpc/procedures.js'
 import { serveUpgrades } from '../../../src/http/websocket.js'
+import { systemClock } from '../../../src/lib/clock.js'
 import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { blockingServer } from '../blocking-server.js'
@@ -17,7 +18,11 @@ interface Response {
   readonly error?: { readonly data: { readonly reason: string } }
 }
 
-const caller = { scopes: [] } as unknown as Caller // the procedures of this file do not read the caller
+/** A single client gets half of the slots. */
+const MAX_WORKING = QUEUES.clients.slots / 2
+const MAX_WAITING = QUEUES.clients.waiting
+
+const caller = { id: 'agt_x', orgId: 'org_x', scopes: [] } as unknown as Caller // the procedures of this file do not read the caller
 
 /** A server whose `some.blocked` responds after `release()`, and whose `some.quick` responds at once. */
 async function socketServer() {
@@ -42,16 +47,17 @@ async function socketServer() {
   })
   const context = (): TrpcContext => ({
     requestId: 'req_x',
+    address: '127.0.0.1',
+    requireCreationRate: () => {},
     findCaller: async () => undefined,
     revocationSignal: () => new AbortController().signal,
     onRefusal: async () => {},
     onBug: () => {},
   })
-  const { concurrencyLimit } = server.http
   const ws = trpcOverWebSocket({
     router: routes,
     createContext: context,
-    concurrencyLimit,
+    concurrencyLimit: server.http.queues.clients,
     revocationSignal: context().revocationSignal,
     onBug: () => {},
   })
@@ -62,6 +68,8 @@ async function socketServer() {
     trustedProxies: [],
     authenticate: async () => caller,
     redeemTicket: async () => undefined,
+    queues: server.http.queues,
+    clock: systemClock,
     random: systemRandom,
     log: silentLog,
   })
@@ -136,7 +144,7 @@ test('a socket past its maximum of concurrent calls gets rate_limited, and its r
   await server.received(MAX_CALLS + 1, ({ result }) => result !== undefined)
 })
 
-test('calls over sockets and HTTP requests share one concurrency limit', async () => {
+test('a client that fills its share with calls over many sockets gets rate_limited, and public requests are served', async () => {
   await using server = await socketServer()
   const fill = async (sockets: number) => {
     for (const call of await Promise.all(ids(sockets).map(() => server.open()))) for (const id of ids(MAX_CALLS)) call('some.blocked', [id])
@@ -145,8 +153,8 @@ test('calls over sockets and HTTP requests share one concurrency limit', async (
   await server.isFull
   // The calls of one socket more than may wait: once they are refused, the queue is full
   await fill(MAX_WAITING / MAX_CALLS + 1)
-  await server.received(MAX_CALLS, refusedFor('unavailable'))
-  expect((await server.fetch('/quick')).status).toBe(503)
+  await server.received(MAX_CALLS, refusedFor('rate_limited'))
+  expect((await server.fetch('/quick')).status).toBe(200)
   server.release()
   await server.received(MAX_WORKING + MAX_WAITING, ({ result }) => result !== undefined)
   expect((await server.fetch('/quick')).status).toBe(200)

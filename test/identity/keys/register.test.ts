@@ -1,15 +1,19 @@
 import { expect, test } from 'vitest'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
-import { newEs256Signer, proveKey, type Signer } from '../../../src/credentials/jose/sign.js'
-import { firstSlots, MAX_KEYS, requireSlots } from '../../../src/identity/keys/quota-slots.js'
-import { newRegisteredKey } from '../../../src/identity/keys/register.js'
+import { newEs256Signer, proveKey, type Signer, signJwt } from '../../../src/credentials/jose/sign.js'
+import { verifyClientAssertion } from '../../../src/credentials/jose/token-types.js'
+import type { Caller } from '../../../src/http/caller.js'
+import { findRegisteredKeys } from '../../../src/identity/keys/find.js'
+import { listRegisteredKeys } from '../../../src/identity/keys/list.js'
+import { MAX_KEYS } from '../../../src/identity/keys/quota-slots.js'
+import { type RegisterKeyDeps, saveRegisteredKey } from '../../../src/identity/keys/register.js'
 import { registeredKeysStore } from '../../../src/identity/keys/store.js'
 import { systemRandom as random } from '../../../src/lib/random.js'
 import { newId } from '../../../src/protocol/ids.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock } from '../../set-clock.js'
 import { reasonOf } from '../../stories/actors.js'
-import { end, openLogs } from '../../trust-log/open-logs.js'
+import { aHandle, end, openLogs } from '../../trust-log/open-logs.js'
 
 const registering = (registry: Registry, actor: Registry['operator'], owner: string) => async (signer: Signer) => {
   const proof = await proveKey({ signer, clock: registry.clock, random }, { issuer: registry.issuer, owner })
@@ -53,17 +57,44 @@ test('concurrent registrations give an owner at most MAX_KEYS keys, and a revoke
   expect(count(await Promise.all(fresh.map(register)))).toEqual({ done: 1, conflict: 1 })
 })
 
-test('a key without a slot counts until it is revoked', async () => {
-  const key = await newEs256Signer()
-  const jkt = thumbprint(key.publicJwk)
-  const owner = newId(random, 'agt')
+test('each of MAX_KEYS keys authenticates its client, with and without a kid in the assertion', async () => {
+  await using registry = await startRegistry({ clock: runningClock() })
+  const admin = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: admin })
+  const more = await Promise.all(Array.from({ length: MAX_KEYS - 1 }, newEs256Signer))
+  expect(count(await Promise.all(more.map(registering(registry, admin, agent.agentId))))).toEqual({ done: MAX_KEYS - 1 })
+  const signers = [agent.signer, ...more]
+  const withKid = await Promise.all(signers.map((signer) => reasonOf(registry.as(agent, { signer }).query('tasks.list'))))
+  expect(count(withKid)).toEqual({ done: MAX_KEYS })
+  const now = registry.clock.now()
+  const claims = () => ({ iss: agent.agentId, sub: agent.agentId, aud: registry.issuer, exp: now + 60, jti: random.token(16) })
+  const withoutKid = await Promise.all(signers.map(async (signer) => signJwt({ typ: 'jwt' }, claims(), signer)))
+  const keys = signers.map((signer) => ({ jwk: signer.publicJwk }))
+  const expected = { clientId: agent.agentId, keys, issuer: registry.issuer, now }
+  expect(count(await Promise.all(withoutKid.map((assertion) => reasonOf(verifyClientAssertion(assertion, expected)))))).toEqual({
+    done: MAX_KEYS,
+  })
+})
+
+test('more revoked registrations than a list holds do not displace the key that stands', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
   const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })
-  const terms = { owner, orgId: newId(random, 'org'), use: 'client' as const, grantedBy: [], registeredAt: 1 }
-  const { registeredKey } = newRegisteredKey({ random }, { ...terms, key: { jwk: key.publicJwk, alg: key.alg, jkt } })
-  expect(await registeredKeys.collection.insert(registeredKey)).toBe('inserted')
-  expect(await reasonOf(requireSlots({ registeredKeys, trustLog }, owner, jkt))).toBe('already_exists')
-  await end(trustLog, registeredKey.handle)
-  expect(await requireSlots({ registeredKeys, trustLog }, owner, jkt)).toEqual(firstSlots(owner, jkt))
+  const owner = newId(random, 'agt')
+  const deps = { registeredKeys, trustLog, random } as unknown as RegisterKeyDeps // registering uses no other dependency here
+  const terms = { owner, orgId: newId(random, 'org'), use: 'client' as const, grantedBy: [], registeredBy: owner }
+  const register = async (registeredAt: number) => {
+    const { publicJwk: jwk, alg } = await newEs256Signer()
+    const registration = { ...terms, key: { jwk, alg, jkt: thumbprint(jwk) }, registeredAt }
+    const registered = await saveRegisteredKey(deps, registration, { dependsOn: [], also: [] })
+    return registeredKeys.get(registered?.keyId ?? '')
+  }
+  const first = await register(1)
+  for (let i = 0; i < 110; i++) await end(trustLog, (await register(2 + i))?.handle ?? aHandle())
+  const standing = (await findRegisteredKeys({ registeredKeys }, owner)).filter(({ handle }) => !trustLog.ended.has(handle))
+  expect(standing.map(({ id }) => id)).toEqual([first?.id])
+  const caller = { kind: 'agent', id: owner, orgId: terms.orgId } as unknown as Caller // the owner itself
+  const list = await listRegisteredKeys({ ...deps, orgOfOwner: async () => terms.orgId }, caller, owner)
+  expect(list.items).toHaveLength(101)
+  expect(list.items[0]).toMatchObject({ keyId: first?.id, state: 'active' })
 })

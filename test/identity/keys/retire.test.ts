@@ -21,7 +21,7 @@ test('the timer ends every retired key whose time has passed, and no other key',
     const owner = newId(random, 'agt')
     const { registeredKey } = newRegisteredKey(
       { random },
-      { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], registeredAt: now },
+      { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], registeredAt: now, registeredBy: owner },
     )
     await registeredKeys.begin(registeredKey, {
       id: registeredKey.entry,

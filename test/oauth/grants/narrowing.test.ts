@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
 import { coveredBySome, coversRight, type Right, type Scope } from '../../../src/protocol/rights.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
+import { exchangeForm, freshNonce, tokenRequest } from '../requests.js'
 
 const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
@@ -111,4 +112,128 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
   )
   expect(issued).toBeGreaterThan(10)
   expect(refused).toBeGreaterThan(10)
+}, 60_000)
+
+/** How each parameter shows in the token. A parameter that is missing here must be refused. */
+const HONOURED: Readonly<Record<string, (claims: AccessTokenClaims, value: string) => void>> = {
+  scope: ({ scope }, value) => {
+    for (const one of scope.split(' ')) expect(coveredBySome(value.split(' '), one)).toBe(true)
+  },
+  task_id: ({ task_id }, value) => expect(task_id).toBe(value),
+  allowed_tools: ({ allowed_tools }, value) => expect(allowed_tools).toEqual(JSON.parse(value)),
+  allowed_resources: ({ allowed_resources }, value) => expect(allowed_resources).toEqual(JSON.parse(value)),
+  required_tools: ({ allowed_tools }, value) => {
+    if (allowed_tools) for (const one of JSON.parse(value)) expect(coveredBySome(allowed_tools, one)).toBe(true)
+  },
+  required_resources: ({ allowed_resources }, value) => {
+    if (allowed_resources) for (const one of JSON.parse(value)) expect(coveredBySome(allowed_resources, one)).toBe(true)
+  },
+  expires_in: ({ exp, iat }, value) => expect(exp - iat).toBeLessThanOrEqual(Number(value)),
+  delegation: ({ delegation }, value) => expect(delegation).toEqual(JSON.parse(value)),
+  exchange_rights: ({ exchange_rights }, value) => expect(exchange_rights).toEqual(JSON.parse(value)),
+}
+
+/** Everything that restricts a subject token also restricts a token that it was exchanged for. */
+function expectWithin(subject: AccessTokenClaims, claims: AccessTokenClaims): void {
+  expect(claims.exp).toBeLessThanOrEqual(subject.exp)
+  for (const name of ['allowed_tools', 'allowed_resources'] as const) {
+    const wide = subject[name]
+    if (wide) for (const one of claims[name] ?? ['']) expect(coveredBySome(wide, one)).toBe(true)
+  }
+  if (subject.task_id) expect([claims.task_id, ...(claims.parent_task_ids ?? [])]).toContain(subject.task_id)
+  const rights = subject.exchange_rights ?? subject.delegation?.rights
+  if (!rights) return
+  const passedOn = claims.delegation?.rights ?? []
+  for (const scope of claims.scope.split(' ')) expect(coversRight(rights, { audience: claims.aud, scope: scope as Scope })).toBe(true)
+  for (const right of passedOn) expect(coversRight(rights, right)).toBe(true)
+}
+
+test('whatever a parameter names is in the token, or the request is refused, along every chain', async () => {
+  const [first, middle, last] = chain
+  const rightsAt = (audience: AgentActor, scopes: readonly string[]) => scopes.map((scope) => ({ audience: audience.audience, scope }))
+  const all = [...rightsAt(middle, SCOPES), ...rightsAt(last, SCOPES)]
+  const ceiling = { rights: all, tools: ['x', 'z'], delegationDepth: 2 }
+  for (const { agentId } of [first, middle]) await admin.mutate('agents.change', { agentId, ceiling })
+  for (const [from, to, more] of [
+    [first, middle, { delegation: { depth: 2, rights: rightsAt(last, SCOPES) } }],
+    [middle, last, {}],
+  ] as const) {
+    const { introductionId } = await from.introductions.request({ to: to.agentId, purpose: 'x', scopes: ['a', 'd'], ...more })
+    await to.introductions.approve(introductionId)
+  }
+  const parent = await first.tasks.create({ description: 'parent' })
+  const child = await first.tasks.create({ description: 'child', parentTaskId: parent.taskId })
+  const foreign = await last.tasks.create({ description: 'foreign' })
+  const nonce = await freshNonce(registry, first)
+
+  const names = (values: readonly string[]) => fc.subarray([...values], { minLength: 1 }).map((some) => JSON.stringify(some))
+  const rights = fc.subarray(all.slice(1), { minLength: 1 })
+  const parameters = fc.record(
+    {
+      scope: fc.constantFrom('a', 'a/b', 'a d', 'discovery:read tokens:exchange', 'revocations:read'),
+      task_id: fc.constantFrom(parent.taskId, child.taskId, foreign.taskId),
+      allowed_tools: names(['x', 'x/y', 'z']),
+      allowed_resources: names(['r', 'r/s']),
+      required_tools: names(['x/y', 'z']),
+      required_resources: names(['r/s']),
+      expires_in: fc.constantFrom('1', '60', '100000'),
+      delegation: rights.map((some) => JSON.stringify({ depth: 1, rights: some })),
+      exchange_rights: rights.map((some) => JSON.stringify(some)),
+      max_uses: fc.constant('1'),
+      authorization_details: fc.constant('[]'),
+    },
+    { requiredKeys: [] },
+  )
+  // Few parameters at a time, so that many requests are granted.
+  const request = fc
+    .tuple(
+      parameters,
+      fc.subarray(
+        [
+          'scope',
+          'task_id',
+          'expires_in',
+          'allowed_tools',
+          'required_tools',
+          'allowed_resources',
+          'required_resources',
+          'delegation',
+          'exchange_rights',
+          'max_uses',
+          'authorization_details',
+        ],
+        { maxLength: 2 },
+      ),
+    )
+    .map(([values, kept]) => Object.fromEntries(Object.entries(values).filter(([name]) => kept.includes(name))) as Record<string, string>)
+  let issued = 0
+  let refused = 0
+  const claimsOrRefusal = async (agent: AgentActor, form: Readonly<Record<string, unknown>>, asked: Readonly<Record<string, string>>) => {
+    const { status, body } = await tokenRequest(registry, agent, { ...form, ...asked }, { nonce })
+    if (status !== 200) {
+      expect(status).toBe(400)
+      refused++
+      return undefined
+    }
+    issued++
+    const claims = claimsOf(body.access_token)
+    for (const [name, value] of Object.entries(asked)) {
+      expect(Object.keys(HONOURED)).toContain(name)
+      HONOURED[name]?.(claims, value)
+    }
+    return { claims, token: String(body.access_token) }
+  }
+  await fc.assert(
+    fc.asyncProperty(request, request, request, async (atRoot, atFirst, atMiddle) => {
+      const root = await claimsOrRefusal(first, { grant_type: 'client_credentials' }, atRoot)
+      const passing = { delegation: JSON.stringify({ depth: 1, rights: rightsAt(last, ['a']) }) }
+      const given = root && (await claimsOrRefusal(first, exchangeForm(root.token, middle.audience), { ...passing, ...atFirst }))
+      if (root && given) expectWithin(root.claims, given.claims)
+      const passed = given && (await claimsOrRefusal(middle, exchangeForm(given.token, last.audience), atMiddle))
+      if (given && passed) expectWithin(given.claims, passed.claims)
+    }),
+    { numRuns: 150 },
+  )
+  expect(issued).toBeGreaterThan(100)
+  expect(refused).toBeGreaterThan(50)
 }, 60_000)

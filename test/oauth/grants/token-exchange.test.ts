@@ -368,3 +368,30 @@ test('a suspended client cannot authenticate, and its tokens are inactive', asyn
   expect(await reasonOf(registry.as(own.planner).token())).toBe('invalid_client')
   expect(await own.ocr.introspect(token.accessToken)).toEqual({ active: false })
 })
+
+test('the checks of an exchange have the order of the documents: of several faults the first one is answered', async () => {
+  const own = await aPair(registry)
+  const research = await aChain(own)
+  const right = { audience: own.ocr.audience, scope: 'ocr:read' }
+  const stranger = await registry.agent({ registeredBy: own.globex })
+  const foreign = await own.ocr.tasks.create({ description: 'not the planner’s' })
+  const root = (await own.planner.token()).accessToken
+  const dead = (await registry.as(own.planner).token()).accessToken
+  await registry.as(own.planner).revoke(dead)
+  const given = await own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right] } })
+  const answer = async (agent: AgentActor, subject: string, audience: string, more: object) =>
+    (await tokenRequest(registry, agent, exchangeForm(subject, audience, more as never))).body.error
+  const scope = { scope: 'ocr:admin' }
+  const task = { task_id: foreign.taskId }
+  const deep = { delegation: JSON.stringify({ depth: 5, rights: [right] }) }
+  // Each row mends the first fault of the row before.
+  expect([
+    await answer(own.planner, dead, stranger.audience, { ...scope, ...task, ...deep }),
+    await answer(own.planner, root, stranger.audience, { ...scope, ...task, ...deep }),
+    await answer(own.planner, root, research.audience, { ...scope, ...task, ...deep }),
+    await answer(own.planner, root, research.audience, { ...task, ...deep }),
+    await answer(own.planner, root, research.audience, deep),
+    await answer(own.planner, root, research.audience, {}),
+  ]).toEqual(['invalid_request', 'invalid_target', 'invalid_scope', 'invalid_request', 'delegation_too_deep', undefined])
+  expect(await answer(research, given.accessToken, own.ocr.audience, { ...scope, ...deep })).toBe('invalid_scope')
+})

@@ -97,7 +97,7 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     expect((await planner.search({ text: 'scanned' })).hits.map(({ agentId }) => agentId)).toEqual([other.agentId])
     expect(await other.introspect(toGlobex.accessToken)).toMatchObject({ active: true })
     expect(await reasonOf(callOf(other.audience))).toBe('done')
-    expect(await reasonOf(callOf(ocr.audience))).not.toBe('done')
+    expect(await reasonOf(callOf(ocr.audience))).toBe('invalid_target')
     expect(await reasonOf(cast.as(ocr).token())).toBe('invalid_client')
     expect(await other.introspect(toAcme.accessToken)).toEqual({ active: false })
     expect(await cast.operator.query('organisations.get', { orgId: acme.orgId })).toMatchObject({ name: '(erased)', state: 'revoked' })

@@ -1,10 +1,10 @@
 // Starts several `credence serve` over one database, behind one address that balances over the running ones.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { spawnNode } from '../../child.mjs'
 import { freePort } from '../tools.mjs'
 
 export const DIST = resolve(import.meta.dirname, '../../../dist')
@@ -78,7 +78,7 @@ function newInstance({ name, port, args }) {
     pid: () => child?.pid,
     log: () => log,
     async start() {
-      const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+      const started = spawnNode(args, { stdio: ['ignore', 'pipe', 'pipe'] })
       children.add(started)
       let text = ''
       started.stderr.on('data', (chunk) => {

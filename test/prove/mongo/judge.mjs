@@ -1,5 +1,5 @@
 // Judges a recorded history by intervals on one clock: a response may count as before a revocation only if its request was sent before the
-// revocation was acknowledged. Pure functions, so that test/prove/mongo-judge.test.ts can try them on histories with planted faults.
+// revocation was acknowledged, and it arrived at most MAX_LATE_MS after that. Pure functions, so that test/prove/mongo-judge.test.ts can try them on histories with planted faults.
 
 /**
  * A history: `revoked` [{ name, ackedAt }], `issued` [{ jti, dependsOn, sentAt, receivedAt }], `introspected` [{ jti, active, sentAt, receivedAt }],
@@ -11,25 +11,35 @@ export function judge(history) {
   return Object.entries(rules).flatMap(([rule, check]) => check(history).map((text) => `${rule}: ${text}`))
 }
 
-/** No request that was sent after a revocation was acknowledged gets "active", or a token that depends on the revoked item. */
+/** A decision is 250 ms old at most when its response leaves. The rest is for a busy machine. */
+const MAX_LATE_MS = 1000
+
+/**
+ * No request that was sent after a revocation was acknowledged gets "active", or a token that depends on the revoked item; and no such
+ * response to an earlier request arrives more than MAX_LATE_MS after the acknowledgement.
+ */
 function revocations({ revoked, issued, introspected }) {
   const revokedAt = new Map()
   for (const { name, ackedAt } of revoked) revokedAt.set(name, Math.min(ackedAt, revokedAt.get(name) ?? Number.POSITIVE_INFINITY))
   const dependencies = new Map(issued.map((token) => [token.jti, token.dependsOn]))
   const firstRevocation = (names) => Math.min(...names.map((name) => revokedAt.get(name) ?? Number.POSITIVE_INFINITY))
   const faults = []
-  for (const { jti, dependsOn, sentAt } of issued) {
-    const since = firstRevocation(dependsOn)
-    if (sentAt > since) faults.push(`token ${jti} was issued ${ms(sentAt - since)} after one of its dependencies was revoked`)
+  const isLate = ({ sentAt, receivedAt }, since) => sentAt > since || receivedAt > since + MAX_LATE_MS
+  for (const token of issued) {
+    const since = firstRevocation(token.dependsOn)
+    if (isLate(token, since))
+      faults.push(`token ${token.jti} was issued ${ms(token.receivedAt - since)} after one of its dependencies was revoked`)
   }
   // Once a response said "inactive", no later request may get "active"
   const inactiveSince = new Map()
   for (const { jti, active, receivedAt } of introspected)
     if (!active) inactiveSince.set(jti, Math.min(receivedAt, inactiveSince.get(jti) ?? Number.POSITIVE_INFINITY))
-  for (const { jti, active, sentAt } of introspected) {
+  for (const response of introspected) {
+    const { jti, active, sentAt } = response
     if (!active) continue
     const since = firstRevocation([`token ${jti}`, ...(dependencies.get(jti) ?? [])])
-    if (sentAt > since) faults.push(`token ${jti} was active ${ms(sentAt - since)} after its revocation was acknowledged`)
+    if (isLate(response, since))
+      faults.push(`token ${jti} was active ${ms(response.receivedAt - since)} after its revocation was acknowledged`)
     else if (sentAt > (inactiveSince.get(jti) ?? Number.POSITIVE_INFINITY)) faults.push(`token ${jti} was inactive, and then active again`)
   }
   return faults

@@ -1,10 +1,10 @@
 // Instances of `credence serve` that can be stopped and restarted, each with any build, behind a load balancer.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnNode } from '../../child.mjs'
 import { DIST } from '../mongo/instances.mjs'
 import { freePort, pause } from '../tools.mjs'
 
@@ -42,7 +42,7 @@ process.on('exit', () => {
 
 /** Runs the program and returns its exit code and output. */
 export async function run(dist, args) {
-  const child = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawnNode([join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk) => {
@@ -68,7 +68,7 @@ function newInstance({ name, data, config, port, adminPort }) {
     /** Resolves when the instance serves, with its first code if it printed one. Rejects with its output if it exits. */
     async start(dist = DIST) {
       const args = ['serve', '--dev', '--config', config, '--data', data, '--issuer', instance.issuer]
-      const started = spawn(process.execPath, [join(dist, 'cli/main.js'), ...args, '--port', `${port}`, '--admin-port', `${adminPort}`], {
+      const started = spawnNode([join(dist, 'cli/main.js'), ...args, '--port', `${port}`, '--admin-port', `${adminPort}`], {
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       children.add(started)

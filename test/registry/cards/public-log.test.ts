@@ -87,7 +87,7 @@ test('changing a non-public part ends its version immediately, with an entry tha
   const known = new Set(published.flatMap(({ begins = [] }) => begins))
   expect(changed?.ends.some(({ handle }) => known.has(handle))).toBe(false)
   expect(await agent.introspect(accessToken)).toEqual({ active: false })
-  expect(await reasonOf(caller.exchange({ audience: agent.audience }))).not.toBe('done')
+  expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('invalid_scope')
 })
 
 test('each of 20 concurrent revisions of the non-public parts succeeds or is refused as stale', async () => {

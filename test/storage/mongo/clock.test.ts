@@ -26,7 +26,7 @@ let ocr: AgentActor
 let planner: AgentActor
 
 const record = (text: string, fields?: object) => void logged.push([text, fields])
-const recordingLog: Log = { info: record, warn: record, error: (text, _, fields) => record(text, fields) }
+const recordingLog: Log = { debug: record, info: record, warn: record, error: (text, _, fields) => record(text, fields) }
 
 async function start(instance: string, clock: SetClock, log: Log = silentLog): Promise<RunningServer> {
   const storage = await openMongo({ url, clock, instance, warn: () => undefined })

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -7,6 +6,7 @@ import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
+import { spawnNode } from '../../child.mjs'
 import { setClock } from '../../set-clock.js'
 import { tempFolder } from '../open-store.js'
 
@@ -46,7 +46,7 @@ beforeAll(async () => {
 
 /** Runs the child until it is killed, by itself or by `kill`. Returns the lines that it printed. */
 async function runChild(file: string, point: string, onLine: (lines: number, kill: () => void) => void = () => {}): Promise<string[]> {
-  const child = spawn(process.execPath, [CHILD, MODULE, file, point], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawnNode([CHILD, MODULE, file, point], { stdio: ['ignore', 'pipe', 'inherit'] })
   const died = new Promise<NodeJS.Signals | null>((resolve) => {
     child.on('close', (_code, signal) => resolve(signal))
   })

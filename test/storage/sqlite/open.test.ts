@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
-import { copyFile, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { openSqlite } from '../../../src/storage/sqlite/open.js'
+import { spawnNode } from '../../child.mjs'
 import { setClock } from '../../set-clock.js'
 import { THINGS, thingsOf } from '../contract/things.js'
 import { openStore, tempFolder } from '../open-store.js'
@@ -17,7 +17,7 @@ async function fromAnotherProcess(file: string): Promise<string> {
     const { DatabaseSync } = require('@photostructure/sqlite')
     try { const db = new DatabaseSync(process.argv[1]); db.exec('BEGIN IMMEDIATE'); process.stdout.write('in') }
     catch (error) { process.stdout.write(error.message) }`
-  const child = spawn(process.execPath, ['-e', script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawnNode(['-e', script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   for await (const chunk of child.stdout) output += String(chunk)
   return output
@@ -57,6 +57,31 @@ describe('openSqlite', () => {
     await using store = await openStore()
     await thingsOf(store.storage).insert({ id: 'a', group: 'g' })
     for (const file of [store.file, `${store.file}-wal`]) expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test.each([0o644, 0o666])('a restored file and its write-ahead log with mode %o are private before they are opened', async (mode) => {
+    await using store = await openStore()
+    await thingsOf(store.storage).insert({ id: 'a', group: 'g' })
+    await using folder = await tempFolder()
+    const file = join(folder.path, 'restored.db')
+    for (const suffix of ['', '-wal']) {
+      await copyFile(`${store.file}${suffix}`, `${file}${suffix}`)
+      await chmod(`${file}${suffix}`, mode)
+    }
+    const restored = await reopen(file)
+    expect(await thingsOf(restored).get('a')).toBeDefined()
+    for (const name of [file, `${file}-wal`]) expect((await stat(name)).mode & 0o777).toBe(0o600)
+    await restored.close()
+  })
+
+  test('a shared file of another user is not opened', async () => {
+    await using folder = await tempFolder()
+    const file = join(folder.path, 'restored.db')
+    await (await reopen(file)).close()
+    await chmod(file, 0o644)
+    const getuid = vi.spyOn(process, 'getuid').mockReturnValue((process.getuid?.() ?? 0) + 1)
+    await expect(reopen(file)).rejects.toThrow(`chmod 600 ${file}`)
+    getuid.mockRestore()
   })
 
   test('an acknowledged write is in the write-ahead log', async () => {

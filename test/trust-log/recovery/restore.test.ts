@@ -97,7 +97,7 @@ test.each([
   await start()
   clock.advance(after)
   await appendEntry()
-  expect(await tryInvite(mallory)).not.toBe('done')
+  expect(await tryInvite(mallory)).toBe('invalid_client')
   expect(await tryInvite(acme)).toBe('done')
 })
 
@@ -158,5 +158,5 @@ test.each<[string, (block: Block) => boolean]>([
   await start()
   clock.advance(7200)
   await appendEntry()
-  expect(await tryInvite(mallory)).not.toBe('done')
+  expect(await tryInvite(mallory)).toBe('invalid_client')
 })

@@ -1,10 +1,11 @@
 import { type Log, silentLog } from '../../../lib/log.js'
+import { printErrorLines } from '../../output.js'
 
 /** Prints warnings to standard error, so that standard output holds only the result. */
 export const adminLog: Log = {
   ...silentLog,
   warn: (text, facts = {}) => {
     const fields = Object.entries(facts).map(([name, value]) => ` ${name}=${value}`)
-    process.stderr.write(`warning: ${text}${fields.join('')}\n`)
+    printErrorLines(`warning: ${text}${fields.join('')}`)
   },
 }

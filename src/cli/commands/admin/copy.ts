@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CopyOptions, Progress } from '../../../operations/copy/command.js'
-import { print } from '../../context.js'
+import { print, printErrorLines, printLines } from '../../output.js'
 import { adminLog } from './admin-log.js'
 
 type CopyFlags = Omit<CopyOptions, 'onProgress'> & { readonly json?: boolean }
@@ -18,13 +18,11 @@ export function adminCopy(admin: Command): void {
     .option('--rehearse', 'only copy and compare; the source stays unchanged')
     .option('--json', 'print JSON')
     .action(async ({ json = false, ...options }: CopyFlags) => {
-      const onProgress = (progress: Progress) => {
-        process.stderr.write(`${lineOf(progress)}\n`)
-      }
+      const onProgress = (progress: Progress) => printErrorLines(lineOf(progress))
       const { copyToMongo } = await import('../../../operations/copy/command.js')
       const copied = await copyToMongo({ ...options, onProgress, log: adminLog })
       print({ json }, copied)
-      if (!json) process.stdout.write(`${OUTCOME_TEXTS[copied.outcome]}\n`)
+      if (!json) printLines(OUTCOME_TEXTS[copied.outcome])
     })
 }
 

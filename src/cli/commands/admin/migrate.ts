@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { MigrationStep } from '../../../operations/migrate.js'
-import { print } from '../../context.js'
+import { print, printLines } from '../../output.js'
 import { adminLog } from './admin-log.js'
 
 interface MigrateFlags {
@@ -20,7 +20,7 @@ export function adminMigrate(admin: Command): void {
     .option('--finish', 'also carry out the steps after which older instances can no longer run')
     .option('--json', 'print JSON')
     .action(async ({ store, apply = false, finish = false, json = false }: MigrateFlags) => {
-      const say = (text: string) => json || process.stdout.write(`${text}\n`)
+      const say = (text: string) => json || printLines(text)
       const onStep = (step: MigrationStep) => say(`done       ${lineOf(step)}`)
       const { migrateDeployment } = await import('../../../operations/migrate.js')
       const plan = await migrateDeployment({ url: store, apply, finish, onStep, warn: adminLog.warn })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { print } from '../../context.js'
+import { print, printLines } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
@@ -21,7 +21,7 @@ export function adminOrganisation(admin: Command): void {
     const { eraseTenantData } = await import('../../../operations/tenant-data/command.js')
     const erased = await eraseTenantData({ config: configOf(flags), org: flags.org, log: adminLog })
     print(flags, erased)
-    if (!flags.json) process.stdout.write(`${RETAINED}${erased.pending > 0 ? `\n${PENDING}` : ''}\n`)
+    if (!flags.json) printLines(RETAINED, ...(erased.pending > 0 ? [PENDING] : []))
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { print } from '../../context.js'
+import { print, printLines } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
@@ -27,11 +27,14 @@ export function adminRestore(admin: Command): void {
         log: adminLog,
       })
       print(flags, restored)
-      if (!flags.json) process.stdout.write(`${restored.isComplete ? COMPLETE : INCOMPLETE}\n`)
+      if (!flags.json) printLines(...(restored.isComplete ? COMPLETE : INCOMPLETE))
     })
 }
 
-const COMPLETE =
-  'Complete: no revocation that can be proved is missing. All earlier tokens are invalid; agents and members request new ones.'
-const INCOMPLETE = `Incomplete: revocations may be missing. All agents are suspended; all members, keys, introductions and tasks are revoked.
-The next start prints a one-time code for a new operator (credence login). The operator invites administrators; they reinstate agents and register keys.`
+const COMPLETE = [
+  'Complete: no revocation that can be proved is missing. All earlier tokens are invalid; agents and members request new ones.',
+]
+const INCOMPLETE = [
+  'Incomplete: revocations may be missing. All agents are suspended; all members, keys, introductions and tasks are revoked.',
+  'The next start prints a one-time code for a new operator (credence login). The operator invites administrators; they reinstate agents and register keys.',
+]

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { printLines } from '../../output.js'
 
 /** `credence admin shard`. */
 export function adminShard(admin: Command): void {
@@ -8,6 +9,6 @@ export function adminShard(admin: Command): void {
     .requiredOption('--store <url>', 'mongodb://…/<database>')
     .action(async ({ store }: { readonly store: string }) => {
       const { shardDeployment } = await import('../../../operations/migrate.js')
-      process.stdout.write(`${shardDeployment(store).join('\n')}\n`)
+      printLines(...shardDeployment(store))
     })
 }

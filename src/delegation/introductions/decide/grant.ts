@@ -6,6 +6,8 @@ import { stands } from '../../../protocol/standing.js'
 import type { PinnedParts } from '../../../registry/cards/card-record.js'
 import type { Outcome, RecordBeginning } from '../../../trust-log/records/records.js'
 import { withNotifications } from '../../inbox/post.js'
+import { requireStanding } from '../../tasks/authority.js'
+import type { Task } from '../../tasks/store.js'
 import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
@@ -14,8 +16,10 @@ import { type Narrowing, narrowBounds } from './narrow.js'
 import { auditOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
-/** The values read after the barrier: the target, the parts of its card that the introduction will depend on, and the time. */
+/** The values read after the barrier: the target, the parts of its card that the introduction will depend on, the task, and the time. */
 interface GrantContext {
+  /** Present if the request names a task. */
+  readonly task: Task | undefined
   readonly target: IntroductionTarget
   readonly pinnedParts: PinnedParts
   readonly now: number
@@ -31,7 +35,7 @@ export async function grantByPolicy(
   const fields = await grantedFieldsOf(deps, pending, context, {}, [])
   const granted: Introduction = { ...pending, ...fields }
   return grantAndNotify(deps, caller, granted, context, 'introductions.request', (also) =>
-    deps.introductions.begin(granted, logEntryOf(granted, caller, also)),
+    deps.introductions.begin(granted, logEntryOf(granted, context, caller, also)),
   )
 }
 
@@ -46,7 +50,7 @@ export async function grantPending(
   const fields = await grantedFieldsOf(deps, pending, context, narrowing, caller.identities)
   const granted: Introduction = { ...pending, ...fields }
   return grantAndNotify(deps, caller, granted, context, 'introductions.approve', async (also) => {
-    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, fields, logEntryOf(granted, caller, also))
+    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, fields, logEntryOf(granted, context, caller, also))
     if (outcome.outcome !== 'overtaken') return outcome
     const current = await deps.introductions.get(pending.id)
     return current?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction is not pending: it has already been decided')
@@ -62,14 +66,16 @@ type GrantedFields = Required<
 async function grantedFieldsOf(
   deps: IntroductionDeps,
   pending: Introduction,
-  { target, pinnedParts, now }: GrantContext,
+  { target, pinnedParts, task, now }: GrantContext,
   narrowing: Narrowing,
   grantedBy: readonly Handle[],
 ): Promise<GrantedFields> {
   const requester = await deps.clients.find(pending.from)
   if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles))
     refuse('not_found', 'the requesting agent is no longer active')
+  if (pending.taskId !== undefined) requireStanding(deps, task, now)
   const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, target.introductionPolicy.maxSeconds)
+  const expiresAt = Math.min(now + seconds, task?.deadline ?? Number.POSITIVE_INFINITY)
   return {
     state: 'granted',
     bounds: narrowBounds(pending.requested, narrowing, pinnedParts.scopes),
@@ -78,8 +84,8 @@ async function grantedFieldsOf(
     dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...target.dependencies.handles])),
     grantedBy: [...grantedBy],
     grantedAt: now,
-    expiresAt: now + seconds,
-    purgeAt: now + seconds + RETENTION_SECONDS,
+    expiresAt,
+    purgeAt: expiresAt + RETENTION_SECONDS,
   }
 }
 
@@ -89,13 +95,23 @@ async function grantedFieldsOf(
  */
 const pinnedVersionsOf = ({ skills }: Introduction, pinnedParts: PinnedParts): Handle[] => [
   pinnedParts.connection,
-  ...skills.map((skill) => pinnedParts.skills[skill]).filter((version) => version !== undefined),
+  ...skills.map((skill) => pinnedParts.skills.get(skill)).filter((version) => version !== undefined),
 ]
 
-const logEntryOf = (granted: Introduction, caller: Caller, also: RecordBeginning['also']): RecordBeginning => ({
+const logEntryOf = (
+  granted: Introduction,
+  { task }: Pick<GrantContext, 'task'>,
+  caller: Caller,
+  also: RecordBeginning['also'],
+): RecordBeginning => ({
   type: 'introduction.granted',
   begins: [granted.handle, granted.boundsVersion],
-  dependsOn: [...(granted.dependsOn ?? []), ...(granted.pinnedVersions ?? []), ...identitiesOf(caller.dependencies.handles)],
+  dependsOn: [
+    ...(granted.dependsOn ?? []),
+    ...(granted.pinnedVersions ?? []),
+    ...(task ? [task.handle, ...task.dependsOn] : []),
+    ...identitiesOf(caller.dependencies.handles),
+  ],
   ...(also && { also }),
 })
 
@@ -116,5 +132,8 @@ async function grantAndNotify(
   })
   return outcome.outcome === 'begun'
     ? viewOf(deps, granted, now)
-    : refuse('conflict', 'an agent, organisation or card that the introduction depends on was changed or revoked concurrently; try again')
+    : refuse(
+        'conflict',
+        'an agent, organisation, card or task that the introduction depends on was changed or revoked concurrently; try again',
+      )
 }

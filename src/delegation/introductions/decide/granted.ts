@@ -1,5 +1,5 @@
 import type { Handle } from '../../../protocol/handles.js'
-import type { AgentId, IntroductionId } from '../../../protocol/ids.js'
+import type { AgentId, IntroductionId, TaskId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Dependencies, stands } from '../../../protocol/standing.js'
 import type { PinnedVersions } from '../../../registry/cards/card-record.js'
@@ -11,6 +11,8 @@ export interface GrantedIntroduction {
   readonly from: AgentId
   readonly to: AgentId
   readonly bounds: Bounds
+  /** An exchange under the introduction must be for this task or a child of it. */
+  readonly taskId?: TaskId | undefined
   /** Versions of the pinned parts of the target's card at the time of the grant; see `pinnedPartsHold`. */
   readonly pinnedVersions: readonly Handle[]
   /** `int:`, the `ver:` of the bounds and the identities of both sides; they expire with the introduction. */

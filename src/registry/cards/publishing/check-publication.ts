@@ -1,20 +1,29 @@
 import { type CardCredential, cardDigest, cardType, verifyCardCredential } from '../../../credentials/agent-card/card-credential.js'
-import { type SignatureVerdict, verifyCardSignatures } from '../../../credentials/agent-card/card-signatures.js'
+import {
+  bestSignature,
+  type SignatureVerdict,
+  type ValidSignature,
+  verifyCardSignatures,
+} from '../../../credentials/agent-card/card-signatures.js'
 import { verifyReleasePolicy } from '../../../credentials/jose/token-types.js'
-import { refuse } from '../../../errors.js'
+import { type Fault, refuse } from '../../../errors.js'
 import { findPublisherKeys } from '../../../identity/keys/find.js'
 import type { RegisteredKey, RegisteredKeysStore } from '../../../identity/keys/store.js'
 import type { JsonObject } from '../../../lib/json.js'
+import { isWithin } from '../../../lib/json-pointer.js'
 import { type CardModel, readCard } from '../../../protocol/cards/card-model.js'
 import type { Verdict } from '../../../protocol/cards/card-view.js'
-import { tierOf } from '../../../protocol/cards/release-policy.js'
+import { type ReleasePolicy, tierOf } from '../../../protocol/cards/release-policy.js'
 import { type AgentId, audienceOf, type OrgId } from '../../../protocol/ids.js'
 import type { TrustLog } from '../../../trust-log/trust-log.js'
+import { addressFaults, unusableInterfaces } from './public-urls.js'
 
 export interface CheckDeps {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: Pick<TrustLog, 'ended'>
   readonly issuer: string
+  /** Development mode accepts addresses that are not public. */
+  readonly dev: boolean
 }
 
 interface CheckedCard {
@@ -22,30 +31,45 @@ interface CheckedCard {
   readonly model: CardModel
   readonly signer: RegisteredKey
   readonly verdict: Verdict
+  readonly signatures: readonly SignatureVerdict[]
 }
 
-/** Requires a card of A2A version 1.0 or 0.3 that a usable registered key of the agent or its organisation has signed. */
+/**
+ * Requires a card of A2A version 1.0 or 0.3 that other A2A readers can parse, whose addresses are public, and that a usable registered key of
+ * the agent or its organisation has signed. The signature that covers most decides; of equal ones, that of the earliest `preferred` key.
+ */
 export async function requireSignedCard(
   deps: CheckDeps,
   agent: { orgId: OrgId; agentId: AgentId },
   publicCard: string,
-  now: number,
+  { now, preferred }: { readonly now: number; readonly preferred: readonly (string | undefined)[] },
 ): Promise<CheckedCard> {
-  const { state, json, model, faults } = readCard(publicCard)
+  const { state, json, model, faults, ambiguities } = readCard(publicCard)
   if (state === 'refused' || !json || !model) return refuse('card_invalid', 'the card is not a valid A2A card', { faults })
   if (state === 'legacy') return refuse('card_version_unsupported', 'a card of A2A version 0.2 cannot be published; import it instead')
+  requireReadable(model, ambiguities, deps)
   const keys = await findPublisherKeys(deps, agent)
-  const verdicts = await verifyCardSignatures(json, keysByKid(keys))
-  const found = verdicts.find((one) => one.state === 'valid')
-  if (found?.state !== 'valid') return refuseUnsigned(verdicts)
-  const signer = keys.find(({ jkt }) => jkt === found.jkt) ?? refuse('key_untrusted', 'the key that signed the card is not registered')
-  if (!isUsable(deps, signer, now))
-    return refuse('key_revoked', 'the key that signed the card was revoked or retired; sign it with another')
+  const signatures = await verifyCardSignatures(json, keysByKid(keys))
+  const keyOf = ({ jkt }: ValidSignature) => keys.find((key) => key.jkt === jkt)
+  if (!signatures.some(({ state }) => state === 'valid')) return refuseUnsigned(signatures)
+  const isByUsableKey = (one: ValidSignature) => keys.some((key) => key.jkt === one.jkt && isUsable(deps, key, now))
+  const found = bestSignature(signatures, isByUsableKey, preferred)
+  const signer = found && keyOf(found)
+  if (!signer) return refuse('key_revoked', 'the key that signed the card was revoked or retired; sign it with another')
   if (found.uncoveredSecurity.length > 0)
-    return refuse('card_signature_invalid', 'the signature does not cover the security requirements of the card', {
-      faults: found.uncoveredSecurity.map((pointer) => ({ pointer, hint: 'this member is outside the signed bytes' })),
+    return refuse('card_signature_invalid', 'no signature covers the endpoints and the security requirements of the card', {
+      faults: found.uncoveredSecurity,
     })
-  return { json, model, signer, verdict: verdictOf(found, signer, now) }
+  const verdict = verdictOf(found, signer, { now, hints: unusableInterfaces(model) })
+  return { json, model, signer, verdict, signatures }
+}
+
+/** Refuses a card that other A2A readers cannot parse, or that sends callers to an address that is not public. */
+export function requireReadable(model: CardModel, ambiguities: readonly Fault[], deps: Pick<CheckDeps, 'dev'>): void {
+  if (ambiguities.length > 0)
+    refuse('card_invalid', 'other A2A readers cannot parse the card, or read it differently', { faults: ambiguities.slice(0, 16) })
+  const faults = addressFaults(model, deps)
+  if (faults.length > 0) refuse('card_invalid', 'the card has addresses that are not public', { faults: faults.slice(0, 16) })
 }
 
 /** The keys that a signature may have been made with: `kid` is the thumbprint of the key; without it, every key is tried. */
@@ -66,7 +90,11 @@ function refuseUnsigned(verdicts: readonly SignatureVerdict[]): never {
   return refuse('card_signature_invalid', 'no signature of the card is valid', { faults })
 }
 
-export const verdictOf = (found: SignatureVerdict & { state: 'valid' }, signer: RegisteredKey, now: number): Verdict => ({
+export const verdictOf = (
+  found: ValidSignature,
+  signer: RegisteredKey,
+  { now, hints }: { readonly now: number; readonly hints: readonly Fault[] },
+): Verdict => ({
   state: 'signed',
   profile: found.profile,
   ...(found.kid !== undefined && { kid: found.kid }),
@@ -74,8 +102,11 @@ export const verdictOf = (found: SignatureVerdict & { state: 'valid' }, signer: 
   signedBy: signer.use === 'publisher' ? 'organisation' : 'agent',
   checkedAt: now,
   uncovered: found.uncovered.slice(0, 64),
-  hints: [],
+  hints: hintsOf(hints),
 })
+
+/** The hints of a verdict; further ones are left out. */
+export const hintsOf = (faults: readonly Fault[]): string[] => faults.slice(0, 16).map(({ pointer, hint }) => `${pointer}: ${hint}`)
 
 export interface CheckedCredential {
   readonly credential: CardCredential
@@ -108,11 +139,15 @@ export async function requireCredential(
     cardSha256: cardDigest(json),
     now,
   })
-  const pointers = new Set(credential.disclosures.map(({ pointer }) => pointer))
-  const unknown = Object.keys(policy.tiers).filter((pointer) => !pointers.has(pointer) && policy.tiers[pointer] !== 'private')
+  const unknown = unknownPointers(policy, credential)
   if (unknown.length > 0)
-    return refuse('release_policy_invalid', 'the release policy names parts that the SD-JWT does not disclose', {
+    return refuse('release_policy_invalid', 'the release policy names parts that the SD-JWT does not have', {
       faults: unknown.slice(0, 16).map((pointer) => ({ pointer, hint: 'the SD-JWT has no disclosure for this part' })),
+    })
+  const publicParts = credential.disclosures.filter(({ pointer }) => tierOf(policy, pointer) === 'public')
+  if (publicParts.length > 0)
+    return refuse('release_policy_invalid', 'the release policy makes hidden parts public', {
+      faults: publicParts.slice(0, 16).map(({ pointer }) => ({ pointer, hint: 'put a public part into the public card' })),
     })
   const privateParts = credential.disclosures.filter(({ pointer }) => tierOf(policy, pointer) === 'private')
   if (privateParts.length > 0)
@@ -122,4 +157,22 @@ export async function requireCredential(
         .map(({ pointer }) => ({ pointer, hint: 'leave this disclosure out; the agent presents it itself' })),
     })
   return { credential, releaseNumber: policy.number }
+}
+
+/**
+ * The pointers of a policy that name no part of the card. A private part is not uploaded, so its name is unknown: a withheld digest must be
+ * where the pointer says, or the part must be inside another private part.
+ */
+function unknownPointers({ tiers }: ReleasePolicy, { disclosures, containers }: CardCredential): string[] {
+  const disclosed = new Set(disclosures.map(({ pointer }) => pointer))
+  const isWithheld = (pointer: string): boolean => {
+    const end = pointer.lastIndexOf('/')
+    const parent = containers.find((container) => container.pointer === pointer.slice(0, end))
+    if (parent?.kind === 'object') return parent.digestCount > parent.disclosedCount
+    return (parent?.withheld ?? []).some((index) => String(index) === pointer.slice(end + 1))
+  }
+  const withheld = Object.keys(tiers).filter((pointer) => tiers[pointer] === 'private' && isWithheld(pointer))
+  const exists = (pointer: string): boolean =>
+    disclosed.has(pointer) || (tiers[pointer] === 'private' && withheld.some((part) => isWithin(part, pointer)))
+  return Object.keys(tiers).filter((pointer) => !exists(pointer))
 }

@@ -1,17 +1,17 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../../../src/server/config.js'
 import { serve } from '../../../../src/server/main.js'
+import { spawnNode } from '../../../child.mjs'
 import { tempFolder } from '../../../storage/open-store.js'
 
 // Runs the built program; `npm test` builds it first.
 const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')
 
 async function admin(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number; err: string }> {
-  const child = spawn(process.execPath, [MAIN, 'admin', ...args], {
+  const child = spawnNode([MAIN, 'admin', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env.PATH, ...env },
   })
@@ -29,7 +29,8 @@ test('export and erase accept the configuration of a production server', async (
   await using folder = await tempFolder()
   const dataDirectory = join(folder.path, 'data')
   const issuer = 'https://registry.example'
-  const registry = await serve(parseConfig({ issuer, dataDirectory, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}))
+  const witness = join(folder.path, 'witness.json')
+  const registry = await serve(parseConfig({ issuer, dataDirectory, witness, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}))
   await registry.close()
   const env = { CREDENCE_ISSUER: issuer, CREDENCE_HOST: '0.0.0.0', CREDENCE_DATA_DIRECTORY: dataDirectory }
   const results = [

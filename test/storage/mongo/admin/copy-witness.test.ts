@@ -1,6 +1,5 @@
 // A registry whose witness is another registry is copied from a file to MongoDB. The witness accepts the target, and neither the source nor a
 // restored backup of the target can be served.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -12,6 +11,7 @@ import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import type { CosignedCheckpoint } from '../../../../src/trust-log/witness/cosigned-logs.js'
 import { witnessFile } from '../../../../src/trust-log/witness/file.js'
+import { spawnNode } from '../../../child.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { introduce } from '../../../stories/actors.js'
 import { tempFolder } from '../../open-store.js'
@@ -163,7 +163,7 @@ overMongod((mongod) => {
     await closing
     await startWitness(port)
     const args = ['admin', 'copy', '--from', `sqlite:${file('a/credence.db')}`, '--to', url, '--witness', witnessUrl, '--issuer', issuer]
-    const again = spawn(process.execPath, [MAIN, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const again = spawnNode([MAIN, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
     const out: string[] = []
     again.stdout.on('data', (text) => out.push(String(text)))
     expect((await once(again, 'exit'))[0]).toBe(0)

@@ -1,5 +1,4 @@
 // A registry is copied from a file to MongoDB: tokens stay valid, revoked items stay revoked, and the source can no longer be served.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -21,6 +20,7 @@ import { openSqlite } from '../../../../src/storage/sqlite/open.js'
 import { anySpec } from '../../../../src/storage/storage.js'
 import { freezeEntryOf } from '../../../../src/trust-log/recovery/freeze.js'
 import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
+import { spawnNode } from '../../../child.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { runningClock } from '../../../set-clock.js'
 import { introduce, reasonOf } from '../../../stories/actors.js'
@@ -265,10 +265,10 @@ overMongod((mongod) => {
   ])('the program, killed by SIGKILL at stage %s, completes the copy when it is run again', async (stage) => {
     await stop()
     const args = ['admin', 'copy', '--from', `sqlite:${file('data/credence.db')}`, '--to', url, '--json']
-    const first = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const first = spawnNode([MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
     first.stderr.on('data', (text) => String(text).includes(stage) && first.kill('SIGKILL'))
     await once(first, 'exit')
-    const again = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const again = spawnNode([MAIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
     const out: string[] = []
     again.stdout.on('data', (text) => out.push(String(text)))
     expect((await once(again, 'exit'))[0]).toBe(0)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { blockingServer, get, LARGE_BYTES, statusOn } from './blocking-server.js'
+import { blockingServer, get, LARGE_BYTES, statusOn } from '../blocking-server.js'
 
 test('past the maximum, a new connection closes the one that has been idle longest, but none that waits for a response', async () => {
   await using server = await blockingServer({ maxConnections: 4 })

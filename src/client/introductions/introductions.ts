@@ -1,8 +1,9 @@
-import type { Clock } from '../lib/clock.js'
-import type { AgentId, IntroductionId } from '../protocol/ids.js'
-import type { Delegation, Scope } from '../protocol/rights.js'
-import type { Calls } from './call.js'
-import { CredenceError } from './errors.js'
+import { CredenceError } from '../../errors.js'
+import type { Clock } from '../../lib/clock.js'
+import type { AgentId, IntroductionId } from '../../protocol/ids.js'
+import type { Delegation, Scope } from '../../protocol/rights.js'
+import type { Calls } from '../call.js'
+import { newInboxSignal } from './inbox-signal.js'
 
 /** A notification in the inbox of an agent. */
 export interface InboxItem {
@@ -19,6 +20,11 @@ export interface InboxItem {
 export interface Introduction {
   readonly introductionId: IntroductionId
   readonly state: 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
+  /**
+   * Why a pending request must be approved: the target's policy asks for every request (`policy`), the request exceeds the scopes that the
+   * policy grants without approval (`scopes`), or it asks for the right to pass tokens on (`delegation`).
+   */
+  readonly pendingBecause?: readonly ('policy' | 'scopes' | 'delegation')[]
   readonly from: AgentId
   readonly to: AgentId
   readonly purpose: string
@@ -47,9 +53,12 @@ interface Narrowing {
 }
 
 export interface Introductions {
-  /** Requests an introduction. It is `pending` if the target or its organisation must decide. */
+  /** Requests an introduction. It is `pending` if the target or its organisation must decide; `pendingBecause` says why. */
   request(options: IntroduceOptions): Promise<Introduction>
-  /** Requests an introduction and waits for the decision. After `waitSeconds` (default: 60) it returns the pending introduction. */
+  /**
+   * Requests an introduction and waits for the decision. After `waitSeconds` (default: 60) it returns the pending introduction, whose
+   * `pendingBecause` says why it must be approved. With `waitSeconds: 0` it does not wait.
+   */
   introduce(options: IntroduceOptions & { readonly waitSeconds?: number }): Promise<Introduction>
   get(introductionId: string): Promise<Introduction>
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
@@ -64,11 +73,23 @@ export interface Introductions {
   watch(handler: (item: InboxItem) => void | Promise<void>, after?: number): { readonly lastPosition: number; close(): void }
 }
 
-const POLL_MS = 500
+/** An item whose handler failed is handled again after this time, and an inbox that could not be read is read again. */
+const RETRY_MS = 500
 const MAX_ATTEMPTS = 10
 const DEFAULT_WAIT_SECONDS = 60
 
-export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError: (error: unknown) => void): Introductions {
+interface IntroductionsDeps {
+  readonly clock: Clock
+  readonly issuer: string
+  readonly onError: (error: unknown) => void
+}
+
+export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, { query, mutate }: Calls): Introductions {
+  const signalDeps = {
+    clock,
+    url: `${issuer.replace(/^http/, 'ws')}/trpc`,
+    ticket: async () => (await mutate<{ ticket: string }>('system.ticket')).ticket,
+  }
   const request = (options: IntroduceOptions) => mutate<Introduction>('introductions.request', options)
   const get = (introductionId: string) => query<Introduction>('introductions.get', { introductionId })
   const inbox = (after = 0) => query<{ items: InboxItem[]; lastPosition: number }>('introductions.inbox', { after })
@@ -77,9 +98,16 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError
     get,
     introduce: async ({ waitSeconds = DEFAULT_WAIT_SECONDS, ...options }) => {
       let introduction = await request(options)
-      for (const deadline = clock.now() + waitSeconds; introduction.state === 'pending' && clock.now() < deadline; ) {
-        await clock.after(POLL_MS)
-        introduction = await get(introduction.introductionId)
+      const deadline = clock.now() + waitSeconds
+      if (introduction.state !== 'pending' || deadline <= clock.now()) return introduction
+      const signal = newInboxSignal(signalDeps, () => 'newest')
+      try {
+        while (introduction.state === 'pending' && clock.now() < deadline) {
+          await signal.next((deadline - clock.now()) * 1000)
+          introduction = await get(introduction.introductionId)
+        }
+      } finally {
+        signal.close()
       }
       return introduction
     },
@@ -90,6 +118,7 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError
     watch: (handler, after = 0) => {
       const closed = new AbortController()
       let lastPosition = after
+      const signal = newInboxSignal(signalDeps, () => lastPosition)
       let attempts = 0
       const handle = async (item: InboxItem): Promise<void> => {
         attempts++
@@ -110,10 +139,11 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError
               await handle(item)
               lastPosition = item.position
             }
+            if (items.length === 0) await signal.next()
           } catch (error) {
             onError(error)
+            await clock.after(RETRY_MS, closed.signal)
           }
-          await clock.after(POLL_MS, closed.signal)
         }
       }
       void run()
@@ -121,7 +151,10 @@ export function newIntroductions(clock: Clock, { query, mutate }: Calls, onError
         get lastPosition() {
           return lastPosition
         },
-        close: () => closed.abort(),
+        close: () => {
+          closed.abort()
+          signal.close()
+        },
       }
     },
   }

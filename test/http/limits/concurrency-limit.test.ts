@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
-import { MAX_WAITING, MAX_WORKING } from '../../src/http/concurrency-limit.js'
-import { blockingServer, get, statusOn } from './blocking-server.js'
+import { QUEUES } from '../../../src/http/limits/request-queues.js'
+import { blockingServer, get, statusOn } from '../blocking-server.js'
+
+/** A single caller gets half of the slots. */
+const MAX_WORKING = QUEUES.public.slots / 2
+const MAX_WAITING = QUEUES.public.waiting
 
 test('a waiting request whose caller disconnects frees its slot and does not run', async () => {
   await using server = await blockingServer()
@@ -9,7 +13,7 @@ test('a waiting request whose caller disconnects frees its slot and does not run
   // One request more than may wait: once one is refused, all others are waiting
   const waiting = []
   for (let i = 0; i <= MAX_WAITING; i++) waiting.push(await server.send(get('/quick')))
-  expect(await Promise.race(waiting.map(statusOn))).toBe('503')
+  expect(await Promise.race(waiting.map(statusOn))).toBe('429')
   for (const socket of waiting) socket.destroy()
   await server.until(({ closed }) => closed >= waiting.length)
   const later = server.fetch('/quick')

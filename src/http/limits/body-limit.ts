@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http'
-import { Refusal } from '../errors.js'
+import { Refusal } from '../../errors.js'
 import { newMemoryBudget } from './memory-budget.js'
 
+/** Limit of a body, unless its endpoint sets another. A caller that is not authenticated sends no larger one for parsing. */
+export const BODY_BYTES = 65_536
+/** Largest limit of an endpoint. */
 export const MAX_BODY_BYTES = 1_048_576
 /** Maximum memory of all incomplete bodies together. Past it, the oldest of them is refused with `unavailable`. */
 const MAX_UNFINISHED_BYTES = 33_554_432
@@ -21,7 +24,7 @@ export function newBodyReader(maxBytes = MAX_UNFINISHED_BYTES): (request: Incomi
       let chunks: Buffer[] = []
       let length = 0
       const detach = () => {
-        request.off('data', onData).off('end', onEnd).off('error', abort).off('close', onClose)
+        request.off('data', onData).off('end', onEnd).off('error', onIncomplete).off('close', onIncomplete)
         reservation.release()
       }
       const abort = (error: Error) => {
@@ -47,10 +50,11 @@ export function newBodyReader(maxBytes = MAX_UNFINISHED_BYTES): (request: Incomi
         if (length > limit) reject(tooLarge())
         else resolve(Buffer.concat(chunks, length))
       }
-      const onClose = () => abort(new Refusal('invalid_request', 'the body is incomplete'))
+      // The client has closed the connection. The error event is no fault of the registry either
+      const onIncomplete = () => abort(new Refusal('invalid_request', 'the body is incomplete'))
       const reservation = budget.reserve(() =>
         abort(new Refusal('unavailable', 'too many incomplete request bodies, retry in 1 s', { retryAfterSeconds: 1 })),
       )
-      request.on('data', onData).on('end', onEnd).on('error', abort).on('close', onClose)
+      request.on('data', onData).on('end', onEnd).on('error', onIncomplete).on('close', onIncomplete)
     })
 }

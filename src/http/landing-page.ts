@@ -1,0 +1,28 @@
+import type { Route } from './route.js'
+
+/** A page for people who open the address of the registry in a browser. It holds no scripts and names only public documents. */
+export const landingPage = ({ issuer, version }: { readonly issuer: string; readonly version: string }): Route => ({
+  method: 'GET',
+  path: '/',
+  endpoint: async () => ({
+    status: 200,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'public, max-age=60',
+      'content-security-policy': "default-src 'none'",
+    },
+    body: `<!doctype html>
+<html lang="en">
+<title>Credence registry</title>
+<h1>Credence registry</h1>
+<p>This is ${issuer}, a trust registry for A2A agents (Credence ${version}).</p>
+<ul>
+<li><a href="/.well-known/oauth-authorization-server">Authorization server metadata</a></li>
+<li><a href="/.well-known/oauth-protected-resource">Protected resource metadata</a></li>
+<li><a href="/.well-known/jwks.json">Keys</a></li>
+<li><a href="/log/checkpoint">Checkpoint of the trust log</a></li>
+</ul>
+</html>
+`,
+  }),
+})

@@ -1,0 +1,17 @@
+/** Controls, format characters (bidi marks, zero-width characters), line and paragraph separators, and lone surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+/**
+ * Escapes what could move the cursor, end the line or change the order of a text that is printed, as `\n` or `\u001b`. So a text that
+ * somebody else wrote stays on its line. JSON without line breaks keeps its value, because these characters are only in its strings.
+ */
+export const printable = (text: string): string => text.replace(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character))
+
+/** One escape per UTF-16 unit, as JSON has it. */
+const escaped = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')

@@ -1,0 +1,81 @@
+// Parameters of a token request that ask for less than the client may have. Each one is honoured or refused by its name: a client that asks
+// for a narrow token and gets an ordinary one would not notice. Other unknown parameters are ignored (RFC 6749 §3.2).
+
+import { z } from 'zod'
+import { refuse } from '../../errors.js'
+import type { OAuthForm } from '../../http/form.js'
+import { readJson } from '../../lib/json.js'
+import { TaskId } from '../../protocol/ids.js'
+import { textOfIssues } from '../../protocol/input-faults.js'
+import { coveredBySome, Names, narrowNames } from '../../protocol/rights.js'
+
+/** The narrowing parameters that every grant serves. */
+const SERVED = ['task_id', 'allowed_tools', 'allowed_resources', 'required_tools', 'required_resources', 'expires_in']
+
+/** Names of narrowing parameters: those of Credence and of the standards, those with the same beginnings, and their likely misspellings. */
+const NARROWING =
+  /^(?:(?:allowed|required|denied|max|not|expires|task|parent_task|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes|tools|resources)$/
+
+const Seconds = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/, 'must be a whole number of seconds, at least 1')
+  .transform(Number)
+
+export interface Narrowing {
+  readonly taskId?: TaskId | undefined
+  readonly tools?: readonly string[] | undefined
+  readonly resources?: readonly string[] | undefined
+  readonly requiredTools: readonly string[]
+  readonly requiredResources: readonly string[]
+  /** Requested lifetime. */
+  readonly seconds?: number | undefined
+}
+
+/** Parses the narrowing parameters of every grant. Refuses any other, except those in `alsoServed`, which the grant itself parses. */
+export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): Narrowing {
+  const isServed = (name: string) => SERVED.includes(name) || alsoServed.includes(name)
+  for (const name of form.names) if (NARROWING.test(name) && !isServed(name)) refuseUnserved(name)
+  return {
+    taskId: parseParameter(form, 'task_id', TaskId, false),
+    tools: parseParameter(form, 'allowed_tools', Names, true),
+    resources: parseParameter(form, 'allowed_resources', Names, true),
+    requiredTools: parseParameter(form, 'required_tools', Names, true) ?? [],
+    requiredResources: parseParameter(form, 'required_resources', Names, true) ?? [],
+    seconds: parseParameter(form, 'expires_in', Seconds, false),
+  }
+}
+
+/** RFC 9396 §5 has a reason of its own for `authorization_details`. */
+const refuseUnserved = (name: string): never =>
+  name === 'authorization_details'
+    ? refuse('invalid_authorization_details', 'authorization_details is not supported: no type of authorization details is known here')
+    : refuse(
+        'invalid_request',
+        `${name}: this grant does not serve the parameter, and a token that ignores it would be wider than requested`,
+      )
+
+export function parseParameter<S extends z.ZodType>(form: OAuthForm, name: string, schema: S, isJson: boolean): z.infer<S> | undefined {
+  const text = form.get(name)
+  if (text === undefined) return undefined
+  const read = isJson ? readJson(text) : { value: text }
+  if ('fault' in read) return refuse('invalid_request', `${name} is not JSON: ${read.fault}`)
+  const parsed = schema.safeParse(read.value)
+  return parsed.success ? parsed.data : refuse('invalid_request', `${name} is malformed: ${textOfIssues(parsed.error.issues)}`)
+}
+
+/** Returns the requested names, or all allowed names if none are requested. The `required` names must be among them. */
+export function narrowNamesTo(
+  sources: readonly (readonly string[] | undefined)[],
+  requested: readonly string[] | undefined,
+  required: readonly string[],
+  kind: 'tools' | 'resources',
+): readonly string[] | undefined {
+  const allowed = sources.reduce(narrowNames, undefined)
+  const covered = (names: readonly string[]) => allowed === undefined || names.every((name) => coveredBySome(allowed, name))
+  const names = requested ?? allowed
+  if (!covered(requested ?? []) || !covered(required) || names?.length === 0)
+    return refuse('invalid_scope', `the requested or required ${kind} are not all granted, or no ${kind} remain`)
+  if (names !== undefined && !required.every((name) => coveredBySome(names, name)))
+    return refuse('invalid_scope', `the required ${kind} are not among the requested ${kind}`)
+  return names
+}

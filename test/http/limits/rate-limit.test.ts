@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { newRateLimits, requireCreationRate } from '../../../src/http/limits/rate-limit.js'
+import { startRegistry } from '../../registry.js'
+import { setClock } from '../../set-clock.js'
+
+const allowed = (take: () => unknown, tries: number): number => Array.from({ length: tries }, take).filter((refusal) => !refusal).length
+
+test('a client may send 200 token requests at once and 50 a second after that, whatever others send', () => {
+  const clock = setClock()
+  const { tokenRequests } = newRateLimits('on', clock)
+  expect(allowed(() => tokenRequests.take('a'), 300)).toBe(200)
+  expect(tokenRequests.take('a')?.detail).toEqual({
+    retryAfterSeconds: 1,
+    rateLimit: { name: 'token-requests', quota: 200, windowSeconds: 4 },
+  })
+  expect(tokenRequests.take('b')).toBeUndefined()
+  clock.advance(1)
+  expect(allowed(() => tokenRequests.take('a'), 300)).toBe(50)
+  clock.advance(3600)
+  expect(allowed(() => tokenRequests.take('a'), 300)).toBe(200)
+})
+
+test('with limits off no rate is limited', () => {
+  const { tokenRequests } = newRateLimits('off', setClock())
+  expect(allowed(() => tokenRequests.take('a'), 1000)).toBe(1000)
+})
+
+test('the creations of all clients of an organisation share one rate, and a refusal costs the client nothing', () => {
+  const limits = newRateLimits('on', setClock())
+  for (let i = 0; i < 200; i++) requireCreationRate(limits, { id: `agent ${i % 20}`, orgId: 'first' })
+  const newcomer = { id: 'newcomer', orgId: 'first' }
+  for (let i = 0; i < 30; i++) expect(() => requireCreationRate(limits, newcomer)).toThrow('creations-of-organisation')
+  expect(() => requireCreationRate(limits, { ...newcomer, orgId: 'second' })).not.toThrow()
+})
+
+test('a client that creates tasks faster than its rate gets 429 with RateLimit fields, and may still end them', async () => {
+  await using registry = await startRegistry({ limits: 'on', servers: 1 })
+  const agent = await registry.agent()
+  const tasks = []
+  for (let i = 0; i < 20; i++) tasks.push(await agent.mutate<{ taskId: string }>('tasks.create', { description: 'work' }))
+  const call = agent.mutate('tasks.create', { description: 'work' })
+  await expect(call).rejects.toMatchObject({ status: 429, reason: 'rate_limited', retryAfterSeconds: 1 })
+  for (const { taskId } of tasks) await agent.mutate('tasks.end', { taskId })
+})

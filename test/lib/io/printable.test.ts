@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { printable } from '../../../src/lib/io/printable.js'
+
+test.each([
+  ['a line break', 'a\nb\r\tc', 'a\\nb\\r\\tc'],
+  ['an escape sequence', '\u001b[2J', '\\u001b[2J'],
+  ['an operating system command', '\u001b]52;c;YQ==\u0007', '\\u001b]52;c;YQ==\\u0007'],
+  ['a C1 control', '\u009b2J\u0085', '\\u009b2J\\u0085'],
+  ['a bidi override', 'a\u202eb\u2066\u200f', 'a\\u202eb\\u2066\\u200f'],
+  ['an invisible character', 'a\u200bb\ufeff\u00ad', 'a\\u200bb\\ufeff\\u00ad'],
+  ['a line separator', 'a\u2028b\u2029', 'a\\u2028b\\u2029'],
+  ['a tag character', '\u{e0041}', '\\udb40\\udc41'],
+  ['a lone surrogate', 'a\ud83d', 'a\\ud83d'],
+])('%s is escaped', (_, text, expected) => {
+  expect(printable(text)).toBe(expected)
+})
+
+test('letters, marks, emoji and backslashes stay as they are', () => {
+  const text = 'Größe שלום नमस्ते 你好 🎉 C:\\tmp "x"'
+  expect(printable(text)).toBe(text)
+})
+
+test('escaped JSON has the same value', () => {
+  fc.assert(
+    fc.property(fc.json(), fc.string({ unit: 'binary' }), (json, text) => {
+      const value = { [text]: JSON.parse(json), text }
+      expect(JSON.parse(printable(JSON.stringify(value)))).toEqual(JSON.parse(JSON.stringify(value)))
+    }),
+  )
+})

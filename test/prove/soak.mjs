@@ -1,0 +1,146 @@
+// Opens and closes feed sockets, with one token, an in-band authentication and a tRPC subscription in each cycle, for a long time. The slopes of
+// memory and of handles (sockets, timers, files) of the registry show what a closed connection leaves behind.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { proveDpop } from 'credence/client'
+import { WebSocket } from 'ws'
+import { newCast } from '../../bench/lib/cast.js'
+import { spawnNode } from '../child.mjs'
+import { freePort, pause } from './tools.mjs'
+
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
+const PROBE = resolve(import.meta.dirname, 'soak-probe.mjs')
+const CLOCK = { now: () => Math.floor(Date.now() / 1000) }
+const RANDOM = { token: (bytes) => randomBytes(bytes).toString('base64url') }
+const AT_ONCE = 4
+const WARM_UP_CYCLES = 100
+const SAMPLES = 30
+/** Growth of the heap from the end of the warm-up to the end of the run that counts as none: 5 %, and 512 bytes for each cycle. */
+const MAX_GROWTH = 0.05
+const MAX_BYTES_PER_CYCLE = 512
+
+export async function runSoak({ seconds, say = () => {} }) {
+  const data = await mkdtemp(join(tmpdir(), 'credence-soak-'))
+  const port = await freePort()
+  const registry = await startProbed(data, port)
+  try {
+    const issuer = `http://127.0.0.1:${port}`
+    const cast = await newCast({ issuer, firstCode: registry.firstCode })
+    const agent = await cast.agent('subscriber')
+    const { accessToken } = await agent.token()
+    const cycle = () => oneCycle(issuer, agent, accessToken)
+    for (let n = 0; n < WARM_UP_CYCLES; n += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, cycle))
+    const samples = [{ cycles: 0, ...(await registry.figures()) }]
+    const started = performance.now()
+    let cycles = 0
+    for (let n = 1; n <= SAMPLES; n++) {
+      while (performance.now() - started < (seconds * 1000 * n) / SAMPLES) {
+        await Promise.all(Array.from({ length: AT_ONCE }, cycle))
+        cycles += AT_ONCE
+      }
+      await pause(50) // the last sockets are closed
+      samples.push({ cycles, ...(await registry.figures()) })
+      say(`${Math.round((performance.now() - started) / 1000)} s: ${inText(samples.at(-1))}`)
+    }
+    return judge(samples)
+  } finally {
+    registry.child.kill('SIGTERM')
+    await once(registry.child, 'exit')
+    await rm(data, { recursive: true })
+  }
+}
+
+async function startProbed(data, port) {
+  const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', 'error', '--limits', 'off']
+  const child = spawnNode(['--expose-gc', '--import', PROBE, MAIN, ...flags], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  process.once('exit', () => child.kill('SIGKILL'))
+  let text = ''
+  await new Promise((done, fail) => {
+    child.once('exit', (code) => fail(new Error(`the registry ended with ${code}`)))
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('serving')) done()
+    })
+  })
+  return {
+    child,
+    firstCode: /^first code (\S+)/m.exec(text)?.[1],
+    figures: async () => {
+      child.send('figures')
+      const [figures] = await once(child, 'message')
+      return figures
+    },
+  }
+}
+
+async function oneCycle(issuer, agent, accessToken) {
+  const headersFor = async (path) => ({
+    authorization: `DPoP ${accessToken}`,
+    dpop: await proveDpop({ signer: agent.signer, clock: CLOCK, random: RANDOM }, { htm: 'GET', htu: issuer + path, accessToken }),
+  })
+  const feed = new WebSocket(`${issuer.replace('http', 'ws')}/revocations`, ['a2a-revocation.v1+json'], {
+    headers: await headersFor('/revocations'),
+  })
+  await messageOf(feed, 'hello')
+  const { dpop: proof } = await headersFor('/revocations')
+  feed.send(JSON.stringify({ type: 'authenticate', token: accessToken, proof }))
+  feed.send(JSON.stringify({ type: 'subscribe' }))
+  await messageOf(feed, 'snapshot')
+  await closed(feed)
+  const calls = new WebSocket(`${issuer.replace('http', 'ws')}/trpc`, { headers: await headersFor('/trpc') })
+  await once(calls, 'open')
+  for (const id of [1, 2]) calls.send(JSON.stringify({ id, method: 'subscription', params: { path: 'revocations.watch', input: {} } }))
+  await messageOf(calls, 'snapshot')
+  calls.send(JSON.stringify({ id: 1, method: 'subscription.stop' }))
+  await closed(calls)
+}
+
+/** Resolves with the first message from now on that contains the text. */
+const messageOf = (ws, text) =>
+  new Promise((done, fail) => {
+    const listen = (data) => {
+      if (!String(data).includes(text)) return
+      ws.off('message', listen)
+      done()
+    }
+    ws.on('message', listen)
+    ws.once('error', fail)
+    ws.once('close', (code) => fail(new Error(`closed with ${code} before ${text}`)))
+  })
+
+async function closed(ws) {
+  ws.close()
+  await once(ws, 'close')
+}
+
+function judge(samples) {
+  const [first, last] = [samples[0], samples.at(-1)]
+  const perCycle = (name) => slopeOf(samples.map((sample) => [sample.cycles, sample[name]]))
+  const figures = {
+    cycles: last.cycles,
+    'rss, bytes per cycle': Math.round(perCycle('rss')),
+    'heap, bytes per cycle': Math.round(perCycle('heap')),
+    'handles per 1,000 cycles': Math.round(perCycle('handles') * 1000),
+    first: inText(first),
+    last: inText(last),
+  }
+  const faults = []
+  if (last.heap > first.heap * (1 + MAX_GROWTH) + last.cycles * MAX_BYTES_PER_CYCLE)
+    faults.push(`the heap has grown: ${inText(first)}, then ${inText(last)}`)
+  if (last.handles > first.handles + AT_ONCE) faults.push(`handles are left: ${first.handles}, then ${last.handles}`)
+  return { faults, figures }
+}
+
+/** Least squares. */
+function slopeOf(points) {
+  const mean = (i) => points.reduce((sum, point) => sum + point[i], 0) / points.length
+  const [x, y] = [mean(0), mean(1)]
+  const spread = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0)
+  return points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / spread
+}
+
+const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+const inText = ({ cycles, rss, heap, handles }) => `${cycles} cycles, rss ${mib(rss)}, heap ${mib(heap)}, ${handles} handles`

@@ -1,0 +1,218 @@
+// Makes every call of the table of roles in SECURITY.md, in every column.
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
+import { systemRandom as random } from '../../src/lib/random.js'
+import { PROCEDURES } from '../../src/server/api/procedures.js'
+import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { runningClock } from '../set-clock.js'
+import { reasonOf } from './actors.js'
+
+const COLUMNS = ['operator', 'administrator', 'member', 'the agent', 'other'] as const
+type Column = (typeof COLUMNS)[number]
+
+/** Procedures that anonymous callers may use, and subscriptions, which need no role of their own. */
+const WITHOUT_ROLE = [
+  'agents.confirm',
+  'cards.get',
+  'discovery.search',
+  'introductions.watch',
+  'members.join',
+  'revocations.watch',
+  'system.info',
+]
+
+const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .filter((line) => line.split('|').length === COLUMNS.length + 3)
+  .flatMap((line) => {
+    const [, calls = '', ...cells] = line.split('|').map((cell) => cell.trim())
+    const paths = [...calls.matchAll(/`([a-zA-Z]+\.[a-zA-Z]+)`/g)].map(([, path]) => path ?? '')
+    const note = /\(([^)]*)\)/.exec(calls)?.[1] ?? ''
+    return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
+  })
+
+const QUERIES = /\.(list|get|verify|lineage|inbox|next)$/
+/** What a caller without the right gets. The token of an agent has no scope `admin`. */
+const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
+
+interface World {
+  readonly registry: Registry
+  readonly acme: Actor
+  readonly member: Actor
+  readonly other: Actor
+  readonly globex: Actor
+}
+let world: World
+beforeAll(async () => {
+  const registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  const acme = await registry.organisation('Acme')
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
+  const member = await registry.join(code, 'Mia')
+  const [other, globex] = [await registry.organisation('Initech'), await registry.organisation('Globex')]
+  world = { registry, acme, member, other, globex }
+})
+afterAll(() => world.registry[Symbol.asyncDispose]())
+
+const agentCeiling = { scopes: ['cards:write', 'agents:write', 'introductions:write', 'tasks:write', 'tokens:exchange', 'discovery:read'] }
+const anAgent = () => world.registry.agent({ registeredBy: world.acme, ceiling: agentCeiling })
+
+const actorOf = (column: Column, agent: AgentActor): Actor =>
+  ({ operator: world.registry.operator, administrator: world.acme, member: world.member, 'the agent': agent, other: world.other })[column]
+
+const aKey = async (owner: string, use: string) => {
+  const signer = await newEs256Signer()
+  const proof = await proveKey({ signer, clock: world.registry.clock, random }, { issuer: world.registry.issuer, owner })
+  return { owner, use, jwk: signer.publicJwk, proof }
+}
+const aKeyOf = async ({ agentId }: AgentActor) => {
+  await world.acme.mutate('keys.register', await aKey(agentId, 'client'))
+  const { items } = await world.acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: agentId })
+  return items.at(-1)?.keyId
+}
+const aTaskOf = async (agent: AgentActor) => (await agent.tasks.create({ description: 'x' })).taskId
+const aTokenOf = async (agent: AgentActor) => (await agent.introspect((await agent.token()).accessToken)).jti
+/** An introduction that the agent has to decide. */
+const aRequestTo = async (agent: AgentActor) => {
+  await agent.publish({ card: aCard(world.registry) })
+  const rights = [{ audience: agent.audience, scope: 'ocr:read' }]
+  const from = await world.registry.agent({ registeredBy: world.globex, ceiling: { rights } })
+  return from.introductions.request({ to: agent.agentId, purpose: 'x', scopes: ['ocr:read'] })
+}
+const narrower = { ...agentCeiling, tokenSeconds: 60 }
+const wider = { ...agentCeiling, tokenSeconds: 3600 }
+
+/** The input of a call about `agent`. */
+async function inputOf(path: string, note: string, agent: AgentActor): Promise<object | undefined> {
+  const { acme, registry } = world
+  const { agentId } = agent
+  const { orgId } = acme
+  switch (path) {
+    case 'organisations.create':
+      return { name: 'x' }
+    case 'organisations.revoke':
+      return { orgId: (await registry.organisation('Short-lived')).orgId }
+    case 'organisations.get':
+    case 'members.list':
+    case 'audit.list':
+      return { orgId }
+    case 'members.invite':
+      return { orgId, role: note === 'a member' ? 'member' : 'administrator' }
+    case 'members.changeRole':
+    case 'members.revoke': {
+      const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId, role: 'member' })
+      const memberId = (await registry.join(code, 'Moe')).clientId
+      return path === 'members.revoke' ? { memberId } : { memberId, role: 'administrator' }
+    }
+    case 'keys.register':
+      return note === 'for the agent' ? aKey(agentId, 'client') : aKey(orgId, 'publisher')
+    case 'keys.list':
+      return { owner: agentId }
+    case 'keys.retire':
+    case 'keys.revoke':
+      return { keyId: await aKeyOf(agent) }
+    case 'keys.compromise':
+      return { keyId: await aKeyOf(agent), since: registry.clock.now() - 60 }
+    case 'agents.register':
+      return { name: 'x', orgId }
+    case 'agents.change':
+      return { agentId, name: 'y', ceiling: note === 'a wider ceiling' ? wider : narrower }
+    case 'agents.reinstate':
+      await world.member.mutate('agents.suspend', { agentId })
+      return { agentId }
+    case 'agents.get':
+    case 'agents.suspend':
+    case 'agents.revoke':
+    case 'cards.next':
+      return { agentId }
+    case 'cards.unpublish':
+      await agent.publish({ card: aCard(registry) })
+      return { agentId }
+    case 'cards.import':
+      return { agentId, card: JSON.stringify(aCard(registry)) }
+    case 'cards.publish':
+      return { agentId, publicCard: JSON.stringify(aCard(registry)) }
+    case 'cards.renew':
+      await agent.publish({
+        card: aCard(registry, { provider: { organization: 'Acme', url: 'https://acme.example' } }),
+        hide: ['/provider'],
+      })
+      return { agentId, sdJwt: 'x.y.z~' }
+    case 'introductions.request': {
+      const target = await registry.agent({ registeredBy: world.globex })
+      await target.publish({ card: aCard(registry) })
+      return { to: target.agentId, purpose: 'x', scopes: ['x'] }
+    }
+    case 'introductions.get':
+    case 'introductions.revoke':
+    case 'introductions.approve':
+    case 'introductions.deny':
+      return { introductionId: (await aRequestTo(agent)).introductionId }
+    case 'tasks.create':
+      return { description: 'x' }
+    case 'tasks.get':
+    case 'tasks.end':
+    case 'tokens.lineage':
+      return { taskId: await aTaskOf(agent) }
+    case 'tokens.revoke':
+      return { tokenId: await aTokenOf(agent) }
+    case 'signingKeys.rotate':
+      return { use: 'event' }
+    case 'signingKeys.revoke': {
+      const { items } = await registry.operator.query<{ items: { kid: string; use: string }[] }>('signingKeys.list')
+      return { kid: items.find(({ use }) => use === 'card')?.kid }
+    }
+    default:
+      return undefined
+  }
+}
+
+test('the table of roles has every procedure that needs a role', () => {
+  expect([...new Set(table.map(({ path }) => path)), ...WITHOUT_ROLE].sort()).toEqual(Object.keys(PROCEDURES).sort())
+})
+
+describe.each(table)('$path $note', ({ path, note, cells }) => {
+  test.each(COLUMNS.map((column, i) => [column, cells[i]] as const))('%s: %s', async (column, cell) => {
+    const agent = await anAgent()
+    const input = await inputOf(path, note, agent)
+    const actor = actorOf(column, agent)
+    const reason = await reasonOf(QUERIES.test(path) ? actor.query(path, input) : actor.mutate(path, input))
+    if (cell === 'no') expect(REFUSALS).toContain(reason)
+    else expect([cell, REFUSALS.includes(reason) ? reason : 'yes']).toEqual(['yes', 'yes'])
+  })
+})
+
+test('an operator can invite the first administrator only, and its open invitations end with the first one that joins', async () => {
+  const { registry } = world
+  const { orgId } = await registry.operator.mutate<{ orgId: string }>('organisations.create', { name: 'Umbrella' })
+  const invite = (actor: Actor) => actor.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+  const [first, kept] = [await invite(registry.operator), await invite(registry.operator)]
+  const admin = await registry.join(first.code, 'Ada')
+  expect(await reasonOf(registry.join(kept.code, 'the operator'))).toBe('code_invalid')
+  expect(await reasonOf(invite(registry.operator))).toBe('not_found')
+  // An operator can replace administrators who lost their keys, which is visible in the list of members and in the audit log.
+  await registry.operator.mutate('members.revoke', { memberId: admin.clientId })
+  const next = await registry.join((await invite(registry.operator)).code, 'Ben')
+  const { items } = await next.query<{ items: { name: string }[] }>('members.list', { orgId })
+  const invitedBy = registry.operator.clientId
+  const byName = (name: string) => items.find((item) => item.name === name)
+  expect(byName('Ada')).toMatchObject({ state: 'revoked', invitedBy })
+  expect(byName('Ben')).toMatchObject({ state: 'active', invitedBy })
+  const audit = await next.query<{ items: { action: string; actor: string }[] }>('audit.list', { orgId, limit: 100 })
+  const ofOperator = audit.items.filter(({ actor }) => actor === invitedBy).map(({ action }) => action)
+  expect(ofOperator).toEqual(expect.arrayContaining(['members.invite', 'members.revoke']))
+})
+
+test('the list of keys and the view of a card say when and by whom the key of the publisher was registered', async () => {
+  const { registry, acme, member } = world
+  const agent = await registry.agent({ registeredBy: acme })
+  const { jwk, ...input } = await aKey(acme.orgId, 'publisher')
+  await acme.mutate('keys.register', { ...input, jwk })
+  const { items } = await member.query<{ items: object[] }>('keys.list', { owner: acme.orgId })
+  expect(items.at(-1)).toMatchObject({ registeredBy: acme.clientId })
+  await agent.publish({ card: aCard(registry) })
+  const { publisher } = await registry.as(member).card(agent.agentId)
+  expect(publisher).toMatchObject({ owner: agent.agentId, registeredBy: agent.clientId })
+  expect(publisher?.registeredAt).toBeLessThanOrEqual(registry.clock.now())
+})

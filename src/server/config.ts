@@ -96,7 +96,7 @@ export function parseConfig(flags: Flags, file?: string, env: NodeJS.ProcessEnv 
   return hint === undefined ? config : invalid([{ pointer: '/witness', hint }])
 }
 
-/** A witness in the data directory protects nothing: whoever puts an old copy of the directory back puts the old witness back with it. */
+/** Refuses a witness in the data directory: an old copy of the directory would contain an old copy of the witness, too. */
 function witnessFault({ dev, witness, dataDirectory }: Config): string | undefined {
   if (dev || witness === false) return undefined
   if (witness === undefined)

@@ -260,6 +260,16 @@ test('with introspection an open response is cut off within the maximum stalenes
   }
 })
 
+test('with a live feed an open response is cut off at the next check, long before its confirmation is too old', async () => {
+  const handle = guardFetch(newVerifier({ maxStalenessMs: 10_000 }), NEEDS, () => new Response(ticking()))
+  const { taskId } = await pair.planner.tasks.create({ description: 'x' })
+  const reading = readToEnd(await handle(new Request(`${PUBLIC}/a2a`, { method: 'POST', headers: await headersFor({ taskId }) })))
+  await pair.planner.tasks.end(taskId)
+  const acknowledgedAt = performance.now()
+  const { how, atMs } = await reading
+  expect([how, atMs - acknowledgedAt < MAX_STALENESS_MS]).toEqual(['cut off', true])
+})
+
 test('a handler behind guardFetch that has not responded when its task ends is answered with 401', async () => {
   const handle = guardFetch(newVerifier(), NEEDS, () => new Promise<Response>(() => {}))
   const { taskId } = await pair.planner.tasks.create({ description: 'x' })

@@ -104,7 +104,7 @@ const keyOf = (taskId: string, id = ''): string => JSON.stringify([taskId, id])
  * public internet. A server whose own public URL is on loopback, as in development, may also send to loopback and to every name. The
  * addresses to which a name resolves are not checked.
  */
-function pushUrlFault(url: string | undefined, publicUrl: string): string | undefined {
+export function pushUrlFault(url: string | undefined, publicUrl: string): string | undefined {
   const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : undefined
   if (parsed === undefined) return 'it is not an absolute URL'
   if (parsed.username !== '' || parsed.password !== '') return 'it must not contain a user name or password'

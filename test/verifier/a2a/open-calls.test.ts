@@ -76,14 +76,23 @@ async function serveAgent({
   needs = needsForAll({ scope: 'ocr:read' }),
   own = clock,
   cut = true,
+  maxStalenessMs = MAX_STALENESS_MS,
 }: {
   needs?: A2ANeeds
   own?: SetClock
   cut?: boolean
+  maxStalenessMs?: number
 } = {}) {
   const app = express()
   const origin = await listen(createServer(app))
-  const verifier = createVerifier({ issuer: registry.issuer, audience: pair.ocr.audience, publicUrl: origin, standing: feed, clock: own })
+  const verifier = createVerifier({
+    issuer: registry.issuer,
+    audience: pair.ocr.audience,
+    publicUrl: origin,
+    standing: feed,
+    clock: own,
+    maxStalenessMs,
+  })
   pushes = new InMemoryPushNotificationStore()
   const handler = new DefaultRequestHandler(cardAt(`${origin}/a2a`) as never, new InMemoryTaskStore(), executor, undefined, pushes)
   const first = guard(cut ? verifier : { ...verifier, watch: () => () => {} }, { scope: 'ocr:read' })
@@ -180,7 +189,8 @@ describe.each([
 
   test('ends when its token expires', async () => {
     const own = runningClock()
-    const { clientFor } = await serveAgent({ cut, own })
+    // A pause of a busy machine must not end the stream first.
+    const { clientFor } = await serveAgent({ cut, own, maxStalenessMs: 10 * MAX_STALENESS_MS })
     const stream = reading((await clientFor({ taskId: await aTask() })).sendMessageStream(message()))
     await pause(300)
     expect(await Promise.race([stream, pause(100).then(() => 'open')])).toBe('open')

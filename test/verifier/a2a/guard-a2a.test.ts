@@ -12,21 +12,7 @@ import { a2aUser, createVerifier, guard, guardA2A, needsForAll, verifiedOf } fro
 import { type Registry, startRegistry } from '../../registry.js'
 import { tempFolder } from '../../storage/open-store.js'
 import { aPair, introduce, type Pair } from '../../stories/actors.js'
-
-const cardAt = (url: string) => ({
-  name: 'ocr',
-  description: '',
-  version: '1',
-  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0', tenant: '' }],
-  capabilities: { streaming: true, pushNotifications: true, extensions: [] },
-  defaultInputModes: ['text/plain'],
-  defaultOutputModes: ['text/plain'],
-  skills: [],
-  securitySchemes: {},
-  securityRequirements: [],
-  signatures: [],
-  provider: undefined,
-})
+import { cardAt } from './card-at.js'
 
 let registry: Registry
 let pair: Pair

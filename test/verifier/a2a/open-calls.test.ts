@@ -15,26 +15,12 @@ import { type Registry, startRegistry } from '../../registry.js'
 import { runningClock, type SetClock } from '../../set-clock.js'
 import { aPair, type Pair } from '../../stories/actors.js'
 import { type SwallowingProxy, swallowingProxy } from '../../swallowing-proxy.js'
+import { cardAt } from './card-at.js'
 
 const MAX_STALENESS_MS = 1000
 const SLACK_MS = 400
 /** An agent with a slow task reports its progress at this interval. */
 const STEP_MS = 50
-
-const cardAt = (url: string) => ({
-  name: 'ocr',
-  description: '',
-  version: '1',
-  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0', tenant: '' }],
-  capabilities: { streaming: true, pushNotifications: true, extensions: [] },
-  defaultInputModes: ['text/plain'],
-  defaultOutputModes: ['text/plain'],
-  skills: [],
-  securitySchemes: {},
-  securityRequirements: [],
-  signatures: [],
-  provider: undefined,
-})
 
 let registry: Registry
 let pair: Pair

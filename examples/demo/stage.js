@@ -1,5 +1,6 @@
 // The processes, ports and files of the demo, and claims that are asserted before they are printed.
 import { fork, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -56,13 +57,23 @@ export function table(rows) {
     )
 }
 
+/** The range lies below the ephemeral ports, so that a server can be restarted on its port. */
+const PORTS = [12_000, 32_000]
+
+/** A port for a server whose address is named before it listens. */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(...PORTS)
+    const listener = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(listener, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    listener.close()
+    await once(listener, 'close')
+    return port
+  }
 }
 
 /** Creates a stage. When it closes, or when this process exits, it kills every process that it has started. */

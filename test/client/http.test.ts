@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readBounded, requestJson, withOneRetry } from '../../src/client/http.js'
 import { clientClock } from '../../src/lib/clock.js'
+import { freePort } from '../free-port.mjs'
 import { setClock } from '../set-clock.js'
 
 /** The server's handler, set by each test. */
@@ -108,12 +109,7 @@ test('a request without a response fails after 15 seconds', async () => {
 })
 
 test('the error for a server that cannot be reached names the cause', async () => {
-  const closed = createServer().listen(0, '127.0.0.1')
-  await once(closed, 'listening')
-  const { port } = closed.address() as AddressInfo
-  closed.close()
-  await once(closed, 'close')
-  await expect(requestJson(deps, `http://127.0.0.1:${port}`, {})).rejects.toMatchObject({
+  await expect(requestJson(deps, `http://127.0.0.1:${await freePort()}`, {})).rejects.toMatchObject({
     message: expect.stringContaining('ECONNREFUSED'),
   })
 })

@@ -13,6 +13,7 @@ import { type Registry as Served, serve } from '../../src/server/main.js'
 import { startServer } from '../../src/server/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { mirrorFile } from '../../src/trust-log/recovery/mirror-file.js'
+import { freePort } from '../free-port.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 import { introduce, reasonOf } from './actors.js'
@@ -45,11 +46,13 @@ const stateOf = async (caller: Actor, { agentId }: AgentActor) => (await caller.
 
 beforeEach(async () => {
   folder = await tempFolder()
-  const flags = { dev: true, dataDirectory: file('data'), witness: file('witness.json'), port: 0, adminPort: 0, logLevel: 'silent' }
-  config = parseConfig(flags, undefined, {})
+  const port = await freePort()
+  config = parseConfig(
+    { dev: true, dataDirectory: file('data'), witness: file('witness.json'), port, adminPort: 0, logLevel: 'silent' },
+    undefined,
+    {},
+  )
   const { issuer, firstCode = '' } = await start()
-  // Every later start listens on the same address.
-  config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
   cast = await newCast({ issuer, firstCode })
   acme = await cast.organisation('Acme')
   ocr = await cast.agent({ registeredBy: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })

@@ -1,6 +1,5 @@
 // One registry is the witness of another, over HTTP. The tests roll back stores, fork histories and run restores.
 import { copyFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fetchRegistryKeys, newLogCopy, parseCheckpoint } from '../../src/client/index.js'
@@ -16,6 +15,7 @@ import { type RunningServer, startServer } from '../../src/server/server.js'
 import { openSqlite } from '../../src/storage/sqlite/open.js'
 import { mirrorFile } from '../../src/trust-log/recovery/mirror-file.js'
 import type { CosignedCheckpoint, WitnessSubmission } from '../../src/trust-log/witness/cosigned-logs.js'
+import { freePort } from '../free-port.mjs'
 import { type Actor, type Cast, newCast } from '../registry.js'
 import { tempFolder } from '../storage/open-store.js'
 
@@ -38,20 +38,12 @@ const stop = async () => {
   await registry?.close()
   registry = undefined
 }
-const startWitness = async (port = 0) => {
+const startWitness = async (port: number) => {
   witness = await serve(configOf({ dataDirectory: file('b'), port, witnessFor: [issuer] }))
   witnessUrl = witness.issuer
 }
 const backUp = () => copyFile(file('a/credence.db'), file('backup.db'))
 const restoreBackup = () => copyFile(file('backup.db'), file('a/credence.db'))
-
-async function freeOrigin(): Promise<string> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
-}
 
 const endpoint = () => `${witnessUrl}/witness?log=${new URL(issuer).host}`
 const storedCheckpoint = async (): Promise<CosignedCheckpoint | undefined> => (await (await fetch(endpoint())).json()).checkpoint
@@ -99,8 +91,8 @@ async function serveWithoutWitness(work: (server: RunningServer) => Promise<void
 beforeEach(async () => {
   folder = await tempFolder()
   flags = { dev: true, logLevel: 'silent', adminPort: 0 }
-  issuer = await freeOrigin()
-  await startWitness()
+  issuer = `http://127.0.0.1:${await freePort()}`
+  await startWitness(await freePort())
   const { firstCode = '' } = await start()
   cast = await newCast({ issuer, firstCode })
   acme = await cast.organisation('Acme')
@@ -151,7 +143,7 @@ test('a registry does not start if its witness is unreachable, is not a witness 
   await witness.close()
   // A witness whose store was deleted
   await rm(file('b'), { recursive: true })
-  await startWitness()
+  await startWitness(await freePort())
   await expect(start()).rejects.toThrow(/its witness .* is empty/)
 })
 
@@ -161,7 +153,7 @@ test('a registry can move from a witness in a file to another registry as its wi
   await stop()
   await witness?.close()
   await rm(file('b'), { recursive: true })
-  await startWitness()
+  await startWitness(await freePort())
   await fileWitness?.write({ epoch: epoch as CosignedCheckpoint['epoch'], seq, hash })
   await start()
   await witnessIsUpToDate()

@@ -8,6 +8,7 @@ import { eraseTenantData, exportTenantData } from '../../../src/operations/tenan
 import { parseConfig } from '../../../src/server/config.js'
 import { serve } from '../../../src/server/main.js'
 import { openStore } from '../../../src/server/open-store.js'
+import { freePort } from '../../free-port.mjs'
 import { aCard, newCast } from '../../registry.js'
 import { tempFolder } from '../../storage/open-store.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
@@ -16,18 +17,10 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
   test('the data of an organisation can be exported, and erased once it is revoked; no trace remains, and other organisations keep their data', async () => {
     await using folder = await tempFolder()
     const store = newStore()
-    const flags = {
-      dev: true,
-      ...(store && { store: store.url }),
-      dataDirectory: folder.path,
-      port: 0,
-      adminPort: 0,
-      graceSeconds: 0,
-      logLevel: 'silent',
-    }
-    const first = await serve(parseConfig(flags, undefined, {}))
+    const own = { ...(store && { store: store.url }), dataDirectory: folder.path, port: await freePort() }
+    const config = parseConfig({ ...own, dev: true, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }, undefined, {})
+    const first = await serve(config)
     const { issuer, firstCode = '' } = first
-    const config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
     const cast = await newCast({ issuer, firstCode })
     const [acme, globex] = [await cast.organisation('Acme'), await cast.organisation('Globex')]
     const ocr = await cast.agent({ registeredBy: acme, name: 'ocelot-agent', introductionPolicy: { mode: 'open' } })

@@ -2,7 +2,6 @@
 // restored backup of the target can be served.
 import { once } from 'node:events'
 import { copyFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, parseCheckpoint } from '../../../../src/client/index.js'
@@ -12,6 +11,7 @@ import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import type { CosignedCheckpoint } from '../../../../src/trust-log/witness/cosigned-logs.js'
 import { witnessFile } from '../../../../src/trust-log/witness/file.js'
 import { spawnNode } from '../../../child.mjs'
+import { freePort } from '../../../free-port.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { introduce } from '../../../stories/actors.js'
 import { tempFolder } from '../../open-store.js'
@@ -39,7 +39,7 @@ overMongod((mongod) => {
     await served?.close()
     served = undefined
   }
-  const startWitness = async (port = 0) => {
+  const startWitness = async (port: number) => {
     witness = await serve(parseConfig({ ...flags, dataDirectory: file('b'), port, witnessFor: [issuer] }, undefined, {}))
     witnessUrl = witness.issuer
   }
@@ -63,8 +63,8 @@ overMongod((mongod) => {
   beforeEach(async () => {
     folder = await tempFolder()
     url = mongod().url()
-    issuer = await freeOrigin()
-    await startWitness()
+    issuer = `http://127.0.0.1:${await freePort()}`
+    await startWitness(await freePort())
     await serveAt('a')
     cast = await newCast({ issuer, firstCode: served?.firstCode ?? '' })
     acme = await cast.organisation('Acme')
@@ -179,7 +179,7 @@ overMongod((mongod) => {
     await stop()
     await stopWitness()
     await rm(file('b'), { recursive: true })
-    await startWitness()
+    await startWitness(await freePort())
     await expect(copy()).rejects.toThrow(/its witness .* is empty/)
     await witnessFile(file('a/witness.json')).write({ epoch, seq, hash })
     await saveSource('before-freeze.db')
@@ -190,13 +190,5 @@ overMongod((mongod) => {
     await witnessIsCurrent()
   }, 90_000)
 })
-
-async function freeOrigin(): Promise<string> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as { port: number }
-  await new Promise((closed) => server.close(closed))
-  return `http://127.0.0.1:${port}`
-}
 
 const MAIN = resolve(import.meta.dirname, '../../../../dist/cli/main.js')

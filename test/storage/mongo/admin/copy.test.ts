@@ -21,6 +21,7 @@ import { anySpec } from '../../../../src/storage/storage.js'
 import { freezeEntryOf } from '../../../../src/trust-log/recovery/freeze.js'
 import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
 import { spawnNode } from '../../../child.mjs'
+import { freePort } from '../../../free-port.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { runningClock } from '../../../set-clock.js'
 import { introduce, reasonOf } from '../../../stories/actors.js'
@@ -50,7 +51,6 @@ overMongod((mongod) => {
     }
     const registry = await serve(parseConfig(flags, undefined, {}))
     running.push(registry)
-    port = Number(new URL(registry.issuer).port)
     return registry
   }
   const stop = async () => {
@@ -78,7 +78,7 @@ overMongod((mongod) => {
   beforeEach(async () => {
     folder = await tempFolder()
     url = mongod().url()
-    port = 0
+    port = await freePort()
     const { issuer, firstCode = '' } = await start()
     cast = await newCast({ issuer, firstCode })
     acme = await cast.organisation('Acme')

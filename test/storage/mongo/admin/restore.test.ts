@@ -6,6 +6,7 @@ import { restoreStore } from '../../../../src/operations/restore/restore.js'
 import { parseConfig } from '../../../../src/server/config.js'
 import { type Registry as Served, serve } from '../../../../src/server/main.js'
 import { mirrorFile } from '../../../../src/trust-log/recovery/mirror-file.js'
+import { freePort } from '../../../free-port.mjs'
 import { type Actor, type AgentActor, aCard, type Cast, newCast } from '../../../registry.js'
 import { introduce, reasonOf } from '../../../stories/actors.js'
 import { tempFolder } from '../../open-store.js'
@@ -41,10 +42,17 @@ overMongod((mongod) => {
   beforeEach(async () => {
     folder = await tempFolder()
     url = mongod().url()
-    const flags = { dev: true, store: url, dataDirectory: file('data'), port: 0, adminPort: 0, graceSeconds: 0, logLevel: 'silent' }
+    const flags = {
+      dev: true,
+      store: url,
+      dataDirectory: file('data'),
+      port: await freePort(),
+      adminPort: 0,
+      graceSeconds: 0,
+      logLevel: 'silent',
+    }
     config = parseConfig(flags, undefined, {})
     const { issuer, firstCode = '' } = await start()
-    config = parseConfig({ ...flags, port: Number(new URL(issuer).port) }, undefined, {})
     cast = await newCast({ issuer, firstCode })
     acme = await cast.organisation('Acme')
     ocr = await cast.agent({ registeredBy: acme, name: 'ocr', introductionPolicy: { mode: 'open' } })

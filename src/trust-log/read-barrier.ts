@@ -5,12 +5,15 @@
 // read the head before that request arrived. All requests that wait share the next read.
 //
 // Limits. A read that takes longer than `timeoutMs` fails with `standing_unknown`. A decision that is not made within `freshMs` of the start of
-// its read is made once more after another read, and then refused with `standing_unknown`.
+// its read is made once more after another read, and then refused with `standing_unknown`. A commit that cannot be made twice is not repeated:
+// `requireStillStanding` reads again after it and refuses the response if something has ended.
 import { isRefusal, refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import { withTimeout } from '../lib/timeout.js'
+import type { Handle } from '../protocol/handles.js'
 import { positionOf } from '../protocol/log/entry.js'
+import { stands } from '../protocol/standing.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import type { RequireNoSkew } from './clock-skew.js'
@@ -31,18 +34,15 @@ interface ReadBarrierDeps {
 export interface ReadBarrier {
   readBarrier(): Promise<Barrier>
   afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
-}
-
-interface TimedBarrier extends Barrier {
-  readonly startedMs: number
+  requireStillStanding(barrier: Barrier, handles: readonly Handle[]): Promise<void>
 }
 
 export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   let reading: Promise<unknown> = Promise.resolve()
-  let next: Promise<TimedBarrier> | undefined
+  let next: Promise<Barrier> | undefined
   let waiting = 0
 
-  const begin = async (): Promise<TimedBarrier> => {
+  const begin = async (): Promise<Barrier> => {
     // A failure of the previous read does not affect this one.
     await reading.catch(() => undefined)
     await deps.port.awaitBatch(() => waiting)
@@ -52,33 +52,39 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
     reading = run
     return run
   }
-  const wait = (): Promise<TimedBarrier> => {
+  const wait = (): Promise<Barrier> => {
     waiting++
     next ??= begin()
     return next
   }
-  const age = ({ startedMs }: TimedBarrier): number => deps.clock.monotonicMs() - startedMs
+  const age = ({ startedMs }: Barrier): number => deps.clock.monotonicMs() - startedMs
 
   return {
-    readBarrier: async () => toBarrier(await wait()),
+    readBarrier: wait,
     afterBarrier: async (decide, prerequisite) => {
       // `prerequisite` is awaited below. Without this handler its failure would be an unhandled rejection if the log cannot be read.
       void prerequisite?.catch(() => undefined)
-      let timed = await wait()
+      let barrier = await wait()
       await prerequisite
       // If the prerequisite took long, too little time is left to decide.
-      if (age(timed) > deps.freshMs / 2) timed = await wait()
+      if (age(barrier) > deps.freshMs / 2) barrier = await wait()
       for (let attempt = 0; attempt < 2; attempt++) {
-        if (attempt > 0) timed = await wait()
-        const decision = await decide(toBarrier(timed))
-        if (age(timed) <= deps.freshMs) return decision
+        if (attempt > 0) barrier = await wait()
+        const decision = await decide(barrier)
+        if (age(barrier) <= deps.freshMs) return decision
       }
       return refuse('standing_unknown', 'the decision took too long; try again', { retryAfterSeconds: 1 })
+    },
+    requireStillStanding: async (barrier, handles) => {
+      if (age(barrier) <= deps.freshMs) return
+      await wait()
+      if (!stands(deps.applied.ended, handles))
+        refuse('standing_unknown', 'something was revoked while the request was processed; try again', { retryAfterSeconds: 1 })
     },
   }
 }
 
-async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: ReadBarrierDeps): Promise<TimedBarrier> {
+async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: ReadBarrierDeps): Promise<Barrier> {
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
@@ -108,5 +114,3 @@ export const findReadFailure = (trustLog: Pick<ReadBarrier, 'readBarrier'>): Pro
     () => undefined,
     (error: unknown) => (isRefusal(error) ? error.message : 'the log cannot be read'),
   )
-
-const toBarrier = ({ now, seq, position }: TimedBarrier): Barrier => ({ now, seq, position })

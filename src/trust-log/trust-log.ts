@@ -11,6 +11,8 @@ export interface Barrier {
   /** `seq` of the last applied entry. */
   readonly seq: number
   readonly position: Position
+  /** When the read began, in milliseconds of the monotonic clock. */
+  readonly startedMs: number
 }
 
 /** The ended set, as decisions read it after a read barrier. */
@@ -82,6 +84,11 @@ export interface TrustLog {
    * awaited before `decide` runs.
    */
   afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
+  /**
+   * Refuses with `standing_unknown` if one of the handles has ended, as far as can be known less than 250 ms before the call returns: if the
+   * barrier is older, another one is taken. For responses after a commit without a log entry, such as that of a pending introduction.
+   */
+  requireStillStanding(barrier: Barrier, handles: readonly Handle[]): Promise<void>
   /** Commits the hidden record, appends the entry and reveals the record. Resolves when the record is revealed or dropped. */
   begin(beginning: Beginning): Promise<Begun>
   /**

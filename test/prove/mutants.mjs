@@ -25,6 +25,13 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a response after a late commit is refused if something has ended',
+    'src/trust-log/read-barrier.ts',
+    'if (age(barrier) <= deps.freshMs) return\n',
+    'return\n',
+    ['test/stories/late-writes.test.ts'],
+  ],
+  [
     'the clients of an organisation share its maximum of sockets',
     'src/http/limits/socket-limit.ts',
     'if (sizeOf(byOrganisation, orgId) >= ofOrganisation) ',
@@ -569,8 +576,8 @@ export const MUTANTS = [
   [
     'a barrier read that took too long is not used',
     'src/trust-log/read-barrier.ts',
-    'if (age(timed) <= deps.freshMs) return decision',
-    'if (age(timed) >= 0) return decision',
+    'if (age(barrier) <= deps.freshMs) return decision',
+    'if (age(barrier) >= 0) return decision',
     ['test/trust-log'],
   ],
   [

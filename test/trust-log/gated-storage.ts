@@ -21,7 +21,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       // A change notification may be lost.
       onAppend: (notify) => log.onAppend(() => void gate('log.notify', async () => notify()).catch(() => undefined)),
     },
-    cards,
+    cards: { ...cards, search: (query) => gate('card-search', () => cards.search(query)) },
     purge: (now, limit) => gate('purge', () => storage.purge(now, limit)),
     close: () => storage.close(),
   }

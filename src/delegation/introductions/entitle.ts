@@ -1,4 +1,5 @@
 import type { Caller } from '../../http/caller.js'
+import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
 import { findPinnedParts, findPinnedVersions } from '../../registry/cards/pinned-parts.js'
@@ -29,12 +30,14 @@ export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: 
   return { tier: 'introduced', dependencies: joinDependencies(valid.dependencies, dependenciesOf(valid.pinnedVersions)) }
 }
 
-/** The agents whose `introduced` tier the caller may see. */
-export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<readonly AgentId[]> {
+/** The agents whose `introduced` tier the caller may see, each with the handles that this depends on. */
+export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<ReadonlyMap<AgentId, readonly Handle[]>> {
   const from = AgentId.safeParse(caller.id)
   const byTarget = from.success ? await findIntroducedTo(deps, from.data) : new Map<AgentId, readonly GrantedIntroduction[]>()
   const current = await findPinnedVersions(deps, [...byTarget.keys()])
-  return [...byTarget].flatMap(([to, granted]) =>
-    granted.some((introduction) => pinnedPartsHold(deps.trustLog.ended, introduction, current.get(to))) ? [to] : [],
-  )
+  const entitled = [...byTarget].flatMap(([to, granted]) => {
+    const valid = granted.find((introduction) => pinnedPartsHold(deps.trustLog.ended, introduction, current.get(to)))
+    return valid ? [[to, [...valid.dependencies.handles, ...valid.pinnedVersions]] as const] : []
+  })
+  return new Map(entitled)
 }

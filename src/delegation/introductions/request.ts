@@ -2,7 +2,7 @@ import { type Fault, refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
-import { newHandle } from '../../protocol/handles.js'
+import { type Handle, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, agentOfAudience, newId, type OrgId, type TaskId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
@@ -34,10 +34,11 @@ const DEFAULT_SECONDS = 30 * 86_400
 
 /** Requests an introduction. The target's introduction policy grants it, leaves it pending for approval, or refuses it. */
 export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
-  const { now } = await deps.trustLog.readBarrier()
+  const barrier = await deps.trustLog.readBarrier()
+  const { now } = barrier
   const from = AgentId.safeParse(caller.id)
   if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
-  const { target, pinnedParts } = await requireTarget(deps, from.data, input.to)
+  const { target, pinnedParts, reliesOn } = await requireTarget(deps, from.data, input.to)
   const { tier } = await deps.entitle(caller, input.to)
   const requestable = await deps.findRequestable(input.to, tier)
   await requireRequestable(deps, from.data, { audience: pinnedParts.audience, orgId: target.orgId }, requestable, input)
@@ -50,8 +51,11 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
       return refuse('forbidden', 'the agent accepts no introductions from your organisation')
     case 'open':
       return grantByPolicy(deps, caller, introduction, { target, pinnedParts, task, now })
-    case 'ask':
-      return createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
+    case 'ask': {
+      const pending = await createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
+      await deps.trustLog.requireStillStanding(barrier, [...caller.dependencies.handles, ...reliesOn])
+      return pending
+    }
     default:
       throw unreachable(decision)
   }
@@ -62,14 +66,11 @@ async function requireTarget(
   deps: IntroductionDeps,
   from: AgentId,
   to: AgentId,
-): Promise<{ target: IntroductionTarget; pinnedParts: PinnedParts }> {
+): Promise<{ target: IntroductionTarget; pinnedParts: PinnedParts; reliesOn: readonly Handle[] }> {
   const [target, pinnedParts] = await Promise.all([deps.findTarget(to), deps.findPinnedParts(to)])
-  const isAvailable =
-    target &&
-    pinnedParts &&
-    from !== to &&
-    stands(deps.trustLog.ended, [...target.dependencies.handles, ...pinnedParts.dependencies.handles, pinnedParts.connection])
-  return isAvailable ? { target, pinnedParts } : refuse('not_found', 'no such agent')
+  if (!target || !pinnedParts || from === to) return refuse('not_found', 'no such agent')
+  const reliesOn = [...target.dependencies.handles, ...pinnedParts.dependencies.handles, pinnedParts.connection]
+  return stands(deps.trustLog.ended, reliesOn) ? { target, pinnedParts, reliesOn } : refuse('not_found', 'no such agent')
 }
 
 /**

@@ -48,7 +48,8 @@ export async function inviteMember(
   orgId: OrgId,
   role: MemberRole,
 ): Promise<{ code: string; expiresAt: number }> {
-  const { now } = await deps.trustLog.readBarrier()
+  const barrier = await deps.trustLog.readBarrier()
+  const { now } = barrier
   const organisation = (await mayInvite(deps, caller, { orgId, role })) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
@@ -64,7 +65,9 @@ export async function inviteMember(
   })
   const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
-  return committed.ok ? { code, expiresAt: invitation.expiresAt } : refuse('conflict', 'the invitation could not be saved; try again')
+  if (!committed.ok) refuse('conflict', 'the invitation could not be saved; try again')
+  await deps.trustLog.requireStillStanding(barrier, [...caller.dependencies.handles, ...invitation.dependsOn])
+  return { code, expiresAt: invitation.expiresAt }
 }
 
 /** Makes an invitation and its code, `<invitation id>.<secret>`. Only the digest of the secret is stored. */

@@ -6,8 +6,10 @@
 // and skips those of the first phase. So entitlement is decided before words are matched, and neither order, score nor total shows what
 // a caller may not see.
 //
-// Each store page is read behind a read barrier of its own; hits whose agent or card versions no longer stand are dropped from it. To fill
-// a page of `limit` hits the store is read at most MAX_STORE_PAGES times; after that the page is returned short, with a cursor.
+// Each store page is read behind a read barrier of its own; hits whose agent, introduction or card versions no longer stand are dropped from
+// it. If a hit ends after that and the response is complete more than 250 ms after the barrier, the search is refused with
+// `standing_unknown`. To fill a page of `limit` hits the store is read at most MAX_STORE_PAGES times; after that the page is returned short,
+// with a cursor.
 // Cost: at most MAX_STORE_PAGES + 3 store searches (three for the total). A card is read only if its search row has an ended version.
 // Concurrent searches have a limit of their own for authenticated and for anonymous callers.
 import { refuse } from '../../errors.js'
@@ -15,11 +17,12 @@ import type { Caller } from '../../http/caller.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
 import type { ConcurrencyLimit } from '../../http/limits/concurrency-limit.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
+import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { CardHit, CardHits, CardQuery, CardSearchPort, CardSummary } from '../../storage/storage.js'
-import type { ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { Barrier, ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
 import { type SearchCursor, signCursor, verifyCursor } from './cursor.js'
 import { type Hit, type HitContext, hitOf, queryWords } from './hit.js'
@@ -32,8 +35,8 @@ export interface SearchDeps extends FindAgentDeps {
   readonly issuer: string
   /** Searches are expensive and open to anonymous callers, so they have concurrency limits of their own. */
   readonly searchLimits: Readonly<Record<'authenticated' | 'anonymous', Pick<ConcurrencyLimit, 'run'>>>
-  /** The agents whose `introduced` tier the caller may see. */
-  readonly introducedTo: (caller: Caller) => Promise<readonly AgentId[]>
+  /** The agents whose `introduced` tier the caller may see, each with the handles that this depends on. */
+  readonly introducedTo: (caller: Caller) => Promise<ReadonlyMap<AgentId, readonly Handle[]>>
 }
 
 interface SearchInput {
@@ -77,7 +80,8 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
   const { limit, cursor, ...criteria } = input
   const cursorQuery = { ...criteria, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
-  const introduced = caller ? await deps.introducedTo(caller) : []
+  const introductions = caller ? await deps.introducedTo(caller) : new Map<AgentId, readonly Handle[]>()
+  const introduced = [...introductions.keys()]
   let position: SearchCursor =
     cursor === undefined ? { phase: introduced.length > 0 ? 'introduced' : 'everyone' } : await verifyCursor(secrets, cursorQuery, cursor)
 
@@ -89,10 +93,11 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
     everyone: { tier: caller ? 'authenticated' : 'public' },
   } as const
   const totals = new Map<SearchCursor['phase'], number>()
-  const hits: Hit[] = []
+  const standing: StandingHit[] = []
+  let barrier: Barrier | undefined
   let hasMore = true
-  for (let pages = 0; pages < MAX_STORE_PAGES && hasMore && hits.length < limit; pages++) {
-    const missing = limit - hits.length
+  for (let pages = 0; pages < MAX_STORE_PAGES && hasMore && standing.length < limit; pages++) {
+    const missing = limit - standing.length
     const { phase, after, scoredWords } = position
     const page = await searchStore({
       ...phases[phase],
@@ -104,7 +109,12 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
     const last = page.hits.at(-1)
     const found = phase === 'everyone' ? page.hits.filter(({ cardId }) => !introduced.some((id) => id === cardId)) : page.hits
     const { tier } = phases[phase]
-    hits.push(...(await deps.trustLog.afterBarrier(({ now }) => hitsOf(deps, found, { tier, words, now }))))
+    const decided = await deps.trustLog.afterBarrier(async (barrier) => ({
+      barrier,
+      standing: await standingHits(deps, found, { introductions, tier, words, now: barrier.now }),
+    }))
+    barrier ??= decided.barrier
+    standing.push(...decided.standing)
     if (page.hits.length === missing && last)
       position = {
         phase,
@@ -120,21 +130,36 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
   const onlyIntroduced =
     introduced.length === 0 ? 0 : (await totalOf('introduced')) - (await countOf({ ...phases.everyone, cardIds: introduced }))
   const total = (await totalOf('everyone')) + onlyIntroduced
-  return { hits, total, ...(hasMore && { cursor: await signCursor(secrets, cursorQuery, position) }) }
+  const next = hasMore && { cursor: await signCursor(secrets, cursorQuery, position) }
+  const reliesOn = [...(caller?.dependencies.handles ?? []), ...standing.flatMap(({ dependsOn }) => dependsOn)]
+  if (barrier) await deps.trustLog.requireStillStanding(barrier, reliesOn)
+  return { hits: standing.map(({ hit }) => hit), total, ...next }
 }
 
 type StorePage = Omit<CardQuery, 'words' | 'skill' | 'tags'>
 
-async function hitsOf(deps: SearchDeps, found: readonly CardHit[], context: Omit<HitContext, 'score'>): Promise<readonly Hit[]> {
+interface StandingHit {
+  readonly hit: Hit
+  readonly dependsOn: readonly Handle[]
+}
+
+async function standingHits(
+  deps: SearchDeps,
+  found: readonly CardHit[],
+  { introductions, ...context }: Omit<HitContext, 'score'> & { readonly introductions: ReadonlyMap<AgentId, readonly Handle[]> },
+): Promise<readonly StandingHit[]> {
   const hits = await Promise.all(
-    found.map(async (cardHit): Promise<Hit | undefined> => {
+    found.map(async (cardHit): Promise<StandingHit | undefined> => {
       const agentId = AgentId.parse(cardHit.cardId)
       const [summary, agent] = await Promise.all([
         currentSummary(deps, agentId, context, cardHit.summary),
         findIntroductionTarget(deps, agentId),
       ])
-      if (!summary || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return undefined
-      return hitOf(deps, agentId, summary, { ...context, score: cardHit.score })
+      if (!summary || !agent) return undefined
+      const entitling = context.tier === 'introduced' ? (introductions.get(agentId) ?? []) : []
+      const dependsOn = [...agent.dependencies.handles, ...summary.versions, ...entitling]
+      if (!stands(deps.trustLog.ended, dependsOn)) return undefined
+      return { hit: hitOf(deps, agentId, summary, { ...context, score: cardHit.score }), dependsOn }
     }),
   )
   return hits.filter((hit) => hit !== undefined)

@@ -7,17 +7,21 @@
 //
 // Cost: one look-up in the store for each id in a request and one insert for each id in a result or stream event. ListTasks reads all
 // pages that the inner server has for the caller, because it must filter before it counts and pages. The task stores of the official SDK
-// list only tasks of the same user, which `a2aUser` sets to the subject of the token; a task store of another kind must do the same.
+// list only tasks of the same user, which `a2aUser` sets to the subject of the token; a task store of another kind should do the same,
+// because ListTasks is refused after MAX_LISTED tasks of any user.
 // Limits: ids longer than 256 characters are never bound. A binding that is not used for TASK_BINDING_SECONDS is removed, and its task
 // can no longer be reached.
 import type { Random } from '../../lib/random.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
 import type { TaskBindingStore } from '../stores.js'
 import type { ById, ListParams, MessageParams, TaskList } from './handler.js'
+import { UnsupportedOperationError } from './methods.js'
 import { bind, mayAccess } from './task-bindings.js'
 
 /** The largest page of ListTasks (A2A 1.0 §3.1.4). */
 const LARGEST_PAGE = 100
+/** Maximum number of tasks that one ListTasks reads from the inner server. */
+const MAX_LISTED = 10_000
 
 export class TaskAccess {
   readonly #bindings: TaskBindingStore
@@ -54,10 +58,13 @@ export class TaskAccess {
     // The first page is read with the caller's page size, so the inner server refuses an invalid one with its own error.
     const first = await list({ ...params, pageToken: '' })
     const own: ById[] = []
+    let read = 0
     for (let page = first; ; ) {
       const accessible = await Promise.all(page.tasks.map(({ id }) => mayAccess(this.#bindings, id, claims)))
       own.push(...page.tasks.filter((_, i) => accessible[i]))
       if (!page.nextPageToken) break
+      read += page.tasks.length
+      if (read >= MAX_LISTED) throw new UnsupportedOperationError('too many tasks to list: narrow the request by contextId or status')
       page = await list({ ...params, pageSize: LARGEST_PAGE, pageToken: page.nextPageToken })
     }
     return { ...first, ...pageOf(own, params.pageToken, first.pageSize ?? LARGEST_PAGE) }

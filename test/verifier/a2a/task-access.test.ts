@@ -98,6 +98,17 @@ describe('ListTasks', () => {
     expect(foreign).toEqual(unknown)
     expect(foreign).toMatchObject({ tasks: [], nextPageToken: '' })
   })
+
+  test('a server that lists more than 10,000 tasks is not read to the end', async () => {
+    let listed = 0
+    const endless = async () => ({
+      tasks: Array.from({ length: 100 }, () => ({ id: `t${++listed}` })),
+      nextPageToken: 'more',
+      pageSize: 100,
+    })
+    await expect((await bound()).listTasks({}, own, endless)).rejects.toThrow('too many tasks to list')
+    expect(listed).toBe(10_000)
+  })
 })
 
 describe('methods', () => {

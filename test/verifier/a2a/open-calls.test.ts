@@ -139,12 +139,11 @@ const taskOfEvent = (event: unknown): string => {
   return payload?.value?.taskId ?? payload?.value?.id ?? ''
 }
 /** Reads a stream to its end. */
-const reading = async (stream: AsyncIterable<unknown>): Promise<{ atMs: number; events: number }> => {
-  let events = 0
+const reading = async (stream: AsyncIterable<unknown>, onEvent = () => {}): Promise<{ atMs: number }> => {
   try {
-    for await (const _ of stream) events++
+    for await (const _ of stream) onEvent()
   } catch {}
-  return { atMs: performance.now(), events }
+  return { atMs: performance.now() }
 }
 const nameOfError = (work: Promise<unknown>): Promise<string> =>
   work.then(
@@ -157,20 +156,23 @@ describe.each([
   ['guard and guardA2A', true],
   ['guardA2A alone', false],
 ])('a stream behind %s', (_name, cut) => {
-  test('of SendStreamingMessage and of SubscribeToTask ends within the maximum staleness after the Credence task has ended', async () => {
-    const { clientFor } = await serveAgent({ cut })
+  test('of SendStreamingMessage and of SubscribeToTask ends within a second after the Credence task has ended', async () => {
+    // A pause of a busy machine must not end the streams first.
+    const { clientFor } = await serveAgent({ cut, maxStalenessMs: 10 * MAX_STALENESS_MS })
     const taskId = await aTask()
     const client = await clientFor({ taskId })
     const first = client.sendMessageStream(message())
     const id = taskOfEvent((await first.next()).value)
-    const streams = [reading(first), reading(client.resubscribeTask({ id, tenant: '' } as never))]
-    await pause(1.2 * MAX_STALENESS_MS)
+    const events = [0, 0]
+    const streams = [first, client.resubscribeTask({ id, tenant: '' } as never)].map((stream, i) =>
+      reading(stream, () => {
+        events[i] = (events[i] ?? 0) + 1
+      }),
+    )
+    await expect.poll(() => Math.min(...events), { timeout: 10_000 }).toBeGreaterThan(10)
     await pair.planner.tasks.end(taskId)
     const endedAt = performance.now()
-    for (const { atMs, events } of await Promise.all(streams)) {
-      expect(atMs - endedAt).toBeLessThan(MAX_STALENESS_MS + SLACK_MS)
-      expect(events).toBeGreaterThan(10)
-    }
+    for (const { atMs } of await Promise.all(streams)) expect(atMs - endedAt).toBeLessThan(1000)
   })
 
   test('ends when its token expires', async () => {
@@ -278,9 +280,7 @@ describe('push notifications', () => {
     const client = await clientFor({ taskId: await aTask() })
     const withPush = message({}, { ...NOW, taskPushNotificationConfig: configFor('') })
     expect(await nameOfError(client.sendMessage(withPush))).toBe('UnsupportedOperationError')
-    expect(await nameOfError(reading(client.sendMessageStream(withPush)).then(({ events }) => events === 0 || Promise.reject()))).toBe(
-      'done',
-    )
+    expect(await nameOfError(client.sendMessageStream(withPush).next())).toBe('UnsupportedOperationError')
     expect(await nameOfError(client.sendMessage(message({}, NOW)))).toBe('done')
     expect(pushedAt).toEqual([])
   })

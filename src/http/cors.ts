@@ -14,7 +14,7 @@ const OAUTH: CorsRule = {
   allow: 'DPoP, Content-Type, Idempotency-Key',
   expose: 'DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy',
 }
-const API: CorsRule = { allow: `${OAUTH.allow}, Authorization, traceparent`, expose: `${OAUTH.expose}, WWW-Authenticate` }
+const API: CorsRule = { allow: `${OAUTH.allow}, Authorization, traceparent, trpc-accept`, expose: `${OAUTH.expose}, WWW-Authenticate` }
 
 /** The first pattern that matches a path decides. */
 const RULES: readonly (readonly [RegExp, CorsRule])[] = [

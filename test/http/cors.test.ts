@@ -40,7 +40,7 @@ test('a preflight of a configured origin lists the DPoP headers, and no response
   expect(preflightHeaders('/trpc/cards.get', { origin: ORIGIN, origins: [ORIGIN], methods })).toEqual({
     'access-control-allow-origin': ORIGIN,
     'access-control-allow-methods': 'POST',
-    'access-control-allow-headers': 'DPoP, Content-Type, Idempotency-Key, Authorization, traceparent',
+    'access-control-allow-headers': 'DPoP, Content-Type, Idempotency-Key, Authorization, traceparent, trpc-accept',
     'access-control-max-age': '600',
     vary: 'Origin',
   })

@@ -118,7 +118,7 @@ export const MUTANTS = [
   [
     'a large body is parsed only once its caller is authenticated',
     'src/http/trpc/over-http.ts',
-    'request.body.length > BODY_BYTES && !(await context.findCaller())',
+    'request.body.length > BODY_BYTES && !(await ctx.findCaller())',
     'false',
     ['test/http/trpc/over-http.test.ts'],
   ],

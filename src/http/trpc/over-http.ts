@@ -1,7 +1,7 @@
-import type { AnyProcedure, AnyRouter } from '@trpc/server'
-import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
+import { type AnyProcedure, type AnyRouter, callTRPCProcedure, getTRPCErrorFromUnknown, getTRPCErrorShape, TRPCError } from '@trpc/server'
+import { getHTTPStatusCode } from '@trpc/server/http'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
-import { type JsonValue, readJson } from '../../lib/json.js'
+import { isJsonObject, type JsonValue, readJson } from '../../lib/json.js'
 import { dpopChallenge } from '../../protocol/dpop.js'
 import { retryHeaders } from '../error-response.js'
 import { BODY_BYTES, MAX_BODY_BYTES } from '../limits/body-limit.js'
@@ -14,87 +14,52 @@ interface TrpcHttpDeps {
   readonly createContext: (request: HttpRequest) => TrpcContext
 }
 
+interface Call {
+  readonly path: string
+  /** Undefined if there is no such procedure. */
+  readonly type: 'query' | 'mutation' | 'subscription' | undefined
+}
+
+interface Outcome {
+  readonly response: { readonly result: { readonly data: unknown } } | { readonly error: ReturnType<typeof getTRPCErrorShape> }
+  readonly refusal?: Refusal | undefined
+}
+
 /** Maximum number of calls in one HTTP request or one WebSocket frame. */
 export const MAX_BATCH = 10
 const MAX_PATH_LENGTH = 512
 const PREFIX = '/trpc'
 
-/** Serves tRPC over HTTP. Requests pass the limits of this file before they reach the adapter of @trpc/server. */
+/**
+ * Serves queries and mutations to the HTTP links of @trpc/client, with the responses of `fetchRequestHandler` of @trpc/server and within the
+ * limits of this file.
+ */
 export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): NonNullable<HttpOptions['trpc']> {
+  const callOf = (path: string): Call => ({ path, type: findProcedure(router, path)?._def.type })
   const serve = async (request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> => {
-    const context = createContext(request)
+    const isBatch = request.query.get('batch') === '1'
+    const calls = (isBatch ? namesOf(request.path) : [nameOf(request.path)]).map(callOf)
+    const ctx = createContext(request)
     try {
-      requireAllowed(router, request)
-      if (request.body.length > BODY_BYTES && !(await context.findCaller()))
-        refuse('invalid_token', 'a body of this size needs a root token')
-      requireStrictJson(request)
+      requireAllowed(request, calls, isBatch)
+      if (request.body.length > BODY_BYTES && !(await ctx.findCaller())) refuse('invalid_token', 'a body of this size needs a root token')
+      const input = inputOf(request)
+      const outcomes = calls.map((call, batchIndex) => {
+        const getRawInput = async () => (isBatch ? inputAt(input, batchIndex) : input)
+        return outcomeOf(call, request.method, { router, ctx, signal, batchIndex, getRawInput })
+      })
+      return responseOf(request, isBatch, calls, await Promise.all(outcomes))
     } catch (error) {
-      if (error instanceof Refusal) return responseOf(error, request.requestId, typesOf(request))
+      if (error instanceof Refusal) return refusedResponse(error, request.requestId, calls)
       throw error
     }
-    const response = await fetchRequestHandler({
-      endpoint: PREFIX,
-      router,
-      req: new Request(`${new URL(request.url).origin}${request.path}?${request.query}`, {
-        method: request.method === 'HEAD' ? 'GET' : request.method,
-        signal,
-        headers: { 'content-type': 'application/json', ...streamHeader(request) },
-        ...(request.method === 'POST' && { body: request.body.length === 0 ? null : Buffer.from(request.body) }),
-      }),
-      createContext: () => context,
-      // `methodOverride` of the stock links sends queries by POST, and so with a proof for POST
-      allowMethodOverride: true,
-      responseMeta: ({ errors }) => ({ headers: longestWait(errors.map(({ cause }) => cause)) }),
-    })
-    // The stream is sent as a whole
-    response.headers.delete('transfer-encoding')
-    const headers = Object.fromEntries(response.headers)
-    const body = await response.text()
-    return {
-      status: response.status,
-      headers: { ...headers, 'cache-control': 'no-store', ...statusHeaders(response.status, typesOf(request)) },
-      body,
-    }
   }
-  const typesOf = ({ path }: HttpRequest) => namesOf(path).map((name) => findProcedure(router, name)?._def.type)
   const isLarge = (name: string): boolean => findProcedure(router, name)?._def.meta?.isLarge === true
   return { serve, maxBodyBytes: (path) => (namesOf(path).some(isLarge) ? MAX_BODY_BYTES : BODY_BYTES) }
 }
 
-/** The headers that RFC 9110 §15.5.2 and §15.5.6 demand of a 401 and a 405. Subscriptions have no method over HTTP. */
-function statusHeaders(status: number, types: readonly (string | undefined)[]): Readonly<Record<string, string>> {
-  if (status === 401) return { 'www-authenticate': dpopChallenge('invalid_token') }
-  if (status !== 405) return {}
-  if (types.includes('subscription')) return { allow: '' }
-  return { allow: types.includes('mutation') ? 'POST' : 'GET, HEAD, POST' }
-}
-
-const namesOf = (path: string): readonly string[] => path.slice(PREFIX.length + 1).split(',')
-
-/** A batch is to be retried after the longest wait of its calls. */
-function longestWait(causes: readonly unknown[]): Headers {
-  const waits = causes.filter(isRefusal).sort((a, b) => (b.detail.retryAfterSeconds ?? 0) - (a.detail.retryAfterSeconds ?? 0))
-  return new Headers(retryHeaders(waits[0]))
-}
-
-/** Refuses requests that the adapter of @trpc/server would treat wrongly or that are too large. */
-function requireAllowed(router: AnyRouter, { method, path, headers }: HttpRequest): void {
-  if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
-  const names = namesOf(path)
-  if (names.length > MAX_BATCH) refuse('batch_too_large', `${names.length} calls in one batch, at most ${MAX_BATCH} are allowed`)
-  // Rejects names such as __proto__ and toString before they are looked up in an object
-  if (!names.every((name) => /^[a-z][a-zA-Z]{0,31}\.[a-zA-Z]{1,32}$/.test(name))) refuse('not_found', 'no such procedure')
-  // The response would be sent only after the subscription ended, which it never does
-  if (names.some((name) => isSubscription(router, name)))
-    refuse('method_not_allowed', 'subscriptions need a WebSocket: use wsLink in place of httpSubscriptionLink')
-  if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'x-http-method-override is not supported')
-  if (method === 'POST') {
-    const [type = ''] = String(headers['content-type'] ?? '').split(';')
-    if (type.trim().toLowerCase() !== 'application/json') refuse('unsupported_media_type', 'send application/json')
-  }
-}
-
-const isSubscription = (router: AnyRouter, name: string): boolean => findProcedure(router, name)?._def.type === 'subscription'
+const nameOf = (path: string): string => path.slice(PREFIX.length + 1)
+const namesOf = (path: string): readonly string[] => nameOf(path).split(',')
 
 function findProcedure(router: AnyRouter, name: string): Procedure | undefined {
   const procedures: Readonly<Record<string, Procedure>> = router._def.procedures
@@ -102,14 +67,35 @@ function findProcedure(router: AnyRouter, name: string): Procedure | undefined {
 }
 type Procedure = AnyProcedure & { readonly _def: { readonly meta?: ProcedureMeta } }
 
-/** The request for a stream of results by `httpBatchStreamLink`. It is sent as a whole, in the format that the link expects. */
-const streamHeader = ({ headers }: HttpRequest): Readonly<Record<string, string>> =>
-  headers['trpc-accept'] === 'application/jsonl' ? { 'trpc-accept': 'application/jsonl' } : {}
+/** Refuses requests that are too large, and those of links that are not supported. */
+function requireAllowed(request: HttpRequest, calls: readonly Call[], isBatch: boolean): void {
+  const { method, path, headers } = request
+  if (path.length > MAX_PATH_LENGTH) refuse('not_found', 'no such procedure')
+  if (calls.length > MAX_BATCH) refuse('batch_too_large', `${calls.length} calls in one batch, at most ${MAX_BATCH} are allowed`)
+  const types = new Set(calls.flatMap(({ type }) => type ?? []))
+  // The response would be sent only after the subscription ended, which it never does
+  if (types.has('subscription')) refuse('method_not_allowed', 'subscriptions need a WebSocket: use wsLink in place of httpSubscriptionLink')
+  if (types.size > 1) refuse('bad_input', 'a batch cannot contain both queries and mutations')
+  if (isForStreamLink(request) && !isBatch) refuse('bad_input', 'application/jsonl needs a batch: use httpBatchStreamLink, or httpLink')
+  if (headers['x-http-method-override'] !== undefined) refuse('method_not_allowed', 'x-http-method-override is not supported')
+  if (method === 'POST') {
+    const [type = ''] = String(headers['content-type'] ?? '').split(';')
+    if (type.trim().toLowerCase() !== 'application/json')
+      refuse('unsupported_media_type', 'send application/json: no procedure takes FormData or binary input')
+  }
+}
 
-function requireStrictJson({ method, query, body }: HttpRequest): void {
-  if (method === 'POST' && body.length > 0) requireJson(body)
+/** `httpBatchStreamLink` reads JSON lines. It names them in one of two headers, by its option `streamHeader`. */
+const isForStreamLink = ({ headers }: HttpRequest): boolean =>
+  String(headers['trpc-accept'] ?? headers.accept ?? '')
+    .split(',')
+    .some((type) => type.trim() === 'application/jsonl')
+
+/** The input of the call, or the inputs of a batch by index. `methodOverride` of the links sends those of queries in the body too. */
+function inputOf({ method, query, body }: HttpRequest): JsonValue | undefined {
+  if (method === 'POST') return body.length > 0 ? requireJson(body) : undefined
   const input = query.get('input')
-  if (input !== null) requireJson(input)
+  return input === null ? undefined : requireJson(input)
 }
 
 /** Reads strict JSON from a body, a query or a frame of a WebSocket, or refuses. */
@@ -118,9 +104,56 @@ export function requireJson(text: string | Uint8Array): JsonValue {
   return 'value' in read ? read.value : refuse('bad_input', `invalid JSON: ${read.fault}`, { faults: [{ pointer: '', hint: read.fault }] })
 }
 
-function responseOf(refusal: Refusal, requestId: string, types: readonly (string | undefined)[]): HttpResponse {
+function inputAt(inputs: JsonValue | undefined, index: number): JsonValue | undefined {
+  if (inputs === undefined) return undefined
+  return isJsonObject(inputs) ? inputs[index] : refuse('bad_input', 'the input of a batch is an object: {"0": …, "1": …}')
+}
+
+/** Runs one call. An error has the form that the formatter in procedures.ts gives it. */
+async function outcomeOf({ path, type }: Call, method: string, options: CallOptions): Promise<Outcome> {
+  try {
+    if (type === 'mutation' && method !== 'POST') throw new TRPCError({ code: 'METHOD_NOT_SUPPORTED' })
+    // Throws NOT_FOUND if there is no such procedure
+    return { response: { result: { data: await callTRPCProcedure({ ...options, path, type: type ?? 'query' }) } } }
+  } catch (cause) {
+    const error = getTRPCErrorFromUnknown(cause)
+    const { router, ctx } = options
+    const shape = getTRPCErrorShape({ config: router._def._config, error, type: type ?? 'unknown', path, input: undefined, ctx })
+    return { response: { error: shape }, refusal: isRefusal(error.cause) ? error.cause : undefined }
+  }
+}
+type CallOptions = Omit<Parameters<typeof callTRPCProcedure>[0], 'path' | 'type'>
+
+function responseOf(request: HttpRequest, isBatch: boolean, calls: readonly Call[], outcomes: readonly Outcome[]): HttpResponse {
+  const headers = { vary: 'trpc-accept, accept' }
+  const responses = outcomes.map(({ response }) => response)
+  // One line with all results, in the format of `jsonlStreamProducer`: a result that is already known is [[result]]
+  if (isForStreamLink(request)) {
+    const line = json(200, Object.fromEntries(responses.map((response, index) => [index, [[response]]])), headers)
+    return { ...line, body: `${line.body}\n` }
+  }
+  const status = getHTTPStatusCode(responses)
+  return json(status, isBatch ? responses : responses[0], { ...headers, ...longestWait(outcomes), ...statusHeaders(status, calls) })
+}
+
+/** A batch is to be retried after the longest wait of its calls. */
+function longestWait(outcomes: readonly Outcome[]): Readonly<Record<string, string>> {
+  const waitOf = (refusal: Refusal | undefined) => refusal?.detail.retryAfterSeconds ?? 0
+  return retryHeaders(outcomes.map(({ refusal }) => refusal).sort((a, b) => waitOf(b) - waitOf(a))[0])
+}
+
+/** The headers that RFC 9110 §15.5.2 and §15.5.6 demand of a 401 and a 405. Subscriptions have no method over HTTP. */
+function statusHeaders(status: number, calls: readonly Call[]): Readonly<Record<string, string>> {
+  if (status === 401) return { 'www-authenticate': dpopChallenge('invalid_token') }
+  if (status !== 405) return {}
+  if (calls.some(({ type }) => type === 'subscription')) return { allow: '' }
+  return { allow: calls.some(({ type }) => type === 'mutation') ? 'POST' : 'GET, HEAD, POST' }
+}
+
+/** Renders a request that was refused before its calls ran. */
+function refusedResponse(refusal: Refusal, requestId: string, calls: readonly Call[]): HttpResponse {
   const status = REFUSALS[refusal.reason].http
-  const headers = { ...retryHeaders(refusal), ...statusHeaders(status, types) }
+  const headers = { ...retryHeaders(refusal), ...statusHeaders(status, calls) }
   return json(status, { error: { code: INVALID_REQUEST, ...errorShape(refusal, requestId) } }, headers)
 }
 

@@ -38,7 +38,14 @@ A machine-readable version is [schemas/openapi.json](../schemas/openapi.json). T
 
 const PROCEDURE_RULES = `Over plain HTTP a query is \`GET /trpc/<path>?input=<JSON>\` and a mutation is \`POST /trpc/<path>\` with a JSON body; the result is \`{ "result": { "data": … } }\`. A batch may contain up to 10 calls. Subscriptions run only over WebSocket (\`/trpc\`). "Anyone" includes anonymous callers.
 
-The links of @trpc/client: \`httpLink\`, \`httpBatchLink\` and \`httpBatchStreamLink\` work (the last gets its results together), also with \`methodOverride: 'POST'\`; each request needs headers with a proof for its method and URL. \`wsLink\` works with headers of the handshake (\`WebSocket\` of Node) or with a ticket of \`revocations.ticket\` as subprotocol (browsers); \`connectionParams\` is refused. \`httpSubscriptionLink\` is refused: use \`wsLink\`.
+The links of @trpc/client:
+
+- \`httpLink\`, \`httpBatchLink\` and \`httpBatchStreamLink\` work, also with \`methodOverride: 'POST'\`. Each request needs headers with a proof for its method and URL. \`httpBatchStreamLink\` gets the results of a batch together.
+- \`wsLink\` works with headers of the handshake (\`WebSocket\` of Node) or with a ticket of \`system.ticket\` as subprotocol (browsers). \`connectionParams\` is refused.
+- \`httpSubscriptionLink\` is refused: use \`wsLink\`.
+- \`splitLink\`, \`retryLink\` and \`loggerLink\` work before any of these.
+
+An input is JSON: \`FormData\` and binary input are refused.
 `
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`

@@ -1,6 +1,16 @@
 // The links of @trpc/client, as its users write them.
 import { on, once } from 'node:events'
-import { createTRPCClient, createWSClient, httpBatchLink, httpBatchStreamLink, httpLink, type TRPCLink, wsLink } from '@trpc/client'
+import {
+  createTRPCClient,
+  createWSClient,
+  httpBatchLink,
+  httpBatchStreamLink,
+  httpLink,
+  retryLink,
+  splitLink,
+  type TRPCLink,
+  wsLink,
+} from '@trpc/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import type { AppRouter } from '../../../src/server/router.js'
@@ -28,7 +38,17 @@ test.each([
   ['httpBatchLink', () => httpBatchLink<AppRouter>({ url: url() })],
   ['httpBatchLink with methodOverride', () => httpBatchLink<AppRouter>({ url: url(), methodOverride: 'POST' })],
   ['httpBatchStreamLink', () => httpBatchStreamLink<AppRouter>({ url: url() })],
+  ['httpBatchStreamLink with streamHeader', () => httpBatchStreamLink<AppRouter>({ url: url(), streamHeader: 'accept' })],
   ['httpBatchStreamLink with methodOverride', () => httpBatchStreamLink<AppRouter>({ url: url(), methodOverride: 'POST' })],
+  [
+    'splitLink',
+    () =>
+      splitLink<AppRouter>({
+        condition: ({ type }) => type === 'query',
+        true: httpBatchLink({ url: url() }),
+        false: httpLink({ url: url() }),
+      }),
+  ],
 ])('%s returns results, and refusals with their reason', async (_, link) => {
   const client = clientOf(link())
   const [info, found, refused] = await Promise.allSettled([
@@ -39,6 +59,24 @@ test.each([
   expect(info).toMatchObject({ value: { issuer: registry.issuer } })
   expect(found).toMatchObject({ value: { total: 0 } })
   expect(refused).toMatchObject({ reason: { data: { reason: 'invalid_token' } } })
+})
+
+test('retryLink before httpBatchLink repeats a call with a new proof', async () => {
+  let calls = 0
+  const headers = () => (++calls === 1 ? {} : headersFor('GET', '/trpc/tasks.list'))
+  const client = clientOf(retryLink({ retry: ({ attempts }) => attempts < 2 }), httpBatchLink({ url: url(), headers }))
+  expect([await client.tasks.list.query({}), calls]).toEqual([{ items: [] }, 2])
+})
+
+test.each([
+  ['FormData', () => new FormData()],
+  ['binary data', () => new Uint8Array(4)],
+])('an input of %s is refused with a text that names application/json', async (_, input) => {
+  const call = clientOf(httpLink({ url: url() })).members.join.mutate(input() as never)
+  await expect(call).rejects.toMatchObject({
+    message: expect.stringContaining('application/json'),
+    data: { reason: 'unsupported_media_type' },
+  })
 })
 
 test('a query by POST is authenticated by a proof for POST', async () => {

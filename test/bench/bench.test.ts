@@ -16,7 +16,14 @@ const run = async (args: readonly string[]): Promise<{ code: number | null; line
   return { code, lines: text.trim().split('\n') }
 }
 
-test.each(['exchange', 'verify', 'push', 'search', 'growth'])('%s runs, and its last line is JSON with figures and goals', async (name) => {
+test.each([
+  'exchange',
+  'verify',
+  'push',
+  'search',
+  'growth',
+  'trpc',
+])('%s runs, and its last line is JSON with figures and goals', async (name) => {
   const { code, lines } = await run([name, '--quick'])
   expect(code).toBe(0)
   const { bench, figures, goals, met } = JSON.parse(lines.at(-1) ?? '')

@@ -1,5 +1,5 @@
 export { REFUSALS, type Reason, Refusal } from './errors.js'
 export { Config, parseConfig } from './server/config.js'
 export { type Registry, serve } from './server/main.js'
-export type { AppRouter } from './server/router.js'
+export type { AppRouter as CredenceRouter } from './server/router.js'
 export { sqliteVerifierStore, type VerifierStore } from './server/verifier-store.js'

@@ -10,3 +10,4 @@ export { isConsistent, isIncluded, type LogCopy, newLogCopy, parseCheckpoint, re
 export { confirmAgent, joinRegistry } from './register-key.js'
 export { fetchRegistryKeys, issuerOf } from './registry.js'
 export type { AccessToken, ExchangeOptions, RootOptions } from './tokens.js'
+export { credenceLink } from './trpc-link.js'

@@ -64,11 +64,12 @@ beforeAll(async () => {
 }, 30_000)
 afterAll(() => stage.close())
 
-/** A folder with the package installed, an `npx` that runs the built command line, and the programs of the page and of README. */
+/** A folder with the package and @trpc/client installed, an `npx` that runs the built command line, and the programs of the page and of README. */
 async function folderFor(page: string) {
   const folder = await tempFolder()
   await mkdir(join(folder.path, 'node_modules'))
   await symlink(ROOT, join(folder.path, 'node_modules/credence'))
+  await symlink(join(ROOT, 'node_modules/@trpc'), join(folder.path, 'node_modules/@trpc'))
   await mkdir(join(folder.path, 'bin'))
   await writeFile(join(folder.path, 'bin/npx'), `#!/bin/sh\nshift\nexec ${process.execPath} ${MAIN} "$@"\n`)
   await chmod(join(folder.path, 'bin/npx'), 0o755)
@@ -120,7 +121,7 @@ const READY = /^(listening on \d+|serving)$/m
 
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   'README.md': /Ocelot OCR granted 200 .*read \\"page 1\\" for agt_.*\n401\n401\n$/s,
-  'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\nthe token is invalid: tsk:\n$/s,
+  'docs/QUICKSTART-caller.md': /agt_\S+ signed http.* ocr:read.*"hits".*granted\n200\nthe token is invalid: tsk:\nactive\nbad_input\n$/s,
   'docs/QUICKSTART-publisher.md': /401\ngranted 200 hello agt_/,
   'docs/QUICKSTART-operator.md': /registrationToken.*agents\.register/s,
   'docs/QUICKSTART-orchestrator.md': /ocr:read valid\n.*\[ true, true ]\n\[ false, false ]\n$/s,

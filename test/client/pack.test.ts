@@ -72,13 +72,14 @@ test('credence-client and its dependencies take at most 10 MB on disk', () => {
 
 test('a program that imports both entries of credence-client compiles with skipLibCheck off and without the types of Node', async () => {
   const program = `
-import { type AgentOptions, createAgent, type Feed, newEs256Signer } from 'credence-client'
+import { type AgentOptions, createAgent, credenceLink, type Feed, newEs256Signer } from 'credence-client'
 import { createVerifier, guardFetch, guardHono, needsForAll, type Verified } from 'credence-client/verifier'
 
 const options: AgentOptions = { issuer: 'https://registry.example', clientId: 'agt_x', signer: await newEs256Signer() }
 const feed: Feed = await createAgent(options).subscribe({ onRevoked: (revoked) => console.log(revoked.length) })
 const verifier = createVerifier({ issuer: options.issuer, audience: 'a', publicUrl: 'https://a.example', standing: feed })
 export const fetch = guardFetch(verifier, { scope: 'ocr:read' }, (_, { chain }: Verified) => Response.json({ chain }))
+export const link = credenceLink(createAgent(options))
 export const hono = guardHono(verifier, { scope: 'x' })
 export const needs = needsForAll({ scope: 'ocr:read' })
 `

@@ -116,6 +116,13 @@ export const MUTANTS = [
     ['test/http/trpc/links.test.ts'],
   ],
   [
+    'a mutation over HTTP needs POST',
+    'src/http/trpc/over-http.ts',
+    "type === 'mutation' && method !== 'POST'",
+    'false',
+    ['test/http/trpc/stock-adapter.test.ts'],
+  ],
+  [
     'a large body is parsed only once its caller is authenticated',
     'src/http/trpc/over-http.ts',
     'request.body.length > BODY_BYTES && !(await ctx.findCaller())',

@@ -40,6 +40,7 @@ const PROCEDURE_RULES = `Over plain HTTP a query is \`GET /trpc/<path>?input=<JS
 
 The links of @trpc/client:
 
+- \`credenceLink(agent)\` of \`credence/client\` sends each query and mutation with a root token and a proof ([QUICKSTART-caller](QUICKSTART-caller.md#5-typed-calls)).
 - \`httpLink\`, \`httpBatchLink\` and \`httpBatchStreamLink\` work, also with \`methodOverride: 'POST'\`. Each request needs headers with a proof for its method and URL. \`httpBatchStreamLink\` gets the results of a batch together.
 - \`wsLink\` works with headers of the handshake (\`WebSocket\` of Node) or with a ticket of \`system.ticket\` as subprotocol (browsers). \`connectionParams\` is refused.
 - \`httpSubscriptionLink\` is refused: use \`wsLink\`.

@@ -38,8 +38,9 @@ export async function sendAll(url, jobs) {
   return { ms, done, tokens }
 }
 
+/** The current DPoP nonce. The proof names `client.url` if the registry is reached at another URL than its public one. */
 export async function nonceOf(url, client) {
-  const [first] = await requests(1, { ...client, url })
+  const [first] = await requests(1, { url, ...client })
   return (await send(url, first)).headers['dpop-nonce']
 }
 

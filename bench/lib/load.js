@@ -1,9 +1,9 @@
 import { Agent, request } from 'node:http'
 
-const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+const shared = new Agent({ keepAlive: true, maxSockets: 64 })
 
-/** Sends one prepared request; returns status, headers and text. */
-export function send(url, { method = 'POST', headers = {}, body = '' }) {
+/** Sends one prepared request over `agent`; returns status, headers and text. */
+export function send(url, { method = 'POST', headers = {}, body = '' }, { agent = shared } = {}) {
   return new Promise((resolve, reject) => {
     const sent = request(
       url,

@@ -13,7 +13,7 @@ import { freePort } from '../../examples/demo/stage.js'
 export const newFolder = () => mkdtempSync(join(tmpdir(), 'credence-bench-'))
 
 /** `store` is a MongoDB URL; without it the registry uses a SQLite file in `folder`. All instances of one registry need the same `issuer`. */
-export async function openRegistry({ folder = newFolder(), keepsFolder = false, store, issuer: named } = {}) {
+export async function openRegistry({ folder = newFolder(), keepsFolder = false, store, issuer: named, limits = 'off' } = {}) {
   if (!keepsFolder) process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
   const issuer = named ?? `http://127.0.0.1:${port}`
@@ -31,7 +31,7 @@ export async function openRegistry({ folder = newFolder(), keepsFolder = false, 
     host: '127.0.0.1',
     port,
     adminPort: 0,
-    limits: 'off',
+    limits,
   }
   const started = performance.now()
   const server = await startServer(parts)

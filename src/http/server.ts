@@ -87,7 +87,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     const vary = reply.getHeader('vary')
     const cors = corsHeaders(pathOf(request.url), request.headers.origin, origins)
     reply.headers({ ...cors, ...(vary !== undefined && cors.vary !== undefined && { vary: `${vary}, ${cors.vary}` }) })
-    if (isDraining) reply.header('connection', 'close')
+    const { socket } = request.raw
+    const isRefused = reply.statusCode === 429 && !(await withDisconnectSignal(socket, queues.hold))
+    if (isDraining || isRefused) reply.header('connection', 'close')
   })
   const route = (method: string[], url: string, endpoint: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>) =>
     app.route({
@@ -172,9 +174,7 @@ const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, re
 
 /** Bypasses the framework, because this response is sent under overload and must be cheap. The body of the request is not read. */
 async function rejectEarly(queues: RequestQueues, response: ServerResponse, { status, headers, body }: HttpResponse): Promise<void> {
-  const closed = new AbortController()
-  response.once('close', () => closed.abort())
-  const wasHeld = status !== 429 || (await queues.hold(closed.signal))
+  const wasHeld = status !== 429 || (await withDisconnectSignal(response.req.socket, queues.hold))
   response.writeHead(status, { ...headers, ...(!wasHeld && { connection: 'close' }) }).end(body)
 }
 

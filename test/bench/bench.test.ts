@@ -23,6 +23,7 @@ test.each([
   'search',
   'growth',
   'trpc',
+  'fair',
 ])('%s runs, and its last line is JSON with figures and goals', async (name) => {
   const { code, lines } = await run([name, '--quick'])
   expect(code).toBe(0)

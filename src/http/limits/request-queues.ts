@@ -5,9 +5,10 @@
 // endpoint call `enterAs`, which frees the slot of the address and waits for one of the client. Until then a request with credentials also
 // counts against the rate of its address prefix; `enterAs` and a successful response take that back, so only credentials that fail count.
 //
-// A caller that is refused because of its address gets the refusal HOLD_MS later: a client that repeats refused requests at once would
-// otherwise take the processor from the others. At most MAX_HELD refusals wait; the connection of a further one is closed instead.
-import { isRefusal, type Refusal } from '../../errors.js'
+// A caller that exceeds a limit gets its 429 after HOLD_MS to 2 * HOLD_MS: a client that repeats refused requests at once would otherwise take
+// the processor from the others. The more refusals wait, the longer the next one waits, so that refusals of one moment do not return in
+// another one. At most MAX_HELD wait; the connection of a further one is closed instead.
+import type { Refusal } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { addressPrefix } from './address-prefix.js'
 import { type ConcurrencyLimit, newConcurrencyLimit } from './concurrency-limit.js'
@@ -40,11 +41,11 @@ export interface RequestQueues {
   refusalFor(arrival: Arrival): Refusal | undefined
   /** Runs `work` in a slot of the caller. The request is dropped if `signal` aborts while it waits. */
   run<T extends { readonly status: number }>(arrival: Arrival, signal: AbortSignal, work: (enterAs: EnterAs) => Promise<T>): Promise<T>
-  /** Resolves when a refusal may be sent: false if too many are held, so that the connection should be closed. */
+  /** Resolves when a 429 may be sent: false if too many are held, so that the connection should be closed. */
   hold(signal: AbortSignal): Promise<boolean>
 }
 
-export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'credentials'>, holdMs = HOLD_MS): RequestQueues {
+export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'credentials'>): RequestQueues {
   const limits = {
     public: newConcurrencyLimit(QUEUES.public),
     unverified: newConcurrencyLimit(QUEUES.unverified),
@@ -53,23 +54,19 @@ export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'creden
   let held = 0
   const hold = async (signal: AbortSignal): Promise<boolean> => {
     if (held >= MAX_HELD) return false
+    const waitMs = HOLD_MS * (1 + held / MAX_HELD)
     held++
-    await systemClock.after(holdMs, signal)
+    await systemClock.after(waitMs, signal)
     held--
     return true
   }
   const startFor = async (arrival: Arrival, signal: AbortSignal): Promise<() => void> => {
     const prefix = addressPrefix(arrival.address)
-    try {
-      const free = await limits[queueOf(arrival)].enter(prefix, () => !signal.aborted)
-      const refusal = hasCredentials(arrival) ? rate.take(prefix) : undefined
-      if (!refusal) return free
-      free()
-      throw refusal
-    } catch (error) {
-      if (isRefusal(error) && error.reason === 'rate_limited') await hold(signal)
-      throw error
-    }
+    const free = await limits[queueOf(arrival)].enter(prefix, () => !signal.aborted)
+    const refusal = hasCredentials(arrival) ? rate.take(prefix) : undefined
+    if (!refusal) return free
+    free()
+    throw refusal
   }
   return {
     clients: limits.clients,

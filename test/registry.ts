@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry } from '../src/client/index.js'
 import { newEs256Signer, type Signer } from '../src/credentials/jose/sign.js'
+import type { ConfiguredLimits } from '../src/identity/limits/limits.js'
 import { type Clock, clientClock } from '../src/lib/clock.js'
 import type { JsonObject } from '../src/lib/json.js'
 import { type Log, silentLog } from '../src/lib/log.js'
@@ -99,7 +100,7 @@ export async function startRegistry({
   /** False: addresses in cards must be public, as outside development mode. */
   dev?: boolean
   /** Default: no rate limits, because the clock of a test stands still. */
-  limits?: 'on' | 'off'
+  limits?: ConfiguredLimits
   trustedProxies?: readonly string[]
   origins?: readonly string[]
 } = {}): Promise<Registry> {

@@ -6,6 +6,7 @@ import { auditCommands } from './commands/audit.js'
 import { cardCommands } from './commands/card.js'
 import { introductionCommands } from './commands/introduction.js'
 import { keyCommands } from './commands/key.js'
+import { limitsCommands } from './commands/limits.js'
 import { logCommands } from './commands/log.js'
 import { loginCommands } from './commands/login.js'
 import { memberCommands } from './commands/member.js'
@@ -48,6 +49,7 @@ export function newProgram(): Command {
     introductionCommands,
     taskCommands,
     tokenCommands,
+    limitsCommands,
     auditCommands,
     logCommands,
     signingKeyCommands,

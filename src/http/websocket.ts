@@ -12,7 +12,7 @@ import { errorResponse } from './error-response.js'
 import { keepAlive } from './heartbeat.js'
 import { addressPrefix } from './limits/address-prefix.js'
 import type { RequestQueues } from './limits/request-queues.js'
-import { newSocketLimit } from './limits/socket-limit.js'
+import { newSocketLimit, type SocketLimit } from './limits/socket-limit.js'
 import type { HttpRequest } from './route.js'
 import { headersOf } from './server.js'
 import { clientAddressOf, newTrustedProxies } from './trusted-proxies.js'
@@ -38,6 +38,10 @@ interface UpgradeDeps {
   readonly trustedProxies: readonly string[]
   /** The queues of the HTTP server: a handshake waits in them like a request. */
   readonly queues: Pick<RequestQueues, 'run'>
+  /** Default: one with the default limits. */
+  readonly sockets?: SocketLimit
+  /** The maximum of open sockets of a caller on this instance. */
+  readonly maxSocketsOf?: (caller: Caller) => Promise<number>
   readonly clock: Pick<Clock, 'after'>
   readonly random: Random
   readonly log: Log
@@ -70,7 +74,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       protocolOf(deps, request)?.protocol ?? [...offered].find((offer) => !offer.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
   const handshakes = newCounters(MAX_HANDSHAKES)
-  const sockets = newSocketLimit()
+  const { sockets = newSocketLimit() } = deps
   const isProxy = newTrustedProxies(deps.trustedProxies)
   const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
@@ -90,9 +94,10 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
         status: 101,
         ...(await authorise(deps, { ...received, enterAs }, raw)),
       }))
+      const maxSockets = await deps.maxSocketsOf?.(caller)
       if (socket.destroyed) return
       // No await between this and `add`: a concurrent handshake of the client must not slip in between
-      sockets.requireRoom(caller)
+      sockets.requireRoom(caller, maxSockets)
       wss.handleUpgrade(raw, socket, head, (ws) => {
         sockets.add(ws, caller)
         handlers.set(ws, handler)

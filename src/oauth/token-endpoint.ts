@@ -4,6 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../errors.js'
 import { parseForm } from '../http/form.js'
 import type { RateLimits } from '../http/limits/rate-limit.js'
 import { json, type Route } from '../http/route.js'
+import type { LimitsInForce } from '../identity/limits/in-force.js'
 import { type AuthenticatedClient, type ClientAuthDeps, confirmClient, consumeAssertion, verifyClient } from './client-auth/client-auth.js'
 import { type ProofDeps, verifyProof } from './client-auth/proof.js'
 import { grantClientCredentials } from './grants/client-credentials.js'
@@ -16,7 +17,11 @@ export const GRANT_TYPES = ['client_credentials', TOKEN_EXCHANGE] as const
 
 export type TokenEndpointDeps = ExchangeDeps &
   ClientAuthDeps &
-  ProofDeps & { readonly audit: Audit; readonly rateLimits: Pick<RateLimits, 'tokenRequests'> }
+  ProofDeps & {
+    readonly audit: Audit
+    readonly rateLimits: Pick<RateLimits, 'tokenRequests'>
+    readonly limits: Pick<LimitsInForce, 'ofClient'>
+  }
 
 /**
  * Checks the client, then the proof, then the grant. The assertion and the proof are consumed even if the request is refused afterwards.
@@ -30,7 +35,8 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const form = parseForm(request, ['resource', 'audience'])
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
-    const pastRate = deps.rateLimits.tokenRequests.take(verified.client.id)
+    const { tokenRequestsPerSecond } = await deps.limits.ofClient(verified.client)
+    const pastRate = deps.rateLimits.tokenRequests.take(verified.client.id, tokenRequestsPerSecond)
     // Nothing is consumed, because that is a write
     if (pastRate) throw pastRate
     // Both are consumed in parallel with the read barrier, the assertion even if the proof is invalid.

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Fault, Refusal } from '../errors.js'
 import { isAddressRange } from '../http/trusted-proxies.js'
+import { ConfiguredLimits } from '../identity/limits/limits.js'
 import { isLoopback } from '../lib/hosts/loopback.js'
 import { isInside } from '../lib/io/is-inside.js'
 import { pointerOf } from '../lib/json-pointer.js'
@@ -55,8 +56,11 @@ export const Config = z
       .max(32)
       .default([]),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    /** `off` removes the rates per client, organisation and address, for benchmarks. The queues stay fair. */
-    limits: z.enum(['on', 'off']).default('on'),
+    /**
+     * `off` removes the rates per client, organisation and address, and the quotas, for benchmarks. The queues stay fair. An object replaces the
+     * default maximum of some limits.
+     */
+    limits: ConfiguredLimits.default('on'),
     /**
      * Seconds at shutdown during which the server reports "not ready" and still accepts connections. Default: 5 with `store`, otherwise
      * 0.

@@ -4,6 +4,7 @@ import { tasksRoutes } from '../delegation/tasks/routes.js'
 import { router } from '../http/trpc/procedures.js'
 import { agentsRoutes } from '../identity/agents/routes.js'
 import { registeredKeysRoutes } from '../identity/keys/routes.js'
+import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
@@ -17,6 +18,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
+  Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
   Parameters<typeof signingKeysRoutes>[0] &
   Parameters<typeof tasksRoutes>[0] &
@@ -41,6 +43,7 @@ export const newRouter = (deps: RouterDeps) =>
     tokens: tokensRoutes(deps),
     revocations: revocationsRoutes(deps),
     signingKeys: signingKeysRoutes(deps),
+    limits: limitsRoutes(deps),
     audit: auditRoutes(deps),
     system: systemRoutes(deps),
   })

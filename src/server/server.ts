@@ -144,6 +144,8 @@ async function serveCallers(
     authenticate: services.authenticate,
     redeemTicket: services.tickets.redeem,
     queues: http.queues,
+    sockets: services.sockets,
+    maxSocketsOf: async (caller) => (await services.limits.ofClient(caller)).sockets,
     clock,
     random,
     log,
@@ -190,7 +192,8 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
       // A row for each request past a rate would be the load that the rate prevents
       if (reason !== 'rate_limited') await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
     },
-    requireCreationRate: (creator) => requireCreationRate(services.rateLimits, creator),
+    requireCreationRate: async (creator) =>
+      requireCreationRate(services.rateLimits, creator, (await services.limits.ofClient(creator)).creationsPerSecond),
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
   }
 }

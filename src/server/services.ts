@@ -7,19 +7,24 @@ import { inboxStore } from '../delegation/inbox/store.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { introductionsStore } from '../delegation/introductions/store.js'
-import { findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
+import { countOpenTasks, findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
 import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
 import { newRateLimits } from '../http/limits/rate-limit.js'
+import { newSocketLimit } from '../http/limits/socket-limit.js'
 import type { HttpRequest } from '../http/route.js'
-import { agentsGrantedBy, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
+import { agentsGrantedBy, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
 import { newClients } from '../identity/clients/clients.js'
 import { readMemberClient } from '../identity/clients/member-client.js'
 import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
+import { newLimitsInForce } from '../identity/limits/in-force.js'
+import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
+import { newQuota } from '../identity/limits/quota.js'
+import { limitsStore } from '../identity/limits/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
@@ -32,7 +37,7 @@ import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, TaskId } from '../protocol/ids.js'
+import type { AgentId, ClientId, OrgId, TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
 import { cachedPinnedParts, findPinnedParts } from '../registry/cards/pinned-parts.js'
 import { findRequestable } from '../registry/cards/requestable-scopes.js'
@@ -56,8 +61,8 @@ export interface ServiceDeps {
   readonly log: Log
   readonly issuer: string
   readonly dev: boolean
-  /** Default: `on`. With `off`, no rate is limited. */
-  readonly limits?: 'on' | 'off'
+  /** Default: `on`. With `off`, no rate is limited. Values replace the default maximum of an organisation. */
+  readonly limits?: ConfiguredLimits
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
 }
@@ -111,8 +116,11 @@ function newBase({ storage, clock, random, log, issuer, dev, limits = 'on', witn
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
   const audit: RunningAudit = newAudit({ storage, clock, log, writer })
-  const rateLimits = newRateLimits(limits, clock)
-  return { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit, rateLimits }
+  const liveInstances = storage.liveInstances ?? (() => 1)
+  const rateLimits = newRateLimits(limits === 'off' ? 'off' : 'on', { monotonicMs: clock.monotonicMs, liveInstances })
+  const limitsInForce = newLimitsInForce({ limitsStore: limitsStore({ storage }), clock }, configuredMaximum(limits))
+  const base = { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit }
+  return { ...base, liveInstances, rateLimits, limits: limitsInForce, sockets: newSocketLimit() }
 }
 
 function newStores(base: ReturnType<typeof newBase>) {
@@ -120,6 +128,7 @@ function newStores(base: ReturnType<typeof newBase>) {
   return {
     ...base,
     organisations: organisationsStore(base),
+    limitsStore: limitsStore(base),
     registeredKeys,
     members: membersStore({ ...base, registeredKeys }),
     agents: agentsStore(base),
@@ -138,6 +147,7 @@ function newStores(base: ReturnType<typeof newBase>) {
 
 /** Functions of one feature that another feature calls. */
 const newFinders = (stores: ReturnType<typeof newStores>) => ({
+  ...newQuotas(stores),
   findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
   findPinnedParts: (id: AgentId) => findPinnedParts(stores, id),
   cachedPinnedParts: (id: AgentId) => cachedPinnedParts(stores, id),
@@ -159,3 +169,18 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
       ])
     ).flat(),
 })
+
+/** The counts of rows that a client or an organisation may have, and the refusals past the limits in force. */
+function newQuotas(stores: ReturnType<typeof newStores>) {
+  const { limits } = stores
+  const countAgentsOf = (orgId: OrgId, atMost: number) => countAgents(stores, orgId, atMost)
+  const countTasksOf = (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost)
+  const agentQuota = newQuota({ ...stores, count: countAgentsOf, rows: 'agents of this organisation' })
+  const taskQuota = newQuota({ ...stores, count: countTasksOf, rows: 'open tasks of this client' })
+  return {
+    countAgents: countAgentsOf,
+    countOpenTasks: countTasksOf,
+    requireRoomForAgent: async (orgId: OrgId) => agentQuota(orgId, (await limits.ofOrganisation(orgId)).agents),
+    requireRoomForTask: async (caller: Caller) => taskQuota(caller.id, (await limits.ofClient(caller)).openTasks),
+  }
+}

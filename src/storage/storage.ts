@@ -106,6 +106,8 @@ export interface Storage {
   count(key: Key, by: number, limit: number, expiresAt: number): Promise<number | undefined>
   readonly log: LogPort
   readonly cards: CardSearchPort
+  /** The number of instances that use the store now, this one included. Absent: only one can. */
+  readonly liveInstances?: () => number
   /** Removes at most `limit` expired documents and counters, and returns how many it removed. */
   purge(now: number, limit: number): Promise<number>
   close(): Promise<void>

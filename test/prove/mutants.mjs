@@ -39,6 +39,20 @@ export const MUTANTS = [
     ['test/http/limits/socket-limit.test.ts'],
   ],
   [
+    'a limit is at most the maximum of the caller',
+    'src/identity/limits/set.ts',
+    'value > maximum[name]',
+    'false',
+    ['test/identity/limits'],
+  ],
+  [
+    'live instances divide a rate',
+    'src/http/limits/rate-limit.ts',
+    'perSecond / liveInstances()',
+    'perSecond',
+    ['test/http/limits/rate-limit.test.ts'],
+  ],
+  [
     'only administrators of the organisation register its keys',
     'src/identity/keys/authority.ts',
     "(action === 'register' ? isAdminOf : mayOversee)(caller, orgId)",

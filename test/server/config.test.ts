@@ -27,6 +27,8 @@ test.each([
   ['an issuer with a trailing slash', { issuer: 'https://registry.example/' }, ['/issuer']],
   ['a missing issuer outside development mode', {}, ['/issuer']],
   ['an http issuer outside development mode', { issuer: 'http://registry.example' }, ['/issuer']],
+  ['a limit of zero', { dev: true, limits: { openTasks: 0 } }, ['/limits/openTasks']],
+  ['an unknown limit', { dev: true, limits: { cards: 1 } }, ['/limits']],
   ['a public host in development mode', { dev: true, host: '0.0.0.0' }, ['/host']],
   ['a public issuer in development mode', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
   ['a proxy that is not an address', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],

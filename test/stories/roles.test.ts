@@ -33,7 +33,7 @@ const table = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8'
     return paths.map((path) => ({ path, note, cells: cells.slice(0, COLUMNS.length) }))
   })
 
-const QUERIES = /\.(list|get|verify|lineage|inbox|next)$/
+const QUERIES = /\.(list|get|usage|verify|lineage|inbox|next)$/
 /** What a caller without the right gets. The token of an agent has no scope `admin`. */
 const REFUSALS = ['forbidden', 'not_found', 'insufficient_scope', 'invalid_client', 'invalid_token']
 
@@ -97,6 +97,11 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'members.list':
     case 'audit.list':
       return { orgId }
+    case 'limits.get':
+    case 'limits.usage':
+      return { organisation: orgId }
+    case 'limits.set':
+      return { organisation: orgId, limits: {} }
     case 'members.invite':
       return { orgId, role: note === 'a member' ? 'member' : 'administrator' }
     case 'members.changeRole':

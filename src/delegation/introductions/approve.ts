@@ -5,6 +5,7 @@ import { stands } from '../../protocol/standing.js'
 import { grantPending } from './decide/grant.js'
 import type { Narrowing } from './decide/narrow.js'
 import { requirePending } from './decide/pending.js'
+import { requireRoomForPair } from './decide/quota-slots.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { IntroductionView } from './view.js'
 
@@ -24,5 +25,6 @@ export async function approveIntroduction(
   ])
   if (!target || !pinnedParts || !stands(deps.trustLog.ended, [...target.dependencies.handles, ...pinnedParts.dependencies.handles]))
     return refuse('not_found', 'no such introduction')
+  await requireRoomForPair(deps, pending)
   return grantPending(deps, caller, pending, { target, pinnedParts, task, now }, narrowing)
 }

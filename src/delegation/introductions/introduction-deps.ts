@@ -2,6 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
+import type { LimitsInForce } from '../../identity/limits/in-force.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, TaskId } from '../../protocol/ids.js'
 import type { PinnedParts } from '../../registry/cards/card-record.js'
@@ -23,6 +24,7 @@ export interface IntroductionDeps {
   readonly audit: Audit
   readonly clients: Clients
   readonly issuer: string
+  readonly limits: Pick<LimitsInForce, 'ofOrganisation'>
   readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
   readonly findPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
   readonly findRequestable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Requestable>

@@ -12,7 +12,7 @@ import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditOf } from './decide/pending.js'
-import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
+import { requireFreeSlot, requireRoomForPair, reservingSlot } from './decide/quota-slots.js'
 import { MAX_PINNED_SKILLS, PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
@@ -45,6 +45,7 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, requestable, now })
+  await requireRoomForPair(deps, introduction)
   const decision = policyDecision(target, caller.orgId, introduction.requested)
   switch (decision.outcome) {
     case 'closed':

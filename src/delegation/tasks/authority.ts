@@ -14,6 +14,8 @@ export interface TaskDeps {
   readonly audit: Audit
   /** True if the agent is the audience of a valid token of the task. Such an agent may create child tasks. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
+  /** Refuses a further open task past the limit of the client. */
+  readonly requireRoomForTask: (caller: Caller) => Promise<void>
 }
 
 /** Returns the task to its owner and to members of the owner's organisation, and to operators. Other callers get the same refusal as for an unknown id. */

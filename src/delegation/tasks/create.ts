@@ -25,6 +25,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     refuse('bad_input', 'the deadline is in the past, or more than 30 days away', {
       faults: [{ pointer: '/deadline', hint: 'epoch seconds, in the future and at most 30 days from now' }],
     })
+  await deps.requireRoomForTask(caller)
   const identities = identitiesOf(caller.identities).filter((handle) => !handle.startsWith('key:'))
   const task: Task = {
     id: newId(deps.random, 'tsk'),

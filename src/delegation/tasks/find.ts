@@ -1,9 +1,11 @@
+import { countNewest } from '../../identity/limits/quota.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
-import type { TaskId } from '../../protocol/ids.js'
+import type { ClientId, TaskId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
-import { dependenciesOf } from '../../protocol/standing.js'
+import { dependenciesOf, stands } from '../../protocol/standing.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
 import type { TaskDependencies } from './task-dependencies.js'
 
@@ -24,6 +26,19 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
     }
   )
 }
+
+/** Counts the open tasks of a client, up to `atMost`. */
+export const countOpenTasks = (
+  { tasks, trustLog }: FindTaskDeps & { readonly trustLog: Pick<TrustLog, 'ended' | 'now'> },
+  owner: ClientId,
+  atMost: number,
+): Promise<number> =>
+  countNewest(
+    (after) => tasks.collection.find('owner', { where: { owner }, order: 'down', limit: 100, ...(after && { after }) }),
+    ({ handle, dependsOn, deadline, hidden }) =>
+      hidden === undefined && deadline > trustLog.now() && stands(trustLog.ended, [handle, ...dependsOn]),
+    atMost,
+  )
 
 /** The horizon is the deadline: nothing that depends on the task is valid after it. */
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })

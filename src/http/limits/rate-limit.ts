@@ -1,88 +1,108 @@
 import { Refusal } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 
-/** A rate, and the number of requests that may come at once after a pause. */
+/** The rate of all live instances together. */
 interface Rate {
   /** Names the limit in the RateLimit fields of a refusal. */
   readonly name: string
   readonly perSecond: number
-  readonly burst: number
 }
 
 interface RateLimit {
-  /** Counts one request of `key`, or returns the refusal that it gets. */
-  take(key: string): Refusal | undefined
+  /** Counts one request of `key`, or returns the refusal that it gets. `perSecond` replaces the default rate for this key. */
+  take(key: string, perSecond?: number): Refusal | undefined
   /** The refusal that a request of `key` would get now, without counting it. */
   refusalFor(key: string): Refusal | undefined
   /** Takes back one request that was counted. */
   refund(key: string): void
 }
 
+/** After a pause, the requests of this time may come at once. */
+const BURST_SECONDS = 4
 /** Past this number of buckets, the one that has been refilled for longest is dropped. */
 const MAX_BUCKETS = 16_384
 
-/** A token bucket for each key. A bucket that is full again is the same as none. */
-function newRateLimit({ name, perSecond, burst }: Rate, { monotonicMs }: Pick<Clock, 'monotonicMs'>): RateLimit {
-  const buckets = new Map<string, { tokens: number; atMs: number }>()
-  const tokensOf = (key: string): number => {
+interface RateDeps extends Pick<Clock, 'monotonicMs'> {
+  /** The number of instances that share a rate. */
+  liveInstances(): number
+}
+
+/**
+ * A token bucket for each key. A bucket that is full again is the same as none. Each of n live instances allows an nth of the rate, and at
+ * least one request after a pause.
+ */
+function newRateLimit({ name, perSecond: defaultRate }: Rate, { monotonicMs, liveInstances }: RateDeps): RateLimit {
+  const buckets = new Map<string, { tokens: number; atMs: number; perSecond: number }>()
+  const burstOf = (perSecond: number): number => Math.max(1, perSecond * BURST_SECONDS)
+  const tokensOf = (key: string, perSecond: number): number => {
     const bucket = buckets.get(key)
+    const burst = burstOf(perSecond)
     return bucket ? Math.min(burst, bucket.tokens + ((monotonicMs() - bucket.atMs) * perSecond) / 1000) : burst
   }
-  const set = (key: string, tokens: number): void => {
+  const set = (key: string, tokens: number, perSecond: number): void => {
     buckets.delete(key)
-    if (tokens < burst) buckets.set(key, { tokens, atMs: monotonicMs() })
+    if (tokens < burstOf(perSecond)) buckets.set(key, { tokens, atMs: monotonicMs(), perSecond })
     const [oldest] = buckets.keys()
     if (buckets.size > MAX_BUCKETS && oldest !== undefined) buckets.delete(oldest)
   }
-  const refusalFor = (key: string): Refusal | undefined => {
-    const seconds = Math.ceil((1 - tokensOf(key)) / perSecond)
+  const refusalAt = (key: string, perSecond: number): Refusal | undefined => {
+    const seconds = Math.ceil((1 - tokensOf(key, perSecond)) / perSecond)
     if (seconds <= 0) return undefined
-    return new Refusal('rate_limited', `more than ${perSecond} requests per second (${name}), retry in ${seconds} s`, {
+    const [burst, rate] = [burstOf(perSecond), Math.round(perSecond * 100) / 100]
+    return new Refusal('rate_limited', `more than ${rate} requests per second (${name}), retry in ${seconds} s`, {
       retryAfterSeconds: seconds,
-      rateLimit: { name, quota: burst, windowSeconds: Math.ceil(burst / perSecond) },
+      rateLimit: { name, quota: Math.floor(burst), windowSeconds: Math.ceil(burst / perSecond) },
     })
   }
   return {
-    refusalFor,
-    take: (key) => {
-      const refusal = refusalFor(key)
-      if (!refusal) set(key, tokensOf(key) - 1)
+    refusalFor: (key) => refusalAt(key, buckets.get(key)?.perSecond ?? defaultRate),
+    take: (key, perSecond = defaultRate) => {
+      const share = perSecond / liveInstances()
+      const refusal = refusalAt(key, share)
+      if (!refusal) set(key, tokensOf(key, share) - 1, share)
       return refusal
     },
-    refund: (key) => set(key, tokensOf(key) + 1),
+    refund: (key) => {
+      const perSecond = buckets.get(key)?.perSecond
+      if (perSecond !== undefined) set(key, tokensOf(key, perSecond) + 1, perSecond)
+    },
   }
 }
 
 /** A limit that refuses nothing (`--limits off`). */
 const noRateLimit: RateLimit = { take: () => undefined, refusalFor: () => undefined, refund: () => {} }
 
-/** Default rates of an instance. docs/OPERATIONS.md lists them. */
-const RATES = {
+/** Default rates. docs/OPERATIONS.md lists them. */
+export const RATES = {
   /** Requests of one address prefix whose credentials are not, or not yet, verified. */
-  credentials: { name: 'unverified-credentials', perSecond: 20, burst: 80 },
-  tokenRequests: { name: 'token-requests', perSecond: 50, burst: 200 },
-  creationsOfClient: { name: 'creations', perSecond: 5, burst: 20 },
-  creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50, burst: 200 },
+  credentials: { name: 'unverified-credentials', perSecond: 20 },
+  tokenRequests: { name: 'token-requests', perSecond: 50 },
+  creationsOfClient: { name: 'creations', perSecond: 5 },
+  creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
 } as const
 
 export interface RateLimits extends Readonly<Record<keyof typeof RATES, RateLimit>> {}
 
-/** Counts a creation for the client and for its organisation, or refuses it. */
+/** Counts a creation for the client, and for the agents or the members of its organisation; or refuses it. */
 export function requireCreationRate(
   { creationsOfClient, creationsOfOrganisation }: RateLimits,
-  { id, orgId }: { readonly id: string; readonly orgId: string },
+  { id, kind, orgId }: { readonly id: string; readonly kind: 'agent' | 'member'; readonly orgId: string },
+  perSecond?: number,
 ): void {
-  const ofClient = creationsOfClient.take(id)
+  const ofClient = creationsOfClient.take(id, perSecond)
   if (ofClient) throw ofClient
-  const ofOrganisation = creationsOfOrganisation.take(orgId)
+  const ofOrganisation = creationsOfOrganisation.take(`${kind} ${orgId}`)
   if (!ofOrganisation) return
   creationsOfClient.refund(id)
   throw ofOrganisation
 }
 
 /** All rate limits of an instance; with `limits: 'off'` none of them refuses anything. */
-export function newRateLimits(limits: 'on' | 'off', clock: Pick<Clock, 'monotonicMs'>): RateLimits {
-  const limitOf = (rate: Rate): RateLimit => (limits === 'on' ? newRateLimit(rate, clock) : noRateLimit)
+export function newRateLimits(
+  limits: 'on' | 'off',
+  { monotonicMs, liveInstances = () => 1 }: Partial<RateDeps> & Pick<RateDeps, 'monotonicMs'>,
+): RateLimits {
+  const limitOf = (rate: Rate): RateLimit => (limits === 'on' ? newRateLimit(rate, { monotonicMs, liveInstances }) : noRateLimit)
   return {
     credentials: limitOf(RATES.credentials),
     tokenRequests: limitOf(RATES.tokenRequests),

@@ -6,8 +6,8 @@
 // counts against the rate of its address prefix; `enterAs` and a successful response take that back, so only credentials that fail count.
 //
 // A caller that exceeds a limit gets its 429 after HOLD_MS to 2 * HOLD_MS: a client that repeats refused requests at once would otherwise take
-// the processor from the others. The more refusals wait, the longer the next one waits, so that refusals of one moment do not return in
-// another one. At most MAX_HELD wait; the connection of a further one is closed instead.
+// the processor from the others. Refusals of one moment are spread evenly over that time, so that their callers do not return in one moment. At
+// most MAX_HELD wait; the connection of a further one is closed instead.
 import type { Refusal } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { addressPrefix } from './address-prefix.js'
@@ -22,6 +22,8 @@ export const QUEUES = {
 } as const
 const HOLD_MS = 1000
 const MAX_HELD = 1024
+/** Multiples of the golden ratio, modulo 1, are spread evenly, however many there are. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2
 
 /** What is known of a request before its body is read. */
 interface Arrival {
@@ -52,11 +54,12 @@ export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'creden
     clients: newConcurrencyLimit(QUEUES.clients),
   }
   let held = 0
+  let phase = 0
   const hold = async (signal: AbortSignal): Promise<boolean> => {
     if (held >= MAX_HELD) return false
-    const waitMs = HOLD_MS * (1 + held / MAX_HELD)
     held++
-    await systemClock.after(waitMs, signal)
+    phase = (phase + GOLDEN_RATIO) % 1
+    await systemClock.after(HOLD_MS * (1 + phase), signal)
     held--
     return true
   }

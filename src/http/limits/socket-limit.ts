@@ -3,13 +3,15 @@ import { refuse } from '../../errors.js'
 import { CLOSE_CODES } from '../../protocol/log/feed.js'
 import type { Caller } from '../caller.js'
 
-/** Open sockets of one client, of the clients of one organisation (a twentieth of all), and of an instance. */
-const SOCKET_LIMITS = { ofClient: 64, ofOrganisation: 1000, total: 20_000 }
+/** Open sockets of one client (by default), of the clients of one organisation (a twentieth of all), and of an instance. */
+export const SOCKET_LIMITS = { ofClient: 64, ofOrganisation: 1000, total: 20_000 }
 
-interface SocketLimit {
-  /** Refuses a further socket of the caller, or makes room for it. Call `add` in the same event-loop turn. */
-  requireRoom(caller: SocketOwner): void
+export interface SocketLimit {
+  /** Refuses a further socket of the caller past `maxOfClient`, or makes room for it. Call `add` in the same event-loop turn. */
+  requireRoom(caller: SocketOwner, maxOfClient?: number): void
   add(ws: WebSocket, caller: SocketOwner): void
+  /** The open sockets of a client on this instance. */
+  countOf(id: string): number
 }
 type SocketOwner = Pick<Caller, 'id' | 'orgId'>
 
@@ -38,8 +40,8 @@ export function newSocketLimit(limits: Partial<typeof SOCKET_LIMITS> = {}): Sock
     newest.close(CLOSE_CODES.moved, 'your organisation has the most sockets and makes room for another')
   }
   return {
-    requireRoom: ({ id, orgId }) => {
-      if (sizeOf(byClient, id) >= ofClient) tooMany(`this client already has ${ofClient} sockets`)
+    requireRoom: ({ id, orgId }, maxOfClient = ofClient) => {
+      if (sizeOf(byClient, id) >= maxOfClient) tooMany(`this client already has ${maxOfClient} sockets`)
       if (sizeOf(byOrganisation, orgId) >= ofOrganisation) tooMany(`this organisation already has ${ofOrganisation} sockets`)
       if (owners.size >= total) makeRoom(orgId)
     },
@@ -49,6 +51,7 @@ export function newSocketLimit(limits: Partial<typeof SOCKET_LIMITS> = {}): Sock
       byOrganisation.set(owner.orgId, (byOrganisation.get(owner.orgId) ?? new Set()).add(ws))
       ws.on('close', () => remove(ws))
     },
+    countOf: (id) => sizeOf(byClient, id),
   }
 }
 

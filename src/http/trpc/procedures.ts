@@ -17,7 +17,7 @@ export interface TrpcContext {
   /** Writes an audit row for a refusal of an authenticated caller. */
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
   /** Refuses a creation past the rate of the caller or of its organisation. */
-  requireCreationRate(caller: Caller): void
+  requireCreationRate(caller: Caller): Promise<void>
   /** Logs a bug, once. */
   onBug(path: string, error: unknown): void
   /** Runs the call within the concurrency limit. Absent over HTTP, where the whole request is limited already. */
@@ -97,8 +97,8 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
 
 /** Like `procedureFor`, for procedures that create something with an entry in the trust log. Their rate is limited. */
 export const creationFor = (scope: RegistryScope, roles?: readonly Role[]) =>
-  procedureFor(scope, roles).use(({ ctx, next }) => {
-    ctx.requireCreationRate(ctx.caller)
+  procedureFor(scope, roles).use(async ({ ctx, next }) => {
+    await ctx.requireCreationRate(ctx.caller)
     return next()
   })
 

@@ -2,7 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf, mayOversee, maySee } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
-import type { AgentId } from '../../protocol/ids.js'
+import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
@@ -13,6 +13,8 @@ export interface AgentsDeps extends FindAgentDeps {
   readonly random: Random
   readonly audit: Audit
   readonly issuer: string
+  /** Refuses a further agent past the limit of the organisation. */
+  readonly requireRoomForAgent: (orgId: OrgId) => Promise<void>
 }
 
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'

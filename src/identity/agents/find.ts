@@ -1,15 +1,17 @@
 import type { Handle } from '../../protocol/handles.js'
-import type { AgentId } from '../../protocol/ids.js'
+import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { type Ceiling, intersectRights, narrowNames, type OrgOf } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
 import type { CacheableRead } from '../../trust-log/records/cache.js'
 import { grantedSince } from '../../trust-log/records/granted-since.js'
 import { isWhole } from '../../trust-log/records/records.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
 import { organisationsOf } from '../clients/organisations-of.js'
 import { readRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
+import { countNewest } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { IntroductionTarget } from './agent.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
@@ -101,6 +103,18 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
   }
   return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
 }
+
+/** Counts the agents of an organisation that are neither suspended nor revoked, up to `atMost`. */
+export const countAgents = (
+  { agents, trustLog }: Pick<FindAgentDeps, 'agents'> & { readonly trustLog: Pick<TrustLog, 'ended'> },
+  orgId: OrgId,
+  atMost: number,
+): Promise<number> =>
+  countNewest(
+    (after) => agents.collection.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
+    ({ handle, hidden }) => hidden === undefined && !trustLog.ended.has(handle),
+    atMost,
+  )
 
 /** Endings of the agents that `granter` registered at or after `since` (epoch seconds). */
 export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, granter: Handle, since: number): Promise<readonly Ending[]> =>

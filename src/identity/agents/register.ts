@@ -39,6 +39,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   const { now } = await deps.trustLog.readBarrier()
   const { orgId } = caller
   if (input.orgId !== undefined && input.orgId !== orgId) refuse('not_found', 'no such organisation')
+  await deps.requireRoomForAgent(orgId)
   const parent = AgentId.safeParse(caller.id)
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
   if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `an agent may have at most ${MAX_AGENT_DEPTH} levels of parents`)

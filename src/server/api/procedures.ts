@@ -7,6 +7,18 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Permanently deactivate an organisation and revoke everything that it owns.',
     caller: 'operators',
   },
+  'limits.get': {
+    summary: 'Show the limits in force of an organisation and the most that the caller may set.',
+    caller: 'administrators; operators for any `organisation`',
+  },
+  'limits.set': {
+    summary: "Replace what the caller's role has set of the limits of an organisation; an absent or null limit is reset.",
+    caller: 'administrators; operators for any `organisation`',
+  },
+  'limits.usage': {
+    summary: 'Count what the organisation and its agents use of their limits.',
+    caller: 'administrators; operators for any `organisation`',
+  },
   'members.invite': {
     summary: 'Issue a one-time code (7 days, five tries) with which a person joins.',
     caller: 'administrators; operators, who invite administrators only while the organisation has none',

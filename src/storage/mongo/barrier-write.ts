@@ -19,6 +19,8 @@ interface BarrierWrite {
   read(): Promise<Pick<StoredBlock, 'block'> | undefined>
   /** The server's clock at the last read. */
   storeTime(): StoreTime | undefined
+  /** The number of instances that use the database now. */
+  liveInstances(): number
   close(): Promise<void>
 }
 
@@ -71,6 +73,7 @@ export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
         return undefined
       }),
     storeTime: () => storeTime,
+    liveInstances: lease.live,
     close: lease.release,
   }
 }

@@ -15,6 +15,7 @@ const DAY_SECONDS = 86_400
 const MAX_BATCH = 256
 
 interface MongoLog extends LogPort {
+  liveInstances(): number
   ready(): Promise<void>
   close(): Promise<void>
 }
@@ -72,6 +73,7 @@ export function newLog({ ensureSchema, ...deps }: MongoLogDeps): MongoLog {
     },
     awaitBatch: newTimerWindow(MAX_BATCH),
     storeTime: barrier.storeTime,
+    liveInstances: barrier.liveInstances,
     has: async (entry) => {
       await ready()
       const stored = await findBlock({ entries: { $eq: entry } }, { _id: 1 })

@@ -84,6 +84,7 @@ async function openDatabase({ client, clock, storeClock, instance, waitClock, wa
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
+    liveInstances: log.liveInstances,
     bulk: newBulkWriter({
       db,
       requireExclusive: () => requireExclusive(db, waitClock, instance),

@@ -20,17 +20,41 @@ test('a client may send 200 token requests at once and 50 a second after that, w
   expect(allowed(() => tokenRequests.take('a'), 300)).toBe(200)
 })
 
+test('a client with a narrower rate gets that one, and a burst of four seconds of it', () => {
+  const clock = setClock()
+  const { creationsOfClient } = newRateLimits('on', clock)
+  expect(allowed(() => creationsOfClient.take('a', 2), 30)).toBe(8)
+  clock.advance(1)
+  expect(allowed(() => creationsOfClient.take('a', 2), 30)).toBe(2)
+})
+
+test('live instances divide a rate, and each of them lets at least one request pass', () => {
+  const clock = setClock()
+  let instances = 1
+  const { tokenRequests } = newRateLimits('on', { ...clock, liveInstances: () => instances })
+  expect(allowed(() => tokenRequests.take('a'), 300)).toBe(200)
+  instances = 2
+  clock.advance(1)
+  expect(allowed(() => tokenRequests.take('a'), 300)).toBe(25)
+  expect(allowed(() => tokenRequests.take('b'), 300)).toBe(100)
+  instances = 1000
+  expect(allowed(() => tokenRequests.take('c', 1), 300)).toBe(1)
+  expect(tokenRequests.take('c', 1)?.detail.retryAfterSeconds).toBe(1000)
+})
+
 test('with limits off no rate is limited', () => {
   const { tokenRequests } = newRateLimits('off', setClock())
   expect(allowed(() => tokenRequests.take('a'), 1000)).toBe(1000)
 })
 
-test('the creations of all clients of an organisation share one rate, and a refusal costs the client nothing', () => {
+test('the creations of all agents of an organisation share one rate apart from its members, and a refusal costs the client nothing', () => {
   const limits = newRateLimits('on', setClock())
-  for (let i = 0; i < 200; i++) requireCreationRate(limits, { id: `agent ${i % 20}`, orgId: 'first' })
-  const newcomer = { id: 'newcomer', orgId: 'first' }
+  const kind = 'agent'
+  for (let i = 0; i < 200; i++) requireCreationRate(limits, { id: `agent ${i % 20}`, kind, orgId: 'first' })
+  const newcomer = { id: 'newcomer', kind, orgId: 'first' } as const
   for (let i = 0; i < 30; i++) expect(() => requireCreationRate(limits, newcomer)).toThrow('creations-of-organisation')
   expect(() => requireCreationRate(limits, { ...newcomer, orgId: 'second' })).not.toThrow()
+  expect(() => requireCreationRate(limits, { id: 'administrator', kind: 'member', orgId: 'first' })).not.toThrow()
 })
 
 test('a client that creates tasks faster than its rate gets 429 after a second, and may still end them', async () => {

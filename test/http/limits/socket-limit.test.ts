@@ -35,6 +35,16 @@ test('the clients of an organisation share its maximum, and a closed socket free
   open('x', 'c')
 })
 
+test('a client with a narrower limit gets that one', () => {
+  const limit = newSocketLimit()
+  const socket = new Socket()
+  limit.requireRoom(owner('x'), 1)
+  limit.add(socket as unknown as WebSocket, owner('x')) // only `on` and `close` are used
+  expect(limit.countOf(owner('x').id)).toBe(1)
+  expect(() => limit.requireRoom(owner('x'), 1)).toThrow('this client already has 1 sockets')
+  limit.requireRoom(owner('x'), 2)
+})
+
 test('in a full instance the organisation with the most sockets makes room for a newcomer', () => {
   const open = openSockets({ total: 4 })
   const large = [open('large', 'a'), open('large', 'b'), open('large', 'c')]

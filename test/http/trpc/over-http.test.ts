@@ -9,7 +9,7 @@ import { blockingServer, get } from '../blocking-server.js'
 const context = (): TrpcContext => ({
   requestId: 'req_x',
   address: '127.0.0.1',
-  requireCreationRate: () => {},
+  requireCreationRate: async () => {},
   findCaller: async () => undefined,
   revocationSignal: () => new AbortController().signal,
   onRefusal: async () => {},

@@ -219,7 +219,7 @@ test('the message of a bug in a call or subscription is logged once with its sta
   const context = (): TrpcContext => ({
     requestId: 'req_x',
     address: '127.0.0.1',
-    requireCreationRate: () => {},
+    requireCreationRate: async () => {},
     findCaller: async () => undefined,
     revocationSignal: () => new AbortController().signal,
     onRefusal: async () => {},

@@ -3,11 +3,9 @@ import type { Db } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import type { Clock } from '../../../lib/clock.js'
 import { callServer } from '../session/errors.js'
-import { instanceDocumentId, type StoredInstance } from '../session/instance-lease.js'
+import { instanceDocumentId, LEASE_MS, type StoredInstance } from '../session/instance-lease.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 
-/** An instance that has not renewed its lease for this long has crashed or cannot reach the database. */
-const LEASE_MS = 5000
 const OBSERVE_MS = 3000
 
 /**

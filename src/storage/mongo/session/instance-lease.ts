@@ -1,5 +1,6 @@
 // The lease of an instance: a document in the log's collection, which the instance renews about once a second. An administrator's command that
-// needs exclusive use of the store, or no instance of an older release, looks for live leases (admin/require-exclusive.ts).
+// needs exclusive use of the store, or no instance of an older release, looks for live leases (admin/require-exclusive.ts). The instances divide the
+// rates among as many as are live.
 import type { Collection, Db } from 'mongodb'
 import type { Clock } from '../../../lib/clock.js'
 import { SCHEMA_VERSION } from '../schema-version.js'
@@ -14,6 +15,11 @@ export interface StoredInstance {
   readonly lastSeen: Date
 }
 
+/** An instance that has not renewed its lease for this long has crashed or cannot reach the database. */
+export const LEASE_MS = 5000
+/** More live instances are not counted. */
+const MAX_COUNTED = 1000
+
 export interface InstanceLeaseDeps {
   readonly db: Db
   /** The name of this instance. */
@@ -25,6 +31,8 @@ export interface InstanceLeaseDeps {
 interface InstanceLease {
   /** Readers of the log call it at each read. Writes at most once a second, and waits only for the first write. */
   renew(): Promise<void>
+  /** The number of live instances at the last renewal, this one included. */
+  live(): number
   /** Removes the lease. A lease that is left behind is removed by the server after a day. */
   release(): Promise<void>
 }
@@ -35,11 +43,14 @@ export function newInstanceLease({ db, instance, waitClock }: InstanceLeaseDeps,
   const leases: Collection<StoredInstance> = db.collection(collection)
   const filter = { _id: { $eq: instanceDocumentId(instance) } }
   let renewedAt = 0
+  let live = 1
   let renewing: Promise<void> = Promise.resolve()
   const write = async (): Promise<void> => {
     renewedAt = waitClock.now()
     const update = { $inc: { renewals: 1 }, $set: { schemaVersion: SCHEMA_VERSION }, $currentDate: { lastSeen: true } } as const
-    await leases.updateOne(filter, update, { upsert: true })
+    const own = await leases.findOneAndUpdate(filter, update, { upsert: true, returnDocument: 'after' })
+    const since = new Date(Number(own?.lastSeen) - LEASE_MS)
+    live = await leases.countDocuments({ lastSeen: { $gt: since } }, { limit: MAX_COUNTED })
   }
   const firstWrite = onceReady(write)
   return {
@@ -48,6 +59,7 @@ export function newInstanceLease({ db, instance, waitClock }: InstanceLeaseDeps,
       // A failed renewal is not retried: the next call renews
       if (renewedAt !== waitClock.now()) renewing = write().catch(() => undefined)
     },
+    live: () => live,
     release: async () => {
       await renewing
       if (renewedAt > 0) await leases.deleteOne(filter).catch(() => undefined)

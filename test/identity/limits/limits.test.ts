@@ -1,0 +1,161 @@
+// Runs over the embedded store and over MongoDB, there with two servers.
+import { expect, test, vi } from 'vitest'
+import { type Actor, aCard, type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
+
+interface LimitsView {
+  readonly limits: Readonly<Record<string, number>>
+  readonly maximum: Readonly<Record<string, number>>
+}
+const set = (actor: Actor, limits: object, organisation?: string) => actor.mutate<LimitsView>('limits.set', { limits, organisation })
+
+/** Starts as many servers as the store allows. Each knows of the others: it counts the live instances when it reads the log, once a second. */
+async function startInstances(limits: 'on' | 'off'): Promise<Registry> {
+  const servers = process.env.CREDENCE_TEST_STORE === 'mongodb' ? 2 : 1
+  const registry = await startRegistry({ limits, servers })
+  await vi.waitFor(
+    async () => {
+      await registry.storage.log.head()
+      expect(registry.storage.liveInstances?.() ?? 1).toBe(servers)
+    },
+    { timeout: 10_000, interval: 50 },
+  )
+  return registry
+}
+
+/** Sets limits and moves the clock past the caches of both servers. */
+async function setEverywhere(registry: Registry, actor: Actor, limits: object, organisation?: string): Promise<void> {
+  await set(actor, limits, organisation)
+  registry.clock.advance(1)
+}
+
+test('an administrator narrows the limits of its organisation, and what is absent or null is reset', async () => {
+  await using registry = await startRegistry({ limits: { openTasks: 50 } })
+  const acme = await registry.organisation('Acme')
+  expect(await acme.query('limits.get', {})).toMatchObject({ organisation: acme.orgId, limits: { openTasks: 50, agents: 10_000 } })
+  expect((await set(acme, { openTasks: 5, agents: 7 })).limits).toMatchObject({ openTasks: 5, agents: 7, sockets: 64 })
+  registry.clock.advance(1)
+  expect((await acme.query<LimitsView>('limits.get', {})).limits).toMatchObject({ openTasks: 5, agents: 7 })
+  expect((await set(acme, { agents: 8, openTasks: null })).limits).toMatchObject({ openTasks: 50, agents: 8 })
+  const audit = await acme.query<{ items: object[] }>('audit.list', { orgId: acme.orgId })
+  expect(audit.items).toContainEqual(expect.objectContaining({ action: 'limits.set', facts: { agents: 8 } }))
+})
+
+test('a limit above the maximum is refused with its JSON Pointer, and nothing is set', async () => {
+  await using registry = await startRegistry({ limits: 'on' })
+  const acme = await registry.organisation('Acme')
+  const call = set(acme, { openTasks: 1001, agents: 1 })
+  await expect(call).rejects.toMatchObject({ reason: 'bad_input', faults: [{ pointer: '/limits/openTasks', hint: 'at most 1000' }] })
+  await expect(set(acme, { openTasks: 0 })).rejects.toMatchObject({ reason: 'bad_input', faults: [{ pointer: '/limits/openTasks' }] })
+  expect((await acme.query<LimitsView>('limits.get', {})).limits.agents).toBe(10_000)
+})
+
+test('an administrator cannot widen what the operator has narrowed, and sets no limits of another organisation', async () => {
+  await using registry = await startRegistry({ limits: 'on' })
+  const { operator } = registry
+  const [acme, globex] = [await registry.organisation('Acme'), await registry.organisation('Globex')]
+  await set(operator, { agents: 5 }, acme.orgId)
+  await expect(set(acme, { agents: 6 })).rejects.toMatchObject({ faults: [{ pointer: '/limits/agents', hint: 'at most 5' }] })
+  expect((await set(acme, { agents: 4 })).limits.agents).toBe(4)
+  expect((await set(operator, { agents: 3 }, acme.orgId)).limits.agents).toBe(3)
+  expect((await set(operator, {}, acme.orgId)).limits.agents).toBe(4)
+  expect(await reasonOf(set(globex, {}, acme.orgId))).toBe('not_found')
+  expect((await globex.query<LimitsView>('limits.get', {})).limits.agents).toBe(10_000)
+})
+
+test('an agent with the maximum of open tasks creates another one after one of them has ended', async () => {
+  await using registry = await startInstances('off')
+  const acme = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: acme })
+  await setEverywhere(registry, acme, { openTasks: 2 })
+  const first = await agent.tasks.create({ description: 'x' })
+  await agent.tasks.create({ description: 'x' })
+  for (let i = 0; i < 2; i++) expect(await reasonOf(agent.tasks.create({ description: 'x' }))).toBe('conflict')
+  // Members keep the maximum of the operator
+  await acme.mutate('tasks.create', { description: 'x' })
+  await agent.tasks.end(first.taskId)
+  registry.clock.advance(10)
+  await agent.tasks.create({ description: 'x' })
+})
+
+test('an organisation with the maximum of agents registers another one after one was revoked', async () => {
+  await using registry = await startInstances('off')
+  const acme = await registry.organisation('Acme')
+  await setEverywhere(registry, acme, { agents: 2 })
+  const { agentId } = await registry.agent({ registeredBy: acme })
+  await registry.registration({ registeredBy: acme })
+  for (let i = 0; i < 2; i++) expect(await reasonOf(registry.registration({ registeredBy: acme }))).toBe('conflict')
+  await acme.mutate('agents.revoke', { agentId })
+  registry.clock.advance(10)
+  await registry.registration({ registeredBy: acme })
+})
+
+test('a pair with the maximum of introductions gets another one after one was revoked', async () => {
+  await using registry = await startRegistry()
+  const acme = await registry.organisation('Acme')
+  const ocr = await registry.agent({ introductionPolicy: { mode: 'open' } })
+  await ocr.publish({ card: aCard(registry) })
+  const planner = await registry.agent({ registeredBy: acme, ceiling: { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] } })
+  await setEverywhere(registry, acme, { introductionsPerPair: 1 })
+  const request = () => planner.introductions.request({ to: ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  const { introductionId } = await request()
+  expect(await reasonOf(request())).toBe('conflict')
+  await acme.mutate('introductions.revoke', { introductionId })
+  await request()
+})
+
+test('two instances over one store divide a rate, and members have a rate apart from agents', async () => {
+  await using registry = await startInstances('on')
+  const acme = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: acme })
+  await setEverywhere(registry, acme, { creationsPerSecond: 1 })
+  registry.clock.advance(60)
+  let created = 0
+  const create = async () => {
+    await agent.tasks.create({ description: 'x' })
+    created++
+  }
+  const createAll = async () => {
+    while (created < 20) await create()
+  }
+  // A burst is four seconds of the rate, on all instances together
+  expect(await reasonOf(createAll())).toBe('rate_limited')
+  expect(created).toBe(4)
+  await acme.mutate('tasks.create', { description: 'x' })
+})
+
+test('revoking is never limited', async () => {
+  await using registry = await startRegistry({ limits: 'on', servers: 1 })
+  const acme = await registry.organisation('Acme')
+  const agents = []
+  for (let i = 0; i < 6; i++) agents.push(await registry.agent({ registeredBy: acme }))
+  const [agent] = agents
+  if (!agent) throw new Error('there is an agent')
+  const tasks = []
+  for (let i = 0; i < 10; i++) tasks.push(await agent.tasks.create({ description: 'x' }))
+  const lowest = { tokenRequestsPerSecond: 1, creationsPerSecond: 1, openTasks: 1, introductionsPerPair: 1, agents: 1, sockets: 1 }
+  await setEverywhere(registry, acme, lowest)
+  expect(await reasonOf(agent.tasks.create({ description: 'x' }))).toBe('conflict')
+  for (const { taskId } of tasks) await agent.tasks.end(taskId)
+  for (const { agentId } of agents) await acme.mutate('agents.revoke', { agentId })
+})
+
+test('the usage of an organisation counts its agents, and the open tasks of each', async () => {
+  await using registry = await startRegistry({ limits: 'on' })
+  const acme = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: acme })
+  registry.clock.advance(1)
+  await registry.registration({ registeredBy: acme })
+  const { taskId } = await agent.tasks.create({ description: 'x' })
+  await agent.tasks.create({ description: 'x' })
+  await agent.tasks.end(taskId)
+  const usage = await acme.query('limits.usage', { limit: 1 })
+  expect(usage).toMatchObject({
+    organisation: acme.orgId,
+    limits: { openTasks: 1000 },
+    agents: 2,
+    items: [{ agentId: agent.agentId, openTasks: 1, sockets: 0 }],
+    cursor: expect.any(String),
+  })
+  expect(await reasonOf(agent.query('limits.usage', {}))).toBe('insufficient_scope')
+})

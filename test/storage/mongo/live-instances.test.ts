@@ -1,0 +1,29 @@
+import { expect, test, vi } from 'vitest'
+import { openMongo } from '../../../src/storage/mongo/open.js'
+import { setClock } from '../../set-clock.js'
+import { overMongod } from '../over-mongod.js'
+
+overMongod((mongod) => {
+  test('an instance counts itself and the others, and no longer one that was closed', async () => {
+    const url = mongod().url()
+    const open = (instance: string) => openMongo({ url, clock: setClock(), instance, warn: () => undefined })
+    const [one, two] = [await open('one'), await open('two')]
+    // Instances renew their leases when they read the log, once a second
+    const seesLive = (count: number) =>
+      vi.waitFor(
+        async () => {
+          await one.log.head()
+          expect(one.liveInstances?.()).toBe(count)
+        },
+        { timeout: 10_000, interval: 50 },
+      )
+    await seesLive(1)
+    await two.log.head()
+    expect(two.liveInstances?.()).toBe(2)
+    await seesLive(2)
+    await two.close()
+    await seesLive(1)
+    await one.close()
+    await mongod().drop(url)
+  })
+})

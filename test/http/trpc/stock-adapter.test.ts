@@ -12,7 +12,7 @@ const url = `${ORIGIN}/trpc`
 const context: TrpcContext = {
   requestId: 'req_x',
   address: '127.0.0.1',
-  requireCreationRate: () => {},
+  requireCreationRate: async () => {},
   findCaller: async () => undefined,
   revocationSignal: () => new AbortController().signal,
   onRefusal: async () => {},

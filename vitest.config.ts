@@ -12,7 +12,6 @@ const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
   'test/registry/cards/publish.test.ts',
   'test/delegation/introductions/**/*.test.ts',
-  'test/identity/limits/*.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,lifecycle,main-job}.test.ts',
   'test/oauth/grants/token-exchange.test.ts',

@@ -50,7 +50,7 @@ export function newInstanceLease({ db, instance, waitClock }: InstanceLeaseDeps,
     const update = { $inc: { renewals: 1 }, $set: { schemaVersion: SCHEMA_VERSION }, $currentDate: { lastSeen: true } } as const
     const own = await leases.findOneAndUpdate(filter, update, { upsert: true, returnDocument: 'after' })
     const since = new Date(Number(own?.lastSeen) - LEASE_MS)
-    live = await leases.countDocuments({ lastSeen: { $gt: since } }, { limit: MAX_COUNTED })
+    live = (await leases.find({ lastSeen: { $gt: since } }, { projection: { _id: 1 }, limit: MAX_COUNTED }).toArray()).length
   }
   const firstWrite = onceReady(write)
   return {

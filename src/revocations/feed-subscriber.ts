@@ -50,6 +50,7 @@ export class FeedSubscriber {
   /** The parts of the snapshot that are still to be sent. */
   #snapshot: Iterator<ServerMessage, number> | undefined
   #isSending = false
+  #isStopped = false
   /** Numbers of `sync` messages whose read barrier is done. */
   #readySyncs: number[] = []
   /** All unanswered `sync` messages: also those whose read barrier runs, and those that came before the subscription. */
@@ -109,6 +110,7 @@ export class FeedSubscriber {
 
   /** To be called when the port has closed. */
   stop(): void {
+    this.#isStopped = true
     this.#unlisten()
     this.#watch.abort()
     this.#readySyncs = []
@@ -166,6 +168,8 @@ export class FeedSubscriber {
 
   async #authenticate(token: string, proof: string): Promise<void> {
     const caller = await this.#deps.authenticateToken(token, proof)
+    // Nothing would end a watch that begins after the port has closed
+    if (this.#isStopped) return
     if (caller.id !== this.#caller.id || !caller.scopes.some((scope) => scope === 'revocations:read'))
       return this.#port.close(CLOSE_CODES.unauthenticated, 'another client')
     this.#caller = caller

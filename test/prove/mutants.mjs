@@ -25,6 +25,13 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a socket that has closed watches no token',
+    'src/revocations/feed-subscriber.ts',
+    'if (this.#isStopped) return',
+    '',
+    ['test/revocations/feed-subscriber.test.ts'],
+  ],
+  [
     'a response after a late commit is refused if something has ended',
     'src/trust-log/read-barrier.ts',
     'if (age(barrier) <= deps.freshMs) return\n',

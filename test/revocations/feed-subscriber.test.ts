@@ -354,6 +354,26 @@ describe('caller tokens', () => {
     expect(socket.closedWith).toBe(4401)
   })
 
+  test('a socket that closes while its new token is checked leaves no watch of that token', async () => {
+    const checked = newPromise()
+    const watched: AbortSignal[] = []
+    const { subscriber, receive } = connect({
+      authenticateToken: async () => {
+        await checked.promise
+        return aCaller()
+      },
+      revocationSignal: (_, closed) => {
+        watched.push(closed)
+        return new AbortController().signal
+      },
+    })
+    const received = receive({ type: 'authenticate', token: 'a.b.c', proof: 'd.e.f' })
+    subscriber.stop()
+    checked.resolve()
+    await received
+    expect(watched.map(({ aborted }) => aborted)).toEqual([true])
+  })
+
   test.each([
     ['of another client', () => aCaller({ id: AgentId.parse(newId(systemRandom, 'agt')) })],
     ['without the scope revocations:read', () => aCaller({ scopes: [Scope.parse('discovery:read')] })],

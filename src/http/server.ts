@@ -88,7 +88,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     const cors = corsHeaders(pathOf(request.url), request.headers.origin, origins)
     reply.headers({ ...cors, ...(vary !== undefined && cors.vary !== undefined && { vary: `${vary}, ${cors.vary}` }) })
     const { socket } = request.raw
-    const isRefused = reply.statusCode === 429 && !(await withDisconnectSignal(socket, queues.hold))
+    // Also a batch of which only some calls are past a rate
+    const isPastRate = reply.statusCode === 429 || reply.hasHeader('ratelimit')
+    const isRefused = isPastRate && !(await withDisconnectSignal(socket, queues.hold))
     if (isDraining || isRefused) reply.header('connection', 'close')
   })
   const route = (method: string[], url: string, endpoint: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>) =>
@@ -136,12 +138,15 @@ function newApp(
     bodyLimit: MAX_BODY_BYTES,
     serverFactory: (handler) =>
       createServer(SERVER, (request, response) => {
-        const { method = 'GET', url = '/', headers } = request
+        const url = withoutNeedlessEscapes(request.url ?? '/')
+        request.url = url
+        const { method = 'GET', headers } = request
         const refusal = queues.refusalFor({ method, path: url, headers, address: clientAddressOf(request, isProxy) })
         if (refusal) void rejectEarly(queues, response, errorResponse(refusal, newRequestId()))
         else handler(request, response)
       }),
     genReqId: newRequestId,
+    frameworkErrors: (error, request, reply) => void send(reply, render(request, frameworkRefusal(error) ?? error)),
     forceCloseConnections: 'idle',
     // Requests that were sent before `close` still get their response
     return503OnClosing: false,
@@ -252,6 +257,12 @@ export function headersOf(request: {
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
+
+/** Letters that need no percent-encoding are decoded, so that a path has one spelling (RFC 3986 §6.2.2.2). */
+const withoutNeedlessEscapes = (url: string): string =>
+  url.replace(/^[^?]*/, (path) =>
+    path.replace(/%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9ae]|3\d|2[de]|5f)/gi, (escaped) => decodeURIComponent(escaped)),
+  )
 
 const render = ({ id }: FastifyRequest, error: unknown): HttpResponse => errorResponse(error, id)
 

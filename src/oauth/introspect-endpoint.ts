@@ -26,7 +26,7 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
   endpoint: async (request) => {
     const form = parseForm(request)
     const verified = await verifyClient(deps, request, form)
-    const consumed = consumeAssertion(deps, verified)
+    const consumed = consumeAssertion(deps, verified, request)
     const claims = await deps.trustLog.afterBarrier(async ({ now }) => {
       const { client } = await confirmClient(deps, verified, await consumed)
       const token = form.get('token') ?? refuse('invalid_request', 'token is missing')

@@ -36,14 +36,24 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     const grantType = form.get('grant_type') ?? refuse('invalid_request', 'grant_type is missing')
     const [verified, proof] = await Promise.all([verifyClient(deps, request, form), verifyProof(deps, request).catch(refusalOf)])
     const { tokenRequestsPerSecond } = await deps.limits.ofClient(verified.client)
-    const pastRate = deps.rateLimits.tokenRequests.take(verified.client.id, tokenRequestsPerSecond)
-    // Nothing is consumed, because that is a write
-    if (pastRate) throw pastRate
+    const { id } = verified.client
+    const rate = deps.rateLimits.tokenRequests
+    // Past the rate nothing is consumed, because that is a write
+    requireRate(rate.refusalFor(id))
     // Both are consumed in parallel with the read barrier, the assertion even if the proof is invalid.
-    const consumed = Promise.all([
-      consumeAssertion(deps, verified),
-      isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
-    ])
+    const consume = async () => {
+      const [isFirstUse, isFirstProof] = await Promise.all([
+        consumeAssertion(deps, verified, {}),
+        isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
+      ])
+      // Only now is it the client: somebody else may have got hold of a used assertion, which counts for the address of its sender
+      if (isFirstUse && isFirstProof && !isRefusal(proof)) {
+        requireRate(rate.take(id, tokenRequestsPerSecond))
+        await request.enterAs?.(id)
+      }
+      return [isFirstUse, isFirstProof] as const
+    }
+    const consumed = consume()
     return deps.trustLog.afterBarrier(async (barrier) => {
       const [isFirstUse, isFirstProof] = await consumed
       const authenticated = await confirmClient(deps, verified, isFirstUse)
@@ -56,6 +66,10 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
     }, consumed)
   },
 })
+
+function requireRate(refusal: Refusal | undefined): void {
+  if (refusal) throw refusal
+}
 
 /** Returns a refusal as a value and rethrows a bug. */
 function refusalOf(error: unknown): Refusal {

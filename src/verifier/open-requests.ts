@@ -37,6 +37,7 @@ const MAX_TICK_MS = 100
 export class OpenRequests {
   readonly #deps: OpenRequestsDeps
   readonly #open = new Set<OpenRequest>()
+  #isRunning = false
 
   constructor(deps: OpenRequestsDeps) {
     this.#deps = deps
@@ -51,13 +52,14 @@ export class OpenRequests {
   watch(token: WatchedToken, onInvalid: () => void): () => void {
     const request = { ...token, onInvalid, isBeingChecked: false }
     this.#open.add(request)
-    if (this.#open.size === 1) void this.#run()
+    if (!this.#isRunning) void this.#run()
     return () => this.#open.delete(request)
   }
 
   async #run(): Promise<void> {
     const { clock, maxStalenessMs } = this.#deps
     const tickMs = Math.min(maxStalenessMs / 10, MAX_TICK_MS)
+    this.#isRunning = true
     while (this.#open.size > 0) {
       await clock.after(tickMs)
       for (const request of this.#open) {
@@ -66,6 +68,7 @@ export class OpenRequests {
         else this.#end(request)
       }
     }
+    this.#isRunning = false
   }
 
   get #now(): number {

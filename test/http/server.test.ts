@@ -57,6 +57,20 @@ describe('HTTP basics', () => {
     expect([response.status, response.headers.get('allow')]).toEqual([405, allow])
   })
 
+  test('a path with letters that need no escape is the path without them', async () => {
+    const [plain, escaped] = [await registry.fetch('/.well-known/jwks.json'), await registry.fetch('/.well-known/%6awks%2ejson')]
+    expect([escaped.status, await escaped.text()]).toEqual([200, await plain.text()])
+    expect(escaped.headers.get('access-control-allow-origin')).toBe(plain.headers.get('access-control-allow-origin'))
+  })
+
+  test('a path that cannot be decoded gets the refusal of this server', async () => {
+    const response = await registry.fetch('/agents/%ff/card')
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { error: 'invalid_request', error_description: 'the request is malformed', request_id: expect.stringMatching(/^req_/) },
+    ])
+  })
+
   test('a tRPC call without a token gets 401 with a DPoP challenge', async () => {
     const response = await registry.fetch('/trpc/tasks.list')
     expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, expect.stringMatching(/^DPoP error="invalid_token"/)])

@@ -233,3 +233,34 @@ test('the metadata name the issuer and its endpoints, and the JWKS holds public 
   expect(keys.map((key: { credence_use: string }) => key.credence_use).sort()).toEqual(['card', 'log', 'token'])
   expect(keys.every((key: object) => !('d' in key))).toBe(true)
 })
+
+test.each([
+  ['taskId', 'tsk_x'],
+  ['task-id', 'tsk_x'],
+  ['TASK_ID', 'tsk_x'],
+  ['allowedTools', '["x"]'],
+  ['allowed_tools[]', 'x'],
+  ['Scope', 'discovery:read'],
+  ['expiry', '60'],
+  ['ttl', '60'],
+  ['deny_tools', '["x"]'],
+  ['requested_scope', 'discovery:read'],
+  ['dpop_jkt', 'x'],
+])('a narrowing parameter under the name %s is refused, not ignored', async (name, value) => {
+  const { status, body } = await tokenRequest(registry, agent, { ...GRANT, [name]: value })
+  expect([status, body.error, body.error_description]).toEqual([400, 'invalid_request', expect.stringContaining(name)])
+})
+
+test('a used assertion, sent by somebody else, takes nothing from the rate of its client', async () => {
+  await using limited = await startRegistry({ limits: { tokenRequestsPerSecond: 1 }, servers: 1 })
+  const client = await limited.agent()
+  const used = await assertionOf(limited, client)
+  const nonce = await freshNonce(limited, client)
+  const proofAt = () => proofOf(limited, client.signer, { path: '/oauth/token', nonce })
+  expect((await tokenRequest(limited, client, GRANT, { assertion: used, proof: await proofAt() })).status).toBe(200)
+  for (let i = 0; i < 10; i++) {
+    const { body } = await tokenRequest(limited, client, GRANT, { assertion: used, proof: await proofAt() })
+    expect(body.error).toBe('invalid_client')
+  }
+  expect((await tokenRequest(limited, client, GRANT, { proof: await proofAt() })).status).toBe(200)
+})

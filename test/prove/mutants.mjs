@@ -25,6 +25,34 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a used assertion does not count for its client',
+    'src/oauth/token-endpoint.ts',
+    'if (isFirstUse && isFirstProof && !isRefusal(proof)) {',
+    'if (true) {',
+    ['test/oauth/token-endpoint.test.ts'],
+  ],
+  [
+    'the operations on one push notification configuration run one after the other',
+    'src/verifier/a2a/push-configs.ts',
+    'const running = (this.#running.get(key) ?? Promise.resolve()).then(work, work)',
+    'const running = work()',
+    ['test/verifier/a2a/push-configs.test.ts'],
+  ],
+  [
+    'a path has one spelling',
+    'src/http/server.ts',
+    "const url = withoutNeedlessEscapes(request.url ?? '/')",
+    "const url = request.url ?? '/'",
+    ['test/http/server.test.ts'],
+  ],
+  [
+    'reinstating an agent needs room',
+    'src/identity/agents/reinstate.ts',
+    'await deps.requireRoomForAgent(agent.orgId)\n',
+    '',
+    ['test/identity/limits/limits.test.ts'],
+  ],
+  [
     'a socket that has closed watches no token',
     'src/revocations/feed-subscriber.ts',
     'if (this.#isStopped) return',

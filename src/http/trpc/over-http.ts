@@ -125,7 +125,7 @@ async function outcomeOf({ path, type }: Call, method: string, options: CallOpti
 type CallOptions = Omit<Parameters<typeof callTRPCProcedure>[0], 'path' | 'type'>
 
 function responseOf(request: HttpRequest, isBatch: boolean, calls: readonly Call[], outcomes: readonly Outcome[]): HttpResponse {
-  const headers = { vary: 'trpc-accept, accept' }
+  const headers = { vary: 'trpc-accept, accept', ...longestWait(outcomes) }
   const responses = outcomes.map(({ response }) => response)
   // One line with all results, in the format of `jsonlStreamProducer`: a result that is already known is [[result]]
   if (isForStreamLink(request)) {
@@ -133,13 +133,14 @@ function responseOf(request: HttpRequest, isBatch: boolean, calls: readonly Call
     return { ...line, body: `${line.body}\n` }
   }
   const status = getHTTPStatusCode(responses)
-  return json(status, isBatch ? responses : responses[0], { ...headers, ...longestWait(outcomes), ...statusHeaders(status, calls) })
+  return json(status, isBatch ? responses : responses[0], { ...headers, ...statusHeaders(status, calls) })
 }
 
-/** A batch is to be retried after the longest wait of its calls. */
+/** A batch is to be retried after the longest wait of its calls. It names a limit if one of its calls exceeded one. */
 function longestWait(outcomes: readonly Outcome[]): Readonly<Record<string, string>> {
   const waitOf = (refusal: Refusal | undefined) => refusal?.detail.retryAfterSeconds ?? 0
-  return retryHeaders(outcomes.map(({ refusal }) => refusal).sort((a, b) => waitOf(b) - waitOf(a))[0])
+  const byWait = outcomes.map(({ refusal }) => refusal).sort((a, b) => waitOf(b) - waitOf(a))
+  return { ...retryHeaders(byWait.find((refusal) => refusal?.detail.rateLimit)), ...retryHeaders(byWait[0]) }
 }
 
 /** The headers that RFC 9110 §15.5.2 and §15.5.6 demand of a 401 and a 405. Subscriptions have no method over HTTP. */

@@ -139,6 +139,13 @@ function checkFrames(ws: WebSocket): void {
     if (open.size > MAX_SUBSCRIPTIONS) ws.close(CLOSE_CODES.too_many_subscriptions, `more than ${MAX_SUBSCRIPTIONS} subscriptions`)
     return emit(event, ...args)
   }
+  const send = ws.send.bind(ws) as (...args: unknown[]) => void // covers all overloads of `send`
+  ws.send = ((...args: unknown[]) => {
+    // A subscription that was refused or has failed is no longer open
+    if (open.size > 0 && String(args[0]).includes('"error":'))
+      for (const { id, error } of messagesOf(String(args[0]))) if (error !== undefined) open.delete(id)
+    return send(...args)
+  }) as WebSocket['send']
 }
 
 function messagesOf(text: string): readonly JsonObject[] {

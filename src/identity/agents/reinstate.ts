@@ -14,6 +14,7 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
   await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
+  await deps.requireRoomForAgent(agent.orgId)
   const handle = newHandle(deps.random, 'agt')
   const parents = (await chainOfAgents(deps, id)).slice(1)
   const organisation = (await deps.organisations.get(agent.orgId)) ?? refuse('not_found', 'no such agent')

@@ -47,13 +47,13 @@ export async function limitsUsage(
     items.push({
       agentId,
       name,
-      openTasks: await deps.countOpenTasks(agentId, Math.min(limits.openTasks, MAX_COUNTED)),
+      openTasks: await deps.countOpenTasks(agentId, MAX_COUNTED),
       sockets: deps.sockets.countOf(agentId),
     })
   return {
     organisation,
     limits,
-    agents: await deps.countAgents(organisation, Math.min(limits.agents, 10 * MAX_COUNTED)),
+    agents: await deps.countAgents(organisation, 10 * MAX_COUNTED),
     items,
     ...(cursor && { cursor }),
   }

@@ -1,5 +1,5 @@
-/** Controls, format characters (bidi marks, zero-width characters), line and paragraph separators, and lone surrogates. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+/** Controls, format characters (bidi marks), characters that look empty, line and paragraph separators, and lone surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\p{Zl}\p{Zp}\p{Cs}]/gu
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 

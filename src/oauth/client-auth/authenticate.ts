@@ -60,9 +60,9 @@ export async function authenticateToken(
     reason: 'invalid_token',
   })
   if (proof.jkt !== claims.cnf.jkt) refuse('invalid_token', 'the DPoP proof is not signed by the key that the token is bound to')
-  await request.enterAs?.(claims.client_id)
   if (!(await consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil))))
     refuse('invalid_token', 'the DPoP proof has been used before')
+  await request.enterAs?.(claims.client_id)
   const dependencies = dependenciesOf(handlesOf(claims, kid), claims.exp)
   const client = await deps.clients.find(claims.client_id)
   if (!client || !stands(deps.trustLog.ended, dependencies.handles))

@@ -61,15 +61,23 @@ export async function authenticateClient(
   form: OAuthForm,
 ): Promise<AuthenticatedClient & { readonly now: number }> {
   const verified = await verifyClient(deps, request, form)
-  const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, verified), deps.trustLog.readBarrier()])
+  const [isFirst, { now }] = await Promise.all([consumeAssertion(deps, verified, request), deps.trustLog.readBarrier()])
   return { ...(await confirmClient(deps, verified, isFirst)), now }
 }
 
-/** RFC 7523 §3: an assertion is consumed even if the request is refused afterwards. Resolves to false if it was used before. */
-export const consumeAssertion = (
+/**
+ * RFC 7523 §3: an assertion is consumed even if the request is refused afterwards. Resolves to false if it was used before. Only a first use
+ * counts for the client in the queues: somebody else may have got hold of a used assertion.
+ */
+export async function consumeAssertion(
   { replayCache }: Pick<ClientAuthDeps, 'replayCache'>,
-  { replayKey, retainUntil }: VerifiedClient,
-): Promise<boolean> => replayCache.consume('assertion', replayKey, retainUntil)
+  { client, replayKey, retainUntil }: VerifiedClient,
+  { enterAs }: Pick<HttpRequest, 'enterAs'>,
+): Promise<boolean> {
+  const isFirst = await replayCache.consume('assertion', replayKey, retainUntil)
+  if (isFirst) await enterAs?.(client.id)
+  return isFirst
+}
 
 /** Verifies everything about the assertion except replay. The caller then consumes it and calls `confirmClient` after the read barrier. */
 export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, form: OAuthForm): Promise<VerifiedClient> {
@@ -80,14 +88,12 @@ export async function verifyClient(deps: ClientAuthDeps, request: HttpRequest, f
     await deps.trustLog.readBarrier()
     return deny()
   }
-  const verified = await verifyWithCurrentKeys(deps, read).catch(async (error: unknown) => {
+  return verifyWithCurrentKeys(deps, read).catch(async (error: unknown) => {
     if (!isRefusal(error)) throw error
     // The cached client may be stale: a key may have been registered, or a suspended client reinstated.
     await deps.trustLog.readBarrier()
     return verifyWithCurrentKeys(deps, read)
   })
-  await request.enterAs?.(verified.client.id)
-  return verified
 }
 
 /** Call after the read barrier. The signature is verified again only if the client or its key has changed. */

@@ -14,7 +14,17 @@ const SERVED = ['task_id', 'allowed_tools', 'allowed_resources', 'required_tools
 
 /** Names of narrowing parameters: those of Credence and of the standards, those with the same beginnings, and their likely misspellings. */
 const NARROWING =
-  /^(?:(?:allowed|required|denied|max|not|expires|task|parent_task|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes|tools|resources)$/
+  /^(?:(?:allowed|required|denied|deny|excluded|max|not|expires?|expiry|exp|lifetime|ttl|valid|task|parent_task|token_lifetime|requested_(?:expires|scope|lifetime|token_use)|single|one_time|delegation|exchange|authorization|actor)(?:_[a-z_]{1,32})?|scopes?|tools?|resources?|audiences?|permissions?|claims|cnf|req_cnf|dpop_jkt)$/
+/** Parameters that RFC 6749, RFC 8693 and RFC 8707 define; the grant that serves one parses it. */
+const DEFINED = ['scope', 'resource', 'audience']
+
+/** `taskId`, `task-id`, `TASK_ID` and `task_id[]` all become `task_id`. */
+const folded = (name: string): string =>
+  name
+    .replace(/\[\]$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase()
 
 const Seconds = z
   .string()
@@ -33,8 +43,8 @@ export interface Narrowing {
 
 /** Parses the narrowing parameters of every grant. Refuses any other, except those in `alsoServed`, which the grant itself parses. */
 export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): Narrowing {
-  const isServed = (name: string) => SERVED.includes(name) || alsoServed.includes(name)
-  for (const name of form.names) if (NARROWING.test(name) && !isServed(name)) refuseUnserved(name)
+  const isServed = (name: string) => SERVED.includes(name) || DEFINED.includes(name) || alsoServed.includes(name)
+  for (const name of form.names) if (NARROWING.test(folded(name)) && !isServed(name)) refuseUnserved(name)
   return {
     taskId: parseParameter(form, 'task_id', TaskId, false),
     tools: parseParameter(form, 'allowed_tools', Names, true),

@@ -2,7 +2,8 @@
 //
 // Algorithm. A configuration is created through the handler, so that its task id and its own id are known, and is deleted when the token of
 // the caller that created it is no longer valid. A caller keeps it by creating it again, with the same id, under a newer token. A message may
-// carry a configuration: the guard takes it out and creates it as soon as the task of the message is known.
+// carry a configuration: the guard takes it out and creates it as soon as the task of the message is known. The creations and deletions of one
+// configuration run one after the other, so that its watch always belongs to what the server has stored.
 //
 // Limits. A caller has at most MAX_CONFIGS configurations. A configuration that comes with a message for a new task is created after the
 // server has answered with the task: at the first event of a stream, or at the result of a blocking call.
@@ -25,6 +26,8 @@ export class PushConfigs {
   readonly #random: Random
   /** The function that ends the watch of each configuration, by subject and then by task id and id. */
   readonly #watched = new Map<string, Map<string, () => void>>()
+  /** The last creation or deletion of each configuration that is not finished. */
+  readonly #running = new Map<string, Promise<unknown>>()
 
   constructor(handler: Handler, verifier: Owner, random: Random) {
     this.#handler = handler
@@ -35,20 +38,47 @@ export class PushConfigs {
   async create(params: PushConfig, context: A2AContext, verified: Verified): Promise<unknown> {
     this.#requireAllowed(params, verified)
     const config = { ...params, id: params.id || this.#random.token(16) }
-    // The watch begins before the configuration exists, so that none is left over if the token ends in between.
-    this.#watch(config, context, verified)
-    try {
-      return await this.#handler.createTaskPushNotificationConfig(config, context)
-    } catch (error) {
-      this.#forget(config, verified)
-      throw error
-    }
+    return this.#inTurn(config, verified, async () => {
+      const isNew = this.#reserve(config, verified)
+      try {
+        const result = await this.#handler.createTaskPushNotificationConfig(config, context)
+        // If the token has ended while the configuration was created, the watch deletes it at once
+        this.#watch(config, context, verified)
+        return result
+      } catch (error) {
+        if (isNew) this.#forget(config, verified)
+        throw error
+      }
+    })
   }
 
-  async delete(params: PushConfig, context: A2AContext, verified: Verified): Promise<unknown> {
-    const result = await this.#handler.deleteTaskPushNotificationConfig(params, context)
-    this.#forget(params, verified)
-    return result
+  /** Counts a configuration before it is created. False if the caller has it already. */
+  #reserve({ taskId, id }: PushConfig, { claims: { sub } }: Verified): boolean {
+    const own = this.#watched.get(sub) ?? new Map<string, () => void>()
+    this.#watched.set(sub, own)
+    if (own.has(keyOf(taskId, id))) return false
+    own.set(keyOf(taskId, id), () => {})
+    return true
+  }
+
+  delete(params: PushConfig, context: A2AContext, verified: Verified): Promise<unknown> {
+    return this.#inTurn(params, verified, async () => {
+      const result = await this.#handler.deleteTaskPushNotificationConfig(params, context)
+      this.#forget(params, verified)
+      return result
+    })
+  }
+
+  /** Runs the work after the earlier work on the same configuration of the same subject. */
+  #inTurn<T>({ taskId, id }: PushConfig, { claims }: Pick<Verified, 'claims'>, work: () => Promise<T>): Promise<T> {
+    const key = JSON.stringify([claims.sub, taskId, id])
+    const running = (this.#running.get(key) ?? Promise.resolve()).then(work, work)
+    this.#running.set(key, running)
+    const end = () => {
+      if (this.#running.get(key) === running) this.#running.delete(key)
+    }
+    running.then(end, end)
+    return running
   }
 
   /** The configuration of a message. Its URL is checked at once; `createFor` creates it once, for the first task id that is known. */
@@ -83,8 +113,12 @@ export class PushConfigs {
     const own = this.#watched.get(sub) ?? new Map<string, () => void>()
     this.#watched.set(sub, own)
     const stop = this.#verifier.watch(verified, () => {
-      this.#forget(config, verified)
-      this.#handler.deleteTaskPushNotificationConfig(config, context).catch(this.#verifier.onBug)
+      void this.#inTurn(config, verified, async () => {
+        // A newer token may have created the configuration again meanwhile
+        if (this.#watched.get(sub)?.get(keyOf(config.taskId, config.id)) !== stop) return
+        this.#forget(config, verified)
+        await this.#handler.deleteTaskPushNotificationConfig(config, context).catch(this.#verifier.onBug)
+      })
     })
     own.set(keyOf(config.taskId, config.id), stop)
   }

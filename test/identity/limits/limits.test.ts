@@ -90,6 +90,18 @@ test('an organisation with the maximum of agents registers another one after one
   await registry.registration({ registeredBy: acme })
 })
 
+test('an organisation with the maximum of agents reinstates none, and the usage counts those beyond the maximum', async () => {
+  await using registry = await startInstances('off')
+  const acme = await registry.organisation('Acme')
+  const { agentId } = await registry.agent({ registeredBy: acme })
+  await acme.mutate('agents.suspend', { agentId })
+  await registry.agent({ registeredBy: acme })
+  await registry.agent({ registeredBy: acme })
+  await setEverywhere(registry, acme, { agents: 1 })
+  expect(await reasonOf(acme.mutate('agents.reinstate', { agentId }))).toBe('conflict')
+  expect(await acme.query('limits.usage', {})).toMatchObject({ limits: { agents: 1 }, agents: 2 })
+})
+
 test('a pair with the maximum of introductions gets another one after one was revoked', async () => {
   await using registry = await startRegistry()
   const acme = await registry.organisation('Acme')

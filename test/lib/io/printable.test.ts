@@ -9,6 +9,7 @@ test.each([
   ['a C1 control', '\u009b2J\u0085', '\\u009b2J\\u0085'],
   ['a bidi override', 'a\u202eb\u2066\u200f', 'a\\u202eb\\u2066\\u200f'],
   ['an invisible character', 'a\u200bb\ufeff\u00ad', 'a\\u200bb\\ufeff\\u00ad'],
+  ['a letter that looks empty', 'a\u3164\u115f\uffa0\u2800\u034f', 'a\\u3164\\u115f\\uffa0\\u2800\\u034f'],
   ['a line separator', 'a\u2028b\u2029', 'a\\u2028b\\u2029'],
   ['a tag character', '\u{e0041}', '\\udb40\\udc41'],
   ['a lone surrogate', 'a\ud83d', 'a\\ud83d'],

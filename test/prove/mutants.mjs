@@ -245,7 +245,7 @@ export const MUTANTS = [
   [
     'a narrowing parameter that a grant does not serve is refused',
     'src/oauth/grants/narrowing.ts',
-    'NARROWING.test(name) && !isServed(name)',
+    'NARROWING.test(folded(name)) && !isServed(name)',
     'false',
     NARROWING,
   ],

@@ -31,7 +31,7 @@ if (existsSync(MEMORY)) {
 }
 
 /** Long files start first, so that no worker runs one alone at the end. */
-const LONG = [/\/prove\//, /\/mongo\/(admin\/(rolling|copy|restore)|unreachable)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
+const LONG = [/\/prove\//, /\/mongo\/(admin\/(rolling|dump|restore)|unreachable)/, /\/revocations\/feed/, /\/stories\//, /\/bench\//]
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rankOf = ({ moduleId }: TestSpecification) => (LONG.findIndex((one) => one.test(moduleId)) + LONG.length + 1) % (LONG.length + 1)

@@ -49,7 +49,7 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', 4096, resolve))
 const anEnding = () => ({
   type: 'token.revoked',
   ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: systemClock.now() + 600 }],
-  intent: [],
+  operations: [],
 })
 serveCalls(
   { port: server.address().port },

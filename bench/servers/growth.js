@@ -29,7 +29,7 @@ serveCalls(
       const horizon = systemClock.now() + 3600
       for (let done = 0; done < count; done += 10_000) {
         const ends = Array.from({ length: Math.min(10_000, count - done) }, () => ({ handle: newHandle(systemRandom, 'tok'), horizon }))
-        await trustLog.end({ type: 'token.revoked', ends, intent: [] })
+        await trustLog.end({ type: 'token.revoked', ends, operations: [] })
       }
     },
     close: async () => {

@@ -29,8 +29,8 @@ serveCalls(
   { issuer, firstCode: server.firstCode },
   {
     seed: async ({ agentId, count }) => {
-      const deps = { storage, trustLog: { halves: () => {}, onApplied: () => {} }, random: systemRandom }
-      const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
+      const deps = { storage, trustLog: { onApplied: () => {} } }
+      const [agents, cards] = [agentsStore(deps), cardsStore(deps)]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
       const model = JSON.parse(card.publicCard)
       const insert = bare.prepare('INSERT INTO t VALUES (?, ?, ?, ?)')

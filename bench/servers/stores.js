@@ -28,11 +28,11 @@ serveCalls(
       return times
     },
     end: () =>
-      trustLog.end({ type: 'token.revoked', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], intent: [] }),
+      trustLog.end({ type: 'token.revoked', ends: [{ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }], operations: [] }),
     /** Writes copies of an agent's card under other names. */
     cards: async ({ agentId, count }) => {
-      const deps = { storage, trustLog: { ...trustLog, halves: () => {} }, random: systemRandom }
-      const [agents, cards] = [agentsStore(deps).collection, cardsStore(deps).collection]
+      const deps = { storage, trustLog }
+      const [agents, cards] = [agentsStore(deps), cardsStore(deps)]
       const [agent, card] = [await agents.get(agentId), await cards.get(agentId)]
       const model = JSON.parse(card.publicCard)
       for (let done = 0; done < count; ) {
@@ -65,7 +65,7 @@ serveCalls(
           inserts.push(tokens.insert({ ...template, id: newId(systemRandom, 'tok'), parents: [newId(systemRandom, 'tok')] }))
         if ((await Promise.all(inserts)).some((outcome) => outcome !== 'inserted')) throw new Error('not seeded')
         const ends = inserts.map(() => ({ handle: newHandle(systemRandom, 'tok'), horizon: 4_000_000_000 }))
-        await trustLog.end({ type: 'token.revoked', ends, intent: [] })
+        await trustLog.end({ type: 'token.revoked', ends, operations: [] })
       }
     },
   },

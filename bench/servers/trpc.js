@@ -39,6 +39,7 @@ const createContext = (request) => ({
   revocationSignal: services.revocationSignals.signalFor,
   onRefusal: async () => {},
   requireCreationRate: () => {},
+  requireStillStanding: ({ barrier, dependencies }) => services.trustLog.requireStillStanding(barrier, dependencies.handles),
   onBug: (path, error) => console.error(path, error),
 })
 

@@ -1,3 +1,4 @@
+import { refuse } from '../errors.js'
 import { printable } from '../lib/io/printable.js'
 
 /** Prints lines on standard output. Only this file writes to the terminal, so no text of somebody else reaches it unescaped. */
@@ -5,6 +6,10 @@ export const printLines = (...lines: readonly string[]): void => write(process.s
 
 /** Prints lines on standard error: warnings, progress and errors. */
 export const printErrorLines = (...lines: readonly string[]): void => write(process.stderr, lines)
+
+/** Standard output, for data of a command. Refuses a terminal, to which only escaped text is written. */
+export const standardOutput = (): NodeJS.WritableStream =>
+  process.stdout.isTTY ? refuse('bad_input', 'standard output is a terminal: name a file, or use a pipe') : process.stdout
 
 /** Prints a value as one line of JSON, or for people as a tree of `name  value` lines. */
 export const print = (flags: { readonly json?: boolean }, value: unknown): void =>

@@ -5,7 +5,7 @@ import type { VerificationKey } from '../credentials/jose/jwk.js'
 import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/signed-note.js'
 import { refuse } from '../errors.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
-import { Entry } from '../protocol/log/entry.js'
+import { Entry, epochStartedBy } from '../protocol/log/entry.js'
 import {
   appendToFrontier,
   EMPTY_FRONTIER,
@@ -117,7 +117,7 @@ function extend({ seq, epoch, frontier }: LogState, entry: Entry): LogState {
   const isFirst = entry.type === 'epoch.started'
   return {
     seq: entry.seq,
-    epoch: isFirst ? entry.begins?.[0] : epoch,
+    epoch: isFirst ? epochStartedBy(entry) : epoch,
     frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(canonical(entry)))),
   }
 }

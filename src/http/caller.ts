@@ -1,7 +1,7 @@
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, ClientId, Jkt, MemberId, OrgId, TokenId } from '../protocol/ids.js'
 import type { Scope } from '../protocol/rights.js'
-import type { Dependencies } from '../protocol/standing.js'
+import type { Barrier, Dependencies } from '../protocol/standing.js'
 
 export type Role = 'operator' | 'administrator' | 'member' | 'agent'
 
@@ -21,6 +21,8 @@ export interface Caller {
    * be traced.
    */
   readonly identities: readonly Handle[]
+  /** Taken for this request, before the caller was authenticated. Every decision of the request uses it. */
+  readonly barrier: Barrier
 }
 
 /** The part of a caller that authorization decisions use. */

@@ -27,20 +27,24 @@ export const introspectEndpoint = (deps: IntrospectDeps): Route => ({
     const form = parseForm(request)
     const verified = await verifyClient(deps, request, form)
     const consumed = consumeAssertion(deps, verified, request)
-    const claims = await deps.trustLog.afterBarrier(async ({ now }) => {
-      const { client } = await confirmClient(deps, verified, await consumed)
-      const token = form.get('token') ?? refuse('invalid_request', 'token is missing')
-      const claims = await activeClaims(deps, client, token, now)
-      await deps.audit.record({
-        orgId: client.orgId,
-        actor: client.id,
-        action: 'oauth.introspect',
-        outcome: 'done',
-        ...(claims && { tokenId: claims.jti }),
-        facts: { active: claims !== undefined },
-      })
-      return claims
-    }, consumed)
+    const claims = await deps.trustLog.afterBarrier(
+      undefined,
+      async ({ now }) => {
+        const { client } = await confirmClient(deps, verified, await consumed)
+        const token = form.get('token') ?? refuse('invalid_request', 'token is missing')
+        const claims = await activeClaims(deps, client, token, now)
+        await deps.audit.record({
+          orgId: client.orgId,
+          actor: client.id,
+          action: 'oauth.introspect',
+          outcome: 'done',
+          ...(claims && { tokenId: claims.jti }),
+          facts: { active: claims !== undefined },
+        })
+        return claims
+      },
+      consumed,
+    )
     return json(200, claims ? responseOf(claims) : INACTIVE)
   },
 })

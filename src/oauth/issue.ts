@@ -7,10 +7,10 @@ import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOK
 import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
-import { type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
+import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
-import type { Barrier, TrustLog } from '../trust-log/trust-log.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
 

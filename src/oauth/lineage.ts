@@ -33,7 +33,7 @@ interface LineageRecords {
  * only tokens that involve them.
  */
 export async function lineageOf(deps: LineageDeps, caller: Caller, query: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
-  return deps.trustLog.afterBarrier(async () => {
+  return deps.trustLog.afterBarrier(caller.barrier, async () => {
     const { records, isComplete } =
       'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
     return { nodes: records.map((record) => nodeOf(deps, record)), isComplete }

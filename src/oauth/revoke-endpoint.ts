@@ -27,7 +27,7 @@ export const revokeEndpoint = (deps: RevokeDeps): Route => ({
       await deps.trustLog.end({
         type: 'token.revoked',
         ends: [endingOfToken({ id: claims.jti, expiresAt: claims.exp })],
-        intent: [
+        operations: [
           deps.audit.recording({ orgId: client.orgId, actor: client.id, action: 'oauth.revoke', outcome: 'done', tokenId: claims.jti }),
         ],
       })

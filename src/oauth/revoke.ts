@@ -22,13 +22,13 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
 
 /** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation, and operators. */
 export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
-  const { position } = await deps.trustLog.readBarrier()
+  const { position } = caller.barrier
   const token = await deps.tokens.get(id)
   if (!token || !(token.clientId === caller.id || mayOversee(caller, token.orgId))) return refuse('not_found', 'no such token')
   if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
   return deps.trustLog.end({
     type: 'token.revoked',
     ends: [endingOfToken(token)],
-    intent: [deps.audit.recording(auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id }))],
+    operations: [deps.audit.recording(auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id }))],
   })
 }

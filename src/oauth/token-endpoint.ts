@@ -54,16 +54,20 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
       return [isFirstUse, isFirstProof] as const
     }
     const consumed = consume()
-    return deps.trustLog.afterBarrier(async (barrier) => {
-      const [isFirstUse, isFirstProof] = await consumed
-      const authenticated = await confirmClient(deps, verified, isFirstUse)
-      return auditRefusal(deps, authenticated, async () => {
-        if (isRefusal(proof)) throw proof
-        if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
-        const issued = await grant(deps, grantType, { barrier, authenticated, jkt: proof.jkt, form })
-        return json(200, responseOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
-      })
-    }, consumed)
+    return deps.trustLog.afterBarrier(
+      undefined,
+      async (barrier) => {
+        const [isFirstUse, isFirstProof] = await consumed
+        const authenticated = await confirmClient(deps, verified, isFirstUse)
+        return auditRefusal(deps, authenticated, async () => {
+          if (isRefusal(proof)) throw proof
+          if (!isFirstProof) refuse('invalid_dpop_proof', 'the DPoP proof has been used before')
+          const issued = await grant(deps, grantType, { barrier, authenticated, jkt: proof.jkt, form })
+          return json(200, responseOf(issued, grantType), { 'dpop-nonce': proof.freshNonce, pragma: 'no-cache' })
+        })
+      },
+      consumed,
+    )
   },
 })
 

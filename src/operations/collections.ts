@@ -8,12 +8,11 @@ import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { TOKENS } from '../oauth/store.js'
-import { CARD_VERSIONS, CARDS } from '../registry/cards/store.js'
+import { CARDS } from '../registry/cards/store.js'
 import { TICKETS } from '../revocations/tickets-store.js'
 import { REGISTRY_SECRETS, SIGNING_KEYS } from '../signing-keys/key-store.js'
 import { CONSUMED_IDS } from '../storage/replay-cache.js'
 import { anySpecs, type Storage } from '../storage/storage.js'
-import { HALVES } from '../trust-log/records/pending-store.js'
 import { COSIGNED_LOGS } from '../trust-log/witness/cosigned-logs.js'
 
 /**
@@ -30,7 +29,6 @@ export const COLLECTIONS = anySpecs([
   INTRODUCTIONS,
   TOKENS,
   TASKS,
-  CARD_VERSIONS,
   CARDS,
   REGISTERED_KEYS,
   KEY_SLOTS,
@@ -39,7 +37,6 @@ export const COLLECTIONS = anySpecs([
   AUDIT_ROWS,
   AUDIT_LINKS,
   AUDIT_WRITERS,
-  HALVES,
   SIGNING_KEYS,
   REGISTRY_SECRETS,
   COSIGNED_LOGS,

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { Handle } from './handles.js'
+import type { Position } from './log/entry.js'
 
 /** Maximum number of handles in `dependsOn`. A token that would need more is refused; the list is never truncated. */
-export const MAX_STANDING_HANDLES = 64
+export const MAX_STANDING_HANDLES = 96
 
 /** `standing` of a token or card view: at the log entry with `seq` equal to `at`, none of the handles in `dependsOn` had ended. */
 export const Standing = z.object({
@@ -29,4 +30,15 @@ export const joinDependencies = (...dependencies: readonly Dependencies[]): Depe
 export const stands = (ended: { has(handle: Handle): boolean }, dependsOn: Iterable<Handle>): boolean => {
   for (const handle of dependsOn) if (ended.has(handle)) return false
   return true
+}
+
+/** The result of a read barrier: everything that was acknowledged before the call is applied. */
+export interface Barrier {
+  /** Epoch seconds: the later of the clock before the read and log time after it. Decides what has expired. */
+  readonly now: number
+  /** `seq` of the last applied entry. */
+  readonly seq: number
+  readonly position: Position
+  /** When the read began, in milliseconds of the monotonic clock. */
+  readonly startedMs: number
 }

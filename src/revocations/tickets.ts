@@ -46,8 +46,8 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
     },
     redeem: async (ticket) => {
       const redeemed = ticket.length > 64 ? undefined : await tickets.take(digestOfText(ticket), {})
-      const { now } = await trustLog.readBarrier()
-      const client = redeemed && redeemed.expiresAt > now ? await findClient(redeemed.clientId) : undefined
+      const barrier = await trustLog.readBarrier()
+      const client = redeemed && redeemed.expiresAt > barrier.now ? await findClient(redeemed.clientId) : undefined
       if (!redeemed || !client || !stands(trustLog.ended, redeemed.dependsOn)) return undefined
       const { tokenId, jkt, scopes, dependsOn, identities, tokenExpiresAt } = redeemed
       return {
@@ -60,6 +60,7 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
         jkt,
         dependencies: { handles: dependsOn, expiresAt: tokenExpiresAt },
         identities,
+        barrier,
       }
     },
   }

@@ -60,6 +60,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   let servers: { readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> }
   let firstCode: string | undefined
   try {
+    await deps.storage.ready?.()
     firstCode = await ensureFirstCode(services)
     health = await startHealthServer({ host: '127.0.0.1', port: deps.adminPort, whyNotReady })
     servers = await serveCallers(deps, services)
@@ -188,6 +189,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
       return caller
     },
     revocationSignal: services.revocationSignals.signalFor,
+    requireStillStanding: ({ barrier, dependencies }) => services.trustLog.requireStillStanding(barrier, dependencies.handles),
     onRefusal: async ({ orgId, id, tokenId }, path, { reason }) => {
       // A row for each request past a rate would be the load that the rate prevents
       if (reason !== 'rate_limited') await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
@@ -200,7 +202,8 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
 
 /** The read barrier includes every revocation that any instance has acknowledged. */
 async function requireStanding({ trustLog }: Services, caller: Caller): Promise<Caller> {
-  const { now } = await trustLog.readBarrier()
+  const barrier = await trustLog.readBarrier()
   const { handles, expiresAt } = caller.dependencies
-  return expiresAt > now && stands(trustLog.ended, handles) ? caller : refuse('invalid_token', 'the token has expired or was revoked')
+  if (expiresAt <= barrier.now || !stands(trustLog.ended, handles)) refuse('invalid_token', 'the token has expired or was revoked')
+  return { ...caller, barrier }
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { newAudit, type RunningAudit } from '../audit/audit-log.js'
 import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
+import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { introductionsStore } from '../delegation/introductions/store.js'
@@ -37,10 +38,9 @@ import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
 import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
-import type { AgentId, ClientId, OrgId, TaskId } from '../protocol/ids.js'
+import type { AgentId, ClientId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
-import { cachedPinnedParts, findPinnedParts } from '../registry/cards/pinned-parts.js'
-import { findRequestable } from '../registry/cards/requestable-scopes.js'
+import { cachedReliance, findReliance } from '../registry/cards/reliance/find.js'
 import { cardsStore } from '../registry/cards/store.js'
 import { newHub } from '../revocations/hub.js'
 import { newRevocationSignals } from '../revocations/revocation-signals.js'
@@ -48,7 +48,7 @@ import { newTickets } from '../revocations/tickets.js'
 import { newKeyRing } from '../signing-keys/key-ring.js'
 import { newKeyVersions } from '../signing-keys/key-versions.js'
 import { newReplayCache } from '../storage/replay-cache.js'
-import type { Storage } from '../storage/storage.js'
+import type { CardTier, Storage } from '../storage/storage.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
 import { updateWitness } from '../trust-log/witness/witness.js'
@@ -112,7 +112,7 @@ function newBase({ storage, clock, random, log, issuer, dev, limits = 'on', witn
   const writer = random.token(8)
   const origin = logOrigin(issuer)
   const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness })
-  const keyVersions = newKeyVersions({ storage, trustLog, random })
+  const keyVersions = newKeyVersions({ storage, trustLog })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
   const audit: RunningAudit = newAudit({ storage, clock, log, writer })
@@ -130,7 +130,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     organisations: organisationsStore(base),
     limitsStore: limitsStore(base),
     registeredKeys,
-    members: membersStore({ ...base, registeredKeys }),
+    members: membersStore(base),
     agents: agentsStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),
@@ -148,14 +148,9 @@ function newStores(base: ReturnType<typeof newBase>) {
 /** Functions of one feature that another feature calls. */
 const newFinders = (stores: ReturnType<typeof newStores>) => ({
   ...newQuotas(stores),
+  ...newStepFinders(stores),
   findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
-  findPinnedParts: (id: AgentId) => findPinnedParts(stores, id),
-  cachedPinnedParts: (id: AgentId) => cachedPinnedParts(stores, id),
-  findRequestable: (id: AgentId, tier: 'authenticated' | 'introduced') => findRequestable(stores, id, tier),
-  findGranted: (from: AgentId, to: AgentId) => findGranted(stores, from, to),
   findTask: (id: TaskId) => findTask(stores, id),
-  entitle: (caller: Caller, id: AgentId) => entitlementOf(stores, caller, id),
-  introducedTo: (caller: Caller) => introducedTo(stores, caller),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
   grantedBy: async (handle: Handle, since: number) =>
     (
@@ -169,6 +164,24 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
       ])
     ).flat(),
 })
+
+/** What introductions allow, by the current cards of their targets. */
+function newStepFinders(stores: ReturnType<typeof newStores>) {
+  const deps = {
+    ...stores,
+    findReliance: (id: AgentId, tier?: CardTier) => findReliance(stores, id, tier),
+    cachedReliance: (id: AgentId) => cachedReliance(stores, id),
+  }
+  return {
+    findReliance: deps.findReliance,
+    cachedReliance: deps.cachedReliance,
+    findGranted: (from: AgentId, to: AgentId) => findGranted(stores, from, to),
+    entitle: (caller: Caller, id: AgentId) => entitlementOf(deps, caller, id),
+    introducedTo: (caller: Caller) => introducedTo(deps, caller),
+    notifyOfChanges: (to: AgentId) => notifyOfChanges(deps, to),
+    notifyOfRefusal: (affected: readonly { readonly id: IntroductionId }[]) => notifyOfRefusal(deps, affected),
+  }
+}
 
 /** The counts of rows that a client or an organisation may have, and the refusals past the limits in force. */
 function newQuotas(stores: ReturnType<typeof newStores>) {

@@ -71,8 +71,8 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
   let maintenance: Promise<void> = Promise.resolve()
 
   const unlisten = trustLog.onApplied(({ entries }) => {
-    const concernsKeys = entries.some((entry) =>
-      [...(entry.begins ?? []), ...entry.ends.map(({ handle }) => handle)].some((handle) => handle.startsWith('rk:')),
+    const concernsKeys = entries.some(
+      ({ type, ends }) => type.startsWith('signing-key.') || ends.some(({ handle }) => handle.startsWith('rk:')),
     )
     if (!concernsKeys) return
     signers.clear()
@@ -112,7 +112,7 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
     const signing = findSigningKey(active, now)
     for (const key of active.filter(({ version }) => version < (signing?.version ?? 0))) {
       if (key.retiresAt === undefined) await keyVersions.retire(key.kid, now + OVERLAP_SECONDS)
-      else if (key.retiresAt <= now) await trustLog.end({ type: 'signing-key.retired', ends: [{ handle: key.handle }], intent: [] })
+      else if (key.retiresAt <= now) await trustLog.end({ type: 'signing-key.retired', ends: [{ handle: key.handle }], operations: [] })
     }
   }
   const maintain = async (): Promise<void> => {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { Handle } from '../protocol/handles.js'
-import { EntryId } from '../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 /** Each use has its own keys, so that a signature made for one use is never valid for another. */
@@ -26,7 +25,6 @@ export const SigningKey = z.strictObject({
   signsFrom: z.int().min(0),
   /** The key is ended at this moment. Set once a newer key signs. */
   retiresAt: z.int().min(0).optional(),
-  hidden: EntryId.optional(),
 })
 export type SigningKey = z.infer<typeof SigningKey>
 

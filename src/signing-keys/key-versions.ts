@@ -2,10 +2,7 @@
 // versions in the same order. The newest version whose `signsFrom` has passed signs.
 import { thumbprint } from '../credentials/jose/jwk.js'
 import { newPrivateJwk } from '../credentials/jose/sign.js'
-import { refuse } from '../errors.js'
-import type { Random } from '../lib/random.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
-import { newId } from '../protocol/ids.js'
 import type { Cursor, Operation, Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { type KeyUse, type SigningKey, signingKeysIn } from './key-store.js'
@@ -27,22 +24,14 @@ export interface KeyVersions {
 interface KeyVersionsDeps {
   readonly storage: Storage
   readonly trustLog: TrustLog
-  readonly random: Random
 }
 
-const HALVES = 'signing-keys'
 export const MAX_TRIES = 10
 
-/** Must be called before the trust log starts. */
-export function newKeyVersions({ storage, trustLog, random }: KeyVersionsDeps): KeyVersions {
+export function newKeyVersions({ storage, trustLog }: KeyVersionsDeps): KeyVersions {
   const keys = signingKeysIn(storage)
-  trustLog.halves(HALVES, {
-    reveal: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.changing(kid, { hidden: id }, { hidden: undefined })] : []),
-    drop: async (kid, id) => ((await keys.get(kid))?.hidden === id ? [keys.taking(kid, { hidden: id })] : []),
-  })
-
   /** Reads every version: ended ones must not displace one that still verifies. There are few, because the registry rotates its keys rarely. */
-  const read = async (use: KeyUse): Promise<readonly SigningKey[]> => {
+  const all = async (use: KeyUse): Promise<readonly SigningKey[]> => {
     const items: SigningKey[] = []
     for (let after: Cursor | undefined; ; ) {
       const page = await keys.find('version', { where: { use }, order: 'down', limit: 100, ...(after && { after }) })
@@ -51,36 +40,19 @@ export function newKeyVersions({ storage, trustLog, random }: KeyVersionsDeps): 
       after = page.next
     }
   }
-  const all = async (use: KeyUse): Promise<readonly SigningKey[]> => {
-    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const items = await read(use)
-      const hidden = items.filter((key) => key.hidden !== undefined)
-      if (hidden.length === 0) return items
-      for (const key of hidden) await trustLog.settle(HALVES, key.kid)
-    }
-    return refuse('unavailable', `the registry's ${use} keys are being changed; try again`)
-  }
   return {
     all,
     active: async (use) => (await all(use)).filter((key) => !trustLog.ended.has(key.handle)),
-    find: async (kid) => {
-      const key = await keys.get(kid)
-      return key && (await all(key.use)).find((version) => version.kid === kid)
-    },
+    find: (kid) => keys.get(kid),
     create: async (use, signsFrom, also = []) => {
       const [newest] = await all(use)
       const key = { ...(await newSigningKey(use, (newest?.version ?? 0) + 1)), createdAt: trustLog.now(), signsFrom }
-      const id = newId(random, 'ent')
-      const begun = await trustLog.begin({
-        kind: HALVES,
-        key: key.kid,
-        id,
+      const { outcome } = await trustLog.commit({
         type: 'signing-key.created',
-        begins: [key.handle],
         dependsOn: [trustLog.epoch],
-        hidden: [keys.inserting({ ...key, hidden: id }), ...also],
+        operations: [keys.inserting(key), ...also],
       })
-      return begun.outcome === 'begun' ? keys.get(key.kid) : undefined
+      return outcome === 'committed' ? key : undefined
     },
     retire: async (kid, retiresAt) => {
       await keys.change(kid, { retiresAt: null }, { retiresAt, d: undefined })

@@ -16,14 +16,13 @@ export interface RevokeSigningKeyDeps {
 
 /** Revokes a signing key, and with it everything that the key signed. Another key signs at once. */
 export async function revokeSigningKey(deps: RevokeSigningKeyDeps, caller: Caller, kid: string): Promise<{ position: Position }> {
-  await deps.trustLog.readBarrier()
   const key = await deps.keyVersions.find(kid)
   if (!key) return refuse('not_found', `kid: the registry has no signing key ${kid}`)
   if (deps.trustLog.ended.has(key.handle)) return refuse('already_revoked', 'the signing key was already revoked or retired')
   const ended = await deps.trustLog.end({
     type: 'signing-key.revoked',
     ends: [{ handle: key.handle }],
-    intent: [deps.audit.recording(auditRow(caller, 'signingKeys.revoke', { subject: kid, facts: { use: key.use } }))],
+    operations: [deps.audit.recording(auditRow(caller, 'signingKeys.revoke', { subject: kid, facts: { use: key.use } }))],
   })
   await deps.keyVersions.deletePrivateKey(kid)
   await deps.keyRing.signer(key.use)

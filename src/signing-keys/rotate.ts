@@ -19,7 +19,7 @@ const PUBLISHED_BEFORE_SECONDS = 120
  */
 export async function rotateSigningKey(deps: RotateKeyDeps, caller: Caller, use: KeyUse): Promise<KeyView> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-    const { now } = await deps.trustLog.readBarrier()
+    const { now } = attempt === 0 ? caller.barrier : await deps.trustLog.readBarrier()
     const pending = (await viewsOf(deps, use)).find(({ state }) => state === 'pending')
     if (pending) return pending
     // If another instance creates the version first, the next attempt returns its key.

@@ -10,7 +10,7 @@ const operators = procedureFor('admin', ['operator'])
 /** tRPC procedures for the registry's own signing keys. Operators only. */
 export const signingKeysRoutes = (deps: RotateKeyDeps & RevokeSigningKeyDeps) =>
   router({
-    list: operators.query(() => listSigningKeys(deps)),
+    list: operators.query(({ ctx }) => listSigningKeys(deps, ctx.caller)),
     rotate: operators.input(z.strictObject({ use: KeyUse })).mutation(({ ctx, input }) => rotateSigningKey(deps, ctx.caller, input.use)),
     revoke: operators
       .input(z.strictObject({ kid: z.string().length(43) }))

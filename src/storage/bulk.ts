@@ -1,4 +1,4 @@
-// Bulk access to all data of a store: for copying, restoring, exporting and erasing. Features do not use it.
+// Bulk access to all data of a store: for dumping, loading, restoring, exporting and erasing. Features do not use it.
 import type { Block } from '../protocol/log/entry.js'
 import type { Doc, Key, Spec, Storage } from './storage.js'
 
@@ -31,29 +31,37 @@ export interface BulkReader {
   counters(page: BulkPage): Promise<readonly StoredCounter[]>
 }
 
-export interface BulkReadableStorage extends Storage {
-  readonly bulk: BulkReader
+/** The state of a store at one moment. */
+export interface BulkSnapshot extends Pick<BulkReader, 'documents' | 'counters'> {
+  /** The newest block, or undefined if the log is empty. */
+  head(): Promise<Block | undefined>
+  /** At most `limit` blocks from number `from` on, in order. */
+  blocks(from: number, limit: number): Promise<readonly Block[]>
+  close(): Promise<void>
 }
 
-/** A store that another store is copied into. */
-export interface BulkWriter extends BulkReader {
+export interface BulkReadableStorage extends Storage {
+  readonly bulk: BulkReader
+  /** Reads the state of now while instances write. Absent: no other process can use the store. */
+  readonly openSnapshot?: () => Promise<BulkSnapshot>
+  /** Refuses while another instance uses the store. Absent: none can. */
+  readonly requireExclusive?: () => Promise<void>
+}
+
+/** A store that a dump is loaded into. */
+export interface LoadTarget {
+  readonly storage: BulkReadableStorage
   /**
-   * Marks the store as incomplete: until `finishImport` no registry serves it. `source` identifies the log that is copied. Refuses if the store
-   * already contains a log, or if a copy of another log was begun. Returns the name of this target: `name`, or the name that an earlier run chose.
+   * Marks the store as incomplete: until `finish` no registry serves it. Removes what an earlier load that did not finish has written. False if the
+   * store is not empty; then nothing is changed.
    */
-  beginImport(source: string, name: string): Promise<string>
-  /** Refuses while another instance uses the store. It may have opened the store just before `beginImport`. */
-  requireExclusive(): Promise<void>
-  /** True between `beginImport` and `finishImport`. */
-  isImporting(): Promise<boolean>
-  /** Writes the documents that are missing or differ, and returns how many it wrote. */
-  putDocuments(spec: Spec<Doc>, documents: readonly StoredDocument[]): Promise<number>
-  removeDocuments(spec: Spec<Doc>, keys: readonly Key[]): Promise<void>
-  clearCounters(): Promise<void>
-  putCounters(counters: readonly StoredCounter[]): Promise<void>
-  /** Removes all rows of card search. */
-  clearCardRows(): Promise<void>
-  /** Appends consecutive blocks. The first one follows the newest block of the store. */
+  begin(): Promise<boolean>
+  /** The first block follows the newest one of the store. */
   putBlocks(blocks: readonly Block[]): Promise<void>
-  finishImport(): Promise<void>
+  /** Refuses documents that have the same key, or the same values in a unique index. */
+  putDocuments(spec: Spec<Doc>, documents: readonly Doc[]): Promise<void>
+  putCounters(counters: readonly StoredCounter[]): Promise<void>
+  /** Closes the store, which can be served from then on. Refuses if another instance uses it. */
+  finish(): Promise<void>
+  close(): Promise<void>
 }

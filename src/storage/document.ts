@@ -9,6 +9,8 @@ export interface ValidDocument<D extends Doc> {
   readonly fields: StoredFields
   readonly text: string
   readonly key: string
+  /** The names of fields that the schema does not know: a newer release wrote them. */
+  readonly unknown: readonly string[]
   /** The document as it will be read back; parsed from `text` at each access. */
   readonly doc: D
 }
@@ -30,10 +32,13 @@ export function validate<D extends Doc>(spec: Spec<D>, doc: unknown, before?: St
   const key: unknown = fields[spec.key]
   if (typeof key !== 'string' || key === '') throw new Error(`a document of ${spec.name} has no key: ${spec.key} is missing or empty`)
   const text = JSON.stringify(fields)
+  const unknown =
+    parsed.error?.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [])) ?? []
   return {
     fields,
     text,
     key,
+    unknown,
     get doc() {
       return JSON.parse(text) as D // validated above
     },

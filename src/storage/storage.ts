@@ -66,12 +66,15 @@ export interface Page<D extends Doc> {
 
 /** An operation of a commit. The methods of a collection create operations, which checks the types of their documents and fields. */
 export type Operation =
-  | { readonly kind: 'insert'; readonly collection: string; readonly doc: Doc }
+  | { readonly kind: 'insert'; readonly collection: string; readonly key: Key; readonly doc: Doc }
   | { readonly kind: 'change'; readonly collection: string; readonly key: Key; readonly guard: object; readonly to: object }
   | { readonly kind: 'take'; readonly collection: string; readonly key: Key; readonly guard: object }
   | { readonly kind: 'count'; readonly key: Key; readonly by: number; readonly limit: number; readonly expiresAt: number }
   | { readonly kind: 'index-card'; readonly row: CardRow }
   | { readonly kind: 'unindex-card'; readonly cardId: string; readonly tier: CardTier }
+
+/** Operations that are done as a whole or not at all. */
+export type Group = readonly Operation[]
 
 /** A change or removal, without the collection that it applies to. */
 export type ChangeRequest = Pick<Extract<Operation, { kind: 'change' }>, 'key' | 'guard' | 'to'>
@@ -98,7 +101,9 @@ export type CommitResult = { readonly ok: true } | { readonly ok: false; readonl
 export interface Storage {
   /** Opens a collection and creates its table and indexes if needed. Calls with the same spec return the same object. */
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
-  commit(operations: readonly Operation[]): Promise<CommitResult>
+  /** Resolves when all open collections and their indexes exist. Absent: they exist once they are open. */
+  ready?(): Promise<void>
+  commit(operations: Group): Promise<CommitResult>
   /**
    * Adds `by` to a counter and returns the sum. If the sum would exceed `limit`, adds nothing and returns undefined.
    * The counter expires at the `expiresAt` of its first addition; later additions do not extend it.
@@ -121,10 +126,24 @@ export interface StoreTime {
   readonly receivedMs: number
 }
 
+/** What became of a group. `error`: one of its documents does not match its schema; nothing of the group was written. */
+export type GroupResult = CommitResult | { readonly ok: false; readonly error: unknown }
+
+export interface Appending {
+  /** The number of the block. */
+  readonly n: number
+  readonly groups: readonly Group[]
+  /** Makes the block for the groups that can be done, which are given by their indices. Not called if there is none; then nothing is written. */
+  readonly blockOf: (done: readonly number[]) => Block
+}
+
 /** The blocks of the trust log. */
 export interface LogPort {
-  /** Inserts the block under its unique number `n`. Durable when it returns. */
-  append(block: Block): Promise<'appended' | 'taken'>
+  /**
+   * Commits groups of operations together with a block, in one transaction; durable when it returns. A group is done as a whole or not at all,
+   * and one that fails does not affect the others. `taken`: nothing was written, because the number of the block is in use.
+   */
+  append(appending: Appending): Promise<readonly GroupResult[] | 'taken'>
   /** At most `limit` durable blocks from number `from` on, in order. */
   read(from: number, limit: number): Promise<readonly Block[]>
   /** The newest durable block, or undefined if the log is empty. Includes every block that was durable when the call was made. */
@@ -137,8 +156,11 @@ export interface LogPort {
   has(entry: EntryId): Promise<number | undefined>
   /** The block that contains position `seq`, or undefined. */
   blockOf(seq: number): Promise<Block | undefined>
-  /** Calls `listener` when blocks may have been appended. Notifications may be missed or duplicated. Returns a function that unsubscribes. */
-  onAppend(listener: () => void): () => void
+  /**
+   * Calls `listener` with a durable block that was appended, or without one if blocks may have been appended. Notifications may be missed,
+   * duplicated and out of order. Returns a function that unsubscribes.
+   */
+  onAppend(listener: (block?: Block) => void): () => void
 }
 
 /** The tiers of a card. A row of a tier contains what a caller entitled to that tier may see, and only searches of that tier read it. */
@@ -170,7 +192,7 @@ export interface CardSummary {
   readonly verdict: Verdict
   readonly signer?: { readonly handle: Handle }
   readonly expiresAt?: number
-  /** Handles of the current versions: first of endpoint and security, then of each skill. */
+  /** Handles of the current versions: of the connection, then of the tier. */
   readonly versions: readonly Handle[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
@@ -215,8 +237,11 @@ export interface CardSearchPort {
 }
 
 /** Creates the operations of a collection, to be passed to `commit`. */
-export const operationsOf = <D extends Doc>({ name: collection }: Spec<D>): Pick<Collection<D>, 'inserting' | 'changing' | 'taking'> => ({
-  inserting: (doc) => ({ kind: 'insert', collection, doc }),
+export const operationsOf = <D extends Doc>({
+  name: collection,
+  key: keyField,
+}: Spec<D>): Pick<Collection<D>, 'inserting' | 'changing' | 'taking'> => ({
+  inserting: (doc) => ({ kind: 'insert', collection, key: String(doc[keyField]), doc }),
   changing: (key, guard, to) => ({ kind: 'change', collection, key, guard, to }),
   taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
 })

@@ -17,8 +17,8 @@ export class BrokenLog extends Error {
   }
 }
 
-/** The contiguous prefix of the log that this instance has read: only durable blocks, in order, once each. */
-export interface AppliedLog {
+/** The end of an applied log: all that the next block is built from. */
+export interface Tip {
   /** Number of the last applied block; −1 before the first. */
   readonly n: number
   /** `seq` of the last applied entry; −1 before the first. */
@@ -27,19 +27,22 @@ export interface AppliedLog {
   readonly time: number
   /** Epoch of the last applied block; undefined if the log is empty. */
   readonly epoch: Handle | undefined
+  readonly frontier: Frontier
+}
+
+/** The contiguous prefix of the log that this instance has read: only durable blocks, in order, once each. */
+export interface AppliedLog extends Tip {
   /** `seq` of the first leaf of the epoch's tree. */
   readonly epochFirst: number
   readonly ended: EndedSet
   readonly tree: MerkleTree
-  readonly frontier: Frontier
-  /** True if the entry is among the last RECENT applied entries. A read of the store that started earlier may have missed it. */
-  hasRecent(id: EntryId): boolean
-  /**
-   * True if one of the last RECENT applied entries with an `unless` names this entry, which can then never be appended. Such an entry also ends
-   * the handles that this one would begin, so later attempts are refused because of the ended set.
-   */
-  hasGivenUp(id: EntryId): boolean
+  /** The end of the log now, which later blocks do not change. */
+  tip(): Tip
+  /** The entry with this id, if it is among the last RECENT applied entries. */
+  findRecent(id: EntryId): Entry | undefined
   apply(block: Block): void
+  /** Applies the block if it is the next one. False if blocks before it are missing or the log is broken: then the log must be read. */
+  follow(block: Block): boolean
   /** Throws BrokenLog if the log is broken. */
   requireSound(): void
   /** Reads and applies blocks until block `head` is applied. */
@@ -53,8 +56,7 @@ const RECENT = 8192
 export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly log: Log }): AppliedLog {
   const ended = newEndedSet()
   const listeners = new Set<(applied: Applied) => void>()
-  const recent = new Set<EntryId>()
-  const givenUp = new Set<EntryId>()
+  const recent = new Map<EntryId, Entry>()
   let tree = newMerkleTree(sha256)
   let last: Block | undefined
   let at = -1
@@ -66,9 +68,11 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     log.error('the trust log is broken', broken)
     throw broken
   }
+  /** Past RECENT entries the oldest is dropped: a Map iterates in insertion order. */
   const remember = (entry: Entry) => {
-    addNewest(recent, entry.id)
-    if (entry.unless !== undefined) addNewest(givenUp, entry.unless)
+    recent.set(entry.id, entry)
+    const [oldest] = recent.size > RECENT ? recent.keys() : []
+    if (oldest !== undefined) recent.delete(oldest)
   }
   const apply = (block: Block) => {
     if (broken) throw broken
@@ -92,7 +96,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     ended.apply({ ...range, prev: at })
     last = block
     at = end
-    notify({ first: block.first, last: end, entries: block.entries })
+    notify({ first: block.first, last: end, entries: block.entries, writer: block.writer })
   }
   const notify = (applied: Applied) => {
     for (const listener of listeners) {
@@ -105,7 +109,9 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     }
   }
 
+  const frontierNow = (): Frontier => (last ? tree.frontier() : EMPTY_FRONTIER)
   return {
+    tip: () => ({ n: last?.n ?? -1, seq: at, time: ended.time, epoch: last?.epoch, frontier: frontierNow() }),
     get n() {
       return last?.n ?? -1
     },
@@ -126,11 +132,20 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
       return tree
     },
     get frontier() {
-      return last ? tree.frontier() : EMPTY_FRONTIER
+      return frontierNow()
     },
-    hasRecent: (id) => recent.has(id),
-    hasGivenUp: (id) => givenUp.has(id),
+    findRecent: (id) => recent.get(id),
     apply,
+    follow: (block) => {
+      if (block.n > (last?.n ?? -1) + 1) return false
+      try {
+        apply(block)
+        return true
+      } catch {
+        // The next read of the log reports it
+        return false
+      }
+    },
     requireSound: () => {
       if (broken) throw broken
     },
@@ -150,16 +165,6 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-  }
-}
-
-/** Adds the id. Past RECENT ids the oldest is dropped: a Set iterates in insertion order. */
-function addNewest(newest: Set<EntryId>, id: EntryId): void {
-  newest.add(id)
-  if (newest.size <= RECENT) return
-  for (const oldest of newest) {
-    newest.delete(oldest)
-    return
   }
 }
 

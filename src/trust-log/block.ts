@@ -3,38 +3,42 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Random } from '../lib/random.js'
 import { type EntryId, newId } from '../protocol/ids.js'
-import { type Block, type Ending, type Entry, type EntryType, MAX_ENDINGS, type Proposal } from '../protocol/log/entry.js'
+import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, MAX_ENDINGS, type Proposal } from '../protocol/log/entry.js'
 import { EMPTY_FRONTIER } from '../protocol/log/merkle.js'
 import type { LogPort } from '../storage/storage.js'
-import type { AppliedLog } from './apply.js'
+import type { AppliedLog, Tip } from './apply.js'
 import { frontierAfter, frontierTexts } from './proofs/leaf.js'
 
 /**
  * Returns a function that makes the next entries of the log from proposals. It numbers them and gives all of them one time. Log time never
  * decreases.
  */
-export function numbering(applied: AppliedLog, clock: Pick<Clock, 'now'>): (proposal: Proposal, i?: number) => Entry {
-  const next = applied.seq + 1
-  const time = Math.max(clock.now(), applied.time)
+export function numbering(tip: Tip, clock: Pick<Clock, 'now'>): (proposal: Proposal, i?: number) => Entry {
+  const next = tip.seq + 1
+  const time = Math.max(clock.now(), tip.time)
   return (proposal, i = 0) => ({ ...proposal, seq: next + i, time })
 }
 
 /** Makes the next block of the log. If its first entry starts an epoch, the block starts the Merkle tree of that epoch. */
-export function blockAfter(applied: AppliedLog, writer: string, entries: readonly Entry[]): Block {
+export function blockAfter(tip: Tip, writer: string, entries: readonly Entry[]): Block {
   const [first] = entries
-  const [begun] = first?.type === 'epoch.started' ? (first.begins ?? []) : []
-  const epoch = begun ?? applied.epoch
+  const begun = first?.type === 'epoch.started' ? epochStartedBy(first) : undefined
+  const epoch = begun ?? tip.epoch
   if (epoch === undefined) throw new Error('the log is empty')
-  const frontier = frontierAfter(begun === undefined ? applied.frontier : EMPTY_FRONTIER, entries)
+  const frontier = frontierAfter(begun === undefined ? tip.frontier : EMPTY_FRONTIER, entries)
   const tree = { frontier: frontierTexts(frontier), size: frontier.size }
-  return { n: applied.n + 1, epoch, first: applied.seq + 1, writer, entries: [...entries], ...tree }
+  return { n: tip.n + 1, epoch, first: tip.seq + 1, writer, entries: [...entries], ...tree }
 }
+
+/** Appends a block without operations. */
+export const appendBlock = (port: LogPort, block: Block): ReturnType<LogPort['append']> =>
+  port.append({ n: block.n, groups: [[]], blockOf: () => block })
 
 /** Appends entries while no other process may write to the log. Refuses with `unavailable` if another process does. */
 export async function appendExclusively(port: LogPort, applied: AppliedLog, writer: string, entries: readonly Entry[]): Promise<void> {
   for (const some of blocksOf(entries)) {
     const block = blockAfter(applied, writer, some)
-    if ((await port.append(block)) === 'taken')
+    if ((await appendBlock(port, block)) === 'taken')
       refuse('unavailable', 'another process writes to the log: stop every registry that uses this store')
     applied.apply(block)
   }

@@ -3,21 +3,21 @@ import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
-import { newHandle } from '../protocol/handles.js'
+import { distinct } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
-import { type Entry, MAX_ENDINGS, type Proposal } from '../protocol/log/entry.js'
+import { type Ending, type Entry, MAX_ENDINGS, type Proposal, positionOf } from '../protocol/log/entry.js'
 import type { Storage } from '../storage/storage.js'
-import { newAppender } from './append.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
-import { blockAfter, numbering } from './block.js'
+import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
 import { newClockSkewCheck, type RequireNoSkew } from './clock-skew.js'
+import { LogWriter } from './log-writer.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
 import { newProofs } from './proofs/proofs.js'
 import { newReadBarrier } from './read-barrier.js'
-import { newHalves } from './records/pending-writes.js'
 import { requireNotFrozen } from './recovery/freeze.js'
 import { requireRestored } from './recovery/restore.js'
-import type { ServedTrustLog } from './trust-log.js'
+import type { Committed, LogCommit, ServedTrustLog } from './trust-log.js'
+import { Turns } from './turns.js'
 import { requireWitnessed, type WitnessStore } from './witness/witness.js'
 
 export interface TrustLogDeps {
@@ -39,17 +39,15 @@ export interface TrustLogDeps {
 interface TrustLogTimes {
   /** A read barrier that takes longer fails. */
   readonly readTimeoutMs: number
-  /** If the store has not answered an append within this time, the block is read back. */
+  /** If the store has not answered a commit within this time, the log is read for its block. */
   readonly appendTimeoutMs: number
   /** Longest time from the start of a read barrier to the decision that follows it. */
   readonly freshMs: number
   /** How often the log is read if no change notification arrives. */
   readonly pollMs: number
-  /** How often halves are settled, and the minimum age of a half that is settled then. */
-  readonly halfSeconds: number
 }
 
-const TIMES: TrustLogTimes = { readTimeoutMs: 2000, appendTimeoutMs: 5000, freshMs: 250, pollMs: 500, halfSeconds: 30 }
+const TIMES: TrustLogTimes = { readTimeoutMs: 2000, appendTimeoutMs: 5000, freshMs: 250, pollMs: 500 }
 
 /** The trust log of one instance. Instances share only the store. */
 export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
@@ -58,9 +56,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const port = storage.log
   const applied = newAppliedLog({ port, log })
   const requireNoSkew = newClockSkewCheck({ port, clock, log })
-  const appender = newAppender({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs })
+  const turns = storage.liveInstances && { turns: new Turns(writer, applied) }
+  const logWriter = new LogWriter({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs, ...turns })
   const barrier = newReadBarrier({ port, applied, clock, log, requireNoSkew, timeoutMs: times.readTimeoutMs, freshMs: times.freshMs })
-  const halves = newHalves({ storage, applied, appender, barrier, clock, random, log })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
   const loops: Promise<void>[] = []
@@ -75,26 +73,38 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   }
   // The read barrier logs a failure once for all its callers.
   const poll = () => barrier.readBarrier().catch(() => undefined)
-  const settleOld = () =>
-    halves
-      .settleOlderThan(times.halfSeconds)
-      .catch((error: unknown) =>
-        log.warn(`pending writes could not be resolved; the next attempt is in ${times.halfSeconds} s`, { error: String(error) }),
-      )
   const requireRead = <T>(value: T | undefined): T =>
     value ?? refuse('standing_unknown', 'the log has not been read yet; try again', { retryAfterSeconds: 1 })
 
+  const now = () => Math.max(clock.now(), applied.time)
+  const here = () => requireRead(applied.ended.position)
+  const commit = async ({ operations, dependsOn, ...entry }: LogCommit): Promise<Committed> => {
+    const proposals = proposalsOf(random, entry)
+    const written = await logWriter.commit({ operations, proposals, dependsOn: distinct(dependsOn), decidedAt: now() })
+    if (written.outcome !== 'committed') return written
+    const [first] = written.entries
+    const last = written.entries.at(-1)
+    if (!first || !last || !applied.epoch) throw new Error('a commit has an entry')
+    return { outcome: 'committed', entry: first, position: positionOf(applied.epoch, last.seq) }
+  }
+
   return {
     ...barrier,
-    begin: halves.begin,
-    end: halves.end,
-    tryEnd: halves.tryEnd,
-    settle: halves.settle,
-    halves: halves.halves,
+    commit,
+    end: async ({ ends, ...ending }) => {
+      const left = ends.filter(({ handle }) => !applied.ended.has(handle))
+      const ended =
+        left.length > 0
+          ? await commit({ ...ending, ends: left, dependsOn: [] })
+          : { outcome: (await storage.commit(ending.operations)).ok ? 'committed' : 'overtaken', position: here() }
+      return ended.outcome === 'committed' && 'position' in ended
+        ? { position: ended.position }
+        : refuse('conflict', 'the state that the request was decided on has changed; try again')
+    },
     ...newProofs(applied),
     checkpoint,
     ended: applied.ended,
-    now: () => Math.max(clock.now(), applied.time),
+    now,
     onApplied: applied.onApplied,
     snapshot: () => applied.ended.snapshot(),
     entries: (seq, limit) => readEntries(deps, applied, seq, limit),
@@ -107,21 +117,20 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       return requireRead(applied.epoch)
     },
     get position() {
-      return requireRead(applied.ended.position)
+      return here()
     },
     start: async () => {
       await openLog(deps, applied, requireNoSkew)
-      await halves.settleOlderThan(0)
-      unlisten = port.onAppend(() => void poll())
+      unlisten = port.onAppend((block) => {
+        if (block === undefined || !applied.follow(block)) void poll()
+      })
       loops.push(repeat(times.pollMs, poll))
-      loops.push(repeat(times.halfSeconds * 1000, settleOld))
     },
     close: async () => {
       unlisten()
       closing.abort()
       await Promise.all(loops)
-      await appender.close()
-      await halves.close()
+      await logWriter.close()
     },
   }
 }
@@ -143,12 +152,33 @@ async function openLog(
   await requireNoSkew()
   if ((await log.head()) === undefined) {
     // The first entry has no digest of an earlier epoch, since there is none.
-    const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [], begins: [newHandle(random, 'epo')] }
-    await log.append(blockAfter(applied, writer, [numbering(applied, clock)(first)]))
+    const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [] }
+    await appendBlock(log, blockAfter(applied, writer, [numbering(applied, clock)(first)]))
   }
   const head = await log.head()
   if (head === undefined) throw new Error('the first block was appended but cannot be read')
   await applied.readTo(head)
+}
+
+/** The entries of a write: one, or as many as its endings need. */
+function proposalsOf(
+  random: Random,
+  { type, id = newId(random, 'ent'), ends = [], digest }: Omit<LogCommit, 'operations' | 'dependsOn'>,
+): readonly Proposal[] {
+  const [first, ...others] = endingAll(random, { type, ends: distinctEndings(ends), first: id })
+  const own = { id, type, ends: first?.ends ?? [], ...(digest !== undefined && { digest }) }
+  return [own, ...others]
+}
+
+/** Of several endings of one handle, the one with the latest horizon. No horizon counts as the latest. */
+function distinctEndings(ends: readonly Ending[]): Ending[] {
+  const latest = new Map<string, Ending>()
+  for (const ending of ends) {
+    const known = latest.get(ending.handle)
+    if (known === undefined || (known.horizon !== undefined && (ending.horizon ?? Number.POSITIVE_INFINITY) > known.horizon))
+      latest.set(ending.handle, ending)
+  }
+  return [...latest.values()]
 }
 
 /** Blocks per read. Anonymous callers read the log, so the endings of the entries bound the cost of a request too, not only their number. */

@@ -13,11 +13,10 @@ import type { Log } from '../lib/log.js'
 import { withTimeout } from '../lib/timeout.js'
 import type { Handle } from '../protocol/handles.js'
 import { positionOf } from '../protocol/log/entry.js'
-import { stands } from '../protocol/standing.js'
+import { type Barrier, stands } from '../protocol/standing.js'
 import type { LogPort } from '../storage/storage.js'
 import { type AppliedLog, BrokenLog } from './apply.js'
 import type { RequireNoSkew } from './clock-skew.js'
-import type { Barrier } from './trust-log.js'
 
 interface ReadBarrierDeps {
   readonly port: LogPort
@@ -31,9 +30,9 @@ interface ReadBarrierDeps {
   readonly freshMs: number
 }
 
-export interface ReadBarrier {
+interface ReadBarrier {
   readBarrier(): Promise<Barrier>
-  afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
+  afterBarrier<T>(taken: Barrier | undefined, decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
   requireStillStanding(barrier: Barrier, handles: readonly Handle[]): Promise<void>
 }
 
@@ -61,12 +60,12 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
 
   return {
     readBarrier: wait,
-    afterBarrier: async (decide, prerequisite) => {
+    afterBarrier: async (taken, decide, prerequisite) => {
       // `prerequisite` is awaited below. Without this handler its failure would be an unhandled rejection if the log cannot be read.
       void prerequisite?.catch(() => undefined)
-      let barrier = await wait()
+      let barrier = taken ?? (await wait())
       await prerequisite
-      // If the prerequisite took long, too little time is left to decide.
+      // If the barrier is older, too little time may be left to decide.
       if (age(barrier) > deps.freshMs / 2) barrier = await wait()
       for (let attempt = 0; attempt < 2; attempt++) {
         if (attempt > 0) barrier = await wait()

@@ -2,70 +2,42 @@ import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
 import type { Ending, Entry, EntryType, Position } from '../protocol/log/entry.js'
-import type { Operation } from '../storage/storage.js'
-
-/** The result of a read barrier: everything that was acknowledged before the call is applied. */
-export interface Barrier {
-  /** Epoch seconds: the later of the clock before the read and log time after it. Decides what has expired. */
-  readonly now: number
-  /** `seq` of the last applied entry. */
-  readonly seq: number
-  readonly position: Position
-  /** When the read began, in milliseconds of the monotonic clock. */
-  readonly startedMs: number
-}
+import type { Barrier } from '../protocol/standing.js'
+import type { Group } from '../storage/storage.js'
 
 /** The ended set, as decisions read it after a read barrier. */
 export interface Ended {
   has(handle: Handle): boolean
 }
 
-/** A feature's way to complete or drop the halves that a crash or a slow writer left. */
-export interface HalfKind {
-  /** Operations that reveal the hidden part under `key` for entry `id`, guarded so that a second reveal does nothing. */
-  reveal(key: string, id: EntryId): Promise<readonly Operation[]>
-  /** Operations that drop the hidden part, whose entry will never be in the log. */
-  drop(key: string, id: EntryId): Promise<readonly Operation[]>
-}
-
-export interface Beginning {
-  /** The name of the HalfKind that completes it (`cards`, `introductions`, …). */
-  readonly kind: string
-  readonly key: string
-  /** Chosen by the caller, whose hidden record names it. */
-  readonly id: EntryId
+/** A write with an entry in the log: the entry stands if and only if the operations were done. */
+export interface LogCommit {
   readonly type: EntryType
-  readonly begins: readonly Handle[]
-  /** Further handles that it depends on. The writer leaves the entry out if one of them has ended. */
-  readonly dependsOn: readonly Handle[]
+  /** Chosen by the caller if a document of the commit names the entry, for a proof of it. */
+  readonly id?: EntryId
   readonly ends?: readonly Ending[]
+  /** Handles that the write depends on: it is refused if one of them ended before. Empty for a revocation. */
+  readonly dependsOn: readonly Handle[]
   readonly digest?: string
-  /** Operations of one commit: the hidden record (or the change that is hidden in its record) and the audit row. */
-  readonly hidden: readonly Operation[]
+  /** The records, search rows, consumed values and the audit row. */
+  readonly operations: Group
 }
 
-export type Begun =
-  | { readonly outcome: 'begun'; readonly entry: Entry }
-  /** A handle in `begins` or `dependsOn` has ended in the meantime; the beginning was dropped. */
+/**
+ * `overtaken`: operation number `failed` could not be done, because another writer was first. `refused`: a handle in `dependsOn` has ended. In
+ * both cases nothing was written.
+ */
+export type Committed =
+  | { readonly outcome: 'committed'; readonly entry: Entry; readonly position: Position }
+  | { readonly outcome: 'overtaken'; readonly failed: number }
   | { readonly outcome: 'refused' }
-  /** The hidden commit failed at this operation; nothing was written. */
-  | { readonly outcome: 'failed'; readonly failed: number }
 
-/** Handles that have already ended are left out, unless `alwaysLog` is set. It is fine if no handle remains. */
-interface EndingIntent {
+/** A revocation. */
+interface LogEnding {
   readonly type: EntryType
   readonly ends: readonly Ending[]
-  /** Operations for the commit that writes the half, from which any instance can complete the ending: the audit row. */
-  readonly intent: readonly Operation[]
-  readonly id?: EntryId
-  /** Logs handles that have already ended too, so that the log shows that they ended in another way since. A restore follows the last one. */
-  readonly alwaysLog?: boolean
+  readonly operations: Group
 }
-
-type TriedEnding =
-  | { readonly outcome: 'ended'; readonly position: Position }
-  /** Index of the operation that failed. One past the last: an ending with this `id` exists already. */
-  | { readonly outcome: 'failed'; readonly failed: number }
 
 export interface TrustLog {
   /**
@@ -77,34 +49,27 @@ export interface TrustLog {
   now(): number
   readonly ended: Ended
   /**
-   * Runs `decide` after a read barrier. If more than 250 ms pass from the start of the barrier to the decision, both are run once more; after
+   * Runs `decide` after a read barrier: the one that was taken for the request, if it is recent enough, else a new one. If more than 250 ms pass from the start of the barrier to the decision, both are run once more; after
    * that the call is refused with `standing_unknown`. For every response that is given because something stands and that is not ordered by a
    * log entry of its own: reads and issuing. What `decide` writes, such as the record of a token or an audit row, must be durable when it
    * resolves, so that a late write repeats the decision; a repeated decision writes another row. `prerequisite` is work that has started already, and is
    * awaited before `decide` runs.
    */
-  afterBarrier<T>(decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
+  afterBarrier<T>(taken: Barrier | undefined, decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
   /**
    * Refuses with `standing_unknown` if one of the handles has ended, as far as can be known less than 250 ms before the call returns: if the
    * barrier is older, another one is taken. For responses after a commit without a log entry, such as that of a pending introduction.
    */
   requireStillStanding(barrier: Barrier, handles: readonly Handle[]): Promise<void>
-  /** Commits the hidden record, appends the entry and reveals the record. Resolves when the record is revealed or dropped. */
-  begin(beginning: Beginning): Promise<Begun>
+  /** Commits the operations and the entry. Resolves when both are durable and applied here: every later read barrier of any instance finds them. */
+  commit(write: LogCommit): Promise<Committed>
   /**
-   * Commits the intent, appends, and resolves when every later request sees the ending. Refuses with `conflict` if an operation of the intent
-   * fails.
+   * Ends the handles that have not ended yet; without any, only the operations are done. Refuses with `conflict` if an operation cannot be done.
    */
-  end(ending: EndingIntent): Promise<{ readonly position: Position }>
-  /** Like `end`, but returns which operation of the intent failed. Nothing was written then. */
-  tryEnd(ending: EndingIntent): Promise<TriedEnding>
-  /** Completes or drops the halves under `key`. For a reader that meets a half. */
-  settle(kind: string, key: string): Promise<void>
-  /** Registers how a feature's halves are completed. Must be called before start(). */
-  halves(kind: string, half: HalfKind): void
+  end(ending: LogEnding): Promise<{ readonly position: Position }>
   /** The listener is called once for every applied block, in order. Returns a function that removes the listener. */
   onApplied(listener: (applied: Applied) => void): () => void
-  /** Reads or creates the log, settles halves, and starts the poll and the timer for halves. */
+  /** Reads or creates the log, and starts to follow it. */
   start(): Promise<void>
   close(): Promise<void>
   readonly epoch: Handle
@@ -157,4 +122,6 @@ export interface Applied {
   readonly first: number
   readonly last: number
   readonly entries: readonly Entry[]
+  /** The instance that wrote the block. */
+  readonly writer: string
 }

@@ -201,7 +201,7 @@ attack(
   { writes: false },
 )
 
-attack('TEX-19', 'an introduction gets invalid_target after a pinned part of the card changed, until a new approval', setup, async () => {
+attack('TEX-19', 'an introduction gets invalid_target after the endpoint of the card moved, until another approval', setup, async () => {
   const own = await aPair(setup.registry)
   await own.ocr.publish({
     card: aCard(setup.registry, {

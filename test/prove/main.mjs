@@ -1,7 +1,8 @@
-// npm run prove -- [mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
+// npm run prove -- [model [seeds] | mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
 //                  [soak [seconds]]     (not among the parts that run without arguments)
 //                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
-// Without arguments the first three parts run, about twenty minutes. Exits with 1 if a part failed.
+// Without arguments the first four parts run, about twenty minutes. Exits with 1 if a part failed.
+import { FAULTS, runModel } from '../model/one-commit.mjs'
 import { runFaults } from './faults.mjs'
 import { runKills } from './kills.mjs'
 import { runPlanted } from './mongo/planted.mjs'
@@ -37,6 +38,16 @@ const PARTS = {
       faults,
       summary,
     })),
+  model: async (count = '10000') => {
+    const faults = []
+    for (let seed = 1; seed <= Number(count); seed++) faults.push(...runModel(seed).problems)
+    const missed = FAULTS.filter(
+      (fault) => !Array.from({ length: 500 }, (_, i) => i + 1).some((seed) => runModel(seed, fault).problems.length > 0),
+    )
+    const all = [...faults, ...missed.map((fault) => `not detected: ${fault}`)]
+    const summary = `${FAULTS.length - missed.length} of ${FAULTS.length} planted faults found`
+    return [{ name: 'model', tried: Number(count), held: Number(count) - faults.length, faults: all, summary }]
+  },
   soak: async (seconds = '600') => {
     const { faults, figures } = await runSoak({ seconds: Number(seconds), say })
     return [{ name: 'soak', tried: 1, held: faults.length === 0 ? 1 : 0, faults, summary: `\n${inLines(figures)}` }]

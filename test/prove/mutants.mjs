@@ -16,6 +16,10 @@ const SUBJECT = 'src/oauth/grants/subject.ts'
 const ISSUE = 'src/oauth/issue.ts'
 const VERIFY_REQUEST = 'src/verifier/verify-request.ts'
 const TOKENS = ['test/oauth', 'test/attacks', 'test/stories']
+const GRANTED = 'src/delegation/introductions/decide/granted.ts'
+const RELIANCE = 'src/registry/cards/reliance/reliance.ts'
+const NEEDS_APPROVAL = ['test/delegation/introductions/decide/needs-approval.test.ts']
+const CARD_RELIANCE = ['test/registry/cards/reliance/reliance.test.ts']
 const TASK = 'src/oauth/grants/task.ts'
 const TASKS = ['test/delegation/introductions/task.test.ts']
 const NARROWING = ['test/oauth/grants/client-credentials.test.ts']
@@ -223,9 +227,23 @@ export const MUTANTS = [
   [
     'an introduction does not outlive its task',
     'src/delegation/introductions/decide/grant.ts',
-    'Math.min(now + seconds, task?.deadline ?? Number.POSITIVE_INFINITY)',
-    'now + seconds',
+    ', task?.deadline ?? Number.POSITIVE_INFINITY)',
+    ')',
     TASKS,
+  ],
+  [
+    'another approval does not extend an introduction',
+    'src/delegation/introductions/decide/grant.ts',
+    'request.expiresAt ?? Number.POSITIVE_INFINITY',
+    'Number.POSITIVE_INFINITY',
+    NEEDS_APPROVAL,
+  ],
+  [
+    'another approval gives the bounds a new version',
+    'src/delegation/introductions/decide/grant.ts',
+    'isGranted ? [{ handle: boundsVersion }] : []',
+    '[]',
+    NEEDS_APPROVAL,
   ],
   [
     'a task must stand at the grant of an introduction',
@@ -336,10 +354,10 @@ export const MUTANTS = [
   ['a revoked key cannot authenticate', CLIENT_AUTH, ' && stands(trustLog.ended, [handle])', '', ['test/attacks', 'test/stories']],
   [
     'a record is cached no longer than a revoked version stays in the ended set',
-    'src/trust-log/records/cache.ts',
+    'src/trust-log/cache.ts',
     'Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && ',
     '',
-    ['test/trust-log', 'test/registry/cards/pinned-parts.test.ts'],
+    ['test/trust-log', 'test/registry/cards/reliance'],
   ],
   [
     'a cached client is confirmed after the read barrier',
@@ -431,19 +449,37 @@ export const MUTANTS = [
     'now + seconds',
     TOKENS,
   ],
+  ['an exchange needs a valid introduction', GRANTED, 'changes.length === 0', 'changes.length >= 0', NEEDS_APPROVAL],
+  ['an introduction relies on its interface and security', GRANTED, ', ...connectionChanges(relied, card)', '', NEEDS_APPROVAL],
+  ['an introduction relies on its scopes and skills', GRANTED, ', ...offerChanges(relied, card)', '', NEEDS_APPROVAL],
+  ['an introduction relies on the key that signed the card', GRANTED, 'stands(ended, card.signer)', 'true', NEEDS_APPROVAL],
+  ['an introduction relies on a card that stays published', GRANTED, 'card?.publication !== relied.publication', '!card', NEEDS_APPROVAL],
+  ['an interface is relied on by its binding', RELIANCE, 'one.protocolBinding === wanted.protocolBinding && ', '', CARD_RELIANCE],
+  ['an interface is relied on by its URL', RELIANCE, ' && hrefOf(one) === hrefOf(wanted)', '', CARD_RELIANCE],
+  ['the security requirements are relied on', RELIANCE, 'relied.security === current.security', 'true', CARD_RELIANCE],
+  ['granted scopes must be offered', RELIANCE, 'coveredBySome(current.scopes, scope)', 'true', CARD_RELIANCE],
+  ['a skill must not get weaker', RELIANCE, 'isNoWeaker(skill.security, security)', 'true', CARD_RELIANCE],
   [
-    'an exchange needs a valid introduction',
-    'src/oauth/grants/steps.ts',
-    'const introductions = validWith(pinnedParts)',
-    'const introductions = granted',
-    TOKENS,
+    'an alternative needs all scopes of the old one',
+    RELIANCE,
+    ' && scopes.every((scope) => has.get(scheme)?.has(scope))',
+    '',
+    CARD_RELIANCE,
+  ],
+  ['prose of a security scheme has no meaning', RELIANCE, "new Set(['description', 'bearerFormat', 'scopes'])", 'new Set()', CARD_RELIANCE],
+  [
+    'a publication that takes something away ends a version',
+    'src/registry/cards/publishing/save-card.ts',
+    'handle: ended ?? newHandle',
+    'handle: newHandle',
+    ['test/registry/cards/public-log.test.ts'],
   ],
   [
-    'pinned versions are current',
-    'src/delegation/introductions/decide/granted.ts',
-    'pinnedVersions.every((version) => currentVersions.has(version)) && ',
-    '',
-    ['test/registry/cards/pinned-parts.test.ts'],
+    'a card is read again before something is missed in a cached one',
+    GRANTED,
+    'cached.affected.length === 0 ? cached : stepsWith(await deps.findReliance(to))',
+    'cached',
+    ['test/stories/cached-state.test.ts'],
   ],
   ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
   ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }) => rights),\n', '', TOKENS],

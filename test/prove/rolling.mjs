@@ -52,7 +52,7 @@ export function runRestarts({ store, seconds = 0, instances = 3, say = () => {} 
 
 /** Upgrades to a next version, which has other indexes and writes what this version does not know. */
 export function runUpgrade({ store, say = () => {} }) {
-  return underTraffic({ store, instances: 3, running: 2 }, (world) => upgrade({ ...world, store, say, started }))
+  return underTraffic({ store, instances: 3, running: 2 }, (world) => upgrade({ ...world, say, started }))
 }
 
 async function started(instance, dist) {

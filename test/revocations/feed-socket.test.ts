@@ -10,7 +10,7 @@ import { MAX_BUFFERED_BYTES } from '../../src/revocations/backpressure-socket.js
 import { serveFeed } from '../../src/revocations/feed-socket.js'
 import { type Hub, newHub } from '../../src/revocations/hub.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
-import { end, type Logs, openLogs } from '../trust-log/open-logs.js'
+import { aBarrier, end, type Logs, openLogs } from '../trust-log/open-logs.js'
 
 const COUNT = 175_000
 const FRAME_BYTES = 65_536
@@ -31,6 +31,7 @@ const caller: Caller = {
   jkt: Jkt.parse('A'.repeat(43)),
   dependencies: { handles: [], expiresAt: 2_000_000_000 },
   identities: [],
+  barrier: aBarrier,
 }
 
 /** About 7 MB of ended handles, which is more than the socket buffers of the kernel hold. */

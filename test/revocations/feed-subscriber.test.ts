@@ -11,7 +11,7 @@ import { BackpressureSocket, MAX_BUFFERED_BYTES, type WritableSocket } from '../
 import { type FeedDeps, FeedSubscriber } from '../../src/revocations/feed-subscriber.js'
 import { type Hub, newHub } from '../../src/revocations/hub.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
-import { aHandle, end, type Logs, openLogs } from '../trust-log/open-logs.js'
+import { aBarrier, aHandle, end, type Logs, openLogs } from '../trust-log/open-logs.js'
 
 /** The server's end of a WebSocket: frames stay in its buffer while the reader has stopped. */
 class SocketDouble implements WritableSocket {
@@ -73,6 +73,7 @@ const aCaller = (parts: Partial<Caller> = {}): Caller => ({
   jkt: Jkt.parse('A'.repeat(43)),
   dependencies: { handles: [], expiresAt: 2_000_000_000 },
   identities: [],
+  barrier: aBarrier,
   ...parts,
 })
 

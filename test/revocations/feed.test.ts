@@ -175,7 +175,7 @@ describe('subscriptions', () => {
     const flood = async () => {
       for (let i = 0; i < COUNT / 2500; i++) {
         const ends = Array.from({ length: 2500 }, () => ({ handle: newHandle(systemRandom, 'tok') }))
-        await registry.servers[i % 2]?.trustLog.end({ type: 'token.revoked', ends, intent: [] })
+        await registry.servers[i % 2]?.trustLog.end({ type: 'token.revoked', ends, operations: [] })
       }
     }
     const openDirectly = () => open({ port: registry.servers[0]?.port ?? 0 })

@@ -20,7 +20,7 @@ const endTogether = async (counts: readonly number[]): Promise<Handle[]> => {
   const horizon = registry.clock.now() + 3600
   await Promise.all(
     all.map((handles) =>
-      registry.servers[0]?.trustLog.end({ type: 'token.revoked', ends: handles.map((handle) => ({ handle, horizon })), intent: [] }),
+      registry.servers[0]?.trustLog.end({ type: 'token.revoked', ends: handles.map((handle) => ({ handle, horizon })), operations: [] }),
     ),
   )
   return all.flat()

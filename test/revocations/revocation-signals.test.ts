@@ -12,7 +12,7 @@ import { serveFeed } from '../../src/revocations/feed-socket.js'
 import { newHub } from '../../src/revocations/hub.js'
 import { newRevocationSignals } from '../../src/revocations/revocation-signals.js'
 import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
-import { aHandle, end, type Logs, openLogs } from '../trust-log/open-logs.js'
+import { aBarrier, aHandle, end, type Logs, openLogs } from '../trust-log/open-logs.js'
 
 let logs: Logs
 let trustLog: ServedTrustLog
@@ -48,6 +48,7 @@ const aCaller = (...handles: Handle[]): Caller => ({
   jkt: Jkt.parse('A'.repeat(43)),
   dependencies: { handles, expiresAt: logs.clock.now() + 900 },
   identities: [],
+  barrier: aBarrier,
 })
 const registered = async () => {
   await new Promise((resolve) => setImmediate(resolve))

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { registeredKeysStore } from '../../src/identity/keys/store.js'
 import { silentLog } from '../../src/lib/log.js'
-import { systemRandom } from '../../src/lib/random.js'
 import { runMaintenance } from '../../src/server/maintenance.js'
 import { thingsOf } from '../storage/contract/things.js'
 import { gatedStorage } from '../trust-log/gated-storage.js'
@@ -21,7 +20,7 @@ test('maintenance purges documents that have expired, and none that expires with
   const now = clock.now() + 60
   await things.insert({ id: 'expired', group: 'g', until: now - 86_400 })
   for (const seconds of [1, 1800, 3599]) await things.insert({ id: `in ${seconds} s`, group: 'g', until: now + seconds })
-  const registeredKeys = registeredKeysStore({ storage, trustLog, random: systemRandom })
+  const registeredKeys = registeredKeysStore({ storage })
   const finished = runMaintenance({ storage, clock, log: silentLog, registeredKeys, trustLog }, stopping.signal)
   clock.advance(60)
   await expect.poll(() => purged.signal.aborted).toBe(true)

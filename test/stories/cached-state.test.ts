@@ -100,7 +100,7 @@ describe('changes at another server', () => {
     expect(await exchangeAt(1)).toBe('invalid_target')
   })
 
-  test('a card whose pinned parts changed, or that was unpublished, has no valid introductions', async () => {
+  test('a card that moved its endpoint, or that was unpublished, has no valid introductions', async () => {
     const card = (url: string) => aCard(registry, { supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }] })
     await changeAfterCaching(() => pair.ocr.publish({ card: card('http://127.0.0.1:10/a2a') }))
     expect(await exchangeAt(1)).toBe('invalid_target')
@@ -126,7 +126,7 @@ describe('changes at another server', () => {
     expect(await exchangeAt(1)).toBe('ocr:read')
   })
 
-  test('an introduction may pin non-public skills at once after they were published, although no log entry mentions them', async () => {
+  test('an introduction may rely on non-public skills and scopes at once after they were published, although no log entry mentions them', async () => {
     const secret = { id: 'secret', name: 'Secret', description: 'Reads it twice', tags: ['x'] }
     const [plain = {}] = aCard(registry).skills as JsonObject[]
     const another = { id: 'another', name: 'Another', description: 'Reads it again', tags: ['x'] }
@@ -141,6 +141,20 @@ describe('changes at another server', () => {
       await introduce(pair.planner, pair.ocr, SCOPES, { skills: ['another'] })
     })
     expect(await exchangeAt(1)).toBe('ocr:admin ocr:read')
+  })
+
+  test('a non-public skill that was taken away and is published again counts at once, although no log entry mentions it', async () => {
+    const [plain = {}] = aCard(registry).skills as JsonObject[]
+    const secret = { id: 'secret', name: 'Secret', description: 'Reads it twice', tags: ['x'] }
+    const withSecret = { card: aCard(registry, { skills: [plain, secret] }), hide: ['/skills/1'] }
+    const publish = (what: Parameters<Pair['ocr']['publish']>[0]) => onServer(0, () => pair.ocr.publish(what))
+    await publish(withSecret)
+    await introduce(pair.planner, pair.ocr, ['ocr:admin'], { skills: ['secret'] })
+    expect(await exchangeAt(1, 'ocr:admin')).toBe('ocr:admin')
+    await publish({ card: aCard(registry, { skills: [plain] }) })
+    for (let i = 0; i < 2; i++) expect(await exchangeAt(1, 'ocr:admin')).toBe('invalid_scope')
+    await publish(withSecret)
+    expect(await exchangeAt(1, 'ocr:admin')).toBe('ocr:admin')
   })
 
   test('a request for an introduction follows the current introduction policy, and a card view shows the current name of the agent', async () => {

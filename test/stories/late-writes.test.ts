@@ -107,3 +107,19 @@ test('a card whose agent is revoked between the two phases of a search is not sh
   const { hits } = await revokedMeanwhile(isSecondSearch, request, () => revokeAgent(pair.acme, pair.ocr))
   expect(hits.map(({ agentId }) => agentId)).not.toContain(pair.ocr.agentId)
 })
+
+const isRead =
+  (operation: string): IsSlow =>
+  (name) =>
+    name === operation
+
+test.each<[string, IsSlow, () => Promise<unknown>]>([
+  ['members.list', isRead('members.find'), () => pair.globex.query('members.list', { orgId: pair.globex.orgId })],
+  ['agents.list', isRead('agents.find'), () => pair.globex.query('agents.list', {})],
+  ['limits.get', isRead('limits.get'), () => pair.globex.query('limits.get', {})],
+  ['cards.get', isAuditRow, () => pair.globex.query('cards.get', { agentId: pair.ocr.agentId })],
+  ['limits.set', isCommitOf('limits'), () => pair.globex.mutate('limits.set', { limits: { openTasks: 5 } })],
+])('a caller that is revoked while %s waits for the store gets no answer', async (_, isSlow, act) => {
+  const revoke = () => registry.operator.mutate('organisations.revoke', { orgId: pair.globex.orgId })
+  expect(await revokedMeanwhile(isSlow, () => reasonOf(act()), revoke)).toBe('invalid_client')
+})

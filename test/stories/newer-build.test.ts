@@ -7,8 +7,8 @@ import { Handle } from '../../src/protocol/handles.js'
 import { newId } from '../../src/protocol/ids.js'
 import type { Entry, Proposal } from '../../src/protocol/log/entry.js'
 import { newAppliedLog } from '../../src/trust-log/apply.js'
+import { appendBlock } from '../../src/trust-log/block.js'
 import { frontierAfter, frontierTexts } from '../../src/trust-log/proofs/leaf.js'
-import { type Half, halvesIn } from '../../src/trust-log/records/pending-store.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPair, type Pair, reasonOf } from './actors.js'
 
@@ -46,7 +46,8 @@ async function append(proposal: Proposal): Promise<void> {
   const entries: Entry[] = [{ ...proposal, seq: applied.seq + 1, time: Math.max(applied.time, registry.clock.now()) }]
   const frontier = frontierAfter(applied.frontier, entries)
   const header = { n: head.n + 1, epoch: head.epoch, first: applied.seq + 1, writer: 'newer' }
-  expect(await log.append({ ...header, entries, frontier: frontierTexts(frontier), size: frontier.size })).toBe('appended')
+  const block = { ...header, entries, frontier: frontierTexts(frontier), size: frontier.size }
+  expect(await appendBlock(log, block)).toEqual([{ ok: true }])
 }
 
 test('an entry of an unknown type ends its handles on every server and in the feed', async () => {
@@ -63,19 +64,4 @@ test('an entry of an unknown type ends its handles on every server and in the fe
   await pair.planner.tasks.end(taskId)
   const keys = await fetchRegistryKeys(registry.issuer, 'log')
   expect((await verifyWholeLog({ issuer: registry.issuer, keys })).entries).toBeGreaterThan(0)
-})
-
-test('a pending revocation of a newer build is completed, and its pending record of an unknown kind is left unchanged', async () => {
-  const token = await aToken()
-  const ending = anEntry([handleOf(token)])
-  const beginning = { ...anEntry([]), begins: [aZone()] }
-  const halves = halvesIn(registry.storage)
-  const half: Half = { id: ending.id, intent: 'end', kind: 'ending', key: ending.id, proposals: [ending], on: [], at: 1 }
-  await halves.insert(half)
-  await halves.insert({ ...half, id: beginning.id, intent: 'begin', kind: 'zones', key: 'x', proposals: [beginning], on: [aZone()] })
-  await registry.addServer((_name, work) => work())
-  expect(await isActive(token)).toEqual([false, false])
-  expect(await halves.get(ending.id)).toBeUndefined()
-  expect(await halves.get(beginning.id)).toMatchObject({ kind: 'zones', proposals: [{ weather: 'fine' }] })
-  expect(await registry.storage.log.has(beginning.id)).toBeUndefined()
 })

@@ -1,6 +1,6 @@
 import type { Collection, Doc, Operation, Storage } from '../../src/storage/storage.js'
 
-/** Runs, delays, fails or drops one operation of a store. Names: `log.append`, `commit` (with its operations), `halves.take`, … */
+/** Runs, delays, fails or drops one operation of a store. Names: `log.append`, `commit` (with its operations), `cards.get`, … */
 export type Gate = <T>(name: string, work: () => Promise<T>, operations?: readonly Operation[]) => Promise<T>
 
 /** The same store, with every operation passed through the gate. A gate simulates a network, a crash or a slow disk. */
@@ -11,7 +11,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
     commit: (operations) => gate('commit', () => storage.commit(operations), operations),
     count: (key, by, limit, expiresAt) => gate('count', () => storage.count(key, by, limit, expiresAt)),
     log: {
-      append: (block) => gate('log.append', () => log.append(block)),
+      append: (appending) => gate('log.append', () => log.append(appending), appending.groups.flat()),
       read: (from, limit) => gate('log.read', () => log.read(from, limit)),
       head: () => gate('log.head', () => log.head()),
       awaitBatch: log.awaitBatch,
@@ -19,7 +19,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       has: (entry) => gate('log.has', () => log.has(entry)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
       // A change notification may be lost.
-      onAppend: (notify) => log.onAppend(() => void gate('log.notify', async () => notify()).catch(() => undefined)),
+      onAppend: (notify) => log.onAppend((block) => void gate('log.notify', async () => notify(block)).catch(() => undefined)),
     },
     cards: { ...cards, search: (query) => gate('card-search', () => cards.search(query)) },
     purge: (now, limit) => gate('purge', () => storage.purge(now, limit)),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Barrier } from '../../src/protocol/standing.js'
 import { aHandle, end, openLogs } from './open-logs.js'
 
 test('a read barrier applies everything that was acknowledged before the call', async () => {
@@ -119,7 +120,7 @@ test('a decision that takes longer than 250 ms is repeated once, and then refuse
   const log = await logs.open()
   let times = 0
   const decideSlowly = (seconds: number, slowTimes: number) =>
-    log.afterBarrier(async () => {
+    log.afterBarrier(undefined, async () => {
       times++
       if (times <= slowTimes) logs.clock.advance(seconds)
       return 'decided'
@@ -134,6 +135,24 @@ test('a decision that takes longer than 250 ms is repeated once, and then refuse
   expect(times).toBe(2)
 })
 
+test('a barrier that was taken for the request is used, unless it is too old', async () => {
+  await using logs = await openLogs()
+  let heads = 0
+  const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (name === 'log.head') heads++
+    return work()
+  }
+  const log = await logs.open({ gate })
+  const taken = await log.readBarrier()
+  heads = 0
+  const decide = async ({ startedMs }: Barrier) => startedMs
+  expect(await log.afterBarrier(taken, decide)).toBe(taken.startedMs)
+  expect(heads).toBe(0)
+  logs.clock.advance(0.2)
+  expect(await log.afterBarrier(taken, decide)).toBeGreaterThan(taken.startedMs)
+  expect(heads).toBe(1)
+})
+
 test('a decision waits for its prerequisite, and if that takes long, the log is read again first', async () => {
   await using logs = await openLogs()
   const [writer, log] = [await logs.open(), await logs.open()]
@@ -144,10 +163,14 @@ test('a decision waits for its prerequisite, and if that takes long, the log is 
     const prerequisite = new Promise<void>((resolve) => {
       done = resolve
     })
-    const decided = log.afterBarrier(async () => {
-      times++
-      return log.ended.has(handle)
-    }, prerequisite)
+    const decided = log.afterBarrier(
+      undefined,
+      async () => {
+        times++
+        return log.ended.has(handle)
+      },
+      prerequisite,
+    )
     await turns()
     expect(times).toBe(0)
     if (seconds > 0) await end(writer, handle)
@@ -163,7 +186,7 @@ test('a prerequisite that fails makes the decision fail, even if the log cannot 
   await using logs = await openLogs()
   const store = { isDown: false }
   const log = await logs.open({ gate: downAt(store) })
-  const failing = () => log.afterBarrier(async () => 'decided', Promise.reject(new Error('not spent')))
+  const failing = () => log.afterBarrier(undefined, async () => 'decided', Promise.reject(new Error('not spent')))
   await expect(failing()).rejects.toThrow('not spent')
   store.isDown = true
   await expect(failing()).rejects.toMatchObject({ reason: 'standing_unknown' })

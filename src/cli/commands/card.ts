@@ -31,7 +31,7 @@ export function cardCommands(program: Command, common: (command: Command) => Com
       print(flags, await agent.card(AgentId.parse(agentId)))
     })
   common(card.command('unpublish <agentId>'))
-    .description('withdraw a card from readers and from search; callers need a new introduction')
+    .description('withdraw a card from readers and from search; its introductions need another approval after the next publication')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type CommonFlags, call, collect } from '../context.js'
 
 const DECISIONS = {
-  approve: 'grant a pending request as requested',
+  approve: 'grant a pending request as requested, or approve again an introduction that needs it',
   deny: 'deny a pending request',
   revoke: 'withdraw a request, or revoke a granted introduction and every token that depends on it',
 } as const

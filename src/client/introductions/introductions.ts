@@ -9,7 +9,7 @@ import { newInboxSignal } from './inbox-signal.js'
 export interface InboxItem {
   readonly position: number
   readonly createdAt: number
-  readonly kind: 'requested' | 'granted' | 'denied' | 'ended'
+  readonly kind: 'requested' | 'granted' | 'denied' | 'ended' | 'needsApproval'
   readonly introductionId: IntroductionId
   readonly from: AgentId
   readonly to: AgentId
@@ -19,7 +19,13 @@ export interface InboxItem {
 
 export interface Introduction {
   readonly introductionId: IntroductionId
-  readonly state: 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
+  /** `needsApproval`: it was granted, but the target's card lost something that it relies on. The target can approve it again. */
+  readonly state: 'pending' | 'granted' | 'needsApproval' | 'denied' | 'ended' | 'expired'
+  /**
+   * What the introduction relied on and the target's card no longer has. If that is only the key that signed the card, the state stays
+   * `granted`, and exchanges are refused until the card is signed by another registered key.
+   */
+  readonly needsApproval?: readonly { readonly pointer: string; readonly hint: string }[]
   /**
    * Why a pending request must be approved: the target's policy asks for every request (`policy`), the request exceeds the scopes that the
    * policy grants without approval (`scopes`), or it asks for the right to pass tokens on (`delegation`).
@@ -40,6 +46,9 @@ export interface IntroduceOptions {
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }
   readonly taskId?: string
   readonly seconds?: number
+  /** The interface of the card that the agent will call. Default: the first that a client can call. */
+  readonly interface?: { readonly protocolBinding: string; readonly url: string }
+  /** Ids of the skills that the agent will call. Default: all that it sees. */
   readonly skills?: readonly string[]
 }
 
@@ -61,6 +70,7 @@ export interface Introductions {
    */
   introduce(options: IntroduceOptions & { readonly waitSeconds?: number }): Promise<Introduction>
   get(introductionId: string): Promise<Introduction>
+  /** Grants a pending request, or approves an introduction again that needs it. */
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
   revoke(introductionId: string): Promise<unknown>

@@ -148,8 +148,7 @@ async function requireRegisteredKey(proof: KeyRegistrationProof, pins: RegistryP
   const { statement, entry, inclusion, checkpoint } = proof
   const signed = await verifyCheckpoint(checkpoint, logOrigin(pins.issuer), keysOf(pins, 'log', ended))
   if (signed === undefined) return deny('its checkpoint is not signed by a pinned log key')
-  if (entry.digest !== digestOfJson(statement) || !entry.begins?.includes(statement.handle))
-    return deny('its log entry does not belong to its key statement')
+  if (entry.digest !== digestOfJson(statement)) return deny('its log entry does not belong to its key statement')
   if (entry.type !== 'key.registered' && entry.type !== 'member.registered') return deny('its log entry does not register a key')
   const isIncluded = verifyInclusion(sha256, {
     leaf: hashLeaf(sha256, utf8(canonical(entry))),

@@ -5,7 +5,7 @@ import { AgentId, IntroductionId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
-const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended'])
+const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended', 'needsApproval'])
 
 /** Written in the same commit as the change that it reports. It has no position yet, and its id is random. */
 const OutboxNotification = z.strictObject({

@@ -12,11 +12,10 @@ export async function denyIntroduction(
   id: IntroductionId,
   note?: string,
 ): Promise<IntroductionView> {
-  const barrier = await deps.trustLog.readBarrier()
-  const { now } = barrier
+  const { now } = caller.barrier
   const pending = await requirePending(deps, caller, id, now)
   const denied: Introduction = { ...pending, state: 'denied', ...(note !== undefined && { note }) }
   await closePending(deps, caller, denied, 'introductions.deny', now)
-  await deps.trustLog.requireStillStanding(barrier, caller.dependencies.handles)
+  await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return viewOf(deps, denied, now)
 }

@@ -1,18 +1,12 @@
 import type { Caller } from '../../http/caller.js'
 import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
-import { type Dependencies, dependenciesOf, joinDependencies } from '../../protocol/standing.js'
-import { findPinnedParts, findPinnedVersions } from '../../registry/cards/pinned-parts.js'
-import type { CardsStore } from '../../registry/cards/store.js'
-import type { CardSearchPort } from '../../storage/storage.js'
-import { type GrantedIntroduction, pinnedPartsHold } from './decide/granted.js'
+import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
+import type { CardSearchPort, CardSummary } from '../../storage/storage.js'
+import { type GrantedIntroduction, isUnreduced, type StepDeps, stepsOf } from './decide/granted.js'
 import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find.js'
 
-interface EntitleDeps extends FindIntroductionDeps {
-  readonly cards: CardsStore
-  readonly cardSearch: CardSearchPort
-  readonly issuer: string
-}
+type EntitleDeps = FindIntroductionDeps & StepDeps & { readonly cardSearch: CardSearchPort }
 
 /** The tier of an agent's card that an authenticated caller may see, and the handles that this decision depends on. */
 export interface Entitlement {
@@ -20,24 +14,43 @@ export interface Entitlement {
   readonly dependencies: Dependencies
 }
 
-/** An introduction whose pinned parts still hold entitles the caller to the `introduced` tier. */
+/** An introduction whose reliance on the card holds entitles the caller to the `introduced` tier. */
 export async function entitlementOf(deps: EntitleDeps, caller: Caller, agentId: AgentId): Promise<Entitlement> {
   const from = AgentId.safeParse(caller.id)
   const granted = from.success ? await findGranted(deps, from.data, agentId) : []
-  const pinnedParts = granted.length === 0 ? undefined : await findPinnedParts(deps, agentId)
-  const valid = granted.find((introduction) => pinnedPartsHold(deps.trustLog.ended, introduction, pinnedParts))
-  if (!valid) return { tier: 'authenticated', dependencies: dependenciesOf([]) }
-  return { tier: 'introduced', dependencies: joinDependencies(valid.dependencies, dependenciesOf(valid.pinnedVersions)) }
+  const dependencies = await entitling(deps, agentId, granted)
+  return dependencies ? { tier: 'introduced', dependencies } : { tier: 'authenticated', dependencies: dependenciesOf([]) }
 }
 
-/** The agents whose `introduced` tier the caller may see, each with the handles that this depends on. */
+/**
+ * The agents whose `introduced` tier the caller may see, each with the handles that this depends on. A card is read only where something was
+ * taken away since the approval; the search rows say so.
+ */
 export async function introducedTo(deps: EntitleDeps, caller: Caller): Promise<ReadonlyMap<AgentId, readonly Handle[]>> {
   const from = AgentId.safeParse(caller.id)
   const byTarget = from.success ? await findIntroducedTo(deps, from.data) : new Map<AgentId, readonly GrantedIntroduction[]>()
-  const current = await findPinnedVersions(deps, [...byTarget.keys()])
-  const entitled = [...byTarget].flatMap(([to, granted]) => {
-    const valid = granted.find((introduction) => pinnedPartsHold(deps.trustLog.ended, introduction, current.get(to)))
-    return valid ? [[to, [...valid.dependencies.handles, ...valid.pinnedVersions]] as const] : []
-  })
-  return new Map(entitled)
+  const summaries = await deps.cardSearch.summaries('introduced', [...byTarget.keys()])
+  const entitled = await Promise.all(
+    [...byTarget].map(
+      async ([to, granted]) => [to, entitlingUnread(deps, granted, summaries.get(to)) ?? (await entitling(deps, to, granted))] as const,
+    ),
+  )
+  return new Map(entitled.flatMap(([to, dependencies]) => (dependencies ? [[to, dependencies.handles] as const] : [])))
+}
+
+function entitlingUnread(
+  { trustLog }: EntitleDeps,
+  granted: readonly GrantedIntroduction[],
+  summary: CardSummary | undefined,
+): Dependencies | undefined {
+  const { versions = [], signer } = summary ?? {}
+  const card = dependenciesOf([...versions, ...(signer ? [signer.handle] : [])])
+  const found = granted.find(({ reliance }) => isUnreduced(reliance, { versions }))
+  return found && stands(trustLog.ended, card.handles) ? joinDependencies(found.dependencies, card) : undefined
+}
+
+/** The dependencies of the newest introduction that holds, and of the card. */
+async function entitling(deps: EntitleDeps, to: AgentId, granted: readonly GrantedIntroduction[]): Promise<Dependencies | undefined> {
+  const { valid, card } = await stepsOf(deps, to, granted)
+  return valid[0] && card && joinDependencies(valid[0].dependencies, card.dependencies)
 }

@@ -4,9 +4,8 @@ import type { AgentId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Query } from '../../storage/storage.js'
-import type { CacheableRead } from '../../trust-log/records/cache.js'
-import { grantedSince } from '../../trust-log/records/granted-since.js'
-import { isWhole } from '../../trust-log/records/records.js'
+import type { CacheableRead } from '../../trust-log/cache.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { GrantedIntroduction } from './decide/granted.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -35,19 +34,16 @@ export async function findGranted(deps: FindIntroductionDeps, from: AgentId, to:
  */
 async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<CacheableRead<readonly GrantedIntroduction[]> | undefined> {
   const found: { readonly granted: GrantedIntroduction; readonly createdAt: number }[] = []
-  let isAllWhole = true
   for await (const record of grantedIn(deps, 'pairGranted', { pair })) {
-    isAllWhole &&= isWhole(record)
-    const current = await currentOf(deps, record)
-    const granted = current && grantedOf(current)
+    const granted = grantedOf(record)
     if (granted && isStanding(deps, granted)) found.push({ granted, createdAt: record.createdAt })
   }
   const value = found.sort((a, b) => b.createdAt - a.createdAt).map(({ granted }) => granted)
-  return value.length === 0 ? undefined : { value, dependsOn: [], isWhole: isAllWhole }
+  return value.length === 0 ? undefined : { value, dependsOn: [] }
 }
 
 /**
- * Finds the agents that `from` is introduced to, each with the introductions that stand. The caller must still check their pinned parts.
+ * Finds the agents that `from` is introduced to, each with the introductions that stand. The caller must still check what they rely on (`stepsOf`).
  */
 export async function findIntroducedTo(
   deps: FindIntroductionDeps,
@@ -66,28 +62,23 @@ export async function findIntroducedTo(
  * Yields granted introductions that have not expired, in descending order of expiry. Those that ended with something that they depend on
  * (an agent, an organisation) are marked as ended and so leave the index: they never displace one that stands.
  */
-async function* grantedIn(
+export async function* grantedIn(
   { introductions, trustLog }: FindIntroductionDeps,
-  index: 'pairGranted' | 'fromGranted',
+  index: 'pairGranted' | 'fromGranted' | 'toGranted',
   where: Query<Introduction>['where'],
 ): AsyncGenerator<Introduction, void, undefined> {
   const query = { where: { ...where, state: 'granted' }, order: 'down', limit: PAGE } as const
-  let page = await introductions.collection.find(index, query)
+  let page = await introductions.find(index, query)
   for (let read = 0; ; ) {
     const live = page.items.filter(({ expiresAt = 0 }) => expiresAt > trustLog.now())
     const ended = live.filter(({ handle, dependsOn = [] }) => !stands(trustLog.ended, [handle, ...dependsOn]))
-    await Promise.all(ended.map(({ id }) => introductions.collection.change(id, { state: 'granted', nextEntry: null }, { state: 'ended' })))
+    await Promise.all(ended.map(({ id }) => introductions.change(id, { state: 'granted' }, { state: 'ended' })))
     const standing = live.filter((record) => !ended.includes(record))
     yield* standing
     read += standing.length
     if (page.next === undefined || live.length < page.items.length || read >= MAX_READ) return
-    page = await introductions.collection.find(index, { ...query, after: page.next })
+    page = await introductions.find(index, { ...query, after: page.next })
   }
-}
-
-/** Reading a record by its id completes its pending write. */
-async function currentOf(deps: FindIntroductionDeps, record: Introduction): Promise<Introduction | undefined> {
-  return isWhole(record) ? record : deps.introductions.get(record.id)
 }
 
 function grantedOf({
@@ -97,15 +88,14 @@ function grantedOf({
   state,
   bounds,
   taskId,
-  pinnedVersions,
+  reliance,
   dependsOn,
   handle,
   boundsVersion,
   expiresAt,
-  hidden,
 }: Introduction): GrantedIntroduction | undefined {
-  if (state !== 'granted' || hidden !== undefined || !bounds || !pinnedVersions || !dependsOn || expiresAt === undefined) return undefined
-  return { id, from, to, bounds, taskId, pinnedVersions, dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt) }
+  if (state !== 'granted' || !bounds || !reliance || !dependsOn || expiresAt === undefined) return undefined
+  return { id, from, to, bounds, taskId, reliance, dependencies: dependenciesOf([handle, boundsVersion, ...dependsOn], expiresAt) }
 }
 
 const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: GrantedIntroduction): boolean =>
@@ -120,7 +110,7 @@ export const introductionsGrantedBy = (
   granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
-  grantedSince(introductions.collection, {
+  grantedSince(introductions, {
     grantedBy: granter,
     since,
     createdAt: ({ grantedAt }) => grantedAt ?? 0,

@@ -5,8 +5,7 @@ import type { Clients } from '../../identity/clients/clients.js'
 import type { LimitsInForce } from '../../identity/limits/in-force.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, TaskId } from '../../protocol/ids.js'
-import type { PinnedParts } from '../../registry/cards/card-record.js'
-import type { Requestable } from '../../registry/cards/requestable-scopes.js'
+import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
@@ -26,8 +25,9 @@ export interface IntroductionDeps {
   readonly issuer: string
   readonly limits: Pick<LimitsInForce, 'ofOrganisation'>
   readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
-  readonly findPinnedParts: (agentId: AgentId) => Promise<PinnedParts | undefined>
-  readonly findRequestable: (agentId: AgentId, tier: Entitlement['tier']) => Promise<Requestable>
+  /** Without a tier: what callers with an introduction can rely on. */
+  readonly findReliance: (agentId: AgentId, tier?: Entitlement['tier']) => Promise<CardReliance | undefined>
+  readonly cachedReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
   /** True if the agent is the audience of a valid token of the task. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Entitlement>

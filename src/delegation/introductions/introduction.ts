@@ -13,9 +13,6 @@ export const PENDING_SECONDS = 7 * 86_400
 export const MAX_PENDING = 50
 /** An introduction that was denied, revoked or has expired can be read for this long. */
 export const RETENTION_SECONDS = 30 * 86_400
-/** Maximum number of skills that one introduction may pin, because each adds a handle to every token. A request for more is refused. */
-export const MAX_PINNED_SKILLS = 24
-
 type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 
 /** The state is derived: the ended set and the clock decide whether a granted introduction still stands. */

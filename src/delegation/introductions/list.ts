@@ -10,10 +10,22 @@ export const listIntroductions = (
   caller: Caller,
   { role, ...paging }: PageInput & { readonly role: 'from' | 'to' },
 ): Promise<{ readonly items: readonly IntroductionView[]; readonly cursor?: string }> =>
-  deps.trustLog.afterBarrier(async ({ now }) => {
+  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const agent = AgentId.safeParse(caller.id)
     const index = agent.success ? role : (`${role}Org` as const)
     const where = { [index]: agent.success ? agent.data : caller.orgId }
-    const page = await deps.introductions.collection.find(index, { where, order: 'down', ...cursorOf(paging) })
-    return pageOf(page, (introduction) => (introduction.hidden === undefined ? viewOf(deps, introduction, now) : undefined))
+    const page = await deps.introductions.find(index, { where, order: 'down', ...cursorOf(paging) })
+    // One card may be read again for many introductions.
+    const findReliance = memoized(deps.findReliance)
+    const views = await Promise.all(page.items.map((introduction) => viewOf({ ...deps, findReliance }, introduction, now)))
+    return pageOf({ ...page, items: views }, (view) => view)
   })
+
+function memoized<K, V>(read: (key: K) => Promise<V>): (key: K) => Promise<V> {
+  const reads = new Map<K, Promise<V>>()
+  return (key) => {
+    const known = reads.get(key) ?? read(key)
+    reads.set(key, known)
+    return known
+  }
+}

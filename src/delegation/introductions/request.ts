@@ -3,17 +3,16 @@ import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
-import { AgentId, type Audience, agentOfAudience, newId, type OrgId, type TaskId } from '../../protocol/ids.js'
+import { AgentId, agentOfAudience, newId, type OrgId, type TaskId } from '../../protocol/ids.js'
 import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
-import type { PinnedParts } from '../../registry/cards/card-record.js'
-import type { Requestable } from '../../registry/cards/requestable-scopes.js'
+import { type CardInterface, type CardReliance, findInterface } from '../../registry/cards/reliance/reliance.js'
 import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditOf } from './decide/pending.js'
 import { requireFreeSlot, requireRoomForPair, reservingSlot } from './decide/quota-slots.js'
-import { MAX_PINNED_SKILLS, PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
+import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notificationOf, viewOf } from './view.js'
@@ -27,6 +26,7 @@ interface IntroductionInput {
   readonly delegation?: Delegation | undefined
   readonly taskId?: TaskId | undefined
   readonly seconds?: number | undefined
+  readonly interface?: CardInterface | undefined
   readonly skills?: readonly string[] | undefined
 }
 
@@ -34,27 +34,26 @@ const DEFAULT_SECONDS = 30 * 86_400
 
 /** Requests an introduction. The target's introduction policy grants it, leaves it pending for approval, or refuses it. */
 export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
-  const barrier = await deps.trustLog.readBarrier()
-  const { now } = barrier
+  const { now } = caller.barrier
   const from = AgentId.safeParse(caller.id)
   if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')
-  const { target, pinnedParts, reliesOn } = await requireTarget(deps, from.data, input.to)
+  const { target, card, reliesOn } = await requireTarget(deps, from.data, input.to)
   const { tier } = await deps.entitle(caller, input.to)
-  const requestable = await deps.findRequestable(input.to, tier)
-  await requireRequestable(deps, from.data, { audience: pinnedParts.audience, orgId: target.orgId }, requestable, input)
+  const requestable = (await deps.findReliance(input.to, tier)) ?? refuse('not_found', 'no such agent')
+  await requireRequestable(deps, from.data, target.orgId, requestable, input)
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
-  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, requestable, now })
+  const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, now })
   await requireRoomForPair(deps, introduction)
   const decision = policyDecision(target, caller.orgId, introduction.requested)
   switch (decision.outcome) {
     case 'closed':
       return refuse('forbidden', 'the agent accepts no introductions from your organisation')
     case 'open':
-      return grantByPolicy(deps, caller, introduction, { target, pinnedParts, task, now })
+      return grantByPolicy(deps, caller, introduction, { target, card, task, now })
     case 'ask': {
       const pending = await createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
-      await deps.trustLog.requireStillStanding(barrier, [...caller.dependencies.handles, ...reliesOn])
+      await deps.trustLog.requireStillStanding(caller.barrier, [...caller.dependencies.handles, ...reliesOn])
       return pending
     }
     default:
@@ -67,24 +66,25 @@ async function requireTarget(
   deps: IntroductionDeps,
   from: AgentId,
   to: AgentId,
-): Promise<{ target: IntroductionTarget; pinnedParts: PinnedParts; reliesOn: readonly Handle[] }> {
-  const [target, pinnedParts] = await Promise.all([deps.findTarget(to), deps.findPinnedParts(to)])
-  if (!target || !pinnedParts || from === to) return refuse('not_found', 'no such agent')
-  const reliesOn = [...target.dependencies.handles, ...pinnedParts.dependencies.handles, pinnedParts.connection]
-  return stands(deps.trustLog.ended, reliesOn) ? { target, pinnedParts, reliesOn } : refuse('not_found', 'no such agent')
+): Promise<{ target: IntroductionTarget; card: CardReliance; reliesOn: readonly Handle[] }> {
+  const [target, card] = await Promise.all([deps.findTarget(to), deps.findReliance(to)])
+  if (!target || !card || from === to) return refuse('not_found', 'no such agent')
+  const reliesOn = [...target.dependencies.handles, ...card.dependencies.handles]
+  return stands(deps.trustLog.ended, reliesOn) ? { target, card, reliesOn } : refuse('not_found', 'no such agent')
 }
 
 /**
- * Refuses a request for scopes or skills that the requester does not see in the card, for scopes beyond its ceiling, and for a right to
- * pass tokens on to audiences that are not agents of this registry.
+ * Refuses a request for scopes, skills or an interface that the requester does not see in the card, for scopes beyond its ceiling, and for a
+ * right to pass tokens on to audiences that are not agents of this registry. The refusal does not show whether a missing one is non-public.
  */
 async function requireRequestable(
   deps: IntroductionDeps,
   from: AgentId,
-  { audience, orgId }: { readonly audience: Audience; readonly orgId: OrgId },
-  requestable: Requestable,
+  orgId: OrgId,
+  requestable: CardReliance,
   input: IntroductionInput,
 ): Promise<void> {
+  const { audience } = requestable
   const client = await deps.clients.find(from)
   const withinCeiling = scopesFor(client?.ceiling.rights ?? [], audience, () => orgId)
   const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
@@ -104,15 +104,15 @@ async function requireRequestable(
       : [],
   )
   const unknownSkills = (input.skills ?? []).flatMap((skill, i): Fault[] =>
-    requestable.skills.includes(skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card does not list this skill' }],
+    requestable.skills.some(({ id }) => id === skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card does not list this skill' }],
   )
-  const tooMany: Fault[] =
-    (input.skills ?? requestable.skills).length > MAX_PINNED_SKILLS
-      ? [{ pointer: '/skills', hint: `name the skills that you will call, at most ${MAX_PINNED_SKILLS}` }]
+  const unknownInterface: Fault[] =
+    input.interface && !findInterface(requestable, input.interface)
+      ? [{ pointer: '/interface', hint: 'the card does not list this interface' }]
       : []
-  const all = [...faults, ...unknownAgents, ...unknownSkills, ...tooMany]
+  const all = [...faults, ...unknownAgents, ...unknownSkills, ...unknownInterface]
   if (faults.length > 0) refuse('invalid_scope', 'a scope cannot be requested', { faults: all })
-  if (all.length > 0) refuse('bad_input', 'the request names unknown agents or skills, or too many skills', { faults: all })
+  if (all.length > 0) refuse('bad_input', 'the request names an unknown agent, skill or interface', { faults: all })
 }
 
 interface NewIntroduction {
@@ -120,11 +120,10 @@ interface NewIntroduction {
   readonly fromOrg: OrgId
   readonly toOrg: OrgId
   readonly input: IntroductionInput
-  readonly requestable: Requestable
   readonly now: number
 }
 
-function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, requestable, now }: NewIntroduction): Introduction {
+function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, input, now }: NewIntroduction): Introduction {
   const requested: Bounds = {
     scopes: [...input.scopes],
     ...(input.tools && { tools: [...input.tools] }),
@@ -140,8 +139,8 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
     pair: `${from} ${input.to}`,
     purpose: input.purpose,
     requested,
-    // Unless the request names skills, the introduction depends on every skill that the requester can see.
-    skills: [...(input.skills ?? requestable.skills)],
+    ...(input.interface && { interface: input.interface }),
+    skills: [...(input.skills ?? [])],
     ...(input.taskId && { taskId: input.taskId }),
     seconds: input.seconds ?? DEFAULT_SECONDS,
     state: 'pending',
@@ -159,7 +158,7 @@ async function createPending(deps: IntroductionDeps, caller: Caller, introductio
   await withNotifications(deps, { recipients: [introduction.to], notification }, async (posting) => {
     const row = auditOf(deps, caller, introduction, 'introductions.request')
     const slot = await requireFreeSlot(deps.introductions, introduction)
-    const inserting = deps.introductions.collection.inserting({ ...introduction, slot })
+    const inserting = deps.introductions.inserting({ ...introduction, slot })
     const committed = await deps.storage.commit([inserting, reservingSlot(deps.introductions, introduction, slot), row, ...posting])
     return committed.ok ? introduction : 'retry'
   })

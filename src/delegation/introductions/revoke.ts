@@ -13,7 +13,7 @@ import { notificationOf, requireIntroduction } from './view.js'
 
 /** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: it becomes denied with the note `withdrawn`. */
 export async function revokeIntroduction(deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position }> {
-  const { now, position } = await deps.trustLog.readBarrier()
+  const { now, position } = caller.barrier
   const introduction = await requireIntroduction(deps, caller, id)
   if (introduction.state === 'pending') {
     await closePending(deps, caller, { ...introduction, state: 'denied', note: 'withdrawn' }, 'introductions.revoke', now)
@@ -36,9 +36,15 @@ async function tryRevoke(
   posting: readonly Operation[],
 ): Promise<{ position: Position } | 'retry'> {
   const purgeAt = deps.trustLog.now() + RETENTION_SECONDS
-  const changing = deps.introductions.collection.changing(introduction.id, {}, { state: 'ended', purgeAt })
-  const intent = [...posting, changing, auditOf(deps, caller, introduction, 'introductions.revoke')]
-  const ends = [endingOfIntroduction(introduction)]
-  const result = await deps.trustLog.tryEnd({ type: 'introduction.revoked', ends, intent })
-  return result.outcome === 'failed' ? 'retry' : { position: result.position }
+  const committed = await deps.trustLog.commit({
+    type: 'introduction.revoked',
+    ends: [endingOfIntroduction(introduction)],
+    dependsOn: [],
+    operations: [
+      deps.introductions.changing(introduction.id, {}, { state: 'ended', purgeAt }),
+      auditOf(deps, caller, introduction, 'introductions.revoke'),
+      ...posting,
+    ],
+  })
+  return committed.outcome === 'committed' ? { position: committed.position } : 'retry'
 }

@@ -4,6 +4,7 @@ import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js
 import { untilRevoked } from '../../http/trpc/subscription.js'
 import { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
+import { CardInterface } from '../../registry/cards/reliance/reliance.js'
 import { newestPosition, type ReadInboxDeps } from '../inbox/read.js'
 import { approveIntroduction } from './approve.js'
 import { denyIntroduction } from './deny.js'
@@ -36,7 +37,8 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
           delegation: Delegation.optional(),
           taskId: TaskId.optional(),
           seconds: Seconds.optional(),
-          skills: z.array(z.string().min(1).max(256)).max(64).optional(),
+          interface: CardInterface.optional(),
+          skills: z.array(z.string().min(1).max(256)).max(256).optional(),
         }),
       )
       .mutation(({ ctx, input }) => requestIntroduction(deps, ctx.caller, input)),

@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, EntryId, IntroductionId, OrgId, TaskId } from '../../protocol/ids.js'
+import { AgentId, IntroductionId, OrgId, TaskId } from '../../protocol/ids.js'
 import { Bounds } from '../../protocol/rights.js'
+import { CardInterface, GrantedReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { begins, type Cache, newCache } from '../../trust-log/records/cache.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
+import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { GrantedIntroduction } from './decide/granted.js'
 
@@ -32,8 +31,10 @@ export const Introduction = z.strictObject({
   pair: z.string().max(64),
   purpose: z.string().max(512),
   requested: Bounds,
-  /** Ids of the skills that the requester depends on: the skills that it named, or all that it could see. */
-  skills: z.array(z.string().max(256)).max(64),
+  /** The interface that the requester calls, if it named one. */
+  interface: CardInterface.optional(),
+  /** Ids of the skills that the requester relies on: the skills that it named, or all that it could see. */
+  skills: z.array(z.string().max(256)).max(256),
   taskId: TaskId.optional(),
   /** Requested lifetime in seconds. */
   seconds: z.int(),
@@ -50,8 +51,9 @@ export const Introduction = z.strictObject({
   /** The quota slot that a pending request occupies (`request-slots`). */
   slot: z.int().min(0).optional(),
   bounds: Bounds.optional(),
-  /** Versions of the pinned parts of the target's card at the time of the grant. */
-  pinnedVersions: z.array(Handle).max(65).optional(),
+  reliance: GrantedReliance.optional(),
+  /** Epoch seconds at which both sides were last notified that the introduction needs another approval. */
+  notifiedAt: z.int().optional(),
   /** Identities of both sides at the time of the grant. */
   dependsOn: z.array(Handle).max(64).optional(),
   /** Handles of the approver. If one is revoked as compromised, the introduction is revoked too. */
@@ -61,9 +63,6 @@ export const Introduction = z.strictObject({
   note: z.string().max(512).optional(),
   /** Epoch seconds from which the record is purged: RETENTION_SECONDS after it was denied or revoked, or expires. */
   purgeAt: z.int().optional(),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Introduction = z.infer<typeof Introduction>
 
@@ -78,7 +77,7 @@ const RequestSlot = z.strictObject({
 })
 type RequestSlot = z.infer<typeof RequestSlot>
 
-export interface IntroductionsStore extends Records<Introduction> {
+export interface IntroductionsStore extends Collection<Introduction> {
   readonly requestSlots: Collection<RequestSlot>
   /** Granted introductions by pair. */
   readonly granted: Cache<readonly GrantedIntroduction[]>
@@ -91,6 +90,7 @@ export const INTRODUCTIONS: OwnedSpec<Introduction> = {
   indexes: {
     pairGranted: { fields: ['pair', 'state', 'expiresAt'] },
     fromGranted: { fields: ['from', 'state', 'expiresAt'] },
+    toGranted: { fields: ['to', 'state', 'expiresAt'] },
     from: { fields: ['from', 'createdAt'] },
     to: { fields: ['to', 'createdAt'] },
     fromOrg: { fields: ['fromOrg', 'createdAt'] },
@@ -110,13 +110,8 @@ export const REQUEST_SLOTS: OwnedSpec<RequestSlot> = {
   ownedBy: ['from'],
 }
 
-export function introductionsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): IntroductionsStore {
-  const records = newRecords(
-    deps,
-    deps.storage.collection(INTRODUCTIONS),
-    // A grant ends no version of the pending request: concurrent readers still find it pending.
-    { kind: 'introductions', versions: () => [] },
-  )
-  const requestSlots = deps.storage.collection(REQUEST_SLOTS)
-  return { ...records, requestSlots, granted: newCache(deps.trustLog, (entry) => begins(entry, 'int')) }
-}
+export const introductionsStore = ({ storage, trustLog }: { storage: Storage; trustLog: TrustLog }): IntroductionsStore => ({
+  ...storage.collection(INTRODUCTIONS),
+  requestSlots: storage.collection(REQUEST_SLOTS),
+  granted: newCache(trustLog, ({ type }) => type === 'introduction.granted'),
+})

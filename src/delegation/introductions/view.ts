@@ -1,32 +1,37 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { NotificationDraft } from '../inbox/post.js'
 import type { InboxNotification } from '../inbox/store.js'
+import { SIGNATURES, type StepDeps, stepsOf } from './decide/granted.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
-interface ViewDeps {
+interface ViewDeps extends StepDeps {
   readonly introductions: IntroductionsStore
-  readonly trustLog: Pick<TrustLog, 'ended'>
 }
 
 /** An introduction as its two agents and their organisations see it. */
-export type IntroductionView = ReturnType<typeof viewOf>
+export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
-export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: Introduction, now: number) {
+export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction: Introduction, now: number) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
-  const state = stateOf(trustLog, introduction, now)
+  const { reliance } = introduction
+  const state = stateOf(deps.trustLog, introduction, now)
+  const { affected } = await stepsOf(deps, to, state === 'granted' && reliance ? [{ reliance }] : [])
+  const changes = affected[0]?.changes
   return {
     introductionId: id,
-    state,
+    state: changes?.some(({ pointer }) => pointer !== SIGNATURES) ? ('needsApproval' as const) : state,
+    /** What the introduction relied on and the target's card no longer has. */
+    needsApproval: changes,
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
     from,
     to,
     purpose,
     requested,
     bounds,
+    interface: reliance?.interfaces[0] ?? introduction.interface,
     skills,
     taskId,
     requestedAt: createdAt,
@@ -37,7 +42,11 @@ export function viewOf({ trustLog }: Pick<ViewDeps, 'trustLog'>, introduction: I
 }
 
 /** Returns the introduction to its two agents, to members of their organisations, and to operators. Other callers get the same refusal as for an unknown id. */
-export async function requireIntroduction(deps: ViewDeps, caller: Caller, id: IntroductionId): Promise<Introduction> {
+export async function requireIntroduction(
+  deps: Pick<ViewDeps, 'introductions'>,
+  caller: Caller,
+  id: IntroductionId,
+): Promise<Introduction> {
   const found = await deps.introductions.get(id)
   return found && (caller.role === 'operator' || isSide(caller, found, 'from') || isSide(caller, found, 'to'))
     ? found

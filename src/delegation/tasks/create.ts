@@ -18,7 +18,7 @@ const MAX_TASK_SECONDS = 30 * 86_400
 
 /** Creates a task. A child task ends with its parent, and its deadline is never later than the parent's. */
 export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInput): Promise<{ taskId: TaskId; deadline: number }> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const parent = input.parentTaskId === undefined ? undefined : await requireParent(deps, caller, input.parentTaskId)
   const deadline = input.deadline ?? now + DEFAULT_TASK_SECONDS
   if (deadline <= now || deadline > now + MAX_TASK_SECONDS)
@@ -42,13 +42,12 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
   }
   if (task.deadline <= now)
     refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
-  const { outcome } = await deps.tasks.begin(task, {
+  const { outcome } = await deps.trustLog.commit({
     type: 'task.created',
-    begins: [task.handle],
     dependsOn: [...task.dependsOn, ...identitiesOf(caller.dependencies.handles)],
-    also: [deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
+    operations: [deps.tasks.inserting(task), deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
   })
-  return outcome === 'begun'
+  return outcome === 'committed'
     ? { taskId: task.id, deadline: task.deadline }
     : refuse('conflict', 'the parent task was ended, or your own access was revoked, concurrently')
 }

@@ -8,7 +8,6 @@ import { endingOfTask } from './find.js'
 
 /** Ends a task, its descendants and every token issued for them, with one log entry. */
 export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promise<{ position: Position }> {
-  await deps.trustLog.readBarrier()
   const task = await requireTask(deps, caller, id)
   if (task.owner !== caller.id && !mayOversee(caller, task.orgId))
     refuse('forbidden', 'only the owner of a task or an administrator of its organisation can end it')
@@ -16,6 +15,6 @@ export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId): Promi
   return deps.trustLog.end({
     type: 'task.ended',
     ends: [endingOfTask(task)],
-    intent: [deps.audit.recording(auditRow(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
+    operations: [deps.audit.recording(auditRow(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id }))],
   })
 }

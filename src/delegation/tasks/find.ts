@@ -4,7 +4,7 @@ import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
-import { grantedSince } from '../../trust-log/records/granted-since.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
 import type { TaskDependencies } from './task-dependencies.js'
@@ -34,9 +34,8 @@ export const countOpenTasks = (
   atMost: number,
 ): Promise<number> =>
   countNewest(
-    (after) => tasks.collection.find('owner', { where: { owner }, order: 'down', limit: 100, ...(after && { after }) }),
-    ({ handle, dependsOn, deadline, hidden }) =>
-      hidden === undefined && deadline > trustLog.now() && stands(trustLog.ended, [handle, ...dependsOn]),
+    (after) => tasks.find('owner', { where: { owner }, order: 'down', limit: 100, ...(after && { after }) }),
+    ({ handle, dependsOn, deadline }) => deadline > trustLog.now() && stands(trustLog.ended, [handle, ...dependsOn]),
     atMost,
   )
 
@@ -45,4 +44,4 @@ export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, h
 
 /** Endings of the tasks that `granter` created at or after `since` (epoch seconds). */
 export const tasksGrantedBy = ({ tasks }: FindTaskDeps, granter: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(tasks.collection, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfTask })
+  grantedSince(tasks, { grantedBy: granter, since, createdAt: ({ createdAt }) => createdAt, ending: endingOfTask })

@@ -17,7 +17,7 @@ export interface TaskView {
 
 /** Returns a task to its owner and to members of the owner's organisation. */
 export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
-  deps.trustLog.afterBarrier(async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
+  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
 
 export function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task): TaskView {
   const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task

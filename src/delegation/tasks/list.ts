@@ -9,11 +9,11 @@ export const listTasks = (
   caller: Caller,
   input: PageInput,
 ): Promise<{ readonly items: readonly TaskView[]; readonly cursor?: string }> =>
-  deps.trustLog.afterBarrier(async ({ now }) => {
+  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const paging = { order: 'down' as const, ...cursorOf(input) }
     const page =
       caller.kind === 'member'
-        ? await deps.tasks.collection.find('organisation', { where: { orgId: caller.orgId }, ...paging })
-        : await deps.tasks.collection.find('owner', { where: { owner: caller.id }, ...paging })
-    return pageOf(page, (task) => (task.hidden === undefined ? viewOf(deps, now, task) : undefined))
+        ? await deps.tasks.find('organisation', { where: { orgId: caller.orgId }, ...paging })
+        : await deps.tasks.find('owner', { where: { owner: caller.id }, ...paging })
+    return pageOf(page, (task) => viewOf(deps, now, task))
   })

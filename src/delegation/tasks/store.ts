@@ -1,10 +1,7 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { ClientId, EntryId, OrgId, TaskId } from '../../protocol/ids.js'
-import type { OwnedSpec, Storage } from '../../storage/storage.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import { ClientId, OrgId, TaskId } from '../../protocol/ids.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 /** Maximum number of ancestors of a task. Creating a deeper child task is refused. */
 export const MAX_TASK_DEPTH = 16
@@ -25,13 +22,10 @@ export const Task = z.strictObject({
   deadline: z.int(),
   grantedBy: z.array(Handle).max(16),
   createdAt: z.int(),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Task = z.infer<typeof Task>
 
-export type TasksStore = Records<Task>
+export type TasksStore = Collection<Task>
 
 export const TASKS: OwnedSpec<Task> = {
   name: 'tasks',
@@ -46,5 +40,4 @@ export const TASKS: OwnedSpec<Task> = {
   ownedBy: ['orgId'],
 }
 
-export const tasksStore = (deps: { storage: Storage; trustLog: TrustLog; random: Random }): TasksStore =>
-  newRecords(deps, deps.storage.collection(TASKS), { kind: 'tasks', versions: () => [] })
+export const tasksStore = ({ storage }: { readonly storage: Storage }): TasksStore => storage.collection(TASKS)

@@ -16,6 +16,8 @@ export interface TrpcContext {
   readonly revocationSignal: (caller: Caller, closed: AbortSignal) => AbortSignal
   /** Writes an audit row for a refusal of an authenticated caller. */
   onRefusal(caller: Caller, path: string, refusal: Refusal): Promise<void>
+  /** Refuses the response of a request that took long if the caller was revoked meanwhile. */
+  requireStillStanding(caller: Caller): Promise<void>
   /** Refuses a creation past the rate of the caller or of its organisation. */
   requireCreationRate(caller: Caller): Promise<void>
   /** Logs a bug, once. */
@@ -82,7 +84,7 @@ export const publicProcedure = limited
 
 /** A procedure for callers whose root token has `scope` and whose role is one of `roles` (default: any role). The caller is `ctx.caller`. */
 export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
-  limited.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, next }) => {
+  limited.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, type, next }) => {
     const caller = await ctx.findCaller()
     if (!caller) refuse('invalid_token', 'this call needs a root token')
     if (!caller.scopes.some((granted) => granted === scope)) {
@@ -91,6 +93,8 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
     if (roles && !roles.includes(caller.role))
       return refuseAndRecord(ctx, caller, path, new Refusal('forbidden', `the role ${caller.role} may not make this call`))
     const result = await next({ ctx: { ...ctx, caller } })
+    // A mutation may end the caller itself, and an entry in the log depends on its caller
+    if (result.ok && type === 'query') await ctx.requireStillStanding(caller)
     if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)
     return result
   })

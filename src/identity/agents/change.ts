@@ -27,7 +27,6 @@ export async function changeAgent(
   caller: Caller,
   { agentId, name, ceiling, introductionPolicy, ...rights }: AgentChange,
 ): Promise<{ agentId: AgentId }> {
-  await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, agentId, 'change')
   const { handle, ceilingVer, introductionPolicyVer } = agent
   const nextCeiling = nextCeilingOf(deps, agent.ceiling, ceiling, rights)
@@ -41,14 +40,16 @@ export async function changeAgent(
     ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
-  const { outcome } = await deps.agents.change(agentId, { handle, ceilingVer, introductionPolicyVer }, next, {
+  const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     ends: [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])],
-    begins: [...(nextCeiling ? [fresh.ceilingVer] : []), ...(introductionPolicy ? [fresh.introductionPolicyVer] : [])],
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
-    also: [deps.audit.recording(auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId }))],
+    operations: [
+      deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
+      deps.audit.recording(auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })),
+    ],
   })
-  return outcome === 'begun'
+  return outcome === 'committed'
     ? { agentId }
     : refuse('conflict', 'the agent was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }

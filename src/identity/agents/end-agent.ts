@@ -1,7 +1,6 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { Handle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { Guard } from '../../storage/storage.js'
@@ -12,10 +11,8 @@ import type { Agent } from './store.js'
 const MAX_ATTEMPTS = 10
 
 /**
- * Ends an agent's handle and records the caller's authority: a caller with less authority may not reinstate the agent.
- * A reinstatement that runs at the same time is ended too: the function reads the agent again after each log entry, and returns once the
- * record states the ending and neither the handle nor a pending new handle stands. After MAX_ATTEMPTS attempts it returns the position of
- * its last entry, or refuses with `conflict` if it wrote none.
+ * Ends an agent's handle and records the caller's authority: a caller with less authority may not reinstate the agent. If the agent is changed
+ * at the same time, it is read again; after MAX_ATTEMPTS such changes the call is refused with `conflict`.
  */
 export async function endAgent(
   deps: AgentsDeps,
@@ -23,35 +20,31 @@ export async function endAgent(
   id: AgentId,
   state: 'suspended' | 'revoked',
 ): Promise<{ position: Position }> {
-  const { ended } = deps.trustLog
-  let position: Position | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    await deps.trustLog.readBarrier()
+    if (attempt > 0) await deps.trustLog.readBarrier()
     const agent = await requireAgent(deps, caller, id, state === 'suspended' ? 'suspend' : 'revoke')
     const recorded = lastEnding(agent)
-    const handles = [agent.handle, ...pendingHandles(agent)]
-    const hasEnded = ended.has(agent.handle)
-    if (position !== undefined && recorded.state !== undefined && handles.every((handle) => ended.has(handle))) return { position }
+    const hasEnded = deps.trustLog.ended.has(agent.handle)
     const addsNothing = recorded.state === 'revoked' || (state === 'suspended' && RANK[caller.role] <= recorded.rank)
-    if (position === undefined && hasEnded && addsNothing)
-      refuse('already_revoked', `the agent is already ${recorded.state ?? 'suspended'}`)
+    if (hasEnded && addsNothing) refuse('already_revoked', `the agent is already ${recorded.state ?? 'suspended'}`)
     // A later suspension by a narrower authority neither turns a revocation into a suspension nor lowers the recorded rank.
     const endedState = recorded.state === 'revoked' ? 'revoked' : state
     const endedRank = Math.max(RANK[caller.role], hasEnded || recorded.state !== undefined ? recorded.rank : 0)
-    const result = await deps.trustLog.tryEnd({
+    const committed = await deps.trustLog.commit({
       type: endedState === 'suspended' ? 'agent.suspended' : 'agent.revoked',
-      ends: handles.map((handle) => ({ handle })),
-      alwaysLog: true,
-      intent: [
-        deps.agents.collection.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
+      // Also if it has ended already: a restore follows the last entry about the agent.
+      ends: [{ handle: agent.handle }],
+      dependsOn: [],
+      operations: [
+        deps.agents.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
         deps.audit.recording(
           auditRow(caller, state === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id }),
         ),
       ],
     })
-    if (result.outcome !== 'failed') position = result.position
+    if (committed.outcome === 'committed') return { position: committed.position }
   }
-  return position === undefined ? refuse('conflict', `the agent was changed concurrently ${MAX_ATTEMPTS} times; try again`) : { position }
+  return refuse('conflict', `the agent was changed concurrently ${MAX_ATTEMPTS} times; try again`)
 }
 
 /**
@@ -73,9 +66,3 @@ export const unchangedGuard = ({ handle, endedHandle, endedState, endedRank }: A
   endedState: endedState ?? null,
   endedRank: endedRank ?? null,
 })
-
-/** The new handle of a reinstatement that is not yet complete; empty without one. */
-export function pendingHandles({ next }: Agent): Handle[] {
-  const handle = Handle.safeParse(next?.handle)
-  return handle.success ? [handle.data] : []
-}

@@ -3,13 +3,12 @@ import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { type Ceiling, intersectRights, narrowNames, type OrgOf } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
-import type { CacheableRead } from '../../trust-log/records/cache.js'
-import { grantedSince } from '../../trust-log/records/granted-since.js'
-import { isWhole } from '../../trust-log/records/records.js'
+import type { CacheableRead } from '../../trust-log/cache.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { type Client, clientKeyOf } from '../clients/client.js'
 import { organisationsOf } from '../clients/organisations-of.js'
-import { readRegisteredKeys } from '../keys/find.js'
+import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import { countNewest } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
@@ -42,7 +41,7 @@ export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))
   if (!agent || !organisation) return undefined
-  const { registeredKeys, isAll } = await readRegisteredKeys(deps, id)
+  const registeredKeys = await findRegisteredKeys(deps, id)
   const dependencies = dependenciesOf([...chain.flatMap(({ handle, ceilingVer }) => [handle, ceilingVer]), organisation.handle])
   const value: Client = {
     kind: 'agent',
@@ -56,7 +55,7 @@ export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise
     dependencies,
     keys: registeredKeys.map(clientKeyOf),
   }
-  return { value, dependsOn: dependencies.handles, isWhole: isAll && [...chain, organisation].every(isWhole) }
+  return { value, dependsOn: dependencies.handles }
 }
 
 async function effectiveCeiling({ agents, issuer }: FindAgentDeps, ceilings: readonly Ceiling[]): Promise<Ceiling> {
@@ -101,7 +100,7 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
     introductionPolicyVer,
     dependencies,
   }
-  return { value, dependsOn: [...dependencies.handles, introductionPolicyVer], isWhole: [...chain, organisation].every(isWhole) }
+  return { value, dependsOn: [...dependencies.handles, introductionPolicyVer] }
 }
 
 /** Counts the agents of an organisation that are neither suspended nor revoked, up to `atMost`. */
@@ -111,14 +110,14 @@ export const countAgents = (
   atMost: number,
 ): Promise<number> =>
   countNewest(
-    (after) => agents.collection.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
-    ({ handle, hidden }) => hidden === undefined && !trustLog.ended.has(handle),
+    (after) => agents.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
+    ({ handle }) => !trustLog.ended.has(handle),
     atMost,
   )
 
 /** Endings of the agents that `granter` registered at or after `since` (epoch seconds). */
 export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, granter: Handle, since: number): Promise<readonly Ending[]> =>
-  grantedSince(agents.collection, {
+  grantedSince(agents, {
     grantedBy: granter,
     since,
     createdAt: ({ createdAt }) => createdAt,

@@ -22,7 +22,7 @@ export interface AgentView {
 }
 
 export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> =>
-  deps.trustLog.afterBarrier(async () => viewOf(deps, await requireAgent(deps, caller, id, 'see')))
+  deps.trustLog.afterBarrier(caller.barrier, async () => viewOf(deps, await requireAgent(deps, caller, id, 'see')))
 
 export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent

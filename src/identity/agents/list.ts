@@ -10,15 +10,14 @@ export const listAgents = (
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId?: OrgId | undefined },
 ): Promise<{ readonly items: readonly AgentView[]; readonly cursor?: string }> =>
-  deps.trustLog.afterBarrier(async () => {
-    const { collection } = deps.agents
+  deps.trustLog.afterBarrier(caller.barrier, async () => {
     const page =
       caller.kind === 'agent'
-        ? await collection.find('parent', { where: { parent: AgentId.parse(caller.id) }, ...cursorOf(paging) })
-        : await collection.find('organisation', {
+        ? await deps.agents.find('parent', { where: { parent: AgentId.parse(caller.id) }, ...cursorOf(paging) })
+        : await deps.agents.find('organisation', {
             where: { orgId: caller.role === 'operator' ? (orgId ?? caller.orgId) : caller.orgId },
             ...cursorOf(paging),
           })
-    const { items, cursor } = pageOf(page, (agent) => (agent.hidden === undefined ? agent : undefined))
+    const { items, cursor } = pageOf(page, (agent) => agent)
     return { items: await Promise.all(items.map((agent) => viewOf(deps, agent))), ...(cursor && { cursor }) }
   })

@@ -36,7 +36,7 @@ const REGISTRATION_TOKEN_BYTES = 32
  * An agent registers a child agent, whose ceiling is intersected with those of its parents at each use.
  */
 export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<AgentRegistered> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const { orgId } = caller
   if (input.orgId !== undefined && input.orgId !== orgId) refuse('not_found', 'no such organisation')
   await deps.requireRoomForAgent(orgId)
@@ -59,11 +59,11 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   }
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
-  const { outcome } = await deps.agents.begin(agent, {
+  const { outcome } = await deps.trustLog.commit({
     type: 'agent.registered',
-    begins: [agent.handle, agent.ceilingVer, agent.introductionPolicyVer],
     dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map(({ handle }) => handle)],
-    also: [
+    operations: [
+      deps.agents.inserting(agent),
       deps.agents.registrations.inserting({
         agentId: agent.id,
         epoch: deps.trustLog.epoch,
@@ -73,7 +73,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
       deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
     ],
   })
-  if (outcome !== 'begun') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
+  if (outcome !== 'committed') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }
 }

@@ -1,4 +1,5 @@
 import { auditRow } from '../../audit/audit-row.js'
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -11,28 +12,25 @@ import type { Agent } from './store.js'
 
 /** Gives a suspended agent a new handle. Tokens and introductions that depend on the old handle stay revoked. */
 export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
-  await deps.trustLog.readBarrier()
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
   await deps.requireRoomForAgent(agent.orgId)
   const handle = newHandle(deps.random, 'agt')
   const parents = (await chainOfAgents(deps, id)).slice(1)
   const organisation = (await deps.organisations.get(agent.orgId)) ?? refuse('not_found', 'no such agent')
-  const { outcome } = await deps.agents.change(
-    id,
-    // Fails if a wider authority suspended or revoked the agent since it was read.
-    unchangedGuard(agent),
-    { handle },
-    {
-      type: 'agent.reinstated',
-      // The old handle has already ended. The entry names it again, so that a restore, which reads only the log, can connect both handles.
-      ends: [{ handle: agent.handle }],
-      begins: [handle],
-      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
-      also: [deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id }))],
-    },
-  )
-  return outcome === 'begun'
+  const { outcome } = await deps.trustLog.commit({
+    type: 'agent.reinstated',
+    // The old handle has already ended. The entry connects it with the new one for a restore, which reads only the log.
+    ends: [{ handle: agent.handle }],
+    digest: digestOfText(handle),
+    dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
+    operations: [
+      // Fails if a wider authority suspended or revoked the agent since it was read.
+      deps.agents.changing(id, unchangedGuard(agent), { handle }),
+      deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
+    ],
+  })
+  return outcome === 'committed'
     ? { agentId: id }
     : refuse('conflict', 'the agent was changed concurrently, or its organisation, a parent agent or your access was revoked')
 }

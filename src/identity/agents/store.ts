@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { AgentId, EntryId, OrgId } from '../../protocol/ids.js'
+import { AgentId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { Ceiling } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { type Cache, newCache } from '../../trust-log/records/cache.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
+import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { IntroductionTarget } from './agent.js'
 
@@ -31,9 +29,6 @@ export const Agent = z.strictObject({
   endedHandle: Handle.optional(),
   endedState: z.enum(['suspended', 'revoked']).optional(),
   endedRank: z.int().min(0).max(3).optional(),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Agent = z.infer<typeof Agent>
 
@@ -41,7 +36,7 @@ export type Agent = z.infer<typeof Agent>
 const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 type Registration = z.infer<typeof Registration>
 
-export interface AgentsStore extends Records<Agent> {
+export interface AgentsStore extends Collection<Agent> {
   readonly registrations: Collection<Registration>
   readonly introductionTargets: Cache<IntroductionTarget>
 }
@@ -67,16 +62,9 @@ export const AGENT_REGISTRATIONS: OwnedSpec<Registration> = {
   ownedBy: ['agentId'],
 }
 
-export function agentsStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): AgentsStore {
-  const records = newRecords(deps, deps.storage.collection(AGENTS), {
-    kind: 'agents',
-    versions: ({ handle, ceilingVer, introductionPolicyVer }) => [handle, ceilingVer, introductionPolicyVer],
-  })
-  const registrations = deps.storage.collection(AGENT_REGISTRATIONS)
+export const agentsStore = ({ storage, trustLog }: { readonly storage: Storage; readonly trustLog: TrustLog }): AgentsStore => ({
+  ...storage.collection(AGENTS),
+  registrations: storage.collection(AGENT_REGISTRATIONS),
   // A new name and a reinstatement change an introduction target without ending a handle that it depends on.
-  const introductionTargets = newCache<IntroductionTarget>(
-    deps.trustLog,
-    ({ type }) => type === 'record.changed' || type === 'agent.reinstated',
-  )
-  return { ...records, registrations, introductionTargets }
-}
+  introductionTargets: newCache(trustLog, ({ type }) => type === 'record.changed' || type === 'agent.reinstated'),
+})

@@ -1,5 +1,5 @@
 import { AgentId, type ClientId, MemberId } from '../../protocol/ids.js'
-import { begins, type CacheableRead, newCache } from '../../trust-log/records/cache.js'
+import { type CacheableRead, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Client } from './client.js'
 
@@ -19,7 +19,7 @@ export function newClients(
   // A new key, a retired key, a new name and a reinstatement change a client without ending a handle that it depends on.
   const cache = newCache<Client>(
     trustLog,
-    (entry) => begins(entry, 'key') || entry.type === 'record.changed' || entry.type === 'agent.reinstated',
+    ({ type }) => type === 'key.registered' || type === 'record.changed' || type === 'agent.reinstated',
   )
   return {
     find: (id) =>

@@ -1,9 +1,8 @@
 import { Audience, type MemberId } from '../../protocol/ids.js'
 import { REGISTRY_SCOPES, Scope } from '../../protocol/rights.js'
 import { dependenciesOf } from '../../protocol/standing.js'
-import type { CacheableRead } from '../../trust-log/records/cache.js'
-import { isWhole } from '../../trust-log/records/records.js'
-import { readRegisteredKeys } from '../keys/find.js'
+import type { CacheableRead } from '../../trust-log/cache.js'
+import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
 import type { MembersStore } from '../members/store.js'
 import type { OrganisationsStore } from '../organisations/store.js'
@@ -24,7 +23,7 @@ export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Pr
   const organisation = member && (await deps.organisations.get(member.orgId))
   if (!member || !organisation) return undefined
   const audience = Audience.parse(deps.issuer)
-  const { registeredKeys, isAll } = await readRegisteredKeys(deps, id)
+  const registeredKeys = await findRegisteredKeys(deps, id)
   const dependencies = dependenciesOf([member.handle, member.ver, organisation.handle])
   const value: Client = {
     kind: 'member',
@@ -40,5 +39,5 @@ export async function readMemberClient(deps: MemberClientDeps, id: MemberId): Pr
     dependencies,
     keys: registeredKeys.map(clientKeyOf),
   }
-  return { value, dependsOn: dependencies.handles, isWhole: isAll && isWhole(member) && isWhole(organisation) }
+  return { value, dependsOn: dependencies.handles }
 }

@@ -16,7 +16,6 @@ export async function compromiseKey(
   id: RegisteredKeyId,
   since: number,
 ): Promise<{ position: Position; revokedCount: number }> {
-  await deps.trustLog.readBarrier()
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   await banKey(deps.registeredKeys, registeredKey)
   const ended = new Set<Handle>()
@@ -26,8 +25,8 @@ export async function compromiseKey(
     // The list is read again after each log entry, because more may have been granted meanwhile. An ended identity can grant nothing more.
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
-    const intent = position === undefined ? [recordingKeyAudit(deps, caller, 'keys.compromise', registeredKey)] : []
-    position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, intent })).position
+    const operations = position === undefined ? [recordingKeyAudit(deps, caller, 'keys.compromise', registeredKey)] : []
+    position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position
   }
 }
 

@@ -36,9 +36,9 @@ export async function listRegisteredKeys(
   await requireOwner(deps, caller, owner, 'see')
   const [inSlots, newest] = await Promise.all([
     findRegisteredKeys(deps, owner),
-    deps.registeredKeys.collection.find('owner', { where: { owner }, order: 'down', limit: MAX_HISTORY }),
+    deps.registeredKeys.find('owner', { where: { owner }, order: 'down', limit: MAX_HISTORY }),
   ])
-  const known = [...newest.items.filter(({ hidden }) => hidden === undefined).reverse(), ...inSlots]
+  const known = [...[...newest.items].reverse(), ...inSlots]
   const distinct = [...new Map(known.map((key) => [key.id, key])).values()].sort((a, b) => a.registeredAt - b.registeredAt)
   const items = distinct.map(({ id, use, jkt, alg, registeredAt, registeredBy, handle, retiresAt }): RegisteredKeyView => {
     const state = deps.trustLog.ended.has(handle) ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'

@@ -52,7 +52,7 @@ const freeSlot = (id: string, previous: KeySlot | undefined): FreeSlot => ({ id,
 
 /** True for a slot whose key stands or has a pending registration. */
 const isTaken = async ({ registeredKeys, trustLog }: SlotDeps, { keyId, handle }: KeySlot): Promise<boolean> =>
-  !trustLog.ended.has(handle) && (await registeredKeys.collection.get(keyId)) !== undefined
+  !trustLog.ended.has(handle) && (await registeredKeys.get(keyId)) !== undefined
 
 const bannedSlotId = (jkt: Jkt): string => `compromised ${jkt}`
 

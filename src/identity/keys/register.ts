@@ -40,7 +40,7 @@ export async function registerKey(
   caller: Caller,
   { owner, use, jwk, proof }: RegisterKeyInput,
 ): Promise<KeyRegistered> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const orgId = await requireOwner(deps, caller, owner, 'register')
   if ((use === 'publisher') !== OrgId.safeParse(owner).success)
     refuse('bad_input', 'organisations have publisher keys, agents and members have client keys', {
@@ -133,15 +133,14 @@ export async function saveRegisteredKey(
   const { owner, key } = registration
   for (let slots = await requireSlots(deps, owner, key.jkt); ; ) {
     const { registeredKey, digest } = newRegisteredKey(deps, registration)
-    const { outcome } = await deps.registeredKeys.begin(registeredKey, {
+    const { outcome } = await deps.trustLog.commit({
       id: registeredKey.entry,
       type: 'key.registered',
-      begins: [registeredKey.handle],
       dependsOn,
       digest,
-      also: [...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
+      operations: [deps.registeredKeys.inserting(registeredKey), ...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
     })
-    if (outcome === 'begun') return { keyId: registeredKey.id, jkt: key.jkt }
+    if (outcome === 'committed') return { keyId: registeredKey.id, jkt: key.jkt }
     if (outcome === 'refused') return refuse('conflict', 'the owner of the key or your own access was revoked concurrently')
     const freeNow = await requireSlots(deps, owner, key.jkt)
     if (isDeepStrictEqual(freeNow, slots)) return undefined

@@ -23,24 +23,21 @@ export async function retireKey(
   id: RegisteredKeyId,
   overlapSeconds = MAX_TOKEN_SECONDS,
 ): Promise<{ retiresAt: number }> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   requireNotEnded(deps, registeredKey)
   const retiresAt = Math.min(now + overlapSeconds, registeredKey.retiresAt ?? Number.POSITIVE_INFINITY)
   const guard = registeredKey.retiresAt === undefined ? null : registeredKey.retiresAt
   // No handle ends yet; the entry makes every instance drop its cached copy of the client.
-  const { outcome } = await deps.registeredKeys.change(
-    id,
-    { retiresAt: guard },
-    { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS },
-    {
-      type: 'record.changed',
-      begins: [],
-      dependsOn: [registeredKey.handle, ...identitiesOf(caller.dependencies.handles)],
-      also: [recordingKeyAudit(deps, caller, 'keys.retire', registeredKey)],
-    },
-  )
-  return outcome === 'begun'
+  const { outcome } = await deps.trustLog.commit({
+    type: 'record.changed',
+    dependsOn: [registeredKey.handle, ...identitiesOf(caller.dependencies.handles)],
+    operations: [
+      deps.registeredKeys.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS }),
+      recordingKeyAudit(deps, caller, 'keys.retire', registeredKey),
+    ],
+  })
+  return outcome === 'committed'
     ? { retiresAt }
     : refuse('conflict', 'the key was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }
@@ -49,13 +46,13 @@ export async function retireKey(
 export async function endRetiredKeys({ registeredKeys, trustLog }: Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'>): Promise<void> {
   const now = trustLog.now()
   for (let after: Cursor | undefined = BEFORE_RETIRED; after !== undefined; ) {
-    const page: Page<RegisteredKey> = await registeredKeys.collection.find('retired', { where: {}, after, limit: PAGE })
+    const page: Page<RegisteredKey> = await registeredKeys.find('retired', { where: {}, after, limit: PAGE })
     const due = page.items.filter(({ endsAt = Number.POSITIVE_INFINITY }) => endsAt <= now)
     if (due.length > 0)
       await trustLog.end({
         type: 'key.retired',
         ends: due.map(({ handle }) => ({ handle })),
-        intent: due.map(({ id }) => registeredKeys.collection.changing(id, {}, { endsAt: undefined })),
+        operations: due.map(({ id }) => registeredKeys.changing(id, {}, { endsAt: undefined })),
       })
     after = due.length < page.items.length ? undefined : page.next
   }

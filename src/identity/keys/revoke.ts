@@ -24,13 +24,12 @@ export interface RevokeKeyDeps {
 
 /** Revokes a key immediately, with every token that it authenticated. */
 export async function revokeKey(deps: RevokeKeyDeps, caller: Caller, id: RegisteredKeyId): Promise<{ position: Position }> {
-  await deps.trustLog.readBarrier()
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   requireNotEnded(deps, registeredKey)
   return deps.trustLog.end({
     type: 'key.revoked',
     ends: [{ handle: registeredKey.handle }],
-    intent: [recordingKeyAudit(deps, caller, 'keys.revoke', registeredKey)],
+    operations: [recordingKeyAudit(deps, caller, 'keys.revoke', registeredKey)],
   })
 }
 

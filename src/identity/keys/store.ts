@@ -1,11 +1,8 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
 import { EntryId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
 
 /** A key registered for one owner. The same key registered for two owners is two records. */
 export const RegisteredKey = KeyStatement.extend({
@@ -16,9 +13,6 @@ export const RegisteredKey = KeyStatement.extend({
   retiresAt: z.int().optional(),
   /** Epoch seconds from which a timer ends the handle of a retired key. */
   endsAt: z.int().optional(),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type RegisteredKey = z.infer<typeof RegisteredKey>
 
@@ -35,7 +29,7 @@ export const KeySlot = z.strictObject({
 })
 export type KeySlot = z.infer<typeof KeySlot>
 
-export interface RegisteredKeysStore extends Records<RegisteredKey> {
+export interface RegisteredKeysStore extends Collection<RegisteredKey> {
   readonly slots: Collection<KeySlot>
 }
 
@@ -59,8 +53,7 @@ export const KEY_SLOTS: OwnedSpec<KeySlot> = {
   ownedBy: ['owner'],
 }
 
-export function registeredKeysStore(deps: { storage: Storage; trustLog: TrustLog; random: Random }): RegisteredKeysStore {
-  const records = newRecords(deps, deps.storage.collection(REGISTERED_KEYS), { kind: 'registered-keys', versions: () => [] })
-  const slots = deps.storage.collection(KEY_SLOTS)
-  return { ...records, slots }
-}
+export const registeredKeysStore = ({ storage }: { readonly storage: Storage }): RegisteredKeysStore => ({
+  ...storage.collection(REGISTERED_KEYS),
+  slots: storage.collection(KEY_SLOTS),
+})

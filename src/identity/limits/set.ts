@@ -4,6 +4,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { Storage } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import { requireOrganisation } from './authority.js'
 import { type GetLimitsDeps, getLimits, type LimitsView, maximumFor } from './get.js'
 import { LIMIT_NAMES, type SomeLimits } from './limits.js'
@@ -13,6 +14,7 @@ export interface SetLimitsDeps extends GetLimitsDeps {
   readonly storage: Pick<Storage, 'commit'>
   readonly limitsStore: LimitsStore
   readonly audit: Audit
+  readonly trustLog: Pick<TrustLog, 'requireStillStanding'>
 }
 
 interface SetLimitsInput {
@@ -40,5 +42,6 @@ export async function setLimits(deps: SetLimitsDeps, caller: Caller, input: SetL
   ])
   if (!committed.ok) refuse('conflict', 'the limits were set concurrently; try again')
   deps.limits.forget(orgId)
+  await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return getLimits(deps, caller, orgId)
 }

@@ -40,8 +40,8 @@ export async function limitsUsage(
 ): Promise<LimitsUsage> {
   const organisation = await requireOrganisation(deps, caller, orgId)
   const limits = await deps.limits.ofOrganisation(organisation)
-  const page = await deps.agents.collection.find('organisation', { where: { orgId: organisation }, ...cursorOf(paging) })
-  const { items: agents, cursor } = pageOf(page, (agent) => (agent.hidden === undefined ? agent : undefined))
+  const page = await deps.agents.find('organisation', { where: { orgId: organisation }, ...cursorOf(paging) })
+  const { items: agents, cursor } = pageOf(page, (agent) => agent)
   const items = []
   for (const { id: agentId, name } of agents)
     items.push({

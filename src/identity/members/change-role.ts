@@ -9,26 +9,22 @@ import type { MemberRole } from './store.js'
 
 /** Changes a member's role. A new role is a new version, so tokens issued under the old role are revoked. */
 export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: MemberId, role: MemberRole): Promise<{ role: MemberRole }> {
-  await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
   if (!isAdminOf(caller, member.orgId)) refuse('forbidden', 'only an administrator of the organisation may change roles')
   if (role === 'operator' || member.role === 'operator')
     refuse('forbidden', 'the role operator is given by invitation and cannot be changed; revoke the member instead')
   if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_revoked', 'the member was revoked')
   const ver = newHandle(deps.random, 'ver')
-  const { outcome } = await deps.members.change(
-    id,
-    { ver: member.ver },
-    { role, ver },
-    {
-      type: 'record.changed',
-      ends: [{ handle: member.ver }],
-      begins: [ver],
-      dependsOn: [member.handle, ...identitiesOf(caller.dependencies.handles)],
-      also: [deps.audit.recording(auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id }))],
-    },
-  )
-  return outcome === 'begun'
+  const { outcome } = await deps.trustLog.commit({
+    type: 'record.changed',
+    ends: [{ handle: member.ver }],
+    dependsOn: [member.handle, ...identitiesOf(caller.dependencies.handles)],
+    operations: [
+      deps.members.changing(id, { ver: member.ver }, { role, ver }),
+      deps.audit.recording(auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id })),
+    ],
+  })
+  return outcome === 'committed'
     ? { role }
     : refuse('conflict', 'the member was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }

@@ -2,7 +2,7 @@ import type { Handle } from '../../protocol/handles.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import type { Cursor } from '../../storage/storage.js'
-import { grantedSince } from '../../trust-log/records/granted-since.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { MembersStore } from './store.js'
 
@@ -12,7 +12,7 @@ export const membersGrantedBy = (
   granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
-  grantedSince(members.collection, {
+  grantedSince(members, {
     grantedBy: granter,
     since,
     createdAt: ({ createdAt }) => createdAt,
@@ -25,7 +25,7 @@ export async function hasAdministrator(
   orgId: OrgId,
 ): Promise<boolean> {
   for (let after: Cursor | undefined; ; ) {
-    const page = await members.collection.find('organisation', { where: { orgId }, limit: 100, ...(after && { after }) })
+    const page = await members.find('organisation', { where: { orgId }, limit: 100, ...(after && { after }) })
     if (page.items.some(({ role, handle }) => role === 'administrator' && !trustLog.ended.has(handle))) return true
     if (page.next === undefined) return false
     after = page.next

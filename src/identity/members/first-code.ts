@@ -40,7 +40,7 @@ async function deleteEarlierCodes({ members: { invitations } }: InviteDeps): Pro
 
 async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> {
   for (let after: Cursor | undefined; ; ) {
-    const page = await members.collection.find('role', { where: { role: 'operator' }, limit: 100, ...(after && { after }) })
+    const page = await members.find('role', { where: { role: 'operator' }, limit: 100, ...(after && { after }) })
     if (page.items.some(({ handle }) => !trustLog.ended.has(handle))) return true
     if (page.next === undefined) return false
     after = page.next
@@ -52,10 +52,7 @@ async function hasOperator({ members, trustLog }: InviteDeps): Promise<boolean> 
  * Two instances that start at the same time may each create one; every later start uses the oldest.
  */
 async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Organisation> {
-  const find = async () =>
-    (await deps.organisations.collection.find('role', { where: { role: 'operators' }, limit: 10 })).items.find(
-      (organisation) => organisation.hidden === undefined,
-    )
+  const find = async () => (await deps.organisations.find('role', { where: { role: 'operators' }, limit: 1 })).items[0]
   const known = await find()
   if (known) return known
   const id: OrgId = newId(deps.random, 'org')
@@ -67,6 +64,10 @@ async function operatorsOrganisation(deps: InviteDeps, now: number): Promise<Org
     createdAt: now,
     role: 'operators',
   }
-  await deps.organisations.begin(organisation, { type: 'organisation.created', begins: [organisation.handle], dependsOn: [] })
+  await deps.trustLog.commit({
+    type: 'organisation.created',
+    dependsOn: [],
+    operations: [deps.organisations.inserting(organisation)],
+  })
   return (await find()) ?? organisation
 }

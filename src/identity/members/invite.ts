@@ -48,8 +48,7 @@ export async function inviteMember(
   orgId: OrgId,
   role: MemberRole,
 ): Promise<{ code: string; expiresAt: number }> {
-  const barrier = await deps.trustLog.readBarrier()
-  const { now } = barrier
+  const { now } = caller.barrier
   const organisation = (await mayInvite(deps, caller, { orgId, role })) ? await deps.organisations.get(orgId) : undefined
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
@@ -66,7 +65,7 @@ export async function inviteMember(
   const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
   if (!committed.ok) refuse('conflict', 'the invitation could not be saved; try again')
-  await deps.trustLog.requireStillStanding(barrier, [...caller.dependencies.handles, ...invitation.dependsOn])
+  await deps.trustLog.requireStillStanding(caller.barrier, [...caller.dependencies.handles, ...invitation.dependsOn])
   return { code, expiresAt: invitation.expiresAt }
 }
 

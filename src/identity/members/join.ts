@@ -43,20 +43,20 @@ export async function joinOrganisation(
     grantedBy: invitation.grantedBy,
     createdAt: now,
     ...(invitation.inviter && { invitedBy: invitation.inviter }),
-    firstKey: registeredKey,
   }
-  const { outcome } = await deps.members.begin(member, {
+  const { outcome } = await deps.trustLog.commit({
     id: registeredKey.entry,
     type: 'member.registered',
-    begins: [member.handle, member.ver, registeredKey.handle],
     dependsOn: invitation.dependsOn,
     digest,
-    also: [
+    operations: [
+      deps.members.inserting(member),
+      deps.registeredKeys.inserting(registeredKey),
       ...reservingSlots(deps.registeredKeys, firstSlots(id, key.jkt), registeredKey),
       deps.members.invitations.taking(invitation.id, { codeHash: invitation.codeHash }),
       deps.audit.recording({ orgId, actor: id, action: 'members.join', outcome: 'done', subject: invitation.id, facts: { role } }),
     ],
   })
-  if (outcome !== 'begun') return refuse('code_invalid', 'the code is wrong, used or expired')
+  if (outcome !== 'committed') return refuse('code_invalid', 'the code is wrong, used or expired')
   return { memberId: id, orgId, role, keyId: registeredKey.id }
 }

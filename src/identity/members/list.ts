@@ -28,10 +28,16 @@ export async function listMembers(
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<MemberList> {
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
-  const page = await members.collection.find('organisation', { where: { orgId }, ...cursorOf(paging) })
-  return pageOf(page, ({ id, name, role, createdAt, invitedBy, handle, hidden }): MemberView | undefined =>
-    hidden
-      ? undefined
-      : { memberId: id, name, role, joinedAt: createdAt, invitedBy, state: trustLog.ended.has(handle) ? 'revoked' : 'active' },
+  const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
+  return pageOf(
+    page,
+    ({ id, name, role, createdAt, invitedBy, handle }): MemberView => ({
+      memberId: id,
+      name,
+      role,
+      joinedAt: createdAt,
+      invitedBy,
+      state: trustLog.ended.has(handle) ? 'revoked' : 'active',
+    }),
   )
 }

@@ -7,12 +7,11 @@ import { type ManageMemberDeps, requireMember } from './authority.js'
 
 /** Revokes a membership. A member may revoke itself; an administrator may revoke any member of the organisation. */
 export async function revokeMember(deps: ManageMemberDeps, caller: Caller, id: MemberId): Promise<{ position: Position }> {
-  await deps.trustLog.readBarrier()
   const member = await requireMember(deps, caller, id)
   if (deps.trustLog.ended.has(member.handle)) refuse('already_revoked', 'the member was revoked')
   return deps.trustLog.end({
     type: 'member.revoked',
     ends: [{ handle: member.handle }],
-    intent: [deps.audit.recording(auditRow(caller, 'members.revoke', { orgId: member.orgId, subject: id }))],
+    operations: [deps.audit.recording(auditRow(caller, 'members.revoke', { orgId: member.orgId, subject: id }))],
   })
 }

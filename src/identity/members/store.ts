@@ -1,11 +1,7 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { ClientId, EntryId, MemberId, OrgId } from '../../protocol/ids.js'
+import { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
-import { RegisteredKey, type RegisteredKeysStore } from '../keys/store.js'
 
 export const MemberRole = z.enum(['operator', 'administrator', 'member'])
 export type MemberRole = z.infer<typeof MemberRole>
@@ -22,11 +18,6 @@ export const Member = z.strictObject({
   createdAt: z.int().min(0),
   /** The client whose invitation the member redeemed; absent for the first code. */
   invitedBy: ClientId.optional(),
-  /** The first key; the commit that reveals the member inserts it as a registered key. */
-  firstKey: RegisteredKey.optional(),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Member = z.infer<typeof Member>
 
@@ -45,7 +36,7 @@ export const Invitation = z.strictObject({
 })
 export type Invitation = z.infer<typeof Invitation>
 
-export interface MembersStore extends Records<Member> {
+export interface MembersStore extends Collection<Member> {
   readonly invitations: Collection<Invitation>
 }
 
@@ -70,19 +61,7 @@ export const INVITATIONS: OwnedSpec<Invitation> = {
   ownedBy: ['orgId'],
 }
 
-export function membersStore(deps: {
-  storage: Storage
-  trustLog: TrustLog
-  random: Random
-  registeredKeys: RegisteredKeysStore
-}): MembersStore {
-  const records = newRecords(deps, deps.storage.collection(MEMBERS), {
-    kind: 'members',
-    versions: (member) => [member.ver],
-    // One log entry begins the member and its first key, and one commit reveals both: no member is without a key.
-    revealing: ({ firstKey }) => (firstKey === undefined ? [] : [deps.registeredKeys.collection.inserting(firstKey)]),
-    settled: { firstKey: undefined },
-  })
-  const invitations = deps.storage.collection(INVITATIONS)
-  return { ...records, invitations }
-}
+export const membersStore = ({ storage }: { readonly storage: Storage }): MembersStore => ({
+  ...storage.collection(MEMBERS),
+  invitations: storage.collection(INVITATIONS),
+})

@@ -17,7 +17,7 @@ export interface CreateOrganisationDeps {
 
 /** Creates an organisation without members; `members.invite` issues the code of its first administrator. */
 export async function createOrganisation(deps: CreateOrganisationDeps, caller: Caller, name: string): Promise<{ orgId: OrgId }> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const organisation: Organisation = {
     id: newId(deps.random, 'org'),
     name,
@@ -26,11 +26,13 @@ export async function createOrganisation(deps: CreateOrganisationDeps, caller: C
     createdAt: now,
     role: 'tenant',
   }
-  const { outcome } = await deps.organisations.begin(organisation, {
+  const { outcome } = await deps.trustLog.commit({
     type: 'organisation.created',
-    begins: [organisation.handle],
     dependsOn: identitiesOf(caller.dependencies.handles),
-    also: [deps.audit.recording(auditRow(caller, 'organisations.create', { subject: organisation.id }))],
+    operations: [
+      deps.organisations.inserting(organisation),
+      deps.audit.recording(auditRow(caller, 'organisations.create', { subject: organisation.id })),
+    ],
   })
-  return outcome === 'begun' ? { orgId: organisation.id } : refuse('conflict', 'your access was revoked concurrently')
+  return outcome === 'committed' ? { orgId: organisation.id } : refuse('conflict', 'your access was revoked concurrently')
 }

@@ -1,6 +1,6 @@
 import type { Handle } from '../../protocol/handles.js'
 import type { Ending } from '../../protocol/log/entry.js'
-import { grantedSince } from '../../trust-log/records/granted-since.js'
+import { grantedSince } from '../../trust-log/granted-since.js'
 import type { OrganisationsStore } from './store.js'
 
 /** Endings of the organisations that `granter` created at or after `since` (epoch seconds). */
@@ -9,7 +9,7 @@ export const organisationsGrantedBy = (
   granter: Handle,
   since: number,
 ): Promise<readonly Ending[]> =>
-  grantedSince(organisations.collection, {
+  grantedSince(organisations, {
     grantedBy: granter,
     since,
     createdAt: ({ createdAt }) => createdAt,

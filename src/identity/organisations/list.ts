@@ -9,6 +9,6 @@ export async function listOrganisations(
   input: PageInput,
 ): Promise<{ readonly items: readonly OrganisationView[]; readonly cursor?: string }> {
   if (caller.role !== 'operator') return { items: [await getOrganisation(deps, caller, caller.orgId)] }
-  const page = await deps.organisations.collection.find('role', { where: { role: 'tenant' }, ...cursorOf(input) })
-  return pageOf(page, (organisation) => (organisation.hidden === undefined ? viewOf(deps, organisation) : undefined))
+  const page = await deps.organisations.find('role', { where: { role: 'tenant' }, ...cursorOf(input) })
+  return pageOf(page, (organisation) => viewOf(deps, organisation))
 }

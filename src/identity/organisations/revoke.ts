@@ -18,7 +18,6 @@ export interface RevokeOrganisationDeps {
  * The organisation that runs the registry cannot be revoked.
  */
 export async function revokeOrganisation(deps: RevokeOrganisationDeps, caller: Caller, orgId: OrgId): Promise<{ position: Position }> {
-  await deps.trustLog.readBarrier()
   const organisation = await deps.organisations.get(orgId)
   if (!organisation) return refuse('not_found', 'no such organisation')
   if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
@@ -26,6 +25,6 @@ export async function revokeOrganisation(deps: RevokeOrganisationDeps, caller: C
   return deps.trustLog.end({
     type: 'organisation.revoked',
     ends: [{ handle: organisation.handle }],
-    intent: [deps.audit.recording(auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId }))],
+    operations: [deps.audit.recording(auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId }))],
   })
 }

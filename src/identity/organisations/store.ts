@@ -1,10 +1,7 @@
 import { z } from 'zod'
-import type { Random } from '../../lib/random.js'
 import { Handle } from '../../protocol/handles.js'
-import { EntryId, OrgId } from '../../protocol/ids.js'
-import type { OwnedSpec, Storage } from '../../storage/storage.js'
-import { newRecords, type Records } from '../../trust-log/records/records.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import { OrgId } from '../../protocol/ids.js'
+import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 export const Organisation = z.strictObject({
   id: OrgId,
@@ -15,19 +12,10 @@ export const Organisation = z.strictObject({
   createdAt: z.int().min(0),
   /** `operators` marks the organisation that runs the registry. */
   role: z.enum(['operators', 'tenant']),
-  hidden: EntryId.optional(),
-  nextEntry: EntryId.optional(),
-  next: z.record(z.string(), z.unknown()).optional(),
 })
 export type Organisation = z.infer<typeof Organisation>
 
-interface StoreDeps {
-  readonly storage: Storage
-  readonly trustLog: TrustLog
-  readonly random: Random
-}
-
-export type OrganisationsStore = Records<Organisation>
+export type OrganisationsStore = Collection<Organisation>
 
 export const ORGANISATIONS: OwnedSpec<Organisation> = {
   name: 'organisations',
@@ -37,5 +25,4 @@ export const ORGANISATIONS: OwnedSpec<Organisation> = {
   ownedBy: ['id'],
 }
 
-export const organisationsStore = (deps: StoreDeps): OrganisationsStore =>
-  newRecords(deps, deps.storage.collection(ORGANISATIONS), { kind: 'organisations', versions: () => [] })
+export const organisationsStore = ({ storage }: { readonly storage: Storage }): OrganisationsStore => storage.collection(ORGANISATIONS)

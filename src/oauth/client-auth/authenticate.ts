@@ -50,8 +50,8 @@ export async function authenticateToken(
   dpop: string,
   request: Pick<HttpRequest, 'method' | 'url' | 'enterAs'>,
 ): Promise<Caller> {
-  const { now } = await deps.trustLog.readBarrier()
-  const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now, audience: deps.issuer })
+  const barrier = await deps.trustLog.readBarrier()
+  const { claims, kid } = await verifyAccessToken(token, deps.tokenKeys, { issuer: deps.issuer, now: barrier.now, audience: deps.issuer })
   const proof = await verifyDpopProof(dpop, {
     htm: request.method,
     htu: request.url,
@@ -67,10 +67,10 @@ export async function authenticateToken(
   const client = await deps.clients.find(claims.client_id)
   if (!client || !stands(deps.trustLog.ended, dependencies.handles))
     return refuse('invalid_token', 'the token, or something that it depends on, has been revoked')
-  return callerOf(claims, client, dependencies)
+  return { ...callerOf(claims, client, dependencies), barrier }
 }
 
-function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Caller {
+function callerOf(claims: AccessTokenClaims, client: Client, dependencies: Dependencies): Omit<Caller, 'barrier'> {
   const keyHandles = claims.standing.dependsOn.filter((handle) => client.keys.some((key) => key.handle === handle))
   return {
     kind: client.kind,

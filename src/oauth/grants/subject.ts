@@ -1,4 +1,5 @@
 import type { KeysFor } from '../../credentials/jose/jwt.js'
+import { type GrantedIntroduction, type StepDeps, stepsOf } from '../../delegation/introductions/decide/granted.js'
 import { refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
@@ -10,13 +11,13 @@ import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../
 import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
-import { findSteps, type StepDeps } from './steps.js'
 
 export interface SubjectDeps extends StepDeps {
   readonly tokenKeys: KeysFor
   readonly issuer: string
   readonly clients: Clients
   readonly trustLog: { readonly ended: Ended }
+  readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly GrantedIntroduction[]>
 }
 
 /** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that may be passed on. */
@@ -118,26 +119,16 @@ async function requireClients(deps: SubjectDeps, chain: readonly string[]): Prom
   return clients.map((client) => client ?? deny())
 }
 
-/**
- * Returns the dependencies of each step of the chain. The introduction that the token depends on must stand, and its pinned parts must
- * hold.
- */
+/** Returns the dependencies of each step of the chain. The introduction that the token depends on must stand, and its reliance must hold. */
 function requireSteps(deps: SubjectDeps, { standing }: AccessTokenClaims, chain: readonly string[]): Promise<readonly Dependencies[]> {
   const dependsOn = new Set(standing.dependsOn)
   return Promise.all(
     chain.slice(1).map(async (id, i) => {
       const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
       if (!from.success || !to.success) return deny()
-      const steps = await findSteps(deps, from.data, to.data)
-      const introduction = steps?.introductions.find(({ dependencies }) =>
-        identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle)),
-      )
-      if (!steps || !introduction) return deny()
-      return joinDependencies(
-        introduction.dependencies,
-        steps.pinnedParts.dependencies,
-        dependenciesOf([...introduction.pinnedVersions, steps.pinnedParts.connection]),
-      )
+      const { valid, card } = await stepsOf(deps, to.data, await deps.findGranted(from.data, to.data))
+      const introduction = valid.find(({ dependencies }) => identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle)))
+      return introduction && card ? joinDependencies(introduction.dependencies, card.dependencies) : deny()
     }),
   )
 }

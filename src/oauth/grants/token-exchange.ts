@@ -1,6 +1,6 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
-//  2. An introduction from the presenter to the audience stands, and its pinned parts hold (`requireTarget`).
+//  2. An introduction from the presenter to the audience stands, and what it relies on in the audience's card holds (`requireTarget`).
 //  3. Scopes, tools, resources and the rights to pass on are covered by every source and are not empty (`decideRights`).
 //  4. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
 //     it (`requireTask`).
@@ -8,7 +8,7 @@
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
-import type { GrantedIntroduction } from '../../delegation/introductions/decide/granted.js'
+import { type GrantedIntroduction, stepsOf } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
@@ -23,7 +23,6 @@ import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from 
 import { requestedScopes } from './client-credentials.js'
 import { type ExchangeRequest, parseExchange } from './exchange-request.js'
 import { narrowNamesTo } from './narrowing.js'
-import { findSteps } from './steps.js'
 import { requireActor, requireSubject, type Subject, type SubjectDeps } from './subject.js'
 import { requireTask } from './task.js'
 
@@ -31,6 +30,8 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
   readonly issuer: string
   readonly trustLog: IssueDeps['trustLog']
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
+  /** Notifies both sides of introductions that need another approval. */
+  readonly notifyOfRefusal: (affected: readonly GrantedIntroduction[]) => Promise<void>
 }
 
 /**
@@ -44,7 +45,7 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
   const { now } = barrier
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
   const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)
-  const { pinnedParts, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
+  const { card, audienceHandles, introductions } = await requireTarget(deps, authenticated, request)
   const subjectTask = subject.claims.task_id
   const taskId = request.taskId ?? subjectTask
   const requestedTask = taskId === undefined ? undefined : { id: taskId, task: await deps.findTask(taskId) }
@@ -77,27 +78,29 @@ export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenti
       subject.dependencies,
       ...(actor ? [actor.dependencies] : []),
       introduction.dependencies,
-      dependenciesOf([...introduction.pinnedVersions, pinnedParts.connection, ...audienceHandles]),
-      pinnedParts.dependencies,
+      card.dependencies,
+      dependenciesOf(audienceHandles),
       ...(task ? [task.dependencies] : []),
     ],
   })
 }
 
-/** Finds the introductions from the presenter to the audience that stand and whose pinned parts hold. The audience itself must stand. */
+/** Finds the introductions from the presenter to the audience that stand and whose reliance holds. The audience itself must stand. */
 async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient, { target }: ExchangeRequest) {
   const presenter = AgentId.safeParse(client.id)
-  const [steps, audience] = await Promise.all([
-    presenter.success ? findSteps(deps, presenter.data, target) : undefined,
+  const [granted, audience] = await Promise.all([
+    presenter.success ? deps.findGranted(presenter.data, target) : [],
     deps.clients.find(target),
   ])
   const audienceHandles = identitiesOf(audience?.dependencies.handles ?? [])
-  if (!steps || !audience || !stands(deps.trustLog.ended, audienceHandles))
-    return refuse(
-      'invalid_target',
-      'no valid introduction to this audience: it was not requested, is pending, has ended, or needs a new approval because the card changed',
-    )
-  return { ...steps, audienceHandles }
+  if (granted.length === 0 || !audience || !stands(deps.trustLog.ended, audienceHandles))
+    return refuse('invalid_target', 'no valid introduction to this audience: it was not requested, is pending, or has ended')
+  const { valid, affected, card } = await stepsOf(deps, target, granted)
+  if (valid.length > 0 && card) return { card, audienceHandles, introductions: valid }
+  await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
+  return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {
+    faults: affected[0]?.changes ?? [],
+  })
 }
 
 interface Rights {

@@ -1,8 +1,7 @@
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { RANK } from '../../identity/agents/agent.js'
-import { pendingHandles } from '../../identity/agents/end-agent.js'
 import { AGENTS, type Agent } from '../../identity/agents/store.js'
 import { Handle } from '../../protocol/handles.js'
-import type { Entry } from '../../protocol/log/entry.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
 import type { ReplayedRevocations } from '../../trust-log/recovery/restore.js'
 import { documentsOf } from '../documents.js'
@@ -17,25 +16,24 @@ const ENDED_STATES: { readonly [type: string]: Agent['endedState'] } = { 'agent.
 export async function reapplyRevocations(storage: BulkReadableStorage, replayed: ReplayedRevocations): Promise<void> {
   if (replayed.size === 0) return
   const agents = storage.collection(AGENTS)
+  const byDigest = new Map([...replayed.keys()].map((handle) => [digestOfText(handle), handle]))
   for await (const { key, doc } of documentsOf(storage, AGENTS)) {
-    if (!replayed.has(Handle.parse(doc.handle)) && doc.next === undefined) continue
-    const agent = await agents.get(key)
-    for (const handle of agent ? [agent.handle, ...pendingHandles(agent)] : []) {
-      const endedState = endedStateOf(replayed, handle)
-      const isRevoked = agent?.endedHandle === handle && agent.endedState === 'revoked'
-      if (endedState && !isRevoked) await agents.change(key, {}, { endedHandle: handle, endedState, endedRank: RANK.operator })
-    }
+    const handle = Handle.parse(doc.handle)
+    const endedState = endedStateOf(replayed, byDigest, handle)
+    const isRevoked = doc.endedHandle === handle && doc.endedState === 'revoked'
+    if (endedState && !isRevoked) await agents.change(key, {}, { endedHandle: handle, endedState, endedRank: RANK.operator })
   }
 }
 
-/** Follows reinstatements, which replace an agent's handle, to the last replayed entry about the agent. */
-function endedStateOf(replayed: ReplayedRevocations, handle: Handle): Agent['endedState'] {
-  const visited = new Set<Handle>()
-  let last: Pick<Entry, 'type' | 'begins'> | undefined
-  for (let current: Handle | undefined = handle; current !== undefined && !visited.has(current); ) {
-    visited.add(current)
-    last = replayed.get(current)
-    current = last?.type === 'agent.reinstated' ? last.begins?.[0] : undefined
+/**
+ * Follows reinstatements, which replace an agent's handle, to the last replayed entry about the agent. The entry of a reinstatement has the
+ * digest of the new handle.
+ */
+function endedStateOf(replayed: ReplayedRevocations, byDigest: ReadonlyMap<string, Handle>, handle: Handle): Agent['endedState'] {
+  let last = replayed.get(handle)
+  for (let left = replayed.size; left > 0 && last?.type === 'agent.reinstated'; left--) {
+    const next = byDigest.get(last.digest ?? '')
+    last = next && replayed.get(next)
   }
   return ENDED_STATES[last?.type ?? '']
 }

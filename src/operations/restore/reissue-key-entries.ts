@@ -24,11 +24,11 @@ export async function reissueKeyEntries(
   const entries: Proposal[] = []
   const reissue = async (key: string): Promise<void> => {
     const registeredKey = await registeredKeys.get(key)
-    if (registeredKey === undefined || registeredKey.hidden !== undefined || !standing.has(registeredKey.handle)) return
+    if (registeredKey === undefined || !standing.has(registeredKey.handle)) return
     const id = newId(random, 'ent')
     await registeredKeys.change(key, {}, { entry: id })
     const digest = digestOfJson(statementOf(registeredKey))
-    entries.push({ id, type: 'key.registered', begins: [registeredKey.handle], ends: [], digest })
+    entries.push({ id, type: 'key.registered', ends: [], digest })
   }
   let batch: Promise<void>[] = []
   for await (const { key } of documentsOf(storage, REGISTERED_KEYS)) {

@@ -14,6 +14,7 @@ import type { Config } from '../../server/config.js'
 import { issuerOf, openStore, openWitness, storePath } from '../../server/open-store.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore.js'
+import { handlesOfRecords } from './handles-of-records.js'
 import { reapplyRevocations } from './reapply-revocations.js'
 import { reissueKeyEntries } from './reissue-key-entries.js'
 
@@ -37,6 +38,7 @@ export async function restoreStore(
       mirror: entries,
       mayQuarantine,
       reapplyRevocations: (replayed) => reapplyRevocations(storage, replayed),
+      handlesOfRecords: () => handlesOfRecords(storage),
       reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
       clock: systemClock,
       random: systemRandom,

@@ -1,6 +1,4 @@
-import { createWriteStream, existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { existsSync } from 'node:fs'
 import { refuse } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { type Log, silentLog } from '../../lib/log.js'
@@ -8,6 +6,7 @@ import { OrgId } from '../../protocol/ids.js'
 import type { Config } from '../../server/config.js'
 import { openStore, storePath } from '../../server/open-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
+import { writeLines } from '../export-lines.js'
 import { type Erased, eraseOrganisation } from './erase.js'
 import { exportOrganisation } from './export.js'
 
@@ -22,23 +21,7 @@ interface TenantOptions {
  * counts.
  */
 export const exportTenantData = ({ org, to, ...options }: TenantOptions & { readonly to: string }): Promise<object> =>
-  withStore(options, async (storage) => {
-    let last: object = {}
-    async function* lines() {
-      for await (const line of exportOrganisation(storage, requireOrgId(org), systemClock.now())) {
-        last = line
-        yield `${JSON.stringify(line)}\n`
-      }
-    }
-    if (existsSync(to)) refuse('conflict', `${to} already exists; name a new file`)
-    // The file gets its final name only when it is complete. The partial file of an interrupted run is removed, not overwritten, because
-    // another user may have created it and could read it.
-    const part = `${to}.part`
-    await rm(part, { force: true })
-    await pipeline(lines(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
-    await rename(part, to)
-    return last
-  })
+  withStore(options, (storage) => writeLines(exportOrganisation(storage, requireOrgId(org), systemClock.now()), to))
 
 /** `credence admin erase`: erases the data of a revoked organisation. */
 export const eraseTenantData = ({ org, ...options }: TenantOptions): Promise<Erased> =>

@@ -5,7 +5,6 @@
 // texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
-// Limit: a record with an unfinished change is not erased, but counted as `pending`; a running registry completes the change within 30 s.
 import { AUDIT_ROWS } from '../../audit/store.js'
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
@@ -24,8 +23,6 @@ export interface Erased {
   readonly cleared: Readonly<Record<string, number>>
   /** Number of documents that stay unchanged, by collection: they hold ids, times and short facts, but no texts. */
   readonly retained: Readonly<Record<string, number>>
-  /** Number of records with an unfinished change. The next run erases them once a running registry has completed the change. */
-  readonly pending: number
 }
 
 /** Replaces the name of an erased organisation. */
@@ -36,11 +33,9 @@ export async function eraseOrganisation(storage: BulkReadableStorage, orgId: Org
   const tenant = await requireTenant(storage, orgId)
   if (!tenant.isRevoked) refuse('forbidden', `the organisation is not revoked; revoke it first: credence org revoke ${orgId}`)
   const counts = { erased: {} as Record<string, number>, cleared: {} as Record<string, number>, retained: {} as Record<string, number> }
-  let pending = 0
   const eraseAndCount = async (document: OwnedDocument): Promise<void> => {
     const outcome = await erase(storage, tenant, document)
-    if (outcome === 'pending') pending++
-    else if (outcome !== 'unchanged') counts[outcome][document.spec.name] = (counts[outcome][document.spec.name] ?? 0) + 1
+    if (outcome !== 'unchanged') counts[outcome][document.spec.name] = (counts[outcome][document.spec.name] ?? 0) + 1
   }
   let batch: OwnedDocument[] = []
   for await (const document of ownedDocuments(storage, tenant)) {
@@ -52,21 +47,20 @@ export async function eraseOrganisation(storage: BulkReadableStorage, orgId: Org
     batch.push(document)
   }
   await Promise.all(batch.map(eraseAndCount))
-  return { ...counts, pending }
+  return counts
 }
 
-type Outcome = keyof Omit<Erased, 'pending'> | 'pending' | 'unchanged'
+type Outcome = keyof Erased | 'unchanged'
 
 async function erase(storage: BulkReadableStorage, tenant: Tenant, document: OwnedDocument): Promise<Outcome> {
   const { spec, key, doc } = document
-  if (doc.hidden !== undefined || doc.nextEntry !== undefined) return 'pending'
   switch (spec.name) {
     case AUDIT_ROWS.name:
       return 'retained'
     case ORGANISATIONS.name: {
       if (doc.name === ERASED_NAME) return 'unchanged'
       const organisations = storage.collection(ORGANISATIONS)
-      return (await organisations.change(key, { nextEntry: null }, { name: ERASED_NAME })) ? 'cleared' : 'pending'
+      return (await organisations.change(key, {}, { name: ERASED_NAME })) ? 'cleared' : 'unchanged'
     }
     case INTRODUCTIONS.name:
       return clearIntroduction(storage, tenant, document)
@@ -93,9 +87,8 @@ async function clearIntroduction(storage: BulkReadableStorage, { orgId }: Tenant
     ...(doc.toOrg === orgId && doc.note !== undefined ? { note: undefined } : {}),
   }
   if (Object.keys(texts).length === 0) return 'retained'
-  if (await introductions.change(key, { nextEntry: null }, texts)) return 'cleared'
-  // The change failed because the introduction has expired, or because another change of it is unfinished.
-  return (await introductions.get(key)) === undefined ? 'unchanged' : 'pending'
+  // The change fails if the introduction has expired meanwhile.
+  return (await introductions.change(key, {}, texts)) ? 'cleared' : 'unchanged'
 }
 
 /** A notification to another organisation's agent contains the purpose, which an agent of this organisation wrote. */

@@ -1,6 +1,7 @@
 import type { OrgId } from '../../protocol/ids.js'
 import { TICKETS } from '../../revocations/tickets-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
+import { endLine, headerLine } from '../export-lines.js'
 import { ownedDocuments, requireTenant } from './owned-documents.js'
 
 /** Hashes of codes and registration tokens that may still be redeemed; they are not exported. */
@@ -11,9 +12,7 @@ const OMITTED_COLLECTIONS = new Set([TICKETS.name])
 /** The data of one organisation as JSON objects: a header, one object for each document, and a trailer with the counts. */
 export async function* exportOrganisation(storage: BulkReadableStorage, orgId: OrgId, now: number): AsyncGenerator<object> {
   const tenant = await requireTenant(storage, orgId)
-  const head = await storage.log.head()
-  const position = head === undefined ? undefined : `${head.epoch}.${head.first + head.entries.length - 1}`
-  yield { export: 'credence', version: 1, orgId, exportedAt: now, position, isRevoked: tenant.isRevoked }
+  yield headerLine(await storage.log.head(), now, { orgId, isRevoked: tenant.isRevoked })
   const documents: Record<string, number> = {}
   for await (const { spec, doc } of ownedDocuments(storage, tenant)) {
     const collection = spec.name
@@ -21,5 +20,5 @@ export async function* exportOrganisation(storage: BulkReadableStorage, orgId: O
     documents[collection] = (documents[collection] ?? 0) + 1
     yield { collection, doc: Object.fromEntries(Object.entries(doc).filter(([field]) => !SECRET_FIELDS.has(field))) }
   }
-  yield { end: true, documents }
+  yield endLine(documents)
 }

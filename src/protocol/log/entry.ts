@@ -12,7 +12,6 @@ export type Ending = z.infer<typeof KnownEnding>
 
 /** Maximum number of endings in one entry, and in one message of the feed. */
 export const MAX_ENDINGS = 10_000
-/** A block holds up to 500 writes of at most 64 entries each. */
 const MAX_BLOCK_ENTRIES = 32_000
 
 /** The entry types that this build writes. */
@@ -34,7 +33,6 @@ export const ENTRY_TYPES = [
   'agent.reinstated',
   'agent.revoked',
   'record.changed',
-  'half.dropped',
   'card.published',
   'card.unpublished',
   'introduction.granted',
@@ -55,10 +53,6 @@ const KnownProposal = z.object({
     .max(64)
     .regex(/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/),
   ends: z.array(Ending).max(MAX_ENDINGS),
-  /** Handles that begin. A card needs the most: one version for each of its skills (at most 256) and one more. */
-  begins: z.array(Handle).max(512).optional(),
-  /** The log leaves this entry out if it already has the entry with this id. */
-  unless: EntryId.optional(),
   /** Salted base64url SHA-256 of details that are stored outside the log. */
   digest: z.string().max(64).optional(),
 })
@@ -82,6 +76,9 @@ const KnownBlock = z.object({
   /** Number of entries of this epoch up to and including this block. */
   size: z.int().min(1),
 })
+/** The epoch that an entry of type `epoch.started` begins: its handle has the random part of the entry's id. */
+export const epochStartedBy = ({ id }: Pick<Entry, 'id'>): Handle => Handle.parse(`epo:${id.slice('ent_'.length)}`)
+
 /** The entries of one atomic write. Blocks are numbered by a unique `n` without gaps. */
 export const Block: z.ZodType<Block> = KnownBlock.loose()
 export type Block = z.infer<typeof KnownBlock>

@@ -18,6 +18,8 @@ export interface PublishDeps extends CheckDeps, FindAgentDeps {
   readonly trustLog: TrustLog & Pick<LogFeed, 'find'>
   readonly random: Random
   readonly audit: Audit
+  /** Notifies both sides of the introductions to the agent that need another approval, after its card has changed. */
+  readonly notifyOfChanges: (agentId: AgentId) => Promise<void>
 }
 
 /**

@@ -1,14 +1,15 @@
-import { digestOfJson, digestOfText } from '../../credentials/jose/digest.js'
+import { digestOfText } from '../../credentials/jose/digest.js'
 import type { RegisteredKey } from '../../identity/keys/store.js'
 import type { Random } from '../../lib/random.js'
 import type { CardModel } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
-import { Scope } from '../../protocol/rights.js'
 import type { Guard } from '../../storage/storage.js'
-import type { Card, PinnedPart } from './card-record.js'
+import type { Card } from './card-record.js'
+import { type CardDocuments, VIEW_TIERS } from './publishing/compose.js'
 import { endpointOf } from './publishing/public-urls.js'
+import { connectionChanges, offerChanges, relianceAt, scopesOf } from './reliance/reliance.js'
 
 /** A checked publication or import: everything from which the card's record is made. */
 interface CardContent {
@@ -38,7 +39,7 @@ interface CardContext {
 export function newCard({ random, now, dev }: CardContext, content: CardContent): Card {
   const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer } = content
   const endpoint = endpointOf(publicModel, { dev })
-  return {
+  const card = {
     agentId,
     orgId,
     version: nextVersion(previous, revisionOf),
@@ -49,13 +50,15 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
     ...nonPublic,
     verdict,
     ...(signer && { signer: { keyId: signer.id, handle: signer.handle, owner: signer.owner } }),
-    ...partsOf({ publicModel, fullModel }, reusableParts(previous, signer !== undefined), random),
     ...(endpoint !== undefined && { endpoint }),
-    scopes: scopesOf(publicModel),
-    allScopes: scopesOf(fullModel),
+    scopes: scopesOf(publicModel).slice(0, MAX_SCOPES),
+    allScopes: scopesOf(fullModel).slice(0, MAX_SCOPES),
     publishedAt: revisionOf?.publishedAt ?? now,
   }
+  return { ...card, ...carriedOver(previous, card, random) }
 }
+
+const MAX_SCOPES = 256
 
 /**
  * Holds as long as the card has not changed since it was read. `version` and `revision` are not enough: a renewal or an unpublishing
@@ -74,77 +77,43 @@ export const unchangedGuard = ({ version, revision, publicCardSha256, sdJwt, rel
 export const nextVersion = (previous: Card | undefined, revisionOf: Card | undefined): number =>
   revisionOf?.version ?? (previous?.version ?? 0) + 1
 
-type Parts = Pick<Card, 'connection' | 'skills'>
-type Models = Pick<CardContent, 'publicModel' | 'fullModel'>
-
 /**
- * The parts that introductions pin: the connection (interfaces and security) as one part, and each skill. An unchanged part keeps its
- * version.
+ * The versions of `next`: those of `previous`, except where `next` takes something away. Nothing carries over without a published card, nor when
+ * an unsigned card follows a signed one: no key then vouches for what callers relied on.
  */
-function partsOf({ publicModel, fullModel }: Models, previous: Parts | undefined, random: Pick<Random, 'token'>): Parts {
-  const { securitySchemes, securityRequirements } = fullModel
-  const supportedInterfaces = interfacesOf({ publicModel, fullModel })
-  const previousSkill = (id: string) => previous?.skills.find((skill) => skill.id === id)
-  const part = (content: unknown, previousPart: PinnedPart | undefined): PinnedPart => {
-    const digest = digestOfJson(content)
-    return previousPart?.digest === digest ? { ver: previousPart.ver, digest } : { ver: newHandle(random, 'ver'), digest }
-  }
+function carriedOver(previous: Card | undefined, next: NewContent, random: Pick<Random, 'token'>): Pick<Card, 'versions' | 'publication'> {
+  const fresh = () => newHandle(random, 'ver')
+  const isContinued = previous !== undefined && !previous.unpublished && (previous.signer === undefined || next.signer !== undefined)
+  if (!isContinued)
+    return {
+      versions: { connection: fresh(), public: fresh(), authenticated: fresh(), introduced: fresh() },
+      publication: random.token(8),
+    }
+  const { versions, publication } = previous
+  const changes = VIEW_TIERS.map((tier) => {
+    const [before, after] = [relianceAt(previous, tier), relianceAt(next, tier)]
+    return { tier, connection: connectionChanges(before, after).length > 0, offer: offerChanges(before, after).length > 0 }
+  })
+  const reduced = changes.filter(({ offer }) => offer).map(({ tier }) => tier)
+  const isConnectionNew = changes.some(({ connection }) => connection) || reduced.length > 1
   return {
-    connection: part({ supportedInterfaces, securitySchemes, securityRequirements }, previous?.connection),
-    skills: fullModel.skills.map((skill) => ({ id: skill.id, ...part(skill, previousSkill(skill.id)) })),
+    versions: {
+      ...versions,
+      ...(isConnectionNew && { connection: fresh() }),
+      ...Object.fromEntries(reduced.map((tier) => [tier, fresh()])),
+    },
+    publication,
   }
 }
 
-/**
- * The public interfaces in their order, because the first is preferred, then the non-public ones sorted by digest, because their order
- * differs from one SD-JWT to the next.
- */
-function interfacesOf({ publicModel, fullModel }: Models): readonly unknown[] {
-  const publicDigests = new Set(publicModel.supportedInterfaces.map(digestOfJson))
-  const nonPublic = fullModel.supportedInterfaces
-    .map((content) => ({ content, digest: digestOfJson(content) }))
-    .filter(({ digest }) => !publicDigests.has(digest))
-    .sort((a, b) => (a.digest < b.digest ? -1 : 1))
-  return [...publicModel.supportedInterfaces, ...nonPublic.map(({ content }) => content)]
-}
+type NewContent = CardDocuments & Pick<Card, 'signer'>
 
 /**
- * The parts whose versions the next card may keep. There are none without a published card, nor when an unsigned card follows a
- * signed one: no key then vouches for the parts that introductions pinned.
+ * The version that ends when `next` replaces `previous`. It is only one, so the log does not show how many tiers a publication changes: all that
+ * depends on a tier depends on the connection too, which is new where several tiers are.
  */
-const reusableParts = (previous: Card | undefined, isSigned: boolean): Parts | undefined =>
-  previous === undefined || previous.unpublished || (previous.signer !== undefined && !isSigned) ? undefined : previous
-
-/**
- * The versions that end when `next` replaces `previous`; all parts end when `next` is undefined.
- * An introduction that pins any part also pins the connection, so a new connection ends only that one version.
- */
-export function endedVersions(previous: Parts, next: Parts | undefined): Handle[] {
-  if (next?.connection.ver !== previous.connection.ver) return [previous.connection.ver]
-  const current = new Set(next.skills.map(({ ver }) => ver))
-  return previous.skills.map(({ ver }) => ver).filter((ver) => !current.has(ver))
-}
-
-/**
- * Adds random versions to the ended ones, so that the public log does not show how many non-public parts a card has.
- * The result has a power of two of versions, at least 16, and always contains at least one decoy. It is empty when nothing ended.
- */
-export function padWithDecoys(ended: readonly Handle[], random: Pick<Random, 'token'>): Handle[] {
-  if (ended.length === 0) return []
-  const size = Math.max(16, 2 ** Math.ceil(Math.log2(ended.length + 1)))
-  return [...ended, ...Array.from({ length: size - ended.length }, () => newHandle(random, 'ver'))].sort()
-}
-
-const MAX_SCOPES = 256
-
-/**
- * The scopes of all OAuth2 schemes that the card declares, sorted. Invalid scope names (RFC 6749 §3.3) and scopes beyond the first
- * MAX_SCOPES are left out.
- */
-export function scopesOf({ securitySchemes }: CardModel): Scope[] {
-  const names = Object.values(securitySchemes).flatMap(({ oauth2SecurityScheme }) =>
-    Object.values(oauth2SecurityScheme?.flows ?? {}).flatMap((flow) => Object.keys(flow?.scopes ?? {})),
-  )
-  const scopes = [...new Set(names)].map((name) => Scope.safeParse(name)).flatMap((parsed) => (parsed.success ? [parsed.data] : []))
-  return scopes.sort().slice(0, MAX_SCOPES)
+export function endedVersion({ versions }: Card, next: Card): Handle | undefined {
+  const names = ['connection', ...VIEW_TIERS] as const
+  const renewed = names.find((name) => next.versions[name] !== versions[name])
+  return renewed && versions[renewed]
 }

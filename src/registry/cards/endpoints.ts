@@ -37,7 +37,7 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
         status: 200,
         headers: { ...headers, 'content-type': 'application/json' },
         body: card.publicCard,
-        dependsOn: [...dependsOn, card.connection.ver],
+        dependsOn: [...dependsOn, card.versions.connection, card.versions.public],
       }
     },
   },

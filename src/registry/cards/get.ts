@@ -21,8 +21,8 @@ export interface GetCardDeps extends FindAgentDeps, ViewDeps {
  * was uploaded. An unknown id, a revoked or suspended agent and an unpublished card get the same refusal. Each view by an authenticated
  * caller writes an audit row.
  */
-export const getCard = (deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> =>
-  deps.trustLog.afterBarrier(async (barrier) => {
+export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
+  const view = await deps.trustLog.afterBarrier(caller?.barrier, async (barrier) => {
     const published = await requirePublishedCard(deps, agentId)
     if (!caller) return publicView(deps, published, barrier)
     const isOwn = caller.id === agentId || isMemberOf(caller, published.card.orgId)
@@ -31,6 +31,9 @@ export const getCard = (deps: GetCardDeps, caller: Caller | undefined, agentId: 
     await deps.audit.record(auditRow(caller, 'cards.get', { subject: agentId, facts: { tier: view.tier, version: view.version } }))
     return view
   })
+  if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
+  return view
+}
 
 /** Returns the published card of an agent that stands, and refuses otherwise. Call after the read barrier. */
 export async function requirePublishedCard(

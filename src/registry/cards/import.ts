@@ -7,12 +7,12 @@ import type { RegisteredKey } from '../../identity/keys/store.js'
 import type { JsonObject } from '../../lib/json.js'
 import { type CardState, type CardVersion, readCard } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
-import { type AgentId, newId } from '../../protocol/ids.js'
+import type { AgentId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard } from './card.js'
 import { hintsOf, isUsable, keysByKid, verdictOf } from './publishing/check-publication.js'
 import { addressFaults, unusableInterfaces } from './publishing/public-urls.js'
-import { recordingVersion, saveCard } from './publishing/save-card.js'
+import { saveCard } from './publishing/save-card.js'
 
 export interface CardImported {
   readonly state: CardState
@@ -29,7 +29,7 @@ export interface CardImported {
  * Every part of an imported card is public.
  */
 export async function importCard(deps: PublishDeps, caller: Caller, agentId: AgentId, text: string): Promise<CardImported> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const publisher = await requirePublisher(deps, caller, agentId)
   const { state, version: a2aVersion, json, model, faults: refusing, ambiguities } = readCard(text)
   if (state === 'refused' || !json || !model) return { state: 'refused', a2aVersion, faults: refusing }
@@ -55,14 +55,8 @@ export async function importCard(deps: PublishDeps, caller: Caller, agentId: Age
       signer,
     },
   )
-  const entry = newId(deps.random, 'ent')
-  const also = signer ? await recordingVersion(deps, previous, { card, entry, publishedAt: now }) : []
-  await saveCard(
-    deps,
-    caller,
-    { previous, card, entry, also, dependsOn: [...publisher.dependsOn, ...(signer ? [signer.handle] : [])] },
-    'cards.import',
-  )
+  const dependsOn = [...publisher.dependsOn, ...(signer ? [signer.handle] : [])]
+  await saveCard(deps, caller, { previous, card, dependsOn }, 'cards.import')
   return { state, a2aVersion, faults, version: card.version, verdict }
 }
 

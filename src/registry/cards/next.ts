@@ -18,7 +18,7 @@ export interface NextCard {
 
 /** Returns the version, release number and claims that the publisher signs next. */
 export const nextCard = (deps: PublishDeps, caller: Caller, agentId: AgentId): Promise<NextCard> =>
-  deps.trustLog.afterBarrier(async () => {
+  deps.trustLog.afterBarrier(caller.barrier, async () => {
     await requirePublisher(deps, caller, agentId)
     const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
     return {

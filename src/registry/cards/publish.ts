@@ -6,13 +6,13 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { type CardModel, readCardJson } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
-import { type AgentId, newId } from '../../protocol/ids.js'
+import type { AgentId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard, nextVersion } from './card.js'
 import type { Card } from './card-record.js'
 import { addsSignature, verifyStored } from './publishing/added-signature.js'
 import { type CheckedCredential, requireCredential, requireReadable, requireSignedCard } from './publishing/check-publication.js'
-import { recordingVersion, saveCard } from './publishing/save-card.js'
+import { saveCard } from './publishing/save-card.js'
 
 interface PublishInput {
   readonly agentId: AgentId
@@ -32,12 +32,12 @@ export interface CardPublished {
 }
 
 /**
- * Publishes a card or its next version. Only the versions of changed parts end.
+ * Publishes a card or its next version. A handle ends only where it takes away what callers rely on.
  * A public card with the content of the published one is a revision of that version. If it adds no signature, the bytes and the ETag
  * of the public card stay as they were, so that a change of non-public parts is not visible to anonymous callers.
  */
 export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<CardPublished> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const publisher = await requirePublisher(deps, caller, input.agentId)
   const { sdJwt, releasePolicy } = input
   if (releasePolicy !== undefined && sdJwt === undefined)
@@ -79,10 +79,8 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
       signer: checked.signer,
     },
   )
-  const entry = newId(deps.random, 'ent')
-  const also = await recordingVersion(deps, previous, { card, entry, publishedAt: now })
   const dependsOn = [...publisher.dependsOn, checked.signer.handle]
-  await saveCard(deps, caller, { previous, card, entry, also, dependsOn, onlyNonPublic: unchanged !== undefined }, 'cards.publish')
+  await saveCard(deps, caller, { previous, card, dependsOn, onlyNonPublic: unchanged !== undefined }, 'cards.publish')
   return publishedOf(card, verifies)
 }
 

@@ -8,6 +8,7 @@ import { type PublishDeps, requirePublisher } from './authority.js'
 import { unchangedGuard } from './card.js'
 import { isUsable, requireCredential } from './publishing/check-publication.js'
 import { composeCard } from './publishing/compose.js'
+import { indexingRows } from './store.js'
 
 interface RenewInput {
   readonly agentId: AgentId
@@ -21,7 +22,7 @@ export async function renewCard(
   caller: Caller,
   { agentId, sdJwt, releasePolicy }: RenewInput,
 ): Promise<{ version: number; expiresAt: number }> {
-  const { now } = await deps.trustLog.readBarrier()
+  const { now } = caller.barrier
   const publisher = await requirePublisher(deps, caller, agentId)
   const card = await deps.cards.get(agentId)
   if (!card?.sdJwt || !card.signer || card.unpublished) return refuse('not_found', 'the agent has no published card with an SD-JWT')
@@ -54,11 +55,12 @@ export async function renewCard(
   const row = deps.audit.recording(
     auditRow(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
-  const next = { sdJwt, releasePolicy: renewed.releasePolicy ?? null, releaseNumber, expiresAt }
-  const outcome = await deps.cards.amend(agentId, unchangedGuard(card), next, [row])
-  return outcome === 'done'
-    ? { version: card.version, expiresAt }
-    : refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
+  const next = { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt }
+  const changing = deps.cards.changing(agentId, unchangedGuard(card), next)
+  const { ok } = await deps.storage.commit([changing, ...indexingRows({ ...renewed, expiresAt }), row])
+  if (!ok) refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
+  await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
+  return { version: card.version, expiresAt }
 }
 
 /** Compares cards without the order of lists, because the position of a non-public part in its list is random in each SD-JWT. */

@@ -22,9 +22,9 @@ import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
 import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
-import { type Dependencies, dependenciesOf, joinDependencies, MAX_STANDING_HANDLES } from '../../protocol/standing.js'
+import { type Barrier, type Dependencies, dependenciesOf, joinDependencies, MAX_STANDING_HANDLES } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
-import type { Barrier, ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { Card } from './card-record.js'
 import { composeCard, type ViewTier } from './publishing/compose.js'
 
@@ -89,7 +89,7 @@ export async function entitledView(
   const all = joinDependencies(
     dependencies,
     caller.dependencies,
-    dependenciesOf([...published.dependsOn, card.connection.ver, ...(card.signer ? [card.signer.handle] : [])]),
+    dependenciesOf([...published.dependsOn, card.versions.connection, card.versions[tier], ...(card.signer ? [card.signer.handle] : [])]),
   )
   if (all.handles.length > MAX_STANDING_HANDLES)
     refuse('standing_too_large', `the card view would depend on ${all.handles.length} handles; at most ${MAX_STANDING_HANDLES} are allowed`)

@@ -19,10 +19,10 @@ import type { ConcurrencyLimit } from '../../http/limits/concurrency-limit.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
-import { stands } from '../../protocol/standing.js'
+import { type Barrier, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { CardHit, CardHits, CardQuery, CardSearchPort, CardSummary } from '../../storage/storage.js'
-import type { Barrier, ServedTrustLog } from '../../trust-log/trust-log.js'
+import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
 import { type SearchCursor, signCursor, verifyCursor } from './cursor.js'
 import { type Hit, type HitContext, hitOf, queryWords } from './hit.js'
@@ -70,8 +70,6 @@ export async function searchCards(
 ): Promise<SearchResult> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
-  // `introducedTo` needs a read barrier. The search itself may take longer than the 250 ms for which a barrier is valid.
-  if (caller) await deps.trustLog.readBarrier()
   const limit = deps.searchLimits[caller ? 'authenticated' : 'anonymous']
   return limit.run(caller?.id ?? addressPrefix(address), isConnected, () => searchPhases(deps, caller, input))
 }
@@ -109,7 +107,7 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
     const last = page.hits.at(-1)
     const found = phase === 'everyone' ? page.hits.filter(({ cardId }) => !introduced.some((id) => id === cardId)) : page.hits
     const { tier } = phases[phase]
-    const decided = await deps.trustLog.afterBarrier(async (barrier) => ({
+    const decided = await deps.trustLog.afterBarrier(barrier ?? caller?.barrier, async (barrier) => ({
       barrier,
       standing: await standingHits(deps, found, { introductions, tier, words, now: barrier.now }),
     }))
@@ -131,8 +129,9 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
     introduced.length === 0 ? 0 : (await totalOf('introduced')) - (await countOf({ ...phases.everyone, cardIds: introduced }))
   const total = (await totalOf('everyone')) + onlyIntroduced
   const next = hasMore && { cursor: await signCursor(secrets, cursorQuery, position) }
-  const reliesOn = [...(caller?.dependencies.handles ?? []), ...standing.flatMap(({ dependsOn }) => dependsOn)]
+  const reliesOn = standing.flatMap(({ dependsOn }) => dependsOn)
   if (barrier) await deps.trustLog.requireStillStanding(barrier, reliesOn)
+  if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return { hits: standing.map(({ hit }) => hit), total, ...next }
 }
 

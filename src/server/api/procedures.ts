@@ -79,18 +79,21 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'cards.import': { summary: 'Store an existing card unchanged, with a verdict on its signatures.', caller: 'the agent, its organisation' },
   'cards.get': { summary: 'Return the parts of a card that the caller may see.', caller: 'anyone; a token shows more' },
   'cards.unpublish': {
-    summary: 'Withdraw a card from readers and from search; callers need a new introduction.',
+    summary: 'Withdraw a card from readers and from search; its introductions need another approval after the next publication.',
     caller: 'the agent, its organisation, operators',
   },
   'discovery.search': { summary: 'Find agents by words, skill and tags.', caller: 'anyone; a token with discovery:read shows more' },
   'introductions.request': { summary: 'Request an introduction to an agent.', caller: 'agents' },
-  'introductions.get': { summary: 'Show one introduction.', caller: 'both agents and their organisations, operators' },
+  'introductions.get': {
+    summary: 'Show one introduction; needsApproval lists what it relied on and the card no longer has.',
+    caller: 'both agents and their organisations, operators',
+  },
   'introductions.list': {
     summary: 'List the introductions that the caller received (or requested), newest first.',
     caller: 'agents see their own, members those of their organisation',
   },
   'introductions.approve': {
-    summary: 'Grant a pending request, as requested or narrower.',
+    summary: 'Grant a pending request, as requested or narrower, or approve again an introduction in state needsApproval.',
     caller: 'the target agent, its organisation',
   },
   'introductions.deny': { summary: 'Deny a pending request.', caller: 'the target agent, its organisation' },

@@ -24,14 +24,18 @@ export function storedOf(
   given: unknown,
   before?: StoredFields,
 ): { readonly doc: Doc & StoredFields; readonly stored: StoredDoc } {
-  const { doc, text, key } = validate(spec, given, before)
+  const { doc, text, key, unknown } = validate(spec, given, before)
   // Checked here because the server would reject the whole batch that the document is sent in
   if (text.length > MAX_CHARACTERS)
     throw new Error(`a document of ${spec.name} is too large: ${text.length} characters, at most ${MAX_CHARACTERS}`)
   const fields = doc as Doc & StoredFields
   const expires = expiryOf(spec, fields)
+  // Scalars of a newer release are stored as well: one of its indexes may need them
+  const foreign = unknown.filter((field) => [fields[field]].flat().every(isScalar))
   const f = Object.fromEntries(
-    indexedFields(spec).flatMap((field) => (isAbsent(fields[field]) ? [] : [[field, indexed(spec, field, fields[field])]])),
+    [...indexedFields(spec), ...foreign].flatMap((field) =>
+      isAbsent(fields[field]) ? [] : [[field, indexed(spec, field, fields[field])]],
+    ),
   )
   const stored = {
     _id: encoded(key),
@@ -45,9 +49,7 @@ export function storedOf(
 /** `storedOf` validated the document before it was written. */
 export const docOf = ({ text }: Pick<StoredDoc, 'text'>): Doc & StoredFields => JSON.parse(text) as Doc & StoredFields
 
-export const indexedFields = (spec: Spec<Doc>): readonly string[] => [
-  ...new Set(Object.values(spec.indexes).flatMap(({ fields }) => fields)),
-]
+const indexedFields = (spec: Spec<Doc>): readonly string[] => [...new Set(Object.values(spec.indexes).flatMap(({ fields }) => fields))]
 
 /** BSON replaces lone surrogates, which could make two keys equal. A text that contains surrogates is therefore stored as JSON behind a mark. */
 export const encoded = (text: string): string =>

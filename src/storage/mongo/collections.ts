@@ -31,6 +31,8 @@ export interface Collections {
   collection<D extends Doc>(spec: Spec<D>): Collection<D>
   /** Returns the collection with this name. Throws if it is not open. */
   opened(name: string): OpenCollection
+  /** Resolves when all open collections and their indexes exist. */
+  ready(): Promise<void>
   /** Removes at most `limit` expired documents and returns how many it removed. */
   purge(nowSeconds: number, limit: number): Promise<number>
 }
@@ -50,6 +52,9 @@ export function newCollections(deps: CollectionsDeps): Collections {
       const entry = openCollections.get(name)
       if (entry === undefined) throw new Error(`collection ${name} is not open`)
       return entry
+    },
+    ready: async () => {
+      await Promise.all([...openCollections.values()].map(({ ready }) => ready()))
     },
     purge: async (nowSeconds, limit) => {
       let left = limit
@@ -199,8 +204,8 @@ function conflictFilters(
   ]
 }
 
-async function live(opened: OpenCollection, key: Key, session?: ClientSession) {
-  return liveIn(opened, await callServerIn(session, (inSession) => opened.docs.findOne({ _id: { $eq: encoded(key) } }, inSession)))
+async function live(opened: OpenCollection, key: Key) {
+  return liveIn(opened, await callServer(() => opened.docs.findOne({ _id: { $eq: encoded(key) } })))
 }
 
 function liveIn({ spec, now }: OpenCollection, stored: StoredDoc | null) {
@@ -210,30 +215,29 @@ function liveIn({ spec, now }: OpenCollection, stored: StoredDoc | null) {
 }
 
 /** The write matches the whole text that was read. So of two callers that read the same text one writes, and the other reads again. */
-export async function change(opened: OpenCollection, { key, guard, to }: ChangeRequest, session?: ClientSession): Promise<Doc | undefined> {
+async function change(opened: OpenCollection, { key, guard, to }: ChangeRequest): Promise<Doc | undefined> {
   for (;;) {
-    const before = await live(opened, key, session)
+    const before = await live(opened, key)
     if (before === undefined || !matchesGuard(guard, before.doc)) return undefined
     const { doc, stored } = storedOf(opened.spec, applyChange(opened.spec, before.doc, to), before.doc)
     try {
       const filter = { _id: { $eq: stored._id }, text: { $eq: before.text } }
       const { _id, ...rest } = stored
-      const { matchedCount } = await callServerIn(session, (inSession) => opened.docs.replaceOne(filter, rest, inSession))
+      const { matchedCount } = await callServer(() => opened.docs.replaceOne(filter, rest))
       if (matchedCount === 1) return doc
     } catch (error) {
-      // In a transaction the caller retries the whole commit, and removes expired conflicts in it
-      if (!isDuplicateKey(error) || session !== undefined) throw error
+      if (!isDuplicateKey(error)) throw error
       if (!(await removeExpiredConflicts(opened, { ...stored, _id: '' }))) return undefined
     }
   }
 }
 
-export async function take(opened: OpenCollection, { key, guard }: TakeRequest, session?: ClientSession): Promise<Doc | undefined> {
+async function take(opened: OpenCollection, { key, guard }: TakeRequest): Promise<Doc | undefined> {
   for (;;) {
-    const existing = await live(opened, key, session)
+    const existing = await live(opened, key)
     if (existing === undefined || !matchesGuard(guard, existing.doc)) return undefined
     const filter = { _id: { $eq: encoded(key) }, text: { $eq: existing.text } }
-    const { deletedCount } = await callServerIn(session, (inSession) => opened.docs.deleteOne(filter, inSession))
+    const { deletedCount } = await callServer(() => opened.docs.deleteOne(filter))
     if (deletedCount === 1) return existing.doc
   }
 }

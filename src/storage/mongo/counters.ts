@@ -26,16 +26,8 @@ export interface Counters {
   purge(now: number, limit: number): Promise<number>
 }
 
-const NUMBERS = { bsonType: ['int', 'long', 'double'] }
 export const COUNTERS: CollectionSchema = {
   name: 'counters',
-  validator: {
-    $jsonSchema: {
-      bsonType: 'object',
-      required: ['_id', 'sum', 'expires'],
-      properties: { _id: { bsonType: 'string' }, sum: NUMBERS, expires: NUMBERS },
-    },
-  },
   indexes: [{ name: 'expires', key: { expires: 1 } }],
 }
 

@@ -1,14 +1,13 @@
-// The schema of a collection: its validator and indexes. Creates what the database lacks, and removes nothing; `admin migrate` does that.
-import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from 'mongodb'
+// The indexes of a collection. An instance creates those that the database lacks, and removes none: instances of another version may use them.
+import { type Collection, type Db, type IndexDescription, MongoServerError } from 'mongodb'
+import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Doc, Spec } from '../storage.js'
-import { validatorOf } from './admin/validators.js'
-import { SCHEMA_VERSION, SCHEMAS, type StoredSchema, schemaVersionOf } from './schema-version.js'
+import { SCHEMAS, type StoredSchema } from './schema-version.js'
 import { isDuplicateKey } from './session/errors.js'
 
 export interface CollectionSchema {
   readonly name: string
-  readonly validator: Document
   readonly indexes: readonly IndexDescription[]
 }
 
@@ -32,61 +31,61 @@ export function schemaOf(spec: Spec<Doc>): CollectionSchema {
           { name: 'expires', key: { expires: 1 } },
           { name: 'purgeAt', key: { purgeAt: 1 }, expireAfterSeconds: 0 },
         ]
-  return { name: spec.name, validator: validatorOf(spec), indexes: [...indexes, ...expiry] }
+  return { name: spec.name, indexes: [...indexes, ...expiry] }
 }
 
 export const orderedIndex = (name: string): string => `by_${name}`
 
-/** Returns a function that creates a missing collection. A lock in `schemas` lets one instance create it while the others wait. */
-export async function newEnsureSchema(db: Db, clock: Pick<Clock, 'now' | 'after'>): Promise<(schema: CollectionSchema) => Promise<void>> {
-  const schemas = db.collection<StoredSchema>(SCHEMAS)
-  if (!(await db.listCollections({ name: SCHEMAS }, { nameOnly: true }).hasNext())) await createCollection(db, SCHEMAS, {})
+/** A new index over millions of documents takes longer than the time-outs of other operations. */
+const INDEX_MS = 3_600_000
+const NAMESPACE_EXISTS = 48
+/** IndexOptionsConflict and IndexKeySpecsConflict. */
+const INDEX_CONFLICTS: readonly unknown[] = [85, 86]
+
+/**
+ * Returns a function that creates a collection and its indexes if they are missing. createIndexes does nothing if they exist. The server retries
+ * concurrent creations of one collection internally, so one instance creates it and the others wait.
+ */
+export function newEnsureSchema(db: Db, clock: Pick<Clock, 'now' | 'after'>): (schema: CollectionSchema) => Promise<void> {
+  const locks: Collection<StoredSchema> = db.collection(SCHEMAS)
+  const exists = (name: string): Promise<boolean> => db.listCollections({ name }, { nameOnly: true }).hasNext()
   return async (schema) => {
-    const text = JSON.stringify(schema)
-    const deadline = clock.now() + GIVE_UP_SECONDS
-    for (;;) {
-      const stored = await schemas.findOne({ _id: { $eq: schema.name } })
-      if (stored?.text === text && stored.lockedUntil === undefined) return
-      // A newer release migrated the deployment after this instance started: its schema serves both
-      if (stored !== null && stored.text !== text && ((await schemaVersionOf(db)) ?? SCHEMA_VERSION) > SCHEMA_VERSION) return
-      if (await lockSchema(schemas, schema.name, stored, clock.now())) break
-      if (clock.now() > deadline)
-        throw new Error(`another instance has been creating the collection ${schema.name} for more than ${GIVE_UP_SECONDS} s`)
+    const { name } = schema
+    while (!(await exists(name))) {
+      if (await lock(locks, name, clock.now())) {
+        await create(db, schema)
+        await locks.deleteOne({ _id: { $eq: name } })
+        return
+      }
       await clock.after(POLL_MS)
     }
-    await createCollection(db, schema.name, schema.validator)
-    if (schema.indexes.length > 0) await db.collection(schema.name).createIndexes([...schema.indexes])
-    await schemas.updateOne({ _id: { $eq: schema.name } }, { $set: { text }, $unset: { lockedUntil: true } })
+    await create(db, schema)
   }
 }
 
-/** Long enough to create an empty collection with its indexes. */
+/** Longer than an empty collection with its indexes takes. If the instance that has the lock is killed, another one continues then. */
 const LOCK_SECONDS = 15
-const GIVE_UP_SECONDS = 60
 const POLL_MS = 50
 
-async function lockSchema(schemas: Collection<StoredSchema>, name: string, stored: StoredSchema | null, now: number): Promise<boolean> {
-  const lockedUntil = now + LOCK_SECONDS
-  if (stored === null) {
-    try {
-      await schemas.insertOne({ _id: name, text: '', lockedUntil })
-      return true
-    } catch (error) {
-      if (isDuplicateKey(error)) return false
-      throw error
-    }
+async function lock(locks: Collection<StoredSchema>, name: string, now: number): Promise<boolean> {
+  try {
+    const free = { _id: { $eq: name }, lockedUntil: { $not: { $gt: now } } }
+    await locks.updateOne(free, { $set: { lockedUntil: now + LOCK_SECONDS } }, { upsert: true })
+    return true
+  } catch (error) {
+    if (isDuplicateKey(error)) return false
+    throw error
   }
-  if (stored.lockedUntil !== undefined && stored.lockedUntil > now) return false
-  const filter = { _id: { $eq: name }, lockedUntil: stored.lockedUntil === undefined ? { $exists: false } : { $eq: stored.lockedUntil } }
-  return (await schemas.updateOne(filter, { $set: { lockedUntil } })).modifiedCount === 1
 }
 
-/** Creates the collection, or sets the validator of an existing one. */
-export async function createCollection(db: Db, name: string, validator: Document): Promise<void> {
+async function create(db: Db, { name, indexes }: CollectionSchema): Promise<void> {
   try {
-    await db.createCollection(name, { validator })
+    if (indexes.length > 0) await db.collection(name).createIndexes([...indexes], { timeoutMS: INDEX_MS })
+    else await db.createCollection(name)
   } catch (error) {
-    if (!(error instanceof MongoServerError && error.code === 48)) throw error // NamespaceExists
-    await db.command({ collMod: name, validator })
+    if (!(error instanceof MongoServerError)) throw error
+    if (INDEX_CONFLICTS.includes(error.code))
+      refuse('unavailable', `the collection ${name} has another index with the name or the fields of a new one: ${error.message}`)
+    if (error.code !== NAMESPACE_EXISTS) throw error
   }
 }

@@ -1,15 +1,15 @@
 import type { Collection, Document } from 'mongodb'
 import { newTimerWindow } from '../../lib/batch.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
-import { Block } from '../../protocol/log/entry.js'
+import type { Block } from '../../protocol/log/entry.js'
 import type { LogPort } from '../storage.js'
 import { type BarrierWriteDeps, newBarrierWrite } from './barrier-write.js'
 import { newChangeNotifier } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
 import type { CollectionSchema } from './ensure-schema.js'
-import { callServer, isDuplicateKey } from './session/errors.js'
+import { callServer } from './session/errors.js'
 import { onceReady } from './session/ready.js'
-import { LOG_COLLECTION, type StoredBlock, storedBlock } from './stored-block.js'
+import { LOG_COLLECTION, type StoredBlock } from './stored-block.js'
 
 const DAY_SECONDS = 86_400
 const MAX_BATCH = 256
@@ -20,10 +20,10 @@ interface MongoLog extends LogPort {
   close(): Promise<void>
 }
 
-type MongoLogDeps = Pick<CollectionsDeps, 'ensureSchema'> & Omit<BarrierWriteDeps, 'blocks'>
+type MongoLogDeps = Pick<CollectionsDeps, 'ensureSchema'> & Omit<BarrierWriteDeps, 'blocks'> & Pick<LogPort, 'append'>
 
 /** Stores each block under its number. */
-export function newLog({ ensureSchema, ...deps }: MongoLogDeps): MongoLog {
+export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLog {
   const blocks: Collection<StoredBlock> = deps.db.collection(LOG_COLLECTION)
   const ready = onceReady(() => ensureSchema(LOG))
   const changes = newChangeNotifier(blocks, ready)
@@ -35,23 +35,16 @@ export function newLog({ ensureSchema, ...deps }: MongoLogDeps): MongoLog {
 
   return {
     ready,
-    append: async (given) => {
-      const block = Block.parse(given)
+    append: async (appending) => {
       await ready()
-      // Read from the database each time, not cached: a backup may have been restored while this instance runs
-      const before = block.n === 0 ? undefined : await findBlock({ _id: { $eq: block.n - 1 } }, {})
-      if (block.n > 0 && (before === undefined || before.first + before.entries.length !== block.first)) {
-        if ((await findBlock({ _id: { $eq: block.n } }, {})) !== undefined) return 'taken'
-        throw new Error(`block ${block.n} does not follow the newest block of the log`)
+      let block: Block | undefined
+      const blockOf = (done: readonly number[]) => {
+        block = appending.blockOf(done)
+        return block
       }
-      try {
-        await callServer(() => blocks.insertOne(storedBlock(block)))
-      } catch (error) {
-        if (isDuplicateKey(error)) return 'taken'
-        throw error
-      }
-      changes.notify()
-      return 'appended'
+      const results = await append({ ...appending, blockOf })
+      if (results !== 'taken' && block) changes.notify(block)
+      return results
     },
     read: async (from, limit) => {
       await ready()
@@ -95,7 +88,6 @@ export function newLog({ ensureSchema, ...deps }: MongoLogDeps): MongoLog {
 
 export const LOG: CollectionSchema = {
   name: LOG_COLLECTION,
-  validator: {},
   indexes: [
     { name: 'entries', key: { entries: 1, _id: 1 } },
     { name: 'first', key: { first: -1, _id: -1 }, partialFilterExpression: { first: { $exists: true } } },

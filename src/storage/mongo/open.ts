@@ -1,10 +1,11 @@
 import type { MongoClient } from 'mongodb'
 import { type Clock, systemClock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
-import type { BulkWriter } from '../bulk.js'
-import type { Storage } from '../storage.js'
+import type { BulkReadableStorage, LoadTarget } from '../bulk.js'
+import { newLoadTarget, requireNoLoad } from './admin/load.js'
 import { requireExclusive } from './admin/require-exclusive.js'
-import { newBulkWriter, requireNoCopy } from './bulk.js'
+import { openSnapshot } from './admin/snapshot.js'
+import { newBulkReader } from './bulk.js'
 import { newCollections } from './collections.js'
 import { newCounters } from './counters.js'
 import { newEnsureSchema } from './ensure-schema.js'
@@ -14,7 +15,8 @@ import { newCardRows } from './search/card-search.js'
 import { endAbandonedSessions } from './session/abandoned-sessions.js'
 import { newCommit } from './session/commit.js'
 import { connect } from './session/connect.js'
-import { callServer } from './session/errors.js'
+import { newTransact } from './session/transact.js'
+import { LOG_COLLECTION } from './stored-block.js'
 
 export interface MongoOptions {
   /** `mongodb://…` or `mongodb+srv://…`, with the name of the database. */
@@ -26,17 +28,11 @@ export interface MongoOptions {
   readonly instance: string
   /** Refuses to open the store while another instance uses it. For commands whose intermediate states no other instance may see. */
   readonly isExclusive?: boolean
-  /** For an administrator's command: its operations may take up to an hour, and an empty database is refused unless `isImporting`. */
+  /** For an administrator's command: its operations may take up to an hour, an empty database is refused, and older releases can still start afterwards. */
   readonly isLongRunning?: boolean
-  /** For copying into the database. Without it, a database with an incomplete copy is refused. */
-  readonly isImporting?: boolean
   /** Measures the waits for other processes, which the clock of a test must not skip. Default: the machine's clock. */
   readonly waitClock?: Pick<Clock, 'now' | 'after'>
   readonly warn: Log['warn']
-}
-
-export interface MongoStorage extends Storage {
-  readonly bulk: BulkWriter
 }
 
 /** Opens the store for several machines: any number of instances, none of which leads, over one replica set. */
@@ -47,17 +43,47 @@ export async function openMongo({
   instance,
   isExclusive = false,
   isLongRunning = false,
-  isImporting = false,
   waitClock = systemClock,
   warn,
-}: MongoOptions): Promise<MongoStorage> {
+}: MongoOptions): Promise<BulkReadableStorage> {
   const client = await connect({ url, warn, isLongRunning })
   try {
-    if (isLongRunning && !isImporting) await requireRegistry(client.db())
-    await ensureSchemaVersion(client.db())
-    if (!isImporting) await requireNoCopy(client.db())
+    if (isLongRunning) await requireRegistry(client.db())
+    await ensureSchemaVersion(client.db(), { raises: !isLongRunning })
+    await requireNoLoad(client.db())
     if (isExclusive) await requireExclusive(client.db(), waitClock)
-    return await openDatabase({ client, clock, storeClock, instance, waitClock, warn })
+    return openDatabase({ client, clock, storeClock, instance, waitClock, warn })
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+/** Opens a database to load a dump into it. Refuses while another instance uses it. */
+export async function openMongoToLoad({
+  url,
+  clock,
+  instance,
+  warn,
+}: Pick<MongoOptions, 'url' | 'clock' | 'instance' | 'warn'>): Promise<LoadTarget> {
+  const client = await connect({ url, warn, isLongRunning: true })
+  try {
+    const db = client.db()
+    await ensureSchemaVersion(db, { raises: false })
+    await requireExclusive(db, systemClock)
+    const storage = openDatabase({
+      client,
+      clock,
+      storeClock: (serverTime) => serverTime.getTime(),
+      instance,
+      waitClock: systemClock,
+      warn,
+    })
+    const ready = async () => storage.ready?.()
+    return {
+      storage,
+      ...newLoadTarget({ db, name: instance, ready, requireExclusive: async () => storage.requireExclusive?.(), close: storage.close }),
+    }
   } catch (error) {
     await client.close()
     throw error
@@ -68,31 +94,34 @@ type DatabaseDeps = Required<Pick<MongoOptions, 'clock' | 'storeClock' | 'instan
   readonly client: MongoClient
 }
 
-async function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: DatabaseDeps): Promise<MongoStorage> {
+function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: DatabaseDeps): BulkReadableStorage {
   const db = client.db()
   const now = () => clock.now()
-  const deps = { db, now, ensureSchema: await callServer(() => newEnsureSchema(db, waitClock)) }
+  const deps = { db, now, ensureSchema: newEnsureSchema(db, waitClock) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const log = newLog({ ...deps, instance, clock, storeClock, waitClock })
+  const transact = newTransact({ client, collections, counters, cards, blocks: db.collection(LOG_COLLECTION) })
+  const log = newLog({ ...deps, instance, clock, storeClock, waitClock, append: ({ groups, ...block }) => transact(groups, block) })
+  const ready = async () => {
+    await Promise.all([collections.ready(), log.ready(), cards.ready(), counters.ready()])
+  }
   const abandonedSessions = endAbandonedSessions({ client, clock: waitClock, warn })
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
-    commit: newCommit({ ...deps, client, collections, counters, cards }),
+    ready,
+    commit: newCommit(transact),
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,
     liveInstances: log.liveInstances,
-    bulk: newBulkWriter({
-      db,
-      requireExclusive: () => requireExclusive(db, waitClock, instance),
-      opened: (name) => collections.opened(name),
-      ready: async () => {
-        await Promise.all([log.ready(), cards.ready(), counters.ready()])
-      },
-    }),
+    bulk: newBulkReader({ db, ready }),
+    openSnapshot: async () => {
+      await ready()
+      return openSnapshot(client, ready)
+    },
+    requireExclusive: () => requireExclusive(db, waitClock, instance),
     purge: async (nowSeconds, limit) => {
       const documents = await collections.purge(nowSeconds, limit)
       return documents + (await counters.purge(nowSeconds, limit - documents))

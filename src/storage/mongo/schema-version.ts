@@ -1,13 +1,16 @@
-// The collection `schemas`: one document for each collection, one for the schema version of the deployment, and one while a copy into it is under way.
+// The collection `schemas`: one document for the schema version of the deployment, one while a collection is created, and one while a dump is
+// loaded.
 import type { Collection, Db } from 'mongodb'
 import { refuse } from '../../errors.js'
 import { callServer } from './session/errors.js'
 
 /**
- * The schema version of this release. Raise it with any change of indexes, expiry or field types of a collection:
- * test/storage/mongo/schema-version.test.ts fails until it is raised.
+ * The schema version of this release. Raise it with any change of the collections or their indexes: test/storage/mongo/schema-version.test.ts fails
+ * until it is raised. Instances of version N and N+1 run side by side (docs/STORAGE.md says what N+1 may change).
  */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
+/** The oldest version that this release can read. */
+const FIRST_VERSION = 2
 
 export const SCHEMAS = 'schemas'
 const VERSION_ID = '(version)'
@@ -16,36 +19,33 @@ const EARLIER_SCHEMAS = 'declarations'
 
 export interface StoredSchema {
   readonly _id: string
-  /** The `CollectionSchema` of an existing collection as JSON. Empty while the collection is first created. */
-  readonly text: string
-  /** An instance is creating the collection. Its lock expires then (epoch seconds). */
+  /** An instance is creating the collection of this name. Its lock expires then (epoch seconds). */
   readonly lockedUntil?: number
-  /** Instances of an older release may have written documents without the fields of a new index. */
-  readonly needsBackfill?: boolean
+  /** The name of the load that is under way. */
+  readonly text?: string
   /** Only in the version document. */
   readonly version?: number
-  /** Only in the document of a copy: the name of this target. */
-  readonly copyName?: string
 }
 
 /** The schema version of the deployment, or undefined if the database is empty. Refuses the database of an earlier release, before anything is written. */
-export async function schemaVersionOf(db: Db): Promise<number | undefined> {
+async function schemaVersionOf(db: Db): Promise<number | undefined> {
   const schemas: Collection<StoredSchema> = db.collection(SCHEMAS)
-  if ((await db.collection(EARLIER_SCHEMAS).findOne()) !== null)
+  // This release writes the version first, and it is read last here: so an instance that starts at the same time is not taken for an earlier release
+  const hasOthers = (await db.collection(EARLIER_SCHEMAS).findOne()) !== null || (await schemas.findOne({ _id: { $gt: '' } })) !== null
+  const stored = await schemas.findOne({ _id: { $eq: VERSION_ID } })
+  const isEarlier = stored?.version === undefined ? hasOthers : stored.version < FIRST_VERSION
+  if (isEarlier)
     refuse(
       'unavailable',
       'this database was written by an earlier release of Credence, which this release cannot read: use an empty database',
     )
-  const stored = await schemas.findOne({ _id: { $eq: VERSION_ID } })
-  if (stored?.version !== undefined) return stored.version
-  // Version 1 was not recorded
-  return (await schemas.findOne({ _id: { $gt: '' } })) === null ? undefined : 1
+  return stored?.version
 }
 
-/** Raises the version and returns the stored one, which is higher if another process raised it further. */
-export async function raiseSchemaVersion(db: Db, version: number): Promise<number> {
+/** Raises the version and returns the stored one, which is higher if an instance of a newer release has started. */
+async function raiseSchemaVersion(db: Db, version: number): Promise<number> {
   const schemas: Collection<StoredSchema> = db.collection(SCHEMAS)
-  const update = { $max: { version }, $setOnInsert: { text: '' } }
+  const update = { $max: { version } }
   const after = await schemas.findOneAndUpdate({ _id: { $eq: VERSION_ID } }, update, { upsert: true, returnDocument: 'after' })
   return after?.version ?? version
 }
@@ -59,16 +59,18 @@ export async function requireRegistry(db: Db): Promise<void> {
     )
 }
 
-const COMMAND = 'credence admin migrate --store <url> --apply'
-
-/** Sets the version of an empty database. Refuses a database with another version than this release. */
-export async function ensureSchemaVersion(db: Db): Promise<void> {
-  const version = await callServer(async () => (await schemaVersionOf(db)) ?? (await raiseSchemaVersion(db, SCHEMA_VERSION)))
+/**
+ * Raises the schema version of the deployment to that of this release, so that older releases can no longer start; their running instances go on.
+ * Refuses a deployment that a newer release has used. `raises: false` changes the version of an empty database only.
+ */
+export async function ensureSchemaVersion(db: Db, { raises }: { readonly raises: boolean }): Promise<void> {
+  const version = await callServer(async () => {
+    const stored = await schemaVersionOf(db)
+    return stored === undefined || (raises && stored < SCHEMA_VERSION) ? raiseSchemaVersion(db, SCHEMA_VERSION) : stored
+  })
   if (version > SCHEMA_VERSION)
     refuse(
       'unavailable',
-      `a newer release of Credence migrated this deployment (schema version ${version}, this release supports ${SCHEMA_VERSION}): use that release`,
+      `a newer release of Credence has used this deployment (schema version ${version}, this release supports ${SCHEMA_VERSION}): use that release`,
     )
-  if (version < SCHEMA_VERSION)
-    refuse('unavailable', `this deployment has schema version ${version}, this release needs ${SCHEMA_VERSION}. Run: ${COMMAND}`)
 }

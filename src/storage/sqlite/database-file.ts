@@ -6,7 +6,7 @@ import { CARD_SEARCH_SCHEMA } from './card-search.js'
 import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
-const FORMAT = 3
+const FORMAT = 4
 /** `application_id`: "Cred". */
 const APPLICATION = 0x43726564
 
@@ -99,7 +99,7 @@ function identify(db: Database, file: string): number {
   if (format < FORMAT)
     return refuse(
       'unavailable',
-      `${file} was written by an older release of Credence (format ${format}; this release reads format ${FORMAT})`,
+      `${file} was written by an older release of Credence (format ${format}; this release reads format ${FORMAT}): start with an empty folder`,
     )
   return format
 }

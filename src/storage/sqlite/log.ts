@@ -1,39 +1,46 @@
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
-import type { LogPort } from '../storage.js'
+import type { Group, GroupResult, LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
+/** Validates the operations. The function that it returns does them inside a transaction, and returns the index of the first that failed, or −1. */
+export type PrepareGroup = (operations: Group) => () => number
+
 /** Stores the blocks by number and records which block contains which entry. Only this process writes, so the head is cached. */
-export function newLog(db: Database, commits: GroupCommit): LogPort {
-  const listeners = newListeners()
+export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup): LogPort {
+  const listeners = newListeners<Block | undefined>()
   let head = blockIn(db.one('SELECT block FROM log_blocks ORDER BY n DESC LIMIT 1'))
 
-  const insert = (block: Block, text: string): boolean => {
+  const isFree = (n: number): boolean => {
     const last = db.one('SELECT max(n) AS n FROM log_blocks')?.n ?? null
-    if (last !== null && block.n <= Number(last)) return false
-    if (last !== null && block.n !== Number(last) + 1)
-      throw new Error(`block ${block.n} does not follow block ${String(last)}, the newest one`)
-    db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, text)
+    if (last !== null && n <= Number(last)) return false
+    if (last !== null && n !== Number(last) + 1) throw new Error(`block ${n} does not follow block ${String(last)}, the newest one`)
+    return true
+  }
+  const insert = (block: Block): void => {
+    db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, JSON.stringify(block))
     // Readers of the log ignore a repeated entry id (ARCHITECTURE.md, trust log), so the first block that contains an id counts
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
-    return true
   }
 
   return {
-    append: async (given) => {
-      const block = deepFreeze(Block.parse(given))
-      const text = JSON.stringify(block)
-      const isAppended = await commits.write(() => {
-        const answer = insert(block, text)
+    append: async ({ n, groups, blockOf }) => {
+      const work = groups.map((operations) => attempt(() => prepare(operations)))
+      return commits.write<readonly GroupResult[] | 'taken'>(() => {
+        if (!isFree(n)) return { keep: false, answer: 'taken' }
+        const results = work.map((prepared) => ('value' in prepared ? inSavepoint(db, prepared.value) : prepared))
+        const done = [...results.keys()].filter((i) => results[i]?.ok)
+        if (done.length === 0) return { keep: false, answer: results }
+        const block = deepFreeze(Block.parse(blockOf(done)))
+        insert(block)
         const durable = () => {
           head = block
-          listeners.notify()
+          listeners.notify(block)
         }
-        return { keep: answer, answer, durable }
+        return { keep: true, answer: results, durable }
       })
-      return isAppended ? 'appended' : 'taken'
     },
     read: (from, limit) =>
       commits.read(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
@@ -52,6 +59,27 @@ export function newLog(db: Database, commits: GroupCommit): LogPort {
       }),
     onAppend: listeners.add,
   }
+}
+
+const attempt = <T>(work: () => T): { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown } => {
+  try {
+    return { ok: true, value: work() }
+  } catch (error) {
+    return { ok: false, error }
+  }
+}
+
+/** Does the work of a group; if it fails, undoes what it has written. */
+function inSavepoint(db: Database, work: () => number): GroupResult {
+  db.run('SAVEPOINT one_group')
+  const worked = attempt(work)
+  // After a failure of the disk SQLite has ended the transaction by itself
+  if (!worked.ok && !db.inTransaction) throw worked.error
+  const isDone = worked.ok && worked.value < 0
+  if (!isDone) db.run('ROLLBACK TO one_group')
+  db.run('RELEASE one_group')
+  if (isDone) return { ok: true }
+  return worked.ok ? { ok: false, failed: worked.value } : worked
 }
 
 const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined => (row?.block === undefined ? undefined : parsedBlock(row))

@@ -7,7 +7,7 @@ import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
 import { closeDatabaseFile, openDatabaseFile } from './database-file.js'
 import { type GroupHooks, newGroupCommit } from './group-commit.js'
-import { newLog } from './log.js'
+import { newLog, type PrepareGroup } from './log.js'
 
 export interface SqliteOptions extends GroupHooks {
   /** Created with its folder if missing; only its owner may read it. */
@@ -26,13 +26,17 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
   const collections = newCollections({ db, commits, now })
   const counters = newCounters(db, now)
   const cards = newCardSearch(db, commits)
+  const prepareGroup: PrepareGroup = (operations) => {
+    const prepared = operations.map((operation) => prepare({ collections, counters, cards }, operation))
+    return () => prepared.findIndex((execute) => !execute())
+  }
   let closing: Promise<void> | undefined
   return {
     collection: (spec) => collections.collection(spec),
     commit: async (operations): Promise<CommitResult> => {
-      const prepared = operations.map((operation) => prepare({ collections, counters, cards }, operation))
+      const work = prepareGroup(operations)
       return commits.write<CommitResult>(() => {
-        const failed = prepared.findIndex((execute) => !execute())
+        const failed = work()
         return failed === -1 ? { keep: true, answer: { ok: true } } : { keep: false, answer: { ok: false, failed } }
       })
     },
@@ -41,7 +45,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
         const answer = counters.add({ key, by, limit, expiresAt })
         return { keep: answer !== undefined, answer }
       }),
-    log: newLog(db, commits),
+    log: newLog(db, commits, prepareGroup),
     cards: { search: cards.search, summaries: cards.summaries },
     bulk: newBulkReader(db, commits),
     purge: (at, limit) =>

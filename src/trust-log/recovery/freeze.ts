@@ -1,4 +1,5 @@
-// Moves a log to another store within one epoch: a last entry freezes the log in the source, and the next entry resumes it in the target.
+// Moves a log to another store within one epoch: a last entry freezes the log in the source (`admin dump --seal`), and the next entry resumes it in the
+// target (`admin load`).
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { silentLog } from '../../lib/log.js'
@@ -22,7 +23,7 @@ export async function requireNotFrozen(port: LogPort): Promise<void> {
   if (frozen === undefined) return
   refuse(
     'unavailable',
-    `entry ${frozen.seq} freezes the log of this store: credence admin copy moved the registry. Serve the store that it was moved to; if the copy did not finish, run it again`,
+    `entry ${frozen.seq} freezes the log of this store: it was dumped with --seal, to move the registry. Load the dump into an empty store (credence admin load) and serve that store`,
   )
 }
 
@@ -32,9 +33,8 @@ export function freezeEntryOf(head: Block | undefined): Entry | undefined {
   return last?.type === 'log.frozen' ? last : undefined
 }
 
-/** Freezes the log; `digest` names the target. Returns the existing entry if the log is frozen. No registry may run on the store. */
-export const freezeLog = async (deps: FreezeDeps & { readonly digest: string }): Promise<Entry> =>
-  freezeEntryOf(await deps.port.head()) ?? appendLast(deps, { type: 'log.frozen', digest: deps.digest })
+/** Freezes the log. Returns the existing entry if the log is frozen. No registry may run on the store. */
+export const freezeLog = async (deps: FreezeDeps): Promise<Entry> => freezeEntryOf(await deps.port.head()) ?? appendLast(deps, 'log.frozen')
 
 /** Resumes a frozen log, which may be served from then on. Returns the existing entry if the log has just resumed. */
 export async function resumeLog(deps: FreezeDeps): Promise<Entry> {
@@ -42,17 +42,17 @@ export async function resumeLog(deps: FreezeDeps): Promise<Entry> {
   const last = head?.entries.at(-1)
   if (last?.type === 'log.resumed') return last
   return freezeEntryOf(head)
-    ? appendLast(deps, { type: 'log.resumed' })
+    ? appendLast(deps, 'log.resumed')
     : refuse('conflict', 'the log cannot resume, because its last entry does not freeze it')
 }
 
-async function appendLast({ port, clock, random }: FreezeDeps, content: Pick<Entry, 'type' | 'digest'>): Promise<Entry> {
+async function appendLast({ port, clock, random }: FreezeDeps, type: 'log.frozen' | 'log.resumed'): Promise<Entry> {
   const head = await port.head()
   if (head === undefined) return refuse('unavailable', 'the store has no log')
   const applied = newAppliedLog({ port, log: silentLog })
   await applied.readTo(head)
   await newClockSkewCheck({ port, clock, log: silentLog })()
-  const entry = numbering(applied, clock)({ id: newId(random, 'ent'), ...content, ends: [] })
-  await appendExclusively(port, applied, 'copy', [entry])
+  const entry = numbering(applied, clock)({ id: newId(random, 'ent'), type, ends: [] })
+  await appendExclusively(port, applied, 'move', [entry])
   return entry
 }

@@ -9,7 +9,7 @@
 //    not revoked are registered again in the new epoch, because proofs reach back only to its first entry. Then the witness is updated.
 //
 // The store cannot be served between the first appended block and the last; an interrupted restore is repeated and begins another epoch.
-// Cost: the log is read twice; memory holds one string for each handle that the log has begun, and the mirror.
+// Cost: the log is read twice; memory holds one string for each handle that the store's records have, and the mirror.
 // Limits: no registry may run on the store. The witness is updated once a second, so a revocation after its last update that the mirror lacks
 // goes unnoticed.
 import { sha256 } from '#crypto'
@@ -18,9 +18,9 @@ import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
-import { type Handle, isVersion, newHandle } from '../../protocol/handles.js'
+import { type Handle, isVersion } from '../../protocol/handles.js'
 import { newId } from '../../protocol/ids.js'
-import type { Block, Ending, Entry, EntryType, Proposal } from '../../protocol/log/entry.js'
+import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, type Proposal } from '../../protocol/log/entry.js'
 import type { LogPort } from '../../storage/storage.js'
 import { newAppliedLog } from '../apply.js'
 import { appendExclusively, endingAll, numbering } from '../block.js'
@@ -40,6 +40,8 @@ interface RestoreDeps {
    * Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated.
    */
   readonly reapplyRevocations: (replayed: ReplayedRevocations) => Promise<void>
+  /** The handles of the records that outlive a token, and of the registry's signing keys. */
+  readonly handlesOfRecords: () => Promise<readonly Handle[]>
   /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
   readonly reissueKeyEntries: (standing: ReadonlySet<Handle>) => Promise<readonly Proposal[]>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
@@ -51,7 +53,7 @@ interface RestoreDeps {
  * The handles that replayed entries ended, each with the last entry that ended it. A revocation of an agent is never replaced by a later entry,
  * because a concurrent suspension may follow it in the log.
  */
-export type ReplayedRevocations = ReadonlyMap<Handle, Pick<Entry, 'type' | 'begins'>>
+export type ReplayedRevocations = ReadonlyMap<Handle, Pick<Entry, 'type' | 'digest'>>
 
 export interface RestoreResult {
   readonly epoch: Handle
@@ -99,13 +101,14 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await appendExclusively(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
   const isComplete = missing === undefined
-  const { begun, replayed } = await readHandles(port, end)
+  const replayed = await readReplayed(port, end)
   await deps.reapplyRevocations(replayed)
-  const standing = begun.filter((handle) => !applied.ended.has(handle))
-  const epoch = newHandle(random, 'epo')
+  const standing = [end.epoch, ...(await deps.handlesOfRecords())].filter((handle) => !applied.ended.has(handle))
+  const started = epochStarted(deps, { end, standing })
+  const epoch = epochStartedBy(started)
   const quarantine = isComplete ? [] : quarantineEntries(random, standing)
   const entries = [
-    epochStarted(deps, { epoch, end, standing }),
+    started,
     ...(isComplete ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
     ...quarantine,
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
@@ -131,14 +134,11 @@ export async function requireRestored(port: LogPort): Promise<void> {
 }
 
 /** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
-function epochStarted(
-  { random }: RestoreDeps,
-  { epoch, end, standing }: { readonly epoch: Handle; readonly end: Block; readonly standing: readonly Handle[] },
-): Proposal {
+function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
   const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
   // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the epoch before.
   const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
-  return { id: newId(random, 'ent'), type: 'epoch.started', begins: [epoch], ends, digest }
+  return { id: newId(random, 'ent'), type: 'epoch.started', ends, digest }
 }
 
 const quarantineEntries = (random: Random, standing: readonly Handle[]): Proposal[] =>
@@ -146,21 +146,16 @@ const quarantineEntries = (random: Random, standing: readonly Handle[]): Proposa
     endingAll(random, { type, ends: endingsOf(standing.filter((handle) => handle.startsWith(prefix))) }),
   )
 
-/** Every handle that the log has begun, and the revocations that this restore or an earlier one has replayed. */
-async function readHandles(
-  port: LogPort,
-  head: Block,
-): Promise<{ readonly begun: readonly Handle[]; readonly replayed: ReplayedRevocations }> {
-  const begun = new Set<Handle>()
+/** The revocations that this restore or an earlier one has replayed. */
+async function readReplayed(port: LogPort, head: Block): Promise<ReplayedRevocations> {
   const replayed = new Map<Handle, Entry>()
   for (let n = 0; n <= head.n; n += BLOCKS_PER_READ)
-    for (const { writer, entries } of await port.read(n, BLOCKS_PER_READ))
-      for (const entry of entries) {
-        for (const handle of entry.begins ?? []) begun.add(handle)
-        if (writer !== REPLAY_WRITER) continue
+    for (const { writer, entries } of await port.read(n, BLOCKS_PER_READ)) {
+      if (writer !== REPLAY_WRITER) continue
+      for (const entry of entries)
         for (const { handle } of entry.ends) if (replayed.get(handle)?.type !== AGENT_REVOKED) replayed.set(handle, entry)
-      }
-  return { begun: [...begun], replayed }
+    }
+  return replayed
 }
 
 /** The mirror's entries after the store's last entry, number `lastSeq`. Refuses a mirror of another log, and a gap between store and mirror. */

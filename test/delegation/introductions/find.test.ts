@@ -9,7 +9,7 @@ import { aHandle, end, openLogs } from '../../trust-log/open-logs.js'
 test('a valid introduction is found behind more denied, pending, revoked and expired ones than one read returns', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
-  const introductions = introductionsStore({ storage: logs.storage, trustLog, random })
+  const introductions = introductionsStore({ storage: logs.storage, trustLog })
   const [from, to, other] = [newId(random, 'agt'), newId(random, 'agt'), newId(random, 'agt')]
   const now = logs.clock.now()
   const bounds = { scopes: [Scope.parse('ocr:read')] }
@@ -20,14 +20,14 @@ test('a valid introduction is found behind more denied, pending, revoked and exp
     const granted = {
       state: 'granted' as const,
       bounds,
-      pinnedVersions: [aHandle('ver')],
+      reliance: { interfaces: [], security: 'x'.repeat(43), scopes: [], skills: [], publication: 'x', versions: [] },
       dependsOn: [],
       grantedBy: [],
       grantedAt: now,
       expiresAt: now + 1000,
     }
     const introduction = { id, ...sides, ...request, ...granted, handle: aHandle('int'), boundsVersion: aHandle('ver'), ...changes }
-    expect(await introductions.collection.insert(introduction)).toBe('inserted')
+    expect(await introductions.insert(introduction)).toBe('inserted')
     return introduction
   }
   const standing = await add({ expiresAt: now + 500 })

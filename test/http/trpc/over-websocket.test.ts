@@ -49,6 +49,7 @@ async function socketServer() {
     requestId: 'req_x',
     address: '127.0.0.1',
     requireCreationRate: async () => {},
+    requireStillStanding: async () => {},
     findCaller: async () => undefined,
     revocationSignal: () => new AbortController().signal,
     onRefusal: async () => {},

@@ -220,6 +220,7 @@ test('the message of a bug in a call or subscription is logged once with its sta
     requestId: 'req_x',
     address: '127.0.0.1',
     requireCreationRate: async () => {},
+    requireStillStanding: async () => {},
     findCaller: async () => undefined,
     revocationSignal: () => new AbortController().signal,
     onRefusal: async () => {},

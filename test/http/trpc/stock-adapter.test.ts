@@ -13,6 +13,7 @@ const context: TrpcContext = {
   requestId: 'req_x',
   address: '127.0.0.1',
   requireCreationRate: async () => {},
+  requireStillStanding: async () => {},
   findCaller: async () => undefined,
   revocationSignal: () => new AbortController().signal,
   onRefusal: async () => {},

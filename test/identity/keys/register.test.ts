@@ -79,7 +79,7 @@ test('each of MAX_KEYS keys authenticates its client, with and without a kid in 
 test('more revoked registrations than a list holds do not displace the key that stands', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
-  const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })
+  const registeredKeys = registeredKeysStore({ storage: logs.storage })
   const owner = newId(random, 'agt')
   const deps = { registeredKeys, trustLog, random } as unknown as RegisterKeyDeps // registering uses no other dependency here
   const terms = { owner, orgId: newId(random, 'org'), use: 'client' as const, grantedBy: [], registeredBy: owner }

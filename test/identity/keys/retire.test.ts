@@ -13,7 +13,7 @@ const random = systemRandom
 test('the timer ends every retired key whose time has passed, and no other key', async () => {
   await using logs = await openLogs()
   const trustLog = await logs.open()
-  const registeredKeys = registeredKeysStore({ storage: logs.storage, trustLog, random })
+  const registeredKeys = registeredKeysStore({ storage: logs.storage })
   const { publicJwk: jwk, alg } = await newEs256Signer()
   const key = { jwk, alg, jkt: thumbprint(jwk) }
   const now = logs.clock.now()
@@ -23,18 +23,13 @@ test('the timer ends every retired key whose time has passed, and no other key',
       { random },
       { owner, orgId: newId(random, 'org'), use: 'client', key, grantedBy: [], registeredAt: now, registeredBy: owner },
     )
-    await registeredKeys.begin(registeredKey, {
-      id: registeredKey.entry,
-      type: 'key.registered',
-      begins: [registeredKey.handle],
-      dependsOn: [],
-    })
+    await registeredKeys.insert(registeredKey)
     return registeredKey
   }
   const all = await Promise.all(Array.from({ length: 240 }, register))
   const [notRetired, due, later] = [all.slice(0, 101), all.slice(101, 210), all.slice(210)]
-  await Promise.all(due.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 100 })))
-  await Promise.all(later.map(({ id }) => registeredKeys.collection.change(id, {}, { endsAt: now + 101 })))
+  await Promise.all(due.map(({ id }) => registeredKeys.change(id, {}, { endsAt: now + 100 })))
+  await Promise.all(later.map(({ id }) => registeredKeys.change(id, {}, { endsAt: now + 101 })))
   const ended = () => [notRetired, due, later].map((keys) => keys.filter(({ handle }) => trustLog.ended.has(handle)).length)
   await endRetiredKeys({ registeredKeys, trustLog })
   expect(ended()).toEqual([0, 0, 0])

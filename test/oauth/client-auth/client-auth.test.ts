@@ -13,7 +13,7 @@ import { dependenciesOf } from '../../../src/protocol/standing.js'
 import { newReplayCache } from '../../../src/storage/replay-cache.js'
 import type { ServedTrustLog } from '../../../src/trust-log/trust-log.js'
 import { reasonOf } from '../../stories/actors.js'
-import { aHandle, begin, end, type Logs, openLogs } from '../../trust-log/open-logs.js'
+import { aHandle, end, type Logs, openLogs, write } from '../../trust-log/open-logs.js'
 
 const ISSUER = 'http://127.0.0.1:1'
 
@@ -90,7 +90,7 @@ test('a client that was revoked by another instance is refused', async () => {
 
 test('a client whose key was retired by another instance is refused after the date of retirement, although no handle has ended', async () => {
   client = { ...client, keys: client.keys.map((key) => ({ ...key, usableUntil: logs.clock.now() - 1 })) }
-  await begin(elsewhere, [aHandle('key')])
+  await write(elsewhere, { type: 'record.changed' })
   expect(await authenticate()).toBe('invalid_client')
 })
 
@@ -105,6 +105,6 @@ test('a client authenticates with a key that was registered by another instance'
   const another = await newEs256Signer()
   const key = keyOf(another, aHandle('key'))
   client = { ...client, keys: [...client.keys, key] }
-  await begin(elsewhere, [key.handle])
+  await write(elsewhere, { type: 'key.registered' })
   expect(await authenticate(another)).toBe('done')
 })

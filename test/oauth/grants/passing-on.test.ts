@@ -83,7 +83,7 @@ test('the ceiling of every agent in the chain also bounds tools, lifetime and de
   expect({ tools: allowed_tools, seconds: exp - iat }).toEqual({ tools: ['scan'], seconds: 60 })
 })
 
-test('after a change of a pinned part of B’s card, A’s tokens are inactive and B and C cannot exchange them', async () => {
+test('after B’s card moved its endpoint, A’s tokens are inactive and B and C cannot exchange them', async () => {
   const chain = await aChain()
   const passed = await exchangeForC(chain)
   await chain.b.publish({ card: aCard(registry, movedEndpoint) })

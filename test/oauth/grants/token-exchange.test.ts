@@ -150,7 +150,7 @@ describe('audience', () => {
     registry.clock.advance(121)
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
   })
-  test('after a change of a pinned part of the card, exchanges are refused until a new approval; a change of prose has no effect', async () => {
+  test('after the endpoint of the card moved, exchanges are refused until another approval; a change of prose has no effect', async () => {
     const own = await aPair(registry)
     await own.ocr.publish({ card: aCard(registry, { description: 'Reads scanned documents, now better.' }) })
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
@@ -160,7 +160,7 @@ describe('audience', () => {
       }),
     })
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('invalid_target')
-    await introduce(own.planner, own.ocr)
+    await own.ocr.introductions.approve(own.introductionId)
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience }))).toBe('done')
   })
 })

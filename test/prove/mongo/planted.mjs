@@ -8,8 +8,8 @@ import { startReplicaSet } from './replica-set.mjs'
 const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/session/connect.js'
 const BARRIER_WRITE = 'storage/mongo/barrier-write.js'
-const APPEND = 'trust-log/append.js'
-const PENDING_WRITES = 'trust-log/records/pending-writes.js'
+const LOG_WRITER = 'trust-log/log-writer.js'
+const TRANSACT = 'storage/mongo/session/transact.js'
 const READ_BARRIER = 'trust-log/read-barrier.js'
 const SERVER = 'http/server.js'
 const HUB = 'revocations/hub.js'
@@ -81,23 +81,17 @@ export const PLANTED = [
   },
   {
     name: 'an unacknowledged block is applied',
-    edits: [[APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", 'return block;']],
+    edits: [[LOG_WRITER, '            return { error };', '            results = members.map(() => ({ ok: true }));']],
     rules: ['durability', 'log-reads', 'feed'],
     faults: [CUT_OFF],
     seconds: 9,
   },
   {
-    name: 'a retry that appends twice',
-    edits: [
-      [APPEND, "log.warn('an append is read back', { error: String(error), 'log.block': block.n });", "return 'taken';"],
-      [APPEND, 'const ask = async (deps, id) => id === undefined ? undefined :', 'const ask = async (deps, id) => true ? undefined :'],
-      [APPEND, 'applied.hasRecent(id)', 'false'],
-    ],
-    rules: ['log'],
-    faults: [SUSPENDED],
-    // Ends before the read-back, which follows the time-out of 5 s, fails as well
-    seconds: 5.7,
-    electionMs: 60_000,
+    name: 'a block that is not part of the transaction',
+    edits: [[TRANSACT, 'await blocks.insertOne(storedBlock(block), { session })', 'await blocks.insertOne(storedBlock(block))']],
+    rules: ['durability', 'log', 'revocations', 'freshness'],
+    faults: [CUT_OFF],
+    seconds: 9,
   },
   {
     name: 'the first entry of a batch is not sent to subscribers',
@@ -121,9 +115,9 @@ export const PLANTED = [
     name: 'acknowledged before the append',
     edits: [
       [
-        PENDING_WRITES,
-        'await Promise.all(ending.map(({ proposals, on }) => appender.append({ proposals, on, at })))',
-        "ending.map(({ proposals, on }) => (void appender.append({ proposals, on, at }), { outcome: 'left_out' }))",
+        LOG_WRITER,
+        "results = await withTimeout(clock, timeoutMs, 'a commit', appending);",
+        'appending.catch(() => undefined);\n            results = members.map(() => ({ ok: true }));',
       ],
     ],
     rules: ['revocations', 'durability', 'freshness'],

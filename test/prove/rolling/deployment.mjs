@@ -40,18 +40,6 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-/** Runs the program and returns its exit code and output. */
-export async function run(dist, args) {
-  const child = spawnNode([join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      text += chunk
-    })
-  const [code] = await once(child, 'close')
-  return { code, text }
-}
-
 function newInstance({ name, data, config, port, adminPort }) {
   let child
   const instance = {

@@ -1,5 +1,6 @@
-// The public log must not show how many non-public parts a card has, nor which card a change of them belongs to.
+// The public log must not show how many non-public parts a card has, which tiers a publication changes, nor which card a change of them belongs to.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Tier } from '../../../src/protocol/cards/release-policy.js'
 import type { Entry } from '../../../src/protocol/log/entry.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
@@ -23,7 +24,7 @@ const entriesOf = async (work: () => Promise<unknown>): Promise<Entry[]> => {
   await work()
   return (await readLog(head + 1)).entries
 }
-const shapesOf = (entries: readonly Entry[]) => entries.map(({ type, begins = [], ends }) => [type, begins.length, ends.length])
+const shapesOf = (entries: readonly Entry[]) => entries.map(({ type, ends }) => [type, ends.length])
 /** A card with one public skill, and one non-public skill for each text. */
 const publication = (texts: readonly string[], publicText = 'public') => ({
   card: aCard(registry, { skills: [skill('public', publicText), ...texts.map((text, i) => skill(`secret-${i}`, text))] }),
@@ -50,18 +51,62 @@ test('publishing, revising and unpublishing cards with 0, 1, 5 and 30 non-public
   }
   const [without] = shapes
   expect(without).toEqual([
-    ['card.published', 0, 0],
-    ['card.published', 0, 16],
-    ['card.unpublished', 0, 16],
+    ['card.published', 1],
+    ['card.published', 1],
+    ['card.unpublished', 1],
   ])
   for (const shape of shapes) expect(shape).toEqual(without)
 })
 
-test('a change of 16 parts ends 32 versions: the next power of two, padded with decoys', async () => {
+test('a publication ends one handle, whether it takes away nothing, a part of one tier or parts of all tiers', async () => {
+  const removals: readonly (readonly [Tier[], string])[] = [
+    [['introduced', 'authenticated', 'public'], 'nothing'],
+    [['authenticated', 'public'], 'of the introduced tier'],
+    [['introduced', 'public'], 'of two tiers'],
+    [['introduced', 'authenticated'], 'of all tiers'],
+    [[], 'everything'],
+  ]
+  for (const [kept, what] of removals) {
+    const agent = await aPublisher()
+    const publish = (description: string, tiers: readonly Tier[]) => {
+      const hidden = tiers.filter((tier) => tier !== 'public')
+      return agent.publish({
+        card: aCard(registry, {
+          description,
+          skills: [
+            ...hidden.map((tier) => skill(tier)),
+            skill('stays'),
+            ...tiers.filter((tier) => tier === 'public').map((tier) => skill(tier)),
+          ],
+        }),
+        hide: hidden.map((_, i) => `/skills/${i}`),
+        tiers: Object.fromEntries(hidden.map((tier, i) => [`/skills/${i}`, tier])),
+      })
+    }
+    await publish('first', ['introduced', 'authenticated', 'public'])
+    const entries = await entriesOf(() => publish('second', kept))
+    expect([what, shapesOf(entries)]).toEqual([what, [['card.published', 1]]])
+  }
+})
+
+test('a change of non-public parts of two tiers looks like the change of any record, and ends the views and tokens of both', async () => {
   const agent = await aPublisher()
-  await agent.publish(publication(texts(16)))
-  const entries = await entriesOf(() => agent.publish(publication(texts(16, 'changed'), 'a public change')))
-  expect(shapesOf(entries)).toEqual([['card.published', 0, 32]])
+  const publish = (...tiers: Tier[]) =>
+    agent.publish({
+      card: aCard(registry, { skills: [...tiers.map((tier) => skill(tier)), skill('public')] }),
+      hide: tiers.map((_, i) => `/skills/${i}`),
+      tiers: Object.fromEntries(tiers.map((tier, i) => [`/skills/${i}`, tier])),
+    })
+  await publish('introduced', 'authenticated')
+  const caller = await aCaller(agent)
+  const stranger = await registry.agent({ registeredBy: acme })
+  const { accessToken } = await caller.exchange({ audience: agent.audience })
+  const { view } = await stranger.cardView(agent.agentId)
+  const entries = await entriesOf(() => publish())
+  expect(shapesOf(entries)).toEqual([['record.changed', 1]])
+  expect(await agent.introspect(accessToken)).toEqual({ active: false })
+  const claims = JSON.parse(Buffer.from(view?.split('.')[1] ?? '', 'base64url').toString()) as { standing: { dependsOn: string[] } }
+  expect(claims.standing.dependsOn).toContain(entries[0]?.ends[0]?.handle)
 })
 
 test('adding a non-public part writes no log entry and takes effect immediately', async () => {
@@ -75,17 +120,25 @@ test('adding a non-public part writes no log entry and takes effect immediately'
   expect((await caller.search({ text: 'quetzalcoatlus' })).total).toBe(1)
 })
 
-test('changing a non-public part ends its version immediately, with an entry that looks like the change of any record', async () => {
+test('other words in a non-public part write no log entry, and end nothing', async () => {
   const agent = await aPublisher()
-  const published = await entriesOf(() => agent.publish(publication(texts(2))))
+  await agent.publish(publication(texts(2)))
   const caller = await aCaller(agent)
   const { accessToken } = await caller.exchange({ audience: agent.audience })
-  const [changed, ...others] = await entriesOf(() => agent.publish(publication(['secret 0', 'changed'])))
+  expect(await entriesOf(() => agent.publish(publication(['secret 0', 'changed'])))).toEqual([])
+  expect(await agent.introspect(accessToken)).toMatchObject({ active: true })
+  expect((await caller.search({ text: 'changed' })).total).toBe(1)
+})
+
+test('taking away a non-public part ends a version immediately, with an entry that looks like the change of any record', async () => {
+  const agent = await aPublisher()
+  await agent.publish(publication(texts(2)))
+  const caller = await aCaller(agent)
+  const { accessToken } = await caller.exchange({ audience: agent.audience })
+  const [changed, ...others] = await entriesOf(() => agent.publish(publication(['secret 0'])))
   const ceiling = await entriesOf(() => acme.mutate('agents.change', { agentId: caller.agentId, ceiling: { rights: [] } }))
   expect(others).toEqual([])
   expect(shapesOf(changed ? [changed] : [])).toEqual(shapesOf(ceiling))
-  const known = new Set(published.flatMap(({ begins = [] }) => begins))
-  expect(changed?.ends.some(({ handle }) => known.has(handle))).toBe(false)
   expect(await agent.introspect(accessToken)).toEqual({ active: false })
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('invalid_scope')
 })
@@ -98,7 +151,7 @@ test('each of 20 concurrent revisions of the non-public parts succeeds or is ref
   for (const reason of reasons) expect(['done', 'card_version_stale', 'release_policy_stale', 'conflict']).toContain(reason)
 })
 
-test('an unsigned card that replaces a signed one voids its introductions, and a new introduction is possible', async () => {
+test('an unsigned card that replaces a signed one voids its introductions, until they are approved again', async () => {
   const agent = await aPublisher()
   const card = aCard(registry)
 
@@ -108,6 +161,7 @@ test('an unsigned card that replaces a signed one voids its introductions, and a
   await agent.mutate('cards.import', { agentId: agent.agentId, card: JSON.stringify(card) })
   expect((await caller.cardView(agent.agentId)).facts.verdict.state).toBe('unsigned')
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('invalid_target')
-  await introduce(caller, agent)
+  const { items } = await caller.query<{ items: { introductionId: string }[] }>('introductions.list', { role: 'from' })
+  await agent.introductions.approve(items[0]?.introductionId ?? '')
   expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('done')
 })

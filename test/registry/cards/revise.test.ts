@@ -5,6 +5,7 @@ import { preparePublication } from '../../../src/credentials/agent-card/sign-car
 import { newEs256Signer, proveKey, type Signer } from '../../../src/credentials/jose/sign.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { systemRandom } from '../../../src/lib/random.js'
+import type { Tier } from '../../../src/protocol/cards/release-policy.js'
 import type { RegisteredKeyId } from '../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce, reasonOf } from '../../stories/actors.js'
@@ -85,13 +86,13 @@ describe('replaced content', () => {
   test.each<[string, (text: string) => Promise<unknown>]>([
     ['published', (publicCard) => agent.mutate('cards.publish', { agentId: agent.agentId, publicCard })],
     ['imported', (card) => agent.mutate('cards.import', { agentId: agent.agentId, card })],
-  ])('content that a later version replaced cannot be %s again', async (_, again) => {
+  ])('content that a later version replaced, %s again, is the next version', async (_, again) => {
     const old = await signCard(aCard(registry), agent.signer)
     await agent.mutate('cards.import', { agentId: agent.agentId, card: JSON.stringify(aCard(registry)) })
     await publish(old)
     const next = await publish(await signCard(aCard(registry, { version: '2.0.0' }), agent.signer))
-    expect(await reasonOf(again(JSON.stringify(old)))).toBe('card_version_stale')
-    expect((await fetchPublicCard()).headers.get('etag')).toBe(next.etag)
+    expect(await again(JSON.stringify(old))).toMatchObject({ version: next.version + 1 })
+    expect(await (await fetchPublicCard()).json()).toEqual(old)
   })
 })
 
@@ -114,6 +115,16 @@ describe('non-public parts', () => {
   const prepare = (changes: object = {}) =>
     preparePublication(order(changes), { signer: agent.signer, random: systemRandom, now: registry.clock.now() })
 
+  test('a signed envelope of an earlier version is refused; the same content signed for the next version is published', async () => {
+    const old = await prepare()
+    const upload = ({ publicCard, sdJwt, releasePolicy }: Awaited<ReturnType<typeof prepare>>) =>
+      publish(JSON.parse(publicCard), { sdJwt, releasePolicy })
+    await upload(old)
+    await upload(await prepare({ card: { ...withSecret, version: '2.0.0' }, version: 2, releaseNumber: 2 }))
+    expect(await reasonOf(upload(old))).toBe('card_version_stale')
+    expect(await upload(await prepare({ version: 3, releaseNumber: 3 }))).toMatchObject({ version: 3 })
+  })
+
   test('publishing the public card alone withdraws the non-public parts and removes them from search', async () => {
     const { publicCard, sdJwt, releasePolicy } = await prepare()
     const before = await publish(JSON.parse(publicCard), { sdJwt, releasePolicy })
@@ -123,6 +134,17 @@ describe('non-public parts', () => {
     const { card, view } = await reader.card(agent.agentId)
     expect([(card.skills as JsonObject[]).map(({ id }) => id), view.sdJwt]).toEqual([['plain'], undefined])
     expect((await reader.search({ tags: ['secret'] })).total).toBe(0)
+  })
+
+  test('a renewal ends nothing', async () => {
+    const upload = ({ publicCard, sdJwt, releasePolicy }: Awaited<ReturnType<typeof prepare>>) =>
+      publish(JSON.parse(publicCard), { sdJwt, releasePolicy })
+    await upload(await prepare())
+    await introduce(reader, agent)
+    const { accessToken } = await reader.exchange({ audience: agent.audience })
+    const { sdJwt, releasePolicy } = await prepare({ releaseNumber: 2 })
+    await agent.mutate('cards.renew', { agentId: agent.agentId, sdJwt, releasePolicy })
+    expect(await agent.introspect(accessToken)).toMatchObject({ active: true })
   })
 
   test('an older release policy is refused, even after a revision without non-public parts', async () => {
@@ -161,37 +183,20 @@ test('member names that are MongoDB operators or object internals are served unc
   expect(await (await fetchPublicCard()).text()).toBe(JSON.stringify(signed))
 })
 
-describe('pinned parts', () => {
+describe('what introductions rely on', () => {
   const ofSkills = (...skills: JsonObject[]) => aCard(registry, { skills })
-  const exchanged = () => reasonOf(reader.exchange({ audience: agent.audience, scope: 'ocr:read' }))
-  test.each<[string, () => JsonObject, string]>([
-    ['changes the description', () => ({ ...ofSkills(skill('used'), skill('other')), description: 'new words', version: '2' }), 'done'],
-    ['changes another skill', () => ofSkills(skill('used'), skill('other', { description: 'new' })), 'done'],
-    ['adds a skill', () => ofSkills(skill('used'), skill('other'), skill('third')), 'done'],
-    ['reorders the skills', () => ofSkills(skill('other'), skill('used')), 'done'],
-    ['changes the pinned skill', () => ofSkills(skill('used', { description: 'new' }), skill('other')), 'invalid_target'],
-    ['removes the pinned skill', () => ofSkills(skill('other')), 'invalid_target'],
-    [
-      'changes the endpoint',
-      () => ({
-        ...ofSkills(skill('used'), skill('other')),
-        supportedInterfaces: [{ url: 'http://127.0.0.1:8/a2a', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
-      }),
-      'invalid_target',
-    ],
-    [
-      'changes the security requirements',
-      () => ({ ...ofSkills(skill('used'), skill('other')), securityRequirements: [] }),
-      'invalid_target',
-    ],
-  ])('after a revision that %s, an exchange by an introduction for one skill gets %s', async (_, changed, expected) => {
+  const exchanged = () => reasonOf(reader.exchange({ audience: agent.audience }))
+  test('changes of a skill that an introduction does not name, and another order of the skills, end no introduction', async () => {
     await agent.publish({ card: ofSkills(skill('used'), skill('other')) })
     await introduce(reader, agent, ['ocr:read'], { skills: ['used'] })
-    expect(await exchanged()).toBe('done')
-    await agent.publish({ card: changed() })
-    expect(await exchanged()).toBe(expected)
+    for (const card of [ofSkills(skill('other', { description: 'new' }), skill('used', { description: 'new' })), ofSkills(skill('used'))]) {
+      await agent.publish({ card })
+      expect(await exchanged()).toBe('done')
+    }
+    await agent.publish({ card: ofSkills(skill('other')) })
+    expect(await exchanged()).toBe('invalid_target')
   })
-  test('new SD-JWTs with the same non-public interfaces end no introduction, and the public interface stays first', async () => {
+  test('new SD-JWTs with the same non-public interfaces end no token, and the public interface stays first', async () => {
     const interfaceAt = (path: string) => ({ url: `http://127.0.0.1:9/${path}`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' })
     const publishInterfaces = (description: string, ...paths: readonly string[]) =>
       agent.publish({
@@ -200,9 +205,10 @@ describe('pinned parts', () => {
       })
     await publishInterfaces('first', 'a2a', 'bulk', 'night')
     await introduce(reader, agent)
+    const { accessToken } = await reader.exchange({ audience: agent.audience })
     for (const description of ['second', 'third', 'fourth', 'fifth', 'sixth']) {
       await publishInterfaces(description, 'a2a', 'bulk', 'night')
-      expect([description, await exchanged()]).toEqual([description, 'done'])
+      expect([description, await agent.introspect(accessToken)]).toEqual([description, expect.objectContaining({ active: true })])
       const { card } = await reader.card(agent.agentId)
       expect(card.description).toBe(description)
       const urls = (card.supportedInterfaces as { url: string }[]).map(({ url }) => url)
@@ -212,7 +218,8 @@ describe('pinned parts', () => {
       ])
     }
     await publishInterfaces('last', 'a2a', 'bulk', 'day')
-    expect(await exchanged()).toBe('invalid_target')
+    expect(await agent.introspect(accessToken)).toEqual({ active: false })
+    expect(await exchanged()).toBe('done')
   })
   test('unpublishing a card voids its introductions, even if the card is published again', async () => {
     await agent.publish({ card: ofSkills(skill('used')) })
@@ -221,5 +228,28 @@ describe('pinned parts', () => {
     expect(await exchanged()).toBe('invalid_target')
     await agent.publish({ card: ofSkills(skill('used')) })
     expect(await exchanged()).toBe('invalid_target')
+  })
+  test('a card view dies with what its tier loses, and not with what another tier loses', async () => {
+    const publishSkills = (...ids: Tier[]) =>
+      agent.publish({
+        card: ofSkills(skill('plain'), ...ids.map((id) => skill(id))),
+        hide: ids.map((_, i) => `/skills/${i + 1}`),
+        tiers: Object.fromEntries(ids.map((id, i) => [`/skills/${i + 1}`, id])),
+      })
+    const dependsOn = async () => {
+      const { view } = await reader.cardView(agent.agentId)
+      return (JSON.parse(Buffer.from(view?.split('.')[1] ?? '', 'base64url').toString()) as { standing: { dependsOn: string[] } }).standing
+        .dependsOn
+    }
+    const endedSince = async (handles: readonly string[]) => {
+      const current = await dependsOn()
+      return handles.filter((handle) => handle.startsWith('ver:') && !current.includes(handle)).length
+    }
+    await publishSkills('authenticated', 'introduced')
+    const before = await dependsOn()
+    await publishSkills('authenticated')
+    expect(await endedSince(before)).toBe(0)
+    await publishSkills()
+    expect(await endedSince(before)).toBeGreaterThan(0)
   })
 })

@@ -101,7 +101,7 @@ export function commitContract(open: OpenStore): void {
   test('an operation on a collection that is not open throws and nothing is written', async () => {
     await using store = await open()
     const things = thingsOf(store.storage)
-    const unknown: Operation = { kind: 'insert', collection: 'unknown', doc: { id: 'x' } }
+    const unknown: Operation = { kind: 'insert', collection: 'unknown', key: 'x', doc: { id: 'x' } }
     await expect(store.storage.commit([things.inserting({ id: 'a', group: 'g' }), unknown])).rejects.toThrow('is not open')
     expect(await things.get('a')).toBeUndefined()
   })

@@ -40,7 +40,7 @@ test('a stream that failed is closed and replaced at the next call, and listener
   const { streams, notifier, notified, subscribe } = setUp()
   subscribe()
   await nextTurn()
-  streams[0]?.emit('change')
+  streams[0]?.emit('change', {})
   streams[0]?.emit('error', new Error('the database is unreachable'))
   await nextTurn()
   expect([streams.length, streams[0]?.isClosed, notified.count]).toEqual([1, true, 1])
@@ -49,7 +49,7 @@ test('a stream that failed is closed and replaced at the next call, and listener
   // Blocks may have been appended before the stream was open
   streams[1]?.emit('resumeTokenChanged')
   streams[1]?.emit('resumeTokenChanged')
-  streams[1]?.emit('change')
+  streams[1]?.emit('change', {})
   // A late error of the first stream
   streams[0]?.emit('error', new Error('closed'))
   notifier.ensureWatching()

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Log, silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { type RunningServer, startServer } from '../../../src/server/server.js'
-import { type MongoStorage, openMongo } from '../../../src/storage/mongo/open.js'
+import type { BulkReadableStorage } from '../../../src/storage/bulk.js'
+import { openMongo } from '../../../src/storage/mongo/open.js'
 import { restoreLog } from '../../../src/trust-log/recovery/restore.js'
 import { type Front, openFront } from '../../front.js'
 import { type AgentActor, aCard, type Cast, newCast } from '../../registry.js'
@@ -17,7 +18,7 @@ import { withDatabase } from './backup.js'
 const HOUR = 3600
 let mongod: Mongod
 let url: string
-let opened: { readonly server: RunningServer; readonly storage: MongoStorage }[]
+let opened: { readonly server: RunningServer; readonly storage: BulkReadableStorage }[]
 let front: Front
 let clock: SetClock
 let logged: [string, object | undefined][]

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { shardDeployment } from '../../../src/operations/migrate.js'
+import { shardCommands } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
 import { patchedReleaseFor, unsupportedReason } from '../../../src/storage/mongo/session/connect.js'
 import { freePort } from '../../free-port.mjs'
@@ -92,7 +92,7 @@ test.skipIf(binary === undefined).each([
 })
 
 test.each(['credence', 'mongodb://a/%zz'])('shard commands for the invalid URL %s are refused', (url) => {
-  expect(() => shardDeployment(url)).toThrow('the storage URL is invalid')
+  expect(() => shardCommands(url, [])).toThrow('the storage URL is invalid')
 })
 
 const MEMBER = { setName: 'rs0' }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { openMongo } from '../../../src/storage/mongo/open.js'
+import { systemClock } from '../../../src/lib/clock.js'
+import { openMongo, openMongoToLoad } from '../../../src/storage/mongo/open.js'
 import { setClock } from '../../set-clock.js'
 import { aBlock } from '../contract/log.js'
 import { storageContract } from '../contract.js'
@@ -10,15 +11,16 @@ import { withDatabase } from './backup.js'
 overMongod((mongod) => {
   storageContract('MongoDB', () => openMongoStore(mongod()))
 
-  test('copying a block whose number exists gives conflict, and a block that the server rejects throws', async () => {
+  test('loading a block whose number exists gives conflict, and a block that the server rejects throws', async () => {
     const url = mongod().url()
-    const storage = await openMongo({ url, clock: setClock(), instance: 'one', warn: () => undefined })
+    const target = await openMongoToLoad({ url, clock: systemClock, instance: 'one', warn: () => undefined })
+    expect(await target.begin()).toBe(true)
     const [first, second] = [aBlock({ n: 0 }), aBlock({ n: 1 })]
-    await storage.bulk.putBlocks([first])
-    await expect(storage.bulk.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
+    await target.putBlocks([first])
+    await expect(target.putBlocks([first, second])).rejects.toMatchObject({ reason: 'conflict' })
     await withDatabase(url, (db) => db.command({ collMod: 'log-blocks', validator: { block: { $type: 'int' } } }))
-    await expect(storage.bulk.putBlocks([second])).rejects.toThrow('Document failed validation')
-    await storage.close()
+    await expect(target.putBlocks([second])).rejects.toThrow('Document failed validation')
+    await target.close()
     await mongod().drop(url)
   })
 

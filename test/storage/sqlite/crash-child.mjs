@@ -43,6 +43,8 @@ const things = (name) => ({
 const storage = await openSqlite({ file, clock: { now: () => 1_800_000_000 }, onStep: pass })
 const left = storage.collection(things('left'))
 const right = storage.collection(things('right'))
+/** Its documents are written together with blocks. */
+const beside = storage.collection(things('beside'))
 const pad = 'x'.repeat(2_000)
 
 const block = (n) => ({
@@ -68,7 +70,7 @@ const card = (round) => ({
   summary: { text: { name: `card ${round}` } },
 })
 
-/** Sends three requests in one turn: a commit over two collections, a counter and a card; a commit that fails; an append to the log. */
+/** Sends three requests in one turn: a commit over two collections, a counter and a card; a commit that fails; a block with a group that is done and one that fails. */
 function send(round) {
   const whole = storage.commit([
     left.inserting({ id: `l${round}`, round, state: 'new', pad }),
@@ -78,11 +80,18 @@ function send(round) {
     right.inserting({ id: `r${round}`, round, state: 'new', pad }),
   ])
   const failing = storage.commit([left.inserting({ id: `f${round}`, round: -1, state: 'new', pad }), left.taking('unknown', {})])
-  const appended = storage.log.append(block(round))
+  const appended = storage.log.append({
+    n: round,
+    groups: [
+      [beside.inserting({ id: `b${round}`, round, state: 'new', pad })],
+      [beside.inserting({ id: `f${round}`, round: -1, state: 'new', pad }), beside.taking('unknown', {})],
+    ],
+    blockOf: () => block(round),
+  })
   return Promise.all([
     whole.then((result) => say(`whole ${round} ${result.ok}`)),
     failing.then((result) => say(`failing ${round} ${result.ok}`)),
-    appended.then((result) => say(`appended ${round} ${result}`)),
+    appended.then((results) => say(`appended ${round} ${results.map(({ ok }) => ok)}`)),
   ])
 }
 

@@ -76,6 +76,7 @@ async function reopened(file: string) {
       right: (await roundsOf('right')).map((thing) => thing.round),
       counted: (await storage.count('rounds', 0, 1e9, 2e9)) ?? 0,
       cards: (await storage.cards.search({ words: ['round'], tags: [], tier: 'public', limit: 1 })).total,
+      beside: (await roundsOf('beside')).map((thing) => thing.round),
       blocks: blocks.map((block) => block.n),
       head: (await storage.log.head())?.n,
     }
@@ -84,7 +85,7 @@ async function reopened(file: string) {
   }
 }
 
-const responsesOf = (round: number): string[] => [`appended ${round} appended`, `failing ${round} false`, `whole ${round} true`]
+const responsesOf = (round: number): string[] => [`appended ${round} true,false`, `failing ${round} false`, `whole ${round} true`]
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
 describe('after kill -9', () => {
@@ -101,6 +102,7 @@ describe('after kill -9', () => {
       right: rounds,
       counted: rounds.length,
       cards: rounds.length,
+      beside: rounds,
       blocks: rounds,
       head: rounds.at(-1),
     }
@@ -126,6 +128,7 @@ describe('after kill -9', () => {
       right: rounds,
       counted: rounds.length,
       cards: rounds.length,
+      beside: rounds,
       blocks: rounds,
       head: rounds.at(-1),
     })

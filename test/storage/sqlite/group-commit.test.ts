@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Step } from '../../../src/storage/sqlite/group-commit.js'
+import { appendBlock } from '../../../src/trust-log/block.js'
 import { aBlock } from '../contract/log.js'
 import { thingsOf } from '../contract/things.js'
 import { openStore } from '../open-store.js'
@@ -60,7 +61,7 @@ describe('group commit', () => {
       watch('bug', things.change('existing', {}, { group: undefined })).catch(() => 'bug'),
       watch('commit', storage.commit([things.inserting({ id: 'more', group: 'g' })])),
       watch('count', storage.count('k', 1, 5, 2_000_000_000)),
-      watch('append', storage.log.append(aBlock({ n: 0 }))),
+      watch('append', appendBlock(storage.log, aBlock({ n: 0 }))),
     ]
     let notifications = 0
     storage.log.onAppend(() => {
@@ -79,7 +80,7 @@ describe('group commit', () => {
 
     isHeld = false
     go.reach()
-    expect(await Promise.all(writes)).toMatchObject(['inserted', 'exists', { rank: 1 }, undefined, 'bug', { ok: true }, 1, 'appended'])
+    expect(await Promise.all(writes)).toMatchObject(['inserted', 'exists', { rank: 1 }, undefined, 'bug', { ok: true }, 1, [{ ok: true }]])
     expect(await Promise.all(reads)).toMatchObject([{ id: 'new', group: 'g' }, { items: [{}, {}, {}] }, { n: 0 }, 0, { total: 0 }])
     expect(early).toEqual([])
     expect(notifications).toBe(1)

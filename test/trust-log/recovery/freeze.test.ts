@@ -3,17 +3,17 @@ import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { freezeEntryOf, freezeLog, resumeLog } from '../../../src/trust-log/recovery/freeze.js'
 import { restoreLog } from '../../../src/trust-log/recovery/restore.js'
-import { aHandle, begin, end, noRecords, openLogs } from '../open-logs.js'
+import { aHandle, end, noRecords, openLogs, write } from '../open-logs.js'
 
 async function frozenLog() {
   const logs = await openLogs()
   const log = await logs.open({ crashes: true })
   const handle = aHandle('int')
-  await begin(log, [handle])
+  await write(log)
   const { epoch } = log
   await log.close()
   const deps = { port: logs.storage.log, clock: logs.clock, random: systemRandom }
-  const freezeEntry = await freezeLog({ ...deps, digest: 'digest of a target' })
+  const freezeEntry = await freezeLog(deps)
   return { logs, deps, freezeEntry, epoch, handle }
 }
 
@@ -21,7 +21,7 @@ test('a frozen log is not served, and freezing it again returns the first entry'
   const { logs, deps, freezeEntry } = await frozenLog()
   await using _ = logs
   await expect(logs.open()).rejects.toThrow(`entry ${freezeEntry.seq} freezes the log of this store`)
-  expect(await freezeLog({ ...deps, digest: 'digest of another target' })).toEqual(freezeEntry)
+  expect(await freezeLog(deps)).toEqual(freezeEntry)
   expect(freezeEntryOf(await deps.port.head())).toEqual(freezeEntry)
 })
 
@@ -52,12 +52,12 @@ test('a freeze and a restore are refused while another process writes to the log
   await using logs = await openLogs()
   const log = await logs.open()
   const { log: port } = logs.storage
-  const append: typeof port.append = async (block) => {
+  const append: typeof port.append = async (appending) => {
     await end(log, aHandle())
-    return port.append(block)
+    return port.append(appending)
   }
   const deps = { port: { ...port, append }, clock: logs.clock, random: systemRandom }
-  await expect(freezeLog({ ...deps, digest: 'digest of a target' })).rejects.toMatchObject({ reason: 'unavailable' })
+  await expect(freezeLog(deps)).rejects.toMatchObject({ reason: 'unavailable' })
   const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
   await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords, log: silentLog })).rejects.toMatchObject({ reason: 'unavailable' })
   const types = (await port.read(0, 100)).flatMap(({ entries }) => entries.map(({ type }) => type))

@@ -107,7 +107,7 @@ test('a revoked agent counts as revoked even if a suspension follows in the log'
   if (last === undefined) throw new Error('the log is empty')
   const handle = aHandle('agt')
   const later = (['agent.suspended', 'agent.revoked', 'agent.suspended'] as const).map(
-    (type, i): Entry => ({ ...last, id: anEntryId(), seq: last.seq + 1 + i, type, ends: [{ handle }], begins: [] }),
+    (type, i): Entry => ({ ...last, id: anEntryId(), seq: last.seq + 1 + i, type, ends: [{ handle }] }),
   )
   await stop()
   await copyFile(file('backup.db'), file('store.db'))
@@ -129,9 +129,9 @@ test.each<[string, (block: Block) => boolean]>([
 ])('a store whose restore was interrupted %s is not served until the restore is repeated', async (_, failsAt) => {
   const interrupted = (log: LogPort): LogPort => ({
     ...log,
-    append: async (block) => {
-      if (failsAt(block)) throw new Error('interrupted')
-      return log.append(block)
+    append: async (appending) => {
+      if (failsAt(appending.blockOf([0]))) throw new Error('interrupted')
+      return log.append(appending)
     },
   })
   const mirror = await readMirror()

@@ -21,10 +21,9 @@ export function adminOrganisation(admin: Command): void {
     const { eraseTenantData } = await import('../../../operations/tenant-data/command.js')
     const erased = await eraseTenantData({ config: configOf(flags), org: flags.org, log: adminLog })
     print(flags, erased)
-    if (!flags.json) printLines(RETAINED, ...(erased.pending > 0 ? [PENDING] : []))
+    if (!flags.json) printLines(RETAINED)
   })
 }
 
 const RETAINED =
   'Retained: its handles in the log (random ids), its audit rows (ids, times and short facts; the hash chain covers each row), its id under the name (erased), and records of other organisations that name it, without its texts.'
-const PENDING = 'Some documents remain because a change to them is unfinished. Run the registry for one minute, then erase again.'

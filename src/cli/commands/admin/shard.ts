@@ -8,7 +8,7 @@ export function adminShard(admin: Command): void {
     .description('print the MongoDB shell commands that shard the collections; nothing is changed')
     .requiredOption('--store <url>', 'mongodb://…/<database>')
     .action(async ({ store }: { readonly store: string }) => {
-      const { shardDeployment } = await import('../../../operations/migrate.js')
+      const { shardDeployment } = await import('../../../operations/shard.js')
       printLines(...shardDeployment(store))
     })
 }

@@ -1,10 +1,11 @@
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
-import { distinct, type Handle, identitiesOf } from '../../../protocol/handles.js'
+import { distinct, type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
+import type { Ending } from '../../../protocol/log/entry.js'
 import { stands } from '../../../protocol/standing.js'
-import type { PinnedParts } from '../../../registry/cards/card-record.js'
-import type { Outcome, RecordBeginning } from '../../../trust-log/records/records.js'
+import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
+import type { Operation } from '../../../storage/storage.js'
 import { withNotifications } from '../../inbox/post.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
@@ -16,12 +17,12 @@ import { type Narrowing, narrowBounds } from './narrow.js'
 import { auditOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
-/** The values read after the barrier: the target, the parts of its card that the introduction will depend on, the task, and the time. */
+/** The values read after the barrier: the target, what its card offers, the task, and the time. */
 interface GrantContext {
   /** Present if the request names a task. */
   readonly task: Task | undefined
   readonly target: IntroductionTarget
-  readonly pinnedParts: PinnedParts
+  readonly card: CardReliance
   readonly now: number
 }
 
@@ -34,52 +35,60 @@ export async function grantByPolicy(
 ): Promise<IntroductionView> {
   const fields = await grantedFieldsOf(deps, pending, context, {}, [])
   const granted: Introduction = { ...pending, ...fields }
-  return grantAndNotify(deps, caller, granted, context, 'introductions.request', (also) =>
-    deps.introductions.begin(granted, logEntryOf(granted, context, caller, also)),
-  )
+  return grantAndNotify(deps, caller, granted, { context, action: 'introductions.request', saving: deps.introductions.inserting(granted) })
 }
 
-/** Grants a pending request. Of several concurrent decisions one succeeds; the others get `not_pending`. */
-export async function grantPending(
+/**
+ * Grants a pending request, or an introduction that needs another approval: within its bounds and expiry, and with a new version of the bounds.
+ * Of several concurrent decisions one succeeds; the others get `not_pending`.
+ */
+export async function grantRequest(
   deps: IntroductionDeps,
   caller: Caller,
-  pending: Introduction,
+  request: Introduction,
   context: GrantContext,
   narrowing: Narrowing,
 ): Promise<IntroductionView> {
-  const fields = await grantedFieldsOf(deps, pending, context, narrowing, caller.identities)
-  const granted: Introduction = { ...pending, ...fields }
-  return grantAndNotify(deps, caller, granted, context, 'introductions.approve', async (also) => {
-    const outcome = await deps.introductions.change(pending.id, { state: 'pending' }, fields, logEntryOf(granted, context, caller, also))
-    if (outcome.outcome !== 'overtaken') return outcome
-    const current = await deps.introductions.get(pending.id)
-    return current?.state === 'pending' ? outcome : refuse('not_pending', 'the introduction is not pending: it has already been decided')
-  })
+  const { id, state, boundsVersion } = request
+  const isGranted = state === 'granted'
+  const fields = {
+    ...(await grantedFieldsOf(deps, request, context, narrowing, caller.identities)),
+    ...(isGranted && { boundsVersion: newHandle(deps.random, 'ver'), notifiedAt: undefined }),
+  }
+  const granted: Introduction = { ...request, ...fields }
+  const saving = deps.introductions.changing(id, { state, boundsVersion }, fields)
+  const ends = isGranted ? [{ handle: boundsVersion }] : []
+  return grantAndNotify(deps, caller, granted, { context, action: 'introductions.approve', saving, ends })
 }
 
 type GrantedFields = Required<
-  Pick<Introduction, 'bounds' | 'pinnedVersions' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'purgeAt'>
+  Pick<Introduction, 'bounds' | 'reliance' | 'skills' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'purgeAt'>
 > & {
   readonly state: 'granted'
 }
 
 async function grantedFieldsOf(
   deps: IntroductionDeps,
-  pending: Introduction,
-  { target, pinnedParts, task, now }: GrantContext,
+  request: Introduction,
+  { target, card, task, now }: GrantContext,
   narrowing: Narrowing,
   grantedBy: readonly Handle[],
 ): Promise<GrantedFields> {
-  const requester = await deps.clients.find(pending.from)
+  const requester = await deps.clients.find(request.from)
   if (!requester || !stands(deps.trustLog.ended, requester.dependencies.handles))
     refuse('not_found', 'the requesting agent is no longer active')
-  if (pending.taskId !== undefined) requireStanding(deps, task, now)
-  const seconds = Math.min(pending.seconds, narrowing.seconds ?? pending.seconds, target.introductionPolicy.maxSeconds)
-  const expiresAt = Math.min(now + seconds, task?.deadline ?? Number.POSITIVE_INFINITY)
+  if (request.taskId !== undefined) requireStanding(deps, task, now)
+  const seconds = Math.min(request.seconds, narrowing.seconds ?? request.seconds, target.introductionPolicy.maxSeconds)
+  const bounds = narrowBounds(request.bounds ?? request.requested, narrowing, card.scopes)
+  const reliance = relianceFor(card, { interface: request.interface, scopes: bounds.scopes, skills: request.skills })
+  // The horizon of its handle is the first expiry, so another approval does not extend it.
+  const latest = Math.min(request.expiresAt ?? Number.POSITIVE_INFINITY, task?.deadline ?? Number.POSITIVE_INFINITY)
+  const expiresAt = Math.min(now + seconds, latest)
   return {
     state: 'granted',
-    bounds: narrowBounds(pending.requested, narrowing, pinnedParts.scopes),
-    pinnedVersions: pinnedVersionsOf(pending, pinnedParts),
+    bounds,
+    reliance,
+    skills: reliance.skills.map(({ id }) => id),
     // An introduction outlives versions, so it depends on identities only.
     dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...target.dependencies.handles])),
     grantedBy: [...grantedBy],
@@ -89,48 +98,41 @@ async function grantedFieldsOf(
   }
 }
 
-/**
- * Versions of the card's endpoint and security and of the requested skills. If one of them changes, the introduction needs a new
- * approval.
- */
-const pinnedVersionsOf = ({ skills }: Introduction, pinnedParts: PinnedParts): Handle[] => [
-  pinnedParts.connection,
-  ...skills.map((skill) => pinnedParts.skills.get(skill)).filter((version) => version !== undefined),
-]
-
-const logEntryOf = (
-  granted: Introduction,
-  { task }: Pick<GrantContext, 'task'>,
-  caller: Caller,
-  also: RecordBeginning['also'],
-): RecordBeginning => ({
-  type: 'introduction.granted',
-  begins: [granted.handle, granted.boundsVersion],
-  dependsOn: [
-    ...(granted.dependsOn ?? []),
-    ...(granted.pinnedVersions ?? []),
-    ...(task ? [task.handle, ...task.dependsOn] : []),
-    ...identitiesOf(caller.dependencies.handles),
-  ],
-  ...(also && { also }),
-})
+interface Grant {
+  readonly context: GrantContext
+  readonly action: string
+  /** Inserts the introduction, or changes the requested one. */
+  readonly saving: Operation
+  readonly ends?: readonly Ending[]
+}
 
 /** Commits the grant together with the notifications of both sides. */
 async function grantAndNotify(
   deps: IntroductionDeps,
   caller: Caller,
   granted: Introduction,
-  { now }: GrantContext,
-  action: string,
-  begin: (also: RecordBeginning['also']) => Promise<Outcome>,
+  { context: { card, task, now }, action, saving, ends = [] }: Grant,
 ): Promise<IntroductionView> {
   const notification = notificationOf(granted, 'granted', now)
   const outcome = await withNotifications(deps, { recipients: [granted.from, granted.to], notification }, async (posting) => {
-    const row = auditOf(deps, caller, granted, action, { state: 'granted' })
-    const begun = await begin([row, ...posting, ...(await releasingSlot(deps.introductions, granted))])
-    return begun.outcome === 'overtaken' ? 'retry' : begun
+    const releasing = await releasingSlot(deps.introductions, granted)
+    const committed = await deps.trustLog.commit({
+      type: 'introduction.granted',
+      ends,
+      dependsOn: [
+        ...ends.map(({ handle }) => handle),
+        granted.handle,
+        ...(granted.dependsOn ?? []),
+        ...card.dependencies.handles,
+        ...(task ? [task.handle, ...task.dependsOn] : []),
+        ...identitiesOf(caller.dependencies.handles),
+      ],
+      operations: [saving, auditOf(deps, caller, granted, action, { state: 'granted' }), ...posting, ...releasing],
+    })
+    if (committed.outcome !== 'overtaken') return committed.outcome
+    return committed.failed > 0 ? 'retry' : refuse('not_pending', 'the introduction needs no approval: it has already been decided')
   })
-  return outcome.outcome === 'begun'
+  return outcome === 'committed'
     ? viewOf(deps, granted, now)
     : refuse(
         'conflict',

@@ -1,8 +1,8 @@
-import type { Handle } from '../../../protocol/handles.js'
+import type { Fault } from '../../../errors.js'
 import type { AgentId, IntroductionId, TaskId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Dependencies, stands } from '../../../protocol/standing.js'
-import type { PinnedVersions } from '../../../registry/cards/card-record.js'
+import { type CardReliance, connectionChanges, type GrantedReliance, offerChanges } from '../../../registry/cards/reliance/reliance.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
 
 /** A granted introduction as exchanges and entitlements read it. */
@@ -13,25 +13,53 @@ export interface GrantedIntroduction {
   readonly bounds: Bounds
   /** An exchange under the introduction must be for this task or a child of it. */
   readonly taskId?: TaskId | undefined
-  /** Versions of the pinned parts of the target's card at the time of the grant; see `pinnedPartsHold`. */
-  readonly pinnedVersions: readonly Handle[]
+  readonly reliance: GrantedReliance
   /** `int:`, the `ver:` of the bounds and the identities of both sides; they expire with the introduction. */
   readonly dependencies: Dependencies
 }
 
-/**
- * True if every pinned version is a version of the target's current card and stands, and the key that signed the card stands. If a pinned
- * part has changed, the introduction needs a new approval. Comparing with the current card is necessary because the ended set forgets a
- * `ver:` handle after an hour.
- */
-export function pinnedPartsHold<R extends PinnedVersions>(
-  ended: Ended,
-  { pinnedVersions }: Pick<GrantedIntroduction, 'pinnedVersions'>,
-  current: R | undefined,
-): current is R {
-  if (!current) return false
-  const currentVersions = new Set(current.versions)
-  return (
-    pinnedVersions.every((version) => currentVersions.has(version)) && stands(ended, [...pinnedVersions, ...current.dependencies.handles])
-  )
+/** Where a change says that the key was revoked: it needs no approval, but a card that another registered key has signed. */
+export const SIGNATURES = '/card/signatures'
+
+/** What the introduction relied on and the card no longer has. Unless it is empty, the introduction cannot be used. */
+function changesFor(ended: Ended, relied: GrantedReliance, card: CardReliance | undefined): readonly Fault[] {
+  if (card?.publication !== relied.publication)
+    return [{ pointer: '/card', hint: 'the card was unpublished, or an unsigned card has replaced it' }]
+  const signature = stands(ended, card.signer)
+    ? []
+    : [{ pointer: SIGNATURES, hint: 'the key that signed the card was revoked; publish the card signed by another' }]
+  if (isUnreduced(relied, card)) return signature
+  return [...signature, ...connectionChanges(relied, card), ...offerChanges(relied, card)]
+}
+
+/** True if the card has lost nothing since the approval, so that it need not be compared: its versions carry over until then. */
+export const isUnreduced = (relied: GrantedReliance, { versions }: Pick<CardReliance, 'versions'>): boolean =>
+  relied.versions.every((version) => versions.includes(version))
+
+export interface StepDeps {
+  readonly trustLog: { readonly ended: Ended }
+  /** May lack what a revision of non-public parts has added. */
+  readonly cachedReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
+  readonly findReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
+}
+
+type Relying = Pick<GrantedIntroduction, 'reliance'>
+
+/** Granted introductions to one agent, in their order, by whether what they rely on still holds. */
+interface Steps<T extends Relying> {
+  readonly valid: readonly T[]
+  /** They need another approval. */
+  readonly affected: readonly { readonly introduction: T; readonly changes: readonly Fault[] }[]
+  readonly card: CardReliance | undefined
+}
+
+/** Sorts granted introductions to one agent. Before anything is missed in a cached card, the card is read again. */
+export async function stepsOf<T extends Relying>(deps: StepDeps, to: AgentId, granted: readonly T[]): Promise<Steps<T>> {
+  const stepsWith = (card: CardReliance | undefined): Steps<T> => {
+    const all = granted.map((introduction) => ({ introduction, changes: changesFor(deps.trustLog.ended, introduction.reliance, card) }))
+    const isValid = ({ changes }: (typeof all)[number]) => changes.length === 0
+    return { valid: all.filter(isValid).map(({ introduction }) => introduction), affected: all.filter((one) => !isValid(one)), card }
+  }
+  const cached = stepsWith(granted.length === 0 ? undefined : await deps.cachedReliance(to))
+  return cached.affected.length === 0 ? cached : stepsWith(await deps.findReliance(to))
 }

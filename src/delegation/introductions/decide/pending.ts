@@ -4,21 +4,29 @@ import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
 import { withNotifications } from '../../inbox/post.js'
-import { isSide, RETENTION_SECONDS, stateOf } from '../introduction.js'
+import { isSide, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { notificationOf, requireIntroduction } from '../view.js'
+import { notificationOf, requireIntroduction, viewOf } from '../view.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** Returns the introduction to a caller that may decide it, if it is pending. */
 export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
+  const introduction = await requireUndecided(deps, caller, id, now)
+  return introduction.state === 'pending' ? introduction : refuseDecided()
+}
+
+/** Returns the introduction to a caller that may decide it, if it is pending or needs another approval. */
+export async function requireUndecided(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
   const introduction = await requireIntroduction(deps, caller, id)
   if (!isSide(caller, introduction, 'to'))
     return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
-  return stateOf(deps.trustLog, introduction, now) === 'pending'
-    ? introduction
-    : refuse('not_pending', 'the introduction is not pending: it has already been decided, has expired or has ended')
+  const { state } = await viewOf(deps, introduction, now)
+  return state === 'pending' || state === 'needsApproval' ? introduction : refuseDecided()
 }
+
+const refuseDecided = (): never =>
+  refuse('not_pending', 'the introduction needs no decision: it has already been decided, has expired or has ended')
 
 /** Closes a pending request as denied. Of several concurrent decisions one succeeds; the others get `not_pending`. */
 export async function closePending(
@@ -32,9 +40,9 @@ export async function closePending(
     deps,
     { recipients: [denied.from, denied.to], notification: notificationOf(denied, 'denied', now) },
     async (posting) => {
-      const changing = deps.introductions.collection.changing(
+      const changing = deps.introductions.changing(
         denied.id,
-        { state: 'pending', nextEntry: null },
+        { state: 'pending' },
         { state: 'denied', note: denied.note, purgeAt: now + RETENTION_SECONDS },
       )
       const releasing = await releasingSlot(deps.introductions, denied)

@@ -17,7 +17,9 @@ import { SIGNATURE_ALGORITHMS } from '../../../lib/algorithms.js'
 import { isJsonObject, type JsonObject, parseJson } from '../../../lib/json.js'
 import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../../../protocol/cards/release-policy.js'
 
-export type ViewTier = Exclude<Tier, 'private'>
+/** Every tier but `private`, whose parts are never uploaded. */
+export const VIEW_TIERS = ['public', 'authenticated', 'introduced'] as const satisfies readonly Tier[]
+export type ViewTier = (typeof VIEW_TIERS)[number]
 
 /** A card as a caller of one tier sees it. */
 interface ComposedCard {
@@ -27,7 +29,7 @@ interface ComposedCard {
 }
 
 /** The documents of a publisher, as they are stored. */
-interface CardDocuments {
+export interface CardDocuments {
   readonly publicCard: string
   readonly sdJwt?: string | undefined
   readonly releasePolicy?: string | undefined

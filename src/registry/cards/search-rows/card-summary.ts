@@ -18,7 +18,7 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
     verdict: card.verdict,
     ...(card.signer && { signer: { handle: card.signer.handle } }),
     ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
-    versions: [card.connection.ver, ...card.skills.map(({ ver }) => ver)],
+    versions: [card.versions.connection, card.versions[tier]],
     text: { name: shortened(model.name), description: shortened(model.description), version: shortened(model.version) },
     skills: takeWithin(
       skills.map(({ id, name, tags }) => ({ id, name, tags })),

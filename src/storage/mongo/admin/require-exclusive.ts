@@ -22,10 +22,6 @@ export async function requireExclusive(db: Db, clock: Pick<Clock, 'after'>, own?
     refuse('unavailable', `${renewed} ${renewed === 1 ? 'instance uses' : 'instances use'} this store: stop every registry first`)
 }
 
-/** The number of live instances with a schema version below `version`. */
-export const countOlderInstances = async (db: Db, version: number): Promise<number> =>
-  (await liveInstances(db)).filter(({ schemaVersion }) => schemaVersion < version).length
-
 async function liveInstances(db: Db): Promise<readonly StoredInstance[]> {
   return callServer(async () => {
     const { localTime } = await db.command({ hello: 1 })

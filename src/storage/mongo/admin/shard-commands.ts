@@ -1,7 +1,11 @@
 // Sharding of a deployment. The server enforces a unique index on each shard separately. So every unique index begins with the shard key of its
 // collection: documents that could conflict are then on the same shard.
-import type { CollectionSchema } from '../ensure-schema.js'
+import type { Doc, Spec } from '../../storage.js'
+import { COUNTERS } from '../counters.js'
+import { type CollectionSchema, schemaOf } from '../ensure-schema.js'
+import { LOG } from '../log.js'
 import { SCHEMAS } from '../schema-version.js'
+import { CARD_ROWS } from '../search/card-search.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 import { databaseOf } from '../url.js'
 
@@ -11,7 +15,6 @@ type ShardKey = Readonly<Record<string, 'hashed'>>
 const UNSHARDED: Readonly<Record<string, string>> = {
   [LOG_COLLECTION]: 'block numbers, the barrier write and the change stream need one collection on one shard',
   [SCHEMAS]: 'few documents',
-  halves: 'few pending writes, read in the order of their age',
   'signing-keys': 'few documents, unique by use and version',
   'registry-secrets': 'few documents',
   'audit-writers': 'one document for each start of an instance',
@@ -27,10 +30,13 @@ const OTHER_SHARD_KEYS: Readonly<Record<string, ShardKey>> = {
 export const shardKeyOf = (name: string): ShardKey | undefined =>
   UNSHARDED[name] === undefined ? (OTHER_SHARD_KEYS[name] ?? { _id: 'hashed' }) : undefined
 
+/** All collections of a deployment except `schemas`. */
+export const allSchemas = (specs: readonly Spec<Doc>[]): readonly CollectionSchema[] => [...specs.map(schemaOf), LOG, CARD_ROWS, COUNTERS]
+
 /** Commands for mongosh, in order. Each hashed index is created first, because a collection with documents cannot be sharded without it. */
-export function shardCommands(url: string, schemas: readonly CollectionSchema[]): readonly string[] {
+export function shardCommands(url: string, specs: readonly Spec<Doc>[]): readonly string[] {
   const database = databaseOf(url)
-  return schemas.flatMap(({ name }) => {
+  return allSchemas(specs).flatMap(({ name }) => {
     const key = shardKeyOf(name)
     if (key === undefined) return [`// ${name} is not sharded: ${UNSHARDED[name]}`]
     const json = JSON.stringify(key)

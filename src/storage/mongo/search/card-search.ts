@@ -39,9 +39,6 @@ const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weig
 
 export const CARD_ROWS: CollectionSchema = {
   name: CARD_ROWS_NAME,
-  validator: {
-    $jsonSchema: { bsonType: 'object', required: ['_id', 'tier', 'card', 'updated', 'terms', 'words', 'columns', 'text', 'summary'] },
-  },
   indexes: [
     {
       name: 'text',

@@ -1,6 +1,8 @@
+import { exec } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../../../src/server/config.js'
 import { serve } from '../../../../src/server/main.js'
@@ -45,4 +47,20 @@ test('an admin command does not create a missing store', async () => {
   const { code, err } = await admin(['erase', '--org', UNKNOWN_ORGANISATION, '--data', folder.path], {})
   expect([code, err]).toEqual([1, expect.stringContaining('credence.db does not exist')])
   expect(existsSync(join(folder.path, 'credence.db'))).toBe(false)
+})
+
+test('a dump can be piped into a load, and its progress and result are separate from it', async () => {
+  await using folder = await tempFolder()
+  const [source, target, witness] = ['source', 'target', 'witness.json'].map((name) => join(folder.path, name))
+  const registry = await serve(
+    parseConfig({ dev: true, dataDirectory: source, witness, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {}),
+  )
+  await registry.close()
+  const [node, main] = [JSON.stringify(process.execPath), JSON.stringify(MAIN)]
+  const dump = `${node} ${main} admin dump --data ${source} --to - --seal`
+  const load = `${node} ${main} admin load --data ${target} --from - --witness ${witness}`
+  const { stdout, stderr } = await promisify(exec)(`${dump} | ${load}`)
+  expect(stdout).toMatch(/^outcome +moved\n(.|\n)*Moved\. Serve this store with the same witness and issuer/)
+  expect(stderr).toContain('Sealed: this store can no longer be served')
+  expect(existsSync(join(folder.path, 'target/credence.db'))).toBe(true)
 })

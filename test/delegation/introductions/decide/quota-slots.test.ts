@@ -9,7 +9,7 @@ import { openLogs } from '../../../trust-log/open-logs.js'
 
 test('concurrent requests pick different free slots, and a request without a free slot gets conflict until a slot expires', async () => {
   await using logs = await openLogs()
-  const introductions = introductionsStore({ storage: logs.storage, trustLog: await logs.open(), random })
+  const introductions = introductionsStore({ storage: logs.storage, trustLog: await logs.open() })
   const from = newId(random, 'agt')
   const pickSlot = () => requireFreeSlot(introductions, { id: newId(random, 'int'), from })
   const picked = await Promise.all(Array.from({ length: 200 }, pickSlot))

@@ -27,11 +27,11 @@ overMongod((mongod) => {
     const upgradeTo = patchedReleaseFor(await withDatabase(url, (db) => db.command({ buildInfo: 1 })))
     const org = `org_${'A'.repeat(22)}`
     const commands = [
-      ['migrate', '--store', url],
       ['export', '--store', url, '--org', org, '--to', join(folder.path, 'a.jsonl')],
       ['erase', '--store', url, '--org', org],
       ['restore', '--store', url],
-      ['copy', '--from', `sqlite:${file}`, '--to', url],
+      ['dump', '--store', url, '--to', join(folder.path, 'a.jsonl')],
+      ['load', '--store', url, '--from', file],
     ]
     for (const command of commands) {
       const { stderr } = await execFile(process.execPath, [MAIN, 'admin', ...command]).catch((error: { stderr: string }) => error)

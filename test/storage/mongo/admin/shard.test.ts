@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest'
 import { COLLECTIONS } from '../../../../src/operations/collections.js'
-import { shardDeployment } from '../../../../src/operations/migrate.js'
-import { allSchemas } from '../../../../src/storage/mongo/admin/migrate.js'
-import { shardKeyOf } from '../../../../src/storage/mongo/admin/shard-commands.js'
+import { allSchemas, shardCommands, shardKeyOf } from '../../../../src/storage/mongo/admin/shard-commands.js'
 
 const schemas = allSchemas(COLLECTIONS)
 
@@ -20,7 +18,7 @@ test('only the inbox is sharded by another key than its id', () => {
 })
 
 test('there is a command for each collection, with the database of the URL', () => {
-  const commands = shardDeployment('mongodb://a:1,b:2/my-registry?replicaSet=rs0')
+  const commands = shardCommands('mongodb://a:1,b:2/my-registry?replicaSet=rs0', COLLECTIONS)
   expect(commands).toContain('sh.shardCollection("my-registry.tokens", {"_id":"hashed"})')
   expect(commands).toContain('sh.shardCollection("my-registry.inbox", {"f.agentId":"hashed"})')
   expect(commands.filter((command) => command.startsWith('// log-blocks is not sharded'))).toHaveLength(1)
@@ -30,5 +28,5 @@ test('there is a command for each collection, with the database of the URL', () 
 test('the collections that are not sharded exist', () => {
   const names = [...schemas.map(({ name }) => name), 'schemas']
   const unsharded = names.filter((name) => shardKeyOf(name) === undefined)
-  expect(unsharded.sort()).toEqual(['audit-writers', 'halves', 'log-blocks', 'registry-secrets', 'schemas', 'signing-keys'])
+  expect(unsharded.sort()).toEqual(['audit-writers', 'log-blocks', 'registry-secrets', 'schemas', 'signing-keys'])
 })

@@ -11,7 +11,7 @@ const ALONE = ['test/stories/standing-omissions.test.ts']
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
   'test/registry/cards/publish.test.ts',
-  'test/delegation/introductions/**/*.test.ts',
+  'test/delegation/introductions/{*,decide/quota-slots}.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,lifecycle,main-job}.test.ts',
   'test/oauth/grants/token-exchange.test.ts',

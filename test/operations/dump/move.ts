@@ -17,7 +17,8 @@ export interface Kind {
 
 const MAIN = resolve(import.meta.dirname, '../../../dist/cli/main.js')
 
-export function moveTests(from: Kind, to: Kind): void {
+/** `killedAt`: the steps at which the program is killed. */
+export function moveTests(from: Kind, to: Kind, killedAt: readonly string[] = ['agents', 'verify', 'resume', 'finish']): void {
   const places = async (work: (source: Place, target: Place) => Promise<void>) => {
     const [source, target] = [
       { data: 'source', store: from.newUrl() },
@@ -117,7 +118,7 @@ export function moveTests(from: Kind, to: Kind): void {
     120_000,
   )
 
-  test.each(['agents', 'verify', 'resume', 'finish'])(
+  test.each(killedAt)(
     'the program, killed by SIGKILL at the step %s, completes the load when it is run again',
     (step) =>
       places(async (source, target) => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { newRateLimits, requireCreationRate } from '../../../src/http/limits/rate-limit.js'
+import { newRequestQueues } from '../../../src/http/limits/request-queues.js'
 import { startRegistry } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
 
@@ -40,6 +41,16 @@ test('live instances divide a rate, and each of them lets at least one request p
   instances = 1000
   expect(allowed(() => tokenRequests.take('c', 1), 300)).toBe(1)
   expect(tokenRequests.take('c', 1)?.detail.retryAfterSeconds).toBe(1000)
+})
+
+test('requests with credentials count against the rate of their address if they fail, also where the refusal is returned', async () => {
+  const queues = newRequestQueues(newRateLimits('on', setClock()))
+  const arrival = { method: 'POST', path: '/trpc/tasks.list', headers: { authorization: 'DPoP x' }, address: '192.0.2.1' }
+  const send = (status: number) => queues.run(arrival, new AbortController().signal, async () => ({ status }))
+  for (let i = 0; i < 100; i++) expect((await send(200)).status).toBe(200)
+  for (let i = 0; i < 80; i++) expect((await send(401)).status).toBe(401)
+  await expect(send(401)).rejects.toMatchObject({ reason: 'rate_limited' })
+  expect(queues.refusalFor({ ...arrival, address: '192.0.2.2' })).toBeUndefined()
 })
 
 test('with limits off no rate is limited', () => {

@@ -18,9 +18,11 @@ test('a call that arrives during a read of the log waits for the next read', asy
   const writer = await logs.open()
   let respond = () => {}
   let isDelayed = false
+  let heads = 0
   // The head is read, but its response is delayed. Meanwhile another instance appends the ending.
   const gate = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const result = await work()
+    if (name === 'log.head') heads++
     if (name === 'log.head' && isDelayed) {
       isDelayed = false
       await new Promise<void>((resolve) => {
@@ -30,6 +32,7 @@ test('a call that arrives during a read of the log waits for the next read', asy
     return result
   }
   const reader = await logs.open({ gate })
+  heads = 0
   isDelayed = true
   const early = reader.readBarrier()
   await turns()
@@ -40,6 +43,8 @@ test('a call that arrives during a read of the log waits for the next read', asy
   await early
   await late
   expect(reader.ended.has(handle)).toBe(true)
+  // The reader may have been notified of the ending, so the reads are counted too
+  expect(heads).toBe(2)
 })
 
 test('50 concurrent calls share reads of the log', async () => {

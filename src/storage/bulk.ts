@@ -26,8 +26,6 @@ export interface BulkReader {
   collections(): Promise<readonly string[]>
   /** Ordered by key. */
   documents(spec: Spec<Doc>, page: BulkPage): Promise<readonly StoredDocument[]>
-  /** The documents with these keys, expired ones included. Missing keys are skipped. */
-  documentsByKey(spec: Spec<Doc>, keys: readonly Key[]): Promise<readonly StoredDocument[]>
   counters(page: BulkPage): Promise<readonly StoredCounter[]>
 }
 

@@ -49,11 +49,12 @@ export interface TrustLog {
   now(): number
   readonly ended: Ended
   /**
-   * Runs `decide` after a read barrier: the one that was taken for the request, if it is recent enough, else a new one. If more than 250 ms pass from the start of the barrier to the decision, both are run once more; after
-   * that the call is refused with `standing_unknown`. For every response that is given because something stands and that is not ordered by a
-   * log entry of its own: reads and issuing. What `decide` writes, such as the record of a token or an audit row, must be durable when it
-   * resolves, so that a late write repeats the decision; a repeated decision writes another row. `prerequisite` is work that has started already, and is
-   * awaited before `decide` runs.
+   * Runs `decide` after a read barrier: the one that was taken for the request if it is recent enough, otherwise a new one. If more than 250 ms
+   * pass from the start of the barrier to the decision, both are run once more; after that the call is refused with `standing_unknown`.
+   *
+   * Reads and issuing use it: their responses depend on something that stands, and no log entry orders them. What `decide` writes, such as the
+   * record of a token or an audit row, must be durable when it resolves, so that a late write repeats the decision. A repeated decision writes
+   * another row. `prerequisite` is work that has started already; it is awaited before `decide` runs.
    */
   afterBarrier<T>(taken: Barrier | undefined, decide: (barrier: Barrier) => Promise<T>, prerequisite?: Promise<unknown>): Promise<T>
   /**

@@ -78,7 +78,7 @@ async function readFinalState({ set, deployment, database }, history, players, s
   const majority = { readConcern: { level: 'majority' }, readPreference: 'primary' }
   const read = (name, filter = {}) => set.client.db(database).collection(name, majority).find(filter).sort({ _id: 1 }).toArray()
   const readLog = async () => (await read('log-blocks', { _id: { $gte: 0 } })).map(({ block }) => JSON.parse(block))
-  // The next reader completes pending writes of a killed instance. The streams are compared when the log no longer grows
+  // A commit of a killed instance may still arrive. The streams are compared when the log no longer grows
   for (let unchanged = 0, last = -1, tries = 0; unchanged < 3 && tries < 50; tries++) {
     const end = lastOf(await readLog())
     unchanged = end === last && subscribers.every((subscriber) => subscriber.position() === end) ? unchanged + 1 : 0

@@ -446,7 +446,7 @@ export async function explore(
       if (crashes && random() < 0.06) await crash(registry, random, count)
     }
     if (crashes) await crash(registry, random, count)
-    // Pending writes of crashed servers are resolved after 30 s, and all servers then agree.
+    // After 30 s every lease and time-out of a crashed server is over, and all servers agree.
     registry.clock.advance(31)
     for (const token of tokens) await check(token)
     // Finally one entry revokes everything of an organisation.

@@ -41,8 +41,6 @@ export function newBulkReader({ db, ready, options = {}, call = callServer }: Bu
       }),
     documents: async ({ name, key }, page) =>
       (await read<StoredDoc>(name, pageFilter(page), { limit: page.limit })).map((stored) => storedDocument(key, stored)),
-    documentsByKey: async ({ name, key }, keys) =>
-      (await read<StoredDoc>(name, { _id: { $in: keys.map(encoded) } }, {})).map((stored) => storedDocument(key, stored)),
     counters: async (page) =>
       (await read<Counter>(COUNTERS.name, pageFilter(page), { limit: page.limit })).map(({ _id, sum, expires }) => ({
         key: decoded(_id),

@@ -13,13 +13,6 @@ export function newBulkReader(db: Database, commits: GroupCommit): BulkReader {
         const { sql, cells } = pageOf(page)
         return db.all(`SELECT doc FROM ${quoted('docs', spec.name)} ${sql}`, ...cells).map((row) => storedDocument(spec, row))
       }),
-    documentsByKey: (spec, keys) =>
-      commits.read(() =>
-        keys.flatMap((key) => {
-          const row = db.one(`SELECT doc FROM ${quoted('docs', spec.name)} WHERE key = ?`, textCell(key))
-          return row === undefined ? [] : [storedDocument(spec, row)]
-        }),
-      ),
     counters: (page) =>
       commits.read(() => {
         const { sql, cells } = pageOf(page)

@@ -1,16 +1,13 @@
 // The lease of an instance: a document in the log's collection, which the instance renews about once a second. An administrator's command that
-// needs exclusive use of the store, or no instance of an older release, looks for live leases (admin/require-exclusive.ts). The instances divide the
-// rates among as many as are live.
+// needs exclusive use of the store looks for live leases (admin/require-exclusive.ts). The live instances divide the rates among themselves.
 import type { Collection, Db } from 'mongodb'
 import type { Clock } from '../../../lib/clock.js'
-import { SCHEMA_VERSION } from '../schema-version.js'
 import { onceReady } from './ready.js'
 
 export interface StoredInstance {
   readonly _id: string
   /** Incremented at each renewal. */
   readonly renewals: number
-  readonly schemaVersion: number
   /** The server's time of the last renewal. */
   readonly lastSeen: Date
 }
@@ -47,7 +44,7 @@ export function newInstanceLease({ db, instance, waitClock }: InstanceLeaseDeps,
   let renewing: Promise<void> = Promise.resolve()
   const write = async (): Promise<void> => {
     renewedAt = waitClock.now()
-    const update = { $inc: { renewals: 1 }, $set: { schemaVersion: SCHEMA_VERSION }, $currentDate: { lastSeen: true } } as const
+    const update = { $inc: { renewals: 1 }, $currentDate: { lastSeen: true } } as const
     const own = await leases.findOneAndUpdate(filter, update, { upsert: true, returnDocument: 'after' })
     const since = new Date(Number(own?.lastSeen) - LEASE_MS)
     live = (await leases.find({ lastSeen: { $gt: since } }, { projection: { _id: 1 }, limit: MAX_COUNTED }).toArray()).length

@@ -3,8 +3,8 @@
 // Algorithm. There is no leader. An instance that has applied block n − 1 checks the dependencies of the groups that wait, and commits them and
 // block n, which holds their entries, in one transaction. The number n is unique, so of two instances one succeeds; the other reads on, checks
 // the dependencies again and retries. So a writer knows everything that precedes its block, and the order of the log decides what is accepted. One
-// block is in flight at a time; groups that arrive meanwhile share the next one. A group that writes a record which an earlier group of the
-// block writes, or depends on a handle which such a group ends, waits for the block after it.
+// block is in flight at a time; groups that arrive meanwhile share the next one. A group that depends on a handle which an earlier group
+// of the block ends waits for the next block.
 //
 // Where several instances write to a store, they take turns (turns.ts); otherwise the one that wrote last would nearly always win.
 //
@@ -230,32 +230,14 @@ function batchOf(queue: readonly Waiting[]): readonly Waiting[] {
   return queue.slice(0, count === -1 ? queue.length : count)
 }
 
-/** The groups that can share a block: no two of them write the same record, and none depends on what another ends. */
+/** The groups that can share a block: none depends on what an earlier one ends. The store does the groups in order, so they may write the same record. */
 function sharingOneBlock(batch: readonly Waiting[]): readonly Waiting[] {
-  const written = new Set<string>()
   const ended = new Set<Handle>()
-  return batch.filter(({ group: { operations, proposals, dependsOn } }) => {
-    const records = operations.map(recordOf)
-    if (dependsOn.some((handle) => ended.has(handle)) || records.some((record) => written.has(record))) return false
-    for (const record of records) written.add(record)
+  return batch.filter(({ group: { proposals, dependsOn } }) => {
+    if (dependsOn.some((handle) => ended.has(handle))) return false
     for (const proposal of proposals) for (const { handle } of proposal.ends) ended.add(handle)
     return true
   })
-}
-
-function recordOf(operation: Group[number]): string {
-  switch (operation.kind) {
-    case 'insert':
-    case 'change':
-    case 'take':
-      return `${operation.collection} ${operation.key}`
-    case 'count':
-      return `count ${operation.key}`
-    case 'index-card':
-      return `card ${operation.row.cardId} ${operation.row.tier}`
-    case 'unindex-card':
-      return `card ${operation.cardId} ${operation.tier}`
-  }
 }
 
 const withHorizon = (ending: Ending, time: EpochSeconds): Ending =>

@@ -5,10 +5,10 @@ import { isRefusal, refuse } from '../../../errors.js'
 export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11000
 
 /**
- * Codes that mean a bug in our command: BadValue, FailedToParse, TypeMismatch, ConflictingUpdateOperators, DollarPrefixedFieldName, and a
- * document that is too large.
+ * Codes that mean a bug in our command: BadValue, FailedToParse, TypeMismatch, ConflictingUpdateOperators, DollarPrefixedFieldName,
+ * DocumentValidationFailure, and a document that is too large.
  */
-const BUGS = new Set([2, 9, 14, 40, 52, 17419])
+const BUGS = new Set([2, 9, 14, 40, 52, 121, 17419])
 
 /** Runs a call of the driver. A server that is unreachable, slow or changing its primary gives the refusal `unavailable` (503), not a bug. */
 export async function callServer<T>(call: () => Promise<T>): Promise<T> {

@@ -227,7 +227,7 @@ test.each(
 
 test.each(GUARDS)('an open response behind the guard for %s is cut off when the token expires', async (_name, start) => {
   const own = runningClock()
-  const verifier = newVerifier({ clock: own })
+  const verifier = newVerifier({ clock: own, maxStalenessMs: 10_000 })
   const reading = readToEnd(await (await start(verifier))(await headersFor()))
   await pause(200)
   // The token lives for 300 s. Only the wall clock moves: the standing is as fresh as before.
@@ -281,7 +281,7 @@ test('a handler behind guardFetch that has not responded when its task ends is a
 
 test('complete responses, failed handlers and callers that hang up leave no watch behind', async () => {
   let watched = 0
-  const verifier = newVerifier()
+  const verifier = newVerifier({ maxStalenessMs: 10_000 })
   const counting: Verifier = {
     ...verifier,
     watch: (verified, onInvalid) => {
@@ -322,7 +322,7 @@ test('complete responses, failed handlers and callers that hang up leave no watc
 })
 
 test('a request that hung up before it was verified is not watched', async () => {
-  const verifier = newVerifier()
+  const verifier = newVerifier({ maxStalenessMs: 10_000 })
   let watched = 0
   const request = { method: 'POST', url: '/a2a', headers: await headersFor() }
   const response = { closed: true, once: () => {}, writeHead: () => ({ end: () => {} }) }

@@ -570,7 +570,7 @@ export const MUTANTS = [
   [
     'push notifications end with the token that asked for them',
     'src/verifier/a2a/push-configs.ts',
-    'this.#handler.deleteTaskPushNotificationConfig(config, context).catch(this.#verifier.onBug)',
+    'await this.#handler.deleteTaskPushNotificationConfig(config, context).catch(this.#verifier.onBug)',
     '',
     ['test/verifier/a2a/open-calls.test.ts'],
   ],

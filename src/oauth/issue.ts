@@ -4,12 +4,13 @@ import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
 import type { Random } from '../lib/random.js'
 import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
-import { distinct, type Handle, handleOfToken } from '../protocol/handles.js'
+import { type Handle, handleOfToken } from '../protocol/handles.js'
 import { type Audience, ClientId, type IntroductionId, type Jkt, newId, type TaskId, type TokenId } from '../protocol/ids.js'
 import { type Delegation, formatScope, type Right, type Scope } from '../protocol/rights.js'
 import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
+import { storedDependencies } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
@@ -78,18 +79,19 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     { handles: [key.handle, handleOfToken(jti), deps.trustLog.epoch], expiresAt: Number.POSITIVE_INFINITY },
     ...decision.dependencies,
   )
-  const dependsOn = distinct(dependencies.handles)
-  const allHandles = [...dependsOn, signer.handle]
+  const allHandles = [...dependencies.handles, signer.handle]
   if (!stands(deps.trustLog.ended, allHandles)) refuse('invalid_request', 'something that the token would depend on was revoked')
-  if (dependsOn.length > MAX_STANDING_HANDLES)
+  const { length } = dependencies.handles
+  if (length > MAX_STANDING_HANDLES)
     refuse(
       'standing_too_large',
-      `the token would depend on ${dependsOn.length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
+      `the token would depend on ${length} handles, more than ${MAX_STANDING_HANDLES}; use a shorter chain or name fewer skills`,
     )
   const maxSeconds = decision.kind === 'root' ? ROOT_TOKEN_SECONDS : INTRODUCED_TOKEN_SECONDS
   const seconds = Math.min(maxSeconds, client.ceiling.tokenSeconds, decision.seconds ?? maxSeconds)
   const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
+  const dependsOn = storedDependencies(dependencies, { now, expiresAt: exp })
   const scope = formatScope(decision.scopes)
   const claims = AccessTokenClaims.parse({
     iss: deps.issuer,

@@ -4,6 +4,7 @@ import type { Random } from '../lib/random.js'
 import { type ClientId, ClientId as ClientIdSchema } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
+import { storedDependencies } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { ticketsIn } from './tickets-store.js'
 
@@ -30,14 +31,15 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
   return {
     issue: async ({ id, tokenId, jkt, scopes, dependencies, identities }) => {
       const ticket = random.token(32)
-      const expiresAt = Math.min(trustLog.now() + TICKET_SECONDS, Math.floor(dependencies.expiresAt))
+      const now = trustLog.now()
+      const expiresAt = Math.min(now + TICKET_SECONDS, Math.floor(dependencies.expiresAt))
       await tickets.insert({
         id: digestOfText(ticket),
         clientId: ClientIdSchema.parse(id),
         tokenId,
         jkt,
         scopes: [...scopes],
-        dependsOn: [...dependencies.handles],
+        dependsOn: storedDependencies(dependencies, { now, expiresAt }),
         identities: [...identities],
         tokenExpiresAt: Math.floor(dependencies.expiresAt),
         expiresAt,

@@ -29,6 +29,27 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a record does not outlive what it depends on',
+    'src/trust-log/horizon-rule.ts',
+    'record.expiresAt > earliest ||',
+    'false ||',
+    ['test/trust-log/horizon-rule.test.ts'],
+  ],
+  [
+    'nothing that outlives tokens depends on a token or version',
+    'src/trust-log/horizon-rule.ts',
+    'const SHORT_LIVED = /^(?:tok|ver|rk):/',
+    'const SHORT_LIVED = /^(?:ver):/',
+    ['test/trust-log/horizon-rule.test.ts'],
+  ],
+  [
+    'an introduction ends with the task that it names',
+    'src/delegation/introductions/decide/grant.ts',
+    'joinDependencies(identities, ...(task ? [dependenciesOfTask(task)] : []))',
+    'joinDependencies(identities)',
+    TASKS,
+  ],
+  [
     'a used assertion does not count for its client',
     'src/oauth/token-endpoint.ts',
     'if (isFirstUse && isFirstProof && !isRefusal(proof)) {',

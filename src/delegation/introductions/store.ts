@@ -54,8 +54,8 @@ export const Introduction = z.strictObject({
   reliance: GrantedReliance.optional(),
   /** Epoch seconds at which both sides were last notified that the introduction needs another approval. */
   notifiedAt: z.int().optional(),
-  /** Identities of both sides at the time of the grant. */
-  dependsOn: z.array(Handle).max(64).optional(),
+  /** Identities of both sides at the time of the grant, and the handles that the task depends on. */
+  dependsOn: z.array(Handle).max(128).optional(),
   /** Handles of the approver. If one is revoked as compromised, the introduction is revoked too. */
   grantedBy: z.array(Handle).max(16).optional(),
   grantedAt: z.int().optional(),

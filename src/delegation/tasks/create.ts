@@ -1,10 +1,13 @@
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { distinct, identitiesOf, newHandle } from '../../protocol/handles.js'
+import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { newId, type TaskId } from '../../protocol/ids.js'
+import { dependenciesOf, joinDependencies } from '../../protocol/standing.js'
+import { storedDependencies } from '../../trust-log/horizon-rule.js'
 import { requireTaskToWorkUnder, type TaskDeps } from './authority.js'
 import { MAX_TASK_DEPTH, type Task } from './store.js'
+import { dependenciesOfTask } from './task-dependencies.js'
 
 interface TaskInput {
   readonly description: string
@@ -26,6 +29,9 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
       faults: [{ pointer: '/deadline', hint: 'epoch seconds, in the future and at most 30 days from now' }],
     })
   await deps.requireRoomForTask(caller)
+  const bounded = Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY)
+  if (bounded <= now)
+    refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
   const identities = identitiesOf(caller.identities).filter((handle) => !handle.startsWith('key:'))
   const task: Task = {
     id: newId(deps.random, 'tsk'),
@@ -34,14 +40,15 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     handle: newHandle(deps.random, 'tsk'),
     ancestors: parent ? [parent.id, ...parent.ancestors] : [],
     ...(parent && { parentTaskId: parent.id }),
-    dependsOn: distinct([...(parent ? [parent.handle, ...parent.dependsOn] : []), ...identities]),
+    dependsOn: storedDependencies(joinDependencies(...(parent ? [dependenciesOfTask(parent)] : []), dependenciesOf(identities)), {
+      now,
+      expiresAt: bounded,
+    }),
     description: input.description,
-    deadline: Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY),
+    deadline: bounded,
     grantedBy: [...caller.identities],
     createdAt: now,
   }
-  if (task.deadline <= now)
-    refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
   const { outcome } = await deps.trustLog.commit({
     type: 'task.created',
     dependsOn: [...task.dependsOn, ...identitiesOf(caller.dependencies.handles)],

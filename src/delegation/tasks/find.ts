@@ -3,11 +3,11 @@ import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
-import { dependenciesOf, stands } from '../../protocol/standing.js'
+import { stands } from '../../protocol/standing.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
-import type { TaskDependencies } from './task-dependencies.js'
+import { dependenciesOfTask, type TaskDependencies } from './task-dependencies.js'
 
 interface FindTaskDeps {
   readonly tasks: TasksStore
@@ -22,7 +22,7 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
       owner: task.owner,
       orgId: task.orgId,
       ancestors: task.ancestors,
-      dependencies: dependenciesOf([task.handle, ...task.dependsOn], task.deadline),
+      dependencies: dependenciesOfTask(task),
     }
   )
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.js'
 import { newHandle } from '../../protocol/handles.js'
 import { newId, type OrgId } from '../../protocol/ids.js'
+import { dependenciesOf } from '../../protocol/standing.js'
 import type { Cursor } from '../../storage/storage.js'
 import type { Organisation } from '../organisations/store.js'
 import { type InviteDeps, newInvitation } from './invite.js'
@@ -20,10 +21,10 @@ export async function ensureFirstCode(deps: InviteDeps & { readonly clock: Clock
     orgId: organisation.id,
     role: 'operator' as const,
     grantedBy: [],
-    dependsOn: [organisation.handle, deps.trustLog.epoch],
+    dependencies: dependenciesOf([organisation.handle, deps.trustLog.epoch]),
     expiresAt: now + FIRST_CODE_SECONDS,
   }
-  const { invitation, code } = newInvitation(deps, terms)
+  const { invitation, code } = newInvitation(deps, terms, now)
   await deps.members.invitations.insert(invitation)
   return code
 }

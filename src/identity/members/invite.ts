@@ -5,10 +5,11 @@ import { refuse } from '../../errors.js'
 import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised, type Principal } from '../../http/caller.js'
 import { equalBytes, utf8 } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
-import { type Handle, identitiesOf } from '../../protocol/handles.js'
+import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, OrgId } from '../../protocol/ids.js'
-import { stands } from '../../protocol/standing.js'
+import { type Dependencies, dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
+import { storedDependencies } from '../../trust-log/horizon-rule.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { hasAdministrator } from './find.js'
@@ -53,15 +54,19 @@ export async function inviteMember(
   if (!organisation || !stands(deps.trustLog.ended, [organisation.handle])) return refuse('not_found', 'no such organisation')
   if ((role === 'operator') !== (organisation.role === 'operators'))
     return refuse('forbidden', 'only the organisation that runs the registry has operators, and it has no other members')
-  const { invitation, code } = newInvitation(deps, {
-    orgId,
-    role,
-    grantedBy: caller.identities,
-    inviter: caller.id,
-    // `identities` includes the inviter's key: once that key ends, its open invitations are void.
-    dependsOn: [...identitiesOf(caller.identities), organisation.handle, deps.trustLog.epoch],
-    expiresAt: now + INVITATION_SECONDS,
-  })
+  const { invitation, code } = newInvitation(
+    deps,
+    {
+      orgId,
+      role,
+      grantedBy: caller.identities,
+      inviter: caller.id,
+      // `identities` includes the inviter's key: once that key ends, its open invitations are void.
+      dependencies: dependenciesOf([...caller.identities, organisation.handle, deps.trustLog.epoch]),
+      expiresAt: now + INVITATION_SECONDS,
+    },
+    now,
+  )
   const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
   if (!committed.ok) refuse('conflict', 'the invitation could not be saved; try again')
@@ -72,19 +77,29 @@ export async function inviteMember(
 /** Makes an invitation and its code, `<invitation id>.<secret>`. Only the digest of the secret is stored. */
 export function newInvitation(
   { random }: Pick<InviteDeps, 'random'>,
-  terms: {
+  {
+    dependencies,
+    ...terms
+  }: {
     readonly orgId: OrgId
     readonly role: MemberRole
     readonly grantedBy: readonly Handle[]
     readonly inviter?: ClientId
-    readonly dependsOn: readonly Handle[]
+    readonly dependencies: Dependencies
     readonly expiresAt: number
   },
+  now: number,
 ): { readonly invitation: Invitation; readonly code: string } {
   const id = `inv_${random.token(16)}`
   const secret = random.token(SECRET_BYTES)
   return {
-    invitation: { ...terms, grantedBy: [...terms.grantedBy], dependsOn: [...terms.dependsOn], id, codeHash: digestOfText(secret) },
+    invitation: {
+      ...terms,
+      grantedBy: [...terms.grantedBy],
+      dependsOn: storedDependencies(dependencies, { now, expiresAt: terms.expiresAt }),
+      id,
+      codeHash: digestOfText(secret),
+    },
     code: `${id}.${secret}`,
   }
 }

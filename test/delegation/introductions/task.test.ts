@@ -58,6 +58,15 @@ describe('a request that names a task', () => {
     expect(await reasonOf(ocr.introductions.approve(introductionId))).toBe('already_ended')
   })
 
+  test('ends with the task, and with a parent of the task, in one entry', async () => {
+    const parent = await aTask(planner)
+    const child = await aTask(planner, { parentTaskId: parent.taskId })
+    const introductions = [await request(parent.taskId), await request(child.taskId)]
+    for (const { introductionId } of introductions) await ocr.introductions.approve(introductionId)
+    await planner.tasks.end(parent.taskId)
+    for (const { introductionId } of introductions) expect((await planner.introductions.get(introductionId)).state).toBe('ended')
+  })
+
   test('is granted no longer than to the deadline of the task', async () => {
     const { taskId, deadline } = await aTask(planner, { seconds: 600 })
     const { introductionId } = await request(taskId, { seconds: 86_400 })
@@ -85,7 +94,7 @@ describe('an introduction for one task', () => {
     expect(await reasonOf(own.exchange({ audience: target.audience }))).toBe('invalid_request')
     await own.tasks.end(task.taskId)
     for (const taskId of [task.taskId, child.taskId, undefined])
-      expect(await reasonOf(own.exchange({ audience: target.audience, ...(taskId && { taskId }) }))).toBe('invalid_request')
+      expect(await reasonOf(own.exchange({ audience: target.audience, ...(taskId && { taskId }) }))).toBe('invalid_target')
     // An introduction without a task, and an older one, is chosen where the newer one does not apply.
     await introduce(own, target)
     const another = await introduce(own, target, SCOPES, { taskId: other.taskId })

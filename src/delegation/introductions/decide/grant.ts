@@ -1,14 +1,16 @@
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
-import { distinct, type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
+import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import type { Ending } from '../../../protocol/log/entry.js'
-import { stands } from '../../../protocol/standing.js'
+import { dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
 import type { Operation } from '../../../storage/storage.js'
+import { storedDependencies } from '../../../trust-log/horizon-rule.js'
 import { withNotifications } from '../../inbox/post.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
+import { dependenciesOfTask } from '../../tasks/task-dependencies.js'
 import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
@@ -84,13 +86,15 @@ async function grantedFieldsOf(
   // The horizon of its handle is the first expiry, so another approval does not extend it.
   const latest = Math.min(request.expiresAt ?? Number.POSITIVE_INFINITY, task?.deadline ?? Number.POSITIVE_INFINITY)
   const expiresAt = Math.min(now + seconds, latest)
+  // An introduction outlives versions, so it depends on identities only.
+  const identities = dependenciesOf(identitiesOf([...(requester?.dependencies.handles ?? []), ...target.dependencies.handles]))
+  const dependencies = joinDependencies(identities, ...(task ? [dependenciesOfTask(task)] : []))
   return {
     state: 'granted',
     bounds,
     reliance,
     skills: reliance.skills.map(({ id }) => id),
-    // An introduction outlives versions, so it depends on identities only.
-    dependsOn: distinct(identitiesOf([...(requester?.dependencies.handles ?? []), ...target.dependencies.handles])),
+    dependsOn: storedDependencies(dependencies, { now, expiresAt }),
     grantedBy: [...grantedBy],
     grantedAt: now,
     expiresAt,
@@ -111,7 +115,7 @@ async function grantAndNotify(
   deps: IntroductionDeps,
   caller: Caller,
   granted: Introduction,
-  { context: { card, task, now }, action, saving, ends = [] }: Grant,
+  { context: { card, now }, action, saving, ends = [] }: Grant,
 ): Promise<IntroductionView> {
   const notification = notificationOf(granted, 'granted', now)
   const outcome = await withNotifications(deps, { recipients: [granted.from, granted.to], notification }, async (posting) => {
@@ -124,7 +128,6 @@ async function grantAndNotify(
         granted.handle,
         ...(granted.dependsOn ?? []),
         ...card.dependencies.handles,
-        ...(task ? [task.handle, ...task.dependsOn] : []),
         ...identitiesOf(caller.dependencies.handles),
       ],
       operations: [saving, auditOf(deps, caller, granted, action, { state: 'granted' }), ...posting, ...releasing],

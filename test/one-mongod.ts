@@ -8,7 +8,7 @@ export async function setup(): Promise<() => Promise<void>> {
   const found = findMongod()
   if (found === undefined) return async () => undefined
   const own = found.uri === undefined ? await startMembers(1, TEST_COMMANDS) : undefined
-  const output = own === undefined ? undefined : lastOutput(own)
+  const reports = own && reportEnd(own)
   const uri = found.uri ?? own?.getUri() ?? ''
   process.env.CREDENCE_TEST_MONGOD = uri
   const client = await MongoClient.connect(uri)
@@ -16,15 +16,11 @@ export async function setup(): Promise<() => Promise<void>> {
   const { version } = await admin.command({ buildInfo: 1 })
   const before = await inserts(client)
   return async () => {
-    const after = await inserts(client).catch((error: unknown) => {
-      console.error(
-        `\n*** MongoDB stopped answering: ${String(error)}. Its last output:\n${output?.() ?? '(not started by this run)'}\n***\n`,
-      )
-      throw error
-    })
+    const after = await inserts(client)
     const names = await client.db(POOL).collection<{ _id: string }>('free').distinct('_id')
     for (const name of [...names, POOL]) await client.db(name).dropDatabase()
     await client.close()
+    reports?.stopping()
     await own?.stop({ doCleanup: true, force: true })
     console.log(`\n*** MongoDB ${version}: ${after - before} documents were written by the tests ***\n`)
     if (process.env.CREDENCE_TEST_MONGODB === 'required' && after - before < LEAST)
@@ -46,16 +42,26 @@ async function inserts(client: MongoClient): Promise<number> {
 const KEPT_CHARACTERS = 200_000
 const FAULT = /"s":"[FE]"|BACKTRACE|assert|exception|unhandled/i
 
-/** Returns a function that returns the lines about faults and the last lines that the server printed. */
-function lastOutput(members: Awaited<ReturnType<typeof startMembers>>): () => string {
-  let kept = ''
-  for (const { instanceInfo } of members.servers)
-    for (const stream of [instanceInfo?.instance.mongodProcess?.stdout, instanceInfo?.instance.mongodProcess?.stderr])
+/** Prints what a server printed last if it ends before it is stopped: all later tests fail because of that. */
+function reportEnd(members: Awaited<ReturnType<typeof startMembers>>): { stopping(): void } {
+  let isStopping = false
+  for (const { instanceInfo } of members.servers) {
+    const server = instanceInfo?.instance.mongodProcess
+    let kept = ''
+    for (const stream of [server?.stdout, server?.stderr])
       stream?.on('data', (text: Buffer) => {
         kept = (kept + text.toString()).slice(-KEPT_CHARACTERS)
       })
-  return () => {
-    const lines = kept.split('\n')
-    return [...lines.filter((line) => FAULT.test(line)).slice(-40), ...lines.slice(-20)].map((line) => line.slice(0, 500)).join('\n')
+    server?.on('exit', (code, signal) => {
+      if (isStopping) return
+      const lines = kept.split('\n')
+      const shown = [...lines.filter((line) => FAULT.test(line)).slice(-40), ...lines.slice(-20)].map((line) => line.slice(0, 1000))
+      console.error(`\n*** The MongoDB server ended (${signal ?? `code ${code}`}). It printed:\n${shown.join('\n')}\n***\n`)
+    })
+  }
+  return {
+    stopping: () => {
+      isStopping = true
+    },
   }
 }

@@ -1,30 +1,30 @@
 // Notifications to agents, through a transactional outbox. A change and its notifications are written in one commit. The notifications go
-// to the outbox under random ids, so concurrent commits never conflict over them. A reader of an inbox then moves its notifications from
+// to the outbox under ids of their own, so concurrent commits never conflict over them. A reader of an inbox then moves its notifications from
 // the outbox to the inbox and gives them the next positions.
 // Cost: a read of an inbox with new notifications makes one more commit for every 100 of them. Notifications of one inbox are ordered by
-// creation time in whole seconds; within a second their order is random.
+// creation time in whole seconds, those of one introduction by its changes, because each has a time and a number that are not before those of the
+// change before.
 import { refuse } from '../../errors.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import type { InboxNotification, InboxStore } from './store.js'
 
-export type NotificationDraft = Pick<InboxNotification, 'createdAt' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'>
+export type NotificationDraft = Pick<
+  InboxNotification,
+  'createdAt' | 'revision' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'
+>
 
 const NOTIFICATION_RETENTION_SECONDS = 30 * 86_400
 const MAX_ATTEMPTS = 20
 const PAGE = 100
 
 /**
- * Runs `attempt`, which commits a change together with the `posting` operations that it is given. An attempt that returns `retry` lost to a
- * concurrent change and runs again; after 20 attempts the request is refused as unavailable.
+ * Runs `attempt`, which commits a change together with its notifications. An attempt that returns `retry` lost to a concurrent change and runs
+ * again; after 20 attempts the request is refused as unavailable.
  */
-export async function withNotifications<T>(
-  { inbox }: { readonly inbox: InboxStore },
-  { recipients, notification }: { readonly recipients: readonly AgentId[]; readonly notification: NotificationDraft },
-  attempt: (posting: readonly Operation[]) => Promise<T | 'retry'>,
-): Promise<T> {
+export async function withNotifications<T>({ inbox }: { readonly inbox: InboxStore }, attempt: () => Promise<T | 'retry'>): Promise<T> {
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
-    const outcome = await attempt(recipients.map((agentId) => postingTo(inbox, agentId, notification)))
+    const outcome = await attempt()
     if (outcome === 'retry') continue
     inbox.notifyPosted()
     return outcome
@@ -32,14 +32,22 @@ export async function withNotifications<T>(
   return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
 }
 
-const postingTo = ({ outbox, random }: InboxStore, agentId: AgentId, notification: NotificationDraft): Operation =>
-  outbox.inserting({
-    ...notification,
-    scopes: [...notification.scopes],
-    id: random.token(16),
-    agentId,
-    expiresAt: notification.createdAt + NOTIFICATION_RETENTION_SECONDS,
-  })
+/** Operations for the commit of the change. */
+export const postingTo = (
+  { inbox: { outbox } }: { readonly inbox: InboxStore },
+  recipients: readonly AgentId[],
+  notification: NotificationDraft,
+): readonly Operation[] =>
+  recipients.map((agentId) =>
+    outbox.inserting({
+      ...notification,
+      scopes: [...notification.scopes],
+      // Of two notifications of one second, the one with the lower id comes first.
+      id: `${notification.introductionId} ${String(notification.revision).padStart(9, '0')} ${agentId}`,
+      agentId,
+      expiresAt: notification.createdAt + NOTIFICATION_RETENTION_SECONDS,
+    }),
+  )
 
 /**
  * Moves the agent's notifications from the outbox to the inbox, oldest first. The change of the last position is guarded, so only one of

@@ -1,18 +1,21 @@
 import { z } from 'zod'
 import { newListeners } from '../../lib/listeners.js'
-import type { Random } from '../../lib/random.js'
 import { AgentId, IntroductionId } from '../../protocol/ids.js'
 import { Scope } from '../../protocol/rights.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
 const NotificationKind = z.enum(['requested', 'granted', 'denied', 'ended', 'needsApproval'])
 
-/** Written in the same commit as the change that it reports. It has no position yet, and its id is random. */
+/** Written in the same commit as the change that it reports. It has no position yet. */
 const OutboxNotification = z.strictObject({
-  id: z.string().max(64),
+  /** `<introduction> <revision> <recipient>`. */
+  id: z.string().max(96),
   /** The recipient. */
   agentId: AgentId,
+  /** Never before that of the previous change of the introduction. */
   createdAt: z.int(),
+  /** Number of the change of the introduction. */
+  revision: z.int().min(0),
   kind: NotificationKind,
   introductionId: IntroductionId,
   from: AgentId,
@@ -33,7 +36,6 @@ type InboxPosition = z.infer<typeof InboxPosition>
 
 export interface InboxStore {
   readonly storage: Pick<Storage, 'commit'>
-  readonly random: Pick<Random, 'token'>
   readonly outbox: Collection<OutboxNotification>
   readonly notifications: Collection<InboxNotification>
   readonly lastPositions: Collection<InboxPosition>
@@ -68,11 +70,10 @@ export const INBOX_POSITIONS: OwnedSpec<InboxPosition> = {
   ownedBy: ['agentId'],
 }
 
-export function inboxStore({ storage, random }: { storage: Storage; random: Random }): InboxStore {
+export function inboxStore({ storage }: { storage: Storage }): InboxStore {
   const listeners = newListeners()
   return {
     storage,
-    random,
     outbox: storage.collection(NOTIFICATION_OUTBOX),
     notifications: storage.collection(INBOX),
     lastPositions: storage.collection(INBOX_POSITIONS),

@@ -2,6 +2,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
+import { withNotifications } from '../inbox/post.js'
 import { grantRequest } from './decide/grant.js'
 import type { Narrowing } from './decide/narrow.js'
 import { requireUndecided } from './decide/pending.js'
@@ -11,14 +12,22 @@ import type { IntroductionView } from './view.js'
 
 /**
  * Grants a pending request, as requested or narrower. Also approves a granted introduction again whose reliance on the card ended: it then relies
- * on the current card. Callers: the target agent and members of its organisation.
+ * on the current card. Callers: the target agent and members of its organisation. Of several concurrent decisions one succeeds; the others get
+ * `not_pending`.
  */
-export async function approveIntroduction(
+export const approveIntroduction = (
   deps: IntroductionDeps,
   caller: Caller,
   id: IntroductionId,
   narrowing: Narrowing,
-): Promise<IntroductionView> {
+): Promise<IntroductionView> => withNotifications(deps, () => tryApprove(deps, caller, id, narrowing))
+
+async function tryApprove(
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  narrowing: Narrowing,
+): Promise<IntroductionView | 'retry'> {
   const { now } = caller.barrier
   const { ended } = deps.trustLog
   const request = await requireUndecided(deps, caller, id, now)

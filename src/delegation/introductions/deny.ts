@@ -2,7 +2,6 @@ import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import { closePending, requirePending } from './decide/pending.js'
 import type { IntroductionDeps } from './introduction-deps.js'
-import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 
 /** Denies a pending request. The requester can read the note. */
@@ -14,8 +13,7 @@ export async function denyIntroduction(
 ): Promise<IntroductionView> {
   const { now } = caller.barrier
   const pending = await requirePending(deps, caller, id, now)
-  const denied: Introduction = { ...pending, state: 'denied', ...(note !== undefined && { note }) }
-  await closePending(deps, caller, denied, 'introductions.deny', now)
+  const denied = await closePending(deps, caller, pending, { action: 'introductions.deny', ...(note !== undefined && { note }), now })
   await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return viewOf(deps, denied, now)
 }

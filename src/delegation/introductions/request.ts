@@ -15,7 +15,7 @@ import { requireFreeSlot, requireRoomForPair, reservingSlot } from './decide/quo
 import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
-import { type IntroductionView, notificationOf, viewOf } from './view.js'
+import { type IntroductionView, notifying, viewOf } from './view.js'
 
 interface IntroductionInput {
   readonly to: AgentId
@@ -50,7 +50,7 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
     case 'closed':
       return refuse('forbidden', 'the agent accepts no introductions from your organisation')
     case 'open':
-      return grantByPolicy(deps, caller, introduction, { target, card, task, now })
+      return withNotifications(deps, () => grantByPolicy(deps, caller, introduction, { target, card, task, now }))
     case 'ask': {
       const pending = await createPending(deps, caller, { ...introduction, pendingBecause: [...decision.because] }, now)
       await deps.trustLog.requireStillStanding(caller.barrier, [...caller.dependencies.handles, ...reliesOn])
@@ -147,6 +147,8 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
     handle: newHandle(random, 'int'),
     boundsVersion: newHandle(random, 'ver'),
     createdAt: now,
+    revision: 0,
+    changedAt: now,
     pendingUntil: now + PENDING_SECONDS,
     purgeAt: now + PENDING_SECONDS + RETENTION_SECONDS,
   }
@@ -154,12 +156,16 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
 
 /** A pending request writes no log entry, because nothing depends on it. */
 async function createPending(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
-  const notification = notificationOf(introduction, 'requested', now)
-  await withNotifications(deps, { recipients: [introduction.to], notification }, async (posting) => {
+  await withNotifications(deps, async () => {
     const row = auditOf(deps, caller, introduction, 'introductions.request')
     const slot = await requireFreeSlot(deps.introductions, introduction)
     const inserting = deps.introductions.inserting({ ...introduction, slot })
-    const committed = await deps.storage.commit([inserting, reservingSlot(deps.introductions, introduction, slot), row, ...posting])
+    const committed = await deps.storage.commit([
+      inserting,
+      reservingSlot(deps.introductions, introduction, slot),
+      row,
+      ...notifying(deps, introduction, 'requested'),
+    ])
     return committed.ok ? introduction : 'retry'
   })
   return viewOf(deps, introduction, now)

@@ -46,6 +46,9 @@ export const Introduction = z.strictObject({
   /** Version of the granted bounds, a handle of kind `ver:`. */
   boundsVersion: Handle,
   createdAt: z.int(),
+  /** Counts the changes that both sides are notified of, and the time of the last one. */
+  revision: z.int().min(0),
+  changedAt: z.int(),
   /** A request that is still pending at this time has expired. */
   pendingUntil: z.int(),
   /** The quota slot that a pending request occupies (`request-slots`). */

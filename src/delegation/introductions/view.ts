@@ -1,8 +1,9 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
-import type { NotificationDraft } from '../inbox/post.js'
-import type { InboxNotification } from '../inbox/store.js'
+import type { Operation } from '../../storage/storage.js'
+import { postingTo } from '../inbox/post.js'
+import type { InboxNotification, InboxStore } from '../inbox/store.js'
 import { SIGNATURES, type StepDeps, stepsOf } from './decide/granted.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
@@ -53,12 +54,25 @@ export async function requireIntroduction(
     : refuse('not_found', 'no such introduction')
 }
 
-export const notificationOf = (introduction: Introduction, kind: InboxNotification['kind'], createdAt: number): NotificationDraft => ({
-  createdAt,
-  kind,
-  introductionId: introduction.id,
-  from: introduction.from,
-  to: introduction.to,
-  purpose: introduction.purpose,
-  scopes: (introduction.bounds ?? introduction.requested).scopes,
+/** The fields that number a change and give it a time: never before the time of the previous change. */
+export const nextRevision = ({ revision, changedAt }: Introduction, now: number): Pick<Introduction, 'revision' | 'changedAt'> => ({
+  revision: revision + 1,
+  changedAt: Math.max(now, changedAt),
 })
+
+/** Operations for the commit of a change: notify the target of a request, and both sides of everything else. */
+export const notifying = (
+  deps: { readonly inbox: InboxStore },
+  introduction: Introduction,
+  kind: InboxNotification['kind'],
+): readonly Operation[] =>
+  postingTo(deps, kind === 'requested' ? [introduction.to] : [introduction.from, introduction.to], {
+    createdAt: introduction.changedAt,
+    revision: introduction.revision,
+    kind,
+    introductionId: introduction.id,
+    from: introduction.from,
+    to: introduction.to,
+    purpose: introduction.purpose,
+    scopes: (introduction.bounds ?? introduction.requested).scopes,
+  })

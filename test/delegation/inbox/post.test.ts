@@ -41,7 +41,7 @@ test('a revocation, an approval and a request assign no positions: the next read
   })
   registry.front.route([server.port])
   await ocr.introductions.revoke(introductionId)
-  // Notifications without a position are ordered by second.
+  // Within a second, notifications of different introductions have any order.
   registry.clock.advance(1)
   await introduce(planner, ocr)
   expect(assignments).toBe(0)
@@ -51,6 +51,22 @@ test('a revocation, an approval and a request assign no positions: the next read
   ])
   expect(assignments).toBe(1)
   registry.front.route(registry.servers.map(({ port }) => port))
+})
+
+test('the notifications of one introduction have the order of its changes, within a second and when the clock goes back', async () => {
+  const requester = await aRequester(target)
+  const { lastPosition } = await target.introductions.inbox()
+  const revoked: string[] = []
+  for (const secondsBack of [0, 0, 3, 0, 0, 0]) {
+    const { introductionId } = await requestFrom(requester, 'x')
+    registry.clock.advance(-secondsBack)
+    await target.introductions.approve(introductionId)
+    await requester.introductions.revoke(introductionId)
+    revoked.push(introductionId)
+  }
+  const { items } = await target.introductions.inbox(lastPosition)
+  for (const id of revoked)
+    expect(items.filter(({ introductionId }) => introductionId === id).map(({ kind }) => kind)).toEqual(['requested', 'granted', 'ended'])
 })
 
 test('positions continue after every notification of an inbox has expired', async () => {

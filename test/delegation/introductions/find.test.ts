@@ -16,7 +16,16 @@ test('a valid introduction is found behind more denied, pending, revoked and exp
   const add = async (changes: Partial<Introduction>): Promise<Introduction> => {
     const id = newId(random, 'int')
     const sides = { from, to, fromOrg: newId(random, 'org'), toOrg: newId(random, 'org'), pair: `${from} ${to}` }
-    const request = { purpose: 'x', requested: bounds, skills: [], seconds: 60, createdAt: now, pendingUntil: now + 60 }
+    const request = {
+      purpose: 'x',
+      requested: bounds,
+      skills: [],
+      seconds: 60,
+      createdAt: now,
+      revision: 0,
+      changedAt: now,
+      pendingUntil: now + 60,
+    }
     const granted = {
       state: 'granted' as const,
       bounds,

@@ -7,14 +7,13 @@ import { dependenciesOf, joinDependencies, stands } from '../../../protocol/stan
 import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
 import type { Operation } from '../../../storage/storage.js'
 import { storedDependencies } from '../../../trust-log/horizon-rule.js'
-import { withNotifications } from '../../inbox/post.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
 import { dependenciesOfTask } from '../../tasks/task-dependencies.js'
 import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { type IntroductionView, notificationOf, viewOf } from '../view.js'
+import { type IntroductionView, nextRevision, notifying, viewOf } from '../view.js'
 import { type Narrowing, narrowBounds } from './narrow.js'
 import { auditOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
@@ -34,7 +33,7 @@ export async function grantByPolicy(
   caller: Caller,
   pending: Introduction,
   context: GrantContext,
-): Promise<IntroductionView> {
+): Promise<IntroductionView | 'retry'> {
   const fields = await grantedFieldsOf(deps, pending, context, {}, [])
   const granted: Introduction = { ...pending, ...fields }
   return grantAndNotify(deps, caller, granted, { context, action: 'introductions.request', saving: deps.introductions.inserting(granted) })
@@ -42,7 +41,7 @@ export async function grantByPolicy(
 
 /**
  * Grants a pending request, or an introduction that needs another approval: within its bounds and expiry, and with a new version of the bounds.
- * Of several concurrent decisions one succeeds; the others get `not_pending`.
+ * Returns `retry` if the introduction was changed concurrently.
  */
 export async function grantRequest(
   deps: IntroductionDeps,
@@ -50,15 +49,16 @@ export async function grantRequest(
   request: Introduction,
   context: GrantContext,
   narrowing: Narrowing,
-): Promise<IntroductionView> {
-  const { id, state, boundsVersion } = request
+): Promise<IntroductionView | 'retry'> {
+  const { id, state, revision, boundsVersion } = request
   const isGranted = state === 'granted'
   const fields = {
     ...(await grantedFieldsOf(deps, request, context, narrowing, caller.identities)),
+    ...nextRevision(request, context.now),
     ...(isGranted && { boundsVersion: newHandle(deps.random, 'ver'), notifiedAt: undefined }),
   }
   const granted: Introduction = { ...request, ...fields }
-  const saving = deps.introductions.changing(id, { state, boundsVersion }, fields)
+  const saving = deps.introductions.changing(id, { state, revision }, fields)
   const ends = isGranted ? [{ handle: boundsVersion }] : []
   return grantAndNotify(deps, caller, granted, { context, action: 'introductions.approve', saving, ends })
 }
@@ -116,29 +116,29 @@ async function grantAndNotify(
   caller: Caller,
   granted: Introduction,
   { context: { card, now }, action, saving, ends = [] }: Grant,
-): Promise<IntroductionView> {
-  const notification = notificationOf(granted, 'granted', now)
-  const outcome = await withNotifications(deps, { recipients: [granted.from, granted.to], notification }, async (posting) => {
-    const releasing = await releasingSlot(deps.introductions, granted)
-    const committed = await deps.trustLog.commit({
-      type: 'introduction.granted',
-      ends,
-      dependsOn: [
-        ...ends.map(({ handle }) => handle),
-        granted.handle,
-        ...(granted.dependsOn ?? []),
-        ...card.dependencies.handles,
-        ...identitiesOf(caller.dependencies.handles),
-      ],
-      operations: [saving, auditOf(deps, caller, granted, action, { state: 'granted' }), ...posting, ...releasing],
-    })
-    if (committed.outcome !== 'overtaken') return committed.outcome
-    return committed.failed > 0 ? 'retry' : refuse('not_pending', 'the introduction needs no approval: it has already been decided')
+): Promise<IntroductionView | 'retry'> {
+  const releasing = await releasingSlot(deps.introductions, granted)
+  const { outcome } = await deps.trustLog.commit({
+    type: 'introduction.granted',
+    ends,
+    dependsOn: [
+      ...ends.map(({ handle }) => handle),
+      granted.handle,
+      ...(granted.dependsOn ?? []),
+      ...card.dependencies.handles,
+      ...identitiesOf(caller.dependencies.handles),
+    ],
+    operations: [
+      saving,
+      auditOf(deps, caller, granted, action, { state: 'granted' }),
+      ...notifying(deps, granted, 'granted'),
+      ...releasing,
+    ],
   })
-  return outcome === 'committed'
-    ? viewOf(deps, granted, now)
-    : refuse(
-        'conflict',
-        'an agent, organisation, card or task that the introduction depends on was changed or revoked concurrently; try again',
-      )
+  if (outcome === 'committed') return viewOf(deps, granted, now)
+  if (outcome === 'overtaken') return 'retry'
+  return refuse(
+    'conflict',
+    'an agent, organisation, card or task that the introduction depends on was changed or revoked concurrently; try again',
+  )
 }

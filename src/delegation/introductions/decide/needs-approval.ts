@@ -5,11 +5,10 @@
 import { isRefusal } from '../../../errors.js'
 import type { AgentId } from '../../../protocol/ids.js'
 import type { Storage } from '../../../storage/storage.js'
-import { withNotifications } from '../../inbox/post.js'
 import type { InboxStore } from '../../inbox/store.js'
 import { type FindIntroductionDeps, grantedIn } from '../find.js'
 import type { Introduction } from '../store.js'
-import { notificationOf } from '../view.js'
+import { nextRevision, notifying } from '../view.js'
 import { type GrantedIntroduction, type StepDeps, stepsOf } from './granted.js'
 
 type NotifyDeps = FindIntroductionDeps & StepDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
@@ -41,16 +40,13 @@ export async function notifyOfRefusal(deps: NotifyDeps, affected: readonly Pick<
   await Promise.all(records.map((record) => record && notifySides(deps, record)))
 }
 
-/** Of several callers at once, only one commit succeeds. */
+/** Of several callers at once, and of a concurrent decision, only one commit succeeds. */
 async function notifySides(deps: NotifyDeps, introduction: Introduction): Promise<void> {
-  const { id, from, to, notifiedAt, boundsVersion } = introduction
+  const { id, state, notifiedAt, revision } = introduction
   const now = deps.trustLog.now()
-  if (notifiedAt !== undefined && now < notifiedAt + NOTIFY_SECONDS) return
-  const notification = notificationOf(introduction, 'needsApproval', now)
-  await withNotifications(deps, { recipients: [from, to], notification }, (posting) =>
-    deps.storage.commit([
-      deps.introductions.changing(id, { state: 'granted', boundsVersion, notifiedAt: notifiedAt ?? null }, { notifiedAt: now }),
-      ...posting,
-    ]),
-  )
+  if (state !== 'granted' || (notifiedAt !== undefined && now < notifiedAt + NOTIFY_SECONDS)) return
+  const fields = { notifiedAt: now, ...nextRevision(introduction, now) }
+  const changing = deps.introductions.changing(id, { state, revision }, fields)
+  const committed = await deps.storage.commit([changing, ...notifying(deps, { ...introduction, ...fields }, 'needsApproval')])
+  if (committed.ok) deps.inbox.notifyPosted()
 }

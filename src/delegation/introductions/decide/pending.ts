@@ -7,7 +7,7 @@ import { withNotifications } from '../../inbox/post.js'
 import { isSide, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { notificationOf, requireIntroduction, viewOf } from '../view.js'
+import { nextRevision, notifying, requireIntroduction, viewOf } from '../view.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** Returns the introduction to a caller that may decide it, if it is pending. */
@@ -32,26 +32,23 @@ const refuseDecided = (): never =>
 export async function closePending(
   deps: IntroductionDeps,
   caller: Caller,
-  denied: Introduction,
-  action: string,
-  now: number,
-): Promise<void> {
-  await withNotifications(
-    deps,
-    { recipients: [denied.from, denied.to], notification: notificationOf(denied, 'denied', now) },
-    async (posting) => {
-      const changing = deps.introductions.changing(
-        denied.id,
-        { state: 'pending' },
-        { state: 'denied', note: denied.note, purgeAt: now + RETENTION_SECONDS },
-      )
-      const releasing = await releasingSlot(deps.introductions, denied)
-      const committed = await deps.storage.commit([changing, auditOf(deps, caller, denied, action), ...releasing, ...posting])
-      if (committed.ok) return denied
-      if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it has already been decided')
-      return 'retry'
-    },
-  )
+  pending: Introduction,
+  { action, note, now }: { readonly action: string; readonly note?: string; readonly now: number },
+): Promise<Introduction> {
+  const fields = { state: 'denied', note, purgeAt: now + RETENTION_SECONDS, ...nextRevision(pending, now) } as const
+  const denied: Introduction = { ...pending, ...fields }
+  return withNotifications(deps, async () => {
+    const releasing = await releasingSlot(deps.introductions, pending)
+    const committed = await deps.storage.commit([
+      deps.introductions.changing(pending.id, { state: 'pending' }, fields),
+      auditOf(deps, caller, pending, action),
+      ...releasing,
+      ...notifying(deps, denied, 'denied'),
+    ])
+    if (committed.ok) return denied
+    if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it has already been decided')
+    return 'retry'
+  })
 }
 
 /** The audit row of a request, a decision or a revocation. Both organisations can read it. */

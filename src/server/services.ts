@@ -6,8 +6,8 @@ import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
-import { findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
-import { introductionsStore } from '../delegation/introductions/store.js'
+import { countGranted, findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
+import { type Introduction, introductionsStore } from '../delegation/introductions/store.js'
 import { countOpenTasks, findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
@@ -24,7 +24,7 @@ import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
 import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
-import { newQuota } from '../identity/limits/quota.js'
+import { type CountedCommit, commitWithin, quotasStore } from '../identity/limits/quota.js'
 import { limitsStore } from '../identity/limits/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
@@ -129,6 +129,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     ...base,
     organisations: organisationsStore(base),
     limitsStore: limitsStore(base),
+    quotas: quotasStore(base),
     registeredKeys,
     members: membersStore(base),
     agents: agentsStore(base),
@@ -183,17 +184,55 @@ function newStepFinders(stores: ReturnType<typeof newStores>) {
   }
 }
 
-/** The counts of rows that a client or an organisation may have, and the refusals past the limits in force. */
+/** The counts of rows that a client, an organisation or a pair may have, and commits within the limits in force. */
 function newQuotas(stores: ReturnType<typeof newStores>) {
   const { limits } = stores
   const countAgentsOf = (orgId: OrgId, atMost: number) => countAgents(stores, orgId, atMost)
   const countTasksOf = (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost)
-  const agentQuota = newQuota({ ...stores, count: countAgentsOf, rows: 'agents of this organisation' })
-  const taskQuota = newQuota({ ...stores, count: countTasksOf, rows: 'open tasks of this client' })
   return {
     countAgents: countAgentsOf,
     countOpenTasks: countTasksOf,
-    requireRoomForAgent: async (orgId: OrgId) => agentQuota(orgId, (await limits.ofOrganisation(orgId)).agents),
-    requireRoomForTask: async (caller: Caller) => taskQuota(caller.id, (await limits.ofClient(caller)).openTasks),
+    commitAgent: async (orgId: OrgId, commit: CountedCommit) => {
+      const { agents: limit } = await limits.ofOrganisation(orgId)
+      const quota = {
+        id: `agents ${orgId}`,
+        orgId,
+        limit,
+        rows: 'agents of this organisation',
+        count: (n: number) => countAgentsOf(orgId, n),
+      }
+      return commitWithin(stores, [quota], commit)
+    },
+    commitTask: async (caller: Caller, commit: CountedCommit) => {
+      const { openTasks: limit } = await limits.ofClient(caller)
+      const quota = {
+        id: `tasks ${caller.id}`,
+        orgId: caller.orgId,
+        limit,
+        rows: 'open tasks of this client',
+        count: (n: number) => countTasksOf(caller.id, n),
+      }
+      return commitWithin(stores, [quota], commit)
+    },
+    commitGrant: async ({ pair, to, fromOrg, toOrg }: Introduction, commit: CountedCommit) => {
+      const [ofRequester, ofTarget] = await Promise.all([limits.ofOrganisation(fromOrg), limits.ofOrganisation(toOrg)])
+      const quotas = [
+        {
+          id: `introductions ${pair}`,
+          orgId: fromOrg,
+          limit: ofRequester.introductionsPerPair,
+          rows: 'introductions of this pair',
+          count: (n: number) => countGranted(stores, { pair }, n),
+        },
+        {
+          id: `introductions to ${to}`,
+          orgId: toOrg,
+          limit: ofTarget.introductionsPerTarget,
+          rows: 'introductions to this agent',
+          count: (n: number) => countGranted(stores, { to }, n),
+        },
+      ]
+      return commitWithin(stores, quotas, commit)
+    },
   }
 }

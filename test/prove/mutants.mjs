@@ -70,11 +70,12 @@ export const MUTANTS = [
     "const url = request.url ?? '/'",
     ['test/http/server.test.ts'],
   ],
+  ['reinstating an agent needs room', 'src/identity/agents/reinstate.ts', '...counting,', '', ['test/identity/limits/limits.test.ts']],
   [
-    'reinstating an agent needs room',
-    'src/identity/agents/reinstate.ts',
-    'await deps.requireRoomForAgent(agent.orgId)\n',
-    '',
+    'a creation counts for its quota in its commit',
+    'src/identity/limits/quota.ts',
+    'await commit(generations.map(counting))',
+    'await commit([])',
     ['test/identity/limits/limits.test.ts'],
   ],
   [

@@ -9,7 +9,7 @@ import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import type { InboxNotification, InboxStore } from './store.js'
 
-export type NotificationDraft = Pick<
+type NotificationDraft = Pick<
   InboxNotification,
   'createdAt' | 'revision' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'
 >

@@ -6,7 +6,6 @@ import { withNotifications } from '../inbox/post.js'
 import { grantRequest } from './decide/grant.js'
 import type { Narrowing } from './decide/narrow.js'
 import { requireUndecided } from './decide/pending.js'
-import { requireRoomForPair } from './decide/quota-slots.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { IntroductionView } from './view.js'
 
@@ -38,6 +37,5 @@ async function tryApprove(
   ])
   if (!target || !card || !stands(ended, [...target.dependencies.handles, ...card.dependencies.handles]))
     return refuse('not_found', 'the target has no published card, or the key that signed it was revoked; publish the card first')
-  if (request.state === 'pending') await requireRoomForPair(deps, request)
   return grantRequest(deps, caller, request, { target, card, task, now }, narrowing)
 }

@@ -101,6 +101,17 @@ function grantedOf({
 const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: GrantedIntroduction): boolean =>
   dependencies.expiresAt > trustLog.now() && stands(trustLog.ended, dependencies.handles)
 
+/** Counts the standing introductions of a pair, or to an agent, up to `atMost`. */
+export async function countGranted(
+  deps: FindIntroductionDeps,
+  where: { readonly pair: string } | { readonly to: AgentId },
+  atMost: number,
+): Promise<number> {
+  let found = 0
+  for await (const _ of grantedIn(deps, 'pair' in where ? 'pairGranted' : 'toGranted', where)) if (++found >= atMost) break
+  return found
+}
+
 export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Ending =>
   expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }
 

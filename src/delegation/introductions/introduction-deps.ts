@@ -2,16 +2,16 @@ import type { Audit } from '../../audit/audit.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import type { Clients } from '../../identity/clients/clients.js'
-import type { LimitsInForce } from '../../identity/limits/in-force.js'
+import type { CountedCommit } from '../../identity/limits/quota.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, TaskId } from '../../protocol/ids.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import type { Storage } from '../../storage/storage.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
 import type { TasksStore } from '../tasks/store.js'
 import type { Entitlement } from './entitle.js'
-import type { IntroductionsStore } from './store.js'
+import type { Introduction, IntroductionsStore } from './store.js'
 
 export interface IntroductionDeps {
   readonly introductions: IntroductionsStore
@@ -23,7 +23,8 @@ export interface IntroductionDeps {
   readonly audit: Audit
   readonly clients: Clients
   readonly issuer: string
-  readonly limits: Pick<LimitsInForce, 'ofOrganisation'>
+  /** Commits a grant that counts for the pair and for the target. */
+  readonly commitGrant: (granted: Introduction, commit: CountedCommit) => Promise<Committed>
   readonly findTarget: (agentId: AgentId) => Promise<IntroductionTarget | undefined>
   /** Without a tier: what callers with an introduction can rely on. */
   readonly findReliance: (agentId: AgentId, tier?: Entitlement['tier']) => Promise<CardReliance | undefined>

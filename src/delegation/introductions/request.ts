@@ -11,7 +11,7 @@ import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditOf } from './decide/pending.js'
-import { requireFreeSlot, requireRoomForPair, reservingSlot } from './decide/quota-slots.js'
+import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
@@ -44,7 +44,6 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, now })
-  await requireRoomForPair(deps, introduction)
   const decision = policyDecision(target, caller.orgId, introduction.requested)
   switch (decision.outcome) {
     case 'closed':

@@ -1,10 +1,11 @@
 import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
 import { type Caller, maySee } from '../../http/caller.js'
+import type { CountedCommit } from '../../identity/limits/quota.js'
 import type { Random } from '../../lib/random.js'
 import { AgentId, type TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
 
 export interface TaskDeps {
@@ -14,8 +15,8 @@ export interface TaskDeps {
   readonly audit: Audit
   /** True if the agent is the audience of a valid token of the task. Such an agent may create child tasks. */
   readonly isCalledFor: (agentId: AgentId, taskId: TaskId) => Promise<boolean>
-  /** Refuses a further open task past the limit of the client. */
-  readonly requireRoomForTask: (caller: Caller) => Promise<void>
+  /** Commits the creation of a task that counts for the caller. */
+  readonly commitTask: (caller: Caller, commit: CountedCommit) => Promise<Committed>
 }
 
 /** Returns the task to its owner and to members of the owner's organisation, and to operators. Other callers get the same refusal as for an unknown id. */

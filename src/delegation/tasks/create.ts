@@ -28,7 +28,6 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     refuse('bad_input', 'the deadline is in the past, or more than 30 days away', {
       faults: [{ pointer: '/deadline', hint: 'epoch seconds, in the future and at most 30 days from now' }],
     })
-  await deps.requireRoomForTask(caller)
   const bounded = Math.min(deadline, parent?.deadline ?? Number.POSITIVE_INFINITY)
   if (bounded <= now)
     refuse('bad_input', 'the parent task is past its deadline', { faults: [{ pointer: '/parentTaskId', hint: 'its deadline has passed' }] })
@@ -49,11 +48,17 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     grantedBy: [...caller.identities],
     createdAt: now,
   }
-  const { outcome } = await deps.trustLog.commit({
-    type: 'task.created',
-    dependsOn: [...task.dependsOn, ...identitiesOf(caller.dependencies.handles)],
-    operations: [deps.tasks.inserting(task), deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id }))],
-  })
+  const { outcome } = await deps.commitTask(caller, (counting) =>
+    deps.trustLog.commit({
+      type: 'task.created',
+      dependsOn: [...task.dependsOn, ...identitiesOf(caller.dependencies.handles)],
+      operations: [
+        ...counting,
+        deps.tasks.inserting(task),
+        deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id })),
+      ],
+    }),
+  )
   return outcome === 'committed'
     ? { taskId: task.id, deadline: task.deadline }
     : refuse('conflict', 'the parent task was ended, or your own access was revoked, concurrently')

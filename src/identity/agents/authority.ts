@@ -3,7 +3,8 @@ import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf, mayOversee, maySee } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
-import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import type { CountedCommit } from '../limits/quota.js'
 import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
@@ -14,7 +15,8 @@ export interface AgentsDeps extends FindAgentDeps {
   readonly audit: Audit
   readonly issuer: string
   /** Refuses a further agent past the limit of the organisation. */
-  readonly requireRoomForAgent: (orgId: OrgId) => Promise<void>
+  /** Commits the creation of an agent that counts for the organisation. */
+  readonly commitAgent: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
 }
 
 type AgentAction = 'see' | 'change' | 'suspend' | 'revoke'

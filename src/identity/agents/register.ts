@@ -39,7 +39,6 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   const { now } = caller.barrier
   const { orgId } = caller
   if (input.orgId !== undefined && input.orgId !== orgId) refuse('not_found', 'no such organisation')
-  await deps.requireRoomForAgent(orgId)
   const parent = AgentId.safeParse(caller.id)
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
   if (parents.length > MAX_AGENT_DEPTH) refuse('forbidden', `an agent may have at most ${MAX_AGENT_DEPTH} levels of parents`)
@@ -59,20 +58,23 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
   }
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
-  const { outcome } = await deps.trustLog.commit({
-    type: 'agent.registered',
-    dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map(({ handle }) => handle)],
-    operations: [
-      deps.agents.inserting(agent),
-      deps.agents.registrations.inserting({
-        agentId: agent.id,
-        epoch: deps.trustLog.epoch,
-        tokenHash: digestOfText(registrationToken),
-        expiresAt,
-      }),
-      deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
-    ],
-  })
+  const { outcome } = await deps.commitAgent(orgId, (counting) =>
+    deps.trustLog.commit({
+      type: 'agent.registered',
+      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map(({ handle }) => handle)],
+      operations: [
+        ...counting,
+        deps.agents.inserting(agent),
+        deps.agents.registrations.inserting({
+          agentId: agent.id,
+          epoch: deps.trustLog.epoch,
+          tokenHash: digestOfText(registrationToken),
+          expiresAt,
+        }),
+        deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
+      ],
+    }),
+  )
   if (outcome !== 'committed') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }

@@ -14,22 +14,24 @@ import type { Agent } from './store.js'
 export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: AgentId): Promise<{ agentId: AgentId }> {
   const agent = await requireAgent(deps, caller, id, 'suspend')
   requireMayReinstate(deps, caller, agent)
-  await deps.requireRoomForAgent(agent.orgId)
   const handle = newHandle(deps.random, 'agt')
   const parents = (await chainOfAgents(deps, id)).slice(1)
   const organisation = (await deps.organisations.get(agent.orgId)) ?? refuse('not_found', 'no such agent')
-  const { outcome } = await deps.trustLog.commit({
-    type: 'agent.reinstated',
-    // The old handle has already ended. The entry connects it with the new one for a restore, which reads only the log.
-    ends: [{ handle: agent.handle }],
-    digest: digestOfText(handle),
-    dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
-    operations: [
-      // Fails if a wider authority suspended or revoked the agent since it was read.
-      deps.agents.changing(id, unchangedGuard(agent), { handle }),
-      deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
-    ],
-  })
+  const { outcome } = await deps.commitAgent(agent.orgId, (counting) =>
+    deps.trustLog.commit({
+      type: 'agent.reinstated',
+      // The old handle has already ended. The entry connects it with the new one for a restore, which reads only the log.
+      ends: [{ handle: agent.handle }],
+      digest: digestOfText(handle),
+      dependsOn: [...identitiesOf(caller.dependencies.handles), organisation.handle, ...parents.map((parent) => parent.handle)],
+      operations: [
+        ...counting,
+        // Fails if a wider authority suspended or revoked the agent since it was read.
+        deps.agents.changing(id, unchangedGuard(agent), { handle }),
+        deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
+      ],
+    }),
+  )
   return outcome === 'committed'
     ? { agentId: id }
     : refuse('conflict', 'the agent was changed concurrently, or its organisation, a parent agent or your access was revoked')

@@ -17,6 +17,8 @@ export const SomeLimits = z.strictObject({
   openTasks: Limit,
   /** Standing introductions from one agent to another. */
   introductionsPerPair: Limit,
+  /** Standing introductions to one agent of the organisation. */
+  introductionsPerTarget: Limit,
   /** Agents of the organisation that are neither suspended nor revoked. */
   agents: Limit,
   /** Open WebSockets of one client on one instance. */
@@ -37,6 +39,7 @@ const DEFAULTS: Limits = {
   creationsPerSecond: RATES.creationsOfClient.perSecond,
   openTasks: 1000,
   introductionsPerPair: 20,
+  introductionsPerTarget: 1000,
   agents: 10_000,
   sockets: SOCKET_LIMITS.ofClient,
 }
@@ -55,6 +58,7 @@ const eachLimit = (of: (name: LimitName) => number): Limits => ({
   creationsPerSecond: of('creationsPerSecond'),
   openTasks: of('openTasks'),
   introductionsPerPair: of('introductionsPerPair'),
+  introductionsPerTarget: of('introductionsPerTarget'),
   agents: of('agents'),
   sockets: of('sockets'),
 })

@@ -1,52 +1,107 @@
-// Quotas on rows. Rows are counted before a creation and not in its commit, so a quota is approximate.
+// Quotas on rows that stand, exact for any number of instances.
 //
-// Algorithm. An instance counts the rows of a key and may then create as many as its share of what is free, without counting again. When the
-// share is used up it counts again; when nothing is free, at most every RECOUNT_MS.
+// Algorithm. A quota has a *generation*: how many rows may still be created, and a counter that the commit of each creation increases. A commit past
+// the end of the counter fails as a whole. Then the rows that stand are counted and the next generation begins with what is free. Nobody can create
+// under a generation whose counter has ended, so nothing is created between the count and the next generation.
 //
-// Limits. Creations at the same moment, and instances that start later, may exceed a quota; rows that ended are noticed after RECOUNT_MS at most.
+// Cost: one read before a creation, one counter in its commit, and a count of the rows at the end of a generation.
+// Limits. While a limit itself is changed, creations in progress still count for the old one. Rows are counted from the newest on and at most twice
+// the limit is read, so rows that stand behind many that ended are not counted.
+import { z } from 'zod'
 import { refuse } from '../../errors.js'
-import type { Clock } from '../../lib/clock.js'
-import type { Cursor, Page } from '../../storage/storage.js'
+import type { Random } from '../../lib/random.js'
+import { OrgId } from '../../protocol/ids.js'
+import type { Collection, Cursor, Group, Operation, OwnedSpec, Page, Storage } from '../../storage/storage.js'
+import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import { NO_LIMIT } from './limits.js'
 
-const RECOUNT_MS = 10_000
-/** Past this number of keys, the one that was counted first is dropped. */
-const MAX_KEYS = 16_384
+/** The current generation of a quota. */
+const Generation = z.strictObject({
+  /** What is counted, and for whom: `open tasks agt_…`. */
+  id: z.string().max(128),
+  orgId: OrgId,
+  generation: z.string().max(32),
+  /** How many rows could be created when the generation began. */
+  free: z.int().min(1),
+  limit: z.int().min(1),
+  expiresAt: z.int(),
+})
+type Generation = z.infer<typeof Generation>
 
-/** Refuses a creation past the limit, or counts one for `key`. */
-type RequireRoom<K extends string> = (key: K, limit: number) => Promise<void>
+type QuotasStore = Collection<Generation>
 
-interface QuotaDeps<K extends string> {
-  readonly clock: Pick<Clock, 'monotonicMs'>
-  readonly liveInstances: () => number
-  /** Counts the rows of a key; may stop at `atMost`. */
-  readonly count: (key: K, atMost: number) => Promise<number>
+export const QUOTAS: OwnedSpec<Generation> = {
+  name: 'quotas',
+  schema: Generation,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['orgId'],
+}
+
+export const quotasStore = ({ storage }: { readonly storage: Storage }): QuotasStore => storage.collection(QUOTAS)
+
+/** A quota of one client, organisation or pair. */
+interface Quota {
+  readonly id: string
+  readonly orgId: OrgId
+  readonly limit: number
   /** What is counted, for the refusal. */
   readonly rows: string
+  /** Counts the rows that stand; may stop at `atMost`. */
+  readonly count: (atMost: number) => Promise<number>
 }
 
-export function newQuota<K extends string>({ clock, liveInstances, count, rows }: QuotaDeps<K>): RequireRoom<K> {
-  const counted = new Map<K, { free: number; readonly isFull: boolean; readonly limit: number; readonly atMs: number }>()
-  const recount = async (key: K, limit: number) => {
-    const atMs = clock.monotonicMs()
-    const free = limit - (await count(key, limit))
-    const isFull = free <= 0
-    const entry = { free: isFull ? 0 : Math.max(1, Math.floor(free / liveInstances())), isFull, limit, atMs }
-    counted.delete(key)
-    counted.set(key, entry)
-    const [first] = counted.keys()
-    if (counted.size > MAX_KEYS && first !== undefined) counted.delete(first)
-    return entry
-  }
-  return async (key, limit) => {
-    if (limit === NO_LIMIT) return
-    const known = counted.get(key)
-    const isCurrent = known?.limit === limit && (known.free > 0 || (known.isFull && clock.monotonicMs() - known.atMs < RECOUNT_MS))
-    const entry = known && isCurrent ? known : await recount(key, limit)
-    if (entry.isFull) refuse('conflict', `the maximum of ${limit} ${rows} is reached (see limits.get)`)
-    entry.free--
-  }
+interface QuotaDeps {
+  readonly quotas: QuotasStore
+  readonly random: Random
+  readonly trustLog: Pick<TrustLog, 'now'>
 }
+
+/** Commits a creation; its operations begin with `counting`. */
+export type CountedCommit = (counting: Group) => Promise<Committed>
+
+const GENERATION_SECONDS = 30 * 86_400
+const MAX_ATTEMPTS = 20
+
+/** Commits a creation that counts for the quotas, or refuses it with `conflict`. `failed` in the result does not count the counters. */
+export async function commitWithin(deps: QuotaDeps, all: readonly Quota[], commit: CountedCommit): Promise<Committed> {
+  const quotas = all.filter(({ limit }) => limit !== NO_LIMIT)
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+    const generations = await Promise.all(quotas.map((quota) => currentOf(deps, quota)))
+    const committed = await commit(generations.map(counting))
+    if (committed.outcome !== 'overtaken') return committed
+    const [full, ended] = [quotas[committed.failed], generations[committed.failed]]
+    if (!full || !ended) return { ...committed, failed: committed.failed - quotas.length }
+    await beginNext(deps, full, ended)
+  }
+  return refuse('unavailable', 'too many concurrent changes: try again in a second', { retryAfterSeconds: 1 })
+}
+
+async function currentOf(deps: QuotaDeps, quota: Quota): Promise<Generation> {
+  const known = await deps.quotas.get(quota.id)
+  return known?.limit === quota.limit ? known : beginNext(deps, quota, known)
+}
+
+/** Counts the rows and replaces the generation `ended`. Of several callers at once, one succeeds, and the others use its generation. */
+async function beginNext({ quotas, random, trustLog }: QuotaDeps, quota: Quota, ended: Generation | undefined): Promise<Generation> {
+  const { id, orgId, limit, rows, count } = quota
+  const free = limit - (await count(limit))
+  if (free <= 0) return refuse('conflict', `the maximum of ${limit} ${rows} is reached (see limits.get)`)
+  const next = { orgId, generation: random.token(16), free, limit, expiresAt: trustLog.now() + GENERATION_SECONDS }
+  if (ended) await quotas.change(id, { generation: ended.generation }, next)
+  else await quotas.insert({ id, ...next })
+  return (await quotas.get(id)) ?? { id, ...next }
+}
+
+/** The counter outlives the generation, so it never starts again while the generation is in use. */
+const counting = ({ id, generation, free, expiresAt }: Generation): Operation => ({
+  kind: 'count',
+  key: `${id} ${generation}`,
+  by: 1,
+  limit: free,
+  expiresAt: expiresAt + GENERATION_SECONDS,
+})
 
 /** Counts rows page by page, newest first, until there are `atMost` of them. Reads at most twice as many rows, so older ones may be missed. */
 export async function countNewest<D extends object>(

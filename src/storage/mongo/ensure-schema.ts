@@ -38,6 +38,8 @@ export const orderedIndex = (name: string): string => `by_${name}`
 
 /** A new index over millions of documents takes longer than the time-outs of other operations. */
 const INDEX_MS = 3_600_000
+/** Other commands wait behind the creation of collections and indexes, which a server does one after the other. */
+const BESIDE_CREATION = { timeoutMS: 60_000 }
 const NAMESPACE_EXISTS = 48
 /** IndexOptionsConflict and IndexKeySpecsConflict. */
 const INDEX_CONFLICTS: readonly unknown[] = [85, 86]
@@ -48,13 +50,13 @@ const INDEX_CONFLICTS: readonly unknown[] = [85, 86]
  */
 export function newEnsureSchema(db: Db, clock: Pick<Clock, 'now' | 'after'>): (schema: CollectionSchema) => Promise<void> {
   const locks: Collection<StoredSchema> = db.collection(SCHEMAS)
-  const exists = (name: string): Promise<boolean> => db.listCollections({ name }, { nameOnly: true }).hasNext()
+  const exists = (name: string): Promise<boolean> => db.listCollections({ name }, { nameOnly: true, ...BESIDE_CREATION }).hasNext()
   return async (schema) => {
     const { name } = schema
     while (!(await exists(name))) {
       if (await lock(locks, name, clock.now())) {
         await create(db, schema)
-        await locks.deleteOne({ _id: { $eq: name } })
+        await locks.deleteOne({ _id: { $eq: name } }, BESIDE_CREATION)
         return
       }
       await clock.after(POLL_MS)
@@ -70,7 +72,7 @@ const POLL_MS = 50
 async function lock(locks: Collection<StoredSchema>, name: string, now: number): Promise<boolean> {
   try {
     const free = { _id: { $eq: name }, lockedUntil: { $not: { $gt: now } } }
-    await locks.updateOne(free, { $set: { lockedUntil: now + LOCK_SECONDS } }, { upsert: true })
+    await locks.updateOne(free, { $set: { lockedUntil: now + LOCK_SECONDS } }, { upsert: true, ...BESIDE_CREATION })
     return true
   } catch (error) {
     if (isDuplicateKey(error)) return false
@@ -81,7 +83,7 @@ async function lock(locks: Collection<StoredSchema>, name: string, now: number):
 async function create(db: Db, { name, indexes }: CollectionSchema): Promise<void> {
   try {
     if (indexes.length > 0) await db.collection(name).createIndexes([...indexes], { timeoutMS: INDEX_MS })
-    else await db.createCollection(name)
+    else await db.createCollection(name, BESIDE_CREATION)
   } catch (error) {
     if (!(error instanceof MongoServerError)) throw error
     if (INDEX_CONFLICTS.includes(error.code))

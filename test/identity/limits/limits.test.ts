@@ -1,6 +1,7 @@
 // Runs over the embedded store and over MongoDB, there with two servers.
 import { expect, test, vi } from 'vitest'
-import { type Actor, aCard, type Registry, startRegistry } from '../../registry.js'
+import type { TaskId } from '../../../src/protocol/ids.js'
+import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
 interface LimitsView {
@@ -74,8 +75,22 @@ test('an agent with the maximum of open tasks creates another one after one of t
   // Members keep the maximum of the operator
   await acme.mutate('tasks.create', { description: 'x' })
   await agent.tasks.end(first.taskId)
-  registry.clock.advance(10)
   await agent.tasks.create({ description: 'x' })
+})
+
+test('of twenty tasks that are created at once on two instances, as many as the limit are created, twice', async () => {
+  await using registry = await startInstances('off')
+  const acme = await registry.organisation('Acme')
+  const agent = await registry.agent({ registeredBy: acme })
+  await setEverywhere(registry, acme, { openTasks: 5 })
+  const taskIds: TaskId[] = []
+  const create = () => reasonOf(agent.tasks.create({ description: 'x' }).then(({ taskId }) => taskIds.push(taskId)))
+  for (const expected of [5, 3]) {
+    const outcomes = await Promise.all(Array.from({ length: 20 }, create))
+    expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(expected)
+    expect(new Set(outcomes)).toEqual(new Set(['done', 'conflict']))
+    for (const taskId of taskIds.splice(0, 3)) await agent.tasks.end(taskId)
+  }
 })
 
 test('an organisation with the maximum of agents registers another one after one was revoked', async () => {
@@ -86,7 +101,6 @@ test('an organisation with the maximum of agents registers another one after one
   await registry.registration({ registeredBy: acme })
   for (let i = 0; i < 2; i++) expect(await reasonOf(registry.registration({ registeredBy: acme }))).toBe('conflict')
   await acme.mutate('agents.revoke', { agentId })
-  registry.clock.advance(10)
   await registry.registration({ registeredBy: acme })
 })
 
@@ -114,6 +128,22 @@ test('a pair with the maximum of introductions gets another one after one was re
   expect(await reasonOf(request())).toBe('conflict')
   await acme.mutate('introductions.revoke', { introductionId })
   await request()
+})
+
+test('an agent with the maximum of introductions to it gets another one from any agent after one was revoked', async () => {
+  await using registry = await startRegistry()
+  const acme = await registry.organisation('Acme')
+  const ocr = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
+  await ocr.publish({ card: aCard(registry) })
+  await setEverywhere(registry, acme, { introductionsPerTarget: 2 })
+  const ceiling = { rights: [{ audience: ocr.audience, scope: 'ocr:read' }] }
+  const request = (caller: AgentActor) => caller.introductions.request({ to: ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+  const { introductionId } = await request(await registry.agent({ ceiling }))
+  await request(await registry.agent({ ceiling }))
+  const third = await registry.agent({ ceiling })
+  expect(await reasonOf(request(third))).toBe('conflict')
+  await acme.mutate('introductions.revoke', { introductionId })
+  await request(third)
 })
 
 test('two instances over one store divide a rate, and members have a rate apart from agents', async () => {
@@ -145,7 +175,15 @@ test('revoking is never limited', async () => {
   if (!agent) throw new Error('there is an agent')
   const tasks = []
   for (let i = 0; i < 10; i++) tasks.push(await agent.tasks.create({ description: 'x' }))
-  const lowest = { tokenRequestsPerSecond: 1, creationsPerSecond: 1, openTasks: 1, introductionsPerPair: 1, agents: 1, sockets: 1 }
+  const lowest = {
+    tokenRequestsPerSecond: 1,
+    creationsPerSecond: 1,
+    openTasks: 1,
+    introductionsPerPair: 1,
+    introductionsPerTarget: 1,
+    agents: 1,
+    sockets: 1,
+  }
   await setEverywhere(registry, acme, lowest)
   expect(await reasonOf(agent.tasks.create({ description: 'x' }))).toBe('conflict')
   for (const { taskId } of tasks) await agent.tasks.end(taskId)

@@ -35,8 +35,8 @@ export const NEXT = {
     ['trust-log/new-trust-log.js', 'const own = { id, type,', "const own = { weather: 'fine', id, type,"],
     [
       'oauth/issue.js',
-      'const dependsOn = distinct(dependencies.handles);',
-      "const dependsOn = distinct([...dependencies.handles, ...(decision.task ? ['zone:' + decision.task.id.slice(4)] : [])]);",
+      'joinDependencies(client.dependencies,',
+      "joinDependencies({ handles: decision.task ? ['zone:' + decision.task.id.slice(4)] : [], expiresAt: Infinity }, client.dependencies,",
     ],
     ['oauth/issue.js', 'kid: signer.kid }, claims, signer)', "kid: signer.kid }, { ...claims, weather: 'fine' }, signer)"],
     [

@@ -5,7 +5,7 @@ import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.
 import type { Ending } from '../../../protocol/log/entry.js'
 import { dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
-import type { Operation } from '../../../storage/storage.js'
+import type { Group, Operation } from '../../../storage/storage.js'
 import { storedDependencies } from '../../../trust-log/horizon-rule.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
@@ -118,23 +118,27 @@ async function grantAndNotify(
   { context: { card, now }, action, saving, ends = [] }: Grant,
 ): Promise<IntroductionView | 'retry'> {
   const releasing = await releasingSlot(deps.introductions, granted)
-  const { outcome } = await deps.trustLog.commit({
-    type: 'introduction.granted',
-    ends,
-    dependsOn: [
-      ...ends.map(({ handle }) => handle),
-      granted.handle,
-      ...(granted.dependsOn ?? []),
-      ...card.dependencies.handles,
-      ...identitiesOf(caller.dependencies.handles),
-    ],
-    operations: [
-      saving,
-      auditOf(deps, caller, granted, action, { state: 'granted' }),
-      ...notifying(deps, granted, 'granted'),
-      ...releasing,
-    ],
-  })
+  const commit = (counting: Group) =>
+    deps.trustLog.commit({
+      type: 'introduction.granted',
+      ends,
+      dependsOn: [
+        ...ends.map(({ handle }) => handle),
+        granted.handle,
+        ...(granted.dependsOn ?? []),
+        ...card.dependencies.handles,
+        ...identitiesOf(caller.dependencies.handles),
+      ],
+      operations: [
+        ...counting,
+        saving,
+        auditOf(deps, caller, granted, action, { state: 'granted' }),
+        ...notifying(deps, granted, 'granted'),
+        ...releasing,
+      ],
+    })
+  // An introduction that is approved again has been counted.
+  const { outcome } = await (ends.length > 0 ? commit([]) : deps.commitGrant(granted, commit))
   if (outcome === 'committed') return viewOf(deps, granted, now)
   if (outcome === 'overtaken') return 'retry'
   return refuse(

@@ -1,8 +1,6 @@
 import { refuse } from '../../../errors.js'
 import type { Operation } from '../../../storage/storage.js'
-import { findGranted } from '../find.js'
 import { MAX_PENDING } from '../introduction.js'
-import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction, IntroductionsStore } from '../store.js'
 
 /**
@@ -24,20 +22,6 @@ export async function requireFreeSlot(
       `this agent has ${MAX_PENDING} pending requests, the maximum: withdraw one (introductions.revoke) or wait for a decision`,
     )
   )
-}
-
-/**
- * Refuses a further introduction of the pair past the limit of the requester's organisation. Requests at the same moment may exceed it, because
- * their commits do not count.
- */
-export async function requireRoomForPair(deps: IntroductionDeps, { from, to, fromOrg }: Introduction): Promise<void> {
-  const { introductionsPerPair } = await deps.limits.ofOrganisation(fromOrg)
-  const granted = await findGranted(deps, from, to)
-  if (granted.length >= introductionsPerPair)
-    refuse(
-      'conflict',
-      `the pair has ${granted.length} introductions, and the maximum is ${introductionsPerPair}: revoke one (introductions.revoke)`,
-    )
 }
 
 /** Part of the commit that creates the request. Of two requests that picked the same slot, the second commit fails. */

@@ -107,12 +107,15 @@ test('an organisation with the maximum of agents registers another one after one
 test('an organisation with the maximum of agents reinstates none, and the usage counts those beyond the maximum', async () => {
   await using registry = await startInstances('off')
   const acme = await registry.organisation('Acme')
+  await setEverywhere(registry, acme, { agents: 2 })
   const { agentId } = await registry.agent({ registeredBy: acme })
   await acme.mutate('agents.suspend', { agentId })
   await registry.agent({ registeredBy: acme })
   await registry.agent({ registeredBy: acme })
+  const reinstate = () => reasonOf(acme.mutate('agents.reinstate', { agentId }))
+  expect(await reinstate()).toBe('conflict')
   await setEverywhere(registry, acme, { agents: 1 })
-  expect(await reasonOf(acme.mutate('agents.reinstate', { agentId }))).toBe('conflict')
+  expect(await reinstate()).toBe('conflict')
   expect(await acme.query('limits.usage', {})).toMatchObject({ limits: { agents: 1 }, agents: 2 })
 })
 

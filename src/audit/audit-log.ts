@@ -8,6 +8,7 @@ import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
 import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
+import { newHistory } from './history.js'
 import { type AuditRow, type AuditStore, auditStore } from './store.js'
 
 interface AuditDeps {
@@ -86,6 +87,12 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   return {
     store,
     recording: (draft) => store.rows.inserting(newRow(draft)),
+    recordingEnd: (draft, { ends, reason, note }) => {
+      const row = { ...newRow(draft), endReason: reason, ...(note !== undefined && { note }) }
+      const ending = { id: row.id, orgIds: row.orgIds, handles: ends.map(({ handle }) => handle), createdAt: row.createdAt }
+      return [store.rows.inserting(row), store.endings.inserting(ending)]
+    },
+    history: () => newHistory(store),
     record: async (draft) => {
       await store.rows.insert(newRow(draft))
     },

@@ -1,6 +1,9 @@
 import type { Reason } from '../errors.js'
+import type { Because } from '../protocol/end-reason.js'
+import type { Handle } from '../protocol/handles.js'
 import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
+import type { FindEnding } from './history.js'
 
 /**
  * A decision on an authenticated request, as a feature hands it in. Must never contain tokens, proofs, assertions, keys or undisclosed claims.
@@ -23,9 +26,18 @@ export interface AuditDraft {
   readonly facts?: Readonly<Record<string, string | number | boolean>>
 }
 
+/** What an action ends, and why. */
+interface Endings extends Because {
+  readonly ends: readonly { readonly handle: Handle }[]
+}
+
 export interface Audit {
   /** An operation that inserts the row. Put it into the commit of the action, so that neither exists without the other. */
   recording(draft: AuditDraft): Operation
+  /** The same for an action that ends something, so that its history can be read. */
+  recordingEnd(draft: AuditDraft, endings: Endings): readonly Operation[]
   /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>
+  /** A reader of how things ended, for one response. */
+  history(): FindEnding
 }

@@ -1,9 +1,14 @@
 import { z } from 'zod'
 import { REFUSALS, type Reason } from '../errors.js'
+import { EndNote, EndReason } from '../protocol/end-reason.js'
+import { Handle } from '../protocol/handles.js'
 import { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
 const Reasons = Object.keys(REFUSALS) as [Reason, ...Reason[]] // the keys of REFUSALS are exactly the reasons
+
+/** A key that was compromised ends everything that it has granted. */
+const MAX_HANDLES = 1_000_000
 
 export const AuditRow = z.strictObject({
   id: z.string().max(64),
@@ -20,9 +25,22 @@ export const AuditRow = z.strictObject({
   subject: z.string().max(128).optional(),
   tokenId: TokenId.optional(),
   taskId: TaskId.optional(),
+  /** If the action ended something: why. */
+  endReason: EndReason.optional(),
+  note: EndNote.optional(),
   facts: z.record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()])).optional(),
 })
 export type AuditRow = z.infer<typeof AuditRow>
+
+/** The handles that the action of an audit row has ended. */
+const AuditEnding = z.strictObject({
+  /** The id of the row. */
+  id: z.string().max(64),
+  orgIds: AuditRow.shape.orgIds,
+  handles: z.array(Handle).max(MAX_HANDLES),
+  createdAt: z.int().min(0),
+})
+type AuditEnding = z.infer<typeof AuditEnding>
 
 /** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the link before it. */
 export const AuditLink = z.strictObject({
@@ -52,6 +70,7 @@ type AuditWriter = z.infer<typeof AuditWriter>
 
 export interface AuditStore {
   readonly rows: Collection<AuditRow>
+  readonly endings: Collection<AuditEnding>
   readonly links: Collection<AuditLink>
   readonly writers: Collection<AuditWriter>
 }
@@ -61,6 +80,14 @@ export const AUDIT_ROWS: OwnedSpec<AuditRow> = {
   schema: AuditRow,
   key: 'id',
   indexes: { organisation: { fields: ['orgIds', 'createdAt'] }, writer: { fields: ['writer', 'number'] } },
+  ownedBy: ['orgIds'],
+}
+
+export const AUDIT_ENDINGS: OwnedSpec<AuditEnding> = {
+  name: 'audit-endings',
+  schema: AuditEnding,
+  key: 'id',
+  indexes: { handles: { fields: ['handles', 'createdAt'] } },
   ownedBy: ['orgIds'],
 }
 
@@ -82,6 +109,7 @@ export const AUDIT_WRITERS: OwnedSpec<AuditWriter> = {
 
 export const auditStore = (storage: Storage): AuditStore => ({
   rows: storage.collection(AUDIT_ROWS),
+  endings: storage.collection(AUDIT_ENDINGS),
   links: storage.collection(AUDIT_LINKS),
   writers: storage.collection(AUDIT_WRITERS),
 })

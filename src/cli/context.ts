@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { type Command, Option } from 'commander'
 import { type Agent, createAgent } from '../client/index.js'
 import { signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import { requirePrivate } from '../lib/io/private-file.js'
+import { EndReason } from '../protocol/end-reason.js'
 import { OrgId } from '../protocol/ids.js'
 import { print } from './output.js'
 import { newProfiles, type Profile, type Profiles } from './profile.js'
@@ -15,7 +17,16 @@ export interface CommonFlags {
   readonly home?: string
   /** Print JSON instead of text. */
   readonly json?: boolean
+  /** Only of the commands that end something. */
+  readonly reason?: string
+  readonly note?: string
 }
+
+/** Adds the flags of a command that ends something. */
+export const endingOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--reason <reason>', 'why, for the history').choices(EndReason.options))
+    .option('--note <text>', 'explanation for the history, at most 256 characters')
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
 
@@ -31,7 +42,8 @@ export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: A
 /** Calls one tRPC query or mutation with the profile and prints the result. */
 export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: string, input: object): Promise<void> {
   const { agent } = await openAgent(flags)
-  print(flags, await agent[kind](path, input))
+  const { reason, note } = flags
+  print(flags, await agent[kind](path, { ...input, ...(reason !== undefined && { reason }), ...(note !== undefined && { note }) }))
 }
 
 /** Reads a file as text; `-` reads standard input. */

@@ -4,7 +4,9 @@ import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/cards/card-view.js'
+import type { Because } from '../protocol/end-reason.js'
 import type { AgentId, OrgId, TaskId } from '../protocol/ids.js'
+import type { Delegation } from '../protocol/rights.js'
 import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
@@ -66,11 +68,24 @@ export interface Tasks {
     readonly parentTaskId?: string
     readonly seconds?: number
   }): Promise<{ taskId: TaskId; deadline: number }>
-  end(taskId: string): Promise<{ position: string }>
-  get(taskId: string): Promise<{ taskId: TaskId; state: 'active' | 'ended' | 'expired'; description: string; deadline: number }>
+  end(taskId: string, because?: Partial<Because>): Promise<{ position: string }>
+  get(taskId: string): Promise<Task>
 }
 
-export interface LineageNode {
+/** How something ended; absent while it stands. Times are in epoch seconds. */
+interface Ended extends Partial<Because> {
+  readonly endedAt?: number
+  readonly endedBy?: string
+}
+
+interface Task extends Ended {
+  readonly taskId: TaskId
+  readonly state: 'active' | 'ended' | 'expired'
+  readonly description: string
+  readonly deadline: number
+}
+
+export interface LineageNode extends Ended {
   readonly tokenId: string
   readonly parents: readonly string[]
   readonly clientId: string
@@ -80,6 +95,10 @@ export interface LineageNode {
   /** The actors in the order in which the token passed through them. */
   readonly act: readonly string[]
   readonly taskId?: string
+  readonly tools?: readonly string[]
+  readonly resources?: readonly string[]
+  readonly delegation?: Delegation
+  /** True if the token was revoked before it expired. */
   readonly revoked: boolean
 }
 
@@ -92,7 +111,7 @@ export interface Agent extends Calls, Cards {
   /** A token for one peer, with at most the rights of the subject token (RFC 8693). */
   exchange(options: ExchangeOptions): Promise<AccessToken>
   introspect(token: string): Promise<JsonObject>
-  revoke(token: string): Promise<void>
+  revoke(token: string, because?: Partial<Because>): Promise<void>
   search(options?: SearchOptions): Promise<{ readonly hits: readonly Hit[]; readonly total: number; readonly cursor?: string }>
   readonly introductions: Introductions
   introduce: Introductions['introduce']
@@ -129,8 +148,8 @@ export function createAgent(options: AgentOptions): Agent {
     token: tokens.root,
     exchange: tokens.exchange,
     introspect: (token) => tokens.post('introspection_endpoint', { token }),
-    revoke: async (token) => {
-      await tokens.post('revocation_endpoint', { token })
+    revoke: async (token, { reason, note } = {}) => {
+      await tokens.post('revocation_endpoint', { token, ...(reason && { reason }), ...(note && { note }) })
     },
     search: (query = {}) => calls.query('discovery.search', query),
     introductions,
@@ -138,7 +157,7 @@ export function createAgent(options: AgentOptions): Agent {
     tasks: {
       create: ({ seconds, ...task }) =>
         calls.mutate('tasks.create', { ...task, ...(seconds !== undefined && { deadline: clock.now() + seconds }) }),
-      end: (taskId) => calls.mutate('tasks.end', { taskId }),
+      end: (taskId, because) => calls.mutate('tasks.end', { taskId, ...because }),
       get: (taskId) => calls.query('tasks.get', { taskId }),
     },
     lineage: async (subject) => (await calls.query<{ nodes: LineageNode[] }>('tokens.lineage', subject)).nodes,

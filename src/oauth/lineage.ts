@@ -1,3 +1,5 @@
+import type { Audit } from '../audit/audit.js'
+import type { FindEnding } from '../audit/history.js'
 import type { TaskDependencies } from '../delegation/tasks/task-dependencies.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
@@ -10,6 +12,7 @@ import type { TokenRecord, TokensStore } from './store.js'
 export interface LineageDeps {
   readonly tokens: TokensStore
   readonly trustLog: TrustLog
+  readonly audit: Pick<Audit, 'history'>
   readonly issuer: string
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
 }
@@ -33,10 +36,11 @@ interface LineageRecords {
  * only tokens that involve them.
  */
 export async function lineageOf(deps: LineageDeps, caller: Caller, query: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
-  return deps.trustLog.afterBarrier(caller.barrier, async () => {
+  return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const { records, isComplete } =
       'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
-    return { nodes: records.map((record) => nodeOf(deps, record)), isComplete }
+    const findEnding = deps.audit.history()
+    return { nodes: await Promise.all(records.map((record) => nodeOf(deps, now, record, findEnding))), isComplete }
   })
 }
 
@@ -106,8 +110,13 @@ function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, ac
   )
 }
 
-function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
-  const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt } = record
+/** What ended after the token had expired does not count. By then the ended set may have forgotten what ended before. */
+async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findEnding: FindEnding) {
+  const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt, dependsOn } = record
+  const { tools, resources, delegation } = record
+  const hasExpired = expiresAt <= now
+  const wasRevoked = !hasExpired && !stands(trustLog.ended, dependsOn)
+  const ending = wasRevoked || hasExpired ? await findEnding(dependsOn, expiresAt) : undefined
   return {
     tokenId: id,
     parents,
@@ -120,7 +129,11 @@ function nodeOf({ trustLog }: LineageDeps, record: TokenRecord) {
     introductionId,
     issuedAt,
     expiresAt,
-    revoked: !stands(trustLog.ended, record.dependsOn),
+    tools,
+    resources,
+    delegation,
+    revoked: wasRevoked || ending !== undefined,
+    ...ending,
   }
 }
 

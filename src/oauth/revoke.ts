@@ -3,6 +3,7 @@ import { auditRow } from '../audit/audit-row.js'
 import { refuse } from '../errors.js'
 import { type Caller, mayOversee } from '../http/caller.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
+import type { Because } from '../protocol/end-reason.js'
 import { handleOfToken } from '../protocol/handles.js'
 import type { TokenId } from '../protocol/ids.js'
 import type { Ending, Position } from '../protocol/log/entry.js'
@@ -21,14 +22,12 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
 })
 
 /** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation, and operators. */
-export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId): Promise<{ position: Position }> {
+export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId, because: Because): Promise<{ position: Position }> {
   const { position } = caller.barrier
   const token = await deps.tokens.get(id)
   if (!token || !(token.clientId === caller.id || mayOversee(caller, token.orgId))) return refuse('not_found', 'no such token')
   if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
-  return deps.trustLog.end({
-    type: 'token.revoked',
-    ends: [endingOfToken(token)],
-    operations: [deps.audit.recording(auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id }))],
-  })
+  const ends = [endingOfToken(token)]
+  const row = auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id })
+  return deps.trustLog.end({ type: 'token.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { AccessTokenClaims } from '../protocol/claims.js'
 import { Handle } from '../protocol/handles.js'
 import { Audience, ClientId, IntroductionId, Jkt, OrgId, TaskId, TokenId } from '../protocol/ids.js'
+import { Delegation, Names } from '../protocol/rights.js'
 import { MAX_STANDING_HANDLES } from '../protocol/standing.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
@@ -24,6 +25,9 @@ export const TokenRecord = z.strictObject({
   /** `<audience> <task>`, if the token has a task. */
   calledFor: z.string().max(600).optional(),
   introductionId: IntroductionId.optional(),
+  tools: Names.optional(),
+  resources: Names.optional(),
+  delegation: Delegation.optional(),
   jkt: Jkt,
   /** Every handle in `standing.dependsOn`, and the registry key that signed the token. */
   dependsOn: z.array(Handle).max(MAX_STANDING_HANDLES + 1),

@@ -29,6 +29,20 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'what ended after a token had expired did not revoke it',
+    'src/audit/history.ts',
+    '.filter(({ endedAt }) => endedAt < before)',
+    '.filter(({ endedAt }) => endedAt > 0 || before)',
+    ['test/audit/history.test.ts'],
+  ],
+  [
+    'a token that has expired is not standing again in the lineage',
+    'src/oauth/lineage.ts',
+    'wasRevoked || hasExpired ? await',
+    'wasRevoked ? await',
+    ['test/audit/history.test.ts'],
+  ],
+  [
     'a record does not outlive what it depends on',
     'src/trust-log/horizon-rule.ts',
     'record.expiresAt > earliest ||',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
-import { type CommonFlags, call, collect, profilesOf, rightOf } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions, profilesOf, rightOf } from '../context.js'
 import { print } from '../output.js'
 
 interface TermsFlags {
@@ -53,10 +53,11 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .action((agentId: string, flags: CommonFlags & TermsFlags & ChangeFlags) =>
       call(flags, 'mutate', 'agents.change', { agentId, ...termsOf(flags), ...changesOf(flags) }),
     )
-  for (const [verb, text] of Object.entries(STATE_CHANGES))
-    common(agent.command(`${verb} <agentId>`))
-      .description(text)
-      .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', `agents.${verb}`, { agentId }))
+  for (const [verb, text] of Object.entries(STATE_CHANGES)) {
+    const command = common(agent.command(`${verb} <agentId>`))
+    if (verb !== 'reinstate') endingOptions(command)
+    command.description(text).action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', `agents.${verb}`, { agentId }))
+  }
 }
 
 const termsOptions = (command: Command): Command =>

@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
 import { Tier } from '../../protocol/cards/release-policy.js'
 import { AgentId } from '../../protocol/ids.js'
-import { type CommonFlags, call, collect, openAgent, textOfFile } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions, openAgent, textOfFile } from '../context.js'
 import { print } from '../output.js'
 
 interface PublishFlags extends CommonFlags {
@@ -30,7 +30,7 @@ export function cardCommands(program: Command, common: (command: Command) => Com
       const { agent } = await openAgent(flags)
       print(flags, await agent.card(AgentId.parse(agentId)))
     })
-  common(card.command('unpublish <agentId>'))
+  endingOptions(common(card.command('unpublish <agentId>')))
     .description('withdraw a card from readers and from search; its introductions need another approval after the next publication')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, collect } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions } from '../context.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -28,10 +28,14 @@ export function introductionCommands(program: Command, common: (command: Command
   common(introduction.command('show <introductionId>'))
     .description('show one introduction')
     .action((introductionId: string, flags: CommonFlags) => call(flags, 'query', 'introductions.get', { introductionId }))
-  for (const [verb, text] of Object.entries(DECISIONS))
-    common(introduction.command(`${verb} <introductionId>`))
+  for (const [verb, text] of Object.entries(DECISIONS)) {
+    const command = common(introduction.command(`${verb} <introductionId>`))
+    if (verb === 'revoke') endingOptions(command)
+    if (verb === 'deny') command.option('--note <text>', 'explanation for the requester, at most 512 characters')
+    command
       .description(text)
       .action((introductionId: string, flags: CommonFlags) => call(flags, 'mutate', `introductions.${verb}`, { introductionId }))
+  }
   common(introduction.command('inbox'))
     .description('list the notifications of this agent')
     .option('--after <position>', 'position of the last notification that was read', '0')

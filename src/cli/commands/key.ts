@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { newPrivateJwk, proveKey, signerFromJwk } from '../../credentials/jose/sign.js'
 import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
-import { type CommonFlags, call, openAgent, privateTextOfFile, profilesOf, secondsOf } from '../context.js'
+import { type CommonFlags, call, endingOptions, openAgent, privateTextOfFile, profilesOf, secondsOf } from '../context.js'
 import { print } from '../output.js'
 
 /** `credence key …`: the registered keys of organisations, agents and members. */
@@ -22,11 +22,12 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .action((keyId: string, flags: CommonFlags & { overlap: string }) =>
       call(flags, 'mutate', 'keys.retire', { keyId, overlapSeconds: secondsOf(flags.overlap) }),
     )
-  common(key.command('revoke <keyId>'))
+  endingOptions(common(key.command('revoke <keyId>')))
     .description('revoke the key immediately, with every token that it authenticated')
     .action((keyId: string, flags: CommonFlags) => call(flags, 'mutate', 'keys.revoke', { keyId }))
   common(key.command('compromise <keyId>'))
     .description('revoke a stolen key and everything that it has granted since the theft; the key is never accepted again')
+    .option('--note <text>', 'explanation for the history, at most 256 characters')
     .requiredOption('--since <duration>', 'how long ago the key may have been stolen, such as 2d')
     .action((keyId: string, flags: CommonFlags & { since: string }) =>
       call(flags, 'mutate', 'keys.compromise', { keyId, since: systemClock.now() - secondsOf(flags.since) }),

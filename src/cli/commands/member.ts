@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call } from '../context.js'
+import { type CommonFlags, call, endingOptions } from '../context.js'
 
 /** `credence member …`. */
 export function memberCommands(program: Command, common: (command: Command) => Command): void {
@@ -10,7 +10,7 @@ export function memberCommands(program: Command, common: (command: Command) => C
   common(member.command('role <memberId> <role>'))
     .description('change the role of a member to administrator or member')
     .action((memberId: string, role: string, flags: CommonFlags) => call(flags, 'mutate', 'members.changeRole', { memberId, role }))
-  common(member.command('revoke <memberId>'))
+  endingOptions(common(member.command('revoke <memberId>')))
     .description('revoke a membership; keys and tokens of the member are no longer accepted')
     .action((memberId: string, flags: CommonFlags) => call(flags, 'mutate', 'members.revoke', { memberId }))
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call } from '../context.js'
+import { type CommonFlags, call, endingOptions } from '../context.js'
 
 /** `credence organisation …`. */
 export function organisationCommands(program: Command, common: (command: Command) => Command): void {
@@ -17,7 +17,7 @@ export function organisationCommands(program: Command, common: (command: Command
     .description('print a one-time code with which a person joins the organisation')
     .option('--role <role>', 'administrator, member or operator', 'member')
     .action((orgId: string, flags: CommonFlags & { role: string }) => call(flags, 'mutate', 'members.invite', { orgId, role: flags.role }))
-  common(organisation.command('revoke <orgId>'))
+  endingOptions(common(organisation.command('revoke <orgId>')))
     .description('permanently deactivate the organisation and revoke everything that it owns (operators)')
     .action((orgId: string, flags: CommonFlags) => call(flags, 'mutate', 'organisations.revoke', { orgId }))
 }

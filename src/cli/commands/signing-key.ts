@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call } from '../context.js'
+import { type CommonFlags, call, endingOptions } from '../context.js'
 
 /** `credence signing-key …`: the registry's own keys, for its operators. */
 export function signingKeyCommands(program: Command, common: (command: Command) => Command): void {
@@ -12,7 +12,7 @@ export function signingKeyCommands(program: Command, common: (command: Command) 
       'publish a new key for token, card or log; it signs after two minutes, and the old key ends once nothing that it signed is valid',
     )
     .action((use: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.rotate', { use }))
-  common(key.command('revoke <kid>'))
+  endingOptions(common(key.command('revoke <kid>')))
     .description('revoke a key immediately, with everything that it signed')
     .action((kid: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.revoke', { kid }))
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, openAgent, secondsOf } from '../context.js'
+import { type CommonFlags, call, endingOptions, openAgent, secondsOf } from '../context.js'
 import { print } from '../output.js'
 
 interface CreateFlags extends CommonFlags {
@@ -25,7 +25,7 @@ export function taskCommands(program: Command, common: (command: Command) => Com
   common(task.command('show <taskId>'))
     .description('show one task')
     .action((taskId: string, flags: CommonFlags) => call(flags, 'query', 'tasks.get', { taskId }))
-  common(task.command('end <taskId>'))
+  endingOptions(common(task.command('end <taskId>')))
     .description('end a task with its child tasks and every token issued for them')
     .action((taskId: string, flags: CommonFlags) => call(flags, 'mutate', 'tasks.end', { taskId }))
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call } from '../context.js'
+import { type CommonFlags, call, endingOptions } from '../context.js'
 
 /** `credence token …` and `credence lineage`. */
 export function tokenCommands(program: Command, common: (command: Command) => Command): void {
@@ -9,7 +9,7 @@ export function tokenCommands(program: Command, common: (command: Command) => Co
       call(flags, 'query', 'tokens.lineage', id.startsWith('tsk_') ? { taskId: id } : { tokenId: id }),
     )
   const token = program.command('token').description('revoke tokens')
-  common(token.command('revoke <tokenId>'))
+  endingOptions(common(token.command('revoke <tokenId>')))
     .description('revoke a token and every token that came from it')
     .action((tokenId: string, flags: CommonFlags) => call(flags, 'mutate', 'tokens.revoke', { tokenId }))
 }

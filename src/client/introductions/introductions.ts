@@ -1,5 +1,6 @@
 import { CredenceError } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
+import type { Because } from '../../protocol/end-reason.js'
 import type { AgentId, IntroductionId } from '../../protocol/ids.js'
 import type { Delegation, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
@@ -73,7 +74,7 @@ export interface Introductions {
   /** Grants a pending request, or approves an introduction again that needs it. */
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
-  revoke(introductionId: string): Promise<unknown>
+  revoke(introductionId: string, because?: Partial<Because>): Promise<unknown>
   inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly lastPosition: number }>
   /**
    * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be
@@ -123,7 +124,7 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
     },
     approve: (introductionId, narrowing = {}) => mutate('introductions.approve', { introductionId, ...narrowing }),
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
-    revoke: (introductionId) => mutate('introductions.revoke', { introductionId }),
+    revoke: (introductionId, because) => mutate('introductions.revoke', { introductionId, ...because }),
     inbox,
     watch: (handler, after = 0) => {
       const closed = new AbortController()

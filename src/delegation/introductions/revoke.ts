@@ -1,20 +1,30 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Because } from '../../protocol/end-reason.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { withNotifications } from '../inbox/post.js'
-import { auditOf, closePending } from './decide/pending.js'
+import { closePending, rowOf } from './decide/pending.js'
 import { endingOfIntroduction } from './find.js'
 import { RETENTION_SECONDS, stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { nextRevision, notifying, requireIntroduction } from './view.js'
 
 /** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: it becomes denied with the note `withdrawn`. */
-export const revokeIntroduction = (deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position }> =>
-  withNotifications(deps, () => tryRevoke(deps, caller, id))
+export const revokeIntroduction = (
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  because: Because,
+): Promise<{ position: Position }> => withNotifications(deps, () => tryRevoke(deps, caller, id, because))
 
 /** The stored state `ended` only keeps the introduction out of the indexes of granted ones; the log entry is what revokes it. */
-async function tryRevoke(deps: IntroductionDeps, caller: Caller, id: IntroductionId): Promise<{ position: Position } | 'retry'> {
+async function tryRevoke(
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  because: Because,
+): Promise<{ position: Position } | 'retry'> {
   const { now, position } = caller.barrier
   const introduction = await requireIntroduction(deps, caller, id)
   const { state, revision } = introduction
@@ -25,13 +35,15 @@ async function tryRevoke(deps: IntroductionDeps, caller: Caller, id: Introductio
   if (stateOf(deps.trustLog, introduction, now) === 'ended') return refuse('already_revoked', 'the introduction has already ended')
   if (state === 'denied') return refuse('not_pending', 'the introduction was denied')
   const fields = { state: 'ended', purgeAt: deps.trustLog.now() + RETENTION_SECONDS, ...nextRevision(introduction, now) } as const
+  const ends = [endingOfIntroduction(introduction)]
+  const row = rowOf(caller, introduction, 'introductions.revoke')
   const committed = await deps.trustLog.commit({
     type: 'introduction.revoked',
-    ends: [endingOfIntroduction(introduction)],
+    ends,
     dependsOn: [],
     operations: [
       deps.introductions.changing(id, { revision }, fields),
-      auditOf(deps, caller, introduction, 'introductions.revoke'),
+      ...deps.audit.recordingEnd(row, { ends, ...because }),
       ...notifying(deps, { ...introduction, ...fields }, 'ended'),
     ],
   })

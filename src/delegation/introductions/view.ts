@@ -1,3 +1,5 @@
+import type { Audit } from '../../audit/audit.js'
+import type { FindEnding } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
@@ -9,21 +11,33 @@ import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
 interface ViewDeps extends StepDeps {
+  readonly audit: Pick<Audit, 'history'>
   readonly introductions: IntroductionsStore
 }
 
 /** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
-export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction: Introduction, now: number) {
+export async function viewOf(
+  deps: Omit<ViewDeps, 'introductions'>,
+  introduction: Introduction,
+  now: number,
+  findEnding: FindEnding = deps.audit.history(),
+) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
   const { reliance } = introduction
   const state = stateOf(deps.trustLog, introduction, now)
+  const { handle, boundsVersion, dependsOn = [] } = introduction
+  // After it has expired, the ended set may have forgotten its handles.
+  const ending =
+    state === 'ended' || (state === 'expired' && introduction.state === 'granted')
+      ? await findEnding([handle, boundsVersion, ...dependsOn], expiresAt)
+      : undefined
   const { affected } = await stepsOf(deps, to, state === 'granted' && reliance ? [{ reliance }] : [])
   const changes = affected[0]?.changes
   return {
     introductionId: id,
-    state: changes?.some(({ pointer }) => pointer !== SIGNATURES) ? ('needsApproval' as const) : state,
+    state: changes?.some(({ pointer }) => pointer !== SIGNATURES) ? ('needsApproval' as const) : ending ? ('ended' as const) : state,
     /** What the introduction relied on and the target's card no longer has. */
     needsApproval: changes,
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
@@ -38,7 +52,8 @@ export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction
     requestedAt: createdAt,
     grantedAt,
     expiresAt: expiresAt ?? pendingUntil,
-    note,
+    ...ending,
+    note: ending?.note ?? note,
   }
 }
 

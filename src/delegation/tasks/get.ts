@@ -1,3 +1,4 @@
+import type { EndedView, FindEnding } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -5,7 +6,7 @@ import { requireTask, type TaskDeps } from './authority.js'
 import type { Task } from './store.js'
 
 /** A task as its owner and the owner's organisation see it. */
-export interface TaskView {
+export interface TaskView extends Partial<EndedView> {
   readonly taskId: TaskId
   readonly owner: ClientId
   readonly description: string
@@ -19,8 +20,17 @@ export interface TaskView {
 export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
   deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
 
-export function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task): TaskView {
+/** After the deadline the ended set may have forgotten the task's handles. */
+export async function viewOf(
+  { trustLog, audit }: Pick<TaskDeps, 'trustLog' | 'audit'>,
+  now: number,
+  task: Task,
+  findEnding: FindEnding = audit.history(),
+): Promise<TaskView> {
   const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task
-  const state = !stands(trustLog.ended, [handle, ...dependsOn]) ? 'ended' : deadline <= now ? 'expired' : 'active'
-  return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state }
+  const handles = [handle, ...dependsOn]
+  const hasEnded = !stands(trustLog.ended, handles)
+  const ending = hasEnded || deadline <= now ? await findEnding(handles, deadline) : undefined
+  const state = hasEnded || ending ? 'ended' : deadline <= now ? 'expired' : 'active'
+  return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state, ...ending }
 }

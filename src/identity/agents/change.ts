@@ -40,13 +40,15 @@ export async function changeAgent(
     ...(introductionPolicy && { introductionPolicy, introductionPolicyVer: fresh.introductionPolicyVer }),
   }
   if (Object.keys(next).length === 0) return { agentId }
+  const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])]
+  const row = auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
-    ends: [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])],
+    ends,
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
-      deps.audit.recording(auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })),
+      ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
     ],
   })
   return outcome === 'committed'

@@ -1,3 +1,4 @@
+import type { EndedView, FindEnding } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
@@ -8,7 +9,7 @@ import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 
 /** An agent in the responses of `agents.get` and `agents.list`. */
-export interface AgentView {
+export interface AgentView extends Partial<EndedView> {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
@@ -24,7 +25,7 @@ export interface AgentView {
 export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> =>
   deps.trustLog.afterBarrier(caller.barrier, async () => viewOf(deps, await requireAgent(deps, caller, id, 'see')))
 
-export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView> {
+export async function viewOf(deps: AgentsDeps, agent: Agent, findEnding: FindEnding = deps.audit.history()): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
@@ -37,6 +38,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent): Promise<AgentView>
     ceiling,
     introductionPolicy,
     registeredAt: createdAt,
+    ...(deps.trustLog.ended.has(agent.handle) && (await findEnding([agent.handle]))),
   }
 }
 

@@ -4,7 +4,7 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
 import { banKey } from './quota-slots.js'
-import { type RevokeKeyDeps, recordingKeyAudit } from './revoke.js'
+import { keyAuditRow, type RevokeKeyDeps } from './revoke.js'
 
 /**
  * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
@@ -15,6 +15,7 @@ export async function compromiseKey(
   caller: Caller,
   id: RegisteredKeyId,
   since: number,
+  note?: string,
 ): Promise<{ position: Position; revokedCount: number }> {
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   await banKey(deps.registeredKeys, registeredKey)
@@ -25,7 +26,8 @@ export async function compromiseKey(
     // The list is read again after each log entry, because more may have been granted meanwhile. An ended identity can grant nothing more.
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
-    const operations = position === undefined ? [recordingKeyAudit(deps, caller, 'keys.compromise', registeredKey)] : []
+    const row = keyAuditRow(caller, 'keys.compromise', registeredKey)
+    const operations = deps.audit.recordingEnd(row, { ends: fresh, reason: 'compromised', note })
     position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position
   }
 }

@@ -1,12 +1,14 @@
+import type { EndedView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import type { ClientId, Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import { type OwnerDeps, requireOwner } from './authority.js'
 import { findRegisteredKeys } from './find.js'
 import type { RegisterKeyDeps } from './register.js'
+import type { RegisteredKey } from './store.js'
 
 /** A registered key in the response of `keys.list`. */
-interface RegisteredKeyView {
+interface RegisteredKeyView extends Partial<EndedView> {
   readonly keyId: RegisteredKeyId
   readonly owner: KeyOwner
   readonly use: KeyPurpose
@@ -29,7 +31,7 @@ const MAX_HISTORY = 100
 
 /** Lists the keys of an owner, oldest first: all that stand, and the newest revoked ones. */
 export async function listRegisteredKeys(
-  deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog'> & OwnerDeps,
+  deps: Pick<RegisterKeyDeps, 'registeredKeys' | 'trustLog' | 'audit'> & OwnerDeps,
   caller: Caller,
   owner: KeyOwner,
 ): Promise<RegisteredKeyList> {
@@ -40,9 +42,13 @@ export async function listRegisteredKeys(
   ])
   const known = [...[...newest.items].reverse(), ...inSlots]
   const distinct = [...new Map(known.map((key) => [key.id, key])).values()].sort((a, b) => a.registeredAt - b.registeredAt)
-  const items = distinct.map(({ id, use, jkt, alg, registeredAt, registeredBy, handle, retiresAt }): RegisteredKeyView => {
-    const state = deps.trustLog.ended.has(handle) ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
-    return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state }
-  })
-  return { items }
+  const findEnding = deps.audit.history()
+  const viewOf = async ({ id, handle, retiresAt, ...key }: RegisteredKey): Promise<RegisteredKeyView> => {
+    const { use, jkt, alg, registeredAt, registeredBy } = key
+    const hasEnded = deps.trustLog.ended.has(handle)
+    const state = hasEnded ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
+    const ending = hasEnded ? await findEnding([handle]) : undefined
+    return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state, ...ending }
+  }
+  return { items: await Promise.all(distinct.map(viewOf)) }
 }

@@ -1,7 +1,8 @@
-import type { Audit } from '../../audit/audit.js'
+import type { Audit, AuditDraft } from '../../audit/audit.js'
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Because } from '../../protocol/end-reason.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
@@ -23,19 +24,22 @@ export interface RevokeKeyDeps {
 }
 
 /** Revokes a key immediately, with every token that it authenticated. */
-export async function revokeKey(deps: RevokeKeyDeps, caller: Caller, id: RegisteredKeyId): Promise<{ position: Position }> {
+export async function revokeKey(
+  deps: RevokeKeyDeps,
+  caller: Caller,
+  id: RegisteredKeyId,
+  because: Because,
+): Promise<{ position: Position }> {
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   requireNotEnded(deps, registeredKey)
-  return deps.trustLog.end({
-    type: 'key.revoked',
-    ends: [{ handle: registeredKey.handle }],
-    operations: [recordingKeyAudit(deps, caller, 'keys.revoke', registeredKey)],
-  })
+  const ends = [{ handle: registeredKey.handle }]
+  const row = keyAuditRow(caller, 'keys.revoke', registeredKey)
+  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
 }
 
 export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
   if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')
 }
 
-export const recordingKeyAudit = ({ audit }: Pick<RevokeKeyDeps, 'audit'>, caller: Caller, action: string, registeredKey: RegisteredKey) =>
-  audit.recording(auditRow(caller, action, { orgId: registeredKey.orgId, subject: registeredKey.id }))
+export const keyAuditRow = (caller: Caller, action: string, { orgId, id }: RegisteredKey): AuditDraft =>
+  auditRow(caller, action, { orgId, subject: id })

@@ -15,13 +15,15 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
     refuse('forbidden', 'the role operator is given by invitation and cannot be changed; revoke the member instead')
   if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_revoked', 'the member was revoked')
   const ver = newHandle(deps.random, 'ver')
+  const ends = [{ handle: member.ver }]
+  const row = auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
-    ends: [{ handle: member.ver }],
+    ends,
     dependsOn: [member.handle, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.members.changing(id, { ver: member.ver }, { role, ver }),
-      deps.audit.recording(auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id })),
+      ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
     ],
   })
   return outcome === 'committed'

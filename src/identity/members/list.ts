@@ -1,12 +1,13 @@
+import type { EndedView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import type { ClientId, MemberId, OrgId } from '../../protocol/ids.js'
 import type { ManageMemberDeps } from './authority.js'
-import type { MemberRole } from './store.js'
+import type { Member, MemberRole } from './store.js'
 
 /** A member in the response of `members.list`. */
-interface MemberView {
+interface MemberView extends Partial<EndedView> {
   readonly memberId: MemberId
   readonly name: string
   readonly role: MemberRole
@@ -23,21 +24,17 @@ export interface MemberList {
 
 /** Lists the members of an organisation for its administrators. */
 export async function listMembers(
-  { members, trustLog }: ManageMemberDeps,
+  { members, trustLog, audit }: ManageMemberDeps,
   caller: Caller,
   { orgId, ...paging }: PageInput & { readonly orgId: OrgId },
 ): Promise<MemberList> {
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
-  return pageOf(
-    page,
-    ({ id, name, role, createdAt, invitedBy, handle }): MemberView => ({
-      memberId: id,
-      name,
-      role,
-      joinedAt: createdAt,
-      invitedBy,
-      state: trustLog.ended.has(handle) ? 'revoked' : 'active',
-    }),
-  )
+  const findEnding = audit.history()
+  const viewOf = async ({ id, name, role, createdAt, invitedBy, handle }: Member): Promise<MemberView> => {
+    const ending = trustLog.ended.has(handle) ? await findEnding([handle]) : undefined
+    const state = trustLog.ended.has(handle) ? 'revoked' : 'active'
+    return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, ...ending }
+  }
+  return pageOf({ ...page, items: await Promise.all(page.items.map(viewOf)) }, (view) => view)
 }

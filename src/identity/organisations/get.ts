@@ -1,3 +1,5 @@
+import type { Audit } from '../../audit/audit.js'
+import type { EndedView, FindEnding } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { OrgId } from '../../protocol/ids.js'
@@ -7,10 +9,11 @@ import type { Organisation, OrganisationsStore } from './store.js'
 export interface GetOrganisationDeps {
   readonly organisations: OrganisationsStore
   readonly trustLog: TrustLog
+  readonly audit: Pick<Audit, 'history'>
 }
 
 /** An organisation in the responses of `organisations.get` and `organisations.list`. */
-export interface OrganisationView {
+export interface OrganisationView extends Partial<EndedView> {
   readonly orgId: OrgId
   readonly name: string
   readonly state: 'active' | 'revoked'
@@ -23,9 +26,12 @@ export async function getOrganisation(deps: GetOrganisationDeps, caller: Caller,
   return organisation ? viewOf(deps, organisation) : refuse('not_found', 'no such organisation')
 }
 
-export const viewOf = ({ trustLog }: GetOrganisationDeps, { id, name, handle, createdAt }: Organisation): OrganisationView => ({
-  orgId: id,
-  name,
-  state: trustLog.ended.has(handle) ? 'revoked' : 'active',
-  createdAt,
-})
+export async function viewOf(
+  { trustLog, audit }: GetOrganisationDeps,
+  { id, name, handle, createdAt }: Organisation,
+  findEnding: FindEnding = audit.history(),
+): Promise<OrganisationView> {
+  const hasEnded = trustLog.ended.has(handle)
+  const ending = hasEnded ? await findEnding([handle]) : undefined
+  return { orgId: id, name, state: hasEnded ? 'revoked' : 'active', createdAt, ...ending }
+}

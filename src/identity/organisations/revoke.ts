@@ -2,6 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import { auditRow } from '../../audit/audit-row.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Because } from '../../protocol/end-reason.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -17,14 +18,17 @@ export interface RevokeOrganisationDeps {
  * Revokes the organisation. Its members, agents, tasks and introductions depend on its handle, so they are revoked with it.
  * The organisation that runs the registry cannot be revoked.
  */
-export async function revokeOrganisation(deps: RevokeOrganisationDeps, caller: Caller, orgId: OrgId): Promise<{ position: Position }> {
+export async function revokeOrganisation(
+  deps: RevokeOrganisationDeps,
+  caller: Caller,
+  orgId: OrgId,
+  because: Because,
+): Promise<{ position: Position }> {
   const organisation = await deps.organisations.get(orgId)
   if (!organisation) return refuse('not_found', 'no such organisation')
   if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
   if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
-  return deps.trustLog.end({
-    type: 'organisation.revoked',
-    ends: [{ handle: organisation.handle }],
-    operations: [deps.audit.recording(auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId }))],
-  })
+  const ends = [{ handle: organisation.handle }]
+  const row = auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
+  return deps.trustLog.end({ type: 'organisation.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
 }

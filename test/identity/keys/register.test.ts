@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { newHistory } from '../../../src/audit/history.js'
+import { auditStore } from '../../../src/audit/store.js'
 import { thumbprint } from '../../../src/credentials/jose/jwk.js'
 import { newEs256Signer, proveKey, type Signer, signJwt } from '../../../src/credentials/jose/sign.js'
 import { verifyClientAssertion } from '../../../src/credentials/jose/token-types.js'
@@ -81,7 +83,8 @@ test('more revoked registrations than a list holds do not displace the key that 
   const trustLog = await logs.open()
   const registeredKeys = registeredKeysStore({ storage: logs.storage })
   const owner = newId(random, 'agt')
-  const deps = { registeredKeys, trustLog, random } as unknown as RegisterKeyDeps // registering uses no other dependency here
+  const audit = { history: () => newHistory(auditStore(logs.storage)) }
+  const deps = { registeredKeys, trustLog, random, audit } as unknown as RegisterKeyDeps // these calls use no other dependency
   const terms = { owner, orgId: newId(random, 'org'), use: 'client' as const, grantedBy: [], registeredBy: owner }
   const register = async (registeredAt: number) => {
     const { publicJwk: jwk, alg } = await newEs256Signer()

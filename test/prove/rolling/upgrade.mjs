@@ -26,7 +26,11 @@ export const NEXT = {
       "introductionPolicy: input.introductionPolicy,\n        shape: 'round',",
     ],
     ['delegation/tasks/end.js', "type: 'task.ended'", "type: 'task.finished'"],
-    ['delegation/tasks/end.js', 'ends: [endingOfTask(task)]', 'ends: [endingOfTask(task), { ...endingOfTask(task), handle: zoneOf(id) }]'],
+    [
+      'delegation/tasks/end.js',
+      'const ends = [endingOfTask(task)]',
+      'const ends = [endingOfTask(task), { ...endingOfTask(task), handle: zoneOf(id) }]',
+    ],
     [
       'delegation/tasks/end.js',
       'export async function endTask',

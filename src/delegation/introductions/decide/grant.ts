@@ -15,7 +15,7 @@ import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
 import { type IntroductionView, nextRevision, notifying, viewOf } from '../view.js'
 import { type Narrowing, narrowBounds } from './narrow.js'
-import { auditOf } from './pending.js'
+import { rowOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** The values read after the barrier: the target, what its card offers, the task, and the time. */
@@ -118,6 +118,7 @@ async function grantAndNotify(
   { context: { card, now }, action, saving, ends = [] }: Grant,
 ): Promise<IntroductionView | 'retry'> {
   const releasing = await releasingSlot(deps.introductions, granted)
+  const row = rowOf(caller, granted, action, { state: 'granted' })
   const commit = (counting: Group) =>
     deps.trustLog.commit({
       type: 'introduction.granted',
@@ -132,7 +133,7 @@ async function grantAndNotify(
       operations: [
         ...counting,
         saving,
-        auditOf(deps, caller, granted, action, { state: 'granted' }),
+        ...(ends.length > 0 ? deps.audit.recordingEnd(row, { ends, reason: 'superseded' }) : [deps.audit.recording(row)]),
         ...notifying(deps, granted, 'granted'),
         ...releasing,
       ],

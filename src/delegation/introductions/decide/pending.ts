@@ -41,7 +41,7 @@ export async function closePending(
     const releasing = await releasingSlot(deps.introductions, pending)
     const committed = await deps.storage.commit([
       deps.introductions.changing(pending.id, { state: 'pending' }, fields),
-      auditOf(deps, caller, pending, action),
+      deps.audit.recording(rowOf(caller, pending, action)),
       ...releasing,
       ...notifying(deps, denied, 'denied'),
     ])
@@ -52,11 +52,5 @@ export async function closePending(
 }
 
 /** The audit row of a request, a decision or a revocation. Both organisations can read it. */
-export const auditOf = (
-  { audit }: IntroductionDeps,
-  caller: Caller,
-  { id, fromOrg, toOrg }: Introduction,
-  action: string,
-  facts?: AuditDraft['facts'],
-) =>
-  audit.recording(auditRow(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) }))
+export const rowOf = (caller: Caller, { id, fromOrg, toOrg }: Introduction, action: string, facts?: AuditDraft['facts']): AuditDraft =>
+  auditRow(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) })

@@ -25,11 +25,11 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const saving = previous
     ? deps.cards.changing(agentId, unchangedGuard(previous), { ...clearedFields(previous, card), ...fields })
     : deps.cards.inserting(card)
-  const row = deps.audit.recording(
-    auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts: { version: card.version, state: card.verdict.state } }),
-  )
-  const operations = [saving, ...indexingRows(card), row]
+  const facts = { version: card.version, state: card.verdict.state }
+  const row = auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
+  const recording = ended ? deps.audit.recordingEnd(row, { ends: [{ handle: ended }], reason: 'superseded' }) : [deps.audit.recording(row)]
+  const operations = [saving, ...indexingRows(card), ...recording]
   if (onlyNonPublic && !ended) {
     if (!(await deps.storage.commit(operations)).ok) refuseOvertaken()
     return

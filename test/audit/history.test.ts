@@ -1,0 +1,220 @@
+// Who ended what, when and why, also after the ended set has forgotten it.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { auditStore } from '../../src/audit/store.js'
+import type { LineageNode } from '../../src/client/index.js'
+import type { Entry } from '../../src/protocol/log/entry.js'
+import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
+import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../stories/actors.js'
+
+let registry: Registry
+let pair: Pair
+beforeAll(async () => {
+  registry = await startRegistry()
+  pair = await aPair(registry)
+})
+afterAll(() => registry[Symbol.asyncDispose]())
+
+const idOf = (accessToken: string): string => JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()).jti
+const BECAUSE = { reason: 'policy', note: 'the contract ended' } as const
+const nodeOf = async (actor: Actor, tokenId: string): Promise<LineageNode | undefined> =>
+  (await actor.lineage({ tokenId })).find((node) => node.tokenId === tokenId)
+/** Past the expiry of every token, and past what the ended set remembers of it. */
+const forget = () => registry.clock.advance(2000)
+
+interface KeyList {
+  readonly items: readonly { readonly keyId: string; readonly state: string }[]
+}
+
+describe('every verb that ends something keeps who, when and why', () => {
+  const inList = async (actor: Actor, path: string, input: object, id: object) =>
+    (await actor.query<{ items: object[] }>(path, input)).items.find((item) =>
+      Object.entries(id).every(([k, v]) => k in item && Reflect.get(item, k) === v),
+    )
+
+  test.each<[string, () => Promise<{ readonly by: Actor; readonly view: () => Promise<unknown> }>]>([
+    [
+      'tasks.end',
+      async () => {
+        const { taskId } = await pair.planner.tasks.create({ description: 'x' })
+        await pair.planner.tasks.end(taskId, BECAUSE)
+        return { by: pair.planner, view: () => pair.planner.tasks.get(taskId) }
+      },
+    ],
+    [
+      'introductions.revoke',
+      async () => {
+        const introductionId = await introduce(pair.planner, pair.ocr)
+        await pair.ocr.introductions.revoke(introductionId, BECAUSE)
+        return { by: pair.ocr, view: () => pair.planner.introductions.get(introductionId) }
+      },
+    ],
+    [
+      'tokens.revoke',
+      async () => {
+        const tokenId = idOf((await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken)
+        await pair.planner.mutate('tokens.revoke', { tokenId, ...BECAUSE })
+        return { by: pair.planner, view: () => nodeOf(pair.planner, tokenId) }
+      },
+    ],
+    [
+      '/oauth/revoke',
+      async () => {
+        const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
+        await pair.planner.revoke(accessToken, BECAUSE)
+        return { by: pair.planner, view: () => nodeOf(pair.planner, idOf(accessToken)) }
+      },
+    ],
+    [
+      'agents.suspend',
+      async () => {
+        const { agentId } = await registry.agent({ registeredBy: pair.acme })
+        await pair.acme.mutate('agents.suspend', { agentId, ...BECAUSE })
+        return { by: pair.acme, view: () => pair.acme.query('agents.get', { agentId }) }
+      },
+    ],
+    [
+      'agents.revoke',
+      async () => {
+        const { agentId } = await registry.agent({ registeredBy: pair.acme })
+        await pair.acme.mutate('agents.revoke', { agentId, ...BECAUSE })
+        return { by: pair.acme, view: () => inList(pair.acme, 'agents.list', { limit: 100 }, { agentId }) }
+      },
+    ],
+    [
+      'keys.revoke',
+      async () => {
+        const { agentId } = await registry.agent({ registeredBy: pair.acme })
+        const [key] = (await pair.acme.query<KeyList>('keys.list', { owner: agentId })).items
+        await pair.acme.mutate('keys.revoke', { keyId: key?.keyId, ...BECAUSE })
+        return { by: pair.acme, view: () => inList(pair.acme, 'keys.list', { owner: agentId }, { keyId: key?.keyId }) }
+      },
+    ],
+    [
+      'members.revoke',
+      async () => {
+        const { code } = await pair.acme.mutate<{ code: string }>('members.invite', { orgId: pair.acme.orgId, role: 'member' })
+        const { clientId: memberId } = await registry.join(code, 'Mia')
+        await pair.acme.mutate('members.revoke', { memberId, ...BECAUSE })
+        return { by: pair.acme, view: () => inList(pair.acme, 'members.list', { orgId: pair.acme.orgId }, { memberId }) }
+      },
+    ],
+    [
+      'organisations.revoke',
+      async () => {
+        const { orgId } = await registry.organisation('Initech')
+        await registry.operator.mutate('organisations.revoke', { orgId, ...BECAUSE })
+        return { by: registry.operator, view: () => registry.operator.query('organisations.get', { orgId }) }
+      },
+    ],
+  ])('%s', async (_, end) => {
+    const now = registry.clock.now()
+    const { by, view } = await end()
+    const expected = { endedAt: now, endedBy: by.clientId, ...BECAUSE }
+    expect(await view()).toMatchObject(expected)
+    forget()
+    expect(await view()).toMatchObject(expected)
+  })
+
+  test('a key that was compromised, and what it granted', async () => {
+    const { agentId } = await registry.agent({ registeredBy: pair.acme })
+    const { items } = await pair.acme.query<KeyList>('keys.list', { owner: agentId })
+    await pair.acme.mutate('keys.compromise', { keyId: items[0]?.keyId, since: 0, note: 'the laptop was stolen' })
+    const after = await pair.acme.query<KeyList>('keys.list', { owner: agentId })
+    expect(after.items).toMatchObject([{ state: 'revoked', reason: 'compromised', note: 'the laptop was stolen' }])
+  })
+
+  test('a card that was unpublished and a signing key, in the audit log', async () => {
+    const agent = await aPublishedAgent(registry, { registeredBy: pair.acme })
+    await agent.mutate('cards.unpublish', { agentId: agent.agentId, ...BECAUSE })
+    const cards = await pair.acme.query<{ items: object[] }>('audit.list', { action: 'cards.unpublish', limit: 100 })
+    expect(cards.items).toMatchObject([{ action: 'cards.unpublish', endReason: 'policy', note: BECAUSE.note }])
+    await registry.operator.mutate('signingKeys.rotate', { use: 'log' })
+    const { items } = await registry.operator.query<{ items: { kid: string; use: string }[] }>('signingKeys.list', {})
+    await registry.operator.mutate('signingKeys.revoke', { kid: items.find(({ use }) => use === 'log')?.kid, ...BECAUSE })
+    const keys = await registry.operator.query<{ items: object[] }>('audit.list', { action: 'signingKeys.revoke', limit: 100 })
+    expect(keys.items).toMatchObject([{ action: 'signingKeys.revoke', endReason: 'policy', note: BECAUSE.note }])
+  })
+
+  test('a reason that is not in the list, and a note of 257 characters, are refused, and nothing ends', async () => {
+    const { taskId } = await pair.planner.tasks.create({ description: 'x' })
+    const faulty: readonly [object, string][] = [
+      [{ reason: 'because' }, '/reason'],
+      [{ note: 'x'.repeat(257) }, '/note'],
+      [{ Reason: 'policy' }, ''],
+    ]
+    for (const [because, pointer] of faulty)
+      await expect(pair.planner.mutate('tasks.end', { taskId, ...because })).rejects.toMatchObject({
+        reason: 'bad_input',
+        faults: [{ pointer }],
+      })
+    const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
+    expect(await reasonOf(pair.planner.revoke(accessToken, { reason: 'because' as never }))).toBe('invalid_request')
+    expect((await pair.planner.tasks.get(taskId)).state).toBe('active')
+  })
+})
+
+describe('after everything has expired and is forgotten', () => {
+  test('a token that was revoked is shown as revoked, by what it depended on, and one that only expired is not', async () => {
+    const { ocr, planner } = pair
+    const task = async () => (await planner.tasks.create({ description: 'x' })).taskId
+    const [ended, other] = [await task(), await task()]
+    const tokenFor = async (taskId: string, more: object = {}) =>
+      idOf((await planner.exchange({ audience: ocr.audience, taskId, ...more })).accessToken)
+    const [revoked, expired] = [await tokenFor(ended), await tokenFor(other)]
+    const at = registry.clock.now()
+    await planner.tasks.end(ended, { reason: 'no_longer_needed' })
+    forget()
+    await planner.tasks.end(other)
+    expect(await nodeOf(planner, revoked)).toMatchObject({
+      revoked: true,
+      endedAt: at,
+      endedBy: planner.agentId,
+      reason: 'no_longer_needed',
+    })
+    expect(await nodeOf(planner, expired)).toMatchObject({ revoked: false })
+    expect(await nodeOf(planner, expired)).not.toHaveProperty('endedAt')
+  })
+
+  test('a task whose parent was ended is shown as ended, one that only passed its deadline as expired', async () => {
+    const { planner } = pair
+    const parent = await planner.tasks.create({ description: 'x', seconds: 600 })
+    const child = await planner.tasks.create({ description: 'x', parentTaskId: parent.taskId, seconds: 600 })
+    const late = await planner.tasks.create({ description: 'x', seconds: 600 })
+    await planner.tasks.end(parent.taskId, { note: 'done' })
+    forget()
+    const states = async (id: string) => planner.tasks.get(id)
+    for (const { taskId } of [parent, child])
+      expect(await states(taskId)).toMatchObject({ state: 'ended', note: 'done', reason: 'unspecified' })
+    expect((await states(late.taskId)).state).toBe('expired')
+    expect(await states(late.taskId)).not.toHaveProperty('endedAt')
+  })
+
+  test('the lineage shows tools, resources and the right to pass on', async () => {
+    const { ocr } = pair
+    const rights = [{ audience: ocr.audience, scope: 'ocr:read' }]
+    const caller: AgentActor = await registry.agent({ registeredBy: pair.globex, ceiling: { rights, delegationDepth: 2 } })
+    const bounds = { tools: ['scan'], resources: ['mail'], delegation: { depth: 1, rights } }
+    await introduce(caller, ocr, ['ocr:read'], bounds)
+    const { accessToken } = await caller.exchange({ audience: ocr.audience, ...bounds })
+    expect(await nodeOf(caller, idOf(accessToken))).toMatchObject(bounds)
+  })
+})
+
+test('every entry that a caller has made end something can be read by each handle', async () => {
+  const entries: Entry[] = []
+  for (let from = 0; ; from = entries.length) {
+    const response = await registry.fetch(`/log/entries?from=${from}&limit=100`)
+    const page = (await response.json()) as { entries: Entry[] }
+    entries.push(...page.entries)
+    if (page.entries.length === 0) break
+  }
+  const endings = auditStore(registry.storage).endings
+  // A publication that takes nothing away ends a handle that nothing depends on
+  const ofCallers = entries.filter(({ type }) => !/^(card\.published|epoch\.|signing-key\.retired|key\.retired)/.test(type))
+  const handles = ofCallers.flatMap(({ ends }) => ends.map(({ handle }) => handle))
+  expect(handles.length).toBeGreaterThan(10)
+  const missing: string[] = []
+  for (const handle of new Set(handles))
+    if ((await endings.find('handles', { where: { handles: handle }, limit: 1 })).items.length === 0) missing.push(handle)
+  expect(missing).toEqual([])
+})

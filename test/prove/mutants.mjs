@@ -29,6 +29,13 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a witness file refuses an epoch that was superseded',
+    'src/trust-log/witness/file.ts',
+    'if (before?.pastEpochs.includes(head.epoch))',
+    'if (before?.pastEpochs.length === -1)',
+    ['test/trust-log/witness'],
+  ],
+  [
     'what ended after a token had expired did not revoke it',
     'src/audit/history.ts',
     '.filter(({ endedAt }) => endedAt < before)',

@@ -1,17 +1,32 @@
+import { z } from 'zod'
+import { refuse } from '../../errors.js'
 import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
+import { Handle } from '../../protocol/handles.js'
 import { LogHead, type WitnessStore } from './witness.js'
+
+const WitnessFile = LogHead.extend({
+  /** Epochs before the current one. None of them is accepted again, so a registry that was not restored cannot replace the head of one that was. */
+  pastEpochs: z.array(Handle).max(1000).default([]),
+})
 
 /** A witness in a file. Keep the file on another disk than the store, and out of its backups. */
 export function witnessFile(file: string): WitnessStore {
-  const read = () => readAtomicFile(file, LogHead, 'witness')
+  const read = () => readAtomicFile(file, WitnessFile, 'witness')
   return {
     name: file,
-    read,
+    read: async () => {
+      const { pastEpochs, ...head } = (await read()) ?? {}
+      return LogHead.optional().parse(pastEpochs && head)
+    },
     // Several instances may share the file, and one that is behind must not lower the head of another. If two instances read the file at the same
     // time, the one behind may still write last; the next update, a second later, corrects that.
     write: async (head) => {
       const before = await read()
-      if (before === undefined || before.epoch !== head.epoch || before.seq < head.seq) await writeAtomicFile(file, head)
+      if (before?.pastEpochs.includes(head.epoch))
+        refuse('unavailable', `the witness ${file} has a newer epoch of the log: the registry was restored, and this is an old copy of it`)
+      if (before?.epoch === head.epoch && before.seq >= head.seq) return
+      const pastEpochs = before === undefined ? [] : before.epoch === head.epoch ? before.pastEpochs : [...before.pastEpochs, before.epoch]
+      await writeAtomicFile(file, { ...head, pastEpochs })
     },
   }
 }

@@ -35,6 +35,21 @@ test('an older head of the same epoch is not written, and a head of another epoc
   expect(await witness.read()).toEqual({ epoch: another, seq: 1, hash })
 })
 
+test('an epoch that was superseded is never written again', async () => {
+  await using folder = await tempFolder()
+  const witness = witnessFile(join(folder.path, 'witness.json'))
+  const third = newHandle(systemRandom, 'epo')
+  for (const head of [
+    { epoch, seq: 7, hash },
+    { epoch: another, seq: 5, hash },
+    { epoch: third, seq: 6, hash },
+  ])
+    await witness.write(head)
+  for (const older of [epoch, another])
+    await expect(witness.write({ epoch: older, seq: 100, hash })).rejects.toThrow('has a newer epoch of the log')
+  expect(await witness.read()).toEqual({ epoch: third, seq: 6, hash })
+})
+
 test('a file that is not a witness is not overwritten', async () => {
   await using folder = await tempFolder()
   const file = join(folder.path, 'passwords.txt')

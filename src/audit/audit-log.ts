@@ -2,10 +2,13 @@
 //
 // Algorithm. A row is numbered when it is created, and linked LINK_AFTER_SECONDS later, when its commit has succeeded or failed for certain. Every
 // LINK_MS the instance links its rows, renews its lease, and links the rows of writers whose lease has expired because they crashed. An
-// instance that was paused for longer than its lease, and whose rows others have linked, renews the lease and continues.
+// instance that was paused for longer than its lease, and whose rows others have linked, renews the lease and continues. Every ANCHOR_MS the newest
+// links are anchored in the trust log (anchors.ts).
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
+import type { TrustLog } from '../trust-log/trust-log.js'
+import { anchorLinks } from './anchors.js'
 import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
 import { newHistory } from './history.js'
@@ -15,6 +18,7 @@ interface AuditDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log
+  readonly trustLog: Pick<TrustLog, 'commit'>
   /** Names this instance. Unique among instances and starts. */
   readonly writer: string
 }
@@ -23,24 +27,26 @@ export interface RunningAudit extends Audit {
   readonly store: AuditStore
   /** Links the rows of crashed writers, and starts to link rows every 5 s. */
   start(): Promise<void>
-  /** Links the remaining rows and gives up the lease. */
+  /** Links the remaining rows and gives up the lease. Another instance, or the next one that starts, anchors them: a mirror has already disconnected. */
   close(): Promise<void>
 }
 
 const LINK_AFTER_SECONDS = 10
 const LINK_MS = 5000
+const ANCHOR_MS = 60_000
 const RENEWAL_SECONDS = 20
 const LEASE_SECONDS = 60
 const PAGE = 100
 
 export function newAudit(deps: AuditDeps): RunningAudit {
-  const { clock, writer, log } = deps
+  const { clock, writer, log, trustLog } = deps
   const store = auditStore(deps.storage)
   const closing = new AbortController()
   let nextNumber = 0
   /** The first row number of each second in which a row was created, as far as these rows are not linked yet. */
   let firstNumbers: { readonly second: number; readonly number: number }[] = []
   let renewedAt = 0
+  let anchoredAtMs = clock.monotonicMs()
   let linking: Promise<void> = Promise.resolve()
 
   const newRow = (draft: AuditDraft): AuditRow => {
@@ -72,6 +78,11 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     await store.writers.change(writer, {}, { lastSeen: now, hasUnlinkedRows: true })
     renewedAt = now
   }
+  const anchorIfDue = async (): Promise<void> => {
+    if (clock.monotonicMs() - anchoredAtMs < ANCHOR_MS) return
+    anchoredAtMs = clock.monotonicMs()
+    await anchorLinks(store, trustLog)
+  }
   const linkExpired = () => linkExpiredWriters(store, clock.now() - LEASE_SECONDS)
   const linkPeriodically = async (): Promise<void> => {
     for (;;) {
@@ -80,6 +91,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
       await linkOwnRows()
         .then(renewLease)
         .then(linkExpired)
+        .then(anchorIfDue)
         .catch((error: unknown) => log.warn('audit rows could not be linked; the next attempt is in 5 s', { error: String(error) }))
     }
   }

@@ -60,5 +60,5 @@ async function rowsFrom(store: AuditStore, writer: string, from: number, end: nu
 function newLink(previous: AuditLink | undefined, writer: string, from: number, to: number, rows: readonly AuditRow[]): AuditLink {
   const number = (previous?.number ?? -1) + 1
   const body = { writer, number, from, to, count: rows.length, digest: digestOfJson(rows), previousHash: previous?.hash ?? '' }
-  return { id: `${writer}:${number}`, ...body, hash: digestOfJson(body) }
+  return { id: `${writer}:${number}`, ...body, hash: digestOfJson(body), isUnanchored: true }
 }

@@ -4,14 +4,16 @@ import { mayOversee } from '../http/caller.js'
 import { cursorOf, PageInput, pageOf } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
+import type { LogFeed } from '../trust-log/trust-log.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
 
 interface AuditRoutesDeps {
   readonly audit: { readonly store: AuditStore }
+  readonly trustLog: Pick<LogFeed, 'find'>
 }
 
-export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
+export const auditRoutes = ({ audit: { store }, trustLog }: AuditRoutesDeps) =>
   router({
     /** Newest first. `action` filters after the page was read, so a page may have fewer items than `limit` before the last one. */
     list: procedureFor('admin')
@@ -26,5 +28,5 @@ export const auditRoutes = ({ audit: { store } }: AuditRoutesDeps) =>
     /** Checks the hash chains, a bounded number of links per call. `cursor` continues after the last one. */
     verify: procedureFor('admin')
       .input(z.strictObject({ cursor: z.string().max(256).optional() }).prefault({}))
-      .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, caller, cursor)),
+      .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, trustLog, caller, cursor)),
   })

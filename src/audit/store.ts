@@ -55,8 +55,21 @@ export const AuditLink = z.strictObject({
   /** Empty in the first link. */
   previousHash: z.string().max(43),
   hash: z.string().length(43),
+  /** Set until an anchor covers the link. Not covered by the hash. */
+  isUnanchored: z.literal(true).optional(),
 })
 export type AuditLink = z.infer<typeof AuditLink>
+
+/** The newest links of some writers, whose digest is in the trust log. */
+export const AuditAnchor = z.strictObject({
+  id: z.string().max(16),
+  number: z.int().min(0),
+  heads: z
+    .array(z.strictObject({ writer: z.string().max(64), link: z.int().min(0), hash: z.string().length(43) }))
+    .min(1)
+    .max(100),
+})
+export type AuditAnchor = z.infer<typeof AuditAnchor>
 
 /** The lease of an instance that writes audit rows. */
 const AuditWriter = z.strictObject({
@@ -72,6 +85,7 @@ export interface AuditStore {
   readonly rows: Collection<AuditRow>
   readonly endings: Collection<AuditEnding>
   readonly links: Collection<AuditLink>
+  readonly anchors: Collection<AuditAnchor>
   readonly writers: Collection<AuditWriter>
 }
 
@@ -95,7 +109,15 @@ export const AUDIT_LINKS: OwnedSpec<AuditLink> = {
   name: 'audit-links',
   schema: AuditLink,
   key: 'id',
-  indexes: { writer: { fields: ['writer', 'number'] } },
+  indexes: { writer: { fields: ['writer', 'number'] }, unanchored: { fields: ['isUnanchored', 'number'] } },
+  ownedBy: 'registry',
+}
+
+export const AUDIT_ANCHORS: OwnedSpec<AuditAnchor> = {
+  name: 'audit-anchors',
+  schema: AuditAnchor,
+  key: 'id',
+  indexes: { number: { fields: ['number'] } },
   ownedBy: 'registry',
 }
 
@@ -111,5 +133,6 @@ export const auditStore = (storage: Storage): AuditStore => ({
   rows: storage.collection(AUDIT_ROWS),
   endings: storage.collection(AUDIT_ENDINGS),
   links: storage.collection(AUDIT_LINKS),
+  anchors: storage.collection(AUDIT_ANCHORS),
   writers: storage.collection(AUDIT_WRITERS),
 })

@@ -1,4 +1,4 @@
-import { AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
+import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
@@ -39,6 +39,7 @@ export const COLLECTIONS = anySpecs([
   AUDIT_ROWS,
   AUDIT_ENDINGS,
   AUDIT_LINKS,
+  AUDIT_ANCHORS,
   AUDIT_WRITERS,
   SIGNING_KEYS,
   REGISTRY_SECRETS,

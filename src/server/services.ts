@@ -115,7 +115,7 @@ function newBase({ storage, clock, random, log, issuer, dev, limits = 'on', witn
   const keyVersions = newKeyVersions({ storage, trustLog })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
-  const audit: RunningAudit = newAudit({ storage, clock, log, writer })
+  const audit: RunningAudit = newAudit({ storage, clock, log, writer, trustLog })
   const liveInstances = storage.liveInstances ?? (() => 1)
   const rateLimits = newRateLimits(limits === 'off' ? 'off' : 'on', { monotonicMs: clock.monotonicMs, liveInstances })
   const limitsInForce = newLimitsInForce({ limitsStore: limitsStore({ storage }), clock }, configuredMaximum(limits))

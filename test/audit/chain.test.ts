@@ -4,8 +4,8 @@ import { verifyChain } from '../../src/audit/chain.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
 import { newId } from '../../src/protocol/ids.js'
-import { openStore } from '../storage/open-store.js'
 import { type Gate, gatedStorage } from '../trust-log/gated-storage.js'
+import { openLogs } from '../trust-log/open-logs.js'
 
 const aDraft = (action = 'cards.publish') => ({
   orgId: newId(systemRandom, 'org'),
@@ -14,9 +14,10 @@ const aDraft = (action = 'cards.publish') => ({
   outcome: 'done' as const,
 })
 const opened = async () => {
-  const store = await openStore()
-  const audit = newAudit({ storage: store.storage, clock: store.clock, log: silentLog, writer: 'w1' })
-  return { ...store, audit }
+  const logs = await openLogs()
+  const trustLog = await logs.open()
+  const { storage, clock } = logs
+  return { ...logs, trustLog, audit: newAudit({ storage, clock, log: silentLog, writer: 'w1', trustLog }) }
 }
 
 test('every row of a writer is linked, and a failed commit leaves a gap that breaks nothing', async () => {
@@ -63,8 +64,10 @@ test('a link that was removed from the middle breaks the chain', async () => {
   expect(await verifyChain(audit.store, 'w1')).toEqual({ links: 1, broken: 1 })
 })
 
-const anotherWriter = ({ storage, clock }: Pick<Awaited<ReturnType<typeof opened>>, 'storage' | 'clock'>, writer: string) =>
-  newAudit({ storage, clock, log: silentLog, writer })
+const anotherWriter = (
+  { storage, clock, trustLog }: Pick<Awaited<ReturnType<typeof opened>>, 'storage' | 'clock' | 'trustLog'>,
+  writer: string,
+) => newAudit({ storage, clock, log: silentLog, writer, trustLog })
 
 test('rows of an instance that crashed just before another started are linked while that one runs', async () => {
   await using store = await opened()
@@ -133,7 +136,7 @@ test('rows of a crashed instance are linked by the next instance that starts aft
   for (let i = 0; i < 5; i++) await store.audit.record(aDraft())
   // The first instance stops renewing its lease.
   store.clock.advance(61)
-  const next = newAudit({ storage: store.storage, clock: store.clock, log: silentLog, writer: 'w2' })
+  const next = anotherWriter(store, 'w2')
   await next.start()
   expect(await next.store.links.get('w1:0')).toMatchObject({ count: 5 })
   await next.close()

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lastLink, linkRows } from '../../src/audit/chain.js'
 import { auditStore } from '../../src/audit/store.js'
 import type { VerifiedAudit } from '../../src/audit/verify.js'
 import { newProfiles } from '../../src/cli/profile.js'
@@ -43,7 +44,9 @@ async function verifyAll(agent: Pick<Agent, 'query'>): Promise<VerifiedAudit & {
     total = {
       links: total.links + part.links,
       rows: total.rows + part.rows,
+      anchors: total.anchors + part.anchors,
       broken: [...total.broken, ...part.broken],
+      brokenAnchors: [...total.brokenAnchors, ...part.brokenAnchors],
       calls: total.calls + 1,
       ...(cursor !== undefined && { cursor }),
     }
@@ -113,4 +116,72 @@ test('credence audit verify checks all pages, and exits with code 1 on a forged 
   await audit.rows.insert({ ...row, id: 'forged', writer: 'gone', number: 0 })
   await expect(verify()).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('"verified":false') })
   await rm(home, { recursive: true })
+})
+
+describe('anchors in the trust log', () => {
+  const audit = () => auditStore(registry.storage)
+  /** Writes rows and waits until an anchor covers them. Returns the writer of the newest row. */
+  async function writeAnchoredRows(): Promise<string> {
+    await writeLinkedRows(4)
+    await expect
+      .poll(async () => {
+        registry.clock.advance(20)
+        return (await audit().links.find('unanchored', { where: { isUnanchored: true }, limit: 1 })).items.length
+      })
+      .toBe(0)
+    const { items } = await audit().rows.find('organisation', { where: { orgIds: acme.orgId }, order: 'down', limit: 1 })
+    return items[0]?.writer ?? ''
+  }
+
+  test('a chain that was linked again after a row was changed no longer matches its anchor', async () => {
+    const writer = await writeAnchoredRows()
+    const before = await verifyAll(registry.as(acme))
+    expect(before.anchors).toBeGreaterThan(0)
+    expect(before.brokenAnchors).toEqual([])
+    const last = await lastLink(audit(), writer)
+    const [row] = (await audit().rows.find('writer', { where: { writer }, order: 'down', limit: 20 })).items.filter(
+      ({ number }) => number <= (last?.to ?? 0),
+    )
+    await audit().links.take(last?.id ?? '', {})
+    await audit().rows.change(row?.id ?? '', {}, { action: 'agents.revoke' })
+    await linkRows(audit(), writer, (last?.to ?? 0) + 1)
+    const after = await verifyAll(registry.as(acme))
+    expect(after.broken.filter((one) => one.writer === writer)).toEqual([])
+    expect(after.brokenAnchors).toHaveLength(1)
+    // Restored, so that the other tests find an intact audit
+    const again = await lastLink(audit(), writer)
+    await audit().links.take(again?.id ?? '', {})
+    await audit().rows.change(row?.id ?? '', {}, { action: row?.action })
+    await linkRows(audit(), writer, (last?.to ?? 0) + 1)
+    expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([])
+  })
+
+  test('a chain that was cut at its end, and an anchor that was removed or changed, are detected', async () => {
+    const writer = await writeAnchoredRows()
+    const last = await lastLink(audit(), writer)
+    if (last === undefined) throw new Error('the writer has a link')
+    await audit().links.take(last.id, {})
+    expect((await verifyAll(registry.as(acme))).brokenAnchors).toHaveLength(1)
+    await audit().links.insert(last)
+    const [anchor] = (await audit().anchors.find('number', { where: {}, order: 'down', limit: 1 })).items
+    if (anchor === undefined) throw new Error('there is an anchor')
+    await audit().anchors.take(anchor.id, {})
+    expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([anchor.number])
+    await audit().anchors.insert({ ...anchor, heads: anchor.heads.map((head) => ({ ...head, link: 0 })) })
+    expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([anchor.number])
+    await audit().anchors.take(anchor.id, {})
+    await audit().anchors.insert(anchor)
+    expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([])
+  })
+
+  test('nothing is anchored while no rows are written', async () => {
+    await writeAnchoredRows()
+    const count = async () => (await audit().anchors.find('number', { where: {}, order: 'down', limit: 1 })).items[0]?.number
+    const before = await count()
+    for (let i = 0; i < 20; i++) {
+      registry.clock.advance(20)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await count()).toBe(before)
+  })
 })

@@ -29,6 +29,20 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'an anchor of the audit is compared with its log entry',
+    'src/audit/anchors.ts',
+    "if (anchor === undefined || entry?.digest !== digestOf(anchor)) return 'broken'",
+    "if (anchor === undefined) return 'broken'",
+    ['test/audit/verify.test.ts'],
+  ],
+  [
+    'an anchor of the audit is compared with the links that it names',
+    'src/audit/anchors.ts',
+    "every(({ hash }, i) => links[i]?.hash === hash)",
+    "every(({ hash }, i) => links[i]?.hash !== '' || hash)",
+    ['test/audit/verify.test.ts'],
+  ],
+  [
     'a witness file refuses an epoch that was superseded',
     'src/trust-log/witness/file.ts',
     'if (before?.pastEpochs.includes(head.epoch))',

@@ -40,6 +40,7 @@ export const ENTRY_TYPES = [
   'task.created',
   'task.ended',
   'token.revoked',
+  'audit.anchored',
   'log.frozen',
   'log.resumed',
 ] as const

@@ -5,7 +5,7 @@ import { COLLECTIONS } from '../../../src/operations/collections.js'
 import { allSchemas } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 
-const PINNED = { version: 2, digest: 'Q7BLC68d6TpkDJNNKuTNYA7OnNnxYr3hdn4HMU0Uoyk' }
+const PINNED = { version: 2, digest: 'XckCycyx6idd9mKlc13Ucsq7YryJUA8gm7mXa6oC3Bk' }
 
 const digestOf = (schemas: object): string => createHash('sha256').update(JSON.stringify(schemas)).digest('base64url')
 

@@ -38,7 +38,7 @@ export const MUTANTS = [
   [
     'an anchor of the audit is compared with the links that it names',
     'src/audit/anchors.ts',
-    "every(({ hash }, i) => links[i]?.hash === hash)",
+    'every(({ hash }, i) => links[i]?.hash === hash)',
     "every(({ hash }, i) => links[i]?.hash !== '' || hash)",
     ['test/audit/verify.test.ts'],
   ],

@@ -53,6 +53,7 @@ export const REFUSALS = {
   // Load and availability
   rate_limited: { http: 429, trpc: 'TOO_MANY_REQUESTS' },
   standing_unknown: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
+  clock_implausible: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
   unavailable: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },
   // A bug: logged with its stack, sent without detail
   server_error: { http: 500, trpc: 'INTERNAL_SERVER_ERROR' },

@@ -13,6 +13,7 @@ import { type RunningServer, startServer } from '../src/server/server.js'
 import { openMongo } from '../src/storage/mongo/open.js'
 import { openSqlite } from '../src/storage/sqlite/open.js'
 import type { Storage } from '../src/storage/storage.js'
+import type { ClockMode } from '../src/trust-log/clock-rule.js'
 import { type Front, openFront } from './front.js'
 import { type SetClock, setClock } from './set-clock.js'
 import { type Mongod, startMongod } from './storage/open-mongo.js'
@@ -90,6 +91,7 @@ export async function startRegistry({
   log = silentLog,
   clock = setClock(),
   dev = true,
+  clockMode,
   limits = 'off',
   trustedProxies = [],
   origins = [],
@@ -99,6 +101,8 @@ export async function startRegistry({
   clock?: SetClock
   /** False: addresses in cards must be public, as outside development mode. */
   dev?: boolean
+  /** Default: `dev`. */
+  clockMode?: ClockMode
   /** Default: no rate limits, because the clock of a test stands still. */
   limits?: ConfiguredLimits
   trustedProxies?: readonly string[]
@@ -111,7 +115,20 @@ export async function startRegistry({
   const front = await openFront()
   const issuer = front.origin
   const servers: RunningServer[] = []
-  const parts = { clock, random: systemRandom, log, issuer, dev, limits, trustedProxies, origins, host: '127.0.0.1', port: 0, adminPort: 0 }
+  const parts = {
+    clock,
+    random: systemRandom,
+    log,
+    issuer,
+    dev,
+    limits,
+    trustedProxies,
+    origins,
+    host: '127.0.0.1',
+    port: 0,
+    adminPort: 0,
+    ...(clockMode && { clockMode }),
+  }
   let firstCode: string | undefined
   for (let i = 0; i < count; i++) {
     const server = await startServer({ ...parts, storage: storages[i] ?? storage })

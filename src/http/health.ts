@@ -7,23 +7,29 @@ interface HealthServerOptions {
   readonly port: number
   /** The reason why the instance cannot serve requests at the moment; undefined if it can. */
   readonly whyNotReady: () => Promise<string | undefined>
+  /** The reason why the process should be restarted; undefined if it need not be. */
+  readonly whyNotAlive: () => string | undefined
 }
 
 /**
- * Starts the health endpoints on a listener of their own, so that they are not public: `/livez` succeeds while the process runs, `/readyz`
- * while the instance can serve requests.
+ * Starts the health endpoints on a listener of their own, so that they are not public: `/livez` succeeds while the process need not be restarted,
+ * `/readyz` while the instance can serve requests.
  */
 export async function startHealthServer({
   host,
   port,
   whyNotReady,
+  whyNotAlive,
 }: HealthServerOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
     const respond = (status: number, text: string) =>
       response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`)
     if (request.url !== '/livez' && request.url !== '/readyz') return respond(404, 'not found')
-    const whyNot = request.url === '/readyz' ? await whyNotReady() : undefined
-    respond(whyNot === undefined ? 200 : 503, whyNot === undefined ? 'ok' : `not ready: ${whyNot}`)
+    const whyNot = request.url === '/readyz' ? await whyNotReady() : whyNotAlive()
+    respond(
+      whyNot === undefined ? 200 : 503,
+      whyNot === undefined ? 'ok' : `${request.url === '/readyz' ? 'not ready' : 'not alive'}: ${whyNot}`,
+    )
   })
   const listening = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
   await listen(host, port, listening)

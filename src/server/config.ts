@@ -50,6 +50,8 @@ export const Config = z
     port: Port.default(4000),
     adminPort: Port.default(4001),
     dev: z.boolean().default(false),
+    /** Starts although the clock is far from log time. For one start, after the operator has checked the clock. */
+    acceptClock: z.boolean().default(false),
     origins: z.array(z.string().max(256)).max(64).default([]),
     trustedProxies: z
       .array(z.string().max(64).refine(isAddressRange, 'must be an IP address, or a range such as 10.0.0.0/8'))

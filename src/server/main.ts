@@ -24,7 +24,7 @@ export async function serve(config: Config): Promise<Registry> {
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
-    const { dev, host, adminPort, origins, trustedProxies, witnessFor, limits } = config
+    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, limits } = config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
       storage,
@@ -33,6 +33,7 @@ export async function serve(config: Config): Promise<Registry> {
       log,
       issuer,
       dev,
+      ...(acceptClock && !dev && { clockMode: 'accepted' as const }),
       host,
       port,
       adminPort,

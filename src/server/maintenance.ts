@@ -12,6 +12,8 @@ interface MaintenanceDeps extends Pick<RevokeKeyDeps, 'registeredKeys' | 'trustL
 
 const INTERVAL_MS = 60_000
 const PURGE_BATCH = 2000
+/** Purging follows log time and never the machine's clock, which may be wrong. */
+const PURGE_MARGIN_SECONDS = 600
 
 /** Ends the handles of retired keys and purges expired documents, once a minute until `signal` aborts. */
 export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
@@ -21,7 +23,7 @@ export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal)
     if (signal.aborted) return
     try {
       await endRetiredKeys(deps)
-      while ((await storage.purge(clock.now(), PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);
+      while ((await storage.purge(deps.trustLog.logTime() - PURGE_MARGIN_SECONDS, PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);
     } catch (error) {
       log.warn('maintenance failed; the next attempt is in one minute', { error: String(error) })
     }

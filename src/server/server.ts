@@ -62,7 +62,12 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   try {
     await deps.storage.ready?.()
     firstCode = await ensureFirstCode(services)
-    health = await startHealthServer({ host: '127.0.0.1', port: deps.adminPort, whyNotReady })
+    health = await startHealthServer({
+      host: '127.0.0.1',
+      port: deps.adminPort,
+      whyNotReady,
+      whyNotAlive: () => whyNotAlive(services.trustLog),
+    })
     servers = await serveCallers(deps, services)
   } catch (error) {
     await health?.close()
@@ -100,6 +105,14 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
       upgrades.terminate()
     },
   }
+}
+
+/** After this time a supervisor should restart the process, so that the rule for the start decides about the clock. */
+const MAX_IMPLAUSIBLE_MS = 60_000
+
+function whyNotAlive(trustLog: ServedTrustLog): string | undefined {
+  const fault = trustLog.clockFault()
+  return fault !== undefined && fault.forMs > MAX_IMPLAUSIBLE_MS ? fault.text : undefined
 }
 
 /** Starts the HTTP server and, on its listener, the WebSocket endpoints. */

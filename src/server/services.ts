@@ -49,6 +49,7 @@ import { newKeyRing } from '../signing-keys/key-ring.js'
 import { newKeyVersions } from '../signing-keys/key-versions.js'
 import { newReplayCache } from '../storage/replay-cache.js'
 import type { CardTier, Storage } from '../storage/storage.js'
+import type { ClockMode } from '../trust-log/clock-rule.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
 import { updateWitness } from '../trust-log/witness/witness.js'
@@ -61,6 +62,8 @@ export interface ServiceDeps {
   readonly log: Log
   readonly issuer: string
   readonly dev: boolean
+  /** Default: `checked`, in development mode `dev`. */
+  readonly clockMode?: ClockMode
   /** Default: `on`. With `off`, no rate is limited. Values replace the default maximum of an organisation. */
   readonly limits?: ConfiguredLimits
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
@@ -108,10 +111,10 @@ export async function startServices(deps: ServiceDeps) {
 }
 
 /** The services that every feature may need: trust log, signing keys, replay cache and audit. */
-function newBase({ storage, clock, random, log, issuer, dev, limits = 'on', witness }: ServiceDeps) {
+function newBase({ storage, clock, random, log, issuer, dev, clockMode = dev ? 'dev' : 'checked', limits = 'on', witness }: ServiceDeps) {
   const writer = random.token(8)
   const origin = logOrigin(issuer)
-  const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness })
+  const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness, clockMode })
   const keyVersions = newKeyVersions({ storage, trustLog })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)

@@ -34,6 +34,8 @@ export interface Tip {
 export interface AppliedLog extends Tip {
   /** `seq` of the first leaf of the epoch's tree. */
   readonly epochFirst: number
+  /** When the epoch began. */
+  readonly epochTime: number
   readonly ended: EndedSet
   readonly tree: MerkleTree
   /** The end of the log now, which later blocks do not change. */
@@ -61,6 +63,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
   let last: Block | undefined
   let at = -1
   let epochFirst = 0
+  let epochTime = 0
   let broken: BrokenLog | undefined
 
   const fail = (text: string): never => {
@@ -82,6 +85,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     if (begins) {
       tree = newMerkleTree(sha256)
       epochFirst = block.first
+      epochTime = block.entries[0]?.time ?? 0
     }
     for (const [i, entry] of block.entries.entries()) {
       if (entry.seq !== block.first + i) fail(`block ${block.n} has wrong entry numbers`)
@@ -92,7 +96,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     for (const entry of block.entries) remember(entry)
     const end = at + block.entries.length
     const range = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
-    if (begins && last) ended.switchEpoch({ ...ended.snapshot(), position: positionOf(block.epoch, at) })
+    if (begins && last) ended.switchEpoch({ ...ended.snapshot(), time: epochTime, position: positionOf(block.epoch, at) })
     ended.apply({ ...range, prev: at })
     last = block
     at = end
@@ -126,6 +130,9 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     },
     get epochFirst() {
       return epochFirst
+    },
+    get epochTime() {
+      return epochTime
     },
     ended,
     get tree() {

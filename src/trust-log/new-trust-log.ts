@@ -9,7 +9,7 @@ import { type Ending, type Entry, MAX_ENDINGS, type Proposal, positionOf } from 
 import type { Storage } from '../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
-import { newClockSkewCheck, type RequireNoSkew } from './clock-skew.js'
+import { type ClockMode, type ClockRule, newClockRule } from './clock-rule.js'
 import { LogWriter } from './log-writer.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
 import { newProofs } from './proofs/proofs.js'
@@ -34,6 +34,8 @@ export interface TrustLogDeps {
   readonly times?: Partial<TrustLogTimes>
   /** If given, the log must contain the head that the witness remembers. */
   readonly witness?: WitnessStore | undefined
+  /** Default: `checked`. */
+  readonly clockMode?: ClockMode
 }
 
 interface TrustLogTimes {
@@ -55,7 +57,8 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const requireNoSkew = newClockSkewCheck({ port, clock, log })
+  const clockRule = newClockRule({ port, clock, log, mode: deps.clockMode ?? 'checked' })
+  const requireNoSkew = clockRule.requirePlausible
   const turns = storage.liveInstances && { turns: new Turns(writer, applied) }
   const logWriter = new LogWriter({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs, ...turns })
   const barrier = newReadBarrier({ port, applied, clock, log, requireNoSkew, timeoutMs: times.readTimeoutMs, freshMs: times.freshMs })
@@ -63,6 +66,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   const closing = new AbortController()
   const loops: Promise<void>[] = []
   let unlisten = () => {}
+  let epochBegan = 0
 
   const repeat = async (ms: number, work: () => Promise<unknown>) => {
     for (;;) {
@@ -105,6 +109,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     checkpoint,
     ended: applied.ended,
     now,
+    logTime: () => applied.time,
+    proofsValidFrom: () => Math.max(epochBegan, clockRule.validFrom()),
+    clockFault: clockRule.fault,
     onApplied: applied.onApplied,
     snapshot: () => applied.ended.snapshot(),
     entries: (seq, limit) => readEntries(deps, applied, seq, limit),
@@ -120,7 +127,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       return here()
     },
     start: async () => {
-      await openLog(deps, applied, requireNoSkew)
+      await openLog(deps, applied, clockRule)
+      // An epoch that began under a clock that was ahead keeps nobody out.
+      epochBegan = Math.min(applied.epochTime, clock.now())
       unlisten = port.onAppend((block) => {
         if (block === undefined || !applied.follow(block)) void poll()
       })
@@ -142,15 +151,17 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 async function openLog(
   { storage, clock, random, writer, witness }: TrustLogDeps,
   applied: AppliedLog,
-  requireNoSkew: RequireNoSkew,
+  clockRule: ClockRule,
 ): Promise<void> {
   const { log } = storage
   // All checks precede the first write: a store that was moved or restored from a backup is left unchanged.
   await requireNotFrozen(log)
   await requireRestored(log)
   if (witness) await requireWitnessed(log, witness)
-  await requireNoSkew()
-  if ((await log.head()) === undefined) {
+  await clockRule.requirePlausible()
+  const stored = await log.head()
+  if (stored) clockRule.requirePlausibleStart(stored.entries.at(-1)?.time ?? 0)
+  if (stored === undefined) {
     // The first entry has no digest of an earlier epoch, since there is none.
     const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [] }
     await appendBlock(log, blockAfter(applied, writer, [numbering(applied, clock)(first)]))

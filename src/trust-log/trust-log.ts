@@ -48,6 +48,12 @@ export interface TrustLog {
   /** The later of the clock and log time, without a read barrier. */
   now(): number
   readonly ended: Ended
+  /** The latest time that a writer has stated in this epoch. */
+  logTime(): number
+  /** Client assertions and proofs that were made before this time (epoch seconds) are refused: their replay keys may have been lost. */
+  proofsValidFrom(): number
+  /** What is wrong with the machine's clock, and for how long. */
+  clockFault(): { readonly text: string; readonly forMs: number } | undefined
   /**
    * Runs `decide` after a read barrier: the one that was taken for the request if it is recent enough, otherwise a new one. If more than 250 ms
    * pass from the start of the barrier to the decision, both are run once more; after that the call is refused with `standing_unknown`.

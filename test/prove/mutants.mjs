@@ -29,6 +29,48 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'a clock that jumps stops decisions and writes',
+    'src/trust-log/clock-rule.ts',
+    "if (found !== undefined) refuse('clock_implausible'",
+    "if (found === null) refuse('clock_implausible'",
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'a start far from log time is refused',
+    'src/trust-log/clock-rule.ts',
+    "if (mode === 'checked') refuse(",
+    "if (mode === 'none') refuse(",
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'what was made while the clock was wrong is refused',
+    'src/credentials/jose/jwt.ts',
+    'if ((iat ?? (exp ?? 0) - (maxSeconds ?? 0)) < madeFrom)',
+    'if (madeFrom < 0)',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'a client assertion is judged by the machine’s clock',
+    'src/oauth/client-auth/client-auth.ts',
+    'const now = deps.clock.now()',
+    'const now = deps.trustLog.now()',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'what was forgotten under a wrong clock is ended again',
+    'src/trust-log/recovery/restore.ts',
+    'if (applied.time <= now) return []',
+    'if (applied.time > 0) return []',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'nothing is purged by the machine’s clock',
+    'src/server/maintenance.ts',
+    'deps.trustLog.logTime() - PURGE_MARGIN_SECONDS',
+    'clock.now()',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
     'an anchor of the audit is compared with its log entry',
     'src/audit/anchors.ts',
     "if (anchor === undefined || entry?.digest !== digestOf(anchor)) return 'broken'",
@@ -256,8 +298,8 @@ export const MUTANTS = [
   [
     'an assertion has this issuer as its audience',
     VERIFY,
-    "claims.aud !== expected.issuer && '`aud` is not exactly this issuer',\n    timeFault(times, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }",
-    'timeFault(times, expected.now, MAX_PROOF_SECONDS),\n  ])\n  return { claims, jkt: key.jkt }',
+    "claims.aud !== expected.issuer && '`aud` is not exactly this issuer',\n    timeFault(times, expected.now, MAX_PROOF_SECONDS, expected.madeFrom),\n  ])\n  return { claims, jkt: key.jkt }",
+    'timeFault(times, expected.now, MAX_PROOF_SECONDS, expected.madeFrom),\n  ])\n  return { claims, jkt: key.jkt }',
     ['test/credentials', 'test/attacks/clients.test.ts'],
   ],
   [
@@ -396,8 +438,8 @@ export const MUTANTS = [
   [
     'maintenance purges no document before its expiry',
     'src/server/maintenance.ts',
-    'storage.purge(clock.now(), PURGE_BATCH)',
-    'storage.purge(clock.now() + 3600, PURGE_BATCH)',
+    'deps.trustLog.logTime() - PURGE_MARGIN_SECONDS, PURGE_BATCH',
+    'deps.trustLog.logTime() + 3600, PURGE_BATCH',
     ['test/server/maintenance.test.ts'],
   ],
   [

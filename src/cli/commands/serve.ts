@@ -15,6 +15,7 @@ interface ServeFlags {
   readonly adminPort?: string
   readonly logLevel?: string
   readonly limits?: string
+  readonly acceptClock?: boolean
   readonly dev?: boolean
 }
 
@@ -38,6 +39,7 @@ export function serveCommand(program: Command): void {
     .option('--admin-port <port>', 'port of /livez and /readyz on loopback (default: 4001)')
     .option('--limits <on|off>', 'off removes the rate limits, for benchmarks (default: on)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
+    .option('--accept-clock', 'start although the clock of this machine is far from the time of the log; check the clock first')
     .option('--dev', 'development mode: http on loopback')
     .action(runServe)
 }

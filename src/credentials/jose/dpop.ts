@@ -35,6 +35,8 @@ export interface ProofExpectation {
   /** Public URL of the request. Query and fragment are ignored (RFC 9449 §4.3). */
   readonly htu: string
   readonly now: number
+  /** A proof that was made before is refused. */
+  readonly madeFrom?: number
   /** At a protected resource: `ath` must be the hash of this token. Absent at the token endpoint. */
   readonly accessToken?: string
   /** Present if the server requires a nonce (RFC 9449 §8). `fresh` makes the nonce that the refusal carries. */
@@ -69,7 +71,7 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   requireAll(kind, [
     claims.htm !== expected.htm && '`htm` is not the method of this request',
     !isSameUrl(claims.htu, expected.htu) && '`htu` is not the URL of this request',
-    timeFault(times, expected.now),
+    timeFault(times, expected.now, undefined, expected.madeFrom),
     claims.iat < expected.now - window && `\`iat\` is more than ${window} s ago`,
     expected.accessToken !== undefined && claims.ath !== digestOfText(expected.accessToken) && '`ath` is not the hash of the access token',
   ])

@@ -60,8 +60,13 @@ export const refuseAs = (kind: { readonly name: string; readonly reason: Reason 
 const Times = z.object({ iat: z.number().optional(), nbf: z.number().optional(), exp: z.number().optional() })
 type Times = z.infer<typeof Times>
 
-/** Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to MAX_AHEAD_SECONDS ahead; `exp` has no tolerance. */
-export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: number): string | undefined {
+/**
+ * Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to MAX_AHEAD_SECONDS ahead; `exp` has no tolerance. What was made
+ * before `madeFrom` is refused.
+ */
+export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: number, madeFrom = 0): string | undefined {
+  // Without `iat`, the latest time at which it can have been made is not known, so the earliest one counts
+  if ((iat ?? (exp ?? 0) - (maxSeconds ?? 0)) < madeFrom) return 'it was made before the registry started, or while its clock was wrong'
   if (exp !== undefined && exp <= now) return 'it has expired'
   if (iat !== undefined && iat > now + MAX_AHEAD_SECONDS) return '`iat` is in the future'
   if (nbf !== undefined && nbf > now + MAX_AHEAD_SECONDS) return 'it is not valid yet'

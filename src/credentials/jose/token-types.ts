@@ -76,6 +76,8 @@ interface ClientAssertionExpectation {
   readonly keys: readonly VerificationKey[]
   readonly issuer: string
   readonly now: number
+  /** An assertion that was made before is refused. */
+  readonly madeFrom?: number
 }
 
 /** Like verifyClientAssertion, but for an assertion that readClientAssertion has read. */
@@ -88,7 +90,7 @@ export async function verifyParsedAssertion(
     claims.iss !== expected.clientId && '`iss` is not the client id',
     claims.sub !== expected.clientId && '`sub` is not the client id',
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
-    timeFault(times, expected.now, MAX_PROOF_SECONDS),
+    timeFault(times, expected.now, MAX_PROOF_SECONDS, expected.madeFrom),
   ])
   return { claims, jkt: key.jkt }
 }

@@ -56,6 +56,7 @@ export async function authenticateToken(
     htm: request.method,
     htu: request.url,
     now: deps.clock.now(),
+    madeFrom: deps.trustLog.proofsValidFrom(),
     accessToken: token,
     reason: 'invalid_token',
   })

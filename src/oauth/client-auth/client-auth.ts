@@ -5,6 +5,7 @@ import type { HttpRequest } from '../../http/route.js'
 import type { Client, ClientKey } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
 import { SIGNATURE_ALGORITHMS } from '../../lib/algorithms.js'
+import type { Clock } from '../../lib/clock.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
 import { ClientId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -13,6 +14,7 @@ import type { TrustLog } from '../../trust-log/trust-log.js'
 
 export interface ClientAuthDeps {
   readonly clients: Clients
+  readonly clock: Pick<Clock, 'now'>
   readonly trustLog: TrustLog
   readonly replayCache: ReplayCache
   readonly issuer: string
@@ -108,13 +110,15 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
   const id = ClientId.safeParse(assertion.clientId)
   const client = id.success ? await deps.clients.find(id.data) : undefined
   if (!client || !isStanding(deps, client)) return deny()
-  const now = deps.trustLog.now()
+  // By the machine's clock alone, so that a log time that is ahead keeps no client out
+  const now = deps.clock.now()
   const keys = client.keys.filter((key) => isUsable(deps, key))
   const { claims, jkt } = await verifyParsedAssertion(assertion.jws, {
     clientId: client.id,
     keys: keys.map(({ jwk }) => ({ jwk, alg: algOf(jwk) })),
     issuer: deps.issuer,
     now,
+    madeFrom: deps.trustLog.proofsValidFrom(),
   }).catch((error: unknown) => {
     if (isRefusal(error)) return deny()
     throw error

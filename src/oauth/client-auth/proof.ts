@@ -3,11 +3,13 @@ import { refuse } from '../../errors.js'
 import type { HttpRequest } from '../../http/route.js'
 import type { Clock } from '../../lib/clock.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import { dpopNonces, nonceOfProof } from './dpop-nonce.js'
 
 export interface ProofDeps {
   readonly keyRing: KeyRing
   readonly clock: Pick<Clock, 'now'>
+  readonly trustLog: Pick<TrustLog, 'proofsValidFrom'>
 }
 
 interface RequestProof extends VerifiedProof {
@@ -21,6 +23,12 @@ export async function verifyProof(deps: ProofDeps, request: HttpRequest): Promis
   if (typeof proof !== 'string') return refuse('invalid_dpop_proof', 'send exactly one DPoP header')
   const now = deps.clock.now()
   const nonce = await dpopNonces({ secrets: deps.keyRing.secret('nonce'), clock: deps.clock }, nonceOfProof(proof))
-  const verified = await verifyDpopProof(proof, { htm: request.method, htu: request.url, now, nonce })
+  const verified = await verifyDpopProof(proof, {
+    htm: request.method,
+    htu: request.url,
+    now,
+    nonce,
+    madeFrom: deps.trustLog.proofsValidFrom(),
+  })
   return { ...verified, freshNonce: nonce.fresh() }
 }

@@ -22,7 +22,11 @@ import { reissueKeyEntries } from './reissue-key-entries.js'
 export async function restoreStore(
   config: Config,
   mirror: string | undefined,
-  { mayQuarantine = false, log = silentLog }: { readonly mayQuarantine?: boolean; readonly log?: Log } = {},
+  {
+    mayQuarantine = false,
+    isCurrent = false,
+    log = silentLog,
+  }: { readonly mayQuarantine?: boolean; readonly isCurrent?: boolean; readonly log?: Log } = {},
 ): Promise<RestoreResult> {
   const file = storePath(config)
   if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} does not exist; put the backup in place first`)
@@ -37,6 +41,7 @@ export async function restoreStore(
       witness: openWitness({ ...config, issuer: issuerOf(config) }),
       mirror: entries,
       mayQuarantine,
+      isCurrent,
       reapplyRevocations: (replayed) => reapplyRevocations(storage, replayed),
       handlesOfRecords: () => handlesOfRecords(storage),
       reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),

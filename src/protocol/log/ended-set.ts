@@ -51,13 +51,13 @@ export interface EndedSet {
   readonly position: Position | undefined
   /** `seq` of the position, or −1. */
   readonly seq: number
-  /** Log time; never decreases. */
+  /** Log time; never decreases within an epoch. */
   readonly time: number
   apply(range: LogRange): ApplyResult
   snapshot(): Snapshot
   /** Adds the handles of a snapshot. The position advances only within its epoch, or if there was none; nothing is removed. */
   merge(snapshot: Snapshot): void
-  /** Adds the handles of a snapshot of another epoch and adopts its position, as a `reset` message requires. No ended handle is removed. */
+  /** Adds the handles of a snapshot of another epoch and adopts its position and its time, as a `reset` message requires. No ended handle is removed. */
   switchEpoch(snapshot: Snapshot): void
 }
 
@@ -132,6 +132,7 @@ export function newEndedSet(): EndedSet {
     },
     switchEpoch: (snapshot) => {
       current = snapshot.position && parsePosition(snapshot.position)
+      time = snapshot.time
       union(snapshot)
     },
   }

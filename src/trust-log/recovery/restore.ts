@@ -8,6 +8,9 @@
 // 3. New epoch: its first entry ends the epoch before and the registry's signing keys, so every token issued before is invalid. Keys that are
 //    not revoked are registered again in the new epoch, because proofs reach back only to its first entry. Then the witness is updated.
 //
+// Log time begins anew with the epoch, because the old one may have been written under a wrong clock. What the ended set has forgotten by that
+// clock is ended again, so nothing revives.
+//
 // The store cannot be served between the first appended block and the last; an interrupted restore is repeated and begins another epoch.
 // Cost: the log is read twice; memory holds one string for each handle that the store's records have, and the mirror.
 // Limits: no registry may run on the store. The witness is updated once a second, so a revocation after its last update that the mirror lacks
@@ -15,14 +18,15 @@
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
-import type { Clock } from '../../lib/clock.js'
+import type { Clock, EpochSeconds } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, isVersion } from '../../protocol/handles.js'
 import { newId } from '../../protocol/ids.js'
+import { FORGET_AFTER_SECONDS } from '../../protocol/log/ended-set.js'
 import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, type Proposal } from '../../protocol/log/entry.js'
 import type { LogPort } from '../../storage/storage.js'
-import { newAppliedLog } from '../apply.js'
+import { type AppliedLog, newAppliedLog } from '../apply.js'
 import { appendExclusively, endingAll, numbering } from '../block.js'
 import { newClockSkewCheck } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
@@ -34,6 +38,8 @@ interface RestoreDeps {
   readonly witness: WitnessStore | undefined
   /** Entries of a mirror of the log, in order from entry 0; empty without a mirror. */
   readonly mirror: readonly Entry[]
+  /** True if the store was not put back from a backup. Then a registry without a witness is complete. */
+  readonly isCurrent?: boolean
   /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
   readonly mayQuarantine: boolean
   /**
@@ -113,7 +119,8 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
     ...quarantine,
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
     ...endingAll(random, { type: 'record.changed', ends: endingsOf([...replayed.keys()].filter(isVersion)) }),
-  ].map(numbering(applied, clock))
+    ...endingAll(random, { type: 'record.changed', ends: await forgottenTooEarly(port, applied, clock.now()) }),
+  ].map(numbering({ ...applied.tip(), time: 0 }, clock))
   await appendExclusively(port, applied, EPOCH_WRITER, entries.slice(0, -1))
   await appendExclusively(port, applied, LAST_WRITER, entries.slice(-1))
   const last = entries.at(-1)
@@ -124,6 +131,20 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
     isComplete,
     quarantined: quarantine.reduce((sum, entry) => sum + entry.ends.length, 0),
   }
+}
+
+/** The endings whose horizon has not passed at `now`, although the ended set has forgotten them by a later log time. */
+async function forgottenTooEarly(port: LogPort, applied: AppliedLog, now: EpochSeconds): Promise<readonly Ending[]> {
+  if (applied.time <= now) return []
+  const forgotten = new Map<Handle, Ending>()
+  for (let n = 0; n <= applied.n; ) {
+    const blocks = await port.read(n, BLOCKS_PER_READ)
+    if (blocks.length === 0) break
+    for (const ending of blocks.flatMap(({ entries }) => entries.flatMap(({ ends }) => ends)))
+      if ((ending.horizon ?? 0) + FORGET_AFTER_SECONDS >= now && !applied.ended.has(ending.handle)) forgotten.set(ending.handle, ending)
+    n += blocks.length
+  }
+  return [...forgotten.values()]
 }
 
 /** Refuses a store whose restore was interrupted. */
@@ -179,8 +200,8 @@ async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, la
 const OTHER_HISTORY = 'the mirror and the backup have different histories: use a mirror of this registry'
 
 /** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
-async function whyIncomplete({ port, witness, mirror }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
-  if (witness === undefined) return 'the registry has no witness (--no-witness)'
+async function whyIncomplete({ port, witness, mirror, isCurrent }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
+  if (witness === undefined) return isCurrent ? undefined : 'the registry has no witness (--no-witness)'
   const witnessed = await witness.read()
   if (witnessed === undefined) return `the witness ${witness.name} is empty`
   const { seq, hash, epoch } = witnessed

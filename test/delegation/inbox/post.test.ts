@@ -57,12 +57,15 @@ test('the notifications of one introduction have the order of its changes, withi
   const requester = await aRequester(target)
   const { lastPosition } = await target.introductions.inbox()
   const revoked: string[] = []
+  // Proofs that were made before the start of the registry are refused
+  registry.clock.advance(10)
   for (const secondsBack of [0, 0, 3, 0, 0, 0]) {
     const { introductionId } = await requestFrom(requester, 'x')
-    registry.clock.advance(-secondsBack)
+    registry.clock.step(-secondsBack)
     await target.introductions.approve(introductionId)
     await requester.introductions.revoke(introductionId)
     revoked.push(introductionId)
+    registry.clock.step(secondsBack)
   }
   const { items } = await target.introductions.inbox(lastPosition)
   for (const id of revoked)

@@ -54,6 +54,7 @@ beforeEach(async () => {
   deps = {
     clients: newClients(here, { agent, member: async () => undefined }),
     trustLog: here,
+    clock: logs.clock,
     replayCache: newReplayCache(logs.storage),
     issuer: ISSUER,
   }

@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
 import { adminDump } from './dump.js'
 import { adminOrganisation } from './organisation.js'
-import { adminRestore } from './restore.js'
+import { adminResetClock, adminRestore } from './restore.js'
 import { adminShard } from './shard.js'
 
 /** `credence admin …`: commands that open the store directly and need no profile. Each command loads its operation only when it runs. */
 export function adminCommands(program: Command): void {
-  const admin = program.command('admin').description('work on the store of a registry: dump, load, restore, shard, export, erase')
+  const admin = program
+    .command('admin')
+    .description('work on the store of a registry: dump, load, restore, reset the clock, shard, export, erase')
   adminRestore(admin)
+  adminResetClock(admin)
   adminDump(admin)
   adminShard(admin)
   adminOrganisation(admin)

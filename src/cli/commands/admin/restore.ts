@@ -31,6 +31,24 @@ export function adminRestore(admin: Command): void {
     })
 }
 
+/** `credence admin reset-clock`: a restore of the store as it is, whose epoch begins with the time of this machine's clock. */
+export function adminResetClock(admin: Command): void {
+  const command = admin
+    .command('reset-clock')
+    .description(
+      'start a new epoch with the time of this machine, after the log was written under a wrong clock; nothing revoked becomes valid again',
+    )
+  storeFlags(command)
+    .option('--witness <file or url>', 'witness of the registry')
+    .option('--issuer <url>', 'issuer of the registry; required if its witness is another registry')
+    .action(async ({ witness, issuer, ...flags }: RestoreFlags) => {
+      const { restoreStore } = await import('../../../operations/restore/restore.js')
+      const { epoch } = await restoreStore(configOf(flags, { witness, issuer }), undefined, { isCurrent: true, log: adminLog })
+      print(flags, { epoch, time: new Date().toISOString() })
+      if (!flags.json) printLines('All earlier tokens are invalid; agents and members request new ones.')
+    })
+}
+
 const COMPLETE = [
   'Complete: no revocation that can be proved is missing. All earlier tokens are invalid; agents and members request new ones.',
 ]

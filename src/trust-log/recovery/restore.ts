@@ -201,8 +201,9 @@ const OTHER_HISTORY = 'the mirror and the backup have different histories: use a
 
 /** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
 async function whyIncomplete({ port, witness, mirror, isCurrent }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
-  if (witness === undefined) return isCurrent ? undefined : 'the registry has no witness (--no-witness)'
-  const witnessed = await witness.read()
+  const witnessed = await witness?.read()
+  if (witnessed === undefined && isCurrent) return undefined
+  if (witness === undefined) return 'the registry has no witness (--no-witness)'
   if (witnessed === undefined) return `the witness ${witness.name} is empty`
   const { seq, hash, epoch } = witnessed
   if ((await leafHashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))

@@ -64,3 +64,18 @@ test('a dump can be piped into a load, and its progress and result are separate 
   expect(stderr).toContain('Sealed: this store can no longer be served')
   expect(existsSync(join(folder.path, 'target/credence.db'))).toBe(true)
 })
+
+test('reset-clock begins a new epoch, with and without a witness, and the registry starts again', async () => {
+  await using folder = await tempFolder()
+  for (const witness of [join(folder.path, 'witness.json'), false] as const) {
+    const dataDirectory = join(folder.path, String(witness === false))
+    const config = parseConfig({ dev: true, dataDirectory, witness, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {})
+    await (await serve(config)).close()
+    const { stdout } = await promisify(exec)(
+      `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin reset-clock --json --data ${dataDirectory}${witness === false ? '' : ` --witness ${witness}`}`,
+    )
+    expect(JSON.parse(stdout)).toEqual({ epoch: expect.stringMatching(/^epo:/), time: expect.stringMatching(/^20.*Z$/) })
+    const again = await serve(config)
+    await again.close()
+  }
+})

@@ -141,11 +141,11 @@ export class FeedSubscriber {
     const { hub } = this.#deps
     // Another instance may have read further: a position ahead of this hub counts as another history only after the log was read.
     if (from !== undefined && parsePosition(from.position).seq > hub.headSeq) await hub.readBarrier()
+    const decision = from && (await hub.decideResume(from))
     if (this.#sentSeq !== undefined || this.#snapshot !== undefined)
       return this.#send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
-    if (from === undefined) this.#snapshot = partsOf(hub.snapshot())
+    if (from === undefined || decision === undefined) this.#snapshot = partsOf(hub.snapshot())
     else {
-      const decision = hub.decideResume(from)
       if (decision === 'snapshot_required') return this.#send({ type: 'snapshot_required' })
       if (decision !== 'resumed') return this.#send({ type: 'reset', reason: decision })
       this.#sentSeq = parsePosition(from.position).seq

@@ -8,11 +8,12 @@
 // further behind gets batches that are rebuilt from the log, one read of REPLAY_PAGE entries each. The snapshot is made at most once per batch.
 //
 // Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber gets the snapshot.
-import { utf8 } from '../lib/bytes.js'
+import { base64url, utf8 } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
 import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/log/entry.js'
 import { type FeedPosition, MAX_FRAME_BYTES, MAX_REPLAY_ENTRIES, type ServerMessage } from '../protocol/log/feed.js'
+import { leafOfEntry } from '../trust-log/proofs/leaf.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 
 /** The entries after `prev` up to `last`. `hash` is the leaf hash and `time` the time of entry `last`. */
@@ -38,7 +39,7 @@ export interface Hub {
   batchAfter(seq: number): Promise<Batch | undefined> | Batch | undefined
   /** Runs a read barrier, and makes batches of everything that it applied. */
   readBarrier(): Promise<void>
-  decideResume(from: FeedPosition): ResumeDecision
+  decideResume(from: FeedPosition): Promise<ResumeDecision>
   /** The ended set up to the entry `seq`, whose position is `asOf`. Callers at the same head share one. */
   snapshot(): { readonly snapshot: Snapshot; readonly asOf: FeedPosition; readonly seq: number }
   onBatch(listener: (batch: Batch) => void): () => void
@@ -58,14 +59,15 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
   /** The newest batches by `prev`, oldest first. */
   const cached = new Map<number, Batch>()
   let headSeq = parsePosition(trustLog.position).seq
+  let headHash = trustLog.lastHash
   /** Applied entries that are in no batch yet. */
   let unbatched: Entry[] = []
   let newest: ReturnType<Hub['snapshot']> | undefined
 
   const batchOf = (prev: number, entries: readonly Entry[]): Batch => {
     const last = entries.at(-1)
-    const hash = last && trustLog.leafHash(last.seq)
-    if (last === undefined || hash === undefined) throw new Error(`entry ${prev + 1} is missing from the applied log`)
+    if (last === undefined) throw new Error(`entry ${prev + 1} is missing from the applied log`)
+    const hash = base64url(leafOfEntry(last))
     const ended = entries.flatMap(({ ends }) => ends)
     const fields = { epoch: trustLog.epoch, prev, last: last.seq, time: last.time, hash, ended }
     const parts = splitBySize(ended, (ending) => bytesOf([ending]))
@@ -83,6 +85,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
   }
   const publish = (batch: Batch) => {
     headSeq = batch.last
+    headHash = batch.hash
     newest = undefined
     cached.set(batch.prev, batch)
     for (const oldest of cached.keys()) {
@@ -96,7 +99,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
     if (unbatched.length === 0) queueMicrotask(flush)
     unbatched.push(...entries)
   })
-  const positionAt = (seq: number): FeedPosition => ({ position: positionOf(trustLog.epoch, seq), hash: trustLog.leafHash(seq) ?? '' })
+  const headPosition = (): FeedPosition => ({ position: positionOf(trustLog.epoch, headSeq), hash: headHash })
   const replayAfter = async (seq: number): Promise<Batch | undefined> => {
     const entries = await trustLog.entries(seq + 1, REPLAY_PAGE)
     const [first] = splitBySize(
@@ -111,24 +114,24 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       return headSeq
     },
     get head() {
-      return positionAt(headSeq)
+      return headPosition()
     },
     batchAfter: (seq) => (seq >= headSeq ? undefined : (cached.get(seq) ?? replayAfter(seq))),
     readBarrier: async () => {
       await trustLog.readBarrier()
       flush()
     },
-    decideResume: ({ position, hash }) => {
+    decideResume: async ({ position, hash }) => {
       flush()
       const { epoch, seq } = parsePosition(position)
       if (epoch !== trustLog.epoch) return 'unknown_epoch'
       // An unknown leaf hash also means a position beyond the applied log: the subscriber saw a history that this registry has lost.
-      if (trustLog.leafHash(seq) !== hash) return 'other_history'
+      if ((await trustLog.leafHash(seq)) !== hash) return 'other_history'
       return headSeq - seq > MAX_REPLAY_ENTRIES ? 'snapshot_required' : 'resumed'
     },
     snapshot: () => {
       flush()
-      newest ??= { snapshot: trustLog.snapshot(), asOf: positionAt(headSeq), seq: headSeq }
+      newest ??= { snapshot: trustLog.snapshot(), asOf: headPosition(), seq: headSeq }
       return newest
     },
     onBatch: (listener) => {

@@ -24,7 +24,7 @@ export function positionOfEventId(id: string): FeedPosition {
 export async function* watchRevocations({ hub }: WatchDeps, from: FeedPosition | undefined, signal: AbortSignal) {
   await hub.readBarrier()
   let sentSeq: number
-  if (from === undefined || hub.decideResume(from) !== 'resumed') {
+  if (from === undefined || (await hub.decideResume(from)) !== 'resumed') {
     const { snapshot, asOf, seq } = hub.snapshot()
     yield tracked(eventIdOf(asOf), { kind: 'snapshot' as const, asOf, time: snapshot.time, ended: snapshot.ended })
     sentSeq = seq

@@ -137,6 +137,9 @@ export interface Appending {
   readonly blockOf: (done: readonly number[]) => Block
 }
 
+/** The latest horizon of a block, and its number. */
+type EndingCursor = readonly [until: number, n: number]
+
 /** The blocks of the trust log. */
 export interface LogPort {
   /**
@@ -154,6 +157,11 @@ export interface LogPort {
   readonly storeTime?: () => StoreTime | undefined
   /** The number of the block that contains the entry, or undefined. */
   has(entry: EntryId): Promise<number | undefined>
+  /**
+   * Blocks with an ending whose horizon is not before `since` (epoch seconds), or that has none, in the order of their latest horizon. `after` is the
+   * `next` of the previous page.
+   */
+  ending(since: number, limit: number, after?: EndingCursor): Promise<{ readonly blocks: readonly Block[]; readonly next?: EndingCursor }>
   /** The block that contains position `seq`, or undefined. */
   blockOf(seq: number): Promise<Block | undefined>
   /**

@@ -1,12 +1,12 @@
-import { sha256 } from '#crypto'
+import { base64url } from '../lib/bytes.js'
 import type { Log } from '../lib/log.js'
 import type { Handle } from '../protocol/handles.js'
 import type { EntryId } from '../protocol/ids.js'
-import { type EndedSet, newEndedSet } from '../protocol/log/ended-set.js'
+import { type EndedSet, FORGET_AFTER_SECONDS, newEndedSet } from '../protocol/log/ended-set.js'
 import { type Block, type Ending, type Entry, positionOf } from '../protocol/log/entry.js'
-import { EMPTY_FRONTIER, type Frontier, type MerkleTree, newMerkleTree } from '../protocol/log/merkle.js'
+import { EMPTY_FRONTIER, type Frontier } from '../protocol/log/merkle.js'
 import type { LogPort } from '../storage/storage.js'
-import { frontierTexts, leafOfEntry } from './proofs/leaf.js'
+import { frontierAfter, frontierOf, frontierTexts, leafOfEntry } from './proofs/leaf.js'
 import type { Applied } from './trust-log.js'
 
 /** The stored log is invalid, or differs from what this instance has read before. This instance no longer uses the log. */
@@ -37,7 +37,8 @@ export interface AppliedLog extends Tip {
   /** When the epoch began. */
   readonly epochTime: number
   readonly ended: EndedSet
-  readonly tree: MerkleTree
+  /** base64url leaf hash of the last applied entry; undefined before the first. */
+  readonly lastHash: string | undefined
   /** The end of the log now, which later blocks do not change. */
   tip(): Tip
   /** The entry with this id, if it is among the last RECENT applied entries. */
@@ -49,6 +50,11 @@ export interface AppliedLog extends Tip {
   requireSound(): void
   /** Reads and applies blocks until block `head` is applied. */
   readTo(head: Block): Promise<void>
+  /**
+   * Begins with block `head`: takes its tree, and reads of the blocks before only those whose endings are not forgotten. For a log of which nothing is
+   * applied yet.
+   */
+  openAt(head: Block): Promise<void>
   onApplied(listener: (applied: Applied) => void): () => void
 }
 
@@ -59,7 +65,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
   const ended = newEndedSet()
   const listeners = new Set<(applied: Applied) => void>()
   const recent = new Map<EntryId, Entry>()
-  let tree = newMerkleTree(sha256)
+  let frontier = EMPTY_FRONTIER
   let last: Block | undefined
   let at = -1
   let epochFirst = 0
@@ -83,16 +89,11 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     if (block.n !== (last?.n ?? -1) + 1 || block.first !== at + 1) fail(`block ${block.n} does not follow block ${last?.n ?? -1}`)
     const begins = last === undefined || block.epoch !== last.epoch
     if (begins) {
-      tree = newMerkleTree(sha256)
       epochFirst = block.first
       epochTime = block.entries[0]?.time ?? 0
     }
-    for (const [i, entry] of block.entries.entries()) {
-      if (entry.seq !== block.first + i) fail(`block ${block.n} has wrong entry numbers`)
-      tree.append(leafOfEntry(entry))
-    }
-    if (frontierTexts(tree.frontier()).join() !== block.frontier.join() || tree.size !== block.size)
-      fail(`the Merkle tree of block ${block.n} does not match its entries`)
+    if (block.entries.some((entry, i) => entry.seq !== block.first + i)) fail(`block ${block.n} has wrong entry numbers`)
+    frontier = requireFrontier(begins ? EMPTY_FRONTIER : frontier, block)
     for (const entry of block.entries) remember(entry)
     const end = at + block.entries.length
     const range = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
@@ -101,6 +102,13 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     last = block
     at = end
     notify({ first: block.first, last: end, entries: block.entries, writer: block.writer })
+  }
+  /** The frontier after the block, which must match the one that the block states. */
+  const requireFrontier = (before: Frontier, block: Block): Frontier => {
+    const after = frontierAfter(before, block.entries)
+    if (frontierTexts(after).join() !== block.frontier.join() || after.size !== block.size)
+      fail(`the Merkle tree of block ${block.n} does not match its entries`)
+    return after
   }
   const notify = (applied: Applied) => {
     for (const listener of listeners) {
@@ -113,9 +121,8 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     }
   }
 
-  const frontierNow = (): Frontier => (last ? tree.frontier() : EMPTY_FRONTIER)
   return {
-    tip: () => ({ n: last?.n ?? -1, seq: at, time: ended.time, epoch: last?.epoch, frontier: frontierNow() }),
+    tip: () => ({ n: last?.n ?? -1, seq: at, time: ended.time, epoch: last?.epoch, frontier }),
     get n() {
       return last?.n ?? -1
     },
@@ -135,11 +142,12 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
       return epochTime
     },
     ended,
-    get tree() {
-      return tree
+    get lastHash() {
+      const entry = last?.entries.at(-1)
+      return entry && base64url(leafOfEntry(entry))
     },
     get frontier() {
-      return frontierNow()
+      return frontier
     },
     findRecent: (id) => recent.get(id),
     apply,
@@ -168,6 +176,21 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
         for (const block of blocks) apply(block)
       }
     },
+    openAt: async (head) => {
+      const before = head.size - head.entries.length
+      const [previous] = before === 0 ? [] : await port.read(head.n - 1, 1)
+      const epochStart = await port.blockOf(head.first - before)
+      if (before > 0 && previous?.epoch !== head.epoch) fail(`the block before block ${head.n} is missing`)
+      frontier = requireFrontier(previous && before > 0 ? frontierOf(previous) : EMPTY_FRONTIER, head)
+      const end = head.first + head.entries.length - 1
+      const time = head.entries.at(-1)?.time ?? 0
+      for await (const blocks of endingBlocks(port, time - FORGET_AFTER_SECONDS - MINUTE))
+        ended.merge({ position: positionOf(head.epoch, end), time, ended: blocks.flatMap(endingsOf) })
+      last = head
+      at = end
+      epochFirst = head.first - before
+      epochTime = epochStart?.entries[0]?.time ?? time
+    },
     onApplied: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -176,3 +199,14 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
 }
 
 const endingsOf = (block: Block): Ending[] => block.entries.flatMap((entry) => entry.ends)
+
+/** The ended set forgets the handles of a minute together. */
+const MINUTE = 60
+
+/** Pages of the blocks with an ending whose horizon is not before `since`; at least one page, which may be empty. */
+async function* endingBlocks(port: LogPort, since: number): AsyncGenerator<readonly Block[]> {
+  for (let page = await port.ending(since, PAGE); ; page = await port.ending(since, PAGE, page.next)) {
+    yield page.blocks
+    if (page.next === undefined) return
+  }
+}

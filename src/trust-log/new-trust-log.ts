@@ -105,7 +105,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
         ? { position: ended.position }
         : refuse('conflict', 'the state that the request was decided on has changed; try again')
     },
-    ...newProofs(applied),
+    ...newProofs(port, applied),
     checkpoint,
     ended: applied.ended,
     now,
@@ -126,6 +126,9 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     get position() {
       return here()
     },
+    get lastHash() {
+      return requireRead(applied.lastHash)
+    },
     start: async () => {
       await openLog(deps, applied, clockRule)
       // An epoch that began under a clock that was ahead keeps nobody out.
@@ -145,7 +148,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 }
 
 /**
- * Reads the whole log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them
+ * Reads what still matters of the log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them
  * succeeds.
  */
 async function openLog(
@@ -168,7 +171,7 @@ async function openLog(
   }
   const head = await log.head()
   if (head === undefined) throw new Error('the first block was appended but cannot be read')
-  await applied.readTo(head)
+  await applied.openAt(head)
 }
 
 /** The entries of a write: one, or as many as its endings need. */

@@ -100,9 +100,9 @@ export interface LogProofs {
   /** A signed note with the size, root and epoch of the applied log. */
   checkpoint(): Promise<string>
   /** Proves that the tree of `size` leaves (by default the applied tree) contains entry `seq`. Undefined if it does not. */
-  inclusion(seq: number, size?: number): InclusionProof | undefined
+  inclusion(seq: number, size?: number): Promise<InclusionProof | undefined>
   /** Proves that the tree of `to` leaves extends the tree of `from` leaves. Undefined if either is larger than the applied tree. */
-  consistency(from: number, to?: number): ConsistencyProof | undefined
+  consistency(from: number, to?: number): Promise<ConsistencyProof | undefined>
 }
 
 /** The reads that the revocation feed needs. */
@@ -117,9 +117,11 @@ export interface LogFeed {
    * base64url leaf hash of entry `seq`, or undefined if the current epoch has no such applied entry. Shows whether a subscriber saw this
    * history.
    */
-  leafHash(seq: number): string | undefined
+  leafHash(seq: number): Promise<string | undefined>
   /** Position of the last applied entry. */
   readonly position: Position
+  /** base64url leaf hash of the last applied entry. */
+  readonly lastHash: string
 }
 
 /** The complete trust log, as the server creates it. */

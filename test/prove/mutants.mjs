@@ -29,6 +29,20 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'an instance that starts reads every ending that is not forgotten',
+    'src/trust-log/apply.ts',
+    'if (page.next === undefined) return',
+    'if (page) return',
+    ['test/trust-log/sealed-log.test.ts'],
+  ],
+  [
+    'the tree of the newest block is checked at the start',
+    'src/trust-log/apply.ts',
+    'frontier = requireFrontier(previous && before > 0 ? frontierOf(previous) : EMPTY_FRONTIER, head)',
+    'frontier = frontierOf(head)',
+    ['test/trust-log/sealed-log.test.ts'],
+  ],
+  [
     'a clock that jumps stops decisions and writes',
     'src/trust-log/clock-rule.ts',
     "if (found !== undefined) refuse('clock_implausible'",

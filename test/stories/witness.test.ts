@@ -180,7 +180,7 @@ describe('submissions', () => {
       expect(await headOf()).toBeGreaterThan(stored?.seq ?? seq)
       for (const submission of [await newSubmission(), await newSubmission(stored)]) expect(await submit(submission)).toBe(409)
       const other = openWitness({ dataDirectory: file('nowhere'), witness: witnessUrl, issuer })
-      const head = { epoch: trustLog.epoch, seq: await headOf(), hash: trustLog.leafHash(await headOf()) ?? '' }
+      const head = { epoch: trustLog.epoch, seq: await headOf(), hash: (await trustLog.leafHash(await headOf())) ?? '' }
       await expect(other?.write(head, trustLog)).rejects.toThrow('does not extend')
     })
     expect(await storedCheckpoint()).toEqual(stored)

@@ -17,6 +17,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       awaitBatch: log.awaitBatch,
       ...(log.storeTime && { storeTime: log.storeTime }),
       has: (entry) => gate('log.has', () => log.has(entry)),
+      ending: (since, limit, after) => gate('log.ending', () => log.ending(since, limit, after)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
       // A change notification may be lost.
       onAppend: (notify) => log.onAppend((block) => void gate('log.notify', async () => notify(block)).catch(() => undefined)),

@@ -1,6 +1,5 @@
-// The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1). The tree stores the hashes of all perfect subtrees, level by level and packed, so that
-// it can prove inclusion and consistency for each of its earlier sizes. Cost: append takes O(1) hashes amortised, a proof O(log n);
-// memory is about 64 bytes per leaf. The hash function is a parameter, because the browser and Node have different ones.
+// The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1). Appending and the root need the frontier only; a proof of n leaves needs at most 2·log2(n) nodes,
+// which the caller provides. The hash function is a parameter, because the browser and Node have different ones.
 import { concatBytes, equalBytes } from '../../lib/bytes.js'
 
 type Sha256 = (data: Uint8Array) => Uint8Array
@@ -35,72 +34,44 @@ export function rootOfFrontier(sha256: Sha256, frontier: Frontier): Uint8Array {
   return frontier.hashes.slice(0, -1).reduceRight((right, left) => hashNode(sha256, left, right), last)
 }
 
-/** An append-only tree that can prove inclusion and consistency for each of its earlier sizes. */
-export interface MerkleTree {
-  readonly size: number
-  append(leaf: Uint8Array): void
-  /** The hash of leaf `index`; undefined if the tree has no such leaf. */
-  leaf(index: number): Uint8Array | undefined
-  frontier(): Frontier
-  root(size?: number): Uint8Array
-  /** RFC 6962 §2.1.1; undefined unless 0 ≤ index < size ≤ this.size. */
-  inclusion(index: number, size: number): Uint8Array[] | undefined
-  /** RFC 6962 §2.1.2; undefined unless 0 < from ≤ to ≤ this.size. */
-  consistency(from: number, to: number): Uint8Array[] | undefined
-}
+/**
+ * The hash of a perfect subtree: of the leaves from `index · 2^level` on, `2^level` of them. It never changes once the tree has them.
+ */
+type NodeOf = (level: number, index: number) => Promise<Uint8Array>
 
-export function newMerkleTree(sha256: Sha256): MerkleTree {
-  const levels: PackedHashes[] = []
-  let frontier = EMPTY_FRONTIER
-
-  const hashOf = (from: number, to: number): Uint8Array => {
-    const width = to - from
-    const level = Math.log2(width)
-    const stored = Number.isInteger(level) && from % width === 0 ? levels[level]?.at(from / width) : undefined
-    if (stored) return stored
-    const middle = from + largestPowerBelow(width)
-    return hashNode(sha256, hashOf(from, middle), hashOf(middle, to))
-  }
-  const path = (index: number, from: number, to: number): Uint8Array[] => {
+/** The proof that the tree of `size` leaves has leaf `index` (RFC 6962 §2.1.1). Undefined unless 0 ≤ index < size. */
+export async function proveInclusion(sha256: Sha256, nodeOf: NodeOf, index: number, size: number): Promise<Uint8Array[] | undefined> {
+  if (!isCount(index) || !isCount(size) || index >= size) return undefined
+  const path = (from: number, to: number): Promise<Uint8Array>[] => {
     if (to - from === 1) return []
     const middle = from + largestPowerBelow(to - from)
-    return index < middle ? [...path(index, from, middle), hashOf(middle, to)] : [...path(index, middle, to), hashOf(from, middle)]
+    return index < middle
+      ? [...path(from, middle), hashOf(sha256, nodeOf, middle, to)]
+      : [...path(middle, to), hashOf(sha256, nodeOf, from, middle)]
   }
-  // SUBPROOF(m, D[n], b) of RFC 6962 §2.1.2
-  const subproof = (size: number, from: number, to: number, isKnownRoot: boolean): Uint8Array[] => {
-    if (from + size === to) return isKnownRoot ? [] : [hashOf(from, to)]
-    const middle = from + largestPowerBelow(to - from)
-    if (from + size <= middle) return [...subproof(size, from, middle, isKnownRoot), hashOf(middle, to)]
-    return [...subproof(from + size - middle, middle, to, false), hashOf(from, middle)]
-  }
+  return Promise.all(path(0, size))
+}
 
-  return {
-    get size() {
-      return frontier.size
-    },
-    append: (leaf) => {
-      let hash = leaf
-      let n = frontier.size
-      for (let level = 0; ; level++, n = (n - 1) / 2) {
-        const hashes = levels[level] ?? newPackedHashes()
-        levels[level] = hashes
-        hashes.push(hash)
-        if (n % 2 === 0) break
-        hash = hashNode(sha256, hashes.at(n - 1) ?? hash, hash)
-      }
-      frontier = nextFrontier(frontier, levels)
-    },
-    leaf: (index) => levels[0]?.at(index),
-    frontier: () => frontier,
-    root: (size = frontier.size) => {
-      if (size < 0 || size > frontier.size) throw new RangeError(`the tree has ${frontier.size} leaves, not ${size}`)
-      return size === 0 ? rootOfFrontier(sha256, EMPTY_FRONTIER) : hashOf(0, size)
-    },
-    inclusion: (index, size) =>
-      isCount(index) && isCount(size) && index < size && size <= frontier.size ? path(index, 0, size) : undefined,
-    consistency: (from, to) =>
-      isCount(from) && isCount(to) && from > 0 && from <= to && to <= frontier.size ? subproof(from, 0, to, true) : undefined,
+/** The proof that the tree of `to` leaves extends the tree of `from` leaves (RFC 6962 §2.1.2). Undefined unless 0 < from ≤ to. */
+export async function proveConsistency(sha256: Sha256, nodeOf: NodeOf, from: number, to: number): Promise<Uint8Array[] | undefined> {
+  if (!isCount(from) || !isCount(to) || from === 0 || from > to) return undefined
+  // SUBPROOF(m, D[n], b), where `size` leaves from `first` on are known
+  const subproof = (size: number, first: number, last: number, isKnownRoot: boolean): Promise<Uint8Array>[] => {
+    if (first + size === last) return isKnownRoot ? [] : [hashOf(sha256, nodeOf, first, last)]
+    const middle = first + largestPowerBelow(last - first)
+    if (first + size <= middle) return [...subproof(size, first, middle, isKnownRoot), hashOf(sha256, nodeOf, middle, last)]
+    return [...subproof(first + size - middle, middle, last, false), hashOf(sha256, nodeOf, first, middle)]
   }
+  return Promise.all(subproof(from, 0, to, true))
+}
+
+/** The hash of the subtree of the leaves from `from` up to `to`, which is perfect or the right edge of a tree. */
+async function hashOf(sha256: Sha256, nodeOf: NodeOf, from: number, to: number): Promise<Uint8Array> {
+  const width = to - from
+  if (isPowerOfTwo(width)) return nodeOf(Math.log2(width), from / width)
+  const middle = from + largestPowerBelow(width)
+  const [left, right] = await Promise.all([hashOf(sha256, nodeOf, from, middle), hashOf(sha256, nodeOf, middle, to)])
+  return hashNode(sha256, left, right)
 }
 
 interface Inclusion {
@@ -164,37 +135,6 @@ export function verifyConsistency(sha256: Sha256, { from, to, fromRoot, toRoot, 
     last = halve(last)
   }
   return last === 0 && equalBytes(oldHash, fromRoot) && equalBytes(newHash, toRoot)
-}
-
-interface PackedHashes {
-  push(hash: Uint8Array): void
-  at(index: number): Uint8Array | undefined
-}
-
-function newPackedHashes(): PackedHashes {
-  let bytes = new Uint8Array(HASH_BYTES * 16)
-  let count = 0
-  return {
-    push: (hash) => {
-      if ((count + 1) * HASH_BYTES > bytes.length) {
-        const wider = new Uint8Array(bytes.length * 2)
-        wider.set(bytes)
-        bytes = wider
-      }
-      bytes.set(hash, count++ * HASH_BYTES)
-    },
-    at: (index) => (index >= 0 && index < count ? bytes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES) : undefined),
-  }
-}
-
-/** The frontier after one more leaf. The leaf is already in `levels`, so hashes are read instead of computed again. */
-function nextFrontier(frontier: Frontier, levels: readonly PackedHashes[]): Frontier {
-  const hashes = [...frontier.hashes]
-  let level = 0
-  let n = frontier.size
-  for (; n % 2 === 1; n = (n - 1) / 2, level++) hashes.pop()
-  const top = levels[level]?.at(n)
-  return { size: frontier.size + 1, hashes: top ? [...hashes, top] : hashes }
 }
 
 const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0

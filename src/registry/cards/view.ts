@@ -136,7 +136,7 @@ async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signe
   if (!registeredKey || !entry) return undefined
   const checkpoint = await trustLog.checkpoint()
   const size = parseCheckpointText(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1))?.size
-  const inclusion = size === undefined ? undefined : trustLog.inclusion(entry.seq, size)
+  const inclusion = size === undefined ? undefined : await trustLog.inclusion(entry.seq, size)
   return (
     inclusion && { statement: statementOf(registeredKey), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }
   )

@@ -72,6 +72,19 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
       const stored = await findBlock({ entries: { $eq: entry } }, { _id: 1 })
       return stored?._id
     },
+    ending: async (since, limit, after = [since, -1]) => {
+      await ready()
+      const [until, n] = after
+      const found = await callServer(() =>
+        blocks
+          .find({ until: { $gte: since }, $or: [{ until: { $gt: until } }, { until, _id: { $gt: n } }] })
+          .sort({ until: 1, _id: 1 })
+          .limit(limit)
+          .toArray(),
+      )
+      const last = found.length === limit ? found.at(-1) : undefined
+      return { blocks: found.map(parsed), ...(last?.until !== undefined && { next: [last.until, last._id] as const }) }
+    },
     blockOf: async (seq) => {
       await ready()
       const stored = await findBlock({ first: { $lte: seq } }, { first: -1, _id: -1 })
@@ -91,6 +104,7 @@ export const LOG: CollectionSchema = {
   indexes: [
     { name: 'entries', key: { entries: 1, _id: 1 } },
     { name: 'first', key: { first: -1, _id: -1 }, partialFilterExpression: { first: { $exists: true } } },
+    { name: 'until', key: { until: 1, _id: 1 }, partialFilterExpression: { until: { $exists: true } } },
     // Removes the lease of an instance that crashed
     { name: 'lastSeen', key: { lastSeen: 1 }, expireAfterSeconds: DAY_SECONDS },
   ],

@@ -6,7 +6,7 @@ import { CARD_SEARCH_SCHEMA } from './card-search.js'
 import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
-const FORMAT = 4
+const FORMAT = 5
 /** `application_id`: "Cred". */
 const APPLICATION = 0x43726564
 
@@ -23,7 +23,8 @@ const SCHEMA = `
   CREATE TABLE collection_indexes (collection TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (collection, name)) WITHOUT ROWID;
   CREATE TABLE counters (key TEXT PRIMARY KEY, sum NOT NULL, expires NOT NULL) WITHOUT ROWID;
   CREATE INDEX counters_expiry ON counters (expires);
-  CREATE TABLE log_blocks (n INTEGER PRIMARY KEY, first INTEGER NOT NULL, block TEXT NOT NULL);
+  CREATE TABLE log_blocks (n INTEGER PRIMARY KEY, first INTEGER NOT NULL, until INTEGER, block TEXT NOT NULL);
+  CREATE INDEX log_blocks_until ON log_blocks (until) WHERE until IS NOT NULL;
   CREATE INDEX log_blocks_first ON log_blocks (first);
   CREATE TABLE log_entries (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
   ${CARD_SEARCH_SCHEMA}`

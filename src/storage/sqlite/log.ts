@@ -1,6 +1,7 @@
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
+import { latestHorizon } from '../latest-horizon.js'
 import type { Group, GroupResult, LogPort } from '../storage.js'
 import type { Cell, Database } from './database.js'
 import type { GroupCommit } from './group-commit.js'
@@ -20,7 +21,8 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
     return true
   }
   const insert = (block: Block): void => {
-    db.run('INSERT INTO log_blocks (n, first, block) VALUES (?, ?, ?)', block.n, block.first, JSON.stringify(block))
+    const values = [block.n, block.first, latestHorizon(block) ?? null, JSON.stringify(block)]
+    db.run('INSERT INTO log_blocks (n, first, until, block) VALUES (?, ?, ?, ?)', ...values)
     // Readers of the log ignore a repeated entry id (ARCHITECTURE.md, trust log), so the first block that contains an id counts
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
   }
@@ -51,6 +53,17 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
       commits.read(() => {
         const n = db.one('SELECT n FROM log_entries WHERE id = ?', entry)?.n
         return n === undefined ? undefined : Number(n)
+      }),
+    ending: (since, limit, after = [since, -1]) =>
+      commits.read(() => {
+        const rows = db.all(
+          'SELECT n, until, block FROM log_blocks INDEXED BY log_blocks_until WHERE until >= ? AND (until, n) > (?, ?) ORDER BY until, n LIMIT ?',
+          since,
+          ...after,
+          limit,
+        )
+        const last = rows.length === limit ? rows.at(-1) : undefined
+        return { blocks: rows.map(parsedBlock), ...(last && { next: [Number(last.until), Number(last.n)] as const }) }
       }),
     blockOf: (seq) =>
       commits.read(() => {

@@ -26,7 +26,7 @@ export function newCheckpoints({ applied, clock, origin, logSigner }: Checkpoint
   let cached: { readonly size: number; readonly epoch: Handle; readonly expiresAt: number; readonly note: Promise<string> } | undefined
   return () => {
     const { epoch } = applied
-    const { size } = applied.tree
+    const { size } = applied.frontier
     const now = clock.now()
     if (epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
     if (cached?.size === size && cached.epoch === epoch && now < cached.expiresAt) return cached.note

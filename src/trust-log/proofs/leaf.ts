@@ -1,7 +1,7 @@
 import { sha256 } from '#crypto'
 import { canonical } from '../../credentials/jose/canonical-json.js'
-import { base64url, utf8 } from '../../lib/bytes.js'
-import type { Entry } from '../../protocol/log/entry.js'
+import { base64url, fromBase64url, utf8 } from '../../lib/bytes.js'
+import type { Block, Entry } from '../../protocol/log/entry.js'
 import { appendToFrontier, type Frontier, hashLeaf } from '../../protocol/log/merkle.js'
 
 /** Leaf hash of an entry, over its RFC 8785 canonical form. */
@@ -10,6 +10,12 @@ export const leafOfEntry = (entry: Entry): Uint8Array => hashLeaf(sha256, utf8(c
 /** The frontier after `entries` are appended to a tree. */
 export const frontierAfter = (frontier: Frontier, entries: readonly Entry[]): Frontier =>
   entries.reduce((grown, entry) => appendToFrontier(sha256, grown, leafOfEntry(entry)), frontier)
+
+/** The frontier after a block. */
+export const frontierOf = ({ size, frontier }: Pick<Block, 'size' | 'frontier'>): Frontier => ({
+  size,
+  hashes: frontier.map((text) => fromBase64url(text) ?? new Uint8Array()),
+})
 
 /** The frontier as a block stores it. */
 export const frontierTexts = (frontier: Frontier): string[] => frontier.hashes.map(base64url)

@@ -33,7 +33,10 @@ export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }
       const seq =
         numberOf(request, 'seq') ??
         refuse('bad_input', 'seq is missing', { faults: [{ pointer: '/seq', hint: 'the number of the entry' }] })
-      return json(200, trustLog.inclusion(seq, numberOf(request, 'size')) ?? refuse('not_found', 'the tree of this size has no such entry'))
+      return json(
+        200,
+        (await trustLog.inclusion(seq, numberOf(request, 'size'))) ?? refuse('not_found', 'the tree of this size has no such entry'),
+      )
     },
   },
   {
@@ -43,7 +46,10 @@ export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }
       const from =
         numberOf(request, 'from') ??
         refuse('bad_input', 'from is missing', { faults: [{ pointer: '/from', hint: 'the size of the older tree' }] })
-      return json(200, trustLog.consistency(from, numberOf(request, 'to')) ?? refuse('not_found', 'the log has no tree of this size'))
+      return json(
+        200,
+        (await trustLog.consistency(from, numberOf(request, 'to'))) ?? refuse('not_found', 'the log has no tree of this size'),
+      )
     },
   },
 ]

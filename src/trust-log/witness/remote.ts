@@ -80,7 +80,7 @@ async function newSubmission(
 ): Promise<WitnessSubmission | undefined> {
   const note = await evidence.checkpoint()
   const checkpoint = parseCheckpointText(note.slice(0, note.lastIndexOf('\n\n') + 1))
-  const head = evidence.inclusion(seq)
+  const head = await evidence.inclusion(seq)
   if (checkpoint === undefined || head === undefined) return undefined
   const { size, epoch } = checkpoint
   const isSameEpoch = stored?.epoch === epoch
@@ -88,8 +88,8 @@ async function newSubmission(
   // Entry numbers continue from epoch to epoch, but leaf indexes start again at 0.
   const last = seq - head.index + size - 1
   const [entry] = await evidence.entries(last, 1)
-  const inclusion = evidence.inclusion(last, size)
+  const inclusion = await evidence.inclusion(last, size)
   if (entry === undefined || inclusion === undefined) return undefined
-  const consistency = isSameEpoch ? (evidence.consistency(stored.size, size)?.hashes ?? []) : []
+  const consistency = isSameEpoch ? ((await evidence.consistency(stored.size, size))?.hashes ?? []) : []
   return { note, entry, inclusion: [...inclusion.hashes], consistency: [...consistency] }
 }

@@ -66,9 +66,8 @@ export function updateWitness(
   let failures = 0
   const update = async (): Promise<void> => {
     const { seq } = parsePosition(trustLog.position)
-    const hash = trustLog.leafHash(seq)
-    if (seq === written || hash === undefined) return
-    await witness.write({ epoch: trustLog.epoch, seq, hash }, trustLog)
+    if (seq === written) return
+    await witness.write({ epoch: trustLog.epoch, seq, hash: trustLog.lastHash }, trustLog)
     written = seq
   }
   const onFailure = (error: unknown) => {

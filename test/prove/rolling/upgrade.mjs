@@ -12,7 +12,7 @@ const INDEX = "organisation: { fields: ['orgId', 'createdAt'] },"
 export const NEXT = {
   name: 'N+1',
   edits: [
-    ['storage/mongo/schema-version.js', 'export const SCHEMA_VERSION = 2', 'export const SCHEMA_VERSION = 3'],
+    ['storage/mongo/schema-version.js', 'export const SCHEMA_VERSION = 3', 'export const SCHEMA_VERSION = 4'],
     ['identity/agents/store.js', INDEX, "owner: { fields: ['orgId', 'parent'] }, shape: { fields: ['shape', 'createdAt'] },"],
     [
       'identity/agents/store.js',

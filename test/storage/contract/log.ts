@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Handle } from '../../../src/protocol/handles.js'
 import { EntryId } from '../../../src/protocol/ids.js'
 import { Block } from '../../../src/protocol/log/entry.js'
 import { appendBlock } from '../../../src/trust-log/block.js'
@@ -100,6 +101,30 @@ export function logContract(open: OpenStore): void {
     expect(await log.has(entryId('w-2-1'))).toBe(2)
     expect(await appendBlock(log, aBlock({ n: 1, writer: 'late' }))).toBe('taken')
     expect(await log.has(entryId('late-1-0'))).toBeUndefined()
+  })
+
+  test('ending finds the blocks whose endings still matter, page by page in the order of their latest horizon', async () => {
+    await using store = await open()
+    const { log } = store.storage
+    const horizons = [[], [100], [50, 300], [undefined], [200], [300], [10]]
+    const blocks = horizons.map((ends, n) => {
+      const block = aBlock({ n, first: n })
+      const endings = ends.map((horizon, i) => ({
+        handle: `tok:${`${n}x${i}`.padStart(22, 'A')}` as Handle,
+        ...(horizon !== undefined && { horizon }),
+      }))
+      return { ...block, entries: block.entries.map((entry) => ({ ...entry, ends: endings })) }
+    })
+    for (const block of blocks) expect(await appendBlock(log, block)).toEqual(DONE)
+    const numbersSince = async (since: number, limit: number) => {
+      const numbers: number[] = []
+      for (let page = await log.ending(since, limit); ; page = await log.ending(since, limit, page.next)) {
+        numbers.push(...page.blocks.map(({ n }) => n))
+        if (page.next === undefined) return numbers
+      }
+    }
+    for (const limit of [1, 2, 3, 9]) expect(await numbersSince(100, limit)).toEqual([1, 4, 2, 5, 3])
+    expect(await numbersSince(301, 1)).toEqual([3])
   })
 
   test('an entry id that is appended twice is found in its first block', async () => {

@@ -1,7 +1,7 @@
 // Reads the whole store at one moment: the log, the documents of every collection, and the counters. Search rows are left out, because they follow from
 // the cards. What has expired is left out.
 //
-// Cost: everything is read once; memory holds one page, and the hashes of the log's tree. Instances may write meanwhile. Limit: over MongoDB the server
+// Cost: everything is read once; memory holds one page. Instances may write meanwhile. Limit: over MongoDB the server
 // must keep the state of that moment until the end (minSnapshotHistoryWindowInSeconds).
 import { sha256 } from '#crypto'
 import { refuse } from '../../errors.js'

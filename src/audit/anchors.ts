@@ -1,49 +1,82 @@
 // Anchors of the audit chains in the trust log. Whoever can write to the store can change a row and link the chain again by the same algorithm; but the
 // log is covered by signed checkpoints, witnesses and mirrors.
 //
-// Algorithm. Anchors are numbered without gaps. An anchor names the newest links that no anchor covers yet, and is written with a log entry that
-// holds its digest. The id of the entry follows from the number of the anchor. So the log itself says how many anchors there must be, and a chain
-// that was changed, cut at its end or removed as a whole no longer matches them.
+// Algorithm. The anchors of an epoch of the log are numbered without gaps. An anchor names the newest links that no anchor covers yet, and is written
+// with a log entry that holds its digest. The id of the entry follows from the epoch and the number. So the log itself says how many anchors there must
+// be, and a chain that was changed, cut at its end or removed as a whole no longer matches them.
 //
-// Cost: one entry a minute while rows are written. Limit: the rows of the last minute are not covered yet, nor those of an instance that has stopped
-// until another one has run for a minute.
+// Cost: one entry a minute while rows are written. Limits: the rows of the last minute are not covered yet, nor those of an instance that has stopped
+// until another one has run for a minute. Anchors of an earlier epoch, before a restore, are not compared; the first one of an epoch covers all chains.
 import { digestOfJson, digestOfText } from '../credentials/jose/digest.js'
+import type { Handle } from '../protocol/handles.js'
 import { EntryId } from '../protocol/ids.js'
-import type { LogFeed, TrustLog } from '../trust-log/trust-log.js'
-import type { AuditAnchor, AuditStore } from './store.js'
+import type { Cursor } from '../storage/storage.js'
+import type { ServedTrustLog, TrustLog } from '../trust-log/trust-log.js'
+import { lastLink } from './chain.js'
+import type { AuditAnchor, AuditLink, AuditStore } from './store.js'
 
 const PAGE = 100
+const MAX_HEADS = 10_000
 
-const idOf = (number: number): string => String(number).padStart(12, '0')
-const entryIdOf = (number: number): EntryId => EntryId.parse(`ent_${digestOfText(`audit anchor ${number}`).slice(0, 22)}`)
-const digestOf = ({ number, heads }: Pick<AuditAnchor, 'number' | 'heads'>): string => digestOfJson({ number, heads })
+const idOf = (epoch: Handle, number: number): string => `${epoch} ${String(number).padStart(12, '0')}`
+const entryIdOf = (id: string): EntryId => EntryId.parse(`ent_${digestOfText(`audit anchor ${id}`).slice(0, 22)}`)
+const digestOf = ({ id, heads }: Pick<AuditAnchor, 'id' | 'heads'>): string => digestOfJson({ id, heads })
 
-/** Anchors the links that no anchor covers, at most PAGE of them. Of several instances at once, one succeeds. */
-export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'commit'>): Promise<void> {
+/**
+ * Anchors the links that no anchor covers, at most PAGE of them; the first anchor of an epoch covers every chain. Of several instances at once, one
+ * succeeds.
+ */
+export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'commit' | 'epoch'>): Promise<void> {
+  const { epoch } = trustLog
   const { items } = await store.links.find('unanchored', { where: { isUnanchored: true }, limit: PAGE })
-  if (items.length === 0) return
-  const [last] = (await store.anchors.find('number', { where: {}, order: 'down', limit: 1 })).items
+  const [last] = (await store.anchors.find('number', { where: { epoch }, order: 'down', limit: 1 })).items
+  const links = last === undefined ? [...(await newestLinks(store)), ...items] : items
+  if (links.length === 0) return
   const number = (last?.number ?? -1) + 1
+  const id = idOf(epoch, number)
   // In ascending order of their numbers, so the last one of each writer covers its others
-  const newest = new Map(items.map(({ writer, number: link, hash }) => [writer, { writer, link, hash }]))
-  const anchor: AuditAnchor = { id: idOf(number), number, heads: [...newest.values()] }
+  const newest = new Map<string, AuditAnchor['heads'][number]>()
+  for (const { writer, number: link, hash } of links)
+    if ((newest.get(writer)?.link ?? -1) <= link) newest.set(writer, { writer, link, hash })
+  const anchor: AuditAnchor = { id, epoch, number, heads: [...newest.values()] }
   await trustLog.commit({
     type: 'audit.anchored',
-    id: entryIdOf(number),
+    id: entryIdOf(id),
     dependsOn: [],
     digest: digestOf(anchor),
     operations: [
       store.anchors.inserting(anchor),
-      ...items.map(({ id }) => store.links.changing(id, { isUnanchored: true }, { isUnanchored: undefined })),
+      ...items.map((link) => store.links.changing(link.id, { isUnanchored: true }, { isUnanchored: undefined })),
     ],
   })
 }
 
-/** Compares an anchor with its log entry and with the links that it names. Undefined after the last anchor. */
-export async function checkAnchor(store: AuditStore, log: Pick<LogFeed, 'find'>, number: number): Promise<'intact' | 'broken' | undefined> {
-  const [anchor, entry] = await Promise.all([store.anchors.get(idOf(number)), log.find(entryIdOf(number))])
+/** The newest link of every writer. */
+async function newestLinks(store: AuditStore): Promise<readonly AuditLink[]> {
+  const links: AuditLink[] = []
+  for (const hasUnlinkedRows of [true, null])
+    for (let after: Cursor | undefined; links.length < MAX_HEADS - PAGE; ) {
+      const page = await store.writers.find('unlinked', { where: { hasUnlinkedRows }, limit: PAGE, ...(after && { after }) })
+      const found = await Promise.all(page.items.map(({ id }) => lastLink(store, id)))
+      links.push(...found.filter((link) => link !== undefined))
+      if (page.next === undefined) break
+      after = page.next
+    }
+  return links
+}
+
+/** Compares an anchor of the current epoch with its log entry and with the chains that it names. Undefined after the last anchor. */
+export async function checkAnchor(
+  store: AuditStore,
+  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
+  number: number,
+): Promise<'intact' | 'broken' | undefined> {
+  const id = idOf(log.epoch, number)
+  const [anchor, entry] = await Promise.all([store.anchors.get(id), log.find(entryIdOf(id))])
   if (anchor === undefined && entry === undefined) return undefined
   if (anchor === undefined || entry?.digest !== digestOf(anchor)) return 'broken'
   const links = await Promise.all(anchor.heads.map(({ writer, link }) => store.links.get(`${writer}:${link}`)))
-  return anchor.heads.every(({ hash }, i) => links[i]?.hash === hash) ? 'intact' : 'broken'
+  // The chain of a writer is only verified if the store names the writer
+  const writers = await Promise.all(anchor.heads.map(({ writer }) => store.writers.get(writer)))
+  return anchor.heads.every(({ hash }, i) => links[i]?.hash === hash && writers[i] !== undefined) ? 'intact' : 'broken'
 }

@@ -11,14 +11,14 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import { anchorLinks } from './anchors.js'
 import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
-import { newHistory } from './history.js'
+import { digestOfEnds, newHistory } from './history.js'
 import { type AuditRow, type AuditStore, auditStore } from './store.js'
 
 interface AuditDeps {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log
-  readonly trustLog: Pick<TrustLog, 'commit'>
+  readonly trustLog: Pick<TrustLog, 'commit' | 'clockFault' | 'epoch'>
   /** Names this instance. Unique among instances and starts. */
   readonly writer: string
 }
@@ -43,6 +43,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   const store = auditStore(deps.storage)
   const closing = new AbortController()
   let nextNumber = 0
+  /** Monotonic: a clock that is set forward must not link a row whose commit is still running. */
+  const secondNow = () => Math.floor(clock.monotonicMs() / 1000)
   /** The first row number of each second in which a row was created, as far as these rows are not linked yet. */
   let firstNumbers: { readonly second: number; readonly number: number }[] = []
   let renewedAt = 0
@@ -53,7 +55,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     const { orgId, otherOrgId, ...rest } = draft
     const createdAt = clock.now()
     const number = nextNumber++
-    if (firstNumbers.at(-1)?.second !== createdAt) firstNumbers.push({ second: createdAt, number })
+    const second = secondNow()
+    if (firstNumbers.at(-1)?.second !== second) firstNumbers.push({ second, number })
     return {
       // Ids sort by number, so that the rows of one writer are adjacent in the collection.
       id: `${writer} ${String(number).padStart(12, '0')}`,
@@ -66,7 +69,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     }
   }
   const linkOwnRows = async (): Promise<void> => {
-    const lastSecond = clock.now() - LINK_AFTER_SECONDS
+    const lastSecond = secondNow() - LINK_AFTER_SECONDS
     const tooNew = firstNumbers.findIndex(({ second }) => second > lastSecond)
     const endNumber = tooNew === -1 ? nextNumber : (firstNumbers[tooNew]?.number ?? nextNumber)
     await linkRows(store, writer, endNumber)
@@ -88,6 +91,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     for (;;) {
       await clock.after(LINK_MS, closing.signal)
       if (closing.signal.aborted) return
+      // Under a wrong clock the lease would seem to last for years
+      if (trustLog.clockFault() !== undefined) continue
       await linkOwnRows()
         .then(renewLease)
         .then(linkExpired)
@@ -100,11 +105,12 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     store,
     recording: (draft) => store.rows.inserting(newRow(draft)),
     recordingEnd: (draft, { ends, reason, note }) => {
-      const row = { ...newRow(draft), endReason: reason, ...(note !== undefined && { note }) }
-      const ending = { id: row.id, orgIds: row.orgIds, handles: ends.map(({ handle }) => handle), createdAt: row.createdAt }
+      const handles = ends.map(({ handle }) => handle)
+      const row = { ...newRow(draft), endReason: reason, endsDigest: digestOfEnds(handles), ...(note !== undefined && { note }) }
+      const ending = { id: row.id, orgIds: row.orgIds, handles, createdAt: row.createdAt }
       return [store.rows.inserting(row), store.endings.inserting(ending)]
     },
-    history: () => newHistory(store),
+    history: (viewer) => newHistory(store, viewer),
     record: async (draft) => {
       await store.rows.insert(newRow(draft))
     },

@@ -1,4 +1,5 @@
 import type { Reason } from '../errors.js'
+import type { Caller } from '../http/caller.js'
 import type { Because } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
@@ -39,5 +40,5 @@ export interface Audit {
   /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>
   /** A reader of how things ended, for one response. */
-  history(): FindEnding
+  history(viewer: Pick<Caller, 'id' | 'orgId' | 'role'>): FindEnding
 }

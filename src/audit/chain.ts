@@ -3,6 +3,7 @@
 //
 // Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the one before, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
+import { digestOfEnds } from './history.js'
 import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
 const PAGE = 500
@@ -40,7 +41,14 @@ export async function checkLink(
   const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
   const expected = newLink(previous, writer, link.from, link.to, rows)
   const follows = link.from === (previous === undefined ? 0 : previous.to + 1)
-  return { matches: expected.hash === link.hash && follows, rows: rows.length }
+  return { matches: expected.hash === link.hash && follows && (await haveEndings(store, rows)), rows: rows.length }
+}
+
+/** True if each row that ended something has the list of handles that it ended. */
+async function haveEndings({ endings }: AuditStore, rows: readonly AuditRow[]): Promise<boolean> {
+  const ending = rows.filter(({ endsDigest }) => endsDigest !== undefined)
+  const lists = await Promise.all(ending.map(({ id }) => endings.get(id)))
+  return ending.every(({ endsDigest }, i) => digestOfEnds(lists[i]?.handles ?? []) === endsDigest)
 }
 
 export async function lastLink(store: AuditStore, writer: string): Promise<AuditLink | undefined> {

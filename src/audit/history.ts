@@ -1,25 +1,38 @@
 // Who ended what, when and why. The ended set forgets handles and knows no reasons; the audit log keeps them.
 
+import { digestOfJson } from '../credentials/jose/digest.js'
+import type { Caller } from '../http/caller.js'
 import type { Because } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ClientId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
 
-/** How something ended. Times are in epoch seconds. */
-export interface EndedView extends Because {
+type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
+
+/** An audit row holds this digest of the handles that it ended, so the hash chain covers them. */
+export const digestOfEnds = (handles: readonly Handle[]): string => digestOfJson(handles)
+
+/** How something ended. Times are in epoch seconds. Who did it and why is for those who may read the audit row, and for whoever wrote it. */
+export interface EndedView {
   readonly endedAt: number
-  readonly endedBy: ClientId
+  readonly endedBy?: ClientId
+  readonly reason?: Because['reason'] | undefined
+  readonly note?: string | undefined
 }
 
 /** Returns the first ending of one of the handles, if it came before `before`. */
 export type FindEnding = (handles: readonly Handle[], before?: number) => Promise<EndedView | undefined>
 
-/** Reads each handle once, so use one reader for all objects of a response. Cost: one indexed read for each handle. */
-export function newHistory({ endings, rows }: AuditStore): FindEnding {
+/** Reads each handle once, so use one reader for all objects of a response to `viewer`. Cost: two reads for each handle. */
+export function newHistory({ endings, rows }: AuditStore, viewer: Viewer): FindEnding {
   const read = async (handle: Handle): Promise<EndedView | undefined> => {
     const [ending] = (await endings.find('handles', { where: { handles: handle }, limit: 1 })).items
     const row = ending && (await rows.get(ending.id))
-    return row && { endedAt: row.createdAt, endedBy: row.actor, reason: row.endReason ?? 'unspecified', note: row.note }
+    if (row === undefined || row.endsDigest !== digestOfEnds(ending?.handles ?? [])) return undefined
+    const { createdAt: endedAt, actor: endedBy, endReason: reason, note } = row
+    return viewer.role === 'operator' || viewer.id === endedBy || row.orgIds.includes(viewer.orgId)
+      ? { endedAt, endedBy, reason, note }
+      : { endedAt }
   }
   const known = new Map<Handle, Promise<EndedView | undefined>>()
   return async (handles, before = Number.POSITIVE_INFINITY) => {

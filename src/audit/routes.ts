@@ -4,13 +4,13 @@ import { mayOversee } from '../http/caller.js'
 import { cursorOf, PageInput, pageOf } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
-import type { LogFeed } from '../trust-log/trust-log.js'
+import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
 
 interface AuditRoutesDeps {
   readonly audit: { readonly store: AuditStore }
-  readonly trustLog: Pick<LogFeed, 'find'>
+  readonly trustLog: Pick<ServedTrustLog, 'find' | 'epoch'>
 }
 
 export const auditRoutes = ({ audit: { store }, trustLog }: AuditRoutesDeps) =>
@@ -21,7 +21,7 @@ export const auditRoutes = ({ audit: { store }, trustLog }: AuditRoutesDeps) =>
       .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, action, ...paging } }) => {
         if (!mayOversee(caller, orgId)) refuse('not_found', 'no such organisation')
         const page = await store.rows.find('organisation', { where: { orgIds: orgId }, order: 'down', ...cursorOf(paging) })
-        return pageOf(page, ({ id, writer, number, orgIds, ...row }) =>
+        return pageOf(page, ({ id, writer, number, orgIds, endsDigest, ...row }) =>
           action === undefined || row.action === action ? { auditId: id, ...row } : undefined,
         )
       }),

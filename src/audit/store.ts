@@ -27,6 +27,8 @@ export const AuditRow = z.strictObject({
   taskId: TaskId.optional(),
   /** If the action ended something: why. */
   endReason: EndReason.optional(),
+  /** Digest of the handles that it ended (`audit-endings`). */
+  endsDigest: z.string().length(43).optional(),
   note: EndNote.optional(),
   facts: z.record(z.string().max(64), z.union([z.string().max(512), z.number(), z.boolean()])).optional(),
 })
@@ -62,12 +64,14 @@ export type AuditLink = z.infer<typeof AuditLink>
 
 /** The newest links of some writers, whose digest is in the trust log. */
 export const AuditAnchor = z.strictObject({
-  id: z.string().max(16),
+  /** `<epoch> <number>`. */
+  id: z.string().max(64),
+  epoch: Handle,
   number: z.int().min(0),
   heads: z
     .array(z.strictObject({ writer: z.string().max(64), link: z.int().min(0), hash: z.string().length(43) }))
     .min(1)
-    .max(100),
+    .max(10_000),
 })
 export type AuditAnchor = z.infer<typeof AuditAnchor>
 
@@ -117,7 +121,7 @@ export const AUDIT_ANCHORS: OwnedSpec<AuditAnchor> = {
   name: 'audit-anchors',
   schema: AuditAnchor,
   key: 'id',
-  indexes: { number: { fields: ['number'] } },
+  indexes: { number: { fields: ['epoch', 'number'] } },
   ownedBy: 'registry',
 }
 

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
 import { type Caller, isAdminOf } from '../http/caller.js'
-import type { LogFeed } from '../trust-log/trust-log.js'
+import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { checkAnchor } from './anchors.js'
 import { checkLink, lastLink, lastRow } from './chain.js'
 import type { AuditStore } from './store.js'
@@ -38,7 +38,7 @@ type Cursor = z.infer<typeof Cursor>
 /** Administrators of any organisation may verify: a chain covers rows of all organisations, but the result shows none of them. */
 export async function verifyAudit(
   store: AuditStore,
-  log: Pick<LogFeed, 'find'>,
+  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
   caller: Caller,
   from: string | undefined,
 ): Promise<VerifiedAudit> {
@@ -61,7 +61,7 @@ export async function verifyAudit(
 
 async function verifyAnchors(
   store: AuditStore,
-  log: Pick<LogFeed, 'find'>,
+  log: Pick<ServedTrustLog, 'find' | 'epoch'>,
   cursor: Cursor,
 ): Promise<Pick<VerifiedAudit, 'anchors' | 'brokenAnchors' | 'cursor'>> {
   const brokenAnchors: number[] = []

@@ -39,7 +39,7 @@ export async function lineageOf(deps: LineageDeps, caller: Caller, query: { read
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const { records, isComplete } =
       'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
-    const findEnding = deps.audit.history()
+    const findEnding = deps.audit.history(caller)
     return { nodes: await Promise.all(records.map((record) => nodeOf(deps, now, record, findEnding))), isComplete }
   })
 }

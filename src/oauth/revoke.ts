@@ -23,10 +23,10 @@ export const endingOfToken = ({ id, expiresAt }: Pick<TokenRecord, 'id' | 'expir
 
 /** Revokes a token and every token that came from it, for its client and for administrators of the client's organisation, and operators. */
 export async function revokeToken(deps: RevokeTokenDeps, caller: Caller, id: TokenId, because: Because): Promise<{ position: Position }> {
-  const { position } = caller.barrier
+  const { position, now } = caller.barrier
   const token = await deps.tokens.get(id)
   if (!token || !(token.clientId === caller.id || mayOversee(caller, token.orgId))) return refuse('not_found', 'no such token')
-  if (deps.trustLog.ended.has(handleOfToken(id))) return { position }
+  if (deps.trustLog.ended.has(handleOfToken(id)) || token.expiresAt <= now) return { position }
   const ends = [endingOfToken(token)]
   const row = auditRow(caller, 'tokens.revoke', { orgId: token.orgId, subject: id })
   return deps.trustLog.end({ type: 'token.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })

@@ -12,7 +12,7 @@ interface MaintenanceDeps extends Pick<RevokeKeyDeps, 'registeredKeys' | 'trustL
 
 const INTERVAL_MS = 60_000
 const PURGE_BATCH = 2000
-/** Purging follows log time and never the machine's clock, which may be wrong. */
+/** Purging follows log time, because the machine's clock may be wrong; but a replay key is needed until the machine's clock has passed its expiry. */
 const PURGE_MARGIN_SECONDS = 600
 
 /** Ends the handles of retired keys and purges expired documents, once a minute until `signal` aborts. */
@@ -23,7 +23,10 @@ export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal)
     if (signal.aborted) return
     try {
       await endRetiredKeys(deps)
-      while ((await storage.purge(deps.trustLog.logTime() - PURGE_MARGIN_SECONDS, PURGE_BATCH)) === PURGE_BATCH && !signal.aborted);
+      while (
+        (await storage.purge(Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS, PURGE_BATCH)) === PURGE_BATCH &&
+        !signal.aborted
+      );
     } catch (error) {
       log.warn('maintenance failed; the next attempt is in one minute', { error: String(error) })
     }

@@ -201,7 +201,7 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
         id: `agents ${orgId}`,
         orgId,
         limit,
-        rows: 'agents of this organisation',
+        full: fullOf(limit, 'agents of this organisation'),
         count: (n: number) => countAgentsOf(orgId, n),
       }
       return commitWithin(stores, [quota], commit)
@@ -212,7 +212,7 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
         id: `tasks ${caller.id}`,
         orgId: caller.orgId,
         limit,
-        rows: 'open tasks of this client',
+        full: fullOf(limit, 'open tasks of this client'),
         count: (n: number) => countTasksOf(caller.id, n),
       }
       return commitWithin(stores, [quota], commit)
@@ -224,14 +224,14 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
           id: `introductions ${pair}`,
           orgId: fromOrg,
           limit: ofRequester.introductionsPerPair,
-          rows: 'introductions of this pair',
+          full: fullOf(ofRequester.introductionsPerPair, 'introductions of this pair'),
           count: (n: number) => countGranted(stores, { pair }, n),
         },
         {
           id: `introductions to ${to}`,
           orgId: toOrg,
           limit: ofTarget.introductionsPerTarget,
-          rows: 'introductions to this agent',
+          full: 'the agent can have no more introductions at the moment',
           count: (n: number) => countGranted(stores, { to }, n),
         },
       ]
@@ -239,3 +239,5 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
     },
   }
 }
+
+const fullOf = (limit: number, rows: string): string => `the maximum of ${limit} ${rows} is reached (see limits.get)`

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { auditStore } from '../../src/audit/store.js'
 import type { LineageNode } from '../../src/client/index.js'
-import type { Entry } from '../../src/protocol/log/entry.js'
+import { type Entry, type Position, parsePosition } from '../../src/protocol/log/entry.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../stories/actors.js'
 
@@ -151,6 +151,47 @@ describe('every verb that ends something keeps who, when and why', () => {
     expect(await reasonOf(pair.planner.revoke(accessToken, { reason: 'because' as never }))).toBe('invalid_request')
     expect((await pair.planner.tasks.get(taskId)).state).toBe('active')
   })
+})
+
+test('another organisation sees when something ended, but not who ended it and why, unless it may read the audit row', async () => {
+  const rights = [{ audience: pair.ocr.audience, scope: 'ocr:read' }]
+  const own = await registry.agent({ registeredBy: pair.globex, ceiling: { rights } })
+  const introductionId = await introduce(own, pair.ocr)
+  const { taskId } = await own.tasks.create({ description: 'x' })
+  const tokenId = idOf((await own.exchange({ audience: pair.ocr.audience, taskId })).accessToken)
+  await own.tasks.end(taskId, BECAUSE)
+  await pair.globex.mutate('agents.suspend', { agentId: own.agentId, ...BECAUSE })
+  const endedAt = registry.clock.now()
+  for (const [viewer, expected] of [
+    [pair.acme, { endedAt }],
+    [pair.ocr, { endedAt }],
+    [pair.globex, { endedAt, endedBy: pair.globex.clientId, ...BECAUSE }],
+    [registry.operator, { endedAt, endedBy: pair.globex.clientId, ...BECAUSE }],
+  ] as const) {
+    const view = await viewer.query<object>('introductions.get', { introductionId })
+    const shown = Object.fromEntries(Object.entries(view).filter(([name]) => ['endedAt', 'endedBy', 'reason', 'note'].includes(name)))
+    expect(shown).toEqual(expected)
+  }
+  const node = await nodeOf(pair.ocr, tokenId)
+  expect(node).toMatchObject({ revoked: true, endedAt })
+  expect(node).not.toHaveProperty('note')
+})
+
+test('what has expired cannot be ended any more, and makes no log entry', async () => {
+  const { planner, ocr } = pair
+  const { taskId } = await planner.tasks.create({ description: 'x', seconds: 60 })
+  const tokenId = idOf((await planner.exchange({ audience: ocr.audience })).accessToken)
+  const introductionId = await introduce(planner, ocr, ['ocr:read'], { seconds: 60 })
+  registry.clock.advance(2000)
+  const { trustLog } = registry.servers[0] ?? {}
+  const before = parsePosition(trustLog?.position ?? ('' as Position)).seq
+  expect(await reasonOf(planner.tasks.end(taskId))).toBe('already_ended')
+  expect(await reasonOf(planner.introductions.revoke(introductionId))).toBe('already_revoked')
+  await planner.mutate('tokens.revoke', { tokenId })
+  expect((await planner.tasks.get(taskId)).state).toBe('expired')
+  expect((await planner.introductions.get(introductionId)).state).toBe('expired')
+  const types = (await trustLog?.entries(before + 1, 100))?.map(({ type }) => type)
+  expect(types?.filter((type) => type !== 'audit.anchored')).toEqual([])
 })
 
 describe('after everything has expired and is forgotten', () => {

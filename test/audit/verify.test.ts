@@ -11,6 +11,7 @@ import { newProfiles } from '../../src/cli/profile.js'
 import type { Agent } from '../../src/client/index.js'
 import { joinRegistry } from '../../src/client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../src/credentials/jose/sign.js'
+import type { Handle } from '../../src/protocol/handles.js'
 import { type Actor, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { reasonOf } from '../stories/actors.js'
@@ -163,7 +164,9 @@ describe('anchors in the trust log', () => {
     await audit().links.take(last.id, {})
     expect((await verifyAll(registry.as(acme))).brokenAnchors).toHaveLength(1)
     await audit().links.insert(last)
-    const [anchor] = (await audit().anchors.find('number', { where: {}, order: 'down', limit: 1 })).items
+    const [anchor] = (
+      await audit().anchors.find('number', { where: { epoch: registry.servers[0]?.trustLog.epoch ?? '' }, order: 'down', limit: 1 })
+    ).items
     if (anchor === undefined) throw new Error('there is an anchor')
     await audit().anchors.take(anchor.id, {})
     expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([anchor.number])
@@ -174,9 +177,28 @@ describe('anchors in the trust log', () => {
     expect((await verifyAll(registry.as(acme))).brokenAnchors).toEqual([])
   })
 
+  test('a writer that was removed with its rows, and a list of ended handles that was changed, are detected', async () => {
+    const { taskId } = await acme.mutate<{ taskId: string }>('tasks.create', { description: 'x' })
+    await acme.mutate('tasks.end', { taskId })
+    const writer = await writeAnchoredRows()
+    const stored = await audit().writers.take(writer, {})
+    expect((await verifyAll(registry.as(acme))).brokenAnchors.length).toBeGreaterThan(0)
+    if (stored) await audit().writers.insert(stored)
+    const { items } = await audit().rows.find('organisation', { where: { orgIds: acme.orgId }, order: 'down', limit: 100 })
+    const ended = items.find(({ action }) => action === 'tasks.end')
+    const list = await audit().endings.take(ended?.id ?? '', {})
+    expect((await verifyAll(registry.as(acme))).broken).toMatchObject([{ writer: ended?.writer }])
+    if (list) await audit().endings.insert({ ...list, handles: ['tsk:AAAAAAAAAAAAAAAAAAAAAA' as Handle] })
+    expect((await verifyAll(registry.as(acme))).broken).toMatchObject([{ writer: ended?.writer }])
+    if (list) await audit().endings.change(list.id, {}, { handles: list.handles })
+    expect((await verifyAll(registry.as(acme))).broken).toEqual([])
+  })
+
   test('nothing is anchored while no rows are written', async () => {
     await writeAnchoredRows()
-    const count = async () => (await audit().anchors.find('number', { where: {}, order: 'down', limit: 1 })).items[0]?.number
+    const count = async () =>
+      (await audit().anchors.find('number', { where: { epoch: registry.servers[0]?.trustLog.epoch ?? '' }, order: 'down', limit: 1 }))
+        .items[0]?.number
     const before = await count()
     for (let i = 0; i < 20; i++) {
       registry.clock.advance(20)

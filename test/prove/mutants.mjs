@@ -29,6 +29,41 @@ const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'who ended something and why is for those who may read the audit row',
+    'src/audit/history.ts',
+    "viewer.role === 'operator' ||",
+    'true ||',
+    ['test/audit/history.test.ts'],
+  ],
+  [
+    'an expired task makes no further log entry',
+    'src/delegation/tasks/end.ts',
+    '|| task.deadline <= caller.barrier.now',
+    '',
+    ['test/audit/history.test.ts'],
+  ],
+  [
+    'a replay key is not purged before the machine’s clock has passed its expiry',
+    'src/server/maintenance.ts',
+    'Math.min(deps.trustLog.logTime(), clock.now())',
+    'deps.trustLog.logTime()',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
+    'the first anchor of an epoch covers every chain',
+    'src/audit/anchors.ts',
+    'last === undefined ? [...(await newestLinks(store)), ...items] : items',
+    'items',
+    ['test/audit/anchors.test.ts'],
+  ],
+  [
+    'a registry does not replace the head of another history at its witness',
+    'src/trust-log/witness/witness.ts',
+    'await requireSameHistory(witness, trustLog, seq)',
+    '',
+    ['test/trust-log/witness'],
+  ],
+  [
     'an instance that starts reads every ending that is not forgotten',
     'src/trust-log/apply.ts',
     'if (page.next === undefined) return',
@@ -80,7 +115,7 @@ export const MUTANTS = [
   [
     'nothing is purged by the machine’s clock',
     'src/server/maintenance.ts',
-    'deps.trustLog.logTime() - PURGE_MARGIN_SECONDS',
+    'Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS',
     'clock.now()',
     ['test/stories/wrong-clock.test.ts'],
   ],
@@ -94,8 +129,8 @@ export const MUTANTS = [
   [
     'an anchor of the audit is compared with the links that it names',
     'src/audit/anchors.ts',
-    'every(({ hash }, i) => links[i]?.hash === hash)',
-    "every(({ hash }, i) => links[i]?.hash !== '' || hash)",
+    'links[i]?.hash === hash && ',
+    "hash !== '' && ",
     ['test/audit/verify.test.ts'],
   ],
   [
@@ -452,7 +487,7 @@ export const MUTANTS = [
   [
     'maintenance purges no document before its expiry',
     'src/server/maintenance.ts',
-    'deps.trustLog.logTime() - PURGE_MARGIN_SECONDS, PURGE_BATCH',
+    'Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS, PURGE_BATCH',
     'deps.trustLog.logTime() + 3600, PURGE_BATCH',
     ['test/server/maintenance.test.ts'],
   ],

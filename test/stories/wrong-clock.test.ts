@@ -30,6 +30,26 @@ test('a client is served at once after a task was created two minutes ahead of t
   registry.clock.step(-2 * MINUTE)
   expect(await reasonOf(registry.as(planner).exchange({ audience: ocr.audience }))).toBe('done')
   await planner.tasks.create({ description: 'now' })
+  const { view } = await planner.query<{ view: string }>('cards.get', { agentId: ocr.agentId })
+  const { iat } = JSON.parse(Buffer.from(view.split('.')[1] ?? '', 'base64url').toString())
+  expect(iat).toBe(registry.clock.now())
+  await registry.agent({ registeredBy: await registry.organisation('Initech') })
+})
+
+test('a spent assertion is refused also after a purge, when log time is ahead', async () => {
+  await using registry = await startRegistry({ servers: 1 })
+  const { planner } = await aPair(registry)
+  registry.clock.step(HOUR)
+  await planner.tasks.create({ description: 'ahead' })
+  registry.clock.step(-HOUR)
+  const now = registry.clock.now()
+  const assertion = await assertionOf(registry, planner, { exp: now + 290 })
+  const form = { grant_type: 'client_credentials' }
+  expect((await tokenRequest(registry, planner, form, { assertion })).status).toBe(200)
+  for (let i = 0; i < 3; i++) {
+    registry.clock.advance(61)
+    expect((await tokenRequest(registry, planner, form, { assertion })).body.error).toBe('invalid_client')
+  }
 })
 
 describe('a clock that jumps while the registry runs', () => {

@@ -163,13 +163,19 @@ const KEY_PROOF: JwtKind<{ aud: string; iat: number; exp: number; jti: string; o
  */
 export async function verifyKeyProof(
   proof: unknown,
-  expected: { readonly key: VerificationKey; readonly issuer: string; readonly owner: string; readonly now: number },
+  expected: {
+    readonly key: VerificationKey
+    readonly issuer: string
+    readonly owner: string
+    readonly now: number
+    readonly madeFrom?: number
+  },
 ): Promise<{ readonly jkt: Jkt; readonly alg: SignatureAlgorithm; readonly jti: string; readonly exp: number }> {
   const { claims, times, key } = await verifyJwt(proof, KEY_PROOF, () => [expected.key])
   requireAll(KEY_PROOF, [
     claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
     claims.owner !== expected.owner && '`owner` is not the owner of this registration',
-    timeFault(times, expected.now, MAX_PROOF_SECONDS),
+    timeFault(times, expected.now, MAX_PROOF_SECONDS, expected.madeFrom),
   ])
   return { jkt: key.jkt, alg: key.alg, jti: claims.jti, exp: claims.exp }
 }

@@ -15,5 +15,5 @@ export async function denyIntroduction(
   const pending = await requirePending(deps, caller, id, now)
   const denied = await closePending(deps, caller, pending, { action: 'introductions.deny', ...(note !== undefined && { note }), now })
   await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
-  return viewOf(deps, denied, now)
+  return viewOf(deps, denied, now, deps.audit.history(caller))
 }

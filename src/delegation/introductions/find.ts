@@ -66,6 +66,7 @@ export async function* grantedIn(
   { introductions, trustLog }: FindIntroductionDeps,
   index: 'pairGranted' | 'fromGranted' | 'toGranted',
   where: Query<Introduction>['where'],
+  maxRead = MAX_READ,
 ): AsyncGenerator<Introduction, void, undefined> {
   const query = { where: { ...where, state: 'granted' }, order: 'down', limit: PAGE } as const
   let page = await introductions.find(index, query)
@@ -76,7 +77,7 @@ export async function* grantedIn(
     const standing = live.filter((record) => !ended.includes(record))
     yield* standing
     read += standing.length
-    if (page.next === undefined || live.length < page.items.length || read >= MAX_READ) return
+    if (page.next === undefined || live.length < page.items.length || read >= maxRead) return
     page = await introductions.find(index, { ...query, after: page.next })
   }
 }
@@ -108,7 +109,7 @@ export async function countGranted(
   atMost: number,
 ): Promise<number> {
   let found = 0
-  for await (const _ of grantedIn(deps, 'pair' in where ? 'pairGranted' : 'toGranted', where)) if (++found >= atMost) break
+  for await (const _ of grantedIn(deps, 'pair' in where ? 'pairGranted' : 'toGranted', where, atMost)) if (++found >= atMost) break
   return found
 }
 

@@ -19,8 +19,9 @@ type State = 'pending' | 'granted' | 'denied' | 'ended' | 'expired'
 export function stateOf(trustLog: Pick<TrustLog, 'ended'>, introduction: Introduction, now: number): State {
   const { state, handle, boundsVersion, dependsOn = [], expiresAt = 0, pendingUntil } = introduction
   if (state === 'denied' || state === 'ended') return state
-  if (!stands(trustLog.ended, [handle, boundsVersion, ...dependsOn])) return 'ended'
-  return (state === 'pending' ? pendingUntil : expiresAt) <= now ? 'expired' : state
+  // What ended after the expiry does not count. What ended before is found in the audit log, because the ended set forgets it.
+  if ((state === 'pending' ? pendingUntil : expiresAt) <= now) return 'expired'
+  return stands(trustLog.ended, [handle, boundsVersion, ...dependsOn]) ? state : 'ended'
 }
 
 type PolicyDecision =

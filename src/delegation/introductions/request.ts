@@ -167,5 +167,5 @@ async function createPending(deps: IntroductionDeps, caller: Caller, introductio
     ])
     return committed.ok ? introduction : 'retry'
   })
-  return viewOf(deps, introduction, now)
+  return viewOf(deps, introduction, now, deps.audit.history(caller))
 }

@@ -32,7 +32,8 @@ async function tryRevoke(
     await closePending(deps, caller, introduction, { action: 'introductions.revoke', note: 'withdrawn', now })
     return { position }
   }
-  if (stateOf(deps.trustLog, introduction, now) === 'ended') return refuse('already_revoked', 'the introduction has already ended')
+  if (['ended', 'expired'].includes(stateOf(deps.trustLog, introduction, now)))
+    return refuse('already_revoked', 'the introduction has already ended, or has expired')
   if (state === 'denied') return refuse('not_pending', 'the introduction was denied')
   const fields = { state: 'ended', purgeAt: deps.trustLog.now() + RETENTION_SECONDS, ...nextRevision(introduction, now) } as const
   const ends = [endingOfIntroduction(introduction)]

@@ -1,4 +1,3 @@
-import type { Audit } from '../../audit/audit.js'
 import type { FindEnding } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -11,19 +10,13 @@ import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
 interface ViewDeps extends StepDeps {
-  readonly audit: Pick<Audit, 'history'>
   readonly introductions: IntroductionsStore
 }
 
 /** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
-export async function viewOf(
-  deps: Omit<ViewDeps, 'introductions'>,
-  introduction: Introduction,
-  now: number,
-  findEnding: FindEnding = deps.audit.history(),
-) {
+export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction: Introduction, now: number, findEnding: FindEnding) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
   const { reliance } = introduction
   const state = stateOf(deps.trustLog, introduction, now)

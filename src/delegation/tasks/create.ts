@@ -46,6 +46,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     description: input.description,
     deadline: bounded,
     grantedBy: [...caller.identities],
+    isOpen: true,
     createdAt: now,
   }
   const { outcome } = await deps.commitTask(caller, (counting) =>

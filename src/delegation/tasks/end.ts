@@ -12,7 +12,8 @@ export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId, becaus
   const task = await requireTask(deps, caller, id)
   if (task.owner !== caller.id && !mayOversee(caller, task.orgId))
     refuse('forbidden', 'only the owner of a task or an administrator of its organisation can end it')
-  if (deps.trustLog.ended.has(task.handle)) refuse('already_ended', 'the task has already ended')
+  if (deps.trustLog.ended.has(task.handle) || task.deadline <= caller.barrier.now)
+    refuse('already_ended', 'the task has already ended, or its deadline has passed')
   const ends = [endingOfTask(task)]
   const row = auditRow(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id })
   return deps.trustLog.end({ type: 'task.ended', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })

@@ -1,9 +1,9 @@
-import { countNewest } from '../../identity/limits/quota.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import type { Ending } from '../../protocol/log/entry.js'
 import { stands } from '../../protocol/standing.js'
+import type { Cursor } from '../../storage/storage.js'
 import { grantedSince } from '../../trust-log/granted-since.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Task, TasksStore } from './store.js'
@@ -27,17 +27,24 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
   )
 }
 
-/** Counts the open tasks of a client, up to `atMost`. */
-export const countOpenTasks = (
+/** Counts the open tasks of a client, up to `atMost`. Tasks that have ended since the last count leave the index. */
+export async function countOpenTasks(
   { tasks, trustLog }: FindTaskDeps & { readonly trustLog: Pick<TrustLog, 'ended' | 'now'> },
   owner: ClientId,
   atMost: number,
-): Promise<number> =>
-  countNewest(
-    (after) => tasks.find('owner', { where: { owner }, order: 'down', limit: 100, ...(after && { after }) }),
-    ({ handle, dependsOn, deadline }) => deadline > trustLog.now() && stands(trustLog.ended, [handle, ...dependsOn]),
-    atMost,
-  )
+): Promise<number> {
+  let found = 0
+  for (let after: Cursor | undefined; ; ) {
+    const { items, next } = await tasks.find('open', { where: { owner, isOpen: true }, order: 'down', limit: 100, ...(after && { after }) })
+    const live = items.filter(({ deadline }) => deadline > trustLog.now())
+    const ended = live.filter(({ handle, dependsOn }) => !stands(trustLog.ended, [handle, ...dependsOn]))
+    await Promise.all(ended.map(({ id }) => tasks.change(id, { isOpen: true }, { isOpen: undefined })))
+    found += live.length - ended.length
+    // Those that follow have an earlier deadline
+    if (found >= atMost || next === undefined || live.length < items.length) return Math.min(found, atMost)
+    after = next
+  }
+}
 
 /** The horizon is the deadline: nothing that depends on the task is valid after it. */
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })

@@ -18,19 +18,17 @@ export interface TaskView extends Partial<EndedView> {
 
 /** Returns a task to its owner and to members of the owner's organisation. */
 export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<TaskView> =>
-  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => viewOf(deps, now, await requireTask(deps, caller, id)))
+  deps.trustLog.afterBarrier(caller.barrier, async ({ now }) =>
+    viewOf(deps, now, await requireTask(deps, caller, id), deps.audit.history(caller)),
+  )
 
-/** After the deadline the ended set may have forgotten the task's handles. */
-export async function viewOf(
-  { trustLog, audit }: Pick<TaskDeps, 'trustLog' | 'audit'>,
-  now: number,
-  task: Task,
-  findEnding: FindEnding = audit.history(),
-): Promise<TaskView> {
+/** After the deadline the ended set may have forgotten the task's handles, and what ended later does not count. */
+export async function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task, findEnding: FindEnding): Promise<TaskView> {
   const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task
   const handles = [handle, ...dependsOn]
-  const hasEnded = !stands(trustLog.ended, handles)
-  const ending = hasEnded || deadline <= now ? await findEnding(handles, deadline) : undefined
-  const state = hasEnded || ending ? 'ended' : deadline <= now ? 'expired' : 'active'
+  const isPast = deadline <= now
+  const hasEnded = !isPast && !stands(trustLog.ended, handles)
+  const ending = hasEnded || isPast ? await findEnding(handles, deadline) : undefined
+  const state = hasEnded || ending ? 'ended' : isPast ? 'expired' : 'active'
   return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state, ...ending }
 }

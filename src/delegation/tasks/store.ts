@@ -21,6 +21,8 @@ export const Task = z.strictObject({
   description: z.string().max(1024),
   deadline: z.int(),
   grantedBy: z.array(Handle).max(16),
+  /** Set until a count finds that the task has ended, so that ended tasks are counted once. */
+  isOpen: z.literal(true).optional(),
   createdAt: z.int(),
 })
 export type Task = z.infer<typeof Task>
@@ -33,6 +35,7 @@ export const TASKS: OwnedSpec<Task> = {
   key: 'id',
   indexes: {
     owner: { fields: ['owner', 'createdAt'] },
+    open: { fields: ['owner', 'isOpen', 'deadline'] },
     organisation: { fields: ['orgId', 'createdAt'] },
     ancestors: { fields: ['ancestors', 'createdAt'] },
     grantedBy: { fields: ['grantedBy', 'createdAt'] },

@@ -42,7 +42,7 @@ export async function confirmAgent(
   const { orgId } = target
   // A confirmed agent outlives the member or agent that registered it; an unconfirmed registration does not.
   if (!stands(deps.trustLog.ended, identitiesOf(agent?.grantedBy ?? []))) return deny()
-  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId }, now)
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: agentId })
   const registered = await saveRegisteredKey(
     deps,
     { owner: agentId, orgId, use: 'client', key, grantedBy: agent?.grantedBy ?? [], registeredAt: now, registeredBy: agentId },

@@ -23,9 +23,11 @@ export interface AgentView extends Partial<EndedView> {
 }
 
 export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise<AgentView> =>
-  deps.trustLog.afterBarrier(caller.barrier, async () => viewOf(deps, await requireAgent(deps, caller, id, 'see')))
+  deps.trustLog.afterBarrier(caller.barrier, async () =>
+    viewOf(deps, await requireAgent(deps, caller, id, 'see'), deps.audit.history(caller)),
+  )
 
-export async function viewOf(deps: AgentsDeps, agent: Agent, findEnding: FindEnding = deps.audit.history()): Promise<AgentView> {
+export async function viewOf(deps: AgentsDeps, agent: Agent, findEnding: FindEnding): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent
   const audience = audienceOf(deps.issuer, id)
   return {

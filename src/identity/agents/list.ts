@@ -19,5 +19,6 @@ export const listAgents = (
             ...cursorOf(paging),
           })
     const { items, cursor } = pageOf(page, (agent) => agent)
-    return { items: await Promise.all(items.map((agent) => viewOf(deps, agent))), ...(cursor && { cursor }) }
+    const findEnding = deps.audit.history(caller)
+    return { items: await Promise.all(items.map((agent) => viewOf(deps, agent, findEnding))), ...(cursor && { cursor }) }
   })

@@ -42,7 +42,7 @@ export async function listRegisteredKeys(
   ])
   const known = [...[...newest.items].reverse(), ...inSlots]
   const distinct = [...new Map(known.map((key) => [key.id, key])).values()].sort((a, b) => a.registeredAt - b.registeredAt)
-  const findEnding = deps.audit.history()
+  const findEnding = deps.audit.history(caller)
   const viewOf = async ({ id, handle, retiresAt, ...key }: RegisteredKey): Promise<RegisteredKeyView> => {
     const { use, jkt, alg, registeredAt, registeredBy } = key
     const hasEnded = deps.trustLog.ended.has(handle)

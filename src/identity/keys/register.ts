@@ -7,6 +7,7 @@ import { type ParsedKey, requireUsableKey } from '../../credentials/jose/jwk.js'
 import { verifyKeyProof } from '../../credentials/jose/token-types.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import type { Clock } from '../../lib/clock.js'
 import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf, newHandle } from '../../protocol/handles.js'
 import { type ClientId, type Jkt, newId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
@@ -24,6 +25,7 @@ export interface RegisterKeyDeps {
   readonly random: Random
   readonly replayCache: ReplayCache
   readonly issuer: string
+  readonly clock: Pick<Clock, 'now'>
   readonly audit: Audit
 }
 
@@ -46,7 +48,7 @@ export async function registerKey(
     refuse('bad_input', 'organisations have publisher keys, agents and members have client keys', {
       faults: [{ pointer: '/use', hint: 'expected "publisher" for an organisation and "client" for an agent or a member' }],
     })
-  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner }, now)
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner })
   const row = deps.audit.recording(auditRow(caller, 'keys.register', { orgId, subject: owner }))
   const registration = { owner, orgId, use, key, grantedBy: caller.identities, registeredAt: now, registeredBy: caller.id }
   const registered = await saveRegisteredKey(deps, registration, { dependsOn: identitiesOf(caller.dependencies.handles), also: [row] })
@@ -65,16 +67,16 @@ interface KeyOffer {
  * A proof is valid for one owner and is consumed here. A key that was ever declared compromised is refused.
  */
 export async function requireOfferedKey(
-  deps: Pick<RegisterKeyDeps, 'replayCache' | 'issuer' | 'registeredKeys'>,
+  deps: Pick<RegisterKeyDeps, 'replayCache' | 'issuer' | 'registeredKeys' | 'clock' | 'trustLog'>,
   offer: KeyOffer,
-  now: number,
 ): Promise<ParsedKey> {
   const key = await requireUsableKey(offer.jwk, undefined, 'invalid_client_metadata')
   const { jti, exp } = await verifyKeyProof(offer.proof, {
     key: { jwk: key.jwk, alg: key.alg },
     issuer: deps.issuer,
     owner: offer.proofOwner,
-    now,
+    now: deps.clock.now(),
+    madeFrom: deps.trustLog.proofsValidFrom(),
   })
   const isFirst = await consumeProof({ jkt: key.jkt, jti, expiresAt: exp }, (replayKey, retainUntil) =>
     deps.replayCache.consume('proof', replayKey, retainUntil),

@@ -5,8 +5,8 @@
 // under a generation whose counter has ended, so nothing is created between the count and the next generation.
 //
 // Cost: one read before a creation, one counter in its commit, and a count of the rows at the end of a generation.
-// Limits. While a limit itself is changed, creations in progress still count for the old one. Rows are counted from the newest on and at most twice
-// the limit is read, so rows that stand behind many that ended are not counted.
+// Limits. While a limit itself is changed, creations in progress still count for the old one. Agents are counted from the newest on and at most twice
+// the limit is read, so agents that stand behind many that were revoked are not counted.
 import { z } from 'zod'
 import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
@@ -46,8 +46,8 @@ interface Quota {
   readonly id: string
   readonly orgId: OrgId
   readonly limit: number
-  /** What is counted, for the refusal. */
-  readonly rows: string
+  /** The text of the refusal. */
+  readonly full: string
   /** Counts the rows that stand; may stop at `atMost`. */
   readonly count: (atMost: number) => Promise<number>
 }
@@ -85,9 +85,9 @@ async function currentOf(deps: QuotaDeps, quota: Quota): Promise<Generation> {
 
 /** Counts the rows and replaces the generation `ended`. Of several callers at once, one succeeds, and the others use its generation. */
 async function beginNext({ quotas, random, trustLog }: QuotaDeps, quota: Quota, ended: Generation | undefined): Promise<Generation> {
-  const { id, orgId, limit, rows, count } = quota
+  const { id, orgId, limit, full, count } = quota
   const free = limit - (await count(limit))
-  if (free <= 0) return refuse('conflict', `the maximum of ${limit} ${rows} is reached (see limits.get)`)
+  if (free <= 0) return refuse('conflict', full)
   const next = { orgId, generation: random.token(16), free, limit, expiresAt: trustLog.now() + GENERATION_SECONDS }
   if (ended) await quotas.change(id, { generation: ended.generation }, next)
   else await quotas.insert({ id, ...next })

@@ -21,7 +21,7 @@ export async function joinOrganisation(
 ): Promise<MemberJoined> {
   const { now } = await deps.trustLog.readBarrier()
   const invitation = await requireInvitation(deps, code, now)
-  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: invitation.id }, now)
+  const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: invitation.id })
   const id = newId(deps.random, 'mem')
   const { orgId, role } = invitation
   const { registeredKey, digest } = newRegisteredKey(deps, {

@@ -30,7 +30,7 @@ export async function listMembers(
 ): Promise<MemberList> {
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
-  const findEnding = audit.history()
+  const findEnding = audit.history(caller)
   const viewOf = async ({ id, name, role, createdAt, invitedBy, handle }: Member): Promise<MemberView> => {
     const ending = trustLog.ended.has(handle) ? await findEnding([handle]) : undefined
     const state = trustLog.ended.has(handle) ? 'revoked' : 'active'

@@ -23,13 +23,13 @@ export interface OrganisationView extends Partial<EndedView> {
 /** Returns the caller's own organisation, and any organisation to the operator. Every other id gets `not_found`. */
 export async function getOrganisation(deps: GetOrganisationDeps, caller: Caller, orgId: OrgId): Promise<OrganisationView> {
   const organisation = caller.role === 'operator' || caller.orgId === orgId ? await deps.organisations.get(orgId) : undefined
-  return organisation ? viewOf(deps, organisation) : refuse('not_found', 'no such organisation')
+  return organisation ? viewOf(deps, organisation, deps.audit.history(caller)) : refuse('not_found', 'no such organisation')
 }
 
 export async function viewOf(
-  { trustLog, audit }: GetOrganisationDeps,
+  { trustLog }: GetOrganisationDeps,
   { id, name, handle, createdAt }: Organisation,
-  findEnding: FindEnding = audit.history(),
+  findEnding: FindEnding,
 ): Promise<OrganisationView> {
   const hasEnded = trustLog.ended.has(handle)
   const ending = hasEnded ? await findEnding([handle]) : undefined

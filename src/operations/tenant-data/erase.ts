@@ -1,11 +1,11 @@
 // Erases the data of one revoked organisation.
 //
-// Every document that the organisation owns is removed, except: audit rows, which their hash chain covers; the organisation's record,
+// Every document that the organisation owns is removed, except: audit rows with the handles that they ended, which a hash chain covers; the organisation's record,
 // which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other organisations, which lose the
 // texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
-import { AUDIT_ROWS } from '../../audit/store.js'
+import { AUDIT_ENDINGS, AUDIT_ROWS } from '../../audit/store.js'
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { refuse } from '../../errors.js'
@@ -56,6 +56,7 @@ async function erase(storage: BulkReadableStorage, tenant: Tenant, document: Own
   const { spec, key, doc } = document
   switch (spec.name) {
     case AUDIT_ROWS.name:
+    case AUDIT_ENDINGS.name:
       return 'retained'
     case ORGANISATIONS.name: {
       if (doc.name === ERASED_NAME) return 'unchanged'

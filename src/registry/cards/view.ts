@@ -18,6 +18,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { statementOf } from '../../identity/keys/find.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
+import type { Clock } from '../../lib/clock.js'
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
 import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
@@ -32,6 +33,7 @@ export interface ViewDeps {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
+  readonly clock: Pick<Clock, 'now'>
   readonly issuer: string
 }
 
@@ -103,7 +105,8 @@ export async function entitledView(
   const viewClaims: CardViewClaims = {
     iss: deps.issuer,
     aud: caller.id,
-    iat: barrier.now,
+    // Log time may be ahead of the clocks of readers, which would take the view for one from the future
+    iat: Math.min(barrier.now, deps.clock.now()),
     exp: Math.min(barrier.now + VIEW_SECONDS, Math.floor(all.expiresAt)),
     ...(sdJwt !== undefined && { sd_hash: digestOfText(sdJwt) }),
     tier,

@@ -51,6 +51,14 @@ export async function leafHashAt(port: LogPort, { epoch, seq }: Pick<LogHead, 'e
   return entry && base64url(leafOfEntry(entry))
 }
 
+/** Refuses to replace the head of another history: an old copy of the store was put back while it was served, or two copies are served. */
+async function requireSameHistory(witness: WitnessStore, trustLog: ServedTrustLog, seq: number): Promise<void> {
+  const witnessed = await witness.read()
+  if (witnessed?.epoch !== trustLog.epoch || witnessed.seq > seq) return
+  if ((await trustLog.leafHash(witnessed.seq)) !== witnessed.hash)
+    refuse('unavailable', `the log has another entry ${witnessed.seq} than its witness ${witness.name} knows`)
+}
+
 const UPDATE_MS = 1000
 /** A single failure is normal: a remote witness fetches this registry's keys, and cannot do so while this registry starts. */
 const LOGGED_FAILURE = 2
@@ -65,9 +73,10 @@ export function updateWitness(
   let written = -1
   let failures = 0
   const update = async (): Promise<void> => {
-    const { seq } = parsePosition(trustLog.position)
+    const [{ seq }, epoch, hash] = [parsePosition(trustLog.position), trustLog.epoch, trustLog.lastHash]
     if (seq === written) return
-    await witness.write({ epoch: trustLog.epoch, seq, hash: trustLog.lastHash }, trustLog)
+    await requireSameHistory(witness, trustLog, seq)
+    await witness.write({ epoch, seq, hash }, trustLog)
     written = seq
   }
   const onFailure = (error: unknown) => {

@@ -83,7 +83,7 @@ test('more revoked registrations than a list holds do not displace the key that 
   const trustLog = await logs.open()
   const registeredKeys = registeredKeysStore({ storage: logs.storage })
   const owner = newId(random, 'agt')
-  const audit = { history: () => newHistory(auditStore(logs.storage)) }
+  const audit = { history: () => newHistory(auditStore(logs.storage), { id: owner, orgId: terms.orgId, role: 'agent' }) }
   const deps = { registeredKeys, trustLog, random, audit } as unknown as RegisterKeyDeps // these calls use no other dependency
   const terms = { owner, orgId: newId(random, 'org'), use: 'client' as const, grantedBy: [], registeredBy: owner }
   const register = async (registeredAt: number) => {

@@ -93,6 +93,20 @@ test('of twenty tasks that are created at once on two instances, as many as the 
   }
 })
 
+test('tasks that were created and ended do not hide those that are open', async () => {
+  await using registry = await startInstances('off')
+  const agent = await registry.agent({ registeredBy: await registry.organisation('Acme') })
+  const acme = { ...agent }
+  await setEverywhere(registry, registry.operator, { openTasks: 3 }, acme.orgId)
+  const create = async (seconds: number) => (await agent.tasks.create({ description: 'x', seconds })).taskId
+  const long = [await create(86_400), await create(86_400), await create(86_400)]
+  await agent.tasks.end(long[0] ?? '')
+  for (let i = 0; i < 20; i++) await agent.tasks.end(await create(600 + i))
+  await create(600)
+  expect(await reasonOf(create(600))).toBe('conflict')
+  expect(await registry.operator.query('limits.usage', { organisation: acme.orgId })).toMatchObject({ items: [{ openTasks: 3 }] })
+})
+
 test('an organisation with the maximum of agents registers another one after one was revoked', async () => {
   await using registry = await startInstances('off')
   const acme = await registry.organisation('Acme')

@@ -2,10 +2,13 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { writeAtomicFile } from '../../../src/lib/io/atomic-file.js'
+import { silentLog } from '../../../src/lib/log.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import { newHandle } from '../../../src/protocol/handles.js'
 import { witnessFile } from '../../../src/trust-log/witness/file.js'
+import { updateWitness } from '../../../src/trust-log/witness/witness.js'
 import { tempFolder } from '../../storage/open-store.js'
+import { aHandle, end, openLogs } from '../open-logs.js'
 
 const [epoch, another] = [newHandle(systemRandom, 'epo'), newHandle(systemRandom, 'epo')]
 const hash = 'A'.repeat(43)
@@ -63,4 +66,19 @@ test('a temporary file that cannot be renamed is deleted', async () => {
   await mkdir(join(folder.path, 'directory', 'file'), { recursive: true })
   await expect(writeAtomicFile(join(folder.path, 'directory'), {})).rejects.toThrow()
   expect(await readdir(folder.path)).toEqual(['directory'])
+})
+
+test('a registry does not replace the head of another history at its witness', async () => {
+  await using folder = await tempFolder()
+  await using logs = await openLogs()
+  const witness = witnessFile(join(folder.path, 'witness.json'))
+  const log = await logs.open()
+  await end(log, aHandle())
+  await witness.write({ epoch: log.epoch, seq: 1, hash })
+  await end(log, aHandle())
+  const warnings: string[] = []
+  const stop = updateWitness(witness, log, { clock: logs.clock, log: { ...silentLog, error: (_, error) => warnings.push(String(error)) } })
+  await stop()
+  expect(await witness.read()).toEqual({ epoch: log.epoch, seq: 1, hash })
+  expect(warnings.join()).toContain('has another entry 1 than its witness')
 })

@@ -140,7 +140,7 @@ async function grantAndNotify(
     })
   // An introduction that is approved again has been counted.
   const { outcome } = await (ends.length > 0 ? commit([]) : deps.commitGrant(granted, commit))
-  if (outcome === 'committed') return viewOf(deps, granted, now)
+  if (outcome === 'committed') return viewOf(deps, granted, now, deps.audit.history(caller))
   if (outcome === 'overtaken') return 'retry'
   return refuse(
     'conflict',

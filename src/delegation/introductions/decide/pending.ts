@@ -21,7 +21,7 @@ export async function requireUndecided(deps: IntroductionDeps, caller: Caller, i
   const introduction = await requireIntroduction(deps, caller, id)
   if (!isSide(caller, introduction, 'to'))
     return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
-  const { state } = await viewOf(deps, introduction, now)
+  const { state } = await viewOf(deps, introduction, now, deps.audit.history(caller))
   return state === 'pending' || state === 'needsApproval' ? introduction : refuseDecided()
 }
 

@@ -1,9 +1,9 @@
-// npm run bench -- exchange verify push search growth trpc fair stores [--check] [--quick]        (stores needs a mongod and runs only if named)
+// npm run bench -- exchange verify push search growth trpc fair stores core [--check] [--quick]     (stores and core need a mongod and run only if named)
 // Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
 
 /** Benchmarks that run only if they are named, because they need MongoDB. */
-const NAMED_ONLY = ['stores']
+const NAMED_ONLY = ['stores', 'core']
 const BENCHES = ['exchange', 'verify', 'push', 'search', 'growth', 'trpc', 'fair', ...NAMED_ONLY]
 const args = process.argv.slice(2)
 const isQuick = args.includes('--quick')

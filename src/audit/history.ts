@@ -12,7 +12,7 @@ type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
 /** An audit row holds this digest of the handles that it ended, so the hash chain covers them. */
 export const digestOfEnds = (handles: readonly Handle[]): string => digestOfJson(handles)
 
-/** How something ended. Times are in epoch seconds. Who did it and why is for those who may read the audit row, and for whoever wrote it. */
+/** How something ended. Times are in epoch seconds. Who did it and why is for those who may read the audit row, and for the caller who wrote it. */
 export interface EndedView {
   readonly endedAt: number
   readonly endedBy?: ClientId

@@ -1,5 +1,5 @@
 import { refuse } from '../errors.js'
-import type { Handle } from '../protocol/handles.js'
+import { distinct, type Handle } from '../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
 import type { Dependencies } from '../protocol/standing.js'
 
@@ -17,5 +17,5 @@ export function storedDependencies(
   const outlivesTokens = record.expiresAt > record.now + VERSION_HORIZON_SECONDS
   if (record.expiresAt > earliest || (outlivesTokens && handles.some((handle) => SHORT_LIVED.test(handle))))
     refuse('conflict', 'it would expire after something that it depends on; request an earlier expiry')
-  return [...new Set(handles)]
+  return distinct(handles)
 }

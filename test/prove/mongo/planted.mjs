@@ -10,12 +10,15 @@ const CONNECT = 'storage/mongo/session/connect.js'
 const BARRIER_WRITE = 'storage/mongo/barrier-write.js'
 const LOG_WRITER = 'trust-log/log-writer.js'
 const TRANSACT = 'storage/mongo/session/transact.js'
+const PLAN = 'storage/mongo/session/plan.js'
+const APPLY = 'trust-log/apply.js'
 const READ_BARRIER = 'trust-log/read-barrier.js'
 const SERVER = 'http/server.js'
 const HUB = 'revocations/hub.js'
 const COLLECTIONS = 'storage/mongo/collections.js'
 const CUT_OFF = 'the primary is cut off, with an instance'
 const SUSPENDED = 'the primary is suspended'
+const KILLED = 'kill -9 of an instance'
 /** Longer than the 5 s after which an unanswered append is read back: until then a deposed primary does not know that it is deposed. */
 const ELECTION_MS = 9000
 
@@ -92,6 +95,26 @@ export const PLANTED = [
     rules: ['durability', 'log', 'revocations', 'freshness'],
     faults: [CUT_OFF],
     seconds: 9,
+  },
+  {
+    name: 'a guard that does not match is ignored',
+    edits: [[PLAN, '|| !matchesGuard(operation.guard, doc))', ')']],
+    rules: ['single-use'],
+    faults: [],
+  },
+  {
+    name: 'a commit whose outcome is unknown is taken as done',
+    edits: [[TRANSACT, 'const ms = RESEND_MS[sent];', 'const ms = RESEND_MS[sent];\n            if (isUnknown)\n                return;']],
+    rules: ['durability', 'log', 'log-reads', 'feed', 'revocations', 'freshness'],
+    faults: [CUT_OFF],
+    seconds: 9,
+  },
+  {
+    name: 'an instance that starts does not read what has ended',
+    edits: [[APPLY, 'ended: blocks.flatMap(endingsOf) })', 'ended: [] })']],
+    rules: ['revocations', 'durability'],
+    faults: [KILLED],
+    seconds: 6,
   },
   {
     name: 'the first entry of a batch is not sent to subscribers',

@@ -10,12 +10,11 @@ const ALONE = ['test/stories/standing-omissions.test.ts']
 /** Tests that run over the embedded store and again over MongoDB, with two servers that share only the database. */
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
-  'test/identity/limits/limits.test.ts',
+  'test/identity/limits/instances.test.ts',
   'test/registry/cards/publish.test.ts',
   'test/delegation/introductions/{*,decide/quota-slots}.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,lifecycle,main-job}.test.ts',
-  'test/oauth/grants/token-exchange.test.ts',
 ]
 
 const hasMongod = findMongod() !== undefined

@@ -202,7 +202,7 @@ export const MUTANTS = [
     'src/identity/limits/quota.ts',
     'await commit(generations.map(counting))',
     'await commit([])',
-    ['test/identity/limits/limits.test.ts'],
+    ['test/identity/limits/instances.test.ts'],
   ],
   [
     'a socket that has closed watches no token',

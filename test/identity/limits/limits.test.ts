@@ -1,6 +1,4 @@
-// Runs over the embedded store and over MongoDB, there with two servers.
-import { expect, test, vi } from 'vitest'
-import type { TaskId } from '../../../src/protocol/ids.js'
+import { expect, test } from 'vitest'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { reasonOf } from '../../stories/actors.js'
 
@@ -9,20 +7,6 @@ interface LimitsView {
   readonly maximum: Readonly<Record<string, number>>
 }
 const set = (actor: Actor, limits: object, organisation?: string) => actor.mutate<LimitsView>('limits.set', { limits, organisation })
-
-/** Starts as many servers as the store allows. Each knows of the others: it counts the live instances when it reads the log, once a second. */
-async function startInstances(limits: 'on' | 'off'): Promise<Registry> {
-  const servers = process.env.CREDENCE_TEST_STORE === 'mongodb' ? 2 : 1
-  const registry = await startRegistry({ limits, servers })
-  await vi.waitFor(
-    async () => {
-      await registry.storage.log.head()
-      expect(registry.storage.liveInstances?.() ?? 1).toBe(servers)
-    },
-    { timeout: 10_000, interval: 50 },
-  )
-  return registry
-}
 
 /** Sets limits and moves the clock past the caches of both servers. */
 async function setEverywhere(registry: Registry, actor: Actor, limits: object, organisation?: string): Promise<void> {
@@ -65,7 +49,7 @@ test('an administrator cannot widen what the operator has narrowed, and sets no 
 })
 
 test('an agent with the maximum of open tasks creates another one after one of them has ended', async () => {
-  await using registry = await startInstances('off')
+  await using registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
   const agent = await registry.agent({ registeredBy: acme })
   await setEverywhere(registry, acme, { openTasks: 2 })
@@ -78,23 +62,8 @@ test('an agent with the maximum of open tasks creates another one after one of t
   await agent.tasks.create({ description: 'x' })
 })
 
-test('of twenty tasks that are created at once on two instances, as many as the limit are created, twice', async () => {
-  await using registry = await startInstances('off')
-  const acme = await registry.organisation('Acme')
-  const agent = await registry.agent({ registeredBy: acme })
-  await setEverywhere(registry, acme, { openTasks: 5 })
-  const taskIds: TaskId[] = []
-  const create = () => reasonOf(agent.tasks.create({ description: 'x' }).then(({ taskId }) => taskIds.push(taskId)))
-  for (const expected of [5, 3]) {
-    const outcomes = await Promise.all(Array.from({ length: 20 }, create))
-    expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(expected)
-    expect(new Set(outcomes)).toEqual(new Set(['done', 'conflict']))
-    for (const taskId of taskIds.splice(0, 3)) await agent.tasks.end(taskId)
-  }
-})
-
 test('tasks that were created and ended do not hide those that are open', async () => {
-  await using registry = await startInstances('off')
+  await using registry = await startRegistry({ servers: 1 })
   const agent = await registry.agent({ registeredBy: await registry.organisation('Acme') })
   const acme = { ...agent }
   await setEverywhere(registry, registry.operator, { openTasks: 3 }, acme.orgId)
@@ -108,7 +77,7 @@ test('tasks that were created and ended do not hide those that are open', async 
 })
 
 test('an organisation with the maximum of agents registers another one after one was revoked', async () => {
-  await using registry = await startInstances('off')
+  await using registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
   await setEverywhere(registry, acme, { agents: 2 })
   const { agentId } = await registry.agent({ registeredBy: acme })
@@ -119,7 +88,7 @@ test('an organisation with the maximum of agents registers another one after one
 })
 
 test('an organisation with the maximum of agents reinstates none, and the usage counts those beyond the maximum', async () => {
-  await using registry = await startInstances('off')
+  await using registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
   await setEverywhere(registry, acme, { agents: 2 })
   const { agentId } = await registry.agent({ registeredBy: acme })
@@ -161,26 +130,6 @@ test('an agent with the maximum of introductions to it gets another one from any
   expect(await reasonOf(request(third))).toBe('conflict')
   await acme.mutate('introductions.revoke', { introductionId })
   await request(third)
-})
-
-test('two instances over one store divide a rate, and members have a rate apart from agents', async () => {
-  await using registry = await startInstances('on')
-  const acme = await registry.organisation('Acme')
-  const agent = await registry.agent({ registeredBy: acme })
-  await setEverywhere(registry, acme, { creationsPerSecond: 1 })
-  registry.clock.advance(60)
-  let created = 0
-  const create = async () => {
-    await agent.tasks.create({ description: 'x' })
-    created++
-  }
-  const createAll = async () => {
-    while (created < 20) await create()
-  }
-  // A burst is four seconds of the rate, on all instances together
-  expect(await reasonOf(createAll())).toBe('rate_limited')
-  expect(created).toBe(4)
-  await acme.mutate('tasks.create', { description: 'x' })
 })
 
 test('revoking is never limited', async () => {

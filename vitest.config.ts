@@ -14,7 +14,7 @@ const OVER_BOTH = [
   'test/registry/cards/publish.test.ts',
   'test/delegation/introductions/{*,decide/quota-slots}.test.ts',
   'test/revocations/*.test.ts',
-  'test/stories/{clock,lifecycle,main-job}.test.ts',
+  'test/stories/{clock,main-job}.test.ts',
 ]
 
 const hasMongod = findMongod() !== undefined

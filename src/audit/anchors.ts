@@ -1,5 +1,5 @@
-// Anchors of the audit chains in the trust log. Whoever can write to the store can change a row and link the chain again by the same algorithm; but the
-// log is covered by signed checkpoints, witnesses and mirrors.
+// Anchors the audit chains in the trust log. Somebody who can write to the store can change a row and link the chain again by the same algorithm; but
+// signed checkpoints, witnesses and mirrors cover the log.
 //
 // Algorithm. The anchors of an epoch of the log are numbered without gaps. An anchor names the newest links that no anchor covers yet, and is written
 // with a log entry that holds its digest. The id of the entry follows from the epoch and the number. So the log itself says how many anchors there must
@@ -34,7 +34,7 @@ export async function anchorLinks(store: AuditStore, trustLog: Pick<TrustLog, 'c
   if (links.length === 0) return
   const number = (last?.number ?? -1) + 1
   const id = idOf(epoch, number)
-  // In ascending order of their numbers, so the last one of each writer covers its others
+  // The newest link of a writer covers its earlier ones
   const newest = new Map<string, AuditAnchor['heads'][number]>()
   for (const { writer, number: link, hash } of links)
     if ((newest.get(writer)?.link ?? -1) <= link) newest.set(writer, { writer, link, hash })
@@ -76,7 +76,7 @@ export async function checkAnchor(
   if (anchor === undefined && entry === undefined) return undefined
   if (anchor === undefined || entry?.digest !== digestOf(anchor)) return 'broken'
   const links = await Promise.all(anchor.heads.map(({ writer, link }) => store.links.get(`${writer}:${link}`)))
-  // The chain of a writer is only verified if the store names the writer
+  // A chain is verified only if the store names its writer, so a missing writer would hide the chain
   const writers = await Promise.all(anchor.heads.map(({ writer }) => store.writers.get(writer)))
   return anchor.heads.every(({ hash }, i) => links[i]?.hash === hash && writers[i] !== undefined) ? 'intact' : 'broken'
 }

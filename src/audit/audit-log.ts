@@ -4,6 +4,7 @@
 // LINK_MS the instance links its rows, renews its lease, and links the rows of writers whose lease has expired because they crashed. An
 // instance that was paused for longer than its lease, and whose rows others have linked, renews the lease and continues. Every ANCHOR_MS the newest
 // links are anchored in the trust log (anchors.ts).
+import { digestOfJson } from '../credentials/jose/digest.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
@@ -11,7 +12,7 @@ import type { TrustLog } from '../trust-log/trust-log.js'
 import { anchorLinks } from './anchors.js'
 import type { Audit, AuditDraft } from './audit.js'
 import { lastRow, linkRows } from './chain.js'
-import { digestOfEnds, newHistory } from './history.js'
+import { newHistory } from './history.js'
 import { type AuditRow, type AuditStore, auditStore } from './store.js'
 
 interface AuditDeps {
@@ -27,7 +28,10 @@ export interface RunningAudit extends Audit {
   readonly store: AuditStore
   /** Links the rows of crashed writers, and starts to link rows every 5 s. */
   start(): Promise<void>
-  /** Links the remaining rows and gives up the lease. Another instance, or the next one that starts, anchors them: a mirror has already disconnected. */
+  /**
+   * Links the remaining rows and gives up the lease. Does not anchor them, because the mirrors have disconnected and would miss the entry: another
+   * instance, or the next one that starts, anchors them.
+   */
   close(): Promise<void>
 }
 
@@ -105,8 +109,9 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     store,
     recording: (draft) => store.rows.inserting(newRow(draft)),
     recordingEnd: (draft, { ends, reason, note }) => {
+      if (ends.length === 0) return [store.rows.inserting(newRow(draft))]
       const handles = ends.map(({ handle }) => handle)
-      const row = { ...newRow(draft), endReason: reason, endsDigest: digestOfEnds(handles), ...(note !== undefined && { note }) }
+      const row = { ...newRow(draft), endReason: reason, endsDigest: digestOfJson(handles), ...(note !== undefined && { note }) }
       const ending = { id: row.id, orgIds: row.orgIds, handles, createdAt: row.createdAt }
       return [store.rows.inserting(row), store.endings.inserting(ending)]
     },

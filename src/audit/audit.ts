@@ -35,10 +35,10 @@ interface Endings extends Because {
 export interface Audit {
   /** An operation that inserts the row. Put it into the commit of the action, so that neither exists without the other. */
   recording(draft: AuditDraft): Operation
-  /** The same for an action that ends something, so that its history can be read. */
+  /** The same for an action that ends handles: also records which, so that `history` finds the row. Without handles it is `recording`. */
   recordingEnd(draft: AuditDraft, endings: Endings): readonly Operation[]
   /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>
-  /** A reader of how things ended, for one response. */
+  /** Returns a reader of how things ended, for one response to `viewer`. */
   history(viewer: Pick<Caller, 'id' | 'orgId' | 'role'>): FindEnding
 }

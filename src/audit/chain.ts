@@ -3,7 +3,6 @@
 //
 // Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the one before, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
-import { digestOfEnds } from './history.js'
 import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
 const PAGE = 500
@@ -48,7 +47,7 @@ export async function checkLink(
 async function haveEndings({ endings }: AuditStore, rows: readonly AuditRow[]): Promise<boolean> {
   const ending = rows.filter(({ endsDigest }) => endsDigest !== undefined)
   const lists = await Promise.all(ending.map(({ id }) => endings.get(id)))
-  return ending.every(({ endsDigest }, i) => digestOfEnds(lists[i]?.handles ?? []) === endsDigest)
+  return ending.every(({ endsDigest }, i) => digestOfJson(lists[i]?.handles ?? []) === endsDigest)
 }
 
 export async function lastLink(store: AuditStore, writer: string): Promise<AuditLink | undefined> {

@@ -1,5 +1,4 @@
-// Who ended what, when and why. The ended set forgets handles and knows no reasons; the audit log keeps them.
-
+// Finds who ended something, when and why. The ended set forgets handles and knows no reasons; the audit log keeps both.
 import { digestOfJson } from '../credentials/jose/digest.js'
 import type { Caller } from '../http/caller.js'
 import type { Because } from '../protocol/end-reason.js'
@@ -9,10 +8,7 @@ import type { AuditStore } from './store.js'
 
 type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
 
-/** An audit row holds this digest of the handles that it ended, so the hash chain covers them. */
-export const digestOfEnds = (handles: readonly Handle[]): string => digestOfJson(handles)
-
-/** How something ended. Times are in epoch seconds. Who did it and why is for those who may read the audit row, and for the caller who wrote it. */
+/** How something ended. `endedAt` is in epoch seconds. The other fields are for callers who may read the audit row, and for the caller who wrote it. */
 export interface EndedView {
   readonly endedAt: number
   readonly endedBy?: ClientId
@@ -20,15 +16,16 @@ export interface EndedView {
   readonly note?: string | undefined
 }
 
-/** Returns the first ending of one of the handles, if it came before `before`. */
+/** Returns the earliest ending of any of the handles, if it came before `before` (epoch seconds). */
 export type FindEnding = (handles: readonly Handle[], before?: number) => Promise<EndedView | undefined>
 
-/** Reads each handle once, so use one reader for all objects of a response to `viewer`. Cost: two reads for each handle. */
+/** Returns a reader for one response to `viewer`. It reads each handle once, with two reads of the store. */
 export function newHistory({ endings, rows }: AuditStore, viewer: Viewer): FindEnding {
   const read = async (handle: Handle): Promise<EndedView | undefined> => {
     const [ending] = (await endings.find('handles', { where: { handles: handle }, limit: 1 })).items
     const row = ending && (await rows.get(ending.id))
-    if (row === undefined || row.endsDigest !== digestOfEnds(ending?.handles ?? [])) return undefined
+    // The hash chain covers the list of handles by this digest
+    if (row === undefined || row.endsDigest !== digestOfJson(ending?.handles ?? [])) return undefined
     const { createdAt: endedAt, actor: endedBy, endReason: reason, note } = row
     return viewer.role === 'operator' || viewer.id === endedBy || row.orgIds.includes(viewer.orgId)
       ? { endedAt, endedBy, reason, note }

@@ -25,7 +25,7 @@ export interface CommonFlags {
 /** Adds the flags of a command that ends something. */
 export const endingOptions = (command: Command): Command =>
   command
-    .addOption(new Option('--reason <reason>', 'why, for the history').choices(EndReason.options))
+    .addOption(new Option('--reason <reason>', 'why it ends, for the history').choices(EndReason.options))
     .option('--note <text>', 'explanation for the history, at most 256 characters')
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)

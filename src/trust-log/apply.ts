@@ -51,8 +51,8 @@ export interface AppliedLog extends Tip {
   /** Reads and applies blocks until block `head` is applied. */
   readTo(head: Block): Promise<void>
   /**
-   * Begins with block `head`: takes its tree, and reads of the blocks before only those whose endings are not forgotten. For a log of which nothing is
-   * applied yet.
+   * Starts from block `head`: takes over its tree, and reads only those earlier blocks whose endings are not forgotten yet. Call it before anything
+   * is applied.
    */
   openAt(head: Block): Promise<void>
   onApplied(listener: (applied: Applied) => void): () => void

@@ -4,7 +4,7 @@
 // 2. With an embedded store, the machine's clock is compared with an anchor: the time at the start plus monotonic time. The anchor follows the
 //    machine's clock by at most one second a minute, so a correction by NTP is accepted and a jump is not.
 // 3. A start is refused if the clock is far from log time, unless the operator accepts it.
-// 4. After a doubtful time, assertions and proofs that were made before are refused, because replay keys may have been lost.
+// 4. After a time of doubt, assertions and proofs that were made before its end are refused, because their replay keys may have been lost.
 //
 // In development mode a jump and a doubtful start are only logged, because a laptop sleeps.
 import { refuse } from '../errors.js'
@@ -13,7 +13,7 @@ import type { Log } from '../lib/log.js'
 import type { LogPort } from '../storage/storage.js'
 import { newClockSkewCheck, type RequireNoSkew } from './clock-skew.js'
 
-/** `checked`: a jump, or a start far from log time, is refused. `accepted`: such a start is not. `dev`: both are logged. */
+/** What to do about a jump of the clock, and about a start far from log time. `checked`: refuse both. `accepted`: refuse a jump only. `dev`: log both. */
 export type ClockMode = 'checked' | 'accepted' | 'dev'
 
 interface ClockRuleDeps {
@@ -68,7 +68,7 @@ export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRu
       sinceMs = undefined
       return undefined
     }
-    const text = `the clock of this machine says ${toIso(clock.now())}, but by the time that has passed since the start it is about ${toIso((anchorMs + nowMs) / 1000)}: correct the clock, or restart the registry if the clock is right`
+    const text = `the clock of this machine says ${toIso(clock.now())}, but counted from the start of the registry it is about ${toIso((anchorMs + nowMs) / 1000)}: correct the clock, or restart the registry if the clock is right`
     if (sinceMs === undefined)
       log.warn('the clock of this machine has jumped: nothing is decided or written until it is plausible', { text })
     sinceMs ??= nowMs
@@ -85,7 +85,7 @@ export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRu
     requirePlausibleStart: (logTime) => {
       const now = clock.now()
       if (now <= logTime + MAX_BEYOND_SECONDS && now >= logTime - MAX_BEHIND_SECONDS) return
-      const text = `the clock of this machine says ${toIso(now)}, but the newest entry of the log is of ${toIso(logTime)}`
+      const text = `the clock of this machine says ${toIso(now)}, but the newest entry of the log is from ${toIso(logTime)}`
       if (mode === 'checked') refuse('clock_implausible', `${text}. ${HINT}`)
       log.warn('the clock is far from log time', { text })
       if (mode === 'accepted') validFrom = now

@@ -3,7 +3,7 @@ import { distinct, type Handle } from '../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
 import type { Dependencies } from '../protocol/standing.js'
 
-/** Handles of tokens and versions may be forgotten within an hour. A key of the registry is retired while what it has signed goes on. */
+/** An ended token or version is forgotten after an hour. A key of the registry is retired while long-lived records go on. */
 const SHORT_LIVED = /^(?:tok|ver|rk):/
 
 /**
@@ -16,6 +16,6 @@ export function storedDependencies(
 ): Handle[] {
   const outlivesTokens = record.expiresAt > record.now + VERSION_HORIZON_SECONDS
   if (record.expiresAt > earliest || (outlivesTokens && handles.some((handle) => SHORT_LIVED.test(handle))))
-    refuse('conflict', 'it would expire after something that it depends on; request an earlier expiry')
+    refuse('conflict', 'the record would expire after something that it depends on; request an earlier expiry')
   return distinct(handles)
 }

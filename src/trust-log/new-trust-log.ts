@@ -148,7 +148,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
 }
 
 /**
- * Reads what still matters of the log. If it is empty, appends the entry that starts the first epoch; if several instances start at once, one of them
+ * Reads the part of the log that still matters. If the log is empty, appends the entry that starts the first epoch; if several instances start at once, one of them
  * succeeds.
  */
 async function openLog(
@@ -164,7 +164,7 @@ async function openLog(
   await clockRule.requirePlausible()
   const stored = await log.head()
   if (stored) clockRule.requirePlausibleStart(stored.entries.at(-1)?.time ?? 0)
-  if (stored === undefined) {
+  else {
     // The first entry has no digest of an earlier epoch, since there is none.
     const first: Proposal = { id: newId(random, 'ent'), type: 'epoch.started', ends: [] }
     await appendBlock(log, blockAfter(applied, writer, [numbering(applied, clock)(first)]))

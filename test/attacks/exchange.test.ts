@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createAgent } from '../../src/client/index.js'
 import { newEs256Signer, signJwt } from '../../src/credentials/jose/sign.js'
-import type { AccessTokenClaims } from '../../src/protocol/claims.js'
+import { claimsOf } from '../claims-of.js'
 import { assertionOf, exchangeForm, formWithAssertion, freshNonce, postForm, proofOf, tokenRequest } from '../oauth/requests.js'
 import { aCard } from '../registry.js'
 import { aPair, introduce, reasonOf } from '../stories/actors.js'
@@ -10,7 +10,6 @@ import { attack, attackSetup } from './attack.js'
 const setup = attackSetup()
 const GRANT = { grant_type: 'client_credentials' }
 const TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 const errorOf = async (assertionChanges: object) =>
   (
     await tokenRequest(setup.registry, setup.planner, GRANT, {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { auditStore } from '../../src/audit/store.js'
 import type { LineageNode } from '../../src/client/index.js'
 import { type Entry, type Position, parsePosition } from '../../src/protocol/log/entry.js'
+import { claimsOf } from '../claims-of.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../stories/actors.js'
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const idOf = (accessToken: string): string => JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()).jti
+const idOf = (accessToken: string) => claimsOf(accessToken).jti
 const BECAUSE = { reason: 'policy', note: 'the contract ended' } as const
 const nodeOf = async (actor: Actor, tokenId: string): Promise<LineageNode | undefined> =>
   (await actor.lineage({ tokenId })).find((node) => node.tokenId === tokenId)

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemRandom } from '../../src/lib/random.js'
 import { type TokenRecord, tokensStore } from '../../src/oauth/store.js'
-import { newId, TokenId } from '../../src/protocol/ids.js'
+import { newId } from '../../src/protocol/ids.js'
+import { claimsOf } from '../claims-of.js'
 import { type Actor, type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../stories/actors.js'
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const idOf = (accessToken: string) => TokenId.parse(JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()).jti)
+const idOf = (accessToken: string) => claimsOf(accessToken).jti
 
 /** A token of the planner for a new task, and `copies` records like it, written directly to the store. */
 async function aTask(copies: number, changesOf: (record: TokenRecord, i: number) => Partial<TokenRecord> = () => ({})) {

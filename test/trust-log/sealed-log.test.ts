@@ -1,4 +1,4 @@
-// An instance reads at its start only what still matters of the log, and proves the rest from the store.
+// At its start an instance reads only the part of the log that still matters, and computes proofs from the stored blocks.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sha256 } from '#crypto'

@@ -61,11 +61,11 @@ const Times = z.object({ iat: z.number().optional(), nbf: z.number().optional(),
 type Times = z.infer<typeof Times>
 
 /**
- * Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to MAX_AHEAD_SECONDS ahead; `exp` has no tolerance. What was made
- * before `madeFrom` is refused.
+ * Returns the fault of a token's times at `now`, if any. `iat` and `nbf` may be up to MAX_AHEAD_SECONDS ahead; `exp` has no tolerance. A token that
+ * was made before `madeFrom` has a fault.
  */
 export function timeFault({ iat, nbf, exp }: Times, now: number, maxSeconds?: number, madeFrom = 0): string | undefined {
-  // Without `iat`, the latest time at which it can have been made is not known, so the earliest one counts
+  // Without `iat` nobody knows when it was made, so the earliest possible time counts
   if ((iat ?? (exp ?? 0) - (maxSeconds ?? 0)) < madeFrom) return 'it was made before the registry started, or while its clock was wrong'
   if (exp !== undefined && exp <= now) return 'it has expired'
   if (iat !== undefined && iat > now + MAX_AHEAD_SECONDS) return '`iat` is in the future'

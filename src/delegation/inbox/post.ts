@@ -1,9 +1,9 @@
 // Notifications to agents, through a transactional outbox. A change and its notifications are written in one commit. The notifications go
 // to the outbox under ids of their own, so concurrent commits never conflict over them. A reader of an inbox then moves its notifications from
 // the outbox to the inbox and gives them the next positions.
-// Cost: a read of an inbox with new notifications makes one more commit for every 100 of them. Notifications of one inbox are ordered by
-// creation time in whole seconds, those of one introduction by its changes, because each has a time and a number that are not before those of the
-// change before.
+// Cost: a read of an inbox with new notifications makes one more commit for every 100 of them.
+// Order: by creation time in whole seconds. Notifications of one introduction keep the order of its changes: each change has a number, and its time is
+// never before that of the previous change.
 import { refuse } from '../../errors.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'

@@ -9,14 +9,10 @@ import { SIGNATURES, type StepDeps, stepsOf } from './decide/granted.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
-interface ViewDeps extends StepDeps {
-  readonly introductions: IntroductionsStore
-}
-
 /** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
-export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction: Introduction, now: number, findEnding: FindEnding) {
+export async function viewOf(deps: StepDeps, introduction: Introduction, now: number, findEnding: FindEnding) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
   const { reliance } = introduction
   const state = stateOf(deps.trustLog, introduction, now)
@@ -52,7 +48,7 @@ export async function viewOf(deps: Omit<ViewDeps, 'introductions'>, introduction
 
 /** Returns the introduction to its two agents, to members of their organisations, and to operators. Other callers get the same refusal as for an unknown id. */
 export async function requireIntroduction(
-  deps: Pick<ViewDeps, 'introductions'>,
+  deps: { readonly introductions: IntroductionsStore },
   caller: Caller,
   id: IntroductionId,
 ): Promise<Introduction> {
@@ -68,7 +64,7 @@ export const nextRevision = ({ revision, changedAt }: Introduction, now: number)
   changedAt: Math.max(now, changedAt),
 })
 
-/** Operations for the commit of a change: notify the target of a request, and both sides of everything else. */
+/** Operations for the commit of a change. They notify the target of a request, and both sides of every other change. */
 export const notifying = (
   deps: { readonly inbox: InboxStore },
   introduction: Introduction,

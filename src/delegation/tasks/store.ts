@@ -21,7 +21,7 @@ export const Task = z.strictObject({
   description: z.string().max(1024),
   deadline: z.int(),
   grantedBy: z.array(Handle).max(16),
-  /** Set until a count finds that the task has ended, so that ended tasks are counted once. */
+  /** Removed when a count finds that the task has ended, so that later counts skip it. */
   isOpen: z.literal(true).optional(),
   createdAt: z.int(),
 })

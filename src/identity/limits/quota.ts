@@ -58,7 +58,7 @@ interface QuotaDeps {
   readonly trustLog: Pick<TrustLog, 'now'>
 }
 
-/** Commits a creation; its operations begin with `counting`. */
+/** Commits a creation. The operations of the commit begin with `counting`. */
 export type CountedCommit = (counting: Group) => Promise<Committed>
 
 const GENERATION_SECONDS = 30 * 86_400

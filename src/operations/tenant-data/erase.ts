@@ -1,8 +1,8 @@
 // Erases the data of one revoked organisation.
 //
-// Every document that the organisation owns is removed, except: audit rows with the handles that they ended, which a hash chain covers; the organisation's record,
-// which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other organisations, which lose the
-// texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
+// Every document that the organisation owns is removed, except: audit rows and the lists of handles that they ended, which a hash chain covers;
+// the organisation's record, which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other
+// organisations, which lose the texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
 import { AUDIT_ENDINGS, AUDIT_ROWS } from '../../audit/store.js'

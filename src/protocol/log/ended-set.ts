@@ -57,7 +57,9 @@ export interface EndedSet {
   snapshot(): Snapshot
   /** Adds the handles of a snapshot. The position advances only within its epoch, or if there was none; nothing is removed. */
   merge(snapshot: Snapshot): void
-  /** Adds the handles of a snapshot of another epoch and adopts its position and its time, as a `reset` message requires. No ended handle is removed. */
+  /**
+   * Adds the handles of a snapshot of another epoch, and adopts its position and time, as a `reset` message requires. No ended handle is removed.
+   */
   switchEpoch(snapshot: Snapshot): void
 }
 

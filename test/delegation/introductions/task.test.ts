@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { claimsOf } from '../../claims-of.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
 
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 const SCOPES = ['ocr:read']
 
 let registry: Registry

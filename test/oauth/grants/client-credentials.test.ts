@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { claimsOf } from '../../claims-of.js'
 import { type Registry, startRegistry } from '../../registry.js'
 import { aPair, type Pair, reasonOf } from '../../stories/actors.js'
 import { exchangeForm, type OAuthResponse, tokenRequest } from '../requests.js'
 
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 const READ = 'ocr:read'
 
 let registry: Registry

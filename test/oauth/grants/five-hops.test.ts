@@ -1,6 +1,6 @@
 // The longest chain that must fit: a token lists the handles of every hop, and at most 96 (DESIGN §1, "Standing in a token").
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { claimsOf } from '../../claims-of.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce } from '../../stories/actors.js'
 
@@ -44,7 +44,7 @@ test('a chain of five hops across six organisations, over cards with 24 skills e
     })
     subjectToken = token.accessToken
   }
-  const claims = JSON.parse(Buffer.from(subjectToken?.split('.')[1] ?? '', 'base64url').toString()) as AccessTokenClaims
+  const claims = claimsOf(subjectToken ?? '')
   const countOf = (kind: string) => claims.standing.dependsOn.filter((handle) => handle.startsWith(`${kind}:`)).length
   expect({ introductions: countOf('int'), agents: countOf('agt'), organisations: countOf('org'), tasks: countOf('tsk') }).toEqual({
     introductions: HOPS,

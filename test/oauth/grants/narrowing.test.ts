@@ -2,10 +2,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
 import { coveredBySome, coversRight, type Right, type Scope } from '../../../src/protocol/rights.js'
+import { claimsOf } from '../../claims-of.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { exchangeForm, freshNonce, tokenRequest } from '../requests.js'
-
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 let registry: Registry
 let admin: Actor

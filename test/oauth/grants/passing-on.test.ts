@@ -1,10 +1,8 @@
 // A ceiling or card may change between the issue of a token and its delegation. The exchange decides by the current state.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { claimsOf } from '../../claims-of.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
-
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 let registry: Registry
 beforeAll(async () => {

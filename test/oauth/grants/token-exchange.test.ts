@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
-import type { AccessTokenClaims } from '../../../src/protocol/claims.js'
+import { claimsOf } from '../../claims-of.js'
 import { type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../../stories/actors.js'
 import { exchangeForm, tokenRequest } from '../requests.js'
-
-const claimsOf = (token: string): AccessTokenClaims => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 let registry: Registry
 let pair: Pair

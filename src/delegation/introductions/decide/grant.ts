@@ -133,7 +133,7 @@ async function grantAndNotify(
       operations: [
         ...counting,
         saving,
-        ...(ends.length > 0 ? deps.audit.recordingEnd(row, { ends, reason: 'superseded' }) : [deps.audit.recording(row)]),
+        ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
         ...notifying(deps, granted, 'granted'),
         ...releasing,
       ],

@@ -28,7 +28,7 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const facts = { version: card.version, state: card.verdict.state }
   const row = auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
-  const recording = ended ? deps.audit.recordingEnd(row, { ends: [{ handle: ended }], reason: 'superseded' }) : [deps.audit.recording(row)]
+  const recording = deps.audit.recordingEnd(row, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
   const operations = [saving, ...indexingRows(card), ...recording]
   if (onlyNonPublic && !ended) {
     if (!(await deps.storage.commit(operations)).ok) refuseOvertaken()

@@ -45,7 +45,7 @@ const AFTERWARDS = { groupOrder: 1 }
 export default defineConfig({
   resolve: {
     alias: {
-      '#crypto': new URL('./src/lib/crypto-node.ts', import.meta.url).pathname,
+      '#crypto': new URL('./src/lib/crypto/crypto-node.ts', import.meta.url).pathname,
       '#websocket': new URL('./src/lib/io/websocket-node.ts', import.meta.url).pathname,
     },
   },

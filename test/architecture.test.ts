@@ -172,7 +172,7 @@ describe('exports', () => {
   const ENTRIES = ['index.ts', 'client/index.ts', 'verifier/index.ts']
   /** Imports that package.json resolves by platform, and the files that they may resolve to. */
   const PLATFORM: Readonly<Record<string, readonly string[]>> = {
-    '#crypto': ['lib/crypto-node.ts', 'lib/crypto-web.ts'],
+    '#crypto': ['lib/crypto/crypto-node.ts', 'lib/crypto/crypto-web.ts'],
     '#websocket': ['lib/io/websocket-node.ts', 'lib/io/websocket-web.ts'],
   }
   /** The names of `{ a, type b as c }` before or after `as`. */

@@ -2,6 +2,7 @@ import type { Audit } from '../audit/audit.js'
 import { signJwt } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import type { OAuthForm } from '../http/form.js'
+import { quickParse } from '../lib/quick-parse.js'
 import type { Random } from '../lib/random.js'
 import { AccessTokenClaims, type Act, chainOf, INTRODUCED_TOKEN_SECONDS, MAX_TOKEN_BYTES, ROOT_TOKEN_SECONDS } from '../protocol/claims.js'
 import { type Handle, handleOfToken } from '../protocol/handles.js'
@@ -93,7 +94,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
   const dependsOn = storedDependencies(dependencies, { now, expiresAt: exp })
   const scope = formatScope(decision.scopes)
-  const claims = AccessTokenClaims.parse({
+  const checked = quickParse(AccessTokenClaims, {
     iss: deps.issuer,
     sub: decision.sub,
     aud: decision.audience,
@@ -115,6 +116,8 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
     exchange_rights: decision.exchangeRights && [...decision.exchangeRights],
     standing: { at: seq, dependsOn },
   })
+  if (!checked.success) throw checked.error
+  const claims = checked.data
   const accessToken = await signJwt({ typ: 'at+jwt', kid: signer.kid }, claims, signer)
   if (accessToken.length > MAX_TOKEN_BYTES)
     refuse(

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { quickParse } from '../lib/quick-parse.js'
 import type { Doc, Scalar, Spec } from './storage.js'
 
 /** A stored document, for code that does not know its type. */
@@ -21,7 +22,7 @@ export interface ValidDocument<D extends Doc> {
  * document values that are the same in `before` are not checked.
  */
 export function validate<D extends Doc>(spec: Spec<D>, doc: unknown, before?: StoredFields): ValidDocument<D> {
-  const parsed = spec.schema.safeParse(doc)
+  const parsed = quickParse(spec.schema, doc)
   const faults = parsed.error?.issues.filter((issue) => !isFromNewerRelease(issue, doc, before)) ?? []
   if (faults.length > 0) throw new Error(`a document of ${spec.name} does not match its schema: ${describe(faults)}`)
   const fields = (parsed.data ?? doc) as StoredFields // checked by the schema, or kept as a newer release wrote it
@@ -95,16 +96,33 @@ function matchesCondition(condition: unknown, value: unknown): boolean {
 }
 
 /** JSON.stringify would silently change values that are not plain JSON. Undefined fields are allowed, and dropped. */
-function assertPlain(value: unknown, path: string): void {
-  if (typeof value === 'object' && value !== null) {
-    if (Array.isArray(value)) for (const [i, element] of value.entries()) assertPlain(element, `${path}[${i}]`)
-    else if (isPlainObject(value)) {
-      for (const [name, member] of Object.entries(value)) if (member !== undefined) assertPlain(member, `${path}.${name}`)
-    } else throw new Error(`${path} is not a plain object`)
-  } else if (!isScalar(value) || (typeof value === 'number' && !Number.isFinite(value))) throw new Error(`${path} is not plain JSON`)
+function assertPlain(value: unknown, collection: string): void {
+  const fault = plainFault(value)
+  if (fault !== undefined) throw new Error(`${collection}${fault}`)
 }
 
-function isPlainObject(value: object): boolean {
+/** The path and fault of a value that is not plain JSON, such as `.facts.count is not plain JSON`. */
+function plainFault(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return isScalar(value) && !isUnwritable(value) ? undefined : ' is not plain JSON'
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const fault = plainFault(value[i])
+      if (fault !== undefined) return `[${i}]${fault}`
+    }
+    return undefined
+  }
+  if (!isPlainObject(value)) return ' is not a plain object'
+  for (const name of Object.keys(value)) {
+    const member = value[name]
+    const fault = member === undefined ? undefined : plainFault(member)
+    if (fault !== undefined) return `.${name}${fault}`
+  }
+  return undefined
+}
+
+const isUnwritable = (value: Scalar): boolean => typeof value === 'number' && !Number.isFinite(value)
+
+function isPlainObject(value: object): value is StoredFields {
   const prototype: unknown = Object.getPrototypeOf(value)
   return (prototype === Object.prototype || prototype === null) && !('toJSON' in value)
 }

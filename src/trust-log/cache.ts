@@ -3,6 +3,7 @@
 // The cache learns of both when the log is applied, so a reader after a read barrier sees everything that any instance acknowledged before.
 // The ended set forgets an ended version in time, and the version would then seem valid again. So no value is cached for that long.
 // Cost: at most MAX_CACHED values per cache; past that, the least recently used one is evicted. An entry that may change a value empties it.
+import { BoundedMap } from '../lib/bounded-map.js'
 import { deepFreeze } from '../lib/deep-freeze.js'
 import type { Handle } from '../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
@@ -31,7 +32,7 @@ const KNOWN_TYPES = new Set<string>(ENTRY_TYPES)
 
 /** `isChange` must be true for every entry that may change a cached value without ending a handle that the value depends on. */
 export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplied'>, isChange: (entry: Entry) => boolean): Cache<T> {
-  const cached = new Map<string, CachedRead<T>>()
+  const cached = new BoundedMap<string, CachedRead<T>>(MAX_CACHED)
   let changes = 0
   trustLog.onApplied(({ entries }) => {
     if (!entries.some((entry) => entry.type === 'epoch.started' || !KNOWN_TYPES.has(entry.type) || isChange(entry))) return
@@ -42,17 +43,12 @@ export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplie
   return {
     getOrRead: async (key, read) => {
       const known = cached.get(key)
-      cached.delete(key)
       // The age is negative if the clock was set back since
-      if (known && Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && stands(trustLog.ended, known.dependsOn)) {
-        // At the end of the map, where it is evicted last
-        cached.set(key, known)
-        return known.value
-      }
+      if (known && Math.abs(trustLog.now() - known.readAt) < MAX_AGE_SECONDS && stands(trustLog.ended, known.dependsOn)) return known.value
       const [before, readAt] = [changes, trustLog.now()]
       const reading = await read()
       // The value may lack a change that was applied during the read
-      if (reading && changes === before && stands(trustLog.ended, reading.dependsOn)) cache(cached, key, { ...reading, readAt })
+      if (reading && changes === before && stands(trustLog.ended, reading.dependsOn)) cached.set(key, deepFreeze({ ...reading, readAt }))
       return reading?.value
     },
   }
@@ -60,10 +56,4 @@ export function newCache<T>(trustLog: Pick<TrustLog, 'ended' | 'now' | 'onApplie
 
 interface CachedRead<T> extends CacheableRead<T> {
   readonly readAt: number
-}
-
-function cache<T>(cached: Map<string, CachedRead<T>>, key: string, reading: CachedRead<T>): void {
-  cached.set(key, deepFreeze(reading))
-  const oldest = cached.size > MAX_CACHED ? cached.keys().next().value : undefined
-  if (oldest !== undefined) cached.delete(oldest)
 }

@@ -60,7 +60,7 @@ describe.each([
   test.each(['client', 'verifier'])('a bundle of credence/%s uses WebCrypto and contains no server code', async (entry) => {
     const { modules, text } = await bundle(entry)
     const own = modules.flatMap((file) => (file.startsWith(join(ROOT, 'dist/')) ? [file.slice(join(ROOT, 'dist/').length)] : []))
-    expect(own).toContain('lib/crypto-web.js')
+    expect(own).toContain('lib/crypto/crypto-web.js')
     expect(own.filter((file) => /-node\.js$/.test(file))).toEqual([])
     expect(own.filter((file) => file !== 'errors.js' && !BROWSER_CHAPTERS.includes(file.split('/')[0] ?? ''))).toEqual([])
     const packages = modules.flatMap((file) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [])

@@ -34,6 +34,29 @@ describe('strict JSON', () => {
     expect(() => parseJson(text)).toThrow(Refusal)
   })
 
+  test('a short text has the same value or fault as when it is padded to a long one', () => {
+    const member = fc.constantFrom('"a"', '"b"', '"a:b"', '"é"', '"\\u0061"', '"constructor"', '1', '-0', '1e400', 'null', '"\\ud800"')
+    const token = fc.oneof({ weight: 2, arbitrary: member }, fc.constantFrom('{', '}', '[', ']', ':', ',', ' '))
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof({ maxDepth: 4 }, member, tie('object'), tie('array')),
+      array: fc.array(tie('any'), { maxLength: 3 }).map((elements) => `[${elements.join(',')}]`),
+      object: fc
+        .array(fc.tuple(member, tie('any')), { maxLength: 3 })
+        .map((members) => `{${members.map((pair) => pair.join(':')).join(',')}}`),
+    })).any as fc.Arbitrary<string>
+    const text = fc.oneof(
+      value,
+      fc.array(token, { maxLength: 10 }).map((tokens) => tokens.join('')),
+    )
+    fc.assert(
+      fc.property(text, (short) => {
+        // Strict JSON ignores white space, and a text of this length is scanned before it is parsed
+        expect(readJson(short, { maxDepth: 3 })).toEqual(readJson(short + ' '.repeat(10_000), { maxDepth: 3 }))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
   test('bytes that are not UTF-8 are refused', () => {
     expect(readJson(Uint8Array.of(0x22, 0xff, 0x22))).toEqual({ fault: 'not UTF-8' })
     expect(readJson(Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22))).toEqual({ fault: 'not UTF-8' })

@@ -298,8 +298,8 @@ export const MUTANTS = [
   [
     'a key of small order is refused',
     'src/credentials/jose/jwk.ts',
-    'return degeneracyOf(jwk) ?? cache(',
-    'return cache(',
+    'return degeneracyOf(jwk) ?? parsedKeys.set(',
+    'return parsedKeys.set(',
     ['test/credentials/jose/jwk.test.ts'],
   ],
   [

@@ -4,8 +4,7 @@ import { DPOP_ALGORITHMS } from '../../lib/algorithms.js'
 import { REPLAY_MARGIN_SECONDS } from '../../protocol/claims.js'
 import type { Jkt } from '../../protocol/ids.js'
 import { digestOfText } from './digest.js'
-import { readPublicJwk } from './jwk.js'
-import { isSignedBy, readJws } from './jws.js'
+import { isSignedBy, parsedKeyOf, readJws } from './jws.js'
 import { claimsOf, type JwtKind, refuseAs, requireAll, timeFault } from './jwt.js'
 import type { PublicJwk } from './public-jwk.js'
 
@@ -63,7 +62,8 @@ export async function verifyDpopProof(proof: unknown, expected: ProofExpectation
   const kind = { ...DPOP_PROOF, reason: expected.reason ?? DPOP_PROOF.reason }
   const jws = readJws(proof, kind)
   if (typeof jws === 'string') return refuseAs(kind, jws)
-  const key = readPublicJwk(jws.header.jwk, [jws.header.alg])
+  const { jwk, alg } = jws.header
+  const key = jwk === undefined ? 'it is missing' : parsedKeyOf(jwk, alg)
   if (typeof key === 'string') return refuseAs(kind, `its key is invalid: ${key}`)
   if (!(await isSignedBy(jws, key))) return refuseAs(kind, 'its signature does not match its key')
   const { claims, times } = claimsOf(jws, kind)

@@ -1,6 +1,7 @@
 import { importJWK } from 'jose'
 import { type Reason, refuse } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
+import { BoundedMap } from '../../lib/bounded-map.js'
 import { fromBase64url } from '../../lib/bytes.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { isJsonObject, type JsonObject } from '../../lib/json.js'
@@ -47,13 +48,14 @@ export function readPublicJwk(value: unknown, algs: readonly SignatureAlgorithm[
   if (alg === undefined) return `its algorithm is not one of ${algs.join(', ')}`
   const { jwk } = minimal
   const name = `${alg} ${jwk.kty === 'RSA' ? jwk.n : `${jwk.x} ${jwk.kty === 'EC' ? jwk.y : ''}`}`
-  const known = cached(parsedKeys, name)
+  const known = parsedKeys.get(name)
   if (known !== undefined) return known
-  return degeneracyOf(jwk) ?? cache(parsedKeys, name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
+  return degeneracyOf(jwk) ?? parsedKeys.set(name, deepFreeze({ jwk, alg, jkt: thumbprint(jwk) }))
 }
 
+const MAX_CACHED_KEYS = 1024
 /** Parsed keys by algorithm and coordinates. A caller sends the same key with each proof. The algorithm implies the key type and curve. */
-const parsedKeys = new Map<string, ParsedKey>()
+const parsedKeys = new BoundedMap<string, ParsedKey>(MAX_CACHED_KEYS)
 
 /**
  * RFC 7638 thumbprint (SHA-256) of a key.
@@ -99,9 +101,7 @@ function minimalRsaKey({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonl
 const isOfLength = (value: unknown, bytes: number): value is string =>
   typeof value === 'string' && value.length <= 2 * bytes && fromBase64url(value)?.length === bytes
 
-/** Maximum number of entries of each cache in this file. Past it, the least recently used entry is evicted. */
-const MAX_CACHED_KEYS = 1024
-const importedKeys = new Map<string, CryptoKey>()
+const importedKeys = new BoundedMap<string, CryptoKey>(MAX_CACHED_KEYS)
 
 /**
  * The imported key, or undefined if the platform refuses it. Cached by thumbprint and algorithm, because an import costs as much as a
@@ -109,10 +109,10 @@ const importedKeys = new Map<string, CryptoKey>()
  */
 export async function loadKey(key: ParsedKey): Promise<CryptoKey | undefined> {
   const name = `${key.jkt}.${key.alg}`
-  const known = cached(importedKeys, name)
+  const known = importedKeys.get(name)
   if (known !== undefined) return known
   const imported = await importPublicKey(key)
-  return imported && cache(importedKeys, name, imported)
+  return imported && importedKeys.set(name, imported)
 }
 
 async function importPublicKey({ jwk, alg }: ParsedKey): Promise<CryptoKey | undefined> {
@@ -123,20 +123,6 @@ async function importPublicKey({ jwk, alg }: ParsedKey): Promise<CryptoKey | und
     // The form of the key is valid here, so its point is not on its curve. Each platform throws a different error for that.
     return undefined
   }
-}
-
-/** Returns the cached value, and moves its entry to the end of the map, where it is evicted last. */
-function cached<V>(entries: Map<string, V>, name: string): V | undefined {
-  const value = entries.get(name)
-  return value === undefined ? undefined : cache(entries, name, value)
-}
-
-function cache<V>(entries: Map<string, V>, name: string, value: V): V {
-  entries.delete(name)
-  entries.set(name, value)
-  const oldest = entries.size > MAX_CACHED_KEYS ? entries.keys().next().value : undefined
-  if (oldest !== undefined) entries.delete(oldest)
-  return value
 }
 
 /** Like parsePublicJwk, but also imports the key, so a point that is not on its curve is refused too. */

@@ -2,8 +2,11 @@ import { errors, flattenedVerify } from 'jose'
 import { z } from 'zod'
 import { verifySignature } from '#crypto'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
+import { BoundedMap } from '../../lib/bounded-map.js'
 import { fromBase64url, utf8 } from '../../lib/bytes.js'
+import { deepFreeze } from '../../lib/deep-freeze.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
+import { quickParse } from '../../lib/quick-parse.js'
 import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
 
 /** The members of a protected header that are used. `jku`, `x5u` and `x5c` name keys that an attacker may choose, so they are ignored. */
@@ -22,8 +25,8 @@ export interface Jws {
   readonly header: JwsHeader
   readonly payload: Uint8Array
   readonly encoded: EncodedJws
-  /** See JwsRule. */
-  readonly isHot?: boolean
+  /** The decoded signature, of kinds that are hot (JwsRule). */
+  readonly signature?: Uint8Array
 }
 
 /** The three parts of a JWS, each in canonical base64url, in the form that jose verifies (RFC 7515 §7.2.2). */
@@ -57,26 +60,37 @@ export function readJws(token: unknown, rule: JwsRule): Jws | string {
   const [head, body, tail, ...more] = token.split('.')
   if (head === undefined || body === undefined || tail === undefined || more.length > 0) return 'it does not have three parts'
   const payload = fromBase64url(body)
-  if (payload === undefined || fromBase64url(tail) === undefined) return 'its payload or signature is not canonical base64url'
+  const signature = fromBase64url(tail)
+  if (payload === undefined || signature === undefined) return 'its payload or signature is not canonical base64url'
   const header = readHeader(head, rule)
   if (typeof header === 'string') return header
-  return { header, payload, encoded: { protected: head, payload: body, signature: tail }, ...(rule.isHot && { isHot: true }) }
+  return { header, payload, encoded: { protected: head, payload: body, signature: tail }, ...(rule.isHot && { signature }) }
 }
 
 /** Reads a protected header (base64url) that conforms to the rule. Returns a fault as a string. */
 export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
-  const bytes = encoded.length <= MAX_HEADER_BYTES ? fromBase64url(encoded) : undefined
-  if (bytes === undefined) return 'its header is not canonical base64url'
-  const json = readJson(bytes, { maxBytes: MAX_HEADER_BYTES, maxDepth: 8 })
-  if ('fault' in json) return `its header is invalid: ${json.fault}`
-  const parsed = Header.safeParse(json.value)
-  // RFC 7515 §4.1.11: no extension is supported, so any `crit` is refused, and with it `b64` (RFC 7797).
-  if (!parsed.success) return `its header member \`${parsed.error.issues[0]?.path.join('.') ?? ''}\` is missing, invalid or not supported`
-  const header = parsed.data
+  const header = headers.get(encoded) ?? parseHeader(encoded)
+  if (typeof header === 'string') return header
   if (!rule.algs.includes(header.alg)) return `its algorithm is not one of ${rule.algs.join(', ')}`
   if (!rule.typ.includes(bareType(header.typ))) return `its \`typ\` is not ${rule.typ.find((typ) => typ !== undefined) ?? 'absent'}`
   if (header.jwk !== undefined && !rule.allowsEmbeddedKey) return 'its header has a `jwk`, which only a DPoP proof may have'
   return header
+}
+
+/** Parsed headers by their text, because all tokens of one kind that one key signs have the same header. */
+const headers = new BoundedMap<string, JwsHeader>(1024)
+const MAX_CACHED_LENGTH = 1024
+
+function parseHeader(encoded: string): JwsHeader | string {
+  const bytes = encoded.length <= MAX_HEADER_BYTES ? fromBase64url(encoded) : undefined
+  if (bytes === undefined) return 'its header is not canonical base64url'
+  const json = readJson(bytes, { maxBytes: MAX_HEADER_BYTES, maxDepth: 8 })
+  if ('fault' in json) return `its header is invalid: ${json.fault}`
+  const parsed = quickParse(Header, json.value)
+  // RFC 7515 §4.1.11: no extension is supported, so any `crit` is refused, and with it `b64` (RFC 7797).
+  if (!parsed.success) return `its header member \`${parsed.error.issues[0]?.path.join('.') ?? ''}\` is missing, invalid or not supported`
+  const header = deepFreeze(parsed.data)
+  return encoded.length > MAX_CACHED_LENGTH ? header : headers.set(encoded, header)
 }
 
 // RFC 7515 §4.1.9: a media type is compared without case, and `application/` may be omitted.
@@ -92,10 +106,7 @@ export const MAX_KEYS_TRIED = 64
  * Returns the key among `keys` that made the signature, or undefined. A `kid` in the header must be the thumbprint of that key or the `kid` of
  * its JWK.
  */
-export async function findSigner(
-  jws: Pick<Jws, 'header' | 'encoded' | 'isHot'>,
-  keys: readonly VerificationKey[],
-): Promise<ParsedKey | undefined> {
+export async function findSigner(jws: SignedParts, keys: readonly VerificationKey[]): Promise<ParsedKey | undefined> {
   for (const key of fittingKeys(jws.header, keys).slice(0, MAX_KEYS_TRIED)) if (await isSignedBy(jws, key)) return key
   return undefined
 }
@@ -108,10 +119,12 @@ export const fittingKeys = ({ alg, kid }: Pick<JwsHeader, 'alg' | 'kid'>, keys: 
     return kid === undefined || kid === key.jkt || kid === jwk.kid ? [key] : []
   })
 
+type SignedParts = Pick<Jws, 'header' | 'encoded' | 'signature'>
+
 const parsedByJwk = new WeakMap<object, Map<SignatureAlgorithm, ParsedKey | string>>()
 
 /** Parses each JWK object once. Callers do not change their JWKs. */
-function parsedKeyOf(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
+export function parsedKeyOf(jwk: VerificationKey['jwk'], alg: SignatureAlgorithm): ParsedKey | string {
   const cached = parsedByJwk.get(jwk)?.get(alg)
   if (cached !== undefined) return cached
   const key = readPublicJwk(jwk, [alg])
@@ -130,11 +143,12 @@ export const isKeyAmong = (key: ParsedKey, keys: readonly VerificationKey[]): bo
  * True if `key` made the signature. Pass only parts that readJws or readHeader has accepted: jose itself accepts base64url that is not canonical
  * and headers with duplicate members.
  */
-export async function isSignedBy({ header, encoded, isHot }: Pick<Jws, 'header' | 'encoded' | 'isHot'>, key: ParsedKey): Promise<boolean> {
+export async function isSignedBy({ header, encoded, signature }: SignedParts, key: ParsedKey): Promise<boolean> {
   if (key.alg !== header.alg) return false
   const imported = await loadKey(key)
   if (imported === undefined) return false
-  if (isHot) return isVerified(encoded, imported, key.alg)
+  // The signing input (RFC 7515 §5.2)
+  if (signature) return verifySignature(key.alg, imported, signature, utf8(`${encoded.protected}.${encoded.payload}`))
   try {
     await flattenedVerify(encoded, imported, { algorithms: [key.alg] })
     return true
@@ -142,12 +156,6 @@ export async function isSignedBy({ header, encoded, isHot }: Pick<Jws, 'header' 
     if (error instanceof errors.JWSSignatureVerificationFailed) return false
     throw error
   }
-}
-
-/** Checks the signature over the signing input (RFC 7515 §5.2) without jose. */
-function isVerified(encoded: EncodedJws, key: CryptoKey, alg: SignatureAlgorithm): Promise<boolean> {
-  const signature = fromBase64url(encoded.signature) ?? new Uint8Array()
-  return verifySignature(alg, key, signature, utf8(`${encoded.protected}.${encoded.payload}`))
 }
 
 /** Reads the claims of a JWT. Returns a fault as a string. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Reason, refuse } from '../../errors.js'
 import type { JsonObject } from '../../lib/json.js'
+import { quickParse } from '../../lib/quick-parse.js'
 import { MAX_AHEAD_SECONDS } from '../../protocol/claims.js'
 import type { ParsedKey, VerificationKey } from './jwk.js'
 import { findSigner, type Jws, type JwsRule, readClaims, readJws } from './jws.js'
@@ -47,7 +48,7 @@ export function claimsOf<T>(jws: Jws, kind: JwtKind<T>): { readonly claims: T; r
 }
 
 function shapedAs<T>(claims: JsonObject, kind: JwtKind<T>): T {
-  const parsed = kind.claims.safeParse(claims)
+  const parsed = quickParse(kind.claims, claims)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   return refuseAs(kind, `its claim \`${issue?.path.join('.') ?? ''}\` is missing or invalid`)
@@ -57,7 +58,7 @@ export const refuseAs = (kind: { readonly name: string; readonly reason: Reason 
   refuse(kind.reason, `invalid ${kind.name}: ${hint}`)
 
 /** The time claims (RFC 7519 §4.1.4–6). A kind need not list them: `timeFault` judges each that is present. */
-const Times = z.object({ iat: z.number().optional(), nbf: z.number().optional(), exp: z.number().optional() })
+const Times = z.looseObject({ iat: z.number().optional(), nbf: z.number().optional(), exp: z.number().optional() })
 type Times = z.infer<typeof Times>
 
 /**

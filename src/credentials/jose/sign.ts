@@ -1,15 +1,14 @@
-import { exportJWK, FlattenedSign, generateKeyPair, importJWK } from 'jose'
+import { exportJWK, generateKeyPair, importJWK } from 'jose'
+import { signData } from '#crypto'
 import { refuse } from '../../errors.js'
 import type { SignatureAlgorithm } from '../../lib/algorithms.js'
 import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Random } from '../../lib/random.js'
-import { canonical } from './canonical-json.js'
 import { digestOfText } from './digest.js'
 import { parsePublicJwk, thumbprint } from './jwk.js'
 import type { EncodedJws } from './jws.js'
 import type { PublicJwk } from './public-jwk.js'
-import { signBytes } from './raw-signature.js'
 import { KEY_PROOF_TYP } from './token-types.js'
 
 /** A private key in memory, in a keystore or on a device. `sign` returns the signature in JOSE form (r‖s for ECDSA). */
@@ -27,23 +26,12 @@ export interface JwtHeader {
 
 /** Signs the claims as a compact JWS. */
 export async function signJwt(header: JwtHeader, claims: object, signer: Signer): Promise<string> {
-  const jws = await signJws({ ...header, alg: signer.alg }, utf8(canonical(claims)), signer)
+  const jws = await signJws({ ...header, alg: signer.alg }, utf8(JSON.stringify(claims)), signer)
   return `${jws.protected}.${jws.payload}.${jws.signature}`
 }
 
-/**
- * In-memory keys by the `sign` function of their signer. So a copy of a signer still finds its key, and a signer with another `sign` finds
- * none.
- */
-const keysInMemory = new WeakMap<Signer['sign'], CryptoKey>()
-
-/** Signs the payload as a JWS. jose signs with a key in memory; a keystore or device signs the same bytes through `sign`. */
+/** Signs the payload as a JWS (RFC 7515 §5.1). */
 export async function signJws(header: { readonly alg: SignatureAlgorithm }, payload: Uint8Array, signer: Signer): Promise<EncodedJws> {
-  const key = keysInMemory.get(signer.sign)
-  if (key !== undefined) {
-    const { protected: head = '', payload: body, signature } = await new FlattenedSign(payload).setProtectedHeader({ ...header }).sign(key)
-    return { protected: head, payload: body, signature }
-  }
   const head = base64url(utf8(JSON.stringify(header)))
   const body = base64url(payload)
   return { protected: head, payload: body, signature: base64url(await signer.sign(utf8(`${head}.${body}`))) }
@@ -55,9 +43,9 @@ export async function newPrivateJwk(alg: 'ES256' | 'ES384' | 'EdDSA' = 'ES256'):
   return { ...(await exportJWK(privateKey)), alg }
 }
 
-/** Makes a signer with a new ES256 key, which cannot be exported. */
+/** Makes a signer with a new ES256 key, which only the signer has. */
 export async function newEs256Signer(): Promise<Signer> {
-  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
   return signerOf(privateKey, await exportJWK(publicKey), 'ES256')
 }
 
@@ -69,7 +57,7 @@ export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>
   )
   const { alg } = parsePublicJwk(publicKey)
   const privateKey = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
-  const key = await importJWK(privateKey, alg).catch((error: unknown) =>
+  const key = await importJWK(privateKey, alg, { extractable: true }).catch((error: unknown) =>
     refuse('key_invalid', `not a private JWK: ${(error as Error).message}`),
   )
   if (key instanceof Uint8Array || key.type !== 'private') return refuse('key_invalid', 'a private JWK is needed to sign')
@@ -77,9 +65,7 @@ export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>
 }
 
 function signerOf(key: CryptoKey, publicKey: object, alg: SignatureAlgorithm): Signer {
-  const sign = (data: Uint8Array): Promise<Uint8Array> => signBytes(alg, key, data)
-  keysInMemory.set(sign, key)
-  return { alg, publicJwk: parsePublicJwk(publicKey, [alg]).jwk, sign }
+  return { alg, publicJwk: parsePublicJwk(publicKey, [alg]).jwk, sign: (data) => signData(alg, key, data) }
 }
 
 interface ProofDeps {

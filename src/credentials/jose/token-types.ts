@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Reason } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
+import { BoundedMap } from '../../lib/bounded-map.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { ReleasePolicy, Tier } from '../../protocol/cards/release-policy.js'
 import { AccessTokenClaims, MAX_TOKEN_BYTES } from '../../protocol/claims.js'
@@ -128,9 +129,8 @@ export async function verifyAccessToken(
 }
 
 type CachedToken = Pick<VerifiedJwt<AccessTokenClaims>, 'claims' | 'times' | 'key' | 'kid'>
-/** Tokens whose signature was verified. An agent sends the same token with many requests. Past MAX_CACHED_TOKENS the oldest token is evicted. */
-const verifiedTokens = new Map<string, CachedToken>()
-const MAX_CACHED_TOKENS = 1000
+/** Tokens whose signature was verified. An agent sends the same token with many requests. */
+const verifiedTokens = new BoundedMap<string, CachedToken>(1000)
 
 /** Saves only the signature check: the key must still be among the issuer's keys, and the caller checks times and claims again. */
 async function cachedToken(token: unknown, keysFor: KeysFor): Promise<CachedToken | undefined> {
@@ -140,10 +140,7 @@ async function cachedToken(token: unknown, keysFor: KeysFor): Promise<CachedToke
 
 function cacheToken(token: unknown, { claims, times, key, kid }: VerifiedJwt<AccessTokenClaims>): CachedToken {
   const verified = deepFreeze({ claims, times, key, kid })
-  if (typeof token === 'string') verifiedTokens.set(token, verified)
-  const oldest = verifiedTokens.size > MAX_CACHED_TOKENS ? verifiedTokens.keys().next().value : undefined
-  if (oldest !== undefined) verifiedTokens.delete(oldest)
-  return verified
+  return typeof token === 'string' ? verifiedTokens.set(token, verified) : verified
 }
 
 /** `typ` of the proof of possession that every registration of a key needs. */

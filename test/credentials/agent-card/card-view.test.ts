@@ -8,7 +8,7 @@ import { newEs256Signer, type Signer, signJwt } from '../../../src/credentials/j
 import { processSdJwt } from '../../../src/credentials/sd-jwt/verify.js'
 import { signCheckpoint } from '../../../src/credentials/signed-note.js'
 import { base64url, utf8 } from '../../../src/lib/bytes.js'
-import { sha256 } from '../../../src/lib/crypto-node.js'
+import { sha256 } from '../../../src/lib/crypto/crypto-node.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { systemRandom } from '../../../src/lib/random.js'
 import type { CardView } from '../../../src/protocol/cards/card-view.js'

@@ -14,7 +14,7 @@ import {
 import { verifyKeyBinding } from '../../../src/credentials/sd-jwt/key-binding.js'
 import { isRefusal } from '../../../src/errors.js'
 import { base64url, fromBase64url } from '../../../src/lib/bytes.js'
-import { verifySignature } from '../../../src/lib/crypto-node.js'
+import { verifySignature } from '../../../src/lib/crypto/crypto-node.js'
 import { setClock } from '../../set-clock.js'
 import { describeShared } from '../../shared-material.js'
 import { countingRandom, forge, newSigner } from '../forge.js'
@@ -406,7 +406,7 @@ describe('signing', () => {
     ).rejects.toMatchObject({ reason: 'invalid_client' })
   })
 
-  test('jose signs with a copy of a signer, and a signer with its own `sign` is called with the same bytes', async () => {
+  test('jose verifies what a copy of a signer has signed, and a signer with its own `sign` is called with the same bytes', async () => {
     const holder = await newSigner()
     const signed: string[] = []
     const device: Signer = {

@@ -1,9 +1,10 @@
-// npm run bench -- exchange verify push search growth trpc fair stores core [--check] [--quick]     (stores and core need a mongod and run only if named)
+// npm run bench -- exchange verify push search growth trpc fair stores core speed [--check] [--quick]
+// Without names, all run except stores and core, which need a mongod, and speed, which repeats others.
 // Every goal is a ratio of two medians. Both are measured in this run, in several interleaved rounds.
 import { finish, newReport } from './lib/report.js'
 
-/** Benchmarks that run only if they are named, because they need MongoDB. */
-const NAMED_ONLY = ['stores', 'core']
+/** Benchmarks that run only if they are named. */
+const NAMED_ONLY = ['stores', 'core', 'speed']
 const BENCHES = ['exchange', 'verify', 'push', 'search', 'growth', 'trpc', 'fair', ...NAMED_ONLY]
 const args = process.argv.slice(2)
 const isQuick = args.includes('--quick')

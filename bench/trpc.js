@@ -53,10 +53,10 @@ export async function run(report) {
     input: {},
     headersFor: async () => ({ authorization, dpop: await proveDpop(proofDeps, { htm: 'GET', htu, accessToken }) }),
   }
-  report.goal('discovery.search / stock adapter', await compare('discovery.search', search), { atMost: 0.7 })
+  report.goal('discovery.search / stock adapter', await compare('discovery.search', search), { atMost: 0.55 })
   const withProof = await compare('tasks.list with DPoP', proved)
   report.figure('tasks.list with DPoP / stock adapter', withProof)
   const list = await compare('tasks.list', { ...proved, headersFor: () => ({ authorization }) })
-  report.goal('tasks.list / stock adapter', list, { atMost: 0.7 })
+  report.goal('tasks.list / stock adapter', list, { atMost: 0.55 })
   await child.stop()
 }

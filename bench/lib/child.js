@@ -1,4 +1,5 @@
-// Runs a program of bench/servers in its own process (on one core if `taskset` is installed) and talks to it by messages.
+// Runs a program of bench/servers in its own process (on one core if `taskset` is installed, with the young heap that docs/OPERATIONS.md recommends)
+// and talks to it by messages.
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -10,9 +11,10 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
   const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   // BENCH_PROFILE=<folder> writes a .cpuprofile file, which Chromium's profiler opens
   const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
+  const flags = [...profile, `--max-semi-space-size=${process.env.BENCH_SEMI_SPACE ?? 64}`]
   const [command, args] = hasTaskset
-    ? ['taskset', ['-c', String(core), process.execPath, ...profile, path]]
-    : [process.execPath, [...profile, path]]
+    ? ['taskset', ['-c', String(core), process.execPath, ...flags, path]]
+    : [process.execPath, [...flags, path]]
   const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, BENCH: JSON.stringify(options) },

@@ -31,6 +31,9 @@ export function finish({ bench, figures, goals }) {
   return met
 }
 
+/** The goal for the Node version that runs. */
+export const byNode = ({ node20, node24 }) => (Number(process.versions.node.split('.')[0]) >= 24 ? node24 : node20)
+
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 export const percentile = (values, p) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN

@@ -61,6 +61,9 @@ describe('HTTP basics', () => {
     const [plain, escaped] = [await registry.fetch('/.well-known/jwks.json'), await registry.fetch('/.well-known/%6awks%2ejson')]
     expect([escaped.status, await escaped.text()]).toEqual([200, await plain.text()])
     expect(escaped.headers.get('access-control-allow-origin')).toBe(plain.headers.get('access-control-allow-origin'))
+    // The CORS rule and the queue of a request are chosen by its path
+    const call = await registry.fetch('/%74rpc/system.info', { headers: { origin: 'https://app.example' } })
+    expect([call.status, call.headers.get('access-control-allow-origin')]).toEqual([200, 'https://app.example'])
   })
 
   test('a path that cannot be decoded gets the refusal of this server', async () => {

@@ -885,7 +885,11 @@ async function plant(copy, [, file, from, to, tests]) {
     source.replace(from, () => to),
   )
   try {
-    await run('npx', ['vitest', 'run', '--bail=1', '--maxWorkers=1', ...tests], { cwd: copy, timeout: 180_000, maxBuffer: 64 << 20 })
+    await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--maxWorkers=1', ...tests], {
+      cwd: copy,
+      timeout: 300_000,
+      maxBuffer: 64 << 20,
+    })
     return 'escaped'
   } catch (error) {
     return error.killed ? 'hung' : /Tests .*failed|FAIL/.test(error.stdout) ? 'caught' : 'broken'

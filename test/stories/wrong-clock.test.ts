@@ -200,6 +200,13 @@ describe('credence admin reset-clock', () => {
     const config = parseConfig({ dev: true, dataDirectory: folder.path, witness: false }, undefined, {})
     expect(await reasonOf(restoreStore(config, undefined))).toBe('conflict')
     await restoreStore(config, undefined, { isCurrent: true })
+    // Subscribers that read the log under the wrong time have forgotten that the task ended
+    const stored = await openSqlite({ file, clock: right })
+    const entries = (await stored.log.read(0, 1000)).flatMap((block) => block.entries)
+    await stored.close()
+    const epoch = entries.findLastIndex(({ type }) => type === 'epoch.started')
+    const [task] = entries.find(({ type }) => type === 'task.ended')?.ends ?? []
+    expect(entries.slice(epoch).flatMap(({ ends }) => ends)).toContainEqual(task)
     const corrected = setClock(systemClock.now() + 5)
     const { trustLog } = await start(corrected)
     expect(Math.abs(trustLog.logTime() - systemClock.now())).toBeLessThan(MINUTE)

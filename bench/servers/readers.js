@@ -53,6 +53,7 @@ serveCalls(
       expected.arrived = new Promise((resolve) => {
         expected.done = resolve
       })
+      if (readers.length === 0) expected.done()
     },
     arrived: () => expected.arrived,
     facts: () => ({ endedCount: endedCount(), gaps: readers.reduce((sum, { gaps }) => sum + gaps, 0), bytes }),

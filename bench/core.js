@@ -1,8 +1,8 @@
-// One commit and one read barrier, compared with the build before: latency of create, change and end over SQLite and MongoDB, entries a second of
+// One commit and one read barrier, compared with the previous build: latency of create, change and end over SQLite and MongoDB, entries a second of
 // several instances and their shares, durable writes in sequence, and reads of the log's head. Latency is that of the procedure called in the server's
 // process: HTTP and authentication cost the same in both builds.
 //
-// The build before is the commit BEFORE of this repository. Without it (an export without history) only the new build is measured.
+// The previous build is the commit BEFORE of this repository. Without it (an export without history) only the new build is measured.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -54,7 +54,7 @@ function buildBefore(report) {
     })
     return folder
   } catch (error) {
-    report.say(`*** the build before (${BEFORE.slice(0, 7)}) is NOT measured: ${String(error.message).slice(0, 200)}`)
+    report.say(`*** the previous build (${BEFORE.slice(0, 7)}) is NOT measured: ${String(error.message).slice(0, 200)}`)
     rmSync(folder, { recursive: true, force: true })
     return undefined
   }

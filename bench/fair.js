@@ -5,7 +5,7 @@
 // flooder share the other core, and the flooder has the lowest priority there: so a longer time of an agent is time in the server. Two
 // instances have both cores, and share them with all others.
 //
-// Measured per kind of request: the median and the p99 of a round, and their ratio to those of the round before, which was without a flood.
+// Measured per kind of request: the median and the p99 of a round, and their ratio to those of the previous round, which was without a flood.
 // The median of the rounds counts. A public read does no work in the server, so its time is the wait for the
 // accept queue, the event loop and a slot: the queue wait.
 import { findMongod } from '../test/storage/find-mongod.mjs'

@@ -75,7 +75,7 @@ const server = await startServer({ ...parts, limits: 'off' })
 const services = await startServices({ ...parts, limits: 'off' })
 const router = newRouter(services)
 const authenticated = {}
-/** Since one barrier serves a request, it is taken where the caller is authenticated; in the build before, each operation takes its own. */
+/** Since one barrier serves a request, it is taken where the caller is authenticated; in the previous build, each operation takes its own. */
 const findCaller = async (who) => {
   const caller = authenticated[who]
   return 'barrier' in caller ? { ...caller, barrier: await services.trustLog.readBarrier() } : caller

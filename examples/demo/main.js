@@ -115,7 +115,7 @@ async function play() {
     purpose: 'find sources',
     delegation: passOn,
   })
-  claim(toResearch.state === 'granted', 'the research agent approved an introduction with the right to pass the token on once')
+  claim(toResearch.state === 'granted', 'the research agent approved an introduction that allows one delegation')
   const researchUrl = (await planner('card', { agentId: researchRegistration.agentId })).card.supportedInterfaces[0].url
   await planner('connect', {
     name: 'research',

@@ -1,5 +1,5 @@
-// Anchors the audit chains in the trust log. Somebody who can write to the store can change a row and link the chain again by the same algorithm; but
-// signed checkpoints, witnesses and mirrors cover the log.
+// Anchors the audit chains in the trust log. An attacker who can write to the store can change a row and link the chain again by the same
+// algorithm; but signed checkpoints, witnesses and mirrors cover the log.
 //
 // Algorithm. The anchors of an epoch of the log are numbered without gaps. An anchor names the newest links that no anchor covers yet, and is written
 // with a log entry that holds its digest. The id of the entry follows from the epoch and the number. So the log itself says how many anchors there must

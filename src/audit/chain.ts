@@ -1,7 +1,7 @@
 // The hash chain of one writer. Rows are numbered when they are created. A link covers a range of numbers, and holds the digest of the rows that
-// exist in that range and the hash of the link before it: a row that is changed, removed, added or renumbered no longer matches its link.
+// exist in that range and the hash of the previous link: a row that is changed, removed, added or renumbered no longer matches its link.
 //
-// Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the one before, and its rows.
+// Cost: linking reads each row once, PAGE rows per link; verifying a link reads the link, the previous one, and its rows.
 import { digestOfJson } from '../credentials/jose/digest.js'
 import type { AuditLink, AuditRow, AuditStore } from './store.js'
 
@@ -29,7 +29,7 @@ export async function verifyChain(store: AuditStore, writer: string): Promise<{ 
   }
 }
 
-/** Checks that a link exists, and that it matches its rows and the link before it. Undefined after the last link. */
+/** Checks that a link exists, and that it matches its rows and the previous link. Undefined after the last link. */
 export async function checkLink(
   store: AuditStore,
   writer: string,

@@ -44,7 +44,7 @@ const AuditEnding = z.strictObject({
 })
 type AuditEnding = z.infer<typeof AuditEnding>
 
-/** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the link before it. */
+/** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the previous link. */
 export const AuditLink = z.strictObject({
   id: z.string().max(96),
   writer: z.string().max(64),

@@ -1,7 +1,7 @@
 import { refuse } from '../errors.js'
 import { printable } from '../lib/io/printable.js'
 
-/** Prints lines on standard output. Only this file writes to the terminal, so no text of somebody else reaches it unescaped. */
+/** Prints lines on standard output. Only this file writes to the terminal, so no text that others wrote reaches it unescaped. */
 export const printLines = (...lines: readonly string[]): void => write(process.stdout, lines)
 
 /** Prints lines on standard error: warnings, progress and errors. */

@@ -35,7 +35,7 @@ export interface ExchangeOptions {
   /** Space-separated scopes. Default: all that are granted. */
   readonly scope?: string
   readonly taskId?: string
-  /** A token that this agent received and may pass on. Default: its own root token. */
+  /** A token that this agent received and may exchange. Default: its own root token. */
   readonly subjectToken?: string
   readonly actorToken?: string
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }

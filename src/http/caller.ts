@@ -45,8 +45,8 @@ export async function isStillAuthorised(
   return client !== undefined && isAuthorised(client)
 }
 
-// Who may act on what belongs to an organisation. Only its own members act for it; an operator sees, and takes away. SECURITY.md has the
-// table of roles, and a test walks it.
+// Authorization by organisation: members act for their own; an operator may read and revoke. SECURITY.md has the table of roles, and
+// test/stories/roles.test.ts checks it.
 
 /** A member of the organisation, in any role. False for agents, and for operators of the registry. */
 export const isMemberOf = (caller: Principal, orgId: OrgId): boolean => caller.kind === 'member' && caller.orgId === orgId
@@ -58,5 +58,5 @@ export const isAdminOf = (caller: Principal, orgId: OrgId): boolean =>
 /** May see what the members of the organisation see. */
 export const maySee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isMemberOf(caller, orgId)
 
-/** May see what its administrators see, and take away: revoke, suspend, end. */
+/** May see what its administrators see, and revoke, suspend and end. */
 export const mayOversee = (caller: Principal, orgId: OrgId): boolean => caller.role === 'operator' || isAdminOf(caller, orgId)

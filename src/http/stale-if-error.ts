@@ -1,4 +1,4 @@
-// Serves cached responses of public endpoints while the storage is slow or unavailable (RFC 5861 §4, stale-if-error). A cached response is
+// Serves cached responses of public endpoints while the store is slow or unavailable (RFC 5861 §4, stale-if-error). A cached response is
 // used if the endpoint fails as unavailable, or takes longer than FRESH_TIMEOUT_MS. A response that depends on a handle leaves the cache as
 // soon as this instance learns that the handle has ended, so revoked keys and unpublished cards are not served again.
 // Limits: at most MAX_CACHED responses, past which the least recently refreshed one is dropped; only paths of PUBLIC_PATHS; only status 200.

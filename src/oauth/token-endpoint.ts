@@ -46,7 +46,7 @@ export const tokenEndpoint = (deps: TokenEndpointDeps): Route => ({
         consumeAssertion(deps, verified, {}),
         isRefusal(proof) || consumeProof(proof, (replayKey, retainUntil) => deps.replayCache.consume('proof', replayKey, retainUntil)),
       ])
-      // Only now is it the client: somebody else may have got hold of a used assertion, which counts for the address of its sender
+      // A replayed assertion may come from a thief, so the request counts for the client only after a first use
       if (isFirstUse && isFirstProof && !isRefusal(proof)) {
         requireRate(rate.take(id, tokenRequestsPerSecond))
         await request.enterAs?.(id)

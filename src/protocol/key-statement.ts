@@ -14,7 +14,7 @@ export const KeyPurpose = z.enum(['client', 'publisher'])
 export type KeyPurpose = z.infer<typeof KeyPurpose>
 
 /**
- * The registry's statement about a registered key. The log entry that begins `handle` carries `digestOfJson(statement)`, so the statement
+ * The registry's statement about a registered key. The log entry that registers the key carries `digestOfJson(statement)`, so the statement
  * can be checked against the log. The salt keeps the digest from being guessed.
  */
 export const KeyStatement = z.strictObject({

@@ -25,7 +25,7 @@ const Rights = z.array(Right).max(MAX_NAMES)
 /** The most that a root token may be exchanged for. */
 export const ExchangeRights = Rights.min(1)
 
-/** The right to delegate further: the remaining depth, and the rights that may be passed on at most. */
+/** Permission to delegate: the remaining depth, and the most that may be delegated. */
 export const Delegation = z.strictObject({ depth: z.int().min(1).max(5), rights: Rights.min(1) })
 export type Delegation = z.infer<typeof Delegation>
 

@@ -64,7 +64,7 @@ export interface ServiceDeps {
   readonly dev: boolean
   /** Default: `checked`, in development mode `dev`. */
   readonly clockMode?: ClockMode
-  /** Default: `on`. With `off`, no rate is limited. Values replace the default maximum of an organisation. */
+  /** Default: `on`. With `off`, there are no rates and quotas. Values replace the default maximum of an organisation. */
   readonly limits?: ConfiguredLimits
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore

@@ -73,7 +73,7 @@ async function newSigningKey(use: KeyUse, version: number): Promise<Omit<Signing
 
 /**
  * The key that signs now: the newest of `active` (newest first) whose `signsFrom` has passed. If none has passed, the oldest key that can sign,
- * so that a published successor signs at once when the key before it is revoked.
+ * so that a published successor signs at once when the previous key is revoked.
  */
 export function findSigningKey(active: readonly SigningKey[], now: number): SigningKey | undefined {
   const withPrivateKey = active.filter(({ d }) => d !== undefined)

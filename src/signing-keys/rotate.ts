@@ -14,7 +14,7 @@ export interface RotateKeyDeps extends KeyViewDeps {
 const PUBLISHED_BEFORE_SECONDS = 120
 
 /**
- * Creates the next key of this use. The key is published now, and signs PUBLISHED_BEFORE_SECONDS later. The key before it stays in the JWKS
+ * Creates the next key of this use. The key is published now, and signs PUBLISHED_BEFORE_SECONDS later. The previous key stays in the JWKS
  * until nothing that it signed can be valid any more. If a pending key exists already, that key is returned and none is created.
  */
 export async function rotateSigningKey(deps: RotateKeyDeps, caller: Caller, use: KeyUse): Promise<KeyView> {

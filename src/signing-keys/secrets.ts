@@ -13,7 +13,7 @@ export interface Secret {
 export interface Secrets {
   /** The secret of the current period. */
   current(): Promise<Secret>
-  /** The secret with this id. Undefined unless its period is the current one, the one before or the one after. */
+  /** The secret with this id. Undefined unless its period is the previous, the current or the next one. */
   find(id: string): Promise<Secret | undefined>
 }
 

@@ -30,7 +30,10 @@ export interface Tip {
   readonly frontier: Frontier
 }
 
-/** The contiguous prefix of the log that this instance has read: only durable blocks, in order, once each. */
+/**
+ * The log as this instance has applied it: the tree frontier, the ended set and the last block. Only durable blocks are applied, in order, once
+ * each. After `openAt`, earlier blocks without a live ending were never read.
+ */
 export interface AppliedLog extends Tip {
   /** `seq` of the first leaf of the epoch's tree. */
   readonly epochFirst: number

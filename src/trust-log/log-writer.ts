@@ -10,7 +10,7 @@
 //
 // If the store does not answer, the outcome is unknown. The log is then read up to its head. If block n has the entries of this instance, the
 // commit was done; if it has others, the commit is lost for ever, because the number is taken. If there is no block n yet, the commit is tried
-// again under the same number: of both attempts at most one can succeed. After MAX_FAILURES such attempts in a row the groups are refused.
+// again under the same number: of both attempts at most one can succeed. After more than MAX_FAILURES such attempts in a row the groups are refused.
 //
 // Cost: one transaction for all groups that wait. Limits: MAX_GROUPS groups and MAX_BLOCK_ENDINGS endings in a block (a larger group gets a block
 // of its own); after MAX_MS a group that was never accepted is refused with `standing_unknown`.
@@ -129,7 +129,7 @@ export class LogWriter {
           await this.#readOn()
         }
       }
-      fail(left, 'the log is busy: other instances kept appending first; try again')
+      fail(left, 'the log is busy: other instances kept appending the next block; try again')
     } catch (error) {
       if (!(error instanceof BrokenLog)) log.warn('a commit to the log failed', { error: String(error) })
       for (const { reject } of left) reject(isRefusal(error) ? error : cannotWrite())

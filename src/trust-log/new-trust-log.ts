@@ -88,7 +88,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     if (written.outcome !== 'committed') return written
     const [first] = written.entries
     const last = written.entries.at(-1)
-    if (!first || !last || !applied.epoch) throw new Error('a commit has an entry')
+    if (!first || !last || !applied.epoch) throw new Error('the commit produced no entry')
     return { outcome: 'committed', entry: first, position: positionOf(applied.epoch, last.seq) }
   }
 
@@ -103,7 +103,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
           : { outcome: (await storage.commit(ending.operations)).ok ? 'committed' : 'overtaken', position: here() }
       return ended.outcome === 'committed' && 'position' in ended
         ? { position: ended.position }
-        : refuse('conflict', 'the state that the request was decided on has changed; try again')
+        : refuse('conflict', 'the record changed while the request was processed; try again')
     },
     ...newProofs(port, applied),
     checkpoint,
@@ -131,7 +131,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     },
     start: async () => {
       await openLog(deps, applied, clockRule)
-      // An epoch that began under a clock that was ahead keeps nobody out.
+      // If the epoch began under a fast clock, its start is in the future and would lock out every client.
       epochBegan = Math.min(applied.epochTime, clock.now())
       unlisten = port.onAppend((block) => {
         if (block === undefined || !applied.follow(block)) void poll()

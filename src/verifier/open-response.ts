@@ -24,8 +24,8 @@ export function cutWhenInvalid(verifier: Watcher, verified: Verified, response: 
 const noLongerValid = (): Refusal => new Refusal('invalid_token', 'the token has expired or was revoked before the response was complete')
 
 /**
- * Runs a handler and ends its response when the token is no longer valid: before the handler has responded with 401, afterwards with an
- * error in the body.
+ * Runs a handler and ends its response when the token is no longer valid. If the handler has not responded yet, the response is 401; afterwards
+ * the body ends with an error.
  */
 export async function endWhenInvalid(verifier: Watcher, verified: Verified, respond: () => Promise<Response>): Promise<Response> {
   const invalid = new AbortController()

@@ -22,14 +22,14 @@ export interface TaskBinding {
 export interface TaskBindingStore {
   /** One atomic operation. Stores the binding unless the id already has one, and returns the stored binding. Counts as use. */
   bind(id: string, binding: TaskBinding): Promise<TaskBinding>
-  /** Does not count as use, because the caller may be another one than the binding's. */
+  /** Does not count as use, because the caller may not be the one of the binding. */
   find(id: string): Promise<TaskBinding | undefined>
 }
 
 interface MemoryBounds {
   /**
-   * Maximum number of used proofs in memory; a proof that was forgotten early could be replayed. A key may hold as many as are free
-   * besides, so one caller gets half, and a newcomer always finds room. A caller past its share gets 429.
+   * Maximum number of used proofs in memory; a proof that was forgotten early could be replayed. A key may hold at most as many as are
+   * still free, so one caller gets half, and a newcomer always finds room. A caller past its share gets 429.
    */
   readonly maxProofs?: number
   /**

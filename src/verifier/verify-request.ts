@@ -57,7 +57,7 @@ export interface Verified {
   /** The subject, followed by each actor in the order in which the token passed through them. */
   readonly chain: readonly string[]
   readonly taskId: TaskId | undefined
-  /** The token. If it may be passed on, use it as the subject token of an exchange. */
+  /** The token. If it allows delegation, use it as the subject token of an exchange. */
   readonly accessToken: string
 }
 

@@ -19,7 +19,7 @@ test('AUD-03 an action whose audit row cannot be written gets 503 and has no eff
     if (!isFailing || !isAudit) return work()
     failed++
     // The error has no Retry-After: a client would wait for ever, because the clock of the test stands still
-    return refuse('unavailable', 'the storage has failed to commit')
+    return refuse('unavailable', 'the store could not commit')
   })
   registry.front.route([server.port])
 

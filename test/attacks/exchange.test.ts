@@ -76,7 +76,7 @@ attack(
   { writes: false },
 )
 
-attack('TEX-03', 'a foreign root token, and an introduced token without the right to pass it on, get invalid_request', setup, async () => {
+attack('TEX-03', 'a foreign root token, and an introduced token without delegation, get invalid_request', setup, async () => {
   expect(await exchange(setup.outsider, (await setup.planner.token()).accessToken)).toBe('invalid_request')
   const { accessToken } = await setup.planner.exchange({ audience: setup.ocr.audience })
   expect(await exchange(setup.planner, accessToken)).toBe('invalid_request')

@@ -113,7 +113,7 @@ test('a form with thousands of parameters gets invalid_request, a form of 1 MB b
   expect(await post('/oauth/token', `grant_type=x${'&a'.repeat(500_000)}`, form)).toEqual([413, 'body_too_large'])
 })
 
-attack('TEX-18', 'a token is refused by another agent than its audience, and for a scope that it lacks', setup, async () => {
+attack('TEX-18', 'a token is refused by an agent that is not its audience, and for a scope that it lacks', setup, async () => {
   const pair = await aPair(setup.registry)
   const feed = await pair.ocr.subscribe()
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })

@@ -147,7 +147,7 @@ describe('proofs of other requests', () => {
   ])('a proof %s gets invalid_token', async (_, changes) => {
     expect(await callAnonymously('query', 'agents.list', {}, await headers(changes))).toEqual([401, 'invalid_token'])
   })
-  test('a proof by another key than the bound one gets invalid_token', async () => {
+  test('a proof by a key that the token is not bound to gets invalid_token', async () => {
     const { accessToken } = await setup.planner.token()
     const other = await newEs256Signer()
     const dpop = await proofOf(setup.registry, other, { htm: 'GET', path: '/trpc/agents.list', accessToken })
@@ -182,7 +182,7 @@ describe('tokens that a called agent received', () => {
       'invalid_token',
     ])
   })
-  test('an introduced token can be exchanged for a third agent only with the right to pass it on', async () => {
+  test('an introduced token can be exchanged for a third agent only with delegation', async () => {
     const { registry, acme, globex } = setup
     const third = await aPublishedAgent(registry, { registeredBy: acme })
     const right = { audience: third.audience, scope: 'ocr:read' }

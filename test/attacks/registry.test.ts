@@ -42,7 +42,7 @@ attack(
   },
   { writes: false },
 )
-attack('CARD-07', 'an older signed card cannot be published again by somebody else; its publisher may return to it', setup, async () => {
+attack('CARD-07', 'an older signed card cannot be published again by others; its publisher may return to it', setup, async () => {
   const publisher = await setup.registry.agent({ registeredBy: setup.acme })
   const [first, second] = [
     await signCard(aCard(setup.registry, { version: '1' }), publisher.signer),

@@ -231,7 +231,7 @@ describe('after everything has expired and is forgotten', () => {
     expect(await states(late.taskId)).not.toHaveProperty('endedAt')
   })
 
-  test('the lineage shows tools, resources and the right to pass on', async () => {
+  test('the lineage shows tools, resources and delegation', async () => {
     const { ocr } = pair
     const rights = [{ audience: ocr.audience, scope: 'ocr:read' }]
     const caller: AgentActor = await registry.agent({ registeredBy: pair.globex, ceiling: { rights, delegationDepth: 2 } })

@@ -15,7 +15,7 @@ function written(stream: NodeJS.WriteStream, work: () => void): string {
 const HOSTILE = 'look\nstate  granted\u001b]52;c;YQ==\u0007\u009b1A\u202e'
 const ESCAPED = 'look\\nstate  granted\\u001b]52;c;YQ==\\u0007\\u009b1A\\u202e'
 
-test("a text of somebody else stays on its line of the registry's answer", () => {
+test("a text that others wrote stays on its line of the registry's response", () => {
   const introductions = [{ state: 'pending', purpose: HOSTILE, extensions: { [HOSTILE]: [HOSTILE] } }]
   expect(written(process.stdout, () => print({}, introductions)).split('\n')).toEqual([
     'state       pending',
@@ -34,6 +34,6 @@ test('JSON is one printable line with the same value', () => {
   expect(JSON.parse(text)).toEqual(value)
 })
 
-test('an error that quotes a text of somebody else is one line', () => {
+test('an error that quotes a text that others wrote is one line', () => {
   expect(written(process.stderr, () => printErrorLines(`bad_input: ${HOSTILE}`))).toBe(`bad_input: ${ESCAPED}\n`)
 })

@@ -201,7 +201,7 @@ describe('a connection that has died without a sign', () => {
     await expect.poll(() => connections).toBe(2)
   })
 
-  test('a live connection without calls is kept, also while a handler of its owner is slow', async () => {
+  test('a live connection without calls is kept, even while a handler of its owner is slow', async () => {
     const clock = setClock()
     const errors: unknown[] = []
     let finish = () => {}

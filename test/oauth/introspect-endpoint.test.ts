@@ -55,9 +55,9 @@ test('an administrator of the client’s organisation revokes a token by its id;
   expect(await pair.ocr.introspect(accessToken)).toEqual({ active: false })
 })
 
-test('findToken passes on a refusal to read the keys instead of returning undefined', async () => {
+test('findToken throws a refusal to read the keys instead of returning undefined', async () => {
   const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-  const tokenKeys = async () => refuse('unavailable', 'the storage is unavailable')
+  const tokenKeys = async () => refuse('unavailable', 'the store is unavailable')
   const found = findToken({ tokenKeys, issuer: registry.issuer }, accessToken, registry.clock.now())
   await expect(found).rejects.toMatchObject({ reason: 'unavailable' })
 })

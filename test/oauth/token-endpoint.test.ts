@@ -251,7 +251,7 @@ test.each([
   expect([status, body.error, body.error_description]).toEqual([400, 'invalid_request', expect.stringContaining(name)])
 })
 
-test('a used assertion, sent by somebody else, takes nothing from the rate of its client', async () => {
+test('a replayed assertion takes nothing from the rate of its client', async () => {
   await using limited = await startRegistry({ limits: { tokenRequestsPerSecond: 1 }, servers: 1 })
   const client = await limited.agent()
   const used = await assertionOf(limited, client)

@@ -24,7 +24,7 @@ const TASK = 'src/oauth/grants/task.ts'
 const TASKS = ['test/delegation/introductions/task.test.ts']
 const NARROWING = ['test/oauth/grants/client-credentials.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
-const PASSING_ON = ['test/oauth/grants/passing-on.test.ts']
+const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
@@ -448,7 +448,7 @@ export const MUTANTS = [
     ['test/stories/late-writes.test.ts'],
   ],
   ['an assertion is accepted once', CLIENT_AUTH, 'if (!isFirst) return deny()', '', TOKENS],
-  ['a printed text of somebody else cannot end the line', 'src/cli/output.ts', 'printable(line)', 'line', ['test/cli/output.test.ts']],
+  ['a printed text that others wrote cannot end the line', 'src/cli/output.ts', 'printable(line)', 'line', ['test/cli/output.test.ts']],
   [
     'a witness in the data directory is refused outside development mode',
     'src/server/config.ts',
@@ -577,7 +577,7 @@ export const MUTANTS = [
     'claims.client_id === client.id && claims.act',
     TOKENS,
   ],
-  ['an introduced token is exchanged only with the right to pass it on', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],
+  ['an introduced token is exchanged only with delegation', SUBJECT, ' && claims.delegation !== undefined', '', TOKENS],
   [
     'a token depends on what its subject token depends on',
     SUBJECT,
@@ -587,7 +587,7 @@ export const MUTANTS = [
   ],
   ['a token depends on everything that was read to decide', ISSUE, '    ...decision.dependencies,\n', '', TOKENS],
   ['a token depends on the current versions of all agents in its chain', SUBJECT, '...agents, ...steps)', '...steps)', TOKENS],
-  ['a token depends on each step of its chain', SUBJECT, '...agents, ...steps)', '...agents)', PASSING_ON],
+  ['a token depends on each step of its chain', SUBJECT, '...agents, ...steps)', '...agents)', DELEGATION],
   ['a token depends on its client', ISSUE, '    client.dependencies,\n', '', TOKENS],
   ['a token depends on its client’s key', ISSUE, '[key.handle, handleOfToken(jti)', '[handleOfToken(jti)', TOKENS],
   [
@@ -631,8 +631,8 @@ export const MUTANTS = [
   ],
   ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
   ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }) => rights),\n', '', TOKENS],
-  ['the ceiling of every agent in the chain limits the scopes', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', PASSING_ON],
-  ['the ceiling of every agent in the chain limits the depth', EXCHANGE, 'if (ceilings.some(', 'if (false && ceilings.some(', PASSING_ON],
+  ['the ceiling of every agent in the chain limits the scopes', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', DELEGATION],
+  ['the ceiling of every agent in the chain limits the depth', EXCHANGE, 'if (ceilings.some(', 'if (false && ceilings.some(', DELEGATION],
   ['the subject token limits the scopes', EXCHANGE, "    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),\n", '', TOKENS],
   ['the delegation depth shrinks at each step', EXCHANGE, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
   ['the task belongs to the subject', TASK, '!task || !(isOfSubject || isOwn) ||', '!task ||', TOKENS],

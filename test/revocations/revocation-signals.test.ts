@@ -73,7 +73,7 @@ test('a signal aborts when a handle of the token ends, when the token expires, a
   expect(await registered()).toEqual({ signals: 0, timers: 0 })
 })
 
-test('a signal and its timer are released when the connection closes, also if it had closed before', async () => {
+test('a signal and its timer are released when the connection closes, even if it had closed before', async () => {
   const caller = aCaller(aHandle(), aHandle())
   const closed = new AbortController()
   for (let n = 0; n < 8; n++) signals.signalFor(caller, closed.signal)

@@ -228,7 +228,7 @@ test('non-public parts of a card verify after a restore, and again after a secon
   for (const isFirst of [true, false]) {
     await mirror()
     await stop()
-    // The second restore uses a backup of the epoch before.
+    // The second restore uses a backup of the previous epoch.
     await (isFirst ? backUp() : putBack())
     expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, quarantined: 0 })
     await start()

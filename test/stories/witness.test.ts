@@ -245,7 +245,7 @@ describe('restores of a witnessed registry', () => {
     await stop()
     await restoreBackup()
     await expect(start()).rejects.toThrow('is behind its witness')
-    // The witness refuses the past epoch also while the keys of that epoch are published again
+    // The witness refuses the past epoch even while the keys of that epoch are published again
     await serveWithoutWitness(async () => {
       await expect.poll(() => submit(ofPastEpoch), { timeout: 10_000 }).toBe(409)
       await expect.poll(async () => submit(await newSubmission()), { timeout: 10_000 }).toBe(409)

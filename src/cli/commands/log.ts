@@ -28,7 +28,7 @@ export function logCommands(program: Command, common: (command: Command) => Comm
     .option('--save <file>', 'save the checkpoint for a later `log verify --since`')
     .action(checkpoint)
   common(log.command('mirror'))
-    .description('keep a verified copy of the log up to date as the log grows; `admin restore` can merge such a copy')
+    .description('keep a verified copy of the log up to date as the log grows; `admin restore` can replay such a copy')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--to <file>', 'file of the copy; an existing copy is continued')
     .option('--once', 'stop when the copy has every entry of the current checkpoint')

@@ -32,12 +32,12 @@ export function serveCommand(program: Command): void {
       'file outside the data directory, or registry, that remembers the newest log position (with --dev, default: witness.json in the data directory)',
     )
     .option('--no-witness', 'serve without a witness: an old copy of the data is served unnoticed')
-    .option('--witness-for <url>', 'issuer of a registry whose witness this registry is (repeatable)', collect)
+    .option('--witness-for <url>', 'issuer of a registry that this one is a witness for (repeatable)', collect)
     .option('--issuer <url>', 'public URL of the registry: an https origin without a path')
     .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: 4000)')
     .option('--admin-port <port>', 'port of /livez and /readyz on loopback (default: 4001)')
-    .option('--limits <on|off>', 'off removes the rate limits, for benchmarks (default: on)')
+    .option('--limits <on|off>', 'off removes rates and quotas, for benchmarks (default: on)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
     .option('--accept-clock', 'start although the clock of this machine is far from the time of the log; check the clock first')
     .option('--dev', 'development mode: http on loopback')
@@ -63,5 +63,4 @@ async function runServe({ config: file, data, ...settings }: ServeFlags): Promis
   await registry.close()
 }
 
-const NO_WITNESS =
-  'no witness not protected: if an old copy of the data is put back, it is served, and what was revoked since is valid again (--witness)'
+const NO_WITNESS = 'warning    no witness: an old copy of the data would be served, and revocations since would be lost (--witness)'

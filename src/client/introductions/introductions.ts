@@ -29,7 +29,7 @@ export interface Introduction {
   readonly needsApproval?: readonly { readonly pointer: string; readonly hint: string }[]
   /**
    * Why a pending request must be approved: the target's policy asks for every request (`policy`), the request exceeds the scopes that the
-   * policy grants without approval (`scopes`), or it asks for the right to pass tokens on (`delegation`).
+   * policy grants without approval (`scopes`), or it asks for delegation (`delegation`).
    */
   readonly pendingBecause?: readonly ('policy' | 'scopes' | 'delegation')[]
   readonly from: AgentId

@@ -31,7 +31,7 @@ type PolicyDecision =
 
 /**
  * Applies the target's introduction policy to a request: `open` grants it, `ask` leaves it pending for approval, `closed` refuses it. An
- * open policy asks if the request exceeds the policy's scopes or includes the right to pass tokens on.
+ * open policy asks if the request exceeds the policy's scopes or includes delegation.
  */
 export function policyDecision(
   { introductionPolicy: policy }: Pick<IntroductionTarget, 'introductionPolicy'>,

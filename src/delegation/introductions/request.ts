@@ -73,8 +73,8 @@ async function requireTarget(
 }
 
 /**
- * Refuses a request for scopes, skills or an interface that the requester does not see in the card, for scopes beyond its ceiling, and for a
- * right to pass tokens on to audiences that are not agents of this registry. The refusal does not show whether a missing one is non-public.
+ * Refuses a request for scopes, skills or an interface that the requester does not see in the card, for scopes beyond its ceiling, and for
+ * delegation to audiences that are not agents of this registry. The refusal does not show whether a missing one is non-public.
  */
 async function requireRequestable(
   deps: IntroductionDeps,

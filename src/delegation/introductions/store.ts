@@ -16,7 +16,7 @@ const State = z.enum(['pending', 'granted', 'denied', 'ended'])
 
 /**
  * Why a request must be approved: the target's policy asks for every one (`policy`), the request exceeds the scopes that the policy grants
- * without approval (`scopes`), or it asks for the right to pass tokens on (`delegation`).
+ * without approval (`scopes`), or it asks for delegation (`delegation`).
  */
 const PendingReason = z.enum(['policy', 'scopes', 'delegation'])
 export type PendingReason = z.infer<typeof PendingReason>

@@ -1,7 +1,7 @@
 // Limits how many requests run at once, and divides the slots fairly. Each request has a key: its client, or the prefix of its address.
 //
-// Algorithm. Requests of one key wait in the order in which they came; the keys take turns. A key may hold as many slots as are free besides
-// (dynamic threshold of Choudhury and Hahne): a single key gets half of them, n keys get 1/(n+1) each, and a newcomer finds a free slot.
+// Algorithm. Requests of one key wait in the order in which they came; the keys take turns. A key may hold at most as many slots as are still
+// free (dynamic threshold of Choudhury and Hahne): a single key gets half of them, n keys get 1/(n+1) each, and a newcomer finds a free slot.
 // When the queue is full, the newest request of the key that waits with the most requests makes room. The caller that exceeds its share is
 // refused with `rate_limited` (429); only if every key waits with one request, the newcomer is refused with `unavailable` (503).
 // At most BATCH_SIZE requests start per event-loop turn, so that the event loop accepts connections and sends responses in between.
@@ -65,7 +65,7 @@ export function newConcurrencyLimit({ slots, waiting: maxWaiting }: ConcurrencyL
   /** Takes the oldest request of a key, whose next turn comes after that of the others. */
   const takeOldest = (key: string): WaitingRequest => {
     const [oldest, ...others] = queues.get(key) ?? []
-    if (!oldest) throw new Error('a key without requests is not queued')
+    if (!oldest) throw new Error('a queued key has no requests')
     queues.delete(key)
     if (others.length > 0) queues.set(key, others)
     waitingTotal--

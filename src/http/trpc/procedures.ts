@@ -5,7 +5,7 @@ import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
 import type { Caller, Role } from '../caller.js'
 
-/** The context of every procedure. server/services.ts creates one per HTTP request, or one per socket. */
+/** The context of every procedure. `contextOf` in server/server.ts creates one per HTTP request, or one per socket. */
 export interface TrpcContext {
   readonly requestId: string
   /** The address of the sender, as in HttpRequest. */
@@ -99,7 +99,7 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
     return result
   })
 
-/** Like `procedureFor`, for procedures that create something with an entry in the trust log. Their rate is limited. */
+/** Like `procedureFor`, for creations (docs/OPERATIONS.md lists them). Their rate is limited. */
 export const creationFor = (scope: RegistryScope, roles?: readonly Role[]) =>
   procedureFor(scope, roles).use(async ({ ctx, next }) => {
     await ctx.requireCreationRate(ctx.caller)

@@ -3,7 +3,7 @@ import type { TrpcContext } from './procedures.js'
 
 /**
  * Runs a subscription until its client stops it, its socket closes, or the caller's token is revoked or expires. `stopped` is the signal of
- * @trpc/server. Everything that was registered for the subscription is released when it ends, also when it ends with an error.
+ * @trpc/server. Everything that was registered for the subscription is released when it ends, even if it ends with an error.
  */
 export async function* untilRevoked<T>(
   { revocationSignal, caller }: Pick<TrpcContext, 'revocationSignal'> & { readonly caller: Caller },

@@ -14,7 +14,6 @@ export interface AgentsDeps extends FindAgentDeps {
   readonly random: Random
   readonly audit: Audit
   readonly issuer: string
-  /** Refuses a further agent past the limit of the organisation. */
   /** Commits the creation of an agent that counts for the organisation. */
   readonly commitAgent: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
 }

@@ -60,7 +60,7 @@ export async function readAgentClient(deps: FindAgentDeps, id: AgentId): Promise
 
 async function effectiveCeiling({ agents, issuer }: FindAgentDeps, ceilings: readonly Ceiling[]): Promise<Ceiling> {
   const [own, ...parents] = ceilings
-  if (own === undefined) throw new Error('an agent has a ceiling')
+  if (own === undefined) throw new Error('no ceiling in the chain')
   if (parents.length === 0) return own
   const rights = ceilings.flatMap((ceiling) => ceiling.rights)
   const hasPattern = rights.some(({ audience }) => typeof audience !== 'string')

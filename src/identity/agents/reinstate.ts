@@ -41,7 +41,7 @@ function requireMayReinstate({ trustLog }: AgentsDeps, caller: Caller, agent: Ag
   if (!trustLog.ended.has(agent.handle)) refuse('conflict', 'the agent is already active')
   const { state, rank } = lastEnding(agent)
   if (state === 'revoked') refuse('already_revoked', 'the agent was revoked; register a new one')
-  // An operator gives back only what an operator took away
+  // An operator reinstates only an agent that an operator suspended
   if (caller.role === 'operator' && !isMemberOf(caller, agent.orgId) && rank < RANK.operator)
     refuse('forbidden', 'the organisation suspended this agent; its administrators reinstate it')
   if (caller.id === agent.id || RANK[caller.role] < rank)

@@ -7,7 +7,7 @@ import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 /** A key registered for one owner. The same key registered for two owners is two records. */
 export const RegisteredKey = KeyStatement.extend({
   grantedBy: z.array(Handle).max(16),
-  /** The log entry that begins `handle` and contains the digest of the key's statement. */
+  /** The log entry that registers the key. It contains the digest of the key's statement. */
   entry: EntryId,
   /** Epoch seconds from which a retired key authenticates no new request. */
   retiresAt: z.int().optional(),

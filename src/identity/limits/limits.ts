@@ -11,7 +11,7 @@ const Limit = z.int().min(1).max(NO_LIMIT).nullish()
 export const SomeLimits = z.strictObject({
   /** Of one client, on all live instances together. */
   tokenRequestsPerSecond: Limit,
-  /** Creations with an entry in the trust log, of one client, on all live instances together. */
+  /** Creations (docs/OPERATIONS.md lists them) of one client, on all live instances together. */
   creationsPerSecond: Limit,
   /** Of one client. */
   openTasks: Limit,

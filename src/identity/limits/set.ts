@@ -22,7 +22,7 @@ interface SetLimitsInput {
   readonly limits: SomeLimits
 }
 
-/** Replaces all limits that the caller's role has set for the organisation; what is absent is reset. A limit is no standing: nothing is revoked. */
+/** Replaces all limits that the caller's role has set for the organisation; what is absent is reset. Limits have no handle, so nothing is revoked. */
 export async function setLimits(deps: SetLimitsDeps, caller: Caller, input: SetLimitsInput): Promise<LimitsView> {
   const orgId = await requireOrganisation(deps, caller, input.organisation)
   const maximum = await maximumFor(deps, caller, orgId)

@@ -5,7 +5,7 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 
 /**
  * Escapes what could move the cursor, end the line or change the order of a text that is printed, as `\n` or `\u001b`. So a text that
- * somebody else wrote stays on its line. JSON without line breaks keeps its value, because these characters are only in its strings.
+ * others wrote stays on its line. JSON without line breaks keeps its value, because these characters are only in its strings.
  */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character))
 

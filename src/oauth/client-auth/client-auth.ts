@@ -49,7 +49,7 @@ type ReadAssertion = NonNullable<ReturnType<typeof readClientAssertion>>
 const deny = (): never =>
   refuse(
     'invalid_client',
-    'client authentication failed: the client or its key is unknown or revoked; or the assertion is malformed, has expired, is not yet valid, names another audience than the issuer, or was used before',
+    'client authentication failed: the client or its key is unknown or revoked; or the assertion is malformed, has expired, is not yet valid, has an audience that is not the issuer, or was used before',
   )
 
 /**
@@ -69,7 +69,7 @@ export async function authenticateClient(
 
 /**
  * RFC 7523 §3: an assertion is consumed even if the request is refused afterwards. Resolves to false if it was used before. Only a first use
- * counts for the client in the queues: somebody else may have got hold of a used assertion.
+ * counts for the client in the queues, because a replayed assertion may come from a thief.
  */
 export async function consumeAssertion(
   { replayCache }: Pick<ClientAuthDeps, 'replayCache'>,
@@ -110,7 +110,7 @@ async function verifyWithCurrentKeys(deps: ClientAuthDeps, assertion: ReadAssert
   const id = ClientId.safeParse(assertion.clientId)
   const client = id.success ? await deps.clients.find(id.data) : undefined
   if (!client || !isStanding(deps, client)) return deny()
-  // By the machine's clock alone, so that a log time that is ahead keeps no client out
+  // By the machine's clock alone, so that a log time that is ahead does not lock clients out
   const now = deps.clock.now()
   const keys = client.keys.filter((key) => isUsable(deps, key))
   const { claims, jkt } = await verifyParsedAssertion(assertion.jws, {

@@ -58,7 +58,7 @@ export function parseNarrowing(form: OAuthForm, alsoServed: readonly string[]): 
 /** RFC 9396 §5 has a reason of its own for `authorization_details`. */
 const refuseUnserved = (name: string): never =>
   name === 'authorization_details'
-    ? refuse('invalid_authorization_details', 'authorization_details is not supported: no type of authorization details is known here')
+    ? refuse('invalid_authorization_details', 'authorization_details: no types are supported')
     : refuse(
         'invalid_request',
         `${name}: this grant does not serve the parameter, and a token that ignores it would be wider than requested`,

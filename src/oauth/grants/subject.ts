@@ -20,7 +20,7 @@ export interface SubjectDeps extends StepDeps {
   readonly findGranted: (from: AgentId, to: AgentId) => Promise<readonly GrantedIntroduction[]>
 }
 
-/** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that may be passed on. */
+/** A token that the presenter may exchange: its own root token, or an introduced token for the presenter that allows delegation. */
 export interface Subject {
   readonly kind: 'root' | 'introduced'
   readonly claims: AccessTokenClaims
@@ -36,7 +36,7 @@ export interface Subject {
 }
 
 /**
- * Refuses a revoked, expired, forged or foreign token and a token that may not be passed on in the same way, because a caller must not
+ * Refuses a revoked, expired, forged or foreign token and a token without delegation in the same way, because a caller must not
  * tell them apart.
  */
 const deny = (): never =>

@@ -1,10 +1,10 @@
 // Token exchange. Order of the checks, all after the read barrier and after client and proof were verified:
 //  1. The presenter may exchange the subject token, and the token stands (`requireSubject`). An actor token is a root token of the presenter.
 //  2. An introduction from the presenter to the audience stands, and what it relies on in the audience's card holds (`requireTarget`).
-//  3. Scopes, tools, resources and the rights to pass on are covered by every source and are not empty (`decideRights`).
+//  3. Scopes, tools, resources and delegation rights are covered by every source and are not empty (`decideRights`).
 //  4. The task is the subject token's, a child of it, or the presenter's own; if the introduction names a task, it is that task or a child of
 //     it (`requireTask`).
-//  5. The right to pass the token on was granted, and the depth is within every ceiling of the chain (`requireDepth`).
+//  5. Delegation was granted, and the depth is within every ceiling of the chain (`requireDepth`).
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
@@ -132,7 +132,7 @@ const ceilingsOf = ({ client }: AuthenticatedClient, { kind, ceilings }: Subject
 
 /**
  * Decides the scopes, tools and resources: the requested ones, within the ceilings, the subject token and the introduction. The requested
- * rights to pass on must be within them too.
+ * delegation rights must be within them too.
  */
 function decideRights(
   authenticated: AuthenticatedClient,
@@ -163,15 +163,15 @@ function decideRights(
     'resources',
   )
   requireMaxNames(scopes, tools, resources)
-  // Without `bounds.delegation` nothing may be passed on: `requireDepth` refuses that.
-  const passedOn = [...sources, ...(bounds.delegation ? [bounds.delegation.rights] : [])]
-  if (request.delegation?.rights.some((right) => !passedOn.every((rights) => coversRight(rights, right, request.orgOf))))
+  // Without `bounds.delegation` no delegation is allowed: `requireDepth` refuses it.
+  const delegable = [...sources, ...(bounds.delegation ? [bounds.delegation.rights] : [])]
+  if (request.delegation?.rights.some((right) => !delegable.every((rights) => coversRight(rights, right, request.orgOf))))
     refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
   return { scopes, tools, resources }
 }
 
 /**
- * Requires that the right to pass the token on was granted. The remaining depth narrows at each step, and the ceiling of every agent in the
+ * Requires that delegation was granted. The remaining depth narrows at each step, and the ceiling of every agent in the
  * chain bounds how many further agents the token may pass through.
  */
 function requireDepth(

@@ -133,11 +133,11 @@ async function writeAll({ lines, target, onProgress }: LoadDeps, { position }: H
   await writer.flush()
   if (end === undefined) return refuse('bad_input', `the dump is cut off after line ${n}`)
   const damaged = differingPart(end, read.digests())
-  if (damaged !== undefined) refuse('bad_input', `the dump is damaged: ${damaged} has other lines than the last line of the dump says`)
+  if (damaged !== undefined) refuse('bad_input', `the dump is damaged: its last line does not match the lines of ${damaged}`)
   if (end.root !== base64url(rootOfFrontier(sha256, applied.frontier)))
-    refuse('bad_input', 'the dump is damaged: its last line names another Merkle root than its log has')
+    refuse('bad_input', 'the dump is damaged: the Merkle root in its last line does not match its log')
   if (applied.epoch === undefined || positionOf(applied.epoch, applied.seq) !== position)
-    refuse('bad_input', 'the dump is damaged: its header names another position than its log has')
+    refuse('bad_input', 'the dump is damaged: the position in its header does not match its log')
   return { end, written: written.digests() }
 }
 

@@ -33,7 +33,7 @@ export const Card = z.strictObject({
    * Each carries over to the next version of the card until something that it stands for is taken away.
    */
   versions: z.strictObject({ connection: Handle, public: Handle, authenticated: Handle, introduced: Handle }),
-  /** Changes where the next card has no claim to what callers relied on: after an unpublished card, and where an unsigned card replaces a signed one. */
+  /** A new id whenever nothing carries over from the previous card: it was unpublished, or it was signed and the new card is not. */
   publication: z.string().max(22),
   endpoint: z.string().max(2048).optional(),
   /** Scopes of the public card, and those of the card with its non-public parts. */

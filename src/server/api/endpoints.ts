@@ -84,7 +84,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
       audience: Audience.optional(),
       resource: Audience.optional(),
       task_id: TaskId.optional(),
-      delegation: jsonText(Delegation, 'the right to pass the token on').optional(),
+      delegation: jsonText(Delegation, 'how far the token may be delegated').optional(),
       allowed_tools: jsonText(Names, 'names of tools').optional(),
       allowed_resources: jsonText(Names, 'names of resources').optional(),
       required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),

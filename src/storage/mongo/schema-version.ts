@@ -55,7 +55,7 @@ export async function requireRegistry(db: Db): Promise<void> {
   if ((await callServer(() => schemaVersionOf(db))) === undefined)
     refuse(
       'unavailable',
-      'this database contains no registry: there is nothing to restore, export or erase. Check the name in the storage URL',
+      'this database contains no registry: there is nothing to restore, export or erase. Check the name in the store URL',
     )
 }
 

@@ -1,4 +1,4 @@
-// Checks a storage URL. The URL contains credentials, so no message shows it.
+// Checks a store URL. The URL contains credentials, so no message shows it.
 import { refuse } from '../../errors.js'
 
 export const isMongoUrl = (text: string): boolean => /^mongodb(\+srv)?:\/\//.test(text)
@@ -16,7 +16,7 @@ export function requireSafeUrl(url: string): void {
     ['retrywrites', 'true'],
     ['retryreads', 'true'],
     ['wtimeoutms', '0'],
-    // With other values the driver returns other types than were written
+    // With other values the driver returns types that differ from those written
     ['raw', 'false'],
     ['promotevalues', 'true'],
     ['promotelongs', 'true'],
@@ -28,17 +28,17 @@ export function requireSafeUrl(url: string): void {
   for (const [name, only] of allowed) {
     const value = options.get(name)
     if (value !== undefined && value !== only)
-      refuse('bad_input', `the storage URL sets ${name}: remove it, or set ${name}=${only}, the only value that is safe`)
+      refuse('bad_input', `the store URL sets ${name}: remove it, or set ${name}=${only}, the only value that is safe`)
   }
   // CVE-2025-14847 is in zlib decompression
   if (options.get('compressors')?.split(',').includes('zlib'))
-    refuse('bad_input', 'the storage URL enables zlib compression: use snappy or zstd')
+    refuse('bad_input', 'the store URL enables zlib compression: use snappy or zstd')
 }
 
 /** The name of the database in the URL. Refuses a URL without one, for which the driver would use the database `test`. */
 export function databaseOf(url: string): string {
   const path = withoutHosts(url).pathname.slice(1)
-  if (path === '') refuse('bad_input', 'the storage URL names no database (expected mongodb://host:port,…/database?options)')
+  if (path === '') refuse('bad_input', 'the store URL names no database (expected mongodb://host:port,…/database?options)')
   try {
     return decodeURIComponent(path)
   } catch (error) {
@@ -50,7 +50,7 @@ export function databaseOf(url: string): string {
 export const refuseUrl = (): never =>
   refuse(
     'bad_input',
-    'the storage URL is invalid (expected mongodb://user:password@host:port,…/database?options, with user, password and database percent-encoded, and only options that the MongoDB driver knows)',
+    'the store URL is invalid (expected mongodb://user:password@host:port,…/database?options, with user, password and database percent-encoded, and only options that the MongoDB driver knows)',
   )
 
 /** Replaces the list of hosts, which `URL` cannot parse. */

@@ -66,7 +66,7 @@ function openLocked(file: string): Database {
 }
 
 function prepareDatabase(db: Database, file: string): void {
-  // Must come before the first access: the lock is then held until release() or the end of the process, even a crash
+  // Must come before the first access: the lock is then held until `closeDatabaseFile` or the end of the process, even by a crash
   db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
   db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
   db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')

@@ -23,7 +23,7 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
   const insert = (block: Block): void => {
     const values = [block.n, block.first, latestHorizon(block) ?? null, JSON.stringify(block)]
     db.run('INSERT INTO log_blocks (n, first, until, block) VALUES (?, ?, ?, ?)', ...values)
-    // Readers of the log ignore a repeated entry id (ARCHITECTURE.md, trust log), so the first block that contains an id counts
+    // Of several entries with one id, the first counts
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
   }
 

@@ -5,7 +5,7 @@
 // 1. Replay: entries of the mirror that follow the backup's last entry are appended unchanged, and the records that they revoked are updated.
 // 2. Completeness: the witness, which is outside the store, has the last known head of the log. If store and mirror together have that entry,
 //    no known revocation is missing. Otherwise the restore is refused, or the store is quarantined: everything that outlives a token is ended.
-// 3. New epoch: its first entry ends the epoch before and the registry's signing keys, so every token issued before is invalid. Keys that are
+// 3. New epoch: its first entry ends the previous epoch and the registry's signing keys, so every token issued before is invalid. Keys that are
 //    not revoked are registered again in the new epoch, because proofs reach back only to its first entry. Then the witness is updated.
 //
 // Log time begins anew with the epoch, because the old one may have been written under a wrong clock. What the ended set has forgotten by that
@@ -157,7 +157,7 @@ export async function requireRestored(port: LogPort): Promise<void> {
 /** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
 function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
   const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
-  // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the epoch before.
+  // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the previous epoch.
   const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
   return { id: newId(random, 'ent'), type: 'epoch.started', ends, digest }
 }

@@ -9,7 +9,7 @@ const WitnessFile = LogHead.extend({
   pastEpochs: z.array(Handle).max(1000).default([]),
 })
 
-/** A witness in a file. Keep the file on another disk than the store, and out of its backups. */
+/** A witness in a file. Keep the file on a different disk, and out of the backups of the store. */
 export function witnessFile(file: string): WitnessStore {
   const read = () => readAtomicFile(file, WitnessFile, 'witness')
   return {

@@ -1,7 +1,7 @@
 // Another registry as the witness. It accepts only a checkpoint that extends the one it has, so restoring this store does not restore the witness,
 // and an attacker who controls the store cannot lower the witness.
 //
-// A restore, or a copy to another store, must replace the witness's head while no log is served that could prove a new one. It writes the
+// A restore, or a load into another store, must replace the witness's head while no log is served that could prove a new one. It writes the
 // new head to a local note file. The note holds for as long as the witness still has the head that the note replaces.
 import { z } from 'zod'
 import { parseCheckpointText } from '../../credentials/signed-note.js'

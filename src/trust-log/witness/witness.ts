@@ -24,7 +24,7 @@ export interface WitnessStore {
   /** The location, for messages. */
   readonly name: string
   read(): Promise<LogHead | undefined>
-  /** `evidence` proves the head to a remote witness. It is absent after a restore or a copy, when no log is served. */
+  /** `evidence` proves the head to a remote witness. It is absent after a restore or a load, when no log is served. */
   write(head: LogHead, evidence?: Evidence): Promise<void>
 }
 
@@ -56,7 +56,7 @@ async function requireSameHistory(witness: WitnessStore, trustLog: ServedTrustLo
   const witnessed = await witness.read()
   if (witnessed?.epoch !== trustLog.epoch || witnessed.seq > seq) return
   if ((await trustLog.leafHash(witnessed.seq)) !== witnessed.hash)
-    refuse('unavailable', `the log has another entry ${witnessed.seq} than its witness ${witness.name} knows`)
+    refuse('unavailable', `entry ${witnessed.seq} of the log differs from the one that witness ${witness.name} has`)
 }
 
 const UPDATE_MS = 1000

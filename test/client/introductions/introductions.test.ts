@@ -80,7 +80,7 @@ test('introduce and watch are woken by the WebSocket: with a clock that stands s
   expect(seen).toHaveLength(2)
 })
 
-test('a pending introduction says why it must be approved: the policy, scopes beyond it, or the right to pass on', async () => {
+test('a pending introduction says why it must be approved: the policy, scopes beyond it, or delegation', async () => {
   await using registry = await startRegistry({ servers: 1 })
   const acme = await registry.organisation('Acme')
   const asking = await aPublishedAgent(registry, { registeredBy: acme })

@@ -39,7 +39,7 @@ test('a ceiling for an organisation lets an agent call its agents, and no others
   expect(await calls(caller, ofGlobex)).toBe('invalid_scope')
 })
 
-test('a right to pass on may be within a pattern, and not beyond it', async () => {
+test('a delegation right may be within a pattern, and not beyond it', async () => {
   const caller = await anAgent([any('ocr:read'), of(acme, 'ocr:admin')])
   const delegation = (to: AgentActor, scope: string) => ({ depth: 1, rights: [{ audience: to.audience, scope }] })
   const onward = [delegation(ofGlobex, 'ocr:read'), delegation(ofGlobex, 'ocr:admin')]

@@ -66,14 +66,14 @@ describe('subject and actor tokens', () => {
     const { accessToken } = await pair.planner.token()
     expect(await exchangeError(pair.ocr, accessToken)).toBe('invalid_request')
   })
-  test('a root token with a proof of another key than the bound one is refused', async () => {
+  test('a root token with a proof by a key that it is not bound to is refused', async () => {
     const { accessToken } = await pair.planner.token()
     const { body } = await tokenRequest(registry, pair.planner, exchangeForm(accessToken, pair.ocr.audience), {
       signer: await newEs256Signer(),
     })
     expect(body.error).toBe('invalid_request')
   })
-  test('an introduced token is refused for its own client, and for its audience without the right to pass it on', async () => {
+  test('an introduced token is refused for its own client, and for its audience without delegation', async () => {
     const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
     expect(await exchangeError(pair.planner, accessToken)).toBe('invalid_request')
     expect(await exchangeError(pair.ocr, accessToken, pair.planner.audience)).toBe('invalid_request')
@@ -202,7 +202,7 @@ describe('scopes, tools and resources', () => {
 })
 
 describe('several introductions', () => {
-  test('an exchange uses the newest introduction that covers the whole request, including the right to pass the token on', async () => {
+  test('an exchange uses the newest introduction that covers the whole request, including delegation', async () => {
     const own = await aPair(registry)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
     registry.clock.advance(1)
@@ -352,7 +352,7 @@ describe('delegation', () => {
     expect(await reasonOf(research.exchange({ audience: own.planner.audience, subjectToken: given.accessToken }))).toBe('delegation_cycle')
   })
 
-  test('a right to pass the token on that the introduction does not grant gets delegation_too_deep', async () => {
+  test('delegation that the introduction does not grant gets delegation_too_deep', async () => {
     const own = await aPair(registry)
     const delegation = { depth: 1, rights: [{ audience: own.ocr.audience, scope: 'ocr:read' }] }
     expect(await reasonOf(own.planner.exchange({ audience: own.ocr.audience, delegation }))).toBe('delegation_too_deep')

@@ -92,9 +92,13 @@ describe('a dump that is not as it was written', () => {
     [
       'names another root',
       (lines) => [...lines.slice(0, -1), (lines.at(-1) ?? '').replace(/"root":"./, '"root":"_')],
-      /another Merkle root/,
+      /the Merkle root in its last line does not match/,
     ],
-    ['names another position', ([header = '', ...lines]) => [header.replace(/\.(\d+)"/, '.9$1"'), ...lines], /another position/],
+    [
+      'names another position',
+      ([header = '', ...lines]) => [header.replace(/\.(\d+)"/, '.9$1"'), ...lines],
+      /the position in its header does not match/,
+    ],
     ['goes on after its last line', (lines) => [...lines, lines.at(-1) ?? ''], /it follows the last line/],
     ['has a line that is no JSON', (lines) => lines.map((line, i) => (i === 4 ? `${line}}` : line)), /line 5 of the dump is damaged/],
     [

@@ -101,7 +101,7 @@ function feed({ streams, log }) {
       if (prev !== position) faults.push(`subscriber ${name} received ${prev + 1}…${last} after ${position}`)
       const expected = entries.slice(prev + 1, last + 1).flatMap(({ ends }) => ends.map(({ handle }) => handle))
       if (last >= entries.length || expected.join() !== revoked.join())
-        faults.push(`subscriber ${name} received ${prev + 1}…${last} with other handles than the log has`)
+        faults.push(`subscriber ${name} received ${prev + 1}…${last} with handles that differ from those of the log`)
       position = last
     }
     if (position !== entries.length - 1) faults.push(`subscriber ${name} ends at ${position}, the log at ${entries.length - 1}`)

@@ -118,7 +118,7 @@ describe('search', () => {
     expect((await search(input)).error.data).toMatchObject({ reason: 'bad_input', httpStatus: 400 })
   })
 
-  test('the next page is scored by the same words as the page before, even for a query of 16 long words', async () => {
+  test('the next page is scored by the same words as the previous page, even for a query of 16 long words', async () => {
     const { search: searchStore } = registry.storage.cards
     const scored: unknown[] = []
     // A store in which nearly every card contains the first word, and so scores by the other words.

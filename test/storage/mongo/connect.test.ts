@@ -57,7 +57,7 @@ test.each([
   ['another scheme', 'postgres://olga:secret@127.0.0.1:9/credence'],
 ])('a URL with %s is refused and does not appear in the message', async (_, url) => {
   const refused = await open(url).catch((error: unknown) => error)
-  expect(refused).toMatchObject({ reason: 'bad_input', message: expect.stringContaining('the storage URL is invalid') })
+  expect(refused).toMatchObject({ reason: 'bad_input', message: expect.stringContaining('the store URL is invalid') })
   expect(String(refused)).not.toContain('secret')
 })
 
@@ -92,7 +92,7 @@ test.skipIf(binary === undefined).each([
 })
 
 test.each(['credence', 'mongodb://a/%zz'])('shard commands for the invalid URL %s are refused', (url) => {
-  expect(() => shardCommands(url, [])).toThrow('the storage URL is invalid')
+  expect(() => shardCommands(url, [])).toThrow('the store URL is invalid')
 })
 
 const MEMBER = { setName: 'rs0' }

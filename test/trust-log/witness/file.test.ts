@@ -80,5 +80,5 @@ test('a registry does not replace the head of another history at its witness', a
   const stop = updateWitness(witness, log, { clock: logs.clock, log: { ...silentLog, error: (_, error) => warnings.push(String(error)) } })
   await stop()
   expect(await witness.read()).toEqual({ epoch: log.epoch, seq: 1, hash })
-  expect(warnings.join()).toContain('has another entry 1 than its witness')
+  expect(warnings.join()).toContain('entry 1 of the log differs from the one that witness')
 })

@@ -11,7 +11,7 @@ import {
 } from '../../../protocol/rights.js'
 
 /**
- * How an approver narrows a request. An absent field leaves that part as requested; `delegation: null` grants no right to pass tokens on.
+ * How an approver narrows a request. An absent field leaves that part as requested; `delegation: null` grants no delegation.
  */
 export interface Narrowing {
   readonly scopes?: readonly Scope[] | undefined

@@ -13,7 +13,7 @@ import { type GrantedIntroduction, type StepDeps, stepsOf } from './granted.js'
 
 type NotifyDeps = FindIntroductionDeps & StepDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
 
-/** Both sides are notified again only after this time, so a card that changes to and fro does not fill inboxes. */
+/** Both sides are notified again only after this time, so a card that changes back and forth does not fill inboxes. */
 const NOTIFY_SECONDS = 86_400
 const BATCH = 100
 

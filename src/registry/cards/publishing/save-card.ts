@@ -16,8 +16,8 @@ interface CardSave {
 }
 
 /**
- * Creates or changes the card's record, and notifies callers of whose reliance it takes something away. Of two publishers that read the same record, one succeeds and the other gets
- * `card_version_stale`.
+ * Creates or changes the card's record, and notifies both sides of introductions that rely on a removed part. Of two publishers that read the
+ * same record, one succeeds and the other gets `card_version_stale`.
  */
 export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave, action: string): Promise<void> {
   const { previous, card, dependsOn, onlyNonPublic = false } = save

@@ -102,7 +102,7 @@ export function unsupportedReason(hello: object, build: Build): string | undefin
   return isReplicaSet ? undefined : NO_REPLICA_SET
 }
 
-const cannotOpen = ({ message }: MongoError): string => `cannot open the storage: ${message}`
+const cannotOpen = ({ message }: MongoError): string => `cannot open the store: ${message}`
 
 /** If the URL names a replica set, the driver ignores servers outside any set, and cannot select a server whose set was not initiated. */
 const isNoReplicaSet = (error: MongoError): boolean => {

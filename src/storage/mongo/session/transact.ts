@@ -54,7 +54,7 @@ export function newTransact(deps: TransactDeps): Transact {
       if (outcome === 'done') return groups.map((_, i): GroupResult => attempts.failed.get(i) ?? { ok: true })
       if (outcome === 'left') continue
       if (block && tries >= MAX_TRIES) return 'taken'
-      if (systemClock.monotonicMs() > endMs) refuse('unavailable', 'the storage is busy', { retryAfterSeconds: 1 })
+      if (systemClock.monotonicMs() > endMs) refuse('unavailable', 'the store is busy', { retryAfterSeconds: 1 })
       await systemClock.after(((systemRandom.bytes(1)[0] ?? 0) / 256) * MAX_PAUSE_MS)
     }
   }

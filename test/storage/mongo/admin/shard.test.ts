@@ -12,7 +12,7 @@ test.each(schemas.map((schema) => [schema.name, schema] as const))('unique index
   for (const index of unique) expect(Object.keys(index.key).slice(0, fields.length)).toEqual(fields)
 })
 
-test('only the inbox is sharded by another key than its id', () => {
+test('of the sharded collections only the inbox has a shard key other than its id', () => {
   const others = schemas.filter(({ name }) => !('_id' in (shardKeyOf(name) ?? { _id: 'hashed' }))).map(({ name }) => name)
   expect(others).toEqual(['inbox'])
 })

@@ -16,7 +16,7 @@ interface Chain {
   readonly b: AgentActor
   readonly c: AgentActor
   readonly d: AgentActor
-  /** A's token for B, with the right to pass it on to C and then to D. */
+  /** A's token for B, which B may delegate to C, and C to D. */
   readonly tokenForB: string
 }
 

@@ -1,6 +1,6 @@
 import { definitionOf, expiryOf, isScalar, type StoredFields, type ValidDocument } from '../document.js'
 import type { Doc, Key, Scalar, Spec } from '../storage.js'
-import { type Cell, type Database, quoted, scalarCell, textCell } from './database.js'
+import { type Cell, type Database, inSavepoint, quoted, scalarCell, textCell } from './database.js'
 
 // A collection is a table of documents, plus one table per index with the columns (fields…, key).
 // A document whose indexed field holds an array has one index row per element.
@@ -27,15 +27,10 @@ export function openTables(db: Database, spec: Spec<Doc>): Tables {
   const definition = definitionOf(spec)
   const before = db.one('SELECT definition FROM collections WHERE name = ?', spec.name)?.definition
   if (before === definition) return tables
-  db.exec('SAVEPOINT definition')
-  try {
+  inSavepoint(db, () => {
     createTables(db, tables, before !== undefined)
     db.run('INSERT OR REPLACE INTO collections (name, definition) VALUES (?, ?)', spec.name, definition)
-    db.exec('RELEASE definition')
-  } catch (error) {
-    db.exec('ROLLBACK TO definition; RELEASE definition')
-    throw error
-  }
+  })
   return tables
 }
 

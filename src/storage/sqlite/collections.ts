@@ -70,9 +70,9 @@ export function newCollections(deps: CollectionsDeps): Collections {
       }
     },
     purge: (now, limit) => {
-      let left = limit
-      for (const { tables } of openCollections.values()) left -= purge(deps.db, tables, now, left)
-      return limit - left
+      let remaining = limit
+      for (const { tables } of openCollections.values()) remaining -= purge(deps.db, tables, now, remaining)
+      return limit - remaining
     },
   }
 }
@@ -86,21 +86,21 @@ function open(deps: CollectionsDeps, spec: Spec<Doc>, definition: string): OpenC
     insert: async (doc) => {
       const insert = preparedInsert(deps, tables, doc)
       return commits.write(() => {
-        const answer = insert()
-        return { keep: answer === 'inserted', answer }
+        const result = insert()
+        return { keep: result === 'inserted', result }
       }, tables.indexes.size === 0)
     },
     get: (key) => commits.read(() => live(deps, tables, key)),
     find: (index, query) => commits.read(() => find(deps, tables, index, query)),
     change: (key, guard, to) =>
       commits.write(() => {
-        const answer = change(deps, tables, { key, guard, to })
-        return { keep: answer !== undefined, answer }
+        const result = change(deps, tables, { key, guard, to })
+        return { keep: result !== undefined, result }
       }),
     take: (key, guard) =>
       commits.write(() => {
-        const answer = take(deps, tables, { key, guard })
-        return { keep: answer !== undefined, answer }
+        const result = take(deps, tables, { key, guard })
+        return { keep: result !== undefined, result }
       }),
     ...operationsOf(spec),
   }

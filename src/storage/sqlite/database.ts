@@ -51,6 +51,21 @@ export function openDatabase(file: string): Database {
   }
 }
 
+/** Runs `work` in a savepoint. Its writes are rolled back if it throws, or if `keep` is false for its result. */
+export function inSavepoint<T>(db: Database, work: () => T, keep: (result: T) => boolean = () => true): T {
+  db.run('SAVEPOINT work')
+  try {
+    const result = work()
+    if (!keep(result)) db.run('ROLLBACK TO work')
+    db.run('RELEASE work')
+    return result
+  } catch (error) {
+    // SQLite ends the transaction by itself if the disk is full or fails
+    if (db.inTransaction) db.exec('ROLLBACK TO work; RELEASE work')
+    throw error
+  }
+}
+
 /** The primary result code if the driver threw an error of SQLite, else undefined. */
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('sqliteCode' in error)) return undefined

@@ -3,7 +3,7 @@ import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
 import { latestHorizon } from '../latest-horizon.js'
 import type { Group, GroupResult, LogPort } from '../storage.js'
-import type { Cell, Database } from './database.js'
+import { type Cell, type Database, inSavepoint } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 /** Validates the operations. The function that it returns does them inside a transaction, and returns the index of the first that failed, or −1. */
@@ -31,17 +31,17 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
     append: async ({ n, groups, blockOf }) => {
       const work = groups.map((operations) => attempt(() => prepare(operations)))
       return commits.write<readonly GroupResult[] | 'taken'>(() => {
-        if (!isFree(n)) return { keep: false, answer: 'taken' }
-        const results = work.map((prepared) => ('value' in prepared ? inSavepoint(db, prepared.value) : prepared))
+        if (!isFree(n)) return { keep: false, result: 'taken' }
+        const results = work.map((prepared) => ('value' in prepared ? doGroup(db, prepared.value) : prepared))
         const done = [...results.keys()].filter((i) => results[i]?.ok)
-        if (done.length === 0) return { keep: false, answer: results }
+        if (done.length === 0) return { keep: false, result: results }
         const block = deepFreeze(Block.parse(blockOf(done)))
         insert(block)
         const durable = () => {
           head = block
           listeners.notify(block)
         }
-        return { keep: true, answer: results, durable }
+        return { keep: true, result: results, durable }
       })
     },
     read: (from, limit) =>
@@ -83,16 +83,12 @@ const attempt = <T>(work: () => T): { readonly ok: true; readonly value: T } | {
 }
 
 /** Does the work of a group; if it fails, undoes what it has written. */
-function inSavepoint(db: Database, work: () => number): GroupResult {
-  db.run('SAVEPOINT one_group')
-  const worked = attempt(work)
+function doGroup(db: Database, work: () => number): GroupResult {
+  const worked = attempt(() => inSavepoint(db, work, (failed) => failed < 0))
   // After a failure of the disk SQLite has ended the transaction by itself
   if (!worked.ok && !db.inTransaction) throw worked.error
-  const isDone = worked.ok && worked.value < 0
-  if (!isDone) db.run('ROLLBACK TO one_group')
-  db.run('RELEASE one_group')
-  if (isDone) return { ok: true }
-  return worked.ok ? { ok: false, failed: worked.value } : worked
+  if (!worked.ok) return worked
+  return worked.value < 0 ? { ok: true } : { ok: false, failed: worked.value }
 }
 
 const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined => (row?.block === undefined ? undefined : parsedBlock(row))

@@ -37,13 +37,13 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
       const work = prepareGroup(operations)
       return commits.write<CommitResult>(() => {
         const failed = work()
-        return failed === -1 ? { keep: true, answer: { ok: true } } : { keep: false, answer: { ok: false, failed } }
+        return failed === -1 ? { keep: true, result: { ok: true } } : { keep: false, result: { ok: false, failed } }
       })
     },
     count: (key, by, limit, expiresAt) =>
       commits.write(() => {
-        const answer = counters.add({ key, by, limit, expiresAt })
-        return { keep: answer !== undefined, answer }
+        const result = counters.add({ key, by, limit, expiresAt })
+        return { keep: result !== undefined, result }
       }),
     log: newLog(db, commits, prepareGroup),
     cards: { search: cards.search, summaries: cards.summaries },
@@ -51,7 +51,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
     purge: (at, limit) =>
       commits.write(() => {
         const documents = collections.purge(at, limit)
-        return { keep: true, answer: documents + counters.purge(at, limit - documents) }
+        return { keep: true, result: documents + counters.purge(at, limit - documents) }
       }),
     close: () => {
       closing ??= commits.close().then(() => closeDatabaseFile(db))

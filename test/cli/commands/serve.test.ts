@@ -121,7 +121,7 @@ test('a registry without a witness says at each start what is not protected', as
     const registry = await serving(`${folder.path}/data-${expected}`, flags)
     registry.child.kill('SIGTERM')
     await once(registry.child, 'exit')
-    expect(/^no witness +not protected: /m.test(registry.text)).toBe(expected)
+    expect(/^warning +no witness: /m.test(registry.text)).toBe(expected)
   }
   expect(existsSync(`${folder.path}/data-true/witness.json`)).toBe(false)
 }, 30_000)

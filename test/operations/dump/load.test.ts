@@ -56,7 +56,11 @@ describe('a dump that is not as it was written', () => {
     ['is empty', () => [], /no header/],
     ['lacks its last line', (lines) => lines.slice(0, -1), /cut off after line/],
     ['was cut off in a line', (lines) => [...lines.slice(0, -3), (lines.at(-3) ?? '').slice(0, 40)], /line \d+ of the dump is damaged/],
-    ['lacks a document', (lines) => lines.filter((_, i) => i !== indexOf(lines, '"collection":"agents"')), /does not match the lines of agents/],
+    [
+      'lacks a document',
+      (lines) => lines.filter((_, i) => i !== indexOf(lines, '"collection":"agents"')),
+      /does not match the lines of agents/,
+    ],
     [
       'has a document twice',
       (lines) => lines.flatMap((line, i) => (i === indexOf(lines, '"collection":"members"') ? [line, line] : [line])),

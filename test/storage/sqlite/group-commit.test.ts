@@ -99,9 +99,9 @@ describe('group commit', () => {
     const results = await Promise.allSettled([things.insert({ id: 'a', group: 'g' }), things.insert({ id: 'before', group: 'g' })])
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     fails = false
-    await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('failed to commit')
-    await expect(things.get('before')).rejects.toThrow('failed to commit')
-    await expect(store.storage.log.head()).rejects.toThrow('failed to commit')
+    await expect(things.insert({ id: 'b', group: 'g' })).rejects.toThrow('could not commit')
+    await expect(things.get('before')).rejects.toThrow('could not commit')
+    await expect(store.storage.log.head()).rejects.toThrow('could not commit')
   })
 
   test('close commits earlier requests and refuses later ones', async () => {

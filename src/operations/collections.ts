@@ -4,7 +4,7 @@ import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.
 import { TASKS } from '../delegation/tasks/store.js'
 import { AGENT_REGISTRATIONS, AGENTS } from '../identity/agents/store.js'
 import { KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
-import { QUOTAS } from '../identity/limits/quota.js'
+import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'

@@ -6,16 +6,16 @@ import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
-import { countGranted, findGranted, introductionsGrantedBy } from '../delegation/introductions/find.js'
+import { findGranted, introductionQuotas, introductionsGrantedBy } from '../delegation/introductions/find.js'
 import { type Introduction, introductionsStore } from '../delegation/introductions/store.js'
-import { countOpenTasks, findTask, tasksGrantedBy } from '../delegation/tasks/find.js'
+import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegation/tasks/find.js'
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
 import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
 import { newRateLimits } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
 import type { HttpRequest } from '../http/route.js'
-import { agentsGrantedBy, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
+import { agentsGrantedBy, agentsQuota, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
 import { orgOfOwner } from '../identity/agents/owner.js'
 import { agentsStore } from '../identity/agents/store.js'
 import { newClients } from '../identity/clients/clients.js'
@@ -24,7 +24,8 @@ import { keysGrantedBy } from '../identity/keys/find.js'
 import { registeredKeysStore } from '../identity/keys/store.js'
 import { newLimitsInForce } from '../identity/limits/in-force.js'
 import { type ConfiguredLimits, configuredMaximum } from '../identity/limits/limits.js'
-import { type CountedCommit, commitWithin, quotasStore } from '../identity/limits/quota.js'
+import { type CountedCommit, commitWithinQuotas } from '../identity/limits/quota.js'
+import { quotasStore } from '../identity/limits/quotas-store.js'
 import { limitsStore } from '../identity/limits/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
@@ -152,7 +153,7 @@ function newStores(base: ReturnType<typeof newBase>) {
 /** Functions of one feature that another feature calls. */
 const newFinders = (stores: ReturnType<typeof newStores>) => ({
   ...newQuotas(stores),
-  ...newStepFinders(stores),
+  ...newIntroductionFinders(stores),
   findTarget: (id: AgentId) => findIntroductionTarget(stores, id),
   findTask: (id: TaskId) => findTask(stores, id),
   orgOfOwner: (owner: KeyOwner) => orgOfOwner(stores, owner),
@@ -170,7 +171,7 @@ const newFinders = (stores: ReturnType<typeof newStores>) => ({
 })
 
 /** What introductions allow, by the current cards of their targets. */
-function newStepFinders(stores: ReturnType<typeof newStores>) {
+function newIntroductionFinders(stores: ReturnType<typeof newStores>) {
   const deps = {
     ...stores,
     findReliance: (id: AgentId, tier?: CardTier) => findReliance(stores, id, tier),
@@ -187,57 +188,19 @@ function newStepFinders(stores: ReturnType<typeof newStores>) {
   }
 }
 
-/** The counts of rows that a client, an organisation or a pair may have, and commits within the limits in force. */
+/** Counts of rows, and commits within the limits in force. */
 function newQuotas(stores: ReturnType<typeof newStores>) {
   const { limits } = stores
-  const countAgentsOf = (orgId: OrgId, atMost: number) => countAgents(stores, orgId, atMost)
-  const countTasksOf = (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost)
   return {
-    countAgents: countAgentsOf,
-    countOpenTasks: countTasksOf,
-    commitAgent: async (orgId: OrgId, commit: CountedCommit) => {
-      const { agents: limit } = await limits.ofOrganisation(orgId)
-      const quota = {
-        id: `agents ${orgId}`,
-        orgId,
-        limit,
-        full: fullOf(limit, 'agents of this organisation'),
-        count: (n: number) => countAgentsOf(orgId, n),
-      }
-      return commitWithin(stores, [quota], commit)
-    },
-    commitTask: async (caller: Caller, commit: CountedCommit) => {
-      const { openTasks: limit } = await limits.ofClient(caller)
-      const quota = {
-        id: `tasks ${caller.id}`,
-        orgId: caller.orgId,
-        limit,
-        full: fullOf(limit, 'open tasks of this client'),
-        count: (n: number) => countTasksOf(caller.id, n),
-      }
-      return commitWithin(stores, [quota], commit)
-    },
-    commitGrant: async ({ pair, to, fromOrg, toOrg }: Introduction, commit: CountedCommit) => {
-      const [ofRequester, ofTarget] = await Promise.all([limits.ofOrganisation(fromOrg), limits.ofOrganisation(toOrg)])
-      const quotas = [
-        {
-          id: `introductions ${pair}`,
-          orgId: fromOrg,
-          limit: ofRequester.introductionsPerPair,
-          full: fullOf(ofRequester.introductionsPerPair, 'introductions of this pair'),
-          count: (n: number) => countGranted(stores, { pair }, n),
-        },
-        {
-          id: `introductions to ${to}`,
-          orgId: toOrg,
-          limit: ofTarget.introductionsPerTarget,
-          full: 'the agent can have no more introductions at the moment',
-          count: (n: number) => countGranted(stores, { to }, n),
-        },
-      ]
-      return commitWithin(stores, quotas, commit)
+    countAgents: (orgId: OrgId, atMost: number) => countAgents(stores, orgId, atMost),
+    countOpenTasks: (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost),
+    commitAgent: async (orgId: OrgId, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
+    commitTask: async (caller: Caller, commit: CountedCommit) =>
+      commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
+    commitGrant: async (granted: Introduction, commit: CountedCommit) => {
+      const [ofRequester, ofTarget] = await Promise.all([limits.ofOrganisation(granted.fromOrg), limits.ofOrganisation(granted.toOrg)])
+      return commitWithinQuotas(stores, introductionQuotas(stores, granted, { ofRequester, ofTarget }), commit)
     },
   }
 }
-
-const fullOf = (limit: number, rows: string): string => `the maximum of ${limit} ${rows} is reached (see limits.get)`

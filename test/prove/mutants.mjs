@@ -200,7 +200,7 @@ export const MUTANTS = [
   [
     'a creation counts for its quota in its commit',
     'src/identity/limits/quota.ts',
-    'await commit(generations.map(counting))',
+    'await commit(generations.map(countingIn))',
     'await commit([])',
     ['test/identity/limits/instances.test.ts'],
   ],

@@ -1,3 +1,5 @@
+import type { Limits } from '../../identity/limits/limits.js'
+import { type Quota, quotaText } from '../../identity/limits/quota.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId } from '../../protocol/ids.js'
@@ -112,6 +114,28 @@ export async function countGranted(
   for await (const _ of grantedIn(deps, 'pair' in where ? 'pairGranted' : 'toGranted', where, atMost)) if (++found >= atMost) break
   return found
 }
+
+/** The quotas on the introductions of a pair, by the limits of the requester, and to one agent, by those of the target. */
+export const introductionQuotas = (
+  deps: FindIntroductionDeps,
+  { pair, to, fromOrg, toOrg }: Introduction,
+  { ofRequester, ofTarget }: { readonly ofRequester: Limits; readonly ofTarget: Limits },
+): readonly Quota[] => [
+  {
+    id: `introductions ${pair}`,
+    orgId: fromOrg,
+    limit: ofRequester.introductionsPerPair,
+    refusalText: quotaText(ofRequester.introductionsPerPair, 'introductions of this pair'),
+    count: (atMost) => countGranted(deps, { pair }, atMost),
+  },
+  {
+    id: `introductions to ${to}`,
+    orgId: toOrg,
+    limit: ofTarget.introductionsPerTarget,
+    refusalText: 'the agent can have no more introductions at the moment',
+    count: (atMost) => countGranted(deps, { to }, atMost),
+  },
+]
 
 export const endingOfIntroduction = ({ handle, expiresAt }: Introduction): Ending =>
   expiresAt === undefined ? { handle } : { handle, horizon: expiresAt + SKEW_SECONDS }

@@ -1,3 +1,6 @@
+import type { Caller } from '../../http/caller.js'
+import type { Limits } from '../../identity/limits/limits.js'
+import { type Quota, quotaText } from '../../identity/limits/quota.js'
 import { SKEW_SECONDS } from '../../protocol/claims.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
@@ -27,12 +30,12 @@ export async function findTask(deps: FindTaskDeps, id: TaskId): Promise<TaskDepe
   )
 }
 
+interface CountTasksDeps extends FindTaskDeps {
+  readonly trustLog: Pick<TrustLog, 'ended' | 'now'>
+}
+
 /** Counts the open tasks of a client, up to `atMost`. Tasks that have ended since the last count leave the index. */
-export async function countOpenTasks(
-  { tasks, trustLog }: FindTaskDeps & { readonly trustLog: Pick<TrustLog, 'ended' | 'now'> },
-  owner: ClientId,
-  atMost: number,
-): Promise<number> {
+export async function countOpenTasks({ tasks, trustLog }: CountTasksDeps, owner: ClientId, atMost: number): Promise<number> {
   let found = 0
   for (let after: Cursor | undefined; ; ) {
     const { items, next } = await tasks.find('open', { where: { owner, isOpen: true }, order: 'down', limit: 100, ...(after && { after }) })
@@ -45,6 +48,14 @@ export async function countOpenTasks(
     after = next
   }
 }
+
+export const tasksQuota = (deps: CountTasksDeps, { id, orgId }: Pick<Caller, 'id' | 'orgId'>, { openTasks: limit }: Limits): Quota => ({
+  id: `tasks ${id}`,
+  orgId,
+  limit,
+  refusalText: quotaText(limit, 'open tasks of this client'),
+  count: (atMost) => countOpenTasks(deps, id, atMost),
+})
 
 /** The horizon is the deadline: nothing that depends on the task is valid after it. */
 export const endingOfTask = ({ handle, deadline }: Task): Ending => ({ handle, horizon: deadline + SKEW_SECONDS })

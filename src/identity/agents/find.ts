@@ -10,7 +10,8 @@ import { type Client, clientKeyOf } from '../clients/client.js'
 import { organisationsOf } from '../clients/organisations-of.js'
 import { findRegisteredKeys } from '../keys/find.js'
 import type { RegisteredKeysStore } from '../keys/store.js'
-import { countNewest } from '../limits/quota.js'
+import type { Limits } from '../limits/limits.js'
+import { countNewest, type Quota, quotaText } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { IntroductionTarget } from './agent.js'
 import { MAX_AGENT_DEPTH } from './agent.js'
@@ -103,17 +104,23 @@ async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise
   return { value, dependsOn: [...dependencies.handles, introductionPolicyVer] }
 }
 
+type CountAgentsDeps = Pick<FindAgentDeps, 'agents'> & { readonly trustLog: Pick<TrustLog, 'ended'> }
+
 /** Counts the agents of an organisation that are neither suspended nor revoked, up to `atMost`. */
-export const countAgents = (
-  { agents, trustLog }: Pick<FindAgentDeps, 'agents'> & { readonly trustLog: Pick<TrustLog, 'ended'> },
-  orgId: OrgId,
-  atMost: number,
-): Promise<number> =>
+export const countAgents = ({ agents, trustLog }: CountAgentsDeps, orgId: OrgId, atMost: number): Promise<number> =>
   countNewest(
     (after) => agents.find('organisation', { where: { orgId }, order: 'down', limit: 100, ...(after && { after }) }),
     ({ handle }) => !trustLog.ended.has(handle),
     atMost,
   )
+
+export const agentsQuota = (deps: CountAgentsDeps, orgId: OrgId, { agents: limit }: Limits): Quota => ({
+  id: `agents ${orgId}`,
+  orgId,
+  limit,
+  refusalText: quotaText(limit, 'agents of this organisation'),
+  count: (atMost) => countAgents(deps, orgId, atMost),
+})
 
 /** Endings of the agents that `granter` registered at or after `since` (epoch seconds). */
 export const agentsGrantedBy = ({ agents }: Pick<FindAgentDeps, 'agents'>, granter: Handle, since: number): Promise<readonly Ending[]> =>

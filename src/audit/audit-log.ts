@@ -112,8 +112,8 @@ export function newAudit(deps: AuditDeps): RunningAudit {
       if (ends.length === 0) return [store.rows.inserting(newRow(draft))]
       const handles = ends.map(({ handle }) => handle)
       const row = { ...newRow(draft), endReason: reason, endsDigest: digestOfJson(handles), ...(note !== undefined && { note }) }
-      const ending = { id: row.id, orgIds: row.orgIds, handles, createdAt: row.createdAt }
-      return [store.rows.inserting(row), store.endings.inserting(ending)]
+      const endedHandles = { id: row.id, orgIds: row.orgIds, handles, createdAt: row.createdAt }
+      return [store.rows.inserting(row), store.endedHandles.inserting(endedHandles)]
     },
     history: (viewer) => newHistory(store, viewer),
     record: async (draft) => {

@@ -1,10 +1,10 @@
 import type { Reason } from '../errors.js'
 import type { Caller } from '../http/caller.js'
-import type { Because } from '../protocol/end-reason.js'
+import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ClientId, OrgId, TaskId, TokenId } from '../protocol/ids.js'
 import type { Operation } from '../storage/storage.js'
-import type { FindEnding } from './history.js'
+import type { FindHistory } from './history.js'
 
 /**
  * A decision on an authenticated request, as a feature hands it in. Must never contain tokens, proofs, assertions, keys or undisclosed claims.
@@ -27,8 +27,8 @@ export interface AuditDraft {
   readonly facts?: Readonly<Record<string, string | number | boolean>>
 }
 
-/** What an action ends, and why. */
-interface Endings extends Because {
+/** The handles that an action ends, and why. */
+interface EndedHandles extends RevocationReason {
   readonly ends: readonly { readonly handle: Handle }[]
 }
 
@@ -36,9 +36,9 @@ export interface Audit {
   /** An operation that inserts the row. Put it into the commit of the action, so that neither exists without the other. */
   recording(draft: AuditDraft): Operation
   /** The same for an action that ends handles: also records which, so that `history` finds the row. Without handles it is `recording`. */
-  recordingEnd(draft: AuditDraft, endings: Endings): readonly Operation[]
+  recordingEnd(draft: AuditDraft, ended: EndedHandles): readonly Operation[]
   /** Inserts a row in a commit of its own, for a decision that writes nothing else (a refusal). */
   record(draft: AuditDraft): Promise<void>
   /** Returns a reader of how things ended, for one response to `viewer`. */
-  history(viewer: Pick<Caller, 'id' | 'orgId' | 'role'>): FindEnding
+  history(viewer: Pick<Caller, 'id' | 'orgId' | 'role'>): FindHistory
 }

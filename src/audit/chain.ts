@@ -20,15 +20,6 @@ export async function linkRows(store: AuditStore, writer: string, endNumber: num
   }
 }
 
-/** Counts the links of a writer's chain up to its end, or up to the first link that does not match, whose number is `broken`. */
-export async function verifyChain(store: AuditStore, writer: string): Promise<{ readonly links: number; readonly broken?: number }> {
-  for (let number = 0; ; number++) {
-    const checked = await checkLink(store, writer, number)
-    if (checked === undefined) return { links: number }
-    if (!checked.matches) return { links: number, broken: number }
-  }
-}
-
 /** Checks that a link exists, and that it matches its rows and the previous link. Undefined after the last link. */
 export async function checkLink(
   store: AuditStore,
@@ -40,13 +31,13 @@ export async function checkLink(
   const rows = await rowsFrom(store, writer, link.from, link.to + 1, link.count + 1)
   const expected = newLink(previous, writer, link.from, link.to, rows)
   const follows = link.from === (previous === undefined ? 0 : previous.to + 1)
-  return { matches: expected.hash === link.hash && follows && (await haveEndings(store, rows)), rows: rows.length }
+  return { matches: expected.hash === link.hash && follows && (await haveEndedHandles(store, rows)), rows: rows.length }
 }
 
 /** True if each row that ended something has the list of handles that it ended. */
-async function haveEndings({ endings }: AuditStore, rows: readonly AuditRow[]): Promise<boolean> {
+async function haveEndedHandles({ endedHandles }: AuditStore, rows: readonly AuditRow[]): Promise<boolean> {
   const ending = rows.filter(({ endsDigest }) => endsDigest !== undefined)
-  const lists = await Promise.all(ending.map(({ id }) => endings.get(id)))
+  const lists = await Promise.all(ending.map(({ id }) => endedHandles.get(id)))
   return ending.every(({ endsDigest }, i) => digestOfJson(lists[i]?.handles ?? []) === endsDigest)
 }
 

@@ -1,7 +1,7 @@
 // Finds who ended something, when and why. The ended set forgets handles and knows no reasons; the audit log keeps both.
 import { digestOfJson } from '../credentials/jose/digest.js'
 import type { Caller } from '../http/caller.js'
-import type { Because } from '../protocol/end-reason.js'
+import type { RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import type { ClientId } from '../protocol/ids.js'
 import type { AuditStore } from './store.js'
@@ -9,39 +9,39 @@ import type { AuditStore } from './store.js'
 type Viewer = Pick<Caller, 'id' | 'orgId' | 'role'>
 
 /** How something ended. `endedAt` is in epoch seconds. The other fields are for callers who may read the audit row, and for the caller who wrote it. */
-export interface EndedView {
+export interface HistoryView {
   readonly endedAt: number
   readonly endedBy?: ClientId
-  readonly reason?: Because['reason'] | undefined
+  readonly reason?: RevocationReason['reason'] | undefined
   readonly note?: string | undefined
 }
 
-/** Returns the earliest ending of any of the handles, if it came before `before` (epoch seconds). */
-export type FindEnding = (handles: readonly Handle[], before?: number) => Promise<EndedView | undefined>
+/** Returns how the first of the handles ended, if it ended before `before` (epoch seconds). */
+export type FindHistory = (handles: readonly Handle[], before?: number) => Promise<HistoryView | undefined>
 
 /** Returns a reader for one response to `viewer`. It reads each handle once, with two reads of the store. */
-export function newHistory({ endings, rows }: AuditStore, viewer: Viewer): FindEnding {
-  const read = async (handle: Handle): Promise<EndedView | undefined> => {
-    const [ending] = (await endings.find('handles', { where: { handles: handle }, limit: 1 })).items
-    const row = ending && (await rows.get(ending.id))
+export function newHistory({ endedHandles, rows }: AuditStore, viewer: Viewer): FindHistory {
+  const read = async (handle: Handle): Promise<HistoryView | undefined> => {
+    const [ended] = (await endedHandles.find('handles', { where: { handles: handle }, limit: 1 })).items
+    const row = ended && (await rows.get(ended.id))
     // The hash chain covers the list of handles by this digest
-    if (row === undefined || row.endsDigest !== digestOfJson(ending?.handles ?? [])) return undefined
+    if (row === undefined || row.endsDigest !== digestOfJson(ended?.handles ?? [])) return undefined
     const { createdAt: endedAt, actor: endedBy, endReason: reason, note } = row
     return viewer.role === 'operator' || viewer.id === endedBy || row.orgIds.includes(viewer.orgId)
       ? { endedAt, endedBy, reason, note }
       : { endedAt }
   }
-  const known = new Map<Handle, Promise<EndedView | undefined>>()
+  const known = new Map<Handle, Promise<HistoryView | undefined>>()
   return async (handles, before = Number.POSITIVE_INFINITY) => {
     const found = await Promise.all(
       handles.map((handle) => {
-        const ending = known.get(handle) ?? read(handle)
-        known.set(handle, ending)
-        return ending
+        const history = known.get(handle) ?? read(handle)
+        known.set(handle, history)
+        return history
       }),
     )
     return found
-      .filter((ending) => ending !== undefined)
+      .filter((history) => history !== undefined)
       .filter(({ endedAt }) => endedAt < before)
       .sort((a, b) => a.endedAt - b.endedAt)[0]
   }

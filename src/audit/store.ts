@@ -35,14 +35,14 @@ export const AuditRow = z.strictObject({
 export type AuditRow = z.infer<typeof AuditRow>
 
 /** The handles that the action of an audit row has ended. */
-const AuditEnding = z.strictObject({
+const AuditEndedHandles = z.strictObject({
   /** The id of the row. */
   id: z.string().max(64),
   orgIds: AuditRow.shape.orgIds,
   handles: z.array(Handle).max(MAX_HANDLES),
   createdAt: z.int().min(0),
 })
-type AuditEnding = z.infer<typeof AuditEnding>
+type AuditEndedHandles = z.infer<typeof AuditEndedHandles>
 
 /** A link of a writer's hash chain. It covers a range of row numbers, and names the hash of the previous link. */
 export const AuditLink = z.strictObject({
@@ -87,7 +87,7 @@ type AuditWriter = z.infer<typeof AuditWriter>
 
 export interface AuditStore {
   readonly rows: Collection<AuditRow>
-  readonly endings: Collection<AuditEnding>
+  readonly endedHandles: Collection<AuditEndedHandles>
   readonly links: Collection<AuditLink>
   readonly anchors: Collection<AuditAnchor>
   readonly writers: Collection<AuditWriter>
@@ -101,9 +101,9 @@ export const AUDIT_ROWS: OwnedSpec<AuditRow> = {
   ownedBy: ['orgIds'],
 }
 
-export const AUDIT_ENDINGS: OwnedSpec<AuditEnding> = {
+export const AUDIT_ENDINGS: OwnedSpec<AuditEndedHandles> = {
   name: 'audit-endings',
-  schema: AuditEnding,
+  schema: AuditEndedHandles,
   key: 'id',
   indexes: { handles: { fields: ['handles', 'createdAt'] } },
   ownedBy: ['orgIds'],
@@ -135,7 +135,7 @@ export const AUDIT_WRITERS: OwnedSpec<AuditWriter> = {
 
 export const auditStore = (storage: Storage): AuditStore => ({
   rows: storage.collection(AUDIT_ROWS),
-  endings: storage.collection(AUDIT_ENDINGS),
+  endedHandles: storage.collection(AUDIT_ENDINGS),
   links: storage.collection(AUDIT_LINKS),
   anchors: storage.collection(AUDIT_ANCHORS),
   writers: storage.collection(AUDIT_WRITERS),

@@ -4,7 +4,7 @@ import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/cards/card-view.js'
-import type { Because } from '../protocol/end-reason.js'
+import type { RevocationReason } from '../protocol/end-reason.js'
 import type { AgentId, OrgId, TaskId } from '../protocol/ids.js'
 import type { Delegation } from '../protocol/rights.js'
 import { type Calls, newCalls } from './call.js'
@@ -68,12 +68,12 @@ export interface Tasks {
     readonly parentTaskId?: string
     readonly seconds?: number
   }): Promise<{ taskId: TaskId; deadline: number }>
-  end(taskId: string, because?: Partial<Because>): Promise<{ position: string }>
+  end(taskId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
   get(taskId: string): Promise<Task>
 }
 
 /** How something ended; absent while it stands. Times are in epoch seconds. */
-interface Ended extends Partial<Because> {
+interface Ended extends Partial<RevocationReason> {
   readonly endedAt?: number
   readonly endedBy?: string
 }
@@ -111,7 +111,7 @@ export interface Agent extends Calls, Cards {
   /** A token for one peer, with at most the rights of the subject token (RFC 8693). */
   exchange(options: ExchangeOptions): Promise<AccessToken>
   introspect(token: string): Promise<JsonObject>
-  revoke(token: string, because?: Partial<Because>): Promise<void>
+  revoke(token: string, because?: Partial<RevocationReason>): Promise<void>
   search(options?: SearchOptions): Promise<{ readonly hits: readonly Hit[]; readonly total: number; readonly cursor?: string }>
   readonly introductions: Introductions
   introduce: Introductions['introduce']

@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.js'
-import type { FindEnding } from '../audit/history.js'
+import type { FindHistory } from '../audit/history.js'
 import type { TaskDependencies } from '../delegation/tasks/task-dependencies.js'
 import { refuse } from '../errors.js'
 import { type Caller, maySee } from '../http/caller.js'
@@ -39,8 +39,8 @@ export async function lineageOf(deps: LineageDeps, caller: Caller, query: { read
   return deps.trustLog.afterBarrier(caller.barrier, async ({ now }) => {
     const { records, isComplete } =
       'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
-    const findEnding = deps.audit.history(caller)
-    return { nodes: await Promise.all(records.map((record) => nodeOf(deps, now, record, findEnding))), isComplete }
+    const findHistory = deps.audit.history(caller)
+    return { nodes: await Promise.all(records.map((record) => nodeOf(deps, now, record, findHistory))), isComplete }
   })
 }
 
@@ -111,12 +111,12 @@ function isInvolved({ issuer }: LineageDeps, caller: Caller, { clientId, sub, ac
 }
 
 /** What ended after the token had expired does not count. By then the ended set may have forgotten what ended before. */
-async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findEnding: FindEnding) {
+async function nodeOf({ trustLog }: LineageDeps, now: number, record: TokenRecord, findHistory: FindHistory) {
   const { id, parents, clientId, sub, audience, scope, actors, taskId, introductionId, issuedAt, expiresAt, dependsOn } = record
   const { tools, resources, delegation } = record
   const hasExpired = expiresAt <= now
   const wasRevoked = !hasExpired && !stands(trustLog.ended, dependsOn)
-  const ending = wasRevoked || hasExpired ? await findEnding(dependsOn, expiresAt) : undefined
+  const ending = wasRevoked || hasExpired ? await findHistory(dependsOn, expiresAt) : undefined
   return {
     tokenId: id,
     parents,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Why something was revoked or ended. */
+/** The codes for why something was revoked or ended. */
 export const EndReason = z.enum([
   'unspecified',
   'superseded',
@@ -14,9 +14,10 @@ export const EndReason = z.enum([
 export const EndNote = z.string().trim().min(1).max(256)
 
 /** The input of every call that revokes or ends something. */
-export const BECAUSE = { reason: EndReason.default('unspecified'), note: EndNote.optional() }
+export const REVOCATION_INPUT = { reason: EndReason.default('unspecified'), note: EndNote.optional() }
 
-export interface Because {
+/** Why something was revoked or ended, as its caller says. */
+export interface RevocationReason {
   readonly reason: z.infer<typeof EndReason>
   /** For the people who read the history. */
   readonly note?: string | undefined

@@ -46,6 +46,6 @@ export function openWitness({
   const file = witnessFile(join(dataDirectory, 'witness.json'))
   if (witness === undefined) return file
   if (!isUrl(witness)) return witnessFile(witness)
-  const noteFile = join(dataDirectory, 'restored.json')
-  return registryWitness({ witness, log: logOrigin(issuer), noteFile, fallback: file, clock: systemClock })
+  const pendingHeadFile = join(dataDirectory, 'restored.json')
+  return registryWitness({ witness, log: logOrigin(issuer), pendingHeadFile, fallback: file, clock: systemClock })
 }

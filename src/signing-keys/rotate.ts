@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.js'
-import { auditRow } from '../audit/audit-row.js'
+import { auditDraft } from '../audit/audit-draft.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import type { KeyUse } from './key-store.js'
@@ -24,7 +24,7 @@ export async function rotateSigningKey(deps: RotateKeyDeps, caller: Caller, use:
     if (pending) return pending
     // If another instance creates the version first, the next attempt returns its key.
     await deps.keyVersions.create(use, now + PUBLISHED_BEFORE_SECONDS, [
-      deps.audit.recording(auditRow(caller, 'signingKeys.rotate', { facts: { use } })),
+      deps.audit.recording(auditDraft(caller, 'signingKeys.rotate', { facts: { use } })),
     ])
   }
   return refuse('unavailable', `the registry's ${use} keys are being changed; try again`)

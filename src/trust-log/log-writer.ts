@@ -41,9 +41,9 @@ interface EntryGroup {
 type GroupOutcome =
   | { readonly outcome: 'committed'; readonly entries: readonly Entry[] }
   /** Operation number `failed` could not be done, because another writer was first; nothing was written. */
-  | { readonly outcome: 'overtaken'; readonly failed: number }
+  | { readonly outcome: 'conflict'; readonly failed: number }
   /** A handle in `dependsOn` has ended; nothing was written. */
-  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'dependencyEnded' }
 
 interface LogWriterDeps {
   readonly port: LogPort
@@ -109,7 +109,7 @@ export class LogWriter {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const { applied, clock, log, timeoutMs, requireNoSkew, turns } = this.#deps
     const endMs = clock.monotonicMs() + MAX_MS
-    let left = batch
+    let remaining = batch
     let failures = 0
     try {
       for (let attempt = 0; clock.monotonicMs() <= endMs; attempt++) {
@@ -117,11 +117,11 @@ export class LogWriter {
         applied.requireSound()
         // Only a new block needs the check of the clock: its time must be right for all instances.
         await withTimeout(clock, timeoutMs, 'a read of the head', requireNoSkew())
-        left = this.#refuseEnded(this.#answerApplied(left))
-        if (left.length === 0) return
-        const members = sharingOneBlock(left)
-        const outcome = await this.#append(members)
-        if (outcome === 'answered') left = left.filter((one) => !members.includes(one))
+        remaining = this.#refuseEnded(this.#answerApplied(remaining))
+        if (remaining.length === 0) return
+        const groups = sharingOneBlock(remaining)
+        const outcome = await this.#append(groups)
+        if (outcome === 'answered') remaining = remaining.filter((one) => !groups.includes(one))
         else {
           failures = outcome === 'taken' ? 0 : failures + 1
           if (outcome !== 'taken' && failures > MAX_FAILURES) throw outcome.error
@@ -129,10 +129,10 @@ export class LogWriter {
           await this.#readOn()
         }
       }
-      fail(left, 'the log is busy: other instances kept appending the next block; try again')
+      fail(remaining, 'the log is busy: other instances kept appending the next block; try again')
     } catch (error) {
       if (!(error instanceof BrokenLog)) log.warn('a commit to the log failed', { error: String(error) })
-      for (const { reject } of left) reject(isRefusal(error) ? error : cannotWrite())
+      for (const { reject } of remaining) reject(isRefusal(error) ? error : cannotWrite())
     }
   }
 
@@ -153,7 +153,7 @@ export class LogWriter {
     return batch.filter((one) => {
       const { dependsOn, decidedAt } = one.group
       if (dependsOn.some((handle) => applied.ended.has(handle))) {
-        one.resolve({ outcome: 'refused' })
+        one.resolve({ outcome: 'dependencyEnded' })
         return false
       }
       const isOld = dependsOn.length > 0 && now > decidedAt + MAX_AGE_SECONDS
@@ -163,7 +163,7 @@ export class LogWriter {
   }
 
   /** Commits the groups with the next block and answers them. After an error it is not known whether they were committed. */
-  async #append(members: readonly Waiting[]): Promise<'answered' | 'taken' | { readonly error: unknown }> {
+  async #append(groups: readonly Waiting[]): Promise<'answered' | 'taken' | { readonly error: unknown }> {
     const { port, applied, clock, log, timeoutMs, turns } = this.#deps
     const sentMs = systemClock.monotonicMs()
     const tip = applied.tip()
@@ -171,13 +171,13 @@ export class LogWriter {
     const blockOf = (done: readonly number[]): Block => {
       block = this.#newBlock(
         tip,
-        done.flatMap((i) => members[i]?.group.proposals ?? []),
+        done.flatMap((i) => groups[i]?.group.proposals ?? []),
       )
       return block
     }
     let results: readonly GroupResult[] | 'taken'
     try {
-      const appending = port.append({ n: tip.n + 1, groups: members.map(({ group }) => group.operations), blockOf })
+      const appending = port.append({ n: tip.n + 1, groups: groups.map(({ group }) => group.operations), blockOf })
       results = await withTimeout(clock, timeoutMs, 'a commit', appending)
     } catch (error) {
       log.warn('the outcome of a commit is not known; the log is read', { error: String(error), 'log.block': tip.n + 1 })
@@ -186,11 +186,11 @@ export class LogWriter {
     if (results === 'taken') return 'taken'
     turns?.measured(systemClock.monotonicMs() - sentMs)
     if (block) applied.apply(block)
-    for (const [i, { group, resolve, reject }] of members.entries()) {
+    for (const [i, { group, resolve, reject }] of groups.entries()) {
       const result = results[i] ?? { ok: false, error: new Error('the store returned no result for a group') }
       if (result.ok) resolve({ outcome: 'committed', entries: entriesOf(block, group) })
       else if ('error' in result) reject(result.error)
-      else resolve({ outcome: 'overtaken', failed: result.failed })
+      else resolve({ outcome: 'conflict', failed: result.failed })
     }
     return 'answered'
   }
@@ -217,8 +217,8 @@ export class LogWriter {
 
 const cannotWrite = (): Refusal => new Refusal('standing_unknown', 'the log cannot be written', { retryAfterSeconds: 1 })
 
-function fail(left: readonly Waiting[], text: string): void {
-  for (const { reject } of left) reject(new Refusal('standing_unknown', text, { retryAfterSeconds: 1 }))
+function fail(remaining: readonly Waiting[], text: string): void {
+  for (const { reject } of remaining) reject(new Refusal('standing_unknown', text, { retryAfterSeconds: 1 }))
 }
 
 function batchOf(queue: readonly Waiting[]): readonly Waiting[] {

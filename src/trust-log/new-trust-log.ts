@@ -100,7 +100,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       const ended =
         left.length > 0
           ? await commit({ ...ending, ends: left, dependsOn: [] })
-          : { outcome: (await storage.commit(ending.operations)).ok ? 'committed' : 'overtaken', position: here() }
+          : { outcome: (await storage.commit(ending.operations)).ok ? 'committed' : 'conflict', position: here() }
       return ended.outcome === 'committed' && 'position' in ended
         ? { position: ended.position }
         : refuse('conflict', 'the record changed while the request was processed; try again')

@@ -24,13 +24,13 @@ export interface LogCommit {
 }
 
 /**
- * `overtaken`: operation number `failed` could not be done, because another writer was first. `refused`: a handle in `dependsOn` has ended. In
- * both cases nothing was written.
+ * `conflict`: operation number `failed` could not be done, because another writer was first. `dependencyEnded`: a handle in `dependsOn` has ended.
+ * In both cases nothing was written.
  */
 export type Committed =
   | { readonly outcome: 'committed'; readonly entry: Entry; readonly position: Position }
-  | { readonly outcome: 'overtaken'; readonly failed: number }
-  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'conflict'; readonly failed: number }
+  | { readonly outcome: 'dependencyEnded' }
 
 /** A revocation. */
 interface LogEnding {

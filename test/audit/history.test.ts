@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => registry[Symbol.asyncDispose]())
 
 const idOf = (accessToken: string) => claimsOf(accessToken).jti
-const BECAUSE = { reason: 'policy', note: 'the contract ended' } as const
+const REASON = { reason: 'policy', note: 'the contract ended' } as const
 const nodeOf = async (actor: Actor, tokenId: string): Promise<LineageNode | undefined> =>
   (await actor.lineage({ tokenId })).find((node) => node.tokenId === tokenId)
 /** Past the expiry of every token, and past what the ended set remembers of it. */
@@ -37,7 +37,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       'tasks.end',
       async () => {
         const { taskId } = await pair.planner.tasks.create({ description: 'x' })
-        await pair.planner.tasks.end(taskId, BECAUSE)
+        await pair.planner.tasks.end(taskId, REASON)
         return { by: pair.planner, view: () => pair.planner.tasks.get(taskId) }
       },
     ],
@@ -45,7 +45,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       'introductions.revoke',
       async () => {
         const introductionId = await introduce(pair.planner, pair.ocr)
-        await pair.ocr.introductions.revoke(introductionId, BECAUSE)
+        await pair.ocr.introductions.revoke(introductionId, REASON)
         return { by: pair.ocr, view: () => pair.planner.introductions.get(introductionId) }
       },
     ],
@@ -53,7 +53,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       'tokens.revoke',
       async () => {
         const tokenId = idOf((await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken)
-        await pair.planner.mutate('tokens.revoke', { tokenId, ...BECAUSE })
+        await pair.planner.mutate('tokens.revoke', { tokenId, ...REASON })
         return { by: pair.planner, view: () => nodeOf(pair.planner, tokenId) }
       },
     ],
@@ -61,7 +61,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       '/oauth/revoke',
       async () => {
         const { accessToken } = await pair.planner.exchange({ audience: pair.ocr.audience })
-        await pair.planner.revoke(accessToken, BECAUSE)
+        await pair.planner.revoke(accessToken, REASON)
         return { by: pair.planner, view: () => nodeOf(pair.planner, idOf(accessToken)) }
       },
     ],
@@ -69,7 +69,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       'agents.suspend',
       async () => {
         const { agentId } = await registry.agent({ registeredBy: pair.acme })
-        await pair.acme.mutate('agents.suspend', { agentId, ...BECAUSE })
+        await pair.acme.mutate('agents.suspend', { agentId, ...REASON })
         return { by: pair.acme, view: () => pair.acme.query('agents.get', { agentId }) }
       },
     ],
@@ -77,7 +77,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       'agents.revoke',
       async () => {
         const { agentId } = await registry.agent({ registeredBy: pair.acme })
-        await pair.acme.mutate('agents.revoke', { agentId, ...BECAUSE })
+        await pair.acme.mutate('agents.revoke', { agentId, ...REASON })
         return { by: pair.acme, view: () => inList(pair.acme, 'agents.list', { limit: 100 }, { agentId }) }
       },
     ],
@@ -86,7 +86,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       async () => {
         const { agentId } = await registry.agent({ registeredBy: pair.acme })
         const [key] = (await pair.acme.query<KeyList>('keys.list', { owner: agentId })).items
-        await pair.acme.mutate('keys.revoke', { keyId: key?.keyId, ...BECAUSE })
+        await pair.acme.mutate('keys.revoke', { keyId: key?.keyId, ...REASON })
         return { by: pair.acme, view: () => inList(pair.acme, 'keys.list', { owner: agentId }, { keyId: key?.keyId }) }
       },
     ],
@@ -95,7 +95,7 @@ describe('every verb that ends something keeps who, when and why', () => {
       async () => {
         const { code } = await pair.acme.mutate<{ code: string }>('members.invite', { orgId: pair.acme.orgId, role: 'member' })
         const { clientId: memberId } = await registry.join(code, 'Mia')
-        await pair.acme.mutate('members.revoke', { memberId, ...BECAUSE })
+        await pair.acme.mutate('members.revoke', { memberId, ...REASON })
         return { by: pair.acme, view: () => inList(pair.acme, 'members.list', { orgId: pair.acme.orgId }, { memberId }) }
       },
     ],
@@ -103,14 +103,14 @@ describe('every verb that ends something keeps who, when and why', () => {
       'organisations.revoke',
       async () => {
         const { orgId } = await registry.organisation('Initech')
-        await registry.operator.mutate('organisations.revoke', { orgId, ...BECAUSE })
+        await registry.operator.mutate('organisations.revoke', { orgId, ...REASON })
         return { by: registry.operator, view: () => registry.operator.query('organisations.get', { orgId }) }
       },
     ],
   ])('%s', async (_, end) => {
     const now = registry.clock.now()
     const { by, view } = await end()
-    const expected = { endedAt: now, endedBy: by.clientId, ...BECAUSE }
+    const expected = { endedAt: now, endedBy: by.clientId, ...REASON }
     expect(await view()).toMatchObject(expected)
     forget()
     expect(await view()).toMatchObject(expected)
@@ -126,14 +126,14 @@ describe('every verb that ends something keeps who, when and why', () => {
 
   test('a card that was unpublished and a signing key, in the audit log', async () => {
     const agent = await aPublishedAgent(registry, { registeredBy: pair.acme })
-    await agent.mutate('cards.unpublish', { agentId: agent.agentId, ...BECAUSE })
+    await agent.mutate('cards.unpublish', { agentId: agent.agentId, ...REASON })
     const cards = await pair.acme.query<{ items: object[] }>('audit.list', { action: 'cards.unpublish', limit: 100 })
-    expect(cards.items).toMatchObject([{ action: 'cards.unpublish', endReason: 'policy', note: BECAUSE.note }])
+    expect(cards.items).toMatchObject([{ action: 'cards.unpublish', endReason: 'policy', note: REASON.note }])
     await registry.operator.mutate('signingKeys.rotate', { use: 'log' })
     const { items } = await registry.operator.query<{ items: { kid: string; use: string }[] }>('signingKeys.list', {})
-    await registry.operator.mutate('signingKeys.revoke', { kid: items.find(({ use }) => use === 'log')?.kid, ...BECAUSE })
+    await registry.operator.mutate('signingKeys.revoke', { kid: items.find(({ use }) => use === 'log')?.kid, ...REASON })
     const keys = await registry.operator.query<{ items: object[] }>('audit.list', { action: 'signingKeys.revoke', limit: 100 })
-    expect(keys.items).toMatchObject([{ action: 'signingKeys.revoke', endReason: 'policy', note: BECAUSE.note }])
+    expect(keys.items).toMatchObject([{ action: 'signingKeys.revoke', endReason: 'policy', note: REASON.note }])
   })
 
   test('a reason that is not in the list, and a note of 257 characters, are refused, and nothing ends', async () => {
@@ -160,14 +160,14 @@ test('another organisation sees when something ended, but not who ended it and w
   const introductionId = await introduce(own, pair.ocr)
   const { taskId } = await own.tasks.create({ description: 'x' })
   const tokenId = idOf((await own.exchange({ audience: pair.ocr.audience, taskId })).accessToken)
-  await own.tasks.end(taskId, BECAUSE)
-  await pair.globex.mutate('agents.suspend', { agentId: own.agentId, ...BECAUSE })
+  await own.tasks.end(taskId, REASON)
+  await pair.globex.mutate('agents.suspend', { agentId: own.agentId, ...REASON })
   const endedAt = registry.clock.now()
   for (const [viewer, expected] of [
     [pair.acme, { endedAt }],
     [pair.ocr, { endedAt }],
-    [pair.globex, { endedAt, endedBy: pair.globex.clientId, ...BECAUSE }],
-    [registry.operator, { endedAt, endedBy: pair.globex.clientId, ...BECAUSE }],
+    [pair.globex, { endedAt, endedBy: pair.globex.clientId, ...REASON }],
+    [registry.operator, { endedAt, endedBy: pair.globex.clientId, ...REASON }],
   ] as const) {
     const view = await viewer.query<object>('introductions.get', { introductionId })
     const shown = Object.fromEntries(Object.entries(view).filter(([name]) => ['endedAt', 'endedBy', 'reason', 'note'].includes(name)))
@@ -250,13 +250,13 @@ test('every entry that a caller has made end something can be read by each handl
     entries.push(...page.entries)
     if (page.entries.length === 0) break
   }
-  const endings = auditStore(registry.storage).endings
+  const { endedHandles } = auditStore(registry.storage)
   // A publication that takes nothing away ends a handle that nothing depends on
   const ofCallers = entries.filter(({ type }) => !/^(card\.published|epoch\.|signing-key\.retired|key\.retired)/.test(type))
   const handles = ofCallers.flatMap(({ ends }) => ends.map(({ handle }) => handle))
   expect(handles.length).toBeGreaterThan(10)
   const missing: string[] = []
   for (const handle of new Set(handles))
-    if ((await endings.find('handles', { where: { handles: handle }, limit: 1 })).items.length === 0) missing.push(handle)
+    if ((await endedHandles.find('handles', { where: { handles: handle }, limit: 1 })).items.length === 0) missing.push(handle)
   expect(missing).toEqual([])
 })

@@ -41,7 +41,7 @@ test('a write whose dependency has ended leaves neither record nor entry', async
   const [log, other] = [await logs.open(), await logs.open()]
   const organisation = aHandle('org')
   await end(other, organisation)
-  expect(await create(logs, log, aThing(), [organisation])).toEqual({ outcome: 'refused' })
+  expect(await create(logs, log, aThing(), [organisation])).toEqual({ outcome: 'dependencyEnded' })
   expect(await stored(logs)).toBeUndefined()
   expect(await entriesOf(logs)).toHaveLength(2)
 })
@@ -52,7 +52,7 @@ test('an operation that cannot be done is named, and leaves neither record nor e
   const things = thingsIn(logs.storage)
   await create(logs, log, aThing())
   const operations = [things.inserting(aThing({ id: 'other' })), things.inserting(aThing())]
-  expect(await log.commit({ type: 'agent.registered', dependsOn: [], operations })).toEqual({ outcome: 'overtaken', failed: 1 })
+  expect(await log.commit({ type: 'agent.registered', dependsOn: [], operations })).toEqual({ outcome: 'conflict', failed: 1 })
   expect(await stored(logs, 'other')).toBeUndefined()
   expect(await entriesOf(logs)).toHaveLength(2)
 })
@@ -89,7 +89,7 @@ test('writes to one record that wait together are committed in their order, each
   const step = (from: string, to: string) =>
     log.commit({ type: 'record.changed', dependsOn: [], operations: [things.changing('thing', { body: from }, { body: to })] })
   const results = await Promise.all([step('one', 'two'), step('two', 'three'), step('two', 'four')])
-  expect(results.map(({ outcome }) => outcome)).toEqual(['committed', 'committed', 'overtaken'])
+  expect(results.map(({ outcome }) => outcome)).toEqual(['committed', 'committed', 'conflict'])
   expect((await stored(logs))?.body).toBe('three')
 })
 
@@ -155,6 +155,6 @@ test('a write that another instance overtook is checked again: its dependency en
       return work()
     },
   })
-  expect(await create(logs, slow, aThing(), [organisation])).toEqual({ outcome: 'refused' })
+  expect(await create(logs, slow, aThing(), [organisation])).toEqual({ outcome: 'dependencyEnded' })
   expect(await stored(logs)).toBeUndefined()
 })

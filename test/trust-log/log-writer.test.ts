@@ -47,7 +47,7 @@ test('a write that depends on a handle which another instance has ended is refus
   const [first, second] = [await logs.open(), await logs.open()]
   const task = aHandle('tsk')
   await end(first, task)
-  expect(await write(second, { dependsOn: [task] })).toEqual({ outcome: 'refused' })
+  expect(await write(second, { dependsOn: [task] })).toEqual({ outcome: 'dependencyEnded' })
   expect(entriesIn(await blocksOf(logs))).toHaveLength(2)
 })
 
@@ -60,7 +60,7 @@ test('a write never follows the ending of its dependency, even if both wait for 
     const entries = entriesIn(await blocksOf(logs))
     const ended = entries.findIndex((entry) => entry.ends.some((ending) => ending.handle === task))
     const at = entries.findIndex((entry) => entry.id === id)
-    expect(at === -1 ? written.outcome === 'refused' : at < ended).toBe(true)
+    expect(at === -1 ? written.outcome === 'dependencyEnded' : at < ended).toBe(true)
   }
 })
 

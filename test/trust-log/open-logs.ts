@@ -77,7 +77,7 @@ export const write = (
 /** Restore options for a log without records. The restore may quarantine. */
 export const noRecords = {
   mayQuarantine: true,
-  reapplyRevocations: async (): Promise<void> => undefined,
+  replayRevocations: async (): Promise<void> => undefined,
   handlesOfRecords: async () => [],
   reissueKeyEntries: async () => [],
 }

@@ -1,6 +1,6 @@
 import { CredenceError } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId, IntroductionId } from '../../protocol/ids.js'
 import type { Delegation, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
@@ -74,7 +74,7 @@ export interface Introductions {
   /** Grants a pending request, or approves an introduction again that needs it. */
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
-  revoke(introductionId: string, because?: Partial<Because>): Promise<unknown>
+  revoke(introductionId: string, because?: Partial<RevocationReason>): Promise<unknown>
   inbox(after?: number): Promise<{ readonly items: readonly InboxItem[]; readonly lastPosition: number }>
   /**
    * Calls `handler` for each item after position `after`, in order. A failure is reported to `onError`. If the registry could not be

@@ -11,7 +11,7 @@ import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import { Standing } from '../../protocol/standing.js'
 import type { VerificationKey } from './jwk.js'
 import { isKeyAmong, type Jws, readClaims, readJws } from './jws.js'
-import { type JwtKind, type KeysFor, refuseAs, requireAll, timeFault, type VerifiedJwt, verifyJws, verifyJwt } from './jwt.js'
+import { type JwtKind, type KeysFor, requireAll, timeFault, type VerifiedJwt, verifyJws, verifyJwt } from './jwt.js'
 
 const Text = z.string().min(1).max(512)
 const NumericDate = z.int().min(0)
@@ -58,20 +58,6 @@ export function readClientAssertion(assertion: unknown): { readonly clientId: st
   return typeof clientId === 'string' ? { clientId, jws } : undefined
 }
 
-/**
- * Verifies a client assertion: signed by a key of the client, for exactly this issuer, valid for at most MAX_PROOF_SECONDS.
- * The caller consumes the pair of client and `jti`.
- *
- * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
- */
-export async function verifyClientAssertion(
-  assertion: unknown,
-  expected: ClientAssertionExpectation,
-): Promise<{ readonly claims: ClientAssertionClaims; readonly jkt: Jkt }> {
-  const jws = readJws(assertion, CLIENT_ASSERTION)
-  return typeof jws === 'string' ? refuseAs(CLIENT_ASSERTION, jws) : verifyParsedAssertion(jws, expected)
-}
-
 interface ClientAssertionExpectation {
   readonly clientId: string
   readonly keys: readonly VerificationKey[]
@@ -81,7 +67,12 @@ interface ClientAssertionExpectation {
   readonly madeFrom?: number
 }
 
-/** Like verifyClientAssertion, but for an assertion that readClientAssertion has read. */
+/**
+ * Verifies a client assertion that `readClientAssertion` has read: signed by a key of the client, for exactly this issuer, valid for at most
+ * MAX_PROOF_SECONDS. The caller consumes the pair of client and `jti`.
+ *
+ * @see [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523.html#section-3)
+ */
 export async function verifyParsedAssertion(
   jws: Jws,
   expected: ClientAssertionExpectation,

@@ -3,10 +3,10 @@ import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Dependencies, dependenciesOf, joinDependencies, stands } from '../../protocol/standing.js'
 import type { CardSearchPort, CardSummary } from '../../storage/storage.js'
-import { type GrantedIntroduction, isUnreduced, type StepDeps, stepsOf } from './decide/granted.js'
+import { type GrantedIntroduction, hasSameVersions, type SortDeps, sortByReliance } from './decide/granted.js'
 import { type FindIntroductionDeps, findGranted, findIntroducedTo } from './find.js'
 
-type EntitleDeps = FindIntroductionDeps & StepDeps & { readonly cardSearch: CardSearchPort }
+type EntitleDeps = FindIntroductionDeps & SortDeps & { readonly cardSearch: CardSearchPort }
 
 /** The tier of an agent's card that an authenticated caller may see, and the handles that this decision depends on. */
 export interface Entitlement {
@@ -45,12 +45,12 @@ function entitlingUnread(
 ): Dependencies | undefined {
   const { versions = [], signer } = summary ?? {}
   const card = dependenciesOf([...versions, ...(signer ? [signer.handle] : [])])
-  const found = granted.find(({ reliance }) => isUnreduced(reliance, { versions }))
+  const found = granted.find(({ reliance }) => hasSameVersions(reliance, { versions }))
   return found && stands(trustLog.ended, card.handles) ? joinDependencies(found.dependencies, card) : undefined
 }
 
 /** The dependencies of the newest introduction that holds, and of the card. */
 async function entitling(deps: EntitleDeps, to: AgentId, granted: readonly GrantedIntroduction[]): Promise<Dependencies | undefined> {
-  const { valid, card } = await stepsOf(deps, to, granted)
+  const { valid, card } = await sortByReliance(deps, to, granted)
   return valid[0] && card && joinDependencies(valid[0].dependencies, card.dependencies)
 }

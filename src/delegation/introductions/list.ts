@@ -17,8 +17,8 @@ export const listIntroductions = (
     const page = await deps.introductions.find(index, { where, order: 'down', ...cursorOf(paging) })
     // One card may be read again for many introductions.
     const findReliance = memoized(deps.findReliance)
-    const [viewDeps, findEnding] = [{ ...deps, findReliance }, deps.audit.history(caller)]
-    const views = await Promise.all(page.items.map((introduction) => viewOf(viewDeps, introduction, now, findEnding)))
+    const [viewDeps, findHistory] = [{ ...deps, findReliance }, deps.audit.history(caller)]
+    const views = await Promise.all(page.items.map((introduction) => viewOf(viewDeps, introduction, now, findHistory)))
     return pageOf({ ...page, items: views }, (view) => view)
   })
 

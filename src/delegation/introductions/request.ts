@@ -10,7 +10,7 @@ import { type CardInterface, type CardReliance, findInterface } from '../../regi
 import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
-import { rowOf } from './decide/pending.js'
+import { auditDraftOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
@@ -156,7 +156,7 @@ function newIntroduction({ random }: IntroductionDeps, { from, fromOrg, toOrg, i
 /** A pending request writes no log entry, because nothing depends on it. */
 async function createPending(deps: IntroductionDeps, caller: Caller, introduction: Introduction, now: number): Promise<IntroductionView> {
   await withNotifications(deps, async () => {
-    const row = deps.audit.recording(rowOf(caller, introduction, 'introductions.request'))
+    const row = deps.audit.recording(auditDraftOf(caller, introduction, 'introductions.request'))
     const slot = await requireFreeSlot(deps.introductions, introduction)
     const inserting = deps.introductions.inserting({ ...introduction, slot })
     const committed = await deps.storage.commit([

@@ -1,10 +1,10 @@
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { withNotifications } from '../inbox/post.js'
-import { closePending, rowOf } from './decide/pending.js'
+import { auditDraftOf, closePending } from './decide/pending.js'
 import { endingOfIntroduction } from './find.js'
 import { RETENTION_SECONDS, stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
@@ -15,7 +15,7 @@ export const revokeIntroduction = (
   deps: IntroductionDeps,
   caller: Caller,
   id: IntroductionId,
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position }> => withNotifications(deps, () => tryRevoke(deps, caller, id, because))
 
 /** The stored state `ended` only keeps the introduction out of the indexes of granted ones; the log entry is what revokes it. */
@@ -23,7 +23,7 @@ async function tryRevoke(
   deps: IntroductionDeps,
   caller: Caller,
   id: IntroductionId,
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position } | 'retry'> {
   const { now, position } = caller.barrier
   const introduction = await requireIntroduction(deps, caller, id)
@@ -37,14 +37,14 @@ async function tryRevoke(
   if (state === 'denied') return refuse('not_pending', 'the introduction was denied')
   const fields = { state: 'ended', purgeAt: deps.trustLog.now() + RETENTION_SECONDS, ...nextRevision(introduction, now) } as const
   const ends = [endingOfIntroduction(introduction)]
-  const row = rowOf(caller, introduction, 'introductions.revoke')
+  const draft = auditDraftOf(caller, introduction, 'introductions.revoke')
   const committed = await deps.trustLog.commit({
     type: 'introduction.revoked',
     ends,
     dependsOn: [],
     operations: [
       deps.introductions.changing(id, { revision }, fields),
-      ...deps.audit.recordingEnd(row, { ends, ...because }),
+      ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ...notifying(deps, { ...introduction, ...fields }, 'ended'),
     ],
   })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
 import { untilRevoked } from '../../http/trpc/subscription.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
 import { Delegation, Names, Scope } from '../../protocol/rights.js'
 import { CardInterface } from '../../registry/cards/reliance/reliance.js'
@@ -64,7 +64,7 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
       .input(ById.extend({ note: z.string().max(512).optional() }))
       .mutation(({ ctx, input }) => denyIntroduction(deps, ctx.caller, input.introductionId, input.note)),
     revoke: procedureFor('introductions:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { introductionId, ...because } }) => revokeIntroduction(deps, ctx.caller, introductionId, because)),
     inbox: procedureFor('introductions:write')
       .input(z.strictObject({ after: After, limit: z.int().min(1).max(100).default(100) }).prefault({}))

@@ -1,18 +1,18 @@
-import type { FindEnding } from '../../audit/history.js'
+import type { FindHistory } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import { postingTo } from '../inbox/post.js'
 import type { InboxNotification, InboxStore } from '../inbox/store.js'
-import { SIGNATURES, type StepDeps, stepsOf } from './decide/granted.js'
+import { SIGNATURES, type SortDeps, sortByReliance } from './decide/granted.js'
 import { isSide, stateOf } from './introduction.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
 /** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
-export async function viewOf(deps: StepDeps, introduction: Introduction, now: number, findEnding: FindEnding) {
+export async function viewOf(deps: SortDeps, introduction: Introduction, now: number, findHistory: FindHistory) {
   const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
   const { reliance } = introduction
   const state = stateOf(deps.trustLog, introduction, now)
@@ -20,9 +20,9 @@ export async function viewOf(deps: StepDeps, introduction: Introduction, now: nu
   // After it has expired, the ended set may have forgotten its handles.
   const ending =
     state === 'ended' || (state === 'expired' && introduction.state === 'granted')
-      ? await findEnding([handle, boundsVersion, ...dependsOn], expiresAt)
+      ? await findHistory([handle, boundsVersion, ...dependsOn], expiresAt)
       : undefined
-  const { affected } = await stepsOf(deps, to, state === 'granted' && reliance ? [{ reliance }] : [])
+  const { affected } = await sortByReliance(deps, to, state === 'granted' && reliance ? [{ reliance }] : [])
   const changes = affected[0]?.changes
   return {
     introductionId: id,

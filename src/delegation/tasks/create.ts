@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -56,7 +56,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
       operations: [
         ...counting,
         deps.tasks.inserting(task),
-        deps.audit.recording(auditRow(caller, 'tasks.create', { subject: task.id, taskId: task.id })),
+        deps.audit.recording(auditDraft(caller, 'tasks.create', { subject: task.id, taskId: task.id })),
       ],
     }),
   )

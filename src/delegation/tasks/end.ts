@@ -1,20 +1,20 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { TaskId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { requireTask, type TaskDeps } from './authority.js'
 import { endingOfTask } from './find.js'
 
 /** Ends a task, its descendants and every token issued for them, with one log entry. */
-export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId, because: Because): Promise<{ position: Position }> {
+export async function endTask(deps: TaskDeps, caller: Caller, id: TaskId, because: RevocationReason): Promise<{ position: Position }> {
   const task = await requireTask(deps, caller, id)
   if (task.owner !== caller.id && !mayOversee(caller, task.orgId))
     refuse('forbidden', 'only the owner of a task or an administrator of its organisation can end it')
   if (deps.trustLog.ended.has(task.handle) || task.deadline <= caller.barrier.now)
     refuse('already_ended', 'the task has already ended, or its deadline has passed')
   const ends = [endingOfTask(task)]
-  const row = auditRow(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id })
-  return deps.trustLog.end({ type: 'task.ended', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
+  const draft = auditDraft(caller, 'tasks.end', { orgId: task.orgId, subject: id, taskId: id })
+  return deps.trustLog.end({ type: 'task.ended', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }

@@ -1,4 +1,4 @@
-import type { EndedView, FindEnding } from '../../audit/history.js'
+import type { FindHistory, HistoryView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import type { ClientId, TaskId } from '../../protocol/ids.js'
 import { stands } from '../../protocol/standing.js'
@@ -6,7 +6,7 @@ import { requireTask, type TaskDeps } from './authority.js'
 import type { Task } from './store.js'
 
 /** A task as its owner and the owner's organisation see it. */
-export interface TaskView extends Partial<EndedView> {
+export interface TaskView extends Partial<HistoryView> {
   readonly taskId: TaskId
   readonly owner: ClientId
   readonly description: string
@@ -23,12 +23,17 @@ export const getTask = (deps: TaskDeps, caller: Caller, id: TaskId): Promise<Tas
   )
 
 /** After the deadline the ended set may have forgotten the task's handles, and what ended later does not count. */
-export async function viewOf({ trustLog }: Pick<TaskDeps, 'trustLog'>, now: number, task: Task, findEnding: FindEnding): Promise<TaskView> {
+export async function viewOf(
+  { trustLog }: Pick<TaskDeps, 'trustLog'>,
+  now: number,
+  task: Task,
+  findHistory: FindHistory,
+): Promise<TaskView> {
   const { id, owner, description, parentTaskId, deadline, createdAt, handle, dependsOn } = task
   const handles = [handle, ...dependsOn]
   const isPast = deadline <= now
   const hasEnded = !isPast && !stands(trustLog.ended, handles)
-  const ending = hasEnded || isPast ? await findEnding(handles, deadline) : undefined
+  const ending = hasEnded || isPast ? await findHistory(handles, deadline) : undefined
   const state = hasEnded || ending ? 'ended' : isPast ? 'expired' : 'active'
   return { taskId: id, owner, description, parentTaskId, deadline, createdAt, state, ...ending }
 }

@@ -15,7 +15,7 @@ export const listTasks = (
       caller.kind === 'member'
         ? await deps.tasks.find('organisation', { where: { orgId: caller.orgId }, ...paging })
         : await deps.tasks.find('owner', { where: { owner: caller.id }, ...paging })
-    const findEnding = deps.audit.history(caller)
-    const items = await Promise.all(page.items.map((task) => viewOf(deps, now, task, findEnding)))
+    const findHistory = deps.audit.history(caller)
+    const items = await Promise.all(page.items.map((task) => viewOf(deps, now, task, findHistory)))
     return pageOf({ ...page, items }, (view) => view)
   })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { TaskId } from '../../protocol/ids.js'
 import type { TaskDeps } from './authority.js'
 import { createTask } from './create.js'
@@ -29,6 +29,6 @@ export const tasksRoutes = (deps: TaskDeps) =>
       .input(PageInput.prefault({}))
       .query(({ ctx, input }) => listTasks(deps, ctx.caller, input)),
     end: procedureFor('tasks:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { taskId, ...because } }) => endTask(deps, ctx.caller, taskId, because)),
   })

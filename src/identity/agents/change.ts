@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isAdminOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -41,14 +41,14 @@ export async function changeAgent(
   }
   if (Object.keys(next).length === 0) return { agentId }
   const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])]
-  const row = auditRow(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
+  const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     ends,
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
-      ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
+      ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
   })
   return outcome === 'committed'

@@ -1,7 +1,7 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { Guard } from '../../storage/storage.js'
@@ -20,7 +20,7 @@ export async function endAgent(
   caller: Caller,
   id: AgentId,
   state: 'suspended' | 'revoked',
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position }> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     if (attempt > 0) await deps.trustLog.readBarrier()
@@ -34,14 +34,14 @@ export async function endAgent(
     const endedRank = Math.max(RANK[caller.role], hasEnded || recorded.state !== undefined ? recorded.rank : 0)
     // Also if it has ended already: a restore follows the last entry about the agent.
     const ends = [{ handle: agent.handle }]
-    const row = auditRow(caller, state === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })
+    const draft = auditDraft(caller, state === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })
     const committed = await deps.trustLog.commit({
       type: endedState === 'suspended' ? 'agent.suspended' : 'agent.revoked',
       ends,
       dependsOn: [],
       operations: [
         deps.agents.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
-        ...deps.audit.recordingEnd(row, { ends, ...because }),
+        ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ],
     })
     if (committed.outcome === 'committed') return { position: committed.position }

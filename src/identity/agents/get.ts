@@ -1,4 +1,4 @@
-import type { EndedView, FindEnding } from '../../audit/history.js'
+import type { FindHistory, HistoryView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
@@ -9,7 +9,7 @@ import { lastEnding } from './end-agent.js'
 import type { Agent } from './store.js'
 
 /** An agent in the responses of `agents.get` and `agents.list`. */
-export interface AgentView extends Partial<EndedView> {
+export interface AgentView extends Partial<HistoryView> {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly name: string
@@ -27,7 +27,7 @@ export const getAgent = (deps: AgentsDeps, caller: Caller, id: AgentId): Promise
     viewOf(deps, await requireAgent(deps, caller, id, 'see'), deps.audit.history(caller)),
   )
 
-export async function viewOf(deps: AgentsDeps, agent: Agent, findEnding: FindEnding): Promise<AgentView> {
+export async function viewOf(deps: AgentsDeps, agent: Agent, findHistory: FindHistory): Promise<AgentView> {
   const { id, orgId, name, parent, ceiling, introductionPolicy, createdAt } = agent
   const audience = audienceOf(deps.issuer, id)
   return {
@@ -40,7 +40,7 @@ export async function viewOf(deps: AgentsDeps, agent: Agent, findEnding: FindEnd
     ceiling,
     introductionPolicy,
     registeredAt: createdAt,
-    ...(deps.trustLog.ended.has(agent.handle) && (await findEnding([agent.handle]))),
+    ...(deps.trustLog.ended.has(agent.handle) && (await findHistory([agent.handle]))),
   }
 }
 

@@ -19,6 +19,6 @@ export const listAgents = (
             ...cursorOf(paging),
           })
     const { items, cursor } = pageOf(page, (agent) => agent)
-    const findEnding = deps.audit.history(caller)
-    return { items: await Promise.all(items.map((agent) => viewOf(deps, agent, findEnding))), ...(cursor && { cursor }) }
+    const findHistory = deps.audit.history(caller)
+    return { items: await Promise.all(items.map((agent) => viewOf(deps, agent, findHistory))), ...(cursor && { cursor }) }
   })

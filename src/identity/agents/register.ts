@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -71,7 +71,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
           tokenHash: digestOfText(registrationToken),
           expiresAt,
         }),
-        deps.audit.recording(auditRow(caller, 'agents.register', { orgId, subject: agent.id })),
+        deps.audit.recording(auditDraft(caller, 'agents.register', { orgId, subject: agent.id })),
       ],
     }),
   )

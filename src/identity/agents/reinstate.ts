@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
@@ -28,7 +28,7 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
         ...counting,
         // Fails if a wider authority suspended or revoked the agent since it was read.
         deps.agents.changing(id, unchangedGuard(agent), { handle }),
-        deps.audit.recording(auditRow(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
+        deps.audit.recording(auditDraft(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
       ],
     }),
   )

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId, OrgId } from '../../protocol/ids.js'
 import { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { CeilingRight, MAX_NAMES } from '../../protocol/rights.js'
@@ -56,12 +56,12 @@ export const agentsRoutes = (deps: AgentsDeps & RegisterKeyDeps & { readonly sto
       )
       .mutation(({ ctx, input }) => changeAgent(deps, ctx.caller, input)),
     suspend: procedureFor('agents:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { agentId, ...because } }) => suspendAgent(deps, ctx.caller, agentId, because)),
     reinstate: procedureFor('agents:write')
       .input(ById)
       .mutation(({ ctx, input }) => reinstateAgent(deps, ctx.caller, input.agentId)),
     revoke: procedureFor('agents:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { agentId, ...because } }) => revokeAgent(deps, ctx.caller, agentId, because)),
   })

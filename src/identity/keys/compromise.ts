@@ -4,7 +4,7 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
 import { requireRegisteredKey } from './authority.js'
 import { banKey } from './quota-slots.js'
-import { keyAuditRow, type RevokeKeyDeps } from './revoke.js'
+import { keyAuditDraft, type RevokeKeyDeps } from './revoke.js'
 
 /**
  * Declares that a key has been compromised since `since` (epoch seconds). Revokes the key and everything that it has granted since then,
@@ -26,8 +26,8 @@ export async function compromiseKey(
     // The list is read again after each log entry, because more may have been granted meanwhile. An ended identity can grant nothing more.
     if (position !== undefined && fresh.length === 0) return { position, revokedCount: ended.size }
     for (const { handle } of fresh) ended.add(handle)
-    const row = keyAuditRow(caller, 'keys.compromise', registeredKey)
-    const operations = deps.audit.recordingEnd(row, { ends: fresh, reason: 'compromised', note })
+    const draft = keyAuditDraft(caller, 'keys.compromise', registeredKey)
+    const operations = deps.audit.recordingEnd(draft, { ends: fresh, reason: 'compromised', note })
     position = (await deps.trustLog.end({ type: 'key.compromised', ends: fresh, operations })).position
   }
 }

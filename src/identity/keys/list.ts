@@ -1,4 +1,4 @@
-import type { EndedView } from '../../audit/history.js'
+import type { HistoryView } from '../../audit/history.js'
 import type { Caller } from '../../http/caller.js'
 import type { ClientId, Jkt, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
@@ -8,7 +8,7 @@ import type { RegisterKeyDeps } from './register.js'
 import type { RegisteredKey } from './store.js'
 
 /** A registered key in the response of `keys.list`. */
-interface RegisteredKeyView extends Partial<EndedView> {
+interface RegisteredKeyView extends Partial<HistoryView> {
   readonly keyId: RegisteredKeyId
   readonly owner: KeyOwner
   readonly use: KeyPurpose
@@ -42,12 +42,12 @@ export async function listRegisteredKeys(
   ])
   const known = [...[...newest.items].reverse(), ...inSlots]
   const distinct = [...new Map(known.map((key) => [key.id, key])).values()].sort((a, b) => a.registeredAt - b.registeredAt)
-  const findEnding = deps.audit.history(caller)
+  const findHistory = deps.audit.history(caller)
   const viewOf = async ({ id, handle, retiresAt, ...key }: RegisteredKey): Promise<RegisteredKeyView> => {
     const { use, jkt, alg, registeredAt, registeredBy } = key
     const hasEnded = deps.trustLog.ended.has(handle)
     const state = hasEnded ? 'revoked' : retiresAt === undefined ? 'active' : 'retired'
-    const ending = hasEnded ? await findEnding([handle]) : undefined
+    const ending = hasEnded ? await findHistory([handle]) : undefined
     return { keyId: id, owner, use, jkt, alg, registeredAt, registeredBy, retiresAt, state, ...ending }
   }
   return { items: await Promise.all(distinct.map(viewOf)) }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Audit } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfJson } from '../../credentials/jose/digest.js'
 import { consumeProof } from '../../credentials/jose/dpop.js'
 import { type ParsedKey, requireUsableKey } from '../../credentials/jose/jwk.js'
@@ -49,7 +49,7 @@ export async function registerKey(
       faults: [{ pointer: '/use', hint: 'expected "publisher" for an organisation and "client" for an agent or a member' }],
     })
   const key = await requireOfferedKey(deps, { jwk, proof, proofOwner: owner })
-  const row = deps.audit.recording(auditRow(caller, 'keys.register', { orgId, subject: owner }))
+  const row = deps.audit.recording(auditDraft(caller, 'keys.register', { orgId, subject: owner }))
   const registration = { owner, orgId, use, key, grantedBy: caller.identities, registeredAt: now, registeredBy: caller.id }
   const registered = await saveRegisteredKey(deps, registration, { dependsOn: identitiesOf(caller.dependencies.handles), also: [row] })
   return registered ?? refuse('conflict', 'the key could not be saved; try again')
@@ -143,7 +143,7 @@ export async function saveRegisteredKey(
       operations: [deps.registeredKeys.inserting(registeredKey), ...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
     })
     if (outcome === 'committed') return { keyId: registeredKey.id, jkt: key.jkt }
-    if (outcome === 'refused') return refuse('conflict', 'the owner of the key or your own access was revoked concurrently')
+    if (outcome === 'dependencyEnded') return refuse('conflict', 'the owner of the key or your own access was revoked concurrently')
     const freeNow = await requireSlots(deps, owner, key.jkt)
     if (isDeepStrictEqual(freeNow, slots)) return undefined
     slots = freeNow

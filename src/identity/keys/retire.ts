@@ -6,7 +6,7 @@ import type { RegisteredKeyId } from '../../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
 import type { Cursor, Page } from '../../storage/storage.js'
 import { requireRegisteredKey } from './authority.js'
-import { keyAuditRow, type RevokeKeyDeps, requireNotEnded } from './revoke.js'
+import { keyAuditDraft, type RevokeKeyDeps, requireNotEnded } from './revoke.js'
 import type { RegisteredKey } from './store.js'
 
 /** Cursor before the first retired key: keys without `endsAt`, which were never retired, come first in the index. */
@@ -34,7 +34,7 @@ export async function retireKey(
     dependsOn: [registeredKey.handle, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.registeredKeys.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS }),
-      deps.audit.recording(keyAuditRow(caller, 'keys.retire', registeredKey)),
+      deps.audit.recording(keyAuditDraft(caller, 'keys.retire', registeredKey)),
     ],
   })
   return outcome === 'committed'

@@ -1,8 +1,8 @@
 import type { Audit, AuditDraft } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
 import type { Ending, Position } from '../../protocol/log/entry.js'
@@ -28,18 +28,18 @@ export async function revokeKey(
   deps: RevokeKeyDeps,
   caller: Caller,
   id: RegisteredKeyId,
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position }> {
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   requireNotEnded(deps, registeredKey)
   const ends = [{ handle: registeredKey.handle }]
-  const row = keyAuditRow(caller, 'keys.revoke', registeredKey)
-  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
+  const draft = keyAuditDraft(caller, 'keys.revoke', registeredKey)
+  return deps.trustLog.end({ type: 'key.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }
 
 export function requireNotEnded({ trustLog }: Pick<RevokeKeyDeps, 'trustLog'>, { handle }: RegisteredKey): void {
   if (trustLog.ended.has(handle)) refuse('already_revoked', 'the key was revoked')
 }
 
-export const keyAuditRow = (caller: Caller, action: string, { orgId, id }: RegisteredKey): AuditDraft =>
-  auditRow(caller, action, { orgId, subject: id })
+export const keyAuditDraft = (caller: Caller, action: string, { orgId, id }: RegisteredKey): AuditDraft =>
+  auditDraft(caller, action, { orgId, subject: id })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
@@ -36,9 +36,9 @@ export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & Own
       )
       .mutation(({ ctx, input }) => retireKey(deps, ctx.caller, input.keyId, input.overlapSeconds)),
     revoke: procedureFor('agents:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { keyId, ...because } }) => revokeKey(deps, ctx.caller, keyId, because)),
     compromise: procedureFor('agents:write')
-      .input(ById.extend({ since: z.int().min(0), note: BECAUSE.note }))
+      .input(ById.extend({ since: z.int().min(0), note: REVOCATION_INPUT.note }))
       .mutation(({ ctx, input: { keyId, since, note } }) => compromiseKey(deps, ctx.caller, keyId, since, note)),
   })

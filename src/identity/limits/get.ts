@@ -20,9 +20,13 @@ export interface LimitsView {
 
 export async function getLimits(deps: GetLimitsDeps, caller: Caller, orgId: OrgId | undefined): Promise<LimitsView> {
   const organisation = await requireOrganisation(deps, caller, orgId)
-  return { organisation, limits: await deps.limits.ofOrganisation(organisation), maximum: await maximumFor(deps, caller, organisation) }
+  return {
+    organisation,
+    limits: await deps.limits.ofOrganisation(organisation),
+    maximum: await maximumSettableBy(deps, caller, organisation),
+  }
 }
 
-/** The operator may set what the configuration allows, and administrators what the operator leaves them. */
-export const maximumFor = ({ limits }: Pick<GetLimitsDeps, 'limits'>, caller: Caller, orgId: OrgId): Promise<Limits> | Limits =>
-  caller.role === 'operator' ? limits.configured : limits.maximumOf(orgId)
+/** The most that the caller may set: operators what the configuration allows, administrators what the operator leaves them. */
+export const maximumSettableBy = ({ limits }: Pick<GetLimitsDeps, 'limits'>, caller: Caller, orgId: OrgId): Promise<Limits> | Limits =>
+  caller.role === 'operator' ? limits.configured : limits.operatorMaximum(orgId)

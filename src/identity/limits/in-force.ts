@@ -15,7 +15,7 @@ export interface LimitsInForce {
   /** The limits of a client. Members keep the configured maximum, so narrow limits never keep an administrator from widening them. */
   ofClient(client: Pick<Client, 'kind' | 'orgId'>): Promise<Limits>
   /** The limits that an administrator may set at most. */
-  maximumOf(orgId: OrgId): Promise<Limits>
+  operatorMaximum(orgId: OrgId): Promise<Limits>
   /** The limits that the operator may set at most. */
   readonly configured: Limits
   /** Call after a change. */
@@ -47,7 +47,7 @@ export function newLimitsInForce({ limitsStore, clock }: LimitsDeps, configured:
   return {
     ofOrganisation,
     ofClient: async ({ kind, orgId }) => (kind === 'member' ? configured : ofOrganisation(orgId)),
-    maximumOf: async (orgId) => narrowed(configured, (await limitsStore.get(orgId))?.byOperator ?? {}),
+    operatorMaximum: async (orgId) => narrowed(configured, (await limitsStore.get(orgId))?.byOperator ?? {}),
     configured,
     forget: (orgId) => cache.delete(orgId),
   }

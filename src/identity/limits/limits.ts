@@ -8,7 +8,7 @@ export const NO_LIMIT = 1_000_000
 const Limit = z.int().min(1).max(NO_LIMIT).nullish()
 
 /** Values for some of the limits of an organisation; null and absent are the same. */
-export const SomeLimits = z.strictObject({
+export const PartialLimits = z.strictObject({
   /** Of one client, on all live instances together. */
   tokenRequestsPerSecond: Limit,
   /** Creations (docs/OPERATIONS.md lists them) of one client, on all live instances together. */
@@ -24,14 +24,14 @@ export const SomeLimits = z.strictObject({
   /** Open WebSockets of one client on one instance. */
   sockets: Limit,
 })
-export type SomeLimits = z.infer<typeof SomeLimits>
+export type PartialLimits = z.infer<typeof PartialLimits>
 
-type LimitName = keyof SomeLimits
-export const LIMIT_NAMES: readonly LimitName[] = SomeLimits.keyof().options
+type LimitName = keyof PartialLimits
+export const LIMIT_NAMES: readonly LimitName[] = PartialLimits.keyof().options
 export type Limits = Readonly<Record<LimitName, number>>
 
 /** The `limits` of the configuration. */
-export const ConfiguredLimits = z.union([z.enum(['on', 'off']), SomeLimits])
+export const ConfiguredLimits = z.union([z.enum(['on', 'off']), PartialLimits])
 export type ConfiguredLimits = z.infer<typeof ConfiguredLimits>
 
 const DEFAULTS: Limits = {
@@ -51,7 +51,7 @@ export function configuredMaximum(configured: ConfiguredLimits): Limits {
 }
 
 /** The lower value of each limit. */
-export const narrowed = (limits: Limits, by: SomeLimits): Limits => eachLimit((name) => Math.min(limits[name], by[name] ?? NO_LIMIT))
+export const narrowed = (limits: Limits, by: PartialLimits): Limits => eachLimit((name) => Math.min(limits[name], by[name] ?? NO_LIMIT))
 
 const eachLimit = (of: (name: LimitName) => number): Limits => ({
   tokenRequestsPerSecond: of('tokenRequestsPerSecond'),

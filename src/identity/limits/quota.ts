@@ -45,7 +45,7 @@ export async function commitWithinQuotas(deps: QuotaDeps, all: readonly Quota[],
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
     const generations = await Promise.all(quotas.map((quota) => currentGeneration(deps, quota)))
     const committed = await commit(generations.map(countingIn))
-    if (committed.outcome !== 'overtaken') return committed
+    if (committed.outcome !== 'conflict') return committed
     const [exhausted, ended] = [quotas[committed.failed], generations[committed.failed]]
     if (!exhausted || !ended) return { ...committed, failed: committed.failed - quotas.length }
     await startGeneration(deps, exhausted, ended)

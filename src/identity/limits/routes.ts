@@ -4,7 +4,7 @@ import { PageInput } from '../../http/paging.js'
 import { procedureFor, router } from '../../http/trpc/procedures.js'
 import { OrgId } from '../../protocol/ids.js'
 import { type GetLimitsDeps, getLimits } from './get.js'
-import { SomeLimits } from './limits.js'
+import { PartialLimits } from './limits.js'
 import { type SetLimitsDeps, setLimits } from './set.js'
 import { type LimitsUsage, limitsUsage, type UsageDeps } from './usage.js'
 
@@ -17,7 +17,7 @@ export const limitsRoutes = (deps: GetLimitsDeps & SetLimitsDeps & UsageDeps) =>
       .input(ByOrganisation.prefault({}))
       .query(({ ctx, input }) => getLimits(deps, ctx.caller, input.organisation)),
     set: procedureFor('admin', ROLES)
-      .input(ByOrganisation.extend({ limits: SomeLimits }))
+      .input(ByOrganisation.extend({ limits: PartialLimits }))
       .mutation(({ ctx, input }) => setLimits(deps, ctx.caller, input)),
     usage: procedureFor('admin', ROLES)
       .input(PageInput.extend({ organisation: OrgId.optional() }).prefault({}))

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { OrgId } from '../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
-import { SomeLimits } from './limits.js'
+import { PartialLimits } from './limits.js'
 
 /** What the operator and an administrator have set for an organisation. */
-const OrganisationLimits = z.strictObject({ orgId: OrgId, byOperator: SomeLimits, byAdministrator: SomeLimits })
+const OrganisationLimits = z.strictObject({ orgId: OrgId, byOperator: PartialLimits, byAdministrator: PartialLimits })
 type OrganisationLimits = z.infer<typeof OrganisationLimits>
 
 export type LimitsStore = Collection<OrganisationLimits>

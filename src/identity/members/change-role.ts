@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isAdminOf } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
@@ -16,14 +16,14 @@ export async function changeRole(deps: ManageMemberDeps, caller: Caller, id: Mem
   if (!stands(deps.trustLog.ended, [member.handle, member.ver])) refuse('already_revoked', 'the member was revoked')
   const ver = newHandle(deps.random, 'ver')
   const ends = [{ handle: member.ver }]
-  const row = auditRow(caller, 'members.changeRole', { orgId: member.orgId, subject: id })
+  const draft = auditDraft(caller, 'members.changeRole', { orgId: member.orgId, subject: id })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     ends,
     dependsOn: [member.handle, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.members.changing(id, { ver: member.ver }, { role, ver }),
-      ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
+      ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
   })
   return outcome === 'committed'

@@ -1,5 +1,5 @@
 import type { Audit } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised, type Principal } from '../../http/caller.js'
@@ -67,7 +67,7 @@ export async function inviteMember(
     },
     now,
   )
-  const row = deps.audit.recording(auditRow(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
+  const row = deps.audit.recording(auditDraft(caller, 'members.invite', { otherOrgId: orgId, subject: invitation.id, facts: { role } }))
   const committed = await deps.storage.commit([deps.members.invitations.inserting(invitation), row])
   if (!committed.ok) refuse('conflict', 'the invitation could not be saved; try again')
   await deps.trustLog.requireStillStanding(caller.barrier, [...caller.dependencies.handles, ...invitation.dependsOn])

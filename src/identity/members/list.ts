@@ -1,4 +1,4 @@
-import type { EndedView } from '../../audit/history.js'
+import type { HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import { type Caller, mayOversee } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
@@ -7,7 +7,7 @@ import type { ManageMemberDeps } from './authority.js'
 import type { Member, MemberRole } from './store.js'
 
 /** A member in the response of `members.list`. */
-interface MemberView extends Partial<EndedView> {
+interface MemberView extends Partial<HistoryView> {
   readonly memberId: MemberId
   readonly name: string
   readonly role: MemberRole
@@ -30,9 +30,9 @@ export async function listMembers(
 ): Promise<MemberList> {
   if (!mayOversee(caller, orgId)) return refuse('not_found', 'no such organisation')
   const page = await members.find('organisation', { where: { orgId }, ...cursorOf(paging) })
-  const findEnding = audit.history(caller)
+  const findHistory = audit.history(caller)
   const viewOf = async ({ id, name, role, createdAt, invitedBy, handle }: Member): Promise<MemberView> => {
-    const ending = trustLog.ended.has(handle) ? await findEnding([handle]) : undefined
+    const ending = trustLog.ended.has(handle) ? await findHistory([handle]) : undefined
     const state = trustLog.ended.has(handle) ? 'revoked' : 'active'
     return { memberId: id, name, role, joinedAt: createdAt, invitedBy, state, ...ending }
   }

@@ -1,7 +1,7 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { MemberId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { type ManageMemberDeps, requireMember } from './authority.js'
@@ -11,11 +11,11 @@ export async function revokeMember(
   deps: ManageMemberDeps,
   caller: Caller,
   id: MemberId,
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position }> {
   const member = await requireMember(deps, caller, id)
   if (deps.trustLog.ended.has(member.handle)) refuse('already_revoked', 'the member was revoked')
   const ends = [{ handle: member.handle }]
-  const row = auditRow(caller, 'members.revoke', { orgId: member.orgId, subject: id })
-  return deps.trustLog.end({ type: 'member.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
+  const draft = auditDraft(caller, 'members.revoke', { orgId: member.orgId, subject: id })
+  return deps.trustLog.end({ type: 'member.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { InviterDeps } from '../../http/caller.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { MemberId, OrgId } from '../../protocol/ids.js'
 import type { RegisterKeyDeps } from '../keys/register.js'
 import { OfferedJwk, OfferedProof } from '../keys/routes.js'
@@ -33,6 +33,6 @@ export const membersRoutes = (deps: InviteDeps & RegisterKeyDeps & ManageMemberD
       .input(ById.extend({ role: MemberRole }))
       .mutation(({ ctx, input }) => changeRole(deps, ctx.caller, input.memberId, input.role)),
     revoke: procedureFor('admin')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { memberId, ...because } }) => revokeMember(deps, ctx.caller, memberId, because)),
   })

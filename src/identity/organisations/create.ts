@@ -1,5 +1,5 @@
 import type { Audit } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { Random } from '../../lib/random.js'
@@ -31,7 +31,7 @@ export async function createOrganisation(deps: CreateOrganisationDeps, caller: C
     dependsOn: identitiesOf(caller.dependencies.handles),
     operations: [
       deps.organisations.inserting(organisation),
-      deps.audit.recording(auditRow(caller, 'organisations.create', { subject: organisation.id })),
+      deps.audit.recording(auditDraft(caller, 'organisations.create', { subject: organisation.id })),
     ],
   })
   return outcome === 'committed' ? { orgId: organisation.id } : refuse('conflict', 'your access was revoked concurrently')

@@ -1,5 +1,5 @@
 import type { Audit } from '../../audit/audit.js'
-import type { EndedView, FindEnding } from '../../audit/history.js'
+import type { FindHistory, HistoryView } from '../../audit/history.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { OrgId } from '../../protocol/ids.js'
@@ -13,7 +13,7 @@ export interface GetOrganisationDeps {
 }
 
 /** An organisation in the responses of `organisations.get` and `organisations.list`. */
-export interface OrganisationView extends Partial<EndedView> {
+export interface OrganisationView extends Partial<HistoryView> {
   readonly orgId: OrgId
   readonly name: string
   readonly state: 'active' | 'revoked'
@@ -29,9 +29,9 @@ export async function getOrganisation(deps: GetOrganisationDeps, caller: Caller,
 export async function viewOf(
   { trustLog }: GetOrganisationDeps,
   { id, name, handle, createdAt }: Organisation,
-  findEnding: FindEnding,
+  findHistory: FindHistory,
 ): Promise<OrganisationView> {
   const hasEnded = trustLog.ended.has(handle)
-  const ending = hasEnded ? await findEnding([handle]) : undefined
+  const ending = hasEnded ? await findHistory([handle]) : undefined
   return { orgId: id, name, state: hasEnded ? 'revoked' : 'active', createdAt, ...ending }
 }

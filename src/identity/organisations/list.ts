@@ -10,7 +10,7 @@ export async function listOrganisations(
 ): Promise<{ readonly items: readonly OrganisationView[]; readonly cursor?: string }> {
   if (caller.role !== 'operator') return { items: [await getOrganisation(deps, caller, caller.orgId)] }
   const page = await deps.organisations.find('role', { where: { role: 'tenant' }, ...cursorOf(input) })
-  const findEnding = deps.audit.history(caller)
-  const items = await Promise.all(page.items.map((organisation) => viewOf(deps, organisation, findEnding)))
+  const findHistory = deps.audit.history(caller)
+  const items = await Promise.all(page.items.map((organisation) => viewOf(deps, organisation, findHistory)))
   return pageOf({ ...page, items }, (view) => view)
 }

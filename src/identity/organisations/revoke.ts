@@ -1,8 +1,8 @@
 import type { Audit } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -22,13 +22,13 @@ export async function revokeOrganisation(
   deps: RevokeOrganisationDeps,
   caller: Caller,
   orgId: OrgId,
-  because: Because,
+  because: RevocationReason,
 ): Promise<{ position: Position }> {
   const organisation = await deps.organisations.get(orgId)
   if (!organisation) return refuse('not_found', 'no such organisation')
   if (organisation.role === 'operators') return refuse('forbidden', 'the organisation that runs the registry cannot be revoked')
   if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
   const ends = [{ handle: organisation.handle }]
-  const row = auditRow(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
-  return deps.trustLog.end({ type: 'organisation.revoked', ends, operations: deps.audit.recordingEnd(row, { ends, ...because }) })
+  const draft = auditDraft(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
+  return deps.trustLog.end({ type: 'organisation.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { OrgId } from '../../protocol/ids.js'
 import { type CreateOrganisationDeps, createOrganisation } from './create.js'
 import { type GetOrganisationDeps, getOrganisation } from './get.js'
@@ -22,6 +22,6 @@ export const organisationsRoutes = (deps: CreateOrganisationDeps & RevokeOrganis
       .input(PageInput.prefault({}))
       .query(({ ctx, input }) => listOrganisations(deps, ctx.caller, input)),
     revoke: procedureFor('admin', ['operator'])
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { orgId, ...because } }) => revokeOrganisation(deps, ctx.caller, orgId, because)),
   })

@@ -1,5 +1,5 @@
 import type { KeysFor } from '../../credentials/jose/jwt.js'
-import { type GrantedIntroduction, type StepDeps, stepsOf } from '../../delegation/introductions/decide/granted.js'
+import { type GrantedIntroduction, type SortDeps, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { refuse } from '../../errors.js'
 import type { Client } from '../../identity/clients/client.js'
 import type { Clients } from '../../identity/clients/clients.js'
@@ -12,7 +12,7 @@ import type { Ended } from '../../trust-log/trust-log.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { findToken } from '../find-token.js'
 
-export interface SubjectDeps extends StepDeps {
+export interface SubjectDeps extends SortDeps {
   readonly tokenKeys: KeysFor
   readonly issuer: string
   readonly clients: Clients
@@ -126,7 +126,7 @@ function requireSteps(deps: SubjectDeps, { standing }: AccessTokenClaims, chain:
     chain.slice(1).map(async (id, i) => {
       const [from, to] = [AgentId.safeParse(chain[i]), AgentId.safeParse(id)]
       if (!from.success || !to.success) return deny()
-      const { valid, card } = await stepsOf(deps, to.data, await deps.findGranted(from.data, to.data))
+      const { valid, card } = await sortByReliance(deps, to.data, await deps.findGranted(from.data, to.data))
       const introduction = valid.find(({ dependencies }) => identitiesOf(dependencies.handles).every((handle) => dependsOn.has(handle)))
       return introduction && card ? joinDependencies(introduction.dependencies, card.dependencies) : deny()
     }),

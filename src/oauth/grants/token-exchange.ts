@@ -8,7 +8,7 @@
 //  6. No agent occurs twice in the chain (`requireNoCycle`).
 // A request for more than the sources allow is refused; no right is dropped silently.
 
-import { type GrantedIntroduction, stepsOf } from '../../delegation/introductions/decide/granted.js'
+import { type GrantedIntroduction, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
 import { isRefusal, type Refusal, refuse } from '../../errors.js'
@@ -95,7 +95,7 @@ async function requireTarget(deps: ExchangeDeps, { client }: AuthenticatedClient
   const audienceHandles = identitiesOf(audience?.dependencies.handles ?? [])
   if (granted.length === 0 || !audience || !stands(deps.trustLog.ended, audienceHandles))
     return refuse('invalid_target', 'no valid introduction to this audience: it was not requested, is pending, or has ended')
-  const { valid, affected, card } = await stepsOf(deps, target, granted)
+  const { valid, affected, card } = await sortByReliance(deps, target, granted)
   if (valid.length > 0 && card) return { card, audienceHandles, introductions: valid }
   await deps.notifyOfRefusal(affected.map(({ introduction }) => introduction))
   return refuse('invalid_target', 'the card of this audience changed: it must approve the introduction again (introductions.approve)', {

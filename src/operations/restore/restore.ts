@@ -15,8 +15,8 @@ import { issuerOf, openStore, openWitness, storePath } from '../../server/open-s
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore.js'
 import { handlesOfRecords } from './handles-of-records.js'
-import { reapplyRevocations } from './reapply-revocations.js'
 import { reissueKeyEntries } from './reissue-key-entries.js'
+import { replayRevocations } from './replay-revocations.js'
 
 /** Restores the store that `config` names. `mirror` names a file that `credence log mirror` wrote. */
 export async function restoreStore(
@@ -42,7 +42,7 @@ export async function restoreStore(
       mirror: entries,
       mayQuarantine,
       isCurrent,
-      reapplyRevocations: (replayed) => reapplyRevocations(storage, replayed),
+      replayRevocations: (replayed) => replayRevocations(storage, replayed),
       handlesOfRecords: () => handlesOfRecords(storage),
       reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
       clock: systemClock,

@@ -9,7 +9,7 @@ import type { Guard } from '../../storage/storage.js'
 import type { Card } from './card-record.js'
 import { type CardDocuments, VIEW_TIERS } from './publishing/compose.js'
 import { endpointOf } from './publishing/public-urls.js'
-import { connectionChanges, offerChanges, relianceAt, scopesOf } from './reliance/reliance.js'
+import { connectionLosses, offerLosses, relianceAt, scopesOf } from './reliance/reliance.js'
 
 /** A checked publication or import: everything from which the card's record is made. */
 interface CardContent {
@@ -92,7 +92,7 @@ function carriedOver(previous: Card | undefined, next: NewContent, random: Pick<
   const { versions, publication } = previous
   const changes = VIEW_TIERS.map((tier) => {
     const [before, after] = [relianceAt(previous, tier), relianceAt(next, tier)]
-    return { tier, connection: connectionChanges(before, after).length > 0, offer: offerChanges(before, after).length > 0 }
+    return { tier, connection: connectionLosses(before, after).length > 0, offer: offerLosses(before, after).length > 0 }
   })
   const reduced = changes.filter(({ offer }) => offer).map(({ tier }) => tier)
   const isConnectionNew = changes.some(({ connection }) => connection) || reduced.length > 1

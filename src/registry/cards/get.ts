@@ -1,5 +1,5 @@
 import type { Audit } from '../../audit/audit.js'
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
@@ -28,7 +28,7 @@ export async function getCard(deps: GetCardDeps, caller: Caller | undefined, age
     const isOwn = caller.id === agentId || isMemberOf(caller, published.card.orgId)
     const entitlement = isOwn ? { tier: 'introduced' as const, dependencies: dependenciesOf([]) } : await deps.entitle(caller, agentId)
     const view = await entitledView(deps, published, { caller, ...entitlement }, barrier)
-    await deps.audit.record(auditRow(caller, 'cards.get', { subject: agentId, facts: { tier: view.tier, version: view.version } }))
+    await deps.audit.record(auditDraft(caller, 'cards.get', { subject: agentId, facts: { tier: view.tier, version: view.version } }))
     return view
   })
   if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)

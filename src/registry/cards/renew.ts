@@ -1,4 +1,4 @@
-import { auditRow } from '../../audit/audit-row.js'
+import { auditDraft } from '../../audit/audit-draft.js'
 import { canonical } from '../../credentials/jose/canonical-json.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -53,7 +53,7 @@ export async function renewCard(
       return refuse('card_version_immutable', 'a renewal may change dates only; publish the changed card instead')
   const expiresAt = credential.claims.exp
   const row = deps.audit.recording(
-    auditRow(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
+    auditDraft(caller, 'cards.renew', { orgId: publisher.orgId, subject: agentId, facts: { version: card.version } }),
   )
   const next = { sdJwt, releasePolicy: renewed.releasePolicy, releaseNumber, expiresAt }
   const changing = deps.cards.changing(agentId, unchangedGuard(card), next)

@@ -3,7 +3,7 @@ import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
-import { BECAUSE } from '../../protocol/end-reason.js'
+import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
@@ -36,6 +36,6 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
       .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, input.card)),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     unpublish: procedureFor('cards:write')
-      .input(ById.extend(BECAUSE))
+      .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { agentId, ...because } }) => unpublishCard(deps, ctx.caller, agentId, because)),
   })

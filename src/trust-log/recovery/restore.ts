@@ -45,7 +45,7 @@ interface RestoreDeps {
   /**
    * Updates records that the mirror revoked after the backup. Called before the store can be served; called again if the restore is repeated.
    */
-  readonly reapplyRevocations: (replayed: ReplayedRevocations) => Promise<void>
+  readonly replayRevocations: (replayed: ReplayedRevocations) => Promise<void>
   /** The handles of the records that outlive a token, and of the registry's signing keys. */
   readonly handlesOfRecords: () => Promise<readonly Handle[]>
   /** Entries that register the given keys (`key:` handles, not revoked) again in the new epoch. */
@@ -95,7 +95,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const head = await port.head()
   if (head === undefined) refuse('unavailable', 'the store has no log: there is nothing to restore')
   await applied.readTo(head)
-  const lost = await requireSameHistory(deps, head, applied.seq)
+  const lost = await entriesAfterBackup(deps, head, applied.seq)
   await newClockSkewCheck(deps)()
   const missing = await whyIncomplete(deps, lost)
   if (missing !== undefined && !deps.mayQuarantine)
@@ -108,7 +108,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const end = (await port.head()) ?? head
   const isComplete = missing === undefined
   const replayed = await readReplayed(port, end)
-  await deps.reapplyRevocations(replayed)
+  await deps.replayRevocations(replayed)
   const standing = [end.epoch, ...(await deps.handlesOfRecords())].filter((handle) => !applied.ended.has(handle))
   const started = epochStarted(deps, { end, standing })
   const epoch = epochStartedBy(started)
@@ -180,7 +180,7 @@ async function readReplayed(port: LogPort, head: Block): Promise<ReplayedRevocat
 }
 
 /** The mirror's entries after the store's last entry, number `lastSeq`. Refuses a mirror of another log, and a gap between store and mirror. */
-async function requireSameHistory({ port, mirror }: RestoreDeps, head: Block, lastSeq: number): Promise<readonly Entry[]> {
+async function entriesAfterBackup({ port, mirror }: RestoreDeps, head: Block, lastSeq: number): Promise<readonly Entry[]> {
   if (mirror.length === 0) return []
   const own = head.entries.at(-1)
   const copy = mirror.find(({ seq }) => seq === lastSeq)

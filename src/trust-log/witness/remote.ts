@@ -2,7 +2,7 @@
 // and an attacker who controls the store cannot lower the witness.
 //
 // A restore, or a load into another store, must replace the witness's head while no log is served that could prove a new one. It writes the
-// new head to a local note file. The note holds for as long as the witness still has the head that the note replaces.
+// new head to a local file, as the pending head. The pending head is used as long as the witness still has the head that it replaces.
 import { z } from 'zod'
 import { parseCheckpointText } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
@@ -17,18 +17,18 @@ interface RegistryWitnessDeps {
   readonly witness: string
   /** Name of this registry's log. */
   readonly log: string
-  readonly noteFile: string
+  readonly pendingHeadFile: string
   /** Read while the other registry has no checkpoint of this log. So a deployment can switch from this witness to the other registry. */
   readonly fallback: WitnessStore
   readonly clock: Clock
 }
 
 const Response = z.object({ checkpoint: CosignedCheckpoint.optional() })
-/** `replaces` is the head that the witness had when the note was written; absent if it had none. */
-const Note = z.strictObject({ replaces: LogHead.optional(), head: LogHead })
+/** `replaces` is the head that the witness had when the file was written; absent if it had none. */
+const PendingHead = z.strictObject({ replaces: LogHead.optional(), head: LogHead })
 const MAX_TRIES = 3
 
-export function registryWitness({ witness, log, noteFile, fallback, clock }: RegistryWitnessDeps): WitnessStore {
+export function registryWitness({ witness, log, pendingHeadFile, fallback, clock }: RegistryWitnessDeps): WitnessStore {
   const url = `${witness}/witness?log=${encodeURIComponent(log)}`
   const fetchCheckpoint = async (): Promise<CosignedCheckpoint | undefined> => requireCheckpointIn(url, await fetchJson(clock, url))
   const submit = async (head: LogHead, evidence: Evidence): Promise<void> => {
@@ -45,13 +45,13 @@ export function registryWitness({ witness, log, noteFile, fallback, clock }: Reg
     name: witness,
     read: async () => {
       const remoteHead = headOf(await fetchCheckpoint())
-      const note = await readAtomicFile(noteFile, Note, 'note of a restore')
-      return note && isSameHead(note.replaces, remoteHead) ? note.head : (remoteHead ?? fallback.read())
+      const pending = await readAtomicFile(pendingHeadFile, PendingHead, 'pending head')
+      return pending && isSameHead(pending.replaces, remoteHead) ? pending.head : (remoteHead ?? fallback.read())
     },
     write: async (head, evidence) => {
       if (evidence) return submit(head, evidence)
       const replaces = headOf(await fetchCheckpoint())
-      return writeAtomicFile(noteFile, { ...(replaces && { replaces }), head })
+      return writeAtomicFile(pendingHeadFile, { ...(replaces && { replaces }), head })
     },
   }
 }

@@ -7,7 +7,6 @@ import {
   readClientAssertion,
   verifyAccessToken,
   verifyCardView,
-  verifyClientAssertion,
   verifyKeyProof,
   verifyReleasePolicy,
 } from '../../../src/credentials/jose/token-types.js'
@@ -18,6 +17,7 @@ import { verifySignature } from '../../../src/lib/crypto/crypto-node.js'
 import { setClock } from '../../set-clock.js'
 import { describeShared } from '../../shared-material.js'
 import { countingRandom, forge, newSigner } from '../forge.js'
+import { verifyClientAssertion } from '../verify-client-assertion.js'
 
 const clock = setClock()
 const now = clock.now()

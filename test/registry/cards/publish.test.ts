@@ -247,7 +247,7 @@ describe('versions', () => {
 
 describe('two changes between read and commit', () => {
   /** Runs `slow` on a server whose commit of a card waits until `fast` has completed on the other servers. */
-  async function overtaken<T>(slow: () => Promise<T>, fast: () => Promise<unknown>): Promise<T> {
+  async function raced<T>(slow: () => Promise<T>, fast: () => Promise<unknown>): Promise<T> {
     let release = () => {}
     let arrive = () => {}
     const released = new Promise<void>((resolve) => {
@@ -288,14 +288,14 @@ describe('two changes between read and commit', () => {
     const found = async () => (await reader.search({ text: 'secret' })).hits.map(({ agentId }) => agentId)
     expect(await found()).toContain(agent.agentId)
     const unpublish = () => acme.mutate('cards.unpublish', { agentId: agent.agentId })
-    expect(await overtaken(() => renew(2), unpublish)).toBe('card_version_stale')
+    expect(await raced(() => renew(2), unpublish)).toBe('card_version_stale')
     expect(await found()).not.toContain(agent.agentId)
   })
 
   test('a renewal that commits after another one cannot lower the number of the release policy', async () => {
     await publishFirst()
     expect(
-      await overtaken(
+      await raced(
         () => renew(5),
         () => renew(9),
       ),

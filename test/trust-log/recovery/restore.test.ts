@@ -113,11 +113,11 @@ test('a revoked agent counts as revoked even if a suspension follows in the log'
   await copyFile(file('backup.db'), file('store.db'))
   await open()
   let type: string | undefined
-  const reapplyRevocations = async (replayed: ReplayedRevocations) => {
+  const replayRevocations = async (replayed: ReplayedRevocations) => {
     type = replayed.get(handle)?.type
   }
   const deps = { witness, ...noRecords, clock, random: systemRandom, log: silentLog }
-  await restoreLog({ port: storage.log, ...deps, mirror: [...mirror, ...later], reapplyRevocations })
+  await restoreLog({ port: storage.log, ...deps, mirror: [...mirror, ...later], replayRevocations })
   await storage.close()
   await start()
   expect(type).toBe('agent.revoked')
@@ -140,7 +140,7 @@ test.each<[string, (block: Block) => boolean]>([
   await storage.close()
   await open()
   let replayed: ReplayedRevocations = new Map()
-  const reapplyRevocations = async (revocations: ReplayedRevocations) => {
+  const replayRevocations = async (revocations: ReplayedRevocations) => {
     replayed = revocations
   }
   await restoreLog({
@@ -148,7 +148,7 @@ test.each<[string, (block: Block) => boolean]>([
     witness,
     mirror,
     ...noRecords,
-    reapplyRevocations,
+    replayRevocations,
     clock,
     random: systemRandom,
     log: silentLog,

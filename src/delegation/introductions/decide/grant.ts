@@ -15,7 +15,7 @@ import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
 import { type IntroductionView, nextRevision, notifying, viewOf } from '../view.js'
 import { type Narrowing, narrowBounds } from './narrow.js'
-import { rowOf } from './pending.js'
+import { auditDraftOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** The values read after the barrier: the target, what its card offers, the task, and the time. */
@@ -118,7 +118,7 @@ async function grantAndNotify(
   { context: { card, now }, action, saving, ends = [] }: Grant,
 ): Promise<IntroductionView | 'retry'> {
   const releasing = await releasingSlot(deps.introductions, granted)
-  const row = rowOf(caller, granted, action, { state: 'granted' })
+  const draft = auditDraftOf(caller, granted, action, { state: 'granted' })
   const commit = (counting: Group) =>
     deps.trustLog.commit({
       type: 'introduction.granted',
@@ -133,7 +133,7 @@ async function grantAndNotify(
       operations: [
         ...counting,
         saving,
-        ...deps.audit.recordingEnd(row, { ends, reason: 'superseded' }),
+        ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
         ...notifying(deps, granted, 'granted'),
         ...releasing,
       ],
@@ -141,7 +141,7 @@ async function grantAndNotify(
   // An introduction that is approved again has been counted.
   const { outcome } = await (ends.length > 0 ? commit([]) : deps.commitGrant(granted, commit))
   if (outcome === 'committed') return viewOf(deps, granted, now, deps.audit.history(caller))
-  if (outcome === 'overtaken') return 'retry'
+  if (outcome === 'conflict') return 'retry'
   return refuse(
     'conflict',
     'an agent, organisation, card or task that the introduction depends on was changed or revoked concurrently; try again',

@@ -2,7 +2,7 @@ import type { Fault } from '../../../errors.js'
 import type { AgentId, IntroductionId, TaskId } from '../../../protocol/ids.js'
 import type { Bounds } from '../../../protocol/rights.js'
 import { type Dependencies, stands } from '../../../protocol/standing.js'
-import { type CardReliance, connectionChanges, type GrantedReliance, offerChanges } from '../../../registry/cards/reliance/reliance.js'
+import { type CardReliance, connectionLosses, type GrantedReliance, offerLosses } from '../../../registry/cards/reliance/reliance.js'
 import type { Ended } from '../../../trust-log/trust-log.js'
 
 /** A granted introduction as exchanges and entitlements read it. */
@@ -28,15 +28,15 @@ function changesFor(ended: Ended, relied: GrantedReliance, card: CardReliance | 
   const signature = stands(ended, card.signer)
     ? []
     : [{ pointer: SIGNATURES, hint: 'the key that signed the card was revoked; publish the card signed by another' }]
-  if (isUnreduced(relied, card)) return signature
-  return [...signature, ...connectionChanges(relied, card), ...offerChanges(relied, card)]
+  if (hasSameVersions(relied, card)) return signature
+  return [...signature, ...connectionLosses(relied, card), ...offerLosses(relied, card)]
 }
 
 /** True if the card has lost nothing since the approval, so that it need not be compared: its versions carry over until then. */
-export const isUnreduced = (relied: GrantedReliance, { versions }: Pick<CardReliance, 'versions'>): boolean =>
+export const hasSameVersions = (relied: GrantedReliance, { versions }: Pick<CardReliance, 'versions'>): boolean =>
   relied.versions.every((version) => versions.includes(version))
 
-export interface StepDeps {
+export interface SortDeps {
   readonly trustLog: { readonly ended: Ended }
   /** May lack what a revision of non-public parts has added. */
   readonly cachedReliance: (agentId: AgentId) => Promise<CardReliance | undefined>
@@ -45,21 +45,28 @@ export interface StepDeps {
 
 type Relying = Pick<GrantedIntroduction, 'reliance'>
 
-/** Granted introductions to one agent, in their order, by whether what they rely on still holds. */
-interface Steps<T extends Relying> {
+/** Granted introductions to one agent, in their order. */
+interface SortedIntroductions<T extends Relying> {
   readonly valid: readonly T[]
   /** They need another approval. */
   readonly affected: readonly { readonly introduction: T; readonly changes: readonly Fault[] }[]
   readonly card: CardReliance | undefined
 }
 
-/** Sorts granted introductions to one agent. Before anything is missed in a cached card, the card is read again. */
-export async function stepsOf<T extends Relying>(deps: StepDeps, to: AgentId, granted: readonly T[]): Promise<Steps<T>> {
-  const stepsWith = (card: CardReliance | undefined): Steps<T> => {
+/**
+ * Sorts granted introductions to one agent by whether what they rely on still holds. Before anything is missed in a cached card, the card is read
+ * again.
+ */
+export async function sortByReliance<T extends Relying>(
+  deps: SortDeps,
+  to: AgentId,
+  granted: readonly T[],
+): Promise<SortedIntroductions<T>> {
+  const sortedWith = (card: CardReliance | undefined): SortedIntroductions<T> => {
     const all = granted.map((introduction) => ({ introduction, changes: changesFor(deps.trustLog.ended, introduction.reliance, card) }))
     const isValid = ({ changes }: (typeof all)[number]) => changes.length === 0
     return { valid: all.filter(isValid).map(({ introduction }) => introduction), affected: all.filter((one) => !isValid(one)), card }
   }
-  const cached = stepsWith(granted.length === 0 ? undefined : await deps.cachedReliance(to))
-  return cached.affected.length === 0 ? cached : stepsWith(await deps.findReliance(to))
+  const cached = sortedWith(granted.length === 0 ? undefined : await deps.cachedReliance(to))
+  return cached.affected.length === 0 ? cached : sortedWith(await deps.findReliance(to))
 }

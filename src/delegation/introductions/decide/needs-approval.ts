@@ -9,9 +9,9 @@ import type { InboxStore } from '../../inbox/store.js'
 import { type FindIntroductionDeps, grantedIn } from '../find.js'
 import type { Introduction } from '../store.js'
 import { nextRevision, notifying } from '../view.js'
-import { type GrantedIntroduction, type StepDeps, stepsOf } from './granted.js'
+import { type GrantedIntroduction, type SortDeps, sortByReliance } from './granted.js'
 
-type NotifyDeps = FindIntroductionDeps & StepDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
+type NotifyDeps = FindIntroductionDeps & SortDeps & { readonly inbox: InboxStore; readonly storage: Pick<Storage, 'commit'> }
 
 /** Both sides are notified again only after this time, so a card that changes back and forth does not fill inboxes. */
 const NOTIFY_SECONDS = 86_400
@@ -23,7 +23,7 @@ export async function notifyOfChanges(deps: NotifyDeps, to: AgentId): Promise<vo
     const batch: Introduction[] = []
     const notify = async () => {
       const relying = batch.splice(0).flatMap((record) => (record.reliance ? [{ record, reliance: record.reliance }] : []))
-      const { affected } = await stepsOf(deps, to, relying)
+      const { affected } = await sortByReliance(deps, to, relying)
       await Promise.all(affected.map(({ introduction }) => notifySides(deps, introduction.record)))
     }
     for await (const introduction of grantedIn(deps, 'toGranted', { to })) if (batch.push(introduction) === BATCH) await notify()

@@ -1,5 +1,5 @@
 import type { AuditDraft } from '../../../audit/audit.js'
-import { auditRow } from '../../../audit/audit-row.js'
+import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
@@ -41,7 +41,7 @@ export async function closePending(
     const releasing = await releasingSlot(deps.introductions, pending)
     const committed = await deps.storage.commit([
       deps.introductions.changing(pending.id, { state: 'pending' }, fields),
-      deps.audit.recording(rowOf(caller, pending, action)),
+      deps.audit.recording(auditDraftOf(caller, pending, action)),
       ...releasing,
       ...notifying(deps, denied, 'denied'),
     ])
@@ -51,6 +51,10 @@ export async function closePending(
   })
 }
 
-/** The audit row of a request, a decision or a revocation. Both organisations can read it. */
-export const rowOf = (caller: Caller, { id, fromOrg, toOrg }: Introduction, action: string, facts?: AuditDraft['facts']): AuditDraft =>
-  auditRow(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) })
+/** The draft of the audit row of a request, a decision or a revocation. Both organisations can read the row. */
+export const auditDraftOf = (
+  caller: Caller,
+  { id, fromOrg, toOrg }: Introduction,
+  action: string,
+  facts?: AuditDraft['facts'],
+): AuditDraft => auditDraft(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) })

@@ -1,4 +1,4 @@
-import { auditRow } from '../../../audit/audit-row.js'
+import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
@@ -26,12 +26,12 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
     ? deps.cards.changing(agentId, unchangedGuard(previous), { ...clearedFields(previous, card), ...fields })
     : deps.cards.inserting(card)
   const facts = { version: card.version, state: card.verdict.state }
-  const row = auditRow(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
+  const draft = auditDraft(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
-  const recording = deps.audit.recordingEnd(row, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
+  const recording = deps.audit.recordingEnd(draft, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
   const operations = [saving, ...indexingRows(card), ...recording]
   if (onlyNonPublic && !ended) {
-    if (!(await deps.storage.commit(operations)).ok) refuseOvertaken()
+    if (!(await deps.storage.commit(operations)).ok) refuseStale()
     return
   }
   // A publication is public, but what it takes away of non-public parts is not: its entry ends one handle, which may be a decoy. A change of
@@ -42,15 +42,14 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
     dependsOn: [...dependsOn, ...(ended ? [ended] : []), ...identitiesOf(caller.dependencies.handles)],
     operations,
   })
-  if (outcome === 'overtaken') refuseOvertaken()
+  if (outcome === 'conflict') refuseStale()
   if (outcome === 'committed') return ended && deps.notifyOfChanges(agentId)
   const current = await deps.cards.get(card.agentId)
-  if (current?.version !== previous?.version || current?.revision !== previous?.revision) refuseOvertaken()
+  if (current?.version !== previous?.version || current?.revision !== previous?.revision) refuseStale()
   refuse('conflict', 'the agent, its organisation, the signing key or your own access was revoked concurrently')
 }
 
-const refuseOvertaken = (): never =>
-  refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
+const refuseStale = (): never => refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')
 
 /** The fields of `previous` that `card` lacks. */
 const clearedFields = (previous: Card, card: Card): Record<string, undefined> =>

@@ -101,8 +101,8 @@ const digestOfScheme = (scheme: CardModel['securitySchemes'][string]): string =>
     JSON.parse(JSON.stringify(scheme, (name, value) => (WITHOUT_MEANING.has(name) || value === false || value === '' ? undefined : value))),
   )
 
-/** What `current` takes away of the interfaces that are relied on and their security. */
-export const connectionChanges = (relied: Reliance, current: Reliance): Fault[] => [
+/** What `current` lacks of the interfaces that are relied on and their security. */
+export const connectionLosses = (relied: Reliance, current: Reliance): Fault[] => [
   ...relied.interfaces
     .filter((one) => findInterface(current, one) === undefined)
     .map(({ protocolBinding, url }) => ({
@@ -112,8 +112,8 @@ export const connectionChanges = (relied: Reliance, current: Reliance): Fault[] 
   ...(relied.security === current.security ? [] : [{ pointer: '/interface', hint: 'the security requirements of the card have changed' }]),
 ]
 
-/** What `current` takes away of the scopes and skills that are relied on. */
-export const offerChanges = ({ scopes, skills }: Reliance, current: Reliance): Fault[] => [
+/** What `current` lacks of the scopes and skills that are relied on. */
+export const offerLosses = ({ scopes, skills }: Reliance, current: Reliance): Fault[] => [
   ...scopes.flatMap((scope, i) =>
     coveredBySome(current.scopes, scope) ? [] : [{ pointer: `/scopes/${i}`, hint: `the card no longer offers the scope ${scope}` }],
   ),

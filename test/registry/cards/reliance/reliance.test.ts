@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../../src/lib/json.js'
 import { Scope } from '../../../../src/protocol/rights.js'
-import { connectionChanges, offerChanges, relianceAt, relianceFor } from '../../../../src/registry/cards/reliance/reliance.js'
+import { connectionLosses, offerLosses, relianceAt, relianceFor } from '../../../../src/registry/cards/reliance/reliance.js'
 import { aCard } from '../../../registry.js'
 
 const at = (url: string, protocolBinding = 'JSONRPC', more: JsonObject = {}): JsonObject => ({
@@ -37,7 +37,7 @@ const cardOf = (changes: JsonObject = {}) => ({
 })
 const changesTo = (changes: JsonObject) => {
   const [before, after] = [relianceAt(cardOf(), 'public'), relianceAt(cardOf(changes), 'public')]
-  return [...connectionChanges(before, after), ...offerChanges(before, after)].map(({ pointer }) => pointer)
+  return [...connectionLosses(before, after), ...offerLosses(before, after)].map(({ pointer }) => pointer)
 }
 
 test.each<[string, JsonObject]>([

@@ -13,7 +13,7 @@ const ENDED_STATES: { readonly [type: string]: Agent['endedState'] } = { 'agent.
  * is recorded: otherwise an administrator could reinstate an agent that an operator suspended. A repeated call never turns a revocation
  * into a suspension.
  */
-export async function reapplyRevocations(storage: BulkReadableStorage, replayed: ReplayedRevocations): Promise<void> {
+export async function replayRevocations(storage: BulkReadableStorage, replayed: ReplayedRevocations): Promise<void> {
   if (replayed.size === 0) return
   const agents = storage.collection(AGENTS)
   const byDigest = new Map([...replayed.keys()].map((handle) => [digestOfText(handle), handle]))

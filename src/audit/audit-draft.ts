@@ -1,8 +1,8 @@
 import type { Caller } from '../http/caller.js'
 import type { AuditDraft } from './audit.js'
 
-/** An audit row for an action of a caller. The administrators of `orgId` may read it; by default that is the caller's organisation. */
-export const auditRow = (
+/** The draft of the audit row for an action of a caller. The administrators of `orgId` may read the row; by default that is the caller's organisation. */
+export const auditDraft = (
   caller: Caller,
   action: string,
   details: Partial<Pick<AuditDraft, 'orgId' | 'otherOrgId' | 'subject' | 'taskId' | 'facts'>>,

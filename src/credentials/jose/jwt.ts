@@ -54,7 +54,7 @@ function shapedAs<T>(claims: JsonObject, kind: JwtKind<T>): T {
   return refuseAs(kind, `its claim \`${issue?.path.join('.') ?? ''}\` is missing or invalid`)
 }
 
-const refuseAs = (kind: { readonly name: string; readonly reason: Reason }, hint: string): never =>
+export const refuseAs = (kind: { readonly name: string; readonly reason: Reason }, hint: string): never =>
   refuse(kind.reason, `invalid ${kind.name}: ${hint}`)
 
 /** The time claims (RFC 7519 §4.1.4–6). A kind need not list them: `timeFault` judges each that is present. */

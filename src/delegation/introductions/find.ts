@@ -105,7 +105,7 @@ const isStanding = ({ trustLog }: FindIntroductionDeps, { dependencies }: Grante
   dependencies.expiresAt > trustLog.now() && stands(trustLog.ended, dependencies.handles)
 
 /** Counts the standing introductions of a pair, or to an agent, up to `atMost`. */
-export async function countGranted(
+async function countGranted(
   deps: FindIntroductionDeps,
   where: { readonly pair: string } | { readonly to: AgentId },
   atMost: number,

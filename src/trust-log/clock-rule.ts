@@ -11,7 +11,7 @@ import { refuse } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { LogPort } from '../storage/storage.js'
-import { newClockSkewCheck, type RequireNoSkew } from './clock-skew.js'
+import { newClockSkewCheck, type RequireNoSkew, toIso } from './clock-skew.js'
 
 /** What to do about a jump of the clock, and about a start far from log time. `checked`: refuse both. `accepted`: refuse a jump only. `dev`: log both. */
 export type ClockMode = 'checked' | 'accepted' | 'dev'
@@ -96,5 +96,3 @@ export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRu
 
 const HINT =
   'Correct the clock. If it is right, start once with --accept-clock; if the log is wrong because it was written under a wrong clock, run: credence admin reset-clock'
-
-const toIso = (seconds: number): string => new Date(seconds * 1000).toISOString()

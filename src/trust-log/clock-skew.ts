@@ -68,4 +68,5 @@ function compareClocks({
   return { own, store: (earliest + latest) / 2, skew: Math.max(own - latest, earliest - (own + 1), 0) }
 }
 
-const toIso = (seconds: number): string => new Date(seconds * 1000).toISOString()
+/** Epoch seconds as text. */
+export const toIso = (seconds: number): string => new Date(seconds * 1000).toISOString()

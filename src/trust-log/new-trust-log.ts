@@ -9,6 +9,7 @@ import { type Ending, type Entry, MAX_ENDINGS, type Proposal, positionOf } from 
 import type { Storage } from '../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
+import { blocksFrom } from './blocks-from.js'
 import { type ClockMode, type ClockRule, newClockRule } from './clock-rule.js'
 import { LogWriter } from './log-writer.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
@@ -96,10 +97,10 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     ...barrier,
     commit,
     end: async ({ ends, ...ending }) => {
-      const left = ends.filter(({ handle }) => !applied.ended.has(handle))
+      const remaining = ends.filter(({ handle }) => !applied.ended.has(handle))
       const ended =
-        left.length > 0
-          ? await commit({ ...ending, ends: left, dependsOn: [] })
+        remaining.length > 0
+          ? await commit({ ...ending, ends: remaining, dependsOn: [] })
           : { outcome: (await storage.commit(ending.operations)).ok ? 'committed' : 'conflict', position: here() }
       return ended.outcome === 'committed' && 'position' in ended
         ? { position: ended.position }
@@ -204,16 +205,11 @@ async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: 
   if (first === undefined) return []
   const entries: Entry[] = []
   let endings = 0
-  for (let n = first.n; n <= applied.n && entries.length < limit; ) {
-    const blocks = await storage.log.read(n, Math.min(BLOCKS_PER_READ, limit))
-    if (blocks.length === 0) break
-    for (const block of blocks) {
-      if (block.n > applied.n || entries.length >= limit || endings > MAX_ENDINGS) return entries
-      const wanted = block.entries.filter((entry) => entry.seq >= seq)
-      entries.push(...wanted)
-      endings += wanted.reduce((sum, { ends }) => sum + ends.length, 0)
-    }
-    n += blocks.length
+  for await (const block of blocksFrom(storage.log, { from: first.n, to: applied.n, page: Math.min(BLOCKS_PER_READ, limit) })) {
+    const wanted = block.entries.filter((entry) => entry.seq >= seq)
+    entries.push(...wanted)
+    endings += wanted.reduce((sum, { ends }) => sum + ends.length, 0)
+    if (entries.length >= limit || endings > MAX_ENDINGS) break
   }
   return entries
 }

@@ -68,14 +68,14 @@ export const MUTANTS = [
     'src/trust-log/apply.ts',
     'if (page.next === undefined) return',
     'if (page) return',
-    ['test/trust-log/sealed-log.test.ts'],
+    ['test/trust-log/open-at.test.ts'],
   ],
   [
     'the tree of the newest block is checked at the start',
     'src/trust-log/apply.ts',
     'frontier = requireFrontier(previous && before > 0 ? frontierOf(previous) : EMPTY_FRONTIER, head)',
     'frontier = frontierOf(head)',
-    ['test/trust-log/sealed-log.test.ts'],
+    ['test/trust-log/open-at.test.ts'],
   ],
   [
     'a clock that jumps stops decisions and writes',

@@ -100,7 +100,7 @@ test('a revocation whose operation cannot be done ends nothing', async () => {
   const operations = [thingsIn(logs.storage).changing('thing', {}, { body: 'two' })]
   await expect(log.end({ type: 'token.revoked', ends: [{ handle }], operations })).rejects.toMatchObject({
     reason: 'conflict',
-    message: expect.stringContaining('has changed'),
+    message: expect.stringContaining('changed while'),
   })
   expect(log.ended.has(handle)).toBe(false)
 })

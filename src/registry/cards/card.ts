@@ -3,13 +3,12 @@ import type { RegisteredKey } from '../../identity/keys/store.js'
 import type { Random } from '../../lib/random.js'
 import type { CardModel } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
-import { type Handle, newHandle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Guard } from '../../storage/storage.js'
 import type { Card } from './card-record.js'
-import { type CardDocuments, VIEW_TIERS } from './publishing/compose.js'
+import { carriedOver } from './card-versions.js'
 import { endpointOf } from './publishing/public-urls.js'
-import { connectionLosses, offerLosses, relianceAt, scopesOf } from './reliance/reliance.js'
+import { scopesOf } from './reliance/reliance.js'
 
 /** A checked publication or import: everything from which the card's record is made. */
 interface CardContent {
@@ -76,44 +75,3 @@ export const unchangedGuard = ({ version, revision, publicCardSha256, sdJwt, rel
 /** The public version of the card that follows `previous`. */
 export const nextVersion = (previous: Card | undefined, revisionOf: Card | undefined): number =>
   revisionOf?.version ?? (previous?.version ?? 0) + 1
-
-/**
- * The versions of `next`: those of `previous`, except where `next` takes something away. Nothing carries over without a published card, nor when
- * an unsigned card follows a signed one: no key then vouches for what callers relied on.
- */
-function carriedOver(previous: Card | undefined, next: NewContent, random: Pick<Random, 'token'>): Pick<Card, 'versions' | 'publication'> {
-  const fresh = () => newHandle(random, 'ver')
-  const isContinued = previous !== undefined && !previous.unpublished && (previous.signer === undefined || next.signer !== undefined)
-  if (!isContinued)
-    return {
-      versions: { connection: fresh(), public: fresh(), authenticated: fresh(), introduced: fresh() },
-      publication: random.token(8),
-    }
-  const { versions, publication } = previous
-  const changes = VIEW_TIERS.map((tier) => {
-    const [before, after] = [relianceAt(previous, tier), relianceAt(next, tier)]
-    return { tier, connection: connectionLosses(before, after).length > 0, offer: offerLosses(before, after).length > 0 }
-  })
-  const reduced = changes.filter(({ offer }) => offer).map(({ tier }) => tier)
-  const isConnectionNew = changes.some(({ connection }) => connection) || reduced.length > 1
-  return {
-    versions: {
-      ...versions,
-      ...(isConnectionNew && { connection: fresh() }),
-      ...Object.fromEntries(reduced.map((tier) => [tier, fresh()])),
-    },
-    publication,
-  }
-}
-
-type NewContent = CardDocuments & Pick<Card, 'signer'>
-
-/**
- * The version that ends when `next` replaces `previous`. It is only one, so the log does not show how many tiers a publication changes: all that
- * depends on a tier depends on the connection too, which is new where several tiers are.
- */
-export function endedVersion({ versions }: Card, next: Card): Handle | undefined {
-  const names = ['connection', ...VIEW_TIERS] as const
-  const renewed = names.find((name) => next.versions[name] !== versions[name])
-  return renewed && versions[renewed]
-}

@@ -57,13 +57,13 @@ export function newCollections(deps: CollectionsDeps): Collections {
       await Promise.all([...openCollections.values()].map(({ ready }) => ready()))
     },
     purge: async (nowSeconds, limit) => {
-      let left = limit
+      let remaining = limit
       for (const { spec, ready } of openCollections.values()) {
-        if (spec.expires === undefined || left <= 0) continue
+        if (spec.expires === undefined || remaining <= 0) continue
         await ready()
-        left -= await purgeIn(deps.db, spec.name, nowSeconds, left)
+        remaining -= await purgeIn(deps.db, spec.name, nowSeconds, remaining)
       }
-      return limit - left
+      return limit - remaining
     },
   }
 }

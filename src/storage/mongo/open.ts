@@ -14,8 +14,8 @@ import { ensureSchemaVersion, requireRegistry } from './schema-version.js'
 import { newCardRows } from './search/card-search.js'
 import { endAbandonedSessions } from './session/abandoned-sessions.js'
 import { newCommit } from './session/commit.js'
+import { newCommitWithoutEntry } from './session/commit-without-entry.js'
 import { connect } from './session/connect.js'
-import { newTransact } from './session/transact.js'
 import { LOG_COLLECTION } from './stored-block.js'
 
 export interface MongoOptions {
@@ -101,8 +101,8 @@ function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: 
   const collections = newCollections(deps)
   const counters = newCounters(deps)
   const cards = newCardRows(deps)
-  const transact = newTransact({ client, collections, counters, cards, blocks: db.collection(LOG_COLLECTION) })
-  const log = newLog({ ...deps, instance, clock, storeClock, waitClock, append: ({ groups, ...block }) => transact(groups, block) })
+  const commit = newCommit({ client, collections, counters, cards, blocks: db.collection(LOG_COLLECTION) })
+  const log = newLog({ ...deps, instance, clock, storeClock, waitClock, append: ({ groups, ...block }) => commit(groups, block) })
   const ready = async () => {
     await Promise.all([collections.ready(), log.ready(), cards.ready(), counters.ready()])
   }
@@ -111,7 +111,7 @@ function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: 
   return {
     collection: (spec) => collections.collection(spec),
     ready,
-    commit: newCommit(transact),
+    commit: newCommitWithoutEntry(commit),
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
     cards,

@@ -28,6 +28,7 @@ import { type Block, type Ending, type Entry, type EntryType, epochStartedBy, ty
 import type { LogPort } from '../../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from '../apply.js'
 import { appendExclusively, endingAll, numbering } from '../block.js'
+import { blocksFrom } from '../blocks-from.js'
 import { newClockSkewCheck } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
 import { leafHashAt, type WitnessStore } from '../witness/witness.js'
@@ -80,7 +81,6 @@ const QUARANTINED_KINDS: readonly (readonly [prefix: string, type: EntryType])[]
   ['tsk:', 'task.ended'],
 ]
 const AGENT_REVOKED: EntryType = 'agent.revoked'
-const BLOCKS_PER_READ = 256
 /** Writer of the replayed blocks. A log that ends with one of them cannot be served. */
 const REPLAY_WRITER = 'restoring'
 /** Writer of the new epoch's entries except the last. A log that ends with one of them cannot be served. */
@@ -118,7 +118,7 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
     ...(isComplete ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
     ...quarantine,
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
-    ...endingAll(random, { type: 'record.changed', ends: endingsOf([...replayed.keys()].filter(isVersion)) }),
+    ...endingAll(random, { type: 'record.changed', ends: lastingEndings([...replayed.keys()].filter(isVersion)) }),
     ...endingAll(random, { type: 'record.changed', ends: await forgottenTooEarly(port, applied, clock.now()) }),
   ].map(numbering({ ...applied.tip(), time: 0 }, clock))
   await appendExclusively(port, applied, EPOCH_WRITER, entries.slice(0, -1))
@@ -137,13 +137,9 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
 async function forgottenTooEarly(port: LogPort, applied: AppliedLog, now: EpochSeconds): Promise<readonly Ending[]> {
   if (applied.time <= now) return []
   const forgotten = new Map<Handle, Ending>()
-  for (let n = 0; n <= applied.n; ) {
-    const blocks = await port.read(n, BLOCKS_PER_READ)
-    if (blocks.length === 0) break
-    for (const ending of blocks.flatMap(({ entries }) => entries.flatMap(({ ends }) => ends)))
+  for await (const { entries } of blocksFrom(port, { from: 0, to: applied.n }))
+    for (const ending of entries.flatMap(({ ends }) => ends))
       if ((ending.horizon ?? 0) + FORGET_AFTER_SECONDS >= now && !applied.ended.has(ending.handle)) forgotten.set(ending.handle, ending)
-    n += blocks.length
-  }
   return [...forgotten.values()]
 }
 
@@ -156,7 +152,7 @@ export async function requireRestored(port: LogPort): Promise<void> {
 
 /** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
 function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
-  const ends = endingsOf(standing.filter((handle) => /^(epo|rk):/.test(handle)))
+  const ends = lastingEndings(standing.filter((handle) => /^(epo|rk):/.test(handle)))
   // Each epoch has a Merkle tree of its own (RFC 6962). The first leaf commits to the tree of the previous epoch.
   const digest = base64url(sha256(utf8(`${end.epoch} ${end.size} ${end.frontier.join(' ')}`)))
   return { id: newId(random, 'ent'), type: 'epoch.started', ends, digest }
@@ -164,18 +160,17 @@ function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end
 
 const quarantineEntries = (random: Random, standing: readonly Handle[]): Proposal[] =>
   QUARANTINED_KINDS.flatMap(([prefix, type]) =>
-    endingAll(random, { type, ends: endingsOf(standing.filter((handle) => handle.startsWith(prefix))) }),
+    endingAll(random, { type, ends: lastingEndings(standing.filter((handle) => handle.startsWith(prefix))) }),
   )
 
 /** The revocations that this restore or an earlier one has replayed. */
 async function readReplayed(port: LogPort, head: Block): Promise<ReplayedRevocations> {
   const replayed = new Map<Handle, Entry>()
-  for (let n = 0; n <= head.n; n += BLOCKS_PER_READ)
-    for (const { writer, entries } of await port.read(n, BLOCKS_PER_READ)) {
-      if (writer !== REPLAY_WRITER) continue
-      for (const entry of entries)
-        for (const { handle } of entry.ends) if (replayed.get(handle)?.type !== AGENT_REVOKED) replayed.set(handle, entry)
-    }
+  for await (const { writer, entries } of blocksFrom(port, { from: 0, to: head.n })) {
+    if (writer !== REPLAY_WRITER) continue
+    for (const entry of entries)
+      for (const { handle } of entry.ends) if (replayed.get(handle)?.type !== AGENT_REVOKED) replayed.set(handle, entry)
+  }
   return replayed
 }
 
@@ -213,4 +208,5 @@ async function whyIncomplete({ port, witness, mirror, isCurrent }: RestoreDeps, 
   return `the witness ${witness.name} has entry ${seq} of epoch ${epoch}, which the backup lacks, and ${reach}`
 }
 
-const endingsOf = (handles: readonly Handle[]): Ending[] => handles.map((handle) => ({ handle }))
+/** Endings that are never forgotten. */
+const lastingEndings = (handles: readonly Handle[]): Ending[] => handles.map((handle) => ({ handle }))

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/session/connect.js'
 const BARRIER_WRITE = 'storage/mongo/barrier-write.js'
 const LOG_WRITER = 'trust-log/log-writer.js'
-const TRANSACT = 'storage/mongo/session/transact.js'
+const COMMIT = 'storage/mongo/session/commit.js'
 const PLAN = 'storage/mongo/session/plan.js'
 const APPLY = 'trust-log/apply.js'
 const READ_BARRIER = 'trust-log/read-barrier.js'
@@ -84,14 +84,14 @@ export const PLANTED = [
   },
   {
     name: 'an unacknowledged block is applied',
-    edits: [[LOG_WRITER, '            return { error };', '            results = members.map(() => ({ ok: true }));']],
+    edits: [[LOG_WRITER, '            return { error };', '            results = groups.map(() => ({ ok: true }));']],
     rules: ['durability', 'log-reads', 'feed'],
     faults: [CUT_OFF],
     seconds: 9,
   },
   {
     name: 'a block that is not part of the transaction',
-    edits: [[TRANSACT, 'await blocks.insertOne(storedBlock(block), { session })', 'await blocks.insertOne(storedBlock(block))']],
+    edits: [[COMMIT, 'await blocks.insertOne(storedBlock(block), { session })', 'await blocks.insertOne(storedBlock(block))']],
     rules: ['durability', 'log', 'revocations', 'freshness'],
     faults: [CUT_OFF],
     seconds: 9,
@@ -104,7 +104,7 @@ export const PLANTED = [
   },
   {
     name: 'a commit whose outcome is unknown is taken as done',
-    edits: [[TRANSACT, 'const ms = RESEND_MS[sent];', 'const ms = RESEND_MS[sent];\n            if (isUnknown)\n                return;']],
+    edits: [[COMMIT, 'const ms = RESEND_MS[sent];', 'const ms = RESEND_MS[sent];\n            if (isUnknown)\n                return;']],
     rules: ['durability', 'log', 'log-reads', 'feed', 'revocations', 'freshness'],
     faults: [CUT_OFF],
     seconds: 9,
@@ -140,7 +140,7 @@ export const PLANTED = [
       [
         LOG_WRITER,
         "results = await withTimeout(clock, timeoutMs, 'a commit', appending);",
-        'appending.catch(() => undefined);\n            results = members.map(() => ({ ok: true }));',
+        'appending.catch(() => undefined);\n            results = groups.map(() => ({ ok: true }));',
       ],
     ],
     rules: ['revocations', 'durability', 'freshness'],

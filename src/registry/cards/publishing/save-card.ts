@@ -3,8 +3,9 @@ import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
 import type { PublishDeps } from '../authority.js'
-import { endedVersion, unchangedGuard } from '../card.js'
+import { unchangedGuard } from '../card.js'
 import type { Card } from '../card-record.js'
+import { endedVersion } from '../card-versions.js'
 import { indexingRows } from '../store.js'
 
 interface CardSave {

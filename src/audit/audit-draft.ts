@@ -1,7 +1,7 @@
 import type { Caller } from '../http/caller.js'
 import type { AuditDraft } from './audit.js'
 
-/** The draft of the audit row for an action of a caller. The administrators of `orgId` may read the row; by default that is the caller's organisation. */
+/** The draft of the audit row for an action of a caller. The administrators of `orgId` may read the row; default: the caller's organisation. */
 export const auditDraft = (
   caller: Caller,
   action: string,

@@ -4,7 +4,7 @@
 // 2. With an embedded store, the machine's clock is compared with an anchor: the time at the start plus monotonic time. The anchor follows the
 //    machine's clock by at most one second a minute, so a correction by NTP is accepted and a jump is not.
 // 3. A start is refused if the clock is far from log time, unless the operator accepts it.
-// 4. After a period of implausible time, assertions and proofs that were made before its end are refused, because their replay keys may have been lost.
+// 4. After a period of implausible time, assertions and proofs that were made before its end are refused: their replay keys may have been lost.
 //
 // In development mode a jump and a doubtful start are only logged, because a laptop sleeps.
 import { refuse } from '../errors.js'

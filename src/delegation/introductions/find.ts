@@ -45,7 +45,8 @@ async function readGranted(deps: FindIntroductionDeps, pair: string): Promise<Ca
 }
 
 /**
- * Finds the agents that `from` is introduced to, each with the introductions that stand. The caller must still check what they rely on (`sortByReliance`).
+ * Finds the agents that `from` is introduced to, each with the introductions that stand. The caller must still check what they rely on
+ * (`sortByReliance`).
  */
 export async function findIntroducedTo(
   deps: FindIntroductionDeps,

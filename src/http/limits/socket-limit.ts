@@ -17,7 +17,7 @@ type SocketOwner = Pick<Caller, 'id' | 'orgId'>
 
 /**
  * Limits the open sockets per client and per organisation. When the instance is full, the organisation with the most sockets loses its
- * newest one to a newcomer of an organisation that has fewer, so that no group of organisations can keep others out.
+ * newest one to a newcomer of an organisation that has fewer, so that no group of organisations can lock others out.
  */
 export function newSocketLimit(limits: Partial<typeof SOCKET_LIMITS> = {}): SocketLimit {
   const { ofClient, ofOrganisation, total } = { ...SOCKET_LIMITS, ...limits }

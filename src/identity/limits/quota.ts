@@ -1,8 +1,8 @@
 // Quotas on rows that stand, exact for any number of instances.
 //
 // Algorithm. A quota has a *generation*: how many rows may still be created, and a counter that the commit of each creation increases. A commit past
-// the end of the counter fails as a whole. Then the rows that stand are counted and the next generation begins with what is free. No row can be created
-// under a generation whose counter has ended, so nothing is created between the count and the next generation.
+// the end of the counter fails as a whole. Then the rows that stand are counted, and the next generation begins with the number that is free. No row
+// can be created under a generation whose counter has ended, so nothing is created between the count and the next generation.
 //
 // Cost: one read before a creation, one counter in its commit, and a count of the rows at the end of a generation.
 // Limits. While a limit itself is changed, creations in progress still count for the old one. Agents are counted newest first, until twice the limit

@@ -11,7 +11,7 @@ import { type Delegation, formatScope, type Right, type Scope } from '../protoco
 import { type Barrier, type Dependencies, joinDependencies, MAX_STANDING_HANDLES, stands } from '../protocol/standing.js'
 import type { KeyRing } from '../signing-keys/key-ring.js'
 import type { Storage } from '../storage/storage.js'
-import { storedDependencies } from '../trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import type { AuthenticatedClient } from './client-auth/client-auth.js'
 import { TOKEN_RECORD_RETENTION_SECONDS, type TokenRecord, type TokensStore } from './store.js'
@@ -92,7 +92,7 @@ export async function issueToken(deps: IssueDeps, { now, seq }: Barrier, decisio
   const seconds = Math.min(maxSeconds, client.ceiling.tokenSeconds, decision.seconds ?? maxSeconds)
   const exp = Math.min(now + seconds, Math.floor(dependencies.expiresAt))
   if (exp <= now) refuse('invalid_request', 'something that the token would depend on has expired')
-  const dependsOn = storedDependencies(dependencies, { now, expiresAt: exp })
+  const dependsOn = dependenciesToStore(dependencies, { now, expiresAt: exp })
   const scope = formatScope(decision.scopes)
   const checked = quickParse(AccessTokenClaims, {
     iss: deps.issuer,

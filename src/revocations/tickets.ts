@@ -4,7 +4,7 @@ import type { Random } from '../lib/random.js'
 import { type ClientId, ClientId as ClientIdSchema } from '../protocol/ids.js'
 import { stands } from '../protocol/standing.js'
 import type { Storage } from '../storage/storage.js'
-import { storedDependencies } from '../trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../trust-log/horizon-rule.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { ticketsIn } from './tickets-store.js'
 
@@ -39,7 +39,7 @@ export function newTickets({ storage, trustLog, random, findClient }: TicketDeps
         tokenId,
         jkt,
         scopes: [...scopes],
-        dependsOn: storedDependencies(dependencies, { now, expiresAt }),
+        dependsOn: dependenciesToStore(dependencies, { now, expiresAt }),
         identities: [...identities],
         tokenExpiresAt: Math.floor(dependencies.expiresAt),
         expiresAt,

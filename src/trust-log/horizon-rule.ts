@@ -10,7 +10,7 @@ const SHORT_LIVED = /^(?:tok|ver|rk):/
  * The handles that a new record stores as its dependencies. Refuses a record that expires after one of them may be forgotten: the record would
  * stand again although the handle had ended. `expiresAt` is in epoch seconds, Infinity for a record that does not expire.
  */
-export function storedDependencies(
+export function dependenciesToStore(
   { handles, expiresAt: earliest }: Dependencies,
   record: { readonly now: number; readonly expiresAt: number },
 ): Handle[] {

@@ -7,7 +7,7 @@ import { type Handle, newHandle } from '../../src/protocol/handles.js'
 import { OrgId, TaskId } from '../../src/protocol/ids.js'
 import { dependenciesOf } from '../../src/protocol/standing.js'
 import { newTickets } from '../../src/revocations/tickets.js'
-import { storedDependencies } from '../../src/trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../../src/trust-log/horizon-rule.js'
 import type { TrustLog } from '../../src/trust-log/trust-log.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { aPublishedAgent, reasonOf } from '../stories/actors.js'
@@ -27,7 +27,7 @@ describe('a record', () => {
     ['after an hour, and depends on a token', [handle('tok')], Number.POSITIVE_INFINITY, NOW + HOUR + 1, false],
     ['after an hour, and depends on a key of the registry', [ofRegistryKey], Number.POSITIVE_INFINITY, NOW + HOUR + 1, false],
   ])('that expires %s', (_, handles, earliest, expiresAt, isAllowed) => {
-    const store = () => storedDependencies(dependenciesOf(handles, earliest), { now: NOW, expiresAt })
+    const store = () => dependenciesToStore(dependenciesOf(handles, earliest), { now: NOW, expiresAt })
     if (isAllowed) expect(store()).toEqual(handles)
     else expect(store).toThrow(expect.objectContaining({ reason: 'conflict' }))
   })

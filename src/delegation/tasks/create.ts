@@ -4,7 +4,7 @@ import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { newId, type TaskId } from '../../protocol/ids.js'
 import { dependenciesOf, joinDependencies } from '../../protocol/standing.js'
-import { storedDependencies } from '../../trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import { requireTaskToWorkUnder, type TaskDeps } from './authority.js'
 import { MAX_TASK_DEPTH, type Task } from './store.js'
 import { dependenciesOfTask } from './task-dependencies.js'
@@ -39,7 +39,7 @@ export async function createTask(deps: TaskDeps, caller: Caller, input: TaskInpu
     handle: newHandle(deps.random, 'tsk'),
     ancestors: parent ? [parent.id, ...parent.ancestors] : [],
     ...(parent && { parentTaskId: parent.id }),
-    dependsOn: storedDependencies(joinDependencies(...(parent ? [dependenciesOfTask(parent)] : []), dependenciesOf(identities)), {
+    dependsOn: dependenciesToStore(joinDependencies(...(parent ? [dependenciesOfTask(parent)] : []), dependenciesOf(identities)), {
       now,
       expiresAt: bounded,
     }),

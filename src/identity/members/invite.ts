@@ -9,7 +9,7 @@ import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, OrgId } from '../../protocol/ids.js'
 import { type Dependencies, dependenciesOf, stands } from '../../protocol/standing.js'
 import type { Storage } from '../../storage/storage.js'
-import { storedDependencies } from '../../trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { hasAdministrator } from './find.js'
@@ -96,7 +96,7 @@ export function newInvitation(
     invitation: {
       ...terms,
       grantedBy: [...terms.grantedBy],
-      dependsOn: storedDependencies(dependencies, { now, expiresAt: terms.expiresAt }),
+      dependsOn: dependenciesToStore(dependencies, { now, expiresAt: terms.expiresAt }),
       id,
       codeHash: digestOfText(secret),
     },

@@ -6,7 +6,7 @@ import type { Ending } from '../../../protocol/log/entry.js'
 import { dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
 import type { Group, Operation } from '../../../storage/storage.js'
-import { storedDependencies } from '../../../trust-log/horizon-rule.js'
+import { dependenciesToStore } from '../../../trust-log/horizon-rule.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
 import { dependenciesOfTask } from '../../tasks/task-dependencies.js'
@@ -94,7 +94,7 @@ async function grantedFieldsOf(
     bounds,
     reliance,
     skills: reliance.skills.map(({ id }) => id),
-    dependsOn: storedDependencies(dependencies, { now, expiresAt }),
+    dependsOn: dependenciesToStore(dependencies, { now, expiresAt }),
     grantedBy: [...grantedBy],
     grantedAt: now,
     expiresAt,

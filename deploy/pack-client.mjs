@@ -1,5 +1,4 @@
-// Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database and a web
-// framework.
+// Packs `credence-client`: the client and the verifier without the server, for agents that should not install a database driver.
 //
 // The package is cut from dist/, so run `npm run build` first. esbuild bundles the two entries; zod, jose and ws stay dependencies, in the
 // versions of package.json, and the small packages are bundled, because each file of a package takes at least one block of a disk. The

@@ -117,7 +117,6 @@ describe('modules with restricted importers', () => {
   test.each([
     ['mongodb', /^storage\/mongo\//],
     ['@photostructure/sqlite', /^storage\/sqlite\//],
-    ['fastify', /^http\//],
     ['pino', /^server\/logger\.ts$/],
     ['commander', /^cli\//],
     ['ws', /^(http|revocations)\/|^lib\/io\/websocket-node\.ts$/],

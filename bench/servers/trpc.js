@@ -45,14 +45,15 @@ const createContext = (request) => ({
 
 const stock = {
   maxBodyBytes: () => 65_536,
-  serve: async (request, signal) => {
+  serve: async (request) => {
     const { method, path, query, body } = request
     const response = await fetchRequestHandler({
       endpoint: '/trpc',
       router,
       req: new Request(`${issuer}${path}?${query}`, {
         method,
-        signal,
+        // One per request, as the adapter for node:http has it. The given one is that of the connection: Request would add listeners to it
+        signal: new AbortController().signal,
         headers: { 'content-type': 'application/json' },
         ...(method === 'POST' && { body }),
       }),

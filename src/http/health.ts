@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { listen } from './listen.js'
 
 interface HealthServerOptions {
@@ -31,10 +30,8 @@ export async function startHealthServer({
       whyNot === undefined ? 'ok' : `${request.url === '/readyz' ? 'not ready' : 'not alive'}: ${whyNot}`,
     )
   })
-  const listening = new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve()))
-  await listen(host, port, listening)
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, host, port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

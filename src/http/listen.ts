@@ -1,9 +1,16 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
 import { refuse } from '../errors.js'
 
-/** Awaits the start of a listener. A failure becomes a refusal with the address and the cause, because it is a configuration mistake. */
-export const listen = <T>(host: string, port: number, listening: Promise<T>): Promise<T> =>
-  listening.catch((error: unknown) => {
+/** Starts a listener and returns its port. A failure becomes a refusal with the address and the cause, because it is a configuration mistake. */
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  try {
+    await once(server.listen(port, host), 'listening')
+  } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     const cause = code === 'EADDRINUSE' ? 'the port is in use' : code
-    return refuse('unavailable', `cannot listen on ${host}:${port}: ${cause}`)
-  })
+    refuse('unavailable', `cannot listen on ${host}:${port}: ${cause}`)
+  }
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : port
+}

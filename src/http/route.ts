@@ -1,7 +1,7 @@
 import type { Handle } from '../protocol/handles.js'
 import type { EnterAs } from './limits/request-queues.js'
 
-/** A request as endpoints see it. Only this folder depends on the server framework. */
+/** A request as endpoints see it. */
 export interface HttpRequest {
   readonly method: string
   /** Without query. */
@@ -28,14 +28,17 @@ export interface HttpResponse {
   readonly dependsOn?: readonly Handle[]
 }
 
-type Endpoint = (request: HttpRequest) => Promise<HttpResponse>
+/** The signal aborts when the caller disconnects. It is that of the connection, so an endpoint that adds a listener removes it. */
+type Endpoint = (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>
 
-/** A route of a feature. `:name` in the path is a parameter. */
+/** A route of a feature. `:name` in the path is a parameter, `*` stands for the rest of a path. */
 export interface Route {
   /** GET also answers HEAD. */
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly endpoint: Endpoint
+  /** Default: BODY_BYTES. */
+  maxBodyBytes?(path: string): number
 }
 
 /** A JSON response that must not be cached. `headers` can override `content-type` and `cache-control`. */

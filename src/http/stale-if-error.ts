@@ -34,11 +34,11 @@ export function staleIfError(routes: readonly Route[], deps: StaleIfErrorDeps): 
 function withCache({ endpoint, ...route }: Route, cached: Map<string, HttpResponse>, { clock, ended }: StaleIfErrorDeps): Route {
   return {
     ...route,
-    endpoint: async (request) => {
+    endpoint: async (request, signal) => {
       // The key has the parsed parameters, because one path can be percent-encoded in many ways
       const key = `${route.path} ${JSON.stringify(request.params)}`
       const done = new AbortController()
-      const fresh = endpoint(request).then(
+      const fresh = endpoint(request, signal).then(
         (response) => (stands(ended, response.dependsOn ?? []) ? cache(cached, key, response) : response),
         (error: unknown) => {
           if (!isUnavailable(error)) cached.delete(key)

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { isRefusal, Refusal, refuse } from '../errors.js'
@@ -9,13 +9,14 @@ import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/fee
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import { errorResponse } from './error-response.js'
+import { arrivalOf, disconnectSignal, NO_BODY } from './handler/request.js'
+import { sendOnSocket } from './handler/response.js'
 import { keepAlive } from './heartbeat.js'
 import { addressPrefix } from './limits/address-prefix.js'
 import type { RequestQueues } from './limits/request-queues.js'
 import { newSocketLimit, type SocketLimit } from './limits/socket-limit.js'
 import type { HttpRequest } from './route.js'
-import { headersOf } from './server.js'
-import { clientAddressOf, newTrustedProxies } from './trusted-proxies.js'
+import { newTrustedProxies } from './trusted-proxies.js'
 
 /** Handles the WebSockets of one path. */
 export interface UpgradeHandler {
@@ -79,18 +80,16 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const handlers = new WeakMap<WebSocket, UpgradeHandler>()
 
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const address = clientAddressOf(raw, isProxy)
-    const prefix = addressPrefix(address)
-    const requestId = `req_${deps.random.token(12)}`
+    const received = { ...arrivalOf({ ...deps, isProxy }, raw), params: {}, body: NO_BODY }
+    const prefix = addressPrefix(received.address)
+    const reject = (error: unknown) => sendOnSocket(socket, errorResponse(error, received.requestId))
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
     // Checked before the handshake is counted, so that a refused handshake neither takes nor frees a slot
-    if (handshakes.isFull(prefix))
-      return sendRefusal(socket, new Refusal('rate_limited', 'too many handshakes, retry in 1 s', { retryAfterSeconds: 1 }), requestId)
+    if (handshakes.isFull(prefix)) return reject(new Refusal('rate_limited', 'too many handshakes, retry in 1 s', { retryAfterSeconds: 1 }))
     handshakes.increment(prefix)
     try {
-      const received = requestOf(deps, raw, { address, requestId })
-      const { handler, request, caller } = await deps.queues.run(received, closeSignal(socket), async (enterAs) => ({
+      const { handler, request, caller } = await deps.queues.run(received, disconnectSignal(socket), async (enterAs) => ({
         status: 101,
         ...(await authorise(deps, { ...received, enterAs }, raw)),
       }))
@@ -106,8 +105,8 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
         handler.accept(ws, caller, request, raw)
       })
     } catch (error) {
-      if (!isRefusal(error)) deps.log.error('WebSocket upgrade failed', error, { 'request.id': requestId })
-      sendRefusal(socket, error, requestId)
+      if (!isRefusal(error)) deps.log.error('WebSocket upgrade failed', error, { 'request.id': received.requestId })
+      reject(error)
     } finally {
       handshakes.decrement(prefix)
     }
@@ -135,12 +134,6 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
 export function reconnectElsewhere(ws: WebSocket, lastMessage?: string): void {
   if (lastMessage !== undefined && ws.readyState === ws.OPEN) ws.send(lastMessage)
   ws.close(CLOSE_CODES.moved, 'this instance shuts down, reconnect')
-}
-
-function closeSignal(socket: Duplex): AbortSignal {
-  const closed = new AbortController()
-  socket.once('close', () => closed.abort())
-  return closed.signal
 }
 
 interface Counters {
@@ -196,31 +189,3 @@ const offeredProtocols = (raw: IncomingMessage): string[] =>
 
 const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
   handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])
-
-function requestOf({ issuer }: UpgradeDeps, raw: IncomingMessage, sender: Pick<HttpRequest, 'address' | 'requestId'>): HttpRequest {
-  const [path = '/', query = ''] = (raw.url ?? '/').split('?')
-  return {
-    method: raw.method ?? 'GET',
-    path,
-    url: issuer + path,
-    params: {},
-    query: new URLSearchParams(query),
-    headers: headersOf(raw),
-    body: new Uint8Array(),
-    ...sender,
-  }
-}
-
-/** Writes an error response, as other endpoints send it, to a socket that was not upgraded. */
-function sendRefusal(socket: Duplex, error: unknown, requestId: string): void {
-  if (socket.destroyed) return
-  const { status, headers = {}, body = '' } = errorResponse(error, requestId)
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
-    ...Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }).map(
-      ([name, value]) => `${name}: ${value}`,
-    ),
-  ]
-  // Closes both directions: a half-open socket would stay until the peer closes it, and no limit counts it
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
-}

@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Log } from '../../src/lib/log.js'
 import { type Registry, startRegistry } from '../registry.js'
 import { aPublishedAgent } from '../stories/actors.js'
-import { blockingServer } from './blocking-server.js'
+import { blockingServer, statusOn } from './blocking-server.js'
 
 test('a client that hangs up in the middle of a body makes no log line above debug', async () => {
   const lines: string[] = []
@@ -106,4 +107,41 @@ describe('HTTP basics', () => {
       `${agent.audience}/.well-known/agent-card.json`,
     ])
   })
+})
+
+test.each([
+  ['a line that is no request', 'hello\r\n\r\n', '400', 'the request is malformed'],
+  ['a request without Host', 'GET / HTTP/1.1\r\n\r\n', '400', undefined],
+  [
+    'headers of more than 16 KiB',
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(17_000)}\r\n\r\n`,
+    '431',
+    'the headers are larger than 16 KiB',
+  ],
+])('%s gets an error in the usual form, and its connection is closed', async (_, text, status, description) => {
+  await using server = await blockingServer()
+  const socket = await server.send(text)
+  let received = ''
+  socket.on('data', (data) => {
+    received += data
+  })
+  await once(socket, 'close')
+  const [head = '', body = ''] = received.split('\r\n\r\n')
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*connection: close`, 'i'))
+  if (description !== undefined)
+    expect(JSON.parse(body)).toEqual({
+      error: 'invalid_request',
+      error_description: description,
+      request_id: expect.stringMatching(/^req_/),
+    })
+})
+
+test('a request that does not arrive in time gets 408', async () => {
+  await using server = await blockingServer()
+  const accepted = once(server.http.server, 'connection')
+  const socket = await server.send('GET / HT')
+  const [serverSocket] = await accepted
+  server.http.server.emit('clientError', Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), serverSocket)
+  expect(await statusOn(socket)).toBe('408')
+  await server.until(({ closed }) => closed === 1)
 })

@@ -191,10 +191,24 @@ export const MUTANTS = [
   ],
   [
     'a path has one spelling',
-    'src/http/server.ts',
-    "const url = withoutNeedlessEscapes(request.url ?? '/')",
-    "const url = request.url ?? '/'",
+    'src/http/handler/request.ts',
+    'const path = withoutNeedlessEscapes(queryAt < 0 ? target : target.slice(0, queryAt))',
+    'const path = queryAt < 0 ? target : target.slice(0, queryAt)',
     ['test/http/server.test.ts'],
+  ],
+  [
+    'a URL as target of a request counts by its path',
+    'src/http/handler/request.ts',
+    "url.replace(/^https?:\\/\\/[^/?#]+\\/?/i, '/')",
+    'url',
+    ['test/http/handler/request.test.ts'],
+  ],
+  [
+    'a connection is closed after a body that was not read',
+    'src/http/handler/handler.ts',
+    'response.shouldKeepAlive = false',
+    '',
+    ['test/http/limits/body-limit.test.ts'],
   ],
   ['reinstating an agent needs room', 'src/identity/agents/reinstate.ts', '...counting,', '', ['test/identity/limits/limits.test.ts']],
   [

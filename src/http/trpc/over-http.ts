@@ -113,8 +113,8 @@ function inputAt(inputs: JsonValue | undefined, index: number): JsonValue | unde
 async function outcomeOf({ path, type }: Call, method: string, options: CallOptions): Promise<Outcome> {
   try {
     if (type === 'mutation' && method !== 'POST') throw new TRPCError({ code: 'METHOD_NOT_SUPPORTED' })
-    // Throws NOT_FOUND if there is no such procedure
-    return { response: { result: { data: await callTRPCProcedure({ ...options, path, type: type ?? 'query' }) } } }
+    // Throws NOT_FOUND if there is no such procedure. A copy of the options by spread takes microseconds on Node 20
+    return { response: { result: { data: await callTRPCProcedure(Object.assign(options, { path, type: type ?? 'query' })) } } }
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause)
     const { router, ctx } = options

@@ -4,9 +4,9 @@ import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
 import type { Verdict } from '../protocol/cards/card-view.js'
-import type { RevocationReason } from '../protocol/end-reason.js'
-import type { AgentId, OrgId, TaskId } from '../protocol/ids.js'
-import type { Delegation } from '../protocol/rights.js'
+import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
+import type { AgentId, OrgId } from '../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
@@ -15,7 +15,8 @@ import type { Fetch } from './http.js'
 import { type Introductions, newIntroductions } from './introductions/introductions.js'
 import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
-import { type AccessToken, type ExchangeOptions, newTokens, type RootOptions } from './tokens.js'
+import { type LineageNode, type LineageSubject, newTasks, readLineage, type Tasks } from './tasks.js'
+import { type AccessToken, EXCHANGE_OPTIONS, type ExchangeOptions, newTokens, type RootOptions } from './tokens.js'
 
 export interface AgentOptions {
   /** The registry's issuer URL. */
@@ -38,6 +39,18 @@ export interface AgentOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+const AGENT_OPTIONS: OptionNames<AgentOptions> = {
+  issuer: true,
+  clientId: true,
+  signer: true,
+  publisher: true,
+  pins: true,
+  clock: true,
+  random: true,
+  fetch: true,
+  onError: true,
+}
+
 export interface SearchOptions {
   readonly text?: string
   readonly skill?: string
@@ -46,15 +59,20 @@ export interface SearchOptions {
   readonly cursor?: string
 }
 
+const SEARCH_OPTIONS: OptionNames<SearchOptions> = { text: true, skill: true, tags: true, limit: true, cursor: true }
+
 /** A search result with everything that is needed to call the agent. */
 export interface Hit {
   readonly agentId: AgentId
   readonly orgId: OrgId
   readonly audience: string
+  /** For the card resolver of an A2A SDK. */
+  readonly cardBaseUrl: string
   readonly endpoint?: string
   readonly scopes: readonly string[]
   readonly verdict: Verdict
   readonly tier: 'public' | 'authenticated' | 'introduced'
+  /** Lower is better, and may be negative. Scores of different tiers cannot be compared. */
   readonly score: number
   /** The parts of the card that contain a word of the query: name, tags, skills, description. */
   readonly relevance: readonly string[]
@@ -62,45 +80,9 @@ export interface Hit {
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
 }
 
-export interface Tasks {
-  create(task: {
-    readonly description: string
-    readonly parentTaskId?: string
-    readonly seconds?: number
-  }): Promise<{ taskId: TaskId; deadline: number }>
-  end(taskId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
-  get(taskId: string): Promise<Task>
-}
+type SubscribeOptions = Pick<FeedDeps, 'store' | 'onRevoked' | 'onError'>
 
-/** How something ended; absent while it stands. Times are in epoch seconds. */
-interface Ended extends Partial<RevocationReason> {
-  readonly endedAt?: number
-  readonly endedBy?: string
-}
-
-interface Task extends Ended {
-  readonly taskId: TaskId
-  readonly state: 'active' | 'ended' | 'expired'
-  readonly description: string
-  readonly deadline: number
-}
-
-export interface LineageNode extends Ended {
-  readonly tokenId: string
-  readonly parents: readonly string[]
-  readonly clientId: string
-  readonly sub: string
-  readonly audience: string
-  readonly scope: string
-  /** The actors in the order in which the token passed through them. */
-  readonly act: readonly string[]
-  readonly taskId?: string
-  readonly tools?: readonly string[]
-  readonly resources?: readonly string[]
-  readonly delegation?: Delegation
-  /** True if the token was revoked before it expired. */
-  readonly revoked: boolean
-}
+const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = { store: true, onRevoked: true, onError: true }
 
 /** A client of a registry: an agent, or a member at a command line. */
 export interface Agent extends Calls, Cards {
@@ -117,15 +99,16 @@ export interface Agent extends Calls, Cards {
   introduce: Introductions['introduce']
   readonly tasks: Tasks
   /** At most 500 tokens; `query('tokens.lineage', …)` also returns whether the list is complete. */
-  lineage(subject: { readonly taskId: string } | { readonly tokenId: string }): Promise<readonly LineageNode[]>
+  lineage(subject: LineageSubject): Promise<readonly LineageNode[]>
   /** A `fetch` for one peer, which sends a token for that peer with each request. */
   fetchAs(peer: ExchangeOptions): Fetch
   /** Follows the revocation feed. */
-  subscribe(options?: Pick<FeedDeps, 'store' | 'onRevoked' | 'onError'>): Promise<Feed>
+  subscribe(options?: SubscribeOptions): Promise<Feed>
 }
 
 /** Creates the client of one agent or member. The client sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
+  requireOptions('createAgent', options, AGENT_OPTIONS)
   const { clientId, signer, publisher, onError } = options
   const issuer = issuerOf(options.issuer)
   const clock = options.clock ?? clientClock
@@ -148,21 +131,25 @@ export function createAgent(options: AgentOptions): Agent {
     token: tokens.root,
     exchange: tokens.exchange,
     introspect: (token) => tokens.post('introspection_endpoint', { token }),
-    revoke: async (token, { reason, note } = {}) => {
+    revoke: async (token, because = {}) => {
+      requireOptions('revoke', because, REVOCATION_INPUT)
+      const { reason, note } = because
       await tokens.post('revocation_endpoint', { token, ...(reason && { reason }), ...(note && { note }) })
     },
-    search: (query = {}) => calls.query('discovery.search', query),
+    search: async (query = {}) => {
+      requireOptions('search', query, SEARCH_OPTIONS)
+      return calls.query('discovery.search', query)
+    },
     introductions,
     introduce: introductions.introduce,
-    tasks: {
-      create: ({ seconds, ...task }) =>
-        calls.mutate('tasks.create', { ...task, ...(seconds !== undefined && { deadline: clock.now() + seconds }) }),
-      end: (taskId, because) => calls.mutate('tasks.end', { taskId, ...because }),
-      get: (taskId) => calls.query('tasks.get', { taskId }),
+    tasks: newTasks(clock, calls),
+    lineage: (subject) => readLineage(calls, subject),
+    fetchAs: (peer) => {
+      requireOptions('fetchAs', peer, EXCHANGE_OPTIONS)
+      return newFetchAs(deps, () => tokens.exchange(peer))
     },
-    lineage: async (subject) => (await calls.query<{ nodes: LineageNode[] }>('tokens.lineage', subject)).nodes,
-    fetchAs: (peer) => newFetchAs(deps, () => tokens.exchange(peer)),
     subscribe: async (feedOptions = {}) => {
+      requireOptions('subscribe', feedOptions, SUBSCRIBE_OPTIONS)
       feed = await openFeed({
         onError,
         ...feedOptions,

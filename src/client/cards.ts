@@ -10,6 +10,7 @@ import { Tier } from '../protocol/cards/release-policy.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
 import { faultsOf, textOfIssues } from '../protocol/input-faults.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import type { Calls } from './call.js'
 import type { Pins } from './pins.js'
 import type { TokenDeps } from './tokens.js'
@@ -51,6 +52,9 @@ export interface PresentOptions {
   readonly nonce: string
 }
 
+/** A misspelt `show` would disclose every part. */
+const PRESENT_OPTIONS: OptionNames<PresentOptions> = { ownSdJwt: true, show: true, audience: true, nonce: true }
+
 export interface Cards {
   /** Signs a card, makes its non-public parts selectively disclosable, and publishes it. */
   publish(options: PublishOptions): Promise<Published>
@@ -87,8 +91,8 @@ interface NextVersion {
 
 const DEFAULT_SECONDS = 30 * 86_400
 
-/** A misspelt option could make a part public, so unknown options are refused. */
-const PublishInput = z.strictObject({
+/** A misspelt option could make a part public. */
+const PublishInput = z.object({
   card: z.custom<JsonObject>(isJsonObject, 'must be a JSON object'),
   agentId: AgentId.optional(),
   hide: z.array(z.string()).default([]),
@@ -99,6 +103,7 @@ const PublishInput = z.strictObject({
 })
 
 function readPublishOptions(options: PublishOptions) {
+  requireOptions('publish', options, PublishInput.shape)
   const parsed = PublishInput.safeParse(options)
   if (!parsed.success) return refuse('bad_input', textOfIssues(parsed.error.issues), { faults: faultsOf(parsed.error.issues) })
   const { defaultTier, hide } = parsed.data
@@ -168,8 +173,11 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
     },
     card,
     cardView,
-    present: ({ ownSdJwt, show, audience, nonce }) =>
-      presentCard({ ownSdJwt, show }, { audience, nonce, now: deps.clock.now() }, deps.signer),
+    present: async (options) => {
+      requireOptions('present', options, PRESENT_OPTIONS)
+      const { ownSdJwt, show, audience, nonce } = options
+      return presentCard({ ownSdJwt, show }, { audience, nonce, now: deps.clock.now() }, deps.signer)
+    },
     verifyPresentation: async (agentId, presentation, nonce) =>
       verifyCardPresentation(await card(agentId), presentation, {
         issuer: deps.issuer,

@@ -3,6 +3,7 @@ import { type Clock, clientClock } from '../lib/clock.js'
 import { isJsonObject } from '../lib/json.js'
 import { systemRandom } from '../lib/random.js'
 import type { Jkt, MemberId, OrgId, RegisteredKeyId } from '../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { errorOf, type Fetch, requestJson } from './http.js'
 import { fetchMetadata, issuerOf } from './registry.js'
 
@@ -14,18 +15,45 @@ interface RegistrationOptions {
   readonly fetch?: Fetch
 }
 
+interface JoinOptions extends RegistrationOptions {
+  readonly code: string
+  readonly name: string
+}
+
+interface ConfirmOptions extends RegistrationOptions {
+  readonly agentId: string
+  readonly registrationToken: string
+}
+
+const REGISTRATION_OPTIONS: OptionNames<RegistrationOptions> = { issuer: true, signer: true, clock: true, fetch: true }
+const JOIN_OPTIONS: OptionNames<JoinOptions> = { ...REGISTRATION_OPTIONS, code: true, name: true }
+/** The other members of a response of `agents.register`, which callers may spread into the options. */
+interface Registered {
+  audience?: unknown
+  cardBaseUrl?: unknown
+  expiresAt?: unknown
+}
+const CONFIRM_OPTIONS: OptionNames<ConfirmOptions & Registered> = {
+  ...REGISTRATION_OPTIONS,
+  agentId: true,
+  registrationToken: true,
+  audience: true,
+  cardBaseUrl: true,
+  expiresAt: true,
+}
+
 /** Redeems an invitation code, or the first code of a new registry. The caller becomes a member with this key. */
-export function joinRegistry(
-  options: RegistrationOptions & { readonly code: string; readonly name: string },
+export async function joinRegistry(
+  options: JoinOptions,
 ): Promise<{ memberId: MemberId; orgId: OrgId; role: string; keyId: RegisteredKeyId }> {
+  requireOptions('joinRegistry', options, JOIN_OPTIONS)
   const [invitation = ''] = options.code.split('.')
   return register(options, invitation, 'members.join', { code: options.code, name: options.name })
 }
 
 /** Confirms an agent's registration with its own key. The agent becomes active. */
-export function confirmAgent(
-  options: RegistrationOptions & { readonly agentId: string; readonly registrationToken: string },
-): Promise<{ keyId: RegisteredKeyId; jkt: Jkt }> {
+export async function confirmAgent(options: ConfirmOptions): Promise<{ keyId: RegisteredKeyId; jkt: Jkt }> {
+  requireOptions<ConfirmOptions & Registered>('confirmAgent', options, CONFIRM_OPTIONS)
   const { agentId, registrationToken } = options
   return register(options, agentId, 'agents.confirm', { agentId, registrationToken })
 }

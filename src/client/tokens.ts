@@ -4,6 +4,7 @@ import { CredenceError } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { JsonObject } from '../lib/json.js'
 import type { Random } from '../lib/random.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { errorOf, type HttpDeps, parseResponse, requestJson, withOneRetry } from './http.js'
 import type { RegistryMetadata } from './registry.js'
 
@@ -48,11 +49,27 @@ export interface ExchangeOptions {
   readonly seconds?: number
 }
 
+export const EXCHANGE_OPTIONS: OptionNames<ExchangeOptions> = {
+  audience: true,
+  scope: true,
+  taskId: true,
+  subjectToken: true,
+  actorToken: true,
+  delegation: true,
+  tools: true,
+  resources: true,
+  requiredTools: true,
+  requiredResources: true,
+  seconds: true,
+}
+
 /** Bounds of a root token besides its scopes. */
 export interface RootOptions {
   /** The most that the token may be exchanged for. Default: everything that the client may have. */
   readonly exchangeRights?: readonly { readonly audience: string; readonly scope: string }[]
 }
+
+const ROOT_OPTIONS: OptionNames<RootOptions> = { exchangeRights: true }
 
 export interface Tokens {
   /**
@@ -105,7 +122,9 @@ export function newTokens(deps: TokenDeps): Tokens {
       },
       { mayRepeat: true },
     )
-  const root = async (scopes: readonly string[] = [], { exchangeRights }: RootOptions = {}): Promise<AccessToken> => {
+  const root = async (scopes: readonly string[] = [], options: RootOptions = {}): Promise<AccessToken> => {
+    requireOptions('token', options, ROOT_OPTIONS)
+    const { exchangeRights } = options
     const scope = [...scopes].sort().join(' ')
     const parameters = { ...(scope !== '' && { scope }), ...(exchangeRights && { exchange_rights: JSON.stringify(exchangeRights) }) }
     const key = JSON.stringify(parameters)
@@ -136,7 +155,9 @@ export function newTokens(deps: TokenDeps): Tokens {
 
   return {
     root,
-    exchange: async ({ subjectToken, ...request }) => {
+    exchange: async (options) => {
+      requireOptions('exchange', options, EXCHANGE_OPTIONS)
+      const { subjectToken, ...request } = options
       if (subjectToken !== undefined) return exchange(subjectToken, request)
       const { accessToken } = await root()
       try {

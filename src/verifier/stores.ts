@@ -1,5 +1,6 @@
 import { refuse } from '../errors.js'
 import type { TaskId } from '../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { TASK_BINDING_SECONDS } from '../protocol/task-binding.js'
 
 /** Records used DPoP proofs. The store must survive a restart and be shared by all replicas of a resource server. */
@@ -38,6 +39,8 @@ interface MemoryBounds {
   readonly maxBindings?: number
 }
 
+const MEMORY_BOUNDS: OptionNames<MemoryBounds> = { maxProofs: true, maxBindings: true }
+
 const MAX_PROOFS = 1_000_000
 const MAX_BINDINGS = 100_000
 const SWEEP_SECONDS = 60
@@ -45,8 +48,10 @@ const SWEEP_SECONDS = 60
 /** Stores in the memory of this process, for development and for resource servers without state of their own. */
 export function memoryStores(
   clock: { now(): number },
-  { maxProofs = MAX_PROOFS, maxBindings = MAX_BINDINGS }: MemoryBounds = {},
+  bounds: MemoryBounds = {},
 ): { readonly replay: ReplayStore; readonly taskBindings: TaskBindingStore } {
+  requireOptions('memoryStores', bounds, MEMORY_BOUNDS)
+  const { maxProofs = MAX_PROOFS, maxBindings = MAX_BINDINGS } = bounds
   return { replay: replayInMemory(clock, maxProofs), taskBindings: taskBindingsInMemory(clock, maxBindings) }
 }
 

@@ -12,6 +12,7 @@ import { dpopTokenOf } from '../protocol/dpop.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
 import { Jkt, type TaskId } from '../protocol/ids.js'
 import { isPlainName } from '../protocol/names.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
 import { coveredBySome, parseScope } from '../protocol/rights.js'
 import type { IncomingRequest } from './incoming-request.js'
 import { OpenRequests, type WatchedToken } from './open-requests.js'
@@ -44,12 +45,31 @@ export interface VerifierOptions {
   readonly onBug?: (error: unknown) => void
 }
 
+const VERIFIER_OPTIONS: OptionNames<VerifierOptions & { close?: unknown }> = {
+  issuer: true,
+  audience: true,
+  publicUrl: true,
+  proxies: true,
+  standing: true,
+  replay: true,
+  taskBindings: true,
+  maxStalenessMs: true,
+  keys: true,
+  clock: true,
+  fetch: true,
+  onBug: true,
+  // `...sqliteVerifierStore(file)` brings it.
+  close: true,
+}
+
 /** The rights that a request requires of its token. */
 export interface Needs {
   readonly scope?: string
   readonly tool?: string
   readonly resource?: string
 }
+
+export const NEEDS: OptionNames<Needs> = { scope: true, tool: true, resource: true }
 
 /** A verified request. */
 export interface Verified {
@@ -96,6 +116,7 @@ const REREAD_MS = 1000
  * @see [RFC 9449 §7](https://www.rfc-editor.org/rfc/rfc9449.html#section-7)
  */
 export function createVerifier(options: VerifierOptions): Verifier {
+  requireOptions('createVerifier', options, VERIFIER_OPTIONS)
   const { issuer, audience } = namesOf(options)
   const publicUrlOf = newPublicUrl(options.publicUrl, options.proxies)
   const clock = options.clock ?? systemClock
@@ -130,6 +151,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       return openRequests.watch(token, onInvalid)
     },
     verify: async (request, needs = {}) => {
+      requireOptions('verify: needs', needs, NEEDS)
       const { token, dpop } = credentialsOf(request)
       const now = Math.max(clock.now(), standing.time)
       const { claims, kid } = await withKeysOf(issuer, () => verifyAccessToken(token, keysFor, { issuer, audience, now }))

@@ -1,9 +1,11 @@
 import { CredenceError } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
-import type { RevocationReason } from '../../protocol/end-reason.js'
-import type { AgentId, IntroductionId } from '../../protocol/ids.js'
-import type { Delegation, Scope } from '../../protocol/rights.js'
+import { REVOCATION_INPUT, type RevocationReason } from '../../protocol/end-reason.js'
+import type { AgentId, IntroductionId, TaskId } from '../../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../../protocol/options.js'
+import type { Bounds, Delegation, Scope } from '../../protocol/rights.js'
 import type { Calls } from '../call.js'
+import { type Ended, PAGE_OPTIONS, type PageOptions } from '../tasks.js'
 import { newInboxSignal } from './inbox-signal.js'
 
 /** A notification in the inbox of an agent. */
@@ -12,13 +14,15 @@ export interface InboxItem {
   readonly createdAt: number
   readonly kind: 'requested' | 'granted' | 'denied' | 'ended' | 'needsApproval'
   readonly introductionId: IntroductionId
+  /** Number of the change of the introduction. */
+  readonly revision: number
   readonly from: AgentId
   readonly to: AgentId
   readonly purpose: string
   readonly scopes: readonly Scope[]
 }
 
-export interface Introduction {
+export interface Introduction extends Ended {
   readonly introductionId: IntroductionId
   /** `needsApproval`: it was granted, but the target's card lost something that it relies on. The target can approve it again. */
   readonly state: 'pending' | 'granted' | 'needsApproval' | 'denied' | 'ended' | 'expired'
@@ -35,8 +39,27 @@ export interface Introduction {
   readonly from: AgentId
   readonly to: AgentId
   readonly purpose: string
+  readonly requested: Bounds
+  /** The granted bounds; absent until then. */
+  readonly bounds?: Bounds
+  /** The interface of the card that the caller calls. */
+  readonly interface?: { readonly protocolBinding: string; readonly url: string }
+  /** Ids of the skills that the introduction depends on. */
+  readonly skills: readonly string[]
+  readonly taskId?: TaskId
+  /** Times are in epoch seconds. */
+  readonly requestedAt: number
+  readonly grantedAt?: number
+  /** If the request is pending: the time at which it expires undecided. */
   readonly expiresAt: number
 }
+
+interface IntroductionListOptions extends PageOptions {
+  /** `from`: the introductions that this agent requested. `to` (the default): those that other agents requested of it. */
+  readonly role?: 'from' | 'to'
+}
+
+const LIST_OPTIONS: OptionNames<IntroductionListOptions> = { ...PAGE_OPTIONS, role: true }
 
 export interface IntroduceOptions {
   readonly to: string
@@ -53,6 +76,24 @@ export interface IntroduceOptions {
   readonly skills?: readonly string[]
 }
 
+interface IntroduceAndWaitOptions extends IntroduceOptions {
+  readonly waitSeconds?: number
+}
+
+const REQUEST_OPTIONS: OptionNames<IntroduceOptions> = {
+  to: true,
+  purpose: true,
+  scopes: true,
+  tools: true,
+  resources: true,
+  delegation: true,
+  taskId: true,
+  seconds: true,
+  interface: true,
+  skills: true,
+}
+const INTRODUCE_OPTIONS: OptionNames<IntroduceAndWaitOptions> = { ...REQUEST_OPTIONS, waitSeconds: true }
+
 /** How an approval narrows the requested bounds. An absent field leaves that bound as requested. */
 interface Narrowing {
   readonly scopes?: readonly string[]
@@ -62,6 +103,8 @@ interface Narrowing {
   readonly seconds?: number
 }
 
+const NARROWING: OptionNames<Narrowing> = { scopes: true, tools: true, resources: true, delegation: true, seconds: true }
+
 export interface Introductions {
   /** Requests an introduction. It is `pending` if the target or its organisation must decide; `pendingBecause` says why. */
   request(options: IntroduceOptions): Promise<Introduction>
@@ -69,8 +112,10 @@ export interface Introductions {
    * Requests an introduction and waits for the decision. After `waitSeconds` (default: 60) it returns the pending introduction, whose
    * `pendingBecause` says why it must be approved. With `waitSeconds: 0` it does not wait.
    */
-  introduce(options: IntroduceOptions & { readonly waitSeconds?: number }): Promise<Introduction>
+  introduce(options: IntroduceAndWaitOptions): Promise<Introduction>
   get(introductionId: string): Promise<Introduction>
+  /** The introductions of this agent, or of all agents of the organisation of this member, newest first. */
+  list(options?: IntroductionListOptions): Promise<{ readonly items: readonly Introduction[]; readonly cursor?: string }>
   /** Grants a pending request, or approves an introduction again that needs it. */
   approve(introductionId: string, narrowing?: Narrowing): Promise<Introduction>
   deny(introductionId: string, note?: string): Promise<Introduction>
@@ -101,14 +146,23 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
     url: `${issuer.replace(/^http/, 'ws')}/trpc`,
     ticket: async () => (await mutate<{ ticket: string }>('system.ticket')).ticket,
   }
-  const request = (options: IntroduceOptions) => mutate<Introduction>('introductions.request', options)
+  const request = async (options: IntroduceOptions) => {
+    requireOptions('introductions.request', options, REQUEST_OPTIONS)
+    return mutate<Introduction>('introductions.request', options)
+  }
   const get = (introductionId: string) => query<Introduction>('introductions.get', { introductionId })
   const inbox = (after = 0) => query<{ items: InboxItem[]; lastPosition: number }>('introductions.inbox', { after })
   return {
     request,
     get,
-    introduce: async ({ waitSeconds = DEFAULT_WAIT_SECONDS, ...options }) => {
-      let introduction = await request(options)
+    list: async (options = {}) => {
+      requireOptions('introductions.list', options, LIST_OPTIONS)
+      return query('introductions.list', options)
+    },
+    introduce: async (options) => {
+      requireOptions('introduce', options, INTRODUCE_OPTIONS)
+      const { waitSeconds = DEFAULT_WAIT_SECONDS, ...requested } = options
+      let introduction = await request(requested)
       const deadline = clock.now() + waitSeconds
       if (introduction.state !== 'pending' || deadline <= clock.now()) return introduction
       const signal = newInboxSignal(signalDeps, () => 'newest')
@@ -122,9 +176,15 @@ export function newIntroductions({ clock, issuer, onError }: IntroductionsDeps, 
       }
       return introduction
     },
-    approve: (introductionId, narrowing = {}) => mutate('introductions.approve', { introductionId, ...narrowing }),
+    approve: async (introductionId, narrowing = {}) => {
+      requireOptions('introductions.approve', narrowing, NARROWING)
+      return mutate('introductions.approve', { introductionId, ...narrowing })
+    },
     deny: (introductionId, note) => mutate('introductions.deny', { introductionId, ...(note !== undefined && { note }) }),
-    revoke: (introductionId, because) => mutate('introductions.revoke', { introductionId, ...because }),
+    revoke: async (introductionId, because = {}) => {
+      requireOptions('introductions.revoke', because, REVOCATION_INPUT)
+      return mutate('introductions.revoke', { introductionId, ...because })
+    },
     inbox,
     watch: (handler, after = 0) => {
       const closed = new AbortController()

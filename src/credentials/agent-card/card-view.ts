@@ -22,6 +22,7 @@ import { type Handle, handleOfRegistryKey } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
 import type { KeyStatement } from '../../protocol/key-statement.js'
 import { hashLeaf, verifyInclusion } from '../../protocol/log/merkle.js'
+import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { stands } from '../../protocol/standing.js'
 import { canonical } from '../jose/canonical-json.js'
 import { digestOfJson, digestOfText } from '../jose/digest.js'
@@ -46,6 +47,9 @@ interface ViewExpectation {
   /** The ended set of a caller that follows the revocation feed. */
   readonly ended?: { has(handle: Handle): boolean }
 }
+
+/** A misspelt `ended` would accept a card whose key was revoked. */
+const VIEW_EXPECTATION: OptionNames<ViewExpectation> = { audience: true, now: true, ended: true }
 
 export interface VerifiedCard {
   /** `verified`: the publisher's registered key signed the card. `unverified`: only the registry vouches for it. */
@@ -80,6 +84,7 @@ const deny = (hint: string): never => refuse('card_signature_invalid', `invalid 
 
 /** Verifies a card view, and returns its card. Throws only Refusals, for any input. */
 export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, expected: ViewExpectation): Promise<VerifiedCard> {
+  requireOptions('verifyCardViewBundle', expected, VIEW_EXPECTATION)
   const parsed = CardView.safeParse(bundle)
   if (!parsed.success) return deny(`its member ${parsed.error.issues[0]?.path.join('/') ?? ''} is missing or invalid`)
   const view = parsed.data

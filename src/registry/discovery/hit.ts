@@ -18,7 +18,7 @@ export interface Hit {
   readonly scopes: readonly Scope[]
   readonly verdict: Verdict
   readonly tier: CardTier
-  /** Lower is better. Scores of different tiers cannot be compared. */
+  /** Lower is better, and may be negative. Scores of different tiers cannot be compared. */
   readonly score: number
   /** The fields that contain a word of the query, in the order of FIELDS, the most important first. */
   readonly relevance: readonly Field[]

@@ -1,5 +1,6 @@
 import { type Random, systemRandom } from '../../lib/random.js'
 import type { AccessTokenClaims } from '../../protocol/claims.js'
+import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { credenceOf } from '../guard.js'
 import type { Verified, Verifier } from '../verify-request.js'
 import type { A2AContext, A2AHandler, A2AHandlerShape, ById, ByTaskId, MessageParams } from './handler.js'
@@ -22,19 +23,21 @@ export function verifiedOf({ user }: A2AContext): Verified {
   throw new Error('the A2A call has no verified user: pass a2aUser as userBuilder and run guard(verifier, needs) before it')
 }
 
+interface GuardA2AOptions {
+  readonly verifier: Pick<Verifier, 'taskBindings' | 'watch' | 'publicUrl' | 'onBug'>
+  readonly needs: A2ANeeds
+  readonly random?: Random
+}
+
+const GUARD_OPTIONS: OptionNames<GuardA2AOptions> = { verifier: true, needs: true, random: true }
+
 /**
  * Wraps the request handler of an A2A server. Each method requires the rights that `needs` lists for it, and a caller can use only the
  * A2A tasks and contexts of its own Credence task. When the caller's token is no longer valid, its open streams and blocking calls end with an
  * error, and the push notification configurations that it created are deleted.
  */
-export function guardA2A<H extends A2AHandlerShape>(
-  handler: H,
-  options: {
-    readonly verifier: Pick<Verifier, 'taskBindings' | 'watch' | 'publicUrl' | 'onBug'>
-    readonly needs: A2ANeeds
-    readonly random?: Random
-  },
-): H {
+export function guardA2A<H extends A2AHandlerShape>(handler: H, options: GuardA2AOptions): H {
+  requireOptions('guardA2A', options, GUARD_OPTIONS)
   // The wrapper has the same shape as the handler, whose own parameter types stay visible to the caller.
   const inner = handler as unknown as A2AHandler
   const { verifier, needs, random = systemRandom } = options

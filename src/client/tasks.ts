@@ -1,0 +1,100 @@
+import type { Clock } from '../lib/clock.js'
+import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
+import type { IntroductionId, TaskId } from '../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../protocol/options.js'
+import type { Delegation } from '../protocol/rights.js'
+import type { Calls } from './call.js'
+
+/**
+ * How something ended; absent while it stands. Who ended it and why are for the organisations that the audit row concerns. Times are in
+ * epoch seconds.
+ */
+export interface Ended extends Partial<RevocationReason> {
+  readonly endedAt?: number
+  /** Agent id or member id. */
+  readonly endedBy?: string
+}
+
+export interface Task extends Ended {
+  readonly taskId: TaskId
+  /** Agent id or member id. */
+  readonly owner: string
+  readonly state: 'active' | 'ended' | 'expired'
+  readonly description: string
+  readonly parentTaskId?: TaskId
+  readonly deadline: number
+  readonly createdAt: number
+}
+
+interface TaskOptions {
+  readonly description: string
+  readonly parentTaskId?: string
+  readonly seconds?: number
+}
+
+const TASK_OPTIONS: OptionNames<TaskOptions> = { description: true, parentTaskId: true, seconds: true }
+
+/** The page of a list to read. `cursor` is from the previous response. */
+export interface PageOptions {
+  /** 1 to 100. Default: 20. */
+  readonly limit?: number
+  readonly cursor?: string
+}
+
+export const PAGE_OPTIONS: OptionNames<PageOptions> = { limit: true, cursor: true }
+
+export interface Tasks {
+  create(task: TaskOptions): Promise<{ taskId: TaskId; deadline: number }>
+  end(taskId: string, because?: Partial<RevocationReason>): Promise<{ position: string }>
+  get(taskId: string): Promise<Task>
+  /** The tasks of this agent, or of the organisation of this member, newest first. */
+  list(page?: PageOptions): Promise<{ readonly items: readonly Task[]; readonly cursor?: string }>
+}
+
+export const newTasks = (clock: Pick<Clock, 'now'>, { query, mutate }: Calls): Tasks => ({
+  create: async (options) => {
+    requireOptions('tasks.create', options, TASK_OPTIONS)
+    const { seconds, ...task } = options
+    return mutate('tasks.create', { ...task, ...(seconds !== undefined && { deadline: clock.now() + seconds }) })
+  },
+  end: async (taskId, because = {}) => {
+    requireOptions('tasks.end', because, REVOCATION_INPUT)
+    return mutate('tasks.end', { taskId, ...because })
+  },
+  get: (taskId) => query('tasks.get', { taskId }),
+  list: async (page = {}) => {
+    requireOptions('tasks.list', page, PAGE_OPTIONS)
+    return query('tasks.list', page)
+  },
+})
+
+/** A token in the lineage of a task or of another token. */
+export interface LineageNode extends Ended {
+  readonly tokenId: string
+  readonly parents: readonly string[]
+  readonly clientId: string
+  readonly sub: string
+  readonly audience: string
+  readonly scope: string
+  /** The actors in the order in which the token passed through them. */
+  readonly act: readonly string[]
+  readonly taskId?: TaskId
+  /** The introduction under which the token was issued; a root token has none. */
+  readonly introductionId?: IntroductionId
+  readonly issuedAt: number
+  readonly expiresAt: number
+  readonly tools?: readonly string[]
+  readonly resources?: readonly string[]
+  readonly delegation?: Delegation
+  /** True if the token was revoked before it expired. */
+  readonly revoked: boolean
+}
+
+export type LineageSubject = { readonly taskId: string } | { readonly tokenId: string }
+
+const LINEAGE_OPTIONS: OptionNames<{ taskId?: string; tokenId?: string }> = { taskId: true, tokenId: true }
+
+export async function readLineage({ query }: Calls, subject: LineageSubject): Promise<readonly LineageNode[]> {
+  requireOptions('lineage', subject, LINEAGE_OPTIONS)
+  return (await query<{ nodes: LineageNode[] }>('tokens.lineage', subject)).nodes
+}

@@ -14,7 +14,8 @@ import { build } from 'esbuild'
 const ROOT = resolve(import.meta.dirname, '..')
 const ENTRIES = { '.': 'dist/client/index', './verifier': 'dist/verifier/index' }
 const DEPENDENCIES = ['jose', 'ws', 'zod']
-const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g
+/** The look-behind skips the text `'from'` in a type. */
+const IMPORT = /(?:(?<!['"])\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g
 const README = `# credence-client
 
 The client and the verifier of Credence, a trust registry for A2A agents, without the registry's server.

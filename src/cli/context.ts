@@ -20,13 +20,24 @@ export interface CommonFlags {
   /** Only of the commands that end something. */
   readonly reason?: string
   readonly note?: string
+  /** Only of the commands that print one page of a list. */
+  readonly limit?: string
+  readonly cursor?: string
 }
+
+/** Adds the flags of a command that prints one page of a list. */
+export const listOptions = (command: Command): Command =>
+  command
+    .option('--limit <n>', 'maximum number of items to print, 1 to 100', '20')
+    .option('--cursor <cursor>', 'continue after an earlier page, which ended with this cursor')
+
+export const NOTE = 'explanation for the history, at most 256 characters; it is kept for ever, so write no personal data'
 
 /** Adds the flags of a command that ends something. */
 export const endingOptions = (command: Command): Command =>
   command
     .addOption(new Option('--reason <reason>', 'why it ends, for the history').choices(EndReason.options))
-    .option('--note <text>', 'explanation for the history, at most 256 characters')
+    .option('--note <text>', NOTE)
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
 
@@ -42,9 +53,12 @@ export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: A
 /** Calls one tRPC query or mutation with the profile and prints the result. */
 export async function call(flags: CommonFlags, kind: 'query' | 'mutate', path: string, input: object): Promise<void> {
   const { agent } = await openAgent(flags)
-  const { reason, note } = flags
-  print(flags, await agent[kind](path, { ...input, ...(reason !== undefined && { reason }), ...(note !== undefined && { note }) }))
+  const { reason, note, limit, cursor } = flags
+  const shared = { reason, note, limit: limit === undefined ? undefined : Number(limit), cursor }
+  print(flags, await agent[kind](path, { ...input, ...definedIn(shared) }))
 }
+
+const definedIn = (flags: object): object => Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
 
 /** Reads a file as text; `-` reads standard input. */
 export function textOfFile(file: string): string {

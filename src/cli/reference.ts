@@ -1,4 +1,5 @@
-import type { Command } from 'commander'
+import type { Command, Option } from 'commander'
+import { table } from '../server/api/reference.js'
 import { newProgram } from './program.js'
 
 /** docs/CLI.md: every command with its arguments and options, from the command tree. */
@@ -33,13 +34,18 @@ function section(command: Command): string {
     `## \`credence ${usage.join(' ')}\``,
     '',
     sentence(command.description()),
-    ...(own.length > 0 ? ['', '| option | meaning |', '| --- | --- |'] : []),
-    ...own.map(({ flags, description, mandatory, defaultValue }) => {
-      const fallback = typeof defaultValue === 'string' ? ` (default: \`${defaultValue}\`)` : ''
-      return `| \`${flags}\` | ${description}${mandatory ? ' (required)' : ''}${fallback} |`
-    }),
+    ...(own.length > 0 ? ['', table(['option', 'meaning'], own.map(optionCells))] : []),
     '',
   ].join('\n')
+}
+
+function optionCells({ flags, description, mandatory, argChoices = [], defaultValue }: Option): readonly string[] {
+  const facts = [
+    ...(mandatory ? ['required'] : []),
+    ...(argChoices.length > 0 ? [`one of ${argChoices.map((value) => `\`${value}\``).join(', ')}`] : []),
+    ...(typeof defaultValue === 'string' ? [`default: \`${defaultValue}\``] : []),
+  ]
+  return [`\`${flags}\``, description + (facts.length > 0 ? ` (${facts.join('; ')})` : '')]
 }
 
 const argument = (name: string, required: boolean, variadic: boolean): string => {

@@ -19,11 +19,7 @@ export function cursorOf({ limit, cursor }: PageInput): { readonly limit: number
   return parsed.success ? { limit, after: parsed.data } : refuse('bad_cursor', 'the cursor is not from a response of this list')
 }
 
-/** Converts a storage page to a response. Rows for which `view` returns undefined are left out. */
-export function pageOf<D extends object, V>(
-  page: Page<D>,
-  view: (doc: D) => V | undefined,
-): { readonly items: V[]; readonly cursor?: string } {
-  const items = page.items.map(view).filter((item) => item !== undefined)
-  return { items, ...(page.next && { cursor: base64url(utf8(JSON.stringify(page.next))) }) }
+/** Converts a storage page to a response. */
+export function pageOf<D extends object, V>(page: Page<D>, view: (doc: D) => V): { readonly items: V[]; readonly cursor?: string } {
+  return { items: page.items.map(view), ...(page.next && { cursor: base64url(utf8(JSON.stringify(page.next))) }) }
 }

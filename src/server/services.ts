@@ -54,6 +54,7 @@ import type { ClockMode } from '../trust-log/clock-rule.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import type { WitnessStore } from '../trust-log/witness/witness.js'
 import { updateWitness } from '../trust-log/witness/witness.js'
+import { AUDIT_ACTIONS } from './api/procedures.js'
 
 /** The dependencies of one instance. Instances may share the store, and nothing else. */
 export interface ServiceDeps {
@@ -103,6 +104,7 @@ export async function startServices(deps: ServiceDeps) {
   return {
     ...services,
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
+    auditActions: AUDIT_ACTIONS,
     isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId),
     hub: newHub({ trustLog }),
     revocationSignals: newRevocationSignals({ trustLog, clock }),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
-import { type CommonFlags, call, collect, endingOptions, profilesOf, rightOf } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions, listOptions, profilesOf, rightOf } from '../context.js'
 import { print } from '../output.js'
 
 interface TermsFlags {
@@ -39,7 +39,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--token <token>', 'registration token that `agent register` printed')
     .action(confirm)
-  common(agent.command('list'))
+  listOptions(common(agent.command('list')))
     .description('list the agents that the profile may see')
     .action((flags: CommonFlags) => call(flags, 'query', 'agents.list', {}))
   common(agent.command('show <agentId>'))

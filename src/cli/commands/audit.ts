@@ -1,26 +1,23 @@
 import type { Command } from 'commander'
 import type { VerifiedAudit } from '../../audit/verify.js'
-import { type CommonFlags, call, openAgent } from '../context.js'
+import { type CommonFlags, call, listOptions, openAgent } from '../context.js'
 import { print } from '../output.js'
 
 interface AuditFlags extends CommonFlags {
   readonly org?: string
   readonly action?: string
-  readonly limit: string
 }
 
 /** `credence audit` and `credence audit verify`. */
 export function auditCommands(program: Command, common: (command: Command) => Command): void {
-  const audit = common(program.command('audit'))
+  const audit = listOptions(common(program.command('audit')))
     .description('list audit events of an organisation, newest first (administrators)')
     .option('--org <orgId>', 'organisation (default: that of the profile)')
     .option('--action <action>', 'only this action, such as cards.publish')
-    .option('--limit <n>', 'maximum number of events to print, 1 to 100', '20')
     .action((flags: AuditFlags) =>
       call(flags, 'query', 'audit.list', {
         ...(flags.org && { orgId: flags.org }),
         ...(flags.action && { action: flags.action }),
-        limit: Number(flags.limit),
       }),
     )
   // `audit` has the same options, and commander assigns them to that parent command, where optsWithGlobals() finds them.

@@ -1,5 +1,5 @@
-import type { Command } from 'commander'
-import { type CommonFlags, call, collect, endingOptions } from '../context.js'
+import { type Command, Option } from 'commander'
+import { type CommonFlags, call, collect, endingOptions, listOptions } from '../context.js'
 
 const DECISIONS = {
   approve: 'grant a pending request as requested, or approve again an introduction that needs it',
@@ -22,9 +22,10 @@ export function introductionCommands(program: Command, common: (command: Command
     .action((to: string, flags: CommonFlags & { scope: string[]; purpose: string }) =>
       call(flags, 'mutate', 'introductions.request', { to, scopes: flags.scope, purpose: flags.purpose }),
     )
-  common(introduction.command('list'))
-    .description('list the introductions requested of this agent, or of the agents of this organisation, newest first')
-    .action((flags: CommonFlags) => call(flags, 'query', 'introductions.list', {}))
+  listOptions(common(introduction.command('list')))
+    .description('list the introductions of this agent, or of the agents of this organisation, newest first')
+    .addOption(new Option('--role <role>', 'requested of this side (to) or by it (from)').choices(['to', 'from']).default('to'))
+    .action((flags: CommonFlags & { role: string }) => call(flags, 'query', 'introductions.list', { role: flags.role }))
   common(introduction.command('show <introductionId>'))
     .description('show one introduction')
     .action((introductionId: string, flags: CommonFlags) => call(flags, 'query', 'introductions.get', { introductionId }))

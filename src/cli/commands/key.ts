@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { newPrivateJwk, proveKey, signerFromJwk } from '../../credentials/jose/sign.js'
 import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
-import { type CommonFlags, call, endingOptions, openAgent, privateTextOfFile, profilesOf, secondsOf } from '../context.js'
+import { type CommonFlags, call, endingOptions, NOTE, openAgent, privateTextOfFile, profilesOf, secondsOf } from '../context.js'
 import { print } from '../output.js'
 
 /** `credence key …`: the registered keys of organisations, agents and members. */
@@ -27,7 +27,7 @@ export function keyCommands(program: Command, common: (command: Command) => Comm
     .action((keyId: string, flags: CommonFlags) => call(flags, 'mutate', 'keys.revoke', { keyId }))
   common(key.command('compromise <keyId>'))
     .description('revoke a stolen key and everything that it has granted since the theft; the key is never accepted again')
-    .option('--note <text>', 'explanation for the history, at most 256 characters')
+    .option('--note <text>', NOTE)
     .requiredOption('--since <duration>', 'how long ago the key may have been stolen, such as 2d')
     .action((keyId: string, flags: CommonFlags & { since: string }) =>
       call(flags, 'mutate', 'keys.compromise', { keyId, since: systemClock.now() - secondsOf(flags.since) }),

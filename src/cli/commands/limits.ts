@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { refuse } from '../../errors.js'
-import { type CommonFlags, call } from '../context.js'
+import { type CommonFlags, call, listOptions } from '../context.js'
 
 interface LimitsFlags extends CommonFlags {
   readonly organisation?: string
@@ -21,12 +21,9 @@ export function limitsCommands(program: Command, common: (command: Command) => C
     .action((values: readonly string[], { organisation, ...flags }: LimitsFlags) =>
       call(flags, 'mutate', 'limits.set', { organisation, limits: Object.fromEntries(values.map(limitOf)) }),
     )
-  add('usage')
+  listOptions(add('usage'))
     .description('show how much of the limits is used, by agent')
-    .option('--cursor <cursor>', 'continue after an earlier page')
-    .action(({ organisation, cursor, ...flags }: LimitsFlags & { cursor?: string }) =>
-      call(flags, 'query', 'limits.usage', { organisation, cursor }),
-    )
+    .action(({ organisation, ...flags }: LimitsFlags) => call(flags, 'query', 'limits.usage', { organisation }))
 }
 
 function limitOf(text: string): readonly [string, number] {

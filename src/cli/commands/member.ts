@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions } from '../context.js'
+import { type CommonFlags, call, endingOptions, listOptions } from '../context.js'
 
 /** `credence member …`. */
 export function memberCommands(program: Command, common: (command: Command) => Command): void {
   const member = program.command('member').description('list the members of an organisation, change roles, revoke memberships')
-  common(member.command('list <orgId>'))
+  listOptions(common(member.command('list <orgId>')))
     .description('list the members of an organisation')
     .action((orgId: string, flags: CommonFlags) => call(flags, 'query', 'members.list', { orgId }))
   common(member.command('role <memberId> <role>'))

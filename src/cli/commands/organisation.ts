@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions } from '../context.js'
+import { type CommonFlags, call, endingOptions, listOptions } from '../context.js'
 
 /** `credence organisation …`. */
 export function organisationCommands(program: Command, common: (command: Command) => Command): void {
@@ -7,7 +7,7 @@ export function organisationCommands(program: Command, common: (command: Command
   common(organisation.command('create <name>'))
     .description('create an organisation (operators)')
     .action((name: string, flags: CommonFlags) => call(flags, 'mutate', 'organisations.create', { name }))
-  common(organisation.command('list'))
+  listOptions(common(organisation.command('list')))
     .description('list the organisations that the profile may see')
     .action((flags: CommonFlags) => call(flags, 'query', 'organisations.list', {}))
   common(organisation.command('show <orgId>'))

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, collect } from '../context.js'
+import { type CommonFlags, call, collect, listOptions } from '../context.js'
 
 interface SearchFlags extends CommonFlags {
   readonly skill?: string
@@ -8,7 +8,7 @@ interface SearchFlags extends CommonFlags {
 
 /** `credence search`. */
 export function searchCommand(program: Command, common: (command: Command) => Command): void {
-  common(program.command('search [text...]'))
+  listOptions(common(program.command('search [text...]')))
     .description('find agents by words, skill and tags of their cards')
     .option('--skill <id>', 'id of a skill that the card must list')
     .option('--tag <tag>', 'tag that a skill of the card must have (repeatable)', collect)

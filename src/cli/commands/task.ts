@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions, openAgent, secondsOf } from '../context.js'
+import { type CommonFlags, call, endingOptions, listOptions, openAgent, secondsOf } from '../context.js'
 import { print } from '../output.js'
 
 interface CreateFlags extends CommonFlags {
@@ -19,7 +19,7 @@ export function taskCommands(program: Command, common: (command: Command) => Com
       const parent = flags.parent === undefined ? {} : { parentTaskId: flags.parent }
       print(flags, await agent.tasks.create({ description, seconds: secondsOf(flags.life), ...parent }))
     })
-  common(task.command('list'))
+  listOptions(common(task.command('list')))
     .description('list the tasks of this agent, or of the organisation of this member, newest first')
     .action((flags: CommonFlags) => call(flags, 'query', 'tasks.list', {}))
   common(task.command('show <taskId>'))

@@ -1,6 +1,6 @@
 // Erases the data of one revoked organisation.
 //
-// Every document that the organisation owns is removed, except: audit rows and the lists of handles that they ended, which a hash chain covers;
+// Every document that the organisation owns is removed, except: audit rows (with the notes that were given for endings) and the lists of handles that they ended, which a hash chain covers;
 // the organisation's record, which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other
 // organisations, which lose the texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
@@ -21,7 +21,7 @@ export interface Erased {
   readonly erased: Readonly<Record<string, number>>
   /** Number of records that stay without the organisation's texts, by collection. */
   readonly cleared: Readonly<Record<string, number>>
-  /** Number of documents that stay unchanged, by collection: they hold ids, times and short facts, but no texts. */
+  /** Number of documents that stay unchanged, by collection: they hold ids, times and short facts, and audit rows also the notes that were given for endings. */
   readonly retained: Readonly<Record<string, number>>
 }
 

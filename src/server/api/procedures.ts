@@ -89,7 +89,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'both agents and their organisations, operators',
   },
   'introductions.list': {
-    summary: 'List the introductions that the caller received (or requested), newest first.',
+    summary:
+      'List the introductions that others requested of the caller (role `to`, the default) or that the caller requested (`from`), newest first.',
     caller: 'agents see their own, members those of their organisation',
   },
   'introductions.approve': {
@@ -122,7 +123,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'signingKeys.list': { summary: 'List the signing keys of the registry.', caller: 'operators' },
   'signingKeys.rotate': { summary: 'Publish a new signing key for one use.', caller: 'operators' },
   'signingKeys.revoke': { summary: 'Revoke a signing key and everything that it signed.', caller: 'operators' },
-  'audit.list': { summary: 'List audit events of an organisation, newest first.', caller: 'administrators, operators' },
+  'audit.list': {
+    summary:
+      'List audit events of an organisation, newest first. A call with `action` reads at most 10,000 events; if older ones remain, it returns a cursor.',
+    caller: 'administrators, operators',
+  },
   'audit.verify': { summary: 'Verify the hash chains of the audit rows, page by page.', caller: 'administrators, operators' },
   'system.info': { summary: 'Return issuer, version, and whether this is a development registry.', caller: 'anyone' },
   'system.ticket': {
@@ -130,3 +135,6 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'any root token; the feed then needs revocations:read',
   },
 }
+
+/** Every action that an audit row may name: a call of a procedure, or one of an OAuth endpoint. */
+export const AUDIT_ACTIONS: ReadonlySet<string> = new Set([...Object.keys(PROCEDURES), 'oauth.token', 'oauth.introspect', 'oauth.revoke'])

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { EndReason } from '../../protocol/end-reason.js'
+import { END_REASONS } from './end-reasons.js'
 import { HTTP_ENDPOINTS, type HttpEndpoint } from './endpoints.js'
 import { type DescribedProcedure, describedProcedures } from './openapi.js'
 import { SCOPES } from './scopes.js'
@@ -12,6 +14,15 @@ export function apiReference(): string {
 ${table(
   ['scope', 'allows'],
   Object.entries(SCOPES).map(([scope, description]) => [`\`${scope}\``, description]),
+)}
+
+## Reasons of an ending
+
+Every call that revokes or ends something takes \`reason\`, one of these values, and \`note\`, a text of at most 256 characters for the people who read the history. Both are kept in the audit row, also after the organisation was erased, so a note must not contain personal data.
+
+${table(
+  ['reason', 'when'],
+  Object.entries(END_REASONS).map(([reason, when]) => [`\`${reason}\``, when]),
 )}
 
 ## HTTP endpoints
@@ -49,8 +60,10 @@ The links of @trpc/client:
 An input is JSON: \`FormData\` and binary input are refused.
 `
 
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+
+/** A table of Markdown. A `|` in a cell is escaped. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [row(head), row(head.map(() => '---')), ...rows.map((cells) => row(cells))].join('\n')
 
 function endpointSection({ method, path, summary, caller, source, parameters, body, isJson, response, reasons }: HttpEndpoint): string {
@@ -99,7 +112,14 @@ function fieldsOf(schema: z.ZodType): string {
   if (!(schema instanceof z.ZodObject)) return ''
   const names = Object.entries(schema.shape).map(([name, member]) => {
     const isOptional = (member as z.ZodType).safeParse(undefined).success
-    return `\`${name}${isOptional ? '?' : ''}\``
+    return `\`${name}${isOptional ? '?' : ''}\`${choicesOf(member as z.ZodType)}`
   })
   return names.length === 0 ? '(empty object)' : names.join(', ')
+}
+
+/** The values of an enumeration. The reasons of an ending have a table of their own. */
+function choicesOf(schema: z.ZodType): string {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return choicesOf(schema.unwrap() as z.ZodType)
+  if (!(schema instanceof z.ZodEnum) || schema === EndReason) return ''
+  return ` (${schema.options.map((value) => `\`${value}\``).join(', ')})`
 }

@@ -26,4 +26,4 @@ export function adminOrganisation(admin: Command): void {
 }
 
 const RETAINED =
-  'Retained: its handles in the log (random ids), its audit rows (ids, times and short facts; the hash chain covers each row), its id under the name (erased), and records of other organisations that name it, without its texts.'
+  'Retained: its handles in the log (random ids), its audit rows (ids, times, short facts, and the notes that were given for endings; the hash chain covers each row), its id under the name (erased), and records of other organisations that name it, without its texts.'

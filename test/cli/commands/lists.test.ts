@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Command } from 'commander'
+import { expect, test } from 'vitest'
+import { newProfiles } from '../../../src/cli/profile.js'
+import { newProgram } from '../../../src/cli/program.js'
+import { joinRegistry } from '../../../src/client/index.js'
+import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
+import { describedProcedures } from '../../../src/server/api/openapi.js'
+import { startRegistry } from '../../registry.js'
+import { runningClock } from '../../set-clock.js'
+
+const leavesOf = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(leavesOf)]
+
+test('every command that prints a page of a list has --limit and --cursor', () => {
+  const lists = leavesOf(newProgram()).filter((command) => /^(list|search|usage|audit)$/.test(command.name()))
+  const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
+  // Keys are few, so their lists have no pages.
+  expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual(['key list', 'signing-key list'])
+  const paged = describedProcedures().filter(({ input }) =>
+    input?.safeParse({ cursor: 0 }).error?.issues.some(({ path }) => path[0] === 'cursor'),
+  )
+  expect(lists.length - without.length).toBe(paged.filter(({ path }) => path !== 'audit.verify').length)
+})
+
+test('a list continues with the cursor that it printed; introduction list takes the role', async () => {
+  await using registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  const home = await mkdtemp(join(tmpdir(), 'credence-home-'))
+  const { orgId, mutate } = await registry.organisation('Acme')
+  const { code } = await mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+  const privateJwk = await newPrivateJwk('ES256')
+  const signer = await signerFromJwk(privateJwk)
+  const { memberId } = await joinRegistry({ issuer: registry.issuer, code, name: 'at a command line', signer })
+  newProfiles(home).write('default', { registry: registry.issuer, clientId: memberId, privateJwk: { ...privateJwk } })
+  const run = async (...args: readonly string[]) =>
+    JSON.parse((await promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args, '--home', home, '--json'])).stdout)
+  for (const description of ['first', 'second', 'third']) await mutate('tasks.create', { description })
+  const [first, requested] = await Promise.all([run('task', 'list', '--limit', '2'), run('introduction', 'list', '--role', 'from')])
+  const second = await run('task', 'list', '--cursor', first.cursor)
+  expect([first.items.length, second.items.length, second.cursor, requested.items]).toEqual([2, 1, undefined, []])
+  await rm(home, { recursive: true })
+})

@@ -41,7 +41,12 @@ export async function writeLines(lines: AsyncIterable<object>, to: string | Node
   // another user may have created it and could read it.
   const part = `${to}.part`
   await rm(part, { force: true })
-  await pipeline(texts(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
+  try {
+    await pipeline(texts(), createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true }))
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
   await rename(part, to)
   return last
 }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { logOrigin } from '../credentials/signed-note.js'
+import { refuse } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import { systemRandom } from '../lib/random.js'
@@ -27,6 +29,16 @@ export async function openStore(
   const file = storePath(config)
   const onFailure = (error: unknown) => log.error('cannot write to the store: the disk may be full or read-only', error, { file })
   return openSqlite({ file, clock, onFailure })
+}
+
+/** For commands on an existing store: opening a missing file would create an empty store. `hint` is a further thing to do. */
+export function requireStoreFile(config: Config, hint = ''): void {
+  const file = storePath(config)
+  if (config.store === undefined && !existsSync(file))
+    refuse(
+      'unavailable',
+      `the store ${file} does not exist: name the data directory of the registry (--data) or its database (--store)${hint}`,
+    )
 }
 
 /** The SQLite file in the data directory. */

@@ -45,6 +45,10 @@ const FOLLOWED = 1 / 60
 const MAX_BEHIND_SECONDS = 60
 const MAX_BEYOND_SECONDS = 7 * 86_400
 
+/** True if a registry may start at `now` on a log of this time. */
+export const isPlausible = (now: EpochSeconds, logTime: EpochSeconds): boolean =>
+  now <= logTime + MAX_BEYOND_SECONDS && now >= logTime - MAX_BEHIND_SECONDS
+
 export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRule {
   const requireNoSkew = newClockSkewCheck({ port, clock, log })
   const guardsJumps = port.storeTime === undefined && mode !== 'dev'
@@ -84,7 +88,7 @@ export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRu
     },
     requirePlausibleStart: (logTime) => {
       const now = clock.now()
-      if (now <= logTime + MAX_BEYOND_SECONDS && now >= logTime - MAX_BEHIND_SECONDS) return
+      if (isPlausible(now, logTime)) return
       const text = `the clock of this machine says ${toIso(now)}, but the newest entry of the log is from ${toIso(logTime)}`
       if (mode === 'checked') refuse('clock_implausible', `${text}. ${HINT}`)
       log.warn('the clock is far from log time', { text })

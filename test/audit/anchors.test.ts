@@ -37,6 +37,7 @@ test('the first anchor of an epoch covers the chains of every writer again', asy
     witness: undefined,
     mirror: [],
     isCurrent: true,
+    isForced: true,
     clock,
     random: systemRandom,
     log: silentLog,

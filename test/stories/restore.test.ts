@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs'
 import { copyFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { fetchRegistryKeys, newEs256Signer, newLogCopy } from '../../src/client/index.js'
 import { proveKey } from '../../src/credentials/jose/sign.js'
 import { AGENTS } from '../../src/identity/agents/store.js'
@@ -81,7 +82,26 @@ test('the server refuses a store that was put back from a backup, at every start
 test('the server refuses a store whose witness file is missing', async () => {
   await stop()
   await rm(file('witness.json'))
-  await expect(start()).rejects.toThrow(/its witness .*witness\.json is empty/)
+  await expect(start()).rejects.toThrow(/the store has a log, but the witness file .*witness\.json does not exist\..*"A lost witness"/)
+})
+
+test('a lost witness is replaced by a new epoch of the log, and by a running registry with its next entry', async () => {
+  await rm(file('witness.json'))
+  await acme.mutate('agents.suspend', { agentId: planner.agentId })
+  await vi.waitFor(() => expect(existsSync(file('witness.json'))).toBe(true), { timeout: 5000 })
+  await stop()
+  await rm(file('witness.json'))
+  config = { ...config, witness: file('new.json') }
+  await expect(restoreStore(config, undefined, { isCurrent: true })).rejects.toThrow('there is nothing to reset')
+  await restoreStore(config, undefined, { isCurrent: true, isForced: true })
+  await start()
+  expect(await stateOf(acme, planner)).toBe('suspended')
+  await stop()
+  await putBack()
+  await expect(start()).rejects.toThrow(/is behind its witness .*new\.json/)
+  await expect(restoreStore(config, undefined, { isCurrent: true, isForced: true })).rejects.toThrow(
+    /The store is an old copy: run credence admin restore$/,
+  )
 })
 
 test('the server refuses a new store that is configured with the witness of another store', async () => {
@@ -244,7 +264,7 @@ test('a restore without a mirror quarantines the store: a new operator joins wit
   await stop()
   await putBack()
   await expect(restoreStore({ ...config, witness: file('nowhere.json') }, undefined)).rejects.toThrow(
-    /the witness .*nowhere\.json is empty\. Nothing was written/,
+    /the witness file .*nowhere\.json does not exist\. Nothing was written/,
   )
   const restored = await restoreStore(config, undefined, { mayQuarantine: true })
   expect(restored).toMatchObject({ isComplete: false, replayed: 0 })

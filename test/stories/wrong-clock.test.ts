@@ -199,6 +199,8 @@ describe('credence admin reset-clock', () => {
 
     const config = parseConfig({ dev: true, dataDirectory: folder.path, witness: false }, undefined, {})
     expect(await reasonOf(restoreStore(config, undefined))).toBe('conflict')
+    const unnamed = restoreStore({ ...config, witness: join(folder.path, 'other.json') }, undefined, { isCurrent: true })
+    await expect(unnamed).rejects.toThrow(/other\.json does not exist: name the witness of the registry \(--witness\), or --no-witness/)
     await restoreStore(config, undefined, { isCurrent: true })
     // Subscribers that read the log under the wrong time have forgotten that the task ended
     const stored = await openSqlite({ file, clock: right })
@@ -207,6 +209,7 @@ describe('credence admin reset-clock', () => {
     const epoch = entries.findLastIndex(({ type }) => type === 'epoch.started')
     const [task] = entries.find(({ type }) => type === 'task.ended')?.ends ?? []
     expect(entries.slice(epoch).flatMap(({ ends }) => ends)).toContainEqual(task)
+    await expect(restoreStore(config, undefined, { isCurrent: true })).rejects.toThrow('there is nothing to reset')
     const corrected = setClock(systemClock.now() + 5)
     const { trustLog } = await start(corrected)
     expect(Math.abs(trustLog.logTime() - systemClock.now())).toBeLessThan(MINUTE)

@@ -91,7 +91,7 @@ test('a log is neither frozen nor restored by the skewed clock of an administrat
   const own = setClock()
   own.step(-3600)
   const deps = { port: withClock(logs.storage, own, logs.clock).log, clock: own, random: systemRandom, log: recordingLog().log }
-  const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+  const witness = { name: 'none', emptyText: 'the witness has no head', read: async () => undefined, write: async () => undefined }
   await expect(freezeLog(deps)).rejects.toThrow(SKEWED)
   await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords })).rejects.toThrow(SKEWED)
   expect(await logs.storage.log.head()).toEqual(before)

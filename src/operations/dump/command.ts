@@ -6,7 +6,7 @@ import { requirePrivate } from '../../lib/io/private-file.js'
 import type { Log } from '../../lib/log.js'
 import { systemRandom } from '../../lib/random.js'
 import type { Config } from '../../server/config.js'
-import { issuerOf, openStore, openWitness, storePath } from '../../server/open-store.js'
+import { issuerOf, openStore, openWitness, requireStoreFile, storePath } from '../../server/open-store.js'
 import type { LoadTarget } from '../../storage/bulk.js'
 import { freezeLog } from '../../trust-log/recovery/freeze.js'
 import { writeLines } from '../export-lines.js'
@@ -36,9 +36,7 @@ export async function dumpToFile({
   onProgress = () => undefined,
   log,
 }: CommandOptions & { readonly to: string | NodeJS.WritableStream; readonly seals?: boolean }): Promise<object> {
-  const file = storePath(config)
-  // Opening a missing file would create an empty store.
-  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `the store ${file} does not exist`)
+  requireStoreFile(config)
   const storage = await openStore(config, log, { isExclusive: seals, isLongRunning: true })
   try {
     if (seals) {

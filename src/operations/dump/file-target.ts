@@ -47,7 +47,11 @@ export async function openFileToLoad({ file, clock, name }: FileTargetDeps): Pro
       await handle.sync()
       await handle.close()
     },
-    close: storage.close,
+    close: async () => {
+      await storage.close()
+      // After a refusal the file holds a copy of the store, with its private keys
+      if (isNew) await removeIncomplete(folder, basename(loading))
+    },
   }
 }
 

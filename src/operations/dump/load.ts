@@ -19,7 +19,7 @@ import type { BulkReadableStorage, LoadTarget } from '../../storage/bulk.js'
 import { newAppliedLog } from '../../trust-log/apply.js'
 import { leafOfEntry } from '../../trust-log/proofs/leaf.js'
 import { resumeLog } from '../../trust-log/recovery/freeze.js'
-import { requireWitnessed, type WitnessStore } from '../../trust-log/witness/witness.js'
+import { requireHead, requireWitnessed, type WitnessStore } from '../../trust-log/witness/witness.js'
 import { openCollections } from '../collections.js'
 import { linesIn, type OnProgress, snapshotOf } from './dump.js'
 import { newLoadWriter, storedText } from './load-writer.js'
@@ -50,11 +50,7 @@ export async function loadStore(deps: LoadDeps): Promise<LoadResult> {
   const { storage } = target
   const header = headerIn(await deps.lines.next())
   const { position, isSealed } = header
-  if (isSealed && witness && (await witness.read()) === undefined)
-    refuse(
-      'unavailable',
-      `the witness ${witness.name} is empty: name the witness of the registry (--witness), or --no-witness if it has none`,
-    )
+  if (isSealed && witness) await requireHead(witness)
   openCollections(storage)
   if (!(await target.begin())) return finishEarlierMove(deps, header)
   const now = clock.now()
@@ -67,8 +63,7 @@ export async function loadStore(deps: LoadDeps): Promise<LoadResult> {
     await target.finish()
     return { outcome: 'loaded', ...loaded }
   }
-  // If the dump was loaded before, or the store was an old backup, the registry has a newer head
-  if (witness) await requireWitnessed(storage.log, witness)
+  if (witness) await requireWitnessed(storage.log, witness, LOADED_BEFORE)
   onProgress({ step: 'resume', done: 0 })
   const { epoch } = parsePosition(position)
   const resumed = await resumeLog({ ...deps, port: storage.log })
@@ -77,6 +72,9 @@ export async function loadStore(deps: LoadDeps): Promise<LoadResult> {
   await witness?.write({ epoch, seq: resumed.seq, hash: base64url(leafOfEntry(resumed)) })
   return { outcome: 'moved', ...loaded }
 }
+
+const LOADED_BEFORE =
+  'Either this dump was loaded before, into another store: serve that store. Or the store that was dumped was an old copy: dump the newest store'
 
 /** An earlier run may have been killed before it updated the witness. If the store was served since, its server has updated the witness. */
 async function finishEarlierMove({ target, witness }: LoadDeps, { position, isSealed }: Header): Promise<LoadResult> {

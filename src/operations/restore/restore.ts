@@ -11,7 +11,7 @@ import { systemClock } from '../../lib/clock.js'
 import { type Log, silentLog } from '../../lib/log.js'
 import { systemRandom } from '../../lib/random.js'
 import type { Config } from '../../server/config.js'
-import { issuerOf, openStore, openWitness, storePath } from '../../server/open-store.js'
+import { issuerOf, openStore, openWitness, requireStoreFile } from '../../server/open-store.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
 import { type RestoreResult, restoreLog } from '../../trust-log/recovery/restore.js'
 import { handlesOfRecords } from './handles-of-records.js'
@@ -25,11 +25,11 @@ export async function restoreStore(
   {
     mayQuarantine = false,
     isCurrent = false,
+    isForced = false,
     log = silentLog,
-  }: { readonly mayQuarantine?: boolean; readonly isCurrent?: boolean; readonly log?: Log } = {},
+  }: { readonly mayQuarantine?: boolean; readonly isCurrent?: boolean; readonly isForced?: boolean; readonly log?: Log } = {},
 ): Promise<RestoreResult> {
-  const file = storePath(config)
-  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `${file} does not exist; put the backup in place first`)
+  requireStoreFile(config, isCurrent ? '' : ', or put the backup in place first')
   // A mistyped name must not be treated as "no mirror", which would make the restore incomplete.
   if (mirror !== undefined && !existsSync(mirror))
     refuse('bad_input', `the mirror ${mirror} does not exist; name the file that credence log mirror wrote`)
@@ -43,6 +43,7 @@ export async function restoreStore(
       mayQuarantine,
       isCurrent,
       replayRevocations: (replayed) => replayRevocations(storage, replayed),
+      isForced,
       handlesOfRecords: () => handlesOfRecords(storage),
       reissueKeyEntries: (standing) => reissueKeyEntries(storage, systemRandom, standing),
       clock: systemClock,

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { refuse } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
 import { type Log, silentLog } from '../../lib/log.js'
 import { OrgId } from '../../protocol/ids.js'
 import type { Config } from '../../server/config.js'
-import { openStore, storePath } from '../../server/open-store.js'
+import { openStore, requireStoreFile } from '../../server/open-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { writeLines } from '../export-lines.js'
 import { type Erased, eraseOrganisation } from './erase.js'
@@ -34,9 +33,7 @@ async function withStore<T>(
   { config, log = silentLog }: Omit<TenantOptions, 'org'>,
   work: (storage: BulkReadableStorage) => Promise<T>,
 ): Promise<T> {
-  const file = storePath(config)
-  // Opening a missing file would create an empty store.
-  if (config.store === undefined && !existsSync(file)) refuse('unavailable', `the store ${file} does not exist`)
+  requireStoreFile(config)
   const storage = await openStore(config, log, { isLongRunning: true })
   try {
     return await work(storage)

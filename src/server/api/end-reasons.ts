@@ -1,4 +1,4 @@
-import type { Because } from '../../protocol/end-reason.js'
+import type { RevocationReason } from '../../protocol/end-reason.js'
 
 /** Describes the reasons of an ending for docs/API.md. */
 export const END_REASONS: Readonly<Record<RevocationReason['reason'], string>> = {

@@ -29,9 +29,10 @@ import type { LogPort } from '../../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from '../apply.js'
 import { appendExclusively, endingAll, numbering } from '../block.js'
 import { blocksFrom } from '../blocks-from.js'
-import { newClockSkewCheck } from '../clock-skew.js'
+import { isPlausible } from '../clock-rule.js'
+import { newClockSkewCheck, toIso } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
-import { leafHashAt, type WitnessStore } from '../witness/witness.js'
+import { leafHashAt, requireHead, type WitnessStore } from '../witness/witness.js'
 
 interface RestoreDeps {
   readonly port: LogPort
@@ -41,6 +42,8 @@ interface RestoreDeps {
   readonly mirror: readonly Entry[]
   /** True if the store was not put back from a backup. Then a registry without a witness is complete. */
   readonly isCurrent?: boolean
+  /** Resets a clock that is plausible, and accepts a witness without a head, which then gets the head of this store. */
+  readonly isForced?: boolean
   /** Allows a quarantine if revocations may be missing. Otherwise such a restore is refused and writes nothing. */
   readonly mayQuarantine: boolean
   /**
@@ -97,12 +100,10 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   await applied.readTo(head)
   const lost = await entriesAfterBackup(deps, head, applied.seq)
   await newClockSkewCheck(deps)()
+  if (deps.isCurrent) await requireResettable(deps, head)
   const missing = await whyIncomplete(deps, lost)
   if (missing !== undefined && !deps.mayQuarantine)
-    refuse(
-      'conflict',
-      `revocations may be missing: ${missing}. Nothing was written. To restore anyway, run it with --quarantine: it suspends all agents and revokes all members, keys, introductions and tasks`,
-    )
+    refuse('conflict', `revocations may be missing: ${missing}. Nothing was written. ${deps.isCurrent ? OLD_COPY : QUARANTINE}`)
   // Lost entries keep their ids and positions, so mirrors and verifiers that have read them can continue.
   await appendExclusively(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
@@ -133,6 +134,22 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   }
 }
 
+const QUARANTINE =
+  'To restore anyway, run it with --quarantine: it suspends all agents and revokes all members, keys, introductions and tasks'
+const OLD_COPY = 'The store is an old copy: run credence admin restore'
+
+/** Refuses to reset the clock of a log whose time is plausible, because a reset makes every token invalid; and without the registry's witness. */
+async function requireResettable({ witness, clock, isForced }: RestoreDeps, head: Block): Promise<void> {
+  if (isForced) return
+  const [now, logTime] = [clock.now(), head.entries.at(-1)?.time ?? 0]
+  if (isPlausible(now, logTime) && !wasInterrupted(head))
+    refuse(
+      'conflict',
+      `there is nothing to reset: the newest entry of the log is from ${toIso(logTime)}, and the clock of this machine says ${toIso(now)}. Nothing was written. A reset makes all tokens invalid; --force does it anyway`,
+    )
+  if (witness) await requireHead(witness)
+}
+
 /** The endings whose horizon has not passed at `now`, although the ended set has forgotten them by a later log time. */
 async function forgottenTooEarly(port: LogPort, applied: AppliedLog, now: EpochSeconds): Promise<readonly Ending[]> {
   if (applied.time <= now) return []
@@ -145,10 +162,12 @@ async function forgottenTooEarly(port: LogPort, applied: AppliedLog, now: EpochS
 
 /** Refuses a store whose restore was interrupted. */
 export async function requireRestored(port: LogPort): Promise<void> {
-  const writer = (await port.head())?.writer
-  if (writer === REPLAY_WRITER || writer === EPOCH_WRITER)
-    refuse('unavailable', 'a restore of this store was interrupted: run credence admin restore again')
+  const head = await port.head()
+  if (head && wasInterrupted(head))
+    refuse('unavailable', 'a restore of this store was interrupted: run credence admin restore (or admin reset-clock) again')
 }
+
+const wasInterrupted = ({ writer }: Block): boolean => writer === REPLAY_WRITER || writer === EPOCH_WRITER
 
 /** The entry that begins the new epoch. It ends all earlier epochs and the registry's signing keys, and so every token issued before. */
 function epochStarted({ random }: RestoreDeps, { end, standing }: { readonly end: Block; readonly standing: readonly Handle[] }): Proposal {
@@ -199,7 +218,7 @@ async function whyIncomplete({ port, witness, mirror, isCurrent }: RestoreDeps, 
   const witnessed = await witness?.read()
   if (witnessed === undefined && isCurrent) return undefined
   if (witness === undefined) return 'the registry has no witness (--no-witness)'
-  if (witnessed === undefined) return `the witness ${witness.name} is empty`
+  if (witnessed === undefined) return witness.emptyText
   const { seq, hash, epoch } = witnessed
   if ((await leafHashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
     return undefined

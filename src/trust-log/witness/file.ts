@@ -14,6 +14,7 @@ export function witnessFile(file: string): WitnessStore {
   const read = () => readAtomicFile(file, WitnessFile, 'witness')
   return {
     name: file,
+    emptyText: `the witness file ${file} does not exist`,
     read: async () => {
       const { pastEpochs, ...head } = (await read()) ?? {}
       return LogHead.optional().parse(pastEpochs && head)

@@ -43,6 +43,7 @@ export function registryWitness({ witness, log, pendingHeadFile, fallback, clock
   }
   return {
     name: witness,
+    emptyText: `the witness ${witness} has no checkpoint of ${log}`,
     read: async () => {
       const remoteHead = headOf(await fetchCheckpoint())
       const pending = await readAtomicFile(pendingHeadFile, PendingHead, 'pending head')

@@ -23,25 +23,34 @@ export type Evidence = LogProofs & Pick<LogFeed, 'entries'>
 export interface WitnessStore {
   /** The location, for messages. */
   readonly name: string
+  /** Says that the witness has no head, for messages. */
+  readonly emptyText: string
   read(): Promise<LogHead | undefined>
   /** `evidence` proves the head to a remote witness. It is absent after a restore or a load, when no log is served. */
   write(head: LogHead, evidence?: Evidence): Promise<void>
 }
 
 const HINT = 'Check that --witness is unchanged. If the store was restored from a backup, run: credence admin restore'
+const EMPTY_HINT = 'If the witness is lost, or the registry ran without one, see "A lost witness" in docs/OPERATIONS.md'
 
 /** Refuses unless the log contains the head that the witness has. If the log is empty, the witness must have none. */
-export async function requireWitnessed(port: LogPort, witness: WitnessStore): Promise<void> {
+export async function requireWitnessed(port: LogPort, witness: WitnessStore, hint = HINT): Promise<void> {
   const witnessed = await witness.read()
   const head = await port.head()
   // A log of one block has nothing to lose: its server stopped before it had written to the witness.
   if (witnessed === undefined && (head === undefined || head.n === 0)) return
-  if (witnessed === undefined) return refuse('unavailable', `the store has a log, but its witness ${witness.name} is empty. ${HINT}`)
+  if (witnessed === undefined) return refuse('unavailable', `the store has a log, but ${witness.emptyText}. ${HINT}. ${EMPTY_HINT}`)
   if ((await leafHashAt(port, witnessed)) !== witnessed.hash)
     refuse(
       'unavailable',
-      `the store is behind its witness ${witness.name}: entry ${witnessed.seq} is missing from the log or differs. ${HINT}`,
+      `the store is behind its witness ${witness.name}: entry ${witnessed.seq} is missing from the log or differs. ${hint}`,
     )
+}
+
+/** Refuses a witness without a head, for commands on a store that has a log: the operator may have forgotten to name the registry's witness. */
+export async function requireHead(witness: WitnessStore): Promise<void> {
+  if ((await witness.read()) === undefined)
+    refuse('unavailable', `${witness.emptyText}: name the witness of the registry (--witness), or --no-witness if it has none`)
 }
 
 /** The base64url leaf hash of entry `seq`, or undefined if the log does not have that entry in that epoch. */

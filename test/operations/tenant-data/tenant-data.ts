@@ -62,7 +62,11 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     for (const text of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose", 'agents.register']) expect(exportedText).toContain(text)
     for (const text of ['codeHash', 'tokenHash', 'globex-agent', '"d":']) expect(exportedText).not.toContain(text)
     await expect(eraseTenantData({ config, org: acme.orgId })).rejects.toThrow('the organisation is not revoked')
-    await expect(eraseTenantData({ config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' })).rejects.toThrow('no organisation')
+    const unknown = { config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' }
+    await expect(eraseTenantData(unknown)).rejects.toThrow('no organisation')
+    const nothing = join(folder.path, 'nothing.jsonl')
+    await expect(exportTenantData({ ...unknown, to: nothing })).rejects.toThrow('no organisation')
+    expect([existsSync(nothing), existsSync(`${nothing}.part`)]).toEqual([false, false])
 
     const second = await serve(config)
     await cast.operator.mutate('organisations.revoke', { orgId: acme.orgId })

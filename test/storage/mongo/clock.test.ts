@@ -148,7 +148,7 @@ describe.skipIf(!hasMongod)(hasMongod ? 'a wrong clock' : HOW, { retry: 1 }, () 
     const [{ storage }] = opened as [(typeof opened)[number]]
     const before = await blocks()
     const own = await openMongo({ url, clock: late, instance: 'restore', warn: () => undefined })
-    const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+    const witness = { name: 'none', emptyText: 'the witness has no head', read: async () => undefined, write: async () => undefined }
     const deps = { port: own.log, witness, mirror: [], ...noRecords, clock: late, random: systemRandom, log: silentLog }
     await expect(restoreLog(deps)).rejects.toThrow('differ by more than 5 s')
     await own.close()

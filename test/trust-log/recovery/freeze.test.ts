@@ -41,7 +41,7 @@ test('a resumed log is served in the same epoch, and handles that were not revok
 test('a restore of a frozen log begins another epoch, which ends the frozen one', async () => {
   const { logs, deps, epoch } = await frozenLog()
   await using _ = logs
-  const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+  const witness = { name: 'none', emptyText: 'the witness has no head', read: async () => undefined, write: async () => undefined }
   const restored = await restoreLog({ ...deps, witness, mirror: [], ...noRecords, log: silentLog })
   const log = await logs.open()
   expect(log.epoch).toBe(restored.epoch)
@@ -58,7 +58,7 @@ test('a freeze and a restore are refused while another process writes to the log
   }
   const deps = { port: { ...port, append }, clock: logs.clock, random: systemRandom }
   await expect(freezeLog(deps)).rejects.toMatchObject({ reason: 'unavailable' })
-  const witness = { name: 'none', read: async () => undefined, write: async () => undefined }
+  const witness = { name: 'none', emptyText: 'the witness has no head', read: async () => undefined, write: async () => undefined }
   await expect(restoreLog({ ...deps, witness, mirror: [], ...noRecords, log: silentLog })).rejects.toMatchObject({ reason: 'unavailable' })
   const types = (await port.read(0, 100)).flatMap(({ entries }) => entries.map(({ type }) => type))
   expect(types).toEqual(['epoch.started', 'token.revoked', 'token.revoked'])

@@ -50,6 +50,7 @@ beforeEach(async () => {
   let witnessed: LogHead | undefined
   witness = {
     name: 'a variable',
+    emptyText: 'the witness has no head',
     read: async () => witnessed,
     write: async (head) => {
       witnessed = head

@@ -4,10 +4,11 @@ import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
 
 interface RestoreFlags extends StoreFlags {
-  readonly witness?: string
+  readonly witness?: string | false
   readonly issuer?: string
   readonly mirror?: string
   readonly quarantine?: boolean
+  readonly force?: boolean
 }
 
 /** `credence admin restore`. */
@@ -40,10 +41,16 @@ export function adminResetClock(admin: Command): void {
     )
   storeFlags(command)
     .option('--witness <file or url>', 'witness of the registry')
+    .option('--no-witness', 'the registry is served without a witness')
     .option('--issuer <url>', 'issuer of the registry; required if its witness is another registry')
-    .action(async ({ witness, issuer, ...flags }: RestoreFlags) => {
+    .option('--force', 'reset a clock that is right, and write the head of this store to a witness that has none')
+    .action(async ({ witness, issuer, force, ...flags }: RestoreFlags) => {
       const { restoreStore } = await import('../../../operations/restore/restore.js')
-      const { epoch } = await restoreStore(configOf(flags, { witness, issuer }), undefined, { isCurrent: true, log: adminLog })
+      const { epoch } = await restoreStore(configOf(flags, { witness, issuer }), undefined, {
+        isCurrent: true,
+        isForced: force === true,
+        log: adminLog,
+      })
       print(flags, { epoch, time: new Date().toISOString() })
       if (!flags.json) printLines('All earlier tokens are invalid; agents and members request new ones.')
     })

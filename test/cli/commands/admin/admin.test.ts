@@ -65,17 +65,27 @@ test('a dump can be piped into a load, and its progress and result are separate 
   expect(existsSync(join(folder.path, 'target/credence.db'))).toBe(true)
 })
 
-test('reset-clock begins a new epoch, with and without a witness, and the registry starts again', async () => {
+test('reset-clock refuses a clock that is right and an unnamed witness; with --force it begins a new epoch, and the registry starts again', async () => {
   await using folder = await tempFolder()
   for (const witness of [join(folder.path, 'witness.json'), false] as const) {
     const dataDirectory = join(folder.path, String(witness === false))
     const config = parseConfig({ dev: true, dataDirectory, witness, port: 0, adminPort: 0, logLevel: 'silent' }, undefined, {})
     await (await serve(config)).close()
-    const { stdout } = await promisify(exec)(
-      `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin reset-clock --json --data ${dataDirectory}${witness === false ? '' : ` --witness ${witness}`}`,
-    )
+    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(MAIN)} admin reset-clock --json --data ${dataDirectory} ${witness === false ? '--no-witness' : `--witness ${witness}`}`
+    await expect(promisify(exec)(command)).rejects.toMatchObject({
+      stderr: expect.stringMatching(/^conflict: there is nothing to reset: .*--force/),
+    })
+    const { stdout } = await promisify(exec)(`${command} --force`)
     expect(JSON.parse(stdout)).toEqual({ epoch: expect.stringMatching(/^epo:/), time: expect.stringMatching(/^20.*Z$/) })
     const again = await serve(config)
     await again.close()
   }
+})
+
+test('reset-clock of a missing store asks for --data, and not for a backup', async () => {
+  await using folder = await tempFolder()
+  const { err } = await admin(['reset-clock', '--data', join(folder.path, 'nope'), '--no-witness'], {})
+  expect(err).toMatch(
+    /^unavailable: the store .*credence\.db does not exist: name the data directory of the registry \(--data\) or its database \(--store\)\n$/,
+  )
 })

@@ -29,7 +29,7 @@ test('AUD-03 an action whose audit row cannot be written gets 503 and has no eff
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const { items: keys } = await acme.query<{ items: { keyId: string }[] }>('keys.list', { owner: ocr.agentId })
   const keyId = keys[0]?.keyId
-  const unconfirmed = await registry.registration({ registeredBy: acme })
+  const { agentId, registrationToken } = await registry.registration({ registeredBy: acme })
   const suspended = await registry.agent({ registeredBy: acme })
   await acme.mutate('agents.suspend', { agentId: suspended.agentId })
   const other = await registry.organisation('Other')
@@ -43,7 +43,7 @@ test('AUD-03 an action whose audit row cannot be written gets 503 and has no eff
     'members.changeRole': () => acme.mutate('members.changeRole', { memberId: acme.clientId, role: 'member' }),
     'members.revoke': () => operator.mutate('members.revoke', { memberId: other.clientId }),
     'agents.register': () => registry.registration({ registeredBy: acme }),
-    'agents.confirm': () => confirmAgent({ issuer: registry.issuer, ...unconfirmed, signer, clock: registry.clock }),
+    'agents.confirm': () => confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer, clock: registry.clock }),
     'agents.change': () => globex.mutate('agents.change', { agentId: planner.agentId, ceiling: {} }),
     'agents.suspend': () => acme.mutate('agents.suspend', { agentId: ocr.agentId }),
     'agents.reinstate': () => acme.mutate('agents.reinstate', { agentId: suspended.agentId }),

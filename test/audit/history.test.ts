@@ -50,6 +50,20 @@ describe('every verb that ends something keeps who, when and why', () => {
       },
     ],
     [
+      'introductions.revoke of a pending request',
+      async () => {
+        const { introductionId } = await pair.planner.introductions.request({ to: pair.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+        await pair.planner.introductions.revoke(introductionId, REASON)
+        expect((await pair.ocr.introductions.inbox()).items.at(-1)).toMatchObject({ kind: 'ended', introductionId })
+        const view = async () => {
+          const introduction = await pair.ocr.introductions.get(introductionId)
+          expect(introduction.state).toBe('ended')
+          return introduction
+        }
+        return { by: pair.planner, view }
+      },
+    ],
+    [
       'tokens.revoke',
       async () => {
         const tokenId = idOf((await pair.planner.exchange({ audience: pair.ocr.audience })).accessToken)
@@ -114,6 +128,14 @@ describe('every verb that ends something keeps who, when and why', () => {
     expect(await view()).toMatchObject(expected)
     forget()
     expect(await view()).toMatchObject(expected)
+  })
+
+  test('introductions.deny keeps who, when and the note of the denial', async () => {
+    const { introductionId } = await pair.planner.introductions.request({ to: pair.ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
+    const note = 'n'.repeat(512)
+    const denied = { state: 'denied', endedAt: registry.clock.now(), endedBy: pair.ocr.clientId, note }
+    expect(await pair.ocr.introductions.deny(introductionId, note)).toMatchObject(denied)
+    expect(await pair.planner.introductions.get(introductionId)).toMatchObject(denied)
   })
 
   test('a key that was compromised, and what it granted', async () => {

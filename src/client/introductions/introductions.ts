@@ -8,7 +8,11 @@ import type { Calls } from '../call.js'
 import { type Ended, PAGE_OPTIONS, type PageOptions } from '../tasks.js'
 import { newInboxSignal } from './inbox-signal.js'
 
-/** A notification in the inbox of an agent. */
+/**
+ * A notification in the inbox of an agent: a request, a decision, or a revocation of an introduction. An introduction that ends with something
+ * that it depends on (an agent, an organisation, a task) has no notification; the revocation feed reports it. `introductions.get` shows the
+ * reason of an ending.
+ */
 export interface InboxItem {
   readonly position: number
   readonly createdAt: number
@@ -72,7 +76,7 @@ export interface IntroduceOptions {
   readonly seconds?: number
   /** The interface of the card that the agent will call. Default: the first that a client can call. */
   readonly interface?: { readonly protocolBinding: string; readonly url: string }
-  /** Ids of the skills that the agent will call. Default: all that it sees. */
+  /** Ids of the skills that the introduction depends on: it needs another approval if one is gone. Default: none. */
   readonly skills?: readonly string[]
 }
 

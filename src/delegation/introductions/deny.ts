@@ -13,7 +13,8 @@ export async function denyIntroduction(
 ): Promise<IntroductionView> {
   const { now } = caller.barrier
   const pending = await requirePending(deps, caller, id, now)
-  const denied = await closePending(deps, caller, pending, { action: 'introductions.deny', ...(note !== undefined && { note }), now })
+  const because = { reason: 'unspecified' } as const
+  const denied = await closePending(deps, caller, pending, { action: 'introductions.deny', state: 'denied', note, because, now })
   await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return viewOf(deps, denied, now, deps.audit.history(caller))
 }

@@ -1,34 +1,22 @@
-import { type Fault, refuse } from '../../errors.js'
+import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
-import { AgentId, agentOfAudience, newId, type OrgId, type TaskId } from '../../protocol/ids.js'
-import { type Bounds, coveredBySome, type Delegation, type Scope, scopesFor } from '../../protocol/rights.js'
+import { AgentId, newId, type OrgId } from '../../protocol/ids.js'
+import type { Bounds } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
-import { type CardInterface, type CardReliance, findInterface } from '../../registry/cards/reliance/reliance.js'
+import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditDraftOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
+import { type IntroductionInput, requireRequestable } from './decide/requestable.js'
 import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notifying, viewOf } from './view.js'
-
-interface IntroductionInput {
-  readonly to: AgentId
-  readonly purpose: string
-  readonly scopes: readonly Scope[]
-  readonly tools?: readonly string[] | undefined
-  readonly resources?: readonly string[] | undefined
-  readonly delegation?: Delegation | undefined
-  readonly taskId?: TaskId | undefined
-  readonly seconds?: number | undefined
-  readonly interface?: CardInterface | undefined
-  readonly skills?: readonly string[] | undefined
-}
 
 const DEFAULT_SECONDS = 30 * 86_400
 
@@ -40,7 +28,7 @@ export async function requestIntroduction(deps: IntroductionDeps, caller: Caller
   const { target, card, reliesOn } = await requireTarget(deps, from.data, input.to)
   const { tier } = await deps.entitle(caller, input.to)
   const requestable = (await deps.findReliance(input.to, tier)) ?? refuse('not_found', 'no such agent')
-  await requireRequestable(deps, from.data, target.orgId, requestable, input)
+  await requireRequestable(deps, { from: from.data, input, orgId: target.orgId, card: requestable })
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
   const introduction = newIntroduction(deps, { from: from.data, fromOrg: caller.orgId, toOrg: target.orgId, input, now })
@@ -70,48 +58,6 @@ async function requireTarget(
   if (!target || !card || from === to) return refuse('not_found', 'no such agent')
   const reliesOn = [...target.dependencies.handles, ...card.dependencies.handles]
   return stands(deps.trustLog.ended, reliesOn) ? { target, card, reliesOn } : refuse('not_found', 'no such agent')
-}
-
-/**
- * Refuses a request for scopes, skills or an interface that the requester does not see in the card, for scopes beyond its ceiling, and for
- * delegation to audiences that are not agents of this registry. The refusal does not show whether a missing one is non-public.
- */
-async function requireRequestable(
-  deps: IntroductionDeps,
-  from: AgentId,
-  orgId: OrgId,
-  requestable: CardReliance,
-  input: IntroductionInput,
-): Promise<void> {
-  const { audience } = requestable
-  const client = await deps.clients.find(from)
-  const withinCeiling = scopesFor(client?.ceiling.rights ?? [], audience, () => orgId)
-  const faults: Fault[] = input.scopes.flatMap((scope, i): Fault[] => {
-    if (!coveredBySome(requestable.scopes, scope)) return [{ pointer: `/scopes/${i}`, hint: 'the card does not list this scope' }]
-    if (!coveredBySome(withinCeiling, scope))
-      return [
-        {
-          pointer: `/scopes/${i}`,
-          hint: `your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it: credence agent change ${from} --add-call ${audience}=${scope}`,
-        },
-      ]
-    return []
-  })
-  const unknownAgents = (input.delegation?.rights ?? []).flatMap((right, i): Fault[] =>
-    agentOfAudience(deps.issuer, right.audience) === undefined
-      ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'not the audience of an agent of this registry' }]
-      : [],
-  )
-  const unknownSkills = (input.skills ?? []).flatMap((skill, i): Fault[] =>
-    requestable.skills.some(({ id }) => id === skill) ? [] : [{ pointer: `/skills/${i}`, hint: 'the card does not list this skill' }],
-  )
-  const unknownInterface: Fault[] =
-    input.interface && !findInterface(requestable, input.interface)
-      ? [{ pointer: '/interface', hint: 'the card does not list this interface' }]
-      : []
-  const all = [...faults, ...unknownAgents, ...unknownSkills, ...unknownInterface]
-  if (faults.length > 0) refuse('invalid_scope', 'a scope cannot be requested', { faults: all })
-  if (all.length > 0) refuse('bad_input', 'the request names an unknown agent, skill or interface', { faults: all })
 }
 
 interface NewIntroduction {

@@ -10,7 +10,7 @@ import { RETENTION_SECONDS, stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import { nextRevision, notifying, requireIntroduction } from './view.js'
 
-/** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: it becomes denied with the note `withdrawn`. */
+/** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: its state is `ended`, too. */
 export const revokeIntroduction = (
   deps: IntroductionDeps,
   caller: Caller,
@@ -28,12 +28,12 @@ async function tryRevoke(
   const { now, position } = caller.barrier
   const introduction = await requireIntroduction(deps, caller, id)
   const { state, revision } = introduction
-  if (state === 'pending') {
-    await closePending(deps, caller, introduction, { action: 'introductions.revoke', note: 'withdrawn', now })
-    return { position }
-  }
   if (['ended', 'expired'].includes(stateOf(deps.trustLog, introduction, now)))
     return refuse('already_revoked', 'the introduction has already ended, or has expired')
+  if (state === 'pending') {
+    await closePending(deps, caller, introduction, { action: 'introductions.revoke', state: 'ended', because, now })
+    return { position }
+  }
   if (state === 'denied') return refuse('not_pending', 'the introduction was denied')
   const fields = { state: 'ended', purgeAt: deps.trustLog.now() + RETENTION_SECONDS, ...nextRevision(introduction, now) } as const
   const ends = [endingOfIntroduction(introduction)]

@@ -33,7 +33,7 @@ export const Introduction = z.strictObject({
   requested: Bounds,
   /** The interface that the requester calls, if it named one. */
   interface: CardInterface.optional(),
-  /** Ids of the skills that the requester relies on: the skills that it named, or all that it could see. */
+  /** Ids of the skills that the requester relies on: those that it named. */
   skills: z.array(z.string().max(256)).max(256),
   taskId: TaskId.optional(),
   /** Requested lifetime in seconds. */

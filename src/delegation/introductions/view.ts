@@ -19,14 +19,18 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
   const { handle, boundsVersion, dependsOn = [] } = introduction
   // After it has expired, the ended set may have forgotten its handles.
   const ending =
-    state === 'ended' || (state === 'expired' && introduction.state === 'granted')
+    state === 'ended' || state === 'denied' || (state === 'expired' && introduction.state === 'granted')
       ? await findHistory([handle, boundsVersion, ...dependsOn], expiresAt)
       : undefined
   const { affected } = await sortByReliance(deps, to, state === 'granted' && reliance ? [{ reliance }] : [])
   const changes = affected[0]?.changes
   return {
     introductionId: id,
-    state: changes?.some(({ pointer }) => pointer !== SIGNATURES) ? ('needsApproval' as const) : ending ? ('ended' as const) : state,
+    state: changes?.some(({ pointer }) => pointer !== SIGNATURES)
+      ? ('needsApproval' as const)
+      : ending && state === 'expired'
+        ? ('ended' as const)
+        : state,
     /** What the introduction relied on and the target's card no longer has. */
     needsApproval: changes,
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,

@@ -11,12 +11,12 @@
 import { type GrantedIntroduction, sortByReliance } from '../../delegation/introductions/decide/granted.js'
 import { requireMaxNames } from '../../delegation/introductions/decide/narrow.js'
 import type { TaskDependencies } from '../../delegation/tasks/task-dependencies.js'
-import { isRefusal, type Refusal, refuse } from '../../errors.js'
+import { type Fault, isRefusal, type Refusal, refuse } from '../../errors.js'
 import type { OAuthForm } from '../../http/form.js'
 import { organisationsOf } from '../../identity/clients/organisations-of.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import { AgentId, type TaskId } from '../../protocol/ids.js'
-import { type Ceiling, coversRight, intersectNames, type OrgOf, type Scope, scopesFor } from '../../protocol/rights.js'
+import { type Ceiling, type CeilingRight, coversRight, intersectNames, type OrgOf, type Scope, scopesFor } from '../../protocol/rights.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { AuthenticatedClient } from '../client-auth/client-auth.js'
 import { type GrantRequest, type IssueDeps, type IssuedToken, issueToken } from '../issue.js'
@@ -141,14 +141,10 @@ function decideRights(
   request: ExchangeRequest & { readonly orgOf: OrgOf },
   form: OAuthForm,
 ): Rights {
-  const { claims, kind } = subject
+  const { claims } = subject
   const ceilings = ceilingsOf(authenticated, subject)
-  const sources = [
-    ...ceilings.map(({ rights }) => rights),
-    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),
-    ...(claims.exchange_rights ? [claims.exchange_rights] : []),
-  ]
-  const allowed = sources.map((rights) => scopesFor(rights, request.audience, request.orgOf)).reduce(intersectNames, bounds.scopes)
+  const sources = sourcesOf(ceilings, subject)
+  const allowed = sources.map(({ rights }) => scopesFor(rights, request.audience, request.orgOf)).reduce(intersectNames, bounds.scopes)
   const scopes = requestedScopes(form, allowed)
   const tools = narrowNamesTo(
     [claims.allowed_tools, ...ceilings.map((ceiling) => ceiling.tools), bounds.tools],
@@ -164,10 +160,36 @@ function decideRights(
   )
   requireMaxNames(scopes, tools, resources)
   // Without `bounds.delegation` no delegation is allowed: `requireDepth` refuses it.
-  const delegable = [...sources, ...(bounds.delegation ? [bounds.delegation.rights] : [])]
-  if (request.delegation?.rights.some((right) => !delegable.every((rights) => coversRight(rights, right, request.orgOf))))
-    refuse('invalid_scope', 'the requested delegation rights exceed the granted ones')
+  requireDelegationRights(request, [
+    ...sources,
+    ...(bounds.delegation ? [{ name: 'the introduction', rights: bounds.delegation.rights }] : []),
+  ])
   return { scopes, tools, resources }
+}
+
+/** A set of rights that bounds what a token may have. */
+interface Source {
+  readonly name: string
+  readonly rights: readonly CeilingRight[]
+}
+
+function sourcesOf(ceilings: readonly Ceiling[], { claims, kind }: Subject): readonly Source[] {
+  const nameOf = (i: number) =>
+    i === ceilings.length - 1 ? 'your permission ceiling' : 'the permission ceiling of an earlier agent of the chain'
+  return [
+    ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),
+    ...(kind === 'root' ? [] : [{ name: 'the delegation of the subject token', rights: claims.delegation?.rights ?? [] }]),
+    ...(claims.exchange_rights ? [{ name: '`exchange_rights` of the subject token', rights: claims.exchange_rights }] : []),
+  ]
+}
+
+/** Refuses a delegation right that a source lacks, and names the source. */
+function requireDelegationRights({ delegation, orgOf }: ExchangeRequest & { readonly orgOf: OrgOf }, sources: readonly Source[]): void {
+  const faults = (delegation?.rights ?? []).flatMap((right, i): Fault[] => {
+    const lacking = sources.find(({ rights }) => !coversRight(rights, right, orgOf))
+    return lacking ? [{ pointer: `/delegation/rights/${i}`, hint: `${lacking.name} does not include this right` }] : []
+  })
+  if (faults.length > 0) refuse('invalid_scope', 'a right cannot be delegated', { faults })
 }
 
 /**

@@ -102,7 +102,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Withdraw a pending request, or revoke a granted introduction.',
     caller: 'both agents and their organisations, operators',
   },
-  'introductions.inbox': { summary: 'Read the notifications of an agent after a position.', caller: 'the agent' },
+  'introductions.inbox': {
+    summary:
+      'Read the notifications of an agent after a position: requests, decisions, revocations of introductions. An introduction that ends with something that it depends on has none; the revocation feed reports it.',
+    caller: 'the agent',
+  },
   'introductions.watch': { summary: 'Stream the notifications of an agent after a position.', caller: 'the agent' },
   'tasks.create': { summary: 'Create a task or a child task.', caller: 'agents and members' },
   'tasks.get': { summary: 'Show one task.', caller: 'its owner, members of its organisation, operators' },

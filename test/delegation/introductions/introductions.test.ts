@@ -19,7 +19,7 @@ const aRequester = (target: AgentActor, registeredBy = globex) =>
   registry.agent({
     registeredBy,
     name: 'requester',
-    ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope })) },
+    ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope })), delegationDepth: 1 },
   })
 const requestFrom = (from: AgentActor, to: AgentActor, more: object = {}) =>
   from.introductions.request({ to: to.agentId, purpose: 'a test', scopes: ['ocr:read'], ...more })
@@ -95,6 +95,33 @@ describe('requestable agents, scopes and skills', () => {
     })
     expect(await reasonOf(requestFrom(requester, target, { skills: ['unknown'] }))).toBe('bad_input')
     expect(await reasonOf(requestFrom(requester, target, { scopes: [] }))).toBe('bad_input')
+  })
+  test('rights to pass on, a depth, tools and resources beyond the ceiling are refused at the request, each with a pointer', async () => {
+    const target = await aPublishedAgent(registry, { registeredBy: acme })
+    const { audience } = target
+    const rights = [{ audience, scope: 'ocr:read' }]
+    const ceiling = { rights, tools: ['scan'], resources: ['docs/a'], delegationDepth: 1 }
+    const requester = await registry.agent({ registeredBy: globex, ceiling })
+    const beyond = {
+      tools: ['scan/fast', 'print'],
+      resources: ['docs', 'mails'],
+      delegation: {
+        depth: 2,
+        rights: [...rights, { audience, scope: 'ocr:admin' }, { audience: 'https://elsewhere.example', scope: 'x' }],
+      },
+    }
+    await expect(requestFrom(requester, target, beyond)).rejects.toMatchObject({
+      reason: 'invalid_scope',
+      faults: [
+        { pointer: '/tools/1' },
+        { pointer: '/resources/1' },
+        { pointer: '/delegation/rights/1', hint: expect.stringContaining(`--add-call ${audience}=ocr:admin`) },
+        { pointer: '/delegation/depth', hint: expect.stringContaining('your permission ceiling allows a depth of 1') },
+        { pointer: '/delegation/rights/2/audience' },
+      ],
+    })
+    const within = { tools: ['scan/fast'], resources: ['docs'], delegation: { depth: 1, rights } }
+    expect(await requestFrom(requester, target, within)).toMatchObject({ state: 'pending', skills: [] })
   })
   test('non-public skills and scopes get the same refusal as unknown ones, until the requester may see them', async () => {
     const target = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })

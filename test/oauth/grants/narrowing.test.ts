@@ -51,7 +51,9 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
         ...(tools[0] && { tools: tools[0] }),
       }
       const middleCeiling = { rights: rightsOf(last, ceilings[1]), ...(tools[1] && { tools: tools[1] }) }
-      await admin.mutate('agents.change', { agentId: first.agentId, ceiling: firstCeiling })
+      // A request beyond the ceiling is refused, so the ceiling is narrowed after the introduction.
+      const wide = { rights: [...rightsOf(middle, SCOPES), ...rightsOf(last, SCOPES)], delegationDepth: 3 }
+      await admin.mutate('agents.change', { agentId: first.agentId, ceiling: wide })
       await admin.mutate('agents.change', { agentId: middle.agentId, ceiling: middleCeiling })
       const granted = { depth, rights: rightsOf(last, grantedDelegation) }
       const introduce = async (from: AgentActor, to: AgentActor, scopes: readonly string[], more: object) => {
@@ -61,6 +63,7 @@ test('no token exceeds its ceiling, its subject token, its introduction or its r
       }
       const within = (scopes: readonly string[], ceiling: readonly string[]) => scopes.filter((scope) => coveredBySome(ceiling, scope))
       const toMiddle = await introduce(first, middle, bounds[0], { delegation: granted, ...(tools[2] && { tools: tools[2] }) })
+      await admin.mutate('agents.change', { agentId: first.agentId, ceiling: firstCeiling })
       const reachable = within(bounds[1], ceilings[1])
       const toLast = reachable.length === 0 ? undefined : await introduce(middle, last, reachable, {})
       try {

@@ -322,11 +322,16 @@ describe('delegation', () => {
     expect(await reasonOf(own.planner.exchange({ audience: research.audience, delegation: { depth: 2, rights: [right] } }))).toBe(
       'delegation_too_deep',
     )
-    expect(
-      await reasonOf(
-        own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [{ ...right, scope: 'ocr:admin' }] } }),
-      ),
-    ).toBe('invalid_scope')
+    const admin = { ...right, scope: 'ocr:admin' }
+    const lacking = {
+      reason: 'invalid_scope',
+      faults: [{ pointer: '/delegation/rights/1', hint: 'the introduction does not include this right' }],
+    }
+    await expect(
+      own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right, admin] } }),
+    ).rejects.toMatchObject(lacking)
+    const beyond = own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [{ ...right, scope: 'x' }] } })
+    await expect(beyond).rejects.toThrow('your permission ceiling does not include this right')
     // The subject token limits the depth, whatever the presenter's own introduction allows.
     await introduce(research, own.ocr, ['ocr:read'], { delegation: { depth: 2, rights: [right] } })
     const given = await own.planner.exchange({ audience: research.audience, delegation: { depth: 1, rights: [right] } })

@@ -2,6 +2,7 @@ import type { AuditDraft } from '../../../audit/audit.js'
 import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
+import type { RevocationReason } from '../../../protocol/end-reason.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
 import { withNotifications } from '../../inbox/post.js'
 import { isSide, RETENTION_SECONDS } from '../introduction.js'
@@ -13,7 +14,7 @@ import { releasingSlot } from './quota-slots.js'
 /** Returns the introduction to a caller that may decide it, if it is pending. */
 export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
   const introduction = await requireUndecided(deps, caller, id, now)
-  return introduction.state === 'pending' ? introduction : refuseDecided()
+  return introduction.state === 'pending' ? introduction : refuseDecided(id)
 }
 
 /** Returns the introduction to a caller that may decide it, if it is pending or needs another approval. */
@@ -22,30 +23,43 @@ export async function requireUndecided(deps: IntroductionDeps, caller: Caller, i
   if (!isSide(caller, introduction, 'to'))
     return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
   const { state } = await viewOf(deps, introduction, now, deps.audit.history(caller))
-  return state === 'pending' || state === 'needsApproval' ? introduction : refuseDecided()
+  return state === 'pending' || state === 'needsApproval' ? introduction : refuseDecided(id)
 }
 
-const refuseDecided = (): never =>
-  refuse('not_pending', 'the introduction needs no decision: it has already been decided, has expired or has ended')
+const refuseDecided = (id: IntroductionId): never =>
+  refuse('not_pending', `the introduction ${id} needs no decision: it has already been decided, has expired or has ended`)
 
-/** Closes a pending request as denied. Of several concurrent decisions one succeeds; the others get `not_pending`. */
+interface Closing {
+  readonly action: string
+  /** `denied` by the target, or `ended` because it was withdrawn. */
+  readonly state: 'denied' | 'ended'
+  /** The note of a denial. That of a withdrawal is in `because`. */
+  readonly note?: string | undefined
+  readonly because: RevocationReason
+  readonly now: number
+}
+
+/**
+ * Closes a pending request. Of several concurrent decisions one succeeds; the others get `not_pending`. The log has no entry of it, because
+ * nothing depends on a pending request; the audit row names its handle, so that the history finds who closed it, when and why.
+ */
 export async function closePending(
   deps: IntroductionDeps,
   caller: Caller,
   pending: Introduction,
-  { action, note, now }: { readonly action: string; readonly note?: string; readonly now: number },
+  { action, state, note, because, now }: Closing,
 ): Promise<Introduction> {
-  const fields = { state: 'denied', note, purgeAt: now + RETENTION_SECONDS, ...nextRevision(pending, now) } as const
-  const denied: Introduction = { ...pending, ...fields }
+  const fields = { state, note, purgeAt: now + RETENTION_SECONDS, ...nextRevision(pending, now) } as const
+  const closed: Introduction = { ...pending, ...fields }
   return withNotifications(deps, async () => {
     const releasing = await releasingSlot(deps.introductions, pending)
     const committed = await deps.storage.commit([
       deps.introductions.changing(pending.id, { state: 'pending' }, fields),
-      deps.audit.recording(auditDraftOf(caller, pending, action)),
+      ...deps.audit.recordingEnd(auditDraftOf(caller, pending, action), { ends: [{ handle: pending.handle }], ...because }),
       ...releasing,
-      ...notifying(deps, denied, 'denied'),
+      ...notifying(deps, closed, state),
     ])
-    if (committed.ok) return denied
+    if (committed.ok) return closed
     if (committed.failed === 0) return refuse('not_pending', 'the introduction is not pending: it has already been decided')
     return 'retry'
   })

@@ -35,7 +35,7 @@ export function newProgram(): Command {
   const program = new Command('credence')
     .description('A trust registry for A2A agents: signed Agent Cards, brokered introductions, immediate revocation')
     .version(String(version))
-    .showHelpAfterError()
+    .showHelpAfterError('Add --help to the command for its arguments and options.')
     .configureOutput({ writeOut: linesTo(printLines), writeErr: linesTo(printErrorLines) })
   serveCommand(program)
   const groups = [

@@ -32,7 +32,7 @@ interface LineageRecords {
 
 /**
  * Returns which token came from which, for a task with its descendants, or for one token with its ancestors and descendants. Returns at
- * most the first 500 tokens, and whether these are all. The owner of the task and its organisation see every token; other callers see
+ * most the first 500 tokens, parents before children, and whether these are all. The owner of the task and its organisation see every token; other callers see
  * only tokens that involve them.
  */
 export async function lineageOf(deps: LineageDeps, caller: Caller, query: { readonly taskId: TaskId } | { readonly tokenId: TokenId }) {
@@ -40,8 +40,21 @@ export async function lineageOf(deps: LineageDeps, caller: Caller, query: { read
     const { records, isComplete } =
       'taskId' in query ? await lineageOfTask(deps, caller, query.taskId) : await lineageOfToken(deps, caller, query.tokenId)
     const findHistory = deps.audit.history(caller)
-    return { nodes: await Promise.all(records.map((record) => nodeOf(deps, now, record, findHistory))), isComplete }
+    return { nodes: await Promise.all(parentsFirst(records).map((record) => nodeOf(deps, now, record, findHistory))), isComplete }
   })
+}
+
+/** Puts parents before children, and otherwise earlier tokens before later ones. Tokens of one second are in the order of their ids. */
+function parentsFirst(records: readonly TokenRecord[]): readonly TokenRecord[] {
+  const byId = new Map(records.map((record) => [record.id as string, record]))
+  const ordered = new Set<TokenRecord>()
+  const add = (record: TokenRecord | undefined): void => {
+    if (record === undefined || ordered.has(record)) return
+    for (const parent of record.parents) add(byId.get(parent))
+    ordered.add(record)
+  }
+  for (const record of [...records].sort((a, b) => a.issuedAt - b.issuedAt || (a.id < b.id ? -1 : 1))) add(record)
+  return [...ordered]
 }
 
 async function lineageOfTask(deps: LineageDeps, caller: Caller, taskId: TaskId): Promise<LineageRecords> {

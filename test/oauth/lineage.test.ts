@@ -7,7 +7,7 @@ import { type Actor, type AgentActor, type Registry, startRegistry } from '../re
 import { aPair, aPublishedAgent, introduce, type Pair, reasonOf } from '../stories/actors.js'
 
 interface Lineage {
-  readonly nodes: readonly { readonly tokenId: string }[]
+  readonly nodes: readonly { readonly tokenId: string; readonly parents: readonly string[] }[]
   readonly isComplete: boolean
 }
 
@@ -51,6 +51,17 @@ test('the lineage of a token says whether it is complete', async () => {
   const cut = await lineage({ tokenId: many.tokenId })
   expect([cut.nodes.length, cut.isComplete]).toEqual([500, false])
 }, 20_000)
+
+test('parents come before their children, also among tokens of the same second', async () => {
+  const { taskId, tokenId } = await aTask(20, ({ id }) => ({ parents: [id] }))
+  for (const query of [{ taskId }, { tokenId }]) {
+    const { nodes } = await lineage(query)
+    const ids = nodes.map((node) => node.tokenId)
+    expect(ids.length).toBe(22)
+    for (const { tokenId, parents } of nodes)
+      for (const parent of parents.filter((id) => ids.includes(id))) expect(ids.indexOf(parent)).toBeLessThan(ids.indexOf(tokenId))
+  }
+})
 
 test('an actor of the latest of 1,200 tokens of a task may read its lineage, and an unrelated agent may not', async () => {
   const late = await registry.agent({ name: 'late' })

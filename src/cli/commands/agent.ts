@@ -22,7 +22,8 @@ interface ChangeFlags {
 
 const STATE_CHANGES = {
   suspend: 'stop the agent until it is reinstated; its tokens are revoked',
-  reinstate: 'let a suspended agent act again; its introductions must be requested again',
+  reinstate:
+    'let a suspended agent act again; its introductions must be requested again, and only the audit log still shows the suspension',
   revoke: 'permanently revoke the agent with its keys, introductions, tasks and tokens',
 } as const
 

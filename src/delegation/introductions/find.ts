@@ -126,7 +126,7 @@ export const introductionQuotas = (
     id: `introductions ${pair}`,
     orgId: fromOrg,
     limit: ofRequester.introductionsPerPair,
-    refusalText: quotaText(ofRequester.introductionsPerPair, 'introductions of this pair'),
+    refusalText: quotaText('this pair of agents', ofRequester.introductionsPerPair, 'introduction', 'revoke one'),
     count: (atMost) => countGranted(deps, { pair }, atMost),
   },
   {

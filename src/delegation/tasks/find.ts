@@ -53,7 +53,7 @@ export const tasksQuota = (deps: CountTasksDeps, { id, orgId }: Pick<Caller, 'id
   id: `tasks ${id}`,
   orgId,
   limit,
-  refusalText: quotaText(limit, 'open tasks of this client'),
+  refusalText: quotaText('this client', limit, 'open task', 'end one'),
   count: (atMost) => countOpenTasks(deps, id, atMost),
 })
 

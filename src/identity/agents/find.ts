@@ -118,7 +118,7 @@ export const agentsQuota = (deps: CountAgentsDeps, orgId: OrgId, { agents: limit
   id: `agents ${orgId}`,
   orgId,
   limit,
-  refusalText: quotaText(limit, 'agents of this organisation'),
+  refusalText: quotaText('this organisation', limit, 'agent', 'suspend or revoke one'),
   count: (atMost) => countAgents(deps, orgId, atMost),
 })
 

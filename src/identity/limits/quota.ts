@@ -32,7 +32,8 @@ interface QuotaDeps {
 }
 
 /** The text of a refusal to a caller that may read the limit. */
-export const quotaText = (limit: number, rows: string): string => `the maximum of ${limit} ${rows} is reached (see limits.get)`
+export const quotaText = (owner: string, limit: number, noun: string, remedy: string): string =>
+  `${owner} has ${limit} ${noun}${limit === 1 ? '' : 's'}, the maximum: ${remedy}, or ask an administrator of your organisation to raise the limit (limits.set)`
 
 /** Commits a creation. The operations of the commit begin with `counting`. */
 export type CountedCommit = (counting: Group) => Promise<Committed>

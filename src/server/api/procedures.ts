@@ -66,7 +66,7 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of its organisation, parent agents, the agent itself, operators',
   },
   'agents.reinstate': {
-    summary: 'Reinstate a suspended agent.',
+    summary: 'Reinstate a suspended agent. From then on only the audit log shows who suspended it and why.',
     caller: 'members of its organisation and parent agents, with at least the authority that suspended it; operators if an operator did',
   },
   'agents.revoke': { summary: 'Permanently revoke an agent.', caller: 'administrators, parent agents, the agent itself, operators' },
@@ -82,7 +82,10 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Withdraw a card from readers and from search; its introductions need another approval after the next publication.',
     caller: 'the agent, its organisation, operators',
   },
-  'discovery.search': { summary: 'Find agents by words, skill and tags.', caller: 'anyone; a token with discovery:read shows more' },
+  'discovery.search': {
+    summary: 'Find agents by words, skill and tags, best first. A lower `score` is better; it may be negative.',
+    caller: 'anyone; a token with discovery:read shows more',
+  },
   'introductions.request': { summary: 'Request an introduction to an agent.', caller: 'agents' },
   'introductions.get': {
     summary: 'Show one introduction; needsApproval lists what it relied on and the card no longer has.',

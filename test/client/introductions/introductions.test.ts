@@ -86,7 +86,7 @@ test('a pending introduction says why it must be approved: the policy, scopes be
   const asking = await aPublishedAgent(registry, { registeredBy: acme })
   const open = await aPublishedAgent(registry, { registeredBy: acme, introductionPolicy: { mode: 'open', scopes: ['ocr:read'] } })
   const rights = [asking, open].flatMap(({ audience }) => ['ocr:read', 'ocr:admin'].map((scope) => ({ audience, scope })))
-  const caller = await registry.agent({ ceiling: { rights } })
+  const caller = await registry.agent({ ceiling: { rights, delegationDepth: 1 } })
   const delegation = { depth: 1, rights: [{ audience: open.audience, scope: 'ocr:read' }] }
   const introduce = (to: AgentActor, more: object = {}) =>
     caller.introduce({ to: to.agentId, purpose: 'a story', scopes: ['ocr:read'], waitSeconds: 0, ...more })

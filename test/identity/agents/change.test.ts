@@ -42,13 +42,11 @@ test('a ceiling for an organisation lets an agent call its agents, and no others
 test('a delegation right may be within a pattern, and not beyond it', async () => {
   const caller = await anAgent([any('ocr:read'), of(acme, 'ocr:admin')])
   const delegation = (to: AgentActor, scope: string) => ({ depth: 1, rights: [{ audience: to.audience, scope }] })
-  const onward = [delegation(ofGlobex, 'ocr:read'), delegation(ofGlobex, 'ocr:admin')]
-  const reasons: string[] = []
-  for (const wish of onward) {
-    await introduce(caller, ofAcme, ['ocr:read'], { delegation: wish })
-    reasons.push(await reasonOf(caller.exchange({ audience: ofAcme.audience, scope: 'ocr:read', delegation: wish })))
-  }
-  expect(reasons).toEqual(['done', 'invalid_scope'])
+  const [within, beyond] = [delegation(ofGlobex, 'ocr:read'), delegation(ofGlobex, 'ocr:admin')]
+  await introduce(caller, ofAcme, ['ocr:read'], { delegation: within })
+  const exchange = (wish: object) => reasonOf(caller.exchange({ audience: ofAcme.audience, scope: 'ocr:read', delegation: wish as never }))
+  expect([await exchange(within), await exchange(beyond)]).toEqual(['done', 'invalid_scope'])
+  expect(await reasonOf(introduce(caller, ofAcme, ['ocr:read'], { delegation: beyond }))).toBe('invalid_scope')
 })
 
 test('the pattern of a child is bounded by its parent, and that of a parent by its child', async () => {

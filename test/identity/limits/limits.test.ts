@@ -55,7 +55,11 @@ test('an agent with the maximum of open tasks creates another one after one of t
   await setEverywhere(registry, acme, { openTasks: 2 })
   const first = await agent.tasks.create({ description: 'x' })
   await agent.tasks.create({ description: 'x' })
-  for (let i = 0; i < 2; i++) expect(await reasonOf(agent.tasks.create({ description: 'x' }))).toBe('conflict')
+  for (let i = 0; i < 2; i++)
+    await expect(agent.tasks.create({ description: 'x' })).rejects.toMatchObject({
+      reason: 'conflict',
+      message: expect.stringMatching(/^this client has 2 open tasks, the maximum: end one, or ask an administrator of your organisation/),
+    })
   // Members keep the maximum of the operator
   await acme.mutate('tasks.create', { description: 'x' })
   await agent.tasks.end(first.taskId)
@@ -111,7 +115,7 @@ test('a pair with the maximum of introductions gets another one after one was re
   await setEverywhere(registry, acme, { introductionsPerPair: 1 })
   const request = () => planner.introductions.request({ to: ocr.agentId, purpose: 'x', scopes: ['ocr:read'] })
   const { introductionId } = await request()
-  expect(await reasonOf(request())).toBe('conflict')
+  await expect(request()).rejects.toThrow('this pair of agents has 1 introduction, the maximum: revoke one')
   await acme.mutate('introductions.revoke', { introductionId })
   await request()
 })

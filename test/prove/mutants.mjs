@@ -29,6 +29,27 @@ const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
   [
+    'an option that a function of the library does not have is refused',
+    'src/protocol/options.ts',
+    '.filter((name) => !known.includes(name))',
+    '.filter(() => false)',
+    ['test/client/options.test.ts'],
+  ],
+  [
+    'a right to pass on beyond the ceiling is refused at the request',
+    'src/delegation/introductions/decide/requestable.ts',
+    'coversRight(ceiling.rights, right, orgOf)',
+    'true',
+    ['test/delegation/introductions/introductions.test.ts'],
+  ],
+  [
+    'the clock of a log whose time is plausible is not reset',
+    'src/trust-log/recovery/restore.ts',
+    'if (isPlausible(now, logTime) && !wasInterrupted(head))',
+    'if (false)',
+    ['test/stories/wrong-clock.test.ts'],
+  ],
+  [
     'who ended something and why is for those who may read the audit row',
     'src/audit/history.ts',
     "viewer.role === 'operator' ||",
@@ -437,7 +458,7 @@ export const MUTANTS = [
     '',
     NARROWING,
   ],
-  ['exchange_rights bound an exchange', EXCHANGE, '...(claims.exchange_rights ? [claims.exchange_rights] : []),', '', NARROWING],
+  ['exchange_rights bound an exchange', EXCHANGE, '...(claims.exchange_rights ? [{', '...(false ? [{', NARROWING],
   ['names that are not plain are refused', 'src/protocol/rights.ts', '.refine(isPlainName, ', '.refine(() => true, ', NAMES],
   ['a name that is not plain is covered by no other', 'src/protocol/rights.ts', ' && isPlainName(narrow))', ')', NAMES],
   [
@@ -644,10 +665,10 @@ export const MUTANTS = [
     ['test/stories/cached-state.test.ts'],
   ],
   ['an introduction limits the scopes', EXCHANGE, '.reduce(intersectNames, bounds.scopes)', '.reduce(intersectNames)', TOKENS],
-  ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }) => rights),\n', '', TOKENS],
+  ['the ceiling limits the scopes', EXCHANGE, '    ...ceilings.map(({ rights }, i) => ({ name: nameOf(i), rights })),\n', '', TOKENS],
   ['the ceiling of every agent in the chain limits the scopes', EXCHANGE, '[...ceilings, client.ceiling]', '[client.ceiling]', DELEGATION],
   ['the ceiling of every agent in the chain limits the depth', EXCHANGE, 'if (ceilings.some(', 'if (false && ceilings.some(', DELEGATION],
-  ['the subject token limits the scopes', EXCHANGE, "    ...(kind === 'root' ? [] : [claims.delegation?.rights ?? []]),\n", '', TOKENS],
+  ['the subject token limits the scopes', EXCHANGE, "...(kind === 'root' ? [] : [{", '...(true ? [] : [{', TOKENS],
   ['the delegation depth shrinks at each step', EXCHANGE, '(claims.delegation?.depth ?? 0) - 1', '(claims.delegation?.depth ?? 0)', TOKENS],
   ['the task belongs to the subject', TASK, '!task || !(isOfSubject || isOwn) ||', '!task ||', TOKENS],
   ['a token depends on its task', EXCHANGE, '...(task ? [task.dependencies] : []),', '', TOKENS],
@@ -690,7 +711,7 @@ export const MUTANTS = [
   [
     'a guard without needs is refused',
     'src/verifier/needs.ts',
-    "if (!entries.some(([, value]) => typeof value === 'string' && value !== ''))",
+    "if (!Object.values(needs).some((value) => typeof value === 'string' && value !== ''))",
     'if (needs === null)',
     ['test/verifier/guards.test.ts'],
   ],

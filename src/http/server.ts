@@ -76,7 +76,12 @@ const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, re
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, random, origins = [] } = options
   let isDraining = false
-  const server = createServer(SERVER, (request, response) => void handle(deps, request, response))
+  const server = createServer(SERVER, (request, response) => {
+    handle(deps, request, response).catch((error: unknown) => {
+      options.log.error('a response could not be sent', error)
+      response.destroy()
+    })
+  })
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, random))
   const connections = newConnectionLimit(server, options.maxConnections)

@@ -44,7 +44,7 @@ test('the list of actions has every action that the code records', () => {
   const src = resolve(import.meta.dirname, '../../src')
   const recorded = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .flatMap((file) => [...readFileSync(join(src, file), 'utf8').matchAll(/(?:action: |(?:auditRow|AuditRow|rowOf)\([^')]*)'(\w+\.\w+)'/g)])
+    .flatMap((file) => [...readFileSync(join(src, file), 'utf8').matchAll(/(?:action: |[aA]uditDraft(?:Of)?\([^')]*)'(\w+\.\w+)'/g)])
     .flatMap(([, action = '']) => action)
   expect(recorded.length).toBeGreaterThan(25)
   expect(recorded.filter((action) => !AUDIT_ACTIONS.has(action))).toEqual([])

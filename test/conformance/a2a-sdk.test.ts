@@ -30,9 +30,9 @@ beforeAll(async () => {
   const { agentId, registrationToken } = await registry.registration()
   jwk = await newPrivateJwk()
   const signer = await signerFromJwk(jwk)
-  const options = { issuer: registry.issuer, agentId, clientId: agentId, signer, clock: registry.clock }
-  await confirmAgent({ ...options, registrationToken })
-  agent = createAgent(options)
+  const options = { issuer: registry.issuer, signer, clock: registry.clock }
+  await confirmAgent({ ...options, agentId, registrationToken })
+  agent = createAgent({ ...options, clientId: agentId })
   publisher = { agentId, publicJwk: signer.publicJwk as jose.JWK, kid: thumbprint(signer.publicJwk) }
 })
 afterAll(() => registry[Symbol.asyncDispose]())

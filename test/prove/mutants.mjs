@@ -36,7 +36,7 @@ export const MUTANTS = [
     ['test/client/options.test.ts'],
   ],
   [
-    'a right to pass on beyond the ceiling is refused at the request',
+    'a delegation right beyond the ceiling is refused at the request',
     'src/delegation/introductions/decide/requestable.ts',
     'coversRight(ceiling.rights, right, orgOf)',
     'true',

@@ -96,7 +96,7 @@ describe('requestable agents, scopes and skills', () => {
     expect(await reasonOf(requestFrom(requester, target, { skills: ['unknown'] }))).toBe('bad_input')
     expect(await reasonOf(requestFrom(requester, target, { scopes: [] }))).toBe('bad_input')
   })
-  test('rights to pass on, a depth, tools and resources beyond the ceiling are refused at the request, each with a pointer', async () => {
+  test('delegation rights, a depth, tools and resources beyond the ceiling are refused at the request, each with a pointer', async () => {
     const target = await aPublishedAgent(registry, { registeredBy: acme })
     const { audience } = target
     const rights = [{ audience, scope: 'ocr:read' }]

@@ -910,6 +910,9 @@ async function copyTo(copy) {
   return copy
 }
 
+/** Without the project over MongoDB, which would run some of the tests again. */
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--project=embedded', '--project=alone', '--bail=1', '--maxWorkers=1']
+
 /** Returns `caught` if a test fails, or `mismatch` if the source does not contain the original text exactly once. */
 async function plant(copy, [, file, from, to, tests]) {
   const path = join(copy, file)
@@ -920,7 +923,7 @@ async function plant(copy, [, file, from, to, tests]) {
     source.replace(from, () => to),
   )
   try {
-    await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--maxWorkers=1', ...tests], {
+    await run(process.execPath, [...VITEST, ...tests], {
       cwd: copy,
       timeout: 300_000,
       maxBuffer: 64 << 20,

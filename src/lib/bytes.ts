@@ -16,6 +16,11 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUE = new Int8Array(128).fill(-1)
 for (let i = 0; i < 64; i++) VALUE[ALPHABET.charCodeAt(i)] = i
 
+/** The six bits that a character code stands for in base64url; −1 for any other character. */
+export const base64urlValue = (code: number): number => VALUE[code] ?? -1
+/** The character code of the lowest six bits. */
+export const base64urlCode = (value: number): number => ALPHABET.charCodeAt(value & 63)
+
 /** Node's own encoder is many times faster than the loop below; browsers lack it. */
 const native = globalThis.Buffer as typeof globalThis.Buffer | undefined
 
@@ -51,7 +56,7 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   let bitCount = 0
   let offset = 0
   for (let i = 0; i < text.length; i++) {
-    const value = VALUE[text.charCodeAt(i)] ?? -1
+    const value = base64urlValue(text.charCodeAt(i))
     if (value < 0) return undefined
     bits = ((bits << 6) | value) & 0xffff
     bitCount += 6

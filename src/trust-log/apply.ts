@@ -100,7 +100,7 @@ export function newAppliedLog({ port, log }: { readonly port: LogPort; readonly 
     for (const entry of block.entries) remember(entry)
     const end = at + block.entries.length
     const range = { epoch: block.epoch, last: end, time: block.entries.at(-1)?.time ?? 0, ended: endingsOf(block) }
-    if (begins && last) ended.switchEpoch({ ...ended.snapshot(), time: epochTime, position: positionOf(block.epoch, at) })
+    if (begins && last) ended.switchEpoch({ position: positionOf(block.epoch, at), time: epochTime, ended: [] })
     ended.apply({ ...range, prev: at })
     last = block
     at = end

@@ -20,6 +20,7 @@ test.each([
   'exchange',
   'verify',
   'push',
+  'catch-up',
   'search',
   'growth',
   'trpc',

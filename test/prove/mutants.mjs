@@ -814,6 +814,20 @@ export const MUTANTS = [
     ['test/revocations/revocation-signals.test.ts'],
   ],
   [
+    'handles with the same hash are told apart',
+    'src/protocol/log/handle-table.ts',
+    '(isSame(entries, number * WORDS) && (isPacked || this.#texts.get(number) === handle))',
+    'entries[number * WORDS + HASH] === hash',
+    ['test/protocol/log/handle-table.test.ts'],
+  ],
+  [
+    'an ended handle with two horizons is forgotten after the later one',
+    'src/protocol/log/handle-table.ts',
+    'if (minuteOf(this.#horizonOf(number)) < minute) this.#remove(number)',
+    'if (number) this.#remove(number)',
+    ['test/protocol/log'],
+  ],
+  [
     'a feed whose connection has died without a sign connects again',
     'src/client/feed.ts',
     'if (this.#arrived === arrived) this.#dropDead(socket)',

@@ -1,12 +1,13 @@
 // The set of ended handles. A handle is added when a log entry ends it, and is forgotten FORGET_AFTER_SECONDS after its horizon by log time: by
 // then, everything that depends on the handle has expired by every allowed clock. A handle without a horizon is never forgotten. Handles whose
 // horizons are in the same minute are forgotten together. Log ranges may be applied repeatedly, and two copies merge by union.
-// Cost: about 100 bytes per handle; has() is one map lookup, apply() is linear in the endings of the range.
+// Cost: 40–80 bytes per handle (handle-table.ts); has() is one lookup, apply() is linear in the endings of the range.
 import { z } from 'zod'
 import { SKEW_SECONDS } from '../claims.js'
 import type { Handle } from '../handles.js'
 import { MAX_TOKEN_SECONDS } from '../rights.js'
 import { Ending, Position, parsePosition, positionOf } from './entry.js'
+import { HandleTable, minuteOf } from './handle-table.js'
 
 /**
  * An ended handle is forgotten this long after its horizon, by log time: the allowed skew of the clock that wrote log time, plus the
@@ -22,7 +23,7 @@ export const Snapshot = z.strictObject({
   position: Position.optional(),
   /** Log time at that position. */
   time: z.int().min(0),
-  /** Each ending takes about 100 bytes of memory, so the maximum is about 1 GB. */
+  /** An ending that was read takes about 100 bytes of memory, so the maximum is about 1 GB. */
   ended: z.array(Ending).max(10_000_000),
 })
 export type Snapshot = z.infer<typeof Snapshot>
@@ -64,44 +65,31 @@ export interface EndedSet {
 }
 
 export function newEndedSet(): EndedSet {
-  const horizons = new Map<Handle, number>()
-  const handlesByMinute = new Map<number, Handle[]>()
+  const table = new HandleTable()
   let current: { readonly epoch: Handle; readonly seq: number } | undefined
   let time = 0
 
-  const add = ({ handle, horizon = Number.POSITIVE_INFINITY }: Ending) => {
-    // The later of two horizons wins: forgetting too early would make revoked tokens valid again, forgetting late costs a few bytes
-    if ((horizons.get(handle) ?? -1) >= horizon || minuteOf(horizon) < firstRetainedMinute()) return
-    horizons.set(handle, horizon)
-    if (horizon === Number.POSITIVE_INFINITY) return
-    const minute = minuteOf(horizon)
-    const list = handlesByMinute.get(minute)
-    if (list) list.push(handle)
-    else handlesByMinute.set(minute, [handle])
-  }
   // Depends only on log time, so all copies at the same position are equal
   const firstRetainedMinute = () => minuteOf(time - FORGET_AFTER_SECONDS)
+  const add = (ended: readonly Ending[]) => {
+    const first = firstRetainedMinute()
+    for (const ending of ended) if (ending.horizon === undefined || minuteOf(ending.horizon) >= first) table.add(ending)
+  }
   const advanceTime = (newTime: number) => {
     const before = firstRetainedMinute()
     time = Math.max(time, newTime)
-    if (firstRetainedMinute() > before) forgetBefore(firstRetainedMinute())
-  }
-  const forgetBefore = (firstRetained: number) => {
-    for (const [minute, handles] of handlesByMinute) {
-      if (minute >= firstRetained) continue
-      handlesByMinute.delete(minute)
-      for (const handle of handles) if (minuteOf(horizons.get(handle) ?? 0) < firstRetained) horizons.delete(handle)
-    }
+    if (firstRetainedMinute() > before) table.forgetBefore(firstRetainedMinute())
   }
   const union = (snapshot: Snapshot) => {
     advanceTime(snapshot.time)
-    for (const ending of snapshot.ended) add(ending)
+    table.reserve(snapshot.ended.length)
+    add(snapshot.ended)
   }
 
   return {
-    has: (handle) => horizons.has(handle),
+    has: (handle) => table.has(handle),
     get size() {
-      return horizons.size
+      return table.size
     },
     get position() {
       return current && positionOf(current.epoch, current.seq)
@@ -118,14 +106,14 @@ export function newEndedSet(): EndedSet {
       if (range.prev > seq) return 'gap'
       if (range.last <= seq) return 'seen'
       advanceTime(range.time)
-      for (const ending of range.ended) add(ending)
+      add(range.ended)
       current = { epoch: range.epoch, seq: range.last }
       return 'applied'
     },
     snapshot: () => ({
       ...(current && { position: positionOf(current.epoch, current.seq) }),
       time,
-      ended: [...horizons].map(([handle, horizon]) => (horizon === Number.POSITIVE_INFINITY ? { handle } : { handle, horizon })),
+      ended: table.endings(),
     }),
     merge: (snapshot) => {
       const other = snapshot.position && parsePosition(snapshot.position)
@@ -139,5 +127,3 @@ export function newEndedSet(): EndedSet {
     },
   }
 }
-
-const minuteOf = (seconds: number): number => Math.floor(seconds / 60)

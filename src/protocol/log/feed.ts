@@ -2,6 +2,7 @@
 // The client subscribes from its last applied position, and the server sends all later endings in order; `prev` reveals a gap.
 // A client message has at most MAX_FRAME_BYTES, a server message at most MAX_ENDINGS endings (about 0.7 MB).
 import { z } from 'zod'
+import { quickParse } from '../../lib/quick-parse.js'
 import { Handle } from '../handles.js'
 import { Ending, MAX_ENDINGS, Position } from './entry.js'
 
@@ -75,7 +76,7 @@ const AnyMessage = z.object({ type: z.string() })
  */
 export function parseServerMessage(text: string): ServerMessage | 'unknown' | undefined {
   const json: unknown = JSON.parse(text)
-  const known = ServerMessage.safeParse(json)
+  const known = quickParse(ServerMessage, json)
   if (known.success) return known.data
   const other = AnyMessage.safeParse(json)
   return other.success && !KNOWN_TYPES.has(other.data.type) ? 'unknown' : undefined

@@ -14,6 +14,7 @@
 // closes it (1003 or 1008), and so does the revocation or expiry of the caller's token (4401).
 import { isRefusal } from '../errors.js'
 import type { Caller } from '../http/caller.js'
+import { utf8 } from '../lib/bytes.js'
 import { readJson } from '../lib/json.js'
 import { parsePosition } from '../protocol/log/entry.js'
 import { CLOSE_CODES, ClientMessage, type FeedPosition, type ServerMessage } from '../protocol/log/feed.js'
@@ -21,7 +22,7 @@ import type { Batch, Hub } from './hub.js'
 
 /** The connection to a subscriber, as the state machine sees it. */
 export interface FeedPort {
-  send(frame: string | Uint8Array): void
+  send(frame: Uint8Array): void
   /** False while the port is closed or its buffer is full. A full port calls `FeedSubscriber.resume` when it has drained. */
   canSend(): boolean
   close(code: number, reason?: string): void
@@ -228,7 +229,7 @@ export class FeedSubscriber {
   }
 
   #send(message: ServerMessage): void {
-    this.#port.send(JSON.stringify(message))
+    this.#port.send(utf8(JSON.stringify(message)))
   }
 }
 

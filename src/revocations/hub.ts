@@ -8,7 +8,7 @@
 // further behind gets batches that are rebuilt from the log, one read of REPLAY_PAGE entries each. The snapshot is made at most once per batch.
 //
 // Limits. A position more than MAX_REPLAY_ENTRIES behind is not replayed: the subscriber gets the snapshot.
-import { base64url, utf8 } from '../lib/bytes.js'
+import { base64url } from '../lib/bytes.js'
 import type { Handle } from '../protocol/handles.js'
 import type { Snapshot } from '../protocol/log/ended-set.js'
 import { type Ending, type Entry, parsePosition, positionOf } from '../protocol/log/entry.js'
@@ -24,7 +24,7 @@ export interface Batch {
   readonly time: number
   readonly hash: string
   readonly ended: readonly Ending[]
-  /** The batch as it is sent: `ended` messages if its endings do not fit into one message, then one `events` message. */
+  /** The batch as it is sent: `ended` messages if its endings do not fit into one message, then one `events` message. Buffers, because `ws` wraps other arrays for each socket. */
   readonly frames: readonly Uint8Array[]
 }
 
@@ -75,7 +75,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       ...parts.slice(0, -1).map((part) => ({ type: 'ended' as const, ended: part })),
       { type: 'events', ...fields, ended: parts.at(-1) ?? [] },
     ]
-    return { ...fields, frames: messages.map((message) => utf8(JSON.stringify(message))) }
+    return { ...fields, frames: messages.map((message) => Buffer.from(JSON.stringify(message))) }
   }
   const flush = () => {
     if (unbatched.length === 0) return

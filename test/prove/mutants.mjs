@@ -828,6 +828,13 @@ export const MUTANTS = [
     ['test/protocol/log'],
   ],
   [
+    'a feed socket that has drained is sent the rest',
+    'src/revocations/backpressure-socket.ts',
+    'leavesMuch ? this.#onSent : undefined',
+    'undefined',
+    ['test/revocations/feed-subscriber.test.ts'],
+  ],
+  [
     'a feed whose connection has died without a sign connects again',
     'src/client/feed.ts',
     'if (this.#arrived === arrived) this.#dropDead(socket)',

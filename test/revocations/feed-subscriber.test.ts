@@ -23,11 +23,11 @@ class SocketDouble implements WritableSocket {
   #isReading = true
   #onSent: (() => void)[] = []
 
-  send(frame: string | Uint8Array, _options: object, onSent: () => void): void {
-    const text = typeof frame === 'string' ? frame : new TextDecoder().decode(frame)
+  send(frame: Uint8Array, _options: object, onSent?: () => void): void {
+    const text = new TextDecoder().decode(frame)
     this.messages.push(ServerMessage.parse(JSON.parse(text)))
     this.bufferedAmount += text.length
-    this.#onSent.push(onSent)
+    if (onSent) this.#onSent.push(onSent)
     queueMicrotask(() => {
       if (this.#isReading) this.read()
     })

@@ -6,6 +6,7 @@ import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/sig
 import { refuse } from '../errors.js'
 import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
 import { Entry, epochStartedBy } from '../protocol/log/entry.js'
+import { headOfEntryText } from '../protocol/log/entry-text.js'
 import {
   appendToFrontier,
   EMPTY_FRONTIER,
@@ -24,7 +25,7 @@ interface LogSource {
   readonly fetch?: typeof globalThis.fetch
 }
 
-const Entries = z.object({ entries: z.array(Entry), next: z.int().optional() })
+const Entries = z.object({ entries: z.array(Entry) })
 const Hashes = z.array(z.string().length(43)).max(64)
 const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
 const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
@@ -43,10 +44,8 @@ export async function parseCheckpoint(note: string, source: Pick<LogSource, 'iss
 
 /** Reads the whole log and computes its root. Throws unless the newest checkpoint signs that root. */
 export async function verifyWholeLog(source: LogSource): Promise<{ readonly checkpoint: Checkpoint; readonly entries: number }> {
-  const copy = newLogCopy([])
-  await copy.catchUp(source, () => undefined)
-  const { checkpoint } = copy
-  if (checkpoint === undefined) return refuse('unavailable', `the registry ${source.issuer} has no checkpoint`)
+  const checkpoint = await readCheckpoint(source)
+  await readUpTo(source, EMPTY_LOG, checkpoint, () => undefined)
   return { checkpoint, entries: checkpoint.size }
 }
 
@@ -63,10 +62,8 @@ export interface LogCopy {
   catchUp(source: LogSource, append: (entries: readonly Entry[]) => void): Promise<number>
 }
 
-const PAGE = 1000
-
 export function newLogCopy(saved: readonly Entry[]): LogCopy {
-  let state = saved.reduce(extend, { seq: -1, epoch: undefined, frontier: EMPTY_FRONTIER })
+  let state = saved.reduce((before, entry) => extend(before, entry, canonical(entry)), EMPTY_LOG)
   let checkpoint: Checkpoint | undefined
   return {
     get seq() {
@@ -77,27 +74,9 @@ export function newLogCopy(saved: readonly Entry[]): LogCopy {
     },
     catchUp: async (source, append) => {
       const newest = await readCheckpoint(source)
-      let next = state
-      const added: Entry[] = []
-      while (next.epoch !== newest.epoch || next.frontier.size < newest.size) {
-        const { entries } = await readAs(source, `/log/entries?from=${next.seq + 1}&limit=${PAGE}`, Entries)
-        if (entries.length === 0) break
-        for (const entry of entries) {
-          if (next.epoch === newest.epoch && next.frontier.size === newest.size && entry.type !== 'epoch.started') break
-          next = extend(next, entry)
-          added.push(entry)
-        }
-      }
-      const isSame =
-        next.epoch === newest.epoch &&
-        next.frontier.size === newest.size &&
-        base64url(rootOfFrontier(sha256, next.frontier)) === newest.root
-      if (!isSame)
-        refuse(
-          'checkpoint_invalid',
-          'the checkpoint does not sign these entries: the registry shows a different history than the copy has, or an earlier state',
-        )
-      append(added)
+      const added: string[] = []
+      const next = await readUpTo(source, state, newest, (text) => added.push(text))
+      append(added.map((text) => JSON.parse(text) as Entry)) // `readUpTo` has checked the texts
       state = next
       checkpoint = newest
       return added.length
@@ -110,16 +89,65 @@ interface LogState {
   readonly epoch: string | undefined
   readonly frontier: Frontier
 }
+const EMPTY_LOG: LogState = { seq: -1, epoch: undefined, frontier: EMPTY_FRONTIER }
 
-/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch. */
-function extend({ seq, epoch, frontier }: LogState, entry: Entry): LogState {
+/** Reads the entries after `state` up to a checkpoint, and calls `onText` with the text of each. Throws unless the checkpoint signs them. */
+async function readUpTo(
+  source: LogSource,
+  from: LogState,
+  { epoch, size, root }: Checkpoint,
+  onText: (text: string) => void,
+): Promise<LogState> {
+  let state = from
+  while (state.epoch !== epoch || state.frontier.size < size) {
+    const texts = await readEntryTexts(source, state.seq + 1)
+    if (texts.length === 0) break
+    for (const text of texts) {
+      const head = headOf(text)
+      if (state.epoch === epoch && state.frontier.size === size && head.type !== 'epoch.started') break
+      state = extend(state, head, text)
+      onText(text)
+    }
+  }
+  const isSame = state.epoch === epoch && state.frontier.size === size && base64url(rootOfFrontier(sha256, state.frontier)) === root
+  return isSame
+    ? state
+    : refuse(
+        'checkpoint_invalid',
+        'the checkpoint does not sign these entries: the registry shows a different history than the copy has, or an earlier state',
+      )
+}
+
+/** Each epoch has a tree of its own, whose first leaf is the entry that starts the epoch. `text` is the RFC 8785 text of the entry. */
+function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | 'type'>, text: string): LogState {
   if (entry.seq !== seq + 1) refuse('checkpoint_invalid', `log entry ${seq + 1} is missing`)
   const isFirst = entry.type === 'epoch.started'
   return {
     seq: entry.seq,
-    epoch: isFirst ? epochStartedBy(entry) : epoch,
-    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(canonical(entry)))),
+    epoch: isFirst ? epochStartedBy(Entry.parse(JSON.parse(text))) : epoch,
+    frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(text))),
   }
+}
+
+function headOf(text: string): Pick<Entry, 'seq' | 'type'> {
+  const known = headOfEntryText(text)
+  if (known !== undefined) return known
+  const entry = parseResponse(Entry, jsonOf(text), 'an entry of the log')
+  return canonical(entry) === text ? entry : refuse('checkpoint_invalid', `log entry ${entry.seq} was not sent in its RFC 8785 form`)
+}
+
+const PAGE = 1000
+const PAGE_START = '{"entries":[\n'
+const PAGE_END = '\n],"asOf":'
+
+/** The RFC 8785 texts of a page of entries. The registry sends each on a line of its own. */
+async function readEntryTexts(source: LogSource, from: number): Promise<readonly string[]> {
+  const path = `/log/entries?from=${from}&limit=${PAGE}`
+  const page = await read(source, path)
+  const end = page.lastIndexOf(PAGE_END)
+  if (page.startsWith(PAGE_START) && end >= PAGE_START.length) return page.slice(PAGE_START.length, end).split(',\n')
+  // An empty page, or one of a registry of an older release
+  return parseResponse(Entries, jsonOf(page), `the response of ${source.issuer}${path}`).entries.map(canonical)
 }
 
 /** True if the log that the checkpoint signs contains the entry. */

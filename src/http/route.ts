@@ -42,8 +42,12 @@ export interface Route {
 }
 
 /** A JSON response that must not be cached. `headers` can override `content-type` and `cache-control`. */
-export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
+export const json = (status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): HttpResponse =>
+  jsonText(status, JSON.stringify(value), headers)
+
+/** Like `json`, for a value that is already JSON text. Sending a large text as bytes takes half the CPU. */
+export const jsonText = (status: number, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): HttpResponse => ({
   status,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  body: JSON.stringify(value),
+  body,
 })

@@ -164,6 +164,8 @@ export interface LogPort {
   ending(since: number, limit: number, after?: EndingCursor): Promise<{ readonly blocks: readonly Block[]; readonly next?: EndingCursor }>
   /** The block that contains position `seq`, or undefined. */
   blockOf(seq: number): Promise<Block | undefined>
+  /** The RFC 8785 texts, in UTF-8, of the entries from position `seq` on, in order: those of at most `limit` durable blocks. */
+  entryTexts(seq: number, limit: number): Promise<readonly Uint8Array[]>
   /**
    * Calls `listener` with a durable block that was appended, or without one if blocks may have been appended. Notifications may be missed,
    * duplicated and out of order. Returns a function that unsubscribes.

@@ -5,11 +5,11 @@ import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { distinct } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
-import { type Ending, type Entry, MAX_ENDINGS, type Proposal, positionOf } from '../protocol/log/entry.js'
+import { type Ending, type Proposal, positionOf } from '../protocol/log/entry.js'
+import { entryOf } from '../storage/block-text.js'
 import type { Storage } from '../storage/storage.js'
 import { type AppliedLog, newAppliedLog } from './apply.js'
 import { appendBlock, blockAfter, endingAll, numbering } from './block.js'
-import { blocksFrom } from './blocks-from.js'
 import { type ClockMode, type ClockRule, newClockRule } from './clock-rule.js'
 import { LogWriter } from './log-writer.js'
 import { newCheckpoints } from './proofs/checkpoint.js'
@@ -115,7 +115,8 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     clockFault: clockRule.fault,
     onApplied: applied.onApplied,
     snapshot: () => applied.ended.snapshot(),
-    entries: (seq, limit) => readEntries(deps, applied, seq, limit),
+    entryTexts: (seq, limit) => readEntryTexts(deps, applied, seq, limit),
+    entries: async (seq, limit) => (await readEntryTexts(deps, applied, seq, limit)).map(entryOf),
     find: async (id) => {
       const n = await port.has(id)
       const [block] = n === undefined || n > applied.n ? [] : await port.read(n, 1)
@@ -196,20 +197,23 @@ function distinctEndings(ends: readonly Ending[]): Ending[] {
   return [...latest.values()]
 }
 
-/** Blocks per read. Anonymous callers read the log, so the endings of the entries bound the cost of a request too, not only their number. */
-const BLOCKS_PER_READ = 32
+/** Anonymous callers read the log, so the bytes of the entries bound the cost of a request too, not only their number. */
+const MAX_PAGE_BYTES = 1_048_576
+const MAX_BLOCKS_PER_READ = 32
 
-async function readEntries({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Entry[]> {
-  if (seq < 0 || seq > applied.seq) return []
-  const first = await storage.log.blockOf(seq)
-  if (first === undefined) return []
-  const entries: Entry[] = []
-  let endings = 0
-  for await (const block of blocksFrom(storage.log, { from: first.n, to: applied.n, page: Math.min(BLOCKS_PER_READ, limit) })) {
-    const wanted = block.entries.filter((entry) => entry.seq >= seq)
-    entries.push(...wanted)
-    endings += wanted.reduce((sum, { ends }) => sum + ends.length, 0)
-    if (entries.length >= limit || endings > MAX_ENDINGS) break
+/** Reads one block first, then twice as many each time: a block may have one small entry, or endings of a megabyte. */
+async function readEntryTexts({ storage }: TrustLogDeps, applied: AppliedLog, seq: number, limit: number): Promise<readonly Uint8Array[]> {
+  const count = Math.min(limit, applied.seq + 1 - seq)
+  const texts: Uint8Array[] = []
+  let bytes = 0
+  for (let blocks = 1; texts.length < count && bytes < MAX_PAGE_BYTES; blocks = Math.min(2 * blocks, MAX_BLOCKS_PER_READ)) {
+    const read = await storage.log.entryTexts(seq + texts.length, blocks)
+    if (read.length === 0) break
+    for (const text of read) {
+      if (texts.length >= count || bytes >= MAX_PAGE_BYTES) break
+      texts.push(text)
+      bytes += text.length
+    }
   }
-  return entries
+  return texts
 }

@@ -109,8 +109,10 @@ export interface LogProofs {
 export interface LogFeed {
   /** The ended set, with the position up to which it was applied. */
   snapshot(): Snapshot
-  /** Applied entries from `seq` on, in order. Stops after the block that reaches `limit` entries. */
+  /** Applied entries from `seq` on, in order: at most `limit`, and fewer if they have about 1 MiB. */
   entries(seq: number, limit: number): Promise<readonly Entry[]>
+  /** Like `entries`, as the RFC 8785 texts in UTF-8 that the leaves hash. */
+  entryTexts(seq: number, limit: number): Promise<readonly Uint8Array[]>
   /** The applied entry with this id, for proofs of it. */
   find(id: EntryId): Promise<Entry | undefined>
   /**

@@ -21,6 +21,7 @@ test.each([
   'verify',
   'push',
   'catch-up',
+  'log-verify',
   'search',
   'growth',
   'trpc',

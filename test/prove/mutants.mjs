@@ -835,6 +835,20 @@ export const MUTANTS = [
     ['test/revocations/feed-subscriber.test.ts'],
   ],
   [
+    'a reader of the log accepts an entry only in the form that its leaf hashes',
+    'src/client/log.ts',
+    'canonical(entry) === text ? entry',
+    'entry ? entry',
+    ['test/client/log.test.ts'],
+  ],
+  [
+    'the log shows no entry that this instance has not applied',
+    'src/trust-log/new-trust-log.ts',
+    'Math.min(limit, applied.seq + 1 - seq)',
+    'limit',
+    ['test/trust-log/log-entries.test.ts'],
+  ],
+  [
     'a feed whose connection has died without a sign connects again',
     'src/client/feed.ts',
     'if (this.#arrived === arrived) this.#dropDead(socket)',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { createAgent } from '../../src/client/index.js'
+import { createAgent, fetchRegistryKeys, verifyWholeLog } from '../../src/client/index.js'
 import { signerFromJwk } from '../../src/credentials/jose/sign.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -64,6 +64,10 @@ test.each(FORMATS)('a store of %s is opened, and all is as it was', async (forma
     const text = await (await fetch(here(`${issuer}/log/checkpoint`))).text()
     expect(text.split('\n').slice(0, 4)).toEqual(facts.checkpoint)
     expect(hashes).toEqual([])
+
+    const reached = (input: string | URL | Request, init?: RequestInit) => fetch(here(String(input)), init)
+    const keys = await fetchRegistryKeys(issuer, 'log', reached)
+    expect((await verifyWholeLog({ issuer, keys, fetch: reached })).entries).toBe(Number(facts.checkpoint[1]))
 
     expect((await planner.introductions.get(facts.granted)).state).toBe('granted')
     expect(await reasonOf(planner.exchange({ audience: facts.audience }))).toBe('done')

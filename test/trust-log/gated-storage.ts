@@ -19,6 +19,7 @@ export function gatedStorage(storage: Storage, gate: Gate): Storage {
       has: (entry) => gate('log.has', () => log.has(entry)),
       ending: (since, limit, after) => gate('log.ending', () => log.ending(since, limit, after)),
       blockOf: (seq) => gate('log.blockOf', () => log.blockOf(seq)),
+      entryTexts: (seq, limit) => gate('log.entryTexts', () => log.entryTexts(seq, limit)),
       // A change notification may be lost.
       onAppend: (notify) => log.onAppend((block) => void gate('log.notify', async () => notify(block)).catch(() => undefined)),
     },

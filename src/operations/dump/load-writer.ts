@@ -2,6 +2,7 @@ import { refuse } from '../../errors.js'
 import { Block } from '../../protocol/log/entry.js'
 import type { Card } from '../../registry/cards/card-record.js'
 import { CARDS, indexingRows } from '../../registry/cards/store.js'
+import { textOfBlock } from '../../storage/block-text.js'
 import type { LoadTarget, StoredCounter } from '../../storage/bulk.js'
 import { hasExpired, validate } from '../../storage/document.js'
 import type { Doc } from '../../storage/storage.js'
@@ -51,7 +52,7 @@ export function newLoadWriter({ target, onProgress }: WriterDeps): LoadWriter {
  * does not match its schema. Other releases and stores may order members differently.
  */
 export function storedText(line: PartLine, now: number): string | undefined {
-  if ('block' in line) return JSON.stringify(Block.parse(line.block))
+  if ('block' in line) return textOfBlock(Block.parse(line.block))
   if ('counter' in line) return line.counter.expiresAt <= now ? undefined : JSON.stringify(Object.entries(line.counter).sort())
   const spec = COLLECTIONS.find(({ name }) => name === line.collection)
   if (spec === undefined) return refuse('bad_input', `this release does not know the collection ${line.collection}`)

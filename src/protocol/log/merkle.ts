@@ -9,9 +9,9 @@ const NODE = Uint8Array.of(1)
 const HASH_BYTES = 32
 
 /** RFC 6962 §2.1: leaves and nodes are hashed with different prefixes, so that a node cannot be presented as a leaf. */
-export const hashLeaf = (sha256: Sha256, data: Uint8Array): Uint8Array => Uint8Array.from(sha256(concatBytes(LEAF, data)))
+export const hashLeaf = (sha256: Sha256, data: Uint8Array): Uint8Array => new Uint8Array(sha256(concatBytes(LEAF, data)))
 export const hashNode = (sha256: Sha256, left: Uint8Array, right: Uint8Array): Uint8Array =>
-  Uint8Array.from(sha256(concatBytes(NODE, left, right)))
+  new Uint8Array(sha256(concatBytes(NODE, left, right)))
 
 /** The hashes of the perfect subtrees of a tree of `size` leaves, largest first. Appending needs nothing else. */
 export interface Frontier {
@@ -30,7 +30,7 @@ export function appendToFrontier(sha256: Sha256, frontier: Frontier, leaf: Uint8
 /** The root of the tree. The root of an empty tree is the hash of the empty string (RFC 6962 §2.1). */
 export function rootOfFrontier(sha256: Sha256, frontier: Frontier): Uint8Array {
   const last = frontier.hashes.at(-1)
-  if (last === undefined) return Uint8Array.from(sha256(new Uint8Array()))
+  if (last === undefined) return new Uint8Array(sha256(new Uint8Array()))
   return frontier.hashes.slice(0, -1).reduceRight((right, left) => hashNode(sha256, left, right), last)
 }
 

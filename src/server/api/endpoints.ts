@@ -228,7 +228,8 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'GET',
     path: '/log/entries',
     tag: 'Trust log',
-    summary: 'Up to 1,000 entries, beginning with the sequence number `from`.',
+    summary:
+      'Up to 1,000 entries or about 1 MiB, beginning with the sequence number `from`. Each entry is on a line of its own, in the RFC 8785 form that its leaf hashes.',
     caller: 'anyone',
     parameters: z.object({ from: z.int().min(0).optional(), limit: z.int().min(0).max(1000).optional() }),
     response: json(z.object({ entries: z.array(Entry), asOf: z.string() })),

@@ -1,7 +1,9 @@
 import type { Collection, Document } from 'mongodb'
 import { newTimerWindow } from '../../lib/batch.js'
+import { utf8 } from '../../lib/bytes.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import type { Block } from '../../protocol/log/entry.js'
+import { entryTextsOf } from '../block-text.js'
 import type { LogPort } from '../storage.js'
 import { type BarrierWriteDeps, newBarrierWrite } from './barrier-write.js'
 import { newChangeNotifier } from './change-stream.js'
@@ -32,6 +34,14 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
   const parsed = (stored: Pick<StoredBlock, 'block'>): Block => deepFreeze(JSON.parse(stored.block) as Block) // `append` validated it
   const findBlock = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     callServer(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
+  const readStored = (from: number, limit: number): Promise<readonly StoredBlock[]> =>
+    callServer(() =>
+      blocks
+        .find({ _id: { $gte: from } })
+        .sort({ _id: 1 })
+        .limit(limit)
+        .toArray(),
+    )
 
   return {
     ready,
@@ -48,15 +58,7 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
     },
     read: async (from, limit) => {
       await ready()
-      return callServer(async () =>
-        (
-          await blocks
-            .find({ _id: { $gte: from } })
-            .sort({ _id: 1 })
-            .limit(limit)
-            .toArray()
-        ).map(parsed),
-      )
+      return (await readStored(from, limit)).map(parsed)
     },
     head: async () => {
       await ready()
@@ -90,6 +92,14 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
       const stored = await findBlock({ first: { $lte: seq } }, { first: -1, _id: -1 })
       const block = stored && parsed(stored)
       return block !== undefined && seq < block.first + block.entries.length ? block : undefined
+    },
+    entryTexts: async (seq, limit) => {
+      await ready()
+      const start = await callServer(() =>
+        blocks.findOne({ first: { $lte: seq } }, { sort: { first: -1, _id: -1 }, projection: { _id: 1 } }),
+      )
+      const found = start === null ? [] : await readStored(start._id, limit)
+      return found.flatMap(({ first, block }) => entryTextsOf(utf8(block)).slice(Math.max(0, seq - first)))
     },
     onAppend: (listener) => changes.onChange(listener),
     close: async () => {

@@ -1,7 +1,8 @@
 import type { Block } from '../../protocol/log/entry.js'
+import { textOfBlock } from '../block-text.js'
 import { latestHorizon } from '../latest-horizon.js'
 
-/** A block: its number, the position of its first entry, the ids of its entries, the latest horizon, and the block as JSON. */
+/** A block: its number, the position of its first entry, the ids of its entries, the latest horizon, and its text. */
 export interface StoredBlock {
   readonly _id: number
   readonly first: number
@@ -18,5 +19,5 @@ export const LOG_COLLECTION = 'log-blocks'
 export function storedBlock(block: Block): StoredBlock {
   const until = latestHorizon(block)
   const entries = block.entries.map(({ id }) => id)
-  return { _id: block.n, first: block.first, entries, ...(until !== undefined && { until }), block: JSON.stringify(block) }
+  return { _id: block.n, first: block.first, entries, ...(until !== undefined && { until }), block: textOfBlock(block) }
 }

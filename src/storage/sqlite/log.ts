@@ -1,6 +1,7 @@
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
+import { entryTextsOf, textOfBlock } from '../block-text.js'
 import { latestHorizon } from '../latest-horizon.js'
 import type { Group, GroupResult, LogPort } from '../storage.js'
 import { type Cell, type Database, inSavepoint } from './database.js'
@@ -21,7 +22,7 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
     return true
   }
   const insert = (block: Block): void => {
-    const values = [block.n, block.first, latestHorizon(block) ?? null, JSON.stringify(block)]
+    const values = [block.n, block.first, latestHorizon(block) ?? null, textOfBlock(block)]
     db.run('INSERT INTO log_blocks (n, first, until, block) VALUES (?, ?, ?, ?)', ...values)
     // Of several entries with one id, the first counts
     for (const entry of block.entries) db.run('INSERT OR IGNORE INTO log_entries (id, n) VALUES (?, ?)', entry.id, block.n)
@@ -69,6 +70,17 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
       commits.read(() => {
         const block = blockIn(db.one('SELECT block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
         return block !== undefined && seq < block.first + block.entries.length ? block : undefined
+      }),
+    entryTexts: (seq, limit) =>
+      commits.read(() => {
+        const rows = db.all(
+          'SELECT first, CAST(block AS BLOB) AS block FROM log_blocks WHERE n >= (SELECT n FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1) ORDER BY n LIMIT ?',
+          seq,
+          limit,
+        )
+        return rows.flatMap(({ first, block }) =>
+          block instanceof Uint8Array ? entryTextsOf(block).slice(Math.max(0, seq - Number(first))) : [],
+        )
       }),
     onAppend: listeners.add,
   }

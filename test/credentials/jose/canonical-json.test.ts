@@ -44,6 +44,32 @@ describe('canonical JSON', () => {
     )
   })
 
+  test('the text of a list has the texts of its elements', () => {
+    const flat = fc.dictionary(
+      fc.oneof(fc.string(), fc.constantFrom('a', 'b', '9', '10')),
+      fc.oneof(fc.string(), fc.integer(), fc.boolean()),
+    )
+    fc.assert(
+      fc.property(fc.array(fc.oneof(json, flat)), (list) => {
+        expect(canonical(list)).toBe(`[${list.map(canonical).join(',')}]`)
+      }),
+    )
+  })
+
+  test.each([
+    [[{ a: '\ud800' }]],
+    [[{ '\ud800': 1 }]],
+    [[{ a: Number.NaN }]],
+    [['\udc00']],
+    [[undefined]],
+  ])('%o, a list, has no canonical text', (list) => {
+    expect(() => canonical(list)).toThrow(TypeError)
+  })
+
+  test('an object in a list is no exception: undefined members are omitted, and toJSON is not called', () => {
+    expect(canonical([{ a: undefined }, new Date(0)])).toBe('[{},{}]')
+  })
+
   test.each([
     [Number.NaN],
     [Number.POSITIVE_INFINITY],

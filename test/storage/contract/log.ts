@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { canonical } from '../../../src/credentials/jose/canonical-json.js'
 import type { Handle } from '../../../src/protocol/handles.js'
 import { EntryId } from '../../../src/protocol/ids.js'
 import { Block } from '../../../src/protocol/log/entry.js'
@@ -101,6 +102,21 @@ export function logContract(open: OpenStore): void {
     expect(await log.has(entryId('w-2-1'))).toBe(2)
     expect(await appendBlock(log, aBlock({ n: 1, writer: 'late' }))).toBe('taken')
     expect(await log.has(entryId('late-1-0'))).toBeUndefined()
+  })
+
+  test('entryTexts has the canonical texts of the entries from a position on, of as many blocks as were requested', async () => {
+    await using store = await open()
+    const { log } = store.storage
+    const blocks = [aBlock({ n: 0, count: 3 }), aBlock({ n: 1, first: 3 }), aBlock({ n: 2, first: 4, count: 2 })]
+    for (const block of blocks) await appendBlock(log, block)
+    const texts = blocks.flatMap(({ entries }) => entries).map(canonical)
+    const textsFrom = async (seq: number, limit: number) => (await log.entryTexts(seq, limit)).map((text) => new TextDecoder().decode(text))
+    expect(await textsFrom(0, 9)).toEqual(texts)
+    expect(await textsFrom(0, 1)).toEqual(texts.slice(0, 3))
+    expect(await textsFrom(2, 2)).toEqual(texts.slice(2, 4))
+    expect(await textsFrom(3, 1)).toEqual(texts.slice(3, 4))
+    expect(await textsFrom(5, 9)).toEqual(texts.slice(5))
+    expect(await textsFrom(6, 9)).toEqual([])
   })
 
   test('ending finds the blocks whose endings still matter, page by page in the order of their latest horizon', async () => {

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { canonical } from '../../src/credentials/jose/canonical-json.js'
+import { MAX_ENDINGS } from '../../src/protocol/log/entry.js'
+import type { ServedTrustLog } from '../../src/trust-log/trust-log.js'
+import { aHandle, end, openLogs } from './open-logs.js'
+
+const textsOf = async (log: ServedTrustLog, seq: number, limit: number) =>
+  (await log.entryTexts(seq, limit)).map((text) => new TextDecoder().decode(text))
+
+test('entries from a number on are read across blocks, at most as many as requested', async () => {
+  await using logs = await openLogs()
+  const log = await logs.open()
+  for (let i = 0; i < 20; i++) await end(log, aHandle())
+  await Promise.all(Array.from({ length: 50 }, () => end(log, aHandle())))
+  const all = (await logs.storage.log.read(0, 1000)).flatMap(({ entries }) => entries)
+  for (const [seq, limit] of [
+    [0, 1000],
+    [0, 1],
+    [3, 30],
+    [70, 5],
+    [71, 5],
+    [5, 0],
+  ] as const) {
+    expect(await log.entries(seq, limit)).toEqual(all.slice(seq, seq + limit))
+    expect(await textsOf(log, seq, limit)).toEqual(all.slice(seq, seq + limit).map(canonical))
+  }
+})
+
+test('entries of blocks that this instance has not applied are left out', async () => {
+  await using logs = await openLogs()
+  const [writer, reader] = [await logs.open(), await logs.open({ gate: withoutNotifications })]
+  await reader.readBarrier()
+  const last = Number(reader.position.split('.').at(-1))
+  await end(writer, aHandle())
+  expect(await reader.entries(last, 10)).toHaveLength(1)
+  await reader.readBarrier()
+  expect(await reader.entries(last, 10)).toHaveLength(2)
+})
+const withoutNotifications = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+  if (name === 'log.notify') throw new Error('the notification is lost')
+  return work()
+}
+
+test('large entries are read in pages of about a megabyte, without reading many blocks beyond a page', async () => {
+  await using logs = await openLogs()
+  const writer = await logs.open()
+  for (let i = 0; i < 8; i++) await end(writer, ...Array.from({ length: MAX_ENDINGS }, () => aHandle()))
+  let blocksRead = 0
+  const { log: port } = logs.storage
+  const entryTexts = async (seq: number, limit: number) => {
+    blocksRead += limit
+    return port.entryTexts(seq, limit)
+  }
+  const log = await logs.open({ storage: { ...logs.storage, log: { ...port, entryTexts } } })
+  const lengths: number[] = []
+  for (let seq = 1; seq <= 8; seq += lengths.at(-1) ?? 8) lengths.push((await log.entries(seq, 1000)).length)
+  expect(lengths).toEqual([3, 3, 2])
+  expect(blocksRead).toBeLessThan(16)
+})

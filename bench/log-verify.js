@@ -1,8 +1,10 @@
 // `credence log verify`: the CPU of the client and of the registry together, over a log with few large entries and over one with many small ones,
 // compared with hashing and parsing the same bytes.
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { fetchRegistryKeys, verifyWholeLog } from 'credence/client'
 import { startChild } from './lib/child.js'
+import { newFolder } from './lib/open.js'
 import { median } from './lib/report.js'
 
 export async function run(report) {
@@ -17,8 +19,12 @@ export async function run(report) {
   for (const { entries, endings, atMost } of logs) {
     const name = `${entries} × ${endings} endings`
     report.say(`log-verify, ${name}: ${rounds} rounds`)
-    const registry = await startChild('log.js')
-    await registry.ask('append', { entries, endings })
+    const folder = newFolder()
+    const writer = await startChild('log.js', { folder })
+    await writer.ask('append', { entries, endings })
+    await writer.stop()
+    // Another process, because the one that appended a million endings still has the newest entries in memory
+    const registry = await startChild('log.js', { folder })
     const { issuer } = registry.facts
     const keys = await fetchRegistryKeys(issuer, 'log')
     const pages = await readPages(issuer)
@@ -41,6 +47,7 @@ export async function run(report) {
     if (atMost === undefined) report.figure(...ratio)
     else report.goal(...ratio, { atMost })
     await registry.stop()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

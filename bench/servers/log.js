@@ -1,9 +1,9 @@
 // A registry whose log the benchmark can fill.
-import { serveCalls } from '../lib/child.js'
+import { optionsOf, serveCalls } from '../lib/child.js'
 import { openRegistry } from '../lib/open.js'
 import { endHandles } from '../lib/open-log.js'
 
-const { issuer, trustLog } = await openRegistry()
+const { issuer, trustLog } = await openRegistry({ ...optionsOf(), keepsFolder: true })
 
 serveCalls(
   { issuer },

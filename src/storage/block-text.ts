@@ -12,7 +12,9 @@ export function textOfBlock({ entries, ...head }: Block): string {
 }
 
 /** The RFC 8785 texts of the entries of a block, from its text; all in UTF-8. JSON escapes line ends in strings, so each one ends a line. */
-export function entryTextsOf(block: Uint8Array): readonly Uint8Array[] {
+export function entryTextsOf(text: Uint8Array): readonly Uint8Array[] {
+  // A Buffer finds a byte 25 times as fast as a Uint8Array does.
+  const block = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
   const texts: Uint8Array[] = []
   let start = block.indexOf(LINE_END) + 1
   // An older release wrote the block on one line

@@ -47,6 +47,8 @@ try {
     target: 'es2022',
     external: ['node:*', '#*', ...DEPENDENCIES],
     legalComments: 'inline',
+    // Shorter expressions, with all names and lines
+    minifySyntax: true,
     logLevel: 'error',
   })
   for (const file of await reachableDeclarations()) await writeWithoutSourceMap(file)

@@ -1,23 +1,26 @@
-// Opens and closes feed sockets, with one token, an in-band authentication and a tRPC subscription in each cycle, for a long time. The slopes of
-// memory and of handles (sockets, timers, files) of the registry show what a closed connection leaves behind.
-import { randomBytes } from 'node:crypto'
+// Opens and closes feed sockets (with an in-band authentication and two tRPC subscriptions in each cycle) and sends requests of each kind
+// (soak-requests.mjs) in turn, for a long time. The slopes of memory, handles (sockets, timers, files) and stored bytes show what an operation
+// leaves behind. An operation is a cycle or a request.
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { proveDpop } from 'credence/client'
 import { WebSocket } from 'ws'
-import { newCast } from '../../bench/lib/cast.js'
+import { aPair, newCast } from '../../bench/lib/cast.js'
 import { spawnNode } from '../child.mjs'
-import { freePort, pause } from './tools.mjs'
+import { BATCH, KINDS, sendBatch } from './soak-requests.mjs'
+import { CLOCK, freePort, pause, RANDOM } from './tools.mjs'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 const PROBE = resolve(import.meta.dirname, 'soak-probe.mjs')
-const CLOCK = { now: () => Math.floor(Date.now() / 1000) }
-const RANDOM = { token: (bytes) => randomBytes(bytes).toString('base64url') }
 const AT_ONCE = 4
 const WARM_UP_CYCLES = 100
+const WARM_UP_REQUESTS = 320
+/** Requests take this share of the time. */
+const REQUEST_SHARE = 0.8
 const SAMPLES = 30
+const OF_EACH_KIND = 'requests of each kind'
 /** Growth of the heap from the end of the warm-up to the end of the run that counts as none: 5 %, and 4 MiB for bounded caches that fill. */
 const MAX_GROWTH = 0.05
 const CACHES = 4 * 2 ** 20
@@ -30,19 +33,30 @@ export async function runSoak({ seconds, say = () => {} }) {
     const issuer = `http://127.0.0.1:${port}`
     const cast = await newCast({ issuer, firstCode: registry.firstCode })
     const agent = await cast.agent('subscriber')
-    const { accessToken } = await agent.token()
-    const cycle = () => oneCycle(issuer, agent, accessToken)
-    for (let n = 0; n < WARM_UP_CYCLES; n += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, cycle))
-    const samples = [{ cycles: 0, ...(await registry.figures()) }]
+    const pair = await aPair(cast, issuer)
+    const done = { cycles: 0, [OF_EACH_KIND]: 0 }
+    const cycle = async () => oneCycle(issuer, agent, (await agent.token()).accessToken)
+    const cycles = async () => {
+      await Promise.all(Array.from({ length: AT_ONCE }, cycle))
+      done.cycles += AT_ONCE
+    }
+    const batch = async () => {
+      await sendBatch(issuer, pair)
+      done[OF_EACH_KIND] += BATCH
+    }
+    const sample = async () => ({ ...done, ...(await registry.figures()), stored: await bytesIn(data) })
+    while (done.cycles < WARM_UP_CYCLES) await cycles()
+    while (done[OF_EACH_KIND] < WARM_UP_REQUESTS) await batch()
+    const samples = [await sample()]
     const started = performance.now()
-    let cycles = 0
     for (let n = 1; n <= SAMPLES; n++) {
-      while (performance.now() - started < (seconds * 1000 * n) / SAMPLES) {
-        await Promise.all(Array.from({ length: AT_ONCE }, cycle))
-        cycles += AT_ONCE
-      }
+      for (const [work, share] of [
+        [cycles, 1 - REQUEST_SHARE],
+        [batch, 1],
+      ])
+        while (performance.now() - started < (seconds * 1000 * (n - 1 + share)) / SAMPLES) await work()
       await pause(50) // the last sockets are closed
-      samples.push({ cycles, ...(await registry.figures()) })
+      samples.push(await sample())
       say(`${Math.round((performance.now() - started) / 1000)} s: ${inText(samples.at(-1))}`)
     }
     return judge(samples)
@@ -116,14 +130,24 @@ async function closed(ws) {
   await once(ws, 'close')
 }
 
+async function bytesIn(folder) {
+  const names = await readdir(folder)
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+const operationsOf = ({ cycles, [OF_EACH_KIND]: requests }) => cycles + KINDS * requests
+
 function judge(samples) {
   const [first, last] = [samples[0], samples.at(-1)]
-  const perCycle = (name) => slopeOf(samples.map((sample) => [sample.cycles, sample[name]]))
+  const perOperation = (name) => slopeOf(samples.map((sample) => [operationsOf(sample), sample[name]]))
   const figures = {
-    cycles: last.cycles,
-    'rss, bytes per cycle': Math.round(perCycle('rss')),
-    'heap, bytes per cycle': Math.round(perCycle('heap')),
-    'handles per 1,000 cycles': Math.round(perCycle('handles') * 1000),
+    cycles: last.cycles - first.cycles,
+    [OF_EACH_KIND]: last[OF_EACH_KIND] - first[OF_EACH_KIND],
+    'rss, bytes per operation': Math.round(perOperation('rss')),
+    'heap, bytes per operation': Math.round(perOperation('heap')),
+    'handles per 1,000 operations': Math.round(perOperation('handles') * 1000),
+    'stored bytes per operation': Math.round(perOperation('stored')),
     first: inText(first),
     last: inText(last),
   }
@@ -142,4 +166,5 @@ function slopeOf(points) {
 }
 
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
-const inText = ({ cycles, rss, heap, handles }) => `${cycles} cycles, rss ${mib(rss)}, heap ${mib(heap)}, ${handles} handles`
+const inText = ({ cycles, [OF_EACH_KIND]: requests, rss, heap, handles, stored }) =>
+  `${cycles} cycles, ${requests} requests of each kind, rss ${mib(rss)}, heap ${mib(heap)}, ${handles} handles, ${mib(stored)} stored`

@@ -1,4 +1,5 @@
 // Shared by the fault runs.
+import { randomBytes } from 'node:crypto'
 import { RESPONSE_TIMEOUT_MS } from '../../dist/http/server.js'
 
 export { freePort } from '../free-port.mjs'
@@ -21,3 +22,7 @@ export function newDice(seed) {
     return state / 2147483647
   }
 }
+
+/** What `proveDpop` of credence/client needs besides the signer. */
+export const CLOCK = { now: () => Math.floor(Date.now() / 1000) }
+export const RANDOM = { token: (bytes) => randomBytes(bytes).toString('base64url') }

@@ -11,7 +11,7 @@ export async function startChild(program, options = {}, { core = 0 } = {}) {
   const path = fileURLToPath(new URL(`../servers/${program}`, import.meta.url))
   // BENCH_PROFILE=<folder> writes a .cpuprofile file, which Chromium's profiler opens
   const profile = process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : []
-  const flags = [...profile, `--max-semi-space-size=${process.env.BENCH_SEMI_SPACE ?? 64}`]
+  const flags = [...profile, '--max-semi-space-size=64']
   const [command, args] = hasTaskset
     ? ['taskset', ['-c', String(core), process.execPath, ...flags, path]]
     : [process.execPath, [...flags, path]]

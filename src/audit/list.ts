@@ -23,13 +23,9 @@ export async function listAudit(
   const read = (size: number, from?: Cursor): Promise<Page<AuditRow>> =>
     rows.find('organisation', { where: { orgIds: orgId }, order: 'down', limit: size, ...(from && { after: from }) })
   if (action !== undefined && !actions.has(action))
-    refuse(
-      'bad_input',
-      `action: no such action (expected the path of a procedure, such as cards.publish, or an OAuth call, such as oauth.token)`,
-      {
-        faults: [{ pointer: '/action', hint: 'no such action' }],
-      },
-    )
+    refuse('bad_input', 'no such action (expected the path of a procedure, such as cards.publish, or an OAuth call, such as oauth.token)', {
+      faults: [{ pointer: '/action', hint: 'no such action' }],
+    })
   const page = action === undefined ? await read(limit, after) : await findAction(read, action, limit, after)
   return pageOf(page, ({ id, writer, number, orgIds, endsDigest, ...row }) => ({ auditId: id, ...row }))
 }

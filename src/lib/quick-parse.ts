@@ -27,9 +27,7 @@ function checkOf(schema: z.core.$ZodType): Check {
   const { def } = (schema as z.core.$ZodTypes)._zod // each schema is of one of these types
   const hasType = typeCheckOf(def)
   const rules = (def.checks ?? []).map(({ _zod }) => ruleOf(_zod.def as RuleDef)) // each check is one of these
-  if (rules.length === 0) return hasType
-  const [first = zodDecides] = rules
-  return rules.length === 1 ? (value) => hasType(value) && first(value) : (value) => hasType(value) && rules.every((holds) => holds(value))
+  return (value) => hasType(value) && rules.every((holds) => holds(value))
 }
 
 function typeCheckOf(def: Def): Check {

@@ -13,8 +13,8 @@ export interface HttpDeps {
   readonly clock: Pick<Clock, 'after'>
 }
 
-const MAX_RESPONSE_BYTES = 8_388_608
-const MAX_RESPONSE_VALUES = 1_000_000
+export const MAX_RESPONSE_BYTES = 8_388_608
+export const MAX_RESPONSE_VALUES = 1_000_000
 /** Longest wait before a retry; a longer Retry-After is shortened to this. */
 const MAX_RETRY_SECONDS = 5
 /** A registry responds within ten seconds, if necessary with 503. A request that takes longer than this fails as `unavailable`. */

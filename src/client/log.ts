@@ -4,7 +4,8 @@ import { canonical } from '../credentials/jose/canonical-json.js'
 import type { VerificationKey } from '../credentials/jose/jwk.js'
 import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/signed-note.js'
 import { refuse } from '../errors.js'
-import { base64url, fromBase64url, utf8 } from '../lib/bytes.js'
+import { base64url, decodeUtf8, fromBase64url, utf8 } from '../lib/bytes.js'
+import { readJson } from '../lib/json.js'
 import { Entry, epochStartedBy } from '../protocol/log/entry.js'
 import { headOfEntryText } from '../protocol/log/entry-text.js'
 import {
@@ -16,7 +17,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../protocol/log/merkle.js'
-import { causeOf, parseResponse } from './http.js'
+import { causeOf, MAX_RESPONSE_BYTES, MAX_RESPONSE_VALUES, parseResponse, readBounded } from './http.js'
 
 /** The registry whose log is read, and the keys that may sign its checkpoints. */
 interface LogSource {
@@ -122,9 +123,11 @@ async function readUpTo(
 function extend({ seq, epoch, frontier }: LogState, entry: Pick<Entry, 'seq' | 'type'>, text: string): LogState {
   if (entry.seq !== seq + 1) refuse('checkpoint_invalid', `log entry ${seq + 1} is missing`)
   const isFirst = entry.type === 'epoch.started'
+  const started = isFirst ? epochStartedBy(Entry.parse(JSON.parse(text))) : epoch
+  if (isFirst && started === epoch) refuse('checkpoint_invalid', `log entry ${entry.seq} starts the epoch that is under way`)
   return {
     seq: entry.seq,
-    epoch: isFirst ? epochStartedBy(Entry.parse(JSON.parse(text))) : epoch,
+    epoch: started,
     frontier: appendToFrontier(sha256, isFirst ? EMPTY_FRONTIER : frontier, hashLeaf(sha256, utf8(text))),
   }
 }
@@ -133,7 +136,11 @@ function headOf(text: string): Pick<Entry, 'seq' | 'type'> {
   const known = headOfEntryText(text)
   if (known !== undefined) return known
   const entry = parseResponse(Entry, jsonOf(text), 'an entry of the log')
-  return canonical(entry) === text ? entry : refuse('checkpoint_invalid', `log entry ${entry.seq} was not sent in its RFC 8785 form`)
+  // Only strict JSON has such a form
+  const isStrict = 'value' in readJson(text, { maxBytes: MAX_RESPONSE_BYTES, maxValues: MAX_RESPONSE_VALUES })
+  return isStrict && canonical(entry) === text
+    ? entry
+    : refuse('checkpoint_invalid', `log entry ${entry.seq} was not sent in its RFC 8785 form`)
 }
 
 const PAGE = 1000
@@ -195,5 +202,6 @@ async function read({ issuer, fetch = globalThis.fetch }: LogSource, path: strin
     refuse('unavailable', `cannot reach ${issuer}: ${causeOf(error)}`),
   )
   if (!response.ok) refuse('unavailable', `${issuer}${path} responded with status ${response.status}`)
-  return response.text()
+  const text = decodeUtf8(await readBounded(response, MAX_RESPONSE_BYTES))
+  return text ?? refuse('unavailable', `the response of ${issuer}${path} is not UTF-8`)
 }

@@ -10,7 +10,7 @@ import { newRequestId } from './handler/request.js'
 import { sendOnSocket } from './handler/response.js'
 import { newRouteTable } from './handler/route-table.js'
 import { newBodyReader } from './limits/body-limit.js'
-import { newConnectionLimit } from './limits/connection-limit.js'
+import { type ConnectionLimit, newConnectionLimit } from './limits/connection-limit.js'
 import { newMemoryBudget } from './limits/memory-budget.js'
 import { newRateLimits, type RateLimits } from './limits/rate-limit.js'
 import { newRequestQueues, type RequestQueues } from './limits/request-queues.js'
@@ -50,6 +50,8 @@ export interface HttpServer {
   readonly server: Server
   /** Shared with handshakes and calls of WebSockets. */
   readonly queues: RequestQueues
+  /** Shared with handshakes. */
+  readonly connections: ConnectionLimit
   /** Closes each connection after its next response, so that callers reconnect to another instance. New connections are still accepted. */
   drain(): void
   /** Accepts no new connections and waits for the running requests. */
@@ -59,7 +61,6 @@ export interface HttpServer {
 }
 
 const MAX_HEADER_BYTES = 16_384
-const MAX_HEADERS = 100
 /** Default of `maxUnreadBytes`. Past it, the connection whose response has waited longest is closed. */
 const MAX_UNREAD_BYTES = 67_108_864
 /** A request that has not arrived completely after this time gets 408. */
@@ -82,7 +83,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       response.destroy()
     })
   })
-  server.maxHeadersCount = MAX_HEADERS
+  // No limit: `tooManyHeaders` refuses them
+  server.maxHeadersCount = 0
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, random))
   const connections = newConnectionLimit(server, options.maxConnections)
   const queues = newRequestQueues(options.rateLimits ?? newRateLimits('off', systemClock))
@@ -102,6 +104,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: await listen(server, host, port),
     server,
     queues,
+    connections,
     drain: () => {
       isDraining = true
     },

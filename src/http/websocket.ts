@@ -9,10 +9,11 @@ import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/fee
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import { errorResponse } from './error-response.js'
-import { arrivalOf, disconnectSignal, NO_BODY } from './handler/request.js'
+import { arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './handler/request.js'
 import { sendOnSocket } from './handler/response.js'
 import { keepAlive } from './heartbeat.js'
 import { addressPrefix } from './limits/address-prefix.js'
+import type { ConnectionLimit } from './limits/connection-limit.js'
 import type { RequestQueues } from './limits/request-queues.js'
 import { newSocketLimit, type SocketLimit } from './limits/socket-limit.js'
 import type { HttpRequest } from './route.js'
@@ -39,6 +40,8 @@ interface UpgradeDeps {
   readonly trustedProxies: readonly string[]
   /** The queues of the HTTP server: a handshake waits in them like a request. */
   readonly queues: Pick<RequestQueues, 'run'>
+  /** The connections of the HTTP server. */
+  readonly connections: ConnectionLimit
   /** Default: one with the default limits. */
   readonly sockets?: SocketLimit
   /** The maximum of open sockets of a caller on this instance. */
@@ -72,8 +75,10 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     ...CLOSE_TIMEOUT,
     // A client that offers subprotocols fails if none is selected (WHATWG WebSockets §3.1), even if its only offer is a ticket
     handleProtocols: (offered, request) =>
-      protocolOf(deps, request)?.protocol ?? [...offered].find((offer) => !offer.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
+      chosen.get(request)?.protocol ?? [...offered].find((offer) => !offer.startsWith(TICKET_PREFIX)) ?? [...offered][0] ?? false,
   })
+  /** The handler of each handshake that was authorised. */
+  const chosen = new WeakMap<IncomingMessage, UpgradeHandler>()
   const handshakes = newCounters(MAX_HANDSHAKES)
   const { sockets = newSocketLimit() } = deps
   const isProxy = newTrustedProxies(deps.trustedProxies)
@@ -85,19 +90,27 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     const reject = (error: unknown) => sendOnSocket(socket, errorResponse(error, received.requestId))
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
+    // The responses to earlier requests of the connection would follow the handshake
+    if (deps.connections.isBusy(socket)) return void socket.destroy()
+    const tooMany = tooManyHeaders(raw, received.requestId)
+    if (tooMany) return sendOnSocket(socket, tooMany)
     // Checked before the handshake is counted, so that a refused handshake neither takes nor frees a slot
     if (handshakes.isFull(prefix)) return reject(new Refusal('rate_limited', 'too many handshakes, retry in 1 s', { retryAfterSeconds: 1 }))
     handshakes.increment(prefix)
     try {
-      const { handler, request, caller } = await deps.queues.run(received, disconnectSignal(socket), async (enterAs) => ({
-        status: 101,
-        ...(await authorise(deps, { ...received, enterAs }, raw)),
-      }))
+      const run = () =>
+        deps.queues.run(received, disconnectSignal(socket), async (enterAs) => ({
+          status: 101,
+          ...(await authorise(deps, { ...received, enterAs }, raw)),
+        }))
+      const { handler, request, caller } = await deps.connections.whileBusy(socket, run)
       const maxSockets = await deps.maxSocketsOf?.(caller)
       if (socket.destroyed) return
       // No await between this and `add`: a concurrent handshake of the client must not slip in between
       sockets.requireRoom(caller, maxSockets)
+      chosen.set(raw, handler)
       wss.handleUpgrade(raw, socket, head, (ws) => {
+        deps.connections.release(socket)
         sockets.add(ws, caller)
         handlers.set(ws, handler)
         ws.on('error', () => ws.terminate())
@@ -186,6 +199,3 @@ const offeredProtocols = (raw: IncomingMessage): string[] =>
     .split(',')
     .map((offer) => offer.trim())
     .filter((offer) => offer !== '')
-
-const protocolOf = ({ handlers }: UpgradeDeps, raw: IncomingMessage): UpgradeHandler | undefined =>
-  handlers.find(({ path, protocol }) => protocol !== undefined && path === (raw.url ?? '').split('?')[0])

@@ -23,11 +23,21 @@ const checks = new WeakMap<z.ZodType, Check>()
 
 const zodDecides: Check = () => false
 
+/** Checks that are false for some values that zod accepts: it would change them, or they have a part that is not known here. */
+const inexact = new WeakSet<Check>([zodDecides])
+
+/** Marks the check as inexact if one of its parts is. */
+function combined(check: Check, parts: readonly Check[]): Check {
+  if (parts.some((part) => inexact.has(part))) inexact.add(check)
+  return check
+}
+
 function checkOf(schema: z.core.$ZodType): Check {
   const { def } = (schema as z.core.$ZodTypes)._zod // each schema is of one of these types
+  if (def.type === 'optional' && !keepsUndefined(schema, def.innerType)) return zodDecides
   const hasType = typeCheckOf(def)
   const rules = (def.checks ?? []).map(({ _zod }) => ruleOf(_zod.def as RuleDef)) // each check is one of these
-  return (value) => hasType(value) && rules.every((holds) => holds(value))
+  return combined((value) => hasType(value) && rules.every((holds) => holds(value)), [hasType, ...rules])
 }
 
 function typeCheckOf(def: Def): Check {
@@ -51,34 +61,34 @@ function typeCheckOf(def: Def): Check {
       return among(Object.values(def.entries))
     case 'optional': {
       const matches = checkOf(def.innerType)
-      return (value) => value === undefined || matches(value)
+      return combined((value) => value === undefined || matches(value), [matches])
     }
     case 'nullable': {
       const matches = checkOf(def.innerType)
-      return (value) => value === null || matches(value)
+      return combined((value) => value === null || matches(value), [matches])
     }
     case 'default': {
       const matches = checkOf(def.innerType)
-      return (value) => value !== undefined && matches(value)
+      return combined((value) => value !== undefined && matches(value), [matches, zodDecides])
     }
-    case 'union': {
-      const options = def.options.map(checkOf)
-      return (value) => options.some((matches) => matches(value))
-    }
+    case 'union':
+      return unionCheck(def)
     case 'array': {
       const matches = checkOf(def.element)
-      return (value) => Array.isArray(value) && value.every(matches)
+      return combined((value) => Array.isArray(value) && value.every(matches), [matches])
     }
     case 'record':
-      return recordCheck(checkOf(def.keyType), checkOf(def.valueType))
+      // Another schema of the names may demand some of them
+      return typeOf(def.keyType) === 'string' ? recordCheck(checkOf(def.keyType), checkOf(def.valueType)) : zodDecides
     case 'object':
       return objectCheck(def)
     case 'lazy': {
       let matches: Check | undefined
-      return (value) => {
+      const check: Check = (value) => {
         matches ??= checkOf(def.getter())
         return matches(value)
       }
+      return combined(check, [zodDecides])
     }
     default:
       return zodDecides
@@ -118,18 +128,28 @@ const among = (values: readonly unknown[]): Check => {
   return (value) => accepted.has(value)
 }
 
+/** zod takes the first option that accepts the value. So no option counts behind an inexact one, which might change the value. */
+function unionCheck(def: z.core.$ZodUnionDef): Check {
+  // An exclusive union demands that only one option accepts the value
+  if (def.inclusive === false && !('discriminator' in def)) return zodDecides
+  const options = def.options.map(checkOf)
+  const end = options.findIndex((option) => inexact.has(option))
+  const usable = end === -1 ? options : options.slice(0, end + 1)
+  return combined((value) => usable.some((matches) => matches(value)), options)
+}
+
 function recordCheck(keyMatches: Check, valueMatches: Check): Check {
-  return (value) =>
+  const check: Check = (value) =>
     isPlain(value) && Object.keys(value).every((name) => name !== '__proto__' && keyMatches(name) && valueMatches(value[name]))
+  return combined(check, [keyMatches, valueMatches])
 }
 
 function objectCheck({ shape, catchall }: z.core.$ZodObjectDef): Check {
   const members = new Map(Object.entries(shape).map(([name, schema]) => [name, checkOf(schema)]))
-  const required = Object.entries(shape).flatMap(([name, schema]) =>
-    (schema as z.core.$ZodTypes)._zod.def.type === 'optional' ? [] : [name],
-  )
-  const keepsOthers = catchall !== undefined && (catchall as z.core.$ZodTypes)._zod.def.type === 'unknown'
-  return (value) => {
+  const required = Object.entries(shape).flatMap(([name, schema]) => (isOmittable(schema) ? [] : [name]))
+  const others = catchall === undefined ? undefined : typeOf(catchall)
+  const keepsOthers = others === 'unknown'
+  const check: Check = (value) => {
     if (!isPlain(value)) return false
     for (const name of required) if (!Object.hasOwn(value, name)) return false
     for (const name of Object.keys(value)) {
@@ -138,7 +158,21 @@ function objectCheck({ shape, catchall }: z.core.$ZodObjectDef): Check {
     }
     return true
   }
+  // Without a rule for other members, zod removes them
+  return combined(check, [...members.values(), ...(others === 'never' || keepsOthers ? [] : [zodDecides])])
 }
+
+const typeOf = (schema: z.core.$ZodType): string => (schema as z.core.$ZodTypes)._zod.def.type // each schema is of one of these types
+
+/** True if the member may be absent, and then stays so. */
+function isOmittable(schema: z.core.$ZodType): boolean {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  return def.type === 'optional' && keepsUndefined(schema, def.innerType)
+}
+
+/** False if the inner schema gives `undefined` a value, such as a default, and for an optional member that may be absent but not `undefined`. */
+const keepsUndefined = (schema: z.core.$ZodType, inner: z.core.$ZodType): boolean =>
+  !schema._zod.traits.has('$ZodExactOptional') && (inner._zod.optin === undefined || typeOf(inner) === 'undefined')
 
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype

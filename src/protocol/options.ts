@@ -16,7 +16,9 @@ export function requireOptions<T extends object>(where: string, options: T, name
     refuse('bad_input', `${where}: the options must be an object with the members ${known.join(', ')}`, {
       faults: [{ pointer: '', hint: 'must be an object' }],
     })
-  const unknown = Object.keys(options).filter((name) => !known.includes(name))
+  const unknown: string[] = []
+  // Also inherited ones, which a function would read
+  for (const name in options) if (!known.includes(name)) unknown.push(name)
   if (unknown.length === 0) return
   const quoted = unknown.map((name) => JSON.stringify(name.slice(0, MAX_NAME_CHARACTERS)))
   refuse('bad_input', `${where}: unknown option${unknown.length > 1 ? 's' : ''} ${quoted.join(', ')} (expected ${known.join(', ')})`, {

@@ -158,6 +158,7 @@ async function serveCallers(
     authenticate: services.authenticate,
     redeemTicket: services.tickets.redeem,
     queues: http.queues,
+    connections: http.connections,
     sockets: services.sockets,
     maxSocketsOf: async (caller) => (await services.limits.ofClient(caller)).sockets,
     clock,

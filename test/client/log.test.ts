@@ -87,6 +87,12 @@ describe('a registry that shows another history is refused:', () => {
     ['members in another order', 'checkpoint_invalid', ofEntry(reordered)],
     ['white space in an entry', 'checkpoint_invalid', ofEntry((line) => line.replace('"seq":', '"seq": '))],
     ['a member twice', 'checkpoint_invalid', ofEntry((line) => line.replace('"seq":5', '"seq":4,"seq":5'))],
+    ['a member with a lone surrogate', 'checkpoint_invalid', ofEntry((line) => line.replace('"type"', '"surrogate":"\\ud800","type"'))],
+    [
+      'members nested too deeply',
+      'checkpoint_invalid',
+      ofEntry((line) => line.replace('"type"', `"nested":${'['.repeat(20_000)}${']'.repeat(20_000)},"type"`)),
+    ],
     ['no entries', 'checkpoint_invalid', (page) => page.replace(/"entries":\[.*\n\]/s, '"entries":[]')],
   ])('%s', async (_, reason, change) => {
     expect(await reasonOf(verifyWholeLog(source(change)))).toBe(reason)
@@ -117,4 +123,18 @@ describe('a log whose own tree has a text that is not the RFC 8785 form of its e
     })
     expect(await reasonOf(verified)).toBe(reason ?? 'done')
   })
+})
+
+test('an epoch that starts again under its own id is refused', async () => {
+  const signer = await newEs256Signer()
+  const entryOf = (seq: number, letter: string, type: string) => canonical({ ends: [], id: `ent_${letter.repeat(22)}`, seq, time: 1, type })
+  const again = [entryOf(2, 'A', 'epoch.started'), entryOf(3, 'C', 'task.ended')]
+  const texts = [entryOf(0, 'A', 'epoch.started'), entryOf(1, 'B', 'agent.revoked'), ...again]
+  const frontier = again.reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, utf8(leaf))), EMPTY_FRONTIER)
+  const root = base64url(rootOfFrontier(sha256, frontier))
+  const note = await signCheckpoint({ origin: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
+  const fetch = async (input: unknown) =>
+    new Response(String(input).endsWith('/log/checkpoint') ? note : `{"entries":[\n${texts.join(',\n')}\n],"asOf":"x"}`)
+  const verified = verifyWholeLog({ issuer: 'https://registry.test', keys: [{ jwk: signer.publicJwk, alg: 'ES256' }], fetch })
+  await expect(verified).rejects.toThrow('log entry 2 starts the epoch that is under way')
 })

@@ -109,3 +109,9 @@ test('createVerifier accepts what sqliteVerifierStore returns', () => {
   const { replay, taskBindings } = verifier.memoryStores({ now: () => 0 })
   expect(newVerifier({ replay, taskBindings, close: () => undefined }).taskBindings).toBe(taskBindings)
 })
+
+test('an inherited option that the function does not know is refused too', async () => {
+  const misspelt = Object.assign(Object.create({ scop: ['x'] }), { audience: guarded.audience })
+  await expect(agent.exchange(misspelt)).rejects.toMatchObject({ reason: 'bad_input' })
+  expect(isCalled).toEqual([])
+})

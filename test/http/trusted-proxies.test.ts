@@ -52,6 +52,7 @@ async function waitingHandshakes(trustedProxies: readonly string[]) {
     },
     redeemTicket: async () => undefined,
     queues: newRequestQueues(newRateLimits('off', systemClock)),
+    connections: http.connections,
     clock: systemClock,
     random: systemRandom,
     log: silentLog,

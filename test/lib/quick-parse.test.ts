@@ -101,6 +101,15 @@ describe('quickParse', () => {
     ['a member that is removed', z.object({ a: z.int() }), { a: 1, b: 2 }, { a: 1 }],
     ['a format', z.object({ a: z.email() }), { a: 'a@example.com' }, { a: 'a@example.com' }],
     ['a loose object', z.looseObject({ a: z.int() }), { a: 1, b: 2 }, { a: 1, b: 2 }],
+    [
+      'an earlier option that removes a member',
+      z.union([z.object({ a: z.int() }), z.object({ a: z.int(), b: z.int() })]),
+      { a: 1, b: 2 },
+      { a: 1 },
+    ],
+    ['an earlier option that changes a string', z.union([z.string().trim(), z.string()]), ' a', 'a'],
+    ['an earlier option with a transformation', z.union([z.string().transform((text) => `${text}!`), z.string()]), 'a', 'a!'],
+    ['an inner default', z.object({ a: z.string().default('x').optional() }), {}, { a: 'x' }],
     ['a recursive schema', z.object({ a: z.lazy(() => z.object({ b: z.int() })) }), { a: { b: 1 } }, { a: { b: 1 } }],
   ])('%s has its effect', (_, schema, value, expected) => {
     expect(quickParse(schema as z.ZodType, value)).toEqual({ success: true, data: expected })
@@ -111,6 +120,9 @@ describe('quickParse', () => {
     ['a check of several members', z.object({ a: z.int(), b: z.int() }).refine(({ a, b }) => a < b), { a: 2, b: 1 }],
     ['a strict object with another member', z.strictObject({ a: z.int() }), { a: 1, b: 1 }],
     ['an absent value', z.strictObject({ a: z.int().nullable() }), { a: undefined }],
+    ['a record without one of its names', z.record(z.enum(['a', 'b']), z.number()), { a: 1 }],
+    ['an exclusive union with two matches', z.xor([z.string(), z.string().min(1)]), 'a'],
+    ['an optional member that may be absent but not undefined', z.object({ a: z.exactOptional(z.string()) }), { a: undefined }],
     ['a missing member', z.strictObject({ a: z.unknown() }), {}],
     ['an array in place of an object', z.strictObject({}), [1]],
     ['an infinite number', z.strictObject({ a: z.number() }), { a: Number.POSITIVE_INFINITY }],

@@ -31,8 +31,8 @@ export const MUTANTS = [
   [
     'an option that a function of the library does not have is refused',
     'src/protocol/options.ts',
-    '.filter((name) => !known.includes(name))',
-    '.filter(() => false)',
+    'if (!known.includes(name)) unknown.push(name)',
+    'void unknown',
     ['test/client/options.test.ts'],
   ],
   [
@@ -210,6 +210,28 @@ export const MUTANTS = [
     'const running = work()',
     ['test/verifier/a2a/push-configs.test.ts'],
   ],
+  [
+    'a refused handshake counts as a connection',
+    'src/http/websocket.ts',
+    'const tooMany = tooManyHeaders(raw, received.requestId)',
+    'deps.connections.release(socket)\n    const tooMany = tooManyHeaders(raw, received.requestId)',
+    ['test/http/websocket.test.ts'],
+  ],
+  [
+    'no handshake follows a request that is not answered',
+    'src/http/websocket.ts',
+    'if (deps.connections.isBusy(socket)) return void socket.destroy()',
+    '',
+    ['test/http/websocket.test.ts'],
+  ],
+  [
+    'no header is dropped',
+    'src/http/handler/request.ts',
+    'rawHeaders.length > 2 * MAX_HEADERS',
+    'rawHeaders.length < 0',
+    ['test/http/websocket.test.ts'],
+  ],
+  ['an epoch starts once', 'src/client/log.ts', 'if (isFirst && started === epoch)', 'if (false)', ['test/client/log.test.ts']],
   [
     'a path has one spelling',
     'src/http/handler/request.ts',
@@ -837,8 +859,8 @@ export const MUTANTS = [
   [
     'a reader of the log accepts an entry only in the form that its leaf hashes',
     'src/client/log.ts',
-    'canonical(entry) === text ? entry',
-    'entry ? entry',
+    'return isStrict && canonical(entry) === text\n',
+    'return isStrict\n',
     ['test/client/log.test.ts'],
   ],
   [

@@ -6,10 +6,9 @@ import { withSystemTimeout } from '../../lib/timeout.js'
 import { preflightHeaders } from '../cors.js'
 import { errorResponse } from '../error-response.js'
 import { BODY_BYTES, type newBodyReader } from '../limits/body-limit.js'
-import type { newConnectionLimit } from '../limits/connection-limit.js'
 import type { EnterAs, RequestQueues } from '../limits/request-queues.js'
 import type { HttpRequest, HttpResponse, Route } from '../route.js'
-import { type Arrival, type ArrivalDeps, arrivalOf, disconnectSignal, NO_BODY } from './request.js'
+import { type Arrival, type ArrivalDeps, arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './request.js'
 import { type SendDeps, send } from './response.js'
 import type { RouteTable } from './route-table.js'
 
@@ -17,7 +16,6 @@ interface HandlerDeps extends ArrivalDeps, SendDeps {
   readonly responseTimeoutMs: number
   readonly routesOf: RouteTable
   readonly queues: RequestQueues
-  readonly connections: ReturnType<typeof newConnectionLimit>
   readonly readBody: ReturnType<typeof newBodyReader>
   readonly log: Log
 }
@@ -36,7 +34,9 @@ export async function handle(deps: HandlerDeps, raw: IncomingMessage, response: 
 }
 
 async function responseTo(deps: HandlerDeps, arrival: Arrival, response: ServerResponse): Promise<HttpResponse> {
-  const { method, path } = arrival
+  const { method, path, requestId } = arrival
+  const tooMany = tooManyHeaders(response.req, requestId)
+  if (tooMany) return tooMany
   const refusal = deps.queues.refusalFor(arrival)
   if (refusal) throw refusal
   const match = deps.routesOf(path)

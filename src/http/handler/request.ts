@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { Refusal } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
-import type { HttpRequest } from '../route.js'
+import { errorResponse } from '../error-response.js'
+import type { HttpRequest, HttpResponse } from '../route.js'
 import { clientAddressOf } from '../trusted-proxies.js'
 
 /** A request before its body is read. */
@@ -37,6 +39,16 @@ export const newRequestId = (random: Random): string => `req_${random.token(12)}
 /** Shared by all requests without a query, because a new one is slow compared with the rest of a request. */
 const NO_QUERY = new URLSearchParams()
 export const NO_BODY = new Uint8Array()
+
+/**
+ * The refusal of a request with too many headers. node:http would silently drop those past its own limit, and among them the address that a
+ * proxy appended.
+ */
+const MAX_HEADERS = 100
+export const tooManyHeaders = ({ rawHeaders }: IncomingMessage, requestId: string): HttpResponse | undefined =>
+  rawHeaders.length > 2 * MAX_HEADERS
+    ? { ...errorResponse(new Refusal('invalid_request', `more than ${MAX_HEADERS} headers`), requestId), status: 431 }
+    : undefined
 
 /** Letters that need no percent-encoding are decoded, so that a path has one spelling (RFC 3986 §6.2.2.2). */
 const withoutNeedlessEscapes = (path: string): string =>

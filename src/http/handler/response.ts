@@ -1,6 +1,8 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { systemClock } from '../../lib/clock.js'
 import { corsHeaders } from '../cors.js'
+import type { ConnectionLimit } from '../limits/connection-limit.js'
 import type { MemoryBudget } from '../limits/memory-budget.js'
 import type { RequestQueues } from '../limits/request-queues.js'
 import type { HttpResponse } from '../route.js'
@@ -9,6 +11,7 @@ import { disconnectSignal } from './request.js'
 export interface SendDeps {
   readonly origins: readonly string[]
   readonly queues: Pick<RequestQueues, 'hold'>
+  readonly connections: Pick<ConnectionLimit, 'whileBusy'>
   /** Memory of the responses that their callers have not read yet. */
   readonly unread: MemoryBudget
   isDraining(): boolean
@@ -24,7 +27,7 @@ export async function send(
   const { socket, headers: received } = response.req
   // Also a batch of which only some calls are past a rate
   const isPastRate = status === 429 || headers?.ratelimit !== undefined
-  const wasHeld = !isPastRate || (await deps.queues.hold(disconnectSignal(socket)))
+  const wasHeld = !isPastRate || (await deps.connections.whileBusy(socket, () => deps.queues.hold(disconnectSignal(socket))))
   if (!wasHeld || deps.isDraining()) response.shouldKeepAlive = false
   const cors = corsHeaders(path, received.origin, deps.origins)
   response
@@ -56,6 +59,9 @@ function reserveUntilRead(unread: MemoryBudget, response: ServerResponse): void 
   reservation.grow(response.writableLength)
 }
 
+/** A peer that does not read the response is disconnected after this time. No time-out of node:http applies to such a socket. */
+const MAX_UNREAD_MS = 5000
+
 /** Writes a response to a socket that has no ServerResponse, and closes the socket. */
 export function sendOnSocket(socket: Duplex, { status, headers = {}, body = '' }: HttpResponse): void {
   if (socket.destroyed) return
@@ -67,4 +73,5 @@ export function sendOnSocket(socket: Duplex, { status, headers = {}, body = '' }
   ]
   // Closes both directions: a half-open socket would stay until the peer closes it, and no limit counts it
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  void systemClock.after(MAX_UNREAD_MS, disconnectSignal(socket)).then(() => socket.destroy())
 }

@@ -70,6 +70,7 @@ async function socketServer() {
     authenticate: async () => caller,
     redeemTicket: async () => undefined,
     queues: server.http.queues,
+    connections: server.http.connections,
     clock: systemClock,
     random: systemRandom,
     log: silentLog,

@@ -252,6 +252,7 @@ test('the message of a bug in a call or subscription is logged once with its sta
     authenticate: async () => caller,
     redeemTicket: async () => undefined,
     queues: http.queues,
+    connections: http.connections,
     clock: systemClock,
     random: systemRandom,
     log,

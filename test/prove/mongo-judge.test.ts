@@ -25,7 +25,7 @@ interface History {
   }[]
   log: { n: number; first: number; entries: { id: string; seq: number; ends: { handle: string }[] }[] }[]
   logReads: { instance: string; entries: { seq: number; id: string }[] }[]
-  final: { version: number; records: Set<string>; active: Set<string>; introductions: Set<string>; errors: string[] }
+  final: { version: number; records: Set<string>; audited: Set<string>; active: Set<string>; introductions: Set<string>; errors: string[] }
 }
 
 const { judge }: { judge(history: History): string[] } = await import(`./mongo/${'judge'}.mjs`)
@@ -81,7 +81,14 @@ const correctHistory = (): History => ({
   ],
   log: [block(0, 0, []), block(1, 1, ['tok:a'], ['tsk:t', 'tok:x']), block(2, 3, ['int:i'])],
   logReads: [{ instance: '0', entries: [{ seq: 1, id: 'entry 1' }] }],
-  final: { version: 3, records: new Set(['a', 'b', 'c']), active: new Set(), introductions: new Set(['introduction j']), errors: [] },
+  final: {
+    version: 3,
+    records: new Set(['a', 'b', 'c']),
+    audited: new Set(['tok:a']),
+    active: new Set(),
+    introductions: new Set(['introduction j']),
+    errors: [],
+  },
 })
 
 test('the judge finds no fault in a correct history', () => {
@@ -97,6 +104,7 @@ const first = <T>(list: readonly T[]): T => {
 test.each<[string, string, (history: History) => unknown]>([
   ['w:1: an acknowledged block is rolled back', 'durability', ({ log }) => log.splice(1, 1, block(1, 1, [], ['tsk:t', 'tok:x']))],
   ['w:1: the record of a token is rolled back', 'durability', ({ final }) => final.records.delete('b')],
+  ['a block outside the transaction: an ending without its audit row', 'durability', ({ final }) => final.audited.delete('tok:a')],
   [
     'local reads: an entry is served that is later rolled back',
     'log-reads',

@@ -85,12 +85,20 @@ async function readFinalState({ set, deployment, database }, history, players, s
     last = end
     await pause(200)
   }
-  history.final = await finalState(history, players, new Set((await read('tokens')).map(({ text }) => JSON.parse(text).id)))
+  history.final = await finalState(history, players, await readStored(read))
   history.log = await readLog()
   for (let tries = 0; tries < 50 && !subscribers.every((subscriber) => subscriber.position() === lastOf(history.log)); tries++)
     await pause(100)
   await Promise.all(subscribers.map((subscriber) => subscriber.stop()))
   history.streams = subscribers.map(({ stream }) => stream)
+}
+
+/** The ids of the token records, and the handles whose ending has an audit row. `read(name)` gives the documents of a collection. */
+export async function readStored(read) {
+  const stored = async (name) => (await read(name)).map(({ text }) => JSON.parse(text))
+  const records = new Set((await stored('tokens')).map(({ id }) => id))
+  const audited = new Set((await stored('audit-endings')).flatMap(({ handles }) => handles))
+  return { records, audited }
 }
 
 const lastOf = (log) => log.reduce((sum, { entries }) => sum + entries.length, -1)
@@ -110,8 +118,8 @@ async function withRetries(work) {
 }
 
 /** `errors`: why the state cannot be read. An instance that has read entries which the log lost refuses everything after that. */
-async function finalState(history, { ocr, planner }, records) {
-  const state = { version: Number.POSITIVE_INFINITY, records, active: new Set(), introductions: new Set(history.granted), errors: [] }
+async function finalState(history, { ocr, planner }, stored) {
+  const state = { version: Number.POSITIVE_INFINITY, ...stored, active: new Set(), introductions: new Set(history.granted), errors: [] }
   try {
     for (const { jti } of history.revoked.filter(({ jti }) => jti).slice(-100))
       if ((await withRetries(() => ocr.introspect(history.texts.get(jti)))).active) state.active.add(jti)

@@ -6,6 +6,7 @@ import { judge } from './mongo/judge.mjs'
 import { newHistory } from './mongo/recorder.mjs'
 import { startReplicaSet } from './mongo/replica-set.mjs'
 import { startSubscriber } from './mongo/subscriber.mjs'
+import { readStored } from './mongodb.mjs'
 import { GRACE_SECONDS, newDeployment } from './rolling/deployment.mjs'
 import { runResourceServer } from './rolling/resource-server.mjs'
 import { newTraffic, runTraffic } from './rolling/traffic.mjs'
@@ -122,8 +123,7 @@ async function readFinalState({ db, history, cast, subscribers }) {
     if ((await ocr.introspect(history.texts.get(jti))).active) active.add(jti)
   const introductions = new Set()
   for (const name of history.granted) if ((await planner.introductions.get(name.slice(13))).state === 'granted') introductions.add(name)
-  const records = new Set((await read('tokens')).map(({ text }) => JSON.parse(text).id))
-  history.final = { version: (await ocr.cardView(ocr.agentId)).version, records, active, introductions, errors: [] }
+  history.final = { version: (await ocr.cardView(ocr.agentId)).version, ...(await readStored(read)), active, introductions, errors: [] }
 }
 
 function figuresOf({ history, traffic, resourceServer, acted }) {

@@ -1,4 +1,3 @@
-import { importJWK } from 'jose'
 import { type Reason, refuse } from '../../errors.js'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../lib/algorithms.js'
 import { BoundedMap } from '../../lib/bounded-map.js'
@@ -100,37 +99,3 @@ function minimalRsaKey({ n, e }: JsonObject): { readonly jwk: PublicJwk; readonl
 
 const isOfLength = (value: unknown, bytes: number): value is string =>
   typeof value === 'string' && value.length <= 2 * bytes && fromBase64url(value)?.length === bytes
-
-const importedKeys = new BoundedMap<string, CryptoKey>(MAX_CACHED_KEYS)
-
-/**
- * The imported key, or undefined if the platform refuses it. Cached by thumbprint and algorithm, because an import costs as much as a
- * verification.
- */
-export async function loadKey(key: ParsedKey): Promise<CryptoKey | undefined> {
-  const name = `${key.jkt}.${key.alg}`
-  const known = importedKeys.get(name)
-  if (known !== undefined) return known
-  const imported = await importPublicKey(key)
-  return imported && importedKeys.set(name, imported)
-}
-
-async function importPublicKey({ jwk, alg }: ParsedKey): Promise<CryptoKey | undefined> {
-  try {
-    const key = await importJWK({ ...jwk }, alg)
-    return key instanceof Uint8Array ? undefined : key
-  } catch {
-    // The form of the key is valid here, so its point is not on its curve. Each platform throws a different error for that.
-    return undefined
-  }
-}
-
-/** Like parsePublicJwk, but also imports the key, so a point that is not on its curve is refused too. */
-export async function requireUsableKey(
-  value: unknown,
-  algs?: readonly SignatureAlgorithm[],
-  reason: Reason = 'key_invalid',
-): Promise<ParsedKey> {
-  const key = parsePublicJwk(value, algs, reason)
-  return (await loadKey(key)) === undefined ? refuse(reason, 'invalid key: its point is not on its curve') : key
-}

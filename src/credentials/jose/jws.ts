@@ -7,7 +7,8 @@ import { fromBase64url, utf8 } from '../../lib/bytes.js'
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { isJsonObject, type JsonObject, readJson } from '../../lib/json.js'
 import { quickParse } from '../../lib/quick-parse.js'
-import { loadKey, type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
+import { type ParsedKey, readPublicJwk, type VerificationKey } from './jwk.js'
+import { loadKey } from './load-key.js'
 
 /** The members of a protected header that are used. `jku`, `x5u` and `x5c` name keys that an attacker may choose, so they are ignored. */
 const Header = z.object({
@@ -72,7 +73,7 @@ export function readHeader(encoded: string, rule: JwsRule): JwsHeader | string {
   const header = headers.get(encoded) ?? parseHeader(encoded)
   if (typeof header === 'string') return header
   if (!rule.algs.includes(header.alg)) return `its algorithm is not one of ${rule.algs.join(', ')}`
-  if (!rule.typ.includes(bareType(header.typ))) return `its \`typ\` is not ${rule.typ.find((typ) => typ !== undefined) ?? 'absent'}`
+  if (!rule.typ.includes(header.typ)) return `its \`typ\` is not ${rule.typ.find((typ) => typ !== undefined) ?? 'absent'}`
   if (header.jwk !== undefined && !rule.allowsEmbeddedKey) return 'its header has a `jwk`, which only a DPoP proof may have'
   return header
 }
@@ -89,12 +90,13 @@ function parseHeader(encoded: string): JwsHeader | string {
   const parsed = quickParse(Header, json.value)
   // RFC 7515 §4.1.11: no extension is supported, so any `crit` is refused, and with it `b64` (RFC 7797).
   if (!parsed.success) return `its header member \`${parsed.error.issues[0]?.path.join('.') ?? ''}\` is missing, invalid or not supported`
-  const header = deepFreeze(parsed.data)
+  const { typ, ...members } = parsed.data
+  const header = deepFreeze(typ === undefined ? members : { ...members, typ: bareType(typ) })
   return encoded.length > MAX_CACHED_LENGTH ? header : headers.set(encoded, header)
 }
 
 // RFC 7515 §4.1.9: a media type is compared without case, and `application/` may be omitted.
-const bareType = (typ: string | undefined): string | undefined => typ?.toLowerCase().replace(/^application\//, '')
+const bareType = (typ: string): string => typ.toLowerCase().replace(/^application\//, '')
 
 /**
  * Maximum number of keys that one signature is checked with. It counts only keys that fit `kid` and `alg` of the header, and is above the

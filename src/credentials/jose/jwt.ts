@@ -44,11 +44,11 @@ export async function verifyJws<T>(jws: Jws, kind: JwtKind<T>, keysFor: KeysFor)
 export function claimsOf<T>(jws: Jws, kind: JwtKind<T>): { readonly claims: T; readonly times: Times } {
   const claims = readClaims(jws.payload)
   if (typeof claims === 'string') return refuseAs(kind, claims)
-  return { claims: shapedAs(claims, kind), times: shapedAs(claims, { ...kind, claims: Times }) }
+  return { claims: shapedAs(claims, kind, kind.claims), times: shapedAs(claims, kind, Times) }
 }
 
-function shapedAs<T>(claims: JsonObject, kind: JwtKind<T>): T {
-  const parsed = quickParse(kind.claims, claims)
+function shapedAs<T>(claims: JsonObject, kind: Pick<JwtKind<unknown>, 'name' | 'reason'>, shape: z.ZodType<T>): T {
+  const parsed = quickParse(shape, claims)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   return refuseAs(kind, `its claim \`${issue?.path.join('.') ?? ''}\` is missing or invalid`)

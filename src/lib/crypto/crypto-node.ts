@@ -1,4 +1,4 @@
-import { constants, hash, KeyObject, type SigningOptions, sign, verify } from 'node:crypto'
+import { constants, createPublicKey, hash, type JsonWebKey, KeyObject, type SigningOptions, sign, verify } from 'node:crypto'
 import type { SignatureAlgorithm } from '../algorithms.js'
 
 /** SHA-256, synchronous: a Merkle tree of 10^6 leaves takes 11 s with it and 70 s with the asynchronous digests of WebCrypto. */
@@ -10,9 +10,15 @@ export const sha256 = (data: Uint8Array): Uint8Array => hash('sha256', data, 'bu
 export const signData = async (alg: SignatureAlgorithm, key: CryptoKey, data: Uint8Array): Promise<Uint8Array> =>
   sign(HASHES[alg], data, { key: keyObjectOf(key), ...OPTIONS[alg] })
 
+export type PublicKey = KeyObject
+
+/** Imports a public key; throws if its point is not on its curve. Half of the cost of WebCrypto's import. */
+export const importPublicKey = async (jwk: JsonWebKey, _alg: SignatureAlgorithm): Promise<PublicKey> =>
+  createPublicKey({ key: jwk, format: 'jwk' })
+
 /** True if `key` made `signature` (JOSE form) over `data`. */
-export const verifySignature = async (alg: SignatureAlgorithm, key: CryptoKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> =>
-  verify(HASHES[alg], data, { key: keyObjectOf(key), ...OPTIONS[alg] }, signature)
+export const verifySignature = async (alg: SignatureAlgorithm, key: PublicKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> =>
+  verify(HASHES[alg], data, { key, ...OPTIONS[alg] }, signature)
 
 const HASHES: Readonly<Record<SignatureAlgorithm, string | null>> = {
   ES256: 'sha256',

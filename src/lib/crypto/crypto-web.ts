@@ -9,5 +9,10 @@ export const sha256 = (data: Uint8Array): Uint8Array => nobleSha256(data)
 export const signData = async (alg: SignatureAlgorithm, key: CryptoKey, data: Uint8Array): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.sign(WEBCRYPTO_PARAMETERS[alg], key, new Uint8Array(data)))
 
-export const verifySignature = (alg: SignatureAlgorithm, key: CryptoKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> =>
+export type PublicKey = CryptoKey
+
+export const importPublicKey = (jwk: JsonWebKey, alg: SignatureAlgorithm): Promise<PublicKey> =>
+  crypto.subtle.importKey('jwk', jwk, { ...WEBCRYPTO_PARAMETERS[alg], namedCurve: jwk.crv ?? '' }, false, ['verify'])
+
+export const verifySignature = (alg: SignatureAlgorithm, key: PublicKey, signature: Uint8Array, data: Uint8Array): Promise<boolean> =>
   crypto.subtle.verify(WEBCRYPTO_PARAMETERS[alg], key, new Uint8Array(signature), new Uint8Array(data))

@@ -1,6 +1,7 @@
 import * as jose from 'jose'
 import { describe, expect, test } from 'vitest'
-import { loadKey, parsePublicJwk, requireUsableKey, thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { parsePublicJwk, thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { loadKey, requireUsableKey } from '../../../src/credentials/jose/load-key.js'
 import { newPrivateJwk, signerFromJwk } from '../../../src/credentials/jose/sign.js'
 import { base64url } from '../../../src/lib/bytes.js'
 

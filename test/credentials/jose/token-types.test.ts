@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import * as jose from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { loadKey, parsePublicJwk, thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { parsePublicJwk, thumbprint } from '../../../src/credentials/jose/jwk.js'
+import { loadKey } from '../../../src/credentials/jose/load-key.js'
 import { assertClient, newPrivateJwk, proveKey, type Signer, signerFromJwk, signJwt } from '../../../src/credentials/jose/sign.js'
 import {
   readClientAssertion,

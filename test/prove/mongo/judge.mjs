@@ -69,6 +69,7 @@ function durability({ revoked, issued, published, granted, log, final }) {
   const inLog = new Set(log.flatMap(({ entries }) => entries.flatMap(({ ends }) => ends.map(({ handle }) => handle))))
   for (const { handle } of revoked.filter(({ handle }) => handle))
     if (!inLog.has(handle)) faults.push(`the revocation of ${handle} is not in the log`)
+    else if (!final.audited.has(handle)) faults.push(`the revocation of ${handle} is in the log, but has no audit row`)
   return faults
 }
 

@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '../../..')
 const CONNECT = 'storage/mongo/session/connect.js'
 const BARRIER_WRITE = 'storage/mongo/barrier-write.js'
 const LOG_WRITER = 'trust-log/log-writer.js'
+const NEW_TRUST_LOG = 'trust-log/new-trust-log.js'
 const COMMIT = 'storage/mongo/session/commit.js'
 const PLAN = 'storage/mongo/session/plan.js'
 const APPLY = 'trust-log/apply.js'
@@ -17,6 +18,7 @@ const SERVER = 'http/server.js'
 const HUB = 'revocations/hub.js'
 const COLLECTIONS = 'storage/mongo/collections.js'
 const CUT_OFF = 'the primary is cut off, with an instance'
+const STEPPED_DOWN = 'the primary steps down'
 const SUSPENDED = 'the primary is suspended'
 const KILLED = 'kill -9 of an instance'
 /** Longer than the 5 s after which an unanswered append is read back: until then a deposed primary does not know that it is deposed. */
@@ -85,10 +87,17 @@ export const PLANTED = [
   },
   {
     name: 'a block that is not part of the transaction',
-    edits: [[COMMIT, 'await blocks.insertOne(storedBlock(block), { session })', 'await blocks.insertOne(storedBlock(block))']],
+    // Waits, so that a step-down often comes between the block and the commit
+    edits: [
+      [
+        COMMIT,
+        'await blocks.insertOne(storedBlock(block), { session })',
+        'await blocks.insertOne(storedBlock(block)).then(() => systemClock.after(200))',
+      ],
+    ],
     rules: ['durability', 'log', 'revocations', 'freshness'],
-    faults: [CUT_OFF],
-    seconds: 9,
+    faults: [STEPPED_DOWN],
+    seconds: 1,
   },
   {
     name: 'a guard that does not match is ignored',
@@ -98,7 +107,11 @@ export const PLANTED = [
   },
   {
     name: 'a commit whose outcome is unknown is taken as done',
-    edits: [[COMMIT, 'const ms = RESEND_MS[sent];', 'const ms = RESEND_MS[sent];\n            if (isUnknown)\n                return;']],
+    // The driver waits twice for 3 s before it says that the outcome is unknown, so an append may take longer than that
+    edits: [
+      [COMMIT, 'const ms = RESEND_MS[sent];', 'const ms = RESEND_MS[sent];\n            if (isUnknown)\n                return;'],
+      [NEW_TRUST_LOG, 'appendTimeoutMs: 5000', 'appendTimeoutMs: 9000'],
+    ],
     rules: ['durability', 'log', 'log-reads', 'feed', 'revocations', 'freshness'],
     faults: [CUT_OFF],
     seconds: 9,
@@ -134,8 +147,17 @@ export const PLANTED = [
       [
         LOG_WRITER,
         "results = await withTimeout(clock, timeoutMs, 'a commit', appending);",
-        'appending.catch(() => undefined);\n            results = groups.map(() => ({ ok: true }));\n            blockOf(groups.map((_, i) => i));',
+        // Blocks that end nothing are appended as usual: otherwise two instances that start together break the log, and one of them does not start
+        `const isEnding = groups.some(({ group }) => group.proposals.some(({ ends }) => ends.length > 0));
+            if (isEnding) {
+                appending.catch(() => undefined);
+                results = groups.map(() => ({ ok: true }));
+                blockOf(groups.map((_, i) => i));
+            } else
+                results = await withTimeout(clock, timeoutMs, 'a commit', appending);`,
       ],
+      // The block that is acknowledged is the one that is appended
+      [LOG_WRITER, 'block = this.#newBlock(', 'block ??= this.#newBlock('],
     ],
     rules: ['revocations', 'durability', 'freshness'],
     faults: [],

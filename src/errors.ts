@@ -50,6 +50,9 @@ export const REFUSALS = {
   // Introductions and delegation
   delegation_cycle: { http: 400, trpc: 'BAD_REQUEST' },
   delegation_too_deep: { http: 400, trpc: 'BAD_REQUEST' },
+  // Outgoing requests
+  url_not_allowed: { http: 400, trpc: 'BAD_REQUEST' },
+  fetch_failed: { http: 502, trpc: 'BAD_GATEWAY' },
   // Load and availability
   rate_limited: { http: 429, trpc: 'TOO_MANY_REQUESTS' },
   standing_unknown: { http: 503, trpc: 'SERVICE_UNAVAILABLE' },

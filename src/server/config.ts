@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Fault, Refusal } from '../errors.js'
 import { isAddressRange } from '../http/trusted-proxies.js'
 import { ConfiguredLimits } from '../identity/limits/limits.js'
+import { readHostAndPort } from '../lib/guarded-fetch/destination.js'
 import { isLoopback } from '../lib/hosts/loopback.js'
 import { isInside } from '../lib/io/is-inside.js'
 import { pointerOf } from '../lib/json-pointer.js'
@@ -18,6 +19,23 @@ const Issuer = z
     (text) => URL.canParse(text) && new URL(text).origin === text,
     'must be an origin without a path or a trailing slash, such as https://registry.example',
   )
+
+const OutgoingMode = z.enum(['off', 'allowlist', 'public'])
+const HostAndPort = z
+  .string()
+  .max(300)
+  .transform((text, context) => {
+    const entry = readHostAndPort(text)
+    if (entry === undefined) context.addIssue({ code: 'custom', message: 'must be host:port, such as agents.acme.internal:8443' })
+    return entry ?? z.NEVER
+  })
+
+/** The mode alone, or with a list of servers. */
+const ConfiguredOutgoing = z
+  .union([OutgoingMode, z.strictObject({ mode: OutgoingMode, allow: z.array(HostAndPort).min(1).max(64) })])
+  .transform((value) => (typeof value === 'string' ? { mode: value, allow: [] } : value))
+  .refine(({ mode, allow }) => (mode === 'allowlist') <= (allow.length > 0), 'the mode allowlist needs `allow`, a list of host:port')
+  .refine(({ mode, allow }) => mode !== 'off' || allow.length === 0, 'the mode off has no `allow`')
 
 /** True if a witness is another registry (a URL), false if it is a file. */
 export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)
@@ -57,6 +75,11 @@ export const Config = z
       .array(z.string().max(64).refine(isAddressRange, 'must be an IP address, or a range such as 10.0.0.0/8'))
       .max(32)
       .default([]),
+    /**
+     * Requests to addresses that callers choose: imports by URL, proofs of names, checks of cards. `{ mode, allow }` lists servers as host:port
+     * that may have private addresses and other ports. Default: `off`, in development mode `public`, which then includes loopback.
+     */
+    outgoing: ConfiguredOutgoing.optional(),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     /**
      * `off` removes the rates per client, organisation and address, and the quotas, for benchmarks. The queues stay fair. An object replaces the
@@ -154,6 +177,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_WITNESS: 'witness',
   CREDENCE_STORE: 'store',
   CREDENCE_LIMITS: 'limits',
+  CREDENCE_OUTGOING: 'outgoing',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

@@ -12,7 +12,7 @@ import { countOpenTasks, findTask, tasksGrantedBy, tasksQuota } from '../delegat
 import { tasksStore } from '../delegation/tasks/store.js'
 import type { Caller } from '../http/caller.js'
 import { newConcurrencyLimit, SEARCH_LIMITS } from '../http/limits/concurrency-limit.js'
-import { newRateLimits } from '../http/limits/rate-limit.js'
+import { newRateLimits, takeOutgoingRate } from '../http/limits/rate-limit.js'
 import { newSocketLimit } from '../http/limits/socket-limit.js'
 import type { HttpRequest } from '../http/route.js'
 import { agentsGrantedBy, agentsQuota, countAgents, findIntroductionTarget, readAgentClient } from '../identity/agents/find.js'
@@ -32,6 +32,9 @@ import { membersStore } from '../identity/members/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { organisationsStore } from '../identity/organisations/store.js'
 import type { Clock } from '../lib/clock.js'
+import type { Outgoing } from '../lib/guarded-fetch/destination.js'
+import { newGuardedFetch } from '../lib/guarded-fetch/guarded-fetch.js'
+import { type Resolver, systemResolver } from '../lib/hosts/resolver.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
@@ -68,6 +71,12 @@ export interface ServiceDeps {
   readonly clockMode?: ClockMode
   /** Default: `on`. With `off`, there are no rates and quotas. Values replace the default maximum of an organisation. */
   readonly limits?: ConfiguredLimits
+  /** Default: `off`, in development mode `public`. */
+  readonly outgoing?: Outgoing
+  /** Default: the name servers of this machine. */
+  readonly resolver?: Resolver
+  /** Certificate authorities for outgoing requests. Default: those of Node. */
+  readonly ca?: string
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
 }
@@ -113,8 +122,9 @@ export async function startServices(deps: ServiceDeps) {
   }
 }
 
-/** The services that every feature may need: trust log, signing keys, replay cache and audit. */
-function newBase({ storage, clock, random, log, issuer, dev, clockMode = dev ? 'dev' : 'checked', limits = 'on', witness }: ServiceDeps) {
+/** The services that every feature may need: trust log, signing keys, replay cache, audit and outgoing requests. */
+function newBase(deps: ServiceDeps) {
+  const { storage, clock, random, log, issuer, dev, clockMode = dev ? 'dev' : 'checked', limits = 'on', witness } = deps
   const writer = random.token(8)
   const origin = logOrigin(issuer)
   const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness, clockMode })
@@ -125,7 +135,25 @@ function newBase({ storage, clock, random, log, issuer, dev, clockMode = dev ? '
   const liveInstances = storage.liveInstances ?? (() => 1)
   const rateLimits = newRateLimits(limits === 'off' ? 'off' : 'on', { monotonicMs: clock.monotonicMs, liveInstances })
   const limitsInForce = newLimitsInForce({ limitsStore: limitsStore({ storage }), clock }, configuredMaximum(limits))
-  const base = { storage, trustLog, clock, random, log, issuer, dev, version, keyVersions, keyRing, replayCache, audit }
+  const { resolver = systemResolver, outgoing = { mode: dev ? 'public' : 'off', allow: [] }, ca } = deps
+  const takeRate = (request: Parameters<typeof takeOutgoingRate>[1]) => takeOutgoingRate(rateLimits, request)
+  const guardedFetch = newGuardedFetch({ outgoing, issuer, dev, resolver, clock, log, takeRate, ca })
+  const base = {
+    storage,
+    trustLog,
+    clock,
+    random,
+    log,
+    issuer,
+    dev,
+    version,
+    keyVersions,
+    keyRing,
+    replayCache,
+    audit,
+    resolver,
+    guardedFetch,
+  }
   return { ...base, liveInstances, rateLimits, limits: limitsInForce, sockets: newSocketLimit() }
 }
 

@@ -15,6 +15,8 @@ interface ServeFlags {
   readonly adminPort?: string
   readonly logLevel?: string
   readonly limits?: string
+  readonly outgoing?: string
+  readonly outgoingAllow?: readonly string[]
   readonly acceptClock?: boolean
   readonly dev?: boolean
 }
@@ -38,6 +40,15 @@ export function serveCommand(program: Command): void {
     .option('--port <port>', 'port to listen on (default: 4000)')
     .option('--admin-port <port>', 'port of /livez and /readyz on loopback (default: 4001)')
     .option('--limits <on|off>', 'off removes rates and quotas, for benchmarks (default: on)')
+    .option(
+      '--outgoing <mode>',
+      'requests to addresses that callers choose: off, allowlist or public (default: off, with --dev public and loopback)',
+    )
+    .option(
+      '--outgoing-allow <host:port>',
+      'server that may have a private address and another port (repeatable; needs --outgoing)',
+      collect,
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
     .option('--accept-clock', 'start although the clock of this machine is far from the time of the log; check the clock first')
     .option('--dev', 'development mode: http on loopback')
@@ -45,9 +56,17 @@ export function serveCommand(program: Command): void {
 }
 
 /** Runs the registry until SIGTERM or SIGINT, then drains and closes. */
-async function runServe({ config: file, data, ...settings }: ServeFlags): Promise<void> {
+async function runServe({ config: file, data, outgoing, outgoingAllow, ...settings }: ServeFlags): Promise<void> {
   const [{ parseConfig }, { serve }] = await Promise.all([import('../../server/config.js'), import('../../server/main.js')])
-  const config = parseConfig({ ...settings, ...(data !== undefined && { dataDirectory: data }) }, file)
+  const config = parseConfig(
+    {
+      ...settings,
+      ...(data !== undefined && { dataDirectory: data }),
+      ...(outgoing !== undefined && outgoingAllow === undefined && { outgoing }),
+      ...(outgoingAllow !== undefined && { outgoing: { mode: outgoing, allow: outgoingAllow } }),
+    },
+    file,
+  )
   const registry = await serve(config)
   // The handlers are set before the lines below are printed, because a supervisor may send SIGTERM as soon as it reads those.
   const stopped = new Promise<void>((resolve) => {

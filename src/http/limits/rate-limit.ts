@@ -6,6 +6,8 @@ interface Rate {
   /** Names the limit in the RateLimit fields of a refusal. */
   readonly name: string
   readonly perSecond: number
+  /** After a pause, the requests of this time may come at once. Default: BURST_SECONDS. */
+  readonly burstSeconds?: number
 }
 
 interface RateLimit {
@@ -17,7 +19,6 @@ interface RateLimit {
   refund(key: string): void
 }
 
-/** After a pause, the requests of this time may come at once. */
 const BURST_SECONDS = 4
 /** Past this number of buckets, the one that has been refilled for longest is dropped. */
 const MAX_BUCKETS = 16_384
@@ -31,9 +32,12 @@ interface RateDeps extends Pick<Clock, 'monotonicMs'> {
  * A token bucket for each key. A bucket that is full again is the same as none. Each of n live instances allows an nth of the rate, and at
  * least one request after a pause.
  */
-function newRateLimit({ name, perSecond: defaultRate }: Rate, { monotonicMs, liveInstances }: RateDeps): RateLimit {
+function newRateLimit(
+  { name, perSecond: defaultRate, burstSeconds = BURST_SECONDS }: Rate,
+  { monotonicMs, liveInstances }: RateDeps,
+): RateLimit {
   const buckets = new Map<string, { tokens: number; atMs: number; perSecond: number }>()
-  const burstOf = (perSecond: number): number => Math.max(1, perSecond * BURST_SECONDS)
+  const burstOf = (perSecond: number): number => Math.max(1, perSecond * burstSeconds)
   const tokensOf = (key: string, perSecond: number): number => {
     const bucket = buckets.get(key)
     const burst = burstOf(perSecond)
@@ -79,7 +83,11 @@ export const RATES = {
   tokenRequests: { name: 'token-requests', perSecond: 50 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
-} as const
+  /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
+  outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
+  outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
+  outgoing: { name: 'outgoing-requests-of-registry', perSecond: 2000 / 3600, burstSeconds: 180 },
+} as const satisfies Readonly<Record<string, Rate>>
 
 export interface RateLimits extends Readonly<Record<keyof typeof RATES, RateLimit>> {}
 
@@ -97,6 +105,24 @@ export function requireCreationRate(
   throw ofOrganisation
 }
 
+/** Counts an outgoing request for its host, for the client that causes it, and for the registry; or returns the refusal that it gets. */
+export function takeOutgoingRate(
+  { outgoingOfClient, outgoingToHost, outgoing }: RateLimits,
+  { host, cause }: { readonly host: string; readonly cause: string | undefined },
+): Refusal | undefined {
+  const counted: (() => void)[] = []
+  const limits = [...(cause === undefined ? [] : [{ limit: outgoingOfClient, key: cause }]), { limit: outgoingToHost, key: host }]
+  for (const { limit, key } of [...limits, { limit: outgoing, key: '' }]) {
+    const refusal = limit.take(key)
+    if (refusal) {
+      for (const refund of counted) refund()
+      return refusal
+    }
+    counted.push(() => limit.refund(key))
+  }
+  return undefined
+}
+
 /** All rate limits of an instance; with `limits: 'off'` none of them refuses anything. */
 export function newRateLimits(
   limits: 'on' | 'off',
@@ -108,5 +134,8 @@ export function newRateLimits(
     tokenRequests: limitOf(RATES.tokenRequests),
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
+    outgoingOfClient: limitOf(RATES.outgoingOfClient),
+    outgoingToHost: limitOf(RATES.outgoingToHost),
+    outgoing: limitOf(RATES.outgoing),
   }
 }

@@ -59,6 +59,12 @@ export function isSpecialUseHost(hostname: string): boolean {
   return !host.includes('.') || NAMES.some((name) => host === name || host.endsWith(`.${name}`))
 }
 
+/** The same for an address in any spelling of RFC 4291 §2.2, such as one from DNS. A text that is no address is not public either. */
+export function isSpecialUseAddress(address: string): boolean {
+  const url = `http://${address.includes(':') ? `[${address}]` : address}`
+  return !/^[\d.]+$|:/.test(address) || !URL.canParse(url) || isSpecialUseHost(new URL(url).hostname)
+}
+
 function isSpecialUseIpv6(address: string): boolean {
   const bits = bitsOfIpv6(address)
   return !isInSome([PUBLIC_IPV6], bits) || isInSome(IPV6_BLOCKS, bits)

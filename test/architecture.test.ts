@@ -239,6 +239,33 @@ describe('code', () => {
     expect(users.filter((file) => !file.startsWith('lib/'))).toEqual([])
   })
 
+  test('the server sends requests and DNS queries only through lib/guarded-fetch, lib/hosts/resolver.ts and lib/io', () => {
+    const pattern =
+      /(?<![\w.])fetch\(|\bhttps?\.(request|get)\(|\{[^}]*\b(request|get|connect|createConnection|fetch)\b[^}]*\} from 'node:(http|https|http2|net|tls)'|'(node:)?(dns|dns\/promises|dgram|http2)'|\bnew WebSocket\(|'undici'/
+    for (const bad of [
+      'await fetch(url)',
+      'https.get(url)',
+      "import { request as r } from 'node:https'",
+      "import { lookup } from 'node:dns'",
+      "import dns from 'dns/promises'",
+      "import { type Socket, connect } from 'node:net'",
+    ])
+      expect(pattern.test(bad), bad).toBe(true)
+    for (const good of ["import { createServer } from 'node:http'", 'deps.fetch(url)', 'guardedFetch(url)'])
+      expect(pattern.test(good), good).toBe(false)
+    // These run elsewhere
+    const server = files.filter((file) => !['client', 'verifier', 'cli'].includes(chapterOf(file)))
+    const outgoing = server.filter((file) => pattern.test(textOf(file).replaceAll(/\/\/[^\n]*|\/\*.*?\*\//gs, '')))
+    expect(outgoing.sort()).toEqual([
+      'lib/guarded-fetch/request.ts',
+      'lib/hosts/resolver.ts',
+      // The operator's witness
+      'lib/io/fetch-json.ts',
+      // Clients in browsers
+      'lib/io/websocket-web.ts',
+    ])
+  })
+
   test('only cli/output.ts and the server log write to the terminal, because they escape what they print', () => {
     const users = files.filter((file) => /\bprocess\.(stdout|stderr)\b|\bpino\.destination\b/.test(textOf(file)))
     expect(users.sort()).toEqual(['cli/output.ts', 'server/logger.ts'])

@@ -31,11 +31,13 @@ const HostAndPort = z
   })
 
 /** The mode alone, or with a list of servers. */
-const ConfiguredOutgoing = z
-  .union([OutgoingMode, z.strictObject({ mode: OutgoingMode, allow: z.array(HostAndPort).min(1).max(64) })])
-  .transform((value) => (typeof value === 'string' ? { mode: value, allow: [] } : value))
-  .refine(({ mode, allow }) => (mode === 'allowlist') <= (allow.length > 0), 'the mode allowlist needs `allow`, a list of host:port')
-  .refine(({ mode, allow }) => mode !== 'off' || allow.length === 0, 'the mode off has no `allow`')
+const ConfiguredOutgoing = z.preprocess(
+  (value) => (typeof value === 'string' ? { mode: value } : value),
+  z
+    .strictObject({ mode: OutgoingMode, allow: z.array(HostAndPort).max(64).default([]) })
+    .refine(({ mode, allow }) => mode !== 'allowlist' || allow.length > 0, 'the mode allowlist needs `allow`, a list of host:port')
+    .refine(({ mode, allow }) => mode !== 'off' || allow.length === 0, 'the mode off has no `allow`'),
+)
 
 /** True if a witness is another registry (a URL), false if it is a file. */
 export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)

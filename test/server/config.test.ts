@@ -29,6 +29,15 @@ test.each([
   ['an http issuer outside development mode', { issuer: 'http://registry.example' }, ['/issuer']],
   ['a limit of zero', { dev: true, limits: { openTasks: 0 } }, ['/limits/openTasks']],
   ['an unknown limit', { dev: true, limits: { cards: 1 } }, ['/limits']],
+  ['an unknown mode of outgoing requests', { dev: true, outgoing: 'on' }, ['/outgoing/mode']],
+  ['a list of servers without a mode', { dev: true, outgoing: { allow: ['a.acme.com:443'] } }, ['/outgoing/mode']],
+  ['an empty list of servers', { dev: true, outgoing: 'allowlist' }, ['/outgoing']],
+  ['a list of servers with outgoing requests off', { dev: true, outgoing: { mode: 'off', allow: ['a.acme.com:443'] } }, ['/outgoing']],
+  [
+    'a server without a port',
+    { dev: true, outgoing: { mode: 'public', allow: ['a.acme.com', 'https://a.acme.com:443'] } },
+    ['/outgoing/allow/0', '/outgoing/allow/1'],
+  ],
   ['a public host in development mode', { dev: true, host: '0.0.0.0' }, ['/host']],
   ['a public issuer in development mode', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
   ['a proxy that is not an address', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],
@@ -45,6 +54,16 @@ test.each([
   ['a configuration with two bad values', { dev: true, port: -1, adminPort: 'x' }, ['/port', '/adminPort']],
 ])('%s is refused with the path of each invalid value', (_, flags, pointers) => {
   expect(pointersOf(flags)).toEqual(pointers)
+})
+
+test('outgoing requests are a mode, or a mode with servers in canonical form', () => {
+  expect(parseConfig({ dev: true }, undefined, { CREDENCE_OUTGOING: 'public' }).outgoing).toEqual({ mode: 'public', allow: [] })
+  const allow = ['AGENTS.acme.com.:443', '[::1]:8443', '0x7f.1:80']
+  expect(parseConfig({ dev: true, outgoing: { mode: 'allowlist', allow } }, undefined, {}).outgoing?.allow).toEqual([
+    'agents.acme.com:443',
+    '[::1]:8443',
+    '127.0.0.1:80',
+  ])
 })
 
 test('CREDENCE_* variables set options, and flags override them', () => {

@@ -34,7 +34,7 @@ export interface FetchRequest {
   readonly cause?: string | undefined
 }
 
-export interface FetchedResponse {
+interface FetchedResponse {
   /** The URL that answered, after redirects. */
   readonly url: string
   readonly body: Uint8Array

@@ -18,7 +18,7 @@ interface PinnedRequest {
 }
 
 /** A response with status 200, or the target of a redirect. */
-export type PinnedResponse = { readonly body: Uint8Array; readonly contentType: string } | { readonly location: string }
+type PinnedResponse = { readonly body: Uint8Array; readonly contentType: string } | { readonly location: string }
 
 const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308])
 
@@ -44,6 +44,7 @@ function responseTo({ url, addresses, headers, ca, signal, onConnected }: Pinned
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const options = {
     agent: false,
+    maxHeaderSize: 16_384,
     lookup: lookUpIn(addresses),
     headers: { ...headers, 'accept-encoding': 'identity' },
     signal,

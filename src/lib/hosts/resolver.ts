@@ -14,22 +14,32 @@ export interface Resolver {
 const TIMEOUT_MS = 3000
 const QUERY = { timeout: 1000, tries: 2 }
 
-export const systemResolver: Resolver = {
-  addresses: async (name) => {
-    // RFC 6761 §6.3: resolvers answer for localhost without a query
-    if (/^localhost\.?$/i.test(name)) return ['127.0.0.1', '::1']
+/** Asks the given name servers, `address` or `address:port`. Default: those of the machine. */
+export function newResolver(servers?: readonly string[]): Resolver {
+  const newDns = (): DnsResolver => {
     const dns = new DnsResolver(QUERY)
-    const found = await inTime(dns, Promise.allSettled([dns.resolve4(name), dns.resolve6(name)].map(orNone)))
-    const addresses = found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    // Some name servers answer queries for one of the two types only
-    return addresses.length > 0 || found.every(({ status }) => status === 'fulfilled') ? addresses : failed()
-  },
-  txt: async (name) => {
-    const dns = new DnsResolver(QUERY)
-    const records = await inTime(dns, orNone(dns.resolveTxt(name)).catch(failed))
-    return records.map((parts) => parts.join(''))
-  },
+    if (servers) dns.setServers(servers)
+    return dns
+  }
+  return {
+    addresses: async (name) => {
+      // RFC 6761 §6.3: resolvers answer for localhost without a query
+      if (/^localhost\.?$/i.test(name)) return ['127.0.0.1', '::1']
+      const dns = newDns()
+      const found = await inTime(dns, Promise.allSettled([dns.resolve4(name), dns.resolve6(name)].map(orNone)))
+      const addresses = found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+      // Some name servers answer queries for one of the two types only
+      return addresses.length > 0 || found.every(({ status }) => status === 'fulfilled') ? addresses : failed()
+    },
+    txt: async (name) => {
+      const dns = newDns()
+      const records = await inTime(dns, orNone(dns.resolveTxt(name)).catch(failed))
+      return records.map((parts) => parts.join(''))
+    },
+  }
 }
+
+export const systemResolver: Resolver = newResolver()
 
 /** A name that does not exist, or has no record of the type, is an answer. Everything else is a failure. */
 const orNone = <T>(query: Promise<readonly T[]>): Promise<readonly T[]> =>

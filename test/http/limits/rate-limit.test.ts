@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newRateLimits, requireCreationRate } from '../../../src/http/limits/rate-limit.js'
+import { newRateLimits, requireCreationRate, takeOutgoingRate } from '../../../src/http/limits/rate-limit.js'
 import { newRequestQueues } from '../../../src/http/limits/request-queues.js'
 import { startRegistry } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
@@ -78,4 +78,22 @@ test('a client that creates tasks faster than its rate gets 429 after a second, 
   await expect(call).rejects.toMatchObject({ status: 429, reason: 'rate_limited', retryAfterSeconds: 1 })
   expect(performance.now() - sentAt).toBeGreaterThan(990)
   for (const { taskId } of tasks) await agent.mutate('tasks.end', { taskId })
+})
+
+test('outgoing requests are counted for the client that causes them, for the host and for the registry', () => {
+  const clock = setClock()
+  const limits = newRateLimits('on', clock)
+  const take = (host: string, cause?: string) => takeOutgoingRate(limits, { host, cause })
+  expect(allowed(() => take('a.acme.com', 'client'), 30)).toBe(10)
+  expect(take('a.acme.com', 'client')?.detail.rateLimit?.name).toBe('outgoing-requests')
+  expect(allowed(() => take('a.acme.com'), 30)).toBe(10)
+  expect(take('a.acme.com')?.detail.rateLimit?.name).toBe('outgoing-requests-to-host')
+  let hosts = 0
+  // A refused request counts nowhere
+  expect(allowed(() => take('a.acme.com', 'other'), 30)).toBe(0)
+  expect(allowed(() => take('b.acme.com', 'other'), 30)).toBe(10)
+  expect(allowed(() => take(`${hosts++}.acme.com`), 200)).toBe(70)
+  expect(take('c.acme.com')?.detail.rateLimit?.name).toBe('outgoing-requests-of-registry')
+  clock.advance(3600)
+  expect(allowed(() => take('a.acme.com'), 30)).toBe(20)
 })

@@ -1,30 +1,36 @@
 import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
-import { type HttpResponse, json } from './route.js'
+import { type ErrorBody, type HttpResponse, json } from './route.js'
 
 /**
- * The response for an error at every HTTP endpoint except tRPC: `{ error, error_description, request_id }`, with `faults` if the refusal
- * has any. A bug becomes `server_error` without detail.
+ * The response for an error at every HTTP endpoint except tRPC. A bug becomes `server_error` without detail.
  *
- * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2), [RFC 9449 §7.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1)
+ * @see [RFC 9449 §7.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1)
  */
-export function errorResponse(error: unknown, requestId: string): HttpResponse {
+export function errorResponse(error: unknown, requestId: string, errorBody: ErrorBody = oauthErrorBody): HttpResponse {
   const refusal = isRefusal(error) ? error : undefined
   const reason = refusal?.reason ?? 'server_error'
-  const { faults, dpopNonce, allow } = refusal?.detail ?? {}
+  const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
   const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : dpopChallenge(reason)
-  return json(
-    status,
-    { error: reason, error_description: refusal?.message ?? 'internal error', ...(faults && { faults }), request_id: requestId },
-    {
-      pragma: 'no-cache',
-      ...(status === 401 && { 'www-authenticate': challenge }),
-      ...(status === 405 && { allow: (allow ?? []).join(', ') }),
-      ...retryHeaders(refusal),
-      ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),
-    },
-  )
+  return json(status, errorBody(refusal, requestId), {
+    pragma: 'no-cache',
+    ...(status === 401 && { 'www-authenticate': challenge }),
+    ...(status === 405 && { allow: (allow ?? []).join(', ') }),
+    ...retryHeaders(refusal),
+    ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),
+  })
+}
+
+/**
+ * `{ error, error_description, request_id }`, with `faults` if the refusal has any.
+ *
+ * @see [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749.html#section-5.2)
+ */
+function oauthErrorBody(refusal: Refusal | undefined, requestId: string): object {
+  const faults = refusal?.detail.faults
+  const { reason = 'server_error', message = 'internal error' } = refusal ?? {}
+  return { error: reason, error_description: message, ...(faults && { faults }), request_id: requestId }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Refusal } from '../errors.js'
 import type { Handle } from '../protocol/handles.js'
 import type { EnterAs } from './limits/request-queues.js'
 
@@ -31,6 +32,9 @@ export interface HttpResponse {
 /** The signal aborts when the caller disconnects. It is that of the connection, so an endpoint that adds a listener removes it. */
 type Endpoint = (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>
 
+/** Makes the JSON body of an error response; without a refusal that of a bug. */
+export type ErrorBody = (refusal: Refusal | undefined, requestId: string) => object
+
 /** A route of a feature. `:name` in the path is a parameter, `*` stands for the rest of a path. */
 export interface Route {
   /** GET also answers HEAD. */
@@ -39,6 +43,8 @@ export interface Route {
   readonly endpoint: Endpoint
   /** Default: BODY_BYTES. */
   maxBodyBytes?(path: string): number
+  /** For an API whose standard defines another form of errors. All routes of a path have the same. */
+  readonly errorBody?: ErrorBody
 }
 
 /** A JSON response that must not be cached. `headers` can override `content-type` and `cache-control`. */

@@ -26,10 +26,11 @@ export async function handle(deps: HandlerDeps, raw: IncomingMessage, response: 
   try {
     await send(deps, response, path, await responseTo(deps, arrival, response))
   } catch (error) {
-    const fields = { 'request.id': requestId, 'request.path': deps.routesOf(path)?.path ?? '' }
+    const match = deps.routesOf(path)
+    const fields = { 'request.id': requestId, 'request.path': match?.path ?? '' }
     if (!isRefusal(error)) deps.log.error('request failed', error, fields)
     else if (raw.socket.destroyed) deps.log.debug('the client closed the connection during a request', fields)
-    await send(deps, response, path, errorResponse(error, requestId))
+    await send(deps, response, path, errorResponse(error, requestId, match?.routes[0]?.errorBody))
   }
 }
 

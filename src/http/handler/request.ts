@@ -50,9 +50,14 @@ export const tooManyHeaders = ({ rawHeaders }: IncomingMessage, requestId: strin
     ? { ...errorResponse(new Refusal('invalid_request', `more than ${MAX_HEADERS} headers`), requestId), status: 431 }
     : undefined
 
-/** Letters that need no percent-encoding are decoded, so that a path has one spelling (RFC 3986 §6.2.2.2). */
+/**
+ * Letters that need no percent-encoding are decoded, so that a path has one spelling (RFC 3986 §6.2.2.2). A malformed path stays as it is:
+ * the decoded letters of `%%34%31` would form an escape of their own.
+ */
 const withoutNeedlessEscapes = (path: string): string =>
-  path.replace(/%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9ae]|3\d|2[de]|5f)/gi, (escaped) => decodeURIComponent(escaped))
+  MALFORMED_ESCAPE.test(path) ? path : path.replace(NEEDLESS_ESCAPE, (escaped) => decodeURIComponent(escaped))
+const MALFORMED_ESCAPE = /%(?![0-9a-f]{2})/i
+const NEEDLESS_ESCAPE = /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9ae]|3\d|2[de]|5f)/gi
 
 /** Headers that must not be sent twice. node:http would silently keep the first. */
 const SINGLE_HEADERS = ['authorization', 'dpop', 'content-type']

@@ -1,6 +1,7 @@
 import { CardCredentialClaims, cardType } from '../../credentials/agent-card/card-credential.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
+import { matchesEtag } from '../../http/etag.js'
 import { type HttpRequest, json, type Route } from '../../http/route.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type GetCardDeps, getCard, requirePublishedCard } from './get.js'
@@ -32,7 +33,7 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
         'cache-control': 'public, max-age=60',
         vary: 'A2A-Version',
       }
-      if (isKnown(request, headers.etag)) return { status: 304, headers }
+      if (matchesEtag(request, headers.etag)) return { status: 304, headers }
       return {
         status: 200,
         headers: { ...headers, 'content-type': 'application/json' },
@@ -81,12 +82,6 @@ function agentOf({ params }: HttpRequest): AgentId {
   const parsed = AgentId.safeParse(params.id)
   return parsed.success ? parsed.data : refuse('not_found', 'no such card')
 }
-
-/** RFC 9110 §13.1.2: weak comparison. */
-const isKnown = ({ headers }: HttpRequest, etag: string): boolean =>
-  String(headers['if-none-match'] ?? '')
-    .split(',')
-    .some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*')
 
 /** Type metadata of the card's SD-JWT VC (draft-ietf-oauth-sd-jwt-vc). */
 const typeMetadata = (issuer: string) => ({

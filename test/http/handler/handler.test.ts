@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Refusal } from '../../../src/errors.js'
 import { type HttpRequest, type HttpResponse, json, type Route } from '../../../src/http/route.js'
 import type { Log } from '../../../src/lib/log.js'
 import { blockingServer, get } from '../blocking-server.js'
@@ -17,6 +18,8 @@ const throwing = async (error: Error): Promise<never> => {
   throw error
 }
 
+const refusal = new Refusal('rate_limited', 'too many', { retryAfterSeconds: 3 })
+
 describe('a request', () => {
   let server: Awaited<ReturnType<typeof blockingServer>>
   beforeAll(async () => {
@@ -26,6 +29,7 @@ describe('a request', () => {
         route('/param/:id', async ({ params }) => json(200, params)),
         route('/empty', async () => ({ status: 307, headers: { location: '/' } })),
         route('/unchanged', async () => ({ status: 304 })),
+        { ...route('/other-form', () => throwing(refusal)), errorBody: (refusal) => ({ code: refusal?.reason ?? 'bug' }) },
         route('/bug', () => throwing(new Error('a secret'))),
         route('/bug/:id', () => throwing(Object.assign(new Error('a secret'), { statusCode: 404 }))),
         route('/header', async () => ({ status: 200, headers: { location: 'a\nb' } })),
@@ -53,6 +57,7 @@ describe('a request', () => {
     ['HEAD', '/nowhere/%zz'],
     ['DELETE', '/trpc/%e0%80'],
     ['POST', '/param/a%2'],
+    ['GET', '/param/%%34%31'],
   ])('%s %s gets 400, because the path is not percent-encoded UTF-8', async (method, path) => {
     const text = await responsesTo(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
     expect(text).toMatch(/^HTTP\/1.1 400 /)
@@ -95,6 +100,13 @@ describe('a request', () => {
     expect(await ask('POST', 'a'.repeat(11))).toEqual([413, 'close'])
     const withBody = 'GET /trpc/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 20\r\n\r\n12345678901234567890'
     expect(await responsesTo(withBody)).toMatch(/^HTTP\/1.1 200 [\s\S]*\r\n\r\n0$/)
+  })
+
+  test('errors of a route with a form of its own have this form, also those that its endpoint does not throw', async () => {
+    const refused = await server.fetch('/other-form')
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toEqual([429, '3', { code: 'rate_limited' }])
+    const wrongMethod = await server.fetch('/other-form', { method: 'POST' })
+    expect([wrongMethod.status, await wrongMethod.json()]).toEqual([405, { code: 'method_not_allowed' }])
   })
 
   test('a response without a body has the length 0, except a 304', async () => {

@@ -1,4 +1,5 @@
-// Cross-origin access for browsers (Fetch standard §3.3). Public documents may be read from everywhere. The OAuth and tRPC endpoints and the
+// Cross-origin access for browsers (Fetch standard §3.3). Public documents may be read from everywhere, and the catalog (ARD)
+// searched. The OAuth and tRPC endpoints and the
 // card of an entitled caller may be called from the configured origins, with a DPoP proof. Credentials of the browser (cookies) are never
 // allowed. Everything else is same-origin.
 
@@ -10,15 +11,18 @@ interface CorsRule {
 }
 
 const PUBLIC: CorsRule = { isPublic: true, allow: 'MCP-Protocol-Version, If-None-Match, A2A-Version', expose: 'ETag' }
+const RATE_FIELDS = 'Retry-After, RateLimit, RateLimit-Policy'
+const CATALOG: CorsRule = { isPublic: true, allow: 'Content-Type, If-None-Match', expose: `ETag, ${RATE_FIELDS}` }
 const OAUTH: CorsRule = {
   allow: 'DPoP, Content-Type, Idempotency-Key',
-  expose: 'DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy',
+  expose: `DPoP-Nonce, ${RATE_FIELDS}`,
 }
 const API: CorsRule = { allow: `${OAUTH.allow}, Authorization, traceparent, trpc-accept`, expose: `${OAUTH.expose}, WWW-Authenticate` }
 
 /** The first pattern that matches a path decides. */
 const RULES: readonly (readonly [RegExp, CorsRule])[] = [
   [/^\/oauth\/(token|revoke|introspect)$/, OAUTH],
+  [/^\/(search|explore|agents|agents\/[^/]+)$/, CATALOG],
   [/^\/trpc\/|^\/agents\/[^/]+\/card$/, API],
   [/^\/\.well-known\/|^\/agents\/[^/]+\/(\.well-known\/agent-card\.json|jwks\.json)?$|^\/log\/|^\/vct\//, PUBLIC],
 ]

@@ -16,6 +16,7 @@ import { authenticateToken } from '../oauth/client-auth/authenticate.js'
 import { oauthEndpoints } from '../oauth/endpoints.js'
 import { FEED_PROTOCOL, type ServerMessage } from '../protocol/log/feed.js'
 import { stands } from '../protocol/standing.js'
+import { ardEndpoints } from '../registry/ard/endpoints.js'
 import { cardEndpoints } from '../registry/cards/endpoints.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
@@ -128,6 +129,7 @@ async function serveCallers(
     ...oauthEndpoints(services),
     jwksEndpoint(services),
     ...cardEndpoints(services),
+    ...ardEndpoints(services),
     ...logEndpoints(services),
     ...witnessRoutes(deps),
   ]

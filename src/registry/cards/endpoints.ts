@@ -12,12 +12,7 @@ interface CardEndpointDeps extends GetCardDeps {
 
 export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
   {
-    // Card resolvers append to the last slash of an address, so the address of an agent needs one. The redirects are the same for every id
-    method: 'GET',
-    path: '/agents/:id',
-    endpoint: async ({ path }) => ({ status: 308, headers: { location: `${path}/` } }),
-  },
-  {
+    // The redirect is the same for every id
     method: 'GET',
     path: '/agents/:id/',
     endpoint: async ({ path }) => ({ status: 307, headers: { location: `${path}.well-known/agent-card.json` } }),

@@ -6,23 +6,8 @@ import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
 import { Entry } from '../../protocol/log/entry.js'
 import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import { WitnessSubmission } from '../../trust-log/witness/cosigned-logs.js'
-
-export interface HttpEndpoint {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  readonly tag: 'OAuth' | 'Cards' | 'Trust log' | 'Discovery documents' | 'Witness' | 'Revocations'
-  readonly summary: string
-  readonly caller: string
-  readonly source?: string
-  readonly parameters?: z.ZodObject
-  /** Form parameters, or a JSON body where `isJson` is true. */
-  readonly body?: z.ZodObject
-  readonly isJson?: boolean
-  /** `status` is 200 unless it is given. */
-  readonly response: { readonly type: string; readonly schema?: z.ZodType; readonly status?: number }
-  /** Error reasons (docs/ERRORS.md) of this endpoint, in addition to those that every endpoint may return. */
-  readonly reasons: readonly string[]
-}
+import { ARD_ENDPOINTS } from './ard-endpoints.js'
+import type { HttpEndpoint } from './http-endpoint.js'
 
 const json = (schema: z.ZodType) => ({ type: 'application/json', schema })
 const ClientAssertion = {
@@ -63,7 +48,6 @@ const publicGet = (path: string, tag: HttpEndpoint['tag'], summary: string, resp
 
 export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
   publicGet('/', 'Discovery documents', 'A page for people that links the public documents.', { type: 'text/html' }),
-  publicGet('/agents/:id', 'Cards', 'Redirects to the same address with a slash.', { type: 'text/plain', status: 308 }),
   publicGet('/agents/:id/', 'Cards', 'Redirects to the public card.', { type: 'text/plain', status: 307 }),
   {
     method: 'POST',
@@ -214,6 +198,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     response: json(z.looseObject({ vct: z.string(), name: z.string() })),
     reasons: [],
   },
+  ...ARD_ENDPOINTS,
   {
     method: 'GET',
     path: '/log/checkpoint',

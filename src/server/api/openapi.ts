@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { REFUSALS } from '../../errors.js'
 import type { ProcedureMeta } from '../../http/trpc/procedures.js'
 import { newRouter, type RouterDeps } from '../router.js'
-import { HTTP_ENDPOINTS, type HttpEndpoint } from './endpoints.js'
+import { HTTP_ENDPOINTS } from './endpoints.js'
+import type { HttpEndpoint } from './http-endpoint.js'
 import { PROCEDURES } from './procedures.js'
 
 /** A tRPC procedure as the documents show it. */
@@ -56,6 +57,12 @@ const ERROR_OF_HTTP = {
     },
     request_id: { type: 'string' },
   },
+}
+
+const ERROR_OF_ARD = {
+  type: 'object',
+  required: ['errorCode', 'message'],
+  properties: { errorCode: { type: 'string' }, message: { type: 'string' } },
 }
 
 const ERROR_OF_TRPC = {
@@ -112,7 +119,9 @@ function endpointOperation({ path, tag, summary, caller, source, parameters, bod
         description: 'Success.',
         content: { [response.type]: response.schema ? { schema: schemaOf(response.schema, 'output') } : {} },
       },
-      ...(reasons.length > 0 && { default: { ...refusal('HttpError'), description: `A refusal, such as ${reasons.join(', ')}.` } }),
+      ...(reasons.length > 0 && {
+        default: { ...refusal(tag === 'ARD' ? 'ArdError' : 'HttpError'), description: `A refusal, such as ${reasons.join(', ')}.` },
+      }),
     },
   }
 }
@@ -154,7 +163,7 @@ export function openApi(version: string): object {
     info: { title: 'Credence', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
     paths,
     components: {
-      schemas: { HttpError: ERROR_OF_HTTP, TrpcError: ERROR_OF_TRPC },
+      schemas: { HttpError: ERROR_OF_HTTP, ArdError: ERROR_OF_ARD, TrpcError: ERROR_OF_TRPC },
       securitySchemes: { dpop: { type: 'http', scheme: 'DPoP', description: 'A root token with a DPoP proof (RFC 9449 §7).' } },
     },
   }

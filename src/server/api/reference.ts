@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { EndReason } from '../../protocol/end-reason.js'
 import { END_REASONS } from './end-reasons.js'
-import { HTTP_ENDPOINTS, type HttpEndpoint } from './endpoints.js'
+import { HTTP_ENDPOINTS } from './endpoints.js'
+import type { HttpEndpoint } from './http-endpoint.js'
 import { type DescribedProcedure, describedProcedures } from './openapi.js'
 import { SCOPES } from './scopes.js'
 
@@ -42,7 +43,7 @@ A machine-readable version is [schemas/openapi.json](../schemas/openapi.json). T
 
 **Authentication.** A client authenticates at the OAuth endpoints with \`private_key_jwt\`. Everywhere else it sends a root token and a DPoP proof: \`Authorization: DPoP <token>\`, \`DPoP: <proof>\`. A proof names the public URL of the endpoint without its query. The token endpoint demands a nonce in the proof: it answers \`use_dpop_nonce\`, and the client repeats the request with the value of the \`DPoP-Nonce\` header.
 
-**Errors.** HTTP endpoints return \`{ "error", "error_description", "faults"?, "request_id" }\`; tRPC returns \`error.data.reason\`, \`error.data.faults\`, \`error.data.requestId\`. [ERRORS.md](ERRORS.md) lists every reason. Each fault has a JSON Pointer and a hint. Every endpoint may also return \`rate_limited\`, \`unavailable\`, \`body_too_large\`, \`method_not_allowed\` and \`server_error\`. A 429 or 503 has \`Retry-After\` in seconds.
+**Errors.** HTTP endpoints return \`{ "error", "error_description", "faults"?, "request_id" }\`; tRPC returns \`error.data.reason\`, \`error.data.faults\`, \`error.data.requestId\`. [ERRORS.md](ERRORS.md) lists every reason. Each fault has a JSON Pointer and a hint. Every endpoint may also return \`rate_limited\`, \`unavailable\`, \`body_too_large\`, \`method_not_allowed\` and \`server_error\`. A 429 or 503 has \`Retry-After\` in seconds. The endpoints of ARD (\`/search\`, \`/explore\`, \`/agents\`, \`/agents/:id\` and the two catalogs) return \`{ "errorCode", "message" }\` in its place, as [ERRORS.md](ERRORS.md#ard) says.
 
 **Paging.** Lists take \`limit\` (1 to 100, default 20) and \`cursor\`, and return \`items\` and, if there are more, \`cursor\`. A cursor belongs to one query and does not expire.
 `

@@ -1,0 +1,88 @@
+// Maps the filters of ARD (§5.3.1) to a card search. A filter names a member of an entry by its path. Members that are the same in every
+// entry decide at once: either they exclude nothing or no entry matches. The others become criteria of the search.
+import { refuse } from '../../errors.js'
+import { pointerOf } from '../../lib/json-pointer.js'
+import type { searchCards } from '../discovery/search.js'
+import { ATTESTATION_TYPES, CARD_TYPE } from './entry.js'
+import { hostOf } from './identifier.js'
+import type { Context, Filter } from './requests.js'
+
+type Criteria = Omit<Parameters<typeof searchCards>[2], 'text' | 'limit' | 'cursor'>
+
+/** The namespace of terms without a prefix, and the address of the context that says so (§4.1). */
+const NAMESPACE = 'https://agenticresourcediscovery.org/ns#'
+const BASE_CONTEXT = 'https://agenticresourcediscovery.org/context/v1'
+
+/** The members that have the same values in every entry of this registry. */
+const constantsOf = (issuer: string): Readonly<Record<string, readonly string[]>> => ({
+  type: [CARD_TYPE],
+  publisher: [hostOf(issuer)],
+  'trustManifest.attestations.type': Object.values(ATTESTATION_TYPES),
+})
+
+/** The members that a search can filter by. */
+const CRITERIA: Readonly<Record<string, (value: string) => Criteria>> = {
+  tags: (tag) => ({ tags: [tag] }),
+  capabilities: (skill) => ({ skill }),
+}
+
+interface FilterSource {
+  readonly issuer: string
+  readonly context?: Context | undefined
+  /** Where the filter is in the request, for faults. */
+  readonly at: readonly string[]
+}
+
+/** The criteria of a search for the entries that match; undefined if no entry can match. */
+export function criteriaOf(filter: Filter, { issuer, context, at }: FilterSource): Criteria | undefined {
+  const constants = constantsOf(issuer)
+  const criteria: Criteria[] = []
+  for (const [key, value] of Object.entries(filter)) {
+    const values = typeof value === 'string' ? [value] : value
+    const field = termOf(key, context, [...at, key])
+    const [constant, criterion] = [own(constants, field), own(CRITERIA, field)]
+    const [only = '', ...more] = values
+    if (constant) {
+      if (!values.some((one) => constant.includes(one))) return undefined
+    } else if (!criterion) unsupported([...at, key], `filter by ${[...Object.keys(constants), ...Object.keys(CRITERIA)].join(', ')}`)
+    else if (more.length > 0) unsupported([...at, key], 'give one value')
+    else criteria.push(criterion(only))
+  }
+  return Object.assign({}, ...criteria)
+}
+
+/** The values of a member that is the same in every entry. */
+export function constantValues(field: string, { issuer, context, at }: FilterSource): readonly string[] {
+  const constants = constantsOf(issuer)
+  return own(constants, termOf(field, context, at)) ?? unsupported(at, `count by ${Object.keys(constants).join(', ')}`)
+}
+
+/** The path with its core term as it is spelt without a prefix. Through a context, a key may also name a term of another namespace. */
+function termOf(key: string, context: Context | undefined, at: readonly string[]): string {
+  const [term = '', ...path] = key.split('.')
+  const iri = iriOf(term, typeof context === 'object' ? context : {})
+  return iri.startsWith(NAMESPACE)
+    ? [iri.slice(NAMESPACE.length), ...path].join('.')
+    : unsupported(at, 'is a term of another namespace; only terms of the ARD namespace are indexed')
+}
+
+/** JSON-LD expansion of a term: a whole term of the context, or a prefix and a name. */
+function iriOf(term: string, context: Readonly<Record<string, string>>): string {
+  const [prefix = '', ...name] = term.split(':')
+  const namespace = own(context, prefix)
+  return name.length === 0 ? (namespace ?? NAMESPACE + term) : (namespace ?? `${prefix}:`) + name.join(':')
+}
+
+/** A context at another address is not loaded. */
+export function requireKnownContext(context: Context | undefined): void {
+  if (typeof context === 'string' && context !== BASE_CONTEXT)
+    unsupported(['query', '@context'], `must be ${BASE_CONTEXT}, or an object of prefixes`)
+}
+
+const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
+
+function unsupported(path: readonly string[], hint: string): never {
+  const pointer = pointerOf(path)
+  return refuse('bad_input', `${pointer}: ${hint}`, { faults: [{ pointer, hint }] })
+}

@@ -3,7 +3,7 @@ import { type VerifiedCard, verifyCardViewBundle } from '../credentials/agent-ca
 import { presentCard, verifyCardPresentation } from '../credentials/agent-card/present-card.js'
 import { preparePublication } from '../credentials/agent-card/sign-card.js'
 import type { Signer } from '../credentials/jose/sign.js'
-import { refuse } from '../errors.js'
+import { type Fault, refuse } from '../errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
 import type { CardView, Verdict } from '../protocol/cards/card-view.js'
 import { Tier } from '../protocol/cards/release-policy.js'
@@ -13,6 +13,7 @@ import { faultsOf, textOfIssues } from '../protocol/input-faults.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import type { Calls } from './call.js'
 import type { Pins } from './pins.js'
+import { PAGE_OPTIONS, type PageOptions } from './tasks.js'
 import type { TokenDeps } from './tokens.js'
 
 export interface PublishOptions {
@@ -55,6 +56,45 @@ export interface PresentOptions {
 /** A misspelt `show` would disclose every part. */
 const PRESENT_OPTIONS: OptionNames<PresentOptions> = { ownSdJwt: true, show: true, audience: true, nonce: true }
 
+/** One version of a public card. The times are in epoch seconds. */
+export interface CardVersion {
+  readonly version: number
+  readonly state: 'current' | 'superseded' | 'unpublished'
+  readonly publishedAt: number
+  /** Absent for the current version. */
+  readonly replacedAt?: number
+  /** Strong ETag of the public card. */
+  readonly etag: string
+  readonly verdict: Verdict
+  /** The publisher's own words. */
+  readonly text: { readonly name: string; readonly description: string }
+}
+
+/** A member of the card that differs. `from` or `to` is absent if the version does not have the member. */
+interface CardChange {
+  /** JSON Pointer into the card in the form of A2A 1.0, with ids and names in place of positions in lists. */
+  readonly pointer: string
+  readonly from?: JsonValue
+  readonly to?: JsonValue
+}
+
+/** What changes for a caller between two versions of a public card. */
+export interface CardDiff {
+  readonly agentId: AgentId
+  readonly from: number
+  readonly to: number
+  /** Interfaces, security, scopes and skills that callers can no longer rely on. Empty: no introduction needs another approval. */
+  readonly takesAway: readonly Fault[]
+  readonly endpoint: readonly CardChange[]
+  readonly security: readonly CardChange[]
+  readonly scopes: readonly CardChange[]
+  readonly skills: readonly CardChange[]
+  /** Capabilities, extensions and default modes. */
+  readonly other: readonly CardChange[]
+  /** What only people read: names, descriptions, tags, examples, links. */
+  readonly prose: readonly CardChange[]
+}
+
 export interface Cards {
   /** Signs a card, makes its non-public parts selectively disclosable, and publishes it. */
   publish(options: PublishOptions): Promise<Published>
@@ -62,6 +102,10 @@ export interface Cards {
   card(agentId: string): Promise<VerifiedCard>
   /** Reads the card view as the registry sends it, without verifying it. */
   cardView(agentId: string): Promise<CardView>
+  /** The versions of a public card, newest first: the current one and at most 100 earlier ones. */
+  cardHistory(agentId: string, options?: PageOptions): Promise<{ readonly items: readonly CardVersion[]; readonly cursor?: string }>
+  /** What changes for a caller from version `from` of a public card to version `to` (default: the current one). */
+  cardDiff(agentId: string, from: number, to?: number): Promise<CardDiff>
   /** Presents this agent's own card, including private parts, to one client, with a key binding (RFC 9901 §4.3). */
   present(options: PresentOptions): Promise<string>
   /**
@@ -173,6 +217,11 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
     },
     card,
     cardView,
+    cardHistory: async (agentId, options = {}) => {
+      requireOptions('cardHistory', options, PAGE_OPTIONS)
+      return calls.query('cards.history', { ...options, agentId })
+    },
+    cardDiff: (agentId, from, to) => calls.query('cards.diff', { agentId, from, ...(to !== undefined && { to }) }),
     present: async (options) => {
       requireOptions('present', options, PRESENT_OPTIONS)
       const { ownSdJwt, show, audience, nonce } = options

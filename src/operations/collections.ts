@@ -9,7 +9,7 @@ import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { TOKENS } from '../oauth/store.js'
-import { CARDS } from '../registry/cards/store.js'
+import { CARDS, EARLIER_CARD_VERSIONS } from '../registry/cards/store.js'
 import { TICKETS } from '../revocations/tickets-store.js'
 import { REGISTRY_SECRETS, SIGNING_KEYS } from '../signing-keys/key-store.js'
 import { CONSUMED_IDS } from '../storage/replay-cache.js'
@@ -31,6 +31,7 @@ export const COLLECTIONS = anySpecs([
   TOKENS,
   TASKS,
   CARDS,
+  EARLIER_CARD_VERSIONS,
   REGISTERED_KEYS,
   KEY_SLOTS,
   REQUEST_SLOTS,

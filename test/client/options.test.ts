@@ -46,6 +46,7 @@ const METHODS: Record<string, Call> = {
   revoke: (more) => agent.revoke('x', more),
   search: (more) => agent.search(more),
   publish: (more) => agent.publish({ card: {}, ...more }),
+  cardHistory: (more) => agent.cardHistory('x', more),
   present: (more) => agent.present({ ownSdJwt: 'x', audience: 'x', nonce: 'x', ...more }),
   introduce: (more) => agent.introduce({ to: 'x', purpose: 'x', scopes: [], ...more }),
   lineage: (more) => agent.lineage({ taskId: 'x', ...more }),
@@ -61,7 +62,7 @@ const METHODS: Record<string, Call> = {
   'tasks.list': (more) => agent.tasks.list(more),
 }
 const METHODS_WITHOUT_OPTIONS =
-  'query mutate introspect card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get'
+  'query mutate introspect card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff'
 
 const functionsIn = (object: object, path = ''): string[] =>
   Object.entries(object).flatMap(([name, value]) => {

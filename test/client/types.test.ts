@@ -1,6 +1,6 @@
 // `tsc` checks this file: the published types have every member that the registry sends.
 import { expectTypeOf, test } from 'vitest'
-import type { Hit, InboxItem, Introduction, LineageNode, Task } from '../../src/client/index.js'
+import type { CardDiff, CardVersion, Hit, InboxItem, Introduction, LineageNode, Task } from '../../src/client/index.js'
 import type { AppRouter } from '../../src/server/router.js'
 
 type Output<P> = P extends { readonly _def: { readonly $types: { readonly output: infer O } } } ? O : never
@@ -9,6 +9,8 @@ type Procedures = AppRouter['_def']['record']
 type Lacking<Response, Published> = Exclude<keyof Response, keyof Published>
 
 test('the published types lack no member of a response', () => {
+  expectTypeOf<Lacking<Output<Procedures['cards']['history']>['items'][number], CardVersion>>().toBeNever()
+  expectTypeOf<Lacking<Output<Procedures['cards']['diff']>, CardDiff>>().toBeNever()
   expectTypeOf<Lacking<Output<Procedures['introductions']['get']>, Introduction>>().toBeNever()
   expectTypeOf<Lacking<Output<Procedures['introductions']['inbox']>['items'][number], InboxItem>>().toBeNever()
   expectTypeOf<Lacking<Output<Procedures['tasks']['get']>, Task>>().toBeNever()

@@ -3,7 +3,7 @@ import { refuse } from '../../errors.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
 import { Tier } from '../../protocol/cards/release-policy.js'
 import { AgentId } from '../../protocol/ids.js'
-import { type CommonFlags, call, collect, endingOptions, openAgent, textOfFile } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions, listOptions, openAgent, textOfFile } from '../context.js'
 import { print } from '../output.js'
 
 interface PublishFlags extends CommonFlags {
@@ -30,6 +30,14 @@ export function cardCommands(program: Command, common: (command: Command) => Com
       const { agent } = await openAgent(flags)
       print(flags, await agent.card(AgentId.parse(agentId)))
     })
+  listOptions(common(card.command('history <agentId>')))
+    .description('list the versions of a public card, newest first')
+    .action((agentId: string, flags: CommonFlags) => call(flags, 'query', 'cards.history', { agentId }))
+  common(card.command('diff <agentId> <from> [to]'))
+    .description('say what changes for callers between two versions of a public card (default: up to the current one)')
+    .action((agentId: string, from: string, to: string | undefined, flags: CommonFlags) =>
+      call(flags, 'query', 'cards.diff', { agentId, from: Number(from), ...(to !== undefined && { to: Number(to) }) }),
+    )
   endingOptions(common(card.command('unpublish <agentId>')))
     .description('withdraw a card from readers and from search; its introductions need another approval after the next publication')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))

@@ -2,10 +2,12 @@ import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
+import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { CardView } from '../../protocol/cards/card-view.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
+import type { Card } from './card-record.js'
 import type { CardsStore } from './store.js'
 import { type EntitledCaller, entitledView, type PublishedCard, publicView, type ViewDeps } from './view.js'
 
@@ -36,13 +38,21 @@ export async function getCard(deps: GetCardDeps, caller: Caller | undefined, age
 }
 
 /** Returns the published card of an agent that stands, and refuses otherwise. Call after the read barrier. */
-export async function requirePublishedCard(
-  deps: Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps,
-  agentId: AgentId,
-): Promise<PublishedCard> {
-  const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
-  if (!card || card.unpublished || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles))
-    return refuse('not_found', 'no such card')
+export async function requirePublishedCard(deps: CardOfAgentDeps, agentId: AgentId): Promise<PublishedCard> {
+  const { card, agent } = await requireAgentOfCard(deps, agentId)
+  if (card.unpublished) return refuse('not_found', 'no such card')
   const organisation = await deps.organisations.get(card.orgId)
   return { card, agentName: agent.name, organisationName: organisation?.name ?? '', dependsOn: agent.dependencies.handles }
+}
+
+type CardOfAgentDeps = Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps
+
+/** Returns the newest card of an agent that stands, which may be unpublished. Call after the read barrier. */
+export async function requireAgentOfCard(
+  deps: CardOfAgentDeps,
+  agentId: AgentId,
+): Promise<{ readonly card: Card; readonly agent: IntroductionTarget }> {
+  const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
+  if (!card || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such card')
+  return { card, agent }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
+import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
@@ -8,12 +9,15 @@ import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
 import { type CardImported, importCard } from './import.js'
+import { type CardDiff, diffCards } from './life/diff.js'
+import { type CardHistory, cardHistory } from './life/history.js'
 import { type NextCard, nextCard } from './next.js'
 import { type CardPublished, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
 const ById = z.strictObject({ agentId: AgentId })
+const Version = z.int().min(1)
 const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
 const Policy = z.string().min(1).max(MAX_RELEASE_POLICY_BYTES)
 
@@ -35,6 +39,12 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
       .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
       .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, input.card)),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
+    history: publicProcedure
+      .input(PageInput.extend(ById.shape))
+      .query(async ({ ctx, input }): Promise<CardHistory> => cardHistory(deps, await ctx.findCaller(), input)),
+    diff: publicProcedure
+      .input(ById.extend({ from: Version, to: Version.optional() }))
+      .query(async ({ ctx, input }): Promise<CardDiff> => diffCards(deps, await ctx.findCaller(), input)),
     unpublish: procedureFor('cards:write')
       .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { agentId, ...because } }) => unpublishCard(deps, ctx.caller, agentId, because)),

@@ -157,7 +157,7 @@ export function currentVerdict(
   return hasExpired ? { ...verdict, state: 'stale' } : verdict
 }
 
-function textOf({ publicCard }: Card): CardView['text'] {
+export function textOf({ publicCard }: Pick<Card, 'publicCard'>): CardView['text'] {
   const json = parseJson(publicCard)
   const card: JsonObject = isJsonObject(json) ? json : {}
   return { name: String(card.name ?? ''), description: String(card.description ?? '') }

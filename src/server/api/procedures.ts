@@ -78,6 +78,15 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'cards.renew': { summary: 'Replace the SD-JWT of a published card without a new version.', caller: 'the agent, its organisation' },
   'cards.import': { summary: 'Store an existing card unchanged, with a verdict on its signatures.', caller: 'the agent, its organisation' },
   'cards.get': { summary: 'Return the parts of a card that the caller may see.', caller: 'anyone; a token shows more' },
+  'cards.history': {
+    summary: 'List the versions of a public card, newest first: the current one and at most 100 earlier ones.',
+    caller: 'anyone; without a published card the agent, its organisation, operators',
+  },
+  'cards.diff': {
+    summary:
+      'Compare two versions of a public card by meaning: what it takes away from callers, and what changes in endpoint, security, scopes and skills, apart from prose.',
+    caller: 'as cards.history',
+  },
   'cards.unpublish': {
     summary: 'Withdraw a card from readers and from search; its introductions need another approval after the next publication.',
     caller: 'the agent, its organisation, operators',

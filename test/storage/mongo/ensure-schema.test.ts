@@ -85,10 +85,10 @@ overMongod((mongod) => {
 
   test('once N+1 has started, N can no longer start, and running instances of N go on', async () => {
     const running = (await open('running')).collection(N)
-    expect(await storedVersion()).toMatchObject({ version: 3 })
-    await setVersion(4)
+    expect(await storedVersion()).toMatchObject({ version: 4 })
+    await setVersion(5)
     await expect(open('again')).rejects.toThrow(
-      'a newer release of Credence has used this deployment (schema version 4, this release supports 3): use that release',
+      'a newer release of Credence has used this deployment (schema version 5, this release supports 4): use that release',
     )
     expect(await running.insert({ id: 'a', group: 'g', rank: 1 })).toBe('inserted')
     expect(await storedVersion()).toMatchObject({ version: 4 })

@@ -5,7 +5,7 @@ import { COLLECTIONS } from '../../../src/operations/collections.js'
 import { allSchemas } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 
-const PINNED = { version: 3, digest: 'SLlDxuROOF5cNh7Nu3u7kDGfuFoBxO_x444FxuCNshM' }
+const PINNED = { version: 4, digest: 'ulQmQXupGRJekETBR3cjl7GNMMacJbNrFFXEWa95BsI' }
 
 const digestOf = (schemas: object): string => createHash('sha256').update(JSON.stringify(schemas)).digest('base64url')
 

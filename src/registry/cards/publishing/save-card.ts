@@ -2,10 +2,12 @@ import { auditDraft } from '../../../audit/audit-draft.js'
 import { refuse } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.js'
+import type { Operation } from '../../../storage/storage.js'
 import type { PublishDeps } from '../authority.js'
 import { unchangedGuard } from '../card.js'
 import type { Card } from '../card-record.js'
 import { endedVersion } from '../card-versions.js'
+import { earlierVersionOf, MAX_EARLIER_VERSIONS, versionId } from '../life/earlier-version.js'
 import { indexingRows } from '../store.js'
 
 interface CardSave {
@@ -30,7 +32,8 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const draft = auditDraft(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
   const recording = deps.audit.recordingEnd(draft, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
-  const operations = [saving, ...indexingRows(card), ...recording]
+  const keeping = previous && previous.version !== card.version ? await keepingVersion(deps, previous, caller.barrier.now) : []
+  const operations = [saving, ...keeping, ...indexingRows(card), ...recording]
   if (onlyNonPublic && !ended) {
     if (!(await deps.storage.commit(operations)).ok) refuseStale()
     return
@@ -48,6 +51,13 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const current = await deps.cards.get(card.agentId)
   if (current?.version !== previous?.version || current?.revision !== previous?.revision) refuseStale()
   refuse('conflict', 'the agent, its organisation, the signing key or your own access was revoked concurrently')
+}
+
+/** Operations that keep the replaced version, and remove the oldest one when there are more than MAX_EARLIER_VERSIONS. */
+async function keepingVersion({ cards: { earlierVersions } }: PublishDeps, replaced: Card, now: number): Promise<readonly Operation[]> {
+  const oldest = versionId(replaced.agentId, replaced.version - MAX_EARLIER_VERSIONS)
+  const isFull = (await earlierVersions.get(oldest)) !== undefined
+  return [earlierVersions.inserting(earlierVersionOf(replaced, now)), ...(isFull ? [earlierVersions.taking(oldest, {})] : [])]
 }
 
 const refuseStale = (): never => refuse('card_version_stale', 'the card was published concurrently; read the next version and sign again')

@@ -1,0 +1,86 @@
+import { refuse } from '../../../errors.js'
+import { type Caller, maySee } from '../../../http/caller.js'
+import { cursorOf, type PageInput, pageOf } from '../../../http/paging.js'
+import type { Verdict } from '../../../protocol/cards/card-view.js'
+import type { AgentId } from '../../../protocol/ids.js'
+import { type GetCardDeps, requireAgentOfCard } from '../get.js'
+import { currentVerdict, textOf } from '../view.js'
+import { type EarlierVersion, earlierVersionOf, versionId } from './earlier-version.js'
+
+/** One version of a public card. The times are in epoch seconds. */
+interface CardVersionView {
+  readonly version: number
+  readonly state: 'current' | 'superseded' | 'unpublished'
+  readonly publishedAt: number
+  /** Absent for the current version. */
+  readonly replacedAt?: number
+  /** Strong ETag of the public card. */
+  readonly etag: string
+  readonly verdict: Verdict
+  /** The publisher's own words. */
+  readonly text: { readonly name: string; readonly description: string }
+}
+
+export interface CardHistory {
+  readonly items: readonly CardVersionView[]
+  readonly cursor?: string
+}
+
+/**
+ * Lists the versions of an agent's public card, newest first: the current one, and at most MAX_EARLIER_VERSIONS that it replaced. Every caller
+ * sees the same. Without a published card only the agent, its organisation and operators read the history.
+ */
+export const cardHistory = (
+  deps: GetCardDeps,
+  caller: Caller | undefined,
+  { agentId, ...paging }: PageInput & { readonly agentId: AgentId },
+): Promise<CardHistory> =>
+  deps.trustLog.afterBarrier(caller?.barrier, async ({ now }) => {
+    const newest = await requireNewest(deps, caller, agentId)
+    const viewOf = (version: EarlierVersion) => versionViewOf(deps, version, newest.version, now)
+    const { limit, after } = cursorOf(paging)
+    const room = after === undefined ? limit - 1 : limit
+    const from = after ?? ([newest.version, newest.id] as const)
+    const page = room === 0 ? { items: [], next: from } : await deps.cards.earlierVersions.find('agent', earlierThan(agentId, from, room))
+    return pageOf({ ...page, items: [...(after === undefined ? [newest] : []), ...page.items] }, viewOf)
+  })
+
+const earlierThan = (agentId: AgentId, after: readonly [string | number | boolean | null, string], limit: number) =>
+  ({ where: { agentId }, order: 'down', after, limit }) as const
+
+/** Returns the current version of a card, or an earlier one that was kept. */
+export async function requireVersion(
+  deps: GetCardDeps,
+  caller: Caller | undefined,
+  agentId: AgentId,
+  version: number | undefined,
+): Promise<EarlierVersion> {
+  const newest = await requireNewest(deps, caller, agentId)
+  if (version === undefined || version === newest.version) return newest
+  return (
+    (await deps.cards.earlierVersions.get(versionId(agentId, version))) ??
+    refuse('not_found', `the card has no version ${version}, or it is no longer kept (see cards.history)`)
+  )
+}
+
+/** The newest version, in the form in which earlier ones are kept. */
+async function requireNewest(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<EarlierVersion> {
+  const { card } = await requireAgentOfCard(deps, agentId)
+  const isOwn = caller !== undefined && (caller.id === agentId || maySee(caller, card.orgId))
+  if (card.unpublished && !isOwn) return refuse('not_found', 'no such card')
+  return earlierVersionOf(card, 0)
+}
+
+function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, now: number): CardVersionView {
+  const { version, unpublished, publishedAt, replacedAt, publicCardSha256 } = kept
+  const isNewest = version === newest
+  return {
+    version,
+    state: unpublished ? 'unpublished' : isNewest ? 'current' : 'superseded',
+    publishedAt,
+    ...(!isNewest && { replacedAt }),
+    etag: `"${publicCardSha256}"`,
+    verdict: currentVerdict(deps, kept, { tier: 'public', now }),
+    text: textOf(kept),
+  }
+}

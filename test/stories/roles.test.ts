@@ -14,7 +14,9 @@ type Column = (typeof COLUMNS)[number]
 /** Procedures that anonymous callers may use, and subscriptions, which need no role of their own. */
 const WITHOUT_ROLE = [
   'agents.confirm',
+  'cards.diff',
   'cards.get',
+  'cards.history',
   'discovery.search',
   'introductions.watch',
   'members.join',

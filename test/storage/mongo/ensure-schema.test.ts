@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openMongo } from '../../../src/storage/mongo/open.js'
+import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 import type { Spec, Storage } from '../../../src/storage/storage.js'
 import { setClock } from '../../set-clock.js'
 import { overMongod } from '../over-mongod.js'
@@ -85,13 +86,13 @@ overMongod((mongod) => {
 
   test('once N+1 has started, N can no longer start, and running instances of N go on', async () => {
     const running = (await open('running')).collection(N)
-    expect(await storedVersion()).toMatchObject({ version: 4 })
-    await setVersion(5)
+    expect(await storedVersion()).toMatchObject({ version: SCHEMA_VERSION })
+    await setVersion(SCHEMA_VERSION + 1)
     await expect(open('again')).rejects.toThrow(
-      'a newer release of Credence has used this deployment (schema version 5, this release supports 4): use that release',
+      `a newer release of Credence has used this deployment (schema version ${SCHEMA_VERSION + 1}, this release supports ${SCHEMA_VERSION}): use that release`,
     )
     expect(await running.insert({ id: 'a', group: 'g', rank: 1 })).toBe('inserted')
-    expect(await storedVersion()).toMatchObject({ version: 4 })
+    expect(await storedVersion()).toMatchObject({ version: SCHEMA_VERSION + 1 })
   })
 
   test('a database of an earlier format is refused, and an administrator’s command does not open an empty database', async () => {

@@ -1,4 +1,5 @@
-import { initTRPC, TRPCError } from '@trpc/server'
+import { initTRPC, type TRPCError } from '@trpc/server'
+import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import { z } from 'zod'
 import { isRefusal, REFUSALS, type Reason, Refusal, refuse } from '../../errors.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
@@ -42,8 +43,9 @@ const t = initTRPC
   .create({
     isDev: false,
     errorFormatter: ({ shape, error, ctx, path }) => {
-      const refusal = isRefusal(error.cause) ? error.cause : refusalOf(error)
-      return { code: shape.code, ...errorShape(refusal, ctx?.requestId, path) }
+      if (!isRefusal(error.cause)) return { code: shape.code, ...errorShape(refusalOf(error), ctx?.requestId, path) }
+      const code = TRPC_ERROR_CODES_BY_KEY[REFUSALS[error.cause.reason].trpc]
+      return { code, ...errorShape(error.cause, ctx?.requestId, path) }
     },
   })
 
@@ -64,27 +66,18 @@ export const errorShape = ({ reason, message, detail }: Refusal, requestId?: str
 
 export const router = t.router
 
-/** Converts every refusal to a TRPCError with the refusal as its cause, and logs bugs. */
-const withErrors = t.procedure.use(async ({ ctx, path, type, next }) => {
-  const result = await next()
-  if (!result.ok && isRefusal(result.error.cause)) {
-    const refusal = result.error.cause
-    return { ...result, error: new TRPCError({ code: REFUSALS[refusal.reason].trpc, message: refusal.message, cause: refusal }) }
-  }
+/** A procedure that anonymous callers may use. `ctx.findCaller()` authenticates the caller if it sent a token. Logs bugs. */
+export const publicProcedure = t.procedure.use(async ({ ctx, path, type, next }) => {
+  const result = await (ctx.runLimited ? ctx.runLimited(next) : next())
+  const isBug = !result.ok && result.error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(result.error.cause)
   // A middleware does not see what a running subscription throws: over-websocket.ts logs those bugs
-  if (!result.ok && result.error.code === 'INTERNAL_SERVER_ERROR' && type !== 'subscription')
-    ctx.onBug(path, result.error.cause ?? result.error)
+  if (isBug && type !== 'subscription') ctx.onBug(path, result.error.cause ?? result.error)
   return result
 })
 
-const limited = withErrors.use(({ ctx, next }) => (ctx.runLimited ? ctx.runLimited(next) : next()))
-
-/** A procedure that anonymous callers may use. `ctx.findCaller()` authenticates the caller if it sent a token. */
-export const publicProcedure = limited
-
 /** A procedure for callers whose root token has `scope` and whose role is one of `roles` (default: any role). The caller is `ctx.caller`. */
 export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
-  limited.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, type, next }) => {
+  publicProcedure.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, type, next }) => {
     const caller = await ctx.findCaller()
     if (!caller) refuse('invalid_token', 'this call needs a root token')
     if (!caller.scopes.some((granted) => granted === scope)) {
@@ -92,7 +85,7 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
     }
     if (roles && !roles.includes(caller.role))
       return refuseAndRecord(ctx, caller, path, new Refusal('forbidden', `the role ${caller.role} may not make this call`))
-    const result = await next({ ctx: { ...ctx, caller } })
+    const result = await next({ ctx: { caller } })
     // A mutation may end the caller itself, and an entry in the log depends on its caller
     if (result.ok && type === 'query') await ctx.requireStillStanding(caller)
     if (!result.ok && isRefusal(result.error.cause)) await ctx.onRefusal(caller, path, result.error.cause)

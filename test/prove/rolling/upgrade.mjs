@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fetchRegistryKeys, verifyWholeLog } from 'credence/client'
+import { SCHEMA_VERSION } from '../../../dist/storage/mongo/schema-version.js'
 import { plant } from '../mongo/planted.mjs'
 import { claimsOf } from '../tools.mjs'
 import { clientsOf, endTask, introspect, issue, publish, revokeToken } from './traffic.mjs'
@@ -12,7 +13,11 @@ const INDEX = "organisation: { fields: ['orgId', 'createdAt'] },"
 export const NEXT = {
   name: 'N+1',
   edits: [
-    ['storage/mongo/schema-version.js', 'export const SCHEMA_VERSION = 3', 'export const SCHEMA_VERSION = 4'],
+    [
+      'storage/mongo/schema-version.js',
+      `export const SCHEMA_VERSION = ${SCHEMA_VERSION}`,
+      `export const SCHEMA_VERSION = ${SCHEMA_VERSION + 1}`,
+    ],
     ['identity/agents/store.js', INDEX, "owner: { fields: ['orgId', 'parent'] }, shape: { fields: ['shape', 'createdAt'] },"],
     [
       'identity/agents/store.js',

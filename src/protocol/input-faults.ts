@@ -33,7 +33,8 @@ export const faultsMissingIn = (text: string, faults: readonly Fault[]): Fault[]
 /** Matches messages that zod generates. A message from a schema begins in lower case and is used unchanged. */
 const ZOD_MESSAGE = /^(Invalid|Too|Unrecognized) /
 
-function hintOf(issue: z.core.$ZodIssue): string {
+/** What is expected, without the value. A missing member is `required`. */
+export function hintOf(issue: z.core.$ZodIssue): string {
   const { message } = issue
   if (!ZOD_MESSAGE.test(message) && message !== 'Invalid input') return message
   switch (issue.code) {

@@ -16,7 +16,13 @@ export const textsOf = ({ name, tags, skills, skillText, description }: CardRow)
 })
 
 /** Tags and skill ids, which match as a whole and case-sensitively. */
-export const termsOf = ({ tags, skills }: Pick<CardRow, 'tags' | 'skills'>): string[] => [...tags.map(tagTerm), ...skills.map(skillTerm)]
+export const termsOf = ({ tags, skills, isNonconformant }: Pick<CardRow, 'tags' | 'skills' | 'isNonconformant'>): string[] => [
+  ...tags.map(tagTerm),
+  ...skills.map(skillTerm),
+  ...(isNonconformant ? [NONCONFORMANT] : []),
+]
+/** The term of the rows that a query without `includeNonconformant` does not find. */
+export const NONCONFORMANT = 'nonconformant'
 export const requestedTerms = ({ tags, skill }: Pick<CardQuery, 'tags' | 'skill'>): string[] =>
   termsOf({ tags, skills: skill === undefined ? [] : [skill] })
 

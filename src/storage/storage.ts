@@ -190,6 +190,8 @@ export interface CardRow {
   readonly tags: readonly string[]
   readonly modes: readonly string[]
   readonly updatedAt: number
+  /** True if the card does not follow A2A: found only with `includeNonconformant`. */
+  readonly isNonconformant?: boolean
   readonly summary: CardSummary
 }
 
@@ -216,6 +218,7 @@ export interface CardQuery {
   readonly skill?: string
   /** All tags must match. */
   readonly tags: readonly string[]
+  readonly includeNonconformant?: boolean
   readonly tier: CardTier
   /** Restricts the search to these cards: those that the caller has an introduction to. */
   readonly cardIds?: readonly string[]

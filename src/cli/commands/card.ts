@@ -11,6 +11,11 @@ interface PublishFlags extends CommonFlags {
   readonly tier: readonly string[]
 }
 
+interface ImportFlags extends CommonFlags {
+  readonly catalog?: boolean
+  readonly entry?: string
+}
+
 /** `credence card …`. */
 export function cardCommands(program: Command, common: (command: Command) => Command): void {
   const card = program.command('card').description('publish, import, show and unpublish Agent Cards')
@@ -19,11 +24,11 @@ export function cardCommands(program: Command, common: (command: Command) => Com
     .option('--hide <pointer>', 'JSON Pointer of a part that is not public (repeatable)', collect, [])
     .option('--tier <pointer=tier>', 'tier of a non-public part: authenticated, introduced (default) or private (repeatable)', collect, [])
     .action(publish)
-  common(card.command('import <agentId> <file>'))
-    .description('store an existing card unchanged, with a verdict on its signatures')
-    .action((agentId: string, file: string, flags: CommonFlags) =>
-      call(flags, 'mutate', 'cards.import', { agentId, card: textOfFile(file) }),
-    )
+  common(card.command('import <agentId> <source>'))
+    .description('store an existing card unchanged, with a verdict on its signatures; <source> is a file, the URL of a card, or a site')
+    .option('--catalog', 'the URL is that of an AI Catalog, or of a site that has one at /.well-known/ai-catalog.json')
+    .option('--entry <identifier>', 'entry of the catalog, if it has several agent cards')
+    .action(importFrom)
   common(card.command('show <agentId>'))
     .description('show the parts of a card that the profile may see, verified back to the key of its publisher')
     .action(async (agentId: string, flags: CommonFlags) => {
@@ -42,6 +47,19 @@ export function cardCommands(program: Command, common: (command: Command) => Com
     .description('withdraw a card from readers and from search; its introductions need another approval after the next publication')
     .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.unpublish', { agentId }))
 }
+
+function importFrom(agentId: string, source: string, flags: ImportFlags): Promise<void> {
+  const { catalog = false, entry } = flags
+  if (entry !== undefined && !catalog) return refuse('bad_input', '--entry has no effect without --catalog')
+  const from = catalog
+    ? { catalog: source, ...(entry !== undefined && { entry }) }
+    : isUrl(source)
+      ? { url: source }
+      : { card: textOfFile(source) }
+  return call(flags, 'mutate', 'cards.import', { agentId, ...from })
+}
+
+const isUrl = (source: string): boolean => /^https?:\/\//i.test(source)
 
 async function publish(agentId: string, file: string, flags: PublishFlags): Promise<void> {
   const { agent } = await openAgent(flags)

@@ -173,5 +173,5 @@ function kidOf(signature: JsonValue): string | undefined {
 export function signableCard(card: JsonObject): JsonObject {
   if (earlierSignatures(card).length > 0) return withoutSignatures(card)
   const [spec, sdk] = [cardForm(card, 'spec'), cardForm(card, 'sdk')]
-  return uncoveredPaths(spec, sdk).length === 0 && readCardJson(sdk).state !== 'refused' ? sdk : spec
+  return uncoveredPaths(spec, sdk).length === 0 && readCardJson(sdk).model !== undefined ? sdk : spec
 }

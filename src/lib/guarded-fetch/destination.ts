@@ -26,8 +26,8 @@ const MAX_URL_CHARACTERS = 2048
 export function readDestination(rules: DestinationRules, text: string): URL | string {
   if (rules.outgoing.mode === 'off') return 'this registry sends no outgoing requests (setting `outgoing`)'
   // URL parsers disagree about white space, backslashes and control characters
-  if (text.length > MAX_URL_CHARACTERS || !/^https?:\/\/[^\s\\\p{Cc}]+$/iu.test(text) || !URL.canParse(text))
-    return 'expected an absolute https URL of at most 2048 characters'
+  const isUrl = /^https?:\/\/[^\s\\\p{Cc}]+$/iu.test(text) && URL.canParse(text)
+  if (!isUrl || new URL(text).href.length > MAX_URL_CHARACTERS) return 'expected an absolute https URL of at most 2048 characters'
   const url = new URL(text)
   url.hash = ''
   return destinationFault(rules, url) ?? url

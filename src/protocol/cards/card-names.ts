@@ -1,27 +1,27 @@
 // A proto3 JSON reader accepts each member of the 1.0 schema under two names: `supportedInterfaces`, and the original field name
 // `supported_interfaces`. Every check reads a card through `withJsonNames`, so that a member means the same under both names.
-import type { Fault } from '../../errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
 import { pointerToken } from '../../lib/json-pointer.js'
+import type { CardFault } from './card-rules.js'
 import { CARD_SCHEMA, type MemberType, type MessageName, snakeCase } from './card-schema.js'
 
 /** The card with the JSON names of its members. A member that is present under both names keeps them: see `twiceNamed`. */
 export const withJsonNames = (card: JsonObject): JsonObject => renamedMessage(card, 'AgentCard', '', [])
 
 /** The members that are present under both of their names. Readers disagree about their value, or cannot read the card. */
-export function twiceNamed(card: JsonObject): Fault[] {
-  const found: Fault[] = []
+export function twiceNamed(card: JsonObject): CardFault[] {
+  const found: CardFault[] = []
   renamedMessage(card, 'AgentCard', '', found)
   return found
 }
 
-function renamedMessage(object: JsonObject, message: MessageName, pointer: string, found: Fault[]): JsonObject {
+function renamedMessage(object: JsonObject, message: MessageName, pointer: string, found: CardFault[]): JsonObject {
   const members = CARD_SCHEMA[message]
   const rename = ([name, value]: [string, JsonValue]): [string, JsonValue] => {
     const at = `${pointer}/${pointerToken(name)}`
     const jsonName = JSON_NAMES.get(message)?.get(name) ?? name
     if (jsonName !== name && Object.hasOwn(object, jsonName)) {
-      found.push({ pointer: at, hint: `the card also has \`${jsonName}\`, which is the same member; keep that one` })
+      found.push({ code: 'named-twice', pointer: at, hint: `the card also has \`${jsonName}\`, which is the same member; keep that one` })
       return [name, value]
     }
     const member = Object.hasOwn(members, jsonName) ? members[jsonName] : undefined
@@ -30,7 +30,7 @@ function renamedMessage(object: JsonObject, message: MessageName, pointer: strin
   return Object.fromEntries(Object.entries(object).map(rename))
 }
 
-function renamedValue(value: JsonValue, { type, many }: MemberType, pointer: string, found: Fault[]): JsonValue {
+function renamedValue(value: JsonValue, { type, many }: MemberType, pointer: string, found: CardFault[]): JsonValue {
   if (type === 'string' || type === 'boolean' || type === 'struct') return value
   const nested = (item: JsonValue, at: string): JsonValue => (isJsonObject(item) ? renamedMessage(item, type, at, found) : item)
   if (many === 'list') return Array.isArray(value) ? value.map((item: JsonValue, i) => nested(item, `${pointer}/${i}`)) : value

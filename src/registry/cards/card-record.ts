@@ -36,6 +36,8 @@ export const Card = z.strictObject({
   /** A new id whenever nothing carries over from the previous card: it was unpublished, or it was signed and the new card is not. */
   publication: z.string().max(22),
   endpoint: z.string().max(2048).optional(),
+  /** The URL that an imported card was fetched from. */
+  source: z.string().max(2048).optional(),
   /** Scopes of the public card, and those of the card with its non-public parts. */
   scopes: z.array(Scope).max(256),
   allScopes: z.array(Scope).max(256),

@@ -26,6 +26,8 @@ interface CardContent {
   readonly nonPublic: Pick<Card, 'sdJwt' | 'releasePolicy' | 'releaseNumber' | 'expiresAt'>
   readonly verdict: Verdict
   readonly signer: RegisteredKey | undefined
+  /** The URL that an imported card was fetched from. */
+  readonly source?: string | undefined
 }
 
 interface CardContext {
@@ -36,7 +38,8 @@ interface CardContext {
 
 /** Makes the record that replaces `previous`. */
 export function newCard({ random, now, dev }: CardContext, content: CardContent): Card {
-  const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer } = content
+  const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer, source } =
+    content
   const endpoint = endpointOf(publicModel, { dev })
   const card = {
     agentId,
@@ -50,6 +53,7 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
     verdict,
     ...(signer && { signer: { keyId: signer.id, handle: signer.handle, owner: signer.owner } }),
     ...(endpoint !== undefined && { endpoint }),
+    ...(source !== undefined && { source }),
     scopes: scopesOf(publicModel).slice(0, MAX_SCOPES),
     allScopes: scopesOf(fullModel).slice(0, MAX_SCOPES),
     publishedAt: revisionOf?.publishedAt ?? now,

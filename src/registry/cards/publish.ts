@@ -4,14 +4,14 @@ import { formsSignedBy } from '../../credentials/agent-card/card-signatures.js'
 import { processSdJwt } from '../../credentials/sd-jwt/verify.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { type CardModel, readCardJson } from '../../protocol/cards/card-model.js'
+import type { CardModel } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from './authority.js'
 import { newCard, nextVersion } from './card.js'
 import type { Card } from './card-record.js'
 import { addsSignature, verifyStored } from './publishing/added-signature.js'
-import { type CheckedCredential, requireCredential, requireReadable, requireSignedCard } from './publishing/check-publication.js'
+import { type CheckedCredential, requireCredential, requirePublishable, requireSignedCard } from './publishing/check-publication.js'
 import { saveCard } from './publishing/save-card.js'
 
 interface PublishInput {
@@ -88,10 +88,7 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
 const signerOfSdJwt = (sdJwt: string): string | undefined => processSdJwt(sdJwt, { typ: [CARD_TYP] }).header.kid
 
 function requireFullModel(deps: PublishDeps, { credential }: CheckedCredential): CardModel {
-  const { model, faults, ambiguities } = readCardJson(credential.card)
-  if (!model) return refuse('card_invalid', 'the card with its non-public parts is not a valid A2A card', { faults })
-  requireReadable(model, ambiguities, deps)
-  return model
+  return requirePublishable(credential.card, deps).model
 }
 
 /** The SD-JWT must name the version that is published next, and a release policy must have a higher number than the last one. */

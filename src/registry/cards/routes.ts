@@ -8,9 +8,10 @@ import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
-import { type CardImported, importCard } from './import.js'
 import { type CardDiff, diffCards } from './life/diff.js'
 import { type CardHistory, cardHistory } from './life/history.js'
+import type { CardSource } from './import/card-text.js'
+import { type CardImported, type ImportDeps, importCard } from './import/import.js'
 import { type NextCard, nextCard } from './next.js'
 import { type CardPublished, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
@@ -21,7 +22,26 @@ const Version = z.int().min(1)
 const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
 const Policy = z.string().min(1).max(MAX_RELEASE_POLICY_BYTES)
 
-export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
+const Url = z.string().min(1).max(2048)
+const SOURCES = ['card', 'url', 'catalog'] as const
+const ImportInput = ById.extend({
+  card: z.string().min(1).max(MAX_CARD_BYTES).optional(),
+  url: Url.optional(),
+  catalog: Url.optional(),
+  entry: Url.optional(),
+})
+  .refine((input) => SOURCES.filter((name) => input[name] !== undefined).length === 1, 'expected exactly one of card, url and catalog')
+  .refine(({ catalog, entry }) => entry === undefined || catalog !== undefined, {
+    path: ['entry'],
+    message: 'has no effect without catalog',
+  })
+
+function sourceOf({ card, url, catalog = '', entry }: Partial<Record<(typeof SOURCES)[number] | 'entry', string | undefined>>): CardSource {
+  if (card !== undefined) return { card }
+  return url !== undefined ? { url } : { catalog, entry }
+}
+
+export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps) =>
   router({
     next: procedureFor('cards:write')
       .input(ById)
@@ -36,8 +56,8 @@ export const cardsRoutes = (deps: PublishDeps & GetCardDeps) =>
       .mutation(({ ctx, input }) => renewCard(deps, ctx.caller, input)),
     import: creationFor('cards:write')
       .meta({ isLarge: true })
-      .input(ById.extend({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
-      .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, input.card)),
+      .input(ImportInput)
+      .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, sourceOf(input))),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     history: publicProcedure
       .input(PageInput.extend(ById.shape))

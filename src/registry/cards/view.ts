@@ -19,7 +19,7 @@ import type { Caller } from '../../http/caller.js'
 import { statementOf } from '../../identity/keys/find.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import type { Clock } from '../../lib/clock.js'
-import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../lib/json.js'
 import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
@@ -160,7 +160,9 @@ export function currentVerdict(
 export function textOf({ publicCard }: Pick<Card, 'publicCard'>): CardView['text'] {
   const json = parseJson(publicCard)
   const card: JsonObject = isJsonObject(json) ? json : {}
-  return { name: String(card.name ?? ''), description: String(card.description ?? '') }
+  // An imported card may have a name that is no text
+  const textOrNone = (value: JsonValue | undefined) => (typeof value === 'string' ? value : '')
+  return { name: textOrNone(card.name), description: textOrNone(card.description) }
 }
 
 /** Replaces lone surrogates, which a name may contain and which have no canonical form (RFC 8785 §3.2.2.2), so the facts can be signed. */

@@ -11,6 +11,7 @@ export const discoveryRoutes = (deps: SearchDeps) =>
             text: z.string().max(512).optional(),
             skill: z.string().min(1).max(256).optional(),
             tags: z.array(z.string().min(1).max(256)).max(16).optional(),
+            includeNonconformant: z.boolean().optional(),
             limit: z.int().min(1).max(100).default(20),
             cursor: z.string().min(1).max(1024).optional(),
           })

@@ -43,6 +43,8 @@ interface SearchInput {
   readonly text?: string | undefined
   readonly skill?: string | undefined
   readonly tags?: readonly string[] | undefined
+  /** Also find cards that were imported although they do not follow A2A. */
+  readonly includeNonconformant?: boolean | undefined
   readonly limit: number
   readonly cursor?: string | undefined
 }
@@ -85,7 +87,13 @@ async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input:
 
   const words = queryWords(criteria.text)
   const searchStore = (page: StorePage): Promise<CardHits> =>
-    deps.cardSearch.search({ words, ...(criteria.skill !== undefined && { skill: criteria.skill }), tags: criteria.tags ?? [], ...page })
+    deps.cardSearch.search({
+      words,
+      ...(criteria.skill !== undefined && { skill: criteria.skill }),
+      tags: criteria.tags ?? [],
+      includeNonconformant: criteria.includeNonconformant === true,
+      ...page,
+    })
   const phases = {
     introduced: { tier: 'introduced', cardIds: introduced },
     everyone: { tier: caller ? 'authenticated' : 'public' },

@@ -2,7 +2,7 @@
 // A query of a whole tier is scored by bm25, which depends on all rows of the tier. A query restricted to certain cards (the introduced tier) is
 // scored by the number of matches in each row alone, because the score must not reveal the content of other cards of that tier.
 import { wordsIn } from '../../lib/words.js'
-import { CARD_WEIGHTS, requestedTerms, SCORE_UNIT, termsOf, textsOf } from '../card-search.js'
+import { CARD_WEIGHTS, NONCONFORMANT, requestedTerms, SCORE_UNIT, termsOf, textsOf } from '../card-search.js'
 import {
   CARD_TIERS,
   type CardHits,
@@ -125,6 +125,10 @@ function scoredRows(query: CardQuery, match: string | undefined): SqlPart {
       : `EXISTS (SELECT 1 FROM ${card}_terms WHERE term = ? AND id = c.id)`,
   )
   const cells: Cell[] = terms.map(textCell)
+  if (!query.includeNonconformant) {
+    conditions.push(`NOT EXISTS (SELECT 1 FROM ${card}_terms WHERE term = ? AND id = c.id)`)
+    cells.push(textCell(NONCONFORMANT))
+  }
   if (query.cardIds !== undefined) {
     conditions.push('c.card IN (SELECT value FROM json_each(?))')
     cells.push(JSON.stringify(query.cardIds))

@@ -324,9 +324,9 @@ describe('import', () => {
       { verdict: { state: 'signed' } },
     ],
     [
-      'a card of A2A version 0.1 is refused',
+      'a card of A2A version 0.1 is stored as `nonconformant`',
       async () => ({ name: 'a', url: 'https://a.example', authentication: { schemes: [] } }),
-      { state: 'refused' },
+      { state: 'nonconformant', a2aVersion: '0.1', verdict: { state: 'nonconformant' } },
     ],
     ['a text that is not JSON is refused', async () => '{', { state: 'refused' }],
   ])('%s', async (_, make, expected) => {

@@ -11,12 +11,13 @@ import { findPublisherKeys } from '../../../identity/keys/find.js'
 import type { RegisteredKey, RegisteredKeysStore } from '../../../identity/keys/store.js'
 import type { JsonObject } from '../../../lib/json.js'
 import { isWithin } from '../../../lib/json-pointer.js'
-import { type CardModel, readCard } from '../../../protocol/cards/card-model.js'
+import type { CardModel } from '../../../protocol/cards/card-model.js'
+import type { CardFault } from '../../../protocol/cards/card-rules.js'
 import type { Verdict } from '../../../protocol/cards/card-view.js'
 import { type ReleasePolicy, tierOf } from '../../../protocol/cards/release-policy.js'
 import { type AgentId, audienceOf, type OrgId } from '../../../protocol/ids.js'
 import type { TrustLog } from '../../../trust-log/trust-log.js'
-import { addressFaults, unusableInterfaces } from './public-urls.js'
+import { checkCard, publishErrors } from '../lint/all-faults.js'
 
 export interface CheckDeps {
   readonly registeredKeys: RegisteredKeysStore
@@ -44,10 +45,7 @@ export async function requireSignedCard(
   publicCard: string,
   { now, preferred }: { readonly now: number; readonly preferred: readonly (string | undefined)[] },
 ): Promise<CheckedCard> {
-  const { state, json, model, faults, ambiguities } = readCard(publicCard)
-  if (state === 'refused' || !json || !model) return refuse('card_invalid', 'the card is not a valid A2A card', { faults })
-  if (state === 'legacy') return refuse('card_version_unsupported', 'a card of A2A version 0.2 cannot be published; import it instead')
-  requireReadable(model, ambiguities, deps)
+  const { json, model, warnings } = requirePublishable(publicCard, deps)
   const keys = await findPublisherKeys(deps, agent)
   const signatures = await verifyCardSignatures(json, keysByKid(keys))
   const keyOf = ({ jkt }: ValidSignature) => keys.find((key) => key.jkt === jkt)
@@ -60,17 +58,24 @@ export async function requireSignedCard(
     return refuse('card_signature_invalid', 'no signature covers the endpoints and the security requirements of the card', {
       faults: found.uncoveredSecurity,
     })
-  const verdict = verdictOf(found, signer, { now, hints: unusableInterfaces(model) })
+  const verdict = verdictOf(found, signer, { now, hints: warnings })
   return { json, model, signer, verdict, signatures }
 }
 
-/** Refuses a card that other A2A readers cannot parse, or that sends callers to an address that is not public. */
-export function requireReadable(model: CardModel, ambiguities: readonly Fault[], deps: Pick<CheckDeps, 'dev'>): void {
-  if (ambiguities.length > 0)
-    refuse('card_invalid', 'other A2A readers cannot parse the card, or read it differently', { faults: ambiguities.slice(0, 16) })
-  const faults = addressFaults(model, deps)
-  if (faults.length > 0) refuse('card_invalid', 'the card has addresses that are not public', { faults: faults.slice(0, 16) })
+/** Refuses a card that is invalid, that other A2A readers cannot parse or read differently, or that sends callers to an address that is not public. */
+export function requirePublishable(
+  card: string | JsonObject,
+  deps: Pick<CheckDeps, 'dev'>,
+): { readonly json: JsonObject; readonly model: CardModel; readonly warnings: readonly CardFault[] } {
+  const { state, json, model, allFaults } = checkCard(card, deps)
+  if (state === 'legacy') return refuse('card_version_unsupported', 'a card of A2A version 0.2 cannot be published; import it instead')
+  const faults = publishErrors(allFaults)
+  if (faults.length === 0 && json && model) return { json, model, warnings: allFaults }
+  const all = faults.length > MAX_FAULTS ? ` (${faults.length} faults; the first ${MAX_FAULTS} are listed, cards.lint lists all)` : ''
+  return refuse('card_invalid', `the card cannot be published${all}`, { faults: faults.slice(0, MAX_FAULTS) })
 }
+/** Faults in the detail of a refusal. */
+const MAX_FAULTS = 32
 
 /** The keys that a signature may have been made with: `kid` is the thumbprint of the key; without it, every key is tried. */
 export const keysByKid = (keys: readonly RegisteredKey[]) => (kid: string | undefined) =>
@@ -105,8 +110,12 @@ export const verdictOf = (
   hints: hintsOf(hints),
 })
 
-/** The hints of a verdict; further ones are left out. */
-export const hintsOf = (faults: readonly Fault[]): string[] => faults.slice(0, 16).map(({ pointer, hint }) => `${pointer}: ${hint}`)
+/** The hints of a verdict; the last one says how many are left out. */
+export function hintsOf(faults: readonly Fault[]): string[] {
+  const hints = faults.map(({ pointer, hint }) => `${pointer}: ${hint}`)
+  return hints.length <= MAX_HINTS ? hints : [...hints.slice(0, MAX_HINTS - 1), `and ${hints.length - MAX_HINTS + 1} more`]
+}
+const MAX_HINTS = 16
 
 export interface CheckedCredential {
   readonly credential: CardCredential

@@ -15,6 +15,7 @@ import { presentSdJwt } from '../../../credentials/sd-jwt/issue.js'
 import { processSdJwt } from '../../../credentials/sd-jwt/verify.js'
 import { SIGNATURE_ALGORITHMS } from '../../../lib/algorithms.js'
 import { isJsonObject, type JsonObject, parseJson } from '../../../lib/json.js'
+import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
 import { ReleasePolicy, type Tier, tierCovers, tierOf } from '../../../protocol/cards/release-policy.js'
 
 /** Every tier but `private`, whose parts are never uploaded. */
@@ -47,6 +48,15 @@ export function composeCard(card: CardDocuments, tier: ViewTier): ComposedCard {
   )
   const json = processSdJwt(presentation, { typ: [CARD_TYP] }).payload.agent_card
   return { json: isJsonObject(json) ? json : {}, sdJwt: presentation }
+}
+
+/**
+ * The model of the parts that a tier may see; undefined if they alone are not a valid card. A card without an SD-JWT may be nonconformant: it
+ * was imported, and what can be read of it counts.
+ */
+export function modelAt(card: CardDocuments, tier: ViewTier): CardModel | undefined {
+  const { model, lenientModel } = readCardJson(composeCard(card, tier).json)
+  return model ?? (card.sdJwt === undefined ? lenientModel : undefined)
 }
 
 function publicJson({ publicCard }: CardDocuments): JsonObject {

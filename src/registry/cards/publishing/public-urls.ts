@@ -1,28 +1,30 @@
 // Outside development mode, the URLs to which a caller connects because of a card must be on the public internet: the interfaces, and the
 // URLs of the security schemes. Links (`documentationUrl`, `iconUrl`, the provider's URL) are not checked, because a caller sends nothing there.
 import { domainToUnicode } from 'node:url'
-import type { Fault } from '../../../errors.js'
 import { isMixedScript } from '../../../lib/hosts/mixed-script.js'
 import { isSpecialUseHost } from '../../../lib/hosts/special-use.js'
 import { pointerOf } from '../../../lib/json-pointer.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
+import type { CardFault } from '../../../protocol/cards/card-rules.js'
 import { interfaceFault, isHttpBinding, urlOfInterface } from '../../../protocol/cards/interface-url.js'
 
 type Interface = CardModel['supportedInterfaces'][number]
 
 /** The addresses in a card that are not public. A card with such an address cannot be published; `dev` accepts every address. */
-export function addressFaults({ supportedInterfaces, securitySchemes }: CardModel, { dev }: { readonly dev: boolean }): Fault[] {
+export function addressFaults({ supportedInterfaces, securitySchemes }: CardModel, { dev }: { readonly dev: boolean }): CardFault[] {
   if (dev) return []
   const ofInterfaces = supportedInterfaces.map((one, i) => ({ pointer: `/supportedInterfaces/${i}/url`, hint: interfaceAddressFault(one) }))
   const ofSchemes = urlsWithin(securitySchemes, ['securitySchemes']).map(({ pointer, url }) => ({ pointer, hint: webAddressFault(url) }))
-  return [...ofInterfaces, ...ofSchemes].flatMap(({ pointer, hint }) => (hint === undefined ? [] : [{ pointer, hint }]))
+  return [...ofInterfaces, ...ofSchemes].flatMap(({ pointer, hint }) =>
+    hint === undefined ? [] : [{ code: 'address-not-public', pointer, hint }],
+  )
 }
 
 /** The interfaces that cannot be called because their address does not fit their binding. They are kept, and a verdict names them. */
-export const unusableInterfaces = ({ supportedInterfaces }: CardModel): Fault[] =>
+export const unusableInterfaces = ({ supportedInterfaces }: CardModel): CardFault[] =>
   supportedInterfaces.flatMap((one, i) => {
     const hint = interfaceFault(one)
-    return hint === undefined ? [] : [{ pointer: `/supportedInterfaces/${i}/url`, hint }]
+    return hint === undefined ? [] : [{ code: 'unusable-interface', pointer: `/supportedInterfaces/${i}/url`, hint }]
   })
 
 /** The first interface that a client of this library can call: its binding is known, and its address is public (or `dev` is set). */

@@ -16,6 +16,8 @@ interface CardSave {
   readonly dependsOn: readonly Handle[]
   /** True if only non-public parts change: neither the public card nor the log may show that this card changed. */
   readonly onlyNonPublic?: boolean
+  /** The host that an imported card was fetched from, for the audit row. */
+  readonly host?: string
 }
 
 /**
@@ -23,12 +25,12 @@ interface CardSave {
  * same record, one succeeds and the other gets `card_version_stale`.
  */
 export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave, action: string): Promise<void> {
-  const { previous, card, dependsOn, onlyNonPublic = false } = save
+  const { previous, card, dependsOn, onlyNonPublic = false, host } = save
   const { agentId, ...fields } = card
   const saving = previous
     ? deps.cards.changing(agentId, unchangedGuard(previous), { ...clearedFields(previous, card), ...fields })
     : deps.cards.inserting(card)
-  const facts = { version: card.version, state: card.verdict.state }
+  const facts = { version: card.version, state: card.verdict.state, ...(host !== undefined && { host }) }
   const draft = auditDraft(caller, action, { orgId: card.orgId, subject: card.agentId, facts })
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
   const recording = deps.audit.recordingEnd(draft, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })

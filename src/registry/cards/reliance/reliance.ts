@@ -4,13 +4,13 @@ import { z } from 'zod'
 import { canonical } from '../../../credentials/jose/canonical-json.js'
 import { digestOfJson } from '../../../credentials/jose/digest.js'
 import type { Fault } from '../../../errors.js'
-import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
+import type { CardModel } from '../../../protocol/cards/card-model.js'
 import { isHttpBinding, urlOfInterface } from '../../../protocol/cards/interface-url.js'
 import { Handle } from '../../../protocol/handles.js'
 import type { Audience } from '../../../protocol/ids.js'
 import { coveredBySome, Scope } from '../../../protocol/rights.js'
 import type { Dependencies } from '../../../protocol/standing.js'
-import { type CardDocuments, composeCard, type ViewTier } from '../publishing/compose.js'
+import { type CardDocuments, modelAt, type ViewTier } from '../publishing/compose.js'
 
 export const CardInterface = z.strictObject({ protocolBinding: z.string().min(1).max(256), url: z.string().min(1).max(2048) })
 export type CardInterface = z.infer<typeof CardInterface>
@@ -55,7 +55,7 @@ export interface CardReliance extends Reliance {
 
 /** What callers of a tier can rely on in a card: nothing, if its parts alone are not a valid card. */
 export function relianceAt(card: CardDocuments, tier: ViewTier): Reliance {
-  const { model } = readCardJson(composeCard(card, tier).json)
+  const model = modelAt(card, tier)
   return model ? relianceOn(model) : { interfaces: [], security: digestOfJson([]), scopes: [], skills: [] }
 }
 

@@ -1,7 +1,7 @@
-import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
+import type { CardModel } from '../../../protocol/cards/card-model.js'
 import { CARD_TIERS, type CardRow, type CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
-import { composeCard } from '../publishing/compose.js'
+import { modelAt } from '../publishing/compose.js'
 import { summaryOf } from './card-summary.js'
 
 /**
@@ -9,7 +9,7 @@ import { summaryOf } from './card-summary.js'
  * A tier has no row when its parts alone are not a valid card.
  */
 export function rowsOf(card: Card): CardRow[] {
-  const modelFor = (tier: CardTier) => readCardJson(composeCard(card, tier).json).model
+  const modelFor = (tier: CardTier) => modelAt(card, tier)
   // Without an SD-JWT, every tier sees the public card.
   const publicModel = card.sdJwt === undefined ? modelFor('public') : undefined
   return CARD_TIERS.flatMap((tier) => {
@@ -31,6 +31,7 @@ function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
     tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
     modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
     updatedAt: publishedAt,
+    ...(card.verdict.state === 'nonconformant' && { isNonconformant: true }),
     summary: summaryOf(card, tier, model),
   }
 }

@@ -1,6 +1,6 @@
 // The aggregation pipelines of card search. Their stages are fixed: text of a caller appears only as a value.
 import type { Document } from 'mongodb'
-import { CARD_WEIGHTS, requestedTerms, SCORE_UNIT } from '../../card-search.js'
+import { CARD_WEIGHTS, NONCONFORMANT, requestedTerms, SCORE_UNIT } from '../../card-search.js'
 import type { CardQuery, CardTier } from '../../storage.js'
 import { encoded } from '../codec.js'
 
@@ -60,7 +60,7 @@ export function byAge(query: CardQuery, phrases: Phrases): SearchCommand {
       { $project: { _id: 0, card: 1, score: { $multiply: [-1, '$updated'] }, summary: 1 } },
       { $unionWith: { coll: CARD_ROWS_NAME, pipeline: [{ $match: match }, ...counted, { $count: 'total' }] } },
     ],
-    hint: query.cardIds !== undefined ? '_id_' : match.terms !== undefined ? 'terms' : 'newest',
+    hint: query.cardIds !== undefined ? '_id_' : requestedTerms(query).length > 0 ? 'terms' : 'newest',
   }
 }
 const MAX_COUNTED = 10_000
@@ -104,7 +104,9 @@ function matchOf({ tier, cardIds, ...query }: CardQuery, phrases: Phrases): Docu
   return {
     tier: { $eq: tier },
     ...(cardIds !== undefined && { _id: { $in: cardIds.map((id) => idOf(id, tier)) } }),
-    ...(terms.length > 0 && { terms: { $all: terms } }),
+    ...((terms.length > 0 || !query.includeNonconformant) && {
+      terms: { ...(terms.length > 0 && { $all: terms }), ...(!query.includeNonconformant && { $ne: encoded(NONCONFORMANT) }) },
+    }),
     ...(phrases.length > 0 && { words: { $all: wordsOf(phrases) } }),
     ...(longPhrases.length > 0 && {
       $expr: { $and: longPhrases.map((phrase) => ({ $gte: [{ $indexOfCP: ['$columns', { $literal: phraseText(phrase) }] }, 0] })) },

@@ -1,0 +1,32 @@
+import { isJsonObject, type JsonObject } from '../../../lib/json.js'
+import { pathOf } from '../../../lib/json-pointer.js'
+import { readCard, readCardJson } from '../../../protocol/cards/card-model.js'
+import { CARD_RULES, type CardFault } from '../../../protocol/cards/card-rules.js'
+import { ownPointer } from '../../../protocol/cards/own-pointer.js'
+import { addressFaults, unusableInterfaces } from '../publishing/public-urls.js'
+
+/** A card that was read, with everything that is wrong with it: also its addresses, which the model alone does not decide. */
+export type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
+
+/** Reads and checks the bytes or the JSON of a card. `dev` accepts every address. */
+export function checkCard(card: string | JsonObject, { dev }: { readonly dev: boolean }): CheckedReading {
+  const reading = isJsonObject(card) ? { ...readCardJson(card), json: card } : readCard(card)
+  const { state, faults, ambiguities, json } = reading
+  const model = reading.model ?? reading.lenientModel
+  const ofAddresses = model && json ? inOwnFile(json, [...addressFaults(model, { dev }), ...unusableInterfaces(model)]) : []
+  return { ...reading, allFaults: [...faults, ...(state === 'legacy' ? [OF_VERSION_0_2] : []), ...ambiguities, ...ofAddresses] }
+}
+
+const OF_VERSION_0_2: CardFault = {
+  code: 'old-version',
+  pointer: '/protocolVersion',
+  hint: 'A2A 0.2 can be imported only: publish version 1.0',
+}
+
+/** The faults with which a card cannot be published. */
+export const publishErrors = (faults: readonly CardFault[]): CardFault[] =>
+  faults.filter(({ code }) => CARD_RULES[code].publish === 'error')
+
+/** Replaces pointers into the model by pointers into the publisher's file. */
+const inOwnFile = (json: JsonObject, faults: readonly CardFault[]): CardFault[] =>
+  faults.map((fault) => ({ ...fault, pointer: ownPointer(json, pathOf(fault.pointer) ?? []) }))

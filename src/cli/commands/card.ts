@@ -4,6 +4,7 @@ import { isJsonObject, parseJson } from '../../lib/json.js'
 import { Tier } from '../../protocol/cards/release-policy.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type CommonFlags, call, collect, endingOptions, listOptions, openAgent, textOfFile } from '../context.js'
+import { lintCommand } from '../lint/command.js'
 import { print } from '../output.js'
 
 interface PublishFlags extends CommonFlags {
@@ -18,7 +19,7 @@ interface ImportFlags extends CommonFlags {
 
 /** `credence card …`. */
 export function cardCommands(program: Command, common: (command: Command) => Command): void {
-  const card = program.command('card').description('publish, import, show and unpublish Agent Cards')
+  const card = program.command('card').description('check, publish, import, show and unpublish Agent Cards')
   common(card.command('publish <agentId> <file>'))
     .description('sign a card, make the --hide parts selectively disclosable, and publish it')
     .option('--hide <pointer>', 'JSON Pointer of a part that is not public (repeatable)', collect, [])
@@ -29,6 +30,7 @@ export function cardCommands(program: Command, common: (command: Command) => Com
     .option('--catalog', 'the URL is that of an AI Catalog, or of a site that has one at /.well-known/ai-catalog.json')
     .option('--entry <identifier>', 'entry of the catalog, if it has several agent cards')
     .action(importFrom)
+  lintCommand(card)
   common(card.command('show <agentId>'))
     .description('show the parts of a card that the profile may see, verified back to the key of its publisher')
     .action(async (agentId: string, flags: CommonFlags) => {

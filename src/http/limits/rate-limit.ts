@@ -83,6 +83,8 @@ export const RATES = {
   tokenRequests: { name: 'token-requests', perSecond: 50 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
+  /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card takes milliseconds. */
+  lint: { name: 'card-lint', perSecond: 5 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
@@ -134,6 +136,7 @@ export function newRateLimits(
     tokenRequests: limitOf(RATES.tokenRequests),
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
+    lint: limitOf(RATES.lint),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingToHost: limitOf(RATES.outgoingToHost),
     outgoing: limitOf(RATES.outgoing),

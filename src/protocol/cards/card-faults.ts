@@ -17,13 +17,19 @@ const CODES: Readonly<Partial<Record<z.core.$ZodIssue['code'], CardRuleCode>>> =
 }
 
 /** The faults that zod has found in the upgraded card. */
-export const shapeFaults = (card: JsonObject, issues: readonly z.core.$ZodIssue[]): CardFault[] =>
+export const shapeFaults = (card: JsonObject, upgraded: JsonObject, issues: readonly z.core.$ZodIssue[]): CardFault[] =>
   issues.map((issue) => {
-    const hint = hintOf(issue)
     const pointer = ownPointer(card, issue.path)
-    if (hint === 'required') return { code: 'missing-member', pointer, hint: missing(issue.path) }
-    return { code: codeOf(issue), pointer, hint }
+    if (isMissing(upgraded, issue.path)) return { code: 'missing-member', pointer, hint: missing(issue.path) }
+    return { code: codeOf(issue), pointer, hint: hintOf(issue) }
   })
+
+function isMissing(upgraded: JsonObject, path: readonly PropertyKey[]): boolean {
+  let value: JsonValue | undefined = upgraded
+  for (const name of path)
+    value = Array.isArray(value) ? value[Number(name)] : Object.hasOwn(objectOf(value), name) ? objectOf(value)[String(name)] : undefined
+  return value === undefined
+}
 
 function codeOf(issue: z.core.$ZodIssue): CardRuleCode {
   if (issue.code === 'custom') return (issue.params?.code as CardRuleCode | undefined) ?? 'wrong-type' // written by `rule`
@@ -58,6 +64,13 @@ function missing(path: readonly PropertyKey[]): string {
   const advice = ADVICE[String(path.at(-1))]
   return advice === undefined ? 'is missing' : `is missing: ${advice}`
 }
+
+/** An A2A version that cannot be published. */
+export const versionFault = (card: JsonObject, version: '0.1' | '0.2'): CardFault => ({
+  code: 'old-version',
+  pointer: pointerOf(['protocolVersion', 'authentication'].filter((name) => Object.hasOwn(card, name)).slice(0, 1)),
+  hint: `A2A ${version} can be imported only: publish version 1.0`,
+})
 
 /** Duplicate ids of skills, and security requirements that name an undeclared scheme. The upgraded card may have other faults. */
 export function crossFaults(card: JsonObject, upgraded: JsonObject): CardFault[] {

@@ -2,7 +2,7 @@
 // never the model.
 import type { z } from 'zod'
 import { isJsonObject, type JsonObject, type JsonValue, readJson } from '../../lib/json.js'
-import { crossFaults, inMemoryFaults, oneOfFaults, shapeFaults } from './card-faults.js'
+import { crossFaults, inMemoryFaults, oneOfFaults, shapeFaults, versionFault } from './card-faults.js'
 import { twiceNamed, withJsonNames } from './card-names.js'
 import type { CardFault } from './card-rules.js'
 import { CardShape, SecurityShape } from './card-shape.js'
@@ -49,8 +49,8 @@ export function readCardJson(value: JsonValue): CardReading {
   const upgraded = upgradeCard(card, version)
   const parsed = CardShape.safeParse(upgraded)
   const faults = [
-    ...(version === '0.1' ? [OF_VERSION_0_1] : []),
-    ...shapeFaults(value, parsed.error?.issues ?? []),
+    ...(version === '0.1' ? [versionFault(value, version)] : []),
+    ...shapeFaults(value, upgraded, parsed.error?.issues ?? []),
     ...crossFaults(value, upgraded),
   ]
   const ambiguities = [...twiceNamed(value), ...oneOfFaults(value, upgraded), ...inMemoryFaults(card)]
@@ -60,11 +60,6 @@ export function readCardJson(value: JsonValue): CardReading {
   return { state: 'nonconformant', version, lenientModel, faults, ambiguities }
 }
 
-const OF_VERSION_0_1: CardFault = {
-  code: 'old-version',
-  pointer: '/authentication',
-  hint: 'a member of A2A 0.1: write securitySchemes and securityRequirements of version 1.0',
-}
 const NO_ENDPOINT: CardFault = {
   code: 'no-endpoint',
   pointer: '',

@@ -42,9 +42,12 @@ export const Scheme = z
     openIdConnectSecurityScheme: z.object({ description, openIdConnectUrl: Url }).optional(),
     mtlsSecurityScheme: z.object({ description }).optional(),
   })
-  .refine((scheme) => Object.keys(scheme).length > 0, rule('unknown-scheme-kind', 'must have one of the five kinds of security scheme'))
+  .refine(
+    (scheme) => Object.keys(scheme).length > 0,
+    rule('unknown-scheme-kind', 'must be an apiKey-, httpAuth-, oauth2-, openIdConnect- or mtlsSecurityScheme'),
+  )
 
-export const Skill = z.object({
+const Skill = z.object({
   id: name(256),
   name: name(512),
   description: text(16_384),
@@ -56,7 +59,7 @@ export const Skill = z.object({
 })
 
 /** Which URL a binding needs is decided by `interfaceFault` (interface-url.ts): a card is not refused for an interface that cannot be used. */
-export const Interface = z.object({
+const Interface = z.object({
   url: name(2048),
   protocolBinding: name(256),
   protocolVersion: name(32),

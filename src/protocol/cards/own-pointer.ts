@@ -8,7 +8,8 @@ import { additionalInterfacesOf } from './card-upgrade.js'
 /** The pointer in the publisher's file of a path in the upgraded card. */
 export function ownPointer(card: JsonObject, path: readonly PropertyKey[]): string {
   const names = path.map(String)
-  if (names[0] === 'supportedInterfaces' && nameIn(card, 'supportedInterfaces') === undefined && card.url !== undefined)
+  const [first, index] = names
+  if (first === 'supportedInterfaces' && index !== undefined && nameIn(card, first) === undefined && card.url !== undefined)
     return pointerOf(ownInterface(card, names.slice(1)))
   const extended = 'supportsAuthenticatedExtendedCard'
   if (names.join() === 'capabilities,extendedAgentCard' && Object.hasOwn(card, extended)) return `/${extended}`

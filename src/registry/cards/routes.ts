@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
 import { PageInput } from '../../http/paging.js'
+import { addressPrefix } from '../../http/limits/address-prefix.js'
+import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
@@ -12,6 +14,7 @@ import { type CardDiff, diffCards } from './life/diff.js'
 import { type CardHistory, cardHistory } from './life/history.js'
 import type { CardSource } from './import/card-text.js'
 import { type CardImported, type ImportDeps, importCard } from './import/import.js'
+import { type CardLinted, lintCard } from './lint/lint.js'
 import { type NextCard, nextCard } from './next.js'
 import { type CardPublished, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
@@ -41,7 +44,13 @@ function sourceOf({ card, url, catalog = '', entry }: Partial<Record<(typeof SOU
   return url !== undefined ? { url } : { catalog, entry }
 }
 
-export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps) =>
+const MAX_LINTED_FAULTS = 256
+
+interface LintDeps {
+  readonly rateLimits: Pick<RateLimits, 'lint'>
+}
+
+export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintDeps) =>
   router({
     next: procedureFor('cards:write')
       .input(ById)
@@ -58,6 +67,13 @@ export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps) =>
       .meta({ isLarge: true })
       .input(ImportInput)
       .mutation(({ ctx, input }): Promise<CardImported> => importCard(deps, ctx.caller, input.agentId, sourceOf(input))),
+    lint: publicProcedure
+      .input(z.strictObject({ card: z.string().min(1).max(MAX_CARD_BYTES) }))
+      .query(async ({ ctx, input }): Promise<CardLinted> => {
+        const refusal = deps.rateLimits.lint.take(addressPrefix(ctx.address))
+        if (refusal) throw refusal
+        return lintCard(input.card, { dev: deps.dev, maxFaults: MAX_LINTED_FAULTS })
+      }),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     history: publicProcedure
       .input(PageInput.extend(ById.shape))

@@ -76,7 +76,15 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'cards.publish': { summary: 'Publish a signed card, with its SD-JWT and release policy.', caller: 'the agent, its organisation' },
   'cards.renew': { summary: 'Replace the SD-JWT of a published card without a new version.', caller: 'the agent, its organisation' },
-  'cards.import': { summary: 'Store an existing card unchanged, with a verdict on its signatures.', caller: 'the agent, its organisation' },
+  'cards.import': {
+    summary:
+      'Store an existing card unchanged, with a verdict on its signatures: from `card`, from `url`, or from the `catalog` of another site (`entry` if it has several agent cards). A card that does not follow A2A is stored as `nonconformant`.',
+    caller: 'the agent, its organisation',
+  },
+  'cards.lint': {
+    summary: 'Check a card as `cards.publish` and `cards.import` do, without its signatures; list every fault with its code (CARDS.md).',
+    caller: 'anyone',
+  },
   'cards.get': { summary: 'Return the parts of a card that the caller may see.', caller: 'anyone; a token shows more' },
   'cards.history': {
     summary: 'List the versions of a public card, newest first: the current one and at most 100 earlier ones.',
@@ -92,7 +100,8 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'the agent, its organisation, operators',
   },
   'discovery.search': {
-    summary: 'Find agents by words, skill and tags, best first. A lower `score` is better; it may be negative.',
+    summary:
+      'Find agents by words, skill and tags, best first. A lower `score` is better; it may be negative. Cards that do not follow A2A are found only with `includeNonconformant`.',
     caller: 'anyone; a token with discovery:read shows more',
   },
   'introductions.request': { summary: 'Request an introduction to an agent.', caller: 'agents' },

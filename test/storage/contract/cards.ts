@@ -211,6 +211,26 @@ export function cardSearchContract(open: OpenStore): void {
     }
   })
 
+  test('a card that does not follow A2A is found only on request, with and without words, terms and card ids', async () => {
+    await using store = await open()
+    await fill(store.storage, [
+      aRow('a', { name: 'x', tags: ['ocr'] }),
+      aRow('b', { name: 'x', tags: ['ocr'], isNonconformant: true }),
+      aRow('c', { name: 'x', tags: ['nonconformant'] }),
+    ])
+    for (const words of [['x'], []]) {
+      expect(await search(store.storage, words)).toMatchObject({ total: 2 })
+      expect(cardsOf(await search(store.storage, words)).sort()).toEqual(['a', 'c'])
+      expect(cardsOf(await search(store.storage, words, { tags: ['ocr'] }))).toEqual(['a'])
+      expect(cardsOf(await search(store.storage, words, { cardIds: ['b', 'c'] }))).toEqual(['c'])
+      const all = await search(store.storage, words, { includeNonconformant: true })
+      expect([cardsOf(all).sort(), all.total]).toEqual([['a', 'b', 'c'], 3])
+      expect(cardsOf(await search(store.storage, words, { includeNonconformant: true, tags: ['ocr'] })).sort()).toEqual(['a', 'b'])
+    }
+    await fill(store.storage, [aRow('b', { name: 'x', tags: ['ocr'] })])
+    expect(cardsOf(await search(store.storage, ['x'], { tags: ['ocr'] })).sort()).toEqual(['a', 'b'])
+  })
+
   const literal: readonly [string, readonly string[], readonly string[]][] = [
     ['a quotation mark', ['"'], []],
     ['an open quotation', ['"alpha'], ['a']],

@@ -16,7 +16,7 @@ interface CardText {
   readonly source?: string
 }
 
-export const CARD_PATH = '/.well-known/agent-card.json'
+const CARD_PATH = '/.well-known/agent-card.json'
 const CATALOG_PATH = '/.well-known/ai-catalog.json'
 
 /** Reads the text of the card, and fetches it if it is not given. `cause` is the client that is counted for the requests. */
@@ -34,10 +34,13 @@ export async function cardTextOf(
 }
 
 async function fetchCard(guardedFetch: GuardedFetch, url: string, cause: string): Promise<CardText> {
-  const fetched = await guardedFetch({ url: wellKnown(url, CARD_PATH), purpose: 'card', cause })
+  const fetched = await guardedFetch({ url: wellKnownCard(url), purpose: 'card', cause })
   const text = decodeUtf8(fetched.body)
   return { text: text === undefined ? undefined : withoutMark(text), source: fetched.url }
 }
+
+/** The URL of a card. That of a site stands for its well-known card. */
+export const wellKnownCard = (url: string): string => wellKnown(url, CARD_PATH)
 
 /** The URL of a site stands for its well-known document. */
 const wellKnown = (url: string, path: string): string =>

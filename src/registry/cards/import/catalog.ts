@@ -19,7 +19,7 @@ const Entry = z.object({
 type Entry = z.infer<typeof Entry>
 
 /** The agent card that an entry holds or links to. */
-export type CatalogedCard = { readonly card: JsonObject } | { readonly url: string }
+type CatalogedCard = { readonly card: JsonObject } | { readonly url: string }
 
 /**
  * Finds one agent card in the catalog of another site: that of the entry with this identifier, or the only one. Entries of other types, nested

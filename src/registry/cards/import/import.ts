@@ -1,3 +1,4 @@
+import { auditDraft } from '../../../audit/audit-draft.js'
 import { cardDigest } from '../../../credentials/agent-card/card-credential.js'
 import { bestSignature, verifyCardSignatures } from '../../../credentials/agent-card/card-signatures.js'
 import type { Fault } from '../../../errors.js'
@@ -60,11 +61,23 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
     moreFaults: Math.max(0, faults.length - MAX_FAULTS),
     ...(source !== undefined && { source }),
   }
-  if (text === undefined || !json || !model) return result
+  const host = source === undefined ? {} : { host: new URL(source).host }
+  /** A request to another host has an audit row, also if nothing is stored. */
+  const recordUnstored = async (): Promise<void> => {
+    if (source !== undefined)
+      await deps.audit.record(auditDraft(caller, 'cards.import', { orgId: publisher.orgId, subject: agentId, facts: { state, ...host } }))
+  }
+  if (text === undefined || !json || !model) {
+    await recordUnstored()
+    return result
+  }
   const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, { now, state, faults })
   const previous = await deps.cards.get(agentId)
   const revisionOf = previous?.publicCard === text && !previous.unpublished ? previous : undefined
-  if (revisionOf?.verdict.state === verdict.state) return { ...result, version: revisionOf.version, verdict: revisionOf.verdict }
+  if (revisionOf?.verdict.state === verdict.state) {
+    await recordUnstored()
+    return { ...result, version: revisionOf.version, verdict: revisionOf.verdict }
+  }
   const card = newCard(
     { random: deps.random, now, dev: deps.dev },
     {
@@ -83,7 +96,7 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
     },
   )
   const dependsOn = [...publisher.dependsOn, ...(signer ? [signer.handle] : [])]
-  await saveCard(deps, caller, { previous, card, dependsOn, ...(source !== undefined && { host: new URL(source).host }) }, 'cards.import')
+  await saveCard(deps, caller, { previous, card, dependsOn, ...host }, 'cards.import')
   return { ...result, version: card.version, verdict }
 }
 

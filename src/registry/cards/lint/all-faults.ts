@@ -1,12 +1,13 @@
 import { isJsonObject, type JsonObject } from '../../../lib/json.js'
 import { pathOf } from '../../../lib/json-pointer.js'
+import { versionFault } from '../../../protocol/cards/card-faults.js'
 import { readCard, readCardJson } from '../../../protocol/cards/card-model.js'
 import { CARD_RULES, type CardFault } from '../../../protocol/cards/card-rules.js'
 import { ownPointer } from '../../../protocol/cards/own-pointer.js'
 import { addressFaults, unusableInterfaces } from '../publishing/public-urls.js'
 
 /** A card that was read, with everything that is wrong with it: also its addresses, which the model alone does not decide. */
-export type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
+type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
 
 /** Reads and checks the bytes or the JSON of a card. `dev` accepts every address. */
 export function checkCard(card: string | JsonObject, { dev }: { readonly dev: boolean }): CheckedReading {
@@ -14,13 +15,10 @@ export function checkCard(card: string | JsonObject, { dev }: { readonly dev: bo
   const { state, faults, ambiguities, json } = reading
   const model = reading.model ?? reading.lenientModel
   const ofAddresses = model && json ? inOwnFile(json, [...addressFaults(model, { dev }), ...unusableInterfaces(model)]) : []
-  return { ...reading, allFaults: [...faults, ...(state === 'legacy' ? [OF_VERSION_0_2] : []), ...ambiguities, ...ofAddresses] }
-}
-
-const OF_VERSION_0_2: CardFault = {
-  code: 'old-version',
-  pointer: '/protocolVersion',
-  hint: 'A2A 0.2 can be imported only: publish version 1.0',
+  return {
+    ...reading,
+    allFaults: [...faults, ...(state === 'legacy' && json ? [versionFault(json, '0.2')] : []), ...ambiguities, ...ofAddresses],
+  }
 }
 
 /** The faults with which a card cannot be published. */

@@ -76,6 +76,8 @@ export interface Hit {
   readonly score: number
   /** The parts of the card that contain a word of the query: name, tags, skills, description. */
   readonly relevance: readonly string[]
+  /** Since when the publisher advises against this version of the card, and the agent to call in its place. */
+  readonly deprecated?: { readonly at: number; readonly successor?: AgentId }
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
 }

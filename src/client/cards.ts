@@ -7,6 +7,7 @@ import { type Fault, refuse } from '../errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../lib/json.js'
 import type { CardView, Verdict } from '../protocol/cards/card-view.js'
 import { Tier } from '../protocol/cards/release-policy.js'
+import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
 import { faultsOf, textOfIssues } from '../protocol/input-faults.js'
@@ -59,7 +60,7 @@ const PRESENT_OPTIONS: OptionNames<PresentOptions> = { ownSdJwt: true, show: tru
 /** One version of a public card. The times are in epoch seconds. */
 export interface CardVersion {
   readonly version: number
-  readonly state: 'current' | 'superseded' | 'unpublished'
+  readonly state: 'current' | 'superseded' | 'unpublished' | 'yanked'
   readonly publishedAt: number
   /** Absent for the current version. */
   readonly replacedAt?: number
@@ -67,7 +68,10 @@ export interface CardVersion {
   readonly etag: string
   readonly verdict: Verdict
   /** The publisher's own words. */
-  readonly text: { readonly name: string; readonly description: string }
+  readonly text: CardView['text']
+  readonly deprecated?: CardView['facts']['deprecated']
+  /** Why the publisher has withdrawn the version. `note` is the publisher's own words. */
+  readonly yanked?: { readonly at: number } & RevocationReason
 }
 
 /** A member of the card that differs. `from` or `to` is absent if the version does not have the member. */
@@ -95,6 +99,25 @@ export interface CardDiff {
   readonly prose: readonly CardChange[]
 }
 
+export interface DeprecateOptions {
+  /** The agent that the card describes. Default: this client. */
+  readonly agentId?: string
+  /** The agent to call in its place. */
+  readonly successor?: string
+  /** Shown to everyone who reads the card. */
+  readonly note?: string
+}
+
+const DEPRECATE_OPTIONS: OptionNames<DeprecateOptions> = { agentId: true, successor: true, note: true }
+
+export interface YankOptions extends Partial<RevocationReason> {
+  /** The agent that the card describes. Default: this client. */
+  readonly agentId?: string
+  readonly version: number
+}
+
+const YANK_OPTIONS: OptionNames<YankOptions> = { agentId: true, version: true, ...REVOCATION_INPUT }
+
 export interface Cards {
   /** Signs a card, makes its non-public parts selectively disclosable, and publishes it. */
   publish(options: PublishOptions): Promise<Published>
@@ -106,6 +129,10 @@ export interface Cards {
   cardHistory(agentId: string, options?: PageOptions): Promise<{ readonly items: readonly CardVersion[]; readonly cursor?: string }>
   /** What changes for a caller from version `from` of a public card to version `to` (default: the current one). */
   cardDiff(agentId: string, from: number, to?: number): Promise<CardDiff>
+  /** Advises callers against the current version of a card. Nothing ends; the next version is not deprecated. */
+  deprecate(options?: DeprecateOptions): Promise<{ readonly version: number }>
+  /** Withdraws a version of a card; introductions that were approved for it need another approval. Everyone sees the reason and the note. */
+  yank(options: YankOptions): Promise<{ readonly position: string }>
   /** Presents this agent's own card, including private parts, to one client, with a key binding (RFC 9901 §4.3). */
   present(options: PresentOptions): Promise<string>
   /**
@@ -222,6 +249,14 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
       return calls.query('cards.history', { ...options, agentId })
     },
     cardDiff: (agentId, from, to) => calls.query('cards.diff', { agentId, from, ...(to !== undefined && { to }) }),
+    deprecate: async (options = {}) => {
+      requireOptions('deprecate', options, DEPRECATE_OPTIONS)
+      return calls.mutate('cards.deprecate', { agentId: deps.clientId, ...options })
+    },
+    yank: async (options) => {
+      requireOptions('yank', options, YANK_OPTIONS)
+      return calls.mutate('cards.yank', { agentId: deps.clientId, ...options })
+    },
     present: async (options) => {
       requireOptions('present', options, PRESENT_OPTIONS)
       const { ownSdJwt, show, audience, nonce } = options

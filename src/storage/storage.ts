@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Verdict } from '../protocol/cards/card-view.js'
 import type { Handle } from '../protocol/handles.js'
-import type { EntryId, OrgId } from '../protocol/ids.js'
+import type { AgentId, EntryId, OrgId } from '../protocol/ids.js'
 import type { Block } from '../protocol/log/entry.js'
 import type { Scope } from '../protocol/rights.js'
 
@@ -204,6 +204,7 @@ export interface CardSummary {
   readonly verdict: Verdict
   readonly signer?: { readonly handle: Handle }
   readonly expiresAt?: number
+  readonly deprecated?: { readonly at: number; readonly successor?: AgentId | undefined }
   /** Handles of the current versions: of the connection, then of the tier. */
   readonly versions: readonly Handle[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }

@@ -134,8 +134,16 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'cards.next':
       return { agentId }
     case 'cards.unpublish':
+    case 'cards.deprecate':
       await agent.publish({ card: aCard(registry) })
       return { agentId }
+    case 'cards.undeprecate':
+      await agent.publish({ card: aCard(registry) })
+      await agent.deprecate()
+      return { agentId }
+    case 'cards.yank':
+      await agent.publish({ card: aCard(registry) })
+      return { agentId, version: 1 }
     case 'cards.import':
       return { agentId, card: JSON.stringify(aCard(registry)) }
     case 'cards.publish':

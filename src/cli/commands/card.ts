@@ -1,11 +1,14 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { refuse } from '../../errors.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
 import { Tier } from '../../protocol/cards/release-policy.js'
+import { EndReason } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type CommonFlags, call, collect, endingOptions, listOptions, openAgent, textOfFile } from '../context.js'
 import { lintCommand } from '../lint/command.js'
 import { print } from '../output.js'
+
+const PUBLIC_NOTE = 'explanation, at most 256 characters; everyone who reads the card or its history sees it'
 
 interface PublishFlags extends CommonFlags {
   readonly hide: readonly string[]
@@ -19,7 +22,7 @@ interface ImportFlags extends CommonFlags {
 
 /** `credence card …`. */
 export function cardCommands(program: Command, common: (command: Command) => Command): void {
-  const card = program.command('card').description('check, publish, import, show and unpublish Agent Cards')
+  const card = program.command('card').description('check, publish, import, show, compare, deprecate, yank and unpublish Agent Cards')
   common(card.command('publish <agentId> <file>'))
     .description('sign a card, make the --hide parts selectively disclosable, and publish it')
     .option('--hide <pointer>', 'JSON Pointer of a part that is not public (repeatable)', collect, [])
@@ -44,6 +47,23 @@ export function cardCommands(program: Command, common: (command: Command) => Com
     .description('say what changes for callers between two versions of a public card (default: up to the current one)')
     .action((agentId: string, from: string, to: string | undefined, flags: CommonFlags) =>
       call(flags, 'query', 'cards.diff', { agentId, from: Number(from), ...(to !== undefined && { to: Number(to) }) }),
+    )
+  common(card.command('deprecate <agentId>'))
+    .description('advise callers against the current version of a card; nothing ends')
+    .option('--successor <agentId>', 'agent to call in its place')
+    .option('--note <text>', PUBLIC_NOTE)
+    .action((agentId: string, flags: CommonFlags & { successor?: string }) =>
+      call(flags, 'mutate', 'cards.deprecate', { agentId, ...(flags.successor && { successor: flags.successor }) }),
+    )
+  common(card.command('undeprecate <agentId>'))
+    .description('take a deprecation back')
+    .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.undeprecate', { agentId }))
+  common(card.command('yank <agentId> <version>'))
+    .description('withdraw a version of a card; introductions that were approved for it need another approval')
+    .addOption(new Option('--reason <reason>', 'why it is withdrawn, shown to everyone').choices(EndReason.options))
+    .option('--note <text>', PUBLIC_NOTE)
+    .action((agentId: string, version: string, flags: CommonFlags) =>
+      call(flags, 'mutate', 'cards.yank', { agentId, version: Number(version) }),
     )
   endingOptions(common(card.command('unpublish <agentId>')))
     .description('withdraw a card from readers and from search; its introductions need another approval after the next publication')

@@ -41,10 +41,17 @@ const KnownFacts = z.object({
   scopes: z.array(Scope),
   publishedAt: z.int(),
   expiresAt: z.int().optional(),
+  /** Since when (epoch seconds) the publisher advises against this version, and the agent to call in its place. */
+  deprecated: z.object({ at: z.int(), successor: AgentId.optional() }).optional(),
   agentName: z.string(),
   organisationName: z.string(),
 })
-const KnownText = z.object({ name: z.string(), description: z.string() })
+const KnownText = z.object({
+  name: z.string(),
+  description: z.string(),
+  /** The publisher's note on the deprecation. */
+  deprecation: z.string().optional(),
+})
 const openFacts: z.ZodType<z.infer<typeof KnownFacts>> = KnownFacts.loose()
 const openText: z.ZodType<z.infer<typeof KnownText>> = KnownText.loose()
 

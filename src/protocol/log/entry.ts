@@ -35,6 +35,7 @@ export const ENTRY_TYPES = [
   'record.changed',
   'card.published',
   'card.unpublished',
+  'card.yanked',
   'introduction.granted',
   'introduction.revoked',
   'task.created',

@@ -3,10 +3,14 @@ import { MAX_RELEASE_POLICY_BYTES } from '../../credentials/jose/token-types.js'
 import { MAX_SD_JWT_BYTES } from '../../credentials/sd-jwt/verify.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
 import { Verdict } from '../../protocol/cards/card-view.js'
+import { EndNote, EndReason } from '../../protocol/end-reason.js'
 import { Handle } from '../../protocol/handles.js'
 import { AgentId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner } from '../../protocol/key-statement.js'
 import { Scope } from '../../protocol/rights.js'
+
+/** The number of yanked versions that a card can have before it must be unpublished. */
+export const MAX_YANKED_VERSIONS = 256
 
 /** The current card of an agent. The publisher's content is stored as text, so its member names never become field names of a document. */
 export const Card = z.strictObject({
@@ -47,5 +51,13 @@ export const Card = z.strictObject({
   expiresAt: z.int().optional(),
   /** Set when the card was unpublished. */
   unpublished: z.literal(true).optional(),
+  /** The publisher advises callers against this version. */
+  deprecated: z.strictObject({ at: z.int(), successor: AgentId.optional(), note: EndNote.optional() }).optional(),
+  /** Set with `unpublished`: the publisher has withdrawn this version for a reason. */
+  yanked: z.strictObject({ at: z.int(), reason: EndReason, note: EndNote.optional() }).optional(),
+  /** Earlier versions of this publication that were yanked: introductions that were approved for one of them need another approval. */
+  yankedVersions: z.array(z.int().min(1)).max(MAX_YANKED_VERSIONS).optional(),
+  /** A new id with every deprecation and yank, so that a publication that has read the card before is noticed. */
+  changeId: z.string().max(22).optional(),
 })
 export type Card = z.infer<typeof Card>

@@ -13,7 +13,7 @@ export function carriedOver(
   previous: Card | undefined,
   next: NewContent,
   random: Pick<Random, 'token'>,
-): Pick<Card, 'versions' | 'publication'> {
+): Pick<Card, 'versions' | 'publication' | 'yankedVersions'> {
   const fresh = () => newHandle(random, 'ver')
   const isContinued = previous !== undefined && !previous.unpublished && (previous.signer === undefined || next.signer !== undefined)
   if (!isContinued)
@@ -21,7 +21,7 @@ export function carriedOver(
       versions: { connection: fresh(), public: fresh(), authenticated: fresh(), introduced: fresh() },
       publication: random.token(8),
     }
-  const { versions, publication } = previous
+  const { versions, publication, yankedVersions } = previous
   const changes = VIEW_TIERS.map((tier) => {
     const [before, after] = [relianceAt(previous, tier), relianceAt(next, tier)]
     return { tier, connection: connectionLosses(before, after).length > 0, offer: offerLosses(before, after).length > 0 }
@@ -35,6 +35,7 @@ export function carriedOver(
       ...Object.fromEntries(reduced.map((tier) => [tier, fresh()])),
     },
     publication,
+    ...(yankedVersions && { yankedVersions }),
   }
 }
 

@@ -57,6 +57,7 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
     scopes: scopesOf(publicModel).slice(0, MAX_SCOPES),
     allScopes: scopesOf(fullModel).slice(0, MAX_SCOPES),
     publishedAt: revisionOf?.publishedAt ?? now,
+    ...(revisionOf?.deprecated && { deprecated: revisionOf.deprecated }),
   }
   return { ...card, ...carriedOver(previous, card, random) }
 }
@@ -64,16 +65,25 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
 const MAX_SCOPES = 256
 
 /**
- * Holds as long as the card has not changed since it was read. `version` and `revision` are not enough: a renewal or an unpublishing
- * changes neither.
+ * Holds as long as the card has not changed since it was read. `version` and `revision` are not enough: a renewal, a deprecation, a yank or an
+ * unpublishing changes neither.
  */
-export const unchangedGuard = ({ version, revision, publicCardSha256, sdJwt, releaseNumber, unpublished }: Card): Guard<Card> => ({
+export const unchangedGuard = ({
+  version,
+  revision,
+  publicCardSha256,
+  sdJwt,
+  releaseNumber,
+  unpublished,
+  changeId,
+}: Card): Guard<Card> => ({
   version,
   revision,
   publicCardSha256,
   sdJwt: sdJwt ?? null,
   releaseNumber,
   unpublished: unpublished ?? null,
+  changeId: changeId ?? null,
 })
 
 /** The public version of the card that follows `previous`. */

@@ -7,6 +7,7 @@ import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agent
 import type { CardView } from '../../protocol/cards/card-view.js'
 import type { AgentId } from '../../protocol/ids.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Card } from './card-record.js'
 import type { CardsStore } from './store.js'
 import { type EntitledCaller, entitledView, type PublishedCard, publicView, type ViewDeps } from './view.js'
@@ -45,7 +46,7 @@ export async function requirePublishedCard(deps: CardOfAgentDeps, agentId: Agent
   return { card, agentName: agent.name, organisationName: organisation?.name ?? '', dependsOn: agent.dependencies.handles }
 }
 
-type CardOfAgentDeps = Pick<GetCardDeps, 'cards' | 'trustLog'> & FindAgentDeps
+type CardOfAgentDeps = FindAgentDeps & { readonly cards: CardsStore; readonly trustLog: Pick<TrustLog, 'ended'> }
 
 /** Returns the newest card of an agent that stands, which may be unpublished. Call after the read barrier. */
 export async function requireAgentOfCard(

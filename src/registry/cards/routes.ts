@@ -6,7 +6,7 @@ import { addressPrefix } from '../../http/limits/address-prefix.js'
 import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
-import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
+import { EndNote, REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
 import { type GetCardDeps, getCard } from './get.js'
@@ -15,12 +15,15 @@ import { type CardHistory, cardHistory } from './life/history.js'
 import type { CardSource } from './import/card-text.js'
 import { type CardImported, type ImportDeps, importCard } from './import/import.js'
 import { type CardLinted, lintCard } from './lint/lint.js'
+import { type CardDeprecated, deprecateCard, undeprecateCard } from './life/deprecate.js'
+import { yankVersion } from './life/yank.js'
 import { type NextCard, nextCard } from './next.js'
 import { type CardPublished, publishCard } from './publish.js'
 import { renewCard } from './renew.js'
 import { unpublishCard } from './unpublish.js'
 
 const ById = z.strictObject({ agentId: AgentId })
+const PUBLIC_NOTE = 'Shown to everyone who reads the card or its history, and kept in the audit row: it must not contain personal data.'
 const Version = z.int().min(1)
 const SdJwt = z.string().min(1).max(MAX_SD_JWT_BYTES)
 const Policy = z.string().min(1).max(MAX_RELEASE_POLICY_BYTES)
@@ -81,6 +84,15 @@ export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintD
     diff: publicProcedure
       .input(ById.extend({ from: Version, to: Version.optional() }))
       .query(async ({ ctx, input }): Promise<CardDiff> => diffCards(deps, await ctx.findCaller(), input)),
+    deprecate: procedureFor('cards:write')
+      .input(ById.extend({ successor: AgentId.optional(), note: EndNote.describe(PUBLIC_NOTE).optional() }))
+      .mutation(({ ctx, input }): Promise<CardDeprecated> => deprecateCard(deps, ctx.caller, input)),
+    undeprecate: procedureFor('cards:write')
+      .input(ById)
+      .mutation(({ ctx, input }): Promise<CardDeprecated> => undeprecateCard(deps, ctx.caller, input.agentId)),
+    yank: procedureFor('cards:write')
+      .input(ById.extend({ version: Version, ...REVOCATION_INPUT, note: EndNote.describe(PUBLIC_NOTE).optional() }))
+      .mutation(({ ctx, input: { reason, note, ...input } }) => yankVersion(deps, ctx.caller, input, { reason, note })),
     unpublish: procedureFor('cards:write')
       .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { agentId, ...because } }) => unpublishCard(deps, ctx.caller, agentId, because)),

@@ -64,6 +64,7 @@ export function publicView(deps: ViewDeps, { card, agentName, organisationName }
       ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
       scopes: card.scopes,
       publishedAt: card.publishedAt,
+      ...(card.deprecated && { deprecated: deprecationOf(card.deprecated) }),
       agentName: wellFormed(agentName),
       organisationName: wellFormed(organisationName),
     },
@@ -157,13 +158,24 @@ export function currentVerdict(
   return hasExpired ? { ...verdict, state: 'stale' } : verdict
 }
 
-export function textOf({ publicCard }: Pick<Card, 'publicCard'>): CardView['text'] {
+/** The prose of the publisher, apart from the facts. */
+export function textOf({ publicCard, deprecated }: Pick<Card, 'publicCard' | 'deprecated'>): CardView['text'] {
   const json = parseJson(publicCard)
   const card: JsonObject = isJsonObject(json) ? json : {}
   // An imported card may have a name that is no text
   const textOrNone = (value: JsonValue | undefined) => (typeof value === 'string' ? value : '')
-  return { name: textOrNone(card.name), description: textOrNone(card.description) }
+  return {
+    name: textOrNone(card.name),
+    description: textOrNone(card.description),
+    ...(deprecated?.note !== undefined && { deprecation: wellFormed(deprecated.note) }),
+  }
 }
+
+/** A deprecation without its note, which is prose. */
+export const deprecationOf = ({ at, successor }: NonNullable<Card['deprecated']>): NonNullable<CardView['facts']['deprecated']> => ({
+  at,
+  ...(successor && { successor }),
+})
 
 /** Replaces lone surrogates, which a name may contain and which have no canonical form (RFC 8785 §3.2.2.2), so the facts can be signed. */
 const wellFormed = (name: string): string => name.replaceAll(/\p{Surrogate}/gu, '\ufffd')

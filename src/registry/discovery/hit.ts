@@ -22,6 +22,8 @@ export interface Hit {
   readonly score: number
   /** The fields that contain a word of the query, in the order of FIELDS, the most important first. */
   readonly relevance: readonly Field[]
+  /** Since when the publisher advises against this version of the card, and the agent to call in its place. */
+  readonly deprecated?: NonNullable<CardSummary['deprecated']>
   /** The publisher's texts, each cut off after 2048 characters. */
   readonly text: CardSummary['text']
   /** The first skills of the card, as many as fit into 8192 characters of JSON. */
@@ -69,6 +71,7 @@ export function hitOf(
     tier,
     score,
     relevance: FIELDS.filter((field) => includesWord(summary.tokens[field], words)),
+    ...(summary.deprecated && { deprecated: summary.deprecated }),
     text: summary.text,
     skills: summary.skills,
   }

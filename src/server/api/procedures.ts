@@ -95,6 +95,16 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Compare two versions of a public card by meaning: what it takes away from callers, and what changes in endpoint, security, scopes and skills, apart from prose.',
     caller: 'as cards.history',
   },
+  'cards.deprecate': {
+    summary: 'Advise callers against the current version of a card and name the agent to call in its place; nothing ends.',
+    caller: 'the agent, its organisation',
+  },
+  'cards.undeprecate': { summary: 'Take a deprecation back.', caller: 'the agent, its organisation' },
+  'cards.yank': {
+    summary:
+      'Withdraw one version of a card for a reason that everyone sees; introductions that were approved for it need another approval. If it is the current version, the agent has no published card.',
+    caller: 'the agent, its organisation, operators',
+  },
   'cards.unpublish': {
     summary: 'Withdraw a card from readers and from search; its introductions need another approval after the next publication.',
     caller: 'the agent, its organisation, operators',

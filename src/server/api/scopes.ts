@@ -2,7 +2,7 @@ import type { RegistryScope } from '../../protocol/rights.js'
 
 /** Describes the scopes of the registry for docs/API.md. */
 export const SCOPES: Readonly<Record<RegistryScope, string>> = {
-  'cards:write': 'publish, renew, import and unpublish cards',
+  'cards:write': 'publish, renew, import, deprecate, yank and unpublish cards',
   'agents:write': 'register and change agents and keys',
   'discovery:read': 'search with a token, which finds the parts that the caller may see; anonymous callers find public parts',
   'introductions:write': 'request, read, approve, deny and revoke introductions',

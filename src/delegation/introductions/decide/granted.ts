@@ -24,7 +24,9 @@ export const SIGNATURES = '/card/signatures'
 /** What the introduction relied on and the card no longer has. Unless it is empty, the introduction cannot be used. */
 function changesFor(ended: Ended, relied: GrantedReliance, card: CardReliance | undefined): readonly Fault[] {
   if (card?.publication !== relied.publication)
-    return [{ pointer: '/card', hint: 'the card was unpublished, or an unsigned card has replaced it' }]
+    return [{ pointer: '/card', hint: 'the card was unpublished or yanked, or an unsigned card has replaced it' }]
+  if (relied.version !== undefined && card.yankedVersions.includes(relied.version))
+    return [{ pointer: '/card', hint: `version ${relied.version} of the card, for which the introduction was approved, was yanked` }]
   const signature = stands(ended, card.signer)
     ? []
     : [{ pointer: SIGNATURES, hint: 'the key that signed the card was revoked; publish the card signed by another' }]

@@ -15,6 +15,8 @@ export const EarlierVersion = z.strictObject({
     signer: true,
     publishedAt: true,
     unpublished: true,
+    deprecated: true,
+    yanked: true,
   }).shape,
   /** Epoch seconds. */
   replacedAt: z.int(),
@@ -28,7 +30,7 @@ export const versionId = (agentId: string, version: number): string => `${agentI
 
 /** The document that keeps `card` when another version replaces it. */
 export function earlierVersionOf(card: Card, replacedAt: number): EarlierVersion {
-  const { agentId, orgId, version, publicCard, publicCardSha256, verdict, signer, publishedAt, unpublished } = card
+  const { agentId, orgId, version, publicCard, publicCardSha256, verdict, signer, publishedAt, unpublished, deprecated, yanked } = card
   return {
     id: versionId(agentId, version),
     agentId,
@@ -40,6 +42,8 @@ export function earlierVersionOf(card: Card, replacedAt: number): EarlierVersion
     ...(signer && { signer }),
     publishedAt,
     ...(unpublished && { unpublished }),
+    ...(deprecated && { deprecated }),
+    ...(yanked && { yanked }),
     replacedAt,
   }
 }

@@ -1,16 +1,16 @@
 import { refuse } from '../../../errors.js'
 import { type Caller, maySee } from '../../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../../http/paging.js'
-import type { Verdict } from '../../../protocol/cards/card-view.js'
+import type { CardView, Verdict } from '../../../protocol/cards/card-view.js'
 import type { AgentId } from '../../../protocol/ids.js'
 import { type GetCardDeps, requireAgentOfCard } from '../get.js'
-import { currentVerdict, textOf } from '../view.js'
+import { currentVerdict, deprecationOf, textOf } from '../view.js'
 import { type EarlierVersion, earlierVersionOf, versionId } from './earlier-version.js'
 
 /** One version of a public card. The times are in epoch seconds. */
 interface CardVersionView {
   readonly version: number
-  readonly state: 'current' | 'superseded' | 'unpublished'
+  readonly state: 'current' | 'superseded' | 'unpublished' | 'yanked'
   readonly publishedAt: number
   /** Absent for the current version. */
   readonly replacedAt?: number
@@ -18,7 +18,10 @@ interface CardVersionView {
   readonly etag: string
   readonly verdict: Verdict
   /** The publisher's own words. */
-  readonly text: { readonly name: string; readonly description: string }
+  readonly text: CardView['text']
+  readonly deprecated?: CardView['facts']['deprecated']
+  /** Why the publisher has withdrawn the version; `note` is the publisher's own words. */
+  readonly yanked?: EarlierVersion['yanked']
 }
 
 export interface CardHistory {
@@ -28,7 +31,7 @@ export interface CardHistory {
 
 /**
  * Lists the versions of an agent's public card, newest first: the current one, and at most MAX_EARLIER_VERSIONS that it replaced. Every caller
- * sees the same. Without a published card only the agent, its organisation and operators read the history.
+ * sees the same. Of an unpublished card only the agent, its organisation and operators read the history; that of a yanked one shows everyone why.
  */
 export const cardHistory = (
   deps: GetCardDeps,
@@ -67,20 +70,22 @@ export async function requireVersion(
 async function requireNewest(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<EarlierVersion> {
   const { card } = await requireAgentOfCard(deps, agentId)
   const isOwn = caller !== undefined && (caller.id === agentId || maySee(caller, card.orgId))
-  if (card.unpublished && !isOwn) return refuse('not_found', 'no such card')
+  if (card.unpublished && !card.yanked && !isOwn) return refuse('not_found', 'no such card')
   return earlierVersionOf(card, 0)
 }
 
 function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, now: number): CardVersionView {
-  const { version, unpublished, publishedAt, replacedAt, publicCardSha256 } = kept
+  const { version, unpublished, publishedAt, replacedAt, publicCardSha256, deprecated, yanked } = kept
   const isNewest = version === newest
   return {
     version,
-    state: unpublished ? 'unpublished' : isNewest ? 'current' : 'superseded',
+    state: yanked ? 'yanked' : unpublished ? 'unpublished' : isNewest ? 'current' : 'superseded',
     publishedAt,
     ...(!isNewest && { replacedAt }),
     etag: `"${publicCardSha256}"`,
     verdict: currentVerdict(deps, kept, { tier: 'public', now }),
     text: textOf(kept),
+    ...(deprecated && { deprecated: deprecationOf(deprecated) }),
+    ...(yanked && { yanked }),
   }
 }

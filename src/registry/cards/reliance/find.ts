@@ -31,13 +31,13 @@ async function readReliance(
 ): Promise<CacheableRead<CardReliance> | undefined> {
   const card = await cards.get(agentId)
   if (!card || card.unpublished) return undefined
-  const { publication, endpoint } = card
+  const { publication, version, yankedVersions = [], endpoint } = card
   const versions = [card.versions.connection, card.versions[tier]]
   const signer = card.signer ? [card.signer.handle] : []
   const dependencies = dependenciesOf([...versions, ...signer])
   const audience = audienceOf(issuer, agentId)
   return {
-    value: { ...relianceAt(card, tier), audience, publication, endpoint, versions, signer, dependencies },
+    value: { ...relianceAt(card, tier), audience, publication, version, yankedVersions, endpoint, versions, signer, dependencies },
     dependsOn: dependencies.handles,
   }
 }

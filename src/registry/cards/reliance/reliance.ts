@@ -34,6 +34,8 @@ type Reliance = z.infer<typeof Reliance>
 /** What an introduction relies on in the card of its target, as of its approval. */
 export const GrantedReliance = Reliance.extend({
   publication: z.string().max(22),
+  /** The public version of the card at the approval. */
+  version: z.int().min(1).optional(),
   /** Versions of the card at the approval. As long as they are the current ones, all that is relied on holds. */
   versions: z.array(Handle).max(2),
 })
@@ -43,6 +45,8 @@ export type GrantedReliance = z.infer<typeof GrantedReliance>
 export interface CardReliance extends Reliance {
   readonly audience: Audience
   readonly publication: string
+  readonly version: number
+  readonly yankedVersions: readonly number[]
   /** The first interface that a client can call. */
   readonly endpoint?: string | undefined
   /** The versions of the connection and of the tier. */
@@ -149,7 +153,7 @@ interface Named {
  * scopes, and the skills that it names. An interface or skill that the card does not have is left out.
  */
 export function relianceFor(card: CardReliance, named: Named): GrantedReliance {
-  const { interfaces, security, skills, endpoint, publication, versions } = card
+  const { interfaces, security, skills, endpoint, publication, version, versions } = card
   const chosen =
     (named.interface && findInterface(card, named.interface)) ??
     interfaces.find((one) => one.url === endpoint && isHttpBinding(one)) ??
@@ -161,6 +165,7 @@ export function relianceFor(card: CardReliance, named: Named): GrantedReliance {
     scopes: [...named.scopes],
     skills: skills.filter(({ id }) => named.skills.includes(id)),
     publication,
+    version,
     versions: [...versions],
   }
 }

@@ -4,6 +4,7 @@ import { wordsIn } from '../../../lib/words.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
 import type { CardSummary, CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
+import { deprecationOf } from '../view.js'
 
 const MAX_TEXT_CHARACTERS = 2048
 const MAX_SKILLS_CHARACTERS = 8192
@@ -18,6 +19,7 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
     verdict: card.verdict,
     ...(card.signer && { signer: { handle: card.signer.handle } }),
     ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
+    ...(card.deprecated && { deprecated: deprecationOf(card.deprecated) }),
     versions: [card.versions.connection, card.versions[tier]],
     text: { name: shortened(model.name), description: shortened(model.description), version: shortened(model.version) },
     skills: takeWithin(

@@ -133,7 +133,15 @@ test.each<[string, JsonObject, string]>([
 })
 
 describe('what an introduction relies on', () => {
-  const versions = { audience: 'x' as never, publication: 'p', versions: [], signer: [], dependencies: { handles: [], expiresAt: 0 } }
+  const versions = {
+    audience: 'x' as never,
+    publication: 'p',
+    version: 1,
+    yankedVersions: [],
+    versions: [],
+    signer: [],
+    dependencies: { handles: [], expiresAt: 0 },
+  }
   const named = { scopes: [Scope.parse('ocr:read')], skills: ['scan', 'toString'] }
   const reliesOn = (more: object, endpoint?: string) =>
     relianceFor({ ...relianceAt(cardOf(), 'public'), ...versions, endpoint }, { ...named, ...more })

@@ -16,6 +16,7 @@ export const REFUSALS = {
   // Access. From here on the reasons are our own.
   forbidden: { http: 403, trpc: 'FORBIDDEN' },
   not_found: { http: 404, trpc: 'NOT_FOUND' },
+  gone: { http: 410, trpc: 'NOT_FOUND' },
   method_not_allowed: { http: 405, trpc: 'METHOD_NOT_SUPPORTED' },
   origin_not_allowed: { http: 403, trpc: 'FORBIDDEN' },
   // Input

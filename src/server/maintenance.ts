@@ -1,11 +1,14 @@
+import type { AgentsStore } from '../identity/agents/store.js'
 import { endRetiredKeys } from '../identity/keys/retire.js'
 import type { RevokeKeyDeps } from '../identity/keys/revoke.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
+import { withdrawRevokedCards } from '../registry/cards/life/withdraw-revoked.js'
 import type { Storage } from '../storage/storage.js'
 
 interface MaintenanceDeps extends Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'> {
   readonly storage: Storage
+  readonly agents: AgentsStore
   readonly clock: Clock
   readonly log: Log
 }
@@ -15,7 +18,7 @@ const PURGE_BATCH = 2000
 /** Purging follows log time, because the machine's clock may be wrong; but a replay key is needed until the machine's clock has passed its expiry. */
 const PURGE_MARGIN_SECONDS = 600
 
-/** Ends the handles of retired keys and purges expired documents, once a minute until `signal` aborts. */
+/** Ends the handles of retired keys, removes the cards of revoked agents from the search and purges expired documents, once a minute until `signal` aborts. */
 export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
   for (;;) {
@@ -23,6 +26,7 @@ export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal)
     if (signal.aborted) return
     try {
       await endRetiredKeys(deps)
+      await withdrawRevokedCards(deps)
       while (
         (await storage.purge(Math.min(deps.trustLog.logTime(), clock.now()) - PURGE_MARGIN_SECONDS, PURGE_BATCH)) === PURGE_BATCH &&
         !signal.aborted

@@ -84,22 +84,30 @@ attack('SDJ-20', 'a non-public part is in no response that an unentitled caller 
   expect(JSON.parse(seen[0] ?? '').sdJwt).toBeUndefined()
 })
 
-attack('REG-08', 'a guessed id, a revoked agent and one without a card get identical responses', setup, async () => {
-  const revoked = await aPublishedAgent(setup.registry, { registeredBy: setup.acme })
-  await setup.acme.mutate('agents.revoke', { agentId: revoked.agentId })
-  const cardless = await setup.registry.agent({ registeredBy: setup.acme })
-  for (const path of ['card', '.well-known/agent-card.json']) {
-    const responses = await Promise.all(
-      ['agt_AAAAAAAAAAAAAAAAAAAAAA', revoked.agentId, cardless.agentId, 'x'].map(async (id) => {
-        const response = await setup.registry.fetch(`/agents/${id}/${path}`)
-        const body = (await response.text()).replace(/req_[\w-]+/, '')
-        const headers = [...response.headers].filter(([name]) => name !== 'date')
-        return JSON.stringify([response.status, body, headers])
-      }),
-    )
-    expect(new Set(responses).size).toBe(1)
-  }
-})
+attack(
+  'REG-08',
+  'a guessed id, an unpublished card, a suspended agent and one that never had a card get identical responses',
+  setup,
+  async () => {
+    const [unpublished, suspended] = await Promise.all([1, 2].map(() => aPublishedAgent(setup.registry, { registeredBy: setup.acme })))
+    await setup.acme.mutate('cards.unpublish', { agentId: unpublished?.agentId })
+    await setup.acme.mutate('agents.suspend', { agentId: suspended?.agentId })
+    const revoked = await setup.registry.agent({ registeredBy: setup.acme })
+    for (const agentId of [unpublished?.agentId, revoked.agentId]) await setup.acme.mutate('agents.revoke', { agentId })
+    const cardless = await setup.registry.agent({ registeredBy: setup.acme })
+    for (const path of ['card', '.well-known/agent-card.json']) {
+      const responses = await Promise.all(
+        ['agt_AAAAAAAAAAAAAAAAAAAAAA', unpublished?.agentId, suspended?.agentId, revoked.agentId, cardless.agentId, 'x'].map(async (id) => {
+          const response = await setup.registry.fetch(`/agents/${id}/${path}`)
+          const body = (await response.text()).replace(/req_[\w-]+/, '')
+          const headers = [...response.headers].filter(([name]) => name !== 'date')
+          return JSON.stringify([response.status, body, headers])
+        }),
+      )
+      expect(new Set(responses).size).toBe(1)
+    }
+  },
+)
 attack(
   'REG-09',
   'an invalid limit or cursor is refused, and a cursor of another caller shows none of that caller’s items',
@@ -148,6 +156,47 @@ attack(
   },
   { writes: false },
 )
+attack('REG-14', 'the card of a revoked agent is gone from every read path', setup, async () => {
+  const { registry } = setup
+  const agent = await aPublishedAgent(registry, { registeredBy: setup.acme })
+  await agent.publish({ card: aCard(registry, { name: 'Quagga', skills: [] }) })
+  const id = agent.agentId
+  const cardUrl = `/agents/${id}/.well-known/agent-card.json`
+  const { headers } = await registry.fetch(cardUrl)
+  const etag = headers.get('etag') ?? ''
+  expect((await setup.outsider.search({ text: 'quagga' })).total).toBe(1)
+  await setup.acme.mutate('agents.revoke', { agentId: id })
+  for (const [path, init] of [
+    [cardUrl, {}],
+    [cardUrl, { headers: { 'if-none-match': etag } }],
+    [cardUrl, { method: 'HEAD' }],
+    [cardUrl, { headers: { 'a2a-version': '0.3' } }],
+    [`/agents/${id}/card`, {}],
+    [`/agents/${id}/jwks.json`, {}],
+  ] as const) {
+    const response = await registry.fetch(path, init)
+    expect([path, response.status, response.headers.get('cache-control'), response.headers.get('etag')]).toEqual([
+      path,
+      410,
+      'no-store',
+      null,
+    ])
+    expect(await response.text()).not.toContain('Quagga')
+  }
+  for (const [path, input] of [
+    ['cards.get', { agentId: id }],
+    ['cards.history', { agentId: id }],
+    ['cards.diff', { agentId: id, from: 1 }],
+  ] as const) {
+    expect(await query(path, input)).toEqual([410, 'gone'])
+    for (const actor of [setup.outsider, setup.acme, registry.operator]) expect(await reasonOf(actor.query(path, input))).toBe('gone')
+  }
+  expect((await setup.outsider.search({ text: 'quagga' })).hits).toEqual([])
+  expect((await setup.outsider.search({})).hits.map(({ agentId }) => agentId)).not.toContain(id)
+  // Maintenance runs once a minute
+  registry.clock.advance(61)
+  await expect.poll(async () => (await setup.outsider.search({ text: 'quagga' })).total).toBe(0)
+})
 attack(
   'REG-15',
   'an administrator cannot call the operator’s procedures',

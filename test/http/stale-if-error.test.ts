@@ -48,6 +48,15 @@ test.each([0, 80 * 60])('a card that was unpublished %i s ago is not served from
   expect((await getWhileDown(pathOf(agent))).status).toBe(503)
 })
 
+test('the card of a revoked agent is not served from the cache', async () => {
+  const agent = await published()
+  expect((await get(pathOf(agent))).status).toBe(200)
+  await acme.mutate('agents.revoke', { agentId: agent.agentId })
+  expect((await get(pathOf(agent))).status).toBe(410)
+  await server.trustLog.readBarrier()
+  expect((await getWhileDown(pathOf(agent))).status).toBe(503)
+})
+
 test('a revoked signing key is not served from the cached key set', async () => {
   const kids = async (response: Promise<Response>): Promise<string[]> =>
     ((await (await response).json()).keys ?? []).map(({ kid }: { kid: string }) => kid)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { agentsStore } from '../../src/identity/agents/store.js'
 import { registeredKeysStore } from '../../src/identity/keys/store.js'
 import { silentLog } from '../../src/lib/log.js'
 import { runMaintenance } from '../../src/server/maintenance.js'
@@ -21,7 +22,10 @@ test('maintenance purges documents that have expired, and none that expires with
   await things.insert({ id: 'expired', group: 'g', until: now - 86_400 })
   for (const seconds of [1, 1800, 3599]) await things.insert({ id: `in ${seconds} s`, group: 'g', until: now + seconds })
   const registeredKeys = registeredKeysStore({ storage })
-  const finished = runMaintenance({ storage, clock, log: silentLog, registeredKeys, trustLog }, stopping.signal)
+  const finished = runMaintenance(
+    { storage, clock, log: silentLog, agents: agentsStore({ storage, trustLog }), registeredKeys, trustLog },
+    stopping.signal,
+  )
   clock.advance(60)
   await expect.poll(() => purged.signal.aborted).toBe(true)
   stopping.abort()

@@ -5,8 +5,10 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { AgentId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { Guard } from '../../storage/storage.js'
+import type { TrustLog } from '../../trust-log/trust-log.js'
 import { RANK } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
+import { chainOfAgents, type FindAgentDeps } from './find.js'
 import type { Agent } from './store.js'
 
 const MAX_ATTEMPTS = 10
@@ -41,6 +43,16 @@ export async function endAgent(
       dependsOn: [],
       operations: [
         deps.agents.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
+        ...(endedState === 'revoked' && recorded.state !== 'revoked'
+          ? [
+              deps.agents.cardWithdrawals.inserting({
+                id: agent.handle,
+                agentId: id,
+                orgId: agent.orgId,
+                createdAt: caller.barrier.now,
+              }),
+            ]
+          : []),
         ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ],
     })
@@ -59,6 +71,15 @@ export function lastEnding({ handle, endedHandle, endedState: state, endedRank: 
   readonly rank: number
 } {
   return endedHandle === handle && state !== undefined && rank !== undefined ? { state, rank } : { rank: RANK.administrator }
+}
+
+/** True if the agent can never return: the agent itself, one of its parents or its organisation was revoked. A suspended agent may return. */
+export async function isRevoked(deps: FindAgentDeps & { readonly trustLog: Pick<TrustLog, 'ended'> }, id: AgentId): Promise<boolean> {
+  const { ended } = deps.trustLog
+  const chain = await chainOfAgents(deps, id)
+  const organisation = chain[0] && (await deps.organisations.get(chain[0].orgId))
+  const isOrganisationRevoked = organisation !== undefined && ended.has(organisation.handle)
+  return isOrganisationRevoked || chain.some((agent) => ended.has(agent.handle) && lastEnding(agent).state === 'revoked')
 }
 
 /** Holds as long as the agent has not been suspended, revoked or reinstated since it was read. */

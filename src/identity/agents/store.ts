@@ -36,8 +36,19 @@ export type Agent = z.infer<typeof Agent>
 const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 type Registration = z.infer<typeof Registration>
 
+/** The cards of these revoked agents must leave the search: those of one agent and the agents below it, or of an organisation. */
+const CardWithdrawal = z.strictObject({
+  /** The handle that the revocation ended. */
+  id: Handle,
+  agentId: AgentId.optional(),
+  orgId: OrgId,
+  createdAt: z.int().min(0),
+})
+export type CardWithdrawal = z.infer<typeof CardWithdrawal>
+
 export interface AgentsStore extends Collection<Agent> {
   readonly registrations: Collection<Registration>
+  readonly cardWithdrawals: Collection<CardWithdrawal>
   readonly introductionTargets: Cache<IntroductionTarget>
 }
 
@@ -62,9 +73,18 @@ export const AGENT_REGISTRATIONS: OwnedSpec<Registration> = {
   ownedBy: ['agentId'],
 }
 
+export const CARD_WITHDRAWALS: OwnedSpec<CardWithdrawal> = {
+  name: 'card-withdrawals',
+  schema: CardWithdrawal,
+  key: 'id',
+  indexes: { created: { fields: ['createdAt'] } },
+  ownedBy: ['orgId'],
+}
+
 export const agentsStore = ({ storage, trustLog }: { readonly storage: Storage; readonly trustLog: TrustLog }): AgentsStore => ({
   ...storage.collection(AGENTS),
   registrations: storage.collection(AGENT_REGISTRATIONS),
+  cardWithdrawals: storage.collection(CARD_WITHDRAWALS),
   // A new name and a reinstatement change an introduction target without ending a handle that it depends on.
   introductionTargets: newCache(trustLog, ({ type }) => type === 'record.changed' || type === 'agent.reinstated'),
 })

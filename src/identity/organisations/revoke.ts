@@ -6,12 +6,14 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { OrgId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import type { AgentsStore } from '../agents/store.js'
 import type { OrganisationsStore } from './store.js'
 
 export interface RevokeOrganisationDeps {
   readonly organisations: OrganisationsStore
   readonly trustLog: TrustLog
   readonly audit: Audit
+  readonly agents: Pick<AgentsStore, 'cardWithdrawals'>
 }
 
 /**
@@ -30,5 +32,12 @@ export async function revokeOrganisation(
   if (deps.trustLog.ended.has(organisation.handle)) return refuse('already_revoked', 'the organisation was revoked')
   const ends = [{ handle: organisation.handle }]
   const draft = auditDraft(caller, 'organisations.revoke', { otherOrgId: orgId, subject: orgId })
-  return deps.trustLog.end({ type: 'organisation.revoked', ends, operations: deps.audit.recordingEnd(draft, { ends, ...because }) })
+  return deps.trustLog.end({
+    type: 'organisation.revoked',
+    ends,
+    operations: [
+      deps.agents.cardWithdrawals.inserting({ id: organisation.handle, orgId, createdAt: caller.barrier.now }),
+      ...deps.audit.recordingEnd(draft, { ends, ...because }),
+    ],
+  })
 }

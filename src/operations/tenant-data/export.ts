@@ -1,4 +1,5 @@
 import type { OrgId } from '../../protocol/ids.js'
+import { CARDS, EARLIER_CARD_VERSIONS } from '../../registry/cards/store.js'
 import { TICKETS } from '../../revocations/tickets-store.js'
 import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { endLine, headerLine } from '../export-lines.js'
@@ -9,6 +10,9 @@ const SECRET_FIELDS = new Set(['codeHash', 'tokenHash'])
 /** Tickets expire within seconds, and their ids are hashes of their secret texts. */
 const OMITTED_COLLECTIONS = new Set([TICKETS.name])
 
+/** The cards of revoked agents are not exported: nobody may take them for active ones. */
+const CARD_COLLECTIONS = new Set([CARDS.name, EARLIER_CARD_VERSIONS.name])
+
 /** The data of one organisation as JSON objects: a header, one object for each document, and a trailer with the counts. */
 export async function* exportOrganisation(storage: BulkReadableStorage, orgId: OrgId, now: number): AsyncGenerator<object> {
   const tenant = await requireTenant(storage, orgId)
@@ -16,7 +20,7 @@ export async function* exportOrganisation(storage: BulkReadableStorage, orgId: O
   const documents: Record<string, number> = {}
   for await (const { spec, doc } of ownedDocuments(storage, tenant)) {
     const collection = spec.name
-    if (OMITTED_COLLECTIONS.has(collection)) continue
+    if (OMITTED_COLLECTIONS.has(collection) || (CARD_COLLECTIONS.has(collection) && tenant.revokedAgents.has(String(doc.agentId)))) continue
     documents[collection] = (documents[collection] ?? 0) + 1
     yield { collection, doc: Object.fromEntries(Object.entries(doc).filter(([field]) => !SECRET_FIELDS.has(field))) }
   }

@@ -16,6 +16,8 @@ export interface Tenant {
   /** Ids of the organisation, its members and its agents. */
   readonly ids: ReadonlySet<string>
   readonly isRevoked: boolean
+  /** The agents that can never return: revoked themselves, or with a parent or with the organisation. */
+  readonly revokedAgents: ReadonlySet<string>
 }
 
 export interface OwnedDocument {
@@ -28,13 +30,28 @@ export interface OwnedDocument {
 export async function requireTenant(storage: BulkReadableStorage, orgId: OrgId): Promise<Tenant> {
   const organisation = await storage.collection(ORGANISATIONS).get(orgId)
   if (organisation === undefined) return refuse('not_found', `no organisation has the id ${orgId}`)
-  const ids = new Set<string>([orgId])
-  for (const spec of [anySpec(AGENTS), anySpec(MEMBERS)])
-    for await (const { key, doc } of documentsOf(storage, spec)) if (doc.orgId === orgId) ids.add(key)
+  const agents: Fields[] = []
+  for await (const { doc } of documentsOf(storage, anySpec(AGENTS))) if (doc.orgId === orgId) agents.push(doc)
+  const ids = new Set<string>([orgId, ...agents.map(({ id }) => String(id))])
+  for await (const { key, doc } of documentsOf(storage, anySpec(MEMBERS))) if (doc.orgId === orgId) ids.add(key)
   const applied = newAppliedLog({ port: storage.log, log: silentLog })
   const head = await storage.log.head()
   if (head) await applied.readTo(head)
-  return { orgId, ids, isRevoked: applied.ended.has(organisation.handle) }
+  const isRevoked = applied.ended.has(organisation.handle)
+  return { orgId, ids, isRevoked, revokedAgents: revokedOf(agents, isRevoked) }
+}
+
+/** A revoked agent reaches those that it registered: repeated until no further agent is found, at most once per level. */
+function revokedOf(agents: readonly Fields[], isOrganisationRevoked: boolean): ReadonlySet<string> {
+  const revoked = new Set<string>()
+  for (let before = -1; before < revoked.size; ) {
+    before = revoked.size
+    for (const { id, parent, handle, endedHandle, endedState } of agents) {
+      const isItself = endedState === 'revoked' && endedHandle === handle
+      if (isOrganisationRevoked || isItself || revoked.has(String(parent))) revoked.add(String(id))
+    }
+  }
+  return revoked
 }
 
 /**

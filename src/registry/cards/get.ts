@@ -3,6 +3,7 @@ import { auditDraft } from '../../audit/audit-draft.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf } from '../../http/caller.js'
 import type { IntroductionTarget } from '../../identity/agents/agent.js'
+import { isRevoked } from '../../identity/agents/end-agent.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { CardView } from '../../protocol/cards/card-view.js'
 import type { AgentId } from '../../protocol/ids.js'
@@ -21,8 +22,8 @@ export interface GetCardDeps extends FindAgentDeps, ViewDeps {
 
 /**
  * Returns the parts of an agent's card that the caller may see. The agent itself and the members of its organisation see every part that
- * was uploaded. An unknown id, a revoked or suspended agent and an unpublished card get the same refusal. Each view by an authenticated
- * caller writes an audit row.
+ * was uploaded. An unknown id, a suspended agent and an unpublished card get the same refusal; the card of a revoked agent is `gone`.
+ * Each view by an authenticated caller writes an audit row.
  */
 export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
   const view = await deps.trustLog.afterBarrier(caller?.barrier, async (barrier) => {
@@ -54,6 +55,9 @@ export async function requireAgentOfCard(
   agentId: AgentId,
 ): Promise<{ readonly card: Card; readonly agent: IntroductionTarget }> {
   const [card, agent] = await Promise.all([deps.cards.get(agentId), findIntroductionTarget(deps, agentId)])
-  if (!card || !agent || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such card')
-  return { card, agent }
+  if (!card || !agent) return refuse('not_found', 'no such card')
+  if (stands(deps.trustLog.ended, agent.dependencies.handles)) return { card, agent }
+  // Everyone could read the card, so the response tells nobody that there was one
+  if (!card.unpublished && (await isRevoked(deps, agentId))) refuse('gone', 'the agent of this card was revoked')
+  return refuse('not_found', 'no such card')
 }

@@ -53,7 +53,7 @@ export interface SearchResult {
   /** May be shorter than `limit`, or empty, while there is a cursor. */
   readonly hits: readonly Hit[]
   /**
-   * Number of matching cards that the caller may see. It counts the card of a revoked agent until the card is unpublished, and may stop at
+   * Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more, and may stop at
    * 10,000.
    */
   readonly total: number

@@ -25,6 +25,9 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     const [acme, globex] = [await cast.organisation('Acme'), await cast.organisation('Globex')]
     const ocr = await cast.agent({ registeredBy: acme, name: 'ocelot-agent', introductionPolicy: { mode: 'open' } })
     await ocr.publish({ card: aCard({ issuer }) })
+    const former = await cast.agent({ registeredBy: acme, name: 'former-agent' })
+    for (const version of ['1', '2']) await former.publish({ card: aCard({ issuer }, { name: 'Former OCR', version }) })
+    await acme.mutate('agents.revoke', { agentId: former.agentId })
     const right = (audience: string) => ({ audience, scope: 'ocr:read' })
     const other = await cast.agent({ registeredBy: globex, name: 'globex-agent', introductionPolicy: { mode: 'open' } })
     await other.publish({ card: aCard({ issuer }, { name: 'Globex OCR' }) })
@@ -58,9 +61,10 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
       .map((line) => JSON.parse(line))
     expect(lines[0]).toMatchObject({ export: 'credence', orgId: acme.orgId, isRevoked: false })
     expect(lines.at(-1)).toEqual(exported)
-    expect(exported).toMatchObject({ documents: { agents: 2, cards: 1, introductions: 2, invitations: 1, members: 1, organisations: 1 } })
+    expect(exported).toMatchObject({ documents: { agents: 3, cards: 1, introductions: 2, invitations: 1, members: 1, organisations: 1 } })
     for (const text of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose", 'agents.register']) expect(exportedText).toContain(text)
-    for (const text of ['codeHash', 'tokenHash', 'globex-agent', '"d":']) expect(exportedText).not.toContain(text)
+    expect(exported).not.toMatchObject({ documents: { 'earlier-card-versions': expect.anything() } })
+    for (const text of ['codeHash', 'tokenHash', 'globex-agent', '"d":', 'Former OCR']) expect(exportedText).not.toContain(text)
     await expect(eraseTenantData({ config, org: acme.orgId })).rejects.toThrow('the organisation is not revoked')
     const unknown = { config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' }
     await expect(eraseTenantData(unknown)).rejects.toThrow('no organisation')
@@ -73,7 +77,7 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     await second.close()
     const erased = await eraseTenantData({ config, org: acme.orgId })
     expect(erased).toMatchObject({
-      erased: { agents: 2, cards: 1, members: 1, invitations: 1 },
+      erased: { agents: 3, cards: 2, 'earlier-card-versions': 1, members: 1, invitations: 1 },
       cleared: { introductions: 1, organisations: 1 },
     })
     expect(erased.erased.tokens).toBeGreaterThan(0)
@@ -86,7 +90,7 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     for (const spec of COLLECTIONS)
       for (const document of await storage.bulk.documents(spec, { limit: 10_000, now: 0 })) texts.push(document.text)
     await storage.close()
-    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose"])
+    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', 'Former OCR', "acme's purpose"])
       expect(texts.filter((text) => text.includes(erasedText))).toEqual([])
 
     const third = await serve(config)

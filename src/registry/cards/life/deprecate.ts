@@ -69,7 +69,7 @@ async function requireSuccessor(deps: PublishDeps, agentId: AgentId, successor: 
   const isPublished = await requirePublishedCard(deps, successor).then(
     () => true,
     (error: unknown) => {
-      if (isRefusal(error) && error.reason === 'not_found') return false
+      if (isRefusal(error) && (error.reason === 'not_found' || error.reason === 'gone')) return false
       throw error
     },
   )

@@ -41,6 +41,8 @@ export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly endpoint: Endpoint
+  /** Names the variant of the response that the headers of the request select (`Vary`), so that a cache keeps variants apart. */
+  variantOf?(request: HttpRequest): string
   /** Default: BODY_BYTES. */
   maxBodyBytes?(path: string): number
   /** For an API whose standard defines another form of errors. All routes of a path have the same. */

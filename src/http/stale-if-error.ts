@@ -36,7 +36,7 @@ function withCache({ endpoint, ...route }: Route, cached: Map<string, HttpRespon
     ...route,
     endpoint: async (request, signal) => {
       // The key has the parsed parameters, because one path can be percent-encoded in many ways
-      const key = `${route.path} ${JSON.stringify(request.params)}`
+      const key = `${route.path} ${JSON.stringify(request.params)} ${route.variantOf?.(request) ?? ''}`
       const done = new AbortController()
       const fresh = endpoint(request, signal).then(
         (response) => (stands(ended, response.dependsOn ?? []) ? cache(cached, key, response) : response),

@@ -48,6 +48,18 @@ test.each([0, 80 * 60])('a card that was unpublished %i s ago is not served from
   expect((await getWhileDown(pathOf(agent))).status).toBe(503)
 })
 
+test('the published card and its form of A2A 0.3 are cached apart', async () => {
+  const agent = await published()
+  const get03 = () => fetch(`http://127.0.0.1:${server.port}${pathOf(agent)}`, { headers: { 'a2a-version': '0.3' } })
+  const formOf = async (response: Response) => (await response.json()).supportedInterfaces === undefined
+  expect([await formOf(await get03()), await formOf(await get(pathOf(agent)))]).toEqual([true, false])
+  isStoreDown = true
+  const [old, current] = await Promise.all([get03(), get(pathOf(agent))]).finally(() => {
+    isStoreDown = false
+  })
+  expect([await formOf(old), await formOf(current)]).toEqual([true, false])
+})
+
 test('the card of a revoked agent is not served from the cache', async () => {
   const agent = await published()
   expect((await get(pathOf(agent))).status).toBe(200)

@@ -1,9 +1,13 @@
 import { CardCredentialClaims, cardType } from '../../credentials/agent-card/card-credential.js'
+import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { matchesEtag } from '../../http/etag.js'
 import { type HttpRequest, json, type Route } from '../../http/route.js'
+import { downgradeCard, isVersion03 } from '../../protocol/cards/card-downgrade.js'
+import { readCard } from '../../protocol/cards/card-model.js'
 import { AgentId } from '../../protocol/ids.js'
+import type { Card } from './card-record.js'
 import { type GetCardDeps, getCard, requirePublishedCard } from './get.js'
 
 interface CardEndpointDeps extends GetCardDeps {
@@ -20,10 +24,12 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
   {
     method: 'GET',
     path: '/agents/:id/.well-known/agent-card.json',
+    variantOf: (request) => (asksFor03(request) ? '0.3' : ''),
     endpoint: async (request) => {
       const { card, dependsOn } = await requirePublishedCard(deps, agentOf(request))
+      const body = asksFor03(request) ? cardOf03(card) : card.publicCard
       const headers = {
-        etag: `"${card.publicCardSha256}"`,
+        etag: `"${body === card.publicCard ? card.publicCardSha256 : digestOfText(body)}"`,
         'last-modified': new Date(card.publishedAt * 1000).toUTCString(),
         'cache-control': 'public, max-age=60',
         vary: 'A2A-Version',
@@ -32,7 +38,7 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
       return {
         status: 200,
         headers: { ...headers, 'content-type': 'application/json' },
-        body: card.publicCard,
+        body,
         dependsOn: [...dependsOn, card.versions.connection, card.versions.public],
       }
     },
@@ -76,6 +82,15 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
 function agentOf({ params }: HttpRequest): AgentId {
   const parsed = AgentId.safeParse(params.id)
   return parsed.success ? parsed.data : refuse('not_found', 'no such card')
+}
+
+/** Any other version, and none, gets the card as it was published. */
+const asksFor03 = ({ headers }: HttpRequest): boolean => typeof headers['a2a-version'] === 'string' && isVersion03(headers['a2a-version'])
+
+/** The public card in the form of A2A 0.3: as published if it has this form, else translated and without signatures. */
+function cardOf03({ publicCard }: Pick<Card, 'publicCard'>): string {
+  const { version, model } = readCard(publicCard)
+  return version === '0.3' || model === undefined ? publicCard : JSON.stringify(downgradeCard(model))
 }
 
 /** Type metadata of the card's SD-JWT VC (draft-ietf-oauth-sd-jwt-vc). */

@@ -161,12 +161,13 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'GET',
     path: '/agents/:id/.well-known/agent-card.json',
     tag: 'Cards',
-    summary: 'The public card: the exact bytes that the publisher signed. Has a strong ETag.',
+    summary:
+      'The public card: the exact bytes that the publisher signed, with a strong ETag. With the header `A2A-Version: 0.3`, the card in the form of A2A 0.3, without signatures.',
     caller: 'anyone',
     source: 'A2A §8.2',
     parameters: AgentPath,
     response: json(z.looseObject({ name: z.string() })),
-    reasons: ['not_found'],
+    reasons: ['not_found', 'gone'],
   },
   {
     method: 'GET',
@@ -176,7 +177,7 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     caller: 'anyone; a root token (header `Authorization: DPoP …`) shows more',
     parameters: AgentPath,
     response: json(CardView),
-    reasons: ['not_found', 'invalid_token', 'invalid_dpop_proof'],
+    reasons: ['not_found', 'gone', 'invalid_token', 'invalid_dpop_proof'],
   },
   {
     method: 'GET',

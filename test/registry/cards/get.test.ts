@@ -125,14 +125,12 @@ describe('verdicts after publication', () => {
   })
 })
 
-test('every card endpoint gives the same response for an unknown id, a malformed id, and an unpublished, revoked or missing card', async () => {
-  const revoked = await registry.agent({ registeredBy: acme })
-  await revoked.publish({ card: aCard(registry) })
-  await acme.mutate('agents.revoke', { agentId: revoked.agentId })
+test('every card endpoint gives the same response for an unknown id, a malformed id, and an unpublished or missing card', async () => {
   const unpublished = await registry.agent({ registeredBy: acme })
   await unpublished.publish({ card: aCard(registry) })
   await unpublished.mutate('cards.unpublish', { agentId: unpublished.agentId })
-  const cardless = await registry.agent({ registeredBy: acme })
+  const [cardless, revoked] = [await registry.agent({ registeredBy: acme }), await registry.agent({ registeredBy: acme })]
+  await acme.mutate('agents.revoke', { agentId: revoked.agentId })
   const ids = [revoked.agentId, unpublished.agentId, cardless.agentId, 'agt_AAAAAAAAAAAAAAAAAAAAAA']
   for (const path of ['card', '.well-reader/agent-card.json', 'jwks.json']) {
     const responses = await Promise.all(

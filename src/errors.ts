@@ -33,6 +33,11 @@ export const REFUSALS = {
   not_pending: { http: 409, trpc: 'CONFLICT' },
   code_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   standing_too_large: { http: 400, trpc: 'BAD_REQUEST' },
+  // Names
+  name_reserved: { http: 409, trpc: 'CONFLICT' },
+  name_confusable: { http: 409, trpc: 'CONFLICT' },
+  namespace_unverified: { http: 403, trpc: 'FORBIDDEN' },
+  namespace_continuity: { http: 409, trpc: 'CONFLICT' },
   // Keys and cards
   key_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   key_untrusted: { http: 400, trpc: 'BAD_REQUEST' },

@@ -5,6 +5,8 @@ import { type Agent, type AgentOptions, confirmAgent, createAgent, joinRegistry 
 import { newEs256Signer, type Signer } from '../src/credentials/jose/sign.js'
 import type { ConfiguredLimits } from '../src/identity/limits/limits.js'
 import { type Clock, clientClock } from '../src/lib/clock.js'
+import type { Outgoing } from '../src/lib/guarded-fetch/destination.js'
+import type { Resolver } from '../src/lib/hosts/resolver.js'
 import type { JsonObject } from '../src/lib/json.js'
 import { type Log, silentLog } from '../src/lib/log.js'
 import { systemRandom } from '../src/lib/random.js'
@@ -14,6 +16,7 @@ import { openMongo } from '../src/storage/mongo/open.js'
 import { openSqlite } from '../src/storage/sqlite/open.js'
 import type { Storage } from '../src/storage/storage.js'
 import type { ClockMode } from '../src/trust-log/clock-rule.js'
+import { testDns } from './dns.js'
 import { type Front, openFront } from './front.js'
 import { type SetClock, setClock } from './set-clock.js'
 import { type Mongod, startMongod } from './storage/open-mongo.js'
@@ -95,6 +98,9 @@ export async function startRegistry({
   limits = 'off',
   trustedProxies = [],
   origins = [],
+  resolver = testDns(),
+  outgoing,
+  ca,
 }: {
   servers?: number
   log?: Log
@@ -107,6 +113,10 @@ export async function startRegistry({
   limits?: ConfiguredLimits
   trustedProxies?: readonly string[]
   origins?: readonly string[]
+  /** Default: no name has a record. */
+  resolver?: Resolver
+  outgoing?: Outgoing
+  ca?: string
 } = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
@@ -124,6 +134,9 @@ export async function startRegistry({
     limits,
     trustedProxies,
     origins,
+    resolver,
+    ...(outgoing && { outgoing }),
+    ...(ca !== undefined && { ca }),
     host: '127.0.0.1',
     port: 0,
     adminPort: 0,

@@ -7,6 +7,7 @@ import { KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
+import { NAMESPACE_CLAIMS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { TOKENS } from '../oauth/store.js'
 import { CARDS, EARLIER_CARD_VERSIONS } from '../registry/cards/store.js'
@@ -36,6 +37,8 @@ export const COLLECTIONS = anySpecs([
   REGISTERED_KEYS,
   KEY_SLOTS,
   REQUEST_SLOTS,
+  NAMESPACES,
+  NAMESPACE_CLAIMS,
   LIMITS,
   QUOTAS,
   AUDIT_ROWS,

@@ -6,6 +6,7 @@ import { agentsRoutes } from '../identity/agents/routes.js'
 import { registeredKeysRoutes } from '../identity/keys/routes.js'
 import { limitsRoutes } from '../identity/limits/routes.js'
 import { membersRoutes } from '../identity/members/routes.js'
+import { namespacesRoutes } from '../identity/namespaces/routes.js'
 import { organisationsRoutes } from '../identity/organisations/routes.js'
 import { tokensRoutes } from '../oauth/routes.js'
 import { cardsRoutes } from '../registry/cards/routes.js'
@@ -18,6 +19,7 @@ export type RouterDeps = Parameters<typeof organisationsRoutes>[0] &
   Parameters<typeof membersRoutes>[0] &
   Parameters<typeof registeredKeysRoutes>[0] &
   Parameters<typeof agentsRoutes>[0] &
+  Parameters<typeof namespacesRoutes>[0] &
   Parameters<typeof limitsRoutes>[0] &
   Parameters<typeof auditRoutes>[0] &
   Parameters<typeof signingKeysRoutes>[0] &
@@ -36,6 +38,7 @@ export const newRouter = (deps: RouterDeps) =>
     members: membersRoutes(deps),
     keys: registeredKeysRoutes(deps),
     agents: agentsRoutes(deps),
+    namespaces: namespacesRoutes(deps),
     cards: cardsRoutes(deps),
     discovery: discoveryRoutes(deps),
     introductions: introductionsRoutes(deps),

@@ -11,6 +11,7 @@ import { trpcOverWebSocket } from '../http/trpc/over-websocket.js'
 import type { TrpcContext } from '../http/trpc/procedures.js'
 import { reconnectElsewhere, serveUpgrades, type UpgradeHandler } from '../http/websocket.js'
 import { ensureFirstCode } from '../identity/members/first-code.js'
+import { runNamespaceChecks } from '../identity/namespaces/schedule.js'
 import type { Log } from '../lib/log.js'
 import { authenticateToken } from '../oauth/client-auth/authenticate.js'
 import { oauthEndpoints } from '../oauth/endpoints.js'
@@ -77,7 +78,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   }
   const { http, upgrades } = servers
   const closing = new AbortController()
-  const maintenance = runMaintenance(services, closing.signal)
+  const maintenance = Promise.all([runMaintenance(services, closing.signal), runNamespaceChecks(services, closing.signal)])
   const { close: closeHealth, port: adminPort } = health
   return {
     port: http.port,

@@ -29,6 +29,8 @@ import { quotasStore } from '../identity/limits/quotas-store.js'
 import { limitsStore } from '../identity/limits/store.js'
 import { membersGrantedBy } from '../identity/members/find.js'
 import { membersStore } from '../identity/members/store.js'
+import { namespacesQuota } from '../identity/namespaces/find.js'
+import { namespacesStore } from '../identity/namespaces/store.js'
 import { organisationsGrantedBy } from '../identity/organisations/find.js'
 import { organisationsStore } from '../identity/organisations/store.js'
 import type { Clock } from '../lib/clock.js'
@@ -167,6 +169,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     registeredKeys,
     members: membersStore(base),
     agents: agentsStore(base),
+    namespaces: namespacesStore(base),
     inbox: inboxStore(base),
     tasks: tasksStore(base),
     cards: cardsStore(base),
@@ -226,6 +229,7 @@ function newQuotas(stores: ReturnType<typeof newStores>) {
     countOpenTasks: (owner: ClientId, atMost: number) => countOpenTasks(stores, owner, atMost),
     commitAgent: async (orgId: OrgId, commit: CountedCommit) =>
       commitWithinQuotas(stores, [agentsQuota(stores, orgId, await limits.ofOrganisation(orgId))], commit),
+    commitClaim: async (orgId: OrgId, commit: CountedCommit) => commitWithinQuotas(stores, [namespacesQuota(stores, orgId)], commit),
     commitTask: async (caller: Caller, commit: CountedCommit) =>
       commitWithinQuotas(stores, [tasksQuota(stores, caller, await limits.ofClient(caller))], commit),
     commitGrant: async (granted: Introduction, commit: CountedCommit) => {

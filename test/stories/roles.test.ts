@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
+import { testDns } from '../dns.js'
+import { proveNamespace } from '../identity/namespaces/actors.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { reasonOf } from './actors.js'
@@ -46,9 +48,10 @@ interface World {
   readonly other: Actor
   readonly globex: Actor
 }
+const dns = testDns()
 let world: World
 beforeAll(async () => {
-  const registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  const registry = await startRegistry({ clock: runningClock(), servers: 1, resolver: dns })
   const acme = await registry.organisation('Acme')
   const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role: 'member' })
   const member = await registry.join(code, 'Mia')
@@ -133,6 +136,28 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'agents.revoke':
     case 'cards.next':
       return { agentId }
+    case 'namespaces.add':
+      return {
+        name: `${random
+          .token(8)
+          .toLowerCase()
+          .replaceAll(/[^a-z]/g, 'x')}.add.test`,
+      }
+    case 'namespaces.list':
+      return { orgId }
+    case 'namespaces.check':
+    case 'namespaces.remove':
+    case 'namespaces.transfer': {
+      const { name } = await proveNamespace(
+        dns,
+        acme,
+        `${random
+          .token(8)
+          .toLowerCase()
+          .replaceAll(/[^a-z]/g, 'x')}.acme.test`,
+      )
+      return path === 'namespaces.transfer' ? { name, to: world.globex.orgId } : { name }
+    }
     case 'cards.unpublish':
     case 'cards.deprecate':
       await agent.publish({ card: aCard(registry) })

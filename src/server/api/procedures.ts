@@ -70,6 +70,27 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     caller: 'members of its organisation and parent agents, with at least the authority that suspended it; operators if an operator did',
   },
   'agents.revoke': { summary: 'Permanently revoke an agent.', caller: 'administrators, parent agents, the agent itself, operators' },
+  'namespaces.add': {
+    summary: 'Claim a DNS name; returns the TXT record and the file of which one proves it. A claim is dropped after 7 days.',
+    caller: 'administrators',
+  },
+  'namespaces.check': {
+    summary: 'Look for the proof of a claimed namespace, or check a proved one again. Three failed checks in a row end a proof.',
+    caller: 'administrators',
+  },
+  'namespaces.list': {
+    summary: 'List the namespaces of an organisation with their state, and those that others offer to it.',
+    caller: 'members of the organisation, operators',
+  },
+  'namespaces.transfer': {
+    summary:
+      'Offer a namespace to another organisation, which takes it over when it adds and proves the name (30 days); without `to`, withdraw the offer.',
+    caller: 'administrators; operators once its proof has ended or its organisation is revoked',
+  },
+  'namespaces.remove': {
+    summary: 'Drop a claim, or end a proof: cards that it verified are only signed from then on.',
+    caller: 'administrators, operators',
+  },
   'cards.next': {
     summary: 'Return the version, release number and claims that the next version of a card must contain.',
     caller: 'the agent, its organisation',

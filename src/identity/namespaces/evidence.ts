@@ -1,0 +1,60 @@
+// Proof that the operator of a DNS name has admitted an organisation: a TXT record or a file with the challenge of the organisation's claim.
+import { isRefusal } from '../../errors.js'
+import type { GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
+import type { Resolver } from '../../lib/hosts/resolver.js'
+import type { NamespaceClaim, ProofMethod } from './store.js'
+
+export interface EvidenceDeps {
+  readonly resolver: Pick<Resolver, 'txt'>
+  readonly guardedFetch: GuardedFetch
+}
+
+/** What the operator of the name publishes: one of the two is enough. */
+export interface RequiredProof {
+  /** Covers the name and its subdomains. */
+  readonly dns: { readonly name: string; readonly type: 'TXT'; readonly value: string }
+  /** Covers only this host. */
+  readonly file: { readonly url: string; readonly content: string }
+}
+
+export function requiredProof({ name, challenge }: Pick<NamespaceClaim, 'name' | 'challenge'>): RequiredProof {
+  const value = `credence-namespace=${challenge}`
+  return {
+    dns: { name: `_credence-challenge.${name}`, type: 'TXT', value },
+    file: { url: `https://${name}/.well-known/credence.txt`, content: value },
+  }
+}
+
+type Evidence = { readonly method: ProofMethod } | { readonly failure: string }
+
+/** Looks for the challenge by the given methods, in order. */
+export async function findEvidence(
+  deps: EvidenceDeps,
+  claim: Pick<NamespaceClaim, 'name' | 'challenge'>,
+  methods: readonly ProofMethod[] = ['dns', 'file'],
+): Promise<Evidence> {
+  const failures: string[] = []
+  for (const method of methods) {
+    const failure = await (method === 'dns' ? dnsFailure : fileFailure)(deps, requiredProof(claim)).catch((error: unknown) => {
+      if (isRefusal(error)) return `${method}: ${error.message}`
+      throw error
+    })
+    if (failure === undefined) return { method }
+    failures.push(failure)
+  }
+  return { failure: failures.join('; ').slice(0, MAX_FAILURE) }
+}
+
+const MAX_FAILURE = 1024
+
+async function dnsFailure({ resolver }: EvidenceDeps, { dns: { name, value } }: RequiredProof): Promise<string | undefined> {
+  const records = await resolver.txt(name)
+  if (records.some((record) => record.trim() === value)) return undefined
+  return records.length === 0 ? `${name} has no TXT record` : `none of the ${records.length} TXT records of ${name} has the value ${value}`
+}
+
+async function fileFailure({ guardedFetch }: EvidenceDeps, { file: { url, content } }: RequiredProof): Promise<string | undefined> {
+  const { body } = await guardedFetch({ url, purpose: 'namespace' })
+  const lines = new TextDecoder().decode(body).split('\n')
+  return lines.some((line) => line.trim() === content) ? undefined : `no line of ${url} is ${content}`
+}

@@ -4,7 +4,7 @@ import type { OrgId } from '../../protocol/ids.js'
 import type { NamespacesDeps } from './authority.js'
 import { claimView, type NamespaceView, namespaceView } from './view.js'
 
-interface NamespaceList {
+export interface NamespaceList {
   readonly items: readonly NamespaceView[]
 }
 

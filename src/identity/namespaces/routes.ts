@@ -5,7 +5,7 @@ import { OrgId } from '../../protocol/ids.js'
 import { addNamespace } from './add.js'
 import type { NamespacesDeps } from './authority.js'
 import { checkNamespace } from './check.js'
-import { listNamespaces } from './list.js'
+import { listNamespaces, type NamespaceList } from './list.js'
 import { removeNamespace } from './remove.js'
 import { transferNamespace } from './transfer.js'
 
@@ -22,7 +22,7 @@ export const namespacesRoutes = (deps: NamespacesDeps) =>
       .mutation(({ ctx, input }) => checkNamespace(deps, ctx.caller, input.name)),
     list: procedureFor('admin')
       .input(z.strictObject({ orgId: OrgId.optional() }).prefault({}))
-      .query(({ ctx, input }) => listNamespaces(deps, ctx.caller, input.orgId)),
+      .query(({ ctx, input }): Promise<NamespaceList> => listNamespaces(deps, ctx.caller, input.orgId)),
     transfer: creationFor('admin', ADMINISTRATORS)
       .input(ByName.extend({ to: OrgId.optional() }))
       .mutation(({ ctx, input }) => transferNamespace(deps, ctx.caller, input)),

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { namespaceIdOf } from '../../../src/identity/namespaces/name.js'
 import { NAMESPACES } from '../../../src/identity/namespaces/store.js'
 import type { NamespaceView } from '../../../src/identity/namespaces/view.js'
 import { type TestDns, testDns } from '../../dns.js'
@@ -26,32 +27,44 @@ test('the schedule checks a proved name every day, then an hour and a day after 
   const dns = testDns()
   const { registry, acme, namespace } = await aProvedName(dns)
   await using _ = registry
-  const before = registry.clock.now()
-  const after = async (seconds: number, expected: object) => {
-    registry.clock.advance(seconds)
-    await vi.waitFor(async () => expect(await theOnly(acme)).toMatchObject(expected), { timeout: 10_000 })
+  /** Moves the clock by `seconds`, and then on by minutes, until the state is as expected. */
+  const after = async (seconds: number, expected: object): Promise<NamespaceView> => {
+    registry.clock.advance(seconds - 60)
+    const reached = async () => {
+      registry.clock.advance(60)
+      const namespace = await theOnly(acme)
+      expect(namespace).toMatchObject(expected)
+      return namespace
+    }
+    return vi.waitFor(reached, { timeout: 10_000 })
   }
-  await after(DAY + 60, { state: 'proved', checkedAt: before + DAY + 60, nextCheckAt: before + 2 * DAY + 60 })
+  const daily = await after(DAY, { state: 'proved', checkedAt: expect.toSatisfy((at: number) => at >= (namespace.provedAt ?? 0) + DAY) })
+  expect(daily.nextCheckAt).toBe((daily.checkedAt ?? 0) + DAY)
   dns.isDown = true
-  await after(DAY + 60, { state: 'failing', failures: 1, lastFailure: 'dns: no name server answered in time' })
+  const first = await after(DAY, { state: 'failing', failures: 1, lastFailure: 'dns: no name server answered in time' })
+  expect(first.nextCheckAt).toBe((first.checkedAt ?? 0) + HOUR)
   dns.isDown = false
   await after(HOUR, { state: 'proved', failures: 0 })
   dns.setTxt('_credence-challenge.acme.test', 'v=spf1 -all')
-  await after(DAY + 60, { state: 'failing', failures: 1 })
-  await after(HOUR + 60, { state: 'failing', failures: 2 })
-  await after(DAY + 60, { state: 'lapsed', failures: 3, endedAt: registry.clock.now() + DAY + 60 })
+  await after(DAY, { state: 'failing', failures: 1 })
+  const second = await after(HOUR, { state: 'failing', failures: 2 })
+  expect(second.nextCheckAt).toBe((second.checkedAt ?? 0) + DAY)
+  const third = await after(DAY, { state: 'lapsed', failures: 3 })
+  expect(third.endedAt).toBe(third.checkedAt)
   const lookUps = dns.lookUps.length
   publishProof(dns, namespace)
   expect(await reasonOf(acme.mutate('namespaces.check', { name: 'acme.test' }))).toBe('not_found')
   expect(await theOnly(acme)).toMatchObject({ state: 'lapsed' })
   expect(dns.lookUps.length).toBe(lookUps)
   const { items } = await acme.query<{ items: object[] }>('audit.list', { action: 'namespaces.check', limit: 100 })
-  expect(items[0]).toMatchObject({
-    actor: acme.clientId,
-    subject: 'acme.test',
-    facts: { failures: 3, state: 'lapsed' },
-    endReason: 'policy',
-  })
+  expect(items.filter((row) => 'endReason' in row)).toMatchObject([
+    {
+      actor: acme.clientId,
+      subject: 'acme.test',
+      facts: { failures: 3, state: 'lapsed' },
+      endReason: 'policy',
+    },
+  ])
 })
 
 test('of two instances one makes a check that is due, and another one after two minutes if the first has crashed', async () => {
@@ -65,19 +78,15 @@ test('of two instances one makes a check that is due, and another one after two 
   expect(dns.lookUps.length).toBe(lookUps + 1)
   // A check that began and was never finished
   const lease = registry.clock.now() + 120
-  await registry.storage.collection(NAMESPACES).change('acme.test', {}, { nextCheckAt: lease })
+  await registry.storage.collection(NAMESPACES).change(namespaceIdOf('acme.test'), {}, { nextCheckAt: lease })
   const isChecked = async () => {
     registry.clock.advance(60)
     expect((await theOnly(acme)).checkedAt).toBeGreaterThanOrEqual(lease)
   }
   await vi.waitFor(isChecked, { timeout: 10_000 })
 })
-registry.clock.advance(121)
-await vi.waitFor(async () => expect((await theOnly(acme)).checkedAt).toBe(registry.clock.now()), { timeout: 10_000 })
-})
 
-test('three checks that an administrator asks for end a proof too, and a good one in between starts the count again', async () =>
-{
+test('three checks that an administrator asks for end a proof too, and a good one in between starts the count again', async () => {
   const dns = testDns()
   const { registry, acme, namespace } = await aProvedName(dns)
   await using _ = registry
@@ -92,11 +101,9 @@ test('three checks that an administrator asks for end a proof too, and a good on
   dns.setTxt('_credence-challenge.acme.test')
   for (const state of ['failing', 'failing', 'lapsed']) expect((await check()).state).toBe(state)
   expect(await reasonOf(check())).toBe('not_found')
-}
-)
+})
 
-test('of twenty failing checks at once only as many count as there were turns, and the proof ends once', async () =>
-{
+test('of twenty failing checks at once only as many count as there were turns, and the proof ends once', async () => {
   const dns = testDns()
   const { registry, acme } = await aProvedName(dns)
   await using _ = registry
@@ -108,5 +115,4 @@ test('of twenty failing checks at once only as many count as there were turns, a
   const blocks = await registry.storage.log.read((head?.n ?? 0) + 1, 100)
   const ends = blocks.flatMap(({ entries }) => entries.flatMap((entry) => entry.ends))
   expect(ends).toHaveLength(1)
-}
-)
+})

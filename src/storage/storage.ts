@@ -199,8 +199,10 @@ export interface CardRow {
 export interface CardSummary {
   readonly orgId: OrgId
   readonly endpoint?: string
+  /** The namespace that covered the endpoint at publication, and the version of its proof. */
+  readonly namespace?: { readonly name: string; readonly ver: Handle }
   readonly scopes: readonly Scope[]
-  /** The verdict at publication. Readers also check whether the signing key was revoked or the card expired since. */
+  /** The verdict at publication. Readers also check whether the proof of the namespace stands, the signing key was revoked or the card expired since. */
   readonly verdict: Verdict
   readonly signer?: { readonly handle: Handle }
   readonly expiresAt?: number

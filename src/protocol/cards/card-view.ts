@@ -16,6 +16,13 @@ const KnownVerdict = z.object({
   /** Owner of the key that signed the card. */
   signedBy: z.enum(['organisation', 'agent']).optional(),
   checkedAt: z.int(),
+  /**
+   * Only in the state `verified`: the DNS name that the organisation has proved, by which method and when, and the host of the endpoint, which it
+   * covers.
+   */
+  namespace: z
+    .object({ name: z.string().max(253), method: z.enum(['dns', 'file']), provedAt: z.int(), host: z.string().max(253) })
+    .optional(),
   /** JSON Pointers to the parts of the card that no signature covers. */
   uncovered: z.array(z.string()).max(64),
   hints: z.array(z.string()).max(16).default([]),

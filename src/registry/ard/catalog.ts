@@ -18,7 +18,7 @@ export async function requireEntry(deps: CatalogDeps, identifier: string): Promi
   return deps.trustLog.afterBarrier(undefined, async ({ now }) => {
     const [{ card }, rows] = await Promise.all([requirePublishedCard(deps, agentId), deps.cardSearch.summaries('public', [agentId])])
     const row = rows.get(agentId)
-    const verdict = currentVerdict(deps, card, { tier: 'public', now })
+    const verdict = await currentVerdict(deps, card, { tier: 'public', now })
     return row ? entryOfCard(deps.issuer, { ...row, agentId, verdict }, card) : noEntry()
   })
 }

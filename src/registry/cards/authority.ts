@@ -2,6 +2,7 @@ import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
 import { type Caller, isMemberOf, maySee } from '../../http/caller.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
+import type { NamespacesStore } from '../../identity/namespaces/store.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
@@ -13,6 +14,7 @@ import type { CardsStore } from './store.js'
 
 /** Dependencies of the operations that change a card. */
 export interface PublishDeps extends CheckDeps, FindAgentDeps {
+  readonly namespaces: NamespacesStore
   readonly cards: CardsStore
   readonly storage: Storage
   readonly trustLog: TrustLog & Pick<LogFeed, 'find'>

@@ -42,6 +42,8 @@ export const Card = z.strictObject({
   endpoint: z.string().max(2048).optional(),
   /** The URL that an imported card was fetched from. */
   source: z.string().max(2048).optional(),
+  /** The proof of the namespace that covered the endpoint when the card was published. While it stands, the card counts as verified. */
+  namespace: z.strictObject({ name: z.string().max(128), ver: Handle }).optional(),
   /** Scopes of the public card, and those of the card with its non-public parts. */
   scopes: z.array(Scope).max(256),
   allScopes: z.array(Scope).max(256),

@@ -28,6 +28,8 @@ interface CardContent {
   readonly signer: RegisteredKey | undefined
   /** The URL that an imported card was fetched from. */
   readonly source?: string | undefined
+  /** The namespace that covers the endpoint. */
+  readonly namespace: Card['namespace']
 }
 
 interface CardContext {
@@ -38,8 +40,21 @@ interface CardContext {
 
 /** Makes the record that replaces `previous`. */
 export function newCard({ random, now, dev }: CardContext, content: CardContent): Card {
-  const { agentId, orgId, previous, revisionOf, publicCard, cardSha256, publicModel, fullModel, nonPublic, verdict, signer, source } =
-    content
+  const {
+    agentId,
+    orgId,
+    previous,
+    revisionOf,
+    publicCard,
+    cardSha256,
+    publicModel,
+    fullModel,
+    nonPublic,
+    verdict,
+    signer,
+    namespace,
+    source,
+  } = content
   const endpoint = endpointOf(publicModel, { dev })
   const card = {
     agentId,
@@ -54,6 +69,7 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
     ...(signer && { signer: { keyId: signer.id, handle: signer.handle, owner: signer.owner } }),
     ...(endpoint !== undefined && { endpoint }),
     ...(source !== undefined && { source }),
+    ...(signer && namespace && { namespace }),
     scopes: scopesOf(publicModel).slice(0, MAX_SCOPES),
     allScopes: scopesOf(fullModel).slice(0, MAX_SCOPES),
     publishedAt: revisionOf?.publishedAt ?? now,

@@ -12,7 +12,9 @@ import { newCard, nextVersion } from './card.js'
 import type { Card } from './card-record.js'
 import { addsSignature, verifyStored } from './publishing/added-signature.js'
 import { type CheckedCredential, requireCredential, requirePublishable, requireSignedCard } from './publishing/check-publication.js'
+import { coveringNamespace } from './publishing/covering-namespace.js'
 import { saveCard } from './publishing/save-card.js'
+import { currentVerdict } from './view.js'
 
 interface PublishInput {
   readonly agentId: AgentId
@@ -35,6 +37,7 @@ export interface CardPublished {
  * Publishes a card or its next version. A handle ends only where it takes away what callers rely on.
  * A public card with the content of the published one is a revision of that version. If it adds no signature, the bytes and the ETag
  * of the public card stay as they were, so that a change of non-public parts is not visible to anonymous callers.
+ * A namespace that was proved since the last publication counts from this one on.
  */
 export async function publishCard(deps: PublishDeps, caller: Caller, input: PublishInput): Promise<CardPublished> {
   const { now } = caller.barrier
@@ -50,12 +53,18 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
   const cardSha256 = cardDigest(checked.json)
   const revisionOf = previous?.cardSha256 === cardSha256 && !previous.unpublished ? previous : undefined
   const published = revisionOf && (await verifyStored(deps, revisionOf))
-  const isSame = published !== undefined && revisionOf?.signer?.keyId === checked.signer.id && !addsSignature(checked, published)
+  const namespace = await coveringNamespace(deps, publisher.orgId, checked.model)
+  const isSame =
+    published !== undefined &&
+    revisionOf?.signer?.keyId === checked.signer.id &&
+    revisionOf.namespace?.ver === namespace?.ver &&
+    !addsSignature(checked, published)
   const unchanged = isSame ? revisionOf : undefined
   const verifies = formsSignedBy((isSame ? published : checked).signatures, checked.signer.jkt)
   const nonPublic =
     sdJwt === undefined ? undefined : await requireCredential(deps, checked, { agentId: input.agentId, sdJwt, releasePolicy }, now)
-  if (unchanged && sdJwt === unchanged.sdJwt && releasePolicy === unchanged.releasePolicy) return publishedOf(unchanged, verifies)
+  if (unchanged && sdJwt === unchanged.sdJwt && releasePolicy === unchanged.releasePolicy)
+    return publishedOf(deps, unchanged, verifies, now)
   requireNextVersion(previous, nextVersion(previous, revisionOf), nonPublic)
   const card = newCard(
     { random: deps.random, now, dev: deps.dev },
@@ -77,11 +86,12 @@ export async function publishCard(deps: PublishDeps, caller: Caller, input: Publ
       // A new `checkedAt` would show the revision to anonymous callers.
       verdict: unchanged?.verdict ?? checked.verdict,
       signer: checked.signer,
+      namespace,
     },
   )
-  const dependsOn = [...publisher.dependsOn, checked.signer.handle]
+  const dependsOn = [...publisher.dependsOn, checked.signer.handle, ...(namespace ? [namespace.ver] : [])]
   await saveCard(deps, caller, { previous, card, dependsOn, onlyNonPublic: unchanged !== undefined }, 'cards.publish')
-  return publishedOf(card, verifies)
+  return publishedOf(deps, card, verifies, now)
 }
 
 /** The `kid` of the SD-JWT's header, which is not verified here. */
@@ -107,10 +117,7 @@ function requireNextVersion(previous: Card | undefined, version: number, nonPubl
     })
 }
 
-const publishedOf = ({ agentId, version, publicCardSha256, verdict }: Card, verifies: CardPublished['verifies']): CardPublished => ({
-  agentId,
-  version,
-  etag: `"${publicCardSha256}"`,
-  verdict,
-  verifies,
-})
+async function publishedOf(deps: PublishDeps, card: Card, verifies: CardPublished['verifies'], now: number): Promise<CardPublished> {
+  const { agentId, version, publicCardSha256 } = card
+  return { agentId, version, etag: `"${publicCardSha256}"`, verdict: await currentVerdict(deps, card, { tier: 'public', now }), verifies }
+}

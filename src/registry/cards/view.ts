@@ -18,6 +18,7 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { statementOf } from '../../identity/keys/find.js'
 import type { RegisteredKeysStore } from '../../identity/keys/store.js'
+import { type FindNamespaceDeps, findProved } from '../../identity/namespaces/find.js'
 import type { Clock } from '../../lib/clock.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../lib/json.js'
 import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
@@ -29,7 +30,7 @@ import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { Card } from './card-record.js'
 import { composeCard, type ViewTier } from './publishing/compose.js'
 
-export interface ViewDeps {
+export interface ViewDeps extends FindNamespaceDeps {
   readonly registeredKeys: RegisteredKeysStore
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
@@ -49,7 +50,11 @@ export interface PublishedCard {
 const VIEW_SECONDS = 300
 
 /** The response to an anonymous caller. */
-export function publicView(deps: ViewDeps, { card, agentName, organisationName }: PublishedCard, { now, position }: Barrier): CardView {
+export async function publicView(
+  deps: ViewDeps,
+  { card, agentName, organisationName }: PublishedCard,
+  { now, position }: Barrier,
+): Promise<CardView> {
   const { json } = composeCard(card, 'public')
   return {
     agentId: card.agentId,
@@ -59,7 +64,7 @@ export function publicView(deps: ViewDeps, { card, agentName, organisationName }
     tier: 'public',
     publicCard: card.publicCard,
     facts: {
-      verdict: currentVerdict(deps, card, { tier: 'public', now }),
+      verdict: await currentVerdict(deps, card, { tier: 'public', now }),
       asOf: position,
       ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
       scopes: card.scopes,
@@ -89,17 +94,24 @@ export async function entitledView(
 ): Promise<CardView> {
   const { card } = published
   const { json, sdJwt } = composeCard(card, tier)
+  const verdict = await currentVerdict(deps, card, { tier, now: barrier.now })
   const all = joinDependencies(
     dependencies,
     caller.dependencies,
-    dependenciesOf([...published.dependsOn, card.versions.connection, card.versions[tier], ...(card.signer ? [card.signer.handle] : [])]),
+    dependenciesOf([
+      ...published.dependsOn,
+      card.versions.connection,
+      card.versions[tier],
+      ...(card.signer ? [card.signer.handle] : []),
+      ...proofOf(card, verdict),
+    ]),
   )
   if (all.handles.length > MAX_STANDING_HANDLES)
     refuse('standing_too_large', `the card view would depend on ${all.handles.length} handles; at most ${MAX_STANDING_HANDLES} are allowed`)
-  const base = publicView(deps, published, barrier)
+  const base = await publicView(deps, published, barrier)
   const facts: CardView['facts'] = {
     ...base.facts,
-    verdict: currentVerdict(deps, card, { tier, now: barrier.now }),
+    verdict,
     scopes: tier === 'introduced' ? card.allScopes : card.scopes,
     ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
   }
@@ -146,17 +158,33 @@ async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signe
   )
 }
 
-/** The verdict of the publication, unless the signer's key was revoked or, above the public tier, the SD-JWT has expired since. */
-export function currentVerdict(
-  { trustLog }: Pick<ViewDeps, 'trustLog'>,
-  { verdict, signer, expiresAt }: { verdict: Verdict; signer?: { handle: Handle } | undefined; expiresAt?: number | undefined },
+type Judged = Partial<Pick<Card, 'endpoint' | 'namespace' | 'expiresAt'>> &
+  Pick<Card, 'orgId' | 'verdict'> & { readonly signer?: { readonly handle: Handle } | undefined }
+
+/**
+ * The verdict of the publication, unless the signer's key was revoked or, above the public tier, the SD-JWT has expired since. A signed card is
+ * verified as long as the proof stands that covered its endpoint when it was published. A later proof of the same name does not count.
+ */
+export async function currentVerdict(
+  deps: FindNamespaceDeps,
+  { orgId, verdict, signer, endpoint, namespace, expiresAt }: Judged,
   { tier, now }: { readonly tier: ViewTier; readonly now: number },
-): Verdict {
-  if (signer && trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
+): Promise<Verdict> {
+  if (signer && deps.trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
   // Only a card with non-public parts has an SD-JWT that expires, so `stale` would tell an anonymous caller that there are some.
-  const hasExpired = tier !== 'public' && expiresAt !== undefined && expiresAt <= now
-  return hasExpired ? { ...verdict, state: 'stale' } : verdict
+  if (tier !== 'public' && expiresAt !== undefined && expiresAt <= now) return { ...verdict, state: 'stale' }
+  const proved = namespace && verdict.state === 'signed' ? await findProved(deps, namespace.name) : undefined
+  if (endpoint === undefined || proved?.ver !== namespace?.ver || proved?.orgId !== orgId) return verdict
+  const { name, method, provedAt } = proved
+  return { ...verdict, state: 'verified', namespace: { name, method, provedAt, host: hostOf(endpoint) } }
 }
+
+/** The host of an endpoint, in the form of namespaces. */
+export const hostOf = (endpoint: string): string => new URL(endpoint).hostname.replace(/\.$/, '')
+
+/** The handle of the proof that the verdict depends on. */
+export const proofOf = ({ namespace }: Pick<Judged, 'namespace'>, { state }: Verdict): readonly Handle[] =>
+  namespace && state === 'verified' ? [namespace.ver] : []
 
 /** The prose of the publisher, apart from the facts. */
 export function textOf({ publicCard, deprecated }: Pick<Card, 'publicCard' | 'deprecated'>): CardView['text'] {

@@ -1,9 +1,9 @@
+import type { FindNamespaceDeps } from '../../identity/namespaces/find.js'
 import { wordsIn } from '../../lib/words.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, type Audience, audienceOf, cardBaseUrlOf, type OrgId } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
 import type { CardSummary, CardTier } from '../../storage/storage.js'
-import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import { includesWord } from '../cards/search-rows/card-summary.js'
 import { currentVerdict } from '../cards/view.js'
 
@@ -53,12 +53,12 @@ export function queryWords(text = ''): string[] {
 }
 
 /** Makes a hit from the summary of one tier only. */
-export function hitOf(
-  deps: { readonly trustLog: ServedTrustLog; readonly issuer: string },
+export async function hitOf(
+  deps: FindNamespaceDeps & { readonly issuer: string },
   agentId: AgentId,
   summary: CardSummary,
   { tier, score, words, now }: HitContext,
-): Hit {
+): Promise<Hit> {
   const audience = audienceOf(deps.issuer, agentId)
   return {
     agentId,
@@ -67,7 +67,7 @@ export function hitOf(
     cardBaseUrl: cardBaseUrlOf(audience),
     ...(summary.endpoint !== undefined && { endpoint: summary.endpoint }),
     scopes: summary.scopes,
-    verdict: currentVerdict(deps, summary, { tier, now }),
+    verdict: await currentVerdict(deps, summary, { tier, now }),
     tier,
     score,
     relevance: FIELDS.filter((field) => includesWord(summary.tokens[field], words)),

@@ -17,6 +17,7 @@ import type { Caller } from '../../http/caller.js'
 import { addressPrefix } from '../../http/limits/address-prefix.js'
 import type { ConcurrencyLimit } from '../../http/limits/concurrency-limit.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
+import type { NamespacesStore } from '../../identity/namespaces/store.js'
 import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
@@ -24,10 +25,12 @@ import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { CardHit, CardHits, CardQuery, CardSearchPort, CardSummary } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
+import { proofOf } from '../cards/view.js'
 import { type SearchCursor, signCursor, verifyCursor } from './cursor.js'
 import { type Hit, type HitContext, hitOf, queryWords } from './hit.js'
 
 export interface SearchDeps extends FindAgentDeps {
+  readonly namespaces: NamespacesStore
   readonly cards: CardsStore
   readonly cardSearch: CardSearchPort
   readonly trustLog: ServedTrustLog
@@ -166,7 +169,8 @@ async function standingHits(
       const entitling = context.tier === 'introduced' ? (introductions.get(agentId) ?? []) : []
       const dependsOn = [...agent.dependencies.handles, ...summary.versions, ...entitling]
       if (!stands(deps.trustLog.ended, dependsOn)) return undefined
-      return { hit: hitOf(deps, agentId, summary, { ...context, score: cardHit.score }), dependsOn }
+      const hit = await hitOf(deps, agentId, summary, { ...context, score: cardHit.score })
+      return { hit, dependsOn: [...dependsOn, ...proofOf(summary, hit.verdict)] }
     }),
   )
   return hits.filter((hit) => hit !== undefined)

@@ -15,7 +15,9 @@ import { type PublishDeps, requirePublisher } from '../authority.js'
 import { newCard } from '../card.js'
 import { checkCard } from '../lint/all-faults.js'
 import { hintsOf, isUsable, keysByKid, verdictOf } from '../publishing/check-publication.js'
+import { coveringNamespace } from '../publishing/covering-namespace.js'
 import { saveCard } from '../publishing/save-card.js'
+import { currentVerdict } from '../view.js'
 import { type CardSource, cardTextOf } from './card-text.js'
 
 export interface CardImported {
@@ -74,9 +76,10 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
   const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, { now, state, faults })
   const previous = await deps.cards.get(agentId)
   const revisionOf = previous?.publicCard === text && !previous.unpublished ? previous : undefined
-  if (revisionOf?.verdict.state === verdict.state) {
+  const namespace = signer && (await coveringNamespace(deps, publisher.orgId, model))
+  if (revisionOf?.verdict.state === verdict.state && revisionOf.namespace?.ver === namespace?.ver) {
     await recordUnstored()
-    return { ...result, version: revisionOf.version, verdict: revisionOf.verdict }
+    return { ...result, version: revisionOf.version, verdict: await currentVerdict(deps, revisionOf, { tier: 'public', now }) }
   }
   const card = newCard(
     { random: deps.random, now, dev: deps.dev },
@@ -92,12 +95,13 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
       nonPublic: { releaseNumber: previous?.releaseNumber ?? 0 },
       verdict,
       signer,
+      namespace,
       source,
     },
   )
-  const dependsOn = [...publisher.dependsOn, ...(signer ? [signer.handle] : [])]
+  const dependsOn = [...publisher.dependsOn, ...(signer ? [signer.handle] : []), ...(namespace ? [namespace.ver] : [])]
   await saveCard(deps, caller, { previous, card, dependsOn, ...host }, 'cards.import')
-  return { ...result, version: card.version, verdict }
+  return { ...result, version: card.version, verdict: await currentVerdict(deps, card, { tier: 'public', now }) }
 }
 
 const NOT_UTF8: readonly CardFault[] = [{ code: 'not-json', pointer: '', hint: 'invalid JSON: not UTF-8' }]

@@ -40,12 +40,13 @@ export const cardHistory = (
 ): Promise<CardHistory> =>
   deps.trustLog.afterBarrier(caller?.barrier, async ({ now }) => {
     const newest = await requireNewest(deps, caller, agentId)
-    const viewOf = (version: EarlierVersion) => versionViewOf(deps, version, newest.version, now)
     const { limit, after } = cursorOf(paging)
     const room = after === undefined ? limit - 1 : limit
     const from = after ?? ([newest.version, newest.id] as const)
     const page = room === 0 ? { items: [], next: from } : await deps.cards.earlierVersions.find('agent', earlierThan(agentId, from, room))
-    return pageOf({ ...page, items: [...(after === undefined ? [newest] : []), ...page.items] }, viewOf)
+    const versions = [...(after === undefined ? [newest] : []), ...page.items]
+    const views = await Promise.all(versions.map((version) => versionViewOf(deps, version, newest.version, now)))
+    return pageOf({ ...page, items: views }, (view) => view)
   })
 
 const earlierThan = (agentId: AgentId, after: readonly [string | number | boolean | null, string], limit: number) =>
@@ -74,7 +75,7 @@ async function requireNewest(deps: GetCardDeps, caller: Caller | undefined, agen
   return earlierVersionOf(card, 0)
 }
 
-function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, now: number): CardVersionView {
+async function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, now: number): Promise<CardVersionView> {
   const { version, unpublished, publishedAt, replacedAt, publicCardSha256, deprecated, yanked } = kept
   const isNewest = version === newest
   return {
@@ -83,7 +84,7 @@ function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, 
     publishedAt,
     ...(!isNewest && { replacedAt }),
     etag: `"${publicCardSha256}"`,
-    verdict: currentVerdict(deps, kept, { tier: 'public', now }),
+    verdict: await currentVerdict(deps, kept, { tier: 'public', now }),
     text: textOf(kept),
     ...(deprecated && { deprecated: deprecationOf(deprecated) }),
     ...(yanked && { yanked }),

@@ -52,7 +52,7 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   if (outcome === 'committed') return ended && deps.notifyOfChanges(agentId)
   const current = await deps.cards.get(card.agentId)
   if (current?.version !== previous?.version || current?.revision !== previous?.revision) refuseStale()
-  refuse('conflict', 'the agent, its organisation, the signing key or your own access was revoked concurrently')
+  refuse('conflict', 'the agent, its organisation, the signing key, the proof of its namespace or your own access was revoked concurrently')
 }
 
 /** Operations that keep the replaced version, and remove the oldest one when there are more than MAX_EARLIER_VERSIONS. */

@@ -15,6 +15,7 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
   return {
     orgId: card.orgId,
     ...(card.endpoint !== undefined && { endpoint: card.endpoint }),
+    ...(card.namespace && { namespace: card.namespace }),
     scopes: tier === 'introduced' ? card.allScopes : card.scopes,
     verdict: card.verdict,
     ...(card.signer && { signer: { handle: card.signer.handle } }),

@@ -14,9 +14,11 @@ export const landingPage = ({ issuer, version }: { readonly issuer: string; read
     body: `<!doctype html>
 <html lang="en">
 <title>Credence registry</title>
+<link rel="ard" href="/.well-known/ard.json">
 <h1>Credence registry</h1>
 <p>This is ${issuer}, a trust registry for A2A agents (Credence ${version}).</p>
 <ul>
+<li><a href="/.well-known/ard.json">Catalog of the published agents</a></li>
 <li><a href="/.well-known/oauth-authorization-server">Authorization server metadata</a></li>
 <li><a href="/.well-known/oauth-protected-resource">Protected resource metadata</a></li>
 <li><a href="/.well-known/jwks.json">Keys</a></li>

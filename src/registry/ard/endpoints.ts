@@ -70,8 +70,8 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
         method: 'GET',
         path,
         endpoint: async (request) => {
-          const { pageToken } = queryOf(ManifestRequest, request)
-          return cacheable(request, await manifestOf(deps, request.address, pageToken), contentType)
+          const page = queryOf(ManifestRequest, request)
+          return cacheable(request, await manifestOf(deps, request.address, page), contentType)
         },
       }),
     ),

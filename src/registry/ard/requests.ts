@@ -48,16 +48,18 @@ export const ExploreRequest = z.strictObject({
   }),
 })
 
+const pageSize = z.coerce.number<string>().int().min(1).max(MAX_PAGE)
+
 /** ARD 0.91 §5.3.5: the parameters of a list. */
 export const ListRequest = z.strictObject({
   filter: z.string().max(2048).optional(),
   orderBy: z.literal('updatedAt DESC', 'must be "updatedAt DESC", the only order').optional(),
-  pageSize: z.coerce.number<string>().int().min(1).max(MAX_PAGE).default(20),
+  pageSize: pageSize.default(20),
   pageToken: pageToken.optional(),
 })
 
 /** A page of the catalog. */
-export const ManifestRequest = z.strictObject({ pageToken: pageToken.optional() })
+export const ManifestRequest = z.strictObject({ pageSize: pageSize.default(MAX_PAGE), pageToken: pageToken.optional() })
 
 /** Reads the JSON body of a request. */
 export function bodyOf<T>(schema: z.ZodType<T>, { headers, body }: Pick<HttpRequest, 'headers' | 'body'>): T {

@@ -14,7 +14,7 @@ const manifest = (path: string, source: string, type?: string): HttpEndpoint => 
   path,
   tag: 'ARD',
   summary:
-    'The catalog of the registry: its own entry, then the newest 100 public cards. If there are more, the last entry is a nested catalog with the next ones. Has an ETag.',
+    'The catalog of the registry: its own entry, then the newest public cards, up to `pageSize` (default 100). If there are more, the last entry is a nested catalog with the next ones. Has an ETag.',
   caller: 'anyone',
   source,
   parameters: ManifestRequest,

@@ -186,31 +186,30 @@ describe('the catalog', () => {
     expect(agents).toEqual(alone)
   })
 
-  test('a catalog of more than 100 agents continues in a nested catalog', { timeout: 60_000 }, async () => {
-    await using large = await startRegistry({ servers: 1 })
-    const owner = await large.organisation('Acme')
-    const names = Array.from({ length: 102 }, (_, i) => `agent ${i}`)
-    for (const name of names) {
-      const agent = await large.agent({ registeredBy: owner, name })
-      await agent.publish({ card: aCard(large, { name }) })
-    }
+  test('a catalog of more than one page continues in nested catalogs', async () => {
     const seen: string[] = []
-    let path = '/.well-known/ard.json'
     const sizes: number[] = []
-    while (path !== '') {
-      const { entries } = await (await large.fetch(path)).json()
-      sizes.push(entries.length)
+    for (let url = `${registry.issuer}/.well-known/ard.json?pageSize=1`; url !== ''; ) {
+      const { entries } = await (await fetch(url)).json()
       const last = entries.at(-1)
-      path = last.type === 'application/ai-catalog+json' ? last.url.slice(large.issuer.length) : ''
+      sizes.push(entries.length)
       seen.push(
-        ...entries.filter(({ type }: { type: string }) => type === CARD).map(({ displayName }: { displayName: string }) => displayName),
+        ...entries.filter(({ type }: { type: string }) => type === CARD).map(({ identifier }: { identifier: string }) => identifier),
       )
+      url = last?.type === 'application/ai-catalog+json' ? last.url : ''
     }
-    expect(sizes).toEqual([102, 2])
-    expect(seen.sort()).toEqual(names.sort())
+    expect(seen).toEqual([urnOf(ocr), urnOf(weather)])
+    // The registry, an agent and the next catalog; then an agent and the next catalog, which is empty
+    expect(sizes).toEqual([3, 2, 0])
   })
 
-  test.each(['?pageToken=x', '?pageToken=', '?page=2', '?pageToken=a&pageToken=b'])('ard.json%s is refused', async (query) => {
+  test.each([
+    '?pageToken=x',
+    '?pageToken=',
+    '?page=2',
+    '?pageSize=101',
+    '?pageToken=a&pageToken=b',
+  ])('ard.json%s is refused', async (query) => {
     const [status, body] = await failure(await registry.fetch(`/.well-known/ard.json${query}`))
     expect([status, body.errorCode]).toEqual([400, 'INVALID_ARGUMENT'])
   })
@@ -374,6 +373,18 @@ describe('POST /search', () => {
       errorCode: 'UNAUTHENTICATED',
     })
   })
+})
+
+test('requests past a rate get 429 in the form of ARD, with the time to wait', { timeout: 30_000 }, async () => {
+  await using limited = await startRegistry({ servers: 1, limits: 'on' })
+  const refused = () => post(limited, '/search', { query: { text: 'x' } }, { authorization: 'Bearer x' })
+  for (let i = 0; i < 80; i++) expect((await refused()).status).toBe(401)
+  const response = await refused()
+  expect(response.headers.get('retry-after')).toBe('1')
+  expect(await failure(response)).toEqual([
+    429,
+    { errorCode: 'RATE_LIMIT_EXCEEDED', message: expect.stringContaining('unverified-credentials') },
+  ])
 })
 
 describe('POST /explore', () => {

@@ -3,10 +3,9 @@ import { type Clock, clientClock } from '../lib/clock.js'
 import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
 import { type Random, systemRandom } from '../lib/random.js'
-import type { Verdict } from '../protocol/cards/card-view.js'
 import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.js'
-import type { AgentId, OrgId } from '../protocol/ids.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
+import { SEARCH_OPTIONS, type SearchOptions, type SearchResult } from '../protocol/search.js'
 import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
@@ -51,37 +50,6 @@ const AGENT_OPTIONS: OptionNames<AgentOptions> = {
   onError: true,
 }
 
-export interface SearchOptions {
-  readonly text?: string
-  readonly skill?: string
-  readonly tags?: readonly string[]
-  readonly limit?: number
-  readonly cursor?: string
-}
-
-const SEARCH_OPTIONS: OptionNames<SearchOptions> = { text: true, skill: true, tags: true, limit: true, cursor: true }
-
-/** A search result with everything that is needed to call the agent. */
-export interface Hit {
-  readonly agentId: AgentId
-  readonly orgId: OrgId
-  readonly audience: string
-  /** For the card resolver of an A2A SDK. */
-  readonly cardBaseUrl: string
-  readonly endpoint?: string
-  readonly scopes: readonly string[]
-  readonly verdict: Verdict
-  readonly tier: 'public' | 'authenticated' | 'introduced'
-  /** Lower is better, and may be negative. Scores of different tiers cannot be compared. */
-  readonly score: number
-  /** The parts of the card that contain a word of the query: name, tags, skills, description. */
-  readonly relevance: readonly string[]
-  /** Since when the publisher advises against this version of the card, and the agent to call in its place. */
-  readonly deprecated?: { readonly at: number; readonly successor?: AgentId }
-  readonly text: { readonly name: string; readonly description: string; readonly version: string }
-  readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
-}
-
 type SubscribeOptions = Pick<FeedDeps, 'store' | 'onRevoked' | 'onError'>
 
 const SUBSCRIBE_OPTIONS: OptionNames<SubscribeOptions> = { store: true, onRevoked: true, onError: true }
@@ -96,7 +64,10 @@ export interface Agent extends Calls, Cards {
   exchange(options: ExchangeOptions): Promise<AccessToken>
   introspect(token: string): Promise<JsonObject>
   revoke(token: string, because?: Partial<RevocationReason>): Promise<void>
-  search(options?: SearchOptions): Promise<{ readonly hits: readonly Hit[]; readonly total: number; readonly cursor?: string }>
+  /** Agents whose cards have words of a text, such as a task in a sentence, and that match all filters. */
+  search(options?: SearchOptions): Promise<SearchResult>
+  /** Completes the last word of a text. */
+  suggest(text: string, limit?: number): Promise<readonly string[]>
   readonly introductions: Introductions
   introduce: Introductions['introduce']
   readonly tasks: Tasks
@@ -141,6 +112,13 @@ export function createAgent(options: AgentOptions): Agent {
     search: async (query = {}) => {
       requireOptions('search', query, SEARCH_OPTIONS)
       return calls.query('discovery.search', query)
+    },
+    suggest: async (text, limit) => {
+      const found = await calls.query<{ suggestions: readonly string[] }>('discovery.suggest', {
+        text,
+        ...(limit !== undefined && { limit }),
+      })
+      return found.suggestions
     },
     introductions,
     introduce: introductions.introduce,

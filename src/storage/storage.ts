@@ -1,9 +1,7 @@
 import type { z } from 'zod'
-import type { Verdict } from '../protocol/cards/card-view.js'
-import type { Handle } from '../protocol/handles.js'
-import type { AgentId, EntryId, OrgId } from '../protocol/ids.js'
+import type { EntryId } from '../protocol/ids.js'
 import type { Block } from '../protocol/log/entry.js'
-import type { Scope } from '../protocol/rights.js'
+import type { CardRow, CardSearchPort } from './card-search/port.js'
 
 /** A stored document: plain JSON. A field name neither starts with `$` nor contains a dot. */
 export type Doc = object
@@ -70,8 +68,7 @@ export type Operation =
   | { readonly kind: 'change'; readonly collection: string; readonly key: Key; readonly guard: object; readonly to: object }
   | { readonly kind: 'take'; readonly collection: string; readonly key: Key; readonly guard: object }
   | { readonly kind: 'count'; readonly key: Key; readonly by: number; readonly limit: number; readonly expiresAt: number }
-  | { readonly kind: 'index-card'; readonly row: CardRow }
-  | { readonly kind: 'unindex-card'; readonly cardId: string; readonly tier: CardTier }
+  | { readonly kind: 'index-card'; readonly cardId: string; readonly rows: readonly CardRow[] }
 
 /** Operations that are done as a whole or not at all. */
 export type Group = readonly Operation[]
@@ -173,84 +170,20 @@ export interface LogPort {
   onAppend(listener: (block?: Block) => void): () => void
 }
 
-/** The tiers of a card. A row of a tier contains what a caller entitled to that tier may see, and only searches of that tier read it. */
-export const CARD_TIERS = ['public', 'authenticated', 'introduced'] as const
-export type CardTier = (typeof CARD_TIERS)[number]
-
-/** The searchable text of one card at one tier. Each tier has an index of its own, so non-public rows never affect order, score or total of another tier. */
-export interface CardRow {
-  readonly cardId: string
-  readonly tier: CardTier
-  readonly orgId: string
-  readonly name: string
-  readonly description: string
-  /** Names, ids and descriptions of all skills, joined. */
-  readonly skillText: string
-  readonly skills: readonly string[]
-  readonly tags: readonly string[]
-  readonly modes: readonly string[]
-  readonly updatedAt: number
-  /** True if the card does not follow A2A: found only with `includeNonconformant`. */
-  readonly isNonconformant?: boolean
-  readonly summary: CardSummary
-}
-
-/** The part of a card that a search result shows at that tier. Stored with the row, so a search does not read the card. */
-export interface CardSummary {
-  readonly orgId: OrgId
-  readonly endpoint?: string
-  /** The namespace that covered the endpoint at publication, and the version of its proof. */
-  readonly namespace?: { readonly name: string; readonly ver: Handle }
-  readonly scopes: readonly Scope[]
-  /** The verdict at publication. Readers also check whether the proof of the namespace stands, the signing key was revoked or the card expired since. */
-  readonly verdict: Verdict
-  readonly signer?: { readonly handle: Handle }
-  readonly expiresAt?: number
-  readonly deprecated?: { readonly at: number; readonly successor?: AgentId | undefined }
-  /** Handles of the current versions: of the connection, then of the tier. */
-  readonly versions: readonly Handle[]
-  readonly text: { readonly name: string; readonly description: string; readonly version: string }
-  readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
-  /** The distinct words of each searched field, normalised for search. */
-  readonly tokens: { readonly name: string; readonly tags: string; readonly skills: string; readonly description: string }
-}
-
-export interface CardQuery {
-  /** All words must match. They are taken literally: no operators, no wildcards. */
-  readonly words: readonly string[]
-  readonly skill?: string
-  /** All tags must match. */
-  readonly tags: readonly string[]
-  readonly includeNonconformant?: boolean
-  readonly tier: CardTier
-  /** Restricts the search to these cards: those that the caller has an introduction to. */
-  readonly cardIds?: readonly string[]
-  readonly limit: number
-  readonly after?: readonly [score: number, cardId: string]
-  /** `scoredWords` of the previous page. */
-  readonly scoredWords?: readonly string[]
-}
-export interface CardHit {
-  readonly cardId: string
-  readonly score: number
-  readonly summary: CardSummary
-}
-export interface CardHits {
-  /**
-   * Best first: a lower score is better, ties are ordered by cardId. Without words the newest card comes first. A score depends on rows of
-   * its tier only; with `cardIds` on its own row only, so that an introduced caller learns nothing about non-public parts of other cards.
-   */
-  readonly hits: readonly CardHit[]
-  /** If no word is scored, counting may stop at 10,000. */
-  readonly total: number
-  /** The words that the hits are scored by. Absent if all are; stop words only filter. If empty, the newest card comes first. */
-  readonly scoredWords?: readonly string[]
-}
-export interface CardSearchPort {
-  search(query: CardQuery): Promise<CardHits>
-  /** The summaries of these cards at that tier, by card id. Cards without a row are left out. */
-  summaries(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
-}
+export type {
+  CardCursor,
+  CardFilter,
+  CardHit,
+  CardHits,
+  CardProperty,
+  CardQuery,
+  CardRow,
+  CardSearchPort,
+  CardSummary,
+  CardTier,
+  Why,
+} from './card-search/port.js'
+export { CARD_TIERS } from './card-search/port.js'
 
 /** Creates the operations of a collection, to be passed to `commit`. */
 export const operationsOf = <D extends Doc>({
@@ -262,8 +195,8 @@ export const operationsOf = <D extends Doc>({
   taking: (key, guard) => ({ kind: 'take', collection, key, guard }),
 })
 
-export const indexingCard = (row: CardRow): Operation => ({ kind: 'index-card', row })
-export const unindexingCard = (cardId: string, tier: CardTier): Operation => ({ kind: 'unindex-card', cardId, tier })
+/** Replaces all rows of a card in the index of card search. Without rows, the card is not found. */
+export const indexingCard = (cardId: string, rows: readonly CardRow[]): Operation => ({ kind: 'index-card', cardId, rows })
 export const counting = (key: Key, by: number, limit: number, expiresAt: number): Operation => ({
   kind: 'count',
   key,

@@ -67,8 +67,7 @@ async function putBatch(target: LoadTarget, part: string, values: readonly objec
   if (spec.name !== CARDS.name) return
   const cards = values as Card[]
   for (let i = 0; i < cards.length; i += CARDS_PER_COMMIT) {
-    const rows = cards.slice(i, i + CARDS_PER_COMMIT).flatMap(indexingRows)
-    const { ok } = await target.storage.commit(rows.filter(({ kind }) => kind === 'index-card'))
+    const { ok } = await target.storage.commit(cards.slice(i, i + CARDS_PER_COMMIT).flatMap(indexingRows))
     if (!ok) refuse('unavailable', 'the search rows of a card cannot be written')
   }
 }

@@ -49,6 +49,11 @@ export const CARD_RULES = {
     import: 'warning',
     text: 'Callers cannot reach an address over the public internet, or not with https.',
   },
+  'invisible-text': {
+    publish: 'warning',
+    import: 'warning',
+    text: 'A text has characters that are invisible or change its direction; search ignores them.',
+  },
   'unusable-interface': { publish: 'warning', import: 'warning', text: 'The address of an interface does not fit its binding.' },
 } as const satisfies Readonly<Record<string, CardRule>>
 

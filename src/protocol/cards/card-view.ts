@@ -5,7 +5,7 @@ import { Entry } from '../log/entry.js'
 import { Scope } from '../rights.js'
 import { Tier } from './release-policy.js'
 
-const VERDICT_STATES = ['unsigned', 'invalid', 'nonconformant', 'unknown_key', 'signed', 'verified', 'stale', 'revoked'] as const
+export const VERDICT_STATES = ['unsigned', 'invalid', 'nonconformant', 'unknown_key', 'signed', 'verified', 'stale', 'revoked'] as const
 
 const KnownVerdict = z.object({
   state: z.enum(VERDICT_STATES),

@@ -1,12 +1,4 @@
-import {
-  CARD_TIERS,
-  type Collection,
-  indexingCard,
-  type Operation,
-  type OwnedSpec,
-  type Storage,
-  unindexingCard,
-} from '../../storage/storage.js'
+import { type Collection, indexingCard, type Operation, type OwnedSpec, type Storage } from '../../storage/storage.js'
 import { type Cache, newCache } from '../../trust-log/cache.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import { Card } from './card-record.js'
@@ -37,13 +29,7 @@ export const cardsStore = ({ storage, trustLog }: { readonly storage: Storage; r
 })
 
 /** Operations that replace the search rows of a card; an unpublished card has none. */
-export function indexingRows(card: Card): readonly Operation[] {
-  const rows = card.unpublished ? [] : rowsOf(card)
-  return CARD_TIERS.map((tier) => {
-    const row = rows.find((candidate) => candidate.tier === tier)
-    return row ? indexingCard(row) : unindexingCard(card.agentId, tier)
-  })
-}
+export const indexingRows = (card: Card): readonly Operation[] => [indexingCard(card.agentId, card.unpublished ? [] : rowsOf(card))]
 
 /** Operations that remove the search rows of an agent's card. */
-export const unindexingRows = (agentId: string): readonly Operation[] => CARD_TIERS.map((tier) => unindexingCard(agentId, tier))
+export const unindexingRows = (agentId: string): readonly Operation[] => [indexingCard(agentId, [])]

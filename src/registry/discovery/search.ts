@@ -1,16 +1,14 @@
 // Card search.
 //
-// Each tier has its own search index, which contains only the parts of a card that callers of that tier may see. A search runs in two
-// phases. The first phase searches the `introduced` index, limited to the agents that the caller is introduced to; it is skipped for a
-// caller without introductions. The second phase searches the index of the caller's own tier (`public` or `authenticated`) for all agents
-// and skips those of the first phase. So entitlement is decided before words are matched, and neither order, score nor total shows what
-// a caller may not see.
+// Each tier of a card has search rows of its own, which contain only the parts that callers of that tier may see. A search reads the rows of the
+// caller's tier (`public` or `authenticated`), and for agents that the caller is introduced to the rows of the tier `introduced` in their place. So
+// entitlement is decided before words are matched, and neither order, scores, facets nor total show what a caller may not see.
 //
 // Each store page is read behind a read barrier of its own; hits whose agent, introduction or card versions no longer stand are dropped from
 // it. If a hit ends after that and the response is complete more than 250 ms after the barrier, the search is refused with
 // `standing_unknown`. To fill a page of `limit` hits the store is read at most MAX_STORE_PAGES times; after that the page is returned short,
 // with a cursor.
-// Cost: at most MAX_STORE_PAGES + 3 store searches (three for the total). A card is read only if its search row has an ended version.
+// Cost: at most MAX_STORE_PAGES store searches, each bounded by storage/card-search. A card is read only if its search row has an ended version.
 // Concurrent searches have a limit of their own for authenticated and for anonymous callers.
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -22,12 +20,13 @@ import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
-import type { CardHit, CardHits, CardQuery, CardSearchPort, CardSummary } from '../../storage/storage.js'
+import type { CardCursor, CardHit, CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
 import { proofOf } from '../cards/view.js'
-import { type SearchCursor, signCursor, verifyCursor } from './cursor.js'
-import { type Hit, type HitContext, hitOf, queryWords } from './hit.js'
+import { signCursor, verifyCursor } from './cursor.js'
+import { FACETS, type Facet, filtersOf, type SearchInput } from './filters.js'
+import { type Hit, hitOf } from './hit.js'
 
 export interface SearchDeps extends FindAgentDeps {
   readonly namespaces: NamespacesStore
@@ -42,24 +41,20 @@ export interface SearchDeps extends FindAgentDeps {
   readonly introducedTo: (caller: Caller) => Promise<ReadonlyMap<AgentId, readonly Handle[]>>
 }
 
-interface SearchInput {
-  readonly text?: string | undefined
-  readonly skill?: string | undefined
-  readonly tags?: readonly string[] | undefined
-  /** Also find cards that were imported although they do not follow A2A. */
-  readonly includeNonconformant?: boolean | undefined
-  readonly limit: number
-  readonly cursor?: string | undefined
+export interface Searcher {
+  readonly caller: Caller | undefined
+  readonly address: string
 }
 
 export interface SearchResult {
   /** May be shorter than `limit`, or empty, while there is a cursor. */
   readonly hits: readonly Hit[]
-  /**
-   * Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more, and may stop at
-   * 10,000.
-   */
+  /** Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more. */
   readonly total: number
+  /** False: there are at least `total` matching cards. */
+  readonly isTotalExact: boolean
+  /** For each requested facet its most frequent values, counted among the first 1000 matching cards. */
+  readonly facets?: { readonly [F in Facet]?: readonly { readonly value: string; readonly count: number }[] }
   readonly cursor?: string
 }
 
@@ -68,85 +63,79 @@ const MAX_STORE_PAGES = 5
 const isConnected = () => true
 
 /** Searches published cards. Anonymous callers search public parts; a token needs the scope `discovery:read` and may find more. */
-export async function searchCards(
-  deps: SearchDeps,
-  { caller, address }: { readonly caller: Caller | undefined; readonly address: string },
-  input: SearchInput,
-): Promise<SearchResult> {
+export const searchCards = (deps: SearchDeps, searcher: Searcher, input: SearchInput): Promise<SearchResult> =>
+  withinSearchLimit(deps, searcher, () => searchPages(deps, searcher.caller, input))
+
+export async function withinSearchLimit<T>(
+  { searchLimits }: Pick<SearchDeps, 'searchLimits'>,
+  { caller, address }: Searcher,
+  work: () => Promise<T>,
+): Promise<T> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
-  const limit = deps.searchLimits[caller ? 'authenticated' : 'anonymous']
-  return limit.run(caller?.id ?? addressPrefix(address), isConnected, () => searchPhases(deps, caller, input))
+  const limit = searchLimits[caller ? 'authenticated' : 'anonymous']
+  return limit.run(caller?.id ?? addressPrefix(address), isConnected, work)
 }
 
-async function searchPhases(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
+async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
   const { limit, cursor, ...criteria } = input
   const cursorQuery = { ...criteria, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
   const introductions = caller ? await deps.introducedTo(caller) : new Map<AgentId, readonly Handle[]>()
-  const introduced = [...introductions.keys()]
-  let position: SearchCursor =
-    cursor === undefined ? { phase: introduced.length > 0 ? 'introduced' : 'everyone' } : await verifyCursor(secrets, cursorQuery, cursor)
-
-  const words = queryWords(criteria.text)
-  const searchStore = (page: StorePage): Promise<CardHits> =>
-    deps.cardSearch.search({
-      words,
-      ...(criteria.skill !== undefined && { skill: criteria.skill }),
-      tags: criteria.tags ?? [],
-      includeNonconformant: criteria.includeNonconformant === true,
-      ...page,
-    })
-  const phases = {
-    introduced: { tier: 'introduced', cardIds: introduced },
-    everyone: { tier: caller ? 'authenticated' : 'public' },
-  } as const
-  const totals = new Map<SearchCursor['phase'], number>()
+  const query = queryOf(criteria, { tier: caller ? 'authenticated' : 'public', introducedTo: [...introductions.keys()] })
+  let after: CardCursor | undefined = cursor === undefined ? undefined : await verifyCursor(secrets, cursorQuery, cursor)
   const standing: StandingHit[] = []
   let barrier: Barrier | undefined
+  let first: CardHits | undefined
   let hasMore = true
   for (let pages = 0; pages < MAX_STORE_PAGES && hasMore && standing.length < limit; pages++) {
     const missing = limit - standing.length
-    const { phase, after, scoredWords } = position
-    const page = await searchStore({
-      ...phases[phase],
-      limit: missing,
-      ...(after && { after }),
-      ...(scoredWords && { scoredWords: scoredWords.map((index) => words[index] ?? '') }),
-    })
-    totals.set(phase, page.total)
-    const last = page.hits.at(-1)
-    const found = phase === 'everyone' ? page.hits.filter(({ cardId }) => !introduced.some((id) => id === cardId)) : page.hits
-    const { tier } = phases[phase]
+    const page = await deps.cardSearch.search({ ...query, limit: missing, ...(after && { after }) })
+    first ??= page
     const decided = await deps.trustLog.afterBarrier(barrier ?? caller?.barrier, async (barrier) => ({
       barrier,
-      standing: await standingHits(deps, found, { introductions, tier, words, now: barrier.now }),
+      standing: await standingHits(deps, page.hits, {
+        introductions,
+        verdict: criteria.verdict,
+        namespace: criteria.namespace,
+        now: barrier.now,
+      }),
     }))
     barrier ??= decided.barrier
     standing.push(...decided.standing)
-    if (page.hits.length === missing && last)
-      position = {
-        phase,
-        after: [last.score, last.cardId],
-        ...(page.scoredWords && { scoredWords: page.scoredWords.map((word) => words.indexOf(word)) }),
-      }
-    else if (phase === 'introduced') position = { phase: 'everyone' }
-    else hasMore = false
+    after = page.hits.at(-1)?.next
+    hasMore = page.hits.length === missing
   }
-  const countOf = async (page: Omit<StorePage, 'limit'>) => (await searchStore({ ...page, limit: 1 })).total
-  const totalOf = async (phase: SearchCursor['phase']) => totals.get(phase) ?? countOf(phases[phase])
-  // The total of both phases, minus the cards that match in both.
-  const onlyIntroduced =
-    introduced.length === 0 ? 0 : (await totalOf('introduced')) - (await countOf({ ...phases.everyone, cardIds: introduced }))
-  const total = (await totalOf('everyone')) + onlyIntroduced
-  const next = hasMore && { cursor: await signCursor(secrets, cursorQuery, position) }
+  const next = hasMore && after && { cursor: await signCursor(secrets, cursorQuery, after) }
   const reliesOn = standing.flatMap(({ dependsOn }) => dependsOn)
   if (barrier) await deps.trustLog.requireStillStanding(barrier, reliesOn)
   if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
-  return { hits: standing.map(({ hit }) => hit), total, ...next }
+  return {
+    hits: standing.map(({ hit }) => hit),
+    total: first?.total ?? 0,
+    isTotalExact: first?.isTotalExact ?? true,
+    ...(criteria.facets && { facets: facetsOf(criteria.facets, first?.facets ?? {}) }),
+    ...next,
+  }
 }
 
-type StorePage = Omit<CardQuery, 'words' | 'skill' | 'tags'>
+type Criteria = Omit<SearchInput, 'limit' | 'cursor'>
+
+function queryOf(criteria: Criteria, rows: Pick<CardQuery, 'tier' | 'introducedTo'>): Omit<CardQuery, 'limit' | 'after'> {
+  const { text = '', publishedSince, includeNonconformant = false, facets = [], sort } = criteria
+  return {
+    ...rows,
+    ...(text.trim() !== '' && { text }),
+    filters: filtersOf(criteria),
+    ...(publishedSince !== undefined && { publishedSince }),
+    includeNonconformant,
+    facets: facets.map((facet) => FACETS[facet]),
+    ...(sort && { sort }),
+  }
+}
+
+const facetsOf = (requested: readonly Facet[], found: CardHits['facets']): NonNullable<SearchResult['facets']> =>
+  Object.fromEntries(requested.map((facet) => [facet, found[FACETS[facet]] ?? []]))
 
 interface StandingHit {
   readonly hit: Hit
@@ -156,20 +145,29 @@ interface StandingHit {
 async function standingHits(
   deps: SearchDeps,
   found: readonly CardHit[],
-  { introductions, ...context }: Omit<HitContext, 'score'> & { readonly introductions: ReadonlyMap<AgentId, readonly Handle[]> },
+  context: {
+    readonly introductions: ReadonlyMap<AgentId, readonly Handle[]>
+    readonly verdict: SearchInput['verdict']
+    readonly namespace: SearchInput['namespace']
+    readonly now: number
+  },
 ): Promise<readonly StandingHit[]> {
+  const { introductions, verdict, namespace, now } = context
   const hits = await Promise.all(
     found.map(async (cardHit): Promise<StandingHit | undefined> => {
       const agentId = AgentId.parse(cardHit.cardId)
       const [summary, agent] = await Promise.all([
-        currentSummary(deps, agentId, context, cardHit.summary),
+        currentSummary(deps, agentId, cardHit.tier, cardHit.summary),
         findIntroductionTarget(deps, agentId),
       ])
       if (!summary || !agent) return undefined
-      const entitling = context.tier === 'introduced' ? (introductions.get(agentId) ?? []) : []
+      const entitling = cardHit.tier === 'introduced' ? (introductions.get(agentId) ?? []) : []
       const dependsOn = [...agent.dependencies.handles, ...summary.versions, ...entitling]
       if (!stands(deps.trustLog.ended, dependsOn)) return undefined
-      const hit = await hitOf(deps, agentId, summary, { ...context, score: cardHit.score })
+      const hit = await hitOf(deps, agentId, summary, { ...cardHit, now })
+      const { state, namespace: proved } = hit.verdict
+      if ((verdict !== undefined && state !== verdict) || (namespace !== undefined && proved?.name !== namespace.toLowerCase()))
+        return undefined
       return { hit, dependsOn: [...dependsOn, ...proofOf(summary, hit.verdict)] }
     }),
   )
@@ -180,12 +178,7 @@ async function standingHits(
  * The summary if its versions stand. If one has ended, the card's next version may be pending: reading the card completes the pending
  * write, which replaces the search row, and the new row is used.
  */
-async function currentSummary(
-  deps: SearchDeps,
-  agentId: AgentId,
-  { tier }: Pick<HitContext, 'tier'>,
-  summary: CardSummary,
-): Promise<CardSummary | undefined> {
+async function currentSummary(deps: SearchDeps, agentId: AgentId, tier: CardTier, summary: CardSummary): Promise<CardSummary | undefined> {
   if (stands(deps.trustLog.ended, summary.versions)) return summary
   await deps.cards.get(agentId)
   const current = (await deps.cardSearch.summaries(tier, [agentId])).get(agentId)

@@ -6,6 +6,7 @@ import { decoded, docOf, encoded, type StoredDoc } from './codec.js'
 import { COUNTERS, type Counter } from './counters.js'
 import { SCHEMAS } from './schema-version.js'
 import { CARD_ROWS } from './search/card-search.js'
+import { CARD_WORDS } from './search/card-words.js'
 import { callServer } from './session/errors.js'
 import { LOG_COLLECTION, type StoredBlock } from './stored-block.js'
 
@@ -18,7 +19,7 @@ interface BulkReaderDeps {
   readonly call?: typeof callServer
 }
 
-const OWN_COLLECTIONS: readonly string[] = [COUNTERS.name, CARD_ROWS.name, LOG_COLLECTION, SCHEMAS]
+const OWN_COLLECTIONS: readonly string[] = [COUNTERS.name, CARD_ROWS.name, CARD_WORDS.name, LOG_COLLECTION, SCHEMAS]
 
 export function newBulkReader({ db, ready, options = {}, call = callServer }: BulkReaderDeps): BulkReader & Omit<BulkSnapshot, 'close'> {
   /** Reads documents of a collection in the order of `_id`. */

@@ -114,7 +114,7 @@ function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: 
     commit: newCommitWithoutEntry(commit),
     count: (key, by, limit, expiresAt) => counters.add({ key, by, limit, expiresAt }),
     log,
-    cards,
+    cards: { search: cards.search, suggest: cards.suggest, summaries: cards.summaries, outdated: cards.outdated },
     liveInstances: log.liveInstances,
     bulk: newBulkReader({ db, ready }),
     openSnapshot: async () => {

@@ -1,83 +1,158 @@
-// Full-text search over cards. Each tier has tables of its own, so rows that a caller may not see affect neither order, score nor total of its hits.
-// A query of a whole tier is scored by bm25, which depends on all rows of the tier. A query restricted to certain cards (the introduced tier) is
-// scored by the number of matches in each row alone, because the score must not reveal the content of other cards of that tier.
-import { wordsIn } from '../../lib/words.js'
-import { CARD_WEIGHTS, NONCONFORMANT, requestedTerms, SCORE_UNIT, termsOf, textsOf } from '../card-search.js'
+// The index of card search in SQLite: the entries of each list, the number of rows of each list, and the words of the rows.
+// A row of a list repeats the tiers of its entry, so that entries of other tiers are skipped before anything is counted.
+import type { CardIndex, EntryRow, FoundEntries, ListPosition, NewestRange, Scope, WordPattern } from '../card-search/card-index.js'
 import {
-  CARD_TIERS,
-  type CardHits,
-  type CardQuery,
-  type CardRow,
-  type CardSearchPort,
-  type CardSummary,
-  type CardTier,
-} from '../storage.js'
-import { type Cell, type Database, textCell } from './database.js'
+  CARD_INDEX_VERSION,
+  type CardEntry,
+  entriesOf,
+  flagsOf,
+  keysOfEntry,
+  listsOfEntry,
+  NONCONFORMANT,
+  reversed,
+  tierBit,
+} from '../card-search/entry.js'
+import { CARD_TIERS, type CardRow, type CardSearchPort, type CardSummary, type CardTier } from '../card-search/port.js'
+import { search, suggest } from '../card-search/search.js'
+import { type Cell, type Database, type Row, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 export interface CardSearch extends CardSearchPort {
-  /** Replaces the card's row of that tier. Call it in a transaction. */
-  index(row: CardRow): void
-  /** Removes the card's row of that tier, if there is one. Call it in a transaction. */
-  unindex(cardId: string, tier: CardTier): void
+  /** Replaces all rows of the card. Call it in a transaction. */
+  index(cardId: string, rows: readonly CardRow[]): void
 }
 
-const WEIGHTS = Object.values(CARD_WEIGHTS)
-const COLUMNS = Object.keys(CARD_WEIGHTS).join(', ')
+export const CARD_SEARCH_SCHEMA = `
+  CREATE TABLE card_entries (id INTEGER PRIMARY KEY, card NOT NULL, version INTEGER NOT NULL, flags INTEGER NOT NULL,
+    updated INTEGER NOT NULL, properties TEXT NOT NULL, terms TEXT NOT NULL);
+  CREATE INDEX card_entries_version ON card_entries (version);
+  CREATE INDEX card_entries_of ON card_entries (card);
+  CREATE INDEX card_entries_newest ON card_entries (updated DESC, card);
+  CREATE TABLE card_lists (list TEXT NOT NULL, entry INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (list, entry)) WITHOUT ROWID;
+  CREATE TABLE card_sizes (key TEXT PRIMARY KEY, public INTEGER NOT NULL, authenticated INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE card_words (word TEXT PRIMARY KEY, reversed TEXT NOT NULL, tiers INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX card_words_reversed ON card_words (reversed);
+  CREATE TABLE card_summaries (id INTEGER PRIMARY KEY, card NOT NULL, tier TEXT NOT NULL, summary TEXT NOT NULL, UNIQUE (card, tier));`
 
-/** The tables of card search. Summaries have a table of their own, so that scoring reads few pages. */
-export const CARD_SEARCH_SCHEMA = CARD_TIERS.map(
-  (tier) => `
-  CREATE TABLE card_${tier} (id INTEGER PRIMARY KEY, card TEXT NOT NULL UNIQUE, updated NOT NULL);
-  CREATE TABLE card_${tier}_terms (term TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (term, id)) WITHOUT ROWID;
-  CREATE INDEX card_${tier}_terms_of ON card_${tier}_terms (id);
-  CREATE VIRTUAL TABLE card_${tier}_text USING fts5(${COLUMNS}, tokenize = 'unicode61 remove_diacritics 2');
-  CREATE TABLE card_${tier}_summary (id INTEGER PRIMARY KEY, summary TEXT NOT NULL);`,
-).join('')
+/** Replaces the tables of format 5. Its cards are outdated: they have entries of version 0 until they are indexed again. */
+export const UPGRADE_CARD_SEARCH = `${CARD_SEARCH_SCHEMA}
+  INSERT INTO card_entries (card, version, flags, updated, properties, terms)
+    SELECT card, 0, 0, 0, '', '' FROM (SELECT card FROM card_public UNION SELECT card FROM card_authenticated UNION SELECT card FROM card_introduced);
+  ${CARD_TIERS.flatMap((tier) => ['', '_terms', '_text', '_summary'].map((table) => `DROP TABLE card_${tier}${table};`)).join(' ')}`
 
 export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
-  return {
-    index: (row) => {
-      unindex(db, row.cardId, row.tier)
-      index(db, row)
-    },
-    unindex: (cardId, tier) => unindex(db, cardId, tier),
-    search: (query) => commits.read(() => search(db, query)),
+  const index: CardIndex = {
+    sizes: (tier, keys) => commits.read(() => sizes(db, tier, keys)),
+    rowsOfLists: (scope, lists, range) => commits.read(() => rowsOfLists(db, scope, lists, range)),
+    rowsOfCards: (scope, cardIds) => commits.read(() => rowsOfCards(db, scope, cardIds)),
+    newestRows: (scope, range) => commits.read(() => newestRows(db, scope, range)),
+    wordsLike: (tier, pattern, limit) => commits.read(() => wordsLike(db, tier, pattern, limit)),
     summaries: (tier, cardIds) => commits.read(() => summaries(db, tier, cardIds)),
+  }
+  return {
+    index: (cardId, rows) => replaceRows(db, cardId, rows),
+    search: (query) => search(index, query),
+    suggest: (tier, text, limit) => suggest(index, tier, text, limit),
+    summaries: index.summaries,
+    outdated: (limit) =>
+      commits.read(() =>
+        db
+          .all(
+            'SELECT DISTINCT card FROM card_entries WHERE version < ? OR version > ? LIMIT ?',
+            CARD_INDEX_VERSION,
+            CARD_INDEX_VERSION,
+            limit,
+          )
+          .map(({ card }) => String(card)),
+      ),
   }
 }
 
-function index(db: Database, row: CardRow): void {
-  const card = `card_${row.tier}`
-  db.run(`INSERT INTO ${card} (card, updated) VALUES (?, ?)`, textCell(row.cardId), row.updatedAt)
-  const id = idOf(db, row.cardId, row.tier)
-  if (id === undefined) throw new Error(`card ${row.cardId} was indexed, but its row is missing`)
-  for (const term of termsOf(row)) db.run(`INSERT OR IGNORE INTO ${card}_terms (term, id) VALUES (?, ?)`, textCell(term), id)
-  db.run(`INSERT INTO ${card}_text (rowid, ${COLUMNS}) VALUES (?, ?, ?, ?, ?)`, id, ...Object.values(textsOf(row)).map(searchable))
-  db.run(`INSERT INTO ${card}_summary (id, summary) VALUES (?, ?)`, id, JSON.stringify(row.summary))
+type Content = Pick<CardEntry, 'properties' | 'terms'>
+
+/** An entry whose content stays keeps its id, and so its position in the lists, even if other tiers share it from now on. */
+function replaceRows(db: Database, cardId: string, rows: readonly CardRow[]): void {
+  const card = textCell(cardId)
+  const fresh = new Map(entriesOf(rows).map((entry) => [contentOf(entry), entry]))
+  for (const stored of db.all('SELECT id, version, flags, properties, terms FROM card_entries WHERE card = ?', card)) {
+    const content = { properties: String(stored.properties), terms: String(stored.terms) }
+    const [id, flags] = [Number(stored.id), Number(stored.flags)]
+    const same = stored.version === CARD_INDEX_VERSION ? fresh.get(contentOf(content)) : undefined
+    if (same === undefined) removeEntry(db, id, flags, content)
+    else keepEntry(db, id, flags, same)
+    if (same !== undefined) fresh.delete(contentOf(content))
+  }
+  for (const entry of fresh.values()) addEntry(db, card, entry)
+  db.run('DELETE FROM card_summaries WHERE card = ?', card)
+  for (const { tier, summary } of rows)
+    db.run('INSERT INTO card_summaries (card, tier, summary) VALUES (?, ?, ?)', card, tier, JSON.stringify(summary))
 }
 
-function unindex(db: Database, cardId: string, tier: CardTier): void {
-  const id = idOf(db, cardId, tier)
-  if (id === undefined) return
-  db.run(`DELETE FROM card_${tier}_text WHERE rowid = ?`, id)
-  db.run(`DELETE FROM card_${tier}_summary WHERE id = ?`, id)
-  db.run(`DELETE FROM card_${tier}_terms WHERE id = ?`, id)
-  db.run(`DELETE FROM card_${tier} WHERE id = ?`, id)
-}
+const contentOf = ({ properties, terms }: Content): string => `${properties}${terms}`
 
-function idOf(db: Database, cardId: string, tier: CardTier): number | undefined {
-  const id = db.one(`SELECT id FROM card_${tier} WHERE card = ?`, textCell(cardId))?.id
-  return id === undefined ? undefined : Number(id)
-}
-
-function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
-  const rows = db.all(
-    `SELECT c.card AS card, s.summary AS summary FROM card_${tier} c JOIN card_${tier}_summary s ON s.id = c.id
-     WHERE c.card IN (SELECT value FROM json_each(?))`,
-    JSON.stringify(cardIds),
+function addEntry(db: Database, card: Cell, entry: CardEntry): void {
+  const flags = flagsOf(entry)
+  const { updatedAt, properties, terms } = entry
+  db.run(
+    'INSERT INTO card_entries (card, version, flags, updated, properties, terms) VALUES (?, ?, ?, ?, ?, ?)',
+    card,
+    CARD_INDEX_VERSION,
+    flags,
+    updatedAt,
+    properties,
+    terms,
   )
-  return new Map(rows.map(({ card, summary }) => [String(card), JSON.parse(String(summary)) as CardSummary])) // written by index()
+  const id = Number(db.one('SELECT last_insert_rowid() AS id')?.id)
+  for (const list of listsOfEntry(entry)) db.run('INSERT OR IGNORE INTO card_lists (list, entry, flags) VALUES (?, ?, ?)', list, id, flags)
+  addToSizes(db, entry, 0, flags)
+  addWords(db, entry)
+}
+
+function addWords(db: Database, { words, tiers }: CardEntry): void {
+  for (const word of words)
+    db.run(
+      `INSERT INTO card_words (word, reversed, tiers) VALUES (?, ?, ?)
+       ON CONFLICT (word) DO UPDATE SET tiers = tiers | excluded.tiers WHERE tiers | excluded.tiers != tiers`,
+      word,
+      reversed(word),
+      tiers,
+    )
+}
+
+function keepEntry(db: Database, id: number, before: number, entry: CardEntry): void {
+  const flags = flagsOf(entry)
+  db.run('UPDATE card_entries SET flags = ?, updated = ? WHERE id = ?', flags, entry.updatedAt, id)
+  if (flags === before) return
+  for (const list of listsOfEntry(entry)) db.run('UPDATE card_lists SET flags = ? WHERE list = ? AND entry = ?', flags, list, id)
+  addToSizes(db, entry, before, flags)
+  addWords(db, entry)
+}
+
+function removeEntry(db: Database, id: number, flags: number, content: Content): void {
+  db.run('DELETE FROM card_entries WHERE id = ?', id)
+  for (const list of listsOfEntry(content)) db.run('DELETE FROM card_lists WHERE list = ? AND entry = ?', list, id)
+  addToSizes(db, content, flags, 0)
+}
+
+/** Counts an entry whose flags change. */
+function addToSizes(db: Database, content: Content, before: number, after: number): void {
+  const added = (tier: CardTier) => Number((after & tierBit(tier)) > 0) - Number((before & tierBit(tier)) > 0)
+  const [ofPublic, ofAuthenticated] = [added('public'), added('authenticated')]
+  if (ofPublic === 0 && ofAuthenticated === 0) return
+  for (const key of keysOfEntry(content))
+    db.run(
+      `INSERT INTO card_sizes (key, public, authenticated) VALUES (?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET public = public + excluded.public, authenticated = authenticated + excluded.authenticated`,
+      key,
+      ofPublic,
+      ofAuthenticated,
+    )
+}
+
+function sizes(db: Database, tier: CardTier, keys: readonly string[]): ReadonlyMap<string, number> {
+  if (tier === 'introduced') throw new Error('the rows of the introduced tier have no common statistics')
+  const rows = db.all(`SELECT key, ${tier} AS size FROM card_sizes WHERE key IN (SELECT value FROM json_each(?))`, JSON.stringify(keys))
+  return new Map(rows.map(({ key, size }) => [String(key), Number(size)]))
 }
 
 interface SqlPart {
@@ -85,95 +160,116 @@ interface SqlPart {
   readonly cells: readonly Cell[]
 }
 
-function search(db: Database, query: CardQuery): CardHits {
-  const match = matchOf(query.words)
-  if (match === '') return { hits: [], total: 0 }
-  const scored = scoredRows(query, match && withTags(match, query.tags))
-  const after: SqlPart =
-    query.after === undefined
-      ? { sql: '', cells: [] }
-      : { sql: 'WHERE (score, card) > (?, ?)', cells: [query.after[0], textCell(query.after[1])] }
-  // The total is counted in the same query: a second query would score every row again
+/** Conditions for the entry `column` with the flags in `flags`. `e` is the table of entries. */
+function conditionsOf(scope: Scope, { column, flags }: { readonly column: string; readonly flags: string }): SqlPart {
+  const conditions = [`${flags} & ${tierBit(scope.tier)}`]
+  const cells: Cell[] = []
+  if (!scope.includeNonconformant) conditions.push(`NOT ${flags} & ${NONCONFORMANT}`)
+  for (const lists of scope.filters) {
+    conditions.push(`EXISTS (SELECT 1 FROM card_lists f WHERE f.list IN (${lists.map(() => '?').join(', ')}) AND f.entry = ${column})`)
+    cells.push(...lists)
+  }
+  if (scope.publishedSince !== undefined) {
+    conditions.push('e.updated >= ?')
+    cells.push(scope.publishedSince)
+  }
+  if (scope.except.length > 0) {
+    conditions.push('e.card NOT IN (SELECT value FROM json_each(?))')
+    cells.push(JSON.stringify(scope.except))
+  }
+  return { sql: conditions.join(' AND '), cells }
+}
+
+function rowsOfLists(
+  db: Database,
+  scope: Scope,
+  lists: readonly string[],
+  { limit, cut }: { readonly limit: number; readonly cut?: ListPosition },
+): FoundEntries {
+  const needsEntry = scope.publishedSince !== undefined || scope.except.length > 0
+  const where = conditionsOf(scope, { column: 'l.entry', flags: 'l.flags' })
+  const from = `card_lists l ${needsEntry ? 'JOIN card_entries e ON e.id = l.entry' : ''}`
+  const found = new Set<number>()
+  const read = (list: string, range: SqlPart, most: number) => {
+    const sql = `SELECT l.entry AS entry FROM ${from} WHERE l.list = ? AND ${range.sql} AND ${where.sql} ORDER BY l.entry DESC LIMIT ?`
+    return db.all(sql, list, ...range.cells, ...where.cells, most).map(({ entry }) => Number(entry))
+  }
+  for (const [i, list] of lists.entries()) {
+    if (cut !== undefined) {
+      const range = i === lists.length - 1 ? { sql: 'l.entry >= ?', cells: [cut] } : { sql: 'l.entry > 0', cells: [] }
+      for (const entry of read(list, range, -1)) found.add(entry)
+      continue
+    }
+    let last = Number.MAX_SAFE_INTEGER
+    for (let most = limit - found.size; ; most = limit - found.size) {
+      const entries = read(list, { sql: 'l.entry < ?', cells: [last] }, most)
+      for (const entry of entries) found.add(entry)
+      last = entries.at(-1) ?? last
+      if (found.size >= limit) return { rows: rowsOfEntries(db, found), cut: { list: i, position: last } }
+      if (entries.length < most) break
+    }
+  }
+  return { rows: rowsOfEntries(db, found) }
+}
+
+const rowsOfEntries = (db: Database, entries: Iterable<number>): EntryRow[] =>
+  db
+    .all(
+      'SELECT card, updated, properties, terms FROM card_entries WHERE id IN (SELECT value FROM json_each(?))',
+      JSON.stringify([...entries]),
+    )
+    .map(entryRow)
+
+const entryRow = ({ card, updated, properties, terms }: Row): EntryRow => ({
+  cardId: String(card),
+  updatedAt: Number(updated),
+  properties: String(properties),
+  terms: String(terms),
+})
+
+function rowsOfCards(db: Database, scope: Scope, cardIds: readonly string[]): readonly EntryRow[] {
+  const where = conditionsOf(scope, { column: 'e.id', flags: 'e.flags' })
+  const sql = `SELECT card, updated, properties, terms FROM card_entries e WHERE e.card IN (SELECT value FROM json_each(?)) AND ${where.sql}`
+  return db.all(sql, JSON.stringify(cardIds), ...where.cells).map(entryRow)
+}
+
+/** With filters, the rows of the first filter are read and sorted; without, the index gives the order. */
+function newestRows(db: Database, scope: Scope, { limit, after }: NewestRange): readonly EntryRow[] {
+  const [driver, ...filters] = rarestFirst(db, scope)
+  const where = conditionsOf({ ...scope, filters }, { column: 'e.id', flags: 'e.flags' })
+  const conditions = [where.sql]
+  const cells = [...where.cells]
+  if (after !== undefined) {
+    conditions.push('(e.updated < ? OR (e.updated = ? AND e.card > ?))')
+    cells.push(after[0], after[0], textCell(after[1]))
+  }
+  const from =
+    driver === undefined
+      ? 'card_entries e'
+      : `(SELECT DISTINCT entry FROM card_lists WHERE list IN (${driver.map(() => '?').join(', ')})) f JOIN card_entries e ON e.id = f.entry`
+  const sql = `SELECT card, updated, properties, '' AS terms FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY e.updated DESC, e.card LIMIT ?`
+  return db.all(sql, ...(driver ?? []), ...cells, limit).map(entryRow)
+}
+
+function rarestFirst(db: Database, { filters, tier }: Scope): readonly (readonly string[])[] {
+  const bySize = tier === 'introduced' ? new Map<string, number>() : sizes(db, tier, filters.flat())
+  const sizeOf = (lists: readonly string[]) => lists.reduce((sum, list) => sum + (bySize.get(list) ?? 0), 0)
+  return [...filters].sort((a, b) => sizeOf(a) - sizeOf(b))
+}
+
+function wordsLike(db: Database, tier: CardTier, pattern: WordPattern, limit: number): readonly string[] {
+  const [column, start] = 'startsWith' in pattern ? ['word', pattern.startsWith] : ['reversed', reversed(pattern.endsWith)]
+  const [min, max] = pattern.lengths ?? [0, Number.MAX_SAFE_INTEGER]
+  const sql = `SELECT word FROM card_words WHERE ${column} >= ? AND ${column} < ? AND tiers & ${tierBit(tier)} AND length(word) BETWEEN ? AND ?
+    ORDER BY ${column} LIMIT ?`
+  return db.all(sql, start, `${start}\u{10ffff}`, min, max, limit).map(({ word }) => String(word))
+}
+
+function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
   const rows = db.all(
-    `SELECT * FROM (SELECT card, score, count(*) OVER () AS total FROM (${scored.sql})) ${after.sql} ORDER BY score, card LIMIT ?`,
-    ...scored.cells,
-    ...after.cells,
-    query.limit,
+    'SELECT card, summary FROM card_summaries WHERE card IN (SELECT value FROM json_each(?)) AND tier = ?',
+    JSON.stringify(cardIds),
+    tier,
   )
-  const total = rows[0]?.total ?? db.one(`SELECT count(*) AS total FROM (${scored.sql})`, ...scored.cells)?.total
-  const summaryOf = summaries(
-    db,
-    query.tier,
-    rows.map(({ card }) => String(card)),
-  )
-  const hits = rows.flatMap(({ card, score }) => {
-    const summary = summaryOf.get(String(card))
-    return summary === undefined ? [] : [{ cardId: String(card), score: Number(score), summary }]
-  })
-  return { hits, total: Number(total) }
+  return new Map(rows.map(({ card, summary }) => [String(card), JSON.parse(String(summary)) as CardSummary])) // written by replaceRows()
 }
-
-/** All rows that match the query, with their scores. */
-function scoredRows(query: CardQuery, match: string | undefined): SqlPart {
-  const card = `card_${query.tier}`
-  const text = `${card}_text`
-  const terms = requestedTerms(query)
-  // With words, few rows are left and each is looked up. Without words, the row lists of the terms are intersected
-  const conditions = terms.map(() =>
-    match === undefined
-      ? `c.id IN (SELECT id FROM ${card}_terms WHERE term = ?)`
-      : `EXISTS (SELECT 1 FROM ${card}_terms WHERE term = ? AND id = c.id)`,
-  )
-  const cells: Cell[] = terms.map(textCell)
-  if (!query.includeNonconformant) {
-    conditions.push(`NOT EXISTS (SELECT 1 FROM ${card}_terms WHERE term = ? AND id = c.id)`)
-    cells.push(textCell(NONCONFORMANT))
-  }
-  if (query.cardIds !== undefined) {
-    conditions.push('c.card IN (SELECT value FROM json_each(?))')
-    cells.push(JSON.stringify(query.cardIds))
-  }
-  if (match === undefined) {
-    // Without words the newest come first
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
-    return { sql: `SELECT c.card AS card, -c.updated AS score FROM ${card} c ${where}`, cells }
-  }
-  const score =
-    query.cardIds === undefined
-      ? `bm25(${text}, ${WEIGHTS.join(', ')})`
-      : `-(${WEIGHTS.map((weight, i) => `${weight} * ${matchesIn(text, i)}`).join(' + ')})`
-  return {
-    sql: `SELECT c.card AS card, CAST(round(${score} * ${SCORE_UNIT}) AS INTEGER) AS score
-      FROM ${text} JOIN ${card} c ON c.id = ${text}.rowid WHERE ${[`${text} MATCH ?`, ...conditions].join(' AND ')}`,
-    cells: [match, ...cells],
-  }
-}
-
-/** SQL for n / (n + 1), where n is the number of matches in the column: further matches add less. highlight() inserts one mark for each match, which this counts. */
-function matchesIn(text: string, column: number): string {
-  const count = `(length(highlight(${text}, ${column}, char(${MARK}), '')) - length(highlight(${text}, ${column}, '', '')))`
-  return `(${count} / (${count} + 1.0))`
-}
-
-/** Quotes each word for FTS5, so that none is an operator or a wildcard. Undefined: the query has no words. '': no text can contain its words. */
-function matchOf(words: readonly string[]): string | undefined {
-  return words.length === 0 ? undefined : phrasesOf(words).join(' ')
-}
-
-const phrasesOf = (words: readonly string[]): string[] =>
-  words
-    .map(searchable)
-    .filter((word) => wordsIn(word).length > 0)
-    .map((word) => `"${word.replaceAll('"', '""')}"`)
-
-/** Adds the words of the tags, so that fewer rows are scored. The conditions on terms still check that a tag matches as a whole. */
-const withTags = (match: string, tags: readonly string[]): string =>
-  [`(${match})`, ...phrasesOf(tags).map((phrase) => `tags : ${phrase}`)].join(' AND ')
-
-/** Replaces what would break storage or scoring: lone surrogates, NUL (where the driver truncates a text) and the mark that counts matches. */
-const searchable = (text: string): string =>
-  text
-    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
-    .replaceAll('\0', ' ')
-    .replaceAll(String.fromCharCode(MARK), ' ')
-const MARK = 1

@@ -2,11 +2,13 @@
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
-import { CARD_SEARCH_SCHEMA } from './card-search.js'
+import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-search.js'
 import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
-const FORMAT = 5
+const FORMAT = 6
+/** The oldest format that this release can read. Only card search has changed since: its tables are filled again at the first start. */
+const FIRST_FORMAT = 5
 /** `application_id`: "Cred". */
 const APPLICATION = 0x43726564
 
@@ -77,6 +79,7 @@ function prepareDatabase(db: Database, file: string): void {
   if (damage !== 'ok')
     refuse('unavailable', `${file} is damaged (${String(damage)}): replace it by a backup and run: credence admin restore`)
   if (format === 0) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION};`)
+  if (format === FIRST_FORMAT) db.exec(UPGRADE_CARD_SEARCH)
   db.exec(`PRAGMA user_version = ${FORMAT}`)
   db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')
@@ -97,7 +100,7 @@ function identify(db: Database, file: string): number {
       'unavailable',
       `${file} was written by a newer release of Credence (format ${format}; this release reads format ${FORMAT})`,
     )
-  if (format < FORMAT)
+  if (format < FIRST_FORMAT)
     return refuse(
       'unavailable',
       `${file} was written by an older release of Credence (format ${format}; this release reads format ${FORMAT}): start with an empty folder`,

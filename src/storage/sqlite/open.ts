@@ -46,7 +46,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
         return { keep: result !== undefined, result }
       }),
     log: newLog(db, commits, prepareGroup),
-    cards: { search: cards.search, summaries: cards.summaries },
+    cards: { search: cards.search, suggest: cards.suggest, summaries: cards.summaries, outdated: cards.outdated },
     bulk: newBulkReader(db, commits),
     purge: (at, limit) =>
       commits.write(() => {
@@ -71,12 +71,7 @@ function prepare(stores: { collections: Collections; counters: Counters; cards: 
       return () => stores.counters.add(operation) !== undefined
     case 'index-card':
       return () => {
-        stores.cards.index(operation.row)
-        return true
-      }
-    case 'unindex-card':
-      return () => {
-        stores.cards.unindex(operation.cardId, operation.tier)
+        stores.cards.index(operation.cardId, operation.rows)
         return true
       }
   }

@@ -40,13 +40,11 @@ test('neither an anonymous nor an introduced caller’s search reads a card from
     scopes: ['ocr:admin', 'ocr:read'],
     verdict: { state: 'signed' },
     tier: 'public',
-    relevance: ['skills', 'description'],
+    why: { found: [{ word: 'scanned', fields: ['tags', 'examples', 'description'] }], missing: [] },
     text: { name: 'Ocelot OCR' },
     skills: [{ id: 'read-page' }],
   })
-  expect(introduced.hits.map(({ tier, relevance, skills }) => [tier, relevance, skills.length])).toEqual([
-    ['introduced', ['skills', 'description'], 2],
-  ])
+  expect(introduced.hits.map(({ tier, why, skills }) => [tier, why.missing, skills.length])).toEqual([['introduced', [], 2]])
   await target.card(target.agentId)
   expect(reads).not.toEqual([])
   registry.front.route(registry.servers.map(({ port }) => port))
@@ -74,7 +72,7 @@ test('a hit and a search row of the largest card stay small', async () => {
   const skills = Array.from({ length: 200 }, (_, i) => ({ id: `s${i}`, name: 'zebra', description: `${i} `.repeat(30), tags: tags(i) }))
   await acme.mutate('cards.import', { agentId, card: JSON.stringify(aCard(registry, { description: '𝔘'.repeat(4000), skills })) })
   const { hits } = await searchAnonymously({ text: 'zebra' })
-  expect(hits.map(({ relevance }) => relevance)).toEqual([['skills']])
+  expect(hits.map(({ why }) => why)).toEqual([{ found: [{ word: 'zebra', fields: ['skills'] }], missing: [] }])
   expect(hits[0]?.skills.length).toBeGreaterThan(50)
   expect(hits[0]?.text.description).toBe('𝔘'.repeat(1024))
   expect(JSON.stringify(hits).length).toBeLessThan(16_384)

@@ -2,307 +2,434 @@ import { expect, test } from 'vitest'
 import { OrgId } from '../../../src/protocol/ids.js'
 import {
   type CardHits,
+  type CardProperty,
   type CardQuery,
   type CardRow,
   type CardSummary,
   type CardTier,
   indexingCard,
   type Storage,
-  unindexingCard,
 } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
 
-export const aSummary = (name: string): CardSummary => ({
+const aSummary = (name: string): CardSummary => ({
   orgId: OrgId.parse(`org_${'A'.repeat(22)}`),
   scopes: [],
   verdict: { state: 'unsigned', checkedAt: 1, uncovered: [], hints: [] },
   versions: [],
   text: { name, description: '', version: '1' },
   skills: [],
-  tokens: { name: `\n${name}\n`, tags: '\n\n', skills: '\n\n', description: '\n\n' },
 })
 
-export const aRow = (cardId: string, row: Partial<CardRow> = {}): CardRow => ({
+type RowOptions = Partial<Pick<CardRow, 'tier' | 'updatedAt' | 'isNonconformant' | 'properties' | 'summary'>> & {
+  readonly [F in keyof CardRow['texts']]?: string
+}
+
+/** A row of the public tier with the card's id as its name. */
+export const aRow = (
+  cardId: string,
+  { tier = 'public', updatedAt = 1, properties = {}, summary, isNonconformant, ...texts }: RowOptions = {},
+): CardRow => ({
   cardId,
-  tier: 'public',
-  orgId: 'org',
-  name: cardId,
-  description: '',
-  skillText: '',
-  skills: [],
-  tags: [],
-  modes: [],
-  updatedAt: 1,
-  summary: aSummary(cardId),
-  ...row,
+  tier,
+  texts: {
+    name: [texts.name ?? cardId],
+    skills: [texts.skills ?? ''],
+    tags: [texts.tags ?? ''],
+    examples: [texts.examples ?? ''],
+    description: [texts.description ?? ''],
+  },
+  properties,
+  updatedAt,
+  ...(isNonconformant && { isNonconformant }),
+  summary: summary ?? aSummary(cardId),
 })
 
-const search = (storage: Storage, words: readonly string[], query: Partial<CardQuery> = {}): Promise<CardHits> =>
-  storage.cards.search({ words, tags: [], tier: 'public', limit: 50, ...query })
+/** Indexes the cards, each with all of its rows. */
+export async function fill(storage: Storage, rows: readonly CardRow[]): Promise<void> {
+  const ids = [...new Set(rows.map(({ cardId }) => cardId))]
+  const operations = ids.map((id) =>
+    indexingCard(
+      id,
+      rows.filter(({ cardId }) => cardId === id),
+    ),
+  )
+  expect(await storage.commit(operations)).toEqual({ ok: true })
+}
 
-const cardsOf = (hits: CardHits): string[] => hits.hits.map((hit) => hit.cardId)
+const search = (storage: Storage, text: string | undefined, query: Partial<CardQuery> = {}): Promise<CardHits> =>
+  storage.cards.search({ ...(text !== undefined && { text }), filters: [], tier: 'public', limit: 50, ...query })
 
-async function fill(storage: Storage, rows: readonly CardRow[]): Promise<void> {
-  expect(await storage.commit(rows.map(indexingCard))).toEqual({ ok: true })
+const cardsOf = ({ hits }: CardHits): string[] => hits.map((hit) => hit.cardId)
+const filter = (property: CardProperty, ...anyOf: string[]) => ({ property, anyOf })
+
+/** Follows the cursors to the end. `between` is called before each further page. */
+async function pages(storage: Storage, text: string | undefined, query: Partial<CardQuery>, between: () => Promise<void> = async () => {}) {
+  const found: string[] = []
+  for (let page = await search(storage, text, query); page.hits.length > 0; ) {
+    found.push(...cardsOf(page))
+    const after = page.hits.at(-1)?.next
+    if (after === undefined) break
+    await between()
+    // A cursor is JSON on its way through the caller
+    page = await search(storage, text, { ...query, after: JSON.parse(JSON.stringify(after)) })
+  }
+  return found
 }
 
 export function cardSearchContract(open: OpenStore): void {
   test('the summary of a row is returned unchanged and for its tier only, until the row is replaced or removed', async () => {
     await using store = await open()
     const odd = aSummary('\0 \ud800 “$where”')
-    await fill(store.storage, [aRow('a'), aRow('b', { summary: odd }), aRow('b', { tier: 'introduced' })])
+    await fill(store.storage, [aRow('a'), aRow('b', { summary: odd }), aRow('b', { tier: 'introduced', name: 'other' })])
     const summariesOf = async (tier: CardTier, ...ids: string[]) => Object.fromEntries(await store.storage.cards.summaries(tier, ids))
     expect(await summariesOf('public', 'a', 'b', 'unknown')).toEqual({ a: aSummary('a'), b: odd })
     expect(await summariesOf('introduced', 'a', 'b')).toEqual({ b: aSummary('b') })
-    await fill(store.storage, [aRow('a', { summary: odd })])
-    await store.storage.commit([unindexingCard('b', 'public')])
+    await fill(store.storage, [aRow('a', { summary: odd }), aRow('b', { tier: 'introduced' })])
     expect(await summariesOf('public', 'a', 'b')).toEqual({ a: odd })
   })
 
-  test('words of any script are split and normalised alike: simple case folding, and diacritics of Latin letters removed', async () => {
+  test.each([
+    ['case', 'Invoice READER', 'invoice reader'],
+    ['plural forms', 'Reads invoices', 'invoice reading'],
+    ['German plural forms', 'Liest die Rechnungen und prüft sie', 'rechnung'],
+    ['Spanish plural forms', 'Traduce las facturas de una empresa', 'factura'],
+    ['Russian cases', 'Мы переводим документы на английский', 'документов'],
+    ['diacritics', 'Résumé A\u030angström', 'resume ÅNGSTRÖM'],
+    ['composed and decomposed letters', 'Re\u0301sume\u0301', 'R\u00e9sum\u00e9'],
+    ['final sigma', 'ΟΔΟΣ', 'οδος'],
+    ['compatibility forms', '\u00b5services ﬁle', '\u03bcServices file'],
+    ['full width', 'ＯＣＲ', 'ocr'],
+    ['an identifier by its parts', 'read_passport', 'passport'],
+    ['an identifier as a whole', 'DarkWeb-Checker', 'darkweb'],
+    ['an identifier written apart', 'readPassport', 'read passport'],
+    ['C++', 'Compiles C++ and C#', 'c++'],
+    ['a name with a dot', 'Runs node.js', 'nodejs'],
+    ['Japanese', '日本語の請求書を翻訳します', '請求書'],
+    ['Chinese', '这个代理可以翻译文件', '翻译'],
+    ['Thai', 'แปลเอกสารภาษาไทย', 'เอกสาร'],
+    ['Korean', '한국어문서번역', '문서'],
+    ['Devanagari', 'हिन्दी अनुवाद', 'हिन्दी'],
+    ['an invisible character', 'in\u200bvo\u00adice', 'invoice'],
+    ['tag characters', 'in\u{e0041}voice', 'invoice'],
+    ['a private-use character', '\ue000\ue001', '\ue000\ue001'],
+  ])('%s: “%s” is found by “%s”, and lacks none of its words', async (_title, description, text) => {
     await using store = await open()
-    const names = {
-      a: 'мой ёлка',
-      b: 'がく',
-      c: 'Ελλάδα',
-      d: 'ΟΔΟΣ',
-      e: '\u017ftrange',
-      f: '\u00b5services',
-      g: 'Résumé A\u030angström',
-      h: 'हिन्दी',
-    }
-    await fill(
-      store.storage,
-      Object.entries(names).map(([id, name]) => aRow(id, { name })),
-    )
-    const queries = [
-      'мои',
-      'МОЙ',
-      'елка',
-      'かく',
-      'がく',
-      'ελλαδα',
-      'ΕΛΛΆΔΑ',
-      'οδοσ',
-      'οδος',
-      'strange',
-      '\u03bcservices',
-      'resume',
-      'ÅNGSTRÖM',
-      'न',
-      'हिन्दी',
-    ]
-    const found = await Promise.all(queries.map(async (word) => [word, cardsOf(await search(store.storage, [word])).join()]))
-    expect(Object.fromEntries(found)).toEqual({
-      мои: '',
-      МОЙ: 'a',
-      елка: '',
-      かく: '',
-      がく: 'b',
-      ελλαδα: '',
-      ΕΛΛΆΔΑ: 'c',
-      οδοσ: 'd',
-      οδος: 'd',
-      strange: 'e',
-      '\u03bcservices': 'f',
-      resume: 'g',
-      ÅNGSTRÖM: 'g',
-      न: 'h',
-      हिन्दी: 'h',
-    })
+    await fill(store.storage, [aRow('a', { description }), aRow('b', { description: 'zebra' })])
+    const [hit, ...others] = (await search(store.storage, text)).hits
+    expect([hit?.cardId, hit?.why.missing, others]).toEqual(['a', [], []])
   })
 
-  test('a hit contains the summary of its row, in searches with and without words', async () => {
+  test('C++ is neither C nor C#', async () => {
     await using store = await open()
-    const odd = aSummary('\0 \ud800 “$where”')
-    await fill(store.storage, [aRow('a', { name: 'Ocelot', summary: odd }), aRow('a', { tier: 'introduced', name: 'Ocelot' })])
-    for (const words of [['ocelot'], []]) {
-      expect((await search(store.storage, words)).hits.map(({ summary }) => summary)).toEqual([odd])
-      expect((await search(store.storage, words, { tier: 'introduced', cardIds: ['a'] })).hits[0]?.summary).toEqual(aSummary('a'))
-    }
+    await fill(store.storage, [aRow('a', { description: 'writes C' }), aRow('b', { description: 'writes C#' })])
+    expect(cardsOf(await search(store.storage, 'c++'))).toEqual([])
+    expect(cardsOf(await search(store.storage, 'c#'))).toEqual(['b'])
   })
 
-  test('all words must match in any field, regardless of case and accents, and better matches come first', async () => {
+  test('any word matches; a card with more of the words comes first, and `why` says which it has and where', async () => {
     await using store = await open()
     await fill(store.storage, [
-      aRow('a', { name: 'Invoice reader', description: 'Reads scanned papers', skillText: 'OCR for invoices' }),
-      aRow('b', {
-        name: 'Planner',
-        description: 'Plans travel and reads an invoice when there is one among many other things that it reads',
-      }),
-      aRow('c', { name: 'Résumé', tags: ['curriculum'] }),
+      aRow('a', { name: 'Invoice reader', skills: 'OCR of receipts', description: 'Reads scanned papers' }),
+      aRow('b', { name: 'Planner', description: 'Plans travel and pays an invoice' }),
+      aRow('c', { name: 'Chess' }),
     ])
-    expect(cardsOf(await search(store.storage, ['invoice', 'READS']))).toEqual(['a', 'b'])
-    expect(cardsOf(await search(store.storage, ['invoice', 'travel']))).toEqual(['b'])
-    expect(cardsOf(await search(store.storage, ['resume', 'Curriculum']))).toEqual(['c'])
-    expect(await search(store.storage, ['invoice', 'nowhere'])).toEqual({ hits: [], total: 0 })
+    const { hits, total, isTotalExact } = await search(store.storage, 'I need someone to scan my invoices')
+    expect([hits.map(({ cardId }) => cardId), total, isTotalExact]).toEqual([['a', 'b'], 2, true])
+    expect(hits.map(({ why }) => why)).toEqual([
+      {
+        found: [
+          { word: 'scan', fields: ['description'] },
+          { word: 'invoices', fields: ['name'] },
+        ],
+        missing: [],
+      },
+      { found: [{ word: 'invoices', fields: ['description'] }], missing: ['scan'] },
+    ])
+    expect(hits.every(({ score }) => Number.isInteger(score) && score > 0 && score < 100)).toBe(true)
   })
 
-  test.each<CardTier>(['authenticated', 'introduced'])('rows of the %s tier do not change a byte of public results', async (tier) => {
+  test('a word counts more in the name than in a skill, then tags, then descriptions', async () => {
+    await using store = await open()
+    await fill(store.storage, [
+      aRow('a', { description: 'weather' }),
+      aRow('b', { tags: 'weather' }),
+      aRow('c', { skills: 'weather' }),
+      aRow('d', { name: 'weather bot' }),
+    ])
+    expect(cardsOf(await search(store.storage, 'weather'))).toEqual(['d', 'c', 'b', 'a'])
+  })
+
+  test('a card with exactly the name that was searched comes first', async () => {
+    await using store = await open()
+    await fill(store.storage, [
+      aRow('a', { name: 'Weather Agent', skills: 'weather agent', tags: 'weather agent', description: 'weather agent' }),
+      aRow('b', { name: 'Agent Weather Pro Weather Agent', description: 'weather' }),
+      aRow('c', { name: 'The Weather', description: 'agent' }),
+    ])
+    expect(cardsOf(await search(store.storage, 'agent weather pro weather agent'))[0]).toBe('b')
+    expect(cardsOf(await search(store.storage, 'THE weather'))[0]).toBe('c')
+  })
+
+  test('STUFF-1: a card that repeats a word, or names every word, is not before an honest one', async () => {
+    await using store = await open()
+    const everything = Array.from({ length: 500 }, (_, i) => `topic${i}`).join(' ')
+    await fill(store.storage, [
+      aRow('honest', { name: 'Papers', description: 'Reads an invoice and returns its lines.' }),
+      aRow('loud', { name: 'Loud', description: 'invoice '.repeat(2000) }),
+      aRow('vast', { name: 'Vast', tags: `${everything} invoice`, description: `invoice ${everything}` }),
+      ...Array.from({ length: 20 }, (_, i) => aRow(`other${i}`)),
+    ])
+    expect(cardsOf(await search(store.storage, 'invoice'))[0]).toBe('honest')
+  })
+
+  test('words that mean the same, words that are continued and misspelt words are found, and `why` says so', async () => {
+    await using store = await open()
+    await fill(store.storage, [aRow('a', { description: 'Translation of documents' }), aRow('b', { description: 'Weather and tides' })])
+    const byOf = async (text: string) => (await search(store.storage, text)).hits.map(({ cardId, why }) => [cardId, why.found[0]?.by])
+    expect(await byOf('localise')).toEqual([['a', 'synonym']])
+    expect(await byOf('traduire')).toEqual([['a', 'synonym']])
+    expect(await byOf('翻訳')).toEqual([['a', 'synonym']])
+    expect(await byOf('tid')).toEqual([['b', 'prefix']])
+    expect(await byOf('trasnlation')).toEqual([['a', 'spelling']])
+    expect(await byOf('wether')).toEqual([['b', 'spelling']])
+    expect(await byOf('documants')).toEqual([['a', 'spelling']])
+    expect(await byOf('zzzzzz')).toEqual([])
+    // A word that some card has is not replaced
+    await fill(store.storage, [aRow('c', { description: 'wether' })])
+    expect(await byOf('wether')).toEqual([['c', undefined]])
+  })
+
+  test('completions are words of the tier, the most frequent first', async () => {
+    await using store = await open()
+    await fill(store.storage, [
+      aRow('a', { description: 'Translation' }),
+      aRow('b', { description: 'translation and transport' }),
+      aRow('b', { tier: 'introduced', description: 'transcendental' }),
+    ])
+    expect(await store.storage.cards.suggest('public', 'best trans', 10)).toEqual(['translation', 'transport'])
+    expect(await store.storage.cards.suggest('public', 'trans', 1)).toEqual(['translation'])
+    expect(await store.storage.cards.suggest('public', '"*"', 10)).toEqual([])
+  })
+
+  test('rows of other tiers do not change a byte of results, whichever tier a card is indexed at first', async () => {
     await using store = await open()
     const rows = ['a', 'b', 'c', 'd'].map((id, i) =>
-      aRow(id, {
-        description: `scan ${'filler '.repeat(i * 3)}`,
-        skillText: i % 2 ? 'scan invoices' : 'other',
-        tags: ['ocr'],
-        skills: ['read'],
-      }),
+      aRow(id, { description: `scan ${'filler '.repeat(i * 3)}`, skills: i % 2 ? 'scan invoices' : 'other', properties: { tag: ['ocr'] } }),
     )
     await fill(store.storage, rows)
-    const queries: readonly (readonly [readonly string[], Partial<CardQuery>])[] = [
-      [['scan'], {}],
-      [['scan', 'invoices'], { limit: 1 }],
-      [[], {}],
-      [['scan'], { tags: ['ocr'], skill: 'read' }],
-      [['secret'], {}],
+    const queries: readonly (readonly [string | undefined, Partial<CardQuery>])[] = [
+      ['scan', {}],
+      ['scan invoices', { limit: 1 }],
+      [undefined, { facets: ['tag', 'skill'] }],
+      ['scan', { filters: [filter('tag', 'ocr')], facets: ['tag'] }],
+      ['secret', {}],
+      ['secrat', {}],
+      ['secr', {}],
     ]
-    const results = () => Promise.all(queries.map(([words, query]) => search(store.storage, words, query)))
-    const before = JSON.stringify(await results())
-    const otherTier = Array.from({ length: 40 }, (_, i) =>
-      aRow(i < 4 ? (rows[i]?.cardId ?? '') : `other${i}`, {
-        tier,
-        name: 'scan scan secret',
-        description: 'scan',
-        tags: ['ocr'],
-        skills: ['read'],
-      }),
-    )
-    await fill(store.storage, otherTier)
-    expect(JSON.stringify(await results())).toBe(before)
-    expect((await search(store.storage, ['secret'], { tier })).total).toBe(40)
-  })
-
-  test('a search restricted to certain cards reveals nothing about others, neither by order, score nor total', async () => {
-    await using store = await open()
-    const mine = ['a', 'b', 'c'].map((id, i) =>
-      aRow(id, { tier: 'introduced', name: `agent ${'ocr '.repeat(i)}`, description: 'ocr reads' }),
-    )
-    await fill(store.storage, mine)
-    const searchMine = () =>
-      Promise.all(
-        [['ocr'], ['ocr', 'reads'], []].map((words) =>
-          search(store.storage, words, { tier: 'introduced', cardIds: ['a', 'b', 'c', 'unknown'] }),
-        ),
-      )
-    const before = await searchMine()
-    expect(before.map((hits) => hits.total)).toEqual([3, 3, 3])
-    expect(cardsOf(before[0] ?? { hits: [], total: 0 })).toEqual(['c', 'b', 'a'])
+    const results = async () =>
+      JSON.stringify([
+        await Promise.all(queries.map(([text, query]) => search(store.storage, text, query))),
+        await store.storage.cards.suggest('public', 'se', 20),
+      ])
+    const before = await results()
+    for (const tier of ['authenticated', 'introduced'] as const) {
+      const hidden = { tier, name: 'scan scan secret', description: 'scan secrets', properties: { tag: ['ocr', 'x'], skill: ['read'] } }
+      await fill(store.storage, [
+        ...rows.flatMap((row) => [row, aRow(row.cardId, hidden)]),
+        ...Array.from({ length: 20 }, (_, i) => aRow(`other${i}`, hidden)),
+      ])
+      expect(await results()).toBe(before)
+    }
     await fill(
       store.storage,
-      Array.from({ length: 40 }, (_, i) => aRow(`other${i}`, { tier: 'introduced', name: 'ocr', description: 'ocr reads reads' })),
+      rows.flatMap((row) => [row, { ...row, tier: 'authenticated' as const }, { ...row, tier: 'introduced' as const }]),
     )
-    expect(JSON.stringify(await searchMine())).toBe(JSON.stringify(before))
-    expect(await search(store.storage, ['ocr'], { tier: 'introduced', cardIds: [] })).toEqual({ hits: [], total: 0 })
+    expect(await results()).toBe(before)
+    expect((await search(store.storage, 'scan', { tier: 'authenticated' })).total).toBe(4)
   })
 
-  test('the skill and all tags must match as a whole and case-sensitively', async () => {
+  test('rows of the introduced tier are found for the cards that the caller is introduced to, in place of others', async () => {
+    await using store = await open()
+    const rows = (id: string) => [
+      aRow(id, { description: 'reads pages' }),
+      aRow(id, { tier: 'authenticated', description: 'reads pages' }),
+      aRow(id, { tier: 'introduced', description: 'reads pages and passports' }),
+    ]
+    await fill(store.storage, [...rows('a'), ...rows('b'), ...rows('c')])
+    const tiersOf = async (text: string | undefined, introducedTo: string[]) => {
+      const { hits, total } = await search(store.storage, text, { tier: 'authenticated', introducedTo })
+      expect(total).toBe(hits.length)
+      return Object.fromEntries(hits.map(({ cardId, tier }) => [cardId, tier]))
+    }
+    expect(await tiersOf('passports', [])).toEqual({})
+    expect(await tiersOf('passports', ['b', 'unknown'])).toEqual({ b: 'introduced' })
+    const all = { a: 'authenticated', b: 'introduced', c: 'authenticated' }
+    expect(await tiersOf('pages', ['b'])).toEqual(all)
+    expect(await tiersOf(undefined, ['b'])).toEqual(all)
+    const before = JSON.stringify(await search(store.storage, 'passports pages', { tier: 'authenticated', introducedTo: ['b'] }))
+    await fill(store.storage, [...rows('a').slice(0, 2), aRow('a', { tier: 'introduced', description: 'passports passports visa' })])
+    expect(JSON.stringify(await search(store.storage, 'passports pages', { tier: 'authenticated', introducedTo: ['b'] }))).toBe(before)
+  })
+
+  test('all filters must match as a whole, without regard to case and width', async () => {
     await using store = await open()
     await fill(store.storage, [
-      aRow('a', { name: 'x', skills: ['read', 'write'], tags: ['ocr', 'pdf'] }),
-      aRow('b', { name: 'x', skills: ['read-all'], tags: ['ocr'] }),
-      aRow('c', { name: 'x', skills: ['ocr'], tags: ['read'] }),
+      aRow('a', { description: 'x1', properties: { skill: ['read', 'write'], tag: ['OCR', 'pdf'] }, updatedAt: 10 }),
+      aRow('b', { description: 'x1', properties: { skill: ['read-all'], tag: ['ocr', 'Ｃ++'] }, updatedAt: 20 }),
+      aRow('c', { description: 'x1', properties: { skill: ['ocr'], tag: ['read'], mode: ['text/plain'] }, isNonconformant: true }),
     ])
-    for (const words of [['x'], []]) {
-      expect(cardsOf(await search(store.storage, words, { skill: 'read' }))).toEqual(['a'])
-      expect(cardsOf(await search(store.storage, words, { tags: ['ocr'] })).sort()).toEqual(['a', 'b'])
-      expect(cardsOf(await search(store.storage, words, { tags: ['ocr', 'pdf'] }))).toEqual(['a'])
-      expect(cardsOf(await search(store.storage, words, { tags: ['OCR'] }))).toEqual([])
-      expect(await search(store.storage, words, { tags: ['ocr'], skill: 'write', cardIds: ['b', 'c'] })).toEqual({ hits: [], total: 0 })
+    for (const text of ['x1', undefined]) {
+      const found = async (query: Partial<CardQuery>) => {
+        const { hits, total } = await search(store.storage, text, query)
+        expect(total).toBe(hits.length)
+        return hits.map(({ cardId }) => cardId).sort()
+      }
+      expect(await found({})).toEqual(['a', 'b'])
+      expect(await found({ includeNonconformant: true })).toEqual(['a', 'b', 'c'])
+      expect(await found({ filters: [filter('skill', 'read')] })).toEqual(['a'])
+      expect(await found({ filters: [filter('tag', 'ocr')] })).toEqual(['a', 'b'])
+      expect(await found({ filters: [filter('tag', 'ocr'), filter('tag', 'PDF')] })).toEqual(['a'])
+      expect(await found({ filters: [filter('tag', 'pdf', 'c++')] })).toEqual(['a', 'b'])
+      expect(await found({ filters: [filter('tag', 'ocr'), filter('skill', 'ocr')] })).toEqual([])
+      expect(await found({ publishedSince: 20 })).toEqual(['b'])
+      expect(await found({ filters: [filter('mode', 'text/plain')], includeNonconformant: true })).toEqual(['c'])
     }
   })
 
-  test('a card that does not follow A2A is found only on request, with and without words, terms and card ids', async () => {
+  test('facets count the values of all matching cards, the most frequent first', async () => {
     await using store = await open()
     await fill(store.storage, [
-      aRow('a', { name: 'x', tags: ['ocr'] }),
-      aRow('b', { name: 'x', tags: ['ocr'], isNonconformant: true }),
-      aRow('c', { name: 'x', tags: ['nonconformant'] }),
+      aRow('a', { description: 'scan', properties: { tag: ['ocr', 'pdf'] } }),
+      aRow('b', { description: 'scan', properties: { tag: ['OCR'] } }),
+      aRow('c', { description: 'chess', properties: { tag: ['game'] } }),
     ])
-    for (const words of [['x'], []]) {
-      expect(await search(store.storage, words)).toMatchObject({ total: 2 })
-      expect(cardsOf(await search(store.storage, words)).sort()).toEqual(['a', 'c'])
-      expect(cardsOf(await search(store.storage, words, { tags: ['ocr'] }))).toEqual(['a'])
-      expect(cardsOf(await search(store.storage, words, { cardIds: ['b', 'c'] }))).toEqual(['c'])
-      const all = await search(store.storage, words, { includeNonconformant: true })
-      expect([cardsOf(all).sort(), all.total]).toEqual([['a', 'b', 'c'], 3])
-      expect(cardsOf(await search(store.storage, words, { includeNonconformant: true, tags: ['ocr'] })).sort()).toEqual(['a', 'b'])
-    }
-    await fill(store.storage, [aRow('b', { name: 'x', tags: ['ocr'] })])
-    expect(cardsOf(await search(store.storage, ['x'], { tags: ['ocr'] })).sort()).toEqual(['a', 'b'])
+    const tags = async (text?: string) => (await search(store.storage, text, { facets: ['tag'], limit: 1 })).facets
+    expect(await tags('scan')).toEqual({
+      tag: [
+        { value: 'ocr', count: 2 },
+        { value: 'pdf', count: 1 },
+      ],
+    })
+    expect((await tags()).tag?.map(({ value }) => value)).toEqual(['ocr', 'game', 'pdf'])
+    expect((await search(store.storage, 'scan')).facets).toEqual({})
   })
 
-  const literal: readonly [string, readonly string[], readonly string[]][] = [
-    ['a quotation mark', ['"'], []],
-    ['an open quotation', ['"alpha'], ['a']],
-    ['quotation marks inside', ['alpha"beta'], ['a']],
-    ['a star', ['*'], []],
-    ['a star after a prefix', ['alph*'], []],
-    ['a caret', ['^alpha'], ['a']],
-    ['a minus', ['-alpha'], ['a']],
-    ['a lone minus among words', ['alpha', '-'], ['a']],
-    ['a column', ['name:alpha'], []],
-    ['a column filter', ['{name}', ':', 'alpha'], []],
-    ['NEAR', ['NEAR(alpha', 'gamma)'], []],
-    ['OR', ['alpha', 'OR', 'delta'], []],
-    ['AND as a word', ['and'], ['b']],
-    ['NOT', ['delta', 'NOT', 'alpha'], []],
-    ['brackets', ['(alpha)'], ['a']],
-    ['SQL', ["alpha'; DROP TABLE card_public;--"], []],
-    ['a NUL', ['alpha\0'], ['a']],
-    ['a NUL between', ['alpha\0delta'], []],
-    ['a lone surrogate', ['\ud800'], []],
-    ['nothing but space', [' '], []],
-    ['other scripts', ['日本語'], ['c']],
+  const literal: readonly [string, string, readonly string[]][] = [
+    ['a quotation mark', '"', []],
+    ['an open quotation', '"alpha', ['a']],
+    ['quotation marks inside', 'alpha"beta', ['a']],
+    ['a star', '*', []],
+    ['a caret', '^alpha', ['a']],
+    ['a minus', '-alpha', ['a']],
+    ['a column', 'name:delta', ['b']],
+    ['NEAR', 'NEAR(alpha gamma)', ['a', 'b']],
+    ['SQL', "alpha'; DROP TABLE card_entries;--", ['a']],
+    ['a NUL', 'alpha\0', ['a']],
+    ['a NUL between', 'alpha\0delta', ['a', 'b']],
+    ['a lone surrogate', '\ud800', []],
+    ['an underscore alone', '_', []],
+    ['a tab', 'alpha\t3', ['a']],
+    ['a list of a property', 'tag=ocr', []],
+    ['a synonym group', '#translate', []],
+    ['a dollar', '$where', []],
   ]
-  test.each(literal)('%s is taken literally', async (_title, words, found) => {
+  test.each(literal)('%s is taken literally', async (_title, text, found) => {
     await using store = await open()
     await fill(store.storage, [
-      aRow('a', { description: 'alpha beta gamma' }),
+      aRow('a', { description: 'alpha beta gamma', properties: { tag: ['ocr'] } }),
       aRow('b', { description: 'delta and near' }),
-      aRow('c', { description: '日本語' }),
     ])
-    for (const cardIds of [undefined, ['a', 'b', 'c']]) {
-      const hits = await search(store.storage, words, cardIds === undefined ? {} : { cardIds })
-      expect([cardsOf(hits), hits.total]).toEqual([found, found.length])
-    }
+    const hits = await search(store.storage, text)
+    expect([cardsOf(hits).sort(), hits.total]).toEqual([found, found.length])
   })
 
   test.each([
-    ['with words', ['ocr']],
-    ['without words', []],
-  ])('pages %s follow each other by score and card, and the total stays', async (_title, words) => {
+    ['by relevance', 'ocr', {}],
+    ['the newest first', 'ocr', { sort: 'newest' as const }],
+    ['without a text', undefined, {}],
+  ])('pages %s follow each other, and the total stays', async (_title, text, query) => {
     await using store = await open()
     await fill(
       store.storage,
-      Array.from({ length: 23 }, (_, i) => aRow(`c${i}`, { name: 'ocr', description: 'filler '.repeat(i % 3), updatedAt: i % 4 })),
+      Array.from({ length: 23 }, (_, i) => aRow(`c${i}`, { name: `ocr ${i}`, description: 'filler '.repeat(i % 3), updatedAt: i % 4 })),
     )
-    const whole = await search(store.storage, words)
-    expect([whole.hits.length, whole.total]).toEqual([23, 23])
-    const sorted = [...whole.hits].sort((a, b) => a.score - b.score || (a.cardId < b.cardId ? -1 : 1))
-    expect(whole.hits).toEqual(sorted)
-    const paged: (typeof whole.hits)[number][] = []
-    for (let page = await search(store.storage, words, { limit: 5 }); page.hits.length > 0; ) {
-      expect(page.total).toBe(23)
-      paged.push(...page.hits)
-      const last = paged.at(-1)
-      if (last === undefined) break
-      page = await search(store.storage, words, { limit: 5, after: JSON.parse(JSON.stringify([last.score, last.cardId])) })
-    }
-    expect(paged).toEqual(whole.hits)
+    const whole = await search(store.storage, text, query)
+    expect([whole.hits.length, whole.total, whole.isTotalExact]).toEqual([23, 23, true])
+    expect(await pages(store.storage, text, { ...query, limit: 5 })).toEqual(cardsOf(whole))
   })
 
-  test('indexing a card again replaces only its row of that tier, and unindexing removes the row completely', async () => {
+  test('PAGE-1: every card that matches throughout is seen exactly once while others are published, changed and removed', async () => {
+    await using store = await open()
+    const words = ['ocr', 'scan', 'read', 'page', 'invoice', 'chess']
+    let seed = 7
+    const random = (below: number) => {
+      seed = (seed * 48271) % 2147483647
+      return seed % below
+    }
+    const some = () => Array.from({ length: 1 + random(6) }, () => words[random(words.length)]).join(' ')
+    for (const [text, sort] of [
+      ['ocr invoice', 'relevance'],
+      ['scan reed', 'relevance'],
+      ['ocr', 'newest'],
+      [undefined, 'newest'],
+    ] as const) {
+      const stable = Array.from({ length: 40 }, (_, i) => aRow(`stable${i}`, { description: some(), tags: some(), updatedAt: random(50) }))
+      await fill(store.storage, stable)
+      const matching = new Set(cardsOf(await search(store.storage, text, { sort, limit: 100 })).filter((id) => id.startsWith('stable')))
+      let published = 0
+      const seen = await pages(store.storage, text, { sort, limit: 7 }, async () => {
+        published++
+        await fill(store.storage, [
+          aRow(`new${published}`, { description: some(), name: some(), updatedAt: random(100) }),
+          aRow(`changed${random(3)}`, { description: some(), updatedAt: random(100) }),
+        ])
+        if (published > 2) await store.storage.commit([indexingCard(`new${published - 2}`, [])])
+        expect(published).toBeLessThan(100)
+      })
+      const ofStable = seen.filter((id) => id.startsWith('stable'))
+      expect(matching.size).toBeGreaterThan(10)
+      expect(ofStable.sort()).toEqual([...matching].sort())
+    }
+  })
+
+  test('beyond 1000 cards the total is a bound, the best cards of a frequent word are found, and pages lose none of them', async () => {
+    await using store = await open()
+    const ids = Array.from({ length: 1300 }, (_, i) => `c${String(i).padStart(4, '0')}`)
+    for (let i = 0; i < ids.length; i += 100)
+      await fill(
+        store.storage,
+        ids.slice(i, i + 100).map((id) => aRow(id, { description: 'agent' })),
+      )
+    await fill(store.storage, [aRow('best', { name: 'agent smith' }), aRow('rare', { description: 'agent zebra' })])
+    const { hits, total, isTotalExact } = await search(store.storage, 'agent')
+    expect([hits[0]?.cardId, total, isTotalExact]).toEqual(['best', 1000, false])
+    expect(cardsOf(await search(store.storage, 'zebra agent'))[0]).toBe('rare')
+    let published = 0
+    const seen = await pages(store.storage, 'agent', { limit: 100 }, () =>
+      fill(store.storage, [aRow(`a${++published}`, { description: 'agent' }), aRow(`x${published}`, { description: 'agent' })]),
+    )
+    expect(new Set(seen).size).toBe(seen.length)
+    expect(seen.length).toBeGreaterThanOrEqual(1000)
+    const newest = await search(store.storage, undefined, { limit: 1 })
+    expect([newest.total, newest.isTotalExact]).toEqual([1000, false])
+  })
+
+  test('indexing a card again replaces its rows, and indexing no rows removes it completely', async () => {
     await using store = await open()
     await fill(store.storage, [aRow('z', { name: 'other ocr' })])
-    const before = JSON.stringify(await search(store.storage, ['ocr']))
-    await fill(store.storage, [aRow('a', { name: 'ocr', tags: ['t'] }), aRow('a', { name: 'ocr', tier: 'introduced' })])
-    await fill(store.storage, [aRow('a', { name: 'planner ocr', tags: ['u'] })])
-    expect(cardsOf(await search(store.storage, ['planner']))).toEqual(['a'])
-    expect((await search(store.storage, [], { tags: ['t'] })).total).toBe(0)
-    expect((await search(store.storage, ['ocr'])).total).toBe(2)
-    expect(await store.storage.commit([unindexingCard('a', 'public'), unindexingCard('unknown', 'public')])).toEqual({ ok: true })
-    expect(JSON.stringify(await search(store.storage, ['ocr']))).toBe(before)
-    expect((await search(store.storage, [], { tags: ['u'] })).total).toBe(0)
-    expect(cardsOf(await search(store.storage, ['ocr'], { tier: 'introduced' }))).toEqual(['a'])
+    const before = JSON.stringify(await search(store.storage, 'ocr'))
+    await fill(store.storage, [
+      aRow('a', { name: 'ocr', properties: { tag: ['t'] } }),
+      aRow('a', { name: 'ocr secret', tier: 'introduced' }),
+    ])
+    await fill(store.storage, [aRow('a', { name: 'planner ocr', properties: { tag: ['u'] } })])
+    expect(cardsOf(await search(store.storage, 'planner'))).toEqual(['a'])
+    expect((await search(store.storage, undefined, { filters: [filter('tag', 't')] })).total).toBe(0)
+    expect((await search(store.storage, 'secret', { tier: 'authenticated', introducedTo: ['a'] })).total).toBe(0)
+    await store.storage.commit([indexingCard('a', []), indexingCard('unknown', [])])
+    expect((await search(store.storage, undefined, { filters: [filter('tag', 'u')] })).total).toBe(0)
+    expect(cardsOf(JSON.parse(JSON.stringify(await search(store.storage, 'ocr'))))).toEqual(cardsOf(JSON.parse(before)))
+    expect(await store.storage.cards.outdated(10)).toEqual([])
   })
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { counting, type Operation, type Storage } from '../../../src/storage/storage.js'
+import { counting, indexingCard, type Operation, type Storage } from '../../../src/storage/storage.js'
 import type { OpenStore } from '../contract.js'
-import { aSummary } from './cards.js'
+import { aRow } from './cards.js'
 import { atOnce, CALLERS, thingsOf } from './things.js'
 
 export function commitContract(open: OpenStore): void {
@@ -39,24 +39,11 @@ export function commitContract(open: OpenStore): void {
     await things.insert({ id: 'taken', group: 'g', name: 'taken' })
     await things.insert({ id: 'a', group: 'g', by: ['p'] })
     await store.storage.count('full', 3, 3, 2_000_000_000)
-    const card = {
-      cardId: 'c',
-      tier: 'public',
-      orgId: 'o',
-      name: 'word',
-      description: '',
-      skillText: '',
-      skills: [],
-      tags: [],
-      modes: [],
-      updatedAt: 1,
-      summary: aSummary('word'),
-    } as const
     const operations: Operation[] = [
       things.inserting({ id: 'new', group: 'g', by: ['p'] }),
       things.changing('a', {}, { rank: 5, by: ['q'] }),
       counting('k', 1, 1, 2_000_000_000),
-      { kind: 'index-card', row: card },
+      indexingCard('c', [aRow('c', { name: 'word' })]),
       fail(store.storage),
       things.taking('taken', {}),
     ]
@@ -67,7 +54,7 @@ export function commitContract(open: OpenStore): void {
     expect((await things.find('by', { where: { by: 'q' }, limit: 5 })).items).toHaveLength(0)
     expect(await things.get('taken')).toBeDefined()
     expect(await store.storage.count('k', 1, 1, 2_000_000_000)).toBe(1)
-    expect((await store.storage.cards.search({ words: ['word'], tags: [], tier: 'public', limit: 5 })).total).toBe(0)
+    expect((await store.storage.cards.search({ text: 'word', filters: [], tier: 'public', limit: 5 })).total).toBe(0)
   })
 
   test('of twenty concurrent commits that take the same document, one succeeds and the others write nothing', async () => {

@@ -53,7 +53,7 @@ overMongod((mongod) => {
         return Promise.all(names.map(async (name) => [name, (await db.collection(name).indexes()).map((index) => index.name)]))
       })
     const before = await indexes()
-    expect(before.map(([name]) => name)).toEqual(['card-rows', 'counters', 'log-blocks', 'schemas', 'shapes'])
+    expect(before.map(([name]) => name)).toEqual(['card-rows', 'card-words', 'counters', 'log-blocks', 'schemas', 'shapes'])
     const later = await open('later')
     later.collection(N)
     await later.ready?.()

@@ -5,11 +5,11 @@ import { expect, test } from 'vitest'
 import { parseConfig } from '../../../src/server/config.js'
 import { serve } from '../../../src/server/main.js'
 import { openMongo } from '../../../src/storage/mongo/open.js'
-import { indexingCard } from '../../../src/storage/storage.js'
+import { type CardQuery, indexingCard } from '../../../src/storage/storage.js'
 import { aCard, newCast } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
 import { introduce } from '../../stories/actors.js'
-import { aSummary } from '../contract/cards.js'
+import { aRow } from '../contract/cards.js'
 import { THINGS } from '../contract/things.js'
 import { tempFolder } from '../open-store.js'
 import { overMongod } from '../over-mongod.js'
@@ -78,8 +78,8 @@ function stagesOf(plan: unknown): string[] {
 const readsAll = ({ stages }: Explained): boolean => stages.includes('COLLSCAN')
 const sorts = ({ stages }: Explained): boolean => stages.includes('SORT')
 
-/** Sorting in memory is allowed for the hits of a word search, whose scores are in no index, and for searches of certain cards. */
-const isUnbounded = ({ command }: Explained): boolean => !command.includes('$text') && !command.includes('"hint":"_id_"')
+/** Sorting in memory is allowed for filtered card rows: an index gives either their lists or their order. */
+const isUnbounded = ({ command }: Explained): boolean => !command.includes('"card-rows"') || !command.includes('lists')
 
 overMongod((mongod) => {
   // Retried once: on a busy machine a barrier read under the profiler may take longer than 250 ms
@@ -144,20 +144,13 @@ overMongod((mongod) => {
         }),
       ),
     )
-    const tier = 'introduced'
-    const row = (i: number) => ({ tier, orgId: 'o', description: 'reads pages', skillText: '', modes: [], updatedAt: i }) as const
     for (let i = 0; i < 200; i += 50)
       await storage.commit(
-        Array.from({ length: 50 }, (_, j) =>
-          indexingCard({
-            ...row(i + j),
-            cardId: `c${i + j}`,
-            name: `card ${i + j}`,
-            skills: ['read'],
-            tags: [`t${j}`, 'all'],
-            summary: aSummary(`c${i + j}`),
-          }),
-        ),
+        Array.from({ length: 50 }, (_, j) => {
+          const id = `c${i + j}`
+          const properties = { skill: ['read'], tag: [`t${j}`, 'all'] }
+          return indexingCard(id, [aRow(id, { name: `card ${i + j}`, description: 'reads pages', updatedAt: i + j, properties })])
+        }),
       )
     const all = await explained(url, async () => {
       for (const order of ['up', 'down'] as const)
@@ -175,18 +168,17 @@ overMongod((mongod) => {
           const first = await things.find(index, { where, limit: 5, order })
           if (first.next) await things.find(index, { where, limit: 5, order, after: first.next })
         }
-      for (const words of [[], ['reads'], ['reads pages']])
-        for (const query of [
-          {},
-          { skill: 'read' },
-          { tags: ['all', 't3'] },
-          { cardIds: ['c1', 'c2', 'c3'] },
-          { cardIds: ['c1'], tags: ['all'] },
-        ]) {
-          const { hits } = await storage.cards.search({ words, tags: [], tier, limit: 3, ...query })
-          const last = hits.at(-1)
-          if (last) await storage.cards.search({ words, tags: [], tier, limit: 3, ...query, after: [last.score, last.cardId] })
-        }
+      const tag = (value: string) => ({ property: 'tag' as const, anyOf: [value] })
+      for (const text of [undefined, 'reads', 'reads pages', 'pags', 'read pa'])
+        for (const filters of [[], [{ property: 'skill' as const, anyOf: ['read'] }], [tag('all'), tag('t3')]])
+          for (const introducedTo of [[], ['c1', 'c2']]) {
+            const query: CardQuery = { ...(text && { text }), filters, introducedTo, tier: 'authenticated', limit: 3 }
+            const { hits } = await storage.cards.search({ ...query, tier: 'public' })
+            const after = hits.at(-1)?.next
+            if (after) await storage.cards.search({ ...query, tier: 'public', after })
+          }
+      await storage.cards.outdated(10)
+      await storage.cards.suggest('public', 'rea', 5)
       await things.insert({ id: 't1', group: 'g1', until })
       await things.change('t1', { state: 'open' }, { state: 'shut' })
       await things.take('t2', {})
@@ -205,7 +197,7 @@ overMongod((mongod) => {
     expect(all.length).toBeGreaterThan(30)
     expect(all.filter(readsAll)).toEqual([])
     expect(all.filter(sorts).filter(isUnbounded)).toEqual([])
-    expect(all.filter(sorts).length).toBeGreaterThan(3)
+    expect(all.filter(sorts).length).toBeGreaterThan(0)
   }, 60_000)
 
   test('the test detects a filter and an order without an index', async () => {

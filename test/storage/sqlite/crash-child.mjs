@@ -59,13 +59,8 @@ const block = (n) => ({
 const card = (round) => ({
   cardId: `c${round}`,
   tier: 'public',
-  orgId: 'o',
-  name: `round ${round}`,
-  description: '',
-  skillText: '',
-  skills: [],
-  tags: [],
-  modes: [],
+  texts: { name: [`round ${round}`], skills: [], tags: [], examples: [], description: [] },
+  properties: {},
   updatedAt: round,
   summary: { text: { name: `card ${round}` } },
 })
@@ -75,7 +70,7 @@ function send(round) {
   const whole = storage.commit([
     left.inserting({ id: `l${round}`, round, state: 'new', pad }),
     { kind: 'count', key: 'rounds', by: 1, limit: 1e9, expiresAt: 2e9 },
-    { kind: 'index-card', row: card(round) },
+    { kind: 'index-card', cardId: `c${round}`, rows: [card(round)] },
     left.changing(`l${round}`, { state: 'new' }, { state: 'changed' }),
     right.inserting({ id: `r${round}`, round, state: 'new', pad }),
   ])

@@ -75,7 +75,7 @@ async function reopened(file: string) {
       isChanged: left.every((thing) => thing.state === 'changed'),
       right: (await roundsOf('right')).map((thing) => thing.round),
       counted: (await storage.count('rounds', 0, 1e9, 2e9)) ?? 0,
-      cards: (await storage.cards.search({ words: ['round'], tags: [], tier: 'public', limit: 1 })).total,
+      cards: (await storage.cards.search({ text: 'round', filters: [], tier: 'public', limit: 1 })).total,
       beside: (await roundsOf('beside')).map((thing) => thing.round),
       blocks: blocks.map((block) => block.n),
       head: (await storage.log.head())?.n,

@@ -73,7 +73,7 @@ describe('group commit', () => {
       watch('find', things.find('group', { where: { group: 'g' }, limit: 5 })),
       watch('head', storage.log.head()),
       watch('has', storage.log.has(aBlock({ n: 0 }).entries[0]?.id as never)),
-      watch('search', storage.cards.search({ words: [], tags: [], tier: 'public', limit: 5 })),
+      watch('search', storage.cards.search({ filters: [], tier: 'public', limit: 5 })),
     ]
     for (let i = 0; i < 5; i++) await turn()
     expect([resolved, notifications]).toEqual([[], 0])

@@ -5,6 +5,7 @@ import { readCard, readCardJson } from '../../../protocol/cards/card-model.js'
 import { CARD_RULES, type CardFault } from '../../../protocol/cards/card-rules.js'
 import { ownPointer } from '../../../protocol/cards/own-pointer.js'
 import { addressFaults, unusableInterfaces } from '../publishing/public-urls.js'
+import { invisibleTexts } from './invisible-texts.js'
 
 /** A card that was read, with everything that is wrong with it: also its addresses, which the model alone does not decide. */
 type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
@@ -17,7 +18,13 @@ export function checkCard(card: string | JsonObject, { dev }: { readonly dev: bo
   const ofAddresses = model && json ? inOwnFile(json, [...addressFaults(model, { dev }), ...unusableInterfaces(model)]) : []
   return {
     ...reading,
-    allFaults: [...faults, ...(state === 'legacy' && json ? [versionFault(json, '0.2')] : []), ...ambiguities, ...ofAddresses],
+    allFaults: [
+      ...faults,
+      ...(state === 'legacy' && json ? [versionFault(json, '0.2')] : []),
+      ...ambiguities,
+      ...ofAddresses,
+      ...(json ? invisibleTexts(json) : []),
+    ],
   }
 }
 

@@ -1,6 +1,5 @@
 // The part of a search hit that comes from the card, at one tier. It is built when the card is published and stored with the search row, so
 // that a search reads no cards. Each member has a limit, which bounds the size of a page; longer content is cut off.
-import { wordsIn } from '../../../lib/words.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
 import type { CardSummary, CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
@@ -8,7 +7,6 @@ import { deprecationOf } from '../view.js'
 
 const MAX_TEXT_CHARACTERS = 2048
 const MAX_SKILLS_CHARACTERS = 8192
-const MAX_WORDS_CHARACTERS = 8192
 
 export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSummary {
   const { skills } = model
@@ -28,22 +26,7 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
       MAX_SKILLS_CHARACTERS,
       (skill) => JSON.stringify(skill).length,
     ),
-    tokens: {
-      name: tokenList([model.name]),
-      tags: tokenList(skills.flatMap(({ tags }) => tags)),
-      skills: tokenList(skills.flatMap(({ id, name, description, examples }) => [id, name, description, ...examples])),
-      description: tokenList([model.description]),
-    },
   }
-}
-
-/** True if a list made by `tokenList` contains one of the words. */
-export const includesWord = (list: string, words: readonly string[]): boolean => words.some((word) => list.includes(`\n${word}\n`))
-
-/** The distinct words of the texts, each between line feeds. Words beyond MAX_WORDS_CHARACTERS are left out. */
-function tokenList(texts: readonly string[]): string {
-  const words = new Set(texts.flatMap(wordsIn))
-  return `\n${takeWithin([...words], MAX_WORDS_CHARACTERS, (word) => word.length + 1).join('\n')}\n`
 }
 
 /** The first items whose sizes add up to at most `maxSize`. */

@@ -19,19 +19,38 @@ export function rowsOf(card: Card): CardRow[] {
 }
 
 function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
-  const { agentId, orgId, publishedAt } = card
+  const { agentId, orgId, publishedAt, verdict, namespace } = card
+  const { skills, supportedInterfaces, capabilities } = model
   return {
     cardId: agentId,
     tier,
-    orgId,
-    name: model.name,
-    description: model.description,
-    skillText: model.skills.map((skill) => [skill.name, skill.description, ...skill.examples].join('\n')).join('\n'),
-    skills: model.skills.map(({ id }) => id),
-    tags: [...new Set(model.skills.flatMap(({ tags }) => tags))],
-    modes: [...new Set([...model.defaultInputModes, ...model.defaultOutputModes])],
+    texts: {
+      name: [model.name],
+      skills: skills.flatMap(({ id, name }) => [name, id]),
+      tags: skills.flatMap(({ tags }) => tags),
+      examples: skills.flatMap(({ description, examples }) => [description, ...examples]),
+      description: [model.description, ...(model.provider ? [model.provider.organization] : [])],
+    },
+    properties: {
+      skill: skills.map(({ id }) => id),
+      tag: skills.flatMap(({ tags }) => tags),
+      organisation: [orgId],
+      ...(namespace && { namespace: [namespace.name] }),
+      verdict: [namespace && verdict.state === 'signed' ? 'verified' : verdict.state],
+      mode: [
+        ...model.defaultInputModes,
+        ...model.defaultOutputModes,
+        ...skills.flatMap((skill) => [...skill.inputModes, ...skill.outputModes]),
+      ],
+      binding: supportedInterfaces.map(({ protocolBinding }) => protocolBinding),
+      capability: CAPABILITIES.filter((name) => capabilities[name] === true),
+      extension: capabilities.extensions.map(({ uri }) => uri),
+      protocolVersion: supportedInterfaces.map(({ protocolVersion }) => protocolVersion),
+    },
     updatedAt: publishedAt,
-    ...(card.verdict.state === 'nonconformant' && { isNonconformant: true }),
+    ...(verdict.state === 'nonconformant' && { isNonconformant: true }),
     summary: summaryOf(card, tier, model),
   }
 }
+
+const CAPABILITIES = ['streaming', 'pushNotifications', 'extendedAgentCard'] as const

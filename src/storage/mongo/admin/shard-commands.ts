@@ -6,6 +6,7 @@ import { type CollectionSchema, schemaOf } from '../ensure-schema.js'
 import { LOG } from '../log.js'
 import { SCHEMAS } from '../schema-version.js'
 import { CARD_ROWS } from '../search/card-search.js'
+import { CARD_WORDS } from '../search/card-words.js'
 import { LOG_COLLECTION } from '../stored-block.js'
 import { databaseOf } from '../url.js'
 
@@ -31,7 +32,13 @@ export const shardKeyOf = (name: string): ShardKey | undefined =>
   UNSHARDED[name] === undefined ? (OTHER_SHARD_KEYS[name] ?? { _id: 'hashed' }) : undefined
 
 /** All collections of a deployment except `schemas`. */
-export const allSchemas = (specs: readonly Spec<Doc>[]): readonly CollectionSchema[] => [...specs.map(schemaOf), LOG, CARD_ROWS, COUNTERS]
+export const allSchemas = (specs: readonly Spec<Doc>[]): readonly CollectionSchema[] => [
+  ...specs.map(schemaOf),
+  LOG,
+  CARD_ROWS,
+  CARD_WORDS,
+  COUNTERS,
+]
 
 /** Commands for mongosh, in order. Each hashed index is created first, because a collection with documents cannot be sharded without it. */
 export function shardCommands(url: string, specs: readonly Spec<Doc>[]): readonly string[] {

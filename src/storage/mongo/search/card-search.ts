@@ -1,162 +1,254 @@
-// Card search with multikey filters and one weighted text index. The server's text score of a row depends on that row alone, so rows that a caller
-// may not see affect neither order, score nor total of its hits.
-import type { AnyBulkWriteOperation, ClientSession, Collection } from 'mongodb'
+// The index of card search in MongoDB: one document for each entry of a card, with the lists that it is in as an array, and one document for each
+// word. Filters contain text of a caller only as values.
+import {
+  type AnyBulkWriteOperation,
+  type ClientSession,
+  type Collection,
+  type Document,
+  MongoNetworkTimeoutError,
+  MongoServerError,
+} from 'mongodb'
 import { refuse } from '../../../errors.js'
-import { wordsIn } from '../../../lib/words.js'
-import { CARD_WEIGHTS, type CardTexts, termsOf, textsOf } from '../../card-search.js'
-import type { CardHits, CardQuery, CardRow, CardSearchPort, CardSummary, CardTier, Operation } from '../../storage.js'
-import { encoded } from '../codec.js'
+import { BoundedMap } from '../../../lib/bounded-map.js'
+import type { CardIndex, EntryRow, FoundEntries, ListPosition, NewestRange, Scope, WordPattern } from '../../card-search/card-index.js'
+import {
+  CARD_INDEX_VERSION,
+  entriesOf,
+  flagsOf,
+  hasTier,
+  listsOfEntry,
+  listsOfKey,
+  MAX_FLAGS,
+  NONCONFORMANT,
+} from '../../card-search/entry.js'
+import { CARD_TIERS, type CardSearchPort, type CardSummary, type CardTier } from '../../card-search/port.js'
+import { search, suggest } from '../../card-search/search.js'
+import type { Operation } from '../../storage.js'
+import { decoded, encoded } from '../codec.js'
 import type { CollectionsDeps } from '../collections.js'
 import type { CollectionSchema } from '../ensure-schema.js'
 import { callServer } from '../session/errors.js'
 import { onceReady } from '../session/ready.js'
-import { byAge, byCards, byScore, CARD_ROWS_NAME, idOf, type Phrases, phraseText, type SearchCommand, wordsOf } from './pipelines.js'
-import { hasTimedOut, MAX_SEARCH_MS, newStopWords } from './stop-words.js'
+import { newWords } from './card-words.js'
 
 export interface CardRows extends CardSearchPort {
   ready(): Promise<void>
-  /** Replaces and removes rows with one command. Removing a missing row is not an error. */
+  /** Stores the words of new rows. Call it before the transaction: words are never removed, and concurrent transactions would collide on them. */
+  prepare(operations: readonly Operation[]): Promise<void>
+  /** Replaces the rows of cards with one command. */
   write(operations: readonly CardOperation[], session: ClientSession): Promise<void>
 }
 
-export type CardOperation = Extract<Operation, { kind: 'index-card' | 'unindex-card' }>
+export type CardOperation = Extract<Operation, { kind: 'index-card' }>
 
-interface StoredCardRow {
+interface StoredEntry {
   readonly _id: string
-  readonly tier: CardTier
   readonly card: string
+  readonly version: number
+  readonly flags: number
   readonly updated: number
-  /** Tags and skill ids, see `termsOf`. */
-  readonly terms: readonly string[]
-  readonly words: readonly string[]
-  readonly columns: string
-  readonly text: CardTexts
-  /** A CardSummary as JSON. */
-  readonly summary: string
+  readonly lists: readonly string[]
+  readonly properties: string
+  readonly content: string
+  /** A CardSummary as JSON for each tier that shares the entry. */
+  readonly summaries: { readonly [T in CardTier]?: string }
 }
 
-const WEIGHTS = Object.fromEntries(Object.entries(CARD_WEIGHTS).map(([name, weight]) => [`text.${name}`, weight]))
-
+/** Earlier releases kept their rows in the same collection, with other fields. They are outdated. */
 export const CARD_ROWS: CollectionSchema = {
-  name: CARD_ROWS_NAME,
+  name: 'card-rows',
   indexes: [
-    {
-      name: 'text',
-      key: { tier: 1, ...Object.fromEntries(Object.keys(WEIGHTS).map((path) => [path, 'text'])) },
-      weights: WEIGHTS,
-      default_language: 'none',
-      language_override: 'no-language-field',
-    },
-    { name: 'terms', key: { tier: 1, terms: 1, updated: -1, card: 1 } },
-    { name: 'newest', key: { tier: 1, updated: -1, card: 1 } },
+    { name: 'lists', key: { lists: 1, flags: 1, card: 1 } },
+    { name: 'published', key: { flags: 1, updated: -1, card: 1 } },
+    { name: 'card', key: { card: 1 } },
+    { name: 'version', key: { version: 1, card: 1 } },
   ],
 }
 
+/** The server aborts a search after this time, so that it delays nothing else. Well below the driver's time-out for the server (connect.ts). */
+const MAX_SEARCH_MS = 1500
+/** MaxTimeMSExpired. */
+const MAX_TIME_EXPIRED = 50
+/** Numbers of rows are counted up to this one, and cached for a while: they only give words their weights. */
+const MAX_COUNTED = 20_000
+const COUNT_SECONDS = 60
+const WITHOUT_TERMS = { _id: 0, card: 1, updated: 1, properties: 1 } as const
+const ROW = { ...WITHOUT_TERMS, content: 1 } as const
+
 export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRows {
-  const rows: Collection<StoredCardRow> = db.collection(CARD_ROWS_NAME)
-  const stopWords = newStopWords(rows, now)
-  const ready = onceReady(() => ensureSchema(CARD_ROWS))
-  /** A plain command, which the driver does not retry: that would increase the load on a busy server. */
-  const run = ({ pipeline, hint }: SearchCommand, limit: number): Promise<readonly FoundRow[] | 'timed-out'> =>
-    callServer(async () => {
-      try {
-        const { cursor } = await db.command({
-          aggregate: CARD_ROWS_NAME,
-          pipeline,
-          cursor: { batchSize: limit + 2 },
-          readConcern: { level: 'majority' },
-          maxTimeMS: MAX_SEARCH_MS,
-          ...(hint !== undefined && { hint }),
-        })
-        return cursor.firstBatch
-      } catch (error) {
-        if (hasTimedOut(error)) return 'timed-out'
-        throw error
-      }
-    })
-  /** Scores all words. If that times out, scores only the words that are not stop words; if all are stop words, the newest rows come first. */
-  const searchWords = async (query: CardQuery, phrases: Phrases): Promise<CardHits> => {
-    const words = wordsOf(phrases)
-    const isFirstPage = query.after === undefined
-    const searchBy = (scored: readonly string[]) =>
-      run(scored.length > 0 ? byScore(query, phrases, scored) : byAge(query, phrases), query.limit)
-    let scored = isFirstPage ? stopWords.scored(query.tier, words) : (query.scoredWords ?? words)
-    let found = await searchBy(scored)
-    if (found === 'timed-out' && isFirstPage && scored.length === words.length) {
-      await callServer(() => stopWords.learn(query.tier, words))
-      scored = stopWords.scored(query.tier, words)
-      if (scored.length < words.length) found = await searchBy(scored)
+  const rows: Collection<StoredEntry> = db.collection(CARD_ROWS.name)
+  const words = newWords(db)
+  const ready = onceReady(async () => {
+    await ensureSchema(CARD_ROWS)
+    await words.ensure(ensureSchema)
+  })
+  const find = async (filter: Document, options: Document = {}): Promise<StoredEntry[]> => {
+    await ready()
+    return withinTime(() => rows.find(filter, { maxTimeMS: MAX_SEARCH_MS, projection: ROW, ...options }).toArray())
+  }
+  const counts = new BoundedMap<string, { readonly rows: number; readonly expiresAt: number }>(50_000)
+  const sizes = async (tier: CardTier, keys: readonly string[]): Promise<ReadonlyMap<string, number>> => {
+    await ready()
+    const missing = [...new Set(keys)].filter((key) => (counts.get(`${tier} ${key}`)?.expiresAt ?? 0) <= now())
+    const counted =
+      missing.length === 0 ? [] : await withinTime(() => rows.aggregate(countOf(tier, missing), { maxTimeMS: MAX_SEARCH_MS }).toArray())
+    // A word that no row has is counted each time, so that a new card is found at once
+    for (const { key, size } of counted) counts.set(`${tier} ${key}`, { rows: Number(size), expiresAt: now() + COUNT_SECONDS })
+    return new Map(keys.map((key) => [key, counts.get(`${tier} ${key}`)?.rows ?? 0]))
+  }
+  const rowsOfLists = async (
+    scope: Scope,
+    lists: readonly string[],
+    { limit, cut }: { limit: number; cut?: ListPosition },
+  ): Promise<FoundEntries> => {
+    const within = filterOf(scope)
+    const last = lists.at(-1)
+    if (cut !== undefined) {
+      const either = { $or: [{ lists: { $in: lists.slice(0, -1) } }, { lists: { $eq: last }, card: { $lte: cut } }] }
+      return { rows: (await find({ $and: [either, within] })).map(rowOf) }
     }
-    return { ...hitsOf(found), ...(scored.length < words.length && { scoredWords: scored }) }
+    const all = await find({ $and: [{ lists: { $in: lists } }, within] }, { limit: limit + 1 })
+    if (all.length <= limit) return { rows: all.map(rowOf) }
+    const found = new Map<string, StoredEntry>()
+    for (const [i, list] of lists.entries()) {
+      // The entries that were read before may be in this list too
+      const more = await find({ $and: [{ lists: { $eq: list } }, within] }, { sort: { card: 1 }, limit })
+      for (const row of more) {
+        found.set(row.card, row)
+        if (found.size >= limit) return { rows: [...found.values()].map(rowOf), cut: { list: i, position: row.card } }
+      }
+    }
+    return { rows: [...found.values()].map(rowOf) }
+  }
+  const summaries = async (tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>> => {
+    const found = await find(
+      { card: { $in: cardIds.map(encoded) }, flags: { $in: flagsWith(tier, true) } },
+      { projection: { card: 1, summaries: 1 } },
+    )
+    return new Map(
+      found.flatMap(({ card, summaries }) => {
+        const text = summaries[tier]
+        return text === undefined ? [] : [[decoded(card), JSON.parse(text) as CardSummary] as const] // writesOf() wrote it
+      }),
+    )
+  }
+  const index: CardIndex = {
+    sizes,
+    rowsOfLists,
+    rowsOfCards: async (scope, cardIds) => (await find({ $and: [{ card: { $in: cardIds.map(encoded) } }, filterOf(scope)] })).map(rowOf),
+    newestRows: async (scope, { limit, after }) =>
+      (
+        await find({ $and: [filterOf(scope), ...olderThan(after)] }, { sort: { updated: -1, card: 1 }, limit, projection: WITHOUT_TERMS })
+      ).map(rowOf),
+    wordsLike: async (tier, pattern: WordPattern, limit) => {
+      await ready()
+      return withinTime(() => words.like(flagsWith(tier, false), pattern, limit, MAX_SEARCH_MS))
+    },
+    summaries,
   }
   return {
     ready,
+    prepare: async (operations) => {
+      const entries = operations.flatMap((operation) => (operation.kind === 'index-card' ? entriesOf(operation.rows) : []))
+      await words.add(entries)
+    },
     write: async (operations, session) => {
-      await rows.bulkWrite(operations.map(writeOf), { session })
+      await rows.bulkWrite(operations.flatMap(writesOf), { session })
     },
-    search: async (query) => {
-      const searchTexts = query.words.map(wordsIn)
-      // No text can contain a search text without a word
-      if (searchTexts.length > 0 && searchTexts.every((words) => words.length === 0)) return { hits: [], total: 0 }
-      if (query.cardIds?.length === 0) return { hits: [], total: 0 }
-      await ready()
-      const phrases = searchTexts.filter((words) => words.length > 0)
-      if (phrases.length === 0) return hitsOf(await run(byAge(query, []), query.limit))
-      if (query.cardIds !== undefined) return hitsOf(await run(byCards(query, phrases), query.limit))
-      return searchWords(query, phrases)
-    },
-    summaries: async (tier, cardIds) => {
-      await ready()
-      const found = await callServer(() =>
-        rows.find({ _id: { $in: cardIds.map((id) => idOf(id, tier)) } }, { projection: { card: 1, summary: 1 } }).toArray(),
-      )
-      return new Map(found.map(({ card, summary }) => [card, parsedSummary(summary)]))
+    search: (query) => search(index, query),
+    suggest: (tier, text, limit) => suggest(index, tier, text, limit),
+    summaries,
+    outdated: async (limit) => {
+      const found = await find({ version: { $ne: CARD_INDEX_VERSION } }, { projection: { card: 1 }, limit: limit * CARD_TIERS.length })
+      return [...new Set(found.map(({ card }) => decoded(card)))].slice(0, limit)
     },
   }
 }
 
-function writeOf(operation: CardOperation): AnyBulkWriteOperation<StoredCardRow> {
-  if (operation.kind === 'unindex-card') return { deleteOne: { filter: { _id: { $eq: idOf(operation.cardId, operation.tier) } } } }
-  const { _id, ...replacement } = storedRow(operation.row)
-  return { replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }
+/** An entry and the documents of earlier releases have different ids, and a card has at most as many entries as tiers. */
+function writesOf({ cardId, rows }: CardOperation): AnyBulkWriteOperation<StoredEntry>[] {
+  const card = encoded(cardId)
+  const idOf = (number: number) => `${card} ${number}`
+  const entries = entriesOf(rows)
+  const earlier = CARD_TIERS.map((tier) => `${tier} ${cardId}`)
+  const unused = CARD_TIERS.map((_, i) => idOf(i)).slice(entries.length)
+  return [
+    { deleteMany: { filter: { _id: { $in: [...earlier, ...unused] } } } },
+    ...entries.map((entry, i): AnyBulkWriteOperation<StoredEntry> => {
+      const tiers = rows.filter(({ tier }) => hasTier(entry, tier))
+      const replacement = {
+        card,
+        version: CARD_INDEX_VERSION,
+        flags: flagsOf(entry),
+        updated: entry.updatedAt,
+        lists: listsOfEntry(entry).map(encoded),
+        properties: entry.properties,
+        content: entry.terms,
+        summaries: Object.fromEntries(tiers.map(({ tier, summary }) => [tier, JSON.stringify(summary)])),
+      }
+      return { replaceOne: { filter: { _id: { $eq: idOf(i) } }, replacement, upsert: true } }
+    }),
+  ]
 }
 
-/** A hit, or the total. */
-interface FoundRow {
-  readonly card?: string
-  readonly score?: number
-  readonly summary?: string
-  readonly total?: number
-}
+const rowOf = ({
+  card,
+  updated,
+  properties,
+  content = '',
+}: Pick<StoredEntry, 'card' | 'updated' | 'properties'> & { content?: string }): EntryRow => ({
+  cardId: decoded(card),
+  updatedAt: updated,
+  properties,
+  terms: content,
+})
 
-function hitsOf(found: readonly FoundRow[] | 'timed-out'): CardHits {
-  if (found === 'timed-out') return refuse('unavailable', 'the search takes too long: use rarer words', { retryAfterSeconds: 1 })
+/** The values of `flags` of the entries that rows of the tier share. As a list of values they are bounds of an index. */
+const flagsWith = (tier: CardTier, includeNonconformant: boolean): readonly number[] =>
+  Array.from({ length: MAX_FLAGS + 1 }, (_, flags) => flags).filter(
+    (flags) => hasTier({ tiers: flags }, tier) && (includeNonconformant || (flags & NONCONFORMANT) === 0),
+  )
+
+function filterOf({ tier, except, filters, publishedSince, includeNonconformant }: Scope): Document {
   return {
-    hits: found.flatMap(({ card, score, summary }) =>
-      card === undefined || score === undefined || summary === undefined ? [] : [{ cardId: card, score, summary: parsedSummary(summary) }],
-    ),
-    total: found.find(({ total }) => total !== undefined)?.total ?? 0,
+    flags: { $in: flagsWith(tier, includeNonconformant) },
+    ...(except.length > 0 && { card: { $nin: except.map(encoded) } }),
+    ...(publishedSince !== undefined && { updated: { $gte: publishedSince } }),
+    ...(filters.length > 0 && { $and: filters.map((lists) => ({ lists: { $in: lists.map(encoded) } })) }),
   }
 }
 
-/** `storedRow` wrote it. */
-const parsedSummary = (text: string): CardSummary => JSON.parse(text) as CardSummary
+const olderThan = (after: NewestRange['after']): Document[] =>
+  after === undefined
+    ? []
+    : [
+        {
+          updated: { $lte: after[0] },
+          $or: [{ updated: { $lt: after[0] } }, { updated: { $eq: after[0] }, card: { $gt: encoded(after[1]) } }],
+        },
+      ]
 
-function storedRow(row: CardRow): StoredCardRow {
-  const texts = textsOf(row)
-  const split = (text: string) => wordsIn(text).join(' ')
-  return {
-    _id: idOf(row.cardId, row.tier),
-    tier: row.tier,
-    card: row.cardId,
-    updated: row.updatedAt,
-    terms: [...new Set(termsOf(row).map(encoded))],
-    words: [...new Set(Object.values(texts).flatMap(wordsIn))],
-    columns: columnsOf(Object.values(texts)),
-    text: { name: split(texts.name), tags: split(texts.tags), skills: split(texts.skills), description: split(texts.description) },
-    summary: JSON.stringify(row.summary),
-  }
+/** One count for each key: `*` for all rows, a property, or a term with its lists. */
+function countOf(tier: CardTier, keys: readonly string[]): Document[] {
+  const flags = { $in: flagsWith(tier, true) }
+  const count = (key: string): Document[] => [
+    { $match: { ...(key !== '*' && { lists: { $in: listsOfKey(key).map(encoded) } }), flags } },
+    { $limit: key === '*' ? Number.MAX_SAFE_INTEGER : MAX_COUNTED },
+    { $count: 'size' },
+    { $project: { key: { $literal: key }, size: 1 } },
+  ]
+  const [first = '*', ...others] = keys
+  return [...count(first), ...others.map((key) => ({ $unionWith: { coll: CARD_ROWS.name, pipeline: count(key) } }))]
 }
 
-/** All columns as one text, which `phraseText` matches. */
-const columnsOf = (texts: readonly string[]): string => texts.map((text) => phraseText(wordsIn(text))).join('|')
+async function withinTime<T>(call: () => Promise<T>): Promise<T> {
+  return callServer(async () => {
+    try {
+      return await call()
+    } catch (error) {
+      if (error instanceof MongoNetworkTimeoutError || (error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED))
+        return refuse('unavailable', 'the search takes too long: use rarer words', { retryAfterSeconds: 1 })
+      throw error
+    }
+  })
+}

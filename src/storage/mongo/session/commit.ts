@@ -124,8 +124,7 @@ class DuplicateIn extends Error {
 
 /** Nothing was written: another transaction was in the way, or the server was not reached before the commit. */
 const isTransient = (error: unknown): boolean => error instanceof MongoError && error.hasErrorLabel('TransientTransactionError')
-const isCardOperation = (operation: Operation): operation is CardOperation =>
-  operation.kind === 'index-card' || operation.kind === 'unindex-card'
+const isCardOperation = (operation: Operation): operation is CardOperation => operation.kind === 'index-card'
 
 /**
  * Drops a group that met a duplicate key. The first time, an expired document may be in the way: it is removed in the next attempt. The second
@@ -213,4 +212,5 @@ async function readyFor({ collections, counters, cards }: CommitDeps, groups: re
     }),
   )
   await Promise.all([...needed].map((one) => one.ready()))
+  await cards.prepare(groups.flat())
 }

@@ -1,0 +1,19 @@
+import { type SearchDeps, type Searcher, withinSearchLimit } from './search.js'
+
+export interface Suggestions {
+  /** The text with its last word completed, the most frequent word first. */
+  readonly suggestions: readonly string[]
+}
+
+/** Completes the last word of a text by words of published cards, as far as the caller may see them without an introduction. */
+export function suggestWords(
+  deps: SearchDeps,
+  searcher: Searcher,
+  { text, limit }: { readonly text: string; readonly limit: number },
+): Promise<Suggestions> {
+  return withinSearchLimit(deps, searcher, async () => {
+    const words = await deps.cardSearch.suggest(searcher.caller ? 'authenticated' : 'public', text, limit)
+    const before = text.replace(/[^\s]*$/u, '')
+    return { suggestions: words.map((word) => `${before}${word}`) }
+  })
+}

@@ -1,0 +1,89 @@
+import { type Concept, conceptsOf, termsInstead } from '../../lib/words/terms.js'
+import type { CardIndex, Scope } from './card-index.js'
+import { ALL_ROWS, listOfName, listsOfTerm } from './entry.js'
+import type { CardTier, MatchedBy, Plan, PlannedTerm } from './port.js'
+import { wordsInstead } from './spelling.js'
+
+/** Maximum number of words of a query; further ones are ignored. */
+const MAX_WORDS = 20
+const RARE_FILTER_ROWS = 300
+/** Maximum number of terms that stand for one word. */
+const MAX_TERMS = 8
+
+type Sizes = ReadonlyMap<string, number>
+interface Term {
+  readonly term: string
+  readonly factor: number
+  readonly by?: MatchedBy
+  /** Number of rows that have the term. */
+  readonly rows: number
+}
+
+/** Plans a query; undefined if the text has no word. Weights come from the numbers of rows of the caller's tier that have a word. */
+export async function planOf(
+  index: CardIndex,
+  { tier, filters }: Pick<Scope, 'tier' | 'filters'>,
+  text: string,
+): Promise<Plan | undefined> {
+  const concepts = conceptsOf(text, MAX_WORDS)
+  if (concepts.length === 0) return undefined
+  const terms = concepts.flatMap((concept) => concept.terms).map(({ term }) => term)
+  const sizes = await index.sizes(tier, [ALL_ROWS, ...filters.flat(), ...terms])
+  const words = await Promise.all(concepts.map(async (concept) => ({ ...concept, terms: await termsOf(index, tier, concept, sizes) })))
+  const total = sizes.get(ALL_ROWS) ?? 0
+  const rowsByTerm = new Map(words.flatMap((word) => word.terms).map(({ term, rows }) => [term, rows]))
+  const rarestFirst = [...rowsByTerm]
+    .filter(([, rows]) => rows > 0)
+    .sort(([a, rowsOfA], [b, rowsOfB]) => rowsOfA - rowsOfB || (a < b ? -1 : 1))
+  const name = listOfName(text)
+  return {
+    words: words.map(({ word, terms }) => ({ word, weight: weightOf(terms, total), terms: terms.map(planned) })),
+    name,
+    lists: rareFilter(filters, sizes) ?? [name, ...rarestFirst.flatMap(([term]) => listsOfTerm(term))],
+  }
+}
+
+/** The lists of the rarest filter, if they are so short that reading them is quicker than reading the lists of the words. */
+function rareFilter(filters: Scope['filters'], sizes: Sizes): readonly string[] | undefined {
+  const rarest = filters
+    .map((lists) => ({ lists, rows: lists.reduce((sum, list) => sum + (sizes.get(list) ?? 0), 0) }))
+    .sort((a, b) => a.rows - b.rows)[0]
+  return rarest && rarest.rows <= RARE_FILTER_ROWS ? rarest.lists : undefined
+}
+
+/** The terms of a word, the best first. Of a word that is nowhere, with the terms of similar words. */
+async function termsOf(index: CardIndex, tier: CardTier, { word, terms, isWhole }: Concept, sizes: Sizes): Promise<readonly Term[]> {
+  const own = terms.map(
+    ({ term, factor }): Term => ({ term, factor, rows: sizes.get(term) ?? 0, ...(term.startsWith('#') && { by: 'synonym' }) }),
+  )
+  if (!isWhole && word.length > 1) return own
+  const similar = own.some(({ rows }) => rows > 0) ? [] : await similarTerms(index, tier, word)
+  return [...own, ...similar].sort((a, b) => b.factor - a.factor || b.rows - a.rows).slice(0, MAX_TERMS)
+}
+
+async function similarTerms(index: CardIndex, tier: CardTier, word: string): Promise<readonly Term[]> {
+  const instead = (await wordsInstead(index, tier, word)).flatMap(({ word: other, factor, by }) =>
+    termsInstead(other, factor).map((term) => ({ ...term, by })),
+  )
+  const sizes = await index.sizes(
+    tier,
+    instead.map(({ term }) => term),
+  )
+  const byTerm = new Map(instead.map((one): [string, Term] => [one.term, { ...one, rows: sizes.get(one.term) ?? 0 }]))
+  return [...byTerm.values()]
+    .filter(({ rows }) => rows > 0)
+    .sort((a, b) => b.rows - a.rows || (a.term < b.term ? -1 : 1))
+    .slice(0, MAX_TERMS)
+}
+
+/** Inverse document frequency: the fewer rows have the word, the more it says. In hundredths, because a cursor contains it. */
+function weightOf(terms: readonly Term[], total: number): number {
+  const own = terms.filter(({ by }) => by === undefined)
+  const rows = Math.max(1, ...(own.some(({ rows }) => rows > 0) ? own : terms).map((term) => term.rows))
+  return Math.max(1, Math.round(100 * Math.log(1 + (total - rows + 0.5) / (rows + 0.5))))
+}
+
+const planned = ({ term, factor, by }: Term): PlannedTerm => {
+  const percent = Math.round(factor * 100)
+  return by === undefined ? [term, percent] : [term, percent, by]
+}

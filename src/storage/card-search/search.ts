@@ -1,0 +1,151 @@
+// Card search over the index of any store.
+//
+// A search with a text makes a plan, reads at most MAX_CANDIDATES rows that have one of its words, rare words first, and scores them by the plan. So
+// the cost is bounded, however frequent a word is. The plan (weights, terms, and the position at which the lists were cut off) travels in the cursor.
+// Whether a row is a candidate and what it scores then depends on the row alone: pages neither lose nor repeat a card while others are published.
+//
+// Rows of cards that the caller is introduced to are read from the tier `introduced`, and scored by the statistics of the caller's own tier.
+
+import { conceptsOf, termsInstead } from '../../lib/words/terms.js'
+import type { CardIndex, EntryRow, NewestRange, Scope } from './card-index.js'
+import { listOfProperty } from './entry.js'
+import { planOf } from './plan.js'
+import {
+  CARD_PROPERTIES,
+  type CardCursor,
+  type CardHit,
+  type CardHits,
+  type CardProperty,
+  type CardQuery,
+  type CardTier,
+  type Facets,
+  type Plan,
+} from './port.js'
+import { score, whyOf } from './score.js'
+
+/** Totals are exact up to this number. */
+const MAX_CANDIDATES = 1000
+const MAX_FACET_VALUES = 20
+/** Scores are compared as whole numbers, so that they are the same in a cursor. */
+const RANK_UNIT = 1e6
+
+interface Ranked {
+  readonly row: EntryRow
+  readonly tier: CardTier
+  readonly rank: number
+  readonly score: number
+}
+
+const NOTHING: CardHits = { hits: [], total: 0, isTotalExact: true, facets: {} }
+
+export async function search(index: CardIndex, query: CardQuery): Promise<CardHits> {
+  if (query.text === undefined) return browse(index, query)
+  const plan = query.after?.plan ?? (await planOf(index, scopeOf(query), query.text))
+  if (plan === undefined) return NOTHING
+  const { ranked, planned, isComplete } = await candidates(index, query, plan)
+  const after = query.after?.after
+  const rest = after === undefined ? ranked : ranked.filter((one) => isAfter(one, after))
+  return {
+    hits: await hitsOf(index, rest.slice(0, query.limit), planned),
+    total: ranked.length,
+    isTotalExact: isComplete,
+    facets: facetsOf(query.facets, ranked),
+  }
+}
+
+async function candidates(index: CardIndex, query: CardQuery, plan: Plan) {
+  const { tier, introducedTo = [] } = query
+  const scope = scopeOf(query)
+  const range = { limit: MAX_CANDIDATES, ...(plan.cut !== undefined && { cut: plan.cut }) }
+  const [own, introduced] = await Promise.all([
+    index.rowsOfLists(scope, plan.lists, range),
+    introducedTo.length === 0 ? [] : index.rowsOfCards({ ...scope, tier: 'introduced', except: [] }, introducedTo),
+  ])
+  const planned: Plan = own.cut ? { ...plan, lists: plan.lists.slice(0, own.cut.list + 1), cut: own.cut.position } : plan
+  const scored = (rows: readonly EntryRow[], of: CardTier) => rows.map((row) => rankedOf(row, of, score(plan, row), query))
+  const ranked = [...scored(own.rows, tier), ...scored(introduced, 'introduced')].filter((one) => one.score > 0).sort(byRank)
+  return { ranked, planned, isComplete: planned.cut === undefined }
+}
+
+/** All rows, the newest first. */
+async function browse(index: CardIndex, query: CardQuery): Promise<CardHits> {
+  const { tier, introducedTo = [], after, limit } = query
+  const scope = scopeOf(query)
+  const rows = introducedTo.length === 0 ? [] : await index.rowsOfCards({ ...scope, tier: 'introduced', except: [] }, introducedTo)
+  const introduced = rows.map((row) => rankedOf(row, 'introduced', 0, query))
+  const read = async (range: NewestRange) =>
+    [...introduced, ...(await index.newestRows(scope, range)).map((row) => rankedOf(row, tier, 0, query))].sort(byRank)
+  const first = await read({ limit: MAX_CANDIDATES + 1 })
+  const page = after === undefined ? first : (await read({ limit, after: after.after })).filter((one) => isAfter(one, after.after))
+  return {
+    hits: await hitsOf(index, page.slice(0, limit), undefined),
+    total: Math.min(first.length, MAX_CANDIDATES),
+    isTotalExact: first.length <= MAX_CANDIDATES,
+    facets: facetsOf(query.facets, first.slice(0, MAX_CANDIDATES)),
+  }
+}
+
+const scopeOf = ({ tier, introducedTo = [], filters, publishedSince, includeNonconformant = false }: CardQuery): Scope => ({
+  tier,
+  except: introducedTo,
+  filters: filters.map(({ property, anyOf }) => anyOf.map((value) => listOfProperty(property, value))),
+  ...(publishedSince !== undefined && { publishedSince }),
+  includeNonconformant,
+})
+
+function rankedOf(row: EntryRow, tier: CardTier, points: number, { text, sort }: CardQuery): Ranked {
+  const isByScore = text !== undefined && sort !== 'newest'
+  return { row, tier, score: points, rank: isByScore ? Math.round(points * RANK_UNIT) : row.updatedAt }
+}
+
+const byRank = (a: Ranked, b: Ranked): number => b.rank - a.rank || (a.row.cardId < b.row.cardId ? -1 : 1)
+const isAfter = ({ rank, row }: Ranked, [after, cardId]: CardCursor['after']): boolean =>
+  rank < after || (rank === after && row.cardId > cardId)
+
+async function hitsOf(index: CardIndex, page: readonly Ranked[], plan: Plan | undefined): Promise<readonly CardHit[]> {
+  const tiers = [...new Set(page.map(({ tier }) => tier))]
+  const summaries = new Map(
+    await Promise.all(
+      tiers.map(async (tier) => {
+        const ids = page.filter((one) => one.tier === tier).map(({ row }) => row.cardId)
+        return [tier, await index.summaries(tier, ids)] as const
+      }),
+    ),
+  )
+  return page.flatMap(({ row, tier, rank, score: points }): CardHit[] => {
+    const summary = summaries.get(tier)?.get(row.cardId)
+    if (summary === undefined) return []
+    const next = { after: [rank, row.cardId] as const, ...(plan && { plan }) }
+    const why = plan ? whyOf(plan, row) : { found: [], missing: [] }
+    return [{ cardId: row.cardId, tier, score: Math.round(points * 100), why, summary, next }]
+  })
+}
+
+function facetsOf(requested: readonly CardProperty[] = [], rows: readonly Ranked[]): Facets {
+  const counts = new Map<string, number>()
+  if (requested.length > 0)
+    for (const { row } of rows) for (const line of row.properties.split('\n')) counts.set(line, (counts.get(line) ?? 0) + 1)
+  const of = (property: CardProperty) =>
+    [...counts]
+      .flatMap(([line, count]) => (line.startsWith(`${property}=`) ? [{ value: line.slice(property.length + 1), count }] : []))
+      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+      .slice(0, MAX_FACET_VALUES)
+  return Object.fromEntries(CARD_PROPERTIES.filter((property) => requested.includes(property)).map((property) => [property, of(property)]))
+}
+
+const MAX_WORDS_READ = 200
+
+/** Completes the last word of the text by words that cards of the tier have, the most frequent first. */
+export async function suggest(index: CardIndex, tier: CardTier, text: string, limit: number): Promise<readonly string[]> {
+  const [last] = conceptsOf(text, Number.MAX_SAFE_INTEGER).slice(-1)
+  if (last === undefined) return []
+  const words = await index.wordsLike(tier, { startsWith: last.word }, MAX_WORDS_READ)
+  const termsOf = new Map(words.map((word) => [word, termsInstead(word, 1).map(({ term }) => term)]))
+  const sizes = await index.sizes(tier, [...termsOf.values()].flat())
+  return words
+    .map((word) => ({ word, rows: Math.max(...(termsOf.get(word) ?? []).map((term) => sizes.get(term) ?? 0)) }))
+    .filter(({ rows }) => rows > 0)
+    .sort((a, b) => b.rows - a.rows || (a.word < b.word ? -1 : 1))
+    .slice(0, limit)
+    .map(({ word }) => word)
+}

@@ -138,7 +138,16 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
     rowsOfCards: async (scope, cardIds) => (await find({ $and: [{ card: { $in: cardIds.map(encoded) } }, filterOf(scope)] })).map(rowOf),
     newestRows: async (scope, { limit, after }) =>
       (
-        await find({ $and: [filterOf(scope), ...olderThan(after)] }, { sort: { updated: -1, card: 1 }, limit, projection: WITHOUT_TERMS })
+        await find(
+          { $and: [filterOf(scope), ...olderThan(after)] },
+          {
+            sort: { updated: -1, card: 1 },
+            limit,
+            projection: WITHOUT_TERMS,
+            // Without filters, the index gives the order
+            ...(scope.filters.length === 0 && { hint: 'published' }),
+          },
+        )
       ).map(rowOf),
     wordsLike: async (tier, pattern: WordPattern, limit) => {
       await ready()

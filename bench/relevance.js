@@ -80,7 +80,7 @@ function measures(found, gains) {
   return {
     ndcg: dcg(top) / dcg(best),
     mrr: first === -1 ? 0 : 1 / (first + 1),
-    recall: top.filter((gain) => gain === 3).length / Math.min(TOP, relevant),
+    recall: relevant === 0 ? 1 : top.filter((gain) => gain === 3).length / Math.min(TOP, relevant),
   }
 }
 

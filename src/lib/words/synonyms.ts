@@ -9,8 +9,8 @@ translate translation translator localise localize localization interpreter übe
 invoice receipt bill billing rechnung rechnungen quittung facture facturation factura recibo fatura fattura factuur faktura счет счёт накладная 請求 领收 領収 发票 發票 송장 영수증
 ocr scan scanned scanning digitize digitise scannen numériser escanear digitalizar skanna сканировать распознавание
 document pdf dokument datei fichier documento archivo arquivo документ файл 文書 書類 文件 文档 문서
-weather forecast meteo météo meteorology wetter wettervorhersage vorhersage tiempo clima pronóstico previsão weer weersverwachting väder погода прогноз 天気 天气 날씨
-currency forex fx exchange währung wechselkurs devise divisa moneda moeda câmbio valuta валюта 通貨 為替 汇率 货币 환율
+weather forecast rain sunny storm umbrella temperature meteo météo meteorology wetter wettervorhersage vorhersage tiempo clima pronóstico previsão weer weersverwachting väder погода прогноз 天気 天气 날씨
+currency forex fx exchange euro euros dollar dollars usd eur währung wechselkurs devise divisa moneda moeda câmbio valuta валюта 通貨 為替 汇率 货币 환율
 convert conversion converter transform umwandeln umrechnen konvertieren convertir convertisseur conversión converti omzetten konvertera конвертировать 変換 转换 변환
 flight plane airline airfare flug flüge vol avion vuelo avión voo volo vlucht flyg рейс самолет авиабилет 航空 飛行 航班 机票 항공
 hotel accommodation lodging unterkunft hébergement alojamiento hospedagem alloggio отель гостиница ホテル 酒店 宾馆 호텔
@@ -57,8 +57,9 @@ news headline headlines nachrichten actualités noticias notícias notizie nieuw
 shop shopping purchase buy ecommerce retail einkaufen kaufen acheter achat comprar compra comprare acquisto kopen köpa купить покупка магазин 購入 购买 购物 쇼핑
 price pricing cost quote preis kosten prix coût precio costo preço prezzo prijs pris цена стоимость 価格 价格 가격
 order orders bestellung bestellen commande pedido ordine заказ 注文 订单 주문
-delivery deliver shipping shipment logistics courier parcel lieferung versand livraison envío entrega spedizione consegna levering bezorging leverans доставка 配送 物流 배송
-customer client support helpdesk kunde kundendienst soporte atendimento assistenza klant kundtjänst клиент поддержка 顧客 客服 客户 고객
+delivery deliver shipping shipment logistics courier parcel package paket sendung colis paquete encomenda pacco pakket посылка 荷物 包裹 快递 택배 lieferung versand livraison envío entrega spedizione consegna levering bezorging leverans доставка 配送 物流 배송
+customs tariff import export zoll zolltarif douane aduana alfândega dogana tull таможня 関税 通関 海关 관세
+customer customers client clients support helpdesk kunde kundendienst soporte atendimento assistenza klant kundtjänst клиент поддержка 顧客 客服 客户 고객
 ticket issue incident störung billet 工单
 sales sell crm verkauf vertrieb ventes ventas vendas vendite verkoop försäljning продажи 営業 销售 판매
 marketing advertising advertise advertisement campaign werbung publicité publicidad publicidade pubblicità reclame реклама маркетинг 広告 广告 营销 마케팅 광고
@@ -133,6 +134,6 @@ function termsOfAll(word: string): ReadonlySet<string> {
 export function groupsOf(word: Word, terms: Iterable<string>): string[] {
   if (word.run !== undefined)
     return UNSPACED.flatMap(([text, group]) => (text.includes(word.text) && word.run?.includes(text) ? [group] : []))
-  const groups = [word.text, ...terms].flatMap((term) => BY_TERM.get(term) ?? [])
-  return [...new Set(groups)]
+  const own = BY_TERM.get(word.text)
+  return own === undefined ? [...new Set([...terms].flatMap((term) => BY_TERM.get(term) ?? []))] : [own]
 }

@@ -61,7 +61,7 @@ function queryTerms(language: Language, word: Word): Concept['terms'] {
       add(stemOf(own, word.text), FACTORS.own)
     }
     for (const stem of [...stemsOf(word.accented).map(folded), ...stemsOf(word.text)]) add(stem, FACTORS.otherLanguage)
-    for (const whole of word.wholes) add(stemOf(language, whole), FACTORS.whole)
+    for (const whole of word.wholes) for (const term of termsOfWord(language, { text: whole, accented: whole, wholes: [] })) add(term, term.startsWith('#') ? FACTORS.group : FACTORS.whole)
   } else add(word.text, FACTORS.own)
   const own = [...factors].flatMap(([term, factor]) => (factor === FACTORS.own ? [term] : []))
   for (const group of groupsOf(word, own)) add(group, FACTORS.group)
@@ -81,5 +81,8 @@ export const wholeOf = (text: string): string =>
 const STOP_PAIR =
   /^\p{Script=Hiragana}+$|^\p{Script=Hiragana}\p{Script=Han}|\p{Script=Han}[のをはがにでとへも]$|[的了吗呢吧我你您他她它们请把被帮想这那个些]/u
 
+/** Numbers and single letters. */
+const SAYS_LITTLE = /^(\p{N}+|\p{L})$/u
+
 const isStop = (language: Language, word: Word): boolean =>
-  word.run === undefined ? isStopWord(language, word.text) : STOP_PAIR.test(word.text)
+  word.run === undefined ? isStopWord(language, word.text) || SAYS_LITTLE.test(word.text) : STOP_PAIR.test(word.text)

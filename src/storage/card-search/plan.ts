@@ -57,12 +57,16 @@ async function termsOf(index: CardIndex, tier: CardTier, { word, terms, isWhole 
     ({ term, factor }): Term => ({ term, factor, rows: sizes.get(term) ?? 0, ...(term.startsWith('#') && { by: 'synonym' }) }),
   )
   if (!isWhole && word.length > 1) return own
-  const similar = own.some(({ rows }) => rows > 0) ? [] : await similarTerms(index, tier, word)
+  const isOwn = ({ factor, rows }: Term) => factor === 1 && rows > 0
+  // What other languages make of a word counts only if it is not a word of the query's own language
+  if (own.some(isOwn)) return own.filter(({ factor, by }) => factor === 1 || by !== undefined).slice(0, MAX_TERMS)
+  const isKnown = own.some(({ rows }) => rows > 0)
+  const similar = await similarTerms(index, tier, word, isKnown)
   return [...own, ...similar].sort((a, b) => b.factor - a.factor || b.rows - a.rows).slice(0, MAX_TERMS)
 }
 
-async function similarTerms(index: CardIndex, tier: CardTier, word: string): Promise<readonly Term[]> {
-  const instead = (await wordsInstead(index, tier, word)).flatMap(({ word: other, factor, by }) =>
+async function similarTerms(index: CardIndex, tier: CardTier, word: string, isKnown: boolean): Promise<readonly Term[]> {
+  const instead = (await wordsInstead(index, tier, word, isKnown)).flatMap(({ word: other, factor, by }) =>
     termsInstead(other, factor).map((term) => ({ ...term, by })),
   )
   const sizes = await index.sizes(
@@ -76,12 +80,20 @@ async function similarTerms(index: CardIndex, tier: CardTier, word: string): Pro
     .slice(0, MAX_TERMS)
 }
 
-/** Inverse document frequency: the fewer rows have the word, the more it says. In hundredths, because a cursor contains it. */
+/**
+ * Inverse document frequency: the fewer rows have a word, the more it says. A word of very few rows may be there by accident, and a word of none
+ * cannot tell rows apart, so both are bounded. In hundredths, because a cursor contains it.
+ */
 function weightOf(terms: readonly Term[], total: number): number {
-  const own = terms.filter(({ by }) => by === undefined)
-  const rows = Math.max(1, ...(own.some(({ rows }) => rows > 0) ? own : terms).map((term) => term.rows))
-  return Math.max(1, Math.round(100 * Math.log(1 + (total - rows + 0.5) / (rows + 0.5))))
+  const own = terms.filter(({ by, rows }) => by === undefined && rows > 0)
+  const rows = Math.max(0, ...(own.length > 0 ? own : terms).map((term) => term.rows))
+  if (rows === 0) return UNKNOWN_WEIGHT
+  const counted = Math.max(rows, FEW_ROWS, total * FEW_OF_ALL)
+  return Math.max(1, Math.round(100 * Math.log(1 + (total - rows + 0.5) / (counted + 0.5))))
 }
+const UNKNOWN_WEIGHT = 150
+const FEW_ROWS = 2
+const FEW_OF_ALL = 0.002
 
 const planned = ({ term, factor, by }: Term): PlannedTerm => {
   const percent = Math.round(factor * 100)

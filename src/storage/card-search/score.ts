@@ -2,8 +2,6 @@ import type { EntryRow } from './card-index.js'
 import { fieldsIn, impactIn } from './entry.js'
 import type { FoundWord, Plan, Why } from './port.js'
 
-/** How much the share of the query's words that a row has counts beside how well the row matches them. */
-const COVERAGE_EXPONENT = 0.6
 /** Every row with exactly the name that was searched scores at least this. */
 const EXACT_NAME = 0.9
 
@@ -25,7 +23,7 @@ export function score({ words, name }: Plan, row: Pick<EntryRow, 'terms' | 'prop
     if (best > 0) found += weight
   }
   if (found === 0 && !isNamed(name, row)) return 0
-  const relevance = (matched / total) * (found / total) ** COVERAGE_EXPONENT
+  const relevance = (matched / total) * (found / total)
   return isNamed(name, row) ? EXACT_NAME + (1 - EXACT_NAME) * relevance : EXACT_NAME * relevance
 }
 

@@ -10,17 +10,20 @@ interface Instead {
 
 const MIN_PREFIX = 3
 const MIN_MISSPELT = 4
+/** Shorter words begin with the right letter: with another one they are mostly other words. */
+const MIN_ANY_FAULT = 6
 /** Shorter words have one fault at most. */
 const MIN_TWO_FAULTS = 8
 const MAX_READ = 400
 const FACTORS = { prefix: 0.75, spelling: [0, 0.8, 0.6] } as const
 
-export async function wordsInstead(index: CardIndex, tier: CardTier, word: string): Promise<readonly Instead[]> {
+/** `isKnown`: the word has synonyms in the index, so it is no spelling fault. */
+export async function wordsInstead(index: CardIndex, tier: CardTier, word: string, isKnown: boolean): Promise<readonly Instead[]> {
   const { length } = word
   if (length < MIN_PREFIX) return []
   const continued = await index.wordsLike(tier, { startsWith: word }, MAX_READ)
   if (continued.length > 0) return continued.map((one) => ({ word: one, factor: FACTORS.prefix, by: 'prefix' }))
-  if (length < MIN_MISSPELT) return []
+  if (isKnown || length < MIN_MISSPELT) return []
   // One fault leaves the first or the last half of a word as it is; two faults mostly leave its first or its last third
   const one = await misspelt(index, tier, word, { kept: Math.max(2, Math.floor((length - 1) / 2)), faults: 1 })
   if (one.length > 0 || length < MIN_TWO_FAULTS) return one
@@ -39,7 +42,7 @@ async function misspelt(
     index.wordsLike(tier, { endsWith: word.slice(-kept), lengths }, MAX_READ),
   ])
   return [...new Set([...begun, ...ended])].flatMap((one): Instead[] =>
-    distance(word, one) === faults ? [{ word: one, factor: FACTORS.spelling[faults], by: 'spelling' }] : [],
+    distance(word, one) === faults && (word.length >= MIN_ANY_FAULT || word[0] === one[0]) ? [{ word: one, factor: FACTORS.spelling[faults], by: 'spelling' }] : [],
   )
 }
 

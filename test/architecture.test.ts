@@ -241,7 +241,7 @@ describe('code', () => {
 
   test('the server sends requests and DNS queries only through lib/guarded-fetch, lib/hosts/resolver.ts and lib/io', () => {
     const pattern =
-      /(?<![\w.])fetch\(|\bhttps?\.(request|get)\(|\{[^}]*\b(request|get|connect|createConnection|fetch)\b[^}]*\} from 'node:(http|https|http2|net|tls)'|'(node:)?(dns|dns\/promises|dgram|http2)'|\bnew WebSocket\(|'undici'/
+      /(?<![\w.])fetch\(|\bhttps?\.(request|get)\(|\{[^}]*\b(request|get|connect|createConnection|fetch)\b[^}]*\} from 'node:(http|https|http2|net|tls)'|\b(from|import)[ (]*'(node:)?(dns|dns\/promises|dgram|http2)'|\bnew WebSocket\(|'undici'/
     for (const bad of [
       'await fetch(url)',
       'https.get(url)',

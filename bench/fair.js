@@ -76,11 +76,11 @@ async function compare(report, name, stores) {
 /** Registers all agents. The administrator is limited to 5 creations a second, so its client repeats what was refused. */
 async function join(firstCode, issuer, { agents, flooder, agentCount }) {
   const { admin } = await newCast({ issuer, firstCode })
-  const register = () => admin.mutate('agents.register', { name: 'agent', ceiling: {} })
+  const register = (name) => admin.mutate('agents.register', { name, ceiling: {} })
   const registrations = []
-  for (let i = 0; i < agentCount; i++) registrations.push(await register())
+  for (let i = 0; i < agentCount; i++) registrations.push(await register(`agent ${i}`))
   await agents.ask('join', registrations)
-  await flooder.ask('join', await register())
+  await flooder.ask('join', await register('flooder'))
 }
 
 function show(report, name, pairs) {

@@ -224,7 +224,7 @@ export async function newCast({
     return join_(code, `${name}'s administrator`)
   }
   let first: Promise<Actor> | undefined
-  const registration: Cast['registration'] = async ({ name = 'an agent', registeredBy, ceiling = {}, introductionPolicy } = {}) => {
+  const registration: Cast['registration'] = async ({ name = aName('agent'), registeredBy, ceiling = {}, introductionPolicy } = {}) => {
     first ??= registeredBy ? undefined : organisation('First')
     const admin = registeredBy ?? (await first)
     if (!admin) throw new Error('there is no administrator to register the agent')
@@ -249,6 +249,9 @@ export async function newCast({
     as: (actor, options) => createAgent({ issuer, clientId: actor.clientId, signer: actor.signer, clock, ...options }),
   }
 }
+
+/** A name that no other agent has. */
+export const aName = (name: string): string => `${name} ${systemRandom.token(4)}`
 
 /** A card of version 1.0 with the given members replaced. */
 export function aCard(registry: { issuer: string }, changes: JsonObject = {}): JsonObject {

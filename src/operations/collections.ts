@@ -2,7 +2,7 @@ import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_ROWS, AUDIT_WRITERS } 
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
-import { AGENT_REGISTRATIONS, AGENTS, CARD_WITHDRAWALS } from '../identity/agents/store.js'
+import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARD_WITHDRAWALS } from '../identity/agents/store.js'
 import { KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
@@ -34,6 +34,7 @@ export const COLLECTIONS = anySpecs([
   CARD_WITHDRAWALS,
   CARDS,
   EARLIER_CARD_VERSIONS,
+  AGENT_NAMES,
   REGISTERED_KEYS,
   KEY_SLOTS,
   REQUEST_SLOTS,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { confirmAgent, newEs256Signer } from '../../src/client/index.js'
 import type { AgentId } from '../../src/protocol/ids.js'
-import { type Actor, type Registry, startRegistry } from '../registry.js'
+import { type Actor, aName, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
 
 let registry: Registry
@@ -16,7 +16,11 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const invite = async (inviter: Actor, role: string) =>
   (await inviter.mutate<{ code: string }>('members.invite', { orgId: acme.orgId, role })).code
 const register = (actor: Actor) =>
-  actor.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { orgId: acme.orgId, name: 'helper', ceiling: {} })
+  actor.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', {
+    orgId: acme.orgId,
+    name: aName('helper'),
+    ceiling: {},
+  })
 const confirm = async ({ agentId, registrationToken }: { agentId: AgentId; registrationToken: string }) =>
   reasonOf(confirmAgent({ issuer: registry.issuer, clock: registry.clock, agentId, registrationToken, signer: await newEs256Signer() }))
 

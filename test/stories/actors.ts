@@ -23,7 +23,7 @@ export async function aPublishedAgent(
     ceiling = {},
   }: { registeredBy: Actor; introductionPolicy?: object; ceiling?: object },
 ): Promise<AgentActor> {
-  const agent = await registry.agent({ registeredBy, name: 'a published agent', introductionPolicy, ceiling })
+  const agent = await registry.agent({ registeredBy, introductionPolicy, ceiling })
   await agent.publish({ card: aCard(registry) })
   return agent
 }

@@ -4,7 +4,7 @@ import { thumbprint } from '../../src/credentials/jose/jwk.js'
 import { newEs256Signer, proveKey, type Signer } from '../../src/credentials/jose/sign.js'
 import { systemRandom } from '../../src/lib/random.js'
 import type { AgentId } from '../../src/protocol/ids.js'
-import { type Actor, aCard, type Registry, startRegistry } from '../registry.js'
+import { type Actor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 import { aPair, aPublishedAgent, introduce, reasonOf } from './actors.js'
 
 let registry: Registry
@@ -139,7 +139,7 @@ describe('agents', () => {
     expect(await reasonOf(acme.mutate('agents.reinstate', { agentId }))).toBe('already_revoked')
   })
   test('a registration token is refused after five wrong attempts and after a day', async () => {
-    const register = () => acme.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { name: 'x' })
+    const register = () => acme.mutate<{ agentId: AgentId; registrationToken: string }>('agents.register', { name: aName('x') })
     const confirm = async (agentId: string, registrationToken: string) =>
       reasonOf(confirmAgent({ issuer: registry.issuer, agentId, registrationToken, signer: await newEs256Signer(), clock: registry.clock }))
     const guessed = await register()

@@ -6,7 +6,7 @@ import { systemRandom as random } from '../../src/lib/random.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
 import { testDns } from '../dns.js'
 import { proveNamespace } from '../identity/namespaces/actors.js'
-import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+import { type Actor, type AgentActor, aCard, aName, type Registry, startRegistry } from '../registry.js'
 import { runningClock } from '../set-clock.js'
 import { reasonOf } from './actors.js'
 
@@ -125,9 +125,9 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     case 'keys.compromise':
       return { keyId: await aKeyOf(agent), since: registry.clock.now() - 60 }
     case 'agents.register':
-      return { name: 'x', orgId }
+      return { name: aName('x'), orgId }
     case 'agents.change':
-      return { agentId, name: 'y', ceiling: note === 'a wider ceiling' ? wider : narrower }
+      return { agentId, name: aName('y'), ceiling: note === 'a wider ceiling' ? wider : narrower }
     case 'agents.reinstate':
       await world.member.mutate('agents.suspend', { agentId })
       return { agentId }

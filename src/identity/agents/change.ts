@@ -7,6 +7,7 @@ import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
 import { type Ceiling, isWithinCeiling } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import { organisationsOf } from '../clients/organisations-of.js'
+import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, type RightsChange, withRights } from './agent.js'
 import { type AgentsDeps, requireAgent } from './authority.js'
 import type { Agent } from './store.js'
@@ -41,6 +42,8 @@ export async function changeAgent(
   }
   if (Object.keys(next).length === 0) return { agentId }
   const ends = [...(nextCeiling ? [{ handle: ceilingVer }] : []), ...(introductionPolicy ? [{ handle: introductionPolicyVer }] : [])]
+  if (name !== undefined) requireReadableName(name)
+  const namingOperations = name === undefined ? [] : await takingName(deps, agent.orgId, { ...agent, name })
   const draft = auditDraft(caller, 'agents.change', { orgId: agent.orgId, subject: agentId })
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
@@ -48,6 +51,7 @@ export async function changeAgent(
     dependsOn: [handle, ceilingVer, introductionPolicyVer, ...identitiesOf(caller.dependencies.handles)],
     operations: [
       deps.agents.changing(agentId, { handle, ceilingVer, introductionPolicyVer }, next),
+      ...namingOperations,
       ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
   })

@@ -5,6 +5,7 @@ import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { AgentId, type Audience, audienceOf, cardBaseUrlOf, newId, type OrgId } from '../../protocol/ids.js'
 import type { IntroductionPolicy } from '../../protocol/introduction-policy.js'
+import { requireReadableName, takingName } from '../names/agent-names.js'
 import { type CeilingInput, ceilingOf, MAX_AGENT_DEPTH } from './agent.js'
 import type { AgentsDeps } from './authority.js'
 import { chainOfAgents } from './find.js'
@@ -38,6 +39,7 @@ const REGISTRATION_TOKEN_BYTES = 32
 export async function registerAgent(deps: AgentsDeps, caller: Caller, input: RegisterInput): Promise<AgentRegistered> {
   const { now } = caller.barrier
   const { orgId } = caller
+  requireReadableName(input.name)
   if (input.orgId !== undefined && input.orgId !== orgId) refuse('not_found', 'no such organisation')
   const parent = AgentId.safeParse(caller.id)
   const parents = parent.success ? await chainOfAgents(deps, parent.data) : []
@@ -56,6 +58,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
     grantedBy: [...caller.identities],
     createdAt: now,
   }
+  const namingOperations = await takingName(deps, orgId, agent)
   const registrationToken = deps.random.token(REGISTRATION_TOKEN_BYTES)
   const expiresAt = now + REGISTRATION_SECONDS
   const { outcome } = await deps.commitAgent(orgId, (counting) =>
@@ -65,6 +68,7 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
       operations: [
         ...counting,
         deps.agents.inserting(agent),
+        ...namingOperations,
         deps.agents.registrations.inserting({
           agentId: agent.id,
           epoch: deps.trustLog.epoch,
@@ -75,7 +79,9 @@ export async function registerAgent(deps: AgentsDeps, caller: Caller, input: Reg
       ],
     }),
   )
-  if (outcome !== 'committed') refuse('conflict', 'your access, a parent agent or the organisation was revoked concurrently')
+  if (outcome === 'conflict') await takingName(deps, orgId, agent)
+  if (outcome !== 'committed')
+    refuse('conflict', 'your access, a parent agent or the organisation was revoked, or the name was taken, concurrently')
   const audience = audienceOf(deps.issuer, agent.id)
   return { agentId: agent.id, audience, cardBaseUrl: cardBaseUrlOf(audience), registrationToken, expiresAt }
 }

@@ -46,7 +46,12 @@ const CardWithdrawal = z.strictObject({
 })
 export type CardWithdrawal = z.infer<typeof CardWithdrawal>
 
+/** A name that belongs to an agent. `id` is a digest of the organisation or namespace and the name, so that the record says nothing once the agent is erased. */
+const AgentName = z.strictObject({ id: z.string().length(43), orgId: OrgId, agentId: AgentId })
+type AgentName = z.infer<typeof AgentName>
+
 export interface AgentsStore extends Collection<Agent> {
+  readonly names: Collection<AgentName>
   readonly registrations: Collection<Registration>
   readonly cardWithdrawals: Collection<CardWithdrawal>
   readonly introductionTargets: Cache<IntroductionTarget>
@@ -81,8 +86,17 @@ export const CARD_WITHDRAWALS: OwnedSpec<CardWithdrawal> = {
   ownedBy: ['orgId'],
 }
 
+export const AGENT_NAMES: OwnedSpec<AgentName> = {
+  name: 'agent-names',
+  schema: AgentName,
+  key: 'id',
+  indexes: {},
+  ownedBy: ['orgId'],
+}
+
 export const agentsStore = ({ storage, trustLog }: { readonly storage: Storage; readonly trustLog: TrustLog }): AgentsStore => ({
   ...storage.collection(AGENTS),
+  names: storage.collection(AGENT_NAMES),
   registrations: storage.collection(AGENT_REGISTRATIONS),
   cardWithdrawals: storage.collection(CARD_WITHDRAWALS),
   // A new name and a reinstatement change an introduction target without ending a handle that it depends on.

@@ -61,7 +61,9 @@ function queryTerms(language: Language, word: Word): Concept['terms'] {
       add(stemOf(own, word.text), FACTORS.own)
     }
     for (const stem of [...stemsOf(word.accented).map(folded), ...stemsOf(word.text)]) add(stem, FACTORS.otherLanguage)
-    for (const whole of word.wholes) for (const term of termsOfWord(language, { text: whole, accented: whole, wholes: [] })) add(term, term.startsWith('#') ? FACTORS.group : FACTORS.whole)
+    for (const whole of word.wholes)
+      for (const term of termsOfWord(language, { text: whole, accented: whole, wholes: [] }))
+        add(term, term.startsWith('#') ? FACTORS.group : FACTORS.whole)
   } else add(word.text, FACTORS.own)
   const own = [...factors].flatMap(([term, factor]) => (factor === FACTORS.own ? [term] : []))
   for (const group of groupsOf(word, own)) add(group, FACTORS.group)

@@ -2,13 +2,16 @@
 //
 // Every document that the organisation owns is removed, except: audit rows (with the notes that were given for endings) and the lists of handles that they ended, which a hash chain covers;
 // the organisation's record, which keeps its id and handle under the name ERASED_NAME; and introductions and notifications of other
-// organisations, which lose the texts that this organisation wrote. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
+// organisations, which lose the texts that this organisation wrote; and its namespaces and the digests of its agents' names, so that no other
+// organisation gets them. The log keeps the revoked handles, so nothing that depended on the organisation becomes valid
 // again.
 // Cost: reads the whole store once and writes 100 documents at a time. An interrupted run can be repeated and continues where it stopped.
 import { AUDIT_ENDINGS, AUDIT_ROWS } from '../../audit/store.js'
 import { INBOX, NOTIFICATION_OUTBOX } from '../../delegation/inbox/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { refuse } from '../../errors.js'
+import { AGENT_NAMES } from '../../identity/agents/store.js'
+import { NAMESPACES } from '../../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../../identity/organisations/store.js'
 import type { OrgId } from '../../protocol/ids.js'
 import { CARDS, unindexingRows } from '../../registry/cards/store.js'
@@ -57,6 +60,8 @@ async function erase(storage: BulkReadableStorage, tenant: Tenant, document: Own
   switch (spec.name) {
     case AUDIT_ROWS.name:
     case AUDIT_ENDINGS.name:
+    case AGENT_NAMES.name:
+    case NAMESPACES.name:
       return 'retained'
     case ORGANISATIONS.name: {
       if (doc.name === ERASED_NAME) return 'unchanged'

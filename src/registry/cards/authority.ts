@@ -25,7 +25,7 @@ export interface PublishDeps extends CheckDeps, FindAgentDeps {
 }
 
 /**
- * Returns the organisation and the identity handles of an agent to callers that may change its card: the agent itself, and members of its
+ * Returns the organisation, the name and the identity handles of an agent to callers that may change its card: the agent itself, and members of its
  * organisation. An operator may only withdraw it. Any other caller gets `not_found`, and so does a request for a suspended or revoked agent.
  */
 export async function requirePublisher(
@@ -33,10 +33,10 @@ export async function requirePublisher(
   caller: Caller,
   agentId: AgentId,
   action: 'publish' | 'withdraw' = 'publish',
-): Promise<{ orgId: OrgId; dependsOn: readonly Handle[] }> {
+): Promise<{ orgId: OrgId; name: string; dependsOn: readonly Handle[] }> {
   const agent = await findIntroductionTarget(deps, agentId)
   const mayAct = action === 'withdraw' ? maySee : isMemberOf
   const isPublisher = agent !== undefined && (caller.id === agentId || mayAct(caller, agent.orgId))
   if (!isPublisher || !stands(deps.trustLog.ended, agent.dependencies.handles)) return refuse('not_found', 'no such agent')
-  return { orgId: agent.orgId, dependsOn: agent.dependencies.handles }
+  return { orgId: agent.orgId, name: agent.name, dependsOn: agent.dependencies.handles }
 }

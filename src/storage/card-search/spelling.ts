@@ -42,7 +42,9 @@ async function misspelt(
     index.wordsLike(tier, { endsWith: word.slice(-kept), lengths }, MAX_READ),
   ])
   return [...new Set([...begun, ...ended])].flatMap((one): Instead[] =>
-    distance(word, one) === faults && (word.length >= MIN_ANY_FAULT || word[0] === one[0]) ? [{ word: one, factor: FACTORS.spelling[faults], by: 'spelling' }] : [],
+    distance(word, one) === faults && (word.length >= MIN_ANY_FAULT || word[0] === one[0])
+      ? [{ word: one, factor: FACTORS.spelling[faults], by: 'spelling' }]
+      : [],
   )
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Actor, type Registry, startRegistry } from '../../registry.js'
+import { type Actor, aName, type Registry, startRegistry } from '../../registry.js'
 
 let registry: Registry
 let admin: Actor
@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry[Symbol.asyncDispose]())
 
-const register = (ceiling: object) => admin.mutate<{ agentId: string }>('agents.register', { name: 'x', ceiling })
+const register = (ceiling: object) => admin.mutate<{ agentId: string }>('agents.register', { name: aName('x'), ceiling })
 
 test('a ceiling keeps the maximum number of rights, and a repeated scope counts once', async () => {
   const audience = (i: number) => `${registry.issuer}/agents/agt_${String(i).padStart(22, 'A')}`

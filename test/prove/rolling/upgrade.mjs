@@ -1,5 +1,6 @@
 // Upgrades a deployment from this version (N) to the next one (N+1) under traffic. N+1 is a copy of the built program with another index and another
 // indexed field. It writes what N does not know: a field, an entry type, a handle kind, a claim, and a message of the feed.
+import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fetchRegistryKeys, verifyWholeLog } from 'credence/client'
@@ -79,7 +80,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
   const clients = (instance) => clientsOf(traffic.history, deployment.issuer, instance, cast)
   const [old, next] = [clients(a), clients(c)]
   try {
-    const before = await withRetries(() => players.agent('before'))
+    const before = await withRetries(() => players.agent(`before ${randomUUID()}`))
     await started(c, dist)
     const indexNames = await indexes()
     must(
@@ -120,7 +121,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
         )
     }
     await changedByOld({ must, cast, old, next, db })
-    const during = await withRetries(() => players.agent('during'))
+    const during = await withRetries(() => players.agent(`during ${randomUUID()}`))
 
     // The instances of N are replaced in turn
     for (const instance of [a, b]) {
@@ -160,8 +161,8 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
 
 /** Changes an agent at N that N+1 registered: the fields that N does not know must stay. */
 async function changedByOld({ must, cast, old, next, db }) {
-  const agent = { name: 'of N+1', ceiling: {}, introductionPolicy: { mode: 'open' } }
-  const { agentId } = await withRetries(() => next.admin.mutate('agents.register', agent))
+  const agent = { ceiling: {}, introductionPolicy: { mode: 'open' } }
+  const { agentId } = await withRetries(() => next.admin.mutate('agents.register', { ...agent, name: `of N+1 ${randomUUID()}` }))
   const fieldOf = async () => {
     const stored = await db.collection('agents').findOne({ _id: agentId })
     return JSON.parse(stored.text)

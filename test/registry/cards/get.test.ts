@@ -20,7 +20,7 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const skill = (id: string): JsonObject => ({ id, name: id, description: `does ${id}`, tags: [id] })
 const SECONDS = 86_400
 beforeEach(async () => {
-  target = await registry.agent({ registeredBy: acme, name: 'target', introductionPolicy: { mode: 'open' } })
+  target = await registry.agent({ registeredBy: acme, introductionPolicy: { mode: 'open' } })
   reader = await registry.agent({ registeredBy: globex, ceiling: { rights: [{ audience: target.audience, scope: 'ocr:read' }] } })
   await target.publish({
     card: aCard(registry, { skills: ['public', 'authenticated', 'introduced', 'private'].map(skill) }),

@@ -5,7 +5,7 @@ import { COLLECTIONS } from '../../../src/operations/collections.js'
 import { allSchemas } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 
-const PINNED = { version: 4, digest: 'Ki28jx_N7xEcI4TaJ_6K6EP8g4HVicFzPjJ7vXOPmao' }
+const PINNED = { version: 4, digest: 'bmGbIvDTjHrbt_Vo7PHgVFSkuWGx28c9cVzq4CpDkzY' }
 
 const digestOf = (schemas: object): string => createHash('sha256').update(JSON.stringify(schemas)).digest('base64url')
 

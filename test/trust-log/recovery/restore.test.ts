@@ -11,7 +11,7 @@ import type { LogPort, Storage } from '../../../src/storage/storage.js'
 import { type ReplayedRevocations, restoreLog } from '../../../src/trust-log/recovery/restore.js'
 import type { LogHead, WitnessStore } from '../../../src/trust-log/witness/witness.js'
 import { freePort } from '../../free-port.mjs'
-import { type Actor, type Cast, newCast } from '../../registry.js'
+import { type Actor, aName, type Cast, newCast } from '../../registry.js'
 import { setClock } from '../../set-clock.js'
 import { tempFolder } from '../../storage/open-store.js'
 import { reasonOf } from '../../stories/actors.js'
@@ -86,7 +86,7 @@ async function restoreBackup(wrapPort: (port: LogPort) => LogPort = (port) => po
   }
 }
 /** Appends an entry, which moves log time to the clock. */
-const appendEntry = () => cast.as(acme).mutate('agents.register', { name: 'x', ceiling: {} })
+const appendEntry = () => cast.as(acme).mutate('agents.register', { name: aName('x'), ceiling: {} })
 
 test.each([
   ['before the restore', 7200, 0],

@@ -5,6 +5,7 @@ import type { Fault } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { findPublisherKeys } from '../../../identity/keys/find.js'
 import type { RegisteredKey } from '../../../identity/keys/store.js'
+import { takingName } from '../../../identity/names/agent-names.js'
 import type { GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import type { JsonObject } from '../../../lib/json.js'
 import type { CardState, CardVersion } from '../../../protocol/cards/card-model.js'
@@ -100,7 +101,8 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
     },
   )
   const dependsOn = [...publisher.dependsOn, ...(signer ? [signer.handle] : []), ...(namespace ? [namespace.ver] : [])]
-  await saveCard(deps, caller, { previous, card, dependsOn, ...host }, 'cards.import')
+  const also = namespace ? await takingName(deps, namespace.name, { id: agentId, ...publisher }) : []
+  await saveCard(deps, caller, { previous, card, dependsOn, also, ...host }, 'cards.import')
   return { ...result, version: card.version, verdict: await currentVerdict(deps, card, { tier: 'public', now }) }
 }
 

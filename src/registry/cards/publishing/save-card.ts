@@ -14,6 +14,8 @@ interface CardSave {
   readonly previous: Card | undefined
   readonly card: Card
   readonly dependsOn: readonly Handle[]
+  /** Further operations of the same commit. */
+  readonly also?: readonly Operation[]
   /** True if only non-public parts change: neither the public card nor the log may show that this card changed. */
   readonly onlyNonPublic?: boolean
   /** The host that an imported card was fetched from, for the audit row. */
@@ -25,7 +27,7 @@ interface CardSave {
  * same record, one succeeds and the other gets `card_version_stale`.
  */
 export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave, action: string): Promise<void> {
-  const { previous, card, dependsOn, onlyNonPublic = false, host } = save
+  const { previous, card, dependsOn, also = [], onlyNonPublic = false, host } = save
   const { agentId, ...fields } = card
   const saving = previous
     ? deps.cards.changing(agentId, unchangedGuard(previous), { ...clearedFields(previous, card), ...fields })
@@ -35,7 +37,7 @@ export async function saveCard(deps: PublishDeps, caller: Caller, save: CardSave
   const ended = previous && !previous.unpublished ? endedVersion(previous, card) : undefined
   const recording = deps.audit.recordingEnd(draft, { ends: ended ? [{ handle: ended }] : [], reason: 'superseded' })
   const keeping = previous && previous.version !== card.version ? await keepingVersion(deps, previous, caller.barrier.now) : []
-  const operations = [saving, ...keeping, ...indexingRows(card), ...recording]
+  const operations = [saving, ...keeping, ...indexingRows(card), ...recording, ...also]
   if (onlyNonPublic && !ended) {
     if (!(await deps.storage.commit(operations)).ok) refuseStale()
     return

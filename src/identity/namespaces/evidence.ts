@@ -12,7 +12,7 @@ export interface EvidenceDeps {
 /** What the operator of the name publishes: one of the two is enough. */
 export interface RequiredProof {
   /** Covers the name and its subdomains. */
-  readonly dns: { readonly name: string; readonly type: 'TXT'; readonly value: string }
+  readonly txt: { readonly name: string; readonly value: string }
   /** Covers only this host. */
   readonly file: { readonly url: string; readonly content: string }
 }
@@ -20,7 +20,7 @@ export interface RequiredProof {
 export function requiredProof({ name, challenge }: Pick<NamespaceClaim, 'name' | 'challenge'>): RequiredProof {
   const value = `credence-namespace=${challenge}`
   return {
-    dns: { name: `_credence-challenge.${name}`, type: 'TXT', value },
+    txt: { name: `_credence-challenge.${name}`, value },
     file: { url: `https://${name}/.well-known/credence.txt`, content: value },
   }
 }
@@ -31,11 +31,11 @@ type Evidence = { readonly method: ProofMethod } | { readonly failure: string }
 export async function findEvidence(
   deps: EvidenceDeps,
   claim: Pick<NamespaceClaim, 'name' | 'challenge'>,
-  methods: readonly ProofMethod[] = ['dns', 'file'],
+  methods: readonly ProofMethod[] = ['txt', 'file'],
 ): Promise<Evidence> {
   const failures: string[] = []
   for (const method of methods) {
-    const failure = await (method === 'dns' ? dnsFailure : fileFailure)(deps, requiredProof(claim)).catch((error: unknown) => {
+    const failure = await (method === 'txt' ? txtFailure : fileFailure)(deps, requiredProof(claim)).catch((error: unknown) => {
       if (isRefusal(error)) return `${method}: ${error.message}`
       throw error
     })
@@ -47,7 +47,7 @@ export async function findEvidence(
 
 const MAX_FAILURE = 1024
 
-async function dnsFailure({ resolver }: EvidenceDeps, { dns: { name, value } }: RequiredProof): Promise<string | undefined> {
+async function txtFailure({ resolver }: EvidenceDeps, { txt: { name, value } }: RequiredProof): Promise<string | undefined> {
   const records = await resolver.txt(name)
   if (records.some((record) => record.trim() === value)) return undefined
   return records.length === 0 ? `${name} has no TXT record` : `none of the ${records.length} TXT records of ${name} has the value ${value}`

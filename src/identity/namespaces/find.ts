@@ -38,7 +38,7 @@ export const findProved = ({ namespaces, trustLog }: FindNamespaceDeps, name: st
 export async function findCovering(deps: FindNamespaceDeps, orgId: OrgId, host: string): Promise<Namespace | undefined> {
   for (const name of withParents(host)) {
     const namespace = await findProved(deps, name)
-    if (namespace?.orgId === orgId && (name === host || namespace.method === 'dns')) return namespace
+    if (namespace?.orgId === orgId && (name === host || namespace.method === 'txt')) return namespace
   }
   return undefined
 }

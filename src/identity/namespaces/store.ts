@@ -9,7 +9,7 @@ const Name = z.string().min(1).max(128)
 const Challenge = z.string().min(22).max(64)
 
 /** How a name was proved. A TXT record covers the name and its subdomains, a file only the host that serves it. */
-export const ProofMethod = z.enum(['dns', 'file'])
+export const ProofMethod = z.enum(['txt', 'file'])
 export type ProofMethod = z.infer<typeof ProofMethod>
 
 /**

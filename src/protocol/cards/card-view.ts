@@ -21,7 +21,7 @@ const KnownVerdict = z.object({
    * covers.
    */
   namespace: z
-    .object({ name: z.string().max(253), method: z.enum(['dns', 'file']), provedAt: z.int(), host: z.string().max(253) })
+    .object({ name: z.string().max(253), method: z.enum(['txt', 'file']), provedAt: z.int(), host: z.string().max(253) })
     .optional(),
   /** JSON Pointers to the parts of the card that no signature covers. */
   uncovered: z.array(z.string()).max(64),

@@ -9,7 +9,7 @@ export const listNamespaces = async (actor: Actor): Promise<readonly NamespaceVi
 
 /** Publishes the TXT record of a namespace, in place of earlier ones. */
 export function publishProof(dns: TestDns, { proof }: NamespaceView): void {
-  if (proof) dns.setTxt(proof.dns.name, 'v=spf1 -all', proof.dns.value)
+  if (proof) dns.setTxt(proof.txt.name, 'v=spf1 -all', proof.txt.value)
 }
 
 /** Adds a name, publishes its TXT record and has it checked. */

@@ -24,9 +24,9 @@ describe('a proof', () => {
   test('a TXT record with the challenge proves a name, and the list shows when and by whom', async () => {
     const added = await addNamespace(acme, 'Agents.Acme.test')
     expect(added).toMatchObject({ name: 'agents.acme.test', orgId: acme.orgId, state: 'pending' })
-    expect(added.proof?.dns.name).toBe('_credence-challenge.agents.acme.test')
+    expect(added.proof?.txt.name).toBe('_credence-challenge.agents.acme.test')
     publishProof(dns, added)
-    const proved = { state: 'proved', method: 'dns', provedBy: acme.clientId, provedAt: registry.clock.now(), failures: 0 }
+    const proved = { state: 'proved', method: 'txt', provedBy: acme.clientId, provedAt: registry.clock.now(), failures: 0 }
     expect(await check(acme, 'agents.acme.test')).toMatchObject(proved)
     expect(await listNamespaces(acme)).toMatchObject([proved])
   })

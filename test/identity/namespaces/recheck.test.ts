@@ -41,7 +41,7 @@ test('the schedule checks a proved name every day, then an hour and a day after 
   const daily = await after(DAY, { state: 'proved', checkedAt: expect.toSatisfy((at: number) => at >= (namespace.provedAt ?? 0) + DAY) })
   expect(daily.nextCheckAt).toBe((daily.checkedAt ?? 0) + DAY)
   dns.isDown = true
-  const first = await after(DAY, { state: 'failing', failures: 1, lastFailure: 'dns: no name server answered in time' })
+  const first = await after(DAY, { state: 'failing', failures: 1, lastFailure: 'txt: no name server answered in time' })
   expect(first.nextCheckAt).toBe((first.checkedAt ?? 0) + HOUR)
   dns.isDown = false
   await after(HOUR, { state: 'proved', failures: 0 })

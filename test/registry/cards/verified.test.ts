@@ -45,7 +45,7 @@ test('a card whose endpoint is below a name that its organisation has proved is 
   const verified = {
     state: 'verified',
     signedBy: 'agent',
-    namespace: { name, method: 'dns', host: `a2a.${name}`, provedAt: registry.clock.now() },
+    namespace: { name, method: 'txt', host: `a2a.${name}`, provedAt: registry.clock.now() },
   }
   expect(published.verdict).toMatchObject(verified)
   expect(await verdictOf(agent.agentId)).toMatchObject(verified)

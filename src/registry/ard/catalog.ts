@@ -2,7 +2,7 @@
 import { refuse } from '../../errors.js'
 import { type GetCardDeps, requirePublishedCard } from '../cards/get.js'
 import { currentVerdict, type ViewDeps } from '../cards/view.js'
-import { type SearchDeps, searchCards } from '../discovery/search.js'
+import { type SearchCriteria, type SearchDeps, searchCards } from '../discovery/search.js'
 import { type ArdEntry, entryOfCard, entryOfRegistry } from './entry.js'
 import { agentOfIdentifier, IDENTIFIER } from './identifier.js'
 
@@ -28,7 +28,8 @@ const noEntry = (): never => refuse('not_found', 'no such card')
 
 interface CatalogPage {
   readonly entries: readonly ArdEntry[]
-  readonly total: number
+  /** Absent if the registry has not counted all of them. */
+  readonly total?: number
   readonly cursor?: string
 }
 
@@ -36,14 +37,18 @@ interface CatalogPage {
 export async function listEntries(
   deps: CatalogDeps,
   address: string,
-  query: Omit<Parameters<typeof searchCards>[2], 'text'>,
+  query: Pick<SearchCriteria, 'filters' | 'publishedSince' | 'limit' | 'cursor'>,
 ): Promise<CatalogPage> {
-  const { hits, ...page } = await searchCards(deps, { caller: undefined, address }, query)
+  const { hits, total, isTotalExact, cursor } = await searchCards(deps, { caller: undefined, address }, query)
   const entries = await Promise.all(
     hits.map(async (hit) => {
       const card = await deps.cards.get(hit.agentId)
       return card && !card.unpublished ? entryOfCard(deps.issuer, hit, card) : undefined
     }),
   )
-  return { ...page, entries: entries.filter((entry) => entry !== undefined) }
+  return {
+    entries: entries.filter((entry) => entry !== undefined),
+    ...(isTotalExact && { total }),
+    ...(cursor !== undefined && { cursor }),
+  }
 }

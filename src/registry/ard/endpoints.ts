@@ -6,7 +6,7 @@ import { AgentId } from '../../protocol/ids.js'
 import { type CatalogDeps, listEntries, requireEntry } from './catalog.js'
 import { CATALOG_TYPE } from './entry.js'
 import { ardErrorBody } from './errors.js'
-import { criteriaOf } from './filter.js'
+import { filtersOf } from './filter.js'
 import { parseListFilter } from './list-filter.js'
 import { manifestOf } from './manifest.js'
 import { bodyOf, ExploreRequest, ListRequest, ManifestRequest, queryOf, SearchRequest } from './requests.js'
@@ -44,10 +44,12 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
       path: '/agents',
       endpoint: async (request) => {
         const { filter, pageSize, pageToken } = queryOf(ListRequest, request)
-        const criteria = criteriaOf(filter === undefined ? {} : parseListFilter(filter), { issuer: deps.issuer, at: ['filter'] })
-        const page = { limit: pageSize, cursor: pageToken }
-        const list = criteria ? await listEntries(deps, request.address, { ...criteria, ...page }) : { entries: [], total: 0 }
-        return cacheable(request, { items: list.entries, total: list.total, pageToken: list.cursor })
+        const { members, publishedSince } = parseListFilter(filter)
+        const filters = filtersOf(members, { issuer: deps.issuer, at: ['filter'] })
+        const { entries: items, ...page } = filters
+          ? await listEntries(deps, request.address, { filters, publishedSince, limit: pageSize, cursor: pageToken })
+          : { entries: [], total: 0 }
+        return cacheable(request, { items, total: page.total, pageToken: page.cursor })
       },
     },
     {

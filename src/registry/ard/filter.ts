@@ -1,13 +1,12 @@
 // Maps the filters of ARD (§5.3.1) to a card search. A filter names a member of an entry by its path. Members that are the same in every
-// entry decide at once: either they exclude nothing or no entry matches. The others become criteria of the search.
+// entry decide at once: either they exclude nothing or no entry matches. The others become filters of the search.
 import { refuse } from '../../errors.js'
 import { pointerOf } from '../../lib/json-pointer.js'
-import type { searchCards } from '../discovery/search.js'
+import type { CardFilter, CardProperty } from '../../storage/storage.js'
+import type { Facet } from '../discovery/filters.js'
 import { ATTESTATION_TYPES, CARD_TYPE } from './entry.js'
 import { hostOf } from './identifier.js'
 import type { Context, Filter } from './requests.js'
-
-type Criteria = Omit<Parameters<typeof searchCards>[2], 'text' | 'limit' | 'cursor'>
 
 /** The namespace of terms without a prefix, and the address of the context that says so (§4.1). */
 const NAMESPACE = 'https://agenticresourcediscovery.org/ns#'
@@ -20,10 +19,11 @@ const constantsOf = (issuer: string): Readonly<Record<string, readonly string[]>
   'trustManifest.attestations.type': Object.values(ATTESTATION_TYPES),
 })
 
-/** The members that a search can filter by. */
-const CRITERIA: Readonly<Record<string, (value: string) => Criteria>> = {
-  tags: (tag) => ({ tags: [tag] }),
-  capabilities: (skill) => ({ skill }),
+/** The members that differ, with the property that the search compares and, if its values are counted, the facet. */
+const PROPERTIES: Readonly<Record<string, { readonly property: CardProperty; readonly facet?: Facet }>> = {
+  tags: { property: 'tag', facet: 'tags' },
+  capabilities: { property: 'skill', facet: 'skills' },
+  'metadata.organisationId': { property: 'organisation' },
 }
 
 interface FilterSource {
@@ -33,29 +33,31 @@ interface FilterSource {
   readonly at: readonly string[]
 }
 
-/** The criteria of a search for the entries that match; undefined if no entry can match. */
-export function criteriaOf(filter: Filter, { issuer, context, at }: FilterSource): Criteria | undefined {
+/** The filters of a search for the entries that match; undefined if no entry can match. */
+export function filtersOf(filter: Filter, { issuer, context, at }: FilterSource): readonly CardFilter[] | undefined {
   const constants = constantsOf(issuer)
-  const criteria: Criteria[] = []
+  const filters: CardFilter[] = []
   for (const [key, value] of Object.entries(filter)) {
-    const values = typeof value === 'string' ? [value] : value
-    const field = termOf(key, context, [...at, key])
-    const [constant, criterion] = [own(constants, field), own(CRITERIA, field)]
-    const [only = '', ...more] = values
-    if (constant) {
-      if (!values.some((one) => constant.includes(one))) return undefined
-    } else if (!criterion) unsupported([...at, key], `filter by ${[...Object.keys(constants), ...Object.keys(CRITERIA)].join(', ')}`)
-    else if (more.length > 0) unsupported([...at, key], 'give one value')
-    else criteria.push(criterion(only))
+    const anyOf = typeof value === 'string' ? [value] : value
+    const member = termOf(key, context, [...at, key])
+    const constant = own(constants, member)
+    if (constant && !anyOf.some((one) => constant.includes(one))) return undefined
+    if (constant) continue
+    const { property } = own(PROPERTIES, member) ?? unsupported([...at, key], `filter by ${namesOf(constants, PROPERTIES)}`)
+    filters.push({ property, anyOf })
   }
-  return Object.assign({}, ...criteria)
+  return filters
 }
 
-/** The values of a member that is the same in every entry. */
-export function constantValues(field: string, { issuer, context, at }: FilterSource): readonly string[] {
+/** How a member is counted: by a facet of the search, or by its values, which every entry has. */
+export function countingOf(field: string, { issuer, context, at }: FilterSource): Facet | readonly string[] {
   const constants = constantsOf(issuer)
-  return own(constants, termOf(field, context, at)) ?? unsupported(at, `count by ${Object.keys(constants).join(', ')}`)
+  const member = termOf(field, context, at)
+  const facets = Object.fromEntries(Object.entries(PROPERTIES).filter(([, { facet }]) => facet !== undefined))
+  return own(constants, member) ?? own(facets, member)?.facet ?? unsupported(at, `count by ${namesOf(constants, facets)}`)
 }
+
+const namesOf = (...tables: readonly object[]): string => tables.flatMap((table) => Object.keys(table)).join(', ')
 
 /** The path with its core term as it is spelt without a prefix. Through a context, a key may also name a term of another namespace. */
 function termOf(key: string, context: Context | undefined, at: readonly string[]): string {

@@ -21,7 +21,7 @@ export type Context = z.infer<typeof Context>
 
 const Text = z.string().max(512)
 const Query = z.strictObject({ '@context': Context.optional(), text: Text.optional(), filter: Filter.optional() })
-const pageToken = z.string().min(1).max(1024)
+const pageToken = z.string().min(1).max(8192)
 
 /** ARD 0.91 §5.3.2. `federation` makes no difference: the registry has no upstream registries. */
 export const SearchRequest = z.strictObject({

@@ -1,16 +1,8 @@
 import type { z } from 'zod'
-import type { Caller } from '../../http/caller.js'
-import type { Hit } from '../discovery/hit.js'
-import { type SearchDeps, searchCards } from '../discovery/search.js'
+import { type SearchDeps, type Searcher, searchCards } from '../discovery/search.js'
 import { type ArdEntry, entryOfHit } from './entry.js'
-import { constantValues, criteriaOf, requireKnownContext } from './filter.js'
+import { countingOf, filtersOf, requireKnownContext } from './filter.js'
 import type { ExploreRequest, SearchRequest } from './requests.js'
-
-/** Who asks. */
-interface Asking {
-  readonly caller: Caller | undefined
-  readonly address: string
-}
 
 interface SearchResponse {
   readonly results: readonly (ArdEntry & { readonly score: number; readonly source: string })[]
@@ -19,60 +11,61 @@ interface SearchResponse {
   readonly pageToken?: string
 }
 
-/** Searches the entries that the caller may see, the most relevant first. */
+/** Searches the entries that the caller may see, the most relevant first. The score says nothing about trust (ARD §4.5.2). */
 export async function searchEntries(
   deps: SearchDeps,
-  asking: Asking,
+  searcher: Searcher,
   { query, federation, pageSize, pageToken }: z.infer<typeof SearchRequest>,
 ): Promise<SearchResponse> {
   const { issuer } = deps
-  const criteria = criteriaOfQuery(issuer, query)
+  const filters = filtersOfQuery(issuer, query)
   const referrals = federation === 'referrals' && { referrals: [] as const }
-  if (!criteria) return { results: [], ...referrals }
-  const { hits, cursor } = await searchCards(deps, asking, { ...criteria, text: query.text, limit: pageSize, cursor: pageToken })
+  if (!filters) return { results: [], ...referrals }
+  const { hits, cursor } = await searchCards(deps, searcher, { text: query.text, filters, limit: pageSize, cursor: pageToken })
   return {
-    results: hits.map((hit) => ({ ...entryOfHit(issuer, hit), score: relevanceOf(hit), source: `${issuer}/` })),
+    results: hits.map((hit) => ({ ...entryOfHit(issuer, hit), score: hit.score, source: `${issuer}/` })),
     ...referrals,
     ...(cursor !== undefined && { pageToken: cursor }),
   }
 }
 
-interface Facet {
+interface FacetResult {
   readonly buckets: readonly { readonly value: string; readonly count: number }[]
   /** The entries in further buckets. */
   readonly otherCount: number
 }
 
-/** Counts the entries that match, by the values of their members. */
+/** Counts the entries that match, by the values of their members; at most the first 1,000 entries. */
 export async function exploreEntries(
   deps: SearchDeps,
-  asking: Asking,
+  searcher: Searcher,
   { query = {}, resultType }: z.infer<typeof ExploreRequest>,
-): Promise<{ readonly resultType: 'facets'; readonly facets: Readonly<Record<string, Facet>> }> {
-  const criteria = criteriaOfQuery(deps.issuer, query)
+): Promise<{ readonly resultType: 'facets'; readonly facets: Readonly<Record<string, FacetResult>> }> {
+  const { issuer } = deps
+  const filters = filtersOfQuery(issuer, query)
   const requested = resultType.facets.map(({ field, ...bounds }, i) => {
-    const values = constantValues(field, {
-      issuer: deps.issuer,
-      context: query['@context'],
-      at: ['resultType', 'facets', String(i), 'field'],
-    })
-    return { field, values, ...bounds }
+    const at = ['resultType', 'facets', String(i), 'field']
+    return { ...bounds, field, counting: countingOf(field, { issuer, context: query['@context'], at }) }
   })
-  const total = criteria ? (await searchCards(deps, asking, { ...criteria, text: query.text, limit: 1 })).total : 0
-  const facets = requested.map(({ field, values, limit, minCount }): [string, Facet] => {
-    const buckets = total < minCount ? [] : values.map((value) => ({ value, count: total }))
-    return [field, { buckets: buckets.slice(0, limit), otherCount: 0 }]
+  const facets = requested.flatMap(({ counting }) => (typeof counting === 'string' ? [counting] : []))
+  const criteria = { text: query.text, filters: filters ?? [], facets, facetValues: Number.MAX_SAFE_INTEGER, limit: 1 }
+  const found = filters && (await searchCards(deps, searcher, criteria))
+  const countsOf = (counting: (typeof requested)[number]['counting']): FacetResult['buckets'] =>
+    typeof counting === 'string'
+      ? (found?.facets?.[counting] ?? [])
+      : counting.map((value) => ({ value, count: found?.total ?? 0 })).filter(({ count }) => count > 0)
+  const results = requested.map(({ field, counting, limit, minCount }): [string, FacetResult] => {
+    const buckets = countsOf(counting).filter(({ count }) => count >= minCount)
+    const others = buckets.slice(limit)
+    return [field, { buckets: buckets.slice(0, limit), otherCount: others.reduce((sum, { count }) => sum + count, 0) }]
   })
-  return { resultType: 'facets', facets: Object.fromEntries(facets) }
+  return { resultType: 'facets', facets: Object.fromEntries(results) }
 }
 
-function criteriaOfQuery(issuer: string, { '@context': context, filter }: z.infer<typeof ExploreRequest>['query'] & object) {
+function filtersOfQuery(
+  issuer: string,
+  { '@context': context, filter = {} }: Pick<z.infer<typeof SearchRequest>['query'], '@context' | 'filter'>,
+) {
   requireKnownContext(context)
-  return criteriaOf(filter ?? {}, { issuer, context, at: ['query', 'filter'] })
-}
-
-/** How well a hit matches the text, 0 to 100. It says nothing about trust (ARD §4.5.2). */
-const relevanceOf = ({ score }: Hit): number => {
-  const weight = Math.max(0, -score) / 1e9
-  return Math.round((100 * weight) / (1 + weight))
+  return filtersOf(filter, { issuer, context, at: ['query', 'filter'] })
 }

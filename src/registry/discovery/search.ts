@@ -20,7 +20,7 @@ import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
-import type { CardCursor, CardHit, CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
+import type { CardCursor, CardFilter, CardHit, CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import type { CardsStore } from '../cards/store.js'
 import { proofOf } from '../cards/view.js'
@@ -58,12 +58,21 @@ export interface SearchResult {
   readonly cursor?: string
 }
 
+/** The criteria of a search: those of `discovery.search`, and what other forms of search need. */
+export type SearchCriteria = SearchInput & {
+  /** Further filters, which must all match. */
+  readonly filters?: readonly CardFilter[]
+  /** Maximum number of values of a facet. Default: 20. */
+  readonly facetValues?: number
+}
+
 const MAX_STORE_PAGES = 5
+const FACET_VALUES = 20
 /** The concurrency limit of all requests has already rejected callers that disconnected. */
 const isConnected = () => true
 
 /** Searches published cards. Anonymous callers search public parts; a token needs the scope `discovery:read` and may find more. */
-export const searchCards = (deps: SearchDeps, searcher: Searcher, input: SearchInput): Promise<SearchResult> =>
+export const searchCards = (deps: SearchDeps, searcher: Searcher, input: SearchCriteria): Promise<SearchResult> =>
   withinSearchLimit(deps, searcher, () => searchPages(deps, searcher.caller, input))
 
 export async function withinSearchLimit<T>(
@@ -77,7 +86,7 @@ export async function withinSearchLimit<T>(
   return limit.run(caller?.id ?? addressPrefix(address), isConnected, work)
 }
 
-async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: SearchInput): Promise<SearchResult> {
+async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: SearchCriteria): Promise<SearchResult> {
   const { limit, cursor, ...criteria } = input
   const cursorQuery = { ...criteria, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
@@ -114,19 +123,19 @@ async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: 
     hits: standing.map(({ hit }) => hit),
     total: first?.total ?? 0,
     isTotalExact: first?.isTotalExact ?? true,
-    ...(criteria.facets && { facets: facetsOf(criteria.facets, first?.facets ?? {}) }),
+    ...(criteria.facets && { facets: facetsOf(criteria, first?.facets ?? {}) }),
     ...next,
   }
 }
 
-type Criteria = Omit<SearchInput, 'limit' | 'cursor'>
+type Criteria = Omit<SearchCriteria, 'limit' | 'cursor'>
 
 function queryOf(criteria: Criteria, rows: Pick<CardQuery, 'tier' | 'introducedTo'>): Omit<CardQuery, 'limit' | 'after'> {
   const { text = '', publishedSince, includeNonconformant = false, facets = [], sort } = criteria
   return {
     ...rows,
     ...(text.trim() !== '' && { text }),
-    filters: filtersOf(criteria),
+    filters: [...filtersOf(criteria), ...(criteria.filters ?? [])],
     ...(publishedSince !== undefined && { publishedSince }),
     includeNonconformant,
     facets: facets.map((facet) => FACETS[facet]),
@@ -134,8 +143,8 @@ function queryOf(criteria: Criteria, rows: Pick<CardQuery, 'tier' | 'introducedT
   }
 }
 
-const facetsOf = (requested: readonly Facet[], found: CardHits['facets']): NonNullable<SearchResult['facets']> =>
-  Object.fromEntries(requested.map((facet) => [facet, found[FACETS[facet]] ?? []]))
+const facetsOf = ({ facets = [], facetValues = FACET_VALUES }: Criteria, found: CardHits['facets']): NonNullable<SearchResult['facets']> =>
+  Object.fromEntries(facets.map((facet) => [facet, (found[FACETS[facet]] ?? []).slice(0, facetValues)]))
 
 interface StandingHit {
   readonly hit: Hit

@@ -48,7 +48,7 @@ export const ARD_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'POST',
     path: '/explore',
     tag: 'ARD',
-    summary: 'Count the entries that match, by the values of their members.',
+    summary: 'Count the entries that match, up to 1,000, by the values of a member: `type`, `publisher`, `tags`, `capabilities`.',
     caller: CALLER,
     source: 'ARD 0.91 §5.3.3',
     body: ExploreRequest,
@@ -60,11 +60,12 @@ export const ARD_ENDPOINTS: readonly HttpEndpoint[] = [
     method: 'GET',
     path: '/agents',
     tag: 'ARD',
-    summary: "List entries, the newest publication first. A filter is `<field> = '<value>'`, joined by `AND`. Has an ETag.",
+    summary:
+      "List entries, the newest publication first. A filter is `<field> = '<value>'` or `updatedAfter > '<date>'`, joined by `AND`. Has an ETag.",
     caller: 'anyone',
     source: 'ARD 0.91 §5.3.5',
     parameters: ListRequest,
-    response: json(z.object({ items: z.array(ArdEntry), total: z.int(), pageToken: z.string().optional() })),
+    response: json(z.object({ items: z.array(ArdEntry), total: z.int().optional(), pageToken: z.string().optional() })),
     reasons: ['bad_input', 'bad_cursor'],
   },
   {

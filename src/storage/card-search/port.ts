@@ -135,7 +135,7 @@ export interface CardHits {
   readonly total: number
   /** False: at least `total` cards match. */
   readonly isTotalExact: boolean
-  /** The most frequent values of the matching cards, counted among the first 1000 of them. */
+  /** The values of the matching cards, the most frequent first, counted among the first 1000 cards. */
   readonly facets: Facets
 }
 

@@ -25,7 +25,6 @@ import { score, whyOf } from './score.js'
 
 /** Totals are exact up to this number. */
 const MAX_CANDIDATES = 1000
-const MAX_FACET_VALUES = 20
 /** Scores are compared as whole numbers, so that they are the same in a cursor. */
 const RANK_UNIT = 1e6
 
@@ -129,7 +128,6 @@ function facetsOf(requested: readonly CardProperty[] = [], rows: readonly Ranked
     [...counts]
       .flatMap(([line, count]) => (line.startsWith(`${property}=`) ? [{ value: line.slice(property.length + 1), count }] : []))
       .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
-      .slice(0, MAX_FACET_VALUES)
   return Object.fromEntries(CARD_PROPERTIES.filter((property) => requested.includes(property)).map((property) => [property, of(property)]))
 }
 

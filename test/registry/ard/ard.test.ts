@@ -248,6 +248,11 @@ describe('GET /agents', () => {
     ["tags = 'ocr'", 1],
     ["capabilities = 'forecast'", 1],
     ["tags = 'secret-tag'", 0],
+    ["tags = 'ocr, weather'", 2],
+    ["tags = 'ocr' AND capabilities = 'forecast'", 0],
+    ["updatedAfter = '2000-01-01'", 2],
+    ["updatedAfter > '2000-01-01T00:00:00+01:00' AND tags = weather", 1],
+    ["updatedAfter > '2100-01-01'", 0],
   ])('the filter %s matches %i entries', async (filter, total) => {
     expect((await list({ filter })).total).toBe(total)
   })
@@ -257,6 +262,9 @@ describe('GET /agents', () => {
     [{ filter: '' }, /^filter: /],
     [{ filter: "type = 'a' OR type = 'b'" }, /^filter: /],
     [{ filter: "type = 'a' AND type = 'b'" }, /^filter: type stands there twice/],
+    [{ filter: "publisher = 'a' AND publisherId = 'b'" }, /^filter: publisherId stands there twice/],
+    [{ filter: "updatedAfter = 'yesterday'" }, /^filter: updatedAfter is no ISO 8601 date or time/],
+    [{ filter: "type > 'a'" }, /^filter: only updatedAfter is compared by >/],
     [{ filter: "type = ''" }, /^filter: type has an empty value/],
     [{ filter: "displayName = 'x'" }, /^\/filter\/displayName: filter by type, publisher/],
     [{ filter: "__proto__ = 'x'" }, /^filter: /],
@@ -288,6 +296,13 @@ describe('POST /search', () => {
     expect(Number.isInteger(score) && score >= 0 && score <= 100).toBe(true)
   })
 
+  test('finds by a sentence, the better match first', async () => {
+    const { results } = await search({ query: { text: 'I need a weather agent with a forecast, or a reader' } })
+    expect(results.map(({ identifier }: { identifier: string }) => identifier)).toEqual([urnOf(weather), urnOf(ocr)])
+    const [best, other] = results
+    expect(best.score).toBeGreaterThan(other.score)
+  })
+
   test('every mode of federation searches this registry; only `referrals` returns referrals, and there are none', async () => {
     for (const federation of ['none', 'auto', 'referrals']) {
       const { results, referrals } = await search({ query: { text: 'weather' }, federation })
@@ -300,6 +315,8 @@ describe('POST /search', () => {
     [{ type: ['application/mcp-server-card+json', CARD] }, 1],
     [{ type: CARD, tags: 'weather' }, 1],
     [{ tags: ['ocr'] }, 0],
+    [{ tags: ['ocr', 'weather'] }, 1],
+    [{ tags: ['weather'], capabilities: ['read'] }, 0],
     [{ publisher: ['127.0.0.1'], capabilities: ['forecast'] }, 1],
     [{ publisher: ['acme.com'] }, 0],
     [{ 'trustManifest.attestations.type': ['SOC2-Type2'] }, 0],
@@ -325,7 +342,7 @@ describe('POST /search', () => {
     const seen: string[] = []
     let pageToken: string | undefined
     do {
-      const page = await search({ query: { text: 'the' }, pageSize: 1, ...(pageToken && { pageToken }) })
+      const page = await search({ query: { text: 'weather document' }, pageSize: 1, ...(pageToken && { pageToken }) })
       seen.push(...page.results.map(({ identifier }: { identifier: string }) => identifier))
       pageToken = page.pageToken
     } while (pageToken)
@@ -403,6 +420,23 @@ describe('POST /explore', () => {
     expect((await explore({ query: { filter: { type: 'application/x' } }, ...field('type') })).facets.type).toEqual(none)
     expect((await explore({ query: { filter: { tags: 'secret-tag' } }, ...field('type') })).facets.type).toEqual(none)
     expect((await explore(field('type', { minCount: 3 }))).facets.type).toEqual(none)
+  })
+
+  test('counts the values of members that differ, among the parts that the caller may see', async () => {
+    const { facets } = await explore({ resultType: { facets: [{ field: 'tags', limit: 2 }, { field: 'capabilities' }] } })
+    expect(facets.tags).toEqual({
+      buckets: [
+        { value: 'forecast', count: 1 },
+        { value: 'ocr', count: 1 },
+      ],
+      otherCount: 1,
+    })
+    expect(facets.capabilities.buckets.map(({ value }: { value: string }) => value)).toEqual(['forecast', 'read'])
+    expect((await explore({ query: { filter: { tags: 'ocr' } }, ...field('tags') })).facets.tags).toEqual({
+      buckets: [{ value: 'ocr', count: 1 }],
+      otherCount: 0,
+    })
+    expect((await explore(field('tags', { minCount: 2 }))).facets.tags).toEqual({ buckets: [], otherCount: 0 })
   })
 
   test.each([

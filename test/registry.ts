@@ -101,6 +101,7 @@ export async function startRegistry({
   resolver = testDns(),
   outgoing,
   ca,
+  freshness = 'off',
 }: {
   servers?: number
   log?: Log
@@ -117,6 +118,7 @@ export async function startRegistry({
   resolver?: Resolver
   outgoing?: Outgoing
   ca?: string
+  freshness?: 'off' | 'daily'
 } = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
@@ -137,6 +139,7 @@ export async function startRegistry({
     resolver,
     ...(outgoing && { outgoing }),
     ...(ca !== undefined && { ca }),
+    freshness,
     host: '127.0.0.1',
     port: 0,
     adminPort: 0,

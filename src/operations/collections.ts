@@ -10,6 +10,7 @@ import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
 import { NAMESPACE_CLAIMS, NAMESPACES } from '../identity/namespaces/store.js'
 import { ORGANISATIONS } from '../identity/organisations/store.js'
 import { TOKENS } from '../oauth/store.js'
+import { FRESHNESS } from '../registry/cards/freshness/store.js'
 import { CARDS, EARLIER_CARD_VERSIONS } from '../registry/cards/store.js'
 import { TICKETS } from '../revocations/tickets-store.js'
 import { REGISTRY_SECRETS, SIGNING_KEYS } from '../signing-keys/key-store.js'
@@ -35,6 +36,7 @@ export const COLLECTIONS = anySpecs([
   CARDS,
   EARLIER_CARD_VERSIONS,
   AGENT_NAMES,
+  FRESHNESS,
   REGISTERED_KEYS,
   KEY_SLOTS,
   REQUEST_SLOTS,

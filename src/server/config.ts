@@ -82,6 +82,8 @@ export const Config = z
      * that may have private addresses and other ports. Default: `off`, in development mode `public`, which then includes loopback.
      */
     outgoing: ConfiguredOutgoing.optional(),
+    /** `daily` repeats the checks of cards that their publishers have asked for (`cards.checkFreshness`). */
+    freshness: z.enum(['off', 'daily']).default('off'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
     /**
      * `off` removes the rates per client, organisation and address, and the quotas, for benchmarks. The queues stay fair. An object replaces the
@@ -105,6 +107,8 @@ export const Config = z
         path: [insecure === config.witness ? 'witness' : 'witnessFor'],
         message: 'must be an https URL (http only on loopback, in development mode)',
       })
+    if (config.freshness === 'daily' && (config.outgoing?.mode ?? (config.dev ? 'public' : 'off')) === 'off')
+      context.addIssue({ code: 'custom', path: ['freshness'], message: 'daily needs outgoing requests (setting `outgoing`)' })
     if (config.dev) {
       if (!isLoopback(config.host))
         context.addIssue({ code: 'custom', path: ['host'], message: 'must be a loopback address in development mode' })
@@ -180,6 +184,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_STORE: 'store',
   CREDENCE_LIMITS: 'limits',
   CREDENCE_OUTGOING: 'outgoing',
+  CREDENCE_FRESHNESS: 'freshness',
 }
 
 const fromEnvironment = (env: NodeJS.ProcessEnv): Record<string, unknown> =>

@@ -24,7 +24,7 @@ export async function serve(config: Config): Promise<Registry> {
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
-    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, limits, outgoing } = config
+    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, limits, outgoing, freshness } = config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
       storage,
@@ -41,6 +41,7 @@ export async function serve(config: Config): Promise<Registry> {
       trustedProxies,
       limits,
       ...(outgoing && { outgoing }),
+      freshness,
       ...(witness && { witness }),
       witnessFor,
     })

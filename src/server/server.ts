@@ -19,6 +19,7 @@ import { FEED_PROTOCOL, type ServerMessage } from '../protocol/log/feed.js'
 import { stands } from '../protocol/standing.js'
 import { ardEndpoints } from '../registry/ard/endpoints.js'
 import { cardEndpoints } from '../registry/cards/endpoints.js'
+import { runFreshnessChecks } from '../registry/cards/freshness/schedule.js'
 import { reindexCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
@@ -36,6 +37,8 @@ interface ServerDeps extends ServiceDeps {
   readonly adminPort: number
   readonly origins?: readonly string[]
   readonly trustedProxies?: readonly string[]
+  /** `daily` repeats the checks of cards (`cards.checkFreshness`). Default: `off`. */
+  readonly freshness?: 'off' | 'daily'
   /** Issuers of the registries whose witness this registry is. */
   readonly witnessFor?: readonly string[]
 }
@@ -81,7 +84,11 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   }
   const { http, upgrades } = servers
   const closing = new AbortController()
-  const maintenance = Promise.all([runMaintenance(services, closing.signal), runNamespaceChecks(services, closing.signal)])
+  const maintenance = Promise.all([
+    runMaintenance(services, closing.signal),
+    runNamespaceChecks(services, closing.signal),
+    ...(deps.freshness === 'daily' ? [runFreshnessChecks(services, closing.signal)] : []),
+  ])
   const { close: closeHealth, port: adminPort } = health
   return {
     port: http.port,

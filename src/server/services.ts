@@ -46,6 +46,7 @@ import { newTokenKeys } from '../oauth/token-keys.js'
 import type { Handle } from '../protocol/handles.js'
 import type { AgentId, ClientId, IntroductionId, OrgId, TaskId } from '../protocol/ids.js'
 import type { KeyOwner } from '../protocol/key-statement.js'
+import { freshnessStore } from '../registry/cards/freshness/store.js'
 import { cachedReliance, findReliance } from '../registry/cards/reliance/find.js'
 import { cardsStore } from '../registry/cards/store.js'
 import { newHub } from '../revocations/hub.js'
@@ -173,6 +174,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     inbox: inboxStore(base),
     tasks: tasksStore(base),
     cards: cardsStore(base),
+    freshness: freshnessStore(base),
     introductions: introductionsStore(base),
     tokens: tokensStore(base),
     cardSearch: base.storage.cards,

@@ -38,6 +38,7 @@ test.each([
     { dev: true, outgoing: { mode: 'public', allow: ['a.acme.com', 'https://a.acme.com:443'] } },
     ['/outgoing/allow/0', '/outgoing/allow/1'],
   ],
+  ['checks of cards without outgoing requests', { dev: true, outgoing: 'off', freshness: 'daily' }, ['/freshness']],
   ['a public host in development mode', { dev: true, host: '0.0.0.0' }, ['/host']],
   ['a public issuer in development mode', { dev: true, issuer: 'http://registry.example' }, ['/issuer']],
   ['a proxy that is not an address', { dev: true, trustedProxies: ['10.0.0.1', 'loopback'] }, ['/trustedProxies/1']],

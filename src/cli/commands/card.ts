@@ -34,6 +34,9 @@ export function cardCommands(program: Command, common: (command: Command) => Com
     .option('--entry <identifier>', 'entry of the catalog, if it has several agent cards')
     .action(importFrom)
   lintCommand(card)
+  common(card.command('freshness <agentId>'))
+    .description('compare the published card with the one that the agent serves itself, and ask its endpoint; once a day')
+    .action((agentId: string, flags: CommonFlags) => call(flags, 'mutate', 'cards.checkFreshness', { agentId }))
   common(card.command('show <agentId>'))
     .description('show the parts of a card that the profile may see, verified back to the key of its publisher')
     .action(async (agentId: string, flags: CommonFlags) => {

@@ -16,6 +16,7 @@ interface ServeFlags {
   readonly logLevel?: string
   readonly limits?: string
   readonly outgoing?: string
+  readonly freshness?: string
   readonly outgoingAllow?: readonly string[]
   readonly acceptClock?: boolean
   readonly dev?: boolean
@@ -49,6 +50,7 @@ export function serveCommand(program: Command): void {
       'server that may have a private address and another port (repeatable; needs --outgoing)',
       collect,
     )
+    .option('--freshness <off|daily>', 'daily compares published cards with those that the agents serve (default: off)')
     .option('--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)')
     .option('--accept-clock', 'start although the clock of this machine is far from the time of the log; check the clock first')
     .option('--dev', 'development mode: http on loopback')

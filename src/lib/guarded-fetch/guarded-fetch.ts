@@ -25,6 +25,8 @@ const PURPOSES = {
   namespace: { maxBytes: 4096, maxRedirects: 0, accept: 'text/plain' },
   /** The agent's own copy of its card. */
   freshness: { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
+  /** Whether an endpoint answers: every status counts, and no body is read. */
+  endpoint: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anyStatus: true },
 } as const
 
 export interface FetchRequest {
@@ -43,7 +45,8 @@ interface FetchedResponse {
 
 /**
  * Sends a GET request. Refuses with `url_not_allowed` if no request may be sent to the URL, with `rate_limited` past a rate, and with
- * `fetch_failed` for every response that is not a complete, unencoded one with status 200 of at most the size of the purpose.
+ * `fetch_failed` for every response that is not a complete, unencoded one with status 200 of at most the size of the purpose. For the purpose
+ * `endpoint`, any response will do.
  */
 export type GuardedFetch = (request: FetchRequest) => Promise<FetchedResponse>
 
@@ -93,6 +96,7 @@ const EXPECTED =
 
 interface Following {
   readonly accept: string
+  readonly anyStatus?: boolean
   readonly maxBytes: number
   readonly maxRedirects: number
   readonly cause: string | undefined
@@ -114,7 +118,7 @@ async function fetchFollowing(deps: GuardedFetchDeps, first: URL, following: Fol
   }
 }
 
-async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, maxBytes, signal }: Following) {
+async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus = false, maxBytes, signal }: Following) {
   const addresses = await addressesOf(deps, url)
   if (!mayConnect(rulesOf(deps), url, addresses))
     throw new Error(`the host has an address that is not public (${addresses.join(', ') || 'none'})`)
@@ -129,6 +133,7 @@ async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, maxBytes, s
       addresses,
       headers: { accept, 'user-agent': `credence (${deps.issuer})` },
       maxBytes,
+      anyStatus,
       ca: deps.ca,
       signal: AbortSignal.any([signal, late.signal]),
       onConnected: () => connected.abort(),

@@ -10,6 +10,8 @@ interface PinnedRequest {
   readonly addresses: readonly string[]
   readonly headers: Readonly<Record<string, string>>
   readonly maxBytes: number
+  /** True if any response will do: then its body is not read. */
+  readonly anyStatus: boolean
   /** Certificate authorities. Default: those of Node. */
   readonly ca?: string | undefined
   readonly signal: AbortSignal
@@ -30,6 +32,7 @@ export async function requestPinned(pinned: PinnedRequest): Promise<PinnedRespon
   const response = await responseTo(pinned)
   try {
     const { statusCode: status, headers } = response
+    if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '' }
     if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
     if (status !== 200) throw new Error(`the status is ${status}`)
     if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')

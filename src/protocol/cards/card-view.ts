@@ -41,6 +41,24 @@ export const KeyRegistrationProof = z.object({
 })
 export type KeyRegistrationProof = z.infer<typeof KeyRegistrationProof>
 
+/** What the registry saw when it compared the card with the one that the agent serves itself. Evidence, not a claim of the publisher. */
+export const Freshness = z.object({
+  /** The version of the card that was compared. */
+  version: z.int().min(1),
+  /** The address of the agent's own card. */
+  url: z.string().max(2048),
+  card: z.enum(['same', 'differs', 'unreachable']),
+  /** Epoch seconds of the first of the checks in a row with this result. */
+  cardSince: z.int(),
+  /** The members that differ; empty if the agent serves no card there. */
+  differs: z.array(z.string().max(64)).max(32).optional(),
+  /** Whether the endpoint answers, with any status. Absent if the card names no endpoint that can be called. */
+  endpoint: z.enum(['reachable', 'unreachable']).optional(),
+  endpointSince: z.int().optional(),
+  checkedAt: z.int(),
+})
+export type Freshness = z.infer<typeof Freshness>
+
 const KnownFacts = z.object({
   verdict: Verdict,
   asOf: z.string(),
@@ -52,6 +70,7 @@ const KnownFacts = z.object({
   deprecated: z.object({ at: z.int(), successor: AgentId.optional() }).optional(),
   agentName: z.string(),
   organisationName: z.string(),
+  freshness: Freshness.optional(),
 })
 const KnownText = z.object({
   name: z.string(),

@@ -10,12 +10,14 @@ import type { AgentId } from '../../protocol/ids.js'
 import { dependenciesOf, stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Card } from './card-record.js'
+import { type FreshnessStore, freshnessOf } from './freshness/store.js'
 import type { CardsStore } from './store.js'
 import { type EntitledCaller, entitledView, type PublishedCard, publicView, type ViewDeps } from './view.js'
 
 export interface GetCardDeps extends FindAgentDeps, ViewDeps {
   readonly cards: CardsStore
   readonly audit: Audit
+  readonly freshness: FreshnessStore
   /** Decides which tier of an agent's card an authenticated caller may see. */
   readonly entitle: (caller: Caller, agentId: AgentId) => Promise<Omit<EntitledCaller, 'caller'>>
 }
@@ -27,7 +29,8 @@ export interface GetCardDeps extends FindAgentDeps, ViewDeps {
  */
 export async function getCard(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<CardView> {
   const view = await deps.trustLog.afterBarrier(caller?.barrier, async (barrier) => {
-    const published = await requirePublishedCard(deps, agentId)
+    const [found, freshness] = await Promise.all([requirePublishedCard(deps, agentId), deps.freshness.get(agentId)])
+    const published = { ...found, ...(freshness && { freshness: freshnessOf(freshness) }) }
     if (!caller) return publicView(deps, published, barrier)
     const isOwn = caller.id === agentId || isMemberOf(caller, published.card.orgId)
     const entitlement = isOwn ? { tier: 'introduced' as const, dependencies: dependenciesOf([]) } : await deps.entitle(caller, agentId)

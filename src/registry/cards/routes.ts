@@ -6,9 +6,11 @@ import type { RateLimits } from '../../http/limits/rate-limit.js'
 import { PageInput } from '../../http/paging.js'
 import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { MAX_CARD_BYTES } from '../../protocol/cards/card-model.js'
+import type { Freshness } from '../../protocol/cards/card-view.js'
 import { EndNote, REVOCATION_INPUT } from '../../protocol/end-reason.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { PublishDeps } from './authority.js'
+import { checkFreshness, type FreshnessDeps } from './freshness/check.js'
 import { type GetCardDeps, getCard } from './get.js'
 import type { CardSource } from './import/card-text.js'
 import { type CardImported, type ImportDeps, importCard } from './import/import.js'
@@ -53,7 +55,7 @@ interface LintDeps {
   readonly rateLimits: Pick<RateLimits, 'lint'>
 }
 
-export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintDeps) =>
+export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintDeps & FreshnessDeps) =>
   router({
     next: procedureFor('cards:write')
       .input(ById)
@@ -77,6 +79,9 @@ export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintD
         if (refusal) throw refusal
         return lintCard(input.card, { dev: deps.dev, maxFaults: MAX_LINTED_FAULTS })
       }),
+    checkFreshness: procedureFor('cards:write')
+      .input(ById)
+      .mutation(({ ctx, input }): Promise<Freshness> => checkFreshness(deps, ctx.caller, input.agentId)),
     get: publicProcedure.input(ById).query(async ({ ctx, input }) => getCard(deps, await ctx.findCaller(), input.agentId)),
     history: publicProcedure
       .input(PageInput.extend(ById.shape))

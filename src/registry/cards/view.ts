@@ -21,7 +21,7 @@ import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import { type FindNamespaceDeps, findProved } from '../../identity/namespaces/find.js'
 import type { Clock } from '../../lib/clock.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../lib/json.js'
-import type { CardView, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
+import type { CardView, Freshness, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
 import { type Barrier, type Dependencies, dependenciesOf, joinDependencies, MAX_STANDING_HANDLES } from '../../protocol/standing.js'
@@ -43,6 +43,8 @@ export interface PublishedCard {
   readonly card: Card
   readonly agentName: string
   readonly organisationName: string
+  /** The last check of the card, if there was one. */
+  readonly freshness?: Freshness
   /** Identity handles of the agent, its parents and its organisation. */
   readonly dependsOn: readonly Handle[]
 }
@@ -52,7 +54,7 @@ const VIEW_SECONDS = 300
 /** The response to an anonymous caller. */
 export async function publicView(
   deps: ViewDeps,
-  { card, agentName, organisationName }: PublishedCard,
+  { card, agentName, organisationName, freshness }: PublishedCard,
   { now, position }: Barrier,
 ): Promise<CardView> {
   const { json } = composeCard(card, 'public')
@@ -72,6 +74,7 @@ export async function publicView(
       ...(card.deprecated && { deprecated: deprecationOf(card.deprecated) }),
       agentName: wellFormed(agentName),
       organisationName: wellFormed(organisationName),
+      ...(freshness && { freshness }),
     },
     claims: json,
     text: textOf(card),

@@ -106,6 +106,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Check a card as `cards.publish` and `cards.import` do, without its signatures; list every fault with its code (CARDS.md).',
     caller: 'anyone',
   },
+  'cards.checkFreshness': {
+    summary:
+      'Compare the published card with the one that the agent serves itself, and ask its endpoint. A version is checked once a day; earlier calls return the last result.',
+    caller: 'the agent, its organisation',
+  },
   'cards.get': { summary: 'Return the parts of a card that the caller may see.', caller: 'anyone; a token shows more' },
   'cards.history': {
     summary: 'List the versions of a public card, newest first: the current one and at most 100 earlier ones.',

@@ -1,5 +1,6 @@
 import { AUDIT_ANCHORS, AUDIT_ENDINGS, AUDIT_LINKS, AUDIT_ROWS, AUDIT_WRITERS } from '../audit/store.js'
 import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox/store.js'
+import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARD_WITHDRAWALS } from '../identity/agents/store.js'
@@ -29,6 +30,9 @@ export const COLLECTIONS = anySpecs([
   NOTIFICATION_OUTBOX,
   INBOX,
   INBOX_POSITIONS,
+  CAPABILITY_JOBS,
+  CAPABILITY_ASKS,
+  CAPABILITY_REQUESTS,
   INTRODUCTIONS,
   TOKENS,
   TASKS,

@@ -12,6 +12,11 @@ export const IntroductionPolicy = z.strictObject({
   organisations: z.array(OrgId).max(64).optional(),
   /** Scopes that `open` grants immediately; absent means all scopes of the card. */
   scopes: z.array(Scope).max(64).optional(),
+  /**
+   * Requests for a capability, which a requester need not see in the card. `ask` (the default) leaves each to the agent or a member of its
+   * organisation, whatever `mode` says; `open` treats them like other requests; with `closed` the agent is not asked.
+   */
+  capabilities: z.enum(['ask', 'open', 'closed']).optional(),
   /** Maximum lifetime of a granted introduction: 30 days unless set. */
   maxSeconds: z
     .int()

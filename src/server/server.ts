@@ -1,3 +1,4 @@
+import { runMatching } from '../delegation/introductions/capability/match.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { startHealthServer } from '../http/health.js'
@@ -84,8 +85,9 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   }
   const { http, upgrades } = servers
   const closing = new AbortController()
-  const maintenance = Promise.all([
+  const background = Promise.all([
     runMaintenance(services, closing.signal),
+    runMatching(services, closing.signal),
     runNamespaceChecks(services, closing.signal),
     ...(deps.freshness === 'daily' ? [runFreshnessChecks(services, closing.signal)] : []),
   ])
@@ -109,7 +111,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
       services.revocationSignals.close()
       services.hub.close()
       await closeHealth()
-      await maintenance
+      await background
       await services.close()
     },
     terminate: () => {

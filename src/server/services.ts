@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { newAudit, type RunningAudit } from '../audit/audit-log.js'
 import { logOrigin } from '../credentials/signed-note.js'
 import { inboxStore } from '../delegation/inbox/store.js'
+import { capabilityStore } from '../delegation/introductions/capability/store.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
 import { entitlementOf, introducedTo } from '../delegation/introductions/entitle.js'
 import { findGranted, introductionQuotas, introductionsGrantedBy } from '../delegation/introductions/find.js'
@@ -176,6 +177,7 @@ function newStores(base: ReturnType<typeof newBase>) {
     cards: cardsStore(base),
     freshness: freshnessStore(base),
     introductions: introductionsStore(base),
+    capabilities: capabilityStore(base),
     tokens: tokensStore(base),
     cardSearch: base.storage.cards,
     searchLimits: {

@@ -7,20 +7,32 @@ const DECISIONS = {
   revoke: 'withdraw a request, or revoke a granted introduction and every token that depends on it',
 } as const
 
+interface RequestFlags extends CommonFlags {
+  readonly purpose: string
+  readonly capability?: string
+  readonly scope?: readonly string[]
+}
+
 /** `credence introduction …`. */
 export function introductionCommands(program: Command, common: (command: Command) => Command): void {
   const introduction = program
     .command('introduction')
     .alias('intro')
     .description('request, list, approve, deny and revoke introductions; read the inbox')
-  common(introduction.command('request <agentId>'))
+  common(introduction.command('request [agentId]'))
     .description(
       'request an introduction: the permission to call an agent; if it is pending, `pendingBecause` says why it must be approved',
     )
-    .requiredOption('--scope <scope>', 'scope that its card lists (repeatable)', collect)
+    .option('--capability <name>', 'id of a skill or a tag, which need not be public, in place of an agent: those that have it are asked')
+    .option('--scope <scope>', 'scope that its card lists (repeatable); required for an agent', collect)
     .requiredOption('--purpose <text>', 'reason, shown to the approver')
-    .action((to: string, flags: CommonFlags & { scope: string[]; purpose: string }) =>
-      call(flags, 'mutate', 'introductions.request', { to, scopes: flags.scope, purpose: flags.purpose }),
+    .action((to: string | undefined, { capability, scope: scopes, ...flags }: RequestFlags) =>
+      call(flags, 'mutate', 'introductions.request', {
+        purpose: flags.purpose,
+        ...(to !== undefined && { to }),
+        ...(capability !== undefined && { capability }),
+        ...(scopes && { scopes }),
+      }),
     )
   listOptions(common(introduction.command('list')))
     .description('list the introductions of this agent, or of the agents of this organisation, newest first')

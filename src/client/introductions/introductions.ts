@@ -23,6 +23,8 @@ export interface InboxItem {
   readonly from: AgentId
   readonly to: AgentId
   readonly purpose: string
+  /** The capability for which the requester asked; only the asked agent sees it until it approves. */
+  readonly capability?: string
   readonly scopes: readonly Scope[]
 }
 
@@ -37,11 +39,14 @@ export interface Introduction extends Ended {
   readonly needsApproval?: readonly { readonly pointer: string; readonly hint: string }[]
   /**
    * Why a pending request must be approved: the target's policy asks for every request (`policy`), the request exceeds the scopes that the
-   * policy grants without approval (`scopes`), or it asks for delegation (`delegation`).
+   * policy grants without approval (`scopes`), it asks for delegation (`delegation`), or for a capability (`capability`).
    */
-  readonly pendingBecause?: readonly ('policy' | 'scopes' | 'delegation')[]
+  readonly pendingBecause?: readonly ('policy' | 'scopes' | 'delegation' | 'capability')[]
   readonly from: AgentId
-  readonly to: AgentId
+  /** Absent while a request for a capability is pending. */
+  readonly to?: AgentId
+  /** The capability that was requested in place of an agent. */
+  readonly capability?: string
   readonly purpose: string
   readonly requested: Bounds
   /** The granted bounds; absent until then. */
@@ -65,10 +70,17 @@ interface IntroductionListOptions extends PageOptions {
 
 const LIST_OPTIONS: OptionNames<IntroductionListOptions> = { ...PAGE_OPTIONS, role: true }
 
+/** Names either an agent (`to`) or a `capability`. */
 export interface IntroduceOptions {
-  readonly to: string
+  readonly to?: string
+  /**
+   * Id of a skill or a tag, which need not be public. The agents that have it are asked, and the first that approves is the one that the introduction names;
+   * until then nothing shows whether any agent has it.
+   */
+  readonly capability?: string
   readonly purpose: string
-  readonly scopes: readonly string[]
+  /** Required with `to`. With `capability`, the default is what this agent's ceiling allows of the scopes of the card. */
+  readonly scopes?: readonly string[]
   readonly tools?: readonly string[]
   readonly resources?: readonly string[]
   readonly delegation?: { readonly depth: number; readonly rights: readonly { readonly audience: string; readonly scope: string }[] }
@@ -86,6 +98,7 @@ interface IntroduceAndWaitOptions extends IntroduceOptions {
 
 const REQUEST_OPTIONS: OptionNames<IntroduceOptions> = {
   to: true,
+  capability: true,
   purpose: true,
   scopes: true,
   tools: true,

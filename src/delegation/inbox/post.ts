@@ -11,7 +11,7 @@ import type { InboxNotification, InboxStore } from './store.js'
 
 type NotificationDraft = Pick<
   InboxNotification,
-  'createdAt' | 'revision' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'scopes'
+  'createdAt' | 'revision' | 'kind' | 'introductionId' | 'from' | 'to' | 'purpose' | 'capability' | 'scopes'
 >
 
 const NOTIFICATION_RETENTION_SECONDS = 30 * 86_400

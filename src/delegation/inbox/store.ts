@@ -21,6 +21,8 @@ const OutboxNotification = z.strictObject({
   from: AgentId,
   to: AgentId,
   purpose: z.string().max(512),
+  /** Set if the requester asked for a capability and must not learn which agents were asked: the notification is for the target only. */
+  capability: z.string().max(256).optional(),
   scopes: z.array(Scope).max(64),
   expiresAt: z.int(),
 })

@@ -10,11 +10,13 @@ import type { Storage } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { InboxStore } from '../inbox/store.js'
 import type { TasksStore } from '../tasks/store.js'
+import type { CapabilityStore } from './capability/store.js'
 import type { Entitlement } from './entitle.js'
 import type { Introduction, IntroductionsStore } from './store.js'
 
 export interface IntroductionDeps {
   readonly introductions: IntroductionsStore
+  readonly capabilities: CapabilityStore
   readonly inbox: InboxStore
   readonly tasks: TasksStore
   readonly storage: Storage

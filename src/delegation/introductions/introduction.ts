@@ -7,6 +7,8 @@ import { stands } from '../../protocol/standing.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
 import type { Introduction, PendingReason } from './store.js'
 
+/** Lifetime of an introduction whose request names none. */
+export const DEFAULT_SECONDS = 30 * 86_400
 /** A request that is not decided within this time expires. */
 export const PENDING_SECONDS = 7 * 86_400
 /** Maximum number of pending requests of one agent. A further request is refused with `conflict`. */
@@ -50,7 +52,12 @@ export function policyDecision(
 }
 
 /** True if the caller is the agent of this side, or a member of that agent's organisation. */
-export function isSide(caller: Caller, introduction: Introduction, side: 'from' | 'to'): boolean {
-  const orgId = side === 'from' ? introduction.fromOrg : introduction.toOrg
-  return AgentId.safeParse(caller.id).success ? caller.id === introduction[side] : isMemberOf(caller, orgId)
-}
+export const isSide = (
+  caller: Caller,
+  introduction: Pick<Introduction, 'from' | 'fromOrg' | 'to' | 'toOrg'>,
+  side: 'from' | 'to',
+): boolean => actsFor(caller, introduction[side], side === 'from' ? introduction.fromOrg : introduction.toOrg)
+
+/** True if the caller is the agent, or a member of its organisation. */
+export const actsFor = (caller: Caller, agentId: AgentId, orgId: OrgId): boolean =>
+  AgentId.safeParse(caller.id).success ? caller.id === agentId : isMemberOf(caller, orgId)

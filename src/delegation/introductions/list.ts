@@ -1,7 +1,11 @@
 import type { Caller } from '../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../http/paging.js'
 import { AgentId } from '../../protocol/ids.js'
+import type { Page } from '../../storage/storage.js'
+import { currentAsk, requestViewOf } from './capability/find.js'
+import { type Ask, type CapabilityRequest, isAsk } from './capability/store.js'
 import type { IntroductionDeps } from './introduction-deps.js'
+import type { Introduction } from './store.js'
 import { type IntroductionView, viewOf } from './view.js'
 
 /** Lists the introductions that the caller requested (`from`) or received (`to`), newest first. A member sees those of the whole organisation. */
@@ -14,13 +18,35 @@ export const listIntroductions = (
     const agent = AgentId.safeParse(caller.id)
     const index = agent.success ? role : (`${role}Org` as const)
     const where = { [index]: agent.success ? agent.data : caller.orgId }
-    const page = await deps.introductions.find(index, { where, order: 'down', ...cursorOf(paging) })
+    const query = { where, order: 'down', ...cursorOf(paging) } as const
+    const { asks, requests } = deps.capabilities
+    const pages = await Promise.all([
+      deps.introductions.find(index, query),
+      role === 'to' ? asks.find(index as 'to' | 'toOrg', query) : requests.find(index, query),
+    ])
+    const page = merged<Introduction | Ask | CapabilityRequest>(pages, paging.limit)
     // One card may be read again for many introductions.
     const findReliance = memoized(deps.findReliance)
     const [viewDeps, findHistory] = [{ ...deps, findReliance }, deps.audit.history(caller)]
-    const views = await Promise.all(page.items.map((introduction) => viewOf(viewDeps, introduction, now, findHistory)))
+    const views = await Promise.all(
+      page.items.map(async (item) => {
+        if (!('to' in item)) return requestViewOf(deps, item, now, findHistory)
+        return viewOf(viewDeps, isAsk(item) ? await currentAsk(deps, item) : item, now, findHistory)
+      }),
+    )
     return pageOf({ ...page, items: views }, (view) => view)
   })
+
+/** The newest items of two pages in descending order. Both continue after the last of them, because their keys begin with the id. */
+function merged<D extends Introduction | Ask | CapabilityRequest>(pages: readonly Page<D>[], limit: number): Page<D> {
+  const keyOf = (item: D): string => ('askId' in item ? item.askId : item.id)
+  const isAfter = (a: D, b: D) => (a.createdAt === b.createdAt ? keyOf(a) < keyOf(b) : a.createdAt < b.createdAt)
+  const all = pages.flatMap(({ items }) => items).sort((a, b) => (isAfter(a, b) ? 1 : -1))
+  const items = all.slice(0, limit)
+  const last = items.at(-1)
+  const hasMore = all.length > limit || pages.some(({ next }) => next !== undefined)
+  return { items, ...(hasMore && last && { next: [last.createdAt, keyOf(last)] }) }
+}
 
 function memoized<K, V>(read: (key: K) => Promise<V>): (key: K) => Promise<V> {
   const reads = new Map<K, Promise<V>>()

@@ -4,24 +4,52 @@ import type { IntroductionTarget } from '../../identity/agents/agent.js'
 import { unreachable } from '../../lib/unreachable.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
 import { AgentId, newId, type OrgId } from '../../protocol/ids.js'
-import type { Bounds } from '../../protocol/rights.js'
+import type { Bounds, Scope } from '../../protocol/rights.js'
 import { stands } from '../../protocol/standing.js'
 import type { CardReliance } from '../../registry/cards/reliance/reliance.js'
 import { withNotifications } from '../inbox/post.js'
 import { requireStanding, requireTaskToWorkUnder } from '../tasks/authority.js'
+import { requestCapability } from './capability/request.js'
 import { grantByPolicy } from './decide/grant.js'
 import { auditDraftOf } from './decide/pending.js'
 import { requireFreeSlot, reservingSlot } from './decide/quota-slots.js'
 import { type IntroductionInput, requireRequestable } from './decide/requestable.js'
-import { PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
+import { DEFAULT_SECONDS, PENDING_SECONDS, policyDecision, RETENTION_SECONDS } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
 import type { Introduction } from './store.js'
 import { type IntroductionView, notifying, viewOf } from './view.js'
 
-const DEFAULT_SECONDS = 30 * 86_400
+interface Input extends Omit<IntroductionInput, 'to' | 'scopes'> {
+  readonly to?: AgentId | undefined
+  readonly capability?: string | undefined
+  readonly scopes?: readonly Scope[] | undefined
+}
+
+/** Requests an introduction to an agent, or to any agent with a capability. */
+export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: Input): Promise<IntroductionView> {
+  const { to, capability, scopes, ...rest } = input
+  if (to !== undefined && capability === undefined)
+    return requestTarget(deps, caller, {
+      ...rest,
+      to,
+      scopes: scopes ?? refuseFaults({ '/scopes': 'required, because `to` names an agent' }),
+    })
+  if (to !== undefined || capability === undefined)
+    return refuseFaults({ [to === undefined ? '/to' : '/capability']: 'name either an agent (`to`) or a `capability`' })
+  const { interface: _, skills: __, ...bounds } = rest
+  const unseen = (['interface', 'skills'] as const).filter((name) => rest[name] !== undefined)
+  if (unseen.length > 0)
+    refuseFaults(Object.fromEntries(unseen.map((name) => [`/${name}`, 'leave it out: with a capability, no card is known yet'])))
+  return requestCapability(deps, caller, { ...bounds, capability, ...(scopes && { scopes }) })
+}
+
+const refuseFaults = (hints: Readonly<Record<string, string>>): never =>
+  refuse('bad_input', 'the members of the request do not fit together', {
+    faults: Object.entries(hints).map(([pointer, hint]) => ({ pointer, hint })),
+  })
 
 /** Requests an introduction. The target's introduction policy grants it, leaves it pending for approval, or refuses it. */
-export async function requestIntroduction(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
+async function requestTarget(deps: IntroductionDeps, caller: Caller, input: IntroductionInput): Promise<IntroductionView> {
   const { now } = caller.barrier
   const from = AgentId.safeParse(caller.id)
   if (!from.success) return refuse('forbidden', 'only an agent can request an introduction')

@@ -4,11 +4,13 @@ import type { RevocationReason } from '../../protocol/end-reason.js'
 import type { IntroductionId } from '../../protocol/ids.js'
 import type { Position } from '../../protocol/log/entry.js'
 import { withNotifications } from '../inbox/post.js'
+import { findIntroduction, requireCapabilityRequest } from './capability/find.js'
+import { withdrawCapabilityRequest } from './capability/withdraw.js'
 import { auditDraftOf, closePending } from './decide/pending.js'
 import { endingOfIntroduction } from './find.js'
 import { RETENTION_SECONDS, stateOf } from './introduction.js'
 import type { IntroductionDeps } from './introduction-deps.js'
-import { nextRevision, notifying, requireIntroduction } from './view.js'
+import { nextRevision, notifying } from './view.js'
 
 /** Revokes a granted introduction; both sides may do so. A pending request is withdrawn: its state is `ended`, too. */
 export const revokeIntroduction = (
@@ -26,7 +28,8 @@ async function tryRevoke(
   because: RevocationReason,
 ): Promise<{ position: Position } | 'retry'> {
   const { now, position } = caller.barrier
-  const introduction = await requireIntroduction(deps, caller, id)
+  const introduction = await findIntroduction(deps, caller, id)
+  if (introduction === undefined) return withdrawCapabilityRequest(deps, caller, await requireCapabilityRequest(deps, caller, id), because)
   const { state, revision } = introduction
   if (['ended', 'expired'].includes(stateOf(deps.trustLog, introduction, now)))
     return refuse('already_revoked', 'the introduction has already ended, or has expired')

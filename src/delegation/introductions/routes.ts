@@ -8,6 +8,7 @@ import { Delegation, Names, Scope } from '../../protocol/rights.js'
 import { CardInterface } from '../../registry/cards/reliance/reliance.js'
 import { newestPosition, type ReadInboxDeps } from '../inbox/read.js'
 import { approveIntroduction } from './approve.js'
+import { Capability } from './capability/store.js'
 import { denyIntroduction } from './deny.js'
 import { getIntroduction } from './get.js'
 import { readIntroductionsInbox, requireInbox } from './inbox.js'
@@ -30,9 +31,10 @@ export const introductionsRoutes = (deps: IntroductionDeps & ReadInboxDeps) =>
     request: creationFor('introductions:write')
       .input(
         z.strictObject({
-          to: AgentId,
+          to: AgentId.optional(),
+          capability: Capability.describe('Id of a skill or a tag, in place of `to`; the skill may be non-public.').optional(),
           purpose: z.string().trim().min(1).max(512),
-          scopes: z.array(Scope).min(1).max(64),
+          scopes: z.array(Scope).min(1).max(64).optional(),
           tools: Names.optional(),
           resources: Names.optional(),
           delegation: Delegation.optional(),

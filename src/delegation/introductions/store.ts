@@ -16,9 +16,9 @@ const State = z.enum(['pending', 'granted', 'denied', 'ended'])
 
 /**
  * Why a request must be approved: the target's policy asks for every one (`policy`), the request exceeds the scopes that the policy grants
- * without approval (`scopes`), or it asks for delegation (`delegation`).
+ * without approval (`scopes`), it asks for delegation (`delegation`), or it asks for a capability (`capability`).
  */
-const PendingReason = z.enum(['policy', 'scopes', 'delegation'])
+const PendingReason = z.enum(['policy', 'scopes', 'delegation', 'capability'])
 export type PendingReason = z.infer<typeof PendingReason>
 
 export const Introduction = z.strictObject({
@@ -30,6 +30,8 @@ export const Introduction = z.strictObject({
   /** `<from> <to>`, for the index `pairGranted`. */
   pair: z.string().max(64),
   purpose: z.string().max(512),
+  /** The capability for which the requester asked in place of this target. */
+  capability: z.string().min(1).max(256).optional(),
   requested: Bounds,
   /** The interface that the requester calls, if it named one. */
   interface: CardInterface.optional(),
@@ -40,7 +42,7 @@ export const Introduction = z.strictObject({
   seconds: z.int(),
   state: State,
   /** Absent if the policy granted the request at once. */
-  pendingBecause: z.array(PendingReason).max(3).optional(),
+  pendingBecause: z.array(PendingReason).max(4).optional(),
   /** Handle of kind `int:`. */
   handle: Handle,
   /** Version of the granted bounds, a handle of kind `ver:`. */

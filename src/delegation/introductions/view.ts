@@ -1,19 +1,19 @@
 import type { FindHistory } from '../../audit/history.js'
-import { refuse } from '../../errors.js'
-import type { Caller } from '../../http/caller.js'
-import type { IntroductionId } from '../../protocol/ids.js'
+import type { AgentId } from '../../protocol/ids.js'
 import type { Operation } from '../../storage/storage.js'
 import { postingTo } from '../inbox/post.js'
 import type { InboxNotification, InboxStore } from '../inbox/store.js'
+import { type Ask, isAsk } from './capability/store.js'
 import { SIGNATURES, type SortDeps, sortByReliance } from './decide/granted.js'
-import { isSide, stateOf } from './introduction.js'
-import type { Introduction, IntroductionsStore } from './store.js'
+import { stateOf } from './introduction.js'
+import type { Introduction } from './store.js'
 
 /** An introduction as its two agents and their organisations see it. */
 export type IntroductionView = Awaited<ReturnType<typeof viewOf>>
 
 export async function viewOf(deps: SortDeps, introduction: Introduction, now: number, findHistory: FindHistory) {
-  const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note } = introduction
+  const { id, from, to, purpose, requested, bounds, skills, taskId, createdAt, grantedAt, expiresAt, pendingUntil, note, capability } =
+    introduction
   const { reliance } = introduction
   const state = stateOf(deps.trustLog, introduction, now)
   const { handle, boundsVersion, dependsOn = [] } = introduction
@@ -35,7 +35,9 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
     needsApproval: changes,
     pendingBecause: state === 'pending' ? introduction.pendingBecause : undefined,
     from,
-    to,
+    /** Absent while a request for a capability is pending. */
+    to: to as AgentId | undefined, // the type of the view of every kind of request
+    capability,
     purpose,
     requested,
     bounds,
@@ -50,31 +52,22 @@ export async function viewOf(deps: SortDeps, introduction: Introduction, now: nu
   }
 }
 
-/** Returns the introduction to its two agents, to members of their organisations, and to operators. Other callers get the same refusal as for an unknown id. */
-export async function requireIntroduction(
-  deps: { readonly introductions: IntroductionsStore },
-  caller: Caller,
-  id: IntroductionId,
-): Promise<Introduction> {
-  const found = await deps.introductions.get(id)
-  return found && (caller.role === 'operator' || isSide(caller, found, 'from') || isSide(caller, found, 'to'))
-    ? found
-    : refuse('not_found', 'no such introduction')
-}
-
 /** The fields that number a change and give it a time: never before the time of the previous change. */
 export const nextRevision = ({ revision, changedAt }: Introduction, now: number): Pick<Introduction, 'revision' | 'changedAt'> => ({
   revision: revision + 1,
   changedAt: Math.max(now, changedAt),
 })
 
-/** Operations for the commit of a change. They notify the target of a request, and both sides of every other change. */
+/**
+ * Operations for the commit of a change. They notify the target of a request, and both sides of every other change. What a target was asked because of a
+ * capability is for the target only.
+ */
 export const notifying = (
   deps: { readonly inbox: InboxStore },
-  introduction: Introduction,
+  introduction: Introduction | Ask,
   kind: InboxNotification['kind'],
 ): readonly Operation[] =>
-  postingTo(deps, kind === 'requested' ? [introduction.to] : [introduction.from, introduction.to], {
+  postingTo(deps, kind === 'requested' || isAsk(introduction) ? [introduction.to] : [introduction.from, introduction.to], {
     createdAt: introduction.changedAt,
     revision: introduction.revision,
     kind,
@@ -82,5 +75,6 @@ export const notifying = (
     from: introduction.from,
     to: introduction.to,
     purpose: introduction.purpose,
+    ...(isAsk(introduction) && { capability: introduction.capability }),
     scopes: (introduction.bounds ?? introduction.requested).scopes,
   })

@@ -37,8 +37,11 @@ export async function requireTaskToWorkUnder(
   return task && worksUnder ? task : refuse('not_found', 'no such task')
 }
 
-/** Refuses a task that has ended, an ancestor of which has ended, whose deadline has passed, or that no longer exists. */
-export function requireStanding({ trustLog }: Pick<TaskDeps, 'trustLog'>, task: Task | undefined, now: number): void {
-  if (!task || task.deadline <= now || !stands(trustLog.ended, [task.handle, ...task.dependsOn]))
-    refuse('already_ended', 'the task has ended, or its deadline has passed')
+/** False for a task that has ended, an ancestor of which has ended, whose deadline has passed, or that no longer exists. */
+export const isTaskStanding = ({ trustLog }: Pick<TaskDeps, 'trustLog'>, task: Task | undefined, now: number): boolean =>
+  task !== undefined && task.deadline > now && stands(trustLog.ended, [task.handle, ...task.dependsOn])
+
+/** Refuses a task that does not stand. */
+export function requireStanding(deps: Pick<TaskDeps, 'trustLog'>, task: Task | undefined, now: number): void {
+  if (!isTaskStanding(deps, task, now)) refuse('already_ended', 'the task has ended, or its deadline has passed')
 }

@@ -1,3 +1,4 @@
+import { CAPABILITY_ASKS, CAPABILITY_REQUESTS } from '../../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS } from '../../delegation/introductions/store.js'
 import { TASKS } from '../../delegation/tasks/store.js'
 import { AGENTS } from '../../identity/agents/store.js'
@@ -9,7 +10,7 @@ import type { BulkReadableStorage } from '../../storage/bulk.js'
 import { anySpecs } from '../../storage/storage.js'
 import { documentsOf } from '../documents.js'
 
-const WITH_HANDLES = anySpecs([AGENTS, MEMBERS, REGISTERED_KEYS, INTRODUCTIONS, TASKS, SIGNING_KEYS])
+const WITH_HANDLES = anySpecs([AGENTS, MEMBERS, REGISTERED_KEYS, INTRODUCTIONS, CAPABILITY_ASKS, CAPABILITY_REQUESTS, TASKS, SIGNING_KEYS])
 
 /** The handles of the records that a quarantine ends, and of the registry's signing keys. */
 export async function handlesOfRecords(storage: BulkReadableStorage): Promise<readonly Handle[]> {

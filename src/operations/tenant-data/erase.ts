@@ -100,7 +100,7 @@ async function clearIntroduction(storage: BulkReadableStorage, { orgId }: Tenant
 /** A notification to another organisation's agent contains the purpose, which an agent of this organisation wrote. */
 async function clearNotification(storage: BulkReadableStorage, { ids }: Tenant, { spec, key, doc }: OwnedDocument): Promise<Outcome> {
   if (!ids.has(String(doc.from)) || doc.purpose === '') return 'retained'
-  const cleared = { purpose: '' } as Change<Doc> // a field of both collections of notifications
+  const cleared = { purpose: '', ...(doc.capability !== undefined && { capability: undefined }) } as Change<Doc> // a field of both collections of notifications
   return (await storage.collection(spec).change(key, {}, cleared)) ? 'cleared' : 'unchanged'
 }
 

@@ -140,7 +140,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
       'Find agents by words, skill and tags, best first. A lower `score` is better; it may be negative. Cards that do not follow A2A are found only with `includeNonconformant`.',
     caller: 'anyone; a token with discovery:read shows more',
   },
-  'introductions.request': { summary: 'Request an introduction to an agent.', caller: 'agents' },
+  'introductions.request': {
+    summary:
+      'Request an introduction to an agent (`to`, `scopes`), or to any agent with a `capability`, which may be non-public. Such a request has the same response whether or not any agent has the capability; the agents that have it are asked later.',
+    caller: 'agents',
+  },
   'introductions.get': {
     summary: 'Show one introduction; needsApproval lists what it relied on and the card no longer has.',
     caller: 'both agents and their organisations, operators',

@@ -5,11 +5,12 @@ import { type Handle, identitiesOf, newHandle } from '../../../protocol/handles.
 import type { Ending } from '../../../protocol/log/entry.js'
 import { dependenciesOf, joinDependencies, stands } from '../../../protocol/standing.js'
 import { type CardReliance, relianceFor } from '../../../registry/cards/reliance/reliance.js'
-import type { Group, Operation } from '../../../storage/storage.js'
+import type { Group } from '../../../storage/storage.js'
 import { dependenciesToStore } from '../../../trust-log/horizon-rule.js'
 import { requireStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
 import { dependenciesOfTask } from '../../tasks/task-dependencies.js'
+import { type Ask, isAsk, newJob } from '../capability/store.js'
 import { RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
@@ -19,7 +20,7 @@ import { auditDraftOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** The values read after the barrier: the target, what its card offers, the task, and the time. */
-interface GrantContext {
+export interface GrantContext {
   /** Present if the request names a task. */
   readonly task: Task | undefined
   readonly target: IntroductionTarget
@@ -34,9 +35,25 @@ export async function grantByPolicy(
   pending: Introduction,
   context: GrantContext,
 ): Promise<IntroductionView | 'retry'> {
-  const fields = await grantedFieldsOf(deps, pending, context, {}, [])
-  const granted: Introduction = { ...pending, ...fields }
-  return grantAndNotify(deps, caller, granted, { context, action: 'introductions.request', saving: deps.introductions.inserting(granted) })
+  const granted: Introduction = { ...pending, ...(await grantedFieldsOf(deps, pending, context, {}, [])) }
+  const saving = [deps.introductions.inserting(granted)]
+  return viewGranted(deps, caller, granted, { context, action: 'introductions.request', saving })
+}
+
+/**
+ * Grants a request for a capability without its requester being there, because the target's policy allows it. `replacing` takes the request from
+ * the store: of several targets one succeeds.
+ */
+export async function grantCapabilityByPolicy(
+  deps: IntroductionDeps,
+  pending: Introduction,
+  context: GrantContext,
+  replacing: Group,
+): Promise<'granted' | 'retry'> {
+  const granted: Introduction = { ...pending, ...(await grantedFieldsOf(deps, pending, context, {}, [])) }
+  const saving = [...replacing, deps.introductions.inserting(granted)]
+  const granter = { id: granted.from, orgId: granted.fromOrg, handles: [] }
+  return grantAndNotify(deps, granter, granted, { context, action: 'introductions.request', saving })
 }
 
 /**
@@ -46,22 +63,37 @@ export async function grantByPolicy(
 export async function grantRequest(
   deps: IntroductionDeps,
   caller: Caller,
-  request: Introduction,
+  request: Introduction | Ask,
   context: GrantContext,
   narrowing: Narrowing,
 ): Promise<IntroductionView | 'retry'> {
-  const { id, state, revision, boundsVersion } = request
+  const { state, revision, boundsVersion } = request
   const isGranted = state === 'granted'
   const fields = {
     ...(await grantedFieldsOf(deps, request, context, narrowing, caller.identities)),
     ...nextRevision(request, context.now),
     ...(isGranted && { boundsVersion: newHandle(deps.random, 'ver'), notifiedAt: undefined }),
   }
-  const granted: Introduction = { ...request, ...fields }
-  const saving = deps.introductions.changing(id, { state, revision }, fields)
+  const granted: Introduction = { ...(isAsk(request) ? introductionOf(request) : request), ...fields }
+  const saving = isAsk(request)
+    ? [
+        ...replacingRequest(deps, request, context.now),
+        deps.capabilities.asks.taking(request.askId, { state: 'pending', revision }),
+        deps.introductions.inserting(granted),
+      ]
+    : [deps.introductions.changing(request.id, { state, revision }, fields)]
   const ends = isGranted ? [{ handle: boundsVersion }] : []
-  return grantAndNotify(deps, caller, granted, { context, action: 'introductions.approve', saving, ends })
+  return viewGranted(deps, caller, granted, { context, action: 'introductions.approve', saving, ends })
 }
+
+/** Operations that take a pending request for a capability from the store, and later end what other agents were asked. */
+export const replacingRequest = (
+  { capabilities: { requests, jobs } }: IntroductionDeps,
+  request: Parameters<typeof newJob>[0],
+  now: number,
+): Group => [requests.taking(request.id, { state: 'pending' }), jobs.inserting(newJob(request, 'close', now))]
+
+const introductionOf = ({ askId: _, ...introduction }: Ask): Introduction => introduction
 
 type GrantedFields = Required<
   Pick<Introduction, 'bounds' | 'reliance' | 'skills' | 'dependsOn' | 'grantedBy' | 'grantedAt' | 'expiresAt' | 'purgeAt'>
@@ -106,19 +138,30 @@ interface Grant {
   readonly context: GrantContext
   readonly action: string
   /** Inserts the introduction, or changes the requested one. */
-  readonly saving: Operation
+  readonly saving: Group
   readonly ends?: readonly Ending[]
 }
 
-/** Commits the grant together with the notifications of both sides. */
-async function grantAndNotify(
+async function viewGranted(
   deps: IntroductionDeps,
   caller: Caller,
   granted: Introduction,
-  { context: { card, now }, action, saving, ends = [] }: Grant,
+  grant: Grant,
 ): Promise<IntroductionView | 'retry'> {
+  const granter = { id: caller.id, orgId: caller.orgId, tokenId: caller.tokenId, handles: identitiesOf(caller.dependencies.handles) }
+  const outcome = await grantAndNotify(deps, granter, granted, grant)
+  return outcome === 'retry' ? outcome : viewOf(deps, granted, grant.context.now, deps.audit.history(caller))
+}
+
+/** Commits the grant together with the notifications of both sides. It depends on the handles of the granter. */
+async function grantAndNotify(
+  deps: IntroductionDeps,
+  granter: Parameters<typeof auditDraftOf>[0] & { readonly handles: readonly Handle[] },
+  granted: Introduction,
+  { context: { card }, action, saving, ends = [] }: Grant,
+): Promise<'granted' | 'retry'> {
   const releasing = await releasingSlot(deps.introductions, granted)
-  const draft = auditDraftOf(caller, granted, action, { state: 'granted' })
+  const draft = auditDraftOf(granter, granted, action, { state: 'granted' })
   const commit = (counting: Group) =>
     deps.trustLog.commit({
       type: 'introduction.granted',
@@ -128,11 +171,11 @@ async function grantAndNotify(
         granted.handle,
         ...(granted.dependsOn ?? []),
         ...card.dependencies.handles,
-        ...identitiesOf(caller.dependencies.handles),
+        ...granter.handles,
       ],
       operations: [
         ...counting,
-        saving,
+        ...saving,
         ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
         ...notifying(deps, granted, 'granted'),
         ...releasing,
@@ -140,7 +183,7 @@ async function grantAndNotify(
     })
   // An introduction that is approved again has been counted.
   const { outcome } = await (ends.length > 0 ? commit([]) : deps.commitGrant(granted, commit))
-  if (outcome === 'committed') return viewOf(deps, granted, now, deps.audit.history(caller))
+  if (outcome === 'committed') return 'granted'
   if (outcome === 'conflict') return 'retry'
   return refuse(
     'conflict',

@@ -5,21 +5,28 @@ import type { Caller } from '../../../http/caller.js'
 import type { RevocationReason } from '../../../protocol/end-reason.js'
 import type { IntroductionId } from '../../../protocol/ids.js'
 import { withNotifications } from '../../inbox/post.js'
+import { findIntroduction } from '../capability/find.js'
+import { type Ask, isAsk } from '../capability/store.js'
 import { isSide, RETENTION_SECONDS } from '../introduction.js'
 import type { IntroductionDeps } from '../introduction-deps.js'
 import type { Introduction } from '../store.js'
-import { nextRevision, notifying, requireIntroduction, viewOf } from '../view.js'
+import { nextRevision, notifying, viewOf } from '../view.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** Returns the introduction to a caller that may decide it, if it is pending. */
-export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
+export async function requirePending(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction | Ask> {
   const introduction = await requireUndecided(deps, caller, id, now)
   return introduction.state === 'pending' ? introduction : refuseDecided(id)
 }
 
 /** Returns the introduction to a caller that may decide it, if it is pending or needs another approval. */
-export async function requireUndecided(deps: IntroductionDeps, caller: Caller, id: IntroductionId, now: number): Promise<Introduction> {
-  const introduction = await requireIntroduction(deps, caller, id)
+export async function requireUndecided(
+  deps: IntroductionDeps,
+  caller: Caller,
+  id: IntroductionId,
+  now: number,
+): Promise<Introduction | Ask> {
+  const introduction = (await findIntroduction(deps, caller, id)) ?? refuse('not_found', 'no such introduction')
   if (!isSide(caller, introduction, 'to'))
     return refuse('forbidden', 'only the target agent or a member of its organisation may decide a request')
   const { state } = await viewOf(deps, introduction, now, deps.audit.history(caller))
@@ -46,15 +53,19 @@ interface Closing {
 export async function closePending(
   deps: IntroductionDeps,
   caller: Caller,
-  pending: Introduction,
+  pending: Introduction | Ask,
   { action, state, note, because, now }: Closing,
-): Promise<Introduction> {
+): Promise<Introduction | Ask> {
   const fields = { state, note, purgeAt: now + RETENTION_SECONDS, ...nextRevision(pending, now) } as const
-  const closed: Introduction = { ...pending, ...fields }
+  const closed = { ...pending, ...fields }
+  const changing = isAsk(pending)
+    ? deps.capabilities.asks.changing(pending.askId, { state: 'pending' }, fields)
+    : deps.introductions.changing(pending.id, { state: 'pending' }, fields)
   return withNotifications(deps, async () => {
-    const releasing = await releasingSlot(deps.introductions, pending)
+    // The requester must not notice the denial of an agent that it did not name
+    const releasing = isAsk(pending) ? [] : await releasingSlot(deps.introductions, pending)
     const committed = await deps.storage.commit([
-      deps.introductions.changing(pending.id, { state: 'pending' }, fields),
+      changing,
       ...deps.audit.recordingEnd(auditDraftOf(caller, pending, action), { ends: [{ handle: pending.handle }], ...because }),
       ...releasing,
       ...notifying(deps, closed, state),
@@ -65,10 +76,20 @@ export async function closePending(
   })
 }
 
-/** The draft of the audit row of a request, a decision or a revocation. Both organisations can read the row. */
+/**
+ * The draft of the audit row of a request, a decision or a revocation. Both organisations can read the row, except about what a target was asked
+ * because of a capability.
+ */
 export const auditDraftOf = (
-  caller: Caller,
-  { id, fromOrg, toOrg }: Introduction,
+  actor: Parameters<typeof auditDraft>[0],
+  introduction: Introduction | Ask,
   action: string,
   facts?: AuditDraft['facts'],
-): AuditDraft => auditDraft(caller, action, { otherOrgId: caller.orgId === toOrg ? fromOrg : toOrg, subject: id, ...(facts && { facts }) })
+): AuditDraft => {
+  const { id, fromOrg, toOrg } = introduction
+  return auditDraft(actor, action, {
+    ...(!isAsk(introduction) && { otherOrgId: actor.orgId === toOrg ? fromOrg : toOrg }),
+    subject: id,
+    ...(facts && { facts }),
+  })
+}

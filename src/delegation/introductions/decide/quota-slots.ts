@@ -25,11 +25,17 @@ export async function requireFreeSlot(
 }
 
 /** Part of the commit that creates the request. Of two requests that picked the same slot, the second commit fails. */
-export const reservingSlot = ({ requestSlots }: IntroductionsStore, { id, from, pendingUntil }: Introduction, slot: number): Operation =>
-  requestSlots.inserting({ id: `${from} ${slot}`, from, slot, introductionId: id, expiresAt: pendingUntil })
+export const reservingSlot = (
+  { requestSlots }: IntroductionsStore,
+  { id, from, pendingUntil }: Pick<Introduction, 'id' | 'from' | 'pendingUntil'>,
+  slot: number,
+): Operation => requestSlots.inserting({ id: `${from} ${slot}`, from, slot, introductionId: id, expiresAt: pendingUntil })
 
 /** Part of the commit that decides the request. A slot that has expired may now belong to another request and is then not released. */
-export async function releasingSlot({ requestSlots }: IntroductionsStore, { id, from, slot }: Introduction): Promise<readonly Operation[]> {
+export async function releasingSlot(
+  { requestSlots }: IntroductionsStore,
+  { id, from, slot }: Pick<Introduction, 'id' | 'from' | 'slot'>,
+): Promise<readonly Operation[]> {
   const occupied = slot === undefined ? undefined : await requestSlots.get(`${from} ${slot}`)
   return occupied?.introductionId === id ? [requestSlots.taking(occupied.id, { introductionId: id })] : []
 }

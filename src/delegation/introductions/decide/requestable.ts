@@ -36,6 +36,11 @@ interface Requester {
   readonly card: CardReliance
 }
 
+interface BoundsRequester {
+  readonly from: AgentId
+  readonly input: Pick<IntroductionInput, 'tools' | 'resources' | 'delegation'>
+}
+
 /**
  * Refuses a request for scopes, skills or an interface that the requester does not see in the card, and for anything beyond its ceiling. The
  * refusal does not show whether a missing part of the card is non-public.
@@ -47,6 +52,28 @@ export async function requireRequestable(deps: IntroductionDeps, requester: Requ
   const unknown = [...unknownAgents(deps, requester), ...unknownParts(requester)]
   if (rights.length > 0) refuse('invalid_scope', 'a scope or another right cannot be requested', { faults: [...rights, ...unknown] })
   if (unknown.length > 0) refuse('bad_input', 'the request names an unknown agent, skill or interface', { faults: unknown })
+}
+
+/** What a request for a capability asks for. Whether any agent has the capability does not matter here. */
+export type CapabilityInput = Pick<IntroductionInput, 'purpose' | 'tools' | 'resources' | 'delegation' | 'taskId' | 'seconds'> & {
+  readonly capability: string
+  readonly scopes?: readonly Scope[] | undefined
+}
+
+/** Refuses a request for a capability beyond the requester's ceiling: a scope that it may have at no agent, or another bound. */
+export async function requireWithinCeiling(deps: IntroductionDeps, from: AgentId, input: CapabilityInput): Promise<void> {
+  const client = await deps.clients.find(from)
+  if (client === undefined) return refuse('forbidden', 'the agent is no longer active')
+  const allowed = client.ceiling.rights.filter(({ audience }) => audience !== deps.issuer).map(({ scope }) => scope)
+  const beyond = (input.scopes ?? []).flatMap((scope, i) =>
+    coveredBySome(allowed, scope)
+      ? []
+      : [{ pointer: `/scopes/${i}`, hint: `your permission ceiling has this scope for no agent; ${CHANGEABLE}` }],
+  )
+  const rights = [...beyond, ...(await faultsOfBounds(deps, { from, input }, client.ceiling))]
+  const unknown = unknownAgents(deps, { input })
+  if (rights.length > 0) refuse('invalid_scope', 'a scope or another right cannot be requested', { faults: [...rights, ...unknown] })
+  if (unknown.length > 0) refuse('bad_input', 'the request names an unknown agent', { faults: unknown })
 }
 
 function faultsOfScopes({ from, input, orgId, card: { audience, scopes } }: Requester, ceiling: Ceiling): readonly Fault[] {
@@ -61,7 +88,7 @@ function faultsOfScopes({ from, input, orgId, card: { audience, scopes } }: Requ
 /** Every exchange under an introduction with such bounds would be refused, or would leave them out. */
 async function faultsOfBounds(
   { issuer, clients }: IntroductionDeps,
-  { from, input: { tools, resources, delegation } }: Requester,
+  { from, input: { tools, resources, delegation } }: BoundsRequester,
   ceiling: Ceiling,
 ): Promise<readonly Fault[]> {
   const { depth = 0, rights = [] } = delegation ?? {}
@@ -97,7 +124,7 @@ const CHANGEABLE = 'an administrator of your organisation can change it (agents.
 const beyondCeiling = (from: AgentId, { audience, scope }: Right): string =>
   `your permission ceiling does not include this scope for this audience; an administrator of your organisation can add it: credence agent change ${from} --add-call ${audience}=${scope}`
 
-const unknownAgents = ({ issuer }: IntroductionDeps, { input: { delegation } }: Requester): readonly Fault[] =>
+const unknownAgents = ({ issuer }: IntroductionDeps, { input: { delegation } }: Pick<BoundsRequester, 'input'>): readonly Fault[] =>
   (delegation?.rights ?? []).flatMap(({ audience }, i) =>
     agentOfAudience(issuer, audience) === undefined
       ? [{ pointer: `/delegation/rights/${i}/audience`, hint: 'not the audience of an agent of this registry' }]

@@ -1,0 +1,224 @@
+// Requests for a capability are matched after their response, from a queue in the store (`capability-jobs`).
+//
+// An instance claims a job by moving its `dueAt`: of several instances one succeeds, and if it crashes another one claims the job after LEASE_SECONDS.
+// Doing a job again changes nothing: what a target was asked has an id made of request and organisation, and a request is granted by taking it.
+// A match asks at most MAX_ASKED agents, one of each organisation, newest cards first. An agent whose policy opens itself to such requests grants
+// at once; the first that approves gets the introduction, and a `close` job ends what the others were asked.
+// Nothing that the requester can read changes until then: no response, notification, audit row or log entry shows what was found.
+// Cost: two searches for each request, and one commit for each agent that is asked.
+
+import { isRefusal } from '../../../errors.js'
+import type { IntroductionTarget } from '../../../identity/agents/agent.js'
+import type { Client } from '../../../identity/clients/client.js'
+import type { Clock } from '../../../lib/clock.js'
+import type { Log } from '../../../lib/log.js'
+import { newHandle } from '../../../protocol/handles.js'
+import { AgentId, type IntroductionId, type OrgId } from '../../../protocol/ids.js'
+import { type Bounds, coveredBySome, intersectNames, MAX_NAMES, type Scope, scopesFor } from '../../../protocol/rights.js'
+import { stands } from '../../../protocol/standing.js'
+import type { CardReliance } from '../../../registry/cards/reliance/reliance.js'
+import type { CardSearchPort } from '../../../storage/storage.js'
+import { isTaskStanding } from '../../tasks/authority.js'
+import type { Task } from '../../tasks/store.js'
+import { grantCapabilityByPolicy, replacingRequest } from '../decide/grant.js'
+import { policyDecision, RETENTION_SECONDS } from '../introduction.js'
+import type { IntroductionDeps } from '../introduction-deps.js'
+import type { Introduction, PendingReason } from '../store.js'
+import { nextRevision, notifying } from '../view.js'
+import { isPending } from './find.js'
+import { type Ask, askIdOf, type CapabilityRequest } from './store.js'
+
+export interface MatchDeps extends IntroductionDeps {
+  readonly cardSearch: Pick<CardSearchPort, 'search'>
+  readonly clock: Pick<Clock, 'after'>
+  readonly log: Log
+}
+
+const INTERVAL_MS = 2000
+const LEASE_SECONDS = 60
+const PAGE = 100
+/** Agents that are asked because of one request. They read its purpose. */
+const MAX_ASKED = 20
+
+/** Does the jobs that are due, every two seconds until `signal` aborts. */
+export async function runMatching(deps: MatchDeps, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await deps.clock.after(INTERVAL_MS, signal)
+    if (signal.aborted) return
+    try {
+      await doDueJobs(deps)
+    } catch (error) {
+      deps.log.warn('requests for a capability could not be matched; the next attempt is in 2 s', { error: String(error) })
+    }
+  }
+}
+
+/** Claims and does the jobs that are due. A job that fails is claimed again after LEASE_SECONDS. */
+export async function doDueJobs(deps: MatchDeps): Promise<void> {
+  const { jobs } = deps.capabilities
+  const now = deps.trustLog.now()
+  const { items } = await jobs.find('due', { where: {}, limit: PAGE })
+  const due = items.filter(({ dueAt }) => dueAt <= now)
+  if (due.length === 0) return
+  await deps.trustLog.readBarrier()
+  for (const { id, dueAt } of due) {
+    const claimed = await jobs.change(id, { dueAt }, { dueAt: now + LEASE_SECONDS })
+    if (!claimed) continue
+    try {
+      await (claimed.kind === 'match' ? match(deps, claimed.introductionId, now) : closeAsks(deps, claimed.introductionId, now))
+      await jobs.take(id, { dueAt: claimed.dueAt })
+    } catch (error) {
+      deps.log.warn(`a request for a capability failed; the next attempt is in ${LEASE_SECONDS} s`, {
+        'introduction.id': claimed.introductionId,
+        error: String(error),
+      })
+    }
+  }
+}
+
+/** An agent that has the capability, and what would be requested of it. */
+interface Candidate {
+  readonly target: IntroductionTarget
+  readonly card: CardReliance
+  readonly pending: Introduction
+  /** Empty: the target's policy grants the request. */
+  readonly because: readonly PendingReason[]
+}
+
+async function match(deps: MatchDeps, id: IntroductionId, now: number): Promise<void> {
+  const { ended } = deps.trustLog
+  const request = await deps.capabilities.requests.get(id)
+  if (!request || !isPending(ended, request) || request.pendingUntil <= now) return
+  const requester = await deps.clients.find(request.from)
+  if (!requester || !stands(ended, requester.dependencies.handles)) return
+  const task = request.taskId === undefined ? undefined : await deps.tasks.get(request.taskId)
+  if (request.taskId !== undefined && !isTaskStanding(deps, task, now)) return
+  const candidates = await findCandidates(deps, request, requester, now)
+  for (const candidate of candidates.filter(({ because }) => because.length === 0)) if (await grant(deps, candidate, task, now)) return
+  for (const candidate of candidates) await ask(deps, candidate)
+}
+
+/** Agents of different organisations. The search is that of a caller with an introduction, so it finds non-public skills. */
+async function findCandidates(deps: MatchDeps, request: CapabilityRequest, requester: Client, now: number): Promise<readonly Candidate[]> {
+  const { capability } = request
+  const searched = { words: [], tier: 'introduced', limit: PAGE } as const
+  const found = await Promise.all([
+    deps.cardSearch.search({ ...searched, skill: capability, tags: [] }),
+    deps.cardSearch.search({ ...searched, tags: [capability] }),
+  ])
+  const byOrganisation = new Map<OrgId, Candidate>()
+  for (const cardId of new Set(found.flatMap(({ hits }) => hits.map((hit) => hit.cardId)))) {
+    const candidate = await candidateOf(deps, request, requester, { to: AgentId.parse(cardId), now })
+    if (candidate && !byOrganisation.has(candidate.target.orgId)) byOrganisation.set(candidate.target.orgId, candidate)
+    if (byOrganisation.size === MAX_ASKED) break
+  }
+  return [...byOrganisation.values()]
+}
+
+/** Undefined for an agent that is not to be asked: it is the requester or no longer stands, offers none of the scopes, or its policy is closed. */
+async function candidateOf(
+  deps: MatchDeps,
+  request: CapabilityRequest,
+  requester: Client,
+  { to, now }: { readonly to: AgentId; readonly now: number },
+): Promise<Candidate | undefined> {
+  const [target, card] = await Promise.all([deps.findTarget(to), deps.findReliance(to)])
+  if (!target || !card || to === request.from) return undefined
+  if (!stands(deps.trustLog.ended, [...target.dependencies.handles, ...card.dependencies.handles])) return undefined
+  const scopes = scopesOf(request, requester, target, card)
+  const { capabilities = 'ask' } = target.introductionPolicy
+  if (scopes.length === 0 || capabilities === 'closed') return undefined
+  const pending = introductionFor(deps, request, { target, card, scopes, now })
+  const decision = policyDecision(target, request.fromOrg, pending.requested)
+  if (decision.outcome === 'closed') return undefined
+  const because = decision.outcome === 'ask' ? decision.because : []
+  return { target, card, pending, because: capabilities === 'ask' ? ['capability', ...because] : because }
+}
+
+/** The requested scopes, if the card lists them all; without any, those of the card. In both cases as far as the requester's ceiling allows. */
+function scopesOf({ scopes }: CapabilityRequest, { ceiling }: Client, { orgId }: IntroductionTarget, card: CardReliance): readonly Scope[] {
+  const allowed = scopesFor(ceiling.rights, card.audience, () => orgId)
+  if (scopes === undefined) return intersectNames(allowed, card.scopes).slice(0, MAX_NAMES)
+  return scopes.every((scope) => coveredBySome(card.scopes, scope) && coveredBySome(allowed, scope)) ? scopes : []
+}
+
+function introductionFor(
+  { random }: MatchDeps,
+  request: CapabilityRequest,
+  {
+    target: { agentId: to, orgId: toOrg },
+    card,
+    scopes,
+    now,
+  }: { readonly target: IntroductionTarget; readonly card: CardReliance; readonly scopes: readonly Scope[]; readonly now: number },
+): Introduction {
+  const { id, from, fromOrg, capability, purpose, tools, resources, delegation, taskId, seconds, createdAt, pendingUntil, slot, purgeAt } =
+    request
+  const requested: Bounds = {
+    scopes: [...scopes],
+    ...(tools && { tools }),
+    ...(resources && { resources }),
+    ...(delegation && { delegation }),
+  }
+  return {
+    id,
+    from,
+    to,
+    fromOrg,
+    toOrg,
+    pair: `${from} ${to}`,
+    purpose,
+    capability,
+    requested,
+    skills: card.skills.some((skill) => skill.id === capability) ? [capability] : [],
+    ...(taskId && { taskId }),
+    seconds,
+    state: 'pending',
+    // Not those of the request: the history of a handle must not tell the requester of a denial
+    handle: newHandle(random, 'int'),
+    boundsVersion: newHandle(random, 'ver'),
+    createdAt,
+    revision: 0,
+    changedAt: now,
+    pendingUntil,
+    slot,
+    purgeAt,
+  }
+}
+
+/** False if the target cannot have a further introduction at the moment. It is asked then. */
+async function grant(deps: MatchDeps, { target, card, pending }: Candidate, task: Task | undefined, now: number): Promise<boolean> {
+  try {
+    const replacing = replacingRequest(deps, pending, now)
+    await grantCapabilityByPolicy(deps, pending, { target, card, task, now }, replacing)
+    deps.inbox.notifyPosted()
+    // Not granted: the request was withdrawn or granted by another agent meanwhile
+    return true
+  } catch (error) {
+    if (isRefusal(error) && error.reason === 'conflict') return false
+    throw error
+  }
+}
+
+async function ask(deps: MatchDeps, { pending, because }: Candidate): Promise<void> {
+  const asked: Ask = {
+    ...pending,
+    askId: askIdOf(pending.id, pending.toOrg),
+    pendingBecause: because.length > 0 ? [...because] : ['capability'],
+  }
+  // Not done: an earlier run of the job has asked the organisation
+  const { ok } = await deps.storage.commit([deps.capabilities.asks.inserting(asked), ...notifying(deps, asked, 'requested')])
+  if (ok) deps.inbox.notifyPosted()
+}
+
+/** Ends what agents were asked, after the request was withdrawn or one of them has approved it. */
+async function closeAsks(deps: MatchDeps, id: IntroductionId, now: number): Promise<void> {
+  const { asks } = deps.capabilities
+  const { items } = await asks.find('request', { where: { id }, limit: PAGE })
+  for (const asked of items.filter(({ state }) => state === 'pending')) {
+    const fields = { state: 'ended', purgeAt: now + RETENTION_SECONDS, ...nextRevision(asked, now) } as const
+    const closing = asks.changing(asked.askId, { state: 'pending' }, fields)
+    const { ok } = await deps.storage.commit([closing, ...notifying(deps, { ...asked, ...fields }, 'ended')])
+    if (ok) deps.inbox.notifyPosted()
+  }
+}

@@ -73,7 +73,7 @@ export interface CardQuery {
   readonly publishedSince?: number
   readonly includeNonconformant?: boolean
   readonly facets?: readonly CardProperty[]
-  readonly tier: 'public' | 'authenticated'
+  readonly tier: CardTier
   /** The cards that the caller has an introduction to: their rows of the `introduced` tier are searched in place of those of `tier`. */
   readonly introducedTo?: readonly string[]
   /** Default: by relevance, or the newest first if there is no text. */

@@ -18,7 +18,6 @@ afterAll(() => registry[Symbol.asyncDispose]())
 const aRequester = (target: AgentActor, registeredBy = globex) =>
   registry.agent({
     registeredBy,
-    name: 'requester',
     ceiling: { rights: ['ocr:read', 'ocr:admin'].map((scope) => ({ audience: target.audience, scope })), delegationDepth: 1 },
   })
 const requestFrom = (from: AgentActor, to: AgentActor, more: object = {}) =>

@@ -101,11 +101,11 @@ async function match(deps: MatchDeps, id: IntroductionId, now: number): Promise<
 /** Agents of different organisations. The search is that of a caller with an introduction, so it finds non-public skills. */
 async function findCandidates(deps: MatchDeps, request: CapabilityRequest, requester: Client, now: number): Promise<readonly Candidate[]> {
   const { capability } = request
-  const searched = { words: [], tier: 'introduced', limit: PAGE } as const
-  const found = await Promise.all([
-    deps.cardSearch.search({ ...searched, skill: capability, tags: [] }),
-    deps.cardSearch.search({ ...searched, tags: [capability] }),
-  ])
+  const found = await Promise.all(
+    (['skill', 'tag'] as const).map((property) =>
+      deps.cardSearch.search({ tier: 'introduced', filters: [{ property, anyOf: [capability] }], limit: PAGE }),
+    ),
+  )
   const byOrganisation = new Map<OrgId, Candidate>()
   for (const cardId of new Set(found.flatMap(({ hits }) => hits.map((hit) => hit.cardId)))) {
     const candidate = await candidateOf(deps, request, requester, { to: AgentId.parse(cardId), now })

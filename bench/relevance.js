@@ -13,7 +13,10 @@ const REAL_CARDS = new URL('../../shared/cards/', import.meta.url).pathname
 const TOP = 10
 
 export async function run(report) {
-  const cards = [...realCards(report), ...generatedCards(report.isQuick ? 10 : 75)].map((card, i) => ({ ...card, id: `c${String(i).padStart(5, '0')}` }))
+  const cards = [...realCards(report), ...generatedCards(report.isQuick ? 10 : 75)].map((card, i) => ({
+    ...card,
+    id: `c${String(i).padStart(5, '0')}`,
+  }))
   const queries = QUERIES.map((query) => ({ ...query, gains: gainsOf(query, cards) })).filter(({ gains }) => gains.size > 0)
   report.say(`relevance: ${queries.length} of ${QUERIES.length} queries have a relevant card, ${cards.length} cards`)
   const engines = { credence: await credence(cards), minisearch: minisearch(cards), 'BM25 with OR': bm25(cards) }
@@ -27,7 +30,12 @@ export async function run(report) {
       times.push(performance.now() - startedAt)
       results.push({ kind, query, ...measures(found, gains) })
       if (process.env.BENCH_VERBOSE && name === 'credence' && results.at(-1).ndcg < 0.7)
-        report.say(`${kind}: ${query}: ${results.at(-1).ndcg.toFixed(2)}: ${found.slice(0, 5).map((id) => cards.find((card) => card.id === id).name + '/' + (cards.find((card) => card.id === id).topic ?? 'real')).join(', ')}`)
+        report.say(
+          `${kind}: ${query}: ${results.at(-1).ndcg.toFixed(2)}: ${found
+            .slice(0, 5)
+            .map((id) => cards.find((card) => card.id === id).name + '/' + (cards.find((card) => card.id === id).topic ?? 'real'))
+            .join(', ')}`,
+        )
     }
     for (const kind of kinds) {
       const own = results.filter((result) => kind === 'all' || result.kind === kind)
@@ -67,7 +75,8 @@ function realCards(report) {
 
 /** Gain of each relevant card: 3, or 1 if it is somewhat relevant. */
 function gainsOf({ relevant, somewhat }, cards) {
-  const isLabelled = (card, labels) => labels.some((label) => (label.startsWith('@') ? card.topic === undefined && card.name === label.slice(1) : card.topic === label))
+  const isLabelled = (card, labels) =>
+    labels.some((label) => (label.startsWith('@') ? card.topic === undefined && card.name === label.slice(1) : card.topic === label))
   return new Map(cards.flatMap((card) => (isLabelled(card, relevant) ? [[card.id, 3]] : isLabelled(card, somewhat) ? [[card.id, 1]] : [])))
 }
 
@@ -118,7 +127,11 @@ const WEIGHTS = { name: 5, skills: 3.5, tags: 3, examples: 1.4, description: 1.2
 function minisearch(cards) {
   const engine = new MiniSearch({ fields: Object.keys(WEIGHTS), searchOptions: { boost: WEIGHTS, prefix: true, fuzzy: 0.2 } })
   engine.addAll(cards.map(fieldsOf))
-  return async (text) => engine.search(text).slice(0, TOP).map(({ id }) => id)
+  return async (text) =>
+    engine
+      .search(text)
+      .slice(0, TOP)
+      .map(({ id }) => id)
 }
 
 /** Okapi BM25 over all fields as one text, where any word matches. */
@@ -142,6 +155,9 @@ function bm25(cards) {
       const weight = Math.log(1 + (texts.length - list.length + 0.5) / (list.length + 0.5))
       for (const [id, tf] of list) scores.set(id, (scores.get(id) ?? 0) + weight * tf)
     }
-    return [...scores].sort((a, b) => b[1] - a[1]).slice(0, TOP).map(([id]) => id)
+    return [...scores]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, TOP)
+      .map(([id]) => id)
   }
 }

@@ -9,13 +9,14 @@ import type { Secrets } from '../../signing-keys/secrets.js'
 import type { CardCursor } from '../../storage/storage.js'
 
 const text = z.string().max(512)
-const Factor = z.int().min(1).max(100)
+const Factor = z.int().min(0).max(100)
 const Term = z.union([z.tuple([text, Factor]), z.tuple([text, Factor, z.enum(['synonym', 'prefix', 'spelling'])])])
 const Plan = z.strictObject({
-  words: z.array(z.strictObject({ word: text, weight: z.int().min(1), terms: z.array(Term).max(16) })).max(32),
+  words: z.array(z.strictObject({ word: text, weight: z.int().min(0), terms: z.array(Term).max(16) })).max(32),
   name: z.string().max(1024),
   lists: z.array(z.string().max(1024)).max(1024),
-  cut: z.union([z.string().max(256), z.int()]).optional(),
+  isByFilter: z.boolean().optional(),
+  cut: z.strictObject({ list: z.int().min(0), position: z.union([z.string().max(256), z.int()]) }).optional(),
 })
 
 /** Where a page begins: after the last hit of the page before, and by the same plan. */
@@ -52,8 +53,10 @@ export async function verifyCursor(secrets: Secrets, query: unknown, cursor: str
   return { after, ...(plan && { plan: withoutUndefined(plan) }) }
 }
 
-const withoutUndefined = ({ cut, ...plan }: z.infer<typeof Plan>): NonNullable<CardCursor['plan']> => ({
+/** A plan that was JSON has no undefined members. */
+const withoutUndefined = ({ cut, isByFilter, ...plan }: z.infer<typeof Plan>): NonNullable<CardCursor['plan']> => ({
   ...plan,
+  ...(isByFilter !== undefined && { isByFilter }),
   ...(cut !== undefined && { cut }),
 })
 

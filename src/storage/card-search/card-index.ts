@@ -10,12 +10,16 @@ export interface Scope {
   readonly filters: readonly (readonly string[])[]
   readonly publishedSince?: number
   readonly includeNonconformant: boolean
+  /** Whether the rows need their properties, for facets. */
+  readonly withProperties: boolean
 }
 
 export interface EntryRow {
   readonly cardId: string
   readonly updatedAt: number
+  /** The terms that a search needs, or all terms of the row. */
   readonly terms: string
+  /** The properties, if the scope asks for them; else at least the lists of properties and names that were searched. */
   readonly properties: string
 }
 
@@ -24,8 +28,21 @@ export type ListPosition = string | number
 
 export interface FoundEntries {
   readonly rows: readonly EntryRow[]
-  /** The list in which the limit was reached, and its last entry that was read. */
-  readonly cut?: { readonly list: number; readonly position: ListPosition }
+  readonly cut?: Cut
+}
+
+/** The list in which the limit was reached, and its last row that is a candidate. */
+export interface Cut {
+  readonly list: number
+  readonly position: ListPosition
+}
+
+/** What a hit shows of a row. */
+export interface RowDetails {
+  readonly summary: CardSummary
+  /** All terms and properties. */
+  readonly terms: string
+  readonly properties: string
 }
 
 /** How a word begins or ends, and how long it is. */
@@ -42,15 +59,15 @@ export interface CardIndex {
   /** The number of rows of the tier for each key: a term, the list of a property, or ALL_ROWS. */
   sizes(tier: CardTier, keys: readonly string[]): Promise<ReadonlyMap<string, number>>
   /**
-   * The distinct rows of the lists, at most `limit`, list by list. `cut`: reads the last list no further than to this position; then there is no
-   * limit.
+   * The distinct rows of the lists, at most `limit`, list by list, with the terms of these lists. `cut`: of the list with that number, rows up to a
+   * position are candidates, and of later lists none; then there is no limit.
    */
-  rowsOfLists(scope: Scope, lists: readonly string[], range: { readonly limit: number; readonly cut?: ListPosition }): Promise<FoundEntries>
-  /** All rows of these cards. */
+  rowsOfLists(scope: Scope, lists: readonly string[], range: { readonly limit: number; readonly cut?: Cut }): Promise<FoundEntries>
+  /** All rows of these cards, with all of their terms. */
   rowsOfCards(scope: Scope, cardIds: readonly string[]): Promise<readonly EntryRow[]>
   /** The newest rows, by time of publication and card id. `terms` is empty. */
   newestRows(scope: Scope, range: NewestRange): Promise<readonly EntryRow[]>
   /** At most `limit` words that a row of the tier has or had. */
   wordsLike(tier: CardTier, pattern: WordPattern, limit: number): Promise<readonly string[]>
-  summaries(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
+  details(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, RowDetails>>
 }

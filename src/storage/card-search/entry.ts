@@ -143,11 +143,17 @@ export const keysOfEntry = ({ terms, properties }: Pick<CardEntry, 'terms' | 'pr
   ...properties.split('\n'),
 ]
 
-/** The lists that an entry is in. */
-export const listsOfEntry = ({ terms, properties }: Pick<CardEntry, 'terms' | 'properties'>): string[] => [
-  ...[...terms.matchAll(/([^\n\t]+)\t(..)/g)].map(([, term = '', impact = '']) => `${term}\t${levelOf(impactAt(impact, 0))}`),
-  ...properties.split('\n'),
+/** The lists that an entry is in. `use` says how the entry uses the term of the list; it is empty for other lists. */
+export const listsOfEntry = ({ terms, properties }: Pick<CardEntry, 'terms' | 'properties'>): { list: string; use: string }[] => [
+  ...[...terms.matchAll(/([^\n\t]+)\t(...)/g)].map(([, term = '', use = '']) => ({ list: `${term}\t${levelOf(impactAt(use, 0))}`, use })),
+  ...properties.split('\n').map((list) => ({ list, use: '' })),
 ]
+
+/** The number of characters that say how an entry uses a term: two digits of its impact, and its fields. */
+export const USE_LENGTH = 3
+
+/** The term of a list; undefined for a list of a property or a name. */
+export const termOfList = (list: string): string | undefined => (list.includes('\t') ? list.slice(0, list.indexOf('\t')) : undefined)
 
 /** The first of the characters that represent digits and sets of fields; all of them are printable ASCII. */
 const FIRST = 48

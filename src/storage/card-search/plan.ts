@@ -7,6 +7,8 @@ import { wordsInstead } from './spelling.js'
 /** Maximum number of words of a query; further ones are ignored. */
 const MAX_WORDS = 20
 const RARE_FILTER_ROWS = 300
+/** Maximum number of rows of lists that a search reads, apart from the lists of its rarest term. */
+const MAX_ROWS_READ = 10_000
 /** Maximum number of terms that stand for one word. */
 const MAX_TERMS = 8
 
@@ -31,25 +33,60 @@ export async function planOf(
   const sizes = await index.sizes(tier, [ALL_ROWS, ...filters.flat(), ...terms])
   const words = await Promise.all(concepts.map(async (concept) => ({ ...concept, terms: await termsOf(index, tier, concept, sizes) })))
   const total = sizes.get(ALL_ROWS) ?? 0
-  const rowsByTerm = new Map(words.flatMap((word) => word.terms).map(({ term, rows }) => [term, rows]))
-  const rarestFirst = [...rowsByTerm]
-    .filter(([, rows]) => rows > 0)
-    .sort(([a, rowsOfA], [b, rowsOfB]) => rowsOfA - rowsOfB || (a < b ? -1 : 1))
+  const filterLists = rareFilter(filters, sizes)
+  const read = filterLists === undefined ? termsToRead(words) : undefined
   const name = listOfName(text)
   return {
-    words: words.map(({ word, terms }) => ({ word, weight: weightOf(terms, total), terms: terms.map(planned) })),
+    words: words.map(({ word, terms }) => planWord(word, terms, { total, read })),
     name,
-    lists: rareFilter(filters, sizes) ?? [name, ...rarestFirst.flatMap(([term]) => listsOfTerm(term))],
+    lists: filterLists ?? [name, ...[...(read ?? [])].flatMap(listsOfTerm)],
+    ...(filterLists && { isByFilter: true }),
   }
+}
+
+interface ConceptTerms {
+  readonly word: string
+  readonly terms: readonly Term[]
+}
+
+/** The rarest terms of a query whose lists are read: as many as have MAX_ROWS_READ rows together, but at least one. */
+function termsToRead(words: readonly ConceptTerms[]): ReadonlySet<string> {
+  const rowsByTerm = new Map(words.flatMap(({ terms }) => terms).map(({ term, rows }) => [term, rows]))
+  const rarestFirst = [...rowsByTerm].filter(([, rows]) => rows > 0).sort(([a, ofA], [b, ofB]) => ofA - ofB || (a < b ? -1 : 1))
+  const read = new Set<string>()
+  let sum = 0
+  for (const [term, rows] of rarestFirst) {
+    sum += rows
+    if (read.size > 0 && sum > MAX_ROWS_READ) break
+    read.add(term)
+  }
+  return read
+}
+
+/** Terms whose lists are not read are too frequent to score rows: they have no factor, and a word without others no weight. */
+function planWord(
+  word: string,
+  terms: readonly Term[],
+  { total, read }: { total: number; read: ReadonlySet<string> | undefined },
+): Plan['words'][number] {
+  const isRead = ({ term, rows }: Term) => read === undefined || rows === 0 || read.has(term)
+  const planned = [...terms.filter(isRead), ...terms.filter((term) => !isRead(term)).map((term) => ({ ...term, factor: 0 }))].map(
+    plannedTerm,
+  )
+  return { word, weight: terms.some(isRead) ? weightOf(terms, total) : 0, terms: planned }
 }
 
 /** The lists of the rarest filter, if they are so short that reading them is quicker than reading the lists of the words. */
 function rareFilter(filters: Scope['filters'], sizes: Sizes): readonly string[] | undefined {
-  const rarest = filters
-    .map((lists) => ({ lists, rows: lists.reduce((sum, list) => sum + (sizes.get(list) ?? 0), 0) }))
-    .sort((a, b) => a.rows - b.rows)[0]
-  return rarest && rarest.rows <= RARE_FILTER_ROWS ? rarest.lists : undefined
+  const [rarest] = rarestFilterFirst(filters, sizes)
+  return rarest && rowsOf(rarest, sizes) <= RARE_FILTER_ROWS ? rarest : undefined
 }
+
+/** The filters in an order in which most rows fail early. */
+export const rarestFilterFirst = (filters: Scope['filters'], sizes: Sizes): Scope['filters'] =>
+  [...filters].sort((a, b) => rowsOf(a, sizes) - rowsOf(b, sizes))
+
+const rowsOf = (lists: readonly string[], sizes: Sizes): number => lists.reduce((sum, list) => sum + (sizes.get(list) ?? 0), 0)
 
 /** The terms of a word, the best first. Of a word that is nowhere, with the terms of similar words. */
 async function termsOf(index: CardIndex, tier: CardTier, { word, terms, isWhole }: Concept, sizes: Sizes): Promise<readonly Term[]> {
@@ -95,7 +132,7 @@ const UNKNOWN_WEIGHT = 150
 const FEW_ROWS = 2
 const FEW_OF_ALL = 0.002
 
-const planned = ({ term, factor, by }: Term): PlannedTerm => {
+const plannedTerm = ({ term, factor, by }: Pick<Term, 'term' | 'factor' | 'by'>): PlannedTerm => {
   const percent = Math.round(factor * 100)
   return by === undefined ? [term, percent] : [term, percent, by]
 }

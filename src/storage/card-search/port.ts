@@ -91,14 +91,16 @@ export interface CardCursor {
 
 /**
  * How the rows of a query are found and scored. Each word of the query has a weight and the terms that may stand for it, the best first, each with a
- * factor in percent. Rows are candidates if they are in one of the lists. The last list may be cut off at a position.
+ * factor in percent (0: it is not scored). Rows are candidates if they are in one of the lists, which may be cut off at a position.
  */
 export interface Plan {
   readonly words: readonly { readonly word: string; readonly weight: number; readonly terms: readonly PlannedTerm[] }[]
   /** The list of the cards that have the text as their name. */
   readonly name: string
   readonly lists: readonly string[]
-  readonly cut?: string | number
+  /** The lists are those of a filter. */
+  readonly isByFilter?: boolean
+  readonly cut?: { readonly list: number; readonly position: string | number }
 }
 export type PlannedTerm = readonly [term: string, factor: number, by?: MatchedBy]
 /** The card has another word: one that means the same, continues the word, or is spelt nearly like it. */

@@ -23,13 +23,13 @@ export function score({ words, name }: Plan, row: Pick<EntryRow, 'terms' | 'prop
     if (best > 0) found += weight
   }
   if (found === 0 && !isNamed(name, row)) return 0
-  const relevance = (matched / total) * (found / total)
+  const relevance = total === 0 ? 0 : (matched / total) * (found / total)
   return isNamed(name, row) ? EXACT_NAME + (1 - EXACT_NAME) * relevance : EXACT_NAME * relevance
 }
 
 const isNamed = (name: string, { properties }: Pick<EntryRow, 'properties'>): boolean => `\n${properties}\n`.includes(`\n${name}\n`)
 
-export function whyOf({ words }: Plan, { terms }: Pick<EntryRow, 'terms'>): Why {
+export function whyOf({ words }: Plan, terms: string): Why {
   const found: FoundWord[] = []
   const missing: string[] = []
   for (const { word, terms: planned } of words) {

@@ -60,10 +60,19 @@ async function candidates(index: CardIndex, query: CardQuery, plan: Plan) {
     index.rowsOfLists(scope, plan.lists, range),
     introducedTo.length === 0 ? [] : index.rowsOfCards({ ...scope, tier: 'introduced', except: [] }, introducedTo),
   ])
-  const planned: Plan = own.cut ? { ...plan, lists: plan.lists.slice(0, own.cut.list + 1), cut: own.cut.position } : plan
+  const ownRows = plan.isByFilter ? await withAllTerms(index, tier, own.rows) : own.rows
+  const planned: Plan = own.cut ? { ...plan, cut: own.cut } : plan
   const scored = (rows: readonly EntryRow[], of: CardTier) => rows.map((row) => rankedOf(row, of, score(plan, row), query))
-  const ranked = [...scored(own.rows, tier), ...scored(introduced, 'introduced')].filter((one) => one.score > 0).sort(byRank)
+  const ranked = [...scored(ownRows, tier), ...scored(introduced, 'introduced')].filter((one) => one.score > 0).sort(byRank)
   return { ranked, planned, isComplete: planned.cut === undefined }
+}
+
+async function withAllTerms(index: CardIndex, tier: CardTier, rows: readonly EntryRow[]): Promise<readonly EntryRow[]> {
+  const details = await index.details(
+    tier,
+    rows.map(({ cardId }) => cardId),
+  )
+  return rows.map((row) => ({ ...row, ...(details.get(row.cardId) ?? { terms: '' }) }))
 }
 
 /** All rows, the newest first. */
@@ -84,12 +93,13 @@ async function browse(index: CardIndex, query: CardQuery): Promise<CardHits> {
   }
 }
 
-const scopeOf = ({ tier, introducedTo = [], filters, publishedSince, includeNonconformant = false }: CardQuery): Scope => ({
+const scopeOf = ({ tier, introducedTo = [], filters, publishedSince, includeNonconformant = false, facets = [] }: CardQuery): Scope => ({
   tier,
   except: introducedTo,
   filters: filters.map(({ property, anyOf }) => anyOf.map((value) => listOfProperty(property, value))),
   ...(publishedSince !== undefined && { publishedSince }),
   includeNonconformant,
+  withProperties: facets.length > 0,
 })
 
 function rankedOf(row: EntryRow, tier: CardTier, points: number, { text, sort }: CardQuery): Ranked {
@@ -103,20 +113,20 @@ const isAfter = ({ rank, row }: Ranked, [after, cardId]: CardCursor['after']): b
 
 async function hitsOf(index: CardIndex, page: readonly Ranked[], plan: Plan | undefined): Promise<readonly CardHit[]> {
   const tiers = [...new Set(page.map(({ tier }) => tier))]
-  const summaries = new Map(
+  const details = new Map(
     await Promise.all(
       tiers.map(async (tier) => {
         const ids = page.filter((one) => one.tier === tier).map(({ row }) => row.cardId)
-        return [tier, await index.summaries(tier, ids)] as const
+        return [tier, await index.details(tier, ids)] as const
       }),
     ),
   )
   return page.flatMap(({ row, tier, rank, score: points }): CardHit[] => {
-    const summary = summaries.get(tier)?.get(row.cardId)
-    if (summary === undefined) return []
+    const found = details.get(tier)?.get(row.cardId)
+    if (found === undefined) return []
     const next = { after: [rank, row.cardId] as const, ...(plan && { plan }) }
-    const why = plan ? whyOf(plan, row) : { found: [], missing: [] }
-    return [{ cardId: row.cardId, tier, score: Math.round(points * 100), why, summary, next }]
+    const why = plan ? whyOf(plan, found.terms) : { found: [], missing: [] }
+    return [{ cardId: row.cardId, tier, score: Math.round(points * 100), why, summary: found.summary, next }]
   })
 }
 

@@ -1,6 +1,6 @@
 // The index of card search in SQLite: the entries of each list, the number of rows of each list, and the words of the rows.
 // A row of a list repeats the tiers of its entry, so that entries of other tiers are skipped before anything is counted.
-import type { CardIndex, EntryRow, FoundEntries, ListPosition, NewestRange, Scope, WordPattern } from '../card-search/card-index.js'
+import type { CardIndex, Cut, EntryRow, FoundEntries, NewestRange, RowDetails, Scope, WordPattern } from '../card-search/card-index.js'
 import {
   CARD_INDEX_VERSION,
   type CardEntry,
@@ -10,11 +10,14 @@ import {
   listsOfEntry,
   NONCONFORMANT,
   reversed,
+  termOfList,
   tierBit,
+  USE_LENGTH,
 } from '../card-search/entry.js'
+import { rarestFilterFirst } from '../card-search/plan.js'
 import { CARD_TIERS, type CardRow, type CardSearchPort, type CardSummary, type CardTier } from '../card-search/port.js'
 import { search, suggest } from '../card-search/search.js'
-import { type Cell, type Database, type Row, textCell } from './database.js'
+import type { Cell, Database, Row } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 export interface CardSearch extends CardSearchPort {
@@ -22,22 +25,26 @@ export interface CardSearch extends CardSearchPort {
   index(cardId: string, rows: readonly CardRow[]): void
 }
 
+/**
+ * Entries have narrow rows, of which a search reads many, and their content beside them, of which it reads few. A row of a list repeats the tiers of
+ * its entry (`flags`) and how the entry uses the term of the list (`use`), so that a list is read alone.
+ */
 export const CARD_SEARCH_SCHEMA = `
-  CREATE TABLE card_entries (id INTEGER PRIMARY KEY, card NOT NULL, version INTEGER NOT NULL, flags INTEGER NOT NULL,
-    updated INTEGER NOT NULL, properties TEXT NOT NULL, terms TEXT NOT NULL);
-  CREATE INDEX card_entries_version ON card_entries (version);
+  CREATE TABLE card_entries (id INTEGER PRIMARY KEY, card TEXT NOT NULL, version INTEGER NOT NULL, flags INTEGER NOT NULL, updated INTEGER NOT NULL);
   CREATE INDEX card_entries_of ON card_entries (card);
+  CREATE INDEX card_entries_version ON card_entries (version);
   CREATE INDEX card_entries_newest ON card_entries (updated DESC, card);
-  CREATE TABLE card_lists (list TEXT NOT NULL, entry INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (list, entry)) WITHOUT ROWID;
+  CREATE TABLE card_contents (id INTEGER PRIMARY KEY, properties TEXT NOT NULL, terms TEXT NOT NULL);
+  CREATE TABLE card_lists (list TEXT NOT NULL, entry INTEGER NOT NULL, flags INTEGER NOT NULL, use TEXT NOT NULL, PRIMARY KEY (list, entry)) WITHOUT ROWID;
   CREATE TABLE card_sizes (key TEXT PRIMARY KEY, public INTEGER NOT NULL, authenticated INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE card_words (word TEXT PRIMARY KEY, reversed TEXT NOT NULL, tiers INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX card_words_reversed ON card_words (reversed);
-  CREATE TABLE card_summaries (id INTEGER PRIMARY KEY, card NOT NULL, tier TEXT NOT NULL, summary TEXT NOT NULL, UNIQUE (card, tier));`
+  CREATE TABLE card_summaries (id INTEGER PRIMARY KEY, card TEXT NOT NULL, tier TEXT NOT NULL, summary TEXT NOT NULL, UNIQUE (card, tier));`
 
 /** Replaces the tables of format 5. Its cards are outdated: they have entries of version 0 until they are indexed again. */
 export const UPGRADE_CARD_SEARCH = `${CARD_SEARCH_SCHEMA}
-  INSERT INTO card_entries (card, version, flags, updated, properties, terms)
-    SELECT card, 0, 0, 0, '', '' FROM (SELECT card FROM card_public UNION SELECT card FROM card_authenticated UNION SELECT card FROM card_introduced);
+  INSERT INTO card_entries (card, version, flags, updated)
+    SELECT card, 0, 0, 0 FROM (SELECT card FROM card_public UNION SELECT card FROM card_authenticated UNION SELECT card FROM card_introduced);
   ${CARD_TIERS.flatMap((tier) => ['', '_terms', '_text', '_summary'].map((table) => `DROP TABLE card_${tier}${table};`)).join(' ')}`
 
 export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
@@ -47,13 +54,13 @@ export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
     rowsOfCards: (scope, cardIds) => commits.read(() => rowsOfCards(db, scope, cardIds)),
     newestRows: (scope, range) => commits.read(() => newestRows(db, scope, range)),
     wordsLike: (tier, pattern, limit) => commits.read(() => wordsLike(db, tier, pattern, limit)),
-    summaries: (tier, cardIds) => commits.read(() => summaries(db, tier, cardIds)),
+    details: (tier, cardIds) => commits.read(() => details(db, tier, cardIds)),
   }
   return {
     index: (cardId, rows) => replaceRows(db, cardId, rows),
     search: (query) => search(index, query),
     suggest: (tier, text, limit) => suggest(index, tier, text, limit),
-    summaries: index.summaries,
+    summaries: (tier, cardIds) => commits.read(() => summaries(db, tier, cardIds)),
     outdated: (limit) =>
       commits.read(() =>
         db
@@ -72,38 +79,33 @@ type Content = Pick<CardEntry, 'properties' | 'terms'>
 
 /** An entry whose content stays keeps its id, and so its position in the lists, even if other tiers share it from now on. */
 function replaceRows(db: Database, cardId: string, rows: readonly CardRow[]): void {
-  const card = textCell(cardId)
   const fresh = new Map(entriesOf(rows).map((entry) => [contentOf(entry), entry]))
-  for (const stored of db.all('SELECT id, version, flags, properties, terms FROM card_entries WHERE card = ?', card)) {
-    const content = { properties: String(stored.properties), terms: String(stored.terms) }
+  for (const stored of db.all(
+    'SELECT e.id, version, flags, properties, terms FROM card_entries e LEFT JOIN card_contents c ON c.id = e.id WHERE card = ?',
+    cardId,
+  )) {
+    const content = { properties: String(stored.properties ?? ''), terms: String(stored.terms ?? '') }
     const [id, flags] = [Number(stored.id), Number(stored.flags)]
     const same = stored.version === CARD_INDEX_VERSION ? fresh.get(contentOf(content)) : undefined
     if (same === undefined) removeEntry(db, id, flags, content)
     else keepEntry(db, id, flags, same)
     if (same !== undefined) fresh.delete(contentOf(content))
   }
-  for (const entry of fresh.values()) addEntry(db, card, entry)
-  db.run('DELETE FROM card_summaries WHERE card = ?', card)
+  for (const entry of fresh.values()) addEntry(db, cardId, entry)
+  db.run('DELETE FROM card_summaries WHERE card = ?', cardId)
   for (const { tier, summary } of rows)
-    db.run('INSERT INTO card_summaries (card, tier, summary) VALUES (?, ?, ?)', card, tier, JSON.stringify(summary))
+    db.run('INSERT INTO card_summaries (card, tier, summary) VALUES (?, ?, ?)', cardId, tier, JSON.stringify(summary))
 }
 
 const contentOf = ({ properties, terms }: Content): string => `${properties}${terms}`
 
-function addEntry(db: Database, card: Cell, entry: CardEntry): void {
+function addEntry(db: Database, cardId: string, entry: CardEntry): void {
   const flags = flagsOf(entry)
-  const { updatedAt, properties, terms } = entry
-  db.run(
-    'INSERT INTO card_entries (card, version, flags, updated, properties, terms) VALUES (?, ?, ?, ?, ?, ?)',
-    card,
-    CARD_INDEX_VERSION,
-    flags,
-    updatedAt,
-    properties,
-    terms,
-  )
+  db.run('INSERT INTO card_entries (card, version, flags, updated) VALUES (?, ?, ?, ?)', cardId, CARD_INDEX_VERSION, flags, entry.updatedAt)
   const id = Number(db.one('SELECT last_insert_rowid() AS id')?.id)
-  for (const list of listsOfEntry(entry)) db.run('INSERT OR IGNORE INTO card_lists (list, entry, flags) VALUES (?, ?, ?)', list, id, flags)
+  db.run('INSERT INTO card_contents (id, properties, terms) VALUES (?, ?, ?)', id, entry.properties, entry.terms)
+  for (const { list, use } of listsOfEntry(entry))
+    db.run('INSERT OR IGNORE INTO card_lists (list, entry, flags, use) VALUES (?, ?, ?, ?)', list, id, flags, use)
   addToSizes(db, entry, 0, flags)
   addWords(db, entry)
 }
@@ -123,14 +125,15 @@ function keepEntry(db: Database, id: number, before: number, entry: CardEntry): 
   const flags = flagsOf(entry)
   db.run('UPDATE card_entries SET flags = ?, updated = ? WHERE id = ?', flags, entry.updatedAt, id)
   if (flags === before) return
-  for (const list of listsOfEntry(entry)) db.run('UPDATE card_lists SET flags = ? WHERE list = ? AND entry = ?', flags, list, id)
+  for (const { list } of listsOfEntry(entry)) db.run('UPDATE card_lists SET flags = ? WHERE list = ? AND entry = ?', flags, list, id)
   addToSizes(db, entry, before, flags)
   addWords(db, entry)
 }
 
 function removeEntry(db: Database, id: number, flags: number, content: Content): void {
   db.run('DELETE FROM card_entries WHERE id = ?', id)
-  for (const list of listsOfEntry(content)) db.run('DELETE FROM card_lists WHERE list = ? AND entry = ?', list, id)
+  db.run('DELETE FROM card_contents WHERE id = ?', id)
+  for (const { list } of listsOfEntry(content)) db.run('DELETE FROM card_lists WHERE list = ? AND entry = ?', list, id)
   addToSizes(db, content, flags, 0)
 }
 
@@ -180,45 +183,84 @@ function conditionsOf(scope: Scope, { column, flags }: { readonly column: string
   return { sql: conditions.join(' AND '), cells }
 }
 
+/** The terms of each candidate, in the form of `terms` of an entry, and the other lists that it is in. */
+interface Candidate {
+  terms: string
+  properties: string
+}
+
+/**
+ * Rows of a list are aggregated to one text each, because rows of a result cost more than the search itself.
+ * The lists of the first term may be long (the plan bounds the others), so they are not read beyond the cut.
+ */
 function rowsOfLists(
   db: Database,
   scope: Scope,
   lists: readonly string[],
-  { limit, cut }: { readonly limit: number; readonly cut?: ListPosition },
+  { limit, cut }: { readonly limit: number; readonly cut?: Cut },
 ): FoundEntries {
-  const needsEntry = scope.publishedSince !== undefined || scope.except.length > 0
-  const where = conditionsOf(scope, { column: 'l.entry', flags: 'l.flags' })
-  const from = `card_lists l ${needsEntry ? 'JOIN card_entries e ON e.id = l.entry' : ''}`
-  const found = new Set<number>()
-  const read = (list: string, range: SqlPart, most: number) => {
-    const sql = `SELECT l.entry AS entry FROM ${from} WHERE l.list = ? AND ${range.sql} AND ${where.sql} ORDER BY l.entry DESC LIMIT ?`
-    return db.all(sql, list, ...range.cells, ...where.cells, most).map(({ entry }) => Number(entry))
-  }
+  const read = listReader(db, scope)
+  const found = new Map<number, Candidate>()
+  const firstTerm = lists.map(termOfList).find((term) => term !== undefined)
+  let end = cut
   for (const [i, list] of lists.entries()) {
-    if (cut !== undefined) {
-      const range = i === lists.length - 1 ? { sql: 'l.entry >= ?', cells: [cut] } : { sql: 'l.entry > 0', cells: [] }
-      for (const entry of read(list, range, -1)) found.add(entry)
-      continue
-    }
-    let last = Number.MAX_SAFE_INTEGER
-    for (let most = limit - found.size; ; most = limit - found.size) {
-      const entries = read(list, { sql: 'l.entry < ?', cells: [last] }, most)
-      for (const entry of entries) found.add(entry)
-      last = entries.at(-1) ?? last
-      if (found.size >= limit) return { rows: rowsOfEntries(db, found), cut: { list: i, position: last } }
-      if (entries.length < most) break
+    const term = termOfList(list)
+    const isFirst = term !== undefined && term === firstTerm
+    if (isFirst && end !== undefined && i > end.list) continue
+    const isCutHere = isFirst && i === cut?.list
+    for (const [entry, use] of read(list, isCutHere ? Number(cut?.position) : 0, isFirst && cut === undefined ? 2 * limit : -1)) {
+      const known = found.get(entry)
+      if (known === undefined && end !== undefined && (i > end.list || (i === end.list && entry < Number(end.position)))) continue
+      const candidate = known ?? { terms: '\n', properties: '' }
+      if (known === undefined) found.set(entry, candidate)
+      if (term === undefined) candidate.properties += `${list}\n`
+      else candidate.terms += `${term}\t${use}\n`
+      if (end !== undefined || found.size < limit) continue
+      end = { list: i, position: entry }
+      if (isFirst) break
     }
   }
-  return { rows: rowsOfEntries(db, found) }
+  return { rows: rowsOfCandidates(db, found, scope), ...(end && { cut: end }) }
 }
 
-const rowsOfEntries = (db: Database, entries: Iterable<number>): EntryRow[] =>
-  db
-    .all(
-      'SELECT card, updated, properties, terms FROM card_entries WHERE id IN (SELECT value FROM json_each(?))',
-      JSON.stringify([...entries]),
-    )
-    .map(entryRow)
+type UseOfTerm = readonly [entry: number, use: string]
+
+/** Returns a function that reads the rows of a list from its newest entry down to a given one, at most so many. */
+function listReader(db: Database, scope: Scope): (list: string, from: number, most: number) => readonly UseOfTerm[] {
+  const needsEntry = scope.publishedSince !== undefined || scope.except.length > 0
+  const filters = rarestFilterFirst(scope.filters, sizesOfFilters(db, scope))
+  const where = conditionsOf({ ...scope, filters }, { column: 'l.entry', flags: 'l.flags' })
+  const sql = `SELECT group_concat(entry) AS entries, group_concat(use, '') AS uses FROM (
+    SELECT l.entry AS entry, l.use AS use FROM card_lists l ${needsEntry ? 'JOIN card_entries e ON e.id = l.entry' : ''}
+    WHERE l.list = ? AND l.entry >= ? AND ${where.sql} ORDER BY l.entry DESC LIMIT ?)`
+  return (list, from, most) => {
+    const { entries = null, uses } = db.one(sql, list, from, ...where.cells, most) ?? {}
+    if (entries === null) return []
+    const text = String(uses)
+    return String(entries)
+      .split(',')
+      .map((entry, i) => [Number(entry), text.slice(i * USE_LENGTH, (i + 1) * USE_LENGTH)])
+  }
+}
+
+function rowsOfCandidates(db: Database, found: ReadonlyMap<number, Candidate>, { withProperties }: Scope): EntryRow[] {
+  const sql = withProperties
+    ? 'SELECT json_group_array(json_array(e.id, card, updated, properties)) AS rows FROM card_entries e JOIN card_contents c ON c.id = e.id'
+    : 'SELECT json_group_array(json_array(e.id, card, updated)) AS rows FROM card_entries e'
+  const text = db.one(`${sql} WHERE e.id IN (SELECT value FROM json_each(?))`, JSON.stringify([...found.keys()]))?.rows
+  const rows = JSON.parse(String(text)) as (readonly [id: number, card: string, updated: number, properties?: string])[] // selected above
+  return rows.map(([id, cardId, updatedAt, properties]) => {
+    const candidate = found.get(id) ?? { terms: '', properties: '' }
+    return { cardId, updatedAt, terms: candidate.terms, properties: properties ?? candidate.properties }
+  })
+}
+
+function rowsOfCards(db: Database, scope: Scope, cardIds: readonly string[]): readonly EntryRow[] {
+  const where = conditionsOf(scope, { column: 'e.id', flags: 'e.flags' })
+  const sql = `SELECT card, updated, properties, terms FROM card_entries e JOIN card_contents c ON c.id = e.id
+    WHERE e.card IN (SELECT value FROM json_each(?)) AND ${where.sql}`
+  return db.all(sql, JSON.stringify(cardIds), ...where.cells).map(entryRow)
+}
 
 const entryRow = ({ card, updated, properties, terms }: Row): EntryRow => ({
   cardId: String(card),
@@ -227,35 +269,29 @@ const entryRow = ({ card, updated, properties, terms }: Row): EntryRow => ({
   terms: String(terms),
 })
 
-function rowsOfCards(db: Database, scope: Scope, cardIds: readonly string[]): readonly EntryRow[] {
-  const where = conditionsOf(scope, { column: 'e.id', flags: 'e.flags' })
-  const sql = `SELECT card, updated, properties, terms FROM card_entries e WHERE e.card IN (SELECT value FROM json_each(?)) AND ${where.sql}`
-  return db.all(sql, JSON.stringify(cardIds), ...where.cells).map(entryRow)
-}
-
-/** With filters, the rows of the first filter are read and sorted; without, the index gives the order. */
+/** With filters, the rows of the rarest filter are read and sorted; without, the index gives the order. */
 function newestRows(db: Database, scope: Scope, { limit, after }: NewestRange): readonly EntryRow[] {
-  const [driver, ...filters] = rarestFirst(db, scope)
+  const [driver, ...filters] = rarestFilterFirst(scope.filters, sizesOfFilters(db, scope))
   const where = conditionsOf({ ...scope, filters }, { column: 'e.id', flags: 'e.flags' })
   const conditions = [where.sql]
   const cells = [...where.cells]
   if (after !== undefined) {
     conditions.push('(e.updated < ? OR (e.updated = ? AND e.card > ?))')
-    cells.push(after[0], after[0], textCell(after[1]))
+    cells.push(after[0], after[0], after[1])
   }
   const from =
     driver === undefined
       ? 'card_entries e'
       : `(SELECT DISTINCT entry FROM card_lists WHERE list IN (${driver.map(() => '?').join(', ')})) f JOIN card_entries e ON e.id = f.entry`
-  const sql = `SELECT card, updated, properties, '' AS terms FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY e.updated DESC, e.card LIMIT ?`
+  const newest = `SELECT e.id AS id, card, updated FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY e.updated DESC, e.card LIMIT ?`
+  const sql = scope.withProperties
+    ? `SELECT card, updated, properties, '' AS terms FROM (${newest}) n JOIN card_contents c ON c.id = n.id`
+    : `SELECT card, updated, '' AS properties, '' AS terms FROM (${newest})`
   return db.all(sql, ...(driver ?? []), ...cells, limit).map(entryRow)
 }
 
-function rarestFirst(db: Database, { filters, tier }: Scope): readonly (readonly string[])[] {
-  const bySize = tier === 'introduced' ? new Map<string, number>() : sizes(db, tier, filters.flat())
-  const sizeOf = (lists: readonly string[]) => lists.reduce((sum, list) => sum + (bySize.get(list) ?? 0), 0)
-  return [...filters].sort((a, b) => sizeOf(a) - sizeOf(b))
-}
+const sizesOfFilters = (db: Database, { filters, tier }: Scope): ReadonlyMap<string, number> =>
+  tier === 'introduced' || filters.length === 0 ? new Map() : sizes(db, tier, filters.flat())
 
 function wordsLike(db: Database, tier: CardTier, pattern: WordPattern, limit: number): readonly string[] {
   const [column, start] = 'startsWith' in pattern ? ['word', pattern.startsWith] : ['reversed', reversed(pattern.endsWith)]
@@ -271,5 +307,24 @@ function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): Re
     JSON.stringify(cardIds),
     tier,
   )
-  return new Map(rows.map(({ card, summary }) => [String(card), JSON.parse(String(summary)) as CardSummary])) // written by replaceRows()
+  return new Map(rows.map(({ card, summary }) => [String(card), parsed(summary)]))
 }
+
+function details(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, RowDetails> {
+  const rows = db.all(
+    `SELECT e.card AS card, summary, terms, properties FROM card_entries e
+     JOIN card_contents c ON c.id = e.id JOIN card_summaries s ON s.card = e.card AND s.tier = ?
+     WHERE e.card IN (SELECT value FROM json_each(?)) AND e.flags & ${tierBit(tier)}`,
+    tier,
+    JSON.stringify(cardIds),
+  )
+  return new Map(
+    rows.map(({ card, summary, terms, properties }) => [
+      String(card),
+      { summary: parsed(summary), terms: String(terms), properties: String(properties) },
+    ]),
+  )
+}
+
+/** `replaceRows` wrote it. */
+const parsed = (summary: unknown): CardSummary => JSON.parse(String(summary)) as CardSummary

@@ -10,7 +10,7 @@ import {
 } from 'mongodb'
 import { refuse } from '../../../errors.js'
 import { BoundedMap } from '../../../lib/bounded-map.js'
-import type { CardIndex, EntryRow, FoundEntries, ListPosition, NewestRange, Scope, WordPattern } from '../../card-search/card-index.js'
+import type { CardIndex, Cut, EntryRow, FoundEntries, NewestRange, RowDetails, Scope, WordPattern } from '../../card-search/card-index.js'
 import {
   CARD_INDEX_VERSION,
   entriesOf,
@@ -99,39 +99,44 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
   const rowsOfLists = async (
     scope: Scope,
     lists: readonly string[],
-    { limit, cut }: { limit: number; cut?: ListPosition },
+    { limit, cut }: { readonly limit: number; readonly cut?: Cut },
   ): Promise<FoundEntries> => {
     const within = filterOf(scope)
-    const last = lists.at(-1)
     if (cut !== undefined) {
-      const either = { $or: [{ lists: { $in: lists.slice(0, -1) } }, { lists: { $eq: last }, card: { $lte: cut } }] }
-      return { rows: (await find({ $and: [either, within] })).map(rowOf) }
+      const either = {
+        $or: [{ lists: { $in: lists.slice(0, cut.list) } }, { lists: { $eq: lists[cut.list] }, card: { $lte: cut.position } }],
+      }
+      return { rows: (await find({ $and: [either, within] })).map(rowOf), cut }
     }
     const all = await find({ $and: [{ lists: { $in: lists } }, within] }, { limit: limit + 1 })
     if (all.length <= limit) return { rows: all.map(rowOf) }
     const found = new Map<string, StoredEntry>()
-    for (const [i, list] of lists.entries()) {
-      // The entries that were read before may be in this list too
-      const more = await find({ $and: [{ lists: { $eq: list } }, within] }, { sort: { card: 1 }, limit })
+    for (const [list, name] of lists.entries()) {
+      // Rows of the lists before may be in this list too
+      const more = await find({ $and: [{ lists: { $eq: name } }, within] }, { sort: { card: 1 }, limit: 2 * limit })
       for (const row of more) {
         found.set(row.card, row)
-        if (found.size >= limit) return { rows: [...found.values()].map(rowOf), cut: { list: i, position: row.card } }
+        if (found.size >= limit) return { rows: [...found.values()].map(rowOf), cut: { list, position: row.card } }
       }
     }
     return { rows: [...found.values()].map(rowOf) }
   }
-  const summaries = async (tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>> => {
-    const found = await find(
-      { card: { $in: cardIds.map(encoded) }, flags: { $in: flagsWith(tier, true) } },
-      { projection: { card: 1, summaries: 1 } },
-    )
+  const details = async (
+    tier: CardTier,
+    cardIds: readonly string[],
+    projection: Document = { card: 1, summaries: 1, content: 1, properties: 1 },
+  ) => {
+    const found = await find({ card: { $in: cardIds.map(encoded) }, flags: { $in: flagsWith(tier, true) } }, { projection })
     return new Map(
-      found.flatMap(({ card, summaries }) => {
+      found.flatMap(({ card, summaries, content, properties }): (readonly [string, RowDetails])[] => {
         const text = summaries[tier]
-        return text === undefined ? [] : [[decoded(card), JSON.parse(text) as CardSummary] as const] // writesOf() wrote it
+        const summary = text === undefined ? undefined : (JSON.parse(text) as CardSummary) // writesOf() wrote it
+        return summary === undefined ? [] : [[decoded(card), { summary, terms: content, properties }]]
       }),
     )
   }
+  const summaries = async (tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>> =>
+    new Map([...(await details(tier, cardIds, { card: 1, summaries: 1 }))].map(([card, { summary }]) => [card, summary]))
   const index: CardIndex = {
     sizes,
     rowsOfLists,
@@ -153,7 +158,7 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
       await ready()
       return withinTime(() => words.like(flagsWith(tier, false), pattern, limit, MAX_SEARCH_MS))
     },
-    summaries,
+    details: (tier, cardIds) => details(tier, cardIds),
   }
   return {
     ready,
@@ -190,7 +195,7 @@ function writesOf({ cardId, rows }: CardOperation): AnyBulkWriteOperation<Stored
         version: CARD_INDEX_VERSION,
         flags: flagsOf(entry),
         updated: entry.updatedAt,
-        lists: listsOfEntry(entry).map(encoded),
+        lists: listsOfEntry(entry).map(({ list }) => encoded(list)),
         properties: entry.properties,
         content: entry.terms,
         summaries: Object.fromEntries(tiers.map(({ tier, summary }) => [tier, JSON.stringify(summary)])),

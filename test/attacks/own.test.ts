@@ -74,7 +74,7 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'audit.verify', {}],
 ]
 /** Procedures that anonymous callers may call. */
-const PUBLIC = ['agents.confirm', 'cards.diff', 'cards.get', 'cards.history', 'discovery.search', 'members.join', 'system.info']
+const PUBLIC = ['agents.confirm', 'cards.diff', 'cards.get', 'cards.history', 'discovery.search', 'discovery.suggest', 'members.join', 'system.info']
 /** Tested over sockets in test/revocations and test/delegation/introductions. */
 const SUBSCRIPTIONS = ['introductions.watch', 'revocations.watch']
 const callAnonymously = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>

@@ -139,6 +139,7 @@ function endpointsOf(dice, issuer, right) {
       'tokens.lineage',
       'members.invite',
       'discovery.search',
+      'discovery.suggest',
       'system.info',
       'audit.list',
       'keys.register',

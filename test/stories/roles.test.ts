@@ -20,6 +20,7 @@ const WITHOUT_ROLE = [
   'cards.get',
   'cards.history',
   'discovery.search',
+  'discovery.suggest',
   'introductions.watch',
   'members.join',
   'revocations.watch',

@@ -137,7 +137,11 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   },
   'discovery.search': {
     summary:
-      'Find agents by words, skill and tags, best first. A lower `score` is better; it may be negative. Cards that do not follow A2A are found only with `includeNonconformant`.',
+      'Find agents by a text and by properties of their cards, best first. `score` (0 to 100) is relevance and says nothing about trust; `why` names the words that a card has and lacks. Cards that do not follow A2A are found only with `includeNonconformant`.',
+    caller: 'anyone; a token with discovery:read shows more',
+  },
+  'discovery.suggest': {
+    summary: 'Complete the last word of a text by words of published cards.',
     caller: 'anyone; a token with discovery:read shows more',
   },
   'introductions.request': {

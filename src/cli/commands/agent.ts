@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
 import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
+import { refuse } from '../../errors.js'
 import { type CommonFlags, call, collect, endingOptions, listOptions, profilesOf, rightOf } from '../context.js'
 import { print } from '../output.js'
 
@@ -12,6 +13,7 @@ interface TermsFlags {
   readonly tokenSeconds?: string
   readonly depth?: string
   readonly introductionPolicy?: string
+  readonly capabilityPolicy?: string
 }
 
 interface ChangeFlags {
@@ -74,8 +76,14 @@ const termsOptions = (command: Command): Command =>
     .option('--token-seconds <n>', 'ceiling: maximum lifetime of a token, in seconds')
     .option('--depth <n>', 'ceiling: maximum delegation depth')
     .option('--introduction-policy <mode>', 'how introduction requests are decided: open, ask or closed')
+    .option(
+      '--capability-policy <mode>',
+      'how requests for a capability are decided, with --introduction-policy: ask (default), open (like other requests) or closed',
+    )
 
 function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: object } {
+  if (flags.capabilityPolicy && !flags.introductionPolicy)
+    refuse('bad_input', '--capability-policy needs --introduction-policy, because a policy is replaced as a whole')
   const ceiling = {
     ...(flags.scope && { scopes: flags.scope }),
     ...(flags.call && { rights: flags.call.map(rightOf) }),
@@ -86,9 +94,11 @@ function termsOf(flags: TermsFlags): { ceiling?: object; introductionPolicy?: ob
   }
   return {
     ...(Object.keys(ceiling).length > 0 && { ceiling }),
-    ...(flags.introductionPolicy && { introductionPolicy: { mode: flags.introductionPolicy } }),
+    ...(flags.introductionPolicy && { introductionPolicy: policyOf(flags.introductionPolicy, flags.capabilityPolicy) }),
   }
 }
+
+const policyOf = (mode: string, capabilities: string | undefined): object => ({ mode, ...(capabilities && { capabilities }) })
 
 const changesOf = ({ name, addCall, removeCall }: ChangeFlags): object => ({
   ...(name && { name }),

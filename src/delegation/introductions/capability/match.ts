@@ -28,7 +28,7 @@ import { nextRevision, notifying } from '../view.js'
 import { isPending } from './find.js'
 import { type Ask, askIdOf, type CapabilityRequest } from './store.js'
 
-export interface MatchDeps extends IntroductionDeps {
+interface MatchDeps extends IntroductionDeps {
   readonly cardSearch: Pick<CardSearchPort, 'search'>
   readonly clock: Pick<Clock, 'after'>
   readonly log: Log
@@ -46,23 +46,23 @@ export async function runMatching(deps: MatchDeps, signal: AbortSignal): Promise
     await deps.clock.after(INTERVAL_MS, signal)
     if (signal.aborted) return
     try {
-      await doDueJobs(deps)
+      while ((await doDueJobs(deps)) === PAGE && !signal.aborted);
     } catch (error) {
       deps.log.warn('requests for a capability could not be matched; the next attempt is in 2 s', { error: String(error) })
     }
   }
 }
 
-/** Claims and does the jobs that are due. A job that fails is claimed again after LEASE_SECONDS. */
-export async function doDueJobs(deps: MatchDeps): Promise<void> {
+/** Claims and does at most PAGE jobs that are due, and returns how many were. A job that fails is claimed again after LEASE_SECONDS. */
+async function doDueJobs(deps: MatchDeps): Promise<number> {
   const { jobs } = deps.capabilities
   const now = deps.trustLog.now()
   const { items } = await jobs.find('due', { where: {}, limit: PAGE })
   const due = items.filter(({ dueAt }) => dueAt <= now)
-  if (due.length === 0) return
+  if (due.length === 0) return 0
   await deps.trustLog.readBarrier()
   for (const { id, dueAt } of due) {
-    const claimed = await jobs.change(id, { dueAt }, { dueAt: now + LEASE_SECONDS })
+    const claimed = await jobs.change(id, { dueAt }, { dueAt: deps.trustLog.now() + LEASE_SECONDS })
     if (!claimed) continue
     try {
       await (claimed.kind === 'match' ? match(deps, claimed.introductionId, now) : closeAsks(deps, claimed.introductionId, now))
@@ -74,6 +74,7 @@ export async function doDueJobs(deps: MatchDeps): Promise<void> {
       })
     }
   }
+  return due.length
 }
 
 /** An agent that has the capability, and what would be requested of it. */
@@ -122,9 +123,9 @@ async function candidateOf(
   requester: Client,
   { to, now }: { readonly to: AgentId; readonly now: number },
 ): Promise<Candidate | undefined> {
-  const [target, card] = await Promise.all([deps.findTarget(to), deps.findReliance(to)])
-  if (!target || !card || to === request.from) return undefined
-  if (!stands(deps.trustLog.ended, [...target.dependencies.handles, ...card.dependencies.handles])) return undefined
+  const target = to === request.from ? undefined : await deps.findTarget(to)
+  const card = target && (await cardFor(deps, request, to))
+  if (!target || !card || !stands(deps.trustLog.ended, [...target.dependencies.handles, ...card.dependencies.handles])) return undefined
   const scopes = scopesOf(request, requester, target, card)
   const { capabilities = 'ask' } = target.introductionPolicy
   if (scopes.length === 0 || capabilities === 'closed') return undefined
@@ -133,6 +134,14 @@ async function candidateOf(
   if (decision.outcome === 'closed') return undefined
   const because = decision.outcome === 'ask' ? decision.because : []
   return { target, card, pending, because: capabilities === 'ask' ? ['capability', ...because] : because }
+}
+
+/** The card from the cache if it has the skill. A cached card may lack what was added since, and has no tags. */
+async function cardFor(deps: MatchDeps, { capability, scopes = [] }: CapabilityRequest, to: AgentId): Promise<CardReliance | undefined> {
+  const cached = await deps.cachedReliance(to)
+  const isComplete =
+    cached?.skills.some(({ id }) => id === capability) === true && scopes.every((scope) => coveredBySome(cached.scopes, scope))
+  return isComplete ? cached : deps.findReliance(to)
 }
 
 /** The requested scopes, if the card lists them all; without any, those of the card. In both cases as far as the requester's ceiling allows. */

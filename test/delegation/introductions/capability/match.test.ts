@@ -37,11 +37,11 @@ async function anAgentWithIt(options: Registration = {}, skills: readonly JsonOb
 }
 const request = (more: object = {}, from: AgentActor = planner) => from.introductions.request({ capability, purpose: 'a story', ...more })
 /** Lets the background work of the servers run until no job is left. */
-async function matched(): Promise<void> {
-  const jobs = registry.storage.collection(CAPABILITY_JOBS)
+async function matched({ storage, clock }: Pick<Registry, 'storage' | 'clock'> = registry): Promise<void> {
+  const jobs = storage.collection(CAPABILITY_JOBS)
   await expect
     .poll(async () => {
-      registry.clock.advance(3)
+      clock.advance(3)
       return (await jobs.find('due', { where: {}, limit: 1 })).items
     })
     .toEqual([])
@@ -98,7 +98,9 @@ describe('introductions.request with a capability', () => {
     await matched()
     const [item] = await inboxOf(agent)
     await agent.introductions.approve(item?.introductionId ?? '')
-    expect(await waiting).toMatchObject({ state: 'granted', to: agent.agentId })
+    // The instance that streams the inbox looks for what other instances have posted
+    const advancing = setInterval(() => registry.clock.advance(1), 50)
+    expect(await waiting.finally(() => clearInterval(advancing))).toMatchObject({ state: 'granted', to: agent.agentId })
   })
 
   test('of the agents of one organisation one is asked; of several organisations the first approval wins, and the others are told that it ended', async () => {
@@ -180,14 +182,24 @@ describe('policy', () => {
 })
 
 describe('the response does not depend on others', () => {
-  test('limits of the target never change it, and leave the decision to the target', async () => {
-    const agent = await anAgentWithIt({ introductionPolicy: { mode: 'open', capabilities: 'open' } })
-    const limited = await startRegistry({ limits: { introductionsPerTarget: 1 } as never })
-    await limited[Symbol.asyncDispose]()
-    const [first, second] = [await request(), await request({}, await aPlanner())]
-    expect(withoutIds(second)).toEqual(withoutIds(first))
-    await matched()
-    expect((await inboxOf(agent)).map(({ kind }) => kind)).toEqual(['granted', 'granted'])
+  test('limits of the target never change it: the target is asked, and its approval is refused while it has too many', async () => {
+    await using limited = await startRegistry({ limits: { introductionsPerTarget: 1 } })
+    const [owner, others] = [await limited.organisation('Acme'), await limited.organisation('Globex')]
+    const agent = await limited.agent({ registeredBy: owner, introductionPolicy: { mode: 'open', capabilities: 'open' } })
+    await agent.publish({ card: aCard(limited, { skills: [skill('read-page'), skill(capability)] }), hide: ['/skills/1'] })
+    const rights = [{ audience: { anyAgent: true }, scope: 'ocr:read' }]
+    const responses: Introduction[] = []
+    for (let i = 0; i < 2; i++) {
+      responses.push(await request({}, await limited.agent({ registeredBy: others, ceiling: { rights } })))
+      await matched(limited)
+    }
+    const [first, second] = responses
+    expect(withoutIds(second)).toEqual({ ...withoutIds(first), requestedAt: second?.requestedAt, expiresAt: second?.expiresAt })
+    const [, item] = await inboxOf(agent)
+    expect(item).toMatchObject({ kind: 'requested', introductionId: second?.introductionId })
+    expect(await reasonOf(agent.introductions.approve(item?.introductionId ?? ''))).toBe('conflict')
+    await agent.introductions.revoke(first?.introductionId ?? '')
+    expect(await reasonOf(agent.introductions.approve(item?.introductionId ?? ''))).toBe('done')
   })
 
   test('a request beyond the ceiling, or with members of a named agent, is refused before anything is written', async () => {
@@ -220,7 +232,10 @@ describe('the response does not depend on others', () => {
     const agent = await anAgentWithIt()
     const narrow = await aPlanner({ rights: [{ audience: { organisation: globex.orgId }, scope: 'ocr:read' }] })
     await request({}, narrow)
-    await request({ scopes: ['ocr:read', 'other:scope'] }, await aPlanner({ rights: ['ocr:read', 'other:scope'].map((scope) => ({ audience: { anyAgent: true }, scope })) }))
+    await request(
+      { scopes: ['ocr:read', 'other:scope'] },
+      await aPlanner({ rights: ['ocr:read', 'other:scope'].map((scope) => ({ audience: { anyAgent: true }, scope })) }),
+    )
     await matched()
     expect(await inboxOf(agent)).toEqual([])
     await request({ scopes: ['ocr:read'] })
@@ -315,4 +330,4 @@ describe('the queue', () => {
   })
 })
 
-const withoutIds = ({ introductionId: _, from: __, ...rest }: Introduction) => rest
+const withoutIds = (response: Introduction | undefined) => ({ ...response, introductionId: '', from: '' })

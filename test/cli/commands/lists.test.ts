@@ -16,7 +16,7 @@ import { runningClock } from '../../set-clock.js'
 const leavesOf = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(leavesOf)]
 
 test('every command that prints a page of a list has --limit and --cursor', () => {
-  const lists = leavesOf(newProgram()).filter((command) => /^(list|search|usage|audit)$/.test(command.name()))
+  const lists = leavesOf(newProgram()).filter((command) => /^(list|history|search|usage|audit)$/.test(command.name()))
   const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
   // Keys are few, so their lists have no pages.
   expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual(['key list', 'signing-key list'])

@@ -20,7 +20,7 @@ import { auditDraftOf } from './pending.js'
 import { releasingSlot } from './quota-slots.js'
 
 /** The values read after the barrier: the target, what its card offers, the task, and the time. */
-export interface GrantContext {
+interface GrantContext {
   /** Present if the request names a task. */
   readonly task: Task | undefined
   readonly target: IntroductionTarget

@@ -11,6 +11,7 @@ import { REVOCATION_INPUT, type RevocationReason } from '../protocol/end-reason.
 import type { Handle } from '../protocol/handles.js'
 import { AgentId, type OrgId } from '../protocol/ids.js'
 import { faultsOf, textOfIssues } from '../protocol/input-faults.js'
+import { issuerUrlOf } from '../protocol/key-statement.js'
 import { type OptionNames, requireOptions } from '../protocol/options.js'
 import type { Calls } from './call.js'
 import type { Pins } from './pins.js'
@@ -219,7 +220,7 @@ export function newCards(deps: CardsDeps, calls: Calls): Cards {
             nonPublic: hide,
             tiers,
             defaultTier,
-            iss: deps.publisher ? next.orgId : id,
+            iss: issuerUrlOf(deps.issuer, deps.publisher ? next.orgId : id),
             sub: next.sub,
             vct: next.vct,
             agentId: id,

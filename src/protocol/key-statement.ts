@@ -10,6 +10,13 @@ export const KeyOwner = z.union(
 )
 export type KeyOwner = z.infer<typeof KeyOwner>
 
+/** The `iss` of the credentials that a publisher signs: its URL, for which JWT VC issuer metadata is served. */
+export const issuerUrlOf = (registry: string, owner: KeyOwner): string =>
+  `${registry}/${OrgId.safeParse(owner).success ? 'organisations' : 'agents'}/${owner}`
+
+/** The values of `iss` that mean the publisher. Cards that were signed before publishers had URLs have the id alone. */
+export const issuersOf = (registry: string, owner: KeyOwner): readonly string[] => [issuerUrlOf(registry, owner), owner]
+
 export const KeyPurpose = z.enum(['client', 'publisher'])
 export type KeyPurpose = z.infer<typeof KeyPurpose>
 

@@ -67,7 +67,8 @@ export interface CardCredential {
 
 interface CardExpectation {
   readonly now: number
-  readonly issuer?: string
+  /** The accepted values of `iss`; the first one is named in errors. */
+  readonly issuers?: readonly string[]
   readonly subject?: string
   readonly vct?: string
   readonly cardId?: string
@@ -131,14 +132,14 @@ function claimsOf(payload: JsonObject): CardCredentialClaims {
 
 function expectationFaults(claims: CardCredentialClaims, expected: CardExpectation): Fault[] {
   const pairs = [
-    ['/iss', claims.iss, expected.issuer],
-    ['/sub', claims.sub, expected.subject],
-    ['/vct', claims.vct, expected.vct],
-    ['/card_id', claims.card_id, expected.cardId],
+    ['/iss', claims.iss, expected.issuers],
+    ['/sub', claims.sub, expected.subject && [expected.subject]],
+    ['/vct', claims.vct, expected.vct && [expected.vct]],
+    ['/card_id', claims.card_id, expected.cardId && [expected.cardId]],
   ] as const
-  return pairs
-    .filter(([, claim, required]) => required !== undefined && claim !== required)
-    .map(([pointer, , required]) => ({ pointer, hint: `it is not ${required}` }))
+  return pairs.flatMap(([pointer, claim, accepted]) =>
+    accepted && !accepted.includes(claim) ? [{ pointer, hint: `it is not ${accepted[0]}` }] : [],
+  )
 }
 
 function timeFaults({ iat, nbf, exp }: CardCredentialClaims, now: number): Fault[] {

@@ -20,7 +20,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.js'
 import { CardView, type KeyRegistrationProof } from '../../protocol/cards/card-view.js'
 import { type Handle, handleOfRegistryKey } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
-import type { KeyStatement } from '../../protocol/key-statement.js'
+import { issuersOf, type KeyStatement } from '../../protocol/key-statement.js'
 import { hashLeaf, verifyInclusion } from '../../protocol/log/merkle.js'
 import { type OptionNames, requireOptions } from '../../protocol/options.js'
 import { stands } from '../../protocol/standing.js'
@@ -108,7 +108,7 @@ export async function verifyCardViewBundle(bundle: unknown, pins: RegistryPins, 
   if (view.sdJwt === undefined) return verifiedCard(view, withoutSignatures(publicCard), publisher)
   const { card, claims } = await verifyCardCredential(view.sdJwt, publicCard, [key], {
     now: expected.now,
-    issuer: statement.owner,
+    issuers: issuersOf(pins.issuer, statement.owner),
     subject: view.audience,
     vct: cardType(pins.issuer),
     cardId: view.agentId,

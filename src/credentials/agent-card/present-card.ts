@@ -3,6 +3,7 @@
 import { refuse } from '../../errors.js'
 import type { JsonValue } from '../../lib/json.js'
 import { isJsonObject, parseJson } from '../../lib/json.js'
+import { issuersOf } from '../../protocol/key-statement.js'
 import type { Signer } from '../jose/sign.js'
 import { presentSdJwt } from '../sd-jwt/issue.js'
 import { bindPresentation, type KeyBindingExpectation } from '../sd-jwt/key-binding.js'
@@ -51,7 +52,7 @@ export async function verifyCardPresentation(
     return refuse('card_signature_invalid', 'the card is not signed by a registered key, so its agent cannot present it')
   const { card, claims } = await verifyCardCredential(presentation, publicCard, [{ jwk: statement.jwk, alg: statement.alg }], {
     now: expected.now,
-    issuer: statement.owner,
+    issuers: issuersOf(expected.issuer, statement.owner),
     subject: view.audience,
     vct: cardType(expected.issuer),
     cardId: view.agentId,

@@ -183,11 +183,11 @@ const RELEASE_POLICY: JwtKind<ReleasePolicy> = {
 export async function verifyReleasePolicy(
   policy: unknown,
   keysFor: KeysFor,
-  expected: { readonly issuer?: string; readonly subject?: string; readonly cardSha256?: string; readonly now: number },
+  expected: { readonly issuers?: readonly string[]; readonly subject?: string; readonly cardSha256?: string; readonly now: number },
 ): Promise<{ readonly policy: ReleasePolicy; readonly jkt: Jkt }> {
   const { claims, times, key } = await verifyJwt(policy, RELEASE_POLICY, keysFor)
   requireAll(RELEASE_POLICY, [
-    expected.issuer !== undefined && claims.iss !== expected.issuer && '`iss` is not the publisher of the card',
+    expected.issuers !== undefined && !expected.issuers.includes(claims.iss) && '`iss` is not the publisher of the card',
     expected.subject !== undefined && claims.sub !== expected.subject && '`sub` is not the agent of the card',
     expected.cardSha256 !== undefined && claims.card_sha256 !== expected.cardSha256 && '`card_sha256` is not the digest of the public card',
     timeFault(times, expected.now),

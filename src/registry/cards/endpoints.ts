@@ -1,4 +1,3 @@
-import { CardCredentialClaims, cardType } from '../../credentials/agent-card/card-credential.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -8,6 +7,7 @@ import { downgradeCard, isVersion03 } from '../../protocol/cards/card-downgrade.
 import { readCard } from '../../protocol/cards/card-model.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { Card } from './card-record.js'
+import { credentialMetadata } from './credential-metadata/endpoints.js'
 import { type GetCardDeps, getCard, requirePublishedCard } from './get.js'
 
 interface CardEndpointDeps extends GetCardDeps {
@@ -71,11 +71,7 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
       }
     },
   },
-  {
-    method: 'GET',
-    path: '/vct/a2a-agent-card/1',
-    endpoint: async () => json(200, typeMetadata(deps.issuer), { 'cache-control': 'public, max-age=3600' }),
-  },
+  ...credentialMetadata(deps),
 ]
 
 /** A malformed id gets the same refusal as an unknown one. */
@@ -92,11 +88,3 @@ function cardOf03({ publicCard }: Pick<Card, 'publicCard'>): string {
   const { version, model } = readCard(publicCard)
   return version === '0.3' || model === undefined ? publicCard : JSON.stringify(downgradeCard(model))
 }
-
-/** Type metadata of the card's SD-JWT VC (draft-ietf-oauth-sd-jwt-vc). */
-const typeMetadata = (issuer: string) => ({
-  vct: cardType(issuer),
-  name: 'A2A Agent Card',
-  description: 'An A2A Agent Card whose non-public parts are disclosed to entitled callers only.',
-  claims: Object.keys(CardCredentialClaims.shape).map((name) => ({ path: [name], sd: name === 'agent_card' ? 'allowed' : 'never' })),
-})

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { CardView } from '../../protocol/cards/card-view.js'
 import { AccessTokenClaims } from '../../protocol/claims.js'
-import { AgentId, Audience, TaskId } from '../../protocol/ids.js'
+import { AgentId, Audience, OrgId, TaskId } from '../../protocol/ids.js'
 import { Entry } from '../../protocol/log/entry.js'
 import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import { WitnessSubmission } from '../../trust-log/witness/cosigned-logs.js'
@@ -22,6 +22,12 @@ const jsonText = (schema: z.ZodType, what: string) =>
 const Jwk = z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string().optional(), use: z.string().optional() })
 const Hash = z.string().describe('base64url SHA-256')
 const AgentPath = z.object({ id: AgentId })
+const IssuerMetadata = z.object({ issuer: z.string(), jwks_uri: z.string().optional(), jwks: z.object({ keys: z.array(Jwk) }).optional() })
+const ISSUERS = [
+  ['', 'the registry'],
+  ['/agents/:id', 'an agent that signed its published card itself', AgentPath],
+  ['/organisations/:id', 'an organisation: its publisher keys', z.object({ id: OrgId })],
+] as const
 const Log = z.object({ log: z.string().describe('name of the log: the host of its issuer') })
 const AuthorizationServer = z.looseObject({
   issuer: z.string(),
@@ -190,16 +196,14 @@ export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
     reasons: ['not_found'],
   },
   {
-    method: 'GET',
-    path: '/vct/a2a-agent-card/1',
-    tag: 'Cards',
-    summary: 'SD-JWT VC type metadata of a card.',
-    caller: 'anyone',
-    source: 'SD-JWT VC draft §6',
-    response: json(z.looseObject({ vct: z.string(), name: z.string() })),
-    reasons: [],
+    ...publicGet('/vct/a2a-agent-card/1', 'Cards', 'SD-JWT VC type metadata of a card.', json(z.looseObject({ vct: z.string() }))),
+    source: 'SD-JWT VC draft 26 §5',
   },
   ...ARD_ENDPOINTS,
+  ...ISSUERS.map(([owner, summary, parameters]) => ({
+    ...publicGet(`/.well-known/jwt-vc-issuer${owner}`, 'Cards', `JWT VC issuer metadata of ${summary}.`, json(IssuerMetadata)),
+    ...{ source: 'SD-JWT VC draft 26 §4', ...(parameters && { parameters, reasons: ['not_found'] }) },
+  })),
   {
     method: 'GET',
     path: '/log/checkpoint',

@@ -84,7 +84,7 @@ const kinds = {
       tiers: { '/skills/3': 'authenticated' },
     },
     verify: (token: unknown) =>
-      verifyReleasePolicy(token, () => [keyOf(signer)], { issuer: 'https://p.example', subject: 'urn:a', cardSha256: sha, now }),
+      verifyReleasePolicy(token, () => [keyOf(signer)], { issuers: ['https://p.example'], subject: 'urn:a', cardSha256: sha, now }),
     required: ['iss', 'sub', 'iat', 'number', 'card_sha256', 'default', 'tiers'],
   },
   'card view': {

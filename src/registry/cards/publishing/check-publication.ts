@@ -16,6 +16,7 @@ import type { CardFault } from '../../../protocol/cards/card-rules.js'
 import type { Verdict } from '../../../protocol/cards/card-view.js'
 import { type ReleasePolicy, tierOf } from '../../../protocol/cards/release-policy.js'
 import { type AgentId, audienceOf, type OrgId } from '../../../protocol/ids.js'
+import { issuersOf } from '../../../protocol/key-statement.js'
 import type { TrustLog } from '../../../trust-log/trust-log.js'
 import { checkCard, publishErrors } from '../lint/all-faults.js'
 
@@ -130,10 +131,11 @@ export async function requireCredential(
   now: number,
 ): Promise<CheckedCredential> {
   const audience = audienceOf(deps.issuer, agentId)
+  const issuers = issuersOf(deps.issuer, signer.owner)
   const key = { jwk: signer.jwk, alg: signer.alg }
   const credential = await verifyCardCredential(sdJwt, json, [key], {
     now,
-    issuer: signer.owner,
+    issuers,
     subject: audience,
     vct: cardType(deps.issuer),
     cardId: agentId,
@@ -143,7 +145,7 @@ export async function requireCredential(
     return refuse('release_policy_invalid', 'a card with non-public parts needs a release policy')
   }
   const { policy } = await verifyReleasePolicy(releasePolicy, () => [key], {
-    issuer: signer.owner,
+    issuers,
     subject: audience,
     cardSha256: cardDigest(json),
     now,

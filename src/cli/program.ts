@@ -9,8 +9,9 @@ import { keyCommands } from './commands/key.js'
 import { limitsCommands } from './commands/limits.js'
 import { logCommands } from './commands/log.js'
 import { loginCommands } from './commands/login.js'
-import { memberCommands } from './commands/member.js'
-import { organisationCommands } from './commands/organisation.js'
+import { memberCommands } from './commands/organisation/member.js'
+import { namespaceCommands } from './commands/organisation/namespace.js'
+import { organisationCommands } from './commands/organisation/organisation.js'
 import { searchCommand } from './commands/search.js'
 import { serveCommand } from './commands/serve.js'
 import { signingKeyCommands } from './commands/signing-key.js'
@@ -42,6 +43,7 @@ export function newProgram(): Command {
     loginCommands,
     organisationCommands,
     memberCommands,
+    namespaceCommands,
     agentCommands,
     keyCommands,
     cardCommands,

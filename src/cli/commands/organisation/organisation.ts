@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions, listOptions } from '../context.js'
+import { type CommonFlags, call, endingOptions, listOptions } from '../../context.js'
 
 /** `credence organisation …`. */
 export function organisationCommands(program: Command, common: (command: Command) => Command): void {

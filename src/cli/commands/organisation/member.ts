@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CommonFlags, call, endingOptions, listOptions } from '../context.js'
+import { type CommonFlags, call, endingOptions, listOptions } from '../../context.js'
 
 /** `credence member …`. */
 export function memberCommands(program: Command, common: (command: Command) => Command): void {

@@ -1,12 +1,12 @@
-import { Refusal } from '../src/errors.js'
+import { type Reason, Refusal } from '../src/errors.js'
 import type { Resolver } from '../src/lib/hosts/resolver.js'
 
 /** The name servers of a test: a name has only the records that the test sets. */
 export interface TestDns extends Resolver {
   setTxt(name: string, ...records: string[]): void
   setAddresses(name: string, ...addresses: string[]): void
-  /** While true, no name server answers. */
-  isDown: boolean
+  /** While set, every look-up is refused for this reason: `fetch_failed` if no name server answers. */
+  refusal: Reason | undefined
   /** The names whose TXT records were looked up. */
   readonly lookUps: readonly string[]
 }
@@ -16,11 +16,11 @@ export function testDns(): TestDns {
   const addresses = new Map<string, readonly string[]>()
   const lookUps: string[] = []
   const find = async (records: ReadonlyMap<string, readonly string[]>, name: string) => {
-    if (dns.isDown) throw new Refusal('fetch_failed', 'no name server answered in time')
+    if (dns.refusal) throw new Refusal(dns.refusal, 'no name server answered in time')
     return records.get(name) ?? []
   }
   const dns: TestDns = {
-    isDown: false,
+    refusal: undefined,
     lookUps,
     txt: (name) => {
       lookUps.push(name)

@@ -1,5 +1,5 @@
 // Proof that the operator of a DNS name has admitted an organisation: a TXT record or a file with the challenge of the organisation's claim.
-import { isRefusal } from '../../errors.js'
+import { isRefusal, type Reason } from '../../errors.js'
 import type { GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
 import type { Resolver } from '../../lib/hosts/resolver.js'
 import type { NamespaceClaim, ProofMethod } from './store.js'
@@ -27,16 +27,28 @@ export function requiredProof({ name, challenge }: Pick<NamespaceClaim, 'name' |
 
 type Evidence = { readonly method: ProofMethod } | { readonly failure: string }
 
-/** Looks for the challenge by the given methods, in order. */
+interface Search {
+  readonly methods: readonly ProofMethod[]
+  /** The member who asked for the check, whose rate of outgoing requests it counts for. */
+  readonly cause: string | undefined
+}
+
+/**
+ * Looks for the challenge by the given methods, in order. A look-up that was not made, because of a rate or a limit, is refused and says nothing
+ * about the proof.
+ */
 export async function findEvidence(
   deps: EvidenceDeps,
   claim: Pick<NamespaceClaim, 'name' | 'challenge'>,
-  methods: readonly ProofMethod[] = ['txt', 'file'],
+  { methods, cause }: Search,
 ): Promise<Evidence> {
   const failures: string[] = []
   for (const method of methods) {
-    const failure = await (method === 'txt' ? txtFailure : fileFailure)(deps, requiredProof(claim)).catch((error: unknown) => {
-      if (isRefusal(error)) return `${method}: ${error.message}`
+    const failure = await (method === 'txt'
+      ? txtFailure(deps, requiredProof(claim))
+      : fileFailure(deps, requiredProof(claim), cause)
+    ).catch((error: unknown) => {
+      if (isRefusal(error) && FAILURES.has(error.reason)) return `${method}: ${error.message}`
       throw error
     })
     if (failure === undefined) return { method }
@@ -45,6 +57,7 @@ export async function findEvidence(
   return { failure: failures.join('; ').slice(0, MAX_FAILURE) }
 }
 
+const FAILURES: ReadonlySet<Reason> = new Set(['fetch_failed', 'url_not_allowed'])
 const MAX_FAILURE = 1024
 
 async function txtFailure({ resolver }: EvidenceDeps, { txt: { name, value } }: RequiredProof): Promise<string | undefined> {
@@ -53,8 +66,12 @@ async function txtFailure({ resolver }: EvidenceDeps, { txt: { name, value } }: 
   return records.length === 0 ? `${name} has no TXT record` : `none of the ${records.length} TXT records of ${name} has the value ${value}`
 }
 
-async function fileFailure({ guardedFetch }: EvidenceDeps, { file: { url, content } }: RequiredProof): Promise<string | undefined> {
-  const { body } = await guardedFetch({ url, purpose: 'namespace' })
+async function fileFailure(
+  { guardedFetch }: EvidenceDeps,
+  { file: { url, content } }: RequiredProof,
+  cause: string | undefined,
+): Promise<string | undefined> {
+  const { body } = await guardedFetch({ url, purpose: 'namespace', cause })
   const lines = new TextDecoder().decode(body).split('\n')
   return lines.some((line) => line.trim() === content) ? undefined : `no line of ${url} is ${content}`
 }

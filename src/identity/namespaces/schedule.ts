@@ -20,23 +20,24 @@ const BEFORE_DUE: Cursor = [0, '']
 
 /** Checks the proved namespaces that are due, once a minute until `signal` aborts. Of several instances one checks each namespace. */
 export async function runNamespaceChecks(deps: ScheduleDeps, signal: AbortSignal): Promise<void> {
-  const { clock, log, trustLog } = deps
+  const { clock, trustLog } = deps
   for (;;) {
     await clock.after(INTERVAL_MS, signal)
     if (signal.aborted) return
     // A wrong clock would make every namespace due
     if (trustLog.clockFault() !== undefined) continue
-    await checkDueNamespaces(deps, signal).catch((error: unknown) =>
-      log.warn('namespaces could not be checked; the next attempt is in one minute', { error: String(error) }),
-    )
+    await checkDueNamespaces(deps, signal).catch((error: unknown) => warn(deps, error))
   }
 }
+
+const warn = ({ log }: ScheduleDeps, error: unknown): void =>
+  log.warn('namespaces could not be checked; the next attempt follows within minutes', { error: String(error) })
 
 async function checkDueNamespaces(deps: ScheduleDeps, signal: AbortSignal): Promise<void> {
   for (;;) {
     const page: Page<Namespace> = await deps.namespaces.find('due', { where: {}, after: BEFORE_DUE, limit: BATCH })
     const due = page.items.filter(({ nextCheckAt = Number.POSITIVE_INFINITY }) => nextCheckAt <= deps.trustLog.now())
-    await Promise.all(due.map((namespace) => checkOne(deps, namespace)))
+    await Promise.all(due.map((namespace) => checkOne(deps, namespace).catch((error: unknown) => warn(deps, error))))
     if (due.length < BATCH || signal.aborted) return
   }
 }

@@ -40,10 +40,10 @@ test('the schedule checks a proved name every day, then an hour and a day after 
   }
   const daily = await after(DAY, { state: 'proved', checkedAt: expect.toSatisfy((at: number) => at >= (namespace.provedAt ?? 0) + DAY) })
   expect(daily.nextCheckAt).toBe((daily.checkedAt ?? 0) + DAY)
-  dns.isDown = true
+  dns.refusal = 'fetch_failed'
   const first = await after(DAY, { state: 'failing', failures: 1, lastFailure: 'txt: no name server answered in time' })
   expect(first.nextCheckAt).toBe((first.checkedAt ?? 0) + HOUR)
-  dns.isDown = false
+  dns.refusal = undefined
   await after(HOUR, { state: 'proved', failures: 0 })
   dns.setTxt('_credence-challenge.acme.test', 'v=spf1 -all')
   await after(DAY, { state: 'failing', failures: 1 })
@@ -115,4 +115,17 @@ test('of twenty failing checks at once only as many count as there were turns, a
   const blocks = await registry.storage.log.read((head?.n ?? 0) + 1, 100)
   const ends = blocks.flatMap(({ entries }) => entries.flatMap((entry) => entry.ends))
   expect(ends).toHaveLength(1)
+})
+
+test('a look-up that was not made, because of a limit of the registry, says nothing about the proof', async () => {
+  const dns = testDns()
+  const { registry, acme } = await aProvedName(dns)
+  await using _ = registry
+  dns.refusal = 'unavailable'
+  expect(await reasonOf(acme.mutate('namespaces.check', { name: 'acme.test' }))).toBe('unavailable')
+  expect(await theOnly(acme)).toMatchObject({ state: 'proved', failures: 0 })
+  registry.clock.advance(DAY)
+  await vi.waitFor(() => expect(dns.lookUps.length).toBe(3), { timeout: 10_000 })
+  dns.refusal = undefined
+  expect(await theOnly(acme)).toMatchObject({ state: 'proved', failures: 0 })
 })

@@ -1,5 +1,5 @@
 // Names of agents. Within an organisation, and under a namespace, a name belongs to one agent for ever: also after the agent was renamed or revoked,
-// so whoever has written the name down never reaches another agent by it. Names that look alike (UTS 39) count as one.
+// so a client that has stored the name never reaches another agent by it. Names that look alike (UTS 39) count as one.
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { isMixedScript } from '../../lib/hosts/mixed-script.js'

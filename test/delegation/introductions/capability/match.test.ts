@@ -40,10 +40,13 @@ const request = (more: object = {}, from: AgentActor = planner) => from.introduc
 async function matched({ storage, clock }: Pick<Registry, 'storage' | 'clock'> = registry): Promise<void> {
   const jobs = storage.collection(CAPABILITY_JOBS)
   await expect
-    .poll(async () => {
-      clock.advance(3)
-      return (await jobs.find('due', { where: {}, limit: 1 })).items
-    })
+    .poll(
+      async () => {
+        clock.advance(3)
+        return (await jobs.find('due', { where: {}, limit: 1 })).items
+      },
+      { timeout: 15_000 },
+    )
     .toEqual([])
 }
 const inboxOf = async (agent: AgentActor) => (await agent.introductions.inbox()).items
@@ -94,12 +97,14 @@ describe('introductions.request with a capability', () => {
     const agent = await anAgentWithIt()
     const waiting = planner.introduce({ capability, purpose: 'a story', waitSeconds: 3600 })
     const requests = registry.storage.collection(CAPABILITY_REQUESTS)
-    await expect.poll(async () => (await requests.find('from', { where: { from: planner.agentId }, limit: 1 })).items.length).toBe(1)
+    await expect
+      .poll(async () => (await requests.find('from', { where: { from: planner.agentId }, limit: 1 })).items.length, { timeout: 15_000 })
+      .toBe(1)
     await matched()
     const [item] = await inboxOf(agent)
     await agent.introductions.approve(item?.introductionId ?? '')
     // The instance that streams the inbox looks for what other instances have posted
-    const advancing = setInterval(() => registry.clock.advance(1), 50)
+    const advancing = setInterval(() => registry.clock.advance(1), 500)
     expect(await waiting.finally(() => clearInterval(advancing))).toMatchObject({ state: 'granted', to: agent.agentId })
   })
 

@@ -40,6 +40,22 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     await introduce(planner, ocr)
     await introduce(planner, other)
     await asker.introductions.request({ to: other.agentId, purpose: "acme's purpose", scopes: ['ocr:read'] })
+    // Acme asks for a capability that Globex has without showing it, and the other way round
+    const capabilityOf = (owner: string) => `hidden-at-${owner}`
+    const hiding = (owner: string, name: string) => ({
+      card: aCard(
+        { issuer },
+        { name, skills: ['read-page', capabilityOf(owner)].map((id) => ({ id, name: id, description: id, tags: [] })) },
+      ),
+      hide: ['/skills/1'],
+    })
+    await ocr.publish(hiding('acme', 'Ocelot OCR'))
+    await other.publish(hiding('globex', 'Globex OCR'))
+    await asker.introductions.request({ capability: capabilityOf('globex'), purpose: "acme's secret need", scopes: ['ocr:read'] })
+    await planner.introductions.request({ capability: capabilityOf('acme'), purpose: "globex's need", scopes: ['ocr:read'] })
+    const askedOf = async (agent: typeof ocr) =>
+      (await agent.introductions.inbox()).items.filter(({ capability }) => capability !== undefined)
+    await expect.poll(async () => [(await askedOf(ocr)).length, (await askedOf(other)).length], { timeout: 15_000 }).toEqual([1, 1])
     await acme.mutate('members.invite', { orgId: acme.orgId, role: 'member' })
     const callOf = async (audience: string) => {
       const { taskId } = await planner.tasks.create({ description: 'read' })
@@ -63,7 +79,13 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     expect(lines.at(-1)).toEqual(exported)
     expect(exported).toMatchObject({ documents: { agents: 3, cards: 1, introductions: 2, invitations: 1, members: 1, organisations: 1 } })
     for (const text of ['Acme', 'ocelot-agent', 'Ocelot OCR', "acme's purpose", 'agents.register']) expect(exportedText).toContain(text)
-    expect(exported).not.toMatchObject({ documents: { 'earlier-card-versions': expect.anything() } })
+    expect(exported).toMatchObject({ documents: { 'earlier-card-versions': 1, 'capability-requests': 1, 'capability-asks': 1 } })
+    // Acme's own request, without a trace of the agent that was asked; and what Globex asked of Acme
+    const ofNeed = lines.filter((line) => JSON.stringify(line).includes("acme's secret need"))
+    expect(ofNeed.map(({ collection }) => collection)).toEqual(['capability-requests'])
+    expect(lines.filter((line) => JSON.stringify(line).includes("globex's need")).map(({ collection }) => collection)).toContain(
+      'capability-asks',
+    )
     for (const text of ['codeHash', 'tokenHash', 'globex-agent', '"d":', 'Former OCR']) expect(exportedText).not.toContain(text)
     await expect(eraseTenantData({ config, org: acme.orgId })).rejects.toThrow('the organisation is not revoked')
     const unknown = { config, org: 'org_AAAAAAAAAAAAAAAAAAAAAA' }
@@ -77,7 +99,7 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     await second.close()
     const erased = await eraseTenantData({ config, org: acme.orgId })
     expect(erased).toMatchObject({
-      erased: { agents: 3, cards: 2, 'earlier-card-versions': 1, members: 1, invitations: 1 },
+      erased: { agents: 3, cards: 2, 'earlier-card-versions': 2, members: 1, invitations: 1 },
       cleared: { introductions: 1, organisations: 1 },
     })
     expect(erased.erased.tokens).toBeGreaterThan(0)
@@ -90,7 +112,7 @@ export function tenantDataTests(newStore: () => { readonly url: string; drop(): 
     for (const spec of COLLECTIONS)
       for (const document of await storage.bulk.documents(spec, { limit: 10_000, now: 0 })) texts.push(document.text)
     await storage.close()
-    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', 'Former OCR', "acme's purpose"])
+    for (const erasedText of ['Acme', 'ocelot-agent', 'Ocelot OCR', 'Former OCR', "acme's purpose", "acme's secret need"])
       expect(texts.filter((text) => text.includes(erasedText))).toEqual([])
 
     const third = await serve(config)

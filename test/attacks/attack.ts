@@ -9,10 +9,10 @@ export interface AttackSetup extends Pair {
 }
 
 /** One registry for the attacks of a file, with an introduced pair of agents and an agent of a third organisation. */
-export function attackSetup(): AttackSetup {
+export function attackSetup(options: Parameters<typeof startRegistry>[0] = {}): AttackSetup {
   const started: { registry?: Registry; pair?: Pair; outsider?: AgentActor } = {}
   beforeAll(async () => {
-    started.registry = await startRegistry()
+    started.registry = await startRegistry(options)
     started.pair = await aPair(started.registry, ['ocr:read'])
     started.outsider = await started.registry.agent({ registeredBy: await started.registry.organisation('Outsider') })
   })

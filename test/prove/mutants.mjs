@@ -26,8 +26,77 @@ const NARROWING = ['test/oauth/grants/client-credentials.test.ts']
 const NAMES = ['test/protocol/names.test.ts']
 const DELEGATION = ['test/oauth/grants/delegation.test.ts']
 
+const VERIFIED = ['test/registry/cards/verified.test.ts']
+const NAMESPACES = ['test/identity/namespaces']
+const AGENT_NAMES = ['test/identity/names']
+
 /** [rule, file, original text, planted text, tests that may detect it] */
 export const MUTANTS = [
+  [
+    'a proof that has ended verifies nothing, also when the ended set has forgotten its version',
+    'src/identity/namespaces/find.ts',
+    'endedAt === undefined && !trustLog',
+    '!trustLog',
+    VERIFIED,
+  ],
+  ['a proof verifies only what was published under it', 'src/registry/cards/view.ts', 'proved?.ver !== namespace?.ver || ', '', VERIFIED],
+  [
+    'a proof verifies only cards of its organisation',
+    'src/identity/namespaces/find.ts',
+    'namespace?.orgId === orgId && ',
+    'namespace && ',
+    VERIFIED,
+  ],
+  [
+    'a proof by file covers only the host that serves it',
+    'src/identity/namespaces/find.ts',
+    "(name === host || namespace.method === 'txt')",
+    'name !== undefined',
+    ['test/identity/namespaces/file.test.ts'],
+  ],
+  ['a view depends on the proof that it shows', 'src/registry/cards/view.ts', '      ...proofOf(card, verdict),\n', '', VERIFIED],
+  [
+    'a name that another organisation has proved needs an offer',
+    'src/identity/namespaces/authority.ts',
+    '  if (!isOffered)\n',
+    '  if (!isOffered && isProved(deps, namespace))\n',
+    NAMESPACES,
+  ],
+  [
+    'a name below one that looks like a proved name is refused',
+    'src/identity/namespaces/authority.ts',
+    'known[i] && known[i].name !== part',
+    'i === 0 && known[i] && known[i].name !== part',
+    NAMESPACES,
+  ],
+  [
+    'the third failed check in a row ends a proof',
+    'src/identity/namespaces/recheck.ts',
+    'const MAX_FAILURES = 3',
+    'const MAX_FAILURES = 4',
+    NAMESPACES,
+  ],
+  [
+    'a limit of the registry is no failed check',
+    'src/identity/namespaces/evidence.ts',
+    'isRefusal(error) && FAILURES.has(error.reason)',
+    'isRefusal(error)',
+    NAMESPACES,
+  ],
+  [
+    'the name of a revoked agent stays reserved',
+    'src/identity/names/agent-names.ts',
+    'if (holder && (await wasNeverConfirmed(deps, holder)))',
+    "if (holder && (holder.endedState === 'revoked' || (await wasNeverConfirmed(deps, holder))))",
+    AGENT_NAMES,
+  ],
+  [
+    'under a namespace a name belongs to its first agent',
+    'src/registry/cards/publish.ts',
+    'const naming = namespace ?',
+    'const naming = namespace && input.agentId === undefined ?',
+    AGENT_NAMES,
+  ],
   [
     'an option that a function of the library does not have is refused',
     'src/protocol/options.ts',

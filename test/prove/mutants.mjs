@@ -39,7 +39,13 @@ export const MUTANTS = [
     '!trustLog',
     VERIFIED,
   ],
-  ['a proof verifies only what was published under it', 'src/registry/cards/view.ts', 'proved?.ver !== namespace?.ver || ', '', VERIFIED],
+  [
+    'a proof verifies only what was published under it',
+    'src/registry/cards/view.ts',
+    '!proved || proved.ver !== namespace?.ver',
+    '!proved',
+    VERIFIED,
+  ],
   [
     'a proof verifies only cards of its organisation',
     'src/identity/namespaces/find.ts',

@@ -162,7 +162,7 @@ async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signe
 }
 
 type Judged = Partial<Pick<Card, 'endpoint' | 'namespace' | 'expiresAt'>> &
-  Pick<Card, 'orgId' | 'verdict'> & { readonly signer?: { readonly handle: Handle } | undefined }
+  Pick<Card, 'verdict'> & { readonly signer?: { readonly handle: Handle } | undefined }
 
 /**
  * The verdict of the publication, unless the signer's key was revoked or, above the public tier, the SD-JWT has expired since. A signed card is
@@ -170,14 +170,14 @@ type Judged = Partial<Pick<Card, 'endpoint' | 'namespace' | 'expiresAt'>> &
  */
 export async function currentVerdict(
   deps: FindNamespaceDeps,
-  { orgId, verdict, signer, endpoint, namespace, expiresAt }: Judged,
+  { verdict, signer, endpoint, namespace, expiresAt }: Judged,
   { tier, now }: { readonly tier: ViewTier; readonly now: number },
 ): Promise<Verdict> {
   if (signer && deps.trustLog.ended.has(signer.handle)) return { ...verdict, state: 'revoked' }
   // Only a card with non-public parts has an SD-JWT that expires, so `stale` would tell an anonymous caller that there are some.
   if (tier !== 'public' && expiresAt !== undefined && expiresAt <= now) return { ...verdict, state: 'stale' }
   const proved = namespace && verdict.state === 'signed' ? await findProved(deps, namespace.name) : undefined
-  if (endpoint === undefined || proved?.ver !== namespace?.ver || proved?.orgId !== orgId) return verdict
+  if (endpoint === undefined || !proved || proved.ver !== namespace?.ver) return verdict
   const { name, method, provedAt } = proved
   return { ...verdict, state: 'verified', namespace: { name, method, provedAt, host: hostOf(endpoint) } }
 }

@@ -68,6 +68,10 @@ export async function takingName(
       })
 }
 
+/** The agent that has, or had, this name or one that looks like it. */
+export const findNamed = async ({ agents }: Pick<FindAgentDeps, 'agents'>, scope: string, name: string): Promise<AgentId | undefined> =>
+  (await agents.names.get(nameId(scope, name)))?.agentId
+
 const HINT = 'choose another name, for example with a number'
 
 async function wasNeverConfirmed(deps: NamesDeps, { id, handle }: Agent): Promise<boolean> {

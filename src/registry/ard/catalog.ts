@@ -1,10 +1,13 @@
 // Reads the entries of published cards, from their public parts. They are the same for every caller.
-import { refuse } from '../../errors.js'
+import { isRefusal, refuse } from '../../errors.js'
+import type { AgentId } from '../../protocol/ids.js'
+import type { Card } from '../cards/card-record.js'
 import { type GetCardDeps, requirePublishedCard } from '../cards/get.js'
 import { currentVerdict, type ViewDeps } from '../cards/view.js'
 import { type SearchCriteria, type SearchDeps, searchCards } from '../discovery/search.js'
 import { type ArdEntry, entryOfCard, entryOfRegistry } from './entry.js'
-import { agentOfIdentifier, IDENTIFIER } from './identifier.js'
+import type { EntryFilters } from './filter.js'
+import { findCandidate, IDENTIFIER, listingOf } from './identifier.js'
 
 export type CatalogDeps = SearchDeps & ViewDeps & Pick<GetCardDeps, 'cards'>
 
@@ -13,18 +16,28 @@ export async function requireEntry(deps: CatalogDeps, identifier: string): Promi
   if (!IDENTIFIER.test(identifier)) refuse('bad_input', 'the identifier is not of the form urn:air:<publisher>:<namespace>:<name>')
   const own = entryOfRegistry(deps.issuer)
   if (identifier === own.identifier) return own
-  const agentId = agentOfIdentifier(deps.issuer, identifier)
-  if (agentId === undefined) return noEntry()
   return deps.trustLog.afterBarrier(undefined, async ({ now }) => {
-    const [{ card }, rows] = await Promise.all([requirePublishedCard(deps, agentId), deps.cardSearch.summaries('public', [agentId])])
+    const agentId = await findCandidate(deps, identifier)
+    if (agentId === undefined) return noEntry()
+    const [card, rows] = await Promise.all([publishedCard(deps, agentId), deps.cardSearch.summaries('public', [agentId])])
     const row = rows.get(agentId)
     const verdict = await currentVerdict(deps, card, { tier: 'public', now })
-    return row ? entryOfCard(deps.issuer, { ...row, agentId, verdict }, card) : noEntry()
+    const listing = await listingOf(deps, { agentId, verdict })
+    return row && listing.identifier === identifier ? entryOfCard(deps.issuer, { ...row, agentId, verdict }, listing, card) : noEntry()
   })
 }
 
-/** The text of `requirePublishedCard`. */
-const noEntry = (): never => refuse('not_found', 'no such card')
+/** ARD has one response for all identifiers without an entry, also for that of a revoked agent. */
+const publishedCard = async (deps: CatalogDeps, agentId: AgentId): Promise<Card> => {
+  try {
+    return (await requirePublishedCard(deps, agentId)).card
+  } catch (error) {
+    if (isRefusal(error) && (error.reason === 'not_found' || error.reason === 'gone')) return noEntry()
+    throw error
+  }
+}
+
+const noEntry = (): never => refuse('not_found', 'no entry has this identifier')
 
 interface CatalogPage {
   readonly entries: readonly ArdEntry[]
@@ -37,13 +50,14 @@ interface CatalogPage {
 export async function listEntries(
   deps: CatalogDeps,
   address: string,
-  query: Pick<SearchCriteria, 'filters' | 'publishedSince' | 'limit' | 'cursor'>,
+  { publishers, ...query }: Pick<SearchCriteria, 'publishedSince' | 'limit' | 'cursor'> & Partial<EntryFilters>,
 ): Promise<CatalogPage> {
   const { hits, total, isTotalExact, cursor } = await searchCards(deps, { caller: undefined, address }, query)
   const entries = await Promise.all(
     hits.map(async (hit) => {
-      const card = await deps.cards.get(hit.agentId)
-      return card && !card.unpublished ? entryOfCard(deps.issuer, hit, card) : undefined
+      const [card, listing] = await Promise.all([deps.cards.get(hit.agentId), listingOf(deps, hit)])
+      const isListed = publishers === undefined || publishers.includes(listing.publisher)
+      return isListed && card && !card.unpublished ? entryOfCard(deps.issuer, hit, listing, card) : undefined
     }),
   )
   return {

@@ -45,9 +45,9 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
       endpoint: async (request) => {
         const { filter, pageSize, pageToken } = queryOf(ListRequest, request)
         const { members, publishedSince } = parseListFilter(filter)
-        const filters = filtersOf(members, { issuer: deps.issuer, at: ['filter'] })
-        const { entries: items, ...page } = filters
-          ? await listEntries(deps, request.address, { filters, publishedSince, limit: pageSize, cursor: pageToken })
+        const wanted = filtersOf(members, { issuer: deps.issuer, at: ['filter'] })
+        const { entries: items, ...page } = wanted
+          ? await listEntries(deps, request.address, { ...wanted, publishedSince, limit: pageSize, cursor: pageToken })
           : { entries: [], total: 0 }
         return cacheable(request, { items, total: page.total, pageToken: page.cursor })
       },

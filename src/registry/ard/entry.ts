@@ -3,7 +3,7 @@ import { type CardModel, readCard } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, audienceOf, cardBaseUrlOf, type OrgId } from '../../protocol/ids.js'
 import type { Card } from '../cards/card-record.js'
-import { hostOf, listingOf } from './identifier.js'
+import { hostOf, type Listing } from './identifier.js'
 
 const Attestation = z.object({ type: z.string(), uri: z.string(), mediaType: z.string(), digest: z.string().optional() })
 const TrustManifest = z.object({
@@ -54,9 +54,8 @@ interface ListedCard {
 }
 
 /** The entry of a search hit: without the members that serve to index it (ARD §5.3.2). */
-export function entryOfHit(issuer: string, hit: ListedCard): ArdEntry {
+export function entryOfHit(issuer: string, hit: ListedCard, { identifier, identity }: Listing): ArdEntry {
   const { agentId, orgId, verdict, text, skills } = hit
-  const { identifier, identity } = listingOf(issuer, hit)
   const audience = audienceOf(issuer, agentId)
   return {
     identifier,
@@ -84,8 +83,8 @@ export function entryOfHit(issuer: string, hit: ListedCard): ArdEntry {
 }
 
 /** The complete entry, from the public parts of the card that the search row summarises. */
-export function entryOfCard(issuer: string, listed: ListedCard, card: Card): ArdEntry {
-  const entry = entryOfHit(issuer, listed)
+export function entryOfCard(issuer: string, listed: ListedCard, listing: Listing, card: Card): ArdEntry {
+  const entry = entryOfHit(issuer, listed, listing)
   const digest = `sha256:${Buffer.from(card.publicCardSha256, 'base64url').toString('hex')}`
   return {
     ...entry,

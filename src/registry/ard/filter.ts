@@ -3,6 +3,7 @@
 import { refuse } from '../../errors.js'
 import { pointerOf } from '../../lib/json-pointer.js'
 import type { CardFilter, CardProperty } from '../../storage/storage.js'
+import { NO_NAMESPACE } from '../cards/search-rows/search-rows.js'
 import type { Facet } from '../discovery/filters.js'
 import { ATTESTATION_TYPES, CARD_TYPE } from './entry.js'
 import { hostOf } from './identifier.js'
@@ -13,16 +14,16 @@ const NAMESPACE = 'https://agenticresourcediscovery.org/ns#'
 const BASE_CONTEXT = 'https://agenticresourcediscovery.org/context/v1'
 
 /** The members that have the same values in every entry of this registry. */
-const constantsOf = (issuer: string): Readonly<Record<string, readonly string[]>> => ({
+const CONSTANTS: Readonly<Record<string, readonly string[]>> = {
   type: [CARD_TYPE],
-  publisher: [hostOf(issuer)],
   'trustManifest.attestations.type': Object.values(ATTESTATION_TYPES),
-})
+}
 
 /** The members that differ, with the property that the search compares and, if its values are counted, the facet. */
 const PROPERTIES: Readonly<Record<string, { readonly property: CardProperty; readonly facet?: Facet }>> = {
   tags: { property: 'tag', facet: 'tags' },
   capabilities: { property: 'skill', facet: 'skills' },
+  publisher: { property: 'namespace', facet: 'namespaces' },
   'metadata.organisationId': { property: 'organisation' },
 }
 
@@ -33,28 +34,35 @@ interface FilterSource {
   readonly at: readonly string[]
 }
 
+export interface EntryFilters {
+  readonly filters: readonly CardFilter[]
+  /** The publishers that an entry may have. The search rows name the namespace at publication, whose proof may have ended since. */
+  readonly publishers?: readonly string[]
+}
+
 /** The filters of a search for the entries that match; undefined if no entry can match. */
-export function filtersOf(filter: Filter, { issuer, context, at }: FilterSource): readonly CardFilter[] | undefined {
-  const constants = constantsOf(issuer)
+export function filtersOf(filter: Filter, { issuer, context, at }: FilterSource): EntryFilters | undefined {
   const filters: CardFilter[] = []
+  let publishers: readonly string[] | undefined
   for (const [key, value] of Object.entries(filter)) {
-    const anyOf = typeof value === 'string' ? [value] : value
+    const values = typeof value === 'string' ? [value] : value
     const member = termOf(key, context, [...at, key])
-    const constant = own(constants, member)
-    if (constant && !anyOf.some((one) => constant.includes(one))) return undefined
+    const constant = own(CONSTANTS, member)
+    if (constant && !values.some((one) => constant.includes(one))) return undefined
     if (constant) continue
-    const { property } = own(PROPERTIES, member) ?? unsupported([...at, key], `filter by ${namesOf(constants, PROPERTIES)}`)
-    filters.push({ property, anyOf })
+    const { property } = own(PROPERTIES, member) ?? unsupported([...at, key], `filter by ${namesOf(CONSTANTS, PROPERTIES)}`)
+    if (property === 'namespace') publishers = values.map((one) => one.toLowerCase())
+    const isByHost = property === 'namespace' && publishers?.includes(hostOf(issuer))
+    filters.push({ property, anyOf: isByHost ? [...values, NO_NAMESPACE] : values })
   }
-  return filters
+  return { filters, ...(publishers && { publishers }) }
 }
 
 /** How a member is counted: by a facet of the search, or by its values, which every entry has. */
-export function countingOf(field: string, { issuer, context, at }: FilterSource): Facet | readonly string[] {
-  const constants = constantsOf(issuer)
+export function countingOf(field: string, { context, at }: Omit<FilterSource, 'issuer'>): Facet | readonly string[] {
   const member = termOf(field, context, at)
   const facets = Object.fromEntries(Object.entries(PROPERTIES).filter(([, { facet }]) => facet !== undefined))
-  return own(constants, member) ?? own(facets, member)?.facet ?? unsupported(at, `count by ${namesOf(constants, facets)}`)
+  return own(CONSTANTS, member) ?? own(facets, member)?.facet ?? unsupported(at, `count by ${namesOf(CONSTANTS, facets)}`)
 }
 
 const namesOf = (...tables: readonly object[]): string => tables.flatMap((table) => Object.keys(table)).join(', ')

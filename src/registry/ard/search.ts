@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type SearchDeps, type Searcher, searchCards } from '../discovery/search.js'
 import { type ArdEntry, entryOfHit } from './entry.js'
 import { countingOf, filtersOf, requireKnownContext } from './filter.js'
+import { hostOf, listingOf } from './identifier.js'
 import type { ExploreRequest, SearchRequest } from './requests.js'
 
 interface SearchResponse {
@@ -18,12 +19,16 @@ export async function searchEntries(
   { query, federation, pageSize, pageToken }: z.infer<typeof SearchRequest>,
 ): Promise<SearchResponse> {
   const { issuer } = deps
-  const filters = filtersOfQuery(issuer, query)
+  const wanted = filtersOfQuery(issuer, query)
   const referrals = federation === 'referrals' && { referrals: [] as const }
-  if (!filters) return { results: [], ...referrals }
+  if (!wanted) return { results: [], ...referrals }
+  const { filters, publishers } = wanted
   const { hits, cursor } = await searchCards(deps, searcher, { text: query.text, filters, limit: pageSize, cursor: pageToken })
+  const listed = await Promise.all(hits.map(async (hit) => ({ hit, listing: await listingOf(deps, hit) })))
   return {
-    results: hits.map((hit) => ({ ...entryOfHit(issuer, hit), score: hit.score, source: `${issuer}/` })),
+    results: listed
+      .filter(({ listing: { publisher } }) => publishers === undefined || publishers.includes(publisher))
+      .map(({ hit, listing }) => ({ ...entryOfHit(issuer, hit, listing), score: hit.score, source: `${issuer}/` })),
     ...referrals,
     ...(cursor !== undefined && { pageToken: cursor }),
   }
@@ -42,24 +47,35 @@ export async function exploreEntries(
   { query = {}, resultType }: z.infer<typeof ExploreRequest>,
 ): Promise<{ readonly resultType: 'facets'; readonly facets: Readonly<Record<string, FacetResult>> }> {
   const { issuer } = deps
-  const filters = filtersOfQuery(issuer, query)
+  const wanted = filtersOfQuery(issuer, query)
   const requested = resultType.facets.map(({ field, ...bounds }, i) => {
     const at = ['resultType', 'facets', String(i), 'field']
-    return { ...bounds, field, counting: countingOf(field, { issuer, context: query['@context'], at }) }
+    return { ...bounds, field, counting: countingOf(field, { context: query['@context'], at }) }
   })
   const facets = requested.flatMap(({ counting }) => (typeof counting === 'string' ? [counting] : []))
-  const criteria = { text: query.text, filters: filters ?? [], facets, facetValues: Number.MAX_SAFE_INTEGER, limit: 1 }
-  const found = filters && (await searchCards(deps, searcher, criteria))
-  const countsOf = (counting: (typeof requested)[number]['counting']): FacetResult['buckets'] =>
-    typeof counting === 'string'
-      ? (found?.facets?.[counting] ?? [])
-      : counting.map((value) => ({ value, count: found?.total ?? 0 })).filter(({ count }) => count > 0)
+  const criteria = { text: query.text, filters: wanted?.filters ?? [], facets, facetValues: Number.MAX_SAFE_INTEGER, limit: 1 }
+  const found = wanted && (await searchCards(deps, searcher, criteria))
+  const countsOf = (counting: (typeof requested)[number]['counting']): FacetResult['buckets'] => {
+    const total = found?.total ?? 0
+    if (typeof counting !== 'string') return counting.map((value) => ({ value, count: total }))
+    const counts = found?.facets?.[counting] ?? []
+    return counting === 'namespaces' ? withHost(counts, hostOf(issuer), total) : counts
+  }
   const results = requested.map(({ field, counting, limit, minCount }): [string, FacetResult] => {
     const buckets = countsOf(counting).filter(({ count }) => count >= minCount)
     const others = buckets.slice(limit)
     return [field, { buckets: buckets.slice(0, limit), otherCount: others.reduce((sum, { count }) => sum + count, 0) }]
   })
   return { resultType: 'facets', facets: Object.fromEntries(results) }
+}
+
+type Bucket = FacetResult['buckets'][number]
+
+/** The publishers of all entries: those without a namespace have the host of the registry. */
+function withHost(namespaces: readonly Bucket[], host: string, total: number): readonly Bucket[] {
+  const others = namespaces.filter(({ value }) => value !== host)
+  const count = total - others.reduce((sum, one) => sum + one.count, 0)
+  return [...others, { value: host, count }].sort((a, b) => b.count - a.count)
 }
 
 function filtersOfQuery(

@@ -22,6 +22,7 @@ import { type Barrier, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { CardCursor, CardFilter, CardHit, CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
+import { NO_NAMESPACE } from '../cards/search-rows/search-rows.js'
 import type { CardsStore } from '../cards/store.js'
 import { proofOf } from '../cards/view.js'
 import { signCursor, verifyCursor } from './cursor.js'
@@ -144,7 +145,9 @@ function queryOf(criteria: Criteria, rows: Pick<CardQuery, 'tier' | 'introducedT
 }
 
 const facetsOf = ({ facets = [], facetValues = FACET_VALUES }: Criteria, found: CardHits['facets']): NonNullable<SearchResult['facets']> =>
-  Object.fromEntries(facets.map((facet) => [facet, (found[FACETS[facet]] ?? []).slice(0, facetValues)]))
+  Object.fromEntries(
+    facets.map((facet) => [facet, (found[FACETS[facet]] ?? []).filter(({ value }) => value !== NO_NAMESPACE).slice(0, facetValues)]),
+  )
 
 interface StandingHit {
   readonly hit: Hit

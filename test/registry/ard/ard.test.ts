@@ -130,41 +130,6 @@ describe('GET /agents/{identifier}', () => {
       expect([response.status, response.headers.get('location')]).toEqual([308, `/agents/${id}/`])
     }
   })
-
-  test('all identifiers without an entry get the same response: unknown, without a card, unpublished, revoked', async () => {
-    await using registry = await startRegistry({ servers: 1 })
-    const acme = await registry.organisation('Acme')
-    const [unpublished, revoked, without] = await Promise.all(
-      ['unpublished', 'revoked', 'without'].map((name) => registry.agent({ registeredBy: acme, name })),
-    )
-    if (!unpublished || !revoked || !without) throw new Error('three agents')
-    for (const agent of [unpublished, revoked]) {
-      await agent.publish({ card: aCard(registry) })
-      expect((await lookUp(registry, urnOf(agent))).status).toBe(200)
-    }
-    await unpublished.mutate('cards.unpublish', { agentId: unpublished.agentId })
-    await acme.mutate('agents.revoke', { agentId: revoked.agentId })
-    const identifiers = [
-      urnOf(unpublished),
-      urnOf(revoked),
-      urnOf(without),
-      `urn:air:127.0.0.1:agents:agt_${'x'.repeat(22)}`,
-      'urn:air:a.example:b',
-    ]
-    const responses = await Promise.all(
-      identifiers.map(async (one) => {
-        const response = await lookUp(registry, one)
-        const { date: _, ...headers } = Object.fromEntries(response.headers)
-        return JSON.stringify([response.status, headers, await response.text()])
-      }),
-    )
-    expect(new Set(responses).size).toBe(1)
-    expect(responses[0]).toContain('"cache-control":"no-store"')
-    expect(responses[0]).toContain('{\\"errorCode\\":\\"NOT_FOUND\\",\\"message\\":\\"no such card\\"}')
-    expect((await (await registry.fetch('/agents')).json()).items).toEqual([])
-    expect((await (await registry.fetch('/.well-known/ard.json')).json()).entries).toHaveLength(1)
-    expect((await (await post(registry, '/search', { query: { text: 'ocelot' } })).json()).results).toEqual([])
-  })
 })
 
 describe('the catalog', () => {
@@ -266,7 +231,7 @@ describe('GET /agents', () => {
     [{ filter: "updatedAfter = 'yesterday'" }, /^filter: updatedAfter is no ISO 8601 date or time/],
     [{ filter: "type > 'a'" }, /^filter: only updatedAfter is compared by >/],
     [{ filter: "type = ''" }, /^filter: type has an empty value/],
-    [{ filter: "displayName = 'x'" }, /^\/filter\/displayName: filter by type, publisher/],
+    [{ filter: "displayName = 'x'" }, /^\/filter\/displayName: filter by type, .*publisher/],
     [{ filter: "__proto__ = 'x'" }, /^filter: /],
     [{ filter: "constructor = 'x'" }, /^\/filter\/constructor: /],
     [{ orderBy: 'displayName' }, /^orderBy: must be "updatedAt DESC"/],
@@ -392,18 +357,6 @@ describe('POST /search', () => {
   })
 })
 
-test('requests past a rate get 429 in the form of ARD, with the time to wait', { timeout: 30_000 }, async () => {
-  await using limited = await startRegistry({ servers: 1, limits: 'on' })
-  const refused = () => post(limited, '/search', { query: { text: 'x' } }, { authorization: 'Bearer x' })
-  for (let i = 0; i < 80; i++) expect((await refused()).status).toBe(401)
-  const response = await refused()
-  expect(response.headers.get('retry-after')).toBe('1')
-  expect(await failure(response)).toEqual([
-    429,
-    { errorCode: 'RATE_LIMIT_EXCEEDED', message: expect.stringContaining('unverified-credentials') },
-  ])
-})
-
 describe('POST /explore', () => {
   const explore = async (body: object) => (await post(registry, '/explore', body)).json()
   const field = (name: string, more: object = {}) => ({ resultType: { facets: [{ field: name, ...more }] } })
@@ -471,4 +424,51 @@ test('an introduced caller finds non-public skills by a search with its token, a
     )),
   ]
   for (const response of anonymous) expect(response).not.toMatch(/passport|secret-tag/)
+})
+
+test('all identifiers without an entry get the same response: unknown, without a card, unpublished, revoked', async () => {
+  await using registry = await startRegistry({ servers: 1 })
+  const acme = await registry.organisation('Acme')
+  const [unpublished, revoked, without] = await Promise.all(
+    ['unpublished', 'revoked', 'without'].map((name) => registry.agent({ registeredBy: acme, name })),
+  )
+  if (!unpublished || !revoked || !without) throw new Error('three agents')
+  for (const agent of [unpublished, revoked]) {
+    await agent.publish({ card: aCard(registry) })
+    expect((await lookUp(registry, urnOf(agent))).status).toBe(200)
+  }
+  await unpublished.mutate('cards.unpublish', { agentId: unpublished.agentId })
+  await acme.mutate('agents.revoke', { agentId: revoked.agentId })
+  const identifiers = [
+    urnOf(unpublished),
+    urnOf(revoked),
+    urnOf(without),
+    `urn:air:127.0.0.1:agents:agt_${'x'.repeat(22)}`,
+    'urn:air:a.example:b',
+  ]
+  const responses = await Promise.all(
+    identifiers.map(async (one) => {
+      const response = await lookUp(registry, one)
+      const { date: _, ...headers } = Object.fromEntries(response.headers)
+      return JSON.stringify([response.status, headers, await response.text()])
+    }),
+  )
+  expect(new Set(responses).size).toBe(1)
+  expect(responses[0]).toContain('"cache-control":"no-store"')
+  expect(responses[0]).toContain('{\\"errorCode\\":\\"NOT_FOUND\\",\\"message\\":\\"no entry has this identifier\\"}')
+  expect((await (await registry.fetch('/agents')).json()).items).toEqual([])
+  expect((await (await registry.fetch('/.well-known/ard.json')).json()).entries).toHaveLength(1)
+  expect((await (await post(registry, '/search', { query: { text: 'ocelot' } })).json()).results).toEqual([])
+})
+
+test('requests past a rate get 429 in the form of ARD, with the time to wait', { timeout: 30_000 }, async () => {
+  await using limited = await startRegistry({ servers: 1, limits: 'on' })
+  const refused = () => post(limited, '/search', { query: { text: 'x' } }, { authorization: 'Bearer x' })
+  for (let i = 0; i < 80; i++) expect((await refused()).status).toBe(401)
+  const response = await refused()
+  expect(response.headers.get('retry-after')).toBe('1')
+  expect(await failure(response)).toEqual([
+    429,
+    { errorCode: 'RATE_LIMIT_EXCEEDED', message: expect.stringContaining('unverified-credentials') },
+  ])
 })

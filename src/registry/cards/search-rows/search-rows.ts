@@ -35,7 +35,7 @@ function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
       skill: skills.map(({ id }) => id),
       tag: skills.flatMap(({ tags }) => tags),
       organisation: [orgId],
-      ...(namespace && { namespace: [namespace.name] }),
+      namespace: [namespace?.name ?? NO_NAMESPACE],
       verdict: [namespace && verdict.state === 'signed' ? 'verified' : verdict.state],
       mode: [
         ...model.defaultInputModes,
@@ -52,5 +52,8 @@ function rowOf(card: Card, tier: CardTier, model: CardModel): CardRow {
     summary: summaryOf(card, tier, model),
   }
 }
+
+/** The value of a card without a namespace, by which searches can ask for such cards. */
+export const NO_NAMESPACE = ''
 
 const CAPABILITIES = ['streaming', 'pushNotifications', 'extendedAgentCard'] as const

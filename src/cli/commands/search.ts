@@ -2,7 +2,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { SearchOptions } from '../../protocol/search.js'
 import { type CommonFlags, call, collect, listOptions } from '../context.js'
 
-interface SearchFlags extends CommonFlags, Omit<SearchOptions, 'text' | 'tags' | 'modes' | 'facets' | 'limit' | 'cursor' | 'publishedSince'> {
+interface SearchFlags
+  extends CommonFlags,
+    Omit<SearchOptions, 'text' | 'tags' | 'modes' | 'facets' | 'limit' | 'cursor' | 'publishedSince'> {
   readonly tag?: readonly string[]
   readonly mode?: readonly string[]
   readonly facet?: readonly string[]
@@ -29,9 +31,25 @@ export function searchCommand(program: Command, common: (command: Command) => Co
     .addOption(new Option('--sort <order>', 'order of the hits; default: by relevance if there is a text').choices(['relevance', 'newest']))
     .action((words: readonly string[], { tag, mode, facet, since, ...flags }: SearchFlags) => {
       const { skill, organisation, namespace, verdict, binding, capability, extension, protocolVersion, includeNonconformant, sort } = flags
-      const filters = { skill, organisation, namespace, verdict, binding, capability, extension, protocolVersion, includeNonconformant, sort }
+      const filters = {
+        skill,
+        organisation,
+        namespace,
+        verdict,
+        binding,
+        capability,
+        extension,
+        protocolVersion,
+        includeNonconformant,
+        sort,
+      }
       const text = words.length > 0 ? words.join(' ') : undefined
-      return call(flags, 'query', 'discovery.search', definedIn({ text, ...filters, tags: tag, modes: mode, facets: facet, publishedSince: since }))
+      return call(
+        flags,
+        'query',
+        'discovery.search',
+        definedIn({ text, ...filters, tags: tag, modes: mode, facets: facet, publishedSince: since }),
+      )
     })
   common(program.command('suggest <text...>'))
     .description('complete the last word of a text by words of published cards')

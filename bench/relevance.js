@@ -33,7 +33,7 @@ export async function run(report) {
         report.say(
           `${kind}: ${query}: ${results.at(-1).ndcg.toFixed(2)}: ${found
             .slice(0, 5)
-            .map((id) => cards.find((card) => card.id === id).name + '/' + (cards.find((card) => card.id === id).topic ?? 'real'))
+            .map((id) => `${cards.find((card) => card.id === id).name}/${cards.find((card) => card.id === id).topic ?? 'real'}`)
             .join(', ')}`,
         )
     }
@@ -84,7 +84,7 @@ function measures(found, gains) {
   const top = found.slice(0, TOP).map((id) => gains.get(id) ?? 0)
   const dcg = (list) => list.reduce((sum, gain, i) => sum + gain / Math.log2(i + 2), 0)
   const best = [...gains.values()].sort((a, b) => b - a).slice(0, TOP)
-  const first = top.findIndex((gain) => gain === 3)
+  const first = top.indexOf(3)
   const relevant = [...gains.values()].filter((gain) => gain === 3).length
   return {
     ndcg: dcg(top) / dcg(best),

@@ -252,7 +252,7 @@ async function search(report, { actors, a, bare }) {
     floor.push(
       await timed(() =>
         rows
-          .find({ tier: 'public', $text: { $search: `"${word}"` }, terms: `tag ${tag}` })
+          .find({ $and: [{ lists: { $in: [3, 2, 1, 0].map((level) => `${word}\t${level}`) } }, { lists: `tag=${tag}` }] })
           .project({ card: 1 })
           .limit(20)
           .toArray(),

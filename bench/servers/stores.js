@@ -4,8 +4,7 @@ import { systemRandom } from '../../dist/lib/random.js'
 import { tokensStore } from '../../dist/oauth/store.js'
 import { newHandle } from '../../dist/protocol/handles.js'
 import { newId } from '../../dist/protocol/ids.js'
-import { rowsOf } from '../../dist/registry/cards/search-rows/search-rows.js'
-import { cardsStore } from '../../dist/registry/cards/store.js'
+import { cardsStore, indexingRows } from '../../dist/registry/cards/store.js'
 import { optionsOf, serveCalls } from '../lib/child.js'
 import { countCommands } from '../lib/mongod.js'
 import { openRegistry } from '../lib/open.js'
@@ -49,7 +48,7 @@ serveCalls(
             publishedAt: card.publishedAt + done,
           }
           inserts.push(agents.insert({ ...agent, id }), cards.insert(clone))
-          for (const row of rowsOf(clone)) operations.push({ kind: 'index-card', row })
+          operations.push(...indexingRows(clone))
         }
         await Promise.all(inserts)
         if (!(await storage.commit(operations)).ok) throw new Error('not seeded')

@@ -23,6 +23,7 @@ test.each([
   'catch-up',
   'log-verify',
   'search',
+  'relevance',
   'growth',
   'trpc',
   'fair',

@@ -1,0 +1,44 @@
+// Cards that an earlier release has indexed by other rules are indexed again at the start.
+import { expect, test } from 'vitest'
+import { AgentId } from '../../../src/protocol/ids.js'
+import { reindexCards } from '../../../src/registry/cards/search-rows/reindex.js'
+import { CARDS } from '../../../src/registry/cards/store.js'
+import type { Operation } from '../../../src/storage/storage.js'
+import { aCard, startRegistry } from '../../registry.js'
+
+test('an outdated card is indexed again, one that was unpublished gets no rows, and one that changes meanwhile is left to its publisher', async () => {
+  await using registry = await startRegistry({ servers: 1 })
+  const acme = await registry.organisation('Acme')
+  const [kept, gone] = [await registry.agent({ registeredBy: acme }), await registry.agent({ registeredBy: acme })]
+  for (const agent of [kept, gone]) await agent.publish({ card: aCard(registry, { name: 'Ocelot' }) })
+  await gone.mutate('cards.unpublish', { agentId: gone.agentId })
+  const unknown = AgentId.parse(`agt_${'A'.repeat(22)}`)
+  let outdated: readonly string[] = [kept.agentId, gone.agentId, unknown]
+  const groups: (readonly Operation[])[] = []
+  const cards = registry.storage.collection(CARDS)
+  const count = await reindexCards({
+    storage: {
+      commit: async (operations) => {
+        groups.push(operations)
+        return registry.storage.commit(operations)
+      },
+    },
+    cards: { ...cards, reliance: undefined as never },
+    cardSearch: {
+      outdated: async () => {
+        const now = outdated
+        outdated = []
+        return now
+      },
+    },
+  })
+  expect(count).toBe(3)
+  expect(groups.map((group) => group.map((operation) => operation.kind))).toEqual([
+    ['change', 'index-card'],
+    ['change', 'index-card'],
+    ['index-card'],
+  ])
+  const rows = groups.map((group) => group.flatMap((operation) => (operation.kind === 'index-card' ? [operation.rows.length] : [])))
+  expect(rows).toEqual([[3], [0], [0]])
+  expect((await kept.search({ text: 'ocelot' })).hits.map(({ agentId }) => agentId)).toEqual([kept.agentId])
+})

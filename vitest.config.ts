@@ -12,7 +12,7 @@ const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,names,own,proofs,registry,sockets}.test.ts',
   'test/identity/limits/instances.test.ts',
   'test/identity/{names,namespaces}/*.test.ts',
-  'test/registry/cards/{publish,verified,life/history,life/yank}.test.ts',
+  'test/registry/cards/{publish,verified,import/import,freshness/check,life/history,life/yank}.test.ts',
   'test/delegation/introductions/{*,decide/quota-slots,capability/match}.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,main-job}.test.ts',

@@ -60,6 +60,7 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['mutate', 'cards.deprecate', { agentId: AGT }],
   ['mutate', 'cards.undeprecate', { agentId: AGT }],
   ['mutate', 'cards.yank', { agentId: AGT, version: 1 }],
+  ['mutate', 'cards.checkFreshness', { agentId: AGT }],
   ['mutate', 'introductions.request', { to: AGT, purpose: 'x', scopes: ['x'] }],
   ['query', 'introductions.get', { introductionId: INT }],
   ['query', 'introductions.list', {}],
@@ -74,7 +75,17 @@ const PROCEDURES: readonly (readonly ['query' | 'mutate', string, Record<string,
   ['query', 'audit.verify', {}],
 ]
 /** Procedures that anonymous callers may call. */
-const PUBLIC = ['agents.confirm', 'cards.diff', 'cards.get', 'cards.history', 'discovery.search', 'discovery.suggest', 'members.join', 'system.info']
+const PUBLIC = [
+  'agents.confirm',
+  'cards.diff',
+  'cards.get',
+  'cards.history',
+  'cards.lint',
+  'discovery.search',
+  'discovery.suggest',
+  'members.join',
+  'system.info',
+]
 /** Tested over sockets in test/revocations and test/delegation/introductions. */
 const SUBSCRIPTIONS = ['introductions.watch', 'revocations.watch']
 const callAnonymously = (kind: string, path: string, input: object, headers: Record<string, string> = {}) =>

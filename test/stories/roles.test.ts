@@ -19,6 +19,7 @@ const WITHOUT_ROLE = [
   'cards.diff',
   'cards.get',
   'cards.history',
+  'cards.lint',
   'discovery.search',
   'discovery.suggest',
   'introductions.watch',
@@ -161,6 +162,7 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     }
     case 'cards.unpublish':
     case 'cards.deprecate':
+    case 'cards.checkFreshness':
       await agent.publish({ card: aCard(registry) })
       return { agentId }
     case 'cards.undeprecate':

@@ -14,6 +14,7 @@ interface PinnedRequest {
   readonly anyStatus: boolean
   /** Certificate authorities. Default: those of Node. */
   readonly ca?: string | undefined
+  /** Closes the connection, also after a response whose body was not read. The caller must abort it in the end. */
   readonly signal: AbortSignal
   /** Called once the connection is open, with TLS if the URL is https. */
   readonly onConnected: () => void
@@ -30,16 +31,12 @@ const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 
  */
 export async function requestPinned(pinned: PinnedRequest): Promise<PinnedResponse> {
   const response = await responseTo(pinned)
-  try {
-    const { statusCode: status, headers } = response
-    if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '' }
-    if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
-    if (status !== 200) throw new Error(`the status is ${status}`)
-    if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')
-    return { body: await bodyOf(response, pinned.maxBytes), contentType: headers['content-type'] ?? '' }
-  } finally {
-    response.destroy()
-  }
+  const { statusCode: status, headers } = response
+  if (pinned.anyStatus) return { body: new Uint8Array(), contentType: '' }
+  if (REDIRECTS.has(status) && headers.location !== undefined) return { location: headers.location }
+  if (status !== 200) throw new Error(`the status is ${status}`)
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the response is encoded')
+  return { body: await bodyOf(response, pinned.maxBytes), contentType: headers['content-type'] ?? '' }
 }
 
 function responseTo({ url, addresses, headers, ca, signal, onConnected }: PinnedRequest): Promise<IncomingMessage> {

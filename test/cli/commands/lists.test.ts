@@ -19,7 +19,11 @@ test('every command that prints a page of a list has --limit and --cursor', () =
   const lists = leavesOf(newProgram()).filter((command) => /^(list|history|search|usage|audit)$/.test(command.name()))
   const without = lists.filter(({ options }) => !['--limit', '--cursor'].every((name) => options.some(({ long }) => long === name)))
   // Keys and namespaces are few, so their lists have no pages.
-  expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual(['namespace list', 'key list', 'signing-key list'])
+  expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual([
+    'namespace list',
+    'key list',
+    'signing-key list',
+  ])
   const paged = describedProcedures().filter(({ input }) =>
     input?.safeParse({ cursor: 0 }).error?.issues.some(({ path }) => path[0] === 'cursor'),
   )

@@ -133,7 +133,7 @@ test('a public address of this machine is refused', () => {
 test.each([
   ...['127.0.0.1', '10.0.0.5', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1', '224.0.0.1', '255.255.255.255'],
   ...['::1', '::', '::ffff:127.0.0.1', '::ffff:7f00:1', '::FFFF:10.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::', 'fd00:ec2::254', 'fe80::1'],
-  ...['fe80::1%eth0', '2001:db8::1', '::127.0.0.1', 'localhost', 'no address'],
+  ...['fe80::1%eth0', '2001:db8::1', '::127.0.0.1', 'localhost', 'no address', 'other.acme.com'],
 ])('a name that resolves to %s is refused, alone and in a mixture', async (address) => {
   for (const addresses of [[address], ['8.8.8.8', address], [address, '2606:4700:4700::1111']]) {
     const { fetch, causes } = guardedFetch({ 'agents.acme.com': addresses })
@@ -177,6 +177,8 @@ test('http is for loopback in development mode only, where every address must be
   expect(await reasonOf(rebound.fetch(`http://localhost:${server.port}/`))).toBe('fetch_failed')
   const off = guardedFetch({}, { dev: true, outgoing: { mode: 'off', allow: [] } })
   expect(await reasonOf(off.fetch(`http://127.0.0.1:${server.port}/`))).toBe('url_not_allowed')
+  const listed = guardedFetch({}, { dev: true, outgoing: { mode: 'allowlist', allow: ['agents.acme.com:443'] } })
+  expect(await reasonOf(listed.fetch(`http://127.0.0.1:${server.port}/`))).toBe('url_not_allowed')
   const itself = guardedFetch({}, { dev: true, issuer: `http://127.0.0.1:${server.port}` })
   expect(await reasonOf(itself.fetch(`http://127.0.0.1:${server.port}/`))).toBe('url_not_allowed')
 })
@@ -220,6 +222,7 @@ test.each([
     'a body that is larger than it says',
     (response: ServerResponse) => response.writeHead(200, { 'content-length': '5' }).flushHeaders() ?? response.socket?.end('{}'),
   ],
+  ['a compressed response', (response: ServerResponse) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{}'))],
   [
     'a gzip bomb',
     (response: ServerResponse) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(100_000_000))),
@@ -309,5 +312,17 @@ test('at most 32 requests are in progress at once', async () => {
   clock.advance(3)
   expect(new Set(await Promise.all(outcomes.slice(0, -1)))).toEqual(new Set(['fetch_failed']))
   const free = guardedFetch()
-  expect(await reasonOf(free.fetch('https://agents.acme.com/'))).toBe('fetch_failed')
+  for (let i = 0; i < 40; i++) expect(await reasonOf(free.fetch('https://agents.acme.com/'))).toBe('fetch_failed')
+})
+
+test('an endpoint answers with any status, and its body is not read', async () => {
+  await using server = await startHostile((_, response) => {
+    response.writeHead(405)
+    response.write('x'.repeat(100_000))
+  })
+  const { fetch } = listing(server.port)
+  const url = `https://agents.acme.com:${server.port}/a2a`
+  expect(await fetch(url, 'endpoint')).toEqual({ url, body: new Uint8Array(), contentType: '' })
+  await server.closed()
+  expect(await reasonOf(fetch(url))).toBe('fetch_failed')
 })

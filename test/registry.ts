@@ -12,6 +12,7 @@ import { type Log, silentLog } from '../src/lib/log.js'
 import { systemRandom } from '../src/lib/random.js'
 import { type AgentId, type Audience, audienceOf, type OrgId } from '../src/protocol/ids.js'
 import { type RunningServer, startServer } from '../src/server/server.js'
+import type { ServiceDeps } from '../src/server/services.js'
 import { openMongo } from '../src/storage/mongo/open.js'
 import { openSqlite } from '../src/storage/sqlite/open.js'
 import type { Storage } from '../src/storage/storage.js'
@@ -102,6 +103,7 @@ export async function startRegistry({
   outgoing,
   ca,
   freshness = 'off',
+  ...outside
 }: {
   servers?: number
   log?: Log
@@ -119,7 +121,7 @@ export async function startRegistry({
   outgoing?: Outgoing
   ca?: string
   freshness?: 'off' | 'daily'
-} = {}): Promise<Registry> {
+} & Pick<ServiceDeps, 'outgoing' | 'resolver' | 'ca'> = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'credence-story-'))
   const { storages, stored, close } = await openStorages(folder, clock, count)
   const [storage] = storages
@@ -140,6 +142,7 @@ export async function startRegistry({
     ...(outgoing && { outgoing }),
     ...(ca !== undefined && { ca }),
     freshness,
+    ...outside,
     host: '127.0.0.1',
     port: 0,
     adminPort: 0,

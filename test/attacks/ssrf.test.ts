@@ -1,0 +1,144 @@
+// Attacks by a caller that chooses a URL which the registry fetches (rows SSRF-*), through the public API.
+import type { RequestListener } from 'node:http'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { CredenceError } from '../../src/errors.js'
+import { cert, type HostileServer, startHostile } from '../lib/guarded-fetch/hostile-server.js'
+import { type AgentActor, aCard, type Registry, startRegistry } from '../registry.js'
+
+let registry: Registry
+let agent: AgentActor
+let server: HostileServer
+let respond: RequestListener
+let root: string
+const lookUps: string[] = []
+/** What names resolve to; the first answer is used up, the last one stays. */
+const names: Record<string, string[][]> = {}
+
+beforeAll(async () => {
+  server = await startHostile((request, response) => respond(request, response))
+  root = `https://agents.acme.com:${server.port}`
+  names['agents.acme.com'] = [['127.0.0.1']]
+  registry = await startRegistry({
+    dev: false,
+    servers: 1,
+    outgoing: { mode: 'public', allow: [`agents.acme.com:${server.port}`] },
+    ca: cert,
+    resolver: {
+      txt: async () => [],
+      addresses: async (name) => {
+        lookUps.push(name)
+        const answers = names[name] ?? [[]]
+        return (answers.length > 1 ? answers.shift() : answers[0]) ?? []
+      },
+    },
+  })
+  agent = await registry.agent()
+})
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const importing = (url: string, as: 'url' | 'catalog' = 'url'): Promise<CredenceError> =>
+  agent.mutate('cards.import', { agentId: agent.agentId, [as]: url }).then(
+    () => expect.unreachable('it was imported'),
+    (error) => error,
+  )
+
+test.each([
+  ...['http://127.0.0.1', '2130706433', '0x7f.1', '0177.0.0.1', '127.1', '0', '[::]', '[::ffff:127.0.0.1]', '①②⑦.⓪.⓪.①', 'localhost.'],
+  ...['169.254.169.254', '169.254.169.254.', 'metadata.google.internal', '[fd00:ec2::254]', '100.64.0.1', '[fe80::1]', '[64:ff9b::7f00:1]'],
+])('SSRF-01, SSRF-02 %s is refused in every place, without a look-up or a connection', async (host) => {
+  const [before, asked] = [server.connections(), lookUps.length]
+  const url = host.startsWith('http') ? host : `https://${host}/`
+  for (const place of ['url', 'catalog'] as const)
+    expect(await importing(url, place)).toMatchObject({ reason: 'url_not_allowed', status: 400 })
+  expect([server.connections(), lookUps.length]).toEqual([before, asked])
+})
+
+test('SSRF-02 the endpoint of an imported card is not asked if it has such an address', async () => {
+  const other = await registry.agent()
+  const card = aCard(registry, {
+    supportedInterfaces: [{ url: 'https://169.254.169.254/a2a', protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+  })
+  await other.mutate('cards.import', { agentId: other.agentId, card: JSON.stringify(card) })
+  const asked = lookUps.length
+  await expect(other.mutate('cards.checkFreshness', { agentId: other.agentId })).rejects.toMatchObject({ reason: 'conflict' })
+  expect(lookUps.length).toBe(asked)
+})
+
+test('SSRF-03 a name is looked up once for a request, and refused if one of its addresses is not public', async () => {
+  // A second look-up would find the server
+  names['rebound.acme.com'] = [['10.0.0.1'], ['127.0.0.1']]
+  names['mixed.acme.com'] = [['8.8.8.8', '127.0.0.1']]
+  const before = server.connections()
+  for (const url of ['https://rebound.acme.com/', 'https://mixed.acme.com/'])
+    expect(await importing(url)).toMatchObject({ reason: 'fetch_failed' })
+  expect(lookUps.filter((name) => /^(rebound|mixed)/.test(name))).toEqual(['rebound.acme.com', 'mixed.acme.com'])
+  expect(server.connections()).toBe(before)
+})
+
+test.each([
+  ['302', 'https://127.0.0.1/', 1],
+  ['307', 'http://169.254.169.254/', 1],
+  ['301', 'file:///etc/passwd', 1],
+  ['308', 'itself, without an end', 4],
+])('SSRF-04 a redirect %s to %s', async (status, location, connections) => {
+  respond = (_, response) => response.writeHead(Number(status), { location: location.startsWith('itself') ? '/loop' : location }).end()
+  const before = server.connections()
+  expect(await importing(`${root}/`)).toMatchObject({ reason: 'fetch_failed' })
+  expect(server.connections() - before).toBe(connections)
+})
+
+test('SSRF-05 a response that never ends, in bytes or in time, is left, and others are served meanwhile', async () => {
+  let slow = () => {}
+  const isSlow = new Promise<void>((resolve) => {
+    slow = resolve
+  })
+  respond = (request, response) => {
+    if (request.url !== '/slow') {
+      const more = () => {
+        while (response.write('x'.repeat(65_536)));
+      }
+      response.on('drain', more)
+      return more()
+    }
+    response.write('{')
+    slow()
+  }
+  expect(await importing(`${root}/endless`)).toMatchObject({ reason: 'fetch_failed' })
+  const waiting = importing(`${root}/slow`)
+  await isSlow
+  expect((await registry.fetch('/.well-known/jwks.json')).status).toBe(200)
+  registry.clock.advance(5)
+  expect(await waiting).toMatchObject({ reason: 'fetch_failed' })
+  await server.closed()
+})
+
+test('SSRF-06 no text tells apart a missing page, another protocol, a private address and an unknown name; other ports are refused', async () => {
+  names['closed.acme.com'] = [['8.8.8.8', '10.0.0.1']]
+  respond = (request, response) => (request.url === '/gone' ? response.writeHead(404).end() : response.socket?.end('SSH-2.0\r\n'))
+  const texts = new Set<string>()
+  for (const url of [`${root}/gone`, `${root}/ssh`, 'https://closed.acme.com/card', 'https://unknown.acme.com/card'])
+    texts.add((await importing(url)).message.replace(url, 'URL'))
+  expect(texts.size).toBe(1)
+  for (const port of [22, 6379, 27_017, 80, 8443])
+    expect(await importing(`https://agents.acme.com:${port}/`)).toMatchObject({ reason: 'url_not_allowed' })
+})
+
+test('SSRF-08 the registry does not request itself', async () => {
+  for (const path of ['/', '/.well-known/jwks.json', '/livez'])
+    expect(await importing(registry.issuer + path)).toMatchObject({ reason: 'url_not_allowed' })
+  const { adminPort } = registry.servers[0] ?? { adminPort: 0 }
+  expect(await importing(`http://127.0.0.1:${adminPort}/livez`)).toMatchObject({ reason: 'url_not_allowed' })
+})
+
+test('SSRF-10 only the URL of the caller is requested: no other parameter or header becomes a part of it', async () => {
+  const seen: (string | undefined)[] = []
+  respond = (request, response) => {
+    seen.push(request.headers.host, request.url, request.headers.cookie, request.headers.authorization)
+    response.writeHead(404).end()
+  }
+  await importing(`${root}/a?b={host}%0d%0aHost:x`)
+  expect(seen).toEqual([`agents.acme.com:${server.port}`, '/a?b={host}%0d%0aHost:x', undefined, undefined])
+})

@@ -290,6 +290,12 @@ describe('POST /search', () => {
     expect((await search({ query: { text: 'agent weather', filter } })).results).toHaveLength(count)
   })
 
+  test('the facts of the registry can be filtered by', async () => {
+    const ofOrganisation = (id: string) => search({ query: { text: 'weather', filter: { 'metadata.organisationId': id } } })
+    expect((await ofOrganisation(acme.orgId)).results).toHaveLength(1)
+    expect((await ofOrganisation(`org_${'x'.repeat(22)}`)).results).toHaveLength(0)
+  })
+
   test('a prefix of the query’s context names the same member', async () => {
     const filtered = (context: object | string, filter: object) => search({ query: { '@context': context, text: 'weather', filter } })
     expect((await filtered({ a: 'https://agenticresourcediscovery.org/ns#' }, { 'a:tags': 'weather' })).results).toHaveLength(1)

@@ -23,7 +23,7 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
         return registry.storage.commit(operations)
       },
     },
-    cards: { ...cards, reliance: undefined as never },
+    cards,
     cardSearch: {
       outdated: async () => {
         const now = outdated

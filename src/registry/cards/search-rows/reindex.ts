@@ -5,7 +5,7 @@ import { type CardsStore, indexingRows, unindexingRows } from '../store.js'
 
 interface ReindexDeps {
   readonly storage: Pick<Storage, 'commit'>
-  readonly cards: CardsStore
+  readonly cards: Pick<CardsStore, 'get' | 'changing'>
   readonly cardSearch: Pick<CardSearchPort, 'outdated'>
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { invisibleTexts } from '../../../../src/registry/cards/publishing/invisible-texts.js'
+import { invisibleTexts } from '../../../../src/registry/cards/lint/invisible-texts.js'
 import { type Actor, aCard, type Registry, startRegistry } from '../../../registry.js'
 
 let registry: Registry

@@ -5,7 +5,7 @@
 // A match asks at most MAX_ASKED agents, one of each organisation, newest cards first. An agent whose policy opens itself to such requests grants
 // at once; the first that approves gets the introduction, and a `close` job ends what the others were asked.
 // Nothing that the requester can read changes until then: no response, notification, audit row or log entry shows what was found.
-// Cost: two searches for each request, and one commit for each agent that is asked.
+// Cost: two searches for each request (more pages where one organisation has many such agents), and one commit for each agent that is asked.
 
 import { isRefusal } from '../../../errors.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
@@ -17,7 +17,7 @@ import { AgentId, type IntroductionId, type OrgId } from '../../../protocol/ids.
 import { type Bounds, coveredBySome, intersectNames, MAX_NAMES, type Scope, scopesFor } from '../../../protocol/rights.js'
 import { stands } from '../../../protocol/standing.js'
 import type { CardReliance } from '../../../registry/cards/reliance/reliance.js'
-import type { CardSearchPort } from '../../../storage/storage.js'
+import type { CardCursor, CardFilter, CardHit, CardSearchPort } from '../../../storage/storage.js'
 import { isTaskStanding } from '../../tasks/authority.js'
 import type { Task } from '../../tasks/store.js'
 import { grantCapabilityByPolicy, replacingRequest } from '../decide/grant.js'
@@ -37,6 +37,7 @@ interface MatchDeps extends IntroductionDeps {
 const INTERVAL_MS = 2000
 const LEASE_SECONDS = 60
 const PAGE = 100
+const MAX_PAGES = 20
 /** Agents that are asked because of one request. They read its purpose. */
 const MAX_ASKED = 20
 
@@ -99,21 +100,28 @@ async function match(deps: MatchDeps, id: IntroductionId, now: number): Promise<
   for (const candidate of candidates) await ask(deps, candidate)
 }
 
-/** Agents of different organisations. The search is that of a caller with an introduction, so it finds non-public skills. */
+/** At most one agent of each organisation, so that an organisation with many agents does not crowd out the others. */
 async function findCandidates(deps: MatchDeps, request: CapabilityRequest, requester: Client, now: number): Promise<readonly Candidate[]> {
-  const { capability } = request
-  const found = await Promise.all(
-    (['skill', 'tag'] as const).map((property) =>
-      deps.cardSearch.search({ tier: 'introduced', filters: [{ property, anyOf: [capability] }], limit: PAGE }),
-    ),
-  )
   const byOrganisation = new Map<OrgId, Candidate>()
-  for (const cardId of new Set(found.flatMap(({ hits }) => hits.map((hit) => hit.cardId)))) {
-    const candidate = await candidateOf(deps, request, requester, { to: AgentId.parse(cardId), now })
-    if (candidate && !byOrganisation.has(candidate.target.orgId)) byOrganisation.set(candidate.target.orgId, candidate)
-    if (byOrganisation.size === MAX_ASKED) break
-  }
+  for (const property of ['skill', 'tag'] as const)
+    for await (const { cardId, summary } of cardsWith(deps, { property, anyOf: [request.capability] })) {
+      if (byOrganisation.size === MAX_ASKED) break
+      if (byOrganisation.has(summary.orgId)) continue
+      const candidate = await candidateOf(deps, request, requester, { to: AgentId.parse(cardId), now })
+      if (candidate) byOrganisation.set(summary.orgId, candidate)
+    }
   return [...byOrganisation.values()]
+}
+
+/** Searches as for a caller with an introduction to every agent, so it finds non-public skills. Newest cards first, at most MAX_PAGES pages. */
+async function* cardsWith({ cardSearch }: MatchDeps, filter: CardFilter): AsyncGenerator<CardHit, void, undefined> {
+  let after: CardCursor | undefined
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const { hits } = await cardSearch.search({ tier: 'introduced', filters: [filter], limit: PAGE, ...(after && { after }) })
+    yield* hits
+    after = hits.at(-1)?.next
+    if (hits.length < PAGE) return
+  }
 }
 
 /** Undefined for an agent that is not to be asked: it is the requester or no longer stands, offers none of the scopes, or its policy is closed. */

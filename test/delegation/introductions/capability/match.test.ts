@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Introduction } from '../../../../src/client/index.js'
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../../../../src/delegation/introductions/capability/store.js'
 import type { JsonObject } from '../../../../src/lib/json.js'
+import { systemRandom } from '../../../../src/lib/random.js'
+import { newId } from '../../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registration, type Registry, startRegistry } from '../../../registry.js'
 import { reasonOf } from '../../../stories/actors.js'
 
@@ -125,6 +127,29 @@ describe('introductions.request with a capability', () => {
     await matched()
     expect((await inboxOf(loser)).map(({ kind }) => kind)).toEqual(['requested', 'ended'])
     expect((await inboxOf(planner)).map(({ kind }) => kind)).toEqual(['granted'])
+  })
+
+  test('an organisation with more agents than a page of the search does not crowd out another', async () => {
+    const other = await anAgentWithIt({ registeredBy: await registry.organisation('Initech') })
+    const crowd = await registry.agent({ registeredBy: acme })
+    registry.clock.advance(1)
+    await crowd.publish({ card: aCard(registry, { skills: [skill(capability)] }) })
+    // Search rows of 150 further cards, newer than the other agent's
+    const filters = [{ property: 'skill', anyOf: [capability] }] as const
+    const [hit] = (await registry.storage.cards.search({ filters, tier: 'introduced', limit: 1 })).hits
+    if (!hit) throw new Error('no row')
+    const texts = { name: ['x'], skills: [], tags: [], examples: [], description: [] }
+    await registry.storage.commit(
+      Array.from({ length: 150 }, (_, i) => {
+        const cardId = newId(systemRandom, 'agt')
+        const updatedAt = registry.clock.now() + i
+        const row = { cardId, tier: 'introduced' as const, texts, properties: { skill: [capability] }, updatedAt, summary: hit.summary }
+        return { kind: 'index-card' as const, cardId, rows: [row] }
+      }),
+    )
+    await request()
+    await matched()
+    expect([(await inboxOf(other)).length, (await inboxOf(crowd)).length]).toEqual([1, 1])
   })
 
   test('a denial is for the agent that denied only', async () => {

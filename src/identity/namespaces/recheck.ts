@@ -1,6 +1,6 @@
 // Checks a proved namespace again: every day; after a failure one hour later, then a day later. After MAX_FAILURES failed checks in a row the proof
-// ends, and every card that was verified by it falls back to `signed`. A check that an administrator asks for counts too, so an outage of a day ends nothing
-// unless an administrator checks meanwhile.
+// ends, and every card that was verified by it falls back to `signed`. So an outage of a day ends nothing, unless an administrator asks for checks
+// meanwhile, which count too.
 import type { AuditDraft } from '../../audit/audit.js'
 import type { NamespacesDeps } from './authority.js'
 import { findEvidence } from './evidence.js'

@@ -306,6 +306,7 @@ describe('from the catalog of another site', () => {
     expect(await importing({ catalog: `${site.url}/c`, entry: b.identifier })).toMatchObject({ state: 'accepted' })
     expect(await agent.query('cards.get', { agentId: agent.agentId })).toMatchObject({ text: { name: 'B' } })
     expect(await reasonOf(importing({ catalog: `${site.url}/c`, entry: 'urn:air:acme.com:agents:z' }))).toBe('bad_input')
+    expect(await reasonOf(importing({ catalog: `${site.url}/twice`, entry: a.identifier }))).toBe('bad_input')
     for (const path of ['/twice', '/none', '/text', '/list'])
       expect(await reasonOf(importing({ catalog: site.url + path }))).toBe('bad_input')
   })

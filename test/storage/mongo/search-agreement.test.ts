@@ -39,7 +39,7 @@ overMongod((mongod) => {
     try {
       const operations = generatedCards(8).map((card, i) => indexingCard(rowOf(card, i).cardId, [rowOf(card, i)]))
       for (const store of stores)
-        for (let i = 0; i < operations.length; i += 200) expect(await store.commit(operations.slice(i, i + 200))).toEqual({ ok: true })
+        for (let i = 0; i < operations.length; i += 25) expect(await store.commit(operations.slice(i, i + 25))).toEqual({ ok: true })
       const found = await Promise.all(
         stores.map(async (store) => {
           const results: { readonly total: number; readonly first: string }[] = []

@@ -47,7 +47,7 @@ compliance regulatory regulation regulations gdpr konformität conformité cumpl
 privacy anonymize anonymise anonymization redact redaction deidentification pseudonymize datenschutz anonymisieren confidentialité privacidad anonimizar конфиденциальность 隐私 匿名
 security vulnerability vulnerabilities secure sicherheit sécurité seguridad segurança sicurezza beveiliging säkerhet безопасность уязвимость 安全 보안
 identity passport id-card ausweis reisepass identité passeport identidad pasaporte passaporte passaporto паспорт 身分 护照 여권
-health medical doctor medicine healthcare clinical patient gesundheit arzt medizin santé médecin salud médico saúde salute gezondheid hälsa здоровье врач 健康 医療 医疗 医生 건강 의료
+health medical doctor medicine healthcare clinical gesundheit arzt medizin santé médecin salud médico saúde salute gezondheid hälsa здоровье врач 健康 医療 医疗 医生 건강 의료
 food recipe cook cooking meal dish rezept kochen essen recette cuisine receta cocina comida receita ricetta cucina recept eten рецепт еда 料理 レシピ 食谱 菜谱 요리
 nutrition diet calorie calories ernährung nutrición nutrição dieta voeding питание диета 栄養 营养 영양
 restaurant dining dinner lunch restaurante ristorante ресторан レストラン 餐厅 식당

@@ -24,7 +24,7 @@ export interface EntryRow {
 }
 
 /** A position in a list. It stays where it is when other entries are added and removed. */
-export type ListPosition = string | number
+type ListPosition = string | number
 
 export interface FoundEntries {
   readonly rows: readonly EntryRow[]

@@ -2,7 +2,7 @@
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
-import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-search.js'
+import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
 import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */

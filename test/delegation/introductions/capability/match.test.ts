@@ -1,11 +1,12 @@
 // Requests for a capability: who is asked, when, and who learns of it. The registry has two servers that share only the store.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Introduction } from '../../../../src/client/index.js'
-import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../../../../src/delegation/introductions/capability/store.js'
+import { CAPABILITY_ASKS, CAPABILITY_JOBS } from '../../../../src/delegation/introductions/capability/store.js'
 import type { JsonObject } from '../../../../src/lib/json.js'
 import { systemRandom } from '../../../../src/lib/random.js'
 import { newId } from '../../../../src/protocol/ids.js'
 import { type Actor, type AgentActor, aCard, type Registration, type Registry, startRegistry } from '../../../registry.js'
+import { runningClock } from '../../../set-clock.js'
 import { reasonOf } from '../../../stories/actors.js'
 
 let registry: Registry
@@ -96,19 +97,20 @@ describe('introductions.request with a capability', () => {
   })
 
   test('introduce waits for an approval as for a named agent', async () => {
-    const agent = await anAgentWithIt()
-    const waiting = planner.introduce({ capability, purpose: 'a story', waitSeconds: 3600 })
-    const requests = registry.storage.collection(CAPABILITY_REQUESTS)
-    await expect
-      .poll(async () => (await requests.find('from', { where: { from: planner.agentId }, limit: 1 })).items.length, { timeout: 15_000 })
-      .toBe(1)
-    await matched()
-    const [item] = await inboxOf(agent)
-    await agent.introductions.approve(item?.introductionId ?? '')
-    // The instance that streams the inbox looks for what other instances have posted
-    const advancing = setInterval(() => registry.clock.advance(1), 500)
-    expect(await waiting.finally(() => clearInterval(advancing))).toMatchObject({ state: 'granted', to: agent.agentId })
-  })
+    // By a clock that runs: one that a test moves would end decisions that are being made
+    await using running = await startRegistry({ clock: runningClock() })
+    const [owner, others] = [await running.organisation('Acme'), await running.organisation('Globex')]
+    const agent = await running.agent({ registeredBy: owner })
+    await agent.publish({ card: aCard(running, { skills: [skill('read-page'), skill(capability)] }), hide: ['/skills/1'] })
+    const watching = agent.introductions.watch(async ({ kind, introductionId }) => {
+      if (kind === 'requested') await agent.introductions.approve(introductionId)
+    })
+    const rights = [{ audience: { anyAgent: true }, scope: 'ocr:read' }]
+    const caller = await running.agent({ registeredBy: others, ceiling: { rights } })
+    const introduced = await caller.introduce({ capability, purpose: 'a story' }).finally(() => watching.close())
+    expect(introduced).toMatchObject({ state: 'granted', to: agent.agentId })
+    expect(await reasonOf(caller.exchange({ audience: agent.audience }))).toBe('done')
+  }, 60_000)
 
   test('of the agents of one organisation one is asked; of several organisations the first approval wins, and the others are told that it ended', async () => {
     const [first, sibling] = [await anAgentWithIt(), await anAgentWithIt()]

@@ -113,8 +113,8 @@ async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: 
     }))
     barrier ??= decided.barrier
     standing.push(...decided.standing)
-    after = page.hits.at(-1)?.next
-    hasMore = page.hits.length === missing
+    after = page.next
+    hasMore = after !== undefined
   }
   const next = hasMore && after && { cursor: await signCursor(secrets, cursorQuery, after) }
   const reliesOn = standing.flatMap(({ dependsOn }) => dependsOn)

@@ -125,8 +125,6 @@ export interface CardHit {
   readonly score: number
   readonly why: Why
   readonly summary: CardSummary
-  /** Continues after this hit. */
-  readonly next: CardCursor
 }
 
 export type Facets = { readonly [P in CardProperty]?: readonly { readonly value: string; readonly count: number }[] }
@@ -134,6 +132,8 @@ export type Facets = { readonly [P in CardProperty]?: readonly { readonly value:
 export interface CardHits {
   /** Best first; ties are ordered by card id. Order, scores and counts depend only on rows that the caller may see. */
   readonly hits: readonly CardHit[]
+  /** Pass as `after` to get the next page; absent on the last page. */
+  readonly next?: CardCursor
   readonly total: number
   /** False: at least `total` cards match. */
   readonly isTotalExact: boolean

@@ -45,7 +45,7 @@ export async function search(index: CardIndex, query: CardQuery): Promise<CardHi
   const after = query.after?.after
   const rest = after === undefined ? ranked : ranked.filter((one) => isAfter(one, after))
   return {
-    hits: await hitsOf(index, rest.slice(0, query.limit), planned),
+    ...(await pageOf(index, rest, query.limit, planned)),
     total: ranked.length,
     isTotalExact: isComplete,
     facets: facetsOf(query.facets, ranked),
@@ -84,9 +84,10 @@ async function browse(index: CardIndex, query: CardQuery): Promise<CardHits> {
   const read = async (range: NewestRange) =>
     [...introduced, ...(await index.newestRows(scope, range)).map((row) => rankedOf(row, tier, 0, query))].sort(byRank)
   const first = await read({ limit: MAX_CANDIDATES + 1 })
-  const page = after === undefined ? first : (await read({ limit, after: after.after })).filter((one) => isAfter(one, after.after))
+  const page =
+    after === undefined ? first : (await read({ limit: limit + 1, after: after.after })).filter((one) => isAfter(one, after.after))
   return {
-    hits: await hitsOf(index, page.slice(0, limit), undefined),
+    ...(await pageOf(index, page, limit, undefined)),
     total: Math.min(first.length, MAX_CANDIDATES),
     isTotalExact: first.length <= MAX_CANDIDATES,
     facets: facetsOf(query.facets, first.slice(0, MAX_CANDIDATES)),
@@ -111,6 +112,21 @@ const byRank = (a: Ranked, b: Ranked): number => b.rank - a.rank || (a.row.cardI
 const isAfter = ({ rank, row }: Ranked, [after, cardId]: CardCursor['after']): boolean =>
   rank < after || (rank === after && row.cardId > cardId)
 
+/** The first `limit` rows as hits. A card that is removed meanwhile leaves the page shorter, but does not end it. */
+async function pageOf(
+  index: CardIndex,
+  rows: readonly Ranked[],
+  limit: number,
+  plan: Plan | undefined,
+): Promise<Pick<CardHits, 'hits' | 'next'>> {
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    hits: await hitsOf(index, page, plan),
+    ...(last && rows.length > limit && { next: { after: [last.rank, last.row.cardId], ...(plan && { plan }) } }),
+  }
+}
+
 async function hitsOf(index: CardIndex, page: readonly Ranked[], plan: Plan | undefined): Promise<readonly CardHit[]> {
   const tiers = [...new Set(page.map(({ tier }) => tier))]
   const details = new Map(
@@ -121,12 +137,11 @@ async function hitsOf(index: CardIndex, page: readonly Ranked[], plan: Plan | un
       }),
     ),
   )
-  return page.flatMap(({ row, tier, rank, score: points }): CardHit[] => {
+  return page.flatMap(({ row, tier, score: points }): CardHit[] => {
     const found = details.get(tier)?.get(row.cardId)
     if (found === undefined) return []
-    const next = { after: [rank, row.cardId] as const, ...(plan && { plan }) }
     const why = plan ? whyOf(plan, found.terms) : { found: [], missing: [] }
-    return [{ cardId: row.cardId, tier, score: Math.round(points * 100), why, summary: found.summary, next }]
+    return [{ cardId: row.cardId, tier, score: Math.round(points * 100), why, summary: found.summary }]
   })
 }
 

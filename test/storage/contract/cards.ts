@@ -66,9 +66,9 @@ const filter = (property: CardProperty, ...anyOf: string[]) => ({ property, anyO
 /** Follows the cursors to the end. `between` is called before each further page. */
 async function pages(storage: Storage, text: string | undefined, query: Partial<CardQuery>, between: () => Promise<void> = async () => {}) {
   const found: string[] = []
-  for (let page = await search(storage, text, query); page.hits.length > 0; ) {
+  for (let page = await search(storage, text, query); ; ) {
     found.push(...cardsOf(page))
-    const after = page.hits.at(-1)?.next
+    const after = page.next
     if (after === undefined) break
     await between()
     // A cursor is JSON on its way through the caller

@@ -173,8 +173,7 @@ overMongod((mongod) => {
         for (const filters of [[], [{ property: 'skill' as const, anyOf: ['read'] }], [tag('all'), tag('t3')]])
           for (const introducedTo of [[], ['c1', 'c2']]) {
             const query: CardQuery = { ...(text && { text }), filters, introducedTo, tier: 'authenticated', limit: 3 }
-            const { hits } = await storage.cards.search({ ...query, tier: 'public' })
-            const after = hits.at(-1)?.next
+            const { next: after } = await storage.cards.search({ ...query, tier: 'public' })
             if (after) await storage.cards.search({ ...query, tier: 'public', after })
           }
       await storage.cards.outdated(10)

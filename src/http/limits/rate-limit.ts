@@ -83,12 +83,13 @@ export const RATES = {
   tokenRequests: { name: 'token-requests', perSecond: 50 },
   creationsOfClient: { name: 'creations', perSecond: 5 },
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
-  /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card takes milliseconds. */
-  lint: { name: 'card-lint', perSecond: 5 },
+  /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes a tenth of a second. */
+  lint: { name: 'card-lint', perSecond: 1, burstSeconds: 5 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
-  outgoing: { name: 'outgoing-requests-of-registry', perSecond: 2000 / 3600, burstSeconds: 180 },
+  /** For callers, and once more for checks that the registry repeats by itself. */
+  outgoing: { name: 'outgoing-requests-of-registry', perSecond: 1000 / 3600, burstSeconds: 180 },
 } as const satisfies Readonly<Record<string, Rate>>
 
 export interface RateLimits extends Readonly<Record<keyof typeof RATES, RateLimit>> {}
@@ -107,14 +108,14 @@ export function requireCreationRate(
   throw ofOrganisation
 }
 
-/** Counts an outgoing request for its host, for the client that causes it, and for the registry; or returns the refusal that it gets. */
+/** Counts an outgoing request for its host, for the client that causes it, and for all callers; or returns the refusal that it gets. */
 export function takeOutgoingRate(
   { outgoingOfClient, outgoingToHost, outgoing }: RateLimits,
   { host, cause }: { readonly host: string; readonly cause: string | undefined },
 ): Refusal | undefined {
   const counted: (() => void)[] = []
   const limits = [...(cause === undefined ? [] : [{ limit: outgoingOfClient, key: cause }]), { limit: outgoingToHost, key: host }]
-  for (const { limit, key } of [...limits, { limit: outgoing, key: '' }]) {
+  for (const { limit, key } of [...limits, { limit: outgoing, key: cause === undefined ? 'repeated' : 'callers' }]) {
     const refusal = limit.take(key)
     if (refusal) {
       for (const refund of counted) refund()

@@ -5,7 +5,7 @@ import { pointerOf } from '../../lib/json-pointer.js'
 import { hintOf } from '../input-faults.js'
 import type { CardFault, CardRuleCode } from './card-rules.js'
 import { isInMemory } from './card-upgrade.js'
-import { ownPointer } from './own-pointer.js'
+import type { OwnPointer } from './own-pointer.js'
 
 /** The issue of a rule that zod does not have: its code is in `params`. */
 export const rule = (code: CardRuleCode, message: string) => ({ message, params: { code } })
@@ -17,9 +17,9 @@ const CODES: Readonly<Partial<Record<z.core.$ZodIssue['code'], CardRuleCode>>> =
 }
 
 /** The faults that zod has found in the upgraded card. */
-export const shapeFaults = (card: JsonObject, upgraded: JsonObject, issues: readonly z.core.$ZodIssue[]): CardFault[] =>
+export const shapeFaults = (own: OwnPointer, upgraded: JsonObject, issues: readonly z.core.$ZodIssue[]): CardFault[] =>
   issues.map((issue) => {
-    const pointer = ownPointer(card, issue.path)
+    const pointer = own(issue.path)
     if (isMissing(upgraded, issue.path)) return { code: 'missing-member', pointer, hint: missing(issue.path) }
     return { code: codeOf(issue), pointer, hint: hintOf(issue) }
   })
@@ -73,14 +73,14 @@ export const versionFault = (card: JsonObject, version: '0.1' | '0.2'): CardFaul
 })
 
 /** Duplicate ids of skills, and security requirements that name an undeclared scheme. The upgraded card may have other faults. */
-export function crossFaults(card: JsonObject, upgraded: JsonObject): CardFault[] {
+export function crossFaults(own: OwnPointer, upgraded: JsonObject): CardFault[] {
   const skills = listOf(upgraded.skills).map(objectOf)
-  const ids = skills.map(({ id }) => id)
-  const duplicates = ids.flatMap((id, i): CardFault[] =>
-    typeof id === 'string' && id !== '' && ids.indexOf(id) < i
-      ? [{ code: 'duplicate-skill', pointer: ownPointer(card, ['skills', i, 'id']), hint: 'another skill has this id' }]
-      : [],
-  )
+  const ids = new Set<JsonValue | undefined>()
+  const duplicates = skills.flatMap(({ id }, i): CardFault[] => {
+    const isDuplicate = typeof id === 'string' && id !== '' && ids.has(id)
+    ids.add(id)
+    return isDuplicate ? [{ code: 'duplicate-skill', pointer: own(['skills', i, 'id']), hint: 'another skill has this id' }] : []
+  })
   const declared = objectOf(upgraded.securitySchemes)
   const undeclared = [upgraded, ...skills].flatMap(({ securityRequirements }, at) =>
     listOf(securityRequirements).flatMap((requirement, i) =>
@@ -88,7 +88,7 @@ export function crossFaults(card: JsonObject, upgraded: JsonObject): CardFault[]
         .filter((scheme) => !Object.hasOwn(declared, scheme))
         .map((scheme): CardFault => {
           const path = [...(at === 0 ? [] : ['skills', at - 1]), 'securityRequirements', i, 'schemes', scheme]
-          return { code: 'undeclared-scheme', pointer: ownPointer(card, path), hint: 'the card declares no security scheme of this name' }
+          return { code: 'undeclared-scheme', pointer: own(path), hint: 'the card declares no security scheme of this name' }
         }),
     ),
   )
@@ -96,13 +96,13 @@ export function crossFaults(card: JsonObject, upgraded: JsonObject): CardFault[]
 }
 
 /** Security schemes that peers with a proto3 parser refuse, or of which they read the first kind or flow only. */
-export function oneOfFaults(card: JsonObject, upgraded: JsonObject): CardFault[] {
+export function oneOfFaults(own: OwnPointer, upgraded: JsonObject): CardFault[] {
   return Object.entries(objectOf(upgraded.securitySchemes)).flatMap(([name, scheme]): CardFault[] => {
     const kinds = Object.keys(objectOf(scheme)).filter((kind) => /SecurityScheme$/.test(kind))
     const flows = Object.keys(objectOf(objectOf(objectOf(scheme).oauth2SecurityScheme).flows)).filter((flow) => FLOWS.has(flow))
     const severalOf = (path: readonly string[], hint: string): CardFault => ({
       code: 'several-of-one',
-      pointer: ownPointer(card, ['securitySchemes', name, ...path]),
+      pointer: own(['securitySchemes', name, ...path]),
       hint,
     })
     return [
@@ -114,13 +114,13 @@ export function oneOfFaults(card: JsonObject, upgraded: JsonObject): CardFault[]
 const FLOWS: ReadonlySet<string> = new Set(['authorizationCode', 'clientCredentials', 'implicit', 'password', 'deviceCode'])
 
 /** Security schemes in the form that an SDK has in memory. `card` has the JSON names of its members. */
-export function inMemoryFaults({ securitySchemes }: JsonObject): CardFault[] {
+export function inMemoryFaults(own: OwnPointer, { securitySchemes }: JsonObject): CardFault[] {
   return Object.entries(objectOf(securitySchemes)).flatMap(([name, scheme]) => {
     const value = objectOf(scheme).scheme
     const oauth2 = isInMemory(value) ? value.value : objectOf(scheme).oauth2SecurityScheme
     const isFound = isInMemory(value) || isInMemory(objectOf(objectOf(oauth2).flows).flow)
     const hint = 'serve the JSON form of A2A, as in { "oauth2SecurityScheme": … }, not the SDK\'s object in memory with $case'
-    return isFound ? [{ code: 'in-memory-form', pointer: pointerOf(['securitySchemes', name]), hint }] : []
+    return isFound ? [{ code: 'in-memory-form', pointer: own(['securitySchemes', name]), hint }] : []
   })
 }
 

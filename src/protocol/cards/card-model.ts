@@ -8,6 +8,7 @@ import type { CardFault } from './card-rules.js'
 import { CardShape, SecurityShape } from './card-shape.js'
 import { upgradeCard } from './card-upgrade.js'
 import { readLenientCard } from './lenient-card.js'
+import { ownPointers } from './own-pointer.js'
 
 export const MAX_CARD_BYTES = 65_536
 
@@ -48,12 +49,13 @@ export function readCardJson(value: JsonValue): CardReading {
   const version = versionOf(card)
   const upgraded = upgradeCard(card, version)
   const parsed = CardShape.safeParse(upgraded)
+  const own = ownPointers(value)
   const faults = [
     ...(version === '0.1' ? [versionFault(value, version)] : []),
-    ...shapeFaults(value, upgraded, parsed.error?.issues ?? []),
-    ...crossFaults(value, upgraded),
+    ...shapeFaults(own, upgraded, parsed.error?.issues ?? []),
+    ...crossFaults(own, upgraded),
   ]
-  const ambiguities = [...twiceNamed(value), ...oneOfFaults(value, upgraded), ...inMemoryFaults(card)]
+  const ambiguities = [...twiceNamed(value), ...oneOfFaults(own, upgraded), ...inMemoryFaults(own, card)]
   if (faults.length === 0 && parsed.success) return { state: STATE[version], version, model: parsed.data, faults, ambiguities }
   const lenientModel = lenientModelOf(card, version)
   if (lenientModel.supportedInterfaces.length === 0) return { ...refusedFor([NO_ENDPOINT, ...faults], version), ambiguities }

@@ -15,13 +15,20 @@ export function twiceNamed(card: JsonObject): CardFault[] {
   return found
 }
 
+/** A longer pointer, because of a long name of a security scheme, is left out: it could be repeated in thousands of faults. */
+const MAX_POINTER_CHARACTERS = 1024
+
 function renamedMessage(object: JsonObject, message: MessageName, pointer: string, found: CardFault[]): JsonObject {
   const members = CARD_SCHEMA[message]
   const rename = ([name, value]: [string, JsonValue]): [string, JsonValue] => {
     const at = `${pointer}/${pointerToken(name)}`
     const jsonName = JSON_NAMES.get(message)?.get(name) ?? name
     if (jsonName !== name && Object.hasOwn(object, jsonName)) {
-      found.push({ code: 'named-twice', pointer: at, hint: `the card also has \`${jsonName}\`, which is the same member; keep that one` })
+      found.push({
+        code: 'named-twice',
+        pointer: at.length > MAX_POINTER_CHARACTERS ? '' : at,
+        hint: `the card also has \`${jsonName}\`, which is the same member; keep that one`,
+      })
       return [name, value]
     }
     const member = Object.hasOwn(members, jsonName) ? members[jsonName] : undefined

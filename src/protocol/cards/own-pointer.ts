@@ -5,28 +5,43 @@ import { pointerOf } from '../../lib/json-pointer.js'
 import { snakeCase } from './card-schema.js'
 import { additionalInterfacesOf } from './card-upgrade.js'
 
-/** The pointer in the publisher's file of a path in the upgraded card. */
-export function ownPointer(card: JsonObject, path: readonly PropertyKey[]): string {
-  const names = path.map(String)
-  const [first, index] = names
-  if (first === 'supportedInterfaces' && index !== undefined && nameIn(card, first) === undefined && card.url !== undefined)
-    return pointerOf(ownInterface(card, names.slice(1)))
-  const extended = 'supportsAuthenticatedExtendedCard'
-  if (names.join() === 'capabilities,extendedAgentCard' && Object.hasOwn(card, extended)) return `/${extended}`
-  const own: string[] = []
-  let node: JsonValue | undefined = card
-  for (const name of names) {
-    for (const step of stepsTo(node, name)) {
-      own.push(step)
-      node = isJsonObject(node) || Array.isArray(node) ? Object.entries(node).find(([key]) => key === step)?.[1] : undefined
+/** Returns the pointer in the publisher's file of a path in the upgraded card. */
+export type OwnPointer = (path: readonly PropertyKey[]) => string
+
+/** A name that is longer is left out, with what is inside it: otherwise a long name could be repeated in thousands of pointers. */
+const MAX_NAME_CHARACTERS = 256
+
+/** Cost: one pass over the additional interfaces; then for each pointer the length of its path. */
+export function ownPointers(card: JsonObject): OwnPointer {
+  const isOld = nameIn(card, 'supportedInterfaces') === undefined && card.url !== undefined
+  const additional = isOld ? additionalInterfacesOf(card) : []
+  return (path) => {
+    const names = path.map(String)
+    const [first, index, member] = names
+    if (isOld && first === 'supportedInterfaces' && index !== undefined) return pointerOf(ownInterface(additional, index, member))
+    if (names.join() === 'capabilities,extendedAgentCard' && Object.hasOwn(card, EXTENDED)) return `/${EXTENDED}`
+    const own: string[] = []
+    let node: JsonValue | undefined = card
+    for (const name of names) {
+      for (const step of stepsTo(node, name)) {
+        if (step.length > MAX_NAME_CHARACTERS) return pointerOf(own)
+        own.push(step)
+        node = childOf(node, step)
+      }
     }
+    return pointerOf(own)
   }
-  return pointerOf(own)
+}
+const EXTENDED = 'supportsAuthenticatedExtendedCard'
+
+function childOf(node: JsonValue | undefined, name: string): JsonValue | undefined {
+  if (Array.isArray(node)) return node[Number(name)]
+  return isJsonObject(node) && Object.hasOwn(node, name) ? node[name] : undefined
 }
 
 /** A card of 0.3 has its first interface in members of the card. */
-function ownInterface(card: JsonObject, [index = '0', member]: readonly string[]): string[] {
-  const own = additionalInterfacesOf(card)[Number(index) - 1]
+function ownInterface(additional: ReturnType<typeof additionalInterfacesOf>, index: string, member: string | undefined): string[] {
+  const own = additional[Number(index) - 1]
   if (own === undefined) return [(member !== undefined && FIRST_INTERFACE[member]) || 'url']
   const name = member === 'protocolBinding' ? 'transport' : member
   return ['additionalInterfaces', String(own.index), ...(name === undefined ? [] : [name])]
@@ -46,7 +61,7 @@ function stepsTo(node: JsonValue | undefined, name: string): readonly string[] {
   const wrapper = ['scheme', 'flow'].find((one) => isJsonObject(node[one]) && node[one].$case === name)
   if (wrapper !== undefined) return [wrapper, 'value']
   if (/SecurityScheme$/.test(name) && typeof node.type === 'string') return []
-  if (name === 'schemes' && Object.values(node).some(Array.isArray)) return []
+  if (name === 'schemes') return []
   const old = OLD_NAMES[name]
   return [old !== undefined && (Object.hasOwn(node, old) || typeof node.type === 'string') ? old : name]
 }

@@ -92,8 +92,10 @@ test('outgoing requests are counted for the client that causes them, for the hos
   // A refused request counts nowhere
   expect(allowed(() => take('a.acme.com', 'other'), 30)).toBe(0)
   expect(allowed(() => take('b.acme.com', 'other'), 30)).toBe(10)
-  expect(allowed(() => take(`${hosts++}.acme.com`), 200)).toBe(70)
+  expect(allowed(() => take(`${hosts++}.acme.com`), 200)).toBe(40)
   expect(take('c.acme.com')?.detail.rateLimit?.name).toBe('outgoing-requests-of-registry')
+  // Checks that the registry repeats do not use up what callers may cause, and the other way round
+  expect(allowed(() => take(`${hosts++}.acme.com`, `client ${hosts}`), 200)).toBe(30)
   clock.advance(3600)
   expect(allowed(() => take('a.acme.com'), 30)).toBe(20)
 })

@@ -3,7 +3,7 @@ import { pathOf } from '../../../lib/json-pointer.js'
 import { versionFault } from '../../../protocol/cards/card-faults.js'
 import { readCard, readCardJson } from '../../../protocol/cards/card-model.js'
 import { CARD_RULES, type CardFault } from '../../../protocol/cards/card-rules.js'
-import { ownPointer } from '../../../protocol/cards/own-pointer.js'
+import { ownPointers } from '../../../protocol/cards/own-pointer.js'
 import { addressFaults, unusableInterfaces } from '../publishing/public-urls.js'
 import { invisibleTexts } from './invisible-texts.js'
 
@@ -33,5 +33,7 @@ export const publishErrors = (faults: readonly CardFault[]): CardFault[] =>
   faults.filter(({ code }) => CARD_RULES[code].publish === 'error')
 
 /** Replaces pointers into the model by pointers into the publisher's file. */
-const inOwnFile = (json: JsonObject, faults: readonly CardFault[]): CardFault[] =>
-  faults.map((fault) => ({ ...fault, pointer: ownPointer(json, pathOf(fault.pointer) ?? []) }))
+function inOwnFile(json: JsonObject, faults: readonly CardFault[]): CardFault[] {
+  const own = ownPointers(json)
+  return faults.map((fault) => ({ ...fault, pointer: own(pathOf(fault.pointer) ?? []) }))
+}

@@ -125,3 +125,10 @@ test('whatever the JSON is, a card is read without an exception, and every fault
     }),
   )
 })
+
+test('a long name is not repeated in every pointer', () => {
+  const scopes = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`s${i}`, 1]))
+  const scheme = { oauth2SecurityScheme: { flows: { clientCredentials: { scopes } } }, oauth2_security_scheme: {} }
+  const { faults } = lint({ securitySchemes: { ['x'.repeat(20_000)]: scheme }, securityRequirements: [{ ['y'.repeat(20_000)]: [] }] })
+  expect(new Set(faults.map(({ pointer }) => pointer))).toEqual(new Set(['/securitySchemes', '/securityRequirements/0', '']))
+})

@@ -117,10 +117,10 @@ async function findCandidates(deps: MatchDeps, request: CapabilityRequest, reque
 async function* cardsWith({ cardSearch }: MatchDeps, filter: CardFilter): AsyncGenerator<CardHit, void, undefined> {
   let after: CardCursor | undefined
   for (let page = 0; page < MAX_PAGES; page++) {
-    const { hits } = await cardSearch.search({ tier: 'introduced', filters: [filter], limit: PAGE, ...(after && { after }) })
+    const { hits, next } = await cardSearch.search({ tier: 'introduced', filters: [filter], limit: PAGE, ...(after && { after }) })
     yield* hits
-    after = hits.at(-1)?.next
-    if (hits.length < PAGE) return
+    if (next === undefined) return
+    after = next
   }
 }
 

@@ -9,7 +9,7 @@ export interface EvidenceDeps {
   readonly guardedFetch: GuardedFetch
 }
 
-/** What the operator of the name publishes: one of the two is enough. */
+/** The two proofs that the operator of the name may publish. One is enough. */
 export interface RequiredProof {
   /** Covers the name and its subdomains. */
   readonly txt: { readonly name: string; readonly value: string }

@@ -18,7 +18,7 @@ export async function recheck(
   draft?: AuditDraft,
 ): Promise<Namespace> {
   const { id, ver, method, failures } = namespace
-  // By the same method, because another one may cover less
+  // Another method may cover less
   const evidence = await findEvidence(deps, namespace, { methods: [method], cause: draft?.actor })
   const now = deps.trustLog.now()
   const guard = { ver, failures, endedAt: null }

@@ -12,7 +12,7 @@ export interface NamespaceView {
    * nothing; the organisation can add it again.
    */
   readonly state: 'pending' | 'proved' | 'failing' | 'lapsed' | 'removed'
-  /** What to publish, and to keep as long as the namespace is used. */
+  /** To be published, and kept as long as the namespace is used. */
   readonly proof?: RequiredProof
   /** When a pending namespace is dropped. */
   readonly expiresAt?: number

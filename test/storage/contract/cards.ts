@@ -396,10 +396,10 @@ export function cardSearchContract(open: OpenStore): void {
   test('beyond 1000 cards the total is a bound, the best cards of a frequent word are found, and pages lose none of them', async () => {
     await using store = await open()
     const ids = Array.from({ length: 1300 }, (_, i) => `c${String(i).padStart(4, '0')}`)
-    for (let i = 0; i < ids.length; i += 100)
+    for (let i = 0; i < ids.length; i += 25)
       await fill(
         store.storage,
-        ids.slice(i, i + 100).map((id) => aRow(id, { description: 'agent' })),
+        ids.slice(i, i + 25).map((id) => aRow(id, { description: 'agent' })),
       )
     await fill(store.storage, [aRow('best', { name: 'agent smith' }), aRow('rare', { description: 'agent zebra' })])
     const { hits, total, isTotalExact } = await search(store.storage, 'agent')

@@ -13,6 +13,7 @@ import { BoundedMap } from '../../../lib/bounded-map.js'
 import type { CardIndex, Cut, EntryRow, FoundEntries, NewestRange, RowDetails, Scope, WordPattern } from '../../card-search/card-index.js'
 import {
   CARD_INDEX_VERSION,
+  type CardEntry,
   entriesOf,
   flagsOf,
   hasTier,
@@ -21,7 +22,7 @@ import {
   MAX_FLAGS,
   NONCONFORMANT,
 } from '../../card-search/entry.js'
-import { CARD_TIERS, type CardSearchPort, type CardSummary, type CardTier } from '../../card-search/port.js'
+import { CARD_TIERS, type CardRow, type CardSearchPort, type CardSummary, type CardTier } from '../../card-search/port.js'
 import { search, suggest } from '../../card-search/search.js'
 import type { Operation } from '../../storage.js'
 import { decoded, encoded } from '../codec.js'
@@ -130,7 +131,7 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
     return new Map(
       found.flatMap(({ card, summaries, content, properties }): (readonly [string, RowDetails])[] => {
         const text = summaries[tier]
-        const summary = text === undefined ? undefined : (JSON.parse(text) as CardSummary) // writesOf() wrote it
+        const summary = text === undefined ? undefined : (JSON.parse(text) as CardSummary) // storedEntry() wrote it
         return summary === undefined ? [] : [[decoded(card), { summary, terms: content, properties }]]
       }),
     )
@@ -167,7 +168,7 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
       await words.add(entries)
     },
     write: async (operations, session) => {
-      await rows.bulkWrite(operations.flatMap(writesOf), { session })
+      await rows.bulkWrite(writesOf(operations), { session })
     },
     search: (query) => search(index, query),
     suggest: (tier, text, limit) => suggest(index, tier, text, limit),
@@ -179,31 +180,42 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
   }
 }
 
-/** An entry and the documents of earlier releases have different ids, and a card has at most as many entries as tiers. */
-function writesOf({ cardId, rows }: CardOperation): AnyBulkWriteOperation<StoredEntry>[] {
-  const card = encoded(cardId)
-  const idOf = (number: number) => `${card} ${number}`
-  const entries = entriesOf(rows)
-  const earlier = CARD_TIERS.map((tier) => `${tier} ${cardId}`)
-  const unused = CARD_TIERS.map((_, i) => idOf(i)).slice(entries.length)
+/** One removal for all cards, then their entries. Of several operations for a card, the last one counts. */
+function writesOf(operations: readonly CardOperation[]): AnyBulkWriteOperation<StoredEntry>[] {
+  const last = [...new Map(operations.map((operation) => [operation.cardId, operation])).values()]
+  const cards = last.map(({ cardId, rows }) => ({ cardId, rows, entries: entriesOf(rows) }))
   return [
-    { deleteMany: { filter: { _id: { $in: [...earlier, ...unused] } } } },
-    ...entries.map((entry, i): AnyBulkWriteOperation<StoredEntry> => {
-      const tiers = rows.filter(({ tier }) => hasTier(entry, tier))
-      const replacement = {
-        card,
-        version: CARD_INDEX_VERSION,
-        flags: flagsOf(entry),
-        updated: entry.updatedAt,
-        lists: listsOfEntry(entry).map(({ list }) => encoded(list)),
-        properties: entry.properties,
-        content: entry.terms,
-        summaries: Object.fromEntries(tiers.map(({ tier, summary }) => [tier, JSON.stringify(summary)])),
-      }
-      return { replaceOne: { filter: { _id: { $eq: idOf(i) } }, replacement, upsert: true } }
-    }),
+    { deleteMany: { filter: { _id: { $in: cards.flatMap(({ cardId, entries }) => unusedIds(cardId, entries.length)) } } } },
+    ...cards.flatMap(({ cardId, rows, entries }) =>
+      entries.map((entry, i): AnyBulkWriteOperation<StoredEntry> => {
+        const { _id, ...replacement } = storedEntry(cardId, i, entry, rows)
+        return { replaceOne: { filter: { _id: { $eq: _id } }, replacement, upsert: true } }
+      }),
+    ),
   ]
 }
+
+const idOf = (cardId: string, i: number): string => `${encoded(cardId)} ${i}`
+
+/** The ids of entries that a card no longer has, and of its rows of earlier releases. A card has at most as many entries as tiers. */
+const unusedIds = (cardId: string, used: number): string[] => [
+  ...CARD_TIERS.map((tier) => `${tier} ${cardId}`),
+  ...CARD_TIERS.map((_, i) => idOf(cardId, i)).slice(used),
+]
+
+const storedEntry = (cardId: string, i: number, entry: CardEntry, rows: readonly CardRow[]): StoredEntry => ({
+  _id: idOf(cardId, i),
+  card: encoded(cardId),
+  version: CARD_INDEX_VERSION,
+  flags: flagsOf(entry),
+  updated: entry.updatedAt,
+  lists: listsOfEntry(entry).map(({ list }) => encoded(list)),
+  properties: entry.properties,
+  content: entry.terms,
+  summaries: Object.fromEntries(
+    rows.filter(({ tier }) => hasTier(entry, tier)).map(({ tier, summary }) => [tier, JSON.stringify(summary)]),
+  ),
+})
 
 const rowOf = ({
   card,

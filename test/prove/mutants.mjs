@@ -528,8 +528,8 @@ export const MUTANTS = [
   [
     'a task must stand at the grant of an introduction',
     'src/delegation/tasks/authority.ts',
-    '!stands(trustLog.ended, [task.handle',
-    '!stands(new Set(), [task.handle',
+    'stands(trustLog.ended, [task.handle',
+    'stands(new Set(), [task.handle',
     TASKS,
   ],
   ['an introduction for a task allows exchanges only for it', TASK, 'introductionTask !== undefined && ![', 'false && ![', TASKS],

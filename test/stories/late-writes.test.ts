@@ -60,10 +60,10 @@ test('a token that is revoked while the audit row of its introspection is writte
   expect(await revokedBeforeTheRow(request, () => pair.planner.revoke(accessToken))).toEqual({ active: false })
 })
 
-test('an agent that is revoked while the audit row of a read of its card is written: not_found', async () => {
+test('an agent that is revoked while the audit row of a read of its card is written: gone', async () => {
   const request = () => reasonOf(pair.planner.query('cards.get', { agentId: pair.ocr.agentId }))
   const revoke = () => pair.acme.mutate('agents.revoke', { agentId: pair.ocr.agentId })
-  expect(await revokedBeforeTheRow(request, revoke)).toBe('not_found')
+  expect(await revokedBeforeTheRow(request, revoke)).toBe('gone')
 })
 
 test('an introduction that is revoked while the audit row of a read of the card is written gives its tier no more', async () => {

@@ -164,8 +164,8 @@ describe('the catalog', () => {
       url = last?.type === 'application/ai-catalog+json' ? last.url : ''
     }
     expect(seen).toEqual([urnOf(ocr), urnOf(weather)])
-    // The registry, an agent and the next catalog; then an agent and the next catalog, which is empty
-    expect(sizes).toEqual([3, 2, 0])
+    // The registry, an agent and the next catalog; then an agent
+    expect(sizes).toEqual([3, 1])
   })
 
   test.each([

@@ -64,7 +64,7 @@ const METHODS: Record<string, Call> = {
   'tasks.list': (more) => agent.tasks.list(more),
 }
 const METHODS_WITHOUT_OPTIONS =
-  'query mutate introspect card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff'
+  'query mutate introspect card cardView verifyPresentation introductions.get introductions.deny introductions.inbox introductions.watch tasks.get cardDiff suggest'
 
 const functionsIn = (object: object, path = ''): string[] =>
   Object.entries(object).flatMap(([name, value]) => {

@@ -32,7 +32,8 @@ test('a line for each fault names its place, severity, code, pointer and remedy'
     'good.json: accepted (A2A 1.0), 0 faults, can be published, can be imported',
     expect.stringMatching(/^bad\.json:\d+:5 {2}error {2}missing-member {2}\/skills\/0\/description {2}is missing: write a sentence/),
     expect.stringMatching(/^bad\.json:\d+:5 {2}error {2}missing-member {2}\/skills\/0\/tags {2}is missing/),
-    'bad.json: nonconformant (A2A 1.0), 2 faults, cannot be published, can be imported',
+    expect.stringMatching(/^bad\.json:\d+:7 {2}warning {2}invisible-text {2}\/skills\/0\/name {2}has characters that are invisible/),
+    'bad.json: nonconformant (A2A 1.0), 3 faults, cannot be published, can be imported',
     '',
   ])
 })
@@ -55,11 +56,11 @@ test('JSON has both severities, and SARIF the level of the purpose and the line'
     source: 'bad.json',
     canPublish: false,
     canImport: true,
-    faults: [{ publish: 'error', import: 'warning' }, {}],
+    faults: [{ publish: 'error', import: 'warning' }, {}, { code: 'invisible-text', publish: 'warning' }],
   })
   const sarif = JSON.parse((await lint('bad.json', '--format', 'sarif', '--for', 'import')).stdout)
   const [run] = sarif.runs
-  expect([sarif.version, run.results.length]).toEqual(['2.1.0', 2])
+  expect([sarif.version, run.results.length]).toEqual(['2.1.0', 3])
   expect(run.results[0]).toMatchObject({
     ruleId: 'missing-member',
     level: 'warning',

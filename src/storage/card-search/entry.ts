@@ -58,7 +58,9 @@ const MAX_IMPACT = DIGIT * DIGIT - 1
 
 export const listsOfTerm = (term: string): string[] => LEVELS.map((level) => `${term}\t${level}`)
 export const listOfName = (text: string): string => `name=${wholeOf(text)}`
-export const listOfProperty = (property: CardProperty, value: string): string => `${property}=${comparable(value)}`
+/** Values are compared without regard to case, apart from ids. */
+export const listOfProperty = (property: CardProperty, value: string): string =>
+  `${property}=${property === 'organisation' ? value : comparable(value)}`
 
 const comparable = (value: string): string =>
   withoutInvisible(value.normalize('NFKC'))

@@ -302,8 +302,11 @@ export function cardSearchContract(open: OpenStore): void {
     await fill(store.storage, [
       aRow('a', { description: 'scan', properties: { tag: ['ocr', 'pdf'] } }),
       aRow('b', { description: 'scan', properties: { tag: ['OCR'] } }),
-      aRow('c', { description: 'chess', properties: { tag: ['game'] } }),
+      aRow('c', { description: 'chess', properties: { tag: ['game'], organisation: ['org_Ab'] } }),
     ])
+    expect((await search(store.storage, 'chess', { facets: ['organisation'] })).facets).toEqual({
+      organisation: [{ value: 'org_Ab', count: 1 }],
+    })
     const tags = async (text?: string) => (await search(store.storage, text, { facets: ['tag'], limit: 1 })).facets
     expect(await tags('scan')).toEqual({
       tag: [

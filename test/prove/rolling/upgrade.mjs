@@ -138,7 +138,7 @@ export async function upgrade({ deployment, traffic, cast, players, faults, db, 
     )
     const shaped = await db.collection('agents').find({ 'f.shape': 'round' }).hint('by_shape').toArray()
     must(
-      shaped.some(({ text }) => JSON.parse(text).name === 'of N+1'),
+      shaped.some(({ text }) => JSON.parse(text).name.startsWith('of N+1')),
       'a document that N changed is found by the new field',
     )
     const keys = await fetchRegistryKeys(deployment.issuer, 'log')

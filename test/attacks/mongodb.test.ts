@@ -29,7 +29,7 @@ afterAll(() => mongod?.[Symbol.asyncDispose]())
 const OWN = new Set(
   `$match $sort $limit $project $unionWith $count $facet $lookup $unwind $replaceRoot $concatArrays $round $multiply $meta $indexOfCP
    $literal $and $or $gte $gt $lt $lte $eq $in $all $exists $not $type $text $search $expr $first $set $unset $inc $cond $ifNull $add $max
-   $currentDate $setOnInsert $currentOp $db $clusterTime $readPreference $changeStream $ne`.split(/\s+/),
+   $currentDate $setOnInsert $bit $currentOp $db $clusterTime $readPreference $changeStream $ne`.split(/\s+/),
 )
 
 /** All field names of a command that start with `$`. */

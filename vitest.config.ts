@@ -11,8 +11,7 @@ const ALONE = ['test/stories/standing-omissions.test.ts']
 const OVER_BOTH = [
   'test/attacks/{canaries,clients,exchange,own,proofs,registry,sockets}.test.ts',
   'test/identity/limits/instances.test.ts',
-  'test/identity/namespaces/recheck.test.ts',
-  'test/registry/cards/{publish,life/yank}.test.ts',
+  'test/registry/cards/publish.test.ts',
   'test/delegation/introductions/{*,decide/quota-slots}.test.ts',
   'test/revocations/*.test.ts',
   'test/stories/{clock,main-job}.test.ts',

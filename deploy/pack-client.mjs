@@ -47,8 +47,9 @@ try {
     target: 'es2022',
     external: ['node:*', '#*', ...DEPENDENCIES],
     legalComments: 'inline',
-    // Shorter expressions, with all names and lines
+    // Names stay, for stack traces
     minifySyntax: true,
+    minifyWhitespace: true,
     logLevel: 'error',
   })
   for (const file of await reachableDeclarations()) await writeWithoutSourceMap(file)

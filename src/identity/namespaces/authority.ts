@@ -2,12 +2,13 @@ import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
 import type { OrgId } from '../../protocol/ids.js'
+import type { Cursor } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
 import type { CountedCommit } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { EvidenceDeps } from './evidence.js'
 import { isProved } from './find.js'
-import { namespaceIdOf, withParents } from './name.js'
+import { namespaceIdOf, pathOf, withParents } from './name.js'
 import type { Namespace, NamespacesStore } from './store.js'
 
 /** Dependencies of the operations on namespaces. */
@@ -24,32 +25,64 @@ export interface NamespacesDeps extends EvidenceDeps {
 }
 
 /**
- * Refuses a name that an organisation may not prove: one that looks like a proved name or is below one that does, and one that another
+ * Refuses a name that an organisation may not prove: one that looks like a known name, or is below or above one that does, and one that another
  * organisation has proved before and did not offer. Agents, cards and their readers know that name as the other organisation's, also after its
- * proof has ended: the domain may have been sold since.
+ * proof has ended: the domain may have been sold since. So a new name is refused too if it is below such a name whose proof has ended, or above
+ * any. Below a name whose proof stands, its owner decides by its DNS zone.
  */
 export async function requireClaimable(
   deps: Pick<NamespacesDeps, 'namespaces' | 'trustLog'>,
   orgId: OrgId,
   name: string,
 ): Promise<Namespace | undefined> {
-  const known = await Promise.all(withParents(name).map((part) => deps.namespaces.get(namespaceIdOf(part))))
-  const lookAlike = withParents(name).find((part, i) => known[i] && known[i].name !== part)
-  if (lookAlike !== undefined)
-    return refuse('name_confusable', `${lookAlike} looks like a namespace that is known here (UTS 39)`, {
-      faults: [{ pointer: '/name', hint: 'use another name, or ask the operator of the registry' }],
-    })
-  const [namespace] = known
-  if (!namespace || namespace.orgId === orgId) return namespace
-  const isOffered = namespace.offeredTo === orgId && (namespace.offeredUntil ?? 0) > deps.trustLog.now()
-  if (!isOffered)
-    return refuse('namespace_continuity', `another organisation ${isProved(deps, namespace) ? 'has proved' : 'proved'} ${name}`, {
-      faults: [
-        {
-          pointer: '/name',
-          hint: 'that organisation must offer it to yours (namespaces.transfer); if it cannot, ask the operator of the registry',
-        },
-      ],
-    })
-  return namespace
+  const [namespace, ...parents] = await Promise.all(withParents(name).map((part) => deps.namespaces.get(namespaceIdOf(part))))
+  const lookAlike = [namespace, ...parents].find((known) => known && !isWithin(name, known.name))
+  if (lookAlike) return refuseLookAlike(name)
+  if (namespace?.orgId === orgId) return namespace
+  const isOthers = (known: Namespace | undefined): known is Namespace =>
+    known !== undefined && known.orgId !== orgId && !(known.offeredTo === orgId && (known.offeredUntil ?? 0) > deps.trustLog.now())
+  const owned = [namespace, ...parents.filter((parent) => parent && !isProved(deps, parent))].find(isOthers)
+  if (owned) return refuseOwned(deps, owned)
+  if (namespace) return namespace
+  for await (const known of namesBelow(deps, name))
+    if (isOthers(known)) return isWithin(known.name, name) ? refuseOwned(deps, known) : refuseLookAlike(name)
+  return undefined
 }
+
+/** The known names below a name, and below names that look like it. */
+async function* namesBelow({ namespaces }: Pick<NamespacesDeps, 'namespaces'>, name: string): AsyncGenerator<Namespace> {
+  await completePaths(namespaces)
+  let after: Cursor | undefined
+  do {
+    const page = await namespaces.find('below', { where: { path: namespaceIdOf(name) }, limit: PAGE, ...(after && { after }) })
+    yield* page.items
+    after = page.next
+  } while (after)
+}
+const PAGE = 100
+
+/** Gives documents of earlier releases their paths. */
+async function completePaths(namespaces: NamespacesStore): Promise<void> {
+  for (;;) {
+    const { items } = await namespaces.find('below', { where: { path: null }, limit: PAGE })
+    if (items.length === 0) return
+    await Promise.all(items.map(({ id, name }) => namespaces.change(id, { path: null }, { path: pathOf(name) })))
+  }
+}
+
+const isWithin = (name: string, parent: string): boolean => name === parent || name.endsWith(`.${parent}`)
+
+const refuseLookAlike = (name: string): never =>
+  refuse('name_confusable', `${name}, or a name above or below it, looks like a namespace that is known here (UTS 39)`, {
+    faults: [{ pointer: '/name', hint: 'use another name, or ask the operator of the registry' }],
+  })
+
+const refuseOwned = (deps: Pick<NamespacesDeps, 'trustLog'>, known: Namespace): never =>
+  refuse('namespace_continuity', `another organisation ${isProved(deps, known) ? 'has proved' : 'proved'} ${known.name}`, {
+    faults: [
+      {
+        pointer: '/name',
+        hint: 'that organisation must offer it to yours (namespaces.transfer); if it cannot, ask the operator of the registry',
+      },
+    ],
+  })

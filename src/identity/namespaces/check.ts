@@ -6,7 +6,7 @@ import { MemberId } from '../../protocol/ids.js'
 import { type NamespacesDeps, requireClaimable } from './authority.js'
 import { findEvidence } from './evidence.js'
 import { findClaim, findNamespace, isProved } from './find.js'
-import { namespaceIdOf, requireNamespaceName } from './name.js'
+import { namespaceIdOf, pathOf, requireNamespaceName } from './name.js'
 import { CHECK_SECONDS, recheck } from './recheck.js'
 import type { Namespace, NamespaceClaim } from './store.js'
 import { type NamespaceView, namespaceView } from './view.js'
@@ -41,6 +41,7 @@ async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, 
   const next: Namespace = {
     id: namespaceIdOf(name),
     name,
+    path: pathOf(name),
     orgId: caller.orgId,
     ver: newHandle(deps.random, 'ver'),
     method: evidence.method,

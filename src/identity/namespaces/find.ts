@@ -34,11 +34,15 @@ export const findProved = ({ namespaces, trustLog }: FindNamespaceDeps, name: st
     return value && isProved({ trustLog }, value) ? { value, dependsOn: [value.ver] } : undefined
   })
 
-/** The namespace of the organisation that covers the host: the host itself, or the nearest parent that was proved by a TXT record. */
+/**
+ * The namespace of the organisation that covers the host: the host itself, or the nearest parent that was proved by a TXT record. A name of another
+ * organisation on the way up, or one that looks like it, ends the search: readers know what is below it as that organisation's.
+ */
 export async function findCovering(deps: FindNamespaceDeps, orgId: OrgId, host: string): Promise<Namespace | undefined> {
   for (const name of withParents(host)) {
-    const namespace = await findProved(deps, name)
-    if (namespace?.orgId === orgId && (name === host || namespace.method === 'txt')) return namespace
+    const known = await deps.namespaces.get(namespaceIdOf(name))
+    if (known && known.orgId !== orgId) return undefined
+    if (known?.name === name && isProved(deps, known) && (name === host || known.method === 'txt')) return known
   }
   return undefined
 }

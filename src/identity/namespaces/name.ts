@@ -39,6 +39,9 @@ const refuseReserved = (hint: string): never =>
 /** The key of a namespace: names that look alike have the same key, so only one of them can be proved. */
 export const namespaceIdOf = (name: string): string => skeletonOf(domainToUnicode(name))
 
+/** The keys of the name and of its parents. */
+export const pathOf = (name: string): string[] => withParents(name).map(namespaceIdOf)
+
 /** The name, then its parents down to two labels. */
 export function withParents(name: string): readonly string[] {
   const labels = name.split('.')

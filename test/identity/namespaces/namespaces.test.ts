@@ -110,6 +110,8 @@ describe('a name', () => {
       for (const claimed of [`${lookAlike}.${parent}.test`, `agents.${lookAlike}.${parent}.test`])
         expect(await reasonOf(addNamespace(other, claimed)), claimed).toBe('name_confusable')
     await proveNamespace(dns, acme, `agents.${name}.${parent}.test`)
+    await proveNamespace(dns, owner, `agents.${name}.above-${parent}.test`)
+    expect(await reasonOf(addNamespace(acme, `${lookAlike}.above-${parent}.test`))).toBe('name_confusable')
   })
 
   test('a name that came to look like another after it was claimed cannot be proved', async () => {
@@ -121,6 +123,41 @@ describe('a name', () => {
 })
 
 describe('an ended proof', () => {
+  /** A name of globex whose proof has ended. */
+  const aLapsedName = async (name: string) => {
+    await proveNamespace(dns, globex, name)
+    await globex.mutate('namespaces.remove', { name, reason: 'no_longer_needed' })
+  }
+
+  test('keeps the names above and below it from others too, until they are offered it', async () => {
+    await aLapsedName('agents.above.test')
+    await aLapsedName('below.test')
+    for (const name of ['above.test', 'www.below.test', 'a.b.below.test'])
+      expect(await reasonOf(addNamespace(acme, name)), name).toBe('namespace_continuity')
+    for (const name of ['other.above.test', 'notbelow.test']) await addNamespace(acme, name)
+    for (const name of ['above.test', 'www.below.test']) await proveNamespace(dns, globex, name)
+    await registry.operator.mutate('namespaces.transfer', { name: 'below.test', to: acme.orgId })
+    await proveNamespace(dns, acme, 'a.b.below.test')
+  })
+
+  test('keeps a name from others that they had claimed before', async () => {
+    const [above, below] = [await addNamespace(acme, 'claimed.test'), await addNamespace(acme, 'a.b.claimed.test')]
+    await aLapsedName('b.claimed.test')
+    for (const claim of [above, below]) {
+      publishProof(dns, claim)
+      expect(await reasonOf(check(acme, claim.name)), claim.name).toBe('namespace_continuity')
+    }
+  })
+
+  test('keeps them also if an earlier release proved it, and did not store its path', async () => {
+    const documents = registry.storage.collection(NAMESPACES)
+    await aLapsedName('agents.earlier.test')
+    await documents.change('agents.earlier.test', {}, { path: undefined })
+    expect(await reasonOf(addNamespace(acme, 'earlier.test'))).toBe('namespace_continuity')
+    const path = (await documents.get('agents.earlier.test'))?.path
+    expect(path).toEqual(['agents.earlier.test', 'earlier.test'])
+  })
+
   test('a removed namespace stays reserved: others get namespace_continuity, its organisation proves it with a new challenge', async () => {
     const first = await proveNamespace(dns, acme, 'removed.test')
     await acme.mutate('namespaces.remove', { name: 'removed.test', reason: 'no_longer_needed' })

@@ -99,6 +99,21 @@ test('a name of another organisation verifies nothing, and neither does a card w
   })
 })
 
+test('a name of another organisation on the way up ends the search for a namespace, also after its proof has ended', async () => {
+  const { acme, agent, name } = await aVerifiedOrganisation()
+  const tenant = await registry.organisation('Tenant')
+  await proveNamespace(dns, tenant, `modern.${name}`)
+  const stateAt = async (host: string) => (await agent.publish({ card: cardAt(`https://${host}/`) })).verdict.state
+  const states = async () => [await stateAt(`modern.${name}`), await stateAt(`a2a.modern.${name}`), await stateAt(`a2a.modem.${name}`)]
+  expect(await states()).toEqual(['signed', 'signed', 'signed'])
+  await lapse(tenant, `modern.${name}`)
+  expect(await states()).toEqual(['signed', 'signed', 'signed'])
+  expect(await stateAt(`a2a.${name}`)).toBe('verified')
+  await tenant.mutate('namespaces.transfer', { name: `modern.${name}`, to: acme.orgId })
+  await proveNamespace(dns, acme, `modern.${name}`)
+  expect(await stateAt(`a2a.modern.${name}`)).toBe('verified')
+})
+
 test('when the proof lapses the verdict is signed at once, in every view and search, and nothing stored of the card changes', async () => {
   const { acme, agent, name } = await aVerifiedOrganisation()
   await agent.publish({ card: cardAt(`https://${name}/`, { name: `Lapsing ${name}` }) })

@@ -54,6 +54,13 @@ export const MUTANTS = [
     VERIFIED,
   ],
   [
+    'no signature counts of an imported card of A2A 0.2, or that readers read differently',
+    'src/registry/cards/import/import.ts',
+    "cardState === 'legacy' || ambiguities.length > 0",
+    'false',
+    VERIFIED,
+  ],
+  [
     'a proof by file covers only the host that serves it',
     'src/identity/namespaces/find.ts',
     "(name === host || known.method === 'txt')",

@@ -99,6 +99,30 @@ test('a name of another organisation verifies nothing, and neither does a card w
   })
 })
 
+test('no signature of an imported card counts if it is of A2A 0.2, or readers read it differently', async () => {
+  const { agent, name } = await aVerifiedOrganisation()
+  const imported = async (card: JsonObject) => {
+    const { verdict } = await agent.mutate<{ verdict: Verdict }>('cards.import', { agentId: agent.agentId, card: JSON.stringify(card) })
+    expect((await verdictOf(agent.agentId)).state).toBe(verdict.state)
+    return [verdict.state, verdict.namespace, verdict.thumbprint, verdict.hints.some((hint) => hint.startsWith('/signatures: '))]
+  }
+  const modern = cardAt(`https://${name}/`)
+  const { supportedInterfaces: _, ...rest } = modern
+  const unclear: Readonly<Record<string, JsonObject>> = {
+    legacy: { ...rest, protocolVersion: '0.2.6', url: `https://${name}/` },
+    'named twice': {
+      ...modern,
+      supported_interfaces: [{ url: 'https://evil.example/', protocol_binding: 'JSONRPC', protocol_version: '1.0' }],
+    },
+  }
+  for (const [what, card] of Object.entries(unclear)) {
+    expect(await imported(await signCard(card, agent.signer)), what).toEqual(['invalid', undefined, undefined, true])
+    for (const unsigned of [card, { ...card, signatures: [] }])
+      expect(await imported(unsigned), what).toEqual(['unsigned', undefined, undefined, false])
+  }
+  expect((await imported(await signCard(modern, agent.signer)))[0]).toBe('verified')
+})
+
 test('a name of another organisation on the way up ends the search for a namespace, also after its proof has ended', async () => {
   const { acme, agent, name } = await aVerifiedOrganisation()
   const tenant = await registry.organisation('Tenant')

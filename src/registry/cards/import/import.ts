@@ -14,7 +14,7 @@ import type { Verdict } from '../../../protocol/cards/card-view.js'
 import type { AgentId } from '../../../protocol/ids.js'
 import { type PublishDeps, requirePublisher } from '../authority.js'
 import { newCard } from '../card.js'
-import { checkCard } from '../lint/all-faults.js'
+import { type CheckedReading, checkCard } from '../lint/all-faults.js'
 import { hintsOf, isUsable, keysByKid, verdictOf } from '../publishing/check-publication.js'
 import { coveringNamespace } from '../publishing/covering-namespace.js'
 import { saveCard } from '../publishing/save-card.js'
@@ -54,7 +54,7 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
   const publisher = await requirePublisher(deps, caller, agentId)
   const { text, source } = await cardTextOf(deps, from, caller.id)
   const reading = checkCard(text ?? '', deps)
-  const { state, version: a2aVersion, json, allFaults } = reading
+  const { state, version: a2aVersion, json, allFaults, ambiguities } = reading
   const model = reading.model ?? reading.lenientModel
   const faults = text === undefined ? NOT_UTF8 : allFaults
   const result = {
@@ -74,7 +74,7 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
     await recordUnstored()
     return result
   }
-  const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, { now, state, faults })
+  const { verdict, signer } = await verifyImported(deps, { orgId: publisher.orgId, agentId }, json, { now, state, faults, ambiguities })
   const previous = await deps.cards.get(agentId)
   const revisionOf = previous?.publicCard === text && !previous.unpublished ? previous : undefined
   const namespace = signer && (await coveringNamespace(deps, publisher.orgId, model))
@@ -108,14 +108,34 @@ export async function importCard(deps: ImportDeps, caller: Caller, agentId: Agen
 
 const NOT_UTF8: readonly CardFault[] = [{ code: 'not-json', pointer: '', hint: 'invalid JSON: not UTF-8' }]
 
+const NOT_COUNTED: Fault = {
+  pointer: '/signatures',
+  hint: 'no signature counts, because readers of A2A 0.3 and 1.0 cannot read this card, or read it differently',
+}
+
 async function verifyImported(
   deps: PublishDeps,
   agent: Parameters<typeof findPublisherKeys>[1],
   json: JsonObject,
-  { now, state: cardState, faults }: { readonly now: number; readonly state: CardState; readonly faults: readonly CardFault[] },
+  {
+    now,
+    state: cardState,
+    faults,
+    ambiguities,
+  }: Pick<CheckedReading, 'state' | 'ambiguities'> & {
+    readonly now: number
+    readonly faults: readonly CardFault[]
+  },
 ): Promise<{ verdict: Verdict; signer?: RegisteredKey }> {
-  // Readers disagree about such a card, so no signature of it says what its caller will do
-  if (cardState === 'nonconformant') return { verdict: { state: cardState, checkedAt: now, uncovered: [], hints: hintsOf(faults) } }
+  const without = (state: Verdict['state'], hints: readonly Fault[]) => ({
+    verdict: { state, checkedAt: now, uncovered: [], hints: hintsOf(hints) },
+  })
+  // Readers disagree about such a card, or do not read it, so no signature of it says what its caller will do
+  if (cardState === 'nonconformant') return without(cardState, faults)
+  if (cardState === 'legacy' || ambiguities.length > 0)
+    return !Array.isArray(json.signatures) || json.signatures.length === 0
+      ? without('unsigned', faults)
+      : without('invalid', [NOT_COUNTED, ...faults])
   const keys = (await findPublisherKeys(deps, agent)).filter((key) => isUsable(deps, key, now))
   const verdicts = await verifyCardSignatures(json, keysByKid(keys))
   const valid = bestSignature(verdicts, () => true)
@@ -126,5 +146,5 @@ async function verifyImported(
   const ofSignatures = verdicts.flatMap((verdict): Fault[] =>
     verdict.state === 'valid' ? [...verdict.uncoveredSecurity] : [{ pointer: `/signatures/${verdict.index}`, hint: verdict.hint }],
   )
-  return { verdict: { state, checkedAt: now, uncovered: [], hints: hintsOf([...ofSignatures, ...faults]) } }
+  return without(state, [...ofSignatures, ...faults])
 }

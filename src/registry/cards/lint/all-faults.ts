@@ -8,7 +8,7 @@ import { addressFaults, unusableInterfaces } from '../publishing/public-urls.js'
 import { invisibleTexts } from './invisible-texts.js'
 
 /** A card that was read, with everything that is wrong with it: also its addresses, which the model alone does not decide. */
-type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
+export type CheckedReading = ReturnType<typeof readCard> & { readonly allFaults: readonly CardFault[] }
 
 /** Reads and checks the bytes or the JSON of a card. `dev` accepts every address. */
 export function checkCard(card: string | JsonObject, { dev }: { readonly dev: boolean }): CheckedReading {

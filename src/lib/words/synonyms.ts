@@ -2,7 +2,7 @@
 // the group. A card is indexed under the groups of its words, so a change of this list needs a new CARD_INDEX_VERSION.
 // Add a word only if it hardly ever means something else: a wrong synonym costs more than a missing one.
 import { stemsOf } from './languages.js'
-import { folded, type Word } from './words.js'
+import { folded, type Word, wordsOf } from './words.js'
 
 const GROUPS = `
 translate translation translator localise localize localization interpreter übersetzen übersetzung übersetzer traduire traduction traducteur traducir traducción traductor traduzir tradução tradutor tradurre traduzione traduttore vertalen vertaling översätta översättning перевод перевести переводить переводчик 翻訳 翻译 翻譯 번역
@@ -116,12 +116,13 @@ const isUnspaced = (word: string): boolean => /[\p{Script=Han}\p{Script=Hiragana
 
 /** Groups by the terms of their words. */
 const BY_TERM = new Map<string, string>()
-/** Words that are found inside a run of characters, with their groups. */
-const UNSPACED: (readonly [word: string, group: string])[] = []
+/** Words that are found inside a run of characters, with their groups, by each pair of characters that they contain. */
+const UNSPACED = new Map<string, (readonly [word: string, group: string])[]>()
 for (const [name = '', ...words] of ROWS) {
   const group = `#${name}`
   for (const word of [name, ...words])
-    if (isUnspaced(word)) UNSPACED.push([word, group])
+    if (isUnspaced(word))
+      for (const pair of new Set(wordsOf(word).map(({ text }) => text))) UNSPACED.set(pair, [...(UNSPACED.get(pair) ?? []), [word, group]])
     else for (const term of termsOfAll(word.replaceAll('-', ''))) if (!BY_TERM.has(term)) BY_TERM.set(term, group)
 }
 
@@ -132,8 +133,7 @@ function termsOfAll(word: string): ReadonlySet<string> {
 
 /** The groups of a word, which is given with its terms. */
 export function groupsOf(word: Word, terms: Iterable<string>): string[] {
-  if (word.run !== undefined)
-    return UNSPACED.flatMap(([text, group]) => (text.includes(word.text) && word.run?.includes(text) ? [group] : []))
+  if (word.run !== undefined) return (UNSPACED.get(word.text) ?? []).flatMap(([text, group]) => (word.run?.includes(text) ? [group] : []))
   const own = BY_TERM.get(word.text)
   return own === undefined ? [...new Set([...terms].flatMap((term) => BY_TERM.get(term) ?? []))] : [own]
 }

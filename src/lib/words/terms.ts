@@ -26,8 +26,14 @@ export const textLanguage = (text: string): Language => languageOf(wordsOf(text)
 
 /** The words of a text in order. `keepStopWords`: for texts in which every word counts, such as a name. */
 export function indexedWords(text: string, language: Language, keepStopWords: boolean): IndexedWord[] {
+  const wholesOf = new Map<string, IndexedWord>()
+  const indexedWhole = (text: string): IndexedWord => {
+    const known = wholesOf.get(text) ?? { text, terms: termsOfWord(language, { text, accented: text, wholes: [] }) }
+    wholesOf.set(text, known)
+    return known
+  }
   return wordsOf(text).flatMap((word): IndexedWord[] => {
-    const wholes = word.wholes.map((whole) => ({ text: whole, terms: termsOfWord(language, { text: whole, accented: whole, wholes: [] }) }))
+    const wholes = word.wholes.map(indexedWhole)
     if (!keepStopWords && isStop(language, word)) return wholes
     return [{ text: word.text, terms: termsOfWord(language, word) }, ...wholes]
   })

@@ -3,6 +3,7 @@
 // - An identifier gives its parts and itself without separators: `read_passport` gives read, passport and readpassport.
 // - `c++` and `c#` are words.
 // - Scripts without spaces (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) give overlapping pairs of characters.
+// Of a long text only the beginning is read, so that no text takes long.
 import { withoutInvisible } from './invisible.js'
 
 export interface Word {
@@ -16,6 +17,11 @@ export interface Word {
 }
 
 const MAX_WORD_CHARACTERS = 64
+/** Folding makes words shorter or longer, but a part of this length is more than enough for a word. */
+const MAX_UNFOLDED_CHARACTERS = 4 * MAX_WORD_CHARACTERS
+/** Maximum number of characters of a text, before and after its compatibility forms are folded (NFKC makes 18 characters of one). */
+const MAX_TEXT_CHARACTERS = 65_536
+const MAX_WORDS = 4096
 const TOKEN = /[\p{L}\p{M}\p{N}\p{Co}]+(?:[-._'’][\p{L}\p{M}\p{N}\p{Co}]+)*(?:\+\+|#)?/gu
 const SEPARATOR = /[-._'’]/
 /** Between the words of `readPassport` and of `JSONParser`, but not inside `PDFs`. */
@@ -24,12 +30,14 @@ const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]+/u
 const UNSPACED_OR_NOT = new RegExp(`${UNSPACED.source}|[^]+?(?=${UNSPACED.source}|$)`, 'gu')
 
+/** The first words of the text. */
 export function wordsOf(text: string): Word[] {
-  return [...withoutInvisible(text.normalize('NFKC')).matchAll(TOKEN)].flatMap(([token]) =>
-    UNSPACED.test(token)
-      ? (token.match(UNSPACED_OR_NOT) ?? []).flatMap((part) => (UNSPACED.test(part) ? pairsOf(part) : spaced(part)))
-      : spaced(token),
-  )
+  const words: Word[] = []
+  const read = withoutInvisible(text.slice(0, MAX_TEXT_CHARACTERS).normalize('NFKC').slice(0, MAX_TEXT_CHARACTERS))
+  for (const [token] of read.matchAll(TOKEN))
+    for (const part of UNSPACED.test(token) ? (token.match(UNSPACED_OR_NOT) ?? []) : [token])
+      for (const word of UNSPACED.test(part) ? pairsOf(part) : spaced(part)) if (words.push(word) === MAX_WORDS) return words
+  return words
 }
 
 /** Lower case without the diacritics of Latin and Greek letters. */
@@ -48,25 +56,27 @@ const isAscii = (text: string): boolean => /^[ -~]*$/.test(text)
 const lowerCase = (text: string): string => text.toLowerCase()
 
 /** The words of a token between spaces. */
-function spaced(token: string): Word[] {
+function* spaced(token: string): Generator<Word> {
   const parts = token.split(SEPARATOR).filter((part) => part !== '')
-  const words = parts.map((part) => part.split(CAMEL_CASE))
   // An apostrophe does not join: « l'agent » is two words
   const isIdentifier = parts.length > 1 && !/['’]/.test(token)
-  return words.flatMap((pieces) => {
-    const wholes = [...(pieces.length > 1 ? [pieces.join('')] : []), ...(isIdentifier ? [parts.join('')] : [])].map((whole) =>
-      cut(folded(whole)),
-    )
-    return pieces.map((piece) => ({ text: cut(folded(piece)), accented: cut(lowerCase(piece)), wholes: [...new Set(wholes)] }))
-  })
+  const identifier = isIdentifier ? [wordOf(parts.join(''))] : []
+  for (const part of parts) {
+    const pieces = part.split(CAMEL_CASE)
+    const wholes = [...new Set([...(pieces.length > 1 ? [wordOf(part)] : []), ...identifier])]
+    for (const piece of pieces) yield { text: wordOf(piece), accented: cut(lowerCase(unfolded(piece))), wholes }
+  }
 }
 
-function pairsOf(part: string): Word[] {
-  const run = lowerCase(part)
-  const characters = [...run]
+function* pairsOf(part: string): Generator<Word> {
+  const characters = [...lowerCase(part)].slice(0, MAX_WORDS + 1)
+  const run = characters.join('')
   const pairs = characters.length === 1 ? [run] : characters.slice(1).map((second, i) => `${characters[i]}${second}`)
-  return pairs.map((pair) => ({ text: pair, accented: pair, wholes: [], run }))
+  for (const pair of pairs) yield { text: pair, accented: pair, wholes: [], run }
 }
+
+const unfolded = (word: string): string => word.slice(0, MAX_UNFOLDED_CHARACTERS)
+const wordOf = (word: string): string => cut(folded(unfolded(word)))
 
 const cut = (word: string): string =>
   word.length <= MAX_WORD_CHARACTERS ? word : word.slice(0, MAX_WORD_CHARACTERS).replace(/[\uD800-\uDBFF]$/, '')

@@ -33,6 +33,18 @@ test('a text of any characters is split without an error, and no word is longer 
     for (const { text: word, wholes } of wordsOf(text)) for (const one of [word, ...wholes]) expect(one.length).toBeLessThanOrEqual(64)
 })
 
+test('no text has more than 4096 words, and none takes long', () => {
+  const characters = (count: number) => Array.from({ length: count }, (_, i) => String.fromCodePoint(0x4e00 + i)).join('')
+  const numbered = Array.from({ length: 10_000 }, (_, i) => `z${i.toString(36)}`)
+  const texts = [`${'é-'.repeat(3000)}x`, 'ab.'.repeat(20_000), '\ufdfa'.repeat(20_000), 'aB'.repeat(30_000), characters(20_000)]
+  for (const text of [...texts, '履歴'.repeat(10_000), numbered.join('_'), numbered.join(' ')]) {
+    const start = performance.now()
+    expect(indexedWords(text, 'en', true).length).toBeLessThanOrEqual(3 * 4096)
+    expect(performance.now() - start).toBeLessThan(1000)
+    expect(wordsOf(text).length).toBeLessThanOrEqual(4096)
+  }
+})
+
 test('invisible characters are dropped; emoji and joiners that scripts need are not reported', () => {
   expect(withoutInvisible('a\u200bb\u202ec\u{e0041}d\u00ade')).toBe('abcde')
   for (const text of ['a\u200bb', '\u202egnp', '\u{e0041}', 'a\u2066b', '\ufeffa']) expect(hasInvisible(text)).toBe(true)

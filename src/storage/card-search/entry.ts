@@ -1,4 +1,4 @@
-// The index entries of a card. Tiers with the same searchable content share one entry, so a card without non-public parts has one.
+// The index entries of a card. Tiers with the same terms and properties share one entry, so a card without non-public parts has one.
 //
 // An entry is in a list for each of its terms, for each of its properties, and for its name. The lists of a term are divided by how much the term
 // says about the card, so that a search for a frequent word reads the best cards first. The impact of a term is a property of the entry alone: the
@@ -71,13 +71,20 @@ const comparable = (value: string): string =>
 
 export const reversed = (word: string): string => [...word].reverse().join('')
 
-/** The entries of a card, from its rows of all tiers. */
+/** The entries of a card, from its rows of all tiers. No two of them have the same terms and properties, even if their texts differ. */
 export function entriesOf(rows: readonly CardRow[]): CardEntry[] {
+  const read = new Map<string, CardEntry>()
   const entries = new Map<string, CardEntry>()
   for (const row of rows) {
+    // Reading the texts is slow, and mostly all tiers have the same
     const content = JSON.stringify([row.texts, row.properties, row.isNonconformant, row.updatedAt])
-    const same = entries.get(content)
-    entries.set(content, same ? { ...same, tiers: same.tiers | tierBit(row.tier) } : entryOf(row))
+    const entry = read.get(content) ?? entryOf(row)
+    read.set(content, entry)
+    const key = JSON.stringify([entry.terms, entry.properties, entry.isNonconformant, entry.updatedAt])
+    const same = entries.get(key) ?? { tiers: 0, words: entry.words }
+    // Forms of a word have one term, so the words may differ: no tier gets a word that only another one has
+    const words = same.words === entry.words ? entry.words : same.words.filter((word) => entry.words.includes(word))
+    entries.set(key, { ...entry, tiers: same.tiers | tierBit(row.tier), words })
   }
   return [...entries.values()]
 }

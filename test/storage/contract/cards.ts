@@ -249,6 +249,24 @@ export function cardSearchContract(open: OpenStore): void {
     expect((await search(store.storage, 'scan', { tier: 'authenticated' })).total).toBe(4)
   })
 
+  test('tiers whose texts differ, but not their terms, are both found, and neither gets a word of the other', async () => {
+    await using store = await open()
+    for (const [first, then] of [
+      ['public', 'authenticated'],
+      ['authenticated', 'public'],
+    ] as const) {
+      const texts = { public: 'zebra invoice', authenticated: 'zebra invoices ???' }
+      await fill(store.storage, [aRow('a', { tier: 'public', examples: 'zebra' })])
+      await fill(
+        store.storage,
+        [first, then].map((tier) => aRow('a', { tier, examples: texts[tier] })),
+      )
+      for (const tier of ['public', 'authenticated'] as const)
+        expect(cardsOf(await search(store.storage, 'zebra', { tier, filters: [] }))).toEqual(['a'])
+      expect(await store.storage.cards.suggest('public', 'invoices', 10)).toEqual([])
+    }
+  })
+
   test('rows of the introduced tier are found for the cards that the caller is introduced to, in place of others', async () => {
     await using store = await open()
     const rows = (id: string) => [

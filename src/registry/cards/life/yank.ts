@@ -4,61 +4,41 @@ import type { Caller } from '../../../http/caller.js'
 import type { RevocationReason } from '../../../protocol/end-reason.js'
 import { newHandle } from '../../../protocol/handles.js'
 import type { AgentId } from '../../../protocol/ids.js'
-import type { Ending, Position } from '../../../protocol/log/entry.js'
-import type { Operation } from '../../../storage/storage.js'
-import { type PublishDeps, requirePublisher } from '../authority.js'
+import type { Position } from '../../../protocol/log/entry.js'
+import type { PublishDeps } from '../authority.js'
 import { unchangedGuard } from '../card.js'
 import { type Card, MAX_YANKED_VERSIONS } from '../card-record.js'
 import { indexingRows, unindexingRows } from '../store.js'
 import { versionId } from './earlier-version.js'
-
-const MAX_ATTEMPTS = 10
+import { type Withdrawal, withdraw } from './withdraw.js'
 
 interface YankInput {
   readonly agentId: AgentId
   readonly version: number
 }
 
-/** The writes of a yank, and the handles that it ends. */
-interface Yanking {
-  readonly ends: readonly Ending[]
-  readonly operations: readonly Operation[]
-}
-
 /**
  * Withdraws one version of a card for a reason, which the history shows to everyone. Introductions that were approved for the version need another approval.
- * Yanking the current version leaves the agent without a published card; no earlier version returns. If the card is changed at the same time, it
- * is read again; after MAX_ATTEMPTS such changes the call is refused with `conflict`.
+ * Yanking the current version leaves the agent without a published card; no earlier version returns.
  */
-export async function yankVersion(
+export const yankVersion = (
   deps: PublishDeps,
   caller: Caller,
   { agentId, version }: YankInput,
   because: RevocationReason,
-): Promise<{ position: Position }> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    if (attempt > 0) await deps.trustLog.readBarrier()
-    const { orgId } = await requirePublisher(deps, caller, agentId, 'withdraw')
-    const card = (await deps.cards.get(agentId)) ?? refuse('not_found', 'the agent has no card')
-    const yanked = { at: caller.barrier.now, ...because }
-    const { ends, operations } =
-      version === card.version ? yankingCurrent(deps, card, yanked) : await yankingEarlier(deps, card, version, yanked)
-    const draft = auditDraft(caller, 'cards.yank', { orgId, subject: agentId, facts: { version } })
-    const committed = await deps.trustLog.commit({
-      type: 'card.yanked',
-      ends,
-      dependsOn: [],
-      operations: [...operations, ...deps.audit.recordingEnd(draft, { ends, ...because })],
-    })
-    if (committed.outcome !== 'committed') continue
-    await deps.notifyOfChanges(agentId)
-    return { position: committed.position }
-  }
-  return refuse('conflict', `the card was changed concurrently ${MAX_ATTEMPTS} times; try again`)
-}
+): Promise<{ position: Position }> =>
+  withdraw(deps, caller, agentId, {
+    type: 'card.yanked',
+    draft: (orgId) => auditDraft(caller, 'cards.yank', { orgId, subject: agentId, facts: { version } }),
+    because,
+    withdrawalOf: (card) => {
+      const yanked = { at: caller.barrier.now, ...because }
+      return version === card.version ? yankingCurrent(deps, card, yanked) : yankingEarlier(deps, card, version, yanked)
+    },
+  })
 
 /** The card is withdrawn. Whatever depends on a tier of the card depends on its connection too. */
-function yankingCurrent({ cards, random }: PublishDeps, card: Card, yanked: NonNullable<Card['yanked']>): Yanking {
+function yankingCurrent({ cards, random }: PublishDeps, card: Card, yanked: NonNullable<Card['yanked']>): Withdrawal {
   if (card.yanked) return refuseYanked(card.version)
   if (card.unpublished) return refuse('not_found', 'the agent has no published card')
   return {
@@ -79,7 +59,7 @@ async function yankingEarlier(
   card: Card,
   version: number,
   yanked: NonNullable<Card['yanked']>,
-): Promise<Yanking> {
+): Promise<Withdrawal> {
   const id = versionId(card.agentId, version)
   const earlier = await cards.earlierVersions.get(id)
   if (!earlier) return refuse('not_found', `the card has no version ${version}, or it is no longer kept (see cards.history)`)

@@ -68,8 +68,8 @@ export interface CardVersion {
   /** Strong ETag of the public card. */
   readonly etag: string
   readonly verdict: Verdict
-  /** The publisher's own words. */
-  readonly text: CardView['text']
+  /** The publisher's own words. Absent for a version that was withdrawn, which only its publisher reads. */
+  readonly text?: CardView['text']
   readonly deprecated?: CardView['facts']['deprecated']
   /** Why the publisher has withdrawn the version. `note` is the publisher's own words. */
   readonly yanked?: { readonly at: number } & RevocationReason

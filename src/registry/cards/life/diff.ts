@@ -3,7 +3,7 @@
 // Interfaces, skills, extensions and security schemes are matched by what identifies them, so a new order changes nothing. Every member that differs is listed
 // once, in the group that says whom it concerns; what only people read is in `prose`. `takesAway` is what an introduction would lose that relies on
 // everything in the first version (reliance/reliance.ts).
-// Cost: linear in the two cards. They are public, so the result is the same for every caller.
+// Cost: linear in the two cards. They are public; a withdrawn version is refused to others than its publisher.
 import { canonical } from '../../../credentials/jose/canonical-json.js'
 import type { Fault } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'

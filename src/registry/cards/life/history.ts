@@ -17,8 +17,8 @@ interface CardVersionView {
   /** Strong ETag of the public card. */
   readonly etag: string
   readonly verdict: Verdict
-  /** The publisher's own words. */
-  readonly text: CardView['text']
+  /** The publisher's own words. Absent for a version that was withdrawn, which only its publisher reads. */
+  readonly text?: CardView['text']
   readonly deprecated?: CardView['facts']['deprecated']
   /** Why the publisher has withdrawn the version; `note` is the publisher's own words. */
   readonly yanked?: EarlierVersion['yanked']
@@ -30,8 +30,9 @@ export interface CardHistory {
 }
 
 /**
- * Lists the versions of an agent's public card, newest first: the current one, and at most MAX_EARLIER_VERSIONS that it replaced. Every caller
- * sees the same. Of an unpublished card only the agent, its organisation and operators read the history; that of a yanked one shows everyone why.
+ * Lists the versions of an agent's public card, newest first: the current one, and at most MAX_EARLIER_VERSIONS that it replaced. Of an
+ * unpublished card only the agent, its organisation and operators read the history; that of a yanked one shows everyone why. Others see of a
+ * version that was yanked or unpublished no content.
  */
 export const cardHistory = (
   deps: GetCardDeps,
@@ -45,14 +46,16 @@ export const cardHistory = (
     const from = after ?? ([newest.version, newest.id] as const)
     const page = room === 0 ? { items: [], next: from } : await deps.cards.earlierVersions.find('agent', earlierThan(agentId, from, room))
     const versions = [...(after === undefined ? [newest] : []), ...page.items]
-    const views = await Promise.all(versions.map((version) => versionViewOf(deps, version, newest.version, now)))
+    const views = await Promise.all(
+      versions.map((version) => versionViewOf(deps, version, { newest: newest.version, mayRead: mayRead(caller, version), now })),
+    )
     return pageOf({ ...page, items: views }, (view) => view)
   })
 
 const earlierThan = (agentId: AgentId, after: readonly [string | number | boolean | null, string], limit: number) =>
   ({ where: { agentId }, order: 'down', after, limit }) as const
 
-/** Returns the current version of a card, or an earlier one that was kept. */
+/** Returns the current version of a card, or an earlier one that was kept. One that was withdrawn is refused to others than its publisher. */
 export async function requireVersion(
   deps: GetCardDeps,
   caller: Caller | undefined,
@@ -60,22 +63,33 @@ export async function requireVersion(
   version: number | undefined,
 ): Promise<EarlierVersion> {
   const newest = await requireNewest(deps, caller, agentId)
-  if (version === undefined || version === newest.version) return newest
-  return (
-    (await deps.cards.earlierVersions.get(versionId(agentId, version))) ??
-    refuse('not_found', `the card has no version ${version}, or it is no longer kept (see cards.history)`)
-  )
+  const found =
+    version === undefined || version === newest.version ? newest : await deps.cards.earlierVersions.get(versionId(agentId, version))
+  if (!found) return refuse('not_found', `the card has no version ${version}, or it is no longer kept (see cards.history)`)
+  if (!mayRead(caller, found)) return refuse('not_found', `version ${found.version} of the card was withdrawn (see cards.history)`)
+  return found
 }
 
 /** The newest version, in the form in which earlier ones are kept. */
 async function requireNewest(deps: GetCardDeps, caller: Caller | undefined, agentId: AgentId): Promise<EarlierVersion> {
   const { card } = await requireAgentOfCard(deps, agentId)
-  const isOwn = caller !== undefined && (caller.id === agentId || maySee(caller, card.orgId))
-  if (card.unpublished && !card.yanked && !isOwn) return refuse('not_found', 'no such card')
+  if (card.unpublished && !card.yanked && !isPublisher(caller, card)) return refuse('not_found', 'no such card')
   return earlierVersionOf(card, 0)
 }
 
-async function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: number, now: number): Promise<CardVersionView> {
+type Owned = Pick<EarlierVersion, 'agentId' | 'orgId'>
+const isPublisher = (caller: Caller | undefined, { agentId, orgId }: Owned): boolean =>
+  caller !== undefined && (caller.id === agentId || maySee(caller, orgId))
+
+/** False for a version that its publisher has withdrawn from this caller. */
+const mayRead = (caller: Caller | undefined, version: EarlierVersion): boolean =>
+  (!version.yanked && !version.unpublished) || isPublisher(caller, version)
+
+async function versionViewOf(
+  deps: GetCardDeps,
+  kept: EarlierVersion,
+  { newest, mayRead, now }: { readonly newest: number; readonly mayRead: boolean; readonly now: number },
+): Promise<CardVersionView> {
   const { version, unpublished, publishedAt, replacedAt, publicCardSha256, deprecated, yanked } = kept
   const isNewest = version === newest
   return {
@@ -85,8 +99,7 @@ async function versionViewOf(deps: GetCardDeps, kept: EarlierVersion, newest: nu
     ...(!isNewest && { replacedAt }),
     etag: `"${publicCardSha256}"`,
     verdict: await currentVerdict(deps, kept, { tier: 'public', now }),
-    text: textOf(kept),
-    ...(deprecated && { deprecated: deprecationOf(deprecated) }),
+    ...(mayRead && { text: textOf(kept), ...(deprecated && { deprecated: deprecationOf(deprecated) }) }),
     ...(yanked && { yanked }),
   }
 }

@@ -110,6 +110,41 @@ describe('cards.history', () => {
     expect(versionsOf(await stranger.cardHistory(agent.agentId))).toEqual(['3 current', '2 unpublished', '1 superseded'])
   })
 
+  test.each(['yanked', 'unpublished'] as const)('only its publisher reads the content of a version that was %s', async (state) => {
+    const agent = await anAgent()
+    const publish = (version: string, name: string) => agent.publish({ card: aCard(registry, { version, name, description: name }) })
+    const withdraw = () =>
+      state === 'yanked'
+        ? agent.yank({ version: 1, note: 'a stolen machine' })
+        : agent.mutate('cards.unpublish', { agentId: agent.agentId })
+    await publish('1', 'Secret name')
+    await agent.deprecate({ note: 'Secret note' })
+    const [before] = (await stranger.cardHistory(agent.agentId)).items
+    await withdraw()
+    const newest = { agentId: agent.agentId, from: 1 }
+    expect(await anonymously('cards.diff', newest)).toMatchObject({ error: { data: { reason: 'not_found' } } })
+    await publish('2', 'Ocelot')
+    await publish('3', 'Ocelot III')
+    const history = await stranger.cardHistory(agent.agentId)
+    expect(versionsOf(history)).toEqual(['3 current', '2 superseded', `1 ${state}`])
+    expect(history.items[2]).toMatchObject({ etag: before?.etag, publishedAt: before?.publishedAt })
+    if (state === 'yanked') expect(history.items[2]).toMatchObject({ yanked: { note: 'a stolen machine' } })
+    expect(JSON.stringify(await anonymously('cards.history', { agentId: agent.agentId }))).not.toContain('Secret')
+    for (const [from, to] of [
+      [1, 2],
+      [2, 1],
+      [1, 1],
+    ] as const) {
+      expect(await reasonOf(stranger.cardDiff(agent.agentId, from, to))).toBe('not_found')
+      expect(JSON.stringify(await anonymously('cards.diff', { agentId: agent.agentId, from, to }))).not.toContain('Secret')
+    }
+    expect((await stranger.cardDiff(agent.agentId, 2, 3)).prose).toHaveLength(3)
+    for (const own of [agent, acme, registry.operator]) {
+      expect((await own.cardHistory(agent.agentId)).items[2]?.text?.name).toBe('Secret name')
+      expect(JSON.stringify((await own.cardDiff(agent.agentId, 1, 2)).prose)).toContain('Secret name')
+    }
+  })
+
   test('the verdict of a version follows the key that signed it', async () => {
     const agent = await anAgent()
     await agent.publish({ card: aCard(registry) })

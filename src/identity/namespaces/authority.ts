@@ -8,7 +8,7 @@ import type { CountedCommit } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { EvidenceDeps } from './evidence.js'
 import { isProved } from './find.js'
-import { namespaceIdOf, pathOf, withParents } from './name.js'
+import { namespaceIdOf, withParents } from './name.js'
 import type { Namespace, NamespacesStore } from './store.js'
 
 /** Dependencies of the operations on namespaces. */
@@ -51,7 +51,6 @@ export async function requireClaimable(
 
 /** The known names below a name, and below names that look like it. */
 async function* namesBelow({ namespaces }: Pick<NamespacesDeps, 'namespaces'>, name: string): AsyncGenerator<Namespace> {
-  await completePaths(namespaces)
   let after: Cursor | undefined
   do {
     const page = await namespaces.find('below', { where: { path: namespaceIdOf(name) }, limit: PAGE, ...(after && { after }) })
@@ -60,15 +59,6 @@ async function* namesBelow({ namespaces }: Pick<NamespacesDeps, 'namespaces'>, n
   } while (after)
 }
 const PAGE = 100
-
-/** Gives documents of earlier releases their paths. */
-async function completePaths(namespaces: NamespacesStore): Promise<void> {
-  for (;;) {
-    const { items } = await namespaces.find('below', { where: { path: null }, limit: PAGE })
-    if (items.length === 0) return
-    await Promise.all(items.map(({ id, name }) => namespaces.change(id, { path: null }, { path: pathOf(name) })))
-  }
-}
 
 const isWithin = (name: string, parent: string): boolean => name === parent || name.endsWith(`.${parent}`)
 

@@ -21,8 +21,8 @@ export const Namespace = z.strictObject({
   id: z.string().min(1).max(2048),
   /** In lower case, international labels in Punycode. */
   name: Name,
-  /** The skeletons of the name and of its parents, by which it is found below them. Absent in documents of earlier releases. */
-  path: z.array(z.string().min(1).max(2048)).max(64).optional(),
+  /** The skeletons of the name and of its parents, by which it is found below them. */
+  path: z.array(z.string().min(1).max(2048)).max(64),
   /** The organisation that proved the name last. */
   orgId: OrgId,
   /** Version of the proof, a handle of kind `ver:`. It ends together with the proof. */

@@ -149,15 +149,6 @@ describe('an ended proof', () => {
     }
   })
 
-  test('keeps them also if an earlier release proved it, and did not store its path', async () => {
-    const documents = registry.storage.collection(NAMESPACES)
-    await aLapsedName('agents.earlier.test')
-    await documents.change('agents.earlier.test', {}, { path: undefined })
-    expect(await reasonOf(addNamespace(acme, 'earlier.test'))).toBe('namespace_continuity')
-    const path = (await documents.get('agents.earlier.test'))?.path
-    expect(path).toEqual(['agents.earlier.test', 'earlier.test'])
-  })
-
   test('a removed namespace stays reserved: others get namespace_continuity, its organisation proves it with a new challenge', async () => {
     const first = await proveNamespace(dns, acme, 'removed.test')
     await acme.mutate('namespaces.remove', { name: 'removed.test', reason: 'no_longer_needed' })

@@ -126,7 +126,7 @@ describe('cards that other readers cannot parse', () => {
     expect(await agent.mutate('cards.import', { agentId: agent.agentId, card: signed })).toMatchObject({
       state: 'accepted',
       faults: [{ pointer }],
-      verdict: { state: 'signed', hints: [expect.stringContaining(pointer)] },
+      verdict: { state: 'invalid', hints: [expect.stringContaining('no signature counts'), expect.stringContaining(pointer)] },
     })
   })
 

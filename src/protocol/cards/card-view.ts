@@ -45,7 +45,7 @@ export type KeyRegistrationProof = z.infer<typeof KeyRegistrationProof>
 export const Freshness = z.object({
   /** The version of the card that was compared. */
   version: z.int().min(1),
-  /** The address of the agent's own card. */
+  /** The address of the agent's own card, without its query. */
   url: z.string().max(2048),
   card: z.enum(['same', 'differs', 'unreachable']),
   /** Epoch seconds of the first of the checks in a row with this result. */

@@ -48,7 +48,12 @@ export const ExploreRequest = z.strictObject({
   }),
 })
 
-const pageSize = z.coerce.number<string>().int().min(1).max(MAX_PAGE)
+/** Digits only: other forms of numbers, such as 1e1 and 0x10, are refused. */
+const pageSize = z
+  .string()
+  .regex(/^[0-9]{1,9}$/, 'must be a number in digits')
+  .transform(Number)
+  .pipe(z.int().min(1).max(MAX_PAGE))
 
 /** ARD 0.91 §5.3.5: the parameters of a list. */
 export const ListRequest = z.strictObject({

@@ -173,6 +173,7 @@ describe('the catalog', () => {
     '?pageToken=',
     '?page=2',
     '?pageSize=101',
+    '?pageSize=0x10',
     '?pageToken=a&pageToken=b',
   ])('ard.json%s is refused', async (query) => {
     const [status, body] = await failure(await registry.fetch(`/.well-known/ard.json${query}`))
@@ -237,7 +238,13 @@ describe('GET /agents', () => {
     [{ orderBy: 'displayName' }, /^orderBy: must be "updatedAt DESC"/],
     [{ pageSize: '0' }, /^pageSize: must be at least 1/],
     [{ pageSize: '101' }, /^pageSize: must be at most 100/],
-    [{ pageSize: 'many' }, /^pageSize: /],
+    [{ pageSize: 'many' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: '1e1' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: '0x10' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: ' 5' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: '+5' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: '1.0' }, /^pageSize: must be a number in digits/],
+    [{ pageSize: '' }, /^pageSize: must be a number in digits/],
     [{ pagesize: '5' }, /^unknown member pagesize/],
     [{ pageToken: 'x' }, /^the cursor does not belong/],
   ])('the query %j is refused', async (query, message) => {

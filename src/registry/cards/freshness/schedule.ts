@@ -46,8 +46,8 @@ async function checkAgain(deps: ScheduleDeps, { agentId, nextCheckAt }: Freshnes
     if (state !== leased.card) log.info("the agent's own card was compared with the published one", { 'agent.id': agentId, state })
   } catch (error) {
     if (!isRefusal(error)) throw error
-    // The card was withdrawn, or its agent suspended: its publisher may ask for a check again
-    if (error.reason === 'not_found') await freshness.take(agentId, {})
+    // The card was withdrawn, or its agent suspended, and its publisher may ask for a check again; or its agent was revoked
+    if (error.reason === 'not_found' || error.reason === 'gone') await freshness.take(agentId, {})
     else await freshness.change(agentId, {}, { nextCheckAt: trustLog.now() + CHECK_SECONDS })
   }
 }

@@ -24,7 +24,8 @@ export const FRESHNESS: OwnedSpec<FreshnessRecord> = {
 
 export const freshnessStore = ({ storage }: { readonly storage: Storage }): FreshnessStore => storage.collection(FRESHNESS)
 
-/** The part of a record that readers of the card see. */
+/** The part of a record that readers of the card see. The query of an address may hold a secret of the publisher. */
 export function freshnessOf({ agentId: _, orgId: __, nextCheckAt: ___, ...freshness }: FreshnessRecord): Freshness {
-  return freshness
+  const { origin, pathname } = new URL(freshness.url)
+  return { ...freshness, url: origin + pathname }
 }

@@ -109,6 +109,18 @@ describe('a check', () => {
     expect(server.requests).toEqual([])
   })
 
+  test('shows the address without its query', async () => {
+    await using server = await startAgentServer()
+    server.serve(JSON.stringify(server.card()))
+    const agent = await registry.agent()
+    await agent.mutate('cards.import', { agentId: agent.agentId, url: `${server.origin}/card.json?key=secret` })
+    server.requests.length = 0
+    const url = `${server.origin}/card.json`
+    for (const result of [await checked(agent), await checked(agent), await shown(agent)])
+      expect(result).toMatchObject({ card: 'same', url })
+    expect(server.requests).toContain('GET /card.json?key=secret')
+  })
+
   test('uses the address that the card was imported from, if it is on the host of the endpoint', async () => {
     await using server = await startAgentServer()
     server.serve(JSON.stringify(server.card()))
@@ -152,6 +164,11 @@ describe('the schedule', () => {
     await agent.mutate('cards.unpublish', { agentId: agent.agentId })
     registry.clock.advance(DAY)
     await expect.poll(() => freshnessStore(registry).get(agent.agentId), { timeout: 10_000 }).toBeUndefined()
+    const revoked = await published(server.card())
+    await checked(revoked)
+    await registry.operator.mutate('agents.revoke', { agentId: revoked.agentId, reason: 'policy' })
+    registry.clock.advance(DAY)
+    await expect.poll(() => freshnessStore(registry).get(revoked.agentId), { timeout: 10_000 }).toBeUndefined()
   })
 })
 

@@ -25,7 +25,7 @@ import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import { NO_NAMESPACE } from '../cards/search-rows/search-rows.js'
 import type { CardsStore } from '../cards/store.js'
 import { proofOf } from '../cards/view.js'
-import { signCursor, verifyCursor } from './cursor.js'
+import { decryptCursor, encryptCursor } from './cursor.js'
 import { FACETS, type Facet, filtersOf, type SearchInput } from './filters.js'
 import { type Hit, hitOf } from './hit.js'
 
@@ -93,7 +93,7 @@ async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: 
   const secrets = deps.keyRing.secret('cursor')
   const introductions = caller ? await deps.introducedTo(caller) : new Map<AgentId, readonly Handle[]>()
   const query = queryOf(criteria, { tier: caller ? 'authenticated' : 'public', introducedTo: [...introductions.keys()] })
-  let after: CardCursor | undefined = cursor === undefined ? undefined : await verifyCursor(secrets, cursorQuery, cursor)
+  let after: CardCursor | undefined = cursor === undefined ? undefined : await decryptCursor(secrets, cursorQuery, cursor)
   const standing: StandingHit[] = []
   let barrier: Barrier | undefined
   let first: CardHits | undefined
@@ -116,7 +116,7 @@ async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: 
     after = page.next
     hasMore = after !== undefined
   }
-  const next = hasMore && after && { cursor: await signCursor(secrets, cursorQuery, after) }
+  const next = hasMore && after && { cursor: await encryptCursor(secrets, cursorQuery, after) }
   const reliesOn = standing.flatMap(({ dependsOn }) => dependsOn)
   if (barrier) await deps.trustLog.requireStillStanding(barrier, reliesOn)
   if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)

@@ -1,6 +1,6 @@
 import { type Concept, conceptsOf, termsInstead } from '../../lib/words/terms.js'
 import type { CardIndex, Scope } from './card-index.js'
-import { ALL_ROWS, listOfName, listsOfTerm } from './entry.js'
+import { ALL_ROWS, listsOfTerm } from './entry.js'
 import type { CardTier, MatchedBy, Plan, PlannedTerm } from './port.js'
 import { wordsInstead } from './spelling.js'
 
@@ -11,6 +11,10 @@ const RARE_FILTER_ROWS = 300
 const MAX_ROWS_READ = 10_000
 /** Maximum number of terms that stand for one word. */
 const MAX_TERMS = 8
+/** Maximum number of bytes of all words and terms as JSON. A cursor contains them, even if they cannot be compressed. */
+const MAX_WORDS_BYTES = 5000
+/** Upper bounds of what a word and a term need as JSON besides their texts. */
+const BYTES_BESIDE = { word: 40, term: 24 } as const
 
 type Sizes = ReadonlyMap<string, number>
 interface Term {
@@ -31,17 +35,38 @@ export async function planOf(
   if (concepts.length === 0) return undefined
   const terms = concepts.flatMap((concept) => concept.terms).map(({ term }) => term)
   const sizes = await index.sizes(tier, [ALL_ROWS, ...filters.flat(), ...terms])
-  const words = await Promise.all(concepts.map(async (concept) => ({ ...concept, terms: await termsOf(index, tier, concept, sizes) })))
+  const found = await Promise.all(concepts.map(async (concept) => ({ ...concept, terms: await termsOf(index, tier, concept, sizes) })))
+  const words = withinBytes(found)
   const total = sizes.get(ALL_ROWS) ?? 0
-  const filterLists = rareFilter(filters, sizes)
-  const read = filterLists === undefined ? termsToRead(words) : undefined
-  const name = listOfName(text)
-  return {
-    words: words.map(({ word, terms }) => planWord(word, terms, { total, read })),
-    name,
-    lists: filterLists ?? [name, ...[...(read ?? [])].flatMap(listsOfTerm)],
-    ...(filterLists && { isByFilter: true }),
-  }
+  const filter = rareFilter(filters, sizes)
+  const read = filter === undefined ? termsToRead(words) : undefined
+  const planned = words.map(({ word, terms }) => planWord(word, terms, { total, read }))
+  const all = termsIn(planned)
+  return { words: planned, reads: filter === undefined ? { terms: [...(read ?? [])].map((term) => all.indexOf(term)) } : { filter } }
+}
+
+const termsIn = (words: Plan['words']): string[] => words.flatMap((word) => word.terms.map(([term]) => term))
+
+/** The lists that a plan reads. `name` is the list of the cards that have the searched text as their name. */
+export function listsRead({ words, reads }: Plan, name: string, filters: Scope['filters']): readonly string[] {
+  if ('filter' in reads) return filters[reads.filter] ?? []
+  const terms = termsIn(words)
+  return [name, ...reads.terms.flatMap((i) => listsOfTerm(terms[i] ?? ''))]
+}
+
+/** Leaves out terms until all fit, the best of each word last. */
+function withinBytes(words: readonly ConceptTerms[]): readonly ConceptTerms[] {
+  let left = words.reduce((rest, { word }) => rest - Buffer.byteLength(word) - BYTES_BESIDE.word, MAX_WORDS_BYTES)
+  const kept = new Set<Term>()
+  for (let rank = 0; rank < MAX_TERMS; rank++)
+    for (const { terms } of words) {
+      const term = terms[rank]
+      const bytes = term === undefined ? 0 : Buffer.byteLength(term.term) + BYTES_BESIDE.term
+      if (term === undefined || bytes > left) continue
+      left -= bytes
+      kept.add(term)
+    }
+  return words.map(({ word, terms }) => ({ word, terms: terms.filter((term) => kept.has(term)) }))
 }
 
 interface ConceptTerms {
@@ -76,10 +101,10 @@ function planWord(
   return { word, weight: terms.some(isRead) ? weightOf(terms, total) : 0, terms: planned }
 }
 
-/** The lists of the rarest filter, if they are so short that reading them is quicker than reading the lists of the words. */
-function rareFilter(filters: Scope['filters'], sizes: Sizes): readonly string[] | undefined {
+/** The number of the rarest filter, if its lists are so short that reading them is quicker than reading the lists of the words. */
+function rareFilter(filters: Scope['filters'], sizes: Sizes): number | undefined {
   const [rarest] = rarestFilterFirst(filters, sizes)
-  return rarest && rowsOf(rarest, sizes) <= RARE_FILTER_ROWS ? rarest : undefined
+  return rarest && rowsOf(rarest, sizes) <= RARE_FILTER_ROWS ? filters.indexOf(rarest) : undefined
 }
 
 /** The filters in an order in which most rows fail early. */

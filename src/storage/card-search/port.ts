@@ -91,15 +91,13 @@ export interface CardCursor {
 
 /**
  * How the rows of a query are found and scored. Each word of the query has a weight and the terms that may stand for it, the best first, each with a
- * factor in percent (0: it is not scored). Rows are candidates if they are in one of the lists, which may be cut off at a position.
+ * factor in percent (0: it is not scored). Rows are candidates if they are in one of the lists that are read, which may be cut off at a position.
+ * It is part of a cursor, so it is small and leaves out what the query says.
  */
 export interface Plan {
   readonly words: readonly { readonly word: string; readonly weight: number; readonly terms: readonly PlannedTerm[] }[]
-  /** The list of the cards that have the text as their name. */
-  readonly name: string
-  readonly lists: readonly string[]
-  /** The lists are those of a filter. */
-  readonly isByFilter?: boolean
+  /** Which lists are read: those of the name and of some terms, given by their numbers among all terms of the words, or those of a filter. */
+  readonly reads: { readonly terms: readonly number[] } | { readonly filter: number }
   readonly cut?: { readonly list: number; readonly position: string | number }
 }
 export type PlannedTerm = readonly [term: string, factor: number, by?: MatchedBy]

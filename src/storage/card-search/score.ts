@@ -7,9 +7,9 @@ const EXACT_NAME = 0.9
 
 /**
  * The score of a row from 0 to 1: the weighted mean of how well the row matches each word of the query, reduced by the share of words that it lacks.
- * It depends on the plan and on this row alone. Another way to score, such as by an embedding of the texts, replaces this function.
+ * It depends on the plan, the list of the searched name and this row alone. Another way to score, such as by an embedding of the texts, replaces this function.
  */
-export function score({ words, name }: Plan, row: Pick<EntryRow, 'terms' | 'properties'>): number {
+export function score({ words }: Plan, name: string, row: Pick<EntryRow, 'terms' | 'properties'>): number {
   let [matched, found, total] = [0, 0, 0]
   for (const { weight, terms } of words) {
     total += weight

@@ -8,8 +8,8 @@
 
 import { conceptsOf, termsInstead } from '../../lib/words/terms.js'
 import type { CardIndex, EntryRow, NewestRange, Scope } from './card-index.js'
-import { listOfProperty } from './entry.js'
-import { planOf } from './plan.js'
+import { listOfName, listOfProperty } from './entry.js'
+import { listsRead, planOf } from './plan.js'
 import {
   CARD_PROPERTIES,
   type CardCursor,
@@ -39,9 +39,10 @@ const NOTHING: CardHits = { hits: [], total: 0, isTotalExact: true, facets: {} }
 
 export async function search(index: CardIndex, query: CardQuery): Promise<CardHits> {
   if (query.text === undefined) return browse(index, query)
+  const name = listOfName(query.text)
   const plan = query.after?.plan ?? (await planOf(index, scopeOf(query), query.text))
   if (plan === undefined) return NOTHING
-  const { ranked, planned, isComplete } = await candidates(index, query, plan)
+  const { ranked, planned, isComplete } = await candidates(index, query, { plan, name })
   const after = query.after?.after
   const rest = after === undefined ? ranked : ranked.filter((one) => isAfter(one, after))
   return {
@@ -52,17 +53,17 @@ export async function search(index: CardIndex, query: CardQuery): Promise<CardHi
   }
 }
 
-async function candidates(index: CardIndex, query: CardQuery, plan: Plan) {
+async function candidates(index: CardIndex, query: CardQuery, { plan, name }: { readonly plan: Plan; readonly name: string }) {
   const { tier, introducedTo = [] } = query
   const scope = scopeOf(query)
   const range = { limit: MAX_CANDIDATES, ...(plan.cut !== undefined && { cut: plan.cut }) }
   const [own, introduced] = await Promise.all([
-    index.rowsOfLists(scope, plan.lists, range),
+    index.rowsOfLists(scope, listsRead(plan, name, scope.filters), range),
     introducedTo.length === 0 ? [] : index.rowsOfCards({ ...scope, tier: 'introduced', except: [] }, introducedTo),
   ])
-  const ownRows = plan.isByFilter ? await withAllTerms(index, tier, own.rows) : own.rows
+  const ownRows = 'filter' in plan.reads ? await withAllTerms(index, tier, own.rows) : own.rows
   const planned: Plan = own.cut ? { ...plan, cut: own.cut } : plan
-  const scored = (rows: readonly EntryRow[], of: CardTier) => rows.map((row) => rankedOf(row, of, score(plan, row), query))
+  const scored = (rows: readonly EntryRow[], of: CardTier) => rows.map((row) => rankedOf(row, of, score(plan, name, row), query))
   const ranked = [...scored(ownRows, tier), ...scored(introduced, 'introduced')].filter((one) => one.score > 0).sort(byRank)
   return { ranked, planned, isComplete: planned.cut === undefined }
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { inflateRawSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/lib/json.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
@@ -106,6 +108,30 @@ describe('search', () => {
     ])
       expect((await search(bad)).error.data.reason).toBe('bad_cursor')
     expect(await reasonOf(agents[0]?.search({ text: 'reader', limit: 2, cursor: first }) ?? Promise.resolve())).toBe('bad_cursor')
+  })
+
+  test('a cursor is accepted again however long the words of the query are, and nobody can read its position', async () => {
+    const letters = 'abcdefghijklmnopqrstuvwxyz'
+    const begins = Array.from({ length: 20 }, (_, i) => `q${letters[i]}${letters[(i * 7) % 26]}`)
+    const random = (i: number) =>
+      createHash('sha512')
+        .update(String(i))
+        .digest('hex')
+        .replace(/\d/g, (digit) => letters[Number(digit) + 6] ?? '')
+    const words = begins.flatMap((begin, i) => Array.from({ length: 9 }, (_, j) => `${begin}${random(i * 9 + j)}`.slice(0, 60)))
+    for (let i = 0; i < 2; i++)
+      await agents[i]?.publish({ card: { ...aCard(registry, { name: `Lengthy ${i}` }), description: words.join(' ') } })
+    for (const text of [begins.join(' '), `lengthy ${'\ufdfa'.repeat(80)}`]) {
+      const first = (await search({ text, limit: 1 })).result.data
+      expect(first.cursor.length).toBeLessThanOrEqual(8192)
+      const second = (await search({ text, limit: 1, cursor: first.cursor })).result.data
+      expect([first.hits.length, second.hits.length, second.total]).toEqual([1, 1, 2])
+      expect(second.hits[0].agentId).not.toBe(first.hits[0].agentId)
+      expect((await search({ text, limit: 1 })).result.data.cursor).toBe(first.cursor)
+      const payload = Buffer.from(first.cursor.split('.')[1], 'base64url')
+      expect(payload.length % 64).toBe(28)
+      for (let i = 0; i < 64; i++) expect(() => JSON.parse(inflateRawSync(payload.subarray(i)).toString())).toThrow()
+    }
   })
 
   test.each([

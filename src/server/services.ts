@@ -140,8 +140,16 @@ function newBase(deps: ServiceDeps) {
   const rateLimits = newRateLimits(limits === 'off' ? 'off' : 'on', { monotonicMs: clock.monotonicMs, liveInstances })
   const limitsInForce = newLimitsInForce({ limitsStore: limitsStore({ storage }), clock }, configuredMaximum(limits))
   const { resolver = systemResolver, outgoing = { mode: dev ? 'public' : 'off', allow: [] }, ca } = deps
-  const takeRate = (request: Parameters<typeof takeOutgoingRate>[1]) => takeOutgoingRate(rateLimits, request)
-  const guardedFetch = newGuardedFetch({ outgoing, issuer, dev, resolver, clock, log, takeRate, ca })
+  const guardedFetch = newGuardedFetch({
+    outgoing,
+    issuer,
+    dev,
+    resolver,
+    clock,
+    log,
+    ca,
+    takeRate: (request) => takeOutgoingRate(rateLimits, request),
+  })
   const base = {
     storage,
     trustLog,

@@ -1,5 +1,6 @@
 import { Refusal } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
+import type { OutgoingRequest } from '../../lib/guarded-fetch/guarded-fetch.js'
 
 /** The rate of all live instances together. */
 interface Rate {
@@ -87,6 +88,7 @@ export const RATES = {
   lint: { name: 'card-lint', perSecond: 1, burstSeconds: 5 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
+  outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
   outgoingToHost: { name: 'outgoing-requests-to-host', perSecond: 60 / 3600, burstSeconds: 1200 },
   /** For callers, and once more for checks that the registry repeats by itself. */
   outgoing: { name: 'outgoing-requests-of-registry', perSecond: 1000 / 3600, burstSeconds: 180 },
@@ -108,14 +110,29 @@ export function requireCreationRate(
   throw ofOrganisation
 }
 
-/** Counts an outgoing request for its host, for the client that causes it, and for all callers; or returns the refusal that it gets. */
+/**
+ * Counts an outgoing request for the client that causes it, the organisation of that client, its host, and all callers; or returns the refusal that
+ * it gets. Repeated checks are counted apart from callers, and proofs of a name for each organisation, so that strangers who have the registry
+ * send requests to a host cannot end or prevent its proof.
+ */
 export function takeOutgoingRate(
-  { outgoingOfClient, outgoingToHost, outgoing }: RateLimits,
-  { host, cause }: { readonly host: string; readonly cause: string | undefined },
+  { outgoingOfClient, outgoingOfOrganisation, outgoingToHost, outgoing }: RateLimits,
+  { host, purpose, cause }: OutgoingRequest,
 ): Refusal | undefined {
+  const kind = cause === undefined ? 'repeated' : 'callers'
+  const ofHost = cause && purpose === 'namespace' ? `namespace ${cause.orgId} ${host}` : `${kind} ${host}`
+  const limits = [
+    ...(cause === undefined
+      ? []
+      : [
+          { limit: outgoingOfClient, key: cause.id },
+          { limit: outgoingOfOrganisation, key: cause.orgId },
+        ]),
+    { limit: outgoingToHost, key: ofHost },
+    { limit: outgoing, key: kind },
+  ]
   const counted: (() => void)[] = []
-  const limits = [...(cause === undefined ? [] : [{ limit: outgoingOfClient, key: cause }]), { limit: outgoingToHost, key: host }]
-  for (const { limit, key } of [...limits, { limit: outgoing, key: cause === undefined ? 'repeated' : 'callers' }]) {
+  for (const { limit, key } of limits) {
     const refusal = limit.take(key)
     if (refusal) {
       for (const refund of counted) refund()
@@ -139,6 +156,7 @@ export function newRateLimits(
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
+    outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),
     outgoing: limitOf(RATES.outgoing),
   }

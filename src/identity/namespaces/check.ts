@@ -30,7 +30,7 @@ export async function checkNamespace(deps: NamespacesDeps, caller: Caller, text:
 /** A proof begins a new version, which nothing that was verified before depends on. The proof of the previous owner ends. */
 async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, challenge }: NamespaceClaim): Promise<Namespace> {
   await requireClaimable(deps, caller.orgId, name)
-  const evidence = await findEvidence(deps, { name, challenge }, { methods: ['txt', 'file'], cause: caller.id })
+  const evidence = await findEvidence(deps, { name, challenge }, { methods: ['txt', 'file'], cause: caller })
   if ('failure' in evidence)
     return refuse('namespace_unverified', `${name} is not proved: ${evidence.failure}`, {
       faults: [{ pointer: '/name', hint: 'publish the record or the file that namespaces.add returned; a new record may take minutes' }],

@@ -1,6 +1,6 @@
 // Proof that the operator of a DNS name has admitted an organisation: a TXT record or a file with the challenge of the organisation's claim.
 import { isRefusal, type Reason } from '../../errors.js'
-import type { GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
+import type { Cause, GuardedFetch } from '../../lib/guarded-fetch/guarded-fetch.js'
 import type { Resolver } from '../../lib/hosts/resolver.js'
 import type { NamespaceClaim, ProofMethod } from './store.js'
 
@@ -30,7 +30,7 @@ type Evidence = { readonly method: ProofMethod } | { readonly failure: string }
 interface Search {
   readonly methods: readonly ProofMethod[]
   /** The member who asked for the check, whose rate of outgoing requests it counts for. */
-  readonly cause: string | undefined
+  readonly cause: Cause | undefined
 }
 
 /**
@@ -69,7 +69,7 @@ async function txtFailure({ resolver }: EvidenceDeps, { txt: { name, value } }: 
 async function fileFailure(
   { guardedFetch }: EvidenceDeps,
   { file: { url, content } }: RequiredProof,
-  cause: string | undefined,
+  cause: Cause | undefined,
 ): Promise<string | undefined> {
   const { body } = await guardedFetch({ url, purpose: 'namespace', cause })
   const lines = new TextDecoder().decode(body).split('\n')

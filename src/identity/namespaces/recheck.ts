@@ -19,7 +19,7 @@ export async function recheck(
 ): Promise<Namespace> {
   const { id, ver, method, failures } = namespace
   // Another method may cover less
-  const evidence = await findEvidence(deps, namespace, { methods: [method], cause: draft?.actor })
+  const evidence = await findEvidence(deps, namespace, { methods: [method], cause: draft && { id: draft.actor, orgId: draft.orgId } })
   const now = deps.trustLog.now()
   const guard = { ver, failures, endedAt: null }
   if ('method' in evidence || failures + 1 < MAX_FAILURES) {

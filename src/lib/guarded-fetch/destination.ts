@@ -22,7 +22,7 @@ export interface DestinationRules {
 
 const MAX_URL_CHARACTERS = 2048
 
-/** The URL that the text means, or why no request may be sent to it. */
+/** The URL that the text means, with its host in one form (without a final dot), or why no request may be sent to it. */
 export function readDestination(rules: DestinationRules, text: string): URL | string {
   if (rules.outgoing.mode === 'off') return 'this registry sends no outgoing requests (setting `outgoing`)'
   // URL parsers disagree about white space, backslashes and control characters
@@ -30,6 +30,7 @@ export function readDestination(rules: DestinationRules, text: string): URL | st
   if (!isUrl || new URL(text).href.length > MAX_URL_CHARACTERS) return 'expected an absolute https URL of at most 2048 characters'
   const url = new URL(text)
   url.hash = ''
+  url.hostname = url.hostname.replace(/\.$/, '')
   return destinationFault(rules, url) ?? url
 }
 

@@ -32,8 +32,18 @@ const PURPOSES = {
 export interface FetchRequest {
   readonly url: string
   readonly purpose: keyof typeof PURPOSES
-  /** The client that causes the request, for its rate. Absent for a request of the schedule. */
-  readonly cause?: string | undefined
+  /** Absent for a request of the schedule. */
+  readonly cause?: Cause | undefined
+}
+
+/** The client that causes a request, for the rates of the client and of its organisation. */
+export interface Cause {
+  readonly id: string
+  readonly orgId: string
+}
+
+export interface OutgoingRequest extends Pick<FetchRequest, 'purpose' | 'cause'> {
+  readonly host: string
 }
 
 interface FetchedResponse {
@@ -57,8 +67,8 @@ export interface GuardedFetchDeps {
   readonly resolver: Pick<Resolver, 'addresses'>
   readonly clock: Pick<Clock, 'after'>
   readonly log: Pick<Log, 'info'>
-  /** Counts a request to `host`, or returns the refusal that it gets. */
-  readonly takeRate: (request: { readonly host: string; readonly cause: string | undefined }) => Refusal | undefined
+  /** Counts a request, or returns the refusal that it gets. */
+  readonly takeRate: (request: OutgoingRequest) => Refusal | undefined
   /** Certificate authorities. Default: those of Node. */
   readonly ca?: string | undefined
 }
@@ -72,17 +82,18 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
   return async (request) => {
     const url = readDestination(rulesOf(deps), request.url)
     if (typeof url === 'string') return refuse('url_not_allowed', url, { faults: [{ pointer: '/url', hint: url }] })
-    const refusal = deps.takeRate({ host: url.hostname, cause: request.cause })
+    const { purpose, cause } = request
+    const refusal = deps.takeRate({ host: url.hostname, purpose, cause })
     if (refusal) throw refusal
     if (running >= MAX_RUNNING)
       return refuse('unavailable', 'too many outgoing requests are in progress, retry in 5 s', { retryAfterSeconds: 5 })
     running++
     const ended = new AbortController()
     try {
-      const following = { ...PURPOSES[request.purpose], cause: request.cause, signal: ended.signal }
+      const following = { ...PURPOSES[purpose], purpose, cause, signal: ended.signal }
       return await withTimeout(deps.clock, TOTAL_MS, 'the request', fetchFollowing(deps, url, following))
     } catch (error) {
-      deps.log.info('an outgoing request failed', { 'url.host': url.host, purpose: request.purpose, cause: messageOf(error) })
+      deps.log.info('an outgoing request failed', { 'url.host': url.host, purpose, cause: messageOf(error) })
       return refuse('fetch_failed', `cannot fetch ${url}: ${EXPECTED}`)
     } finally {
       running--
@@ -94,12 +105,11 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
 const EXPECTED =
   'expected a public host that answers within 5 seconds with status 200 and an uncompressed response that is not too large (the log of the registry names the cause)'
 
-interface Following {
+interface Following extends Pick<FetchRequest, 'purpose' | 'cause'> {
   readonly accept: string
   readonly anyStatus?: boolean
   readonly maxBytes: number
   readonly maxRedirects: number
-  readonly cause: string | undefined
   /** Aborts when the call has ended, so that a connection in progress is closed. */
   readonly signal: AbortSignal
 }
@@ -112,7 +122,7 @@ async function fetchFollowing(deps: GuardedFetchDeps, first: URL, following: Fol
     if (redirects >= following.maxRedirects) throw new Error(`more than ${following.maxRedirects} redirects`)
     const next = readDestination(rulesOf(deps), new URL(response.location, url).href)
     if (typeof next === 'string') throw new Error(`redirect: ${next}`)
-    const refusal = deps.takeRate({ host: next.hostname, cause: following.cause })
+    const refusal = deps.takeRate({ host: next.hostname, purpose: following.purpose, cause: following.cause })
     if (refusal) throw refusal
     url = next
   }

@@ -83,19 +83,54 @@ test('a client that creates tasks faster than its rate gets 429 after a second, 
 test('outgoing requests are counted for the client that causes them, for the host and for the registry', () => {
   const clock = setClock()
   const limits = newRateLimits('on', clock)
-  const take = (host: string, cause?: string) => takeOutgoingRate(limits, { host, cause })
+  const take = (host: string, client?: string) =>
+    takeOutgoingRate(limits, { host, purpose: 'card', cause: client === undefined ? undefined : { id: client, orgId: `org of ${client}` } })
   expect(allowed(() => take('a.acme.com', 'client'), 30)).toBe(10)
   expect(take('a.acme.com', 'client')?.detail.rateLimit?.name).toBe('outgoing-requests')
-  expect(allowed(() => take('a.acme.com'), 30)).toBe(10)
+  // Callers do not use up the rate of repeated checks to the host, and the other way round
+  expect(allowed(() => take('a.acme.com', 'second'), 30)).toBe(10)
+  expect(take('a.acme.com', 'third')?.detail.rateLimit?.name).toBe('outgoing-requests-to-host')
+  expect(allowed(() => take('a.acme.com'), 30)).toBe(20)
   expect(take('a.acme.com')?.detail.rateLimit?.name).toBe('outgoing-requests-to-host')
   let hosts = 0
   // A refused request counts nowhere
   expect(allowed(() => take('a.acme.com', 'other'), 30)).toBe(0)
   expect(allowed(() => take('b.acme.com', 'other'), 30)).toBe(10)
-  expect(allowed(() => take(`${hosts++}.acme.com`), 200)).toBe(40)
+  expect(allowed(() => take(`${hosts++}.acme.com`), 200)).toBe(30)
   expect(take('c.acme.com')?.detail.rateLimit?.name).toBe('outgoing-requests-of-registry')
   // Checks that the registry repeats do not use up what callers may cause, and the other way round
-  expect(allowed(() => take(`${hosts++}.acme.com`, `client ${hosts}`), 200)).toBe(30)
+  expect(allowed(() => take(`${hosts++}.acme.com`, `client ${hosts}`), 200)).toBe(20)
   clock.advance(3600)
   expect(allowed(() => take('a.acme.com'), 30)).toBe(20)
+})
+
+test('the agents of one organisation share a rate of outgoing requests, so that others have theirs', () => {
+  const clock = setClock()
+  const limits = newRateLimits('on', clock)
+  let hosts = 0
+  const take = (id: string, orgId: string) =>
+    takeOutgoingRate(limits, { host: `${hosts++}.acme.com`, purpose: 'card', cause: { id, orgId } })
+  const causedInAnHour = (agents: number, orgId: string) => {
+    let done = 0
+    for (let i = 0; i < 3600; i++) {
+      clock.advance(1)
+      done += allowed(() => take(`${orgId} ${i % agents}`, orgId), 1)
+      if (i === 1800) expect(allowed(() => take('agent', 'second'), 60)).toBe(10)
+    }
+    return done
+  }
+  expect(causedInAnHour(3, 'first')).toBeLessThanOrEqual(220)
+  expect(take('newcomer', 'first')?.detail.rateLimit?.name).toBe('outgoing-requests-of-organisation')
+})
+
+test('requests of strangers to a host do not prevent the proof of its name', () => {
+  const limits = newRateLimits('on', setClock())
+  const take = (purpose: 'card' | 'namespace', n: number) =>
+    takeOutgoingRate(limits, { host: 'acme.com', purpose, cause: { id: `stranger ${n}`, orgId: `org ${n % 5}` } })
+  const owner = { host: 'acme.com', purpose: 'namespace', cause: { id: 'owner', orgId: 'owner' } } as const
+  let n = 0
+  expect(allowed(() => take('card', n++), 30)).toBe(20)
+  expect(allowed(() => take('namespace', n++), 20)).toBe(20)
+  expect(allowed(() => takeOutgoingRate(limits, owner), 20)).toBe(10)
+  expect(takeOutgoingRate(limits, { ...owner, cause: undefined })).toBeUndefined()
 })

@@ -164,7 +164,7 @@ test('only what the mode allows is requested', async () => {
   const listed = guardedFetch({}, { outgoing: { mode: 'allowlist', allow: ['other.acme.com:443'] } })
   expect(await reasonOf(listed.fetch(url))).toBe('url_not_allowed')
   expect(await reasonOf(listed.fetch('https://other.acme.com./'))).toBe('fetch_failed')
-  expect(listed.lookUps).toEqual(['other.acme.com.'])
+  expect(listed.lookUps).toEqual(['other.acme.com'])
 })
 
 test('http is for loopback in development mode only, where every address must be on loopback', async () => {
@@ -302,6 +302,14 @@ test('past a rate there is no look-up, and a redirect counts as a request', asyn
   expect(await reasonOf(fetch(`https://agents.acme.com:${server.port}/`))).toBe('fetch_failed')
   expect(await reasonOf(fetch(`https://agents.acme.com:${server.port}/`))).toBe('rate_limited')
   expect(lookUps.length).toBe(2)
+})
+
+test('a final dot makes no other host', async () => {
+  const hosts: string[] = []
+  const { fetch, lookUps } = guardedFetch({}, { takeRate: ({ host }) => void hosts.push(host) })
+  for (const host of ['agents.acme.com', 'agents.acme.com.']) expect(await reasonOf(fetch(`https://${host}/`))).toBe('fetch_failed')
+  expect(hosts).toEqual(['agents.acme.com', 'agents.acme.com'])
+  expect(lookUps).toEqual(hosts)
 })
 
 test('at most 32 requests are in progress at once', async () => {

@@ -37,11 +37,11 @@ export async function check(
   deps: Pick<FreshnessDeps, 'freshness' | 'guardedFetch' | 'trustLog'>,
   card: Card,
   previous: FreshnessRecord | undefined,
-  caller?: Pick<Caller, 'id'>,
+  caller?: Pick<Caller, 'id' | 'orgId'>,
 ): Promise<FreshnessRecord> {
   const url =
     ownCardUrl(card) ?? refuse('conflict', 'the card names no endpoint that can be called, so there is nothing to compare it with')
-  const seen = await observe(deps, card, url, caller?.id)
+  const seen = await observe(deps, card, url, caller)
   const now = deps.trustLog.now()
   const { agentId, orgId, version } = card
   const record = {

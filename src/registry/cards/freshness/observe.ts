@@ -3,7 +3,7 @@ import { withoutSignatures } from '../../../credentials/agent-card/canonical-car
 import { cardDigest } from '../../../credentials/agent-card/card-credential.js'
 import { canonical } from '../../../credentials/jose/canonical-json.js'
 import { isRefusal } from '../../../errors.js'
-import type { FetchRequest, GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
+import type { Cause, FetchRequest, GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import { isJsonObject, type JsonObject, parseJson, readJson } from '../../../lib/json.js'
 import { MAX_CARD_BYTES } from '../../../protocol/cards/card-model.js'
 import type { Freshness } from '../../../protocol/cards/card-view.js'
@@ -32,7 +32,7 @@ export async function observe(
   { guardedFetch }: { readonly guardedFetch: GuardedFetch },
   card: ObservedCard,
   url: string,
-  cause: string | undefined,
+  cause: Cause | undefined,
 ): Promise<Observation> {
   const { endpoint } = card
   const [fetched, answer] = await Promise.all([

@@ -1,5 +1,5 @@
 import { decodeUtf8 } from '../../../lib/bytes.js'
-import type { GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
+import type { Cause, GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import { findInCatalog } from './catalog.js'
 
 /** Where an imported card comes from: its text, its URL, or the catalog of another site. */
@@ -23,7 +23,7 @@ const CATALOG_PATH = '/.well-known/ai-catalog.json'
 export async function cardTextOf(
   { guardedFetch }: { readonly guardedFetch: GuardedFetch },
   from: CardSource,
-  cause: string,
+  cause: Cause,
 ): Promise<CardText> {
   if ('card' in from) return { text: withoutMark(from.card) }
   if ('url' in from) return fetchCard(guardedFetch, from.url, cause)
@@ -33,7 +33,7 @@ export async function cardTextOf(
   return fetchCard(guardedFetch, URL.canParse(found.url, catalog.url) ? new URL(found.url, catalog.url).href : found.url, cause)
 }
 
-async function fetchCard(guardedFetch: GuardedFetch, url: string, cause: string): Promise<CardText> {
+async function fetchCard(guardedFetch: GuardedFetch, url: string, cause: Cause): Promise<CardText> {
   const fetched = await guardedFetch({ url: wellKnownCard(url), purpose: 'card', cause })
   const text = decodeUtf8(fetched.body)
   return { text: text === undefined ? undefined : withoutMark(text), source: fetched.url }

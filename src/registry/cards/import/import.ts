@@ -52,7 +52,7 @@ export interface ImportDeps extends PublishDeps {
 export async function importCard(deps: ImportDeps, caller: Caller, agentId: AgentId, from: CardSource): Promise<CardImported> {
   const { now } = caller.barrier
   const publisher = await requirePublisher(deps, caller, agentId)
-  const { text, source } = await cardTextOf(deps, from, caller.id)
+  const { text, source } = await cardTextOf(deps, from, caller)
   const reading = checkCard(text ?? '', deps)
   const { state, version: a2aVersion, json, allFaults, ambiguities } = reading
   const model = reading.model ?? reading.lenientModel

@@ -78,7 +78,8 @@ export function newCard({ random, now, dev }: CardContext, content: CardContent)
   return { ...card, ...carriedOver(previous, card, random) }
 }
 
-const MAX_SCOPES = 256
+/** The scopes that the record and search hits list; a card may have more. */
+export const MAX_SCOPES = 256
 
 /**
  * Holds as long as the card has not changed since it was read. `version` and `revision` are not enough: a renewal, a deprecation, a yank or an

@@ -5,7 +5,9 @@
 // A match asks at most MAX_ASKED agents, one of each organisation, newest cards first. An agent whose policy opens itself to such requests grants
 // at once; the first that approves gets the introduction, and a `close` job ends what the others were asked.
 // Nothing that the requester can read changes until then: no response, notification, audit row or log entry shows what was found.
-// Cost: two searches for each request (more pages where one organisation has many such agents), and one commit for each agent that is asked.
+// The matches of one organisation are due at a distance from each other (request.ts), so that its requests do not delay those of others.
+// Cost: two searches for each request (more pages where one organisation has many such agents), at most MAX_EXAMINED reads of cards that list the
+// requested scopes, and one commit for each agent that is asked.
 
 import { isRefusal } from '../../../errors.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
@@ -13,9 +15,10 @@ import type { Client } from '../../../identity/clients/client.js'
 import type { Clock } from '../../../lib/clock.js'
 import type { Log } from '../../../lib/log.js'
 import { newHandle } from '../../../protocol/handles.js'
-import { AgentId, type IntroductionId, type OrgId } from '../../../protocol/ids.js'
+import { AgentId, audienceOf, type IntroductionId, type OrgId } from '../../../protocol/ids.js'
 import { type Bounds, coveredBySome, intersectNames, MAX_NAMES, type Scope, scopesFor } from '../../../protocol/rights.js'
 import { stands } from '../../../protocol/standing.js'
+import { MAX_SCOPES } from '../../../registry/cards/card.js'
 import type { CardReliance } from '../../../registry/cards/reliance/reliance.js'
 import type { CardCursor, CardFilter, CardHit, CardSearchPort } from '../../../storage/storage.js'
 import { isTaskStanding } from '../../tasks/authority.js'
@@ -40,6 +43,9 @@ const PAGE = 100
 const MAX_PAGES = 20
 /** Agents that are asked because of one request. They read its purpose. */
 const MAX_ASKED = 20
+/** Cards that are read because of one request; of them, those of one organisation. */
+const MAX_EXAMINED = 200
+const MAX_EXAMINED_OF_ORGANISATION = 20
 
 /** Does the jobs that are due, every two seconds until `signal` aborts. */
 export async function runMatching(deps: MatchDeps, signal: AbortSignal): Promise<void> {
@@ -103,12 +109,20 @@ async function match(deps: MatchDeps, id: IntroductionId, now: number): Promise<
 /** At most one agent of each organisation, so that an organisation with many agents does not crowd out the others. */
 async function findCandidates(deps: MatchDeps, request: CapabilityRequest, requester: Client, now: number): Promise<readonly Candidate[]> {
   const byOrganisation = new Map<OrgId, Candidate>()
+  const examined = new Set<string>()
+  const examinedOf = new Map<OrgId, number>()
   for (const property of ['skill', 'tag'] as const)
     for await (const { cardId, summary } of cardsWith(deps, { property, anyOf: [request.capability] })) {
-      if (byOrganisation.size === MAX_ASKED) break
-      if (byOrganisation.has(summary.orgId)) continue
-      const candidate = await candidateOf(deps, request, requester, { to: AgentId.parse(cardId), now })
-      if (candidate) byOrganisation.set(summary.orgId, candidate)
+      const { orgId } = summary
+      const ofOrganisation = examinedOf.get(orgId) ?? 0
+      if (byOrganisation.size === MAX_ASKED || examined.size === MAX_EXAMINED) break
+      if (byOrganisation.has(orgId) || examined.has(cardId) || ofOrganisation === MAX_EXAMINED_OF_ORGANISATION) continue
+      const target = await targetOf(deps, request, requester, { cardId, summary })
+      if (!target) continue
+      examined.add(cardId)
+      examinedOf.set(orgId, ofOrganisation + 1)
+      const candidate = await candidateOf(deps, request, requester, { target, now })
+      if (candidate) byOrganisation.set(orgId, candidate)
     }
   return [...byOrganisation.values()]
 }
@@ -124,22 +138,38 @@ async function* cardsWith({ cardSearch }: MatchDeps, filter: CardFilter): AsyncG
   }
 }
 
-/** Undefined for an agent that is not to be asked: it is the requester or no longer stands, offers none of the scopes, or its policy is closed. */
+/** The agent, if its card is worth reading. Undefined if it is the requester or no longer stands, its policy is closed, or the hit offers none of the scopes. */
+async function targetOf(
+  deps: MatchDeps,
+  request: CapabilityRequest,
+  requester: Client,
+  { cardId, summary }: Pick<CardHit, 'cardId' | 'summary'>,
+): Promise<IntroductionTarget | undefined> {
+  const to = AgentId.parse(cardId)
+  if (to === request.from) return undefined
+  const offered = { scopes: summary.scopes, audience: audienceOf(deps.issuer, to) }
+  if (scopesOf(request, requester, summary, offered).length === 0 && summary.scopes.length < MAX_SCOPES) return undefined
+  const target = await deps.findTarget(to)
+  if (!target || !stands(deps.trustLog.ended, target.dependencies.handles)) return undefined
+  const isClosed =
+    target.introductionPolicy.capabilities === 'closed' || policyDecision(target, request.fromOrg, { scopes: [] }).outcome === 'closed'
+  return isClosed ? undefined : target
+}
+
+/** Undefined for an agent that is not to be asked: its card no longer stands or offers none of the scopes. */
 async function candidateOf(
   deps: MatchDeps,
   request: CapabilityRequest,
   requester: Client,
-  { to, now }: { readonly to: AgentId; readonly now: number },
+  { target, now }: { readonly target: IntroductionTarget; readonly now: number },
 ): Promise<Candidate | undefined> {
-  const target = to === request.from ? undefined : await deps.findTarget(to)
-  const card = target && (await cardFor(deps, request, to))
-  if (!target || !card || !stands(deps.trustLog.ended, [...target.dependencies.handles, ...card.dependencies.handles])) return undefined
+  const card = await cardFor(deps, request, target.agentId)
+  if (!card || !stands(deps.trustLog.ended, card.dependencies.handles)) return undefined
   const scopes = scopesOf(request, requester, target, card)
   const { capabilities = 'ask' } = target.introductionPolicy
-  if (scopes.length === 0 || capabilities === 'closed') return undefined
+  if (scopes.length === 0) return undefined
   const pending = introductionFor(deps, request, { target, card, scopes, now })
   const decision = policyDecision(target, request.fromOrg, pending.requested)
-  if (decision.outcome === 'closed') return undefined
   const because = decision.outcome === 'ask' ? decision.because : []
   return { target, card, pending, because: capabilities === 'ask' ? ['capability', ...because] : because }
 }
@@ -153,7 +183,12 @@ async function cardFor(deps: MatchDeps, { capability, scopes = [] }: CapabilityR
 }
 
 /** The requested scopes, if the card lists them all; without any, those of the card. In both cases as far as the requester's ceiling allows. */
-function scopesOf({ scopes }: CapabilityRequest, { ceiling }: Client, { orgId }: IntroductionTarget, card: CardReliance): readonly Scope[] {
+function scopesOf(
+  { scopes }: CapabilityRequest,
+  { ceiling }: Client,
+  { orgId }: Pick<IntroductionTarget, 'orgId'>,
+  card: Pick<CardReliance, 'audience'> & { readonly scopes: readonly Scope[] },
+): readonly Scope[] {
   const allowed = scopesFor(ceiling.rights, card.audience, () => orgId)
   if (scopes === undefined) return intersectNames(allowed, card.scopes).slice(0, MAX_NAMES)
   return scopes.every((scope) => coveredBySome(card.scopes, scope) && coveredBySome(allowed, scope)) ? scopes : []

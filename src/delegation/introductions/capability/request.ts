@@ -15,6 +15,10 @@ import { type CapabilityRequest, newJob } from './store.js'
 
 /** The agents with the capability are looked for this long after the response, so that the work for one request does not delay the next. */
 const MATCH_AFTER_SECONDS = 5
+/** The distance between the matches of one organisation, so that the requests of one do not delay those of others. */
+const MATCH_DISTANCE_MS = 250
+/** As many requests as an organisation can make in a second: those of one second have no order. */
+const NEWEST = 50
 
 /**
  * Requests an introduction to any agent with a capability, which may be non-public. Nothing here reads a card: the writes and the response are
@@ -28,7 +32,7 @@ export async function requestCapability(deps: IntroductionDeps, caller: Caller, 
   const task = input.taskId === undefined ? undefined : await requireTaskToWorkUnder(deps, caller, input.taskId)
   if (task) requireStanding(deps, task, now)
   const { scopes, tools, resources, delegation } = input
-  const request: Omit<CapabilityRequest, 'slot'> = {
+  const request: Draft = {
     id: newId(deps.random, 'int'),
     from: from.data,
     fromOrg: caller.orgId,
@@ -51,17 +55,29 @@ export async function requestCapability(deps: IntroductionDeps, caller: Caller, 
   return requestViewOf(deps, created, now, deps.audit.history(caller))
 }
 
+type Draft = Omit<CapabilityRequest, 'slot' | 'matchAt'>
+
+/** When the request is matched: after the newest ones of its organisation, whatever they found. */
+async function matchTimeOf({ requests }: IntroductionDeps['capabilities'], { fromOrg, createdAt }: Draft): Promise<number> {
+  const { items } = await requests.find('fromOrg', { where: { fromOrg }, order: 'down', limit: NEWEST })
+  const latest = Math.max(...items.map(({ matchAt = 0 }) => matchAt), 0)
+  return Math.max((createdAt + MATCH_AFTER_SECONDS) * 1000, latest + MATCH_DISTANCE_MS)
+}
+
 /** Of two requests of one agent that picked the same slot, the second one retries. */
 async function create(
-  { capabilities: { requests, jobs }, introductions, storage, audit }: IntroductionDeps,
+  { capabilities, introductions, storage, audit }: IntroductionDeps,
   caller: Caller,
-  draft: Omit<CapabilityRequest, 'slot'>,
+  draft: Draft,
 ): Promise<CapabilityRequest | 'retry'> {
-  const request = { ...draft, slot: await requireFreeSlot(introductions, draft) }
+  const { requests, jobs } = capabilities
+  const slot = await requireFreeSlot(introductions, draft)
+  const matchAt = await matchTimeOf(capabilities, draft)
+  const request = { ...draft, slot, matchAt }
   const { ok } = await storage.commit([
     requests.inserting(request),
     reservingSlot(introductions, request, request.slot),
-    jobs.inserting(newJob(request, 'match', request.createdAt + MATCH_AFTER_SECONDS)),
+    jobs.inserting(newJob(request, 'match', Math.floor(matchAt / 1000))),
     audit.recording(auditDraft(caller, 'introductions.request', { subject: request.id })),
   ])
   return ok ? request : 'retry'

@@ -31,6 +31,8 @@ const CapabilityRequest = z.strictObject({
   handle: Handle,
   createdAt: z.int(),
   pendingUntil: z.int(),
+  /** Epoch milliseconds, from which the request is matched: those of one organisation follow each other at a distance. */
+  matchAt: z.int().optional(),
   /** The quota slot that the request occupies (`request-slots`). */
   slot: z.int().min(0),
   purgeAt: z.int(),

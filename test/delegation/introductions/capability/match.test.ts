@@ -154,6 +154,67 @@ describe('introductions.request with a capability', () => {
     expect([(await inboxOf(other)).length, (await inboxOf(crowd)).length]).toEqual([1, 1])
   })
 
+  test('the requests of one organisation follow each other, and do not delay those of another', async () => {
+    const initech = await registry.organisation('Initech')
+    const flooding = await registry.agent({
+      registeredBy: initech,
+      ceiling: { rights: [{ audience: { anyAgent: true }, scope: 'ocr:read' }] },
+    })
+    const jobs = registry.storage.collection(CAPABILITY_JOBS)
+    for (let i = 0; i < 12; i++) await request({}, flooding)
+    const other = await request()
+    const due = (await jobs.find('due', { where: {}, limit: 100 })).items
+    const times = due.filter(({ from }) => from === flooding.agentId).map(({ dueAt }) => dueAt - registry.clock.now())
+    expect(times).toEqual([5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7])
+    const first = due.find(({ introductionId }) => introductionId === other.introductionId)
+    expect((first?.dueAt ?? 0) - registry.clock.now()).toBeLessThanOrEqual(6)
+    await matched()
+  })
+
+  /** Replaces the search row of the agent's card by one that says that it lists these scopes. */
+  async function indexWith(agent: AgentActor, scopes: readonly string[]): Promise<void> {
+    const { summary } = hitOf((await registry.storage.cards.search({ filters: [], tier: 'introduced', limit: 1 })).hits)
+    const { agentId: cardId, orgId } = agent
+    const texts = { name: ['x'], skills: [], tags: [], examples: [], description: [] }
+    const row = {
+      cardId,
+      tier: 'introduced' as const,
+      texts,
+      properties: { skill: [capability] },
+      updatedAt: registry.clock.now() + number,
+      summary: { ...summary, orgId, scopes: scopes as never },
+    }
+    await registry.storage.commit([{ kind: 'index-card', cardId, rows: [row] }])
+  }
+  const hitOf = <T>([hit]: readonly T[]): T => hit ?? expect.fail('no row')
+
+  test('a card whose search row does not list the scopes is not read', async () => {
+    const agent = await anAgentWithIt()
+    await indexWith(agent, ['ocr:admin'])
+    await request({ scopes: ['ocr:read'] })
+    await matched()
+    expect(await inboxOf(agent)).toEqual([])
+    await indexWith(agent, ['ocr:read'])
+    await request({ scopes: ['ocr:read'] })
+    await matched()
+    expect(await inboxOf(agent)).toHaveLength(1)
+  })
+
+  test('of one organisation at most 20 cards are read, and it does not keep others from being asked', async () => {
+    const crowding = await registry.organisation('Crowding')
+    const initech = await registry.organisation('Initech')
+    const [last, other] = [await anAgentWithIt({ registeredBy: crowding }), await anAgentWithIt({ registeredBy: initech })]
+    registry.clock.advance(1)
+    for (let i = 0; i < 20; i++) {
+      const agent = await registry.agent({ registeredBy: crowding })
+      await agent.publish({ card: aCard(registry, { securitySchemes: {}, securityRequirements: [], skills: [skill(capability)] }) })
+      await indexWith(agent, ['ocr:read'])
+    }
+    await request({ scopes: ['ocr:read'] })
+    await matched()
+    expect([await inboxOf(last), (await inboxOf(other)).length]).toEqual([[], 1])
+  })
+
   test('a denial is for the agent that denied only', async () => {
     const agent = await anAgentWithIt()
     const before = await request()

@@ -58,7 +58,7 @@ export interface PresentOptions {
 /** A misspelt `show` would disclose every part. */
 const PRESENT_OPTIONS: OptionNames<PresentOptions> = { ownSdJwt: true, show: true, audience: true, nonce: true }
 
-/** One version of a public card. The times are in epoch seconds. */
+/** A version of a public card. The times are in epoch seconds. */
 export interface CardVersion {
   readonly version: number
   readonly state: 'current' | 'superseded' | 'unpublished' | 'yanked'
@@ -83,7 +83,7 @@ interface CardChange {
   readonly to?: JsonValue
 }
 
-/** What changes for a caller between two versions of a public card. */
+/** The changes for a caller between two versions of a public card. */
 export interface CardDiff {
   readonly agentId: AgentId
   readonly from: number
@@ -96,7 +96,7 @@ export interface CardDiff {
   readonly skills: readonly CardChange[]
   /** Capabilities, extensions and default modes. */
   readonly other: readonly CardChange[]
-  /** What only people read: names, descriptions, tags, examples, links. */
+  /** Texts that only people read: names, descriptions, tags, examples, links. */
   readonly prose: readonly CardChange[]
 }
 
@@ -128,7 +128,7 @@ export interface Cards {
   cardView(agentId: string): Promise<CardView>
   /** The versions of a public card, newest first: the current one and at most 100 earlier ones. */
   cardHistory(agentId: string, options?: PageOptions): Promise<{ readonly items: readonly CardVersion[]; readonly cursor?: string }>
-  /** What changes for a caller from version `from` of a public card to version `to` (default: the current one). */
+  /** The changes for a caller from version `from` of a public card to version `to` (default: the current one). */
   cardDiff(agentId: string, from: number, to?: number): Promise<CardDiff>
   /** Advises callers against the current version of a card. Nothing ends; the next version is not deprecated. */
   deprecate(options?: DeprecateOptions): Promise<{ readonly version: number }>

@@ -49,11 +49,10 @@ export const ExploreRequest = z.strictObject({
 })
 
 /** Digits only: other forms of numbers, such as 1e1 and 0x10, are refused. */
-const pageSize = z
-  .string()
-  .regex(/^[0-9]{1,9}$/, 'must be a number in digits')
-  .transform(Number)
-  .pipe(z.int().min(1).max(MAX_PAGE))
+const pageSize = z.preprocess(
+  (text) => (typeof text === 'string' && /^[0-9]+$/.test(text) ? Number(text) : text),
+  z.int().min(1).max(MAX_PAGE),
+)
 
 /** ARD 0.91 §5.3.5: the parameters of a list. */
 export const ListRequest = z.strictObject({

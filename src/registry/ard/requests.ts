@@ -48,22 +48,25 @@ export const ExploreRequest = z.strictObject({
   }),
 })
 
-/** Digits only: other forms of numbers, such as 1e1 and 0x10, are refused. */
-const pageSize = z.preprocess(
-  (text) => (typeof text === 'string' && /^[0-9]+$/.test(text) ? Number(text) : text),
-  z.int().min(1).max(MAX_PAGE),
-)
+/** Digits only: other forms of numbers, such as 1e1 and 0x10, are refused. The inner default is for the schema in openapi.json. */
+const pageSize = (size: number) =>
+  z
+    .preprocess(
+      (text) => (typeof text === 'string' && /^[0-9]+$/.test(text) ? Number(text) : text),
+      z.int().min(1).max(MAX_PAGE).default(size),
+    )
+    .default(size)
 
 /** ARD 0.91 §5.3.5: the parameters of a list. */
 export const ListRequest = z.strictObject({
   filter: z.string().max(2048).optional(),
   orderBy: z.literal('updatedAt DESC', 'must be "updatedAt DESC", the only order').optional(),
-  pageSize: pageSize.default(20),
+  pageSize: pageSize(20),
   pageToken: pageToken.optional(),
 })
 
 /** A page of the catalog. */
-export const ManifestRequest = z.strictObject({ pageSize: pageSize.default(MAX_PAGE), pageToken: pageToken.optional() })
+export const ManifestRequest = z.strictObject({ pageSize: pageSize(MAX_PAGE), pageToken: pageToken.optional() })
 
 /** Reads the JSON body of a request. */
 export function bodyOf<T>(schema: z.ZodType<T>, { headers, body }: Pick<HttpRequest, 'headers' | 'body'>): T {

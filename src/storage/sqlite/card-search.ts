@@ -42,9 +42,17 @@ export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
   }
 }
 
-function sizes(db: Database, tier: CardTier, keys: readonly string[]): ReadonlyMap<string, number> {
+/** The column that counts the entries of the tier. */
+function countedTier(tier: CardTier): 'public' | 'authenticated' {
   if (tier === 'introduced') throw new Error('the rows of the introduced tier have no common statistics')
-  const rows = db.all(`SELECT key, ${tier} AS size FROM card_sizes WHERE key IN (SELECT value FROM json_each(?))`, JSON.stringify(keys))
+  return tier
+}
+
+function sizes(db: Database, tier: CardTier, keys: readonly string[]): ReadonlyMap<string, number> {
+  const rows = db.all(
+    `SELECT key, ${countedTier(tier)} AS size FROM card_sizes WHERE key IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(keys),
+  )
   return new Map(rows.map(({ key, size }) => [String(key), Number(size)]))
 }
 
@@ -183,12 +191,15 @@ function newestRows(db: Database, scope: Scope, { limit, after }: NewestRange): 
 const sizesOfFilters = (db: Database, { filters, tier }: Scope): ReadonlyMap<string, number> =>
   tier === 'introduced' || filters.length === 0 ? new Map() : sizes(db, tier, filters.flat())
 
+/** Maximum number of words of which the length is compared. */
+const MAX_WORDS_READ = 5000
+
 function wordsLike(db: Database, tier: CardTier, pattern: WordPattern, limit: number): readonly string[] {
   const [column, start] = 'startsWith' in pattern ? ['word', pattern.startsWith] : ['reversed', reversed(pattern.endsWith)]
   const [min, max] = pattern.lengths ?? [0, Number.MAX_SAFE_INTEGER]
-  const sql = `SELECT word FROM card_words WHERE ${column} >= ? AND ${column} < ? AND tiers & ${tierBit(tier)} AND length(word) BETWEEN ? AND ?
-    ORDER BY ${column} LIMIT ?`
-  return db.all(sql, start, `${start}\u{10ffff}`, min, max, limit).map(({ word }) => String(word))
+  const inOrder = `SELECT word FROM card_words WHERE ${column} >= ? AND ${column} < ? AND ${countedTier(tier)} > 0 ORDER BY ${column} LIMIT ?`
+  const sql = `SELECT word FROM (${inOrder}) WHERE length(word) BETWEEN ? AND ? LIMIT ?`
+  return db.all(sql, start, `${start}\u{10ffff}`, MAX_WORDS_READ, min, max, limit).map(({ word }) => String(word))
 }
 
 function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {

@@ -35,14 +35,6 @@ export const UPGRADE_CARD_SEARCH = `${CARD_SEARCH_SCHEMA}
     SELECT card, 0, 0, 0 FROM (SELECT card FROM card_public UNION SELECT card FROM card_authenticated UNION SELECT card FROM card_introduced);
   ${CARD_TIERS.flatMap((tier) => ['', '_terms', '_text', '_summary'].map((table) => `DROP TABLE card_${tier}${table};`)).join(' ')}`
 
-/** Replaces the tables of format 6, in the same way. */
-export const UPGRADE_CARD_WORDS = `
-  CREATE TABLE indexed_cards AS SELECT DISTINCT card FROM card_entries;
-  ${['entries', 'contents', 'lists', 'sizes', 'words', 'summaries'].map((table) => `DROP TABLE card_${table};`).join(' ')}
-  ${CARD_SEARCH_SCHEMA}
-  INSERT INTO card_entries (card, version, flags, updated) SELECT card, 0, 0, 0 FROM indexed_cards;
-  DROP TABLE indexed_cards;`
-
 type Content = Pick<CardEntry, 'properties' | 'terms' | 'words'>
 
 /** An entry whose content stays keeps its id, and so its position in the lists, even if other tiers share it from now on. */

@@ -2,11 +2,11 @@
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
-import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH, UPGRADE_CARD_WORDS } from './card-entries.js'
+import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
 import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
-const FORMAT = 7
+const FORMAT = 6
 /** The oldest format that this release can read. Only card search has changed since: its tables are filled again at the first start. */
 const FIRST_FORMAT = 5
 /** `application_id`: "Cred". */
@@ -80,7 +80,6 @@ function prepareDatabase(db: Database, file: string): void {
     refuse('unavailable', `${file} is damaged (${String(damage)}): replace it by a backup and run: credence admin restore`)
   if (format === 0) db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION};`)
   if (format === FIRST_FORMAT) db.exec(UPGRADE_CARD_SEARCH)
-  if (format === 6) db.exec(UPGRADE_CARD_WORDS)
   db.exec(`PRAGMA user_version = ${FORMAT}`)
   db.exec('COMMIT')
   expectPragma(db, 'journal_mode = WAL', 'wal')

@@ -22,7 +22,7 @@ export async function importCards(admin) {
   for (const card of realCards) await importCard(card)
   if (realCards.length > 0) console.log(`  and ${realCards.length} cards of real agents`)
   claim(
-    ['accepted', 'normalised', 'legacy', 'refused'].every((state) => counts[state] > 0),
+    ['accepted', 'normalised', 'legacy', 'nonconformant'].every((state) => counts[state] > 0),
     Object.entries(counts)
       .map(([state, count]) => `${count} ${state}`)
       .join(', '),

@@ -5,7 +5,7 @@
 // instance that was paused for longer than its lease, and whose rows others have linked, renews the lease and continues. Every ANCHOR_MS the newest
 // links are anchored in the trust log (anchors.ts).
 import { digestOfJson } from '../credentials/jose/digest.js'
-import type { Clock } from '../lib/clock.js'
+import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
@@ -91,19 +91,16 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     await anchorLinks(store, trustLog)
   }
   const linkExpired = () => linkExpiredWriters(store, clock.now() - LEASE_SECONDS)
-  const linkPeriodically = async (): Promise<void> => {
-    for (;;) {
-      await clock.after(LINK_MS, closing.signal)
-      if (closing.signal.aborted) return
+  const linkPeriodically = (): Promise<void> =>
+    repeat(clock, LINK_MS, closing.signal, async () => {
       // Under a wrong clock the lease would seem to last for years
-      if (trustLog.clockFault() !== undefined) continue
+      if (trustLog.clockFault() !== undefined) return
       await linkOwnRows()
         .then(renewLease)
         .then(linkExpired)
         .then(anchorIfDue)
         .catch((error: unknown) => log.warn('audit rows could not be linked; the next attempt is in 5 s', { error: String(error) }))
-    }
-  }
+    })
 
   return {
     store,

@@ -9,6 +9,15 @@ export interface Clock {
   after(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Does the work every `ms` until `signal` aborts, the first time after `ms`. The work handles its own failures: one that it throws ends the loop. */
+export async function repeat(clock: Pick<Clock, 'after'>, ms: number, signal: AbortSignal, work: () => unknown): Promise<void> {
+  for (;;) {
+    await clock.after(ms, signal)
+    if (signal.aborted) return
+    await work()
+  }
+}
+
 const clockOf = (keepsAlive: boolean): Clock => ({
   now: () => Math.floor(Date.now() / 1000),
   monotonicMs: () => performance.now(),

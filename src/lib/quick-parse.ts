@@ -128,7 +128,7 @@ const among = (values: readonly unknown[]): Check => {
   return (value) => accepted.has(value)
 }
 
-/** zod takes the first option that accepts the value. So no option counts behind an inexact one, which might change the value. */
+/** zod takes the first option that accepts the value. So the options behind an inexact one are ignored: it might change the value. */
 function unionCheck(def: z.core.$ZodUnionDef): Check {
   // An exclusive union demands that only one option accepts the value
   if (def.inclusive === false && !('discriminator' in def)) return zodDecides

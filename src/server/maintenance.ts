@@ -1,7 +1,7 @@
 import type { AgentsStore } from '../identity/agents/store.js'
 import { endRetiredKeys } from '../identity/keys/retire.js'
 import type { RevokeKeyDeps } from '../identity/keys/revoke.js'
-import type { Clock } from '../lib/clock.js'
+import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import { withdrawRevokedCards } from '../registry/cards/life/withdraw-revoked.js'
 import type { Storage } from '../storage/storage.js'
@@ -19,11 +19,9 @@ const PURGE_BATCH = 2000
 const PURGE_MARGIN_SECONDS = 600
 
 /** Ends the handles of retired keys, removes the cards of revoked agents from the search and purges expired documents, once a minute until `signal` aborts. */
-export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
+export function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal): Promise<void> {
   const { storage, clock, log } = deps
-  for (;;) {
-    await clock.after(INTERVAL_MS, signal)
-    if (signal.aborted) return
+  return repeat(clock, INTERVAL_MS, signal, async () => {
     try {
       await endRetiredKeys(deps)
       await withdrawRevokedCards(deps)
@@ -34,5 +32,5 @@ export async function runMaintenance(deps: MaintenanceDeps, signal: AbortSignal)
     } catch (error) {
       log.warn('maintenance failed; the next attempt is in one minute', { error: String(error) })
     }
-  }
+  })
 }

@@ -1,6 +1,6 @@
 import { type Signer, signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
-import type { Clock } from '../lib/clock.js'
+import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
@@ -115,16 +115,13 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
       else if (key.retiresAt <= now) await trustLog.end({ type: 'signing-key.retired', ends: [{ handle: key.handle }], operations: [] })
     }
   }
-  const maintain = async (): Promise<void> => {
-    for (;;) {
-      await clock.after(MAINTENANCE_SECONDS * 1000, closing.signal)
-      if (closing.signal.aborted) return
+  const maintain = (): Promise<void> =>
+    repeat(clock, MAINTENANCE_SECONDS * 1000, closing.signal, async () => {
       for (const use of KEY_USES)
         await retire(use).catch((error: unknown) =>
           log.warn('replaced signing keys could not be retired; the next attempt is in one minute', { error: String(error) }),
         )
-    }
-  }
+    })
 
   return {
     signer,

@@ -181,7 +181,6 @@ export type {
   CardSearchPort,
   CardSummary,
   CardTier,
-  Why,
 } from './card-search/port.js'
 export { CARD_TIERS } from './card-search/port.js'
 

@@ -1,6 +1,6 @@
 import type { Signer } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
-import type { Clock } from '../lib/clock.js'
+import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
 import { distinct } from '../protocol/handles.js'
@@ -69,13 +69,6 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
   let unlisten = () => {}
   let epochBegan = 0
 
-  const repeat = async (ms: number, work: () => Promise<unknown>) => {
-    for (;;) {
-      await clock.after(ms, closing.signal)
-      if (closing.signal.aborted) return
-      await work()
-    }
-  }
   // The read barrier logs a failure once for all its callers.
   const poll = () => barrier.readBarrier().catch(() => undefined)
   const requireRead = <T>(value: T | undefined): T =>
@@ -138,7 +131,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
       unlisten = port.onAppend((block) => {
         if (block === undefined || !applied.follow(block)) void poll()
       })
-      loops.push(repeat(times.pollMs, poll))
+      loops.push(repeat(clock, times.pollMs, closing.signal, poll))
     },
     close: async () => {
       unlisten()

@@ -33,7 +33,7 @@ export interface Introduction extends Ended {
   /** `needsApproval`: it was granted, but the target's card lost something that it relies on. The target can approve it again. */
   readonly state: 'pending' | 'granted' | 'needsApproval' | 'denied' | 'ended' | 'expired'
   /**
-   * What the introduction relied on and the target's card no longer has. If that is only the key that signed the card, the state stays
+   * The parts of the target's card that the introduction relied on and that the card no longer has. If that is only the key that signed the card, the state stays
    * `granted`, and exchanges are refused until the card is signed by another registered key.
    */
   readonly needsApproval?: readonly { readonly pointer: string; readonly hint: string }[]

@@ -42,7 +42,7 @@ export const postingTo = (
     outbox.inserting({
       ...notification,
       scopes: [...notification.scopes],
-      // Of two notifications of one second, the one with the lower id comes first.
+      // If two notifications have the same second, the one with the lower id comes first.
       id: `${notification.introductionId} ${String(notification.revision).padStart(9, '0')} ${agentId}`,
       agentId,
       expiresAt: notification.createdAt + NOTIFICATION_RETENTION_SECONDS,

@@ -27,7 +27,7 @@ export async function checkNamespace(deps: NamespacesDeps, caller: Caller, text:
   return namespaceView(deps, await prove(deps, caller, claim), orgId)
 }
 
-/** A proof begins a new version, which nothing that was verified before depends on. The proof of the previous owner ends. */
+/** Each proof starts a new version, and nothing that was verified earlier depends on it. The proof of the previous owner ends. */
 async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, challenge }: NamespaceClaim): Promise<Namespace> {
   await requireClaimable(deps, caller.orgId, name)
   const evidence = await findEvidence(deps, { name, challenge }, { methods: ['txt', 'file'], cause: caller })

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.js'
+import { type Clock, repeat } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
 import type { Cursor, Page } from '../../storage/storage.js'
 import type { NamespacesDeps } from './authority.js'
@@ -19,16 +19,11 @@ const LEASE_SECONDS = 120
 const BEFORE_DUE: Cursor = [0, '']
 
 /** Checks the proved namespaces that are due, once a minute until `signal` aborts. Of several instances one checks each namespace. */
-export async function runNamespaceChecks(deps: ScheduleDeps, signal: AbortSignal): Promise<void> {
-  const { clock, trustLog } = deps
-  for (;;) {
-    await clock.after(INTERVAL_MS, signal)
-    if (signal.aborted) return
+export const runNamespaceChecks = (deps: ScheduleDeps, signal: AbortSignal): Promise<void> =>
+  repeat(deps.clock, INTERVAL_MS, signal, async () => {
     // A wrong clock would make every namespace due
-    if (trustLog.clockFault() !== undefined) continue
-    await checkDueNamespaces(deps, signal).catch((error: unknown) => warn(deps, error))
-  }
-}
+    if (deps.trustLog.clockFault() === undefined) await checkDueNamespaces(deps, signal).catch((error: unknown) => warn(deps, error))
+  })
 
 const warn = ({ log }: ScheduleDeps, error: unknown): void =>
   log.warn('namespaces could not be checked; the next attempt follows within minutes', { error: String(error) })

@@ -1,4 +1,4 @@
-// Where the server may send a request whose URL a caller has chosen. First the text of the URL decides, then the addresses of its host.
+// Decides whether the server may send a request to a URL that a caller has chosen: first by the text of the URL, then by the addresses of its host.
 import { isLoopback } from '../hosts/loopback.js'
 import { isSpecialUseAddress, isSpecialUseHost } from '../hosts/special-use.js'
 

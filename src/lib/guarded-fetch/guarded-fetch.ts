@@ -15,7 +15,7 @@ import { withTimeout } from '../timeout.js'
 import { type DestinationRules, mayConnect, type Outgoing, readDestination } from './destination.js'
 import { requestPinned } from './request.js'
 
-/** What is fetched, and how large it may be. A new row also needs a line in docs/OPERATIONS.md, "Outgoing requests". */
+/** The purposes of requests, with the largest response of each. A new row also needs a line in docs/OPERATIONS.md, "Outgoing requests". */
 const PURPOSES = {
   /** An Agent Card to import. */
   card: { maxBytes: 65_536, maxRedirects: 3, accept: 'application/json' },
@@ -25,7 +25,7 @@ const PURPOSES = {
   namespace: { maxBytes: 4096, maxRedirects: 0, accept: 'text/plain' },
   /** The agent's own copy of its card. */
   freshness: { maxBytes: 65_536, maxRedirects: 0, accept: 'application/json' },
-  /** Whether an endpoint answers: every status counts, and no body is read. */
+  /** Only shows that an endpoint answers: every status counts, and no body is read. */
   endpoint: { maxBytes: 0, maxRedirects: 0, accept: '*/*', anyStatus: true },
 } as const
 

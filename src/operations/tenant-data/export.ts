@@ -15,7 +15,7 @@ const OMITTED_COLLECTIONS = new Set([TICKETS.name])
 /** The cards of revoked agents are not exported: nobody may take them for active ones. */
 const CARD_COLLECTIONS = new Set([CARDS.name, EARLIER_CARD_VERSIONS.name])
 
-/** What an agent was asked because of a capability is for the asked side only: the requester must not learn that the agent has the capability. */
+/** An ask because of a capability is for the asked side only: the requester must not learn that the agent has the capability. */
 const ASKING_COLLECTIONS = new Set([CAPABILITY_ASKS.name, INBOX.name, NOTIFICATION_OUTBOX.name])
 
 /** The data of one organisation as JSON objects: a header, one object for each document, and a trailer with the counts. */

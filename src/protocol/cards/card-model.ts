@@ -17,13 +17,13 @@ export const MAX_CARD_BYTES = 65_536
  * A2A demands, but it names an endpoint; never verified. `refused`: it is not JSON, or names no endpoint. `faults` say why.
  */
 export type CardState = 'accepted' | 'normalised' | 'legacy' | 'nonconformant' | 'refused'
-export type CardVersion = '1.0' | '0.3' | '0.2' | '0.1'
+export type A2aVersion = '1.0' | '0.3' | '0.2' | '0.1'
 
 export type CardModel = z.infer<typeof CardShape>
 
 interface CardReading {
   readonly state: CardState
-  readonly version?: CardVersion
+  readonly version?: A2aVersion
   /** Absent if the card is nonconformant or refused. */
   readonly model?: CardModel
   /** What can be read of a nonconformant card. */
@@ -69,12 +69,12 @@ const NO_ENDPOINT: CardFault = {
 }
 
 /** A card that declares version 1.0 may have its endpoint in `url`, as in 0.3. */
-function lenientModelOf(card: JsonObject, version: CardVersion): CardModel {
+function lenientModelOf(card: JsonObject, version: A2aVersion): CardModel {
   const model = readLenientCard(upgradeCard(card, version), version)
   return model.supportedInterfaces.length > 0 ? model : readLenientCard(upgradeCard(card, '0.3'), version)
 }
 
-const refusedFor = (faults: readonly CardFault[], version?: CardVersion): CardReading => ({
+const refusedFor = (faults: readonly CardFault[], version?: A2aVersion): CardReading => ({
   state: 'refused',
   ...(version !== undefined && { version }),
   faults,
@@ -96,7 +96,7 @@ const STATE = { '1.0': 'accepted', '0.3': 'normalised', '0.2': 'legacy', '0.1': 
  * Version 1.0 and hybrid cards have `supportedInterfaces`. Other cards declare `protocolVersion`; a card without either is recognised by
  * its members.
  */
-function versionOf(card: JsonObject): CardVersion {
+function versionOf(card: JsonObject): A2aVersion {
   if (card.supportedInterfaces !== undefined) return '1.0'
   const declared = typeof card.protocolVersion === 'string' ? card.protocolVersion : undefined
   if (declared !== undefined) {

@@ -32,7 +32,7 @@ export type ArdEntry = z.infer<typeof ArdEntry>
 export const CARD_TYPE = 'application/a2a-agent-card+json'
 const REGISTRY_TYPE = 'application/ai-registry+json'
 export const CATALOG_TYPE = 'application/ai-catalog+json'
-/** Where the claims of an entry can be checked: the signed card, the keys of its publisher and of the registry, and the trust log. */
+/** The documents by which the claims of an entry can be checked: the signed card, the keys of its publisher and of the registry, and the trust log. */
 export const ATTESTATION_TYPES = {
   card: 'A2A-Agent-Card',
   publisher: 'Publisher-JWKS',
@@ -44,7 +44,7 @@ const MIN_QUERIES = 2
 const MAX_QUERIES = 5
 const MAX_QUERY_LENGTH = 512
 
-/** What an entry shows of a card: a search hit, or the search row of a tier. */
+/** The parts of a card that its entry shows, from a search hit or from the search row of a tier. */
 interface ListedCard {
   readonly agentId: AgentId
   readonly orgId: OrgId

@@ -2,9 +2,9 @@
 // entry decide at once: either they exclude nothing or no entry matches. The others become filters of the search.
 import { refuse } from '../../errors.js'
 import { pointerOf } from '../../lib/json-pointer.js'
+import type { Facet } from '../../protocol/search.js'
 import type { CardFilter, CardProperty } from '../../storage/storage.js'
 import { NO_NAMESPACE } from '../cards/search-rows/search-rows.js'
-import type { Facet } from '../discovery/filters.js'
 import { ATTESTATION_TYPES, CARD_TYPE } from './entry.js'
 import { hostOf } from './identifier.js'
 import type { Context, Filter } from './requests.js'
@@ -30,7 +30,7 @@ const PROPERTIES: Readonly<Record<string, { readonly property: CardProperty; rea
 interface FilterSource {
   readonly issuer: string
   readonly context?: Context | undefined
-  /** Where the filter is in the request, for faults. */
+  /** The place of the filter in the request, for faults. */
   readonly at: readonly string[]
 }
 

@@ -19,7 +19,7 @@ const Plan = z.strictObject({
   cut: z.strictObject({ list: z.int().min(0), position: z.union([z.string().max(256), z.int()]) }).optional(),
 })
 
-/** Where a page begins: after the last hit of the page before, and by the same plan. */
+/** The beginning of a page: after the last hit of the page before, and by the same plan. */
 const Position = z.strictObject({ after: z.tuple([z.number(), z.string().max(64)]), plan: Plan.optional() })
 
 const MAX_POSITION_BYTES = 65_536

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { VERDICT_STATES } from '../../protocol/cards/card-view.js'
 import { OrgId } from '../../protocol/ids.js'
+import type { Facet } from '../../protocol/search.js'
 import type { CardFilter, CardProperty } from '../../storage/storage.js'
 
 const value = z.string().min(1).max(256)
@@ -20,8 +21,7 @@ export const FACETS = {
   capabilities: 'capability',
   extensions: 'extension',
   protocolVersions: 'protocolVersion',
-} as const satisfies Record<string, CardProperty>
-export type Facet = keyof typeof FACETS
+} as const satisfies Record<Facet, CardProperty>
 const FACET_NAMES = Object.keys(FACETS) as [Facet, ...Facet[]] // the keys of the table
 
 export const SearchInput = z

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { publicProcedure, router } from '../../http/trpc/procedures.js'
+import type { SearchResult } from '../../protocol/search.js'
 import { SearchInput } from './filters.js'
-import { type SearchDeps, type SearchResult, searchCards } from './search.js'
+import { type SearchDeps, searchCards } from './search.js'
 import { type Suggestions, suggestWords } from './suggest.js'
 
 export const discoveryRoutes = (deps: SearchDeps) =>

@@ -8,7 +8,7 @@
 // it. If a hit ends after that and the response is complete more than 250 ms after the barrier, the search is refused with
 // `standing_unknown`. To fill a page of `limit` hits the store is read at most MAX_STORE_PAGES times; after that the page is returned short,
 // with a cursor.
-// Cost: at most MAX_STORE_PAGES store searches, each bounded by storage/card-search. A card is read only if its search row has an ended version.
+// Cost: at most MAX_STORE_PAGES store searches, each bounded by storage/card-search. A search row is read again only if one of its versions has ended.
 // Concurrent searches have a limit of their own for authenticated and for anonymous callers.
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
@@ -18,20 +18,19 @@ import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agent
 import type { NamespacesStore } from '../../identity/namespaces/store.js'
 import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
+import type { Hit, SearchResult } from '../../protocol/search.js'
 import { type Barrier, stands } from '../../protocol/standing.js'
 import type { KeyRing } from '../../signing-keys/key-ring.js'
 import type { CardCursor, CardFilter, CardHit, CardHits, CardQuery, CardSearchPort, CardSummary, CardTier } from '../../storage/storage.js'
 import type { ServedTrustLog } from '../../trust-log/trust-log.js'
 import { NO_NAMESPACE } from '../cards/search-rows/search-rows.js'
-import type { CardsStore } from '../cards/store.js'
 import { proofOf } from '../cards/view.js'
 import { decryptCursor, encryptCursor } from './cursor.js'
-import { FACETS, type Facet, filtersOf, type SearchInput } from './filters.js'
-import { type Hit, hitOf } from './hit.js'
+import { FACETS, filtersOf, type SearchInput } from './filters.js'
+import { hitOf } from './hit.js'
 
 export interface SearchDeps extends FindAgentDeps {
   readonly namespaces: NamespacesStore
-  readonly cards: CardsStore
   readonly cardSearch: CardSearchPort
   readonly trustLog: ServedTrustLog
   readonly keyRing: KeyRing
@@ -45,18 +44,6 @@ export interface SearchDeps extends FindAgentDeps {
 export interface Searcher {
   readonly caller: Caller | undefined
   readonly address: string
-}
-
-export interface SearchResult {
-  /** May be shorter than `limit`, or empty, while there is a cursor. */
-  readonly hits: readonly Hit[]
-  /** Number of matching cards that the caller may see. It counts the card of a revoked agent for up to a minute more. */
-  readonly total: number
-  /** False: there are at least `total` matching cards. */
-  readonly isTotalExact: boolean
-  /** For each requested facet its most frequent values, counted among the first 1000 matching cards. */
-  readonly facets?: { readonly [F in Facet]?: readonly { readonly value: string; readonly count: number }[] }
-  readonly cursor?: string
 }
 
 /** The criteria of a search: those of `discovery.search`, and what other forms of search need. */
@@ -186,13 +173,9 @@ async function standingHits(
   return hits.filter((hit) => hit !== undefined)
 }
 
-/**
- * The summary if its versions stand. If one has ended, the card's next version may be pending: reading the card completes the pending
- * write, which replaces the search row, and the new row is used.
- */
+/** The summary if its versions stand. If one has ended, the card was published again after the search: then that of the new search row. */
 async function currentSummary(deps: SearchDeps, agentId: AgentId, tier: CardTier, summary: CardSummary): Promise<CardSummary | undefined> {
   if (stands(deps.trustLog.ended, summary.versions)) return summary
-  await deps.cards.get(agentId)
   const current = (await deps.cardSearch.summaries(tier, [agentId])).get(agentId)
   return current && stands(deps.trustLog.ended, current.versions) ? current : undefined
 }

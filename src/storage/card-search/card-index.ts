@@ -10,7 +10,7 @@ export interface Scope {
   readonly filters: readonly (readonly string[])[]
   readonly publishedSince?: number
   readonly includeNonconformant: boolean
-  /** Whether the rows need their properties, for facets. */
+  /** True if the rows need their properties, for facets. */
   readonly withProperties: boolean
 }
 
@@ -37,7 +37,7 @@ export interface Cut {
   readonly position: ListPosition
 }
 
-/** What a hit shows of a row. */
+/** The parts of a row that a hit shows. */
 export interface RowDetails {
   readonly summary: CardSummary
   /** All terms and properties. */

@@ -3,6 +3,7 @@ import type { Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { AgentId, OrgId } from '../../protocol/ids.js'
 import type { Scope } from '../../protocol/rights.js'
+import type { FoundWord, Why } from '../../protocol/search.js'
 
 /** The tiers of a card. A row of a tier contains what a caller entitled to that tier may see, and only searches of that tier read it. */
 export const CARD_TIERS = ['public', 'authenticated', 'introduced'] as const
@@ -27,7 +28,7 @@ export const CARD_PROPERTIES = [
 ] as const
 export type CardProperty = (typeof CARD_PROPERTIES)[number]
 
-/** What is searched of one card at one tier. */
+/** The searched parts of one card at one tier. */
 export interface CardRow {
   readonly cardId: string
   readonly tier: CardTier
@@ -96,25 +97,13 @@ export interface CardCursor {
  */
 export interface Plan {
   readonly words: readonly { readonly word: string; readonly weight: number; readonly terms: readonly PlannedTerm[] }[]
-  /** Which lists are read: those of the name and of some terms, given by their numbers among all terms of the words, or those of a filter. */
+  /** The lists that are read: those of the name and of some terms, given by their numbers among all terms of the words, or those of a filter. */
   readonly reads: { readonly terms: readonly number[] } | { readonly filter: number }
   readonly cut?: { readonly list: number; readonly position: string | number }
 }
 export type PlannedTerm = readonly [term: string, factor: number, by?: MatchedBy]
-/** The card has another word: one that means the same, continues the word, or is spelt nearly like it. */
-export type MatchedBy = 'synonym' | 'prefix' | 'spelling'
-
-/** Why a card is a hit. */
-export interface Why {
-  readonly found: readonly FoundWord[]
-  /** Words of the query that the card does not have. */
-  readonly missing: readonly string[]
-}
-export interface FoundWord {
-  readonly word: string
-  readonly fields: readonly CardField[]
-  readonly by?: MatchedBy
-}
+/** How another word of a card stands for a word of the query. */
+export type MatchedBy = NonNullable<FoundWord['by']>
 
 export interface CardHit {
   readonly cardId: string

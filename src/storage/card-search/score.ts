@@ -1,6 +1,7 @@
+import type { FoundWord, Why } from '../../protocol/search.js'
 import type { EntryRow } from './card-index.js'
 import { fieldsIn, impactIn } from './entry.js'
-import type { FoundWord, Plan, Why } from './port.js'
+import type { Plan } from './port.js'
 
 /** Every row with exactly the name that was searched scores at least this. */
 const EXACT_NAME = 0.9

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Hit } from '../../../src/registry/discovery/hit.js'
+import type { Hit } from '../../../src/protocol/search.js'
 import { type Actor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, introduce } from '../../stories/actors.js'
 

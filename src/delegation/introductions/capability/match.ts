@@ -12,7 +12,7 @@
 import { isRefusal } from '../../../errors.js'
 import type { IntroductionTarget } from '../../../identity/agents/agent.js'
 import type { Client } from '../../../identity/clients/client.js'
-import type { Clock } from '../../../lib/clock.js'
+import { type Clock, repeat } from '../../../lib/clock.js'
 import type { Log } from '../../../lib/log.js'
 import { newHandle } from '../../../protocol/handles.js'
 import { AgentId, audienceOf, type IntroductionId, type OrgId } from '../../../protocol/ids.js'
@@ -48,17 +48,14 @@ const MAX_EXAMINED = 200
 const MAX_EXAMINED_OF_ORGANISATION = 20
 
 /** Does the jobs that are due, every two seconds until `signal` aborts. */
-export async function runMatching(deps: MatchDeps, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await deps.clock.after(INTERVAL_MS, signal)
-    if (signal.aborted) return
+export const runMatching = (deps: MatchDeps, signal: AbortSignal): Promise<void> =>
+  repeat(deps.clock, INTERVAL_MS, signal, async () => {
     try {
       while ((await doDueJobs(deps)) === PAGE && !signal.aborted);
     } catch (error) {
       deps.log.warn('requests for a capability could not be matched; the next attempt is in 2 s', { error: String(error) })
     }
-  }
-}
+  })
 
 /** Claims and does at most PAGE jobs that are due, and returns how many were. A job that fails is claimed again after LEASE_SECONDS. */
 async function doDueJobs(deps: MatchDeps): Promise<number> {

@@ -64,7 +64,7 @@ async function matchTimeOf({ requests }: IntroductionDeps['capabilities'], { fro
   return Math.max((createdAt + MATCH_AFTER_SECONDS) * 1000, latest + MATCH_DISTANCE_MS)
 }
 
-/** Of two requests of one agent that picked the same slot, the second one retries. */
+/** If two requests of one agent pick the same slot, the second one retries. */
 async function create(
   { capabilities, introductions, storage, audit }: IntroductionDeps,
   caller: Caller,

@@ -98,7 +98,7 @@ export const capabilityStore = ({ storage }: { readonly storage: Storage }): Cap
   jobs: storage.collection(CAPABILITY_JOBS),
 })
 
-/** True for what a target was asked because of a capability. It becomes an ordinary introduction when the target approves. */
+/** True for an ask: a pending introduction that one agent was asked for because of a capability. It becomes an ordinary introduction when that agent approves. */
 export const isAsk = (introduction: Introduction | Ask): introduction is Ask => 'askId' in introduction
 
 export const askIdOf = (id: IntroductionId, orgId: OrgId): string => `${id} ${orgId}`

@@ -41,7 +41,7 @@ export async function grantByPolicy(
 }
 
 /**
- * Grants a request for a capability without its requester being there, because the target's policy allows it. `replacing` takes the request from
+ * Grants a request for a capability because the target's policy allows it. The requester need not be connected. `replacing` takes the request from
  * the store: of several targets one succeeds.
  */
 export async function grantCapabilityByPolicy(

@@ -18,7 +18,7 @@ export interface GrantedIntroduction {
   readonly dependencies: Dependencies
 }
 
-/** Where a change says that the key was revoked: it needs no approval, but a card that another registered key has signed. */
+/** The pointer of a change that says that the key was revoked. It needs no approval, but a card that another registered key has signed. */
 export const SIGNATURES = '/card/signatures'
 
 /** What the introduction relied on and the card no longer has. Unless it is empty, the introduction cannot be used. */

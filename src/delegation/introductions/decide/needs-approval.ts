@@ -40,7 +40,7 @@ export async function notifyOfRefusal(deps: NotifyDeps, affected: readonly Pick<
   await Promise.all(records.map((record) => record && notifySides(deps, record)))
 }
 
-/** Of several callers at once, and of a concurrent decision, only one commit succeeds. */
+/** If several callers notify at once, or a decision is made meanwhile, only one commit succeeds. */
 async function notifySides(deps: NotifyDeps, introduction: Introduction): Promise<void> {
   const { id, state, notifiedAt, revision } = introduction
   const now = deps.trustLog.now()

@@ -54,7 +54,7 @@ export async function requireRequestable(deps: IntroductionDeps, requester: Requ
   if (unknown.length > 0) refuse('bad_input', 'the request names an unknown agent, skill or interface', { faults: unknown })
 }
 
-/** What a request for a capability asks for. Whether any agent has the capability does not matter here. */
+/** The input of a request for a capability. It does not matter here whether any agent has the capability. */
 export type CapabilityInput = Pick<IntroductionInput, 'purpose' | 'tools' | 'resources' | 'delegation' | 'taskId' | 'seconds'> & {
   readonly capability: string
   readonly scopes?: readonly Scope[] | undefined

@@ -1,4 +1,4 @@
-// What the registry sees when it looks at an agent from outside: the card that the agent serves itself, and whether its endpoint answers.
+// Looks at an agent from outside, as its callers do: reads the card that the agent serves itself, and checks that its endpoint answers.
 import { withoutSignatures } from '../../../credentials/agent-card/canonical-card.js'
 import { cardDigest } from '../../../credentials/agent-card/card-credential.js'
 import { canonical } from '../../../credentials/jose/canonical-json.js'

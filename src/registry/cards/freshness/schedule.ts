@@ -1,6 +1,6 @@
 import { isRefusal } from '../../../errors.js'
 import type { FindAgentDeps } from '../../../identity/agents/find.js'
-import type { Clock } from '../../../lib/clock.js'
+import { type Clock, repeat } from '../../../lib/clock.js'
 import type { Log } from '../../../lib/log.js'
 import type { ServedTrustLog } from '../../../trust-log/trust-log.js'
 import { requirePublishedCard } from '../get.js'
@@ -20,20 +20,18 @@ const CARDS_PER_INTERVAL = 8
 const LEASE_SECONDS = 120
 
 /** Repeats the checks that are due, once a minute until `signal` aborts. Of several instances one checks each card. */
-export async function runFreshnessChecks(deps: ScheduleDeps, signal: AbortSignal): Promise<void> {
+export function runFreshnessChecks(deps: ScheduleDeps, signal: AbortSignal): Promise<void> {
   const { clock, log, trustLog } = deps
-  for (;;) {
-    await clock.after(INTERVAL_MS, signal)
-    if (signal.aborted) return
+  return repeat(clock, INTERVAL_MS, signal, async () => {
     // A wrong clock would make every card due
-    if (trustLog.clockFault() !== undefined) continue
+    if (trustLog.clockFault() !== undefined) return
     try {
       const { items } = await deps.freshness.find('due', { where: {}, limit: CARDS_PER_INTERVAL })
       await Promise.all(items.filter(({ nextCheckAt }) => nextCheckAt <= trustLog.now()).map((record) => checkAgain(deps, record)))
     } catch (error) {
       log.warn('the freshness of cards could not be checked; the next attempt is in one minute', { error: String(error) })
     }
-  }
+  })
 }
 
 async function checkAgain(deps: ScheduleDeps, { agentId, nextCheckAt }: FreshnessRecord): Promise<void> {

@@ -2,7 +2,7 @@ import { decodeUtf8 } from '../../../lib/bytes.js'
 import type { Cause, GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import { findInCatalog } from './catalog.js'
 
-/** Where an imported card comes from: its text, its URL, or the catalog of another site. */
+/** The source of an imported card: its text, its URL, or the catalog of another site. */
 export type CardSource =
   | { readonly card: string }
   | { readonly url: string }

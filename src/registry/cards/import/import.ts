@@ -8,7 +8,7 @@ import type { RegisteredKey } from '../../../identity/keys/store.js'
 import { takingName } from '../../../identity/names/agent-names.js'
 import type { GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import type { JsonObject } from '../../../lib/json.js'
-import type { CardState, CardVersion } from '../../../protocol/cards/card-model.js'
+import type { A2aVersion, CardState } from '../../../protocol/cards/card-model.js'
 import type { CardFault } from '../../../protocol/cards/card-rules.js'
 import type { Verdict } from '../../../protocol/cards/card-view.js'
 import type { AgentId } from '../../../protocol/ids.js'
@@ -23,7 +23,7 @@ import { type CardSource, cardTextOf } from './card-text.js'
 
 export interface CardImported {
   readonly state: CardState
-  readonly a2aVersion?: CardVersion | undefined
+  readonly a2aVersion?: A2aVersion | undefined
   /**
    * Why the card was refused; or, for a card that was stored, what is not as A2A demands, and what cannot be used in it. At most MAX_FAULTS. The
    * verdict has the first ones as hints.

@@ -5,35 +5,18 @@
 // everything in the first version (reliance/reliance.ts).
 // Cost: linear in the two cards. They are public; a withdrawn version is refused to others than its publisher.
 import { canonical } from '../../../credentials/jose/canonical-json.js'
-import type { Fault } from '../../../errors.js'
 import type { Caller } from '../../../http/caller.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../lib/json.js'
 import { pointerOf } from '../../../lib/json-pointer.js'
 import { type CardModel, readCardJson } from '../../../protocol/cards/card-model.js'
+import type { CardChange, CardDiff } from '../../../protocol/cards/card-versions.js'
 import type { AgentId } from '../../../protocol/ids.js'
 import type { GetCardDeps } from '../get.js'
 import { type CardDocuments, composeCard } from '../publishing/compose.js'
 import { connectionLosses, offerLosses, relianceAt, scopesOf } from '../reliance/reliance.js'
 import { requireVersion } from './history.js'
 
-/** A member that differs. `from` or `to` is absent if the version does not have the member. */
-interface Change {
-  /** JSON Pointer into the card in the form of A2A 1.0, with ids and names in place of positions in lists. */
-  readonly pointer: string
-  readonly from?: JsonValue
-  readonly to?: JsonValue
-}
-
-const GROUPS = ['endpoint', 'security', 'scopes', 'skills', 'other', 'prose'] as const
-type Group = (typeof GROUPS)[number]
-
-export interface CardDiff extends Readonly<Record<Group, readonly Change[]>> {
-  readonly agentId: AgentId
-  readonly from: number
-  readonly to: number
-  /** Interfaces, security, scopes and skills that callers can no longer rely on. Empty: no introduction needs another approval. */
-  readonly takesAway: readonly Fault[]
-}
+type Group = 'endpoint' | 'security' | 'scopes' | 'skills' | 'other' | 'prose'
 
 interface DiffInput {
   readonly agentId: AgentId
@@ -66,7 +49,7 @@ export const diffCards = (deps: GetCardDeps, caller: Caller | undefined, { agent
 type Path = readonly string[]
 
 /** Objects are compared member by member, everything else as a whole. */
-function differences(path: Path, from: JsonValue | undefined, to: JsonValue | undefined): (Change & { readonly path: Path })[] {
+function differences(path: Path, from: JsonValue | undefined, to: JsonValue | undefined): (CardChange & { readonly path: Path })[] {
   if (isObjectOrAbsent(from) && isObjectOrAbsent(to)) {
     const names = [...new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])].sort()
     return names.flatMap((name) => differences([...path, name], memberOf(from, name), memberOf(to, name)))

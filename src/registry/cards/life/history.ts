@@ -1,31 +1,14 @@
 import { refuse } from '../../../errors.js'
 import { type Caller, maySee } from '../../../http/caller.js'
 import { cursorOf, type PageInput, pageOf } from '../../../http/paging.js'
-import type { CardView, Verdict } from '../../../protocol/cards/card-view.js'
+import type { CardVersion } from '../../../protocol/cards/card-versions.js'
 import type { AgentId } from '../../../protocol/ids.js'
 import { type GetCardDeps, requireAgentOfCard } from '../get.js'
 import { currentVerdict, deprecationOf, textOf } from '../view.js'
 import { type EarlierVersion, earlierVersionOf, versionId } from './earlier-version.js'
 
-/** One version of a public card. The times are in epoch seconds. */
-interface CardVersionView {
-  readonly version: number
-  readonly state: 'current' | 'superseded' | 'unpublished' | 'yanked'
-  readonly publishedAt: number
-  /** Absent for the current version. */
-  readonly replacedAt?: number
-  /** Strong ETag of the public card. */
-  readonly etag: string
-  readonly verdict: Verdict
-  /** The publisher's own words. Absent for a version that was withdrawn, which only its publisher reads. */
-  readonly text?: CardView['text']
-  readonly deprecated?: CardView['facts']['deprecated']
-  /** Why the publisher has withdrawn the version; `note` is the publisher's own words. */
-  readonly yanked?: EarlierVersion['yanked']
-}
-
 export interface CardHistory {
-  readonly items: readonly CardVersionView[]
+  readonly items: readonly CardVersion[]
   readonly cursor?: string
 }
 
@@ -89,7 +72,7 @@ async function versionViewOf(
   deps: GetCardDeps,
   kept: EarlierVersion,
   { newest, mayRead, now }: { readonly newest: number; readonly mayRead: boolean; readonly now: number },
-): Promise<CardVersionView> {
+): Promise<CardVersion> {
   const { version, unpublished, publishedAt, replacedAt, publicCardSha256, deprecated, yanked } = kept
   const isNewest = version === newest
   return {

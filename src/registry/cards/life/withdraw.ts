@@ -10,7 +10,7 @@ import type { Card } from '../card-record.js'
 
 const MAX_ATTEMPTS = 10
 
-/** What withdraws a card, or a version of it, and the handles that this ends. One of the operations must fail if the card has changed since it was read. */
+/** The operations that withdraw a card, or a version of it, and the handles that end with it. One of the operations must fail if the card has changed since it was read. */
 export interface Withdrawal {
   readonly ends: readonly Ending[]
   readonly operations: readonly Operation[]

@@ -1,4 +1,4 @@
-import type { CardState, CardVersion } from '../../../protocol/cards/card-model.js'
+import type { A2aVersion, CardState } from '../../../protocol/cards/card-model.js'
 import { CARD_RULES, type CardFault } from '../../../protocol/cards/card-rules.js'
 import { checkCard, publishErrors } from './all-faults.js'
 
@@ -9,7 +9,7 @@ interface LintedFault extends CardFault {
 
 export interface CardLinted {
   readonly state: CardState
-  readonly a2aVersion?: CardVersion | undefined
+  readonly a2aVersion?: A2aVersion | undefined
   /** True if the card can be published once it is signed with a registered key. */
   readonly canPublish: boolean
   readonly canImport: boolean

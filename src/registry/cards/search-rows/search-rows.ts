@@ -5,7 +5,7 @@ import { modelAt } from '../publishing/compose.js'
 import { summaryOf } from './card-summary.js'
 
 /**
- * One search row for each tier, made from the parts of the card that the tier may see.
+ * Makes one search row for each tier, from the parts of the card that the tier may see.
  * A tier has no row when its parts alone are not a valid card.
  */
 export function rowsOf(card: Card): CardRow[] {

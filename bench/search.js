@@ -4,6 +4,7 @@ import { aPair, newCast } from './lib/cast.js'
 import { startChild } from './lib/child.js'
 import { send } from './lib/load.js'
 import { median, percentile } from './lib/report.js'
+import { compareExchanges, comparePublications } from './publish.js'
 
 /** Kinds of queries, each with the bare query that finds the same cards. */
 const KINDS = ['two words and two tags', 'two words', 'a sentence of 8 to 12 words', 'two tags, newest first']
@@ -13,7 +14,8 @@ export async function run(report) {
   report.say(`search: ${cards} cards, ${rounds} rounds of ${count} queries of each kind`)
   const child = await startChild('search.js')
   const { issuer } = child.facts
-  const { ocr } = await aPair(await newCast(child.facts), issuer)
+  const cast = await newCast(child.facts)
+  const { ocr, planner } = await aPair(cast, issuer)
   const before = await child.ask('memory')
   const started = performance.now()
   await child.ask('seed', { agentId: ocr.agentId, count: cards })
@@ -54,5 +56,7 @@ export async function run(report) {
   report.figure('disk per card, with its record', disk / cards, 'bytes')
   report.figure('disk per card of bare FTS5', bareDisk / cards, 'bytes')
   report.figure('memory per card', ((await child.ask('memory')) - before) / cards, 'bytes')
+  await comparePublications(report, { child, issuer, cast })
+  await compareExchanges(report, { child, issuer, agent: ocr, planner })
   await child.stop()
 }

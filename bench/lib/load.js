@@ -38,3 +38,16 @@ export async function closedLoop(jobs, callers, run) {
   )
   return { ms: performance.now() - started, each }
 }
+
+/** Starts a job every `1 / perSecond` seconds, whether or not earlier ones are done. Returns the milliseconds from its time to its end, of each. */
+export async function openLoop(jobs, perSecond, run) {
+  const started = performance.now()
+  return Promise.all(
+    jobs.map(async (job, i) => {
+      const dueAt = started + (i * 1000) / perSecond
+      await new Promise((resolve) => setTimeout(resolve, dueAt - performance.now()))
+      await run(job)
+      return performance.now() - dueAt
+    }),
+  )
+}

@@ -3,7 +3,7 @@ import { INBOX, INBOX_POSITIONS, NOTIFICATION_OUTBOX } from '../delegation/inbox
 import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delegation/introductions/capability/store.js'
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
-import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARD_WITHDRAWALS } from '../identity/agents/store.js'
+import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
 import { KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
@@ -36,7 +36,7 @@ export const COLLECTIONS = anySpecs([
   INTRODUCTIONS,
   TOKENS,
   TASKS,
-  CARD_WITHDRAWALS,
+  CARDS_TO_INDEX,
   CARDS,
   EARLIER_CARD_VERSIONS,
   AGENT_NAMES,

@@ -21,7 +21,7 @@ import { stands } from '../protocol/standing.js'
 import { ardEndpoints } from '../registry/ard/endpoints.js'
 import { cardEndpoints } from '../registry/cards/endpoints.js'
 import { runFreshnessChecks } from '../registry/cards/freshness/schedule.js'
-import { reindexCards } from '../registry/cards/search-rows/reindex.js'
+import { reindexOutdatedCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
 import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
@@ -68,7 +68,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   let firstCode: string | undefined
   try {
     await deps.storage.ready?.()
-    const reindexed = await reindexCards(services)
+    const reindexed = await reindexOutdatedCards(services)
     if (reindexed > 0) deps.log.info('the cards were indexed again, by the search rules of this release', { cards: reindexed })
     firstCode = await ensureFirstCode(services)
     health = await startHealthServer({

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { agentsStore } from '../../src/identity/agents/store.js'
 import { registeredKeysStore } from '../../src/identity/keys/store.js'
+import { namespacesStore } from '../../src/identity/namespaces/store.js'
+import { organisationsStore } from '../../src/identity/organisations/store.js'
 import { silentLog } from '../../src/lib/log.js'
+import { cardsStore } from '../../src/registry/cards/store.js'
 import { runMaintenance } from '../../src/server/maintenance.js'
 import { thingsOf } from '../storage/contract/things.js'
 import { gatedStorage } from '../trust-log/gated-storage.js'
@@ -21,11 +24,15 @@ test('maintenance purges documents that have expired, and none that expires with
   const now = clock.now() + 60
   await things.insert({ id: 'expired', group: 'g', until: now - 86_400 })
   for (const seconds of [1, 1800, 3599]) await things.insert({ id: `in ${seconds} s`, group: 'g', until: now + seconds })
-  const registeredKeys = registeredKeysStore({ storage })
-  const finished = runMaintenance(
-    { storage, clock, log: silentLog, agents: agentsStore({ storage, trustLog }), registeredKeys, trustLog },
-    stopping.signal,
-  )
+  const base = { storage, trustLog }
+  const stores = {
+    agents: agentsStore(base),
+    organisations: organisationsStore(base),
+    registeredKeys: registeredKeysStore(base),
+    cards: cardsStore(base),
+    namespaces: namespacesStore(base),
+  }
+  const finished = runMaintenance({ ...base, ...stores, clock, log: silentLog }, stopping.signal)
   clock.advance(60)
   await expect.poll(() => purged.signal.aborted).toBe(true)
   stopping.abort()

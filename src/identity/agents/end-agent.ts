@@ -34,6 +34,7 @@ export async function endAgent(
     // A later suspension by a narrower authority neither turns a revocation into a suspension nor lowers the recorded rank.
     const endedState = recorded.state === 'revoked' ? 'revoked' : state
     const endedRank = Math.max(RANK[caller.role], hasEnded || recorded.state !== undefined ? recorded.rank : 0)
+    const isQueued = (await deps.agents.cardsToIndex.get(agent.handle)) !== undefined
     // Also if it has ended already: a restore follows the last entry about the agent.
     const ends = [{ handle: agent.handle }]
     const draft = auditDraft(caller, state === 'suspended' ? 'agents.suspend' : 'agents.revoke', { orgId: agent.orgId, subject: id })
@@ -43,16 +44,9 @@ export async function endAgent(
       dependsOn: [],
       operations: [
         deps.agents.changing(id, unchangedGuard(agent), { endedHandle: agent.handle, endedState, endedRank }),
-        ...(endedState === 'revoked' && recorded.state !== 'revoked'
-          ? [
-              deps.agents.cardWithdrawals.inserting({
-                id: agent.handle,
-                agentId: id,
-                orgId: agent.orgId,
-                createdAt: caller.barrier.now,
-              }),
-            ]
-          : []),
+        ...(isQueued
+          ? []
+          : [deps.agents.cardsToIndex.inserting({ id: agent.handle, agentId: id, orgId: agent.orgId, createdAt: caller.barrier.now })]),
         ...deps.audit.recordingEnd(draft, { ends, ...because }),
       ],
     })

@@ -24,6 +24,8 @@ export interface FindAgentDeps {
   readonly registeredKeys: RegisteredKeysStore
 }
 
+export type FindTargetDeps = Pick<FindAgentDeps, 'agents' | 'organisations'>
+
 /** Returns the agent, then the agent that registered it, and so on up to the agent that a member registered. Empty for an unknown id. */
 export async function chainOfAgents(deps: Pick<FindAgentDeps, 'agents'>, id: AgentId): Promise<readonly Agent[]> {
   const chain: Agent[] = []
@@ -82,10 +84,10 @@ function intersectCeilings(a: Ceiling, b: Ceiling, orgOf: OrgOf): Ceiling {
   }
 }
 
-export const findIntroductionTarget = (deps: FindAgentDeps, id: AgentId): Promise<IntroductionTarget | undefined> =>
+export const findIntroductionTarget = (deps: FindTargetDeps, id: AgentId): Promise<IntroductionTarget | undefined> =>
   deps.agents.introductionTargets.getOrRead(id, () => readIntroductionTarget(deps, id))
 
-async function readIntroductionTarget(deps: FindAgentDeps, id: AgentId): Promise<CacheableRead<IntroductionTarget> | undefined> {
+async function readIntroductionTarget(deps: FindTargetDeps, id: AgentId): Promise<CacheableRead<IntroductionTarget> | undefined> {
   const chain = await chainOfAgents(deps, id)
   const [agent] = chain
   const organisation = agent && (await deps.organisations.get(agent.orgId))

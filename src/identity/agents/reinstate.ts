@@ -28,6 +28,7 @@ export async function reinstateAgent(deps: AgentsDeps, caller: Caller, id: Agent
         ...counting,
         // Fails if a wider authority suspended or revoked the agent since it was read.
         deps.agents.changing(id, unchangedGuard(agent), { handle }),
+        deps.agents.cardsToIndex.inserting({ id: handle, agentId: id, orgId: agent.orgId, createdAt: caller.barrier.now }),
         deps.audit.recording(auditDraft(caller, 'agents.reinstate', { orgId: agent.orgId, subject: id })),
       ],
     }),

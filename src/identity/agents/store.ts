@@ -36,15 +36,15 @@ export type Agent = z.infer<typeof Agent>
 const Registration = z.strictObject({ agentId: AgentId, epoch: Handle, tokenHash: z.string().length(43), expiresAt: z.int() })
 type Registration = z.infer<typeof Registration>
 
-/** The cards of these revoked agents must leave the search: those of one agent and the agents below it, or of an organisation. */
-const CardWithdrawal = z.strictObject({
-  /** The handle that the revocation ended. */
+/** The cards of these agents must be indexed again: those of one agent and the agents below it, or of an organisation. */
+const CardsToIndex = z.strictObject({
+  /** The handle that ended, or that began with a reinstatement. */
   id: Handle,
   agentId: AgentId.optional(),
   orgId: OrgId,
   createdAt: z.int().min(0),
 })
-export type CardWithdrawal = z.infer<typeof CardWithdrawal>
+export type CardsToIndex = z.infer<typeof CardsToIndex>
 
 /** A name that belongs to an agent. `id` is a digest of the organisation or namespace and the name, so that the record says nothing once the agent is erased. */
 const AgentName = z.strictObject({ id: z.string().length(43), orgId: OrgId, agentId: AgentId })
@@ -53,7 +53,7 @@ type AgentName = z.infer<typeof AgentName>
 export interface AgentsStore extends Collection<Agent> {
   readonly names: Collection<AgentName>
   readonly registrations: Collection<Registration>
-  readonly cardWithdrawals: Collection<CardWithdrawal>
+  readonly cardsToIndex: Collection<CardsToIndex>
   readonly introductionTargets: Cache<IntroductionTarget>
 }
 
@@ -78,9 +78,10 @@ export const AGENT_REGISTRATIONS: OwnedSpec<Registration> = {
   ownedBy: ['agentId'],
 }
 
-export const CARD_WITHDRAWALS: OwnedSpec<CardWithdrawal> = {
+/** The name is that of a release in which only revocations wrote such records. */
+export const CARDS_TO_INDEX: OwnedSpec<CardsToIndex> = {
   name: 'card-withdrawals',
-  schema: CardWithdrawal,
+  schema: CardsToIndex,
   key: 'id',
   indexes: { created: { fields: ['createdAt'] } },
   ownedBy: ['orgId'],
@@ -98,7 +99,7 @@ export const agentsStore = ({ storage, trustLog }: { readonly storage: Storage; 
   ...storage.collection(AGENTS),
   names: storage.collection(AGENT_NAMES),
   registrations: storage.collection(AGENT_REGISTRATIONS),
-  cardWithdrawals: storage.collection(CARD_WITHDRAWALS),
+  cardsToIndex: storage.collection(CARDS_TO_INDEX),
   // A new name and a reinstatement change an introduction target without ending a handle that it depends on.
   introductionTargets: newCache(trustLog, ({ type }) => type === 'record.changed' || type === 'agent.reinstated'),
 })

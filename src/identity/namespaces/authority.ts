@@ -2,8 +2,9 @@ import type { Audit } from '../../audit/audit.js'
 import { refuse } from '../../errors.js'
 import type { Random } from '../../lib/random.js'
 import type { OrgId } from '../../protocol/ids.js'
-import type { Cursor } from '../../storage/storage.js'
+import type { Change, Cursor, Guard, Operation } from '../../storage/storage.js'
 import type { Committed, TrustLog } from '../../trust-log/trust-log.js'
+import type { AgentsStore } from '../agents/store.js'
 import type { CountedCommit } from '../limits/quota.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import type { EvidenceDeps } from './evidence.js'
@@ -15,6 +16,7 @@ import type { Namespace, NamespacesStore } from './store.js'
 export interface NamespacesDeps extends EvidenceDeps {
   readonly namespaces: NamespacesStore
   readonly organisations: OrganisationsStore
+  readonly agents: Pick<AgentsStore, 'cardsToIndex'>
   readonly trustLog: TrustLog
   readonly random: Pick<Random, 'token'>
   readonly audit: Audit
@@ -23,6 +25,17 @@ export interface NamespacesDeps extends EvidenceDeps {
   /** Commits a claim that counts for the organisation. */
   readonly commitClaim: (orgId: OrgId, commit: CountedCommit) => Promise<Committed>
 }
+
+/** Operations for a commit that ends the proof of a namespace: the change of its record, and that the cards of the organisation are indexed again. */
+export const endingProof = (
+  { namespaces, agents, trustLog }: Pick<NamespacesDeps, 'namespaces' | 'agents' | 'trustLog'>,
+  { id, ver, orgId }: Namespace,
+  guard: Guard<Namespace>,
+  fields: Change<Namespace>,
+): readonly Operation[] => [
+  namespaces.changing(id, { ver, ...guard }, fields),
+  agents.cardsToIndex.inserting({ id: ver, orgId, createdAt: trustLog.now() }),
+]
 
 /**
  * Refuses a name that an organisation may not prove: one that looks like a known name, or is below or above one that does, and one that another

@@ -3,7 +3,8 @@ import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { identitiesOf, newHandle } from '../../protocol/handles.js'
 import { MemberId } from '../../protocol/ids.js'
-import { type NamespacesDeps, requireClaimable } from './authority.js'
+import type { Operation } from '../../storage/storage.js'
+import { endingProof, type NamespacesDeps, requireClaimable } from './authority.js'
 import { findEvidence } from './evidence.js'
 import { findClaim, findNamespace, isProved } from './find.js'
 import { namespaceIdOf, pathOf, requireNamespaceName } from './name.js'
@@ -63,9 +64,7 @@ async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, 
     ends,
     dependsOn: [...identitiesOf(caller.dependencies.handles), ...ends.map(({ handle }) => handle)],
     operations: [
-      known
-        ? deps.namespaces.changing(next.id, { ver: known.ver, offeredTo: known.offeredTo ?? null }, replacing(next))
-        : deps.namespaces.inserting(next),
+      ...savingProof(deps, known, next),
       deps.namespaces.claims.taking(claimId, { challenge }),
       ...deps.audit.recordingEnd(draft, { ends, reason: 'superseded' }),
     ],
@@ -73,6 +72,13 @@ async function prove(deps: NamespacesDeps, caller: Caller, { id: claimId, name, 
   return outcome === 'committed'
     ? next
     : refuse('conflict', 'the namespace was changed concurrently, or your access was revoked; try again')
+}
+
+function savingProof(deps: NamespacesDeps, known: Namespace | undefined, next: Namespace): readonly Operation[] {
+  if (!known) return [deps.namespaces.inserting(next)]
+  const guard = { ver: known.ver, offeredTo: known.offeredTo ?? null }
+  const fields = replacing(next)
+  return isProved(deps, known) ? endingProof(deps, known, guard, fields) : [deps.namespaces.changing(known.id, guard, fields)]
 }
 
 /** The fields of a new proof in place of those of an earlier one. */

@@ -2,7 +2,7 @@
 // ends, and every card that was verified by it falls back to `signed`. So an outage of a day ends nothing, unless an administrator asks for checks
 // meanwhile, which count too.
 import type { AuditDraft } from '../../audit/audit.js'
-import type { NamespacesDeps } from './authority.js'
+import { endingProof, type NamespacesDeps } from './authority.js'
 import { findEvidence } from './evidence.js'
 import type { Namespace } from './store.js'
 
@@ -13,7 +13,7 @@ const MAX_FAILURES = 3
 
 /** Returns the record after the check. `draft` is the audit row of the check; without one, a row is written only if the proof ends. */
 export async function recheck(
-  deps: Pick<NamespacesDeps, 'namespaces' | 'trustLog' | 'audit' | 'resolver' | 'guardedFetch'>,
+  deps: Pick<NamespacesDeps, 'namespaces' | 'agents' | 'trustLog' | 'audit' | 'resolver' | 'guardedFetch'>,
   namespace: Namespace,
   draft?: AuditDraft,
 ): Promise<Namespace> {
@@ -49,7 +49,7 @@ export async function recheck(
     ends,
     dependsOn: [],
     operations: [
-      deps.namespaces.changing(id, guard, lapsed),
+      ...endingProof(deps, namespace, guard, lapsed),
       ...deps.audit.recordingEnd(
         { ...(draft ?? scheduledDraft(namespace)), facts: { failures: lapsed.failures, state: 'lapsed' } },
         { ends, reason: 'policy', note: evidence.failure.slice(0, MAX_NOTE) },

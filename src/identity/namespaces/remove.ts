@@ -4,7 +4,7 @@ import { type Caller, isAdminOf, mayOversee } from '../../http/caller.js'
 import type { RevocationReason } from '../../protocol/end-reason.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import type { Operation } from '../../storage/storage.js'
-import type { NamespacesDeps } from './authority.js'
+import { endingProof, type NamespacesDeps } from './authority.js'
 import { findClaim, findNamespace, isProved } from './find.js'
 import { requireNamespaceName } from './name.js'
 import type { Namespace, NamespaceClaim } from './store.js'
@@ -32,7 +32,7 @@ export async function removeNamespace(
     dependsOn: identitiesOf(caller.dependencies.handles),
     operations: [
       ...(claim ? [taking(deps, claim)] : []),
-      ...(namespace && ends.length > 0 ? [removing(deps, namespace, caller.barrier.now)] : []),
+      ...(namespace && ends.length > 0 ? removing(deps, namespace, caller.barrier.now) : []),
       ...deps.audit.recordingEnd(draft, { ends, ...because }),
     ],
   })
@@ -43,5 +43,5 @@ export async function removeNamespace(
 
 const taking = ({ namespaces }: NamespacesDeps, { id, challenge }: NamespaceClaim): Operation => namespaces.claims.taking(id, { challenge })
 
-const removing = ({ namespaces }: NamespacesDeps, { id, ver }: Namespace, now: number): Operation =>
-  namespaces.changing(id, { ver, endedAt: null }, { endedAt: now, endedState: 'removed', nextCheckAt: undefined })
+const removing = (deps: NamespacesDeps, namespace: Namespace, now: number): readonly Operation[] =>
+  endingProof(deps, namespace, { endedAt: null }, { endedAt: now, endedState: 'removed', nextCheckAt: undefined })

@@ -5,7 +5,7 @@ import type { NamespacesDeps } from './authority.js'
 import { recheck } from './recheck.js'
 import type { Namespace } from './store.js'
 
-interface ScheduleDeps extends Pick<NamespacesDeps, 'namespaces' | 'trustLog' | 'audit' | 'resolver' | 'guardedFetch'> {
+interface ScheduleDeps extends Pick<NamespacesDeps, 'namespaces' | 'agents' | 'trustLog' | 'audit' | 'resolver' | 'guardedFetch'> {
   readonly clock: Clock
   readonly log: Log
 }

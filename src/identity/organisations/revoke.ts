@@ -13,7 +13,7 @@ export interface RevokeOrganisationDeps {
   readonly organisations: OrganisationsStore
   readonly trustLog: TrustLog
   readonly audit: Audit
-  readonly agents: Pick<AgentsStore, 'cardWithdrawals'>
+  readonly agents: Pick<AgentsStore, 'cardsToIndex'>
 }
 
 /**
@@ -36,7 +36,7 @@ export async function revokeOrganisation(
     type: 'organisation.revoked',
     ends,
     operations: [
-      deps.agents.cardWithdrawals.inserting({ id: organisation.handle, orgId, createdAt: caller.barrier.now }),
+      deps.agents.cardsToIndex.inserting({ id: organisation.handle, orgId, createdAt: caller.barrier.now }),
       ...deps.audit.recordingEnd(draft, { ends, ...because }),
     ],
   })

@@ -3,7 +3,7 @@ import type { Random } from '../../lib/random.js'
 import { type Handle, newHandle } from '../../protocol/handles.js'
 import type { Card } from './card-record.js'
 import { type CardDocuments, VIEW_TIERS } from './publishing/compose.js'
-import { connectionLosses, offerLosses, relianceAt } from './reliance/reliance.js'
+import { connectionLosses, offerLosses, relianceIn } from './reliance/reliance.js'
 
 /**
  * The versions of `next`: those of `previous`, except where `next` takes something away. Nothing carries over without a published card, nor when
@@ -22,10 +22,12 @@ export function carriedOver(
       publication: random.token(8),
     }
   const { versions, publication, yankedVersions } = previous
-  const changes = VIEW_TIERS.map((tier) => {
-    const [before, after] = [relianceAt(previous, tier), relianceAt(next, tier)]
-    return { tier, connection: connectionLosses(before, after).length > 0, offer: offerLosses(before, after).length > 0 }
-  })
+  const [before, after] = [relianceIn(previous), relianceIn(next)]
+  const changes = VIEW_TIERS.map((tier) => ({
+    tier,
+    connection: connectionLosses(before[tier], after[tier]).length > 0,
+    offer: offerLosses(before[tier], after[tier]).length > 0,
+  }))
   const reduced = changes.filter(({ offer }) => offer).map(({ tier }) => tier)
   const isConnectionNew = changes.some(({ connection }) => connection) || reduced.length > 1
   return {

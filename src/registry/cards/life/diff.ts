@@ -13,7 +13,7 @@ import type { CardChange, CardDiff } from '../../../protocol/cards/card-versions
 import type { AgentId } from '../../../protocol/ids.js'
 import type { GetCardDeps } from '../get.js'
 import { type CardDocuments, composeCard } from '../publishing/compose.js'
-import { connectionLosses, offerLosses, relianceAt, scopesOf } from '../reliance/reliance.js'
+import { connectionLosses, offerLosses, relianceIn, scopesOf } from '../reliance/reliance.js'
 import { requireVersion } from './history.js'
 
 type Group = 'endpoint' | 'security' | 'scopes' | 'skills' | 'other' | 'prose'
@@ -29,7 +29,7 @@ interface DiffInput {
 export const diffCards = (deps: GetCardDeps, caller: Caller | undefined, { agentId, from, to }: DiffInput): Promise<CardDiff> =>
   deps.trustLog.afterBarrier(caller?.barrier, async () => {
     const [before, after] = [await requireVersion(deps, caller, agentId, from), await requireVersion(deps, caller, agentId, to)]
-    const [relied, current] = [relianceAt(before, 'public'), relianceAt(after, 'public')]
+    const [relied, current] = [relianceIn(before).public, relianceIn(after).public]
     const changes = differences([], comparable(before), comparable(after))
     const inGroup = (group: Group) => changes.filter(({ path }) => groupOf(path) === group).map(({ path, ...change }) => change)
     return {

@@ -54,9 +54,16 @@ export function composeCard(card: CardDocuments, tier: ViewTier): ComposedCard {
  * The model of the parts that a tier may see; undefined if they alone are not a valid card. A card without an SD-JWT may be nonconformant: it
  * was imported, and what can be read of it counts.
  */
-export function modelAt(card: CardDocuments, tier: ViewTier): CardModel | undefined {
+function modelAt(card: CardDocuments, tier: ViewTier): CardModel | undefined {
   const { model, lenientModel } = readCardJson(composeCard(card, tier).json)
   return model ?? (card.sdJwt === undefined ? lenientModel : undefined)
+}
+
+/** The models of all tiers. Without an SD-JWT, every tier sees the public card, which is read once. */
+export function modelsOf(card: CardDocuments): Readonly<Record<ViewTier, CardModel | undefined>> {
+  const ofPublic = modelAt(card, 'public')
+  const modelFor = (tier: ViewTier) => (card.sdJwt === undefined ? ofPublic : modelAt(card, tier))
+  return { public: ofPublic, authenticated: modelFor('authenticated'), introduced: modelFor('introduced') }
 }
 
 function publicJson({ publicCard }: CardDocuments): JsonObject {

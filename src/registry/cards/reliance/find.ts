@@ -3,7 +3,7 @@ import { dependenciesOf } from '../../../protocol/standing.js'
 import type { CacheableRead } from '../../../trust-log/cache.js'
 import type { ViewTier } from '../publishing/compose.js'
 import type { CardsStore } from '../store.js'
-import { type CardReliance, relianceAt } from './reliance.js'
+import { type CardReliance, relianceIn } from './reliance.js'
 
 interface RelianceDeps {
   readonly cards: CardsStore
@@ -37,7 +37,7 @@ async function readReliance(
   const dependencies = dependenciesOf([...versions, ...signer])
   const audience = audienceOf(issuer, agentId)
   return {
-    value: { ...relianceAt(card, tier), audience, publication, version, yankedVersions, endpoint, versions, signer, dependencies },
+    value: { ...relianceIn(card)[tier], audience, publication, version, yankedVersions, endpoint, versions, signer, dependencies },
     dependsOn: dependencies.handles,
   }
 }

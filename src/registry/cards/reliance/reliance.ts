@@ -10,7 +10,7 @@ import { Handle } from '../../../protocol/handles.js'
 import type { Audience } from '../../../protocol/ids.js'
 import { coveredBySome, Scope } from '../../../protocol/rights.js'
 import type { Dependencies } from '../../../protocol/standing.js'
-import { type CardDocuments, modelAt, type ViewTier } from '../publishing/compose.js'
+import { type CardDocuments, modelsOf, type ViewTier } from '../publishing/compose.js'
 
 export const CardInterface = z.strictObject({ protocolBinding: z.string().min(1).max(256), url: z.string().min(1).max(2048) })
 export type CardInterface = z.infer<typeof CardInterface>
@@ -57,13 +57,16 @@ export interface CardReliance extends Reliance {
   readonly dependencies: Dependencies
 }
 
-/** What callers of a tier can rely on in a card: nothing, if its parts alone are not a valid card. */
-export function relianceAt(card: CardDocuments, tier: ViewTier): Reliance {
-  const model = modelAt(card, tier)
-  return model ? relianceOn(model) : { interfaces: [], security: digestOfJson([]), scopes: [], skills: [] }
+/** What callers of each tier can rely on in a card: nothing, if the parts of the tier alone are not a valid card. */
+export function relianceIn(card: CardDocuments): Readonly<Record<ViewTier, Reliance>> {
+  const models = modelsOf(card)
+  const ofPublic = relianceOn(models.public)
+  const at = (tier: ViewTier) => (models[tier] === models.public ? ofPublic : relianceOn(models[tier]))
+  return { public: ofPublic, authenticated: at('authenticated'), introduced: at('introduced') }
 }
 
-function relianceOn(card: CardModel): Reliance {
+function relianceOn(card: CardModel | undefined): Reliance {
+  if (!card) return { interfaces: [], security: digestOfJson([]), scopes: [], skills: [] }
   const digests = new Map(Object.entries(card.securitySchemes).map(([name, scheme]) => [name, digestOfScheme(scheme)]))
   return {
     interfaces: card.supportedInterfaces.map(({ protocolBinding, url }) => ({ protocolBinding, url })),

@@ -1,7 +1,7 @@
 import type { CardModel } from '../../../protocol/cards/card-model.js'
 import { CARD_TIERS, type CardRow, type CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
-import { modelAt } from '../publishing/compose.js'
+import { modelsOf } from '../publishing/compose.js'
 import { summaryOf } from './card-summary.js'
 
 /**
@@ -9,11 +9,9 @@ import { summaryOf } from './card-summary.js'
  * A tier has no row when its parts alone are not a valid card.
  */
 export function rowsOf(card: Card): CardRow[] {
-  const modelFor = (tier: CardTier) => modelAt(card, tier)
-  // Without an SD-JWT, every tier sees the public card.
-  const publicModel = card.sdJwt === undefined ? modelFor('public') : undefined
+  const models = modelsOf(card)
   return CARD_TIERS.flatMap((tier) => {
-    const model = publicModel ?? modelFor(tier)
+    const model = models[tier]
     return model === undefined ? [] : [rowOf(card, tier, model)]
   })
 }

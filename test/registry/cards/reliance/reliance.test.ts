@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../../src/lib/json.js'
 import { Scope } from '../../../../src/protocol/rights.js'
-import { connectionLosses, offerLosses, relianceAt, relianceFor } from '../../../../src/registry/cards/reliance/reliance.js'
+import { connectionLosses, offerLosses, relianceFor, relianceIn } from '../../../../src/registry/cards/reliance/reliance.js'
 import { aCard } from '../../../registry.js'
 
 const at = (url: string, protocolBinding = 'JSONRPC', more: JsonObject = {}): JsonObject => ({
@@ -36,7 +36,7 @@ const cardOf = (changes: JsonObject = {}) => ({
   publicCard: JSON.stringify(aCard({ issuer: 'https://registry.acme.com' }, { ...BEFORE, ...changes })),
 })
 const changesTo = (changes: JsonObject) => {
-  const [before, after] = [relianceAt(cardOf(), 'public'), relianceAt(cardOf(changes), 'public')]
+  const [before, after] = [relianceIn(cardOf()).public, relianceIn(cardOf(changes)).public]
   return [...connectionLosses(before, after), ...offerLosses(before, after)].map(({ pointer }) => pointer)
 }
 
@@ -144,7 +144,7 @@ describe('what an introduction relies on', () => {
   }
   const named = { scopes: [Scope.parse('ocr:read')], skills: ['scan', 'toString'] }
   const reliesOn = (more: object, endpoint?: string) =>
-    relianceFor({ ...relianceAt(cardOf(), 'public'), ...versions, endpoint }, { ...named, ...more })
+    relianceFor({ ...relianceIn(cardOf()).public, ...versions, endpoint }, { ...named, ...more })
   test('it is the named interface, else the first that a client can call', () => {
     const rest = { protocolBinding: 'HTTP+JSON', url: 'https://acme.com/rest' }
     expect(reliesOn({ interface: rest }, 'https://acme.com/a2a').interfaces).toEqual([rest])

@@ -1,10 +1,17 @@
 // Cards that an earlier release has indexed by other rules are indexed again at the start.
 import { expect, test } from 'vitest'
-import { AgentId } from '../../../src/protocol/ids.js'
-import { reindexCards } from '../../../src/registry/cards/search-rows/reindex.js'
-import { CARDS } from '../../../src/registry/cards/store.js'
-import type { Operation } from '../../../src/storage/storage.js'
-import { aCard, startRegistry } from '../../registry.js'
+import { newEs256Signer } from '../../../../src/credentials/jose/sign.js'
+import { agentsStore } from '../../../../src/identity/agents/store.js'
+import { namespacesStore } from '../../../../src/identity/namespaces/store.js'
+import { organisationsStore } from '../../../../src/identity/organisations/store.js'
+import { silentLog } from '../../../../src/lib/log.js'
+import { systemRandom } from '../../../../src/lib/random.js'
+import { AgentId } from '../../../../src/protocol/ids.js'
+import { reindexOutdatedCards } from '../../../../src/registry/cards/search-rows/reindex.js'
+import { CARDS } from '../../../../src/registry/cards/store.js'
+import type { Operation } from '../../../../src/storage/storage.js'
+import { newTrustLog } from '../../../../src/trust-log/new-trust-log.js'
+import { aCard, startRegistry } from '../../../registry.js'
 
 test('an outdated card is indexed again, one that was unpublished gets no rows, and one that changes meanwhile is left to its publisher', async () => {
   await using registry = await startRegistry({ servers: 1 })
@@ -16,7 +23,22 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
   let outdated: readonly string[] = [kept.agentId, gone.agentId, unknown]
   const groups: (readonly Operation[])[] = []
   const cards = registry.storage.collection(CARDS)
-  const count = await reindexCards({
+  const trustLog = newTrustLog({
+    storage: registry.storage,
+    clock: registry.clock,
+    random: systemRandom,
+    log: silentLog,
+    writer: 'reader',
+    origin: 'registry.test',
+    logSigner: () => newEs256Signer(),
+  })
+  await trustLog.start()
+  const base = { storage: registry.storage, trustLog }
+  const count = await reindexOutdatedCards({
+    agents: agentsStore(base),
+    organisations: organisationsStore(base),
+    namespaces: namespacesStore(base),
+    trustLog,
     storage: {
       commit: async (operations) => {
         groups.push(operations)
@@ -40,5 +62,6 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
   ])
   const rows = groups.map((group) => group.flatMap((operation) => (operation.kind === 'index-card' ? [operation.rows.length] : [])))
   expect(rows).toEqual([[3], [0], [0]])
+  await trustLog.close()
   expect((await kept.search({ text: 'ocelot' })).hits.map(({ agentId }) => agentId)).toEqual([kept.agentId])
 })

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CARD_WITHDRAWALS } from '../../../../src/identity/agents/store.js'
+import { CARDS_TO_INDEX } from '../../../../src/identity/agents/store.js'
+import { testDns } from '../../../dns.js'
+import { proveNamespace } from '../../../identity/namespaces/actors.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../../registry.js'
 import { reasonOf } from '../../../stories/actors.js'
 
+const dns = testDns()
 let registry: Registry
 let acme: Actor
 let reader: AgentActor
 beforeAll(async () => {
-  registry = await startRegistry()
+  registry = await startRegistry({ resolver: dns })
   acme = await registry.organisation('Acme')
   reader = await registry.agent({ registeredBy: await registry.organisation('Globex') })
 })
@@ -23,7 +26,7 @@ const totalOf = async (text: string) => (await reader.search({ text })).total
 /** Maintenance runs once a minute. */
 const maintained = async () => {
   registry.clock.advance(61)
-  const pending = registry.storage.collection(CARD_WITHDRAWALS)
+  const pending = registry.storage.collection(CARDS_TO_INDEX)
   await expect.poll(async () => (await pending.find('created', { where: {}, limit: 1 })).items, { timeout: 15_000 }).toEqual([])
 }
 const status = async ({ agentId }: AgentActor) => (await registry.fetch(`/agents/${agentId}/.well-known/agent-card.json`)).status
@@ -51,12 +54,14 @@ test('the cards of a revoked organisation leave the totals and are gone', async 
   expect(await Promise.all(agents.map(status))).toEqual([410, 410, 410])
 })
 
-test('a suspended agent keeps its card, which returns when it is reinstated; a suspension that becomes a revocation withdraws it', async () => {
+test('a suspended agent keeps its card, which is counted again when it is reinstated; a suspension that becomes a revocation withdraws it', async () => {
   const agent = await aCardedAgent(acme, 'Gnu')
   await acme.mutate('agents.suspend', { agentId: agent.agentId })
-  registry.clock.advance(61)
-  expect(await status(agent)).toBe(404)
+  await maintained()
+  expect([await status(agent), await totalOf('gnu')]).toEqual([404, 0])
+  expect((await reader.search({ text: 'gnu', facets: ['organisations'] })).facets).toEqual({ organisations: [] })
   await acme.mutate('agents.reinstate', { agentId: agent.agentId })
+  await maintained()
   expect([await status(agent), await totalOf('gnu')]).toEqual([200, 1])
   await acme.mutate('agents.suspend', { agentId: agent.agentId })
   await acme.mutate('agents.revoke', { agentId: agent.agentId })
@@ -64,4 +69,33 @@ test('a suspended agent keeps its card, which returns when it is reinstated; a s
   expect(await reasonOf(acme.mutate('agents.revoke', { agentId: agent.agentId }))).toBe('already_revoked')
   await maintained()
   expect(await totalOf('gnu')).toBe(0)
+})
+
+test.each([
+  [
+    'lapses',
+    async (owner: Actor, name: string) => {
+      dns.setTxt(`_credence-challenge.${name}`)
+      for (let i = 0; i < 3; i++) await owner.mutate('namespaces.check', { name })
+    },
+  ],
+  ['is removed', (owner: Actor, name: string) => owner.mutate('namespaces.remove', { name })],
+])('if the proof of a namespace %s, facets and filters follow', async (how, end) => {
+  const name = `${how.replace(' ', '-')}.test`
+  const owner = await registry.organisation(name)
+  await proveNamespace(dns, owner, name)
+  const agent = await registry.agent({ registeredBy: owner, ceiling: { scopes: SCOPES } })
+  const supportedInterfaces = [{ url: `https://${name}/`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }]
+  await agent.publish({ card: aCard(registry, { name: 'Tapir', supportedInterfaces }) })
+  const found = async () => {
+    const { total, facets } = await reader.search({ text: 'tapir', facets: ['verdicts', 'namespaces'], organisation: owner.orgId })
+    return { total, facets }
+  }
+  expect(await found()).toEqual({
+    total: 1,
+    facets: { verdicts: [{ value: 'verified', count: 1 }], namespaces: [{ value: name, count: 1 }] },
+  })
+  await end(owner, name)
+  await maintained()
+  expect(await found()).toEqual({ total: 1, facets: { verdicts: [{ value: 'signed', count: 1 }], namespaces: [] } })
 })

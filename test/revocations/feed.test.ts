@@ -5,6 +5,7 @@ import { systemRandom } from '../../src/lib/random.js'
 import { newHandle } from '../../src/protocol/handles.js'
 import { FEED_PROTOCOL } from '../../src/protocol/log/feed.js'
 import type { AppRouter } from '../../src/server/router.js'
+import { describeOnce } from '../describe-once.js'
 import { proofOf } from '../oauth/requests.js'
 import { type AgentActor, type Registry, startRegistry } from '../registry.js'
 import { reasonOf } from '../stories/actors.js'
@@ -158,7 +159,7 @@ describe('subscriptions', () => {
     socket.ws.close()
   })
 
-  describe('stopped readers', () => {
+  describeOnce('stopped readers', () => {
     // These tests use a registry of their own, because the handles of the flood stay in the ended set
     let shared: Registry
     beforeEach(async () => {
@@ -209,7 +210,7 @@ describe('subscriptions', () => {
   })
 })
 
-describe('upgrades', () => {
+describeOnce('upgrades', () => {
   const upgrade = (path: string, options: WebSocket.ClientOptions, protocols: string[] = [FEED_PROTOCOL]) =>
     new Promise<number>((resolve) => {
       const ws = new WebSocket(url(path), protocols, options)
@@ -261,7 +262,7 @@ describe('upgrades', () => {
   })
 })
 
-describe('open sockets', () => {
+describeOnce('open sockets', () => {
   test('a socket is closed at once when its agent is suspended, and when its token expires', async () => {
     const [first, second] = [await open(), await open()]
     for (const socket of [first, second]) {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MAX_PENDING, PENDING_SECONDS, RETENTION_SECONDS } from '../../../src/delegation/introductions/introduction.js'
 import type { JsonObject } from '../../../src/lib/json.js'
 import type { IntroductionId } from '../../../src/protocol/ids.js'
+import { describeOnce } from '../../describe-once.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { aPublishedAgent, introduce, reasonOf } from '../../stories/actors.js'
 
@@ -23,7 +24,7 @@ const aRequester = (target: AgentActor, registeredBy = globex) =>
 const requestFrom = (from: AgentActor, to: AgentActor, more: object = {}) =>
   from.introductions.request({ to: to.agentId, purpose: 'a test', scopes: ['ocr:read'], ...more })
 
-describe('introduction policy', () => {
+describeOnce('introduction policy', () => {
   test.each<[string, (globex: Actor) => object, object, string]>([
     ['an open policy grants', () => ({ mode: 'open' }), {}, 'granted'],
     ['a policy that asks leaves the request pending', () => ({ mode: 'ask' }), {}, 'pending'],
@@ -44,7 +45,7 @@ describe('introduction policy', () => {
   })
 })
 
-describe('lifetime', () => {
+describeOnce('lifetime', () => {
   test.each<[string, number | undefined, number | undefined, number]>([
     ['the policy, if the request and the approval ask for more', 10_000, 9000, 600],
     ['the policy, if neither names a lifetime', undefined, undefined, 600],
@@ -68,7 +69,7 @@ describe('lifetime', () => {
   })
 })
 
-describe('requestable agents, scopes and skills', () => {
+describeOnce('requestable agents, scopes and skills', () => {
   test('a request to an unknown agent, one without a card, a revoked one or the requester itself gets not_found', async () => {
     const target = await aPublishedAgent(registry, { registeredBy: acme })
     const requester = await aRequester(target)

@@ -40,7 +40,7 @@ overMongod((mongod) => {
     }
   }
 
-  describe('from a SQLite file to MongoDB', () => moveTests(FILE, MONGO))
+  describe('from a SQLite file to MongoDB', () => moveTests(FILE, MONGO, ['agents', 'finish']))
   describe('from MongoDB to a SQLite file', () => moveTests(MONGO, FILE, ['finish']))
 
   test(

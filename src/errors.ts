@@ -3,6 +3,7 @@ export const REFUSALS = {
   // OAuth                                                                  Source
   invalid_request: { http: 400, trpc: 'BAD_REQUEST' }, //                   RFC 6749 §5.2
   invalid_client: { http: 401, trpc: 'UNAUTHORIZED' }, //                   RFC 6749 §5.2
+  unauthorized_client: { http: 400, trpc: 'BAD_REQUEST' }, //               RFC 6749 §4.1.2.1, §5.2
   unsupported_grant_type: { http: 400, trpc: 'BAD_REQUEST' }, //            RFC 6749 §5.2
   invalid_scope: { http: 400, trpc: 'BAD_REQUEST' }, //                     RFC 6749 §5.2
   invalid_target: { http: 400, trpc: 'BAD_REQUEST' }, //                    RFC 8693 §2.2.2, RFC 8707 §2
@@ -83,6 +84,8 @@ interface RefusalDetail {
   readonly rateLimit?: { readonly name: string; readonly quota: number; readonly windowSeconds?: number }
   /** The methods that the endpoint supports (RFC 9110 §15.5.6). */
   readonly allow?: readonly string[]
+  /** The scopes of the refused token and the one that it lacks (RFC 6750 §3.1). */
+  readonly scopes?: readonly string[]
   /** A fresh nonce that the client must use in its next proof (RFC 9449 §8). */
   readonly dpopNonce?: string
 }

@@ -2,17 +2,24 @@ import { isRefusal, REFUSALS, type Refusal } from '../errors.js'
 import { dpopChallenge } from '../protocol/dpop.js'
 import { type ErrorBody, type HttpResponse, json } from './route.js'
 
+interface Responded {
+  readonly requestId: string
+  /** Named in the challenge of a 401. */
+  readonly issuer?: string
+  readonly errorBody?: ErrorBody | undefined
+}
+
 /**
  * The response for an error at every HTTP endpoint except tRPC. A bug becomes `server_error` without detail.
  *
  * @see [RFC 9449 §7.1](https://www.rfc-editor.org/rfc/rfc9449.html#section-7.1)
  */
-export function errorResponse(error: unknown, requestId: string, errorBody: ErrorBody = oauthErrorBody): HttpResponse {
+export function errorResponse(error: unknown, { requestId, issuer, errorBody = oauthErrorBody }: Responded): HttpResponse {
   const refusal = isRefusal(error) ? error : undefined
   const reason = refusal?.reason ?? 'server_error'
   const { dpopNonce, allow } = refusal?.detail ?? {}
   const status = REFUSALS[reason].http
-  const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : dpopChallenge(reason)
+  const challenge = reason === 'invalid_client' ? 'Credence realm="oauth"' : dpopChallenge({ error: reason, resource: issuer })
   return json(status, errorBody(refusal, requestId), {
     pragma: 'no-cache',
     ...(status === 401 && { 'www-authenticate': challenge }),

@@ -128,7 +128,7 @@ const trpcRoutes = ({ trpc }: HttpOptions): Route[] =>
 function refuseUnreadable({ code }: NodeJS.ErrnoException, socket: Duplex, random: Random): void {
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const { status, text } = UNREADABLE[code ?? ''] ?? { status: 400, text: 'the request is malformed' }
-  sendOnSocket(socket, { ...errorResponse(new Refusal('invalid_request', text), newRequestId(random)), status })
+  sendOnSocket(socket, { ...errorResponse(new Refusal('invalid_request', text), { requestId: newRequestId(random) }), status })
 }
 
 const UNREADABLE: Readonly<Record<string, { readonly status: number; readonly text: string }>> = {

@@ -87,7 +87,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const received = { ...arrivalOf({ ...deps, isProxy }, raw), params: {}, body: NO_BODY }
     const prefix = addressPrefix(received.address)
-    const reject = (error: unknown) => sendOnSocket(socket, errorResponse(error, received.requestId))
+    const reject = (error: unknown) => sendOnSocket(socket, errorResponse(error, { requestId: received.requestId, issuer: deps.issuer }))
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
     // The responses to earlier requests of the connection would follow the handshake

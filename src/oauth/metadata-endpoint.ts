@@ -1,5 +1,8 @@
-import { json, type Route } from '../http/route.js'
+import { refuse } from '../errors.js'
+import { publicDocument } from '../http/etag.js'
+import type { HttpResponse, Route } from '../http/route.js'
 import { DPOP_ALGORITHMS, SIGNATURE_ALGORITHMS } from '../lib/algorithms.js'
+import { resourceMetadata } from '../protocol/resource-metadata.js'
 import { REGISTRY_SCOPES } from '../protocol/rights.js'
 import { GRANT_TYPES } from './token-endpoint.js'
 
@@ -8,19 +11,26 @@ export interface MetadataDeps {
   readonly dev: boolean
 }
 
-const PUBLIC = { 'cache-control': 'public, max-age=60' }
-
-/** RFC 8414 §2, RFC 9728 §2. */
+/**
+ * Metadata of the authorization server, and of the registry as a protected resource. Parsers of OpenID Connect demand the members of the second
+ * document; no ID token is issued.
+ *
+ * @see [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414.html#section-2), [RFC 9728 §2](https://www.rfc-editor.org/rfc/rfc9728.html#section-2)
+ */
 export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
   const authMethods = { methods: ['private_key_jwt'], algs: [...SIGNATURE_ALGORITHMS] }
   const server = {
     issuer,
+    authorization_endpoint: `${issuer}/oauth/authorize`,
     token_endpoint: `${issuer}/oauth/token`,
     introspection_endpoint: `${issuer}/oauth/introspect`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported: [...REGISTRY_SCOPES],
-    response_types_supported: [],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
     grant_types_supported: [...GRANT_TYPES],
     ...Object.fromEntries(
       ['token', 'introspection', 'revocation'].flatMap((name) => [
@@ -33,17 +43,24 @@ export function metadataEndpoints({ issuer, dev }: MetadataDeps): Route[] {
     credence_log: `${issuer}/log/checkpoint`,
     ...(dev && { credence_development: true }),
   }
+  const openid = { ...server, subject_types_supported: ['pairwise'], id_token_signing_alg_values_supported: ['ES256'] }
   const resource = {
-    resource: issuer,
-    authorization_servers: [issuer],
+    ...resourceMetadata({ resource: issuer, issuer, scopes: REGISTRY_SCOPES, name: 'Credence' }),
     jwks_uri: server.jwks_uri,
-    scopes_supported: server.scopes_supported,
-    bearer_methods_supported: ['header'],
-    dpop_bound_access_tokens_required: true,
-    dpop_signing_alg_values_supported: server.dpop_signing_alg_values_supported,
   }
+  const serve = (path: string, document: object): Route => ({
+    method: 'GET',
+    path,
+    endpoint: async (request) => publicDocument(request, document, { maxAge: 300 }),
+  })
   return [
-    { method: 'GET', path: '/.well-known/oauth-authorization-server', endpoint: async () => json(200, server, PUBLIC) },
-    { method: 'GET', path: '/.well-known/oauth-protected-resource', endpoint: async () => json(200, resource, PUBLIC) },
+    serve('/.well-known/oauth-authorization-server', server),
+    serve('/.well-known/openid-configuration', openid),
+    serve('/.well-known/oauth-protected-resource', resource),
+    ...(['GET', 'POST'] as const).map((method): Route => ({ method, path: '/oauth/authorize', endpoint: refuseAuthorization })),
   ]
 }
+
+/** No client can use the authorization code grant yet. There is no redirect: no redirect URI is registered (RFC 6749 §4.1.2.1). */
+const refuseAuthorization = async (): Promise<HttpResponse> =>
+  refuse('unauthorized_client', 'no client of this registry may use the authorization code grant: use client_credentials')

@@ -10,8 +10,18 @@ export interface RefusalResponse {
 
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
+/** What the challenge of a response says about the refused request. */
+interface RefusedRequest {
+  /** The audience of the server. Its metadata (RFC 9728) say where a client gets a token. */
+  readonly audience?: string | undefined
+  /** The scope that the request needs. */
+  readonly scope?: string | undefined
+  /** True if the request has no `Authorization` header: the challenge then names no error (RFC 6750 §3.1). */
+  readonly isAnonymous?: boolean | undefined
+}
+
 /** Makes the response to a refusal that `verify` has thrown. Any other error is a bug and is thrown again. */
-export function refusalResponse(error: unknown): RefusalResponse {
+export function refusalResponse(error: unknown, { audience, scope, isAnonymous = false }: RefusedRequest = {}): RefusalResponse {
   if (!isRefusal(error)) throw error
   const { reason, message, detail } = error
   const status = REFUSALS[reason].http
@@ -20,7 +30,13 @@ export function refusalResponse(error: unknown): RefusalResponse {
     headers: {
       ...JSON_HEADERS,
       // RFC 9449 §7.1, RFC 6750 §3
-      ...((status === 401 || status === 403) && { 'www-authenticate': dpopChallenge(reason) }),
+      ...((status === 401 || status === 403) && {
+        'www-authenticate': dpopChallenge({
+          error: isAnonymous ? undefined : reason,
+          resource: audience,
+          scopes: detail.scopes ?? (scope === undefined ? [] : [scope]),
+        }),
+      }),
       ...(detail.retryAfterSeconds !== undefined && { 'retry-after': String(detail.retryAfterSeconds) }),
     },
     body: JSON.stringify({ error: reason, error_description: message }),

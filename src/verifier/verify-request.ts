@@ -93,6 +93,7 @@ export interface Verifier {
    */
   watch(verified: Verified, onInvalid: () => void): () => void
   readonly taskBindings: TaskBindingStore
+  readonly audience: string
   readonly publicUrl: string
   readonly onBug: (error: unknown) => void
 }
@@ -143,6 +144,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   })
 
   return {
+    audience,
     publicUrl: options.publicUrl,
     taskBindings: options.taskBindings ?? memory.taskBindings,
     onBug: options.onBug ?? ((error) => console.error(error)),
@@ -220,8 +222,9 @@ function credentialsOf({ headers }: IncomingRequest): { token: string; dpop: str
 
 /** Refuses a token without the scope, tool or resource, and a tool or resource whose name is not plain. A token without a list of tools or resources is not restricted in them. */
 export function requireNeeds(claims: AccessTokenClaims, { scope, tool, resource }: Needs): void {
-  if (scope !== undefined && !coveredBySome(parseScope(claims.scope) ?? [], scope))
-    refuse('insufficient_scope', `this request requires the scope ${scope}`)
+  const scopes = parseScope(claims.scope) ?? []
+  if (scope !== undefined && !coveredBySome(scopes, scope))
+    refuse('insufficient_scope', `this request requires the scope ${scope}`, { scopes: [...scopes, scope] })
   // Also for a token that is not restricted: the server would normalise the name to that of another tool or resource.
   for (const name of [tool, resource])
     if (name !== undefined && !isPlainName(name))

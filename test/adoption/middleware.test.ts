@@ -84,7 +84,13 @@ describe.each([
     const { status, headers, text } = await send(sent)
     return { status, challenge: headers.get('www-authenticate'), error: JSON.parse(text).error }
   }
-  const INVALID = { status: 401, challenge: 'DPoP error="invalid_token", algs="ES256 EdDSA"', error: 'invalid_token' }
+  /** The response to a request that lacks credentials, or whose credentials are refused for `error`. */
+  const refusedFor = (error: string | undefined, { status = 401, scope = 'ocr:read' } = {}) => ({
+    status,
+    challenge: `DPoP ${error ? `error="${error}", ` : ''}algs="ES256 EdDSA", resource_metadata="${registry.issuer}/.well-known/oauth-protected-resource/agents/${resourceServer.agentId}", scope="${scope}"`,
+    error: error ?? 'invalid_token',
+  })
+  const invalid = () => refusedFor('invalid_token')
 
   test('the example adopts Credence in at most five lines', () => {
     const [, after = ''] = readFileSync(resolve(EXAMPLES, file), 'utf8').split(/^\/\/ These lines adopt Credence.*\n/m)
@@ -107,22 +113,20 @@ describe.each([
   })
   test('a request without a token, with a Bearer token, a used proof or a proof for another URL gets 401, one without the scope gets 403, each with a challenge', async () => {
     const accessToken = await token()
-    expect(await refusal({})).toEqual(INVALID)
-    expect(await refusal({ authorization: `Bearer ${accessToken}` })).toEqual(INVALID)
+    expect(await refusal({})).toEqual(refusedFor(undefined))
+    expect(await refusal({ authorization: `Bearer ${accessToken}` })).toEqual(invalid())
     const request = await signed(accessToken)
     expect((await send(request)).status).toBe(200)
-    expect(await refusal(request)).toEqual(INVALID)
-    expect(await refusal(await signed(accessToken, { htu: url }))).toEqual(INVALID)
-    expect(await refusal(await signed(await token({ scope: 'ocr:admin' })))).toEqual({
-      status: 403,
-      challenge: 'DPoP error="insufficient_scope", algs="ES256 EdDSA"',
-      error: 'insufficient_scope',
-    })
+    expect(await refusal(request)).toEqual(invalid())
+    expect(await refusal(await signed(accessToken, { htu: url }))).toEqual(invalid())
+    expect(await refusal(await signed(await token({ scope: 'ocr:admin' })))).toEqual(
+      refusedFor('insufficient_scope', { status: 403, scope: 'ocr:admin ocr:read' }),
+    )
   })
   test('forwarded headers are ignored, because no proxy is listed', async () => {
     const { host, protocol } = new URL(url)
     const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': protocol.slice(0, -1), forwarded: `host=${host};proto=http` }
-    expect(await refusal({ ...(await signed(await token(), { htu: url })), forwarded })).toEqual(INVALID)
+    expect(await refusal({ ...(await signed(await token(), { htu: url })), forwarded })).toEqual(invalid())
     expect((await send({ ...(await signed(await token())), forwarded })).status).toBe(200)
   })
   test('the token of a task that has ended is refused within a second', async () => {
@@ -131,7 +135,7 @@ describe.each([
     expect((await send(await signed(accessToken))).status).toBe(200)
     await callers.planner.tasks.end(taskId)
     await maxStaleness()
-    expect(await refusal(await signed(accessToken))).toEqual(INVALID)
+    expect(await refusal(await signed(accessToken))).toEqual(invalid())
   })
   test('a request gets 503 with Retry-After once the registry has been unreachable for a second; afterwards the same proof is accepted', async () => {
     const accessToken = await token()

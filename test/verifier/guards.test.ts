@@ -156,7 +156,21 @@ test('guardFetch passes the further arguments of Deno, Bun and Workers to the ha
   const served = await serveFetch(await request(await signed(`${PUBLIC}/a2a`)), { name: 'worker' })
   expect(await served.json()).toEqual({ chain: [pair.planner.agentId], body: '{ "a": 1}', env: 'worker' })
   const refused = await serveFetch(await request({}), { name: 'worker' })
-  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'DPoP error="invalid_token", algs="ES256 EdDSA"'])
+  const metadata = `resource_metadata="${registry.issuer}/.well-known/oauth-protected-resource/agents/${pair.ocr.agentId}"`
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, `DPoP algs="ES256 EdDSA", ${metadata}, scope="ocr:read"`])
+  const challengeOf = async (needs: { scope: string }, headers: HeadersInit) => {
+    const serve = guardFetch(newVerifier(), needs, async () => new Response())
+    const { status, headers: received } = await serve(await request(headers))
+    return [status, received.get('www-authenticate')]
+  }
+  expect(await challengeOf({ scope: 'ocr:read' }, { authorization: 'DPoP x' })).toEqual([
+    401,
+    `DPoP error="invalid_token", algs="ES256 EdDSA", ${metadata}, scope="ocr:read"`,
+  ])
+  expect(await challengeOf({ scope: 'ocr:admin' }, await signed(`${PUBLIC}/a2a`))).toEqual([
+    403,
+    `DPoP error="insufficient_scope", algs="ES256 EdDSA", ${metadata}, scope="ocr:read ocr:admin"`,
+  ])
 })
 
 test.each([

@@ -30,7 +30,7 @@ export async function handle(deps: HandlerDeps, raw: IncomingMessage, response: 
     const fields = { 'request.id': requestId, 'request.path': match?.path ?? '' }
     if (!isRefusal(error)) deps.log.error('request failed', error, fields)
     else if (raw.socket.destroyed) deps.log.debug('the client closed the connection during a request', fields)
-    await send(deps, response, path, errorResponse(error, requestId, match?.routes[0]?.errorBody))
+    await send(deps, response, path, errorResponse(error, { requestId, issuer: deps.issuer, errorBody: match?.routes[0]?.errorBody }))
   }
 }
 

@@ -47,7 +47,7 @@ export const NO_BODY = new Uint8Array()
 const MAX_HEADERS = 100
 export const tooManyHeaders = ({ rawHeaders }: IncomingMessage, requestId: string): HttpResponse | undefined =>
   rawHeaders.length > 2 * MAX_HEADERS
-    ? { ...errorResponse(new Refusal('invalid_request', `more than ${MAX_HEADERS} headers`), requestId), status: 431 }
+    ? { ...errorResponse(new Refusal('invalid_request', `more than ${MAX_HEADERS} headers`), { requestId }), status: 431 }
     : undefined
 
 /**

@@ -50,7 +50,7 @@ export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): NonNullab
       })
       return responseOf(request, isBatch, calls, await Promise.all(outcomes))
     } catch (error) {
-      if (error instanceof Refusal) return refusedResponse(error, request.requestId, calls)
+      if (error instanceof Refusal) return refusedResponse(error, request, calls)
       throw error
     }
   }
@@ -133,7 +133,7 @@ function responseOf(request: HttpRequest, isBatch: boolean, calls: readonly Call
     return { ...line, body: `${line.body}\n` }
   }
   const status = getHTTPStatusCode(responses)
-  return json(status, isBatch ? responses : responses[0], { ...headers, ...statusHeaders(status, calls) })
+  return json(status, isBatch ? responses : responses[0], { ...headers, ...statusHeaders(request, status, calls) })
 }
 
 /** A batch is to be retried after the longest wait of its calls. It names a limit if one of its calls exceeded one. */
@@ -144,18 +144,18 @@ function longestWait(outcomes: readonly Outcome[]): Readonly<Record<string, stri
 }
 
 /** The headers that RFC 9110 §15.5.2 and §15.5.6 demand of a 401 and a 405. Subscriptions have no method over HTTP. */
-function statusHeaders(status: number, calls: readonly Call[]): Readonly<Record<string, string>> {
-  if (status === 401) return { 'www-authenticate': dpopChallenge('invalid_token') }
+function statusHeaders({ url }: HttpRequest, status: number, calls: readonly Call[]): Readonly<Record<string, string>> {
+  if (status === 401) return { 'www-authenticate': dpopChallenge({ error: 'invalid_token', resource: new URL(url).origin }) }
   if (status !== 405) return {}
   if (calls.some(({ type }) => type === 'subscription')) return { allow: '' }
   return { allow: calls.some(({ type }) => type === 'mutation') ? 'POST' : 'GET, HEAD, POST' }
 }
 
 /** Renders a request that was refused before its calls ran. */
-function refusedResponse(refusal: Refusal, requestId: string, calls: readonly Call[]): HttpResponse {
+function refusedResponse(refusal: Refusal, request: HttpRequest, calls: readonly Call[]): HttpResponse {
   const status = REFUSALS[refusal.reason].http
-  const headers = { ...retryHeaders(refusal), ...statusHeaders(status, calls) }
-  return json(status, { error: { code: INVALID_REQUEST, ...errorShape(refusal, requestId) } }, headers)
+  const headers = { ...retryHeaders(refusal), ...statusHeaders(request, status, calls) }
+  return json(status, { error: { code: INVALID_REQUEST, ...errorShape(refusal, request.requestId) } }, headers)
 }
 
 /** JSON-RPC 2.0 §5.1. */

@@ -1,7 +1,6 @@
-import { digestOfText } from '../../credentials/jose/digest.js'
 import type { Caller } from '../../http/caller.js'
-import { matchesEtag } from '../../http/etag.js'
-import { type HttpRequest, type HttpResponse, json, jsonText, type Route } from '../../http/route.js'
+import { publicDocument } from '../../http/etag.js'
+import { type HttpRequest, json, type Route } from '../../http/route.js'
 import { AgentId } from '../../protocol/ids.js'
 import { type CatalogDeps, listEntries, requireEntry } from './catalog.js'
 import { CATALOG_TYPE } from './entry.js'
@@ -49,7 +48,7 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
         const { entries: items, ...page } = wanted
           ? await listEntries(deps, request.address, { ...wanted, publishedSince, limit: pageSize, cursor: pageToken })
           : { entries: [], total: 0 }
-        return cacheable(request, { items, total: page.total, pageToken: page.cursor })
+        return publicDocument(request, { items, total: page.total, pageToken: page.cursor }, CACHED)
       },
     },
     {
@@ -61,7 +60,7 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
         const { path, params } = request
         return AgentId.safeParse(params.id).success
           ? { status: 308, headers: { location: `${path}/` } }
-          : cacheable(request, await requireEntry(deps, params.id ?? ''))
+          : publicDocument(request, await requireEntry(deps, params.id ?? ''), CACHED)
       },
     },
     ...[
@@ -73,7 +72,7 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
         path,
         endpoint: async (request) => {
           const page = queryOf(ManifestRequest, request)
-          return cacheable(request, await manifestOf(deps, request.address, page), contentType)
+          return publicDocument(request, await manifestOf(deps, request.address, page), { ...CACHED, contentType })
         },
       }),
     ),
@@ -81,9 +80,5 @@ export const ardEndpoints = (deps: ArdDeps): Route[] => {
   return routes.map((route) => ({ ...route, errorBody: ardErrorBody }))
 }
 
-/** A public document that caches may keep for a minute, as long as a public card. */
-function cacheable(request: HttpRequest, value: object, contentType = 'application/json'): HttpResponse {
-  const body = JSON.stringify(value)
-  const headers = { etag: `"${digestOfText(body)}"`, 'cache-control': 'public, max-age=60' }
-  return matchesEtag(request, headers.etag) ? { status: 304, headers } : jsonText(200, body, { ...headers, 'content-type': contentType })
-}
+/** As long as a public card. */
+const CACHED = { maxAge: 60 }

@@ -1,14 +1,16 @@
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
-import { matchesEtag } from '../../http/etag.js'
+import { matchesEtag, publicDocument } from '../../http/etag.js'
 import { type HttpRequest, json, type Route } from '../../http/route.js'
 import { downgradeCard, isVersion03 } from '../../protocol/cards/card-downgrade.js'
 import { readCard } from '../../protocol/cards/card-model.js'
-import { AgentId } from '../../protocol/ids.js'
+import { AgentId, audienceOf } from '../../protocol/ids.js'
+import { resourceMetadata } from '../../protocol/resource-metadata.js'
 import type { Card } from './card-record.js'
 import { credentialMetadata } from './credential-metadata/endpoints.js'
 import { type GetCardDeps, getCard, requirePublishedCard } from './get.js'
+import { textOf } from './view.js'
 
 interface CardEndpointDeps extends GetCardDeps {
   readonly authenticate: (request: HttpRequest) => Promise<Caller | undefined>
@@ -39,6 +41,20 @@ export const cardEndpoints = (deps: CardEndpointDeps): Route[] => [
         status: 200,
         headers: { ...headers, 'content-type': 'application/json' },
         body,
+        dependsOn: [...dependsOn, card.versions.connection, card.versions.public],
+      }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/oauth-protected-resource/agents/:id',
+    endpoint: async (request) => {
+      const { card, dependsOn } = await requirePublishedCard(deps, agentOf(request))
+      const { issuer } = deps
+      const resource = audienceOf(issuer, card.agentId)
+      const metadata = resourceMetadata({ resource, issuer, scopes: card.scopes, name: textOf(card).name })
+      return {
+        ...publicDocument(request, metadata, { maxAge: 300 }),
         dependsOn: [...dependsOn, card.versions.connection, card.versions.public],
       }
     },

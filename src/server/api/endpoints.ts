@@ -1,24 +1,14 @@
 // Describes the HTTP endpoints for docs/API.md and schemas/openapi.json. A test compares this list with the served routes.
 import { z } from 'zod'
 import { CardView } from '../../protocol/cards/card-view.js'
-import { AccessTokenClaims } from '../../protocol/claims.js'
-import { AgentId, Audience, OrgId, TaskId } from '../../protocol/ids.js'
+import { AgentId, OrgId } from '../../protocol/ids.js'
 import { Entry } from '../../protocol/log/entry.js'
-import { Delegation, ExchangeRights, Names } from '../../protocol/rights.js'
 import { WitnessSubmission } from '../../trust-log/witness/cosigned-logs.js'
 import { ARD_ENDPOINTS } from './ard-endpoints.js'
 import type { HttpEndpoint } from './http-endpoint.js'
+import { OAUTH_ENDPOINTS } from './oauth-endpoints.js'
 
 const json = (schema: z.ZodType) => ({ type: 'application/json', schema })
-const ClientAssertion = {
-  client_assertion_type: z.literal('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),
-  client_assertion: z.string().describe('JWT signed by a registered key of the client (RFC 7523 §3)'),
-}
-const jsonText = (schema: z.ZodType, what: string) =>
-  z
-    .string()
-    .describe(`JSON: ${what}`)
-    .meta({ contentSchema: z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) })
 const Jwk = z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string().optional(), use: z.string().optional() })
 const Hash = z.string().describe('base64url SHA-256')
 const AgentPath = z.object({ id: AgentId })
@@ -29,24 +19,6 @@ const ISSUERS = [
   ['/organisations/:id', 'an organisation: its publisher keys', z.object({ id: OrgId })],
 ] as const
 const Log = z.object({ log: z.string().describe('name of the log: the host of its issuer') })
-const AuthorizationServer = z.looseObject({
-  issuer: z.string(),
-  token_endpoint: z.string(),
-  introspection_endpoint: z.string(),
-  revocation_endpoint: z.string(),
-  jwks_uri: z.string(),
-  scopes_supported: z.array(z.string()),
-  grant_types_supported: z.array(z.string()),
-  credence_revocations: z.string().describe('URL of the revocation feed'),
-  credence_log: z.string().describe('URL of the newest checkpoint'),
-})
-const ProtectedResource = z.looseObject({
-  resource: z.string(),
-  authorization_servers: z.array(z.string()),
-  jwks_uri: z.string(),
-  scopes_supported: z.array(z.string()),
-})
-
 const publicGet = (path: string, tag: HttpEndpoint['tag'], summary: string, response: HttpEndpoint['response']): HttpEndpoint => ({
   ...{ method: 'GET', path, tag, summary, caller: 'anyone', response, reasons: [] },
   ...(path.includes(':id') && { parameters: AgentPath }),
@@ -55,104 +27,7 @@ const publicGet = (path: string, tag: HttpEndpoint['tag'], summary: string, resp
 export const HTTP_ENDPOINTS: readonly HttpEndpoint[] = [
   publicGet('/', 'Discovery documents', 'A page for people that links the public documents.', { type: 'text/html' }),
   publicGet('/agents/:id/', 'Cards', 'Redirects to the public card.', { type: 'text/plain', status: 307 }),
-  {
-    method: 'POST',
-    path: '/oauth/token',
-    tag: 'OAuth',
-    summary: 'Issue a root token (client_credentials) or exchange a token for an audience (token exchange). Needs the header `DPoP`.',
-    caller: 'registered clients',
-    source: 'RFC 6749 §3.2, RFC 8693 §2, RFC 9449 §5',
-    body: z.object({
-      ...ClientAssertion,
-      grant_type: z.enum(['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']),
-      scope: z.string().optional(),
-      subject_token: z.string().optional(),
-      subject_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
-      actor_token: z.string().optional(),
-      actor_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
-      requested_token_type: z.literal('urn:ietf:params:oauth:token-type:access_token').optional(),
-      audience: Audience.optional(),
-      resource: Audience.optional(),
-      task_id: TaskId.optional(),
-      delegation: jsonText(Delegation, 'how far the token may be delegated').optional(),
-      allowed_tools: jsonText(Names, 'names of tools').optional(),
-      allowed_resources: jsonText(Names, 'names of resources').optional(),
-      required_tools: jsonText(Names, 'names of tools that the token must allow').optional(),
-      required_resources: jsonText(Names, 'names of resources that the token must allow').optional(),
-      exchange_rights: jsonText(ExchangeRights, 'client_credentials only: the most that the root token may be exchanged for').optional(),
-      expires_in: z.string().optional(),
-    }),
-    response: json(
-      z.object({
-        access_token: z.string(),
-        token_type: z.literal('DPoP'),
-        expires_in: z.int(),
-        scope: z.string(),
-        issued_token_type: z.string().optional(),
-      }),
-    ),
-    reasons: [
-      'invalid_request',
-      'invalid_client',
-      'invalid_dpop_proof',
-      'use_dpop_nonce',
-      'unsupported_grant_type',
-      'invalid_scope',
-      'invalid_target',
-      'invalid_authorization_details',
-      'delegation_cycle',
-      'delegation_too_deep',
-      'standing_too_large',
-      'standing_unknown',
-    ],
-  },
-  {
-    method: 'POST',
-    path: '/oauth/introspect',
-    tag: 'OAuth',
-    summary: 'Return the current state of a token: `{ "active": false }` if it is not active or the caller may not see it.',
-    caller: "the token's audience, its client, administrators of the client's organisation, operators",
-    source: 'RFC 7662 §2',
-    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
-    response: json(
-      z.union([
-        z.object({ active: z.literal(false) }),
-        AccessTokenClaims.omit({ standing: true }).extend({ active: z.literal(true), token_type: z.literal('DPoP') }),
-      ]),
-    ),
-    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
-  },
-  {
-    method: 'POST',
-    path: '/oauth/revoke',
-    tag: 'OAuth',
-    summary: 'Revoke a token of the caller and every token that came from it. Unknown tokens get the same response.',
-    caller: 'the client of the token',
-    source: 'RFC 7009 §2',
-    body: z.object({ ...ClientAssertion, token: z.string(), token_type_hint: z.string().optional() }),
-    response: json(z.object({})),
-    reasons: ['invalid_request', 'invalid_client', 'standing_unknown'],
-  },
-  {
-    method: 'GET',
-    path: '/.well-known/oauth-authorization-server',
-    tag: 'Discovery documents',
-    summary: 'Authorization server metadata.',
-    caller: 'anyone',
-    source: 'RFC 8414 §2',
-    response: json(AuthorizationServer),
-    reasons: [],
-  },
-  {
-    method: 'GET',
-    path: '/.well-known/oauth-protected-resource',
-    tag: 'Discovery documents',
-    summary: 'Protected resource metadata of the registry.',
-    caller: 'anyone',
-    source: 'RFC 9728 §2',
-    response: json(ProtectedResource),
-    reasons: [],
-  },
+  ...OAUTH_ENDPOINTS,
   {
     method: 'GET',
     path: '/.well-known/jwks.json',

@@ -12,8 +12,9 @@ export function suggestWords(
   { text, limit }: { readonly text: string; readonly limit: number },
 ): Promise<Suggestions> {
   return withinSearchLimit(deps, searcher, async () => {
-    const words = await deps.cardSearch.suggest(searcher.caller ? 'authenticated' : 'public', text, limit)
-    const before = text.replace(/[^\s]*$/u, '')
+    const [last = ''] = /[\p{L}\p{M}\p{N}]*$/u.exec(text) ?? []
+    const words = last === '' ? [] : await deps.cardSearch.suggest(searcher.caller ? 'authenticated' : 'public', last, limit)
+    const before = text.slice(0, text.length - last.length)
     return { suggestions: words.map((word) => `${before}${word}`) }
   })
 }

@@ -31,7 +31,7 @@ export interface FoundEntries {
   readonly cut?: Cut
 }
 
-/** The list in which the limit was reached, and its last row that is a candidate. */
+/** The list in which the limit was reached, and its last row that is a candidate. After the last list: all rows are candidates. */
 export interface Cut {
   readonly list: number
   readonly position: ListPosition
@@ -67,7 +67,7 @@ export interface CardIndex {
   rowsOfCards(scope: Scope, cardIds: readonly string[]): Promise<readonly EntryRow[]>
   /** The newest rows, by time of publication and card id. `terms` is empty. */
   newestRows(scope: Scope, range: NewestRange): Promise<readonly EntryRow[]>
-  /** At most `limit` words that a row of the tier has or had. */
+  /** At most `limit` words that a row of the tier has or had, the most frequent first if the store counts them. */
   wordsLike(tier: CardTier, pattern: WordPattern, limit: number): Promise<readonly string[]>
   details(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, RowDetails>>
 }

@@ -10,7 +10,7 @@ import { indexedWords, textLanguage, wholeOf } from '../../lib/words/terms.js'
 import { CARD_FIELDS, CARD_PROPERTIES, CARD_TIERS, type CardField, type CardProperty, type CardRow, type CardTier } from './port.js'
 
 /** Raise it with any change of terms, impacts or lists: at the next start each card is indexed again. */
-export const CARD_INDEX_VERSION = 1
+export const CARD_INDEX_VERSION = 2
 
 export interface CardEntry {
   /** Sum of the `tierBit`s of the tiers that share the entry. */
@@ -47,6 +47,8 @@ const FIELDS: { readonly [F in CardField]: { readonly weight: number; readonly l
 const MAX_REPETITIONS = 3
 const SATURATION = 1.5
 const MAX_TERMS = 1024
+/** The number of terms up to which a card counts in full. More say less about what the agent is for: a card that has every word is good at nothing. */
+const MANY_TERMS = 150
 const MAX_PROPERTIES = 512
 const MAX_VALUE_CHARACTERS = 256
 
@@ -91,7 +93,8 @@ export function entriesOf(rows: readonly CardRow[]): CardEntry[] {
 
 function entryOf(row: CardRow): CardEntry {
   const { terms, words } = termsOf(row.texts)
-  const impacts = [...terms].map(([term, uses]) => ({ term, impact: impactOf(uses), fields: fieldsOf(uses) }))
+  const share = Math.min(1, MANY_TERMS / terms.size) ** 2
+  const impacts = [...terms].map(([term, uses]) => ({ term, impact: impactOf(uses, share), fields: fieldsOf(uses) }))
   const values = CARD_PROPERTIES.flatMap((property) => (row.properties[property] ?? []).map((value) => listOfProperty(property, value)))
   const properties = [...new Set([listOfName(row.texts.name.join(' ')), ...values])].slice(0, MAX_PROPERTIES)
   return {
@@ -131,9 +134,10 @@ function termsOf(texts: CardRow['texts']): { readonly terms: ReadonlyMap<string,
 /** By how much a field that is longer than usual counts less. It grows slowly at first, so that agents with many skills are found too. */
 const normOf = (ratio: number): number => (ratio <= 1 ? 1 : 1 + 0.35 * Math.log(ratio) + ratio / 25)
 
-function impactOf(uses: Uses): number {
+/** `share`: how much a card with so many terms counts. */
+function impactOf(uses: Uses, share: number): number {
   const sum = [...uses].reduce(
-    (total, [field, { count, norm }]) => total + (FIELDS[field].weight * Math.sqrt(Math.min(count, MAX_REPETITIONS))) / norm,
+    (total, [field, { count, norm }]) => total + (share * FIELDS[field].weight * Math.sqrt(Math.min(count, MAX_REPETITIONS))) / norm,
     0,
   )
   return Math.round((MAX_IMPACT * sum) / (sum + SATURATION))

@@ -13,18 +13,18 @@ export type CardTier = (typeof CARD_TIERS)[number]
 export const CARD_FIELDS = ['name', 'skills', 'tags', 'examples', 'description'] as const
 export type CardField = (typeof CARD_FIELDS)[number]
 
-/** The properties by which hits can be filtered and counted. */
+/** The properties by which hits can be filtered and counted. Those of which a card has few come first, because a card has at most so many values. */
 export const CARD_PROPERTIES = [
-  'skill',
-  'tag',
   'organisation',
   'namespace',
   'verdict',
-  'mode',
+  'protocolVersion',
   'binding',
   'capability',
+  'mode',
+  'skill',
   'extension',
-  'protocolVersion',
+  'tag',
 ] as const
 export type CardProperty = (typeof CARD_PROPERTIES)[number]
 
@@ -130,8 +130,8 @@ export interface CardHits {
 
 export interface CardSearchPort {
   search(query: CardQuery): Promise<CardHits>
-  /** Words that begin with the last word of the text, in cards of the tier. */
-  suggest(tier: 'public' | 'authenticated', text: string, limit: number): Promise<readonly string[]>
+  /** Words that begin with this one, in cards of the tier. */
+  suggest(tier: 'public' | 'authenticated', beginning: string, limit: number): Promise<readonly string[]>
   /** The summaries of these cards at that tier, by card id. Cards without a row are left out. */
   summaries(tier: CardTier, cardIds: readonly string[]): Promise<ReadonlyMap<string, CardSummary>>
   /** At most `limit` cards that an earlier release has indexed, by other rules. They must be indexed again. */

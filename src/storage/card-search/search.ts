@@ -57,15 +57,17 @@ async function candidates(index: CardIndex, query: CardQuery, { plan, name }: { 
   const { tier, introducedTo = [] } = query
   const scope = scopeOf(query)
   const range = { limit: MAX_CANDIDATES, ...(plan.cut !== undefined && { cut: plan.cut }) }
+  const lists = listsRead(plan, name, scope.filters)
   const [own, introduced] = await Promise.all([
-    index.rowsOfLists(scope, listsRead(plan, name, scope.filters), range),
+    index.rowsOfLists(scope, lists, range),
     introducedTo.length === 0 ? [] : index.rowsOfCards({ ...scope, tier: 'introduced', except: [] }, introducedTo),
   ])
   const ownRows = 'filter' in plan.reads ? await withAllTerms(index, tier, own.rows) : own.rows
-  const planned: Plan = own.cut ? { ...plan, cut: own.cut } : plan
+  // Without a cut, all rows of all lists are candidates, also of the pages that follow
+  const cut = own.cut ?? { list: lists.length, position: 0 }
   const scored = (rows: readonly EntryRow[], of: CardTier) => rows.map((row) => rankedOf(row, of, score(plan, name, row), query))
   const ranked = [...scored(ownRows, tier), ...scored(introduced, 'introduced')].filter((one) => one.score > 0).sort(byRank)
-  return { ranked, planned, isComplete: planned.cut === undefined }
+  return { ranked, planned: { ...plan, cut }, isComplete: cut.list === lists.length }
 }
 
 async function withAllTerms(index: CardIndex, tier: CardTier, rows: readonly EntryRow[]): Promise<readonly EntryRow[]> {
@@ -159,11 +161,11 @@ function facetsOf(requested: readonly CardProperty[] = [], rows: readonly Ranked
 
 const MAX_WORDS_READ = 200
 
-/** Completes the last word of the text by words that cards of the tier have, the most frequent first. */
+/** Words of cards of the tier that begin with the text, the most frequent first. A text that is not one word has none. */
 export async function suggest(index: CardIndex, tier: CardTier, text: string, limit: number): Promise<readonly string[]> {
-  const [last] = conceptsOf(text, Number.MAX_SAFE_INTEGER).slice(-1)
-  if (last === undefined) return []
-  const words = await index.wordsLike(tier, { startsWith: last.word }, MAX_WORDS_READ)
+  const [concept, ...others] = conceptsOf(text, 2)
+  if (concept === undefined || others.length > 0) return []
+  const words = await index.wordsLike(tier, { startsWith: concept.word }, MAX_WORDS_READ)
   const termsOf = new Map(words.map((word) => [word, termsInstead(word, 1).map(({ term }) => term)]))
   const sizes = await index.sizes(tier, [...termsOf.values()].flat())
   return words

@@ -42,25 +42,30 @@ async function misspelt(
     index.wordsLike(tier, { endsWith: word.slice(-kept), lengths }, MAX_READ),
   ])
   return [...new Set([...begun, ...ended])].flatMap((one): Instead[] =>
-    distance(word, one) === faults && (word.length >= MIN_ANY_FAULT || word[0] === one[0])
+    distance(word, one, faults) === faults && (word.length >= MIN_ANY_FAULT || word[0] === one[0])
       ? [{ word: one, factor: FACTORS.spelling[faults], by: 'spelling' }]
       : [],
   )
 }
 
-/** The number of letters to add, remove, replace or swap with their neighbour (optimal string alignment), by which `a` becomes `b`. */
-function distance(a: string, b: string): number {
+/**
+ * The number of letters to add, remove, replace or swap with their neighbour (optimal string alignment), by which `a` becomes `b`; more than `most`
+ * if there are more. Only the cells beside the diagonal are computed, so the cost is linear in the length of the words.
+ */
+function distance(a: string, b: string, most: number): number {
+  const far = most + 1
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
-    for (let j = 1; j <= b.length; j++) {
+    const [from, to] = [Math.max(1, i - most), Math.min(b.length, i + most)]
+    for (let j = from; j <= to; j++) {
       const isSame = a[i - 1] === b[j - 1]
-      const edited = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (isSame ? 0 : 1))
+      const edited = Math.min((last[j] ?? far) + 1, (row[j - 1] ?? far) + 1, (last[j - 1] ?? far) + (isSame ? 0 : 1))
       const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      row.push(isSwapped ? Math.min(edited, (before[j - 2] ?? 0) + 1) : edited)
+      row[j] = isSwapped ? Math.min(edited, (before[j - 2] ?? far) + 1) : edited
     }
     ;[before, last] = [last, row]
   }
-  return last[b.length] ?? 0
+  return last[b.length] ?? far
 }

@@ -191,14 +191,15 @@ function newestRows(db: Database, scope: Scope, { limit, after }: NewestRange): 
 const sizesOfFilters = (db: Database, { filters, tier }: Scope): ReadonlyMap<string, number> =>
   tier === 'introduced' || filters.length === 0 ? new Map() : sizes(db, tier, filters.flat())
 
-/** Maximum number of words of which the length is compared. */
-const MAX_WORDS_READ = 5000
+/** Maximum number of words of which length and frequency are compared. A card has at most a thousand. */
+const MAX_WORDS_READ = 20_000
 
 function wordsLike(db: Database, tier: CardTier, pattern: WordPattern, limit: number): readonly string[] {
   const [column, start] = 'startsWith' in pattern ? ['word', pattern.startsWith] : ['reversed', reversed(pattern.endsWith)]
   const [min, max] = pattern.lengths ?? [0, Number.MAX_SAFE_INTEGER]
-  const inOrder = `SELECT word FROM card_words WHERE ${column} >= ? AND ${column} < ? AND ${countedTier(tier)} > 0 ORDER BY ${column} LIMIT ?`
-  const sql = `SELECT word FROM (${inOrder}) WHERE length(word) BETWEEN ? AND ? LIMIT ?`
+  const counted = countedTier(tier)
+  const inOrder = `SELECT word, ${counted} AS rows FROM card_words WHERE ${column} >= ? AND ${column} < ? AND ${counted} > 0 ORDER BY ${column} LIMIT ?`
+  const sql = `SELECT word FROM (${inOrder}) WHERE length(word) BETWEEN ? AND ? ORDER BY rows DESC, word LIMIT ?`
   return db.all(sql, start, `${start}\u{10ffff}`, MAX_WORDS_READ, min, max, limit).map(({ word }) => String(word))
 }
 

@@ -39,6 +39,8 @@ test('search takes a sentence and each filter, suggest completes a word, and a m
   for (const other of ['--namespace example.com', '--capability streaming', '--extension urn:none', '--skill none', '--verdict verified'])
     expect((await run('search', 'scanned', ...other.split(' '))).hits).toEqual([])
   expect(await run('suggest', 'scanned docu')).toEqual({ suggestions: ['scanned documents'] })
+  expect(await run('suggest', 'ocelot-docu')).toEqual({ suggestions: ['ocelot-documents'] })
+  for (const text of ['documents ', 'documents the']) expect(await run('suggest', text)).toEqual({ suggestions: [] })
   await expect(run('search', 'x', '--verdikt', 'signed')).rejects.toThrow("unknown option '--verdikt'")
   await expect(run('search', 'x', '--facet', 'colours')).rejects.toThrow('facets.0')
   await rm(home, { recursive: true })

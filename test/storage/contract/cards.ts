@@ -57,10 +57,10 @@ export async function fill(storage: Storage, rows: readonly CardRow[]): Promise<
   expect(await storage.commit(operations)).toEqual({ ok: true })
 }
 
-const search = (storage: Storage, text: string | undefined, query: Partial<CardQuery> = {}): Promise<CardHits> =>
+export const search = (storage: Storage, text: string | undefined, query: Partial<CardQuery> = {}): Promise<CardHits> =>
   storage.cards.search({ ...(text !== undefined && { text }), filters: [], tier: 'public', limit: 50, ...query })
 
-const cardsOf = ({ hits }: CardHits): string[] => hits.map((hit) => hit.cardId)
+export const cardsOf = ({ hits }: CardHits): string[] => hits.map((hit) => hit.cardId)
 const filter = (property: CardProperty, ...anyOf: string[]) => ({ property, anyOf })
 
 /** Follows the cursors to the end. `between` is called before each further page. */
@@ -183,6 +183,17 @@ export function cardSearchContract(open: OpenStore): void {
     expect(cardsOf(await search(store.storage, 'invoice'))[0]).toBe('honest')
   })
 
+  test('A2A-02: a card that has the words of every other card is before none of them', async () => {
+    await using store = await open()
+    const words = Array.from({ length: 400 }, (_, i) => `word${i}x`)
+    const tasks = Array.from({ length: 50 }, (_, i) => words.slice(i * 8, i * 8 + 8))
+    const specialists = tasks.map((own, i) => aRow(`specialist${i}`, { name: `Agent ${i}`, description: own.slice(0, 5).join(' ') }))
+    const skills = tasks.map((own) => own.join(' ')).join('\n')
+    await fill(store.storage, [...specialists, aRow('universal', { name: 'Universal', skills, tags: skills, description: skills })])
+    const firsts = await Promise.all(tasks.map(async (own) => cardsOf(await search(store.storage, own.join(' ')))[0]))
+    expect(firsts).toEqual(specialists.map(({ cardId }) => cardId))
+  })
+
   test('words that mean the same, words that are continued and misspelt words are found, and `why` says so', async () => {
     await using store = await open()
     await fill(store.storage, [aRow('a', { description: 'Translation of documents' }), aRow('b', { description: 'Weather and tides' })])
@@ -207,7 +218,8 @@ export function cardSearchContract(open: OpenStore): void {
       aRow('b', { description: 'translation and transport' }),
       aRow('b', { tier: 'introduced', description: 'transcendental' }),
     ])
-    expect(await store.storage.cards.suggest('public', 'best trans', 10)).toEqual(['translation', 'transport'])
+    expect(await store.storage.cards.suggest('public', 'trans', 10)).toEqual(['translation', 'transport'])
+    expect(await store.storage.cards.suggest('public', 'weather trans', 10)).toEqual([])
     expect(await store.storage.cards.suggest('public', 'trans', 1)).toEqual(['translation'])
     expect(await store.storage.cards.suggest('public', '"*"', 10)).toEqual([])
   })
@@ -336,6 +348,17 @@ export function cardSearchContract(open: OpenStore): void {
     expect((await search(store.storage, 'scan')).facets).toEqual({})
   })
 
+  test('a card with very many tags is found by its other properties', async () => {
+    await using store = await open()
+    const tag = Array.from({ length: 600 }, (_, i) => `tag${i}`)
+    await fill(store.storage, [aRow('a', { description: 'scan', properties: { tag, organisation: ['org_a'], verdict: ['signed'] } })])
+    const filters = [
+      { property: 'organisation', anyOf: ['org_a'] },
+      { property: 'verdict', anyOf: ['signed'] },
+    ] as const
+    expect(cardsOf(await search(store.storage, 'scan', { filters }))).toEqual(['a'])
+  })
+
   const literal: readonly [string, string, readonly string[]][] = [
     ['a quotation mark', '"', []],
     ['an open quotation', '"alpha', ['a']],
@@ -412,6 +435,24 @@ export function cardSearchContract(open: OpenStore): void {
       expect(matching.size).toBeGreaterThan(10)
       expect(ofStable.sort()).toEqual([...matching].sort())
     }
+  })
+
+  test.each([
+    ['of a word', {}],
+    ['of a rare filter', { filters: [{ property: 'tag', anyOf: ['zoo'] }] }],
+  ] as const)('pages lose no card %s when so many are published meanwhile that a search would be cut off', async (_, query) => {
+    await using store = await open()
+    const rows = (beginning: string, count: number) =>
+      Array.from({ length: count }, (_, i) => aRow(`${beginning}${i}`, { description: 'zebra', properties: { tag: ['zoo'] } }))
+    const first = rows('first', 250)
+    await fill(store.storage, first)
+    expect(await search(store.storage, 'zebra', query)).toMatchObject({ total: 250, isTotalExact: true })
+    let published = 0
+    const seen = await pages(store.storage, 'zebra', { ...query, limit: 100 }, async () => {
+      if (published++ === 0) await fill(store.storage, rows('later', 900))
+    })
+    expect(seen.filter((id) => id.startsWith('first')).sort()).toEqual(first.map(({ cardId }) => cardId).sort())
+    expect(new Set(seen).size).toBe(seen.length)
   })
 
   test('beyond 1000 cards the total is a bound, the best cards of a frequent word are found, and pages lose none of them', async () => {

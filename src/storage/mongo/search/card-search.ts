@@ -104,10 +104,10 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
   ): Promise<FoundEntries> => {
     const within = filterOf(scope)
     if (cut !== undefined) {
-      const either = {
-        $or: [{ lists: { $in: lists.slice(0, cut.list) } }, { lists: { $eq: lists[cut.list] }, card: { $lte: cut.position } }],
-      }
-      return { rows: (await find({ $and: [either, within] })).map(rowOf), cut }
+      const list = lists[cut.list]
+      const before = { lists: { $in: lists.slice(0, cut.list) } }
+      const candidates = list === undefined ? before : { $or: [before, { lists: { $eq: list }, card: { $lte: cut.position } }] }
+      return { rows: (await find({ $and: [candidates, within] })).map(rowOf), cut }
     }
     const all = await find({ $and: [{ lists: { $in: lists } }, within] }, { limit: limit + 1 })
     if (all.length <= limit) return { rows: all.map(rowOf) }

@@ -49,6 +49,43 @@ export async function run(report) {
     }
     report.figure(`${name}: time of a query, p50`, percentile(times, 0.5), 'ms')
   }
+  await rankStuffedCards(report, cards, queries)
+}
+
+/** For how many queries a card that names the most frequent words of all others comes before every relevant one. */
+async function rankStuffedCards(report, cards, queries) {
+  for (const count of [300, 900]) {
+    const id = 'stuffed'
+    const search = await credence([...cards, { ...cardOf(frequentWords(cards).slice(0, count)), id }])
+    let before = 0
+    for (const { query, gains } of queries) {
+      const found = await search(query)
+      const [first = TOP] = found.flatMap((one, i) => (gains.has(one) ? [i] : []))
+      const stuffed = found.indexOf(id)
+      if (stuffed !== -1 && stuffed < first) before++
+    }
+    report.goal(`credence: queries with a card of ${count} words first`, before, { atMost: 0 })
+  }
+}
+
+/** The words of names and tags, those of most cards first. */
+function frequentWords(cards) {
+  const counts = new Map()
+  for (const { name, skills } of cards) {
+    const text = [name, ...skills.flatMap((skill) => [skill.name, ...skill.tags])].join(' ').toLowerCase()
+    for (const word of new Set(text.match(/\p{L}{3,}/gu))) counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word)
+}
+
+/** A card with four of the words in each skill. */
+function cardOf(words) {
+  const skills = []
+  for (let i = 0; i < words.length; i += 4) {
+    const own = words.slice(i, i + 4)
+    skills.push({ id: `s${i}`, name: own.join(' '), description: own.join(' '), tags: own })
+  }
+  return { name: 'Universal assistant', description: words.join(' '), skills }
 }
 
 /** The text of each card of the collection, also of those that the registry refuses. */

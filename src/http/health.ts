@@ -8,21 +8,25 @@ interface HealthServerOptions {
   readonly whyNotReady: () => Promise<string | undefined>
   /** The reason why the process should be restarted; undefined if it need not be. */
   readonly whyNotAlive: () => string | undefined
+  /** The metrics at `/metrics`. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
 
 /**
- * Starts the health endpoints on a listener of their own, so that they are not public: `/livez` succeeds while the process need not be restarted,
- * `/readyz` while the instance can serve requests.
+ * Starts the endpoints for operators on a listener of their own, so that they are not public: `/livez` succeeds while the process need not be restarted,
+ * `/readyz` while the instance can serve requests. `/metrics` is for Prometheus.
  */
 export async function startHealthServer({
   host,
   port,
   whyNotReady,
   whyNotAlive,
+  metrics,
 }: HealthServerOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
-    const respond = (status: number, text: string) =>
-      response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`)
+    const respond = (status: number, text: string, contentType = 'text/plain') =>
+      response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(`${text}\n`)
+    if (request.url === '/metrics') return respond(200, await metrics.text(), metrics.contentType)
     if (request.url !== '/livez' && request.url !== '/readyz') return respond(404, 'not found')
     const whyNot = request.url === '/readyz' ? await whyNotReady() : whyNotAlive()
     respond(

@@ -4,8 +4,9 @@ import { Refusal } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import { countRefusal, type Metrics } from '../lib/telemetry/metrics.js'
 import { errorResponse } from './error-response.js'
-import { handle } from './handler/handler.js'
+import { handle, NO_ENDPOINT } from './handler/handler.js'
 import { newRequestId } from './handler/request.js'
 import { sendOnSocket } from './handler/response.js'
 import { newRouteTable } from './handler/route-table.js'
@@ -33,6 +34,7 @@ export interface HttpOptions {
   readonly origins?: readonly string[]
   readonly random: Random
   readonly log: Log
+  readonly metrics?: Metrics | undefined
   /** Default: no rate limits. */
   readonly rateLimits?: Pick<RateLimits, 'credentials'>
   readonly maxConnections?: number
@@ -75,7 +77,7 @@ const KEEP_ALIVE_MS = 65_000
 const SERVER = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS }
 
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { host, port, random, origins = [] } = options
+  const { host, port, origins = [] } = options
   let isDraining = false
   const server = createServer(SERVER, (request, response) => {
     handle(deps, request, response).catch((error: unknown) => {
@@ -85,9 +87,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   })
   // No limit: `tooManyHeaders` refuses them
   server.maxHeadersCount = 0
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, random))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options))
   const connections = newConnectionLimit(server, options.maxConnections)
-  const queues = newRequestQueues(options.rateLimits ?? newRateLimits('off', systemClock))
+  const queues = newRequestQueues(options.rateLimits ?? newRateLimits('off', systemClock), options.metrics)
   const deps = {
     ...options,
     origins,
@@ -125,10 +127,13 @@ const trpcRoutes = ({ trpc }: HttpOptions): Route[] =>
     : []
 
 /** Refuses a request that node:http cannot read. Its connection is closed, because the end of the request is not known. */
-function refuseUnreadable({ code }: NodeJS.ErrnoException, socket: Duplex, random: Random): void {
+function refuseUnreadable({ code }: NodeJS.ErrnoException, socket: Duplex, { random, metrics }: HttpOptions): void {
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const { status, text } = UNREADABLE[code ?? ''] ?? { status: 400, text: 'the request is malformed' }
-  sendOnSocket(socket, { ...errorResponse(new Refusal('invalid_request', text), { requestId: newRequestId(random) }), status })
+  const refusal = new Refusal('invalid_request', text)
+  countRefusal(metrics, refusal)
+  metrics?.httpRequests.inc({ endpoint: NO_ENDPOINT, outcome: 'refused' })
+  sendOnSocket(socket, { ...errorResponse(refusal, { requestId: newRequestId(random) }), status })
 }
 
 const UNREADABLE: Readonly<Record<string, { readonly status: number; readonly text: string }>> = {

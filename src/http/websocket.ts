@@ -5,10 +5,12 @@ import { isRefusal, Refusal, refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import { countRefusal, type Metrics, outcomeOf } from '../lib/telemetry/metrics.js'
 import { CLOSE_CODES, MAX_FRAME_BYTES, TICKET_PREFIX } from '../protocol/log/feed.js'
 import type { RegistryScope } from '../protocol/rights.js'
 import type { Caller } from './caller.js'
 import { errorResponse } from './error-response.js'
+import { NO_ENDPOINT } from './handler/handler.js'
 import { arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './handler/request.js'
 import { sendOnSocket } from './handler/response.js'
 import { keepAlive } from './heartbeat.js'
@@ -49,6 +51,7 @@ interface UpgradeDeps {
   readonly clock: Pick<Clock, 'after'>
   readonly random: Random
   readonly log: Log
+  readonly metrics?: Metrics | undefined
 }
 
 /** Maximum number of concurrent handshakes per address prefix. Further ones are refused with `rate_limited`. */
@@ -87,7 +90,12 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const onUpgrade = async (raw: IncomingMessage, socket: Duplex, head: Buffer) => {
     const received = { ...arrivalOf({ ...deps, isProxy }, raw), params: {}, body: NO_BODY }
     const prefix = addressPrefix(received.address)
-    const reject = (error: unknown) => sendOnSocket(socket, errorResponse(error, { requestId: received.requestId, issuer: deps.issuer }))
+    const endpoint = deps.handlers.find(({ path }) => path === received.path)?.path ?? NO_ENDPOINT
+    const reject = (error: unknown) => {
+      countRefusal(deps.metrics, error)
+      deps.metrics?.httpRequests.inc({ endpoint, outcome: isRefusal(error) ? outcomeOf(error.status) : 'failed' })
+      sendOnSocket(socket, errorResponse(error, { requestId: received.requestId, issuer: deps.issuer }))
+    }
     // Without a listener, a connection reset by the peer would be an uncaught exception
     socket.on('error', () => socket.destroy())
     // The responses to earlier requests of the connection would follow the handshake
@@ -111,6 +119,7 @@ export function serveUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       chosen.set(raw, handler)
       wss.handleUpgrade(raw, socket, head, (ws) => {
         deps.connections.release(socket)
+        deps.metrics?.httpRequests.inc({ endpoint, outcome: 'ok' })
         sockets.add(ws, caller)
         handlers.set(ws, handler)
         ws.on('error', () => ws.terminate())

@@ -16,6 +16,7 @@ import { isRefusal } from '../errors.js'
 import type { Caller } from '../http/caller.js'
 import { utf8 } from '../lib/bytes.js'
 import { readJson } from '../lib/json.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
 import { parsePosition } from '../protocol/log/entry.js'
 import { CLOSE_CODES, ClientMessage, type FeedPosition, type ServerMessage } from '../protocol/log/feed.js'
 import type { Batch, Hub } from './hub.js'
@@ -36,6 +37,7 @@ export interface FeedDeps {
   /** Verifies a new token that the client sent in-band. */
   readonly authenticateToken: (token: string, proof: string) => Promise<Caller>
   readonly onBug: (error: unknown) => void
+  readonly metrics?: Metrics | undefined
 }
 
 const SNAPSHOT_PART = 800
@@ -64,7 +66,10 @@ export class FeedSubscriber {
     this.#deps = deps
     this.#port = port
     this.#caller = caller
-    this.#unlisten = deps.hub.onBatch((batch) => this.#onBatch(batch))
+    this.#unlisten = deps.hub.onBatch(
+      (batch) => this.#onBatch(batch),
+      () => this.#sentSeq,
+    )
   }
 
   /** Sends `hello`, and watches the caller's token from here on. */
@@ -145,6 +150,7 @@ export class FeedSubscriber {
     const decision = from && (await hub.decideResume(from))
     if (this.#sentSeq !== undefined || this.#snapshot !== undefined)
       return this.#send({ type: 'error', reason: 'bad_input', text: 'this socket has subscribed already' })
+    this.#deps.metrics?.feedSubscriptions.inc({ start: decision ?? 'new' })
     if (from === undefined || decision === undefined) this.#snapshot = partsOf(hub.snapshot())
     else {
       if (decision === 'snapshot_required') return this.#send({ type: 'snapshot_required' })

@@ -42,7 +42,10 @@ export interface Hub {
   decideResume(from: FeedPosition): Promise<ResumeDecision>
   /** The ended set up to the entry `seq`, whose position is `asOf`. Callers at the same head share one. */
   snapshot(): { readonly snapshot: Snapshot; readonly asOf: FeedPosition; readonly seq: number }
-  onBatch(listener: (batch: Batch) => void): () => void
+  /** `sentSeq` is given by subscribers of the feed. It returns the `seq` of the last entry that was sent; undefined before the first. */
+  onBatch(listener: (batch: Batch) => void, sentSeq?: () => number | undefined): () => void
+  /** The number of subscribers, and the entries that the one furthest behind has not been sent. */
+  count(): { readonly subscribers: number; readonly lag: number }
   close(): void
 }
 
@@ -55,7 +58,7 @@ const ENDING_BYTES = 41
 const MAX_BATCH_BYTES = MAX_FRAME_BYTES - ENVELOPE_BYTES
 
 export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub {
-  const listeners = new Set<(batch: Batch) => void>()
+  const listeners = new Map<(batch: Batch) => void, (() => number | undefined) | undefined>()
   /** The newest batches by `prev`, oldest first. */
   const cached = new Map<number, Batch>()
   let headSeq = parsePosition(trustLog.position).seq
@@ -92,7 +95,7 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       if (cached.size <= CACHED_BATCHES) break
       cached.delete(oldest)
     }
-    for (const listener of listeners) listener(batch)
+    for (const listener of listeners.keys()) listener(batch)
   }
   const unlisten = trustLog.onApplied(({ entries, first }) => {
     if (first !== headSeq + 1 + unbatched.length) throw new Error(`the log was applied with a gap before entry ${first}`)
@@ -134,9 +137,13 @@ export function newHub({ trustLog }: { readonly trustLog: ServedTrustLog }): Hub
       newest ??= { snapshot: trustLog.snapshot(), asOf: headPosition(), seq: headSeq }
       return newest
     },
-    onBatch: (listener) => {
-      listeners.add(listener)
+    onBatch: (listener, sentSeq) => {
+      listeners.set(listener, sentSeq)
       return () => listeners.delete(listener)
+    },
+    count: () => {
+      const subscribers = [...listeners.values()].filter((sentSeq) => sentSeq !== undefined)
+      return { subscribers: subscribers.length, lag: Math.max(0, ...subscribers.map((sentSeq) => headSeq - (sentSeq() ?? headSeq))) }
     },
     close: () => {
       unlisten()

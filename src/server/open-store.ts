@@ -27,8 +27,17 @@ export async function openStore(
     return openMongo({ url: config.store, clock, instance: systemRandom.token(8), ...admin, warn })
   }
   const file = storePath(config)
-  const onFailure = (error: unknown) => log.error('cannot write to the store: the disk may be full or read-only', error, { file })
-  return openSqlite({ file, clock, onFailure })
+  return openSqlite({
+    file,
+    clock,
+    reserve: join(config.dataDirectory, 'credence.reserve'),
+    onFailure: (error) => log.error('the store cannot be written: the disk may be full or read-only', error, { file }),
+    onRecovery: () => log.info('the store can be written again', { file }),
+    onReserve: (isKept) =>
+      isKept
+        ? log.info('the disk has a reserve for revocations', { file })
+        : log.warn('the disk is full: the reserve was given up, so that revocations still succeed', { file }),
+  })
 }
 
 /** For commands on an existing store: opening a missing file would create an empty store. `hint` is a further thing to do. */

@@ -25,10 +25,10 @@ import { reindexOutdatedCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
 import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
-import { findReadFailure } from '../trust-log/read-barrier.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { witnessRoutes } from '../trust-log/witness/serve.js'
 import { runMaintenance } from './maintenance.js'
+import { metricsText, probeStore, whyNotAlive, whyNotReady } from './readiness.js'
 import { newRouter } from './router.js'
 import { type ServiceDeps, type Services, startServices } from './services.js'
 
@@ -62,9 +62,8 @@ export interface RunningServer {
 export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   const services = await startServices(deps)
   let isDraining = false
-  const whyNotReady = async () => (isDraining ? 'the server is shutting down' : findReadFailure(services.trustLog))
   let health: Awaited<ReturnType<typeof startHealthServer>> | undefined
-  let servers: { readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> }
+  let servers: { readonly http: HttpServer; readonly upgrades: ReturnType<typeof serveUpgrades> } | undefined
   let firstCode: string | undefined
   try {
     await deps.storage.ready?.()
@@ -74,8 +73,9 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
     health = await startHealthServer({
       host: '127.0.0.1',
       port: deps.adminPort,
-      whyNotReady,
-      whyNotAlive: () => whyNotAlive(services.trustLog),
+      whyNotReady: async () => (isDraining ? 'the server is shutting down' : whyNotReady(services)),
+      whyNotAlive: () => whyNotAlive(services),
+      metrics: { contentType: services.metrics.contentType, text: () => metricsText(services, servers && { ...servers, isDraining }) },
     })
     servers = await serveCallers(deps, services)
   } catch (error) {
@@ -89,6 +89,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
     runMaintenance(services, closing.signal),
     runMatching(services, closing.signal),
     runNamespaceChecks(services, closing.signal),
+    probeStore(services, closing.signal),
     ...(deps.freshness === 'daily' ? [runFreshnessChecks(services, closing.signal)] : []),
   ])
   const { close: closeHealth, port: adminPort } = health
@@ -121,14 +122,6 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
   }
 }
 
-/** After this time a supervisor should restart the process, so that the rule for the start decides about the clock. */
-const MAX_IMPLAUSIBLE_MS = 60_000
-
-function whyNotAlive(trustLog: ServedTrustLog): string | undefined {
-  const fault = trustLog.clockFault()
-  return fault !== undefined && fault.forMs > MAX_IMPLAUSIBLE_MS ? fault.text : undefined
-}
-
 /** Starts the HTTP server and, on its listener, the WebSocket endpoints. */
 async function serveCallers(
   deps: ServerDeps,
@@ -157,6 +150,7 @@ async function serveCallers(
     random,
     log,
     rateLimits: services.rateLimits,
+    metrics: services.metrics,
   })
   const trpcHandler = trpcOverWebSocket({
     router,
@@ -179,6 +173,7 @@ async function serveCallers(
     clock,
     random,
     log,
+    metrics: services.metrics,
   })
   return { http, upgrades }
 }
@@ -193,6 +188,7 @@ function feedHandler({ issuer, clock, log }: ServerDeps, services: Services): Up
     revocationSignal: services.revocationSignals.signalFor,
     authenticateToken: (token: string, proof: string) => authenticateToken(services, token, proof, url),
     onBug: (error: unknown) => log.error('the revocation feed failed for a subscriber', error),
+    metrics: services.metrics,
   }
   return {
     path: '/revocations',
@@ -211,6 +207,7 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
   let caller: Promise<Caller | undefined> | undefined
   return {
     requestId: request.requestId,
+    metrics: services.metrics,
     address: request.address,
     findCaller: async () => {
       if (socketCaller) return requireStanding(services, socketCaller)
@@ -223,8 +220,10 @@ function contextOf(services: Services, log: Log, request: HttpRequest, socketCal
       // A row for each request past a rate would be the load that the rate prevents
       if (reason !== 'rate_limited') await services.audit.record({ orgId, actor: id, action: path, outcome: 'refused', reason, tokenId })
     },
-    requireCreationRate: async (creator) =>
-      requireCreationRate(services.rateLimits, creator, (await services.limits.ofClient(creator)).creationsPerSecond),
+    requireCreationRate: async (creator) => {
+      services.requireRoom('creation')
+      requireCreationRate(services.rateLimits, creator, (await services.limits.ofClient(creator)).creationsPerSecond)
+    },
     onBug: (path, error) => log.error('a procedure failed', error, { 'request.id': request.requestId, 'trpc.path': path }),
   }
 }

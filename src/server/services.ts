@@ -40,6 +40,7 @@ import { newGuardedFetch } from '../lib/guarded-fetch/guarded-fetch.js'
 import { type Resolver, systemResolver } from '../lib/hosts/resolver.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import { type Metrics, newMetrics } from '../lib/telemetry/metrics.js'
 import { authenticateRequest } from '../oauth/client-auth/authenticate.js'
 import { isCalledFor } from '../oauth/lineage.js'
 import { tokensStore } from '../oauth/store.js'
@@ -59,9 +60,9 @@ import { newReplayCache } from '../storage/replay-cache.js'
 import type { CardTier, Storage } from '../storage/storage.js'
 import type { ClockMode } from '../trust-log/clock-rule.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
-import type { WitnessStore } from '../trust-log/witness/witness.js'
-import { updateWitness } from '../trust-log/witness/witness.js'
+import { updateWitness, type WitnessStore, type WitnessUpdates } from '../trust-log/witness/witness.js'
 import { AUDIT_ACTIONS } from './api/procedures.js'
+import { requireRoom } from './readiness.js'
 
 /** The dependencies of one instance. Instances may share the store, and nothing else. */
 export interface ServiceDeps {
@@ -83,6 +84,7 @@ export interface ServiceDeps {
   readonly ca?: string
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
+  readonly metrics?: Metrics
 }
 
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
@@ -98,6 +100,7 @@ export async function startServices(deps: ServiceDeps) {
   const clients = newClients(trustLog, { member: (id) => readMemberClient(stores, id), agent: (id) => readAgentClient(stores, id) })
   const services = { ...stores, ...newFinders(stores), findClient: clients.find, clients, tokenKeys: newTokenKeys({ keyRing, clock }) }
   const closers: (() => Promise<void>)[] = []
+  let updates: WitnessUpdates | undefined
   const start = async (service: { start(): Promise<void>; close(): Promise<void> }) => {
     closers.unshift(service.close)
     await service.start()
@@ -107,7 +110,10 @@ export async function startServices(deps: ServiceDeps) {
   }
   try {
     await start(trustLog)
-    if (witness) closers.unshift(updateWitness(witness, trustLog, { clock, log }))
+    if (witness) {
+      updates = updateWitness(witness, trustLog, { clock, log })
+      closers.unshift(updates.close)
+    }
     await start(keyRing)
     await start(audit)
   } catch (error) {
@@ -116,6 +122,7 @@ export async function startServices(deps: ServiceDeps) {
   }
   return {
     ...services,
+    witnessState: () => updates?.state(),
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
     auditActions: AUDIT_ACTIONS,
     isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId),
@@ -128,10 +135,32 @@ export async function startServices(deps: ServiceDeps) {
 
 /** The services that every feature may need: trust log, signing keys, replay cache, audit and outgoing requests. */
 function newBase(deps: ServiceDeps) {
-  const { storage, clock, random, log, issuer, dev, clockMode = dev ? 'dev' : 'checked', limits = 'on', witness } = deps
+  const {
+    storage,
+    clock,
+    random,
+    log,
+    issuer,
+    dev,
+    clockMode = dev ? 'dev' : 'checked',
+    limits = 'on',
+    witness,
+    metrics = newMetrics(),
+  } = deps
   const writer = random.token(8)
   const origin = logOrigin(issuer)
-  const trustLog = newTrustLog({ storage, clock, random, log, writer, origin, logSigner: () => keyRing.signer('log'), witness, clockMode })
+  const trustLog = newTrustLog({
+    storage,
+    clock,
+    random,
+    log,
+    writer,
+    origin,
+    logSigner: () => keyRing.signer('log'),
+    witness,
+    clockMode,
+    metrics,
+  })
   const keyVersions = newKeyVersions({ storage, trustLog })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)
@@ -148,6 +177,7 @@ function newBase(deps: ServiceDeps) {
     clock,
     log,
     ca,
+    metrics,
     takeRate: (request) => takeOutgoingRate(rateLimits, request),
   })
   const base = {
@@ -165,6 +195,8 @@ function newBase(deps: ServiceDeps) {
     audit,
     resolver,
     guardedFetch,
+    metrics,
+    requireRoom: (isFor: 'creation' | 'token') => requireRoom(storage, isFor),
   }
   return { ...base, liveInstances, rateLimits, limits: limitsInForce, sockets: newSocketLimit() }
 }
@@ -189,11 +221,14 @@ function newStores(base: ReturnType<typeof newBase>) {
     tokens: tokensStore(base),
     cardSearch: base.storage.cards,
     searchLimits: {
-      authenticated: newConcurrencyLimit(SEARCH_LIMITS.authenticated),
-      anonymous: newConcurrencyLimit(SEARCH_LIMITS.anonymous),
+      authenticated: searchLimitOf(base, 'authenticated'),
+      anonymous: searchLimitOf(base, 'anonymous'),
     },
   }
 }
+
+const searchLimitOf = ({ metrics }: ReturnType<typeof newBase>, caller: keyof typeof SEARCH_LIMITS) =>
+  newConcurrencyLimit(SEARCH_LIMITS[caller], (seconds) => metrics.queueSeconds.observe({ queue: `search_${caller}` }, seconds))
 
 /** Functions of one feature that another feature calls. */
 const newFinders = (stores: ReturnType<typeof newStores>) => ({

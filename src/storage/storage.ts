@@ -106,6 +106,10 @@ export interface Storage {
    * The counter expires at the `expiresAt` of its first addition; later additions do not extend it.
    */
   count(key: Key, by: number, limit: number, expiresAt: number): Promise<number | undefined>
+  /** The state of an embedded store. Absent over a database, which fails by itself. */
+  state?(): StoreState
+  /** Writes a little if nothing was written lately or the last write failed, so that `state` is up to date. Never rejects. */
+  probe?(): Promise<void>
   readonly log: LogPort
   readonly cards: CardSearchPort
   /** The number of instances that use the store now, this one included. Absent: only one can. */
@@ -113,6 +117,18 @@ export interface Storage {
   /** Removes at most `limit` expired documents and counters, and returns how many it removed. */
   purge(now: number, limit: number): Promise<number>
   close(): Promise<void>
+}
+
+export interface StoreState {
+  /** Why writes fail, for an operator. Undefined if the last write succeeded. */
+  readonly fault: string | undefined
+  /** Writes fail until the process starts again. */
+  readonly needsRestart: boolean
+  readonly freeBytes: number
+  /** Size of the reserve; 0 if none is kept. */
+  readonly reserveBytes: number
+  /** `little`: creations are refused. `reserve`: the reserve was given up, so tokens for other agents are refused, too; revocations succeed. */
+  readonly room: 'enough' | 'little' | 'reserve'
 }
 
 /** The store's clock, read between two readings of this process's `monotonicMs`. */

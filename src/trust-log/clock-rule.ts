@@ -10,6 +10,7 @@
 import { refuse } from '../errors.js'
 import type { Clock, EpochSeconds } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
 import type { LogPort } from '../storage/storage.js'
 import { newClockSkewCheck, type RequireNoSkew, toIso } from './clock-skew.js'
 
@@ -21,6 +22,7 @@ interface ClockRuleDeps {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly log: Log
   readonly mode: ClockMode
+  readonly metrics?: Metrics | undefined
 }
 
 /** What is wrong with the clock, and since when. */
@@ -49,8 +51,8 @@ const MAX_BEYOND_SECONDS = 7 * 86_400
 export const isPlausible = (now: EpochSeconds, logTime: EpochSeconds): boolean =>
   now <= logTime + MAX_BEYOND_SECONDS && now >= logTime - MAX_BEHIND_SECONDS
 
-export function newClockRule({ port, clock, log, mode }: ClockRuleDeps): ClockRule {
-  const requireNoSkew = newClockSkewCheck({ port, clock, log })
+export function newClockRule({ port, clock, log, mode, metrics }: ClockRuleDeps): ClockRule {
+  const requireNoSkew = newClockSkewCheck({ port, clock, log, metrics })
   const guardsJumps = port.storeTime === undefined && mode !== 'dev'
   const offsetNow = () => clock.now() * 1000 - clock.monotonicMs()
   let anchorMs = offsetNow()

@@ -9,6 +9,7 @@
 import { refuse } from '../errors.js'
 import type { Clock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
 import { SKEW_SECONDS } from '../protocol/claims.js'
 import type { LogPort } from '../storage/storage.js'
 
@@ -16,6 +17,7 @@ interface ClockSkewDeps {
   readonly port: Pick<LogPort, 'head' | 'storeTime'>
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>
   readonly log: Log
+  readonly metrics?: Metrics | undefined
 }
 
 /** Refuses with `standing_unknown` if the clocks differ by more than the allowed skew, or if the store's time cannot be read. */
@@ -26,7 +28,7 @@ const MAX_AGE_MS = 2000
 
 /** Returns a check that accepts everything if the store reports no time of its own. */
 export function newClockSkewCheck(deps: ClockSkewDeps): RequireNoSkew {
-  const { port, log } = deps
+  const { port, log, metrics } = deps
   if (port.storeTime === undefined) return async () => undefined
   let wasSkewed = false
   return async () => {
@@ -38,6 +40,7 @@ export function newClockSkewCheck(deps: ClockSkewDeps): RequireNoSkew {
     }
     if (times === undefined) return refuse('standing_unknown', "the store's clock cannot be read in time", { retryAfterSeconds: 1 })
     const { own, store, skew } = times
+    metrics?.clockSkew.set(skew)
     const isSkewed = skew > SKEW_SECONDS
     const fields = { 'clock.own': toIso(own), 'clock.store': toIso(store), 'clock.skew_seconds': Math.round(skew) }
     if (isSkewed && !wasSkewed)

@@ -18,6 +18,8 @@ import { isRefusal, Refusal } from '../errors.js'
 import { type Clock, type EpochSeconds, systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
+import { inSpan } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
 import { type Handle, isVersion } from '../protocol/handles.js'
 import { VERSION_HORIZON_SECONDS } from '../protocol/log/ended-set.js'
@@ -57,6 +59,7 @@ interface LogWriterDeps {
   readonly timeoutMs: number
   /** Present if other instances write to the same store. */
   readonly turns?: Turns
+  readonly metrics?: Metrics | undefined
 }
 
 interface Waiting {
@@ -85,7 +88,14 @@ export class LogWriter {
   }
 
   /** Resolves when the group is durable and its entries are applied, or when it can never be committed. */
-  commit(group: EntryGroup): Promise<GroupOutcome> {
+  async commit(group: EntryGroup): Promise<GroupOutcome> {
+    const sinceMs = systemClock.monotonicMs()
+    const outcome = await inSpan('commit', () => this.#enqueue(group))
+    this.#deps.metrics?.commitSeconds.observe((systemClock.monotonicMs() - sinceMs) / 1000)
+    return outcome
+  }
+
+  #enqueue(group: EntryGroup): Promise<GroupOutcome> {
     return new Promise((resolve, reject) => {
       this.#queue = [...this.#queue, { group, resolve, reject }]
       // Starts in a microtask, so that groups that arrive together share the first block too.
@@ -164,7 +174,7 @@ export class LogWriter {
 
   /** Commits the groups with the next block and answers them. After an error it is not known whether they were committed. */
   async #append(groups: readonly Waiting[]): Promise<'answered' | 'taken' | { readonly error: unknown }> {
-    const { port, applied, clock, log, timeoutMs, turns } = this.#deps
+    const { port, applied, clock, log, timeoutMs, turns, metrics } = this.#deps
     const sentMs = systemClock.monotonicMs()
     const tip = applied.tip()
     let block: Block | undefined
@@ -184,8 +194,13 @@ export class LogWriter {
       return { error }
     }
     if (results === 'taken') return 'taken'
-    turns?.measured(systemClock.monotonicMs() - sentMs)
-    if (block) applied.apply(block)
+    const tookMs = systemClock.monotonicMs() - sentMs
+    turns?.measured(tookMs)
+    metrics?.storeSeconds.observe({ operation: 'append' }, tookMs / 1000)
+    if (block) {
+      metrics?.blockEntries.observe(block.entries.length)
+      applied.apply(block)
+    }
     for (const [i, { group, resolve, reject }] of groups.entries()) {
       const result = results[i] ?? { ok: false, error: new Error('the store returned no result for a group') }
       if (result.ok) resolve({ outcome: 'committed', entries: entriesOf(block, group) })

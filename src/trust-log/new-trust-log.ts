@@ -3,6 +3,7 @@ import { refuse } from '../errors.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
 import { distinct } from '../protocol/handles.js'
 import { newId } from '../protocol/ids.js'
 import { type Ending, type Proposal, positionOf } from '../protocol/log/entry.js'
@@ -37,6 +38,7 @@ export interface TrustLogDeps {
   readonly witness?: WitnessStore | undefined
   /** Default: `checked`. */
   readonly clockMode?: ClockMode
+  readonly metrics?: Metrics | undefined
 }
 
 interface TrustLogTimes {
@@ -54,15 +56,35 @@ const TIMES: TrustLogTimes = { readTimeoutMs: 2000, appendTimeoutMs: 5000, fresh
 
 /** The trust log of one instance. Instances share only the store. */
 export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
-  const { storage, clock, random, log, writer } = deps
+  const { storage, clock, random, log, writer, metrics } = deps
   const times = { ...TIMES, ...deps.times }
   const port = storage.log
   const applied = newAppliedLog({ port, log })
-  const clockRule = newClockRule({ port, clock, log, mode: deps.clockMode ?? 'checked' })
+  const clockRule = newClockRule({ port, clock, log, metrics, mode: deps.clockMode ?? 'checked' })
   const requireNoSkew = clockRule.requirePlausible
   const turns = storage.liveInstances && { turns: new Turns(writer, applied) }
-  const logWriter = new LogWriter({ port, applied, clock, random, log, requireNoSkew, writer, timeoutMs: times.appendTimeoutMs, ...turns })
-  const barrier = newReadBarrier({ port, applied, clock, log, requireNoSkew, timeoutMs: times.readTimeoutMs, freshMs: times.freshMs })
+  const logWriter = new LogWriter({
+    port,
+    applied,
+    clock,
+    random,
+    log,
+    requireNoSkew,
+    writer,
+    timeoutMs: times.appendTimeoutMs,
+    metrics,
+    ...turns,
+  })
+  const barrier = newReadBarrier({
+    port,
+    applied,
+    clock,
+    log,
+    requireNoSkew,
+    timeoutMs: times.readTimeoutMs,
+    freshMs: times.freshMs,
+    metrics,
+  })
   const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
   const closing = new AbortController()
   const loops: Promise<void>[] = []

@@ -8,8 +8,10 @@
 // its read is made once more after another read, and then refused with `standing_unknown`. A commit that cannot be made twice is not repeated:
 // `requireStillStanding` reads again after it and refuses the response if something has ended.
 import { isRefusal, refuse } from '../errors.js'
-import type { Clock } from '../lib/clock.js'
+import { type Clock, systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
+import type { Metrics } from '../lib/telemetry/metrics.js'
+import { inSpan } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
 import type { Handle } from '../protocol/handles.js'
 import { positionOf } from '../protocol/log/entry.js'
@@ -28,6 +30,7 @@ interface ReadBarrierDeps {
   readonly timeoutMs: number
   /** A decision must be made within this time, counted from the start of its read. */
   readonly freshMs: number
+  readonly metrics?: Metrics | undefined
 }
 
 interface ReadBarrier {
@@ -51,11 +54,12 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
     reading = run
     return run
   }
-  const wait = (): Promise<Barrier> => {
-    waiting++
-    next ??= begin()
-    return next
-  }
+  const wait = (): Promise<Barrier> =>
+    inSpan('read barrier', () => {
+      waiting++
+      next ??= begin()
+      return next
+    })
   const age = ({ startedMs }: Barrier): number => deps.clock.monotonicMs() - startedMs
 
   return {
@@ -83,7 +87,8 @@ export function newReadBarrier(deps: ReadBarrierDeps): ReadBarrier {
   }
 }
 
-async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: ReadBarrierDeps): Promise<Barrier> {
+async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs, metrics }: ReadBarrierDeps): Promise<Barrier> {
+  const sentMs = systemClock.monotonicMs()
   const startedMs = clock.monotonicMs()
   const before = clock.now()
   const known = applied.n
@@ -96,6 +101,7 @@ async function readLog({ port, applied, clock, log, requireNoSkew, timeoutMs }: 
   }
   try {
     await withTimeout(clock, timeoutMs, 'reading the log', readOn())
+    metrics?.barrierSeconds.observe((systemClock.monotonicMs() - sentMs) / 1000)
   } catch (error) {
     if (isRefusal(error)) throw error
     log.warn('the log cannot be read', { error: String(error) })

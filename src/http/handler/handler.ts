@@ -1,7 +1,10 @@
 // Handles one request: early refusal, route, body, queue, endpoint, response. A request without a route is refused before its body is read.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isRefusal, Refusal, refuse } from '../../errors.js'
+import { systemClock } from '../../lib/clock.js'
 import type { Log } from '../../lib/log.js'
+import { countRefusal, type Metrics, outcomeOf } from '../../lib/telemetry/metrics.js'
+import { inRequestSpan, setResponse } from '../../lib/telemetry/tracing.js'
 import { withSystemTimeout } from '../../lib/timeout.js'
 import { preflightHeaders } from '../cors.js'
 import { errorResponse } from '../error-response.js'
@@ -10,7 +13,7 @@ import type { EnterAs, RequestQueues } from '../limits/request-queues.js'
 import type { HttpRequest, HttpResponse, Route } from '../route.js'
 import { type Arrival, type ArrivalDeps, arrivalOf, disconnectSignal, NO_BODY, tooManyHeaders } from './request.js'
 import { type SendDeps, send } from './response.js'
-import type { RouteTable } from './route-table.js'
+import type { Match, RouteTable } from './route-table.js'
 
 interface HandlerDeps extends ArrivalDeps, SendDeps {
   readonly responseTimeoutMs: number
@@ -18,29 +21,46 @@ interface HandlerDeps extends ArrivalDeps, SendDeps {
   readonly queues: RequestQueues
   readonly readBody: ReturnType<typeof newBodyReader>
   readonly log: Log
+  readonly metrics?: Metrics | undefined
 }
 
-export async function handle(deps: HandlerDeps, raw: IncomingMessage, response: ServerResponse): Promise<void> {
+/** The endpoint of requests without a route, in metrics and spans. */
+export const NO_ENDPOINT = 'none'
+
+export function handle(deps: HandlerDeps, raw: IncomingMessage, response: ServerResponse): Promise<void> {
+  const startedMs = systemClock.monotonicMs()
   const arrival = arrivalOf(deps, raw)
+  const match = deps.routesOf(arrival.path)
+  const endpoint = match?.path ?? NO_ENDPOINT
+  return inRequestSpan(`HTTP ${endpoint}`, raw.headers.traceparent, async (span) => {
+    await respond(deps, arrival, match, response)
+    const { statusCode } = response
+    setResponse(span, statusCode)
+    deps.metrics?.httpRequests.inc({ endpoint, outcome: outcomeOf(statusCode) })
+    deps.metrics?.httpSeconds.observe({ endpoint }, (systemClock.monotonicMs() - startedMs) / 1000)
+  })
+}
+
+async function respond(deps: HandlerDeps, arrival: Arrival, match: Match | undefined, response: ServerResponse): Promise<void> {
   const { path, requestId } = arrival
+  const raw = response.req
   try {
-    await send(deps, response, path, await responseTo(deps, arrival, response))
+    await send(deps, response, path, await responseTo(deps, arrival, match, response))
   } catch (error) {
-    const match = deps.routesOf(path)
     const fields = { 'request.id': requestId, 'request.path': match?.path ?? '' }
+    countRefusal(deps.metrics, error)
     if (!isRefusal(error)) deps.log.error('request failed', error, fields)
     else if (raw.socket.destroyed) deps.log.debug('the client closed the connection during a request', fields)
     await send(deps, response, path, errorResponse(error, { requestId, issuer: deps.issuer, errorBody: match?.routes[0]?.errorBody }))
   }
 }
 
-async function responseTo(deps: HandlerDeps, arrival: Arrival, response: ServerResponse): Promise<HttpResponse> {
+async function responseTo(deps: HandlerDeps, arrival: Arrival, match: Match | undefined, response: ServerResponse): Promise<HttpResponse> {
   const { method, path, requestId } = arrival
   const tooMany = tooManyHeaders(response.req, requestId)
   if (tooMany) return tooMany
   const refusal = deps.queues.refusalFor(arrival)
   if (refusal) throw refusal
-  const match = deps.routesOf(path)
   const params = paramsOf(path, match?.encodedParams)
   const route = match?.routes.find((one) => one.method === (method === 'HEAD' ? 'GET' : method))
   if (!route) return withoutRoute(deps, arrival, match?.routes ?? [])

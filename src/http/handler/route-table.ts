@@ -1,7 +1,7 @@
 import type { Route } from '../route.js'
 
 /** The routes of a path. */
-interface Match {
+export interface Match {
   readonly routes: readonly Route[]
   /** As in `Route`. */
   readonly path: string

@@ -10,6 +10,7 @@
 // without running. A running request holds its slot until its work ends, even if its caller has disconnected: the store does the work anyway.
 // Cost: one pass over the keys that wait, per request that starts or finds the queue full.
 import { Refusal } from '../../errors.js'
+import { systemClock } from '../../lib/clock.js'
 
 const BATCH_SIZE = 8
 /**
@@ -19,6 +20,8 @@ const BATCH_SIZE = 8
 export const SEARCH_LIMITS = { authenticated: { slots: 8, waiting: 32 }, anonymous: { slots: 4, waiting: 32 } }
 
 export interface ConcurrencyLimit {
+  /** The requests that hold a slot, and those that wait for one. */
+  count(): { readonly running: number; readonly waiting: number }
   /** The refusal that a new request of `key` would get now; undefined if it may enter. */
   refusalFor(key: string): Refusal | undefined
   /** Resolves with a function that frees the slot, once there is one. Refuses past the share of `key`, or if the caller has disconnected. */
@@ -28,6 +31,7 @@ export interface ConcurrencyLimit {
 }
 
 interface WaitingRequest {
+  readonly sinceMs: number
   isConnected(): boolean
   start(free: () => void): void
   reject(refusal: Refusal): void
@@ -40,7 +44,11 @@ interface ConcurrencyLimits {
   readonly waiting: number
 }
 
-export function newConcurrencyLimit({ slots, waiting: maxWaiting }: ConcurrencyLimits): ConcurrencyLimit {
+/** `onStart` is called with the seconds that a request has waited for its slot. */
+export function newConcurrencyLimit(
+  { slots, waiting: maxWaiting }: ConcurrencyLimits,
+  onStart: (seconds: number) => void = () => {},
+): ConcurrencyLimit {
   const running = new Map<string, number>()
   // The keys that wait, in the order of their turns
   const queues = new Map<string, WaitingRequest[]>()
@@ -73,6 +81,7 @@ export function newConcurrencyLimit({ slots, waiting: maxWaiting }: ConcurrencyL
   }
   const start = (key: string, request: WaitingRequest): void => {
     if (startedInTurn++ === 0) setImmediate(nextTurn)
+    onStart((systemClock.monotonicMs() - request.sinceMs) / 1000)
     runningTotal++
     running.set(key, runningOf(key) + 1)
     let isFree = false
@@ -128,12 +137,13 @@ export function newConcurrencyLimit({ slots, waiting: maxWaiting }: ConcurrencyL
       if (refusal) return reject(refusal)
       if (waitingTotal >= maxWaiting) makeRoom()
       const requests = queues.get(key) ?? []
-      requests.push({ isConnected, start, reject })
+      requests.push({ sinceMs: systemClock.monotonicMs(), isConnected, start, reject })
       queues.set(key, requests)
       waitingTotal++
       startWaiting()
     })
   return {
+    count: () => ({ running: runningTotal, waiting: waitingTotal }),
     refusalFor,
     enter,
     run: async (key, isConnected, work) => {

@@ -10,6 +10,7 @@
 // most MAX_HELD wait; the connection of a further one is closed instead.
 import type { Refusal } from '../../errors.js'
 import { systemClock } from '../../lib/clock.js'
+import type { Metrics } from '../../lib/telemetry/metrics.js'
 import { addressPrefix } from './address-prefix.js'
 import { type ConcurrencyLimit, newConcurrencyLimit } from './concurrency-limit.js'
 import type { RateLimits } from './rate-limit.js'
@@ -39,6 +40,8 @@ export type EnterAs = (clientId: string) => Promise<void>
 export interface RequestQueues {
   /** The queue of authenticated clients, which calls over WebSockets enter directly. */
   readonly clients: ConcurrencyLimit
+  /** All queues by name. */
+  readonly limits: Readonly<Record<keyof typeof QUEUES, ConcurrencyLimit>>
   /** The refusal that a request would get now, for servers that ask before they read its body. */
   refusalFor(arrival: Arrival): Refusal | undefined
   /** Runs `work` in a slot of the caller. The request is dropped if `signal` aborts while it waits. */
@@ -47,11 +50,13 @@ export interface RequestQueues {
   hold(signal: AbortSignal): Promise<boolean>
 }
 
-export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'credentials'>): RequestQueues {
+export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'credentials'>, metrics?: Metrics): RequestQueues {
+  const limitOf = (queue: keyof typeof QUEUES) =>
+    newConcurrencyLimit(QUEUES[queue], (seconds) => metrics?.queueSeconds.observe({ queue }, seconds))
   const limits = {
-    public: newConcurrencyLimit(QUEUES.public),
-    unverified: newConcurrencyLimit(QUEUES.unverified),
-    clients: newConcurrencyLimit(QUEUES.clients),
+    public: limitOf('public'),
+    unverified: limitOf('unverified'),
+    clients: limitOf('clients'),
   }
   let held = 0
   let phase = 0
@@ -73,6 +78,7 @@ export function newRequestQueues({ credentials: rate }: Pick<RateLimits, 'creden
   }
   return {
     clients: limits.clients,
+    limits,
     refusalFor: (arrival) => {
       const prefix = addressPrefix(arrival.address)
       return limits[queueOf(arrival)].refusalFor(prefix) ?? (hasCredentials(arrival) ? rate.refusalFor(prefix) : undefined)

@@ -2,6 +2,7 @@ import { type AnyProcedure, type AnyRouter, callTRPCProcedure, getTRPCErrorFromU
 import { getHTTPStatusCode } from '@trpc/server/http'
 import { isRefusal, REFUSALS, Refusal, refuse } from '../../errors.js'
 import { isJsonObject, type JsonValue, readJson } from '../../lib/json.js'
+import { countRefusal } from '../../lib/telemetry/metrics.js'
 import { dpopChallenge } from '../../protocol/dpop.js'
 import { retryHeaders } from '../error-response.js'
 import { BODY_BYTES, MAX_BODY_BYTES } from '../limits/body-limit.js'
@@ -50,6 +51,7 @@ export function trpcOverHttp({ router, createContext }: TrpcHttpDeps): NonNullab
       })
       return responseOf(request, isBatch, calls, await Promise.all(outcomes))
     } catch (error) {
+      if (error instanceof Refusal) countRefusal(ctx.metrics, error)
       if (error instanceof Refusal) return refusedResponse(error, request, calls)
       throw error
     }

@@ -2,6 +2,9 @@ import { initTRPC, type TRPCError } from '@trpc/server'
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import { z } from 'zod'
 import { isRefusal, REFUSALS, type Reason, Refusal, refuse } from '../../errors.js'
+import { systemClock } from '../../lib/clock.js'
+import { countRefusal, type Metrics } from '../../lib/telemetry/metrics.js'
+import { inSpan } from '../../lib/telemetry/tracing.js'
 import { faultsOf, textOfIssues } from '../../protocol/input-faults.js'
 import type { RegistryScope } from '../../protocol/rights.js'
 import type { Caller, Role } from '../caller.js'
@@ -25,6 +28,7 @@ export interface TrpcContext {
   onBug(path: string, error: unknown): void
   /** Runs the call within the concurrency limit. Absent over HTTP, where the whole request is limited already. */
   readonly runLimited?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined
+  readonly metrics?: Metrics | undefined
 }
 
 /** The requirements of a procedure on its caller, as docs/API.md and schemas/openapi.json show them. */
@@ -43,6 +47,7 @@ const t = initTRPC
   .create({
     isDev: false,
     errorFormatter: ({ shape, error, ctx, path }) => {
+      countRefusal(ctx?.metrics, isRefusal(error.cause) ? error.cause : refusalOf(error))
       if (!isRefusal(error.cause)) return { code: shape.code, ...errorShape(refusalOf(error), ctx?.requestId, path) }
       const code = TRPC_ERROR_CODES_BY_KEY[REFUSALS[error.cause.reason].trpc]
       return { code, ...errorShape(error.cause, ctx?.requestId, path) }
@@ -68,8 +73,13 @@ export const router = t.router
 
 /** A procedure that anonymous callers may use. `ctx.findCaller()` authenticates the caller if it sent a token. Logs bugs. */
 export const publicProcedure = t.procedure.use(async ({ ctx, path, type, next }) => {
-  const result = await (ctx.runLimited ? ctx.runLimited(next) : next())
+  const startedMs = systemClock.monotonicMs()
+  const run = () => inSpan(`tRPC ${path}`, () => next())
+  const result = await (ctx.runLimited ? ctx.runLimited(run) : run())
   const isBug = !result.ok && result.error.code === 'INTERNAL_SERVER_ERROR' && !isRefusal(result.error.cause)
+  const isFailed = isBug || (!result.ok && isRefusal(result.error.cause) && result.error.cause.status >= 500)
+  ctx.metrics?.calls.inc({ procedure: path, outcome: result.ok ? 'ok' : isFailed ? 'failed' : 'refused' })
+  ctx.metrics?.callSeconds.observe({ procedure: path }, (systemClock.monotonicMs() - startedMs) / 1000)
   // A middleware does not see what a running subscription throws: over-websocket.ts logs those bugs
   if (isBug && type !== 'subscription') ctx.onBug(path, result.error.cause ?? result.error)
   return result

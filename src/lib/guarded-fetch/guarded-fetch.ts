@@ -11,6 +11,8 @@ import { type Refusal, refuse } from '../../errors.js'
 import type { Clock } from '../clock.js'
 import type { Resolver } from '../hosts/resolver.js'
 import type { Log } from '../log.js'
+import type { Metrics } from '../telemetry/metrics.js'
+import { inClientSpan, traceHeaders } from '../telemetry/tracing.js'
 import { withTimeout } from '../timeout.js'
 import { type DestinationRules, mayConnect, type Outgoing, readDestination } from './destination.js'
 import { requestPinned } from './request.js'
@@ -71,6 +73,7 @@ export interface GuardedFetchDeps {
   readonly takeRate: (request: OutgoingRequest) => Refusal | undefined
   /** Certificate authorities. Default: those of Node. */
   readonly ca?: string | undefined
+  readonly metrics?: Metrics | undefined
 }
 
 const CONNECT_MS = 3000
@@ -91,8 +94,12 @@ export function newGuardedFetch(deps: GuardedFetchDeps): GuardedFetch {
     const ended = new AbortController()
     try {
       const following = { ...PURPOSES[purpose], purpose, cause, signal: ended.signal }
-      return await withTimeout(deps.clock, TOTAL_MS, 'the request', fetchFollowing(deps, url, following))
+      const fetching = inClientSpan(`fetch ${purpose}`, () => fetchFollowing(deps, url, following))
+      const response = await withTimeout(deps.clock, TOTAL_MS, 'the request', fetching)
+      deps.metrics?.outgoing.inc({ purpose, outcome: 'ok' })
+      return response
     } catch (error) {
+      deps.metrics?.outgoing.inc({ purpose, outcome: 'failed' })
       deps.log.info('an outgoing request failed', { 'url.host': url.host, purpose, cause: messageOf(error) })
       return refuse('fetch_failed', `cannot fetch ${url}: ${EXPECTED}`)
     } finally {
@@ -141,7 +148,7 @@ async function fetchOnce(deps: GuardedFetchDeps, url: URL, { accept, anyStatus =
     return await requestPinned({
       url,
       addresses,
-      headers: { accept, 'user-agent': `credence (${deps.issuer})` },
+      headers: { accept, 'user-agent': `credence (${deps.issuer})`, ...traceHeaders() },
       maxBytes,
       anyStatus,
       ca: deps.ca,

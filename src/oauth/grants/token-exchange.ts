@@ -29,6 +29,8 @@ import { requireTask } from './task.js'
 export interface ExchangeDeps extends IssueDeps, SubjectDeps {
   readonly issuer: string
   readonly trustLog: IssueDeps['trustLog']
+  /** Refuses while the disk has room for more important writes only. */
+  readonly requireRoom: (isFor: 'token') => void
   readonly findTask: (taskId: TaskId) => Promise<TaskDependencies | undefined>
   /** Notifies both sides of introductions that need another approval. */
   readonly notifyOfRefusal: (affected: readonly GrantedIntroduction[]) => Promise<void>
@@ -42,6 +44,7 @@ export interface ExchangeDeps extends IssueDeps, SubjectDeps {
  */
 export async function grantTokenExchange(deps: ExchangeDeps, { barrier, authenticated, jkt, form }: GrantRequest): Promise<IssuedToken> {
   const request = parseExchange(form, deps.issuer)
+  deps.requireRoom('token')
   const { now } = barrier
   const subject = await requireSubject(deps, authenticated, request.subjectToken, jkt, now)
   const actor = request.actorToken === undefined ? undefined : await requireActor(deps, authenticated, request.actorToken, jkt, now)

@@ -16,6 +16,7 @@ import { addressPrefix } from '../../http/limits/address-prefix.js'
 import type { ConcurrencyLimit } from '../../http/limits/concurrency-limit.js'
 import { type FindAgentDeps, findIntroductionTarget } from '../../identity/agents/find.js'
 import type { NamespacesStore } from '../../identity/namespaces/store.js'
+import type { Metrics } from '../../lib/telemetry/metrics.js'
 import type { Handle } from '../../protocol/handles.js'
 import { AgentId } from '../../protocol/ids.js'
 import type { Hit, SearchResult } from '../../protocol/search.js'
@@ -36,6 +37,7 @@ export interface SearchDeps extends FindAgentDeps {
   readonly keyRing: KeyRing
   readonly issuer: string
   /** Searches are expensive and open to anonymous callers, so they have concurrency limits of their own. */
+  readonly metrics?: Metrics | undefined
   readonly searchLimits: Readonly<Record<'authenticated' | 'anonymous', Pick<ConcurrencyLimit, 'run'>>>
   /** The agents whose `introduced` tier the caller may see, each with the handles that this depends on. */
   readonly introducedTo: (caller: Caller) => Promise<ReadonlyMap<AgentId, readonly Handle[]>>
@@ -64,14 +66,19 @@ export const searchCards = (deps: SearchDeps, searcher: Searcher, input: SearchC
   withinSearchLimit(deps, searcher, () => searchPages(deps, searcher.caller, input))
 
 export async function withinSearchLimit<T>(
-  { searchLimits }: Pick<SearchDeps, 'searchLimits'>,
+  { searchLimits, metrics }: Pick<SearchDeps, 'searchLimits' | 'metrics'>,
   { caller, address }: Searcher,
   work: () => Promise<T>,
 ): Promise<T> {
   if (caller && !caller.scopes.some((scope) => scope === 'discovery:read'))
     refuse('insufficient_scope', 'this call needs the scope discovery:read')
-  const limit = searchLimits[caller ? 'authenticated' : 'anonymous']
-  return limit.run(caller?.id ?? addressPrefix(address), isConnected, work)
+  const kind = caller ? 'authenticated' : 'anonymous'
+  const done = metrics?.searchSeconds.startTimer({ caller: kind })
+  try {
+    return await searchLimits[kind].run(caller?.id ?? addressPrefix(address), isConnected, work)
+  } finally {
+    done?.()
+  }
 }
 
 async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: SearchCriteria): Promise<SearchResult> {

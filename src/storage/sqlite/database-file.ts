@@ -31,8 +31,19 @@ const SCHEMA = `
   CREATE TABLE log_entries (id TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
   ${CARD_SEARCH_SCHEMA}`
 
-/** Opens and locks the file, which is created with its folder if it is missing. Refuses files that are damaged, of another format or in use. */
-export const openDatabaseFile = async (file: string): Promise<Database> => openLocked(await prepareFile(file))
+/**
+ * Opens and locks the file, which is created with its folder if it is missing. Refuses files that are damaged, of another format or in use. If the
+ * disk is full, `onFull` may make space (true), and the file is opened again.
+ */
+export async function openDatabaseFile(file: string, onFull: () => boolean = () => false): Promise<Database> {
+  const prepared = await prepareFile(file)
+  try {
+    return openLocked(prepared)
+  } catch (error) {
+    if (sqliteCode(error) === 13 && onFull()) return openDatabaseFile(file)
+    return refuseToOpen(prepared, error)
+  }
+}
 
 async function prepareFile(given: string): Promise<string> {
   if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
@@ -50,20 +61,24 @@ function openLocked(file: string): Database {
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')
     db.close()
-    switch (sqliteCode(error)) {
-      case 5: // SQLITE_BUSY
-        return refuse('unavailable', `${file} is in use by another process: only one registry process can open it`)
-      case 8: // SQLITE_READONLY
-        return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
-      case 11: // SQLITE_CORRUPT
-        return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
-      case 13: // SQLITE_FULL
-        return refuse('unavailable', `${file} cannot be written: its disk is full`)
-      case 26: // SQLITE_NOTADB
-        return refuse('unavailable', `${file} is not a Credence database`)
-      default:
-        throw error
-    }
+    throw error
+  }
+}
+
+function refuseToOpen(file: string, error: unknown): never {
+  switch (sqliteCode(error)) {
+    case 5: // SQLITE_BUSY
+      return refuse('unavailable', `${file} is in use by another process: only one registry process can open it`)
+    case 8: // SQLITE_READONLY
+      return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
+    case 11: // SQLITE_CORRUPT
+      return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
+    case 13: // SQLITE_FULL
+      return refuse('unavailable', `${file} cannot be written: its disk is full`)
+    case 26: // SQLITE_NOTADB
+      return refuse('unavailable', `${file} is not a Credence database`)
+    default:
+      throw error
   }
 }
 

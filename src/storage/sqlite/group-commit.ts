@@ -2,6 +2,8 @@
 // keep arriving. Cost: one fsync per group. Limits: those of `awaitTurnWindow`, and MAX_GROUP requests.
 import { Refusal } from '../../errors.js'
 import { awaitTurnWindow } from '../../lib/batch.js'
+import { systemClock } from '../../lib/clock.js'
+import type { StoreState } from '../storage.js'
 import { type Database, inSavepoint, sqliteCode } from './database.js'
 
 /** The result of a request's work. `keep: false` rolls its savepoint back; the result is returned either way. */
@@ -27,14 +29,20 @@ export interface GroupCommit {
   close(): Promise<void>
   /** Throws if the store is closed, or if its file may be inconsistent. */
   check(): void
+  /** Why writes fail, and when the last commit succeeded (monotonic). */
+  state(): Pick<StoreState, 'fault' | 'needsRestart'> & { readonly committedMs: number }
 }
 
 export interface GroupHooks {
   /** For tests: awaited after the work of a group, before its COMMIT. Readers wait for it, so it must not wait for them. */
   readonly beforeCommit?: (() => void | Promise<void>) | undefined
   readonly onStep?: ((step: Step) => void) | undefined
-  /** Called with the cause of a failed commit. Callers only get `unavailable`. */
+  /** Called with the cause of the first of several failed commits. Callers only get `unavailable`. */
   readonly onFailure?: ((error: unknown) => void) | undefined
+  /** Called when a commit succeeds after one that failed. */
+  readonly onRecovery?: (() => void) | undefined
+  /** Called when a commit finds the disk full. True: there is space now, so the commit is tried again. */
+  readonly onFull?: (() => boolean) | undefined
 }
 
 interface Request {
@@ -47,6 +55,8 @@ type Outcome = { readonly request: Request } & ({ readonly worked: WorkResult<un
 
 const MAX_GROUP = 256
 const SQLITE_FULL = 13
+const FULL = 'the disk of the store is full: free space on it'
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   const step = hooks.onStep ?? (() => {})
@@ -54,6 +64,8 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
   let running: Promise<void> | undefined
   let refusal: Refusal | undefined
   let closed: Error | undefined
+  let fault: string | undefined
+  let committedMs = systemClock.monotonicMs()
 
   const run = (request: Request): Outcome => {
     try {
@@ -77,7 +89,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
     return worked
   }
 
-  const commitGroup = async (requests: readonly Request[]): Promise<void> => {
+  const commitGroup = async (requests: readonly Request[], isSecond = false): Promise<void> => {
     const outcomes: Outcome[] = []
     try {
       db.run('BEGIN IMMEDIATE')
@@ -89,15 +101,21 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
       db.run('COMMIT')
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
+      const isFull = sqliteCode(error) === SQLITE_FULL
+      if (isFull && !isSecond && hooks.onFull?.()) return commitGroup(requests, true)
       const failure = new Refusal('unavailable', 'the store could not commit', { retryAfterSeconds: 5 })
-      hooks.onFailure?.(error)
+      if (fault === undefined) hooks.onFailure?.(error)
+      fault = isFull ? FULL : `the store cannot be written (${messageOf(error)}): repair its disk, then restart the registry`
       // If the disk is full, no commit record was written. After any other failure the state after a crash is unknown, so all later requests are
       // refused.
-      if (sqliteCode(error) !== SQLITE_FULL) refusal = failure
+      if (!isFull) refusal = failure
       for (const request of requests) request.reject(failure)
       return
     }
     step('committed')
+    if (fault !== undefined) hooks.onRecovery?.()
+    fault = undefined
+    committedMs = systemClock.monotonicMs()
     for (const outcome of outcomes) resolve(outcome)
   }
 
@@ -134,6 +152,7 @@ export function newGroupCommit(db: Database, hooks: GroupHooks): GroupCommit {
       return read()
     },
     check,
+    state: () => ({ fault, needsRestart: refusal !== undefined, committedMs }),
     close: async () => {
       closed ??= new Error('the store is closed')
       await running

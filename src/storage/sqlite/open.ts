@@ -1,27 +1,37 @@
-import type { Clock } from '../../lib/clock.js'
+import { type Clock, systemClock } from '../../lib/clock.js'
 import type { BulkReadableStorage } from '../bulk.js'
-import type { CommitResult, Operation } from '../storage.js'
+import type { CommitResult, Operation, StoreState } from '../storage.js'
 import { newBulkReader } from './bulk.js'
 import { type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
 import { closeDatabaseFile, openDatabaseFile } from './database-file.js'
+import { newDisk } from './disk.js'
 import { type GroupHooks, newGroupCommit } from './group-commit.js'
 import { newLog, type PrepareGroup } from './log.js'
 
-export interface SqliteOptions extends GroupHooks {
+export interface SqliteOptions extends Omit<GroupHooks, 'onFull'> {
   /** Created with its folder if missing; only its owner may read it. */
   readonly file: string
   readonly clock: Pick<Clock, 'now'>
+  /** The file of the reserve for revocations on a full disk (disk.ts). Default: no reserve is kept. */
+  readonly reserve?: string | undefined
+  /** Called when the reserve was given up, or written again. */
+  readonly onReserve?: ((isKept: boolean) => void) | undefined
 }
+
+/** If nothing was committed for this time, `probe` writes. */
+const IDLE_MS = 5000
+const PROBE_SECONDS = 60
 
 /**
  * Opens the embedded store: one file, locked by one process. Two servers in that process share this object.
  * A write is durable when its promise resolves; writes of the same event-loop turn share one commit.
  */
 export async function openSqlite(options: SqliteOptions): Promise<BulkReadableStorage> {
-  const db = await openDatabaseFile(options.file)
-  const commits = newGroupCommit(db, options)
+  const disk = newDisk(options.file, options.reserve, options.onReserve)
+  const db = await openDatabaseFile(options.file, disk.giveUpReserve)
+  const commits = newGroupCommit(db, { ...options, onFull: disk.giveUpReserve })
   const now = () => options.clock.now()
   const collections = newCollections({ db, commits, now })
   const counters = newCounters(db, now)
@@ -31,7 +41,24 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
     return () => prepared.findIndex((execute) => !execute())
   }
   let closing: Promise<void> | undefined
+  const state = (): StoreState => {
+    const { fault, needsRestart } = commits.state()
+    return { fault, needsRestart, ...disk.state() }
+  }
+  const count: BulkReadableStorage['count'] = (key, by, limit, expiresAt) =>
+    commits.write(() => {
+      const result = counters.add({ key, by, limit, expiresAt })
+      return { keep: result !== undefined, result }
+    })
   return {
+    state,
+    probe: async () => {
+      await disk.keepReserve()
+      const { fault, committedMs } = commits.state()
+      const isIdle = systemClock.monotonicMs() - committedMs >= IDLE_MS
+      // `state` has the failure
+      if (isIdle || fault !== undefined) await count('probe', 1, Number.MAX_SAFE_INTEGER, now() + PROBE_SECONDS).catch(() => undefined)
+    },
     collection: (spec) => collections.collection(spec),
     commit: async (operations): Promise<CommitResult> => {
       const work = prepareGroup(operations)
@@ -40,11 +67,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
         return failed === -1 ? { keep: true, result: { ok: true } } : { keep: false, result: { ok: false, failed } }
       })
     },
-    count: (key, by, limit, expiresAt) =>
-      commits.write(() => {
-        const result = counters.add({ key, by, limit, expiresAt })
-        return { keep: result !== undefined, result }
-      }),
+    count,
     log: newLog(db, commits, prepareGroup),
     cards: { search: cards.search, suggest: cards.suggest, summaries: cards.summaries, outdated: cards.outdated },
     bulk: newBulkReader(db, commits),

@@ -72,21 +72,35 @@ const UPDATE_MS = 1000
 /** A single failure is normal: a remote witness fetches this registry's keys, and cannot do so while this registry starts. */
 const LOGGED_FAILURE = 2
 
-/** Sends the head to the witness now, and then once per second while the log grows. Returns a function that sends it once more and stops. */
+/** While the log does not grow, the witness is read this often, so that one that cannot be reached is noticed. */
+const READ_MS = 30_000
+/** After this time without a contact, or behind the log, the instance is not ready. */
+export const MAX_WITHOUT_WITNESS_MS = 300_000
+
+export interface WitnessUpdates {
+  /** Entries that the witness does not have yet, whether the last contact succeeded, and why the instance is not ready because of it. */
+  state(): { readonly behind: number; readonly isReachable: boolean; readonly fault: string | undefined }
+  /** Sends the head once more and stops. */
+  close(): Promise<void>
+}
+
+/** Sends the head to the witness now, and then once per second while the log grows. */
 export function updateWitness(
   witness: WitnessStore,
   trustLog: ServedTrustLog,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
-) {
+): WitnessUpdates {
   const closing = new AbortController()
   let written = -1
   let failures = 0
+  let contactMs = clock.monotonicMs()
   const update = async (): Promise<void> => {
     const [{ seq }, epoch, hash] = [parsePosition(trustLog.position), trustLog.epoch, trustLog.lastHash]
-    if (seq === written) return
+    if (seq === written && failures === 0 && clock.monotonicMs() - contactMs < READ_MS) return
     await requireSameHistory(witness, trustLog, seq)
-    await witness.write({ epoch, seq, hash }, trustLog)
+    if (seq !== written) await witness.write({ epoch, seq, hash }, trustLog)
     written = seq
+    contactMs = clock.monotonicMs()
   }
   const onFailure = (error: unknown) => {
     failures++
@@ -103,9 +117,22 @@ export function updateWitness(
       await clock.after(UPDATE_MS, closing.signal)
     }
   })()
-  return async (): Promise<void> => {
-    closing.abort()
-    await updating
-    await tryUpdate()
+  return {
+    state: () => {
+      const silentMs = clock.monotonicMs() - contactMs
+      return {
+        behind: written < 0 ? 0 : parsePosition(trustLog.position).seq - written,
+        isReachable: failures === 0,
+        fault:
+          failures > 0 && silentMs > MAX_WITHOUT_WITNESS_MS
+            ? `the witness ${witness.name} could not be updated for ${Math.round(silentMs / 1000)} s: the log names the cause`
+            : undefined,
+      }
+    },
+    close: async () => {
+      closing.abort()
+      await updating
+      await tryUpdate()
+    },
   }
 }

@@ -77,8 +77,11 @@ test('a registry does not replace the head of another history at its witness', a
   await witness.write({ epoch: log.epoch, seq: 1, hash })
   await end(log, aHandle())
   const warnings: string[] = []
-  const stop = updateWitness(witness, log, { clock: logs.clock, log: { ...silentLog, error: (_, error) => warnings.push(String(error)) } })
-  await stop()
+  const updates = updateWitness(witness, log, {
+    clock: logs.clock,
+    log: { ...silentLog, error: (_, error) => warnings.push(String(error)) },
+  })
+  await updates.close()
   expect(await witness.read()).toEqual({ epoch: log.epoch, seq: 1, hash })
   expect(warnings.join()).toContain('entry 1 of the log differs from the one that witness')
 })

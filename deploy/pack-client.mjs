@@ -26,7 +26,7 @@ import { createVerifier, guard } from 'credence-client/verifier'
 \`\`\`
 
 Version and source are those of the package \`credence\`: this package's entries are its \`credence/client\` and \`credence/verifier\`.
-The code contains @noble/hashes (MIT) and parts of @sd-jwt (Apache-2.0).
+The code contains @noble/hashes (MIT), @opentelemetry/api (Apache-2.0) and parts of @sd-jwt (Apache-2.0).
 `
 
 const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))

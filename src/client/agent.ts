@@ -10,7 +10,7 @@ import { type Calls, newCalls } from './call.js'
 import { type Cards, newCards } from './cards.js'
 import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
-import type { Fetch } from './http.js'
+import { type Fetch, traced } from './http.js'
 import { type Introductions, newIntroductions } from './introductions/introductions.js'
 import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
@@ -86,7 +86,7 @@ export function createAgent(options: AgentOptions): Agent {
   const issuer = issuerOf(options.issuer)
   const clock = options.clock ?? clientClock
   const random = options.random ?? systemRandom
-  const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  const fetch = traced(options.fetch ?? ((input, init) => globalThis.fetch(input, init)))
   const http = { fetch, clock }
   const metadata = cached((): Promise<RegistryMetadata> => fetchMetadata(http, issuer))
   const pins = newPins(options.pins, () => fetchKeys(http, issuer), clock)

@@ -3,10 +3,22 @@ import { CredenceError, type Fault } from '../errors.js'
 import { concatBytes } from '../lib/bytes.js'
 import type { Clock } from '../lib/clock.js'
 import { isJsonObject, type JsonObject, readJson } from '../lib/json.js'
+import { traceHeaders } from '../lib/telemetry/tracing.js'
 import { withTimeout } from '../lib/timeout.js'
 import { faultsMissingIn, textOfIssues } from '../protocol/input-faults.js'
 
 export type Fetch = typeof globalThis.fetch
+
+/** Adds the header `traceparent` of the current span to each request; without an SDK of OpenTelemetry there is none. */
+export const traced =
+  (fetch: Fetch): Fetch =>
+  (input, init) => {
+    const { traceparent } = traceHeaders()
+    if (traceparent === undefined) return fetch(input, init)
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
+    headers.set('traceparent', traceparent)
+    return fetch(input, { ...init, headers })
+  }
 
 export interface HttpDeps {
   readonly fetch: Fetch

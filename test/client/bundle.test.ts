@@ -8,7 +8,7 @@ import { tempFolder } from '../storage/open-store.js'
 const ROOT = resolve(import.meta.dirname, '../..')
 /** The folders of the project whose code may run in a browser. */
 const BROWSER_CHAPTERS = ['client', 'credentials', 'lib', 'protocol', 'verifier']
-const ALLOWED_PACKAGES = /^(@noble\/hashes|@sd-jwt\/\w+|jose|js-base64|zod)$/
+const ALLOWED_PACKAGES = /^(@noble\/hashes|@opentelemetry\/api|@sd-jwt\/\w+|jose|js-base64|zod)$/
 
 /** A folder with the project installed by its path, as `npm install ../credence` does it: with a link. */
 let app: string

@@ -16,6 +16,12 @@ export function newMetrics() {
     new Counter<L>({ name, help, labelNames: [...labelNames], registers })
   const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge<L>({ name, help, labelNames: [...labelNames], registers })
+  /** A gauge that has no sample until it is set, because not every registry has what it measures. */
+  const optionalGauge = (name: string, help: string) => {
+    const created = gauge(name, help)
+    created.remove()
+    return created
+  }
   const seconds = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Histogram<L>({ name, help, labelNames: [...labelNames], buckets: BUCKETS, registers })
   return {
@@ -44,13 +50,13 @@ export function newMetrics() {
     feedSubscriptions: counter('credence_feed_subscriptions_total', 'Subscriptions to the revocation feed, by how they began', ['start']),
     sockets: gauge('credence_sockets', 'Open WebSockets'),
     logEntries: gauge('credence_log_entries', 'Entries of the trust log'),
-    witnessBehind: gauge('credence_witness_behind_entries', 'Entries of the log that the witness does not have yet'),
-    witnessReachable: gauge('credence_witness_reachable', '1 if the last contact with the witness succeeded'),
+    witnessBehind: optionalGauge('credence_witness_behind_entries', 'Entries of the log that the witness does not have yet'),
+    witnessReachable: optionalGauge('credence_witness_reachable', '1 if the last contact with the witness succeeded'),
     storeWritable: gauge('credence_store_writable', '0 while writes fail'),
-    diskFree: gauge('credence_disk_free_bytes', 'Free space of the disk of the embedded store'),
-    diskReserve: gauge('credence_disk_reserve_bytes', 'Size of the reserve for revocations; 0 when it was given up'),
+    diskFree: optionalGauge('credence_disk_free_bytes', 'Free space of the disk of the embedded store'),
+    diskReserve: optionalGauge('credence_disk_reserve_bytes', 'Size of the reserve for revocations; 0 when it was given up'),
     clockPlausible: gauge('credence_clock_plausible', '0 while the clock of this machine is implausible'),
-    clockSkew: gauge('credence_clock_skew_seconds', 'Smallest possible difference to the clock of the shared store'),
+    clockSkew: optionalGauge('credence_clock_skew_seconds', 'Smallest possible difference to the clock of the shared store'),
     ready: gauge('credence_ready', '1 if /readyz answers 200'),
     /** All metrics in the text format of Prometheus, those of the process included. */
     text: async () => `${await registry.metrics()}${await processRegistry().metrics()}`,

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { listen } from './listen.js'
 
 interface HealthServerOptions {
@@ -8,6 +8,7 @@ interface HealthServerOptions {
   readonly whyNotReady: () => Promise<string | undefined>
   /** The reason why the process should be restarted; undefined if it need not be. */
   readonly whyNotAlive: () => string | undefined
+  readonly onBug: (error: unknown) => void
   /** The metrics at `/metrics`. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
@@ -21,11 +22,19 @@ export async function startHealthServer({
   port,
   whyNotReady,
   whyNotAlive,
+  onBug,
   metrics,
 }: HealthServerOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer(async (request, response) => {
-    const respond = (status: number, text: string, contentType = 'text/plain') =>
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      onBug(error)
+      response.destroy()
+    })
+  })
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const respond = (status: number, text: string, contentType = 'text/plain') => {
       response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(`${text}\n`)
+    }
     if (request.url === '/metrics') return respond(200, await metrics.text(), metrics.contentType)
     if (request.url !== '/livez' && request.url !== '/readyz') return respond(404, 'not found')
     const whyNot = request.url === '/readyz' ? await whyNotReady() : whyNotAlive()
@@ -33,7 +42,7 @@ export async function startHealthServer({
       whyNot === undefined ? 200 : 503,
       whyNot === undefined ? 'ok' : `${request.url === '/readyz' ? 'not ready' : 'not alive'}: ${whyNot}`,
     )
-  })
+  }
   return {
     port: await listen(server, host, port),
     close: () =>

@@ -75,6 +75,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
       port: deps.adminPort,
       whyNotReady: async () => (isDraining ? 'the server is shutting down' : whyNotReady(services)),
       whyNotAlive: () => whyNotAlive(services),
+      onBug: (error) => deps.log.error('a request on the admin port failed', error),
       metrics: { contentType: services.metrics.contentType, text: () => metricsText(services, servers && { ...servers, isDraining }) },
     })
     servers = await serveCallers(deps, services)

@@ -3,7 +3,7 @@ import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
 import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
-import { createPrivateDatabase, type Database, openDatabase, sqliteCode } from './database.js'
+import { createPrivateDatabase, type Database, openDatabase, SQLITE_FULL, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
 const FORMAT = 6
@@ -33,17 +33,10 @@ const SCHEMA = `
 
 /**
  * Opens and locks the file, which is created with its folder if it is missing. Refuses files that are damaged, of another format or in use. If the
- * disk is full, `onFull` may make space (true), and the file is opened again.
+ * disk is full, `onFull` may make space (true), and the file is prepared again.
  */
-export async function openDatabaseFile(file: string, onFull: () => boolean = () => false): Promise<Database> {
-  const prepared = await prepareFile(file)
-  try {
-    return openLocked(prepared)
-  } catch (error) {
-    if (sqliteCode(error) === 13 && onFull()) return openDatabaseFile(file)
-    return refuseToOpen(prepared, error)
-  }
-}
+export const openDatabaseFile = async (file: string, onFull: () => boolean = () => false): Promise<Database> =>
+  openLocked(await prepareFile(file), onFull)
 
 async function prepareFile(given: string): Promise<string> {
   if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
@@ -53,15 +46,22 @@ async function prepareFile(given: string): Promise<string> {
   return realpath(given)
 }
 
-function openLocked(file: string): Database {
+function openLocked(file: string, onFull: () => boolean): Database {
   const db = openDatabase(file)
   try {
-    prepareDatabase(db, file)
+    try {
+      prepareDatabase(db, file)
+    } catch (error) {
+      if (sqliteCode(error) !== SQLITE_FULL || !onFull()) throw error
+      if (db.inTransaction) db.exec('ROLLBACK')
+      // On the same connection, because a closed one keeps its lock until it is garbage-collected
+      prepareDatabase(db, file)
+    }
     return db
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')
     db.close()
-    throw error
+    return refuseToOpen(file, error)
   }
 }
 
@@ -71,9 +71,11 @@ function refuseToOpen(file: string, error: unknown): never {
       return refuse('unavailable', `${file} is in use by another process: only one registry process can open it`)
     case 8: // SQLITE_READONLY
       return refuse('unavailable', `${file} cannot be written: the file or its disk is read-only`)
+    case 10: // SQLITE_IOERR
+      return refuse('unavailable', `${file} cannot be read or written: its disk fails or is read-only`)
     case 11: // SQLITE_CORRUPT
       return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
-    case 13: // SQLITE_FULL
+    case SQLITE_FULL:
       return refuse('unavailable', `${file} cannot be written: its disk is full`)
     case 26: // SQLITE_NOTADB
       return refuse('unavailable', `${file} is not a Credence database`)

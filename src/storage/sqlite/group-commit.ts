@@ -4,7 +4,7 @@ import { Refusal } from '../../errors.js'
 import { awaitTurnWindow } from '../../lib/batch.js'
 import { systemClock } from '../../lib/clock.js'
 import type { StoreState } from '../storage.js'
-import { type Database, inSavepoint, sqliteCode } from './database.js'
+import { type Database, inSavepoint, SQLITE_FULL, sqliteCode } from './database.js'
 
 /** The result of a request's work. `keep: false` rolls its savepoint back; the result is returned either way. */
 interface WorkResult<T> {
@@ -54,7 +54,6 @@ interface Request {
 type Outcome = { readonly request: Request } & ({ readonly worked: WorkResult<unknown> } | { readonly error: unknown })
 
 const MAX_GROUP = 256
-const SQLITE_FULL = 13
 const FULL = 'the disk of the store is full: free space on it'
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

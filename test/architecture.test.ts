@@ -118,6 +118,8 @@ describe('modules with restricted importers', () => {
     ['mongodb', /^storage\/mongo\//],
     ['@photostructure/sqlite', /^storage\/sqlite\//],
     ['pino', /^server\/logger\.ts$/],
+    ['prom-client', /^lib\/telemetry\/metrics\.ts$/],
+    ['@opentelemetry/api', /^lib\/telemetry\/tracing\.ts$/],
     ['commander', /^cli\//],
     ['ws', /^(http|revocations)\/|^lib\/io\/websocket-node\.ts$/],
     ['jose', /^credentials\//],

@@ -7,9 +7,9 @@ import { systemClock } from '../../lib/clock.js'
 import { systemRandom } from '../../lib/random.js'
 import type { StoreState } from '../storage.js'
 
-export const RESERVE_BYTES = 16 * 2 ** 20
+const RESERVE_BYTES = 16 * 2 ** 20
 /** With less free space, callers may create nothing. More than the write-ahead log grows by before its pages are copied. */
-export const NEARLY_FULL_BYTES = 64 * 2 ** 20
+const NEARLY_FULL_BYTES = 64 * 2 ** 20
 const CHUNK_BYTES = 65_536
 const READ_EVERY_MS = 1000
 

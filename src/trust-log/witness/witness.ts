@@ -75,7 +75,7 @@ const LOGGED_FAILURE = 2
 /** While the log does not grow, the witness is read this often, so that one that cannot be reached is noticed. */
 const READ_MS = 30_000
 /** After this time without a contact, or behind the log, the instance is not ready. */
-export const MAX_WITHOUT_WITNESS_MS = 300_000
+const MAX_WITHOUT_WITNESS_MS = 300_000
 
 export interface WitnessUpdates {
   /** Entries that the witness does not have yet, whether the last contact succeeded, and why the instance is not ready because of it. */

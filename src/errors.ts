@@ -121,6 +121,14 @@ export class CredenceError extends Error {
   }
 }
 
+/** Stored data is damaged: its disk failed, or something else than Credence has changed it. Its text says what and where, and is for the operator. */
+export class DamagedStore extends Error {
+  constructor(text: string) {
+    super(text)
+    this.name = 'DamagedStore'
+  }
+}
+
 /** An error that is the caller's fault or follows from one of our rules. Its text is sent to the caller, so it must not reveal secrets. */
 export class Refusal extends CredenceError {
   declare readonly reason: Reason

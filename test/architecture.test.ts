@@ -263,6 +263,8 @@ describe('code', () => {
       'lib/hosts/resolver.ts',
       // The operator's witness
       'lib/io/fetch-json.ts',
+      // Sockets of this machine
+      'lib/io/unix-socket.ts',
       // Clients in browsers
       'lib/io/websocket-web.ts',
     ])

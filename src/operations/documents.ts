@@ -1,5 +1,6 @@
 import type { BulkReadableStorage } from '../storage/bulk.js'
 import { anySpec, type Doc, type Spec } from '../storage/storage.js'
+import { storedJson } from '../storage/stored-json.js'
 import { pages } from './pages.js'
 
 /** The fields of a document, including those that only a newer build knows. */
@@ -14,5 +15,5 @@ export async function* documentsOf<D extends Doc>(
 ): AsyncGenerator<{ readonly key: string; readonly doc: Fields }> {
   storage.collection(spec)
   for await (const page of pages((after) => storage.bulk.documents(anySpec(spec), { ...after, limit: PAGE_DOCUMENTS, now: 0 })))
-    for (const { key, text } of page) yield { key, doc: JSON.parse(text) as Fields } // every write is validated by the schema
+    for (const { key, text } of page) yield { key, doc: storedJson<Fields>(text, `document ${key} of ${spec.name}`) }
 }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { systemClock } from '../lib/clock.js'
 import { systemRandom } from '../lib/random.js'
+import { answerBackups } from './backup-socket.js'
 import type { Config } from './config.js'
 import { newPinoLog } from './logger.js'
 import { issuerOf, openStore, openWitness } from './open-store.js'
@@ -21,6 +22,8 @@ export interface Registry {
 export async function serve(config: Config): Promise<Registry> {
   const log = newPinoLog(config.logLevel)
   const storage = await openStore(config, log)
+  const { holdFile } = storage
+  let backups: Awaited<ReturnType<typeof answerBackups>> | undefined
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
@@ -45,6 +48,7 @@ export async function serve(config: Config): Promise<Registry> {
       ...(witness && { witness }),
       witnessFor,
     })
+    backups = holdFile && (await answerBackups({ dataDirectory: config.dataDirectory, holdFile, log }))
     log.info('the registry is listening', { issuer, port: server.port, dev })
     return {
       issuer,
@@ -57,6 +61,7 @@ export async function serve(config: Config): Promise<Registry> {
         await waitAtMost(config.drainSeconds, closed)
         server.terminate()
         await waitAtMost(TERMINATE_SECONDS, closed)
+        await backups?.close()
         await storage.close()
         log.info('the registry is closed')
       },

@@ -32,6 +32,7 @@ export async function openStore(
     clock,
     reserve: join(config.dataDirectory, 'credence.reserve'),
     onFailure: (error) => log.error('the store cannot be written: the disk may be full or read-only', error, { file }),
+    onDamage: (text) => warn(`${text}; it is left out. credence admin check says what to do`, { file }),
     onRecovery: () => log.info('the store can be written again', { file }),
     onReserve: (isKept) =>
       isKept

@@ -44,6 +44,11 @@ export interface BulkReadableStorage extends Storage {
   readonly openSnapshot?: () => Promise<BulkSnapshot>
   /** Refuses while another instance uses the store. Absent: none can. */
   readonly requireExclusive?: () => Promise<void>
+  /**
+   * Of a store in a file: writes all that is committed into the file, and then leaves the file unchanged until the returned function is called, so
+   * that another process can copy it. Meanwhile the store is read and written as always. Absent: the store is not a file.
+   */
+  readonly holdFile?: () => Promise<() => Promise<void>>
 }
 
 /** A store that a dump is loaded into. */

@@ -1,3 +1,4 @@
+import { DamagedStore } from '../errors.js'
 import { base64url } from '../lib/bytes.js'
 import type { Log } from '../lib/log.js'
 import type { Handle } from '../protocol/handles.js'
@@ -10,7 +11,7 @@ import { frontierAfter, frontierOf, frontierTexts, leafOfEntry } from './proofs/
 import type { Applied } from './trust-log.js'
 
 /** The stored log is invalid, or differs from what this instance has read before. This instance no longer uses the log. */
-export class BrokenLog extends Error {
+export class BrokenLog extends DamagedStore {
   constructor(text: string) {
     super(text)
     this.name = 'BrokenLog'

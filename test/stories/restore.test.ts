@@ -123,7 +123,7 @@ describe('restore with a mirror that has the witnessed entry', () => {
       .token()
       .catch(() => ({ accessToken: '' }))
     expect(accessToken).toBe('')
-    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, replayed: 1, quarantined: 0 })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true, replayed: 1, quarantined: 0 })
     await start()
     expect(registry?.firstCode).toBeUndefined()
     const admin = cast.as(acme)
@@ -147,7 +147,7 @@ describe('restore with a mirror that has the witnessed entry', () => {
   })
   test('a missing mirror file is refused, and the restore with the right file quarantines nothing', async () => {
     await expect(restoreStore(config, file('mirrror.jsonl'))).rejects.toMatchObject({ reason: 'bad_input' })
-    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, quarantined: 0 })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true, quarantined: 0 })
   })
   test('a mirror of another history and a mirror that is too short are refused and change nothing', async () => {
     const entries = mirrorFile(file('mirror.jsonl')).read()
@@ -155,7 +155,7 @@ describe('restore with a mirror that has the witnessed entry', () => {
     await expect(restoreStore(config, file('other.jsonl'))).rejects.toThrow('have different histories')
     mirrorFile(file('short.jsonl')).append(entries.slice(0, 3))
     await expect(restoreStore(config, file('short.jsonl'))).rejects.toThrow('the mirror ends at entry 2. Nothing was written')
-    expect(await restoreStore(config, file('short.jsonl'), { mayQuarantine: true })).toMatchObject({ isComplete: false, replayed: 0 })
+    expect(await restoreStore(config, file('short.jsonl'), { mayQuarantine: true })).toMatchObject({ reachesWitness: false, replayed: 0 })
   })
 })
 
@@ -184,7 +184,7 @@ describe('restore of an agent that was suspended or revoked after the backup', (
 
   test('a suspended agent can be reinstated only by an operator, because the log does not tell who suspended it', async () => {
     await change(cast.operator, 'suspend', planner)
-    expect(await restoreBackup()).toMatchObject({ isComplete: true, replayed: 1 })
+    expect(await restoreBackup()).toMatchObject({ reachesWitness: true, replayed: 1 })
     expect(await tryReinstate(planner)).toEqual(['forbidden', 'done'])
     expect(await reasonOf(cast.as(planner).token())).toBe('done')
   })
@@ -234,7 +234,7 @@ describe('restore of an agent that was suspended or revoked after the backup', (
     const storage = await openSqlite({ file: file('data/credence.db'), clock: systemClock })
     expect(await storage.collection(AGENTS).change(ocr.agentId, {}, { newer: 1 } as never)).toMatchObject({ newer: 1 })
     await storage.close()
-    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true })
     await start()
     expect(await tryReinstate()).toEqual(['already_revoked', 'already_revoked'])
   })
@@ -250,7 +250,7 @@ test('non-public parts of a card verify after a restore, and again after a secon
     await stop()
     // The second restore uses a backup of the previous epoch.
     await (isFirst ? backUp() : putBack())
-    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, quarantined: 0 })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true, quarantined: 0 })
     await start()
     expect(await cast.as(planner).card(ocr.agentId)).toMatchObject({
       state: 'verified',
@@ -267,7 +267,7 @@ test('a restore without a mirror quarantines the store: a new operator joins wit
     /the witness file .*nowhere\.json does not exist\. Nothing was written/,
   )
   const restored = await restoreStore(config, undefined, { mayQuarantine: true })
-  expect(restored).toMatchObject({ isComplete: false, replayed: 0 })
+  expect(restored).toMatchObject({ reachesWitness: false, replayed: 0 })
   expect(restored.quarantined).toBeGreaterThan(6)
   const { issuer, firstCode = '' } = await start()
   for (const actor of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(actor).token())).toBe('invalid_client')

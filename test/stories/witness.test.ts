@@ -234,7 +234,7 @@ describe('restores of a witnessed registry', () => {
     await stop()
     await restoreBackup()
     expect(await restoreStore(registryConfig(), file('mirror.jsonl'), { mayQuarantine: !withMirror })).toMatchObject({
-      isComplete: withMirror,
+      reachesWitness: withMirror,
     })
     await start()
     await witnessIsUpToDate()

@@ -16,7 +16,7 @@ export interface BarrierWriteDeps extends InstanceLeaseDeps {
 
 interface BarrierWrite {
   /** The newest block. Every append that was acknowledged before the call is in it or in an earlier block. */
-  read(): Promise<Pick<StoredBlock, 'block'> | undefined>
+  read(): Promise<Pick<StoredBlock, '_id' | 'block'> | undefined>
   /** The server's clock at the last read. */
   storeTime(): StoreTime | undefined
   /** The number of instances that use the database now. */
@@ -40,7 +40,7 @@ export function newBarrierWrite(deps: BarrierWriteDeps): BarrierWrite {
    * The write fails if this member has not got a block that others acknowledged: so the block that it returns is the newest, and the majority has
    * it. It is sent as a plain command because for a retryable write the server would save a copy of the block each time; repeating it is harmless.
    */
-  const newestBlock = async (): Promise<Pick<StoredBlock, 'block'> | undefined> => {
+  const newestBlock = async (): Promise<Pick<StoredBlock, '_id' | 'block'> | undefined> => {
     const { value } = await timed(
       () =>
         db.command({

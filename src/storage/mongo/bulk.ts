@@ -1,8 +1,8 @@
 import type { Db, Document, FindOptions } from 'mongodb'
 import type { Block } from '../../protocol/log/entry.js'
-import type { BulkPage, BulkReader, BulkSnapshot, StoredDocument } from '../bulk.js'
-import type { Doc, Spec } from '../storage.js'
-import { decoded, docOf, encoded, type StoredDoc } from './codec.js'
+import type { BulkPage, BulkReader, BulkSnapshot } from '../bulk.js'
+import { storedJson } from '../stored-json.js'
+import { decoded, encoded, type StoredDoc } from './codec.js'
 import { COUNTERS, type Counter } from './counters.js'
 import { SCHEMAS } from './schema-version.js'
 import { CARD_ROWS } from './search/card-search.js'
@@ -33,15 +33,15 @@ export function newBulkReader({ db, ready, options = {}, call = callServer }: Bu
     )
   }
   const blocks = async (filter: Document, page: FindOptions): Promise<Block[]> =>
-    (await read<StoredBlock>(LOG_COLLECTION, filter, page)).map(({ block }) => JSON.parse(block) as Block) // validated before it was written
+    (await read<StoredBlock>(LOG_COLLECTION, filter, page)).map(({ _id, block }) => storedJson<Block>(block, `block ${_id} of the log`))
   return {
     collections: () =>
       callServer(async () => {
         const names = (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
         return names.filter((name) => !OWN_COLLECTIONS.includes(name))
       }),
-    documents: async ({ name, key }, page) =>
-      (await read<StoredDoc>(name, pageFilter(page), { limit: page.limit })).map((stored) => storedDocument(key, stored)),
+    documents: async ({ name }, page) =>
+      (await read<StoredDoc>(name, pageFilter(page), { limit: page.limit })).map(({ _id, text }) => ({ key: decoded(_id), text })),
     counters: async (page) =>
       (await read<Counter>(COUNTERS.name, pageFilter(page), { limit: page.limit })).map(({ _id, sum, expires }) => ({
         key: decoded(_id),
@@ -52,11 +52,6 @@ export function newBulkReader({ db, ready, options = {}, call = callServer }: Bu
     blocks: (from, limit) => blocks({ _id: { $gte: from } }, { limit }),
   }
 }
-
-const storedDocument = (key: Spec<Doc>['key'], stored: StoredDoc): StoredDocument => ({
-  key: String(docOf(stored)[key]),
-  text: stored.text,
-})
 
 const pageFilter = ({ after, now }: BulkPage): Document => ({
   expires: { $not: { $lte: now } },

@@ -2,6 +2,7 @@
 // Text of a caller never becomes a field name, a filter or an operator: filters contain only fields of the spec, with each value under `$eq`.
 import { expiryOf, isScalar, type StoredFields, validate } from '../document.js'
 import type { Doc, Scalar, Spec } from '../storage.js'
+import { storedJson } from '../stored-json.js'
 
 export interface StoredDoc {
   readonly _id: string
@@ -46,8 +47,8 @@ export function storedOf(
   return { doc: fields, stored }
 }
 
-/** `storedOf` validated the document before it was written. */
-export const docOf = ({ text }: Pick<StoredDoc, 'text'>): Doc & StoredFields => JSON.parse(text) as Doc & StoredFields
+export const docOf = ({ name }: Pick<Spec<Doc>, 'name'>, { _id, text }: Pick<StoredDoc, '_id' | 'text'>): Doc & StoredFields =>
+  storedJson(text, `document ${decoded(_id)} of ${name}`)
 
 const indexedFields = (spec: Spec<Doc>): readonly string[] => [...new Set(Object.values(spec.indexes).flatMap(({ fields }) => fields))]
 

@@ -210,7 +210,7 @@ async function live(opened: OpenCollection, key: Key) {
 
 function liveIn({ spec, now }: OpenCollection, stored: StoredDoc | null) {
   if (stored === null) return undefined
-  const doc = docOf(stored)
+  const doc = docOf(spec, stored)
   return hasExpired(spec, doc, now()) ? undefined : { doc, text: stored.text }
 }
 

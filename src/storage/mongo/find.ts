@@ -24,7 +24,9 @@ export async function find({ spec, docs, coalesce, now }: OpenCollection, name: 
       .sort(isLastMatched ? { _id: direction } : { [`f.${last}`]: direction, _id: direction })
       .limit(query.limit + 1)
       .toArray()
-  const found = (await callServer(() => coalesce(JSON.stringify([name, filter, direction, query.limit]), read))).map(docOf)
+  const found = (await callServer(() => coalesce(JSON.stringify([name, filter, direction, query.limit]), read))).map((stored) =>
+    docOf(spec, stored),
+  )
   const items = found.slice(0, query.limit)
   requireOrder(spec, name, indexQuery, items)
   const end = found.length > query.limit ? items.at(-1) : undefined

@@ -5,6 +5,7 @@ import { deepFreeze } from '../../lib/deep-freeze.js'
 import type { Block } from '../../protocol/log/entry.js'
 import { entryTextsOf } from '../block-text.js'
 import type { LogPort } from '../storage.js'
+import { storedJson } from '../stored-json.js'
 import { type BarrierWriteDeps, newBarrierWrite } from './barrier-write.js'
 import { newChangeNotifier } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
@@ -31,7 +32,8 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
   const changes = newChangeNotifier(blocks, ready)
   const barrier = newBarrierWrite({ ...deps, blocks })
 
-  const parsed = (stored: Pick<StoredBlock, 'block'>): Block => deepFreeze(JSON.parse(stored.block) as Block) // `append` validated it
+  const parsed = ({ _id, block }: Pick<StoredBlock, '_id' | 'block'>): Block =>
+    deepFreeze(storedJson<Block>(block, `block ${_id} of the log`))
   const findBlock = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     callServer(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
   const readStored = (from: number, limit: number): Promise<readonly StoredBlock[]> =>
@@ -63,8 +65,8 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
     head: async () => {
       await ready()
       changes.ensureWatching()
-      const { block } = (await barrier.read()) ?? {}
-      return block === undefined ? undefined : parsed({ block })
+      const stored = await barrier.read()
+      return stored && parsed(stored)
     },
     awaitBatch: newTimerWindow(MAX_BATCH),
     storeTime: barrier.storeTime,

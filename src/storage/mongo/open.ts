@@ -100,7 +100,8 @@ function openDatabase({ client, clock, storeClock, instance, waitClock, warn }: 
   const deps = { db, now, ensureSchema: newEnsureSchema(db, waitClock) }
   const collections = newCollections(deps)
   const counters = newCounters(deps)
-  const cards = newCardRows(deps)
+  const onDamage = (text: string) => warn(`${text}; it is left out. credence admin check says what to do`)
+  const cards = newCardRows(deps, onDamage)
   const commit = newCommit({ client, collections, counters, cards, blocks: db.collection(LOG_COLLECTION) })
   const log = newLog({ ...deps, instance, clock, storeClock, waitClock, append: ({ groups, ...block }) => commit(groups, block) })
   const ready = async () => {

@@ -1,6 +1,4 @@
 import type { BulkPage, BulkReader, StoredDocument } from '../bulk.js'
-import type { StoredFields } from '../document.js'
-import type { Doc, Spec } from '../storage.js'
 import { type Cell, type Database, quoted, type Row, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -11,7 +9,7 @@ export function newBulkReader(db: Database, commits: GroupCommit): BulkReader {
     documents: (spec, page) =>
       commits.read(() => {
         const { sql, cells } = pageOf(page)
-        return db.all(`SELECT doc FROM ${quoted('docs', spec.name)} ${sql}`, ...cells).map((row) => storedDocument(spec, row))
+        return db.all(`SELECT key, doc FROM ${quoted('docs', spec.name)} ${sql}`, ...cells).map(storedDocument)
       }),
     counters: (page) =>
       commits.read(() => {
@@ -23,10 +21,7 @@ export function newBulkReader(db: Database, commits: GroupCommit): BulkReader {
   }
 }
 
-function storedDocument(spec: Spec<Doc>, { doc }: Row): StoredDocument {
-  const text = String(doc)
-  return { key: String((JSON.parse(text) as StoredFields)[spec.key]), text } // validated before it was written
-}
+const storedDocument = ({ key, doc }: Row): StoredDocument => ({ key: String(scalarOf(key ?? null)), text: String(doc) })
 
 function pageOf({ after, limit, now }: BulkPage): { readonly sql: string; readonly cells: readonly Cell[] } {
   const afterKey = after === undefined ? '' : 'AND key > ?'

@@ -4,6 +4,7 @@ import type { CardIndex, Cut, EntryRow, FoundEntries, NewestRange, RowDetails, S
 import { CARD_INDEX_VERSION, NONCONFORMANT, reversed, termOfList, tierBit, USE_LENGTH } from '../card-search/entry.js'
 import { rarestFilterFirst } from '../card-search/plan.js'
 import type { CardRow, CardSearchPort, CardSummary, CardTier } from '../card-search/port.js'
+import { readSummary } from '../card-search/read-summary.js'
 import { search, suggest } from '../card-search/search.js'
 import { replaceRows } from './card-entries.js'
 import type { Cell, Database, Row } from './database.js'
@@ -14,20 +15,22 @@ export interface CardSearch extends CardSearchPort {
   index(cardId: string, rows: readonly CardRow[]): void
 }
 
-export function newCardSearch(db: Database, commits: GroupCommit): CardSearch {
+/** `onDamage` is called for a summary that is no JSON; searches leave its card out. */
+export function newCardSearch(db: Database, commits: GroupCommit, onDamage: (text: string) => void): CardSearch {
+  const readable = newSummaryReader(onDamage)
   const index: CardIndex = {
     sizes: (tier, keys) => commits.read(() => sizes(db, tier, keys)),
     rowsOfLists: (scope, lists, range) => commits.read(() => rowsOfLists(db, scope, lists, range)),
     rowsOfCards: (scope, cardIds) => commits.read(() => rowsOfCards(db, scope, cardIds)),
     newestRows: (scope, range) => commits.read(() => newestRows(db, scope, range)),
     wordsLike: (tier, pattern, limit) => commits.read(() => wordsLike(db, tier, pattern, limit)),
-    details: (tier, cardIds) => commits.read(() => details(db, tier, cardIds)),
+    details: (tier, cardIds) => commits.read(() => details(db, readable, tier, cardIds)),
   }
   return {
     index: (cardId, rows) => replaceRows(db, cardId, rows),
     search: (query) => search(index, query),
     suggest: (tier, text, limit) => suggest(index, tier, text, limit),
-    summaries: (tier, cardIds) => commits.read(() => summaries(db, tier, cardIds)),
+    summaries: (tier, cardIds) => commits.read(() => summaries(db, readable, tier, cardIds)),
     outdated: (limit) =>
       commits.read(() =>
         db
@@ -203,16 +206,16 @@ function wordsLike(db: Database, tier: CardTier, pattern: WordPattern, limit: nu
   return db.all(sql, start, `${start}\u{10ffff}`, MAX_WORDS_READ, min, max, limit).map(({ word }) => String(word))
 }
 
-function summaries(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
+function summaries(db: Database, readable: SummaryReader, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, CardSummary> {
   const rows = db.all(
     'SELECT card, summary FROM card_summaries WHERE card IN (SELECT value FROM json_each(?)) AND tier = ?',
     JSON.stringify(cardIds),
     tier,
   )
-  return new Map(rows.map(({ card, summary }) => [String(card), parsed(summary)]))
+  return new Map(readable(rows).map(({ row, summary }) => [String(row.card), summary]))
 }
 
-function details(db: Database, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, RowDetails> {
+function details(db: Database, readable: SummaryReader, tier: CardTier, cardIds: readonly string[]): ReadonlyMap<string, RowDetails> {
   const rows = db.all(
     `SELECT e.card AS card, summary, terms, properties FROM card_entries e
      JOIN card_contents c ON c.id = e.id JOIN card_summaries s ON s.card = e.card AND s.tier = ?
@@ -221,12 +224,19 @@ function details(db: Database, tier: CardTier, cardIds: readonly string[]): Read
     JSON.stringify(cardIds),
   )
   return new Map(
-    rows.map(({ card, summary, terms, properties }) => [
+    readable(rows).map(({ row: { card, terms, properties }, summary }) => [
       String(card),
-      { summary: parsed(summary), terms: String(terms), properties: String(properties) },
+      { summary, terms: String(terms), properties: String(properties) },
     ]),
   )
 }
 
-/** `replaceRows` wrote it. */
-const parsed = (summary: unknown): CardSummary => JSON.parse(String(summary)) as CardSummary
+type SummaryReader = (rows: readonly Row[]) => readonly { readonly row: Row; readonly summary: CardSummary }[]
+
+const newSummaryReader =
+  (onDamage: (text: string) => void): SummaryReader =>
+  (rows) =>
+    rows.flatMap((row) => {
+      const summary = readSummary(String(row.summary), String(row.card), onDamage)
+      return summary === undefined ? [] : [{ row, summary }]
+    })

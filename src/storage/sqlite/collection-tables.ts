@@ -1,6 +1,7 @@
 import { definitionOf, expiryOf, isScalar, type StoredFields, type ValidDocument } from '../document.js'
 import type { Doc, Key, Scalar, Spec } from '../storage.js'
-import { type Cell, type Database, inSavepoint, quoted, scalarCell, textCell } from './database.js'
+import { storedJson } from '../stored-json.js'
+import { type Cell, type Database, inSavepoint, quoted, type Row, scalarCell, scalarOf, textCell } from './database.js'
 
 // A collection is a table of documents, plus one table per index with the columns (fields…, key).
 // A document whose indexed field holds an array has one index row per element.
@@ -71,6 +72,10 @@ export function conflictingKeys(db: Database, tables: Tables, doc: StoredFields)
   return found
 }
 
+/** The document of a row with its key. */
+export const docIn = ({ spec }: Pick<Tables, 'spec'>, { key, doc }: Row): StoredFields =>
+  storedJson(String(doc), `document ${String(scalarOf(key ?? null))} of ${spec.name}`)
+
 function tablesOf(spec: Spec<Doc>): Tables {
   const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, IndexTable] => {
     if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
@@ -121,7 +126,7 @@ function fillIndexes(db: Database, tables: Tables): void {
     const rows = db.all(`SELECT key, doc FROM ${tables.docs} WHERE key > ? ORDER BY key LIMIT 500`, last)
     if (rows.length === 0) return
     for (const row of rows) {
-      const doc = JSON.parse(String(row.doc)) as StoredFields // validated before it was written
+      const doc = docIn(tables, row)
       const key = String(doc[tables.spec.key])
       if (conflictingKeys(db, tables, doc).length > 0)
         throw new Error(`an index of ${tables.spec.name} has become unique, but stored documents have equal values in it`)

@@ -14,7 +14,7 @@ import {
   type Spec,
   type TakeRequest,
 } from '../storage.js'
-import { conflictingKeys, insertDoc, openTables, removeDoc, replaceDoc, type Tables } from './collection-tables.js'
+import { conflictingKeys, docIn, insertDoc, openTables, removeDoc, replaceDoc, type Tables } from './collection-tables.js'
 import { type Cell, type Database, scalarCell, scalarOf, textCell } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -162,23 +162,23 @@ function find({ db, now }: CollectionsDeps, tables: Tables, name: string, query:
   }
   const direction = indexQuery.isAscending ? 'ASC' : 'DESC'
   const rows = db.all(
-    `SELECT d.doc AS doc, i.f${last} AS last FROM ${index.table} i CROSS JOIN ${tables.docs} d ON d.key = i.key
+    `SELECT d.key AS key, d.doc AS doc, i.f${last} AS last FROM ${index.table} i CROSS JOIN ${tables.docs} d ON d.key = i.key
      ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY i.f${last} ${direction}, i.key ${direction} LIMIT ?`,
     ...cells,
     query.limit + 1,
   )
-  const items = rows.slice(0, query.limit).map((row) => parsed(row.doc))
+  const items = rows.slice(0, query.limit).map((row) => docIn(tables, row))
   requireOrder(tables.spec, name, indexQuery, items)
   const end = rows.length > query.limit ? rows[query.limit - 1] : undefined
   if (end === undefined) return { items }
-  const next: Cursor = [scalarOf(end.last ?? null), String(parsed(end.doc)[tables.spec.key])]
+  const next: Cursor = [scalarOf(end.last ?? null), String(scalarOf(end.key ?? null))]
   return { items, next }
 }
 
 function purge(db: Database, tables: Tables, now: number, limit: number): number {
   if (tables.spec.expires === undefined || limit <= 0) return 0
-  const rows = db.all(`SELECT doc FROM ${tables.docs} WHERE expires <= ? ORDER BY expires LIMIT ?`, now, limit)
-  for (const row of rows) removeDoc(db, tables, parsed(row.doc))
+  const rows = db.all(`SELECT key, doc FROM ${tables.docs} WHERE expires <= ? ORDER BY expires LIMIT ?`, now, limit)
+  for (const row of rows) removeDoc(db, tables, docIn(tables, row))
   return rows.length
 }
 
@@ -189,8 +189,5 @@ function live({ db, now }: CollectionsDeps, tables: Tables, key: Key): StoredFie
 
 function stored(db: Database, tables: Tables, key: Cell): StoredFields | undefined {
   const row = db.one(tables.sql.read, key)
-  return row === undefined ? undefined : parsed(row.doc)
+  return row === undefined ? undefined : docIn(tables, { ...row, key })
 }
-
-/** `validate` checked the document before it was written. */
-const parsed = (doc: Cell | undefined): StoredFields => JSON.parse(String(doc)) as StoredFields

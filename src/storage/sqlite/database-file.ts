@@ -1,9 +1,11 @@
 // The file of the embedded store: creates it with its schema, locks it for one process, and checks it at the start.
+import { existsSync } from 'node:fs'
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { refuse } from '../../errors.js'
+import { requirePrivate } from '../../lib/io/private-file.js'
 import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
-import { createPrivateDatabase, type Database, openDatabase, SQLITE_FULL, sqliteCode } from './database.js'
+import { createPrivateDatabase, type Database, filesOf, openDatabase, SQLITE_FULL, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
 const FORMAT = 6
@@ -18,7 +20,7 @@ const CACHE_KIB = 65_536
  * The write-ahead log grows to 32 MiB before SQLite copies its pages into the database file: a page is copied once for many commits, and a start
  * after a crash still reads the whole log in well under a second.
  */
-const CHECKPOINT_PAGES = 8192
+export const CHECKPOINT_PAGES = 8192
 
 const SCHEMA = `
   CREATE TABLE collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
@@ -36,7 +38,27 @@ const SCHEMA = `
  * disk is full, `onFull` may make space (true), and the file is prepared again.
  */
 export const openDatabaseFile = async (file: string, onFull: () => boolean = () => false): Promise<Database> =>
-  openLocked(await prepareFile(file), onFull)
+  openLocked(await prepareFile(file), (db, path) => {
+    try {
+      prepareDatabase(db, path)
+    } catch (error) {
+      if (sqliteCode(error) !== SQLITE_FULL || !onFull()) throw error
+      if (db.inTransaction) db.exec('ROLLBACK')
+      // On the same connection, because a closed one keeps its lock until it is garbage-collected
+      prepareDatabase(db, path)
+    }
+  })
+
+/** Opens and locks an existing file to copy or examine it. Neither its format nor its content is changed or checked. */
+export function openDatabaseAsIs(file: string): Database {
+  if (!existsSync(file)) refuse('unavailable', `${file} does not exist`)
+  for (const name of filesOf(file)) requirePrivate(name)
+  return openLocked(file, (db) => {
+    lock(db)
+    if (identify(db, file) === 0) refuse('unavailable', `${file} is not a Credence database`)
+    db.exec('COMMIT')
+  })
+}
 
 async function prepareFile(given: string): Promise<string> {
   if (given === '' || given === ':memory:') throw new Error(`the embedded store needs the path of a file, not "${given}"`)
@@ -46,17 +68,10 @@ async function prepareFile(given: string): Promise<string> {
   return realpath(given)
 }
 
-function openLocked(file: string, onFull: () => boolean): Database {
+function openLocked(file: string, prepare: (db: Database, file: string) => void): Database {
   const db = openDatabase(file)
   try {
-    try {
-      prepareDatabase(db, file)
-    } catch (error) {
-      if (sqliteCode(error) !== SQLITE_FULL || !onFull()) throw error
-      if (db.inTransaction) db.exec('ROLLBACK')
-      // On the same connection, because a closed one keeps its lock until it is garbage-collected
-      prepareDatabase(db, file)
-    }
+    prepare(db, file)
     return db
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK')
@@ -84,13 +99,18 @@ function refuseToOpen(file: string, error: unknown): never {
   }
 }
 
-function prepareDatabase(db: Database, file: string): void {
+/** Begins a transaction. */
+function lock(db: Database): void {
   // Must come before the first access: the lock is then held until `closeDatabaseFile` or the end of the process, even by a crash
   db.exec('PRAGMA busy_timeout = 250; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0')
   db.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY')
   db.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   db.exec('BEGIN EXCLUSIVE')
+}
+
+function prepareDatabase(db: Database, file: string): void {
+  lock(db)
   const format = identify(db, file)
   const damage = pragma(db, 'quick_check(1)')
   if (damage !== 'ok')

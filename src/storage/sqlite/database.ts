@@ -1,4 +1,5 @@
-import { DatabaseSync } from '@photostructure/sqlite'
+import { resolve } from 'node:path'
+import { backup, DatabaseSync } from '@photostructure/sqlite'
 import { createPrivate, requirePrivate } from '../../lib/io/private-file.js'
 import type { Scalar } from '../storage.js'
 
@@ -14,6 +15,8 @@ export interface Database {
   one(sql: string, ...cells: readonly Cell[]): Row | undefined
   all(sql: string, ...cells: readonly Cell[]): readonly Row[]
   readonly inTransaction: boolean
+  /** Copies the database to a file, which is overwritten. */
+  copyTo(file: string): Promise<void>
   close(): void
 }
 
@@ -23,11 +26,18 @@ const COMPANIONS = ['-wal', '-shm', '-journal']
 /** Creates the file if it is missing, and lets only its owner read it and the files beside it. */
 export function createPrivateDatabase(file: string): void {
   createPrivate(file)
-  for (const suffix of COMPANIONS) requirePrivate(`${file}${suffix}`)
+  for (const name of filesOf(file)) requirePrivate(name)
 }
 
-export function openDatabase(file: string): Database {
-  const db = new DatabaseSync(file)
+/** The database and the files that SQLite keeps beside it. */
+export const filesOf = (file: string): readonly string[] => ['', ...COMPANIONS].map((suffix) => `${file}${suffix}`)
+
+/** 1 MiB. */
+const COPIED_PAGES = 256
+
+/** `file`: a path or a `file:` URL. */
+export function openDatabase(file: string, options: { readonly readOnly?: boolean } = {}): Database {
+  const db = new DatabaseSync(file, options)
   const prepared = new Map<string, ReturnType<typeof db.prepare>>()
   const statement = (sql: string) => {
     const cached = prepared.get(sql)
@@ -43,6 +53,9 @@ export function openDatabase(file: string): Database {
     all: (sql, ...cells) => statement(sql).all(...cells) as Row[],
     get inTransaction() {
       return db.isTransaction
+    },
+    copyTo: async (to) => {
+      await backup(db, resolve(to), { rate: COPIED_PAGES })
     },
     close: () => {
       prepared.clear()

@@ -4,7 +4,8 @@ import { Block } from '../../protocol/log/entry.js'
 import { entryTextsOf, textOfBlock } from '../block-text.js'
 import { latestHorizon } from '../latest-horizon.js'
 import type { Group, GroupResult, LogPort } from '../storage.js'
-import { type Cell, type Database, inSavepoint } from './database.js'
+import { storedJson } from '../stored-json.js'
+import { type Database, inSavepoint, type Row } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
 /** Validates the operations. The function that it returns does them inside a transaction, and returns the index of the first that failed, or −1. */
@@ -13,7 +14,11 @@ export type PrepareGroup = (operations: Group) => () => number
 /** Stores the blocks by number and records which block contains which entry. Only this process writes, so the head is cached. */
 export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup): LogPort {
   const listeners = newListeners<Block | undefined>()
-  let head = blockIn(db.one('SELECT block FROM log_blocks ORDER BY n DESC LIMIT 1'))
+  let head: Block | undefined
+  const readHead = () => {
+    head ??= blockIn(db.one('SELECT n, block FROM log_blocks ORDER BY n DESC LIMIT 1'))
+    return head
+  }
 
   const isFree = (n: number): boolean => {
     const last = db.one('SELECT max(n) AS n FROM log_blocks')?.n ?? null
@@ -46,8 +51,8 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
       })
     },
     read: (from, limit) =>
-      commits.read(() => db.all('SELECT block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
-    head: () => commits.read(() => head),
+      commits.read(() => db.all('SELECT n, block FROM log_blocks WHERE n >= ? ORDER BY n LIMIT ?', from, limit).map(parsedBlock)),
+    head: () => commits.read(readHead),
     // The head is cached, so a batch would save nothing
     awaitBatch: async () => undefined,
     has: (entry) =>
@@ -68,7 +73,7 @@ export function newLog(db: Database, commits: GroupCommit, prepare: PrepareGroup
       }),
     blockOf: (seq) =>
       commits.read(() => {
-        const block = blockIn(db.one('SELECT block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
+        const block = blockIn(db.one('SELECT n, block FROM log_blocks WHERE first <= ? ORDER BY first DESC, n DESC LIMIT 1', seq))
         return block !== undefined && seq < block.first + block.entries.length ? block : undefined
       }),
     entryTexts: (seq, limit) =>
@@ -103,7 +108,6 @@ function doGroup(db: Database, work: () => number): GroupResult {
   return worked.value < 0 ? { ok: true } : { ok: false, failed: worked.value }
 }
 
-const blockIn = (row: { readonly block?: Cell } | undefined): Block | undefined => (row?.block === undefined ? undefined : parsedBlock(row))
+const blockIn = (row: Row | undefined): Block | undefined => (row === undefined ? undefined : parsedBlock(row))
 
-/** `append` validated the block before it wrote it. */
-const parsedBlock = (row: { readonly block?: Cell }): Block => deepFreeze(JSON.parse(String(row.block)) as Block)
+const parsedBlock = ({ n, block }: Row): Block => deepFreeze(storedJson<Block>(String(block), `block ${String(n)} of the log`))

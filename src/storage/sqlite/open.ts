@@ -1,11 +1,12 @@
 import { type Clock, systemClock } from '../../lib/clock.js'
 import type { BulkReadableStorage } from '../bulk.js'
-import type { CommitResult, Operation, StoreState } from '../storage.js'
+import type { CommitResult, LogPort, Operation, StoreState } from '../storage.js'
+import { newFileHold } from './backup.js'
 import { newBulkReader } from './bulk.js'
 import { type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
-import { closeDatabaseFile, openDatabaseFile } from './database-file.js'
+import { closeDatabaseFile, openDatabaseAsIs, openDatabaseFile } from './database-file.js'
 import { newDisk } from './disk.js'
 import { type GroupHooks, newGroupCommit } from './group-commit.js'
 import { newLog, type PrepareGroup } from './log.js'
@@ -18,6 +19,8 @@ export interface SqliteOptions extends Omit<GroupHooks, 'onFull'> {
   readonly reserve?: string | undefined
   /** Called when the reserve was given up, or written again. */
   readonly onReserve?: ((isKept: boolean) => void) | undefined
+  /** Called with what a read has left out because it is damaged. */
+  readonly onDamage?: (text: string) => void
 }
 
 /** If nothing was committed for this time, `probe` writes. */
@@ -35,7 +38,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
   const now = () => options.clock.now()
   const collections = newCollections({ db, commits, now })
   const counters = newCounters(db, now)
-  const cards = newCardSearch(db, commits)
+  const cards = newCardSearch(db, commits, options.onDamage ?? (() => undefined))
   const prepareGroup: PrepareGroup = (operations) => {
     const prepared = operations.map((operation) => prepare({ collections, counters, cards }, operation))
     return () => prepared.findIndex((execute) => !execute())
@@ -71,6 +74,7 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
     log: newLog(db, commits, prepareGroup),
     cards: { search: cards.search, suggest: cards.suggest, summaries: cards.summaries, outdated: cards.outdated },
     bulk: newBulkReader(db, commits),
+    holdFile: newFileHold(db, commits),
     purge: (at, limit) =>
       commits.write(() => {
         const documents = collections.purge(at, limit)
@@ -80,6 +84,29 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
       closing ??= commits.close().then(() => closeDatabaseFile(db))
       return closing
     },
+  }
+}
+
+/** The log and the documents of a file, as they are: nothing is checked, and nothing is written. */
+interface StoredFile extends Pick<BulkReadableStorage, 'bulk'> {
+  readonly log: LogPort
+  /** The first fault of the pages of the file, or `ok`. */
+  check(): string
+  close(): void
+}
+
+/** Opens an existing file, which no other process uses, to examine it. */
+export function openStoredFile(file: string): StoredFile {
+  const db = openDatabaseAsIs(file)
+  const commits = newGroupCommit(db, {})
+  const refuseToWrite: PrepareGroup = () => {
+    throw new Error('a file that is examined is not written')
+  }
+  return {
+    log: newLog(db, commits, refuseToWrite),
+    bulk: newBulkReader(db, commits),
+    check: () => String(db.one('PRAGMA integrity_check(1)')?.integrity_check),
+    close: () => closeDatabaseFile(db),
   }
 }
 

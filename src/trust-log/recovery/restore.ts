@@ -32,7 +32,7 @@ import { blocksFrom } from '../blocks-from.js'
 import { isPlausible } from '../clock-rule.js'
 import { newClockSkewCheck, toIso } from '../clock-skew.js'
 import { leafOfEntry } from '../proofs/leaf.js'
-import { leafHashAt, requireHead, type WitnessStore } from '../witness/witness.js'
+import { type LogHead, leafHashAt, requireHead, type WitnessStore } from '../witness/witness.js'
 
 interface RestoreDeps {
   readonly port: LogPort
@@ -67,12 +67,24 @@ export type ReplayedRevocations = ReadonlyMap<Handle, Pick<Entry, 'type' | 'dige
 
 export interface RestoreResult {
   readonly epoch: Handle
+  /** Where the backup ends. What was registered, published or granted later is lost. */
+  readonly backupEndsAt: LogEnd
+  /** Where the mirror ends. Absent without a mirror. */
+  readonly mirrorEndsAt?: LogEnd
+  /** The newest entry of which the witness knows. Absent if no witness could be read. Nobody knows what was revoked after it. */
+  readonly witnessedEntry?: number
   /** Number of replayed entries that ended a handle. */
   readonly replayed: number
-  /** False if revocations may be missing, so that the store was quarantined. */
-  readonly isComplete: boolean
+  /** False if backup and mirror lack the witnessed entry, so that revocations may be missing and the store was quarantined. */
+  readonly reachesWitness: boolean
   /** Number of handles that the quarantine ended. */
   readonly quarantined: number
+}
+
+/** An entry of the log, and its log time (epoch seconds). */
+interface LogEnd {
+  readonly entry: number
+  readonly time: number
 }
 
 /** The handle kinds that a quarantine ends, and the type of the entries that end them. */
@@ -101,22 +113,23 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   const lost = await entriesAfterBackup(deps, head, applied.seq)
   await newClockSkewCheck(deps)()
   if (deps.isCurrent) await requireResettable(deps, head)
-  const missing = await whyIncomplete(deps, lost)
+  const witnessed = await witness?.read()
+  const missing = await whyIncomplete(deps, witnessed, lost)
   if (missing !== undefined && !deps.mayQuarantine)
     refuse('conflict', `revocations may be missing: ${missing}. Nothing was written. ${deps.isCurrent ? OLD_COPY : QUARANTINE}`)
   // Lost entries keep their ids and positions, so mirrors and verifiers that have read them can continue.
   await appendExclusively(port, applied, REPLAY_WRITER, lost)
   const end = (await port.head()) ?? head
-  const isComplete = missing === undefined
+  const reachesWitness = missing === undefined
   const replayed = await readReplayed(port, end)
   await deps.replayRevocations(replayed)
   const standing = [end.epoch, ...(await deps.handlesOfRecords())].filter((handle) => !applied.ended.has(handle))
   const started = epochStarted(deps, { end, standing })
   const epoch = epochStartedBy(started)
-  const quarantine = isComplete ? [] : quarantineEntries(random, standing)
+  const quarantine = reachesWitness ? [] : quarantineEntries(random, standing)
   const entries = [
     started,
-    ...(isComplete ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
+    ...(reachesWitness ? await deps.reissueKeyEntries(new Set(standing.filter((handle) => handle.startsWith('key:')))) : []),
     ...quarantine,
     // The ended set forgets a version some time after its last token expired, but records of the backup still name it. So these endings last.
     ...endingAll(random, { type: 'record.changed', ends: lastingEndings([...replayed.keys()].filter(isVersion)) }),
@@ -128,11 +141,16 @@ export async function restoreLog(deps: RestoreDeps): Promise<RestoreResult> {
   if (last !== undefined) await witness?.write({ epoch, seq: last.seq, hash: base64url(leafOfEntry(last)) })
   return {
     epoch,
+    backupEndsAt: endOf(head.entries.at(-1)),
+    ...(deps.mirror.length > 0 && { mirrorEndsAt: endOf(deps.mirror.at(-1)) }),
+    ...(witnessed && { witnessedEntry: witnessed.seq }),
     replayed: lost.filter((entry) => entry.ends.length > 0).length,
-    isComplete,
+    reachesWitness,
     quarantined: quarantine.reduce((sum, entry) => sum + entry.ends.length, 0),
   }
 }
+
+const endOf = (entry: Entry | undefined): LogEnd => ({ entry: entry?.seq ?? -1, time: entry?.time ?? 0 })
 
 const QUARANTINE =
   'To restore anyway, run it with --quarantine: it suspends all agents and revokes all members, keys, introductions and tasks'
@@ -214,17 +232,21 @@ async function entriesAfterBackup({ port, mirror }: RestoreDeps, head: Block, la
 const OTHER_HISTORY = 'the mirror and the backup have different histories: use a mirror of this registry'
 
 /** Why revocations may be missing: the witness has a head that neither store nor mirror has. Undefined if one of them has it. */
-async function whyIncomplete({ port, witness, mirror, isCurrent }: RestoreDeps, lost: readonly Entry[]): Promise<string | undefined> {
-  const witnessed = await witness?.read()
+async function whyIncomplete(
+  { port, witness, mirror, isCurrent }: RestoreDeps,
+  witnessed: LogHead | undefined,
+  lost: readonly Entry[],
+): Promise<string | undefined> {
   if (witnessed === undefined && isCurrent) return undefined
   if (witness === undefined) return 'the registry has no witness (--no-witness)'
   if (witnessed === undefined) return witness.emptyText
   const { seq, hash, epoch } = witnessed
   if ((await leafHashAt(port, witnessed)) === hash || lost.some((entry) => entry.seq === seq && base64url(leafOfEntry(entry)) === hash))
     return undefined
+  const backupEnd = (await port.head())?.entries.at(-1)?.seq
   const end = mirror.at(-1)?.seq
   const reach = end === undefined ? 'there is no mirror' : `the mirror ends at entry ${end}`
-  return `the witness ${witness.name} has entry ${seq} of epoch ${epoch}, which the backup lacks, and ${reach}`
+  return `the witness ${witness.name} has entry ${seq} of epoch ${epoch}, which the backup lacks (its last entry is ${String(backupEnd)}), and ${reach}`
 }
 
 /** Endings that are never forgotten. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { adminBackup } from './backup.js'
 import { adminDump } from './dump.js'
 import { adminOrganisation } from './organisation.js'
 import { adminResetClock, adminRestore } from './restore.js'
@@ -8,7 +9,8 @@ import { adminShard } from './shard.js'
 export function adminCommands(program: Command): void {
   const admin = program
     .command('admin')
-    .description('work on the store of a registry: dump, load, restore, reset the clock, shard, export, erase')
+    .description('work on the store of a registry: back up, dump, load, restore, reset the clock, shard, export, erase')
+  adminBackup(admin)
   adminRestore(admin)
   adminResetClock(admin)
   adminDump(admin)

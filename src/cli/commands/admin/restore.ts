@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { toIso } from '../../../trust-log/clock-skew.js'
+import type { RestoreResult } from '../../../trust-log/recovery/restore.js'
 import { print, printLines } from '../../output.js'
 import { configOf, type StoreFlags, storeFlags } from '../../store-flags.js'
 import { adminLog } from './admin-log.js'
@@ -28,7 +30,7 @@ export function adminRestore(admin: Command): void {
         log: adminLog,
       })
       print(flags, restored)
-      if (!flags.json) printLines(...(restored.isComplete ? COMPLETE : INCOMPLETE))
+      if (!flags.json) printLines(...knowledgeOf(restored), ...(restored.reachesWitness ? REACHED : QUARANTINED))
     })
 }
 
@@ -56,10 +58,22 @@ export function adminResetClock(admin: Command): void {
     })
 }
 
-const COMPLETE = [
-  'Complete: no revocation that can be proved is missing. All earlier tokens are invalid; agents and members request new ones.',
+/** What the command knows about the backup, and what it cannot know. */
+function knowledgeOf({ backupEndsAt, mirrorEndsAt, witnessedEntry }: RestoreResult): readonly string[] {
+  const at = ({ entry, time }: RestoreResult['backupEndsAt']) => `entry ${entry} of the log (${toIso(time)})`
+  return [
+    `The backup ends at ${at(backupEndsAt)}. What was registered, published or granted after it is lost.`,
+    ...(mirrorEndsAt ? [`The mirror ends at ${at(mirrorEndsAt)}. The revocations up to it are replayed.`] : []),
+    witnessedEntry === undefined
+      ? 'No witness has said where the log ended.'
+      : `The witness knows of entry ${witnessedEntry}. It is updated once a second, so what was revoked in the last second before the registry stopped may be missing.`,
+  ]
+}
+
+const REACHED = [
+  'Every revocation up to the entry of the witness is applied. All earlier tokens are invalid; agents and members request new ones.',
 ]
-const INCOMPLETE = [
-  'Incomplete: revocations may be missing. All agents are suspended; all members, keys, introductions and tasks are revoked.',
+const QUARANTINED = [
+  'Revocations may be missing. All agents are suspended; all members, keys, introductions and tasks are revoked.',
   'The next start prints a one-time code for a new operator (credence login). The operator invites administrators; they reinstate agents and register keys.',
 ]

@@ -23,6 +23,7 @@ import {
   NONCONFORMANT,
 } from '../../card-search/entry.js'
 import { CARD_TIERS, type CardRow, type CardSearchPort, type CardSummary, type CardTier } from '../../card-search/port.js'
+import { readSummary } from '../../card-search/read-summary.js'
 import { search, suggest } from '../../card-search/search.js'
 import type { Operation } from '../../storage.js'
 import { decoded, encoded } from '../codec.js'
@@ -76,7 +77,8 @@ const COUNT_SECONDS = 60
 const WITHOUT_TERMS = { _id: 0, card: 1, updated: 1, properties: 1 } as const
 const ROW = { ...WITHOUT_TERMS, content: 1 } as const
 
-export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRows {
+/** `onDamage` is called for a summary that is no JSON; searches leave its card out. */
+export function newCardRows({ db, ensureSchema, now }: CollectionsDeps, onDamage: (text: string) => void): CardRows {
   const rows: Collection<StoredEntry> = db.collection(CARD_ROWS.name)
   const words = newWords(db)
   const ready = onceReady(async () => {
@@ -131,7 +133,7 @@ export function newCardRows({ db, ensureSchema, now }: CollectionsDeps): CardRow
     return new Map(
       found.flatMap(({ card, summaries, content, properties }): (readonly [string, RowDetails])[] => {
         const text = summaries[tier]
-        const summary = text === undefined ? undefined : (JSON.parse(text) as CardSummary) // storedEntry() wrote it
+        const summary = text === undefined ? undefined : readSummary(text, decoded(card), onDamage)
         return summary === undefined ? [] : [[decoded(card), { summary, terms: content, properties }]]
       }),
     )

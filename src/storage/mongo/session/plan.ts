@@ -98,7 +98,7 @@ function modelOf(
   const id = encoded(operation.key)
   const own = changed.get(opened)?.get(id)
   const stored = own === undefined ? documents.get(opened)?.get(id) : own
-  const doc = stored && docOf(stored)
+  const doc = stored && docOf(spec, stored)
   if (!doc || hasExpired(spec, doc, opened.now()) || !matchesGuard(operation.guard, doc)) return undefined
   const filter = { _id: { $eq: id } }
   if (operation.kind === 'take') {

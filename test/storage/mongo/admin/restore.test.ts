@@ -74,7 +74,7 @@ overMongod((mongod) => {
   test('a restore is refused while an instance runs, and succeeds right after all were stopped', async () => {
     await expect(restoreStore(config, undefined)).rejects.toThrow('1 instance uses this store')
     await stop()
-    expect(await restoreStore(config, undefined)).toMatchObject({ isComplete: true, quarantined: 0 })
+    expect(await restoreStore(config, undefined)).toMatchObject({ reachesWitness: true, quarantined: 0 })
   })
 
   test('a restored backup is not served until `admin restore` ran with a mirror: then revoked agents stay revoked, and others keep working', async () => {
@@ -83,7 +83,7 @@ overMongod((mongod) => {
     await stop()
     await backup.restore()
     await expect(start()).rejects.toThrow(/is behind its witness .*credence admin restore/)
-    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ isComplete: true, replayed: 1, quarantined: 0 })
+    expect(await restoreStore(config, file('mirror.jsonl'))).toMatchObject({ reachesWitness: true, replayed: 1, quarantined: 0 })
     expect((await start()).firstCode).toBeUndefined()
     expect(await reasonOf(acme.query('agents.get', { agentId: ocr.agentId }))).toBe('done')
     expect(await reasonOf(cast.as(planner).token())).toBe('invalid_client')
@@ -96,7 +96,7 @@ overMongod((mongod) => {
     await backup.restore()
     await expect(restoreStore(config, undefined)).rejects.toThrow('there is no mirror. Nothing was written')
     const restored = await restoreStore(config, undefined, { mayQuarantine: true })
-    expect(restored).toMatchObject({ isComplete: false, replayed: 0 })
+    expect(restored).toMatchObject({ reachesWitness: false, replayed: 0 })
     expect(restored.quarantined).toBeGreaterThan(6)
     const { issuer, firstCode = '' } = await start()
     for (const actor of [cast.operator, acme, ocr, planner]) expect(await reasonOf(cast.as(actor).token())).toBe('invalid_client')

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { z } from 'zod'
 import { CredenceError } from '../client/index.js'
-import { isRefusal } from '../errors.js'
+import { DamagedStore, isRefusal } from '../errors.js'
 import { faultsMissingIn, textOfIssues } from '../protocol/input-faults.js'
 import { printErrorLines } from './output.js'
 import { newProgram } from './program.js'
@@ -13,10 +13,13 @@ try {
   printErrorLines(...describe(error))
 }
 
+const WHAT_TO_DO = 'credence admin check finds all damage and says what to do; it is mended by a backup and credence admin restore'
+
 /** A refusal or a system error as text with its faults; anything else is a bug and prints its stack. */
 function describe(error: unknown): string[] {
   if (error instanceof z.ZodError) return lines('bad_input', textOfIssues(error.issues))
   if (error instanceof Error && 'syscall' in error) return lines('unavailable', error.message)
+  if (error instanceof DamagedStore) return lines('unavailable', `${error.message}. ${WHAT_TO_DO}`)
   if (isRefusal(error)) return lines(error.reason, error.message, error.detail.faults)
   if (error instanceof CredenceError) return lines(error.reason, error.message, error.faults)
   return error instanceof Error ? [String(error), ...framesOf(error)] : [String(error)]

@@ -1,5 +1,5 @@
 import { type Signer, signerFromJwk } from '../credentials/jose/sign.js'
-import { refuse } from '../errors.js'
+import { DamagedStore, refuse } from '../errors.js'
 import { type Clock, repeat } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'
 import type { Random } from '../lib/random.js'
@@ -8,6 +8,7 @@ import type { Handle } from '../protocol/handles.js'
 import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
+import { signingKeyFault } from './changed-key.js'
 import { KEY_USES, type KeyUse, type SigningKey } from './key-store.js'
 import { findSigningKey, type KeyVersions, MAX_TRIES, nextActivation } from './key-versions.js'
 import { newSecrets, type SecretPurpose, type Secrets } from './secrets.js'
@@ -150,7 +151,10 @@ export function newKeyRing(deps: KeyRingDeps): KeyRing {
   }
 }
 
-async function registrySigner({ kid, handle, publicJwk, d }: SigningKey): Promise<RegistrySigner> {
+async function registrySigner(key: SigningKey): Promise<RegistrySigner> {
+  const { kid, handle, publicJwk, d } = key
+  const fault = await signingKeyFault(key)
+  if (fault !== undefined) throw new DamagedStore(`the registry's signing key ${kid} is damaged: ${fault}`)
   return { ...(await signerFromJwk({ ...publicJwk, d, alg: 'ES256' })), kid, handle }
 }
 

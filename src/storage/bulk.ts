@@ -38,6 +38,16 @@ export interface BulkSnapshot extends Pick<BulkReader, 'documents' | 'counters'>
   close(): Promise<void>
 }
 
+/** Something in a store that is damaged. */
+export interface StoreFault {
+  readonly part: 'pages' | 'log' | 'documents' | 'keys' | 'index' | 'search'
+  /** A block, entry, document or row. */
+  readonly where: string
+  readonly text: string
+  /** It follows from other data, so that a dump and a load make it anew. */
+  readonly isDerived: boolean
+}
+
 export interface BulkReadableStorage extends Storage {
   readonly bulk: BulkReader
   /** Reads the state of now while instances write. Absent: no other process can use the store. */

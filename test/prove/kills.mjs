@@ -10,8 +10,8 @@ import { claimsOf, freePort, newDice, pause } from './tools.mjs'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
-export async function startRegistry({ data, port, args = [] }) {
-  const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', 'error', ...args]
+export async function startRegistry({ data, port, args = [], logLevel = 'error' }) {
+  const flags = ['serve', '--dev', '--data', data, '--port', String(port), '--admin-port', '0', '--log-level', logLevel, ...args]
   const child = spawnNode([MAIN, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
   let log = ''
@@ -51,7 +51,7 @@ export async function newCast(facts) {
 const describedAs = (issuer, description) => ({ ...aCard(issuer), description })
 
 /** Sends requests until the registry is killed, and records what was acknowledged. */
-async function work({ ocr, planner, sent }, issuer, acknowledged, isOver) {
+export async function work({ ocr, planner, sent }, issuer, acknowledged, isOver) {
   const jobs = [
     async () => {
       const { version } = await ocr.publish({ card: describedAs(issuer, `Reads, ${Math.random()}.`) })
@@ -94,7 +94,16 @@ async function work({ ocr, planner, sent }, issuer, acknowledged, isOver) {
   await Promise.all([0, 1, 2, 3].map(run))
 }
 
-const countOf = ({ introductions, tokens, revoked, revokedIntroductions }) =>
+export const nothingAcknowledged = () => ({
+  version: 0,
+  introductions: new Set(),
+  revokedIntroductions: new Set(),
+  tokens: new Set(),
+  revoked: new Set(),
+  request: undefined,
+})
+
+export const countOf = ({ introductions, tokens, revoked, revokedIntroductions }) =>
   introductions.size + tokens.size + revoked.size + revokedIntroductions.size
 
 async function awaitReconnect(feed) {
@@ -160,14 +169,7 @@ export async function runKills({ rounds, seed = 1, say = () => {} }) {
       },
     })
     for (let round = 1; round <= rounds; round++) {
-      const acknowledged = {
-        version: 0,
-        introductions: new Set(),
-        revokedIntroductions: new Set(),
-        tokens: new Set(),
-        revoked: new Set(),
-        request: undefined,
-      }
+      const acknowledged = nothingAcknowledged()
       let isOver = false
       const working = work(cast, issuer, acknowledged, () => isOver)
       // Kills while requests are under way, however fast the machine is

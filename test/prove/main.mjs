@@ -1,8 +1,9 @@
-// npm run prove -- [model [seeds] | mutants [part of a rule's name] | kills [rounds [seed]] | faults [seconds of overload]]
+// npm run prove -- [model [seeds] | mutants [part of a rule's name] | kills [rounds [seed]] | backup [rounds [seed]] | faults [seconds of overload]]
 //                  [soak [seconds]]     (not among the parts that run without arguments)
 //                  [mongodb [seconds [seed]] | planted [part of a fault's name] | rolling [seconds]]     (a mongod: see docs/STORAGE.md)
-// Without arguments the first four parts run, about twenty minutes. Exits with 1 if a part failed.
+// Without arguments the first five parts run, about twenty minutes. Exits with 1 if a part failed.
 import { FAULTS, runModel } from '../model/one-commit.mjs'
+import { runBackups } from './backup.mjs'
 import { runFaults } from './faults.mjs'
 import { runKills } from './kills.mjs'
 import { runPlanted } from './mongo/planted.mjs'
@@ -28,6 +29,13 @@ const PARTS = {
         faults: all,
         summary: `${acknowledged} acknowledged, all checked`,
       },
+    ]
+  },
+  backup: async (rounds = '20', seed = String(Date.now() % 1_000_000)) => {
+    const { faults, figures } = await runBackups({ rounds: Number(rounds), seed: Number(seed), say })
+    const broken = new Set(faults.map((fault) => fault.split(':')[0])).size
+    return [
+      { name: `backup (seed ${seed})`, tried: Number(rounds), held: Number(rounds) - broken, faults, summary: `\n${inLines(figures)}` },
     ]
   },
   faults: async (seconds = '30') =>

@@ -9,8 +9,8 @@ import { newAppliedLog } from '../../trust-log/apply.js'
 export async function requireSoundEnd(file: string): Promise<{ readonly head: Block; readonly bytes: number }> {
   const store = openStoredFile(file)
   try {
-    const damage = store.check()
-    if (damage !== 'ok') refuse('unavailable', `the copy is damaged (${damage}), and so is the store or the disk: run credence admin check`)
+    for (const { text } of store.pageFaults())
+      refuse('unavailable', `the copy is damaged (${text}), and so is the store or the disk: run credence admin check`)
     const head = await store.log.head()
     if (head === undefined) return refuse('unavailable', 'the store has no log: there is nothing to back up')
     await newAppliedLog({ port: store.log, log: silentLog }).openAt(head)

@@ -12,7 +12,7 @@ interface IndexTable {
   readonly fields: readonly string[]
   readonly unique: boolean
   /** Built once: the cache of prepared statements hashes every new SQL string, but not the same string twice. */
-  readonly sql: { readonly add: string; readonly remove: string; readonly conflict: string }
+  readonly sql: { readonly add: string; readonly remove: string; readonly conflict: string; readonly has: string }
 }
 
 export interface Tables {
@@ -76,7 +76,7 @@ export function conflictingKeys(db: Database, tables: Tables, doc: StoredFields)
 export const docIn = ({ spec }: Pick<Tables, 'spec'>, { key, doc }: Row): StoredFields =>
   storedJson(String(doc), `document ${String(scalarOf(key ?? null))} of ${spec.name}`)
 
-function tablesOf(spec: Spec<Doc>): Tables {
+export function tablesOf(spec: Spec<Doc>): Tables {
   const indexes = Object.entries(spec.indexes).map(([name, { fields, unique }]): [string, IndexTable] => {
     if (fields.length === 0) throw new Error(`index ${name} of ${spec.name} has no fields`)
     const table = quoted('docs', spec.name, name)
@@ -84,6 +84,7 @@ function tablesOf(spec: Spec<Doc>): Tables {
     const sql = {
       add: `INSERT INTO ${table} VALUES (${[...fields, 'key'].map(() => '?').join(', ')})`,
       remove: `DELETE FROM ${table} WHERE ${where} AND key = ?`,
+      has: `SELECT 1 FROM ${table} WHERE ${where} AND key = ?`,
       conflict: `SELECT key FROM ${table} WHERE ${where} AND key <> ?`,
     }
     return [name, { name, table, fields, unique: unique === true, sql }]
@@ -144,6 +145,10 @@ function addRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): 
 function removeRows(db: Database, index: IndexTable, key: Key, doc: StoredFields): void {
   for (const values of rowsOf(index, doc)) db.run(index.sql.remove, ...values.map(scalarCell), textCell(key))
 }
+
+/** The cells of the rows that a document has in an index. */
+export const indexRowsOf = (index: IndexTable, key: Cell, doc: StoredFields): readonly (readonly Cell[])[] =>
+  rowsOf(index, doc).map((values) => [...values.map(scalarCell), key])
 
 const hasSameRows = (index: IndexTable, a: StoredFields, b: StoredFields): boolean =>
   JSON.stringify(rowsOf(index, a)) === JSON.stringify(rowsOf(index, b))

@@ -8,7 +8,7 @@ import { CARD_SEARCH_SCHEMA, UPGRADE_CARD_SEARCH } from './card-entries.js'
 import { createPrivateDatabase, type Database, filesOf, openDatabase, SQLITE_FULL, sqliteCode } from './database.js'
 
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
-const FORMAT = 6
+export const FORMAT = 6
 /** The oldest format that this release can read. Only card search has changed since: its tables are filled again at the first start. */
 const FIRST_FORMAT = 5
 /** `application_id`: "Cred". */

@@ -82,6 +82,9 @@ export function inSavepoint<T>(db: Database, work: () => T, keep: (result: T) =>
 /** The result code of a write on a full disk. */
 export const SQLITE_FULL = 13
 
+/** The driver names no code for some errors. */
+export const isSqliteError = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR'
+
 /** The primary result code if the driver threw an error of SQLite, else undefined. */
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('sqliteCode' in error)) return undefined

@@ -1,14 +1,15 @@
 import { type Clock, systemClock } from '../../lib/clock.js'
-import type { BulkReadableStorage } from '../bulk.js'
-import type { CommitResult, LogPort, Operation, StoreState } from '../storage.js'
+import type { BulkReadableStorage, StoreFault } from '../bulk.js'
+import type { CommitResult, Doc, LogPort, Operation, Spec, StoreState } from '../storage.js'
 import { newFileHold } from './backup.js'
 import { newBulkReader } from './bulk.js'
 import { type CardSearch, newCardSearch } from './card-search.js'
 import { type Collections, newCollections } from './collections.js'
 import { type Counters, newCounters } from './counters.js'
-import { closeDatabaseFile, openDatabaseAsIs, openDatabaseFile } from './database-file.js'
+import { closeDatabaseFile, FORMAT, openDatabaseAsIs, openDatabaseFile } from './database-file.js'
 import { newDisk } from './disk.js'
 import { type GroupHooks, newGroupCommit } from './group-commit.js'
+import { blockFaults, counterFaults, indexFaults, pageFaults, searchFaults } from './inspect.js'
 import { newLog, type PrepareGroup } from './log.js'
 
 export interface SqliteOptions extends Omit<GroupHooks, 'onFull'> {
@@ -90,8 +91,9 @@ export async function openSqlite(options: SqliteOptions): Promise<BulkReadableSt
 /** The log and the documents of a file, as they are: nothing is checked, and nothing is written. */
 interface StoredFile extends Pick<BulkReadableStorage, 'bulk'> {
   readonly log: LogPort
-  /** The first fault of the pages of the file, or `ok`. */
-  check(): string
+  /** What is damaged in each part, apart from the blocks of the log and the documents of the collections. */
+  faults(specs: readonly Spec<Doc>[]): readonly (readonly [part: StoreFault['part'], faults: Iterable<StoreFault>])[]
+  pageFaults(): Generator<StoreFault>
   close(): void
 }
 
@@ -105,7 +107,14 @@ export function openStoredFile(file: string): StoredFile {
   return {
     log: newLog(db, commits, refuseToWrite),
     bulk: newBulkReader(db, commits),
-    check: () => String(db.one('PRAGMA integrity_check(1)')?.integrity_check),
+    pageFaults: () => pageFaults(db),
+    faults: (specs) => {
+      const hasCards = specs.some(({ name }) => name === 'cards') && Number(db.one('PRAGMA user_version')?.user_version) === FORMAT
+      const indexes = specs.map((spec) => ['index', indexFaults(db, spec)] as const)
+      // Search rows of an older format are made anew at the next start
+      const search = hasCards ? ([['search', searchFaults(db)]] as const) : []
+      return [['pages', pageFaults(db)], ['log', blockFaults(db)], ...indexes, ['documents', counterFaults(db)], ...search]
+    },
     close: () => closeDatabaseFile(db),
   }
 }

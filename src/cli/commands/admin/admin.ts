@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { adminBackup } from './backup.js'
+import { adminCheck } from './check.js'
 import { adminDump } from './dump.js'
 import { adminOrganisation } from './organisation.js'
 import { adminResetClock, adminRestore } from './restore.js'
@@ -9,8 +10,9 @@ import { adminShard } from './shard.js'
 export function adminCommands(program: Command): void {
   const admin = program
     .command('admin')
-    .description('work on the store of a registry: back up, dump, load, restore, reset the clock, shard, export, erase')
+    .description('work on the store of a registry: back up, check, dump, load, restore, reset the clock, shard, export, erase')
   adminBackup(admin)
+  adminCheck(admin)
   adminRestore(admin)
   adminResetClock(admin)
   adminDump(admin)

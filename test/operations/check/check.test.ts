@@ -1,0 +1,185 @@
+// Damages a real store (test/storage/fixtures) in one place, and expects `admin check` to name that place.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { DatabaseSync } from '@photostructure/sqlite'
+import { expect, test } from 'vitest'
+import { silentLog } from '../../../src/lib/log.js'
+import { checkStore } from '../../../src/operations/check/check.js'
+import { parseDataConfig } from '../../../src/server/config.js'
+import { openSqlite } from '../../../src/storage/sqlite/open.js'
+import { setClock } from '../../set-clock.js'
+import { tempFolder } from '../../storage/open-store.js'
+
+const FIXTURE = gunzipSync(readFileSync(resolve(import.meta.dirname, '../../storage/fixtures/format-6.db.gz')))
+
+/** Writes the store, damages it, and returns what the check finds. */
+async function checkOf(damage: (file: string) => void) {
+  await using folder = await tempFolder()
+  const file = join(folder.path, 'credence.db')
+  writeFileSync(file, FIXTURE, { mode: 0o600 })
+  damage(file)
+  const before = readFileSync(file)
+  const result = await checkStore({ config: parseDataConfig({}, undefined, {}), file, log: silentLog, onProgress: () => undefined })
+  expect(readFileSync(file).equals(before)).toBe(true)
+  return result
+}
+
+const sql = (statement: string) => (file: string) => {
+  const db = new DatabaseSync(file)
+  db.exec(statement)
+  db.close()
+}
+const first = (table: string) => `rowid = (SELECT min(rowid) FROM "${table}")`
+const anyDoc = (collection: string) => `key = (SELECT min(key) FROM "docs/${collection}")`
+
+test('a store without damage is sound', async () => {
+  const result = await checkOf(() => undefined)
+  expect(result).toMatchObject({
+    isSound: true,
+    faults: [],
+    faultsInAll: 0,
+    notChecked: [],
+    position: expect.stringMatching(/^epo:.*\.\d+$/),
+  })
+  expect([result.checked.blocks > 10, result.checked.documents > 50]).toEqual([true, true])
+})
+
+test.each([
+  ['a block that is no JSON', "UPDATE log_blocks SET block = '{' WHERE n = 3", 'log', 'block 3', /it is no JSON/, false],
+  ['a block with another form', `UPDATE log_blocks SET block = '{"n":3}' WHERE n = 3`, 'log', 'block 3', /expected/, false],
+  ['a missing block', 'DELETE FROM log_blocks WHERE n = 3', 'log', 'block 3', /block 4 does not follow block 2/, false],
+  [
+    'a changed entry',
+    `UPDATE log_blocks SET block = json_set(block, '$.entries[0].time', 1) WHERE n = 3`,
+    'log',
+    'block 3',
+    /Merkle tree of block 3/,
+    false,
+  ],
+  [
+    'a changed horizon',
+    'UPDATE log_blocks SET until = 1 WHERE n = (SELECT max(n) FROM log_blocks WHERE until > 1)',
+    'log',
+    /block \d+/,
+    /horizon/,
+    false,
+  ],
+  ['an entry that is not indexed', 'DELETE FROM log_entries WHERE n = 3', 'log', 'block 3', /lacks entry ent_/, false],
+  ['an indexed entry without a block', "INSERT INTO log_entries VALUES ('ent_x', 99999)", 'log', 'entry ent_x', /missing/, false],
+  [
+    'a document that is no JSON',
+    `UPDATE "docs/agents" SET doc = 'x' WHERE ${anyDoc('agents')}`,
+    'documents',
+    /^agents\/agt_/,
+    /no JSON/,
+    false,
+  ],
+  [
+    'a document that breaks its schema',
+    `UPDATE "docs/tasks" SET doc = json_set(doc, '$.createdAt', 'x') WHERE ${anyDoc('tasks')}`,
+    'documents',
+    /^tasks\/tsk_/,
+    /createdAt/,
+    false,
+  ],
+  [
+    'a document under another key',
+    `UPDATE "docs/tasks" SET key = 'tsk_x' WHERE ${anyDoc('tasks')}`,
+    'documents',
+    'tasks/tsk_x',
+    /another key/,
+    false,
+  ],
+  [
+    'a changed public key of the registry',
+    `UPDATE "docs/signing-keys" SET doc = json_set(doc, '$.publicJwk.x', json_extract(doc, '$.publicJwk.y')) WHERE ${anyDoc('signing-keys')}`,
+    'keys',
+    /^signing-keys\//,
+    /its id is not that of its public key/,
+    false,
+  ],
+  [
+    'a changed private key of the registry',
+    `UPDATE "docs/signing-keys" SET doc = json_set(doc, '$.d', json_extract(doc, '$.publicJwk.y')) WHERE ${anyDoc('signing-keys')}`,
+    'keys',
+    /^signing-keys\//,
+    /its private key does not belong/,
+    false,
+  ],
+  [
+    'a missing index row',
+    'DELETE FROM "docs/signing-keys/version" WHERE f0 = \'log\'',
+    'index',
+    /^signing-keys\//,
+    /index version is missing/,
+    true,
+  ],
+  [
+    'an index row without a document',
+    `INSERT INTO "docs/signing-keys/version" VALUES ('log', 99, 'nobody')`,
+    'index',
+    'signing-keys/nobody',
+    /matches no document/,
+    true,
+  ],
+  ['a changed expiry', `UPDATE "docs/tokens" SET expires = 1 WHERE ${anyDoc('tokens')}`, 'index', /^tokens\//, /expiry differs/, true],
+  ['a counter that is no number', "INSERT OR REPLACE INTO counters VALUES ('c', 'x', 1)", 'documents', 'counter c', /no number/, false],
+  [
+    'a summary that is no JSON',
+    `UPDATE card_summaries SET summary = '{' WHERE ${first('card_summaries')}`,
+    'search',
+    /^card agt_/,
+    /no JSON/,
+    true,
+  ],
+  [
+    'a list that lacks a search row',
+    'DELETE FROM card_lists WHERE list = (SELECT min(list) FROM card_lists)',
+    'search',
+    /^card agt_/,
+    /list lacks/,
+    true,
+  ],
+  ['a list with another row', "INSERT INTO card_lists VALUES ('x', 99, 1, '')", 'search', 'the lists', /too many/, true],
+  ['a search row without content', `DELETE FROM card_contents WHERE ${first('card_contents')}`, 'search', /^card agt_/, /content/, true],
+  ['a search row without a card', `DELETE FROM "docs/cards" WHERE ${anyDoc('cards')}`, 'search', /^card agt_/, /belongs to no card/, true],
+] as const)('%s is named', async (_, statement, part, where, text, isDerived) => {
+  const { isSound, faults } = await checkOf(sql(statement))
+  expect(isSound).toBe(false)
+  const matching = expect.objectContaining({
+    part,
+    where: typeof where === 'string' ? where : expect.stringMatching(where),
+    text: expect.stringMatching(text),
+    isDerived,
+  })
+  expect(faults).toContainEqual(matching)
+})
+
+test('flipped bytes of a page are named, and the check ends', async () => {
+  const { isSound, faults } = await checkOf((file) => {
+    const bytes = readFileSync(file)
+    bytes.fill(0x5a, 4096 * 20, 4096 * 24)
+    writeFileSync(file, bytes)
+  })
+  expect(isSound).toBe(false)
+  expect(faults.map(({ part }) => part)).toContain('pages')
+})
+
+test('thousands of documents are examined page by page, and damage at the end is found', async () => {
+  await using folder = await tempFolder()
+  const file = join(folder.path, 'credence.db')
+  const storage = await openSqlite({ file, clock: setClock() })
+  const { CONSUMED_IDS } = await import('../../../src/storage/replay-cache.js')
+  const ids = storage.collection(CONSUMED_IDS)
+  const count = 12_000
+  await Promise.all(Array.from({ length: count }, (_, i) => ids.insert({ id: `assertion ${String(i).padStart(6, '0')}`, expiresAt: 4e9 })))
+  await storage.close()
+  sql(`UPDATE "docs/consumed-ids" SET doc = '[]' WHERE key = 'assertion 011999'`)(file)
+  const progress: string[] = []
+  const onProgress = ({ step, done }: { readonly step: string; readonly done: number }) => progress.push(`${step} ${done}`)
+  const result = await checkStore({ config: parseDataConfig({}, undefined, {}), file, log: silentLog, onProgress })
+  expect(result.checked.documents).toBe(count)
+  expect(result.faults).toMatchObject([{ part: 'documents', where: 'consumed-ids/assertion 011999' }])
+  expect(progress).toContain('documents 10000')
+})

@@ -126,6 +126,8 @@ export class DamagedStore extends Error {
   constructor(text: string) {
     super(text)
     this.name = 'DamagedStore'
+    // It is no bug, so no line of code explains it
+    this.stack = text
   }
 }
 

@@ -6,14 +6,14 @@ import { faultsMissingIn, textOfIssues } from '../protocol/input-faults.js'
 import { printErrorLines } from './output.js'
 import { newProgram } from './program.js'
 
+const WHAT_TO_DO = 'Run credence admin check, which names all damage and says what to do'
+
 try {
   await newProgram().parseAsync()
 } catch (error) {
   process.exitCode = 1
   printErrorLines(...describe(error))
 }
-
-const WHAT_TO_DO = 'credence admin check finds all damage and says what to do; it is mended by a backup and credence admin restore'
 
 /** A refusal or a system error as text with its faults; anything else is a bug and prints its stack. */
 function describe(error: unknown): string[] {

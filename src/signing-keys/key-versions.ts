@@ -2,10 +2,12 @@
 // versions in the same order. The newest version whose `signsFrom` has passed signs.
 import { thumbprint } from '../credentials/jose/jwk.js'
 import { newPrivateJwk } from '../credentials/jose/sign.js'
+import { DamagedStore } from '../errors.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
-import type { Cursor, Operation, Storage } from '../storage/storage.js'
+import { validate } from '../storage/document.js'
+import { anySpec, type Cursor, type Operation, type Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { type KeyUse, type SigningKey, signingKeysIn } from './key-store.js'
+import { type KeyUse, SIGNING_KEYS, type SigningKey, signingKeysIn } from './key-store.js'
 
 export interface KeyVersions {
   /** All stored versions, newest first, also those that have ended. */
@@ -35,7 +37,7 @@ export function newKeyVersions({ storage, trustLog }: KeyVersionsDeps): KeyVersi
     const items: SigningKey[] = []
     for (let after: Cursor | undefined; ; ) {
       const page = await keys.find('version', { where: { use }, order: 'down', limit: 100, ...(after && { after }) })
-      items.push(...page.items)
+      items.push(...page.items.map(requireForm))
       if (page.next === undefined) return items
       after = page.next
     }
@@ -60,6 +62,16 @@ export function newKeyVersions({ storage, trustLog }: KeyVersionsDeps): KeyVersi
     deletePrivateKey: async (kid) => {
       await keys.change(kid, {}, { d: undefined })
     },
+  }
+}
+
+/** Refuses a damaged document: a key is used without a further look. */
+function requireForm(key: SigningKey): SigningKey {
+  try {
+    validate(anySpec(SIGNING_KEYS), key)
+    return key
+  } catch (error) {
+    throw new DamagedStore(`a key of the registry is damaged: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

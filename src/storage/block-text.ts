@@ -1,8 +1,11 @@
 // The text of a block as stores keep it: JSON, in which each entry is on a line of its own in its RFC 8785 form. Those are the bytes that a leaf
 // of the Merkle tree hashes, so a page of the log is cut from the text without parsing it.
 import { canonical } from '../credentials/jose/canonical-json.js'
+import { DamagedStore } from '../errors.js'
 import { utf8 } from '../lib/bytes.js'
+import { deepFreeze } from '../lib/deep-freeze.js'
 import type { Block, Entry } from '../protocol/log/entry.js'
+import { storedJson } from './stored-json.js'
 
 const LINE_END = 0x0a
 const COMMA = 0x2c
@@ -24,6 +27,14 @@ export function entryTextsOf(text: Uint8Array): readonly Uint8Array[] {
     start = end + 1
   }
   return texts
+}
+
+/** The block with this number, from its stored text. `append` validated it; whether it follows the block before, its Merkle tree shows. */
+export function storedBlockOf(text: string, n: number): Block {
+  const block = storedJson<Block | null>(text, `block ${n} of the log`)
+  if (block?.n !== n || !Array.isArray(block.entries) || !Array.isArray(block.frontier))
+    throw new DamagedStore(`block ${n} of the log is damaged: it is not the text of this block`)
+  return deepFreeze(block)
 }
 
 // `append` validated the block before it wrote its text.

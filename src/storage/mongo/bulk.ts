@@ -1,7 +1,7 @@
 import type { Db, Document, FindOptions } from 'mongodb'
 import type { Block } from '../../protocol/log/entry.js'
+import { storedBlockOf } from '../block-text.js'
 import type { BulkPage, BulkReader, BulkSnapshot } from '../bulk.js'
-import { storedJson } from '../stored-json.js'
 import { decoded, encoded, type StoredDoc } from './codec.js'
 import { COUNTERS, type Counter } from './counters.js'
 import { SCHEMAS } from './schema-version.js'
@@ -33,7 +33,7 @@ export function newBulkReader({ db, ready, options = {}, call = callServer }: Bu
     )
   }
   const blocks = async (filter: Document, page: FindOptions): Promise<Block[]> =>
-    (await read<StoredBlock>(LOG_COLLECTION, filter, page)).map(({ _id, block }) => storedJson<Block>(block, `block ${_id} of the log`))
+    (await read<StoredBlock>(LOG_COLLECTION, filter, page)).map(({ _id, block }) => storedBlockOf(block, _id))
   return {
     collections: () =>
       callServer(async () => {

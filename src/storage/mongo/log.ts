@@ -1,11 +1,9 @@
 import type { Collection, Document } from 'mongodb'
 import { newTimerWindow } from '../../lib/batch.js'
 import { utf8 } from '../../lib/bytes.js'
-import { deepFreeze } from '../../lib/deep-freeze.js'
 import type { Block } from '../../protocol/log/entry.js'
-import { entryTextsOf } from '../block-text.js'
+import { entryTextsOf, storedBlockOf } from '../block-text.js'
 import type { LogPort } from '../storage.js'
-import { storedJson } from '../stored-json.js'
 import { type BarrierWriteDeps, newBarrierWrite } from './barrier-write.js'
 import { newChangeNotifier } from './change-stream.js'
 import type { CollectionsDeps } from './collections.js'
@@ -32,8 +30,7 @@ export function newLog({ ensureSchema, append, ...deps }: MongoLogDeps): MongoLo
   const changes = newChangeNotifier(blocks, ready)
   const barrier = newBarrierWrite({ ...deps, blocks })
 
-  const parsed = ({ _id, block }: Pick<StoredBlock, '_id' | 'block'>): Block =>
-    deepFreeze(storedJson<Block>(block, `block ${_id} of the log`))
+  const parsed = ({ _id, block }: Pick<StoredBlock, '_id' | 'block'>): Block => storedBlockOf(block, _id)
   const findBlock = (filter: Document, sort: Record<string, 1 | -1>): Promise<StoredBlock | undefined> =>
     callServer(async () => (await blocks.findOne(filter, { sort })) ?? undefined)
   const readStored = (from: number, limit: number): Promise<readonly StoredBlock[]> =>

@@ -69,13 +69,14 @@ async function prepareFile(given: string): Promise<string> {
 }
 
 function openLocked(file: string, prepare: (db: Database, file: string) => void): Database {
-  const db = openDatabase(file)
+  let db: Database | undefined
   try {
+    db = openDatabase(file)
     prepare(db, file)
     return db
   } catch (error) {
-    if (db.inTransaction) db.exec('ROLLBACK')
-    db.close()
+    if (db?.inTransaction) db.exec('ROLLBACK')
+    db?.close()
     return refuseToOpen(file, error)
   }
 }
@@ -92,6 +93,8 @@ function refuseToOpen(file: string, error: unknown): never {
       return refuse('unavailable', `${file} is damaged: replace it by a backup and run: credence admin restore`)
     case SQLITE_FULL:
       return refuse('unavailable', `${file} cannot be written: its disk is full`)
+    case 14: // SQLITE_CANTOPEN
+      return refuse('unavailable', `${file} cannot be opened by this user: run the command as the owner of the file`)
     case 26: // SQLITE_NOTADB
       return refuse('unavailable', `${file} is not a Credence database`)
     default:

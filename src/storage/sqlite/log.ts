@@ -1,10 +1,9 @@
 import { deepFreeze } from '../../lib/deep-freeze.js'
 import { newListeners } from '../../lib/listeners.js'
 import { Block } from '../../protocol/log/entry.js'
-import { entryTextsOf, textOfBlock } from '../block-text.js'
+import { entryTextsOf, storedBlockOf, textOfBlock } from '../block-text.js'
 import { latestHorizon } from '../latest-horizon.js'
 import type { Group, GroupResult, LogPort } from '../storage.js'
-import { storedJson } from '../stored-json.js'
 import { type Database, inSavepoint, type Row } from './database.js'
 import type { GroupCommit } from './group-commit.js'
 
@@ -110,4 +109,4 @@ function doGroup(db: Database, work: () => number): GroupResult {
 
 const blockIn = (row: Row | undefined): Block | undefined => (row === undefined ? undefined : parsedBlock(row))
 
-const parsedBlock = ({ n, block }: Row): Block => deepFreeze(storedJson<Block>(String(block), `block ${String(n)} of the log`))
+const parsedBlock = ({ n, block }: Row): Block => storedBlockOf(String(block), Number(n))

@@ -54,6 +54,13 @@ export const MUTANTS = [
     VERIFIED,
   ],
   [
+    'a text that another server wrote is not cut inside a surrogate pair',
+    'src/lib/text.ts',
+    ".replace(/[\\uD800-\\uDBFF]$/, '')",
+    '',
+    ['test/registry/cards/freshness', 'test/lib/text.test.ts'],
+  ],
+  [
     'no signature counts of an imported card of A2A 0.2, or that readers read differently',
     'src/registry/cards/import/import.ts',
     "cardState === 'legacy' || ambiguities.length > 0",

@@ -4,6 +4,7 @@
 // - `c++` and `c#` are words.
 // - Scripts without spaces (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) give overlapping pairs of characters.
 // Of a long text only the beginning is read, so that no text takes long.
+import { shortened } from '../text.js'
 import { withoutInvisible } from './invisible.js'
 
 export interface Word {
@@ -78,5 +79,4 @@ function* pairsOf(part: string): Generator<Word> {
 const unfolded = (word: string): string => word.slice(0, MAX_UNFOLDED_CHARACTERS)
 const wordOf = (word: string): string => cut(folded(unfolded(word)))
 
-const cut = (word: string): string =>
-  word.length <= MAX_WORD_CHARACTERS ? word : word.slice(0, MAX_WORD_CHARACTERS).replace(/[\uD800-\uDBFF]$/, '')
+const cut = (word: string): string => shortened(word, MAX_WORD_CHARACTERS)

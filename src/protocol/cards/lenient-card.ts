@@ -2,6 +2,7 @@
 // lists that are too long are cut off.
 import type { z } from 'zod'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.js'
+import { shortened } from '../../lib/text.js'
 import { type CardShape, Extension, Modes, OptionalUrl, Provider, Requirement, Scheme } from './card-shape.js'
 
 type Model = z.infer<typeof CardShape>
@@ -78,6 +79,4 @@ const valuesOf = <T>(schema: z.ZodType<T>, value: JsonValue | undefined, max: nu
 const textsOf = (value: JsonValue | undefined, max: number, maxCharacters: number): string[] =>
   itemsOf(value, max).flatMap((item) => (typeof item === 'string' ? [textOf(item, maxCharacters)] : []))
 
-/** Cuts the text off, but never inside a surrogate pair. */
-const textOf = (value: JsonValue | undefined, max: number): string =>
-  typeof value !== 'string' ? '' : value.length <= max ? value : value.slice(0, max).replace(/[\uD800-\uDBFF]$/, '')
+const textOf = (value: JsonValue | undefined, max: number): string => (typeof value === 'string' ? shortened(value, max) : '')

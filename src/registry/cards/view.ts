@@ -9,6 +9,7 @@
 //
 // Cost of an entitled view: one or two store reads for the key and its log entry, parsing and hashing of the SD-JWT (at most
 // MAX_SD_JWT_BYTES), one signature. Limit: a view that would depend on more than MAX_STANDING_HANDLES handles is refused.
+
 import { factsDigest } from '../../credentials/agent-card/card-view.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { signJwt } from '../../credentials/jose/sign.js'
@@ -21,6 +22,7 @@ import type { RegisteredKeysStore } from '../../identity/keys/store.js'
 import { type FindNamespaceDeps, findProved } from '../../identity/namespaces/find.js'
 import type { Clock } from '../../lib/clock.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../lib/json.js'
+import { wellFormed } from '../../lib/text.js'
 import type { CardView, Freshness, KeyRegistrationProof, Verdict } from '../../protocol/cards/card-view.js'
 import type { Handle } from '../../protocol/handles.js'
 import { audienceOf } from '../../protocol/ids.js'
@@ -207,6 +209,3 @@ export const deprecationOf = ({ at, successor }: NonNullable<Card['deprecated']>
   at,
   ...(successor && { successor }),
 })
-
-/** Replaces lone surrogates, which a name may contain and which have no canonical form (RFC 8785 §3.2.2.2), so the facts can be signed. */
-const wellFormed = (name: string): string => name.replaceAll(/\p{Surrogate}/gu, '\ufffd')

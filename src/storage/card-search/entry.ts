@@ -4,6 +4,7 @@
 // says about the card, so that a search for a frequent word reads the best cards first. The impact of a term is a property of the entry alone: the
 // weighted number of occurrences, where repetitions and long fields count less (BM25F with fixed average lengths).
 
+import { shortened } from '../../lib/text.js'
 import { withoutInvisible } from '../../lib/words/invisible.js'
 import type { Language } from '../../lib/words/languages.js'
 import { indexedWords, textLanguage, wholeOf } from '../../lib/words/terms.js'
@@ -65,11 +66,13 @@ export const listOfProperty = (property: CardProperty, value: string): string =>
   `${property}=${property === 'organisation' ? value : comparable(value)}`
 
 const comparable = (value: string): string =>
-  withoutInvisible(value.normalize('NFKC'))
-    .toLowerCase()
-    .replace(/[\p{Cc}\p{Surrogate}\s]+/gu, ' ')
-    .trim()
-    .slice(0, MAX_VALUE_CHARACTERS)
+  shortened(
+    withoutInvisible(value.normalize('NFKC'))
+      .toLowerCase()
+      .replace(/[\p{Cc}\p{Surrogate}\s]+/gu, ' ')
+      .trim(),
+    MAX_VALUE_CHARACTERS,
+  )
 
 export const reversed = (word: string): string => [...word].reverse().join('')
 

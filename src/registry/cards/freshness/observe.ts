@@ -5,6 +5,7 @@ import { canonical } from '../../../credentials/jose/canonical-json.js'
 import { isRefusal } from '../../../errors.js'
 import type { Cause, FetchRequest, GuardedFetch } from '../../../lib/guarded-fetch/guarded-fetch.js'
 import { isJsonObject, type JsonObject, parseJson, readJson } from '../../../lib/json.js'
+import { shortened } from '../../../lib/text.js'
 import { MAX_CARD_BYTES } from '../../../protocol/cards/card-model.js'
 import type { Freshness } from '../../../protocol/cards/card-view.js'
 import type { Card } from '../card-record.js'
@@ -67,6 +68,6 @@ function comparison({ publicCard, cardSha256 }: ObservedCard, own: Uint8Array): 
 const differing = (a: JsonObject, b: JsonObject): string[] =>
   [...new Set([...Object.keys(a), ...Object.keys(b)])]
     .filter((name) => canonical(a[name] ?? null) !== canonical(b[name] ?? null) || Object.hasOwn(a, name) !== Object.hasOwn(b, name))
-    .map((name) => name.slice(0, MAX_NAME))
+    .map((name) => shortened(name, MAX_NAME))
     .sort()
     .slice(0, MAX_DIFFERING)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wellFormed } from '../../../lib/text.js'
 import { Freshness } from '../../../protocol/cards/card-view.js'
 import { AgentId, OrgId } from '../../../protocol/ids.js'
 import type { Collection, OwnedSpec, Storage } from '../../../storage/storage.js'
@@ -25,7 +26,8 @@ export const FRESHNESS: OwnedSpec<FreshnessRecord> = {
 export const freshnessStore = ({ storage }: { readonly storage: Storage }): FreshnessStore => storage.collection(FRESHNESS)
 
 /** The part of a record that readers of the card see. The query of an address may hold a secret of the publisher. */
-export function freshnessOf({ agentId: _, orgId: __, nextCheckAt: ___, ...freshness }: FreshnessRecord): Freshness {
+export function freshnessOf({ agentId: _, orgId: __, nextCheckAt: ___, differs, ...freshness }: FreshnessRecord): Freshness {
   const { origin, pathname } = new URL(freshness.url)
-  return { ...freshness, url: origin + pathname }
+  // An earlier release cut names inside surrogate pairs
+  return { ...freshness, ...(differs && { differs: differs.map(wellFormed) }), url: origin + pathname }
 }

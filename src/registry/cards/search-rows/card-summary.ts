@@ -1,5 +1,6 @@
 // The part of a search hit that comes from the card, at one tier. It is built when the card is published and stored with the search row, so
 // that a search reads no cards. Each member has a limit, which bounds the size of a page; longer content is cut off.
+import { shortened } from '../../../lib/text.js'
 import type { CardModel } from '../../../protocol/cards/card-model.js'
 import type { CardSummary, CardTier } from '../../../storage/storage.js'
 import type { Card } from '../card-record.js'
@@ -20,7 +21,7 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
     ...(card.expiresAt !== undefined && { expiresAt: card.expiresAt }),
     ...(card.deprecated && { deprecated: deprecationOf(card.deprecated) }),
     versions: [card.versions.connection, card.versions[tier]],
-    text: { name: shortened(model.name), description: shortened(model.description), version: shortened(model.version) },
+    text: { name: textOf(model.name), description: textOf(model.description), version: textOf(model.version) },
     skills: takeWithin(
       skills.map(({ id, name, tags }) => ({ id, name, tags })),
       MAX_SKILLS_CHARACTERS,
@@ -39,6 +40,4 @@ function takeWithin<T>(all: readonly T[], maxSize: number, sizeOf: (item: T) => 
   return all.slice(0, end === -1 ? all.length : end)
 }
 
-/** Cuts the text off, but never inside a surrogate pair. */
-const shortened = (text: string): string =>
-  text.length <= MAX_TEXT_CHARACTERS ? text : text.slice(0, MAX_TEXT_CHARACTERS).replace(/[\uD800-\uDBFF]$/, '')
+const textOf = (text: string): string => shortened(text, MAX_TEXT_CHARACTERS)

@@ -83,6 +83,17 @@ describe('a check', () => {
     expect(await checked(other)).toMatchObject({ card: 'differs', differs: [], endpoint: 'reachable' })
   })
 
+  test('of a card with a long name of emoji leaves the card readable, also with the record of an earlier release', async () => {
+    await using server = await startAgentServer()
+    const agent = await published(server.card())
+    server.serve(JSON.stringify({ ...server.card(), [`a${'😀'.repeat(40)}`]: 1 }))
+    const name = `a${'😀'.repeat(31)}`
+    expect((await checked(agent)).differs).toEqual([name])
+    expect((await agent.card(agent.agentId)).view.facts.freshness?.differs).toEqual([name])
+    await freshnessStore(registry).change(agent.agentId, {}, { differs: [`${name}\ud83d`] })
+    expect((await agent.card(agent.agentId)).view.facts.freshness?.differs).toEqual([`${name}\ufffd`])
+  })
+
   test('happens once a day for a version; a new version is checked at once', async () => {
     await using server = await startAgentServer()
     const agent = await published(server.card())

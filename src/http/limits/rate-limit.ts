@@ -86,6 +86,8 @@ export const RATES = {
   creationsOfOrganisation: { name: 'creations-of-organisation', perSecond: 50 },
   /** `cards.lint` from one address prefix: it is open to anonymous callers, and a card with thousands of faults takes a tenth of a second. */
   lint: { name: 'card-lint', perSecond: 1, burstSeconds: 5 },
+  /** `cards.diff` of one client, or of anonymous callers from one address prefix: it reads two cards of 64 KB. */
+  diff: { name: 'card-diff', perSecond: 1, burstSeconds: 5 },
   /** Requests of the registry to hosts that callers chose (lib/guarded-fetch). */
   outgoingOfClient: { name: 'outgoing-requests', perSecond: 10 / 60, burstSeconds: 60 },
   outgoingOfOrganisation: { name: 'outgoing-requests-of-organisation', perSecond: 200 / 3600, burstSeconds: 360 },
@@ -155,6 +157,7 @@ export function newRateLimits(
     creationsOfClient: limitOf(RATES.creationsOfClient),
     creationsOfOrganisation: limitOf(RATES.creationsOfOrganisation),
     lint: limitOf(RATES.lint),
+    diff: limitOf(RATES.diff),
     outgoingOfClient: limitOf(RATES.outgoingOfClient),
     outgoingOfOrganisation: limitOf(RATES.outgoingOfOrganisation),
     outgoingToHost: limitOf(RATES.outgoingToHost),

@@ -4,8 +4,8 @@ import type { AgentId } from '../../protocol/ids.js'
 import type { Card } from '../cards/card-record.js'
 import { type GetCardDeps, requirePublishedCard } from '../cards/get.js'
 import { currentVerdict, type ViewDeps } from '../cards/view.js'
-import { type SearchCriteria, type SearchDeps, searchCards } from '../discovery/search.js'
-import { type ArdEntry, entryOfCard, entryOfRegistry } from './entry.js'
+import { type SearchCriteria, type SearchDeps, searchCardsAs } from '../discovery/search.js'
+import { type ArdEntry, entryOfRegistry, entryOfRow } from './entry.js'
 import type { EntryFilters } from './filter.js'
 import { findCandidate, IDENTIFIER, listingOf } from './identifier.js'
 
@@ -23,7 +23,7 @@ export async function requireEntry(deps: CatalogDeps, identifier: string): Promi
     const row = rows.get(agentId)
     const verdict = await currentVerdict(deps, card, { tier: 'public', now })
     const listing = await listingOf(deps, { agentId, verdict })
-    return row && listing.identifier === identifier ? entryOfCard(deps.issuer, { ...row, agentId, verdict }, listing, card) : noEntry()
+    return row && listing.identifier === identifier ? entryOfRow(deps.issuer, { ...row, agentId, verdict }, listing, row) : noEntry()
   })
 }
 
@@ -46,22 +46,24 @@ interface CatalogPage {
   readonly cursor?: string
 }
 
-/** Lists entries, the newest publication first. A page may be shorter than `limit` while there is a cursor. */
+/** Lists entries, the newest publication first. It reads search rows only, within the limit of searches. A page may be shorter than `limit` while there is a cursor. */
 export async function listEntries(
-  deps: CatalogDeps,
+  deps: SearchDeps,
   address: string,
   { publishers, ...query }: Pick<SearchCriteria, 'publishedSince' | 'limit' | 'cursor'> & Partial<EntryFilters>,
 ): Promise<CatalogPage> {
-  const { hits, total, isTotalExact, cursor } = await searchCards(deps, { caller: undefined, address }, query)
-  const entries = await Promise.all(
-    hits.map(async (hit) => {
-      const [card, listing] = await Promise.all([deps.cards.get(hit.agentId), listingOf(deps, hit)])
+  const { hits, total, isTotalExact, cursor } = await searchCardsAs(
+    deps,
+    { caller: undefined, address },
+    query,
+    async ({ hit, summary }) => {
+      const listing = await listingOf(deps, hit)
       const isListed = publishers === undefined || publishers.includes(listing.publisher)
-      return isListed && card && !card.unpublished ? entryOfCard(deps.issuer, hit, listing, card) : undefined
-    }),
+      return isListed ? entryOfRow(deps.issuer, hit, listing, summary) : undefined
+    },
   )
   return {
-    entries: entries.filter((entry) => entry !== undefined),
+    entries: hits.filter((entry) => entry !== undefined),
     ...(isTotalExact && { total }),
     ...(cursor !== undefined && { cursor }),
   }

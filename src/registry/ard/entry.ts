@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { type CardModel, readCard } from '../../protocol/cards/card-model.js'
 import type { Verdict } from '../../protocol/cards/card-view.js'
 import { type AgentId, audienceOf, cardBaseUrlOf, type OrgId } from '../../protocol/ids.js'
-import type { Card } from '../cards/card-record.js'
+import type { CardSummary } from '../../storage/storage.js'
 import { hostOf, type Listing } from './identifier.js'
 
 const Attestation = z.object({ type: z.string(), uri: z.string(), mediaType: z.string(), digest: z.string().optional() })
@@ -39,10 +38,6 @@ export const ATTESTATION_TYPES = {
   registry: 'Registry-JWKS',
   log: 'Trust-Log-Checkpoint',
 }
-
-const MIN_QUERIES = 2
-const MAX_QUERIES = 5
-const MAX_QUERY_LENGTH = 512
 
 /** The parts of a card that its entry shows, from a search hit or from the search row of a tier. */
 interface ListedCard {
@@ -82,26 +77,21 @@ export function entryOfHit(issuer: string, hit: ListedCard, { identifier, identi
   }
 }
 
-/** The complete entry, from the public parts of the card that the search row summarises. */
-export function entryOfCard(issuer: string, listed: ListedCard, listing: Listing, card: Card): ArdEntry {
+/** The complete entry, from the search row of the public tier. */
+export function entryOfRow(issuer: string, listed: ListedCard, listing: Listing, { catalog }: Pick<CardSummary, 'catalog'>): ArdEntry {
   const entry = entryOfHit(issuer, listed, listing)
-  const digest = `sha256:${Buffer.from(card.publicCardSha256, 'base64url').toString('hex')}`
+  // A row of an earlier release, until it is indexed again
+  if (!catalog) return entry
+  const digest = `sha256:${Buffer.from(catalog.sha256, 'base64url').toString('hex')}`
   return {
     ...entry,
-    ...nonEmpty('representativeQueries', representativeQueries(readCard(card.publicCard).model?.skills ?? [])),
-    updatedAt: new Date(card.publishedAt * 1000).toISOString(),
+    ...nonEmpty('representativeQueries', catalog.queries),
+    updatedAt: new Date(catalog.publishedAt * 1000).toISOString(),
     trustManifest: {
       ...entry.trustManifest,
       attestations: entry.trustManifest.attestations.map((one) => (one.type === ATTESTATION_TYPES.card ? { ...one, digest } : one)),
     },
   }
-}
-
-/** The publisher's own examples of requests; the names of the skills if there are fewer than two. */
-function representativeQueries(skills: CardModel['skills']): string[] {
-  const examples = skills.flatMap((skill) => skill.examples).filter((example) => example.length <= MAX_QUERY_LENGTH)
-  const queries = [...new Set([...examples, ...(examples.length < MIN_QUERIES ? skills.map(({ name }) => name) : [])])]
-  return queries.length < MIN_QUERIES ? [] : queries.slice(0, MAX_QUERIES)
 }
 
 /** The entry of the registry itself, from which a consumer learns the address of the search. */

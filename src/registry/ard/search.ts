@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type SearchDeps, type Searcher, searchCards } from '../discovery/search.js'
+import { type SearchDeps, type Searcher, searchCards, searchCardsAs } from '../discovery/search.js'
 import { type ArdEntry, entryOfHit } from './entry.js'
 import { countingOf, filtersOf, requireKnownContext } from './filter.js'
 import { hostOf, listingOf } from './identifier.js'
@@ -23,12 +23,14 @@ export async function searchEntries(
   const referrals = federation === 'referrals' && { referrals: [] as const }
   if (!wanted) return { results: [], ...referrals }
   const { filters, publishers } = wanted
-  const { hits, cursor } = await searchCards(deps, searcher, { text: query.text, filters, limit: pageSize, cursor: pageToken })
-  const listed = await Promise.all(hits.map(async (hit) => ({ hit, listing: await listingOf(deps, hit) })))
+  const criteria = { text: query.text, filters, limit: pageSize, cursor: pageToken }
+  const { hits, cursor } = await searchCardsAs(deps, searcher, criteria, async ({ hit }) => {
+    const listing = await listingOf(deps, hit)
+    const isListed = publishers === undefined || publishers.includes(listing.publisher)
+    return isListed ? { ...entryOfHit(issuer, hit, listing), score: hit.score, source: `${issuer}/` } : undefined
+  })
   return {
-    results: listed
-      .filter(({ listing: { publisher } }) => publishers === undefined || publishers.includes(publisher))
-      .map(({ hit, listing }) => ({ ...entryOfHit(issuer, hit, listing), score: hit.score, source: `${issuer}/` })),
+    results: hits.filter((entry) => entry !== undefined),
     ...referrals,
     ...(cursor !== undefined && { pageToken: cursor }),
   }

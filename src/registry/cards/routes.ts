@@ -52,11 +52,11 @@ function sourceOf({ card, url, catalog = '', entry }: Partial<Record<(typeof SOU
 
 const MAX_LINTED_FAULTS = 256
 
-interface LintDeps {
-  readonly rateLimits: Pick<RateLimits, 'lint'>
+interface RateDeps {
+  readonly rateLimits: Pick<RateLimits, 'lint' | 'diff'>
 }
 
-export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintDeps & FreshnessDeps) =>
+export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & RateDeps & FreshnessDeps) =>
   router({
     next: procedureFor('cards:write')
       .input(ById)
@@ -87,9 +87,12 @@ export const cardsRoutes = (deps: PublishDeps & ImportDeps & GetCardDeps & LintD
     history: publicProcedure
       .input(PageInput.extend(ById.shape))
       .query(async ({ ctx, input }): Promise<CardHistory> => cardHistory(deps, await ctx.findCaller(), input)),
-    diff: publicProcedure
-      .input(ById.extend({ from: Version, to: Version.optional() }))
-      .query(async ({ ctx, input }): Promise<CardDiff> => diffCards(deps, await ctx.findCaller(), input)),
+    diff: publicProcedure.input(ById.extend({ from: Version, to: Version.optional() })).query(async ({ ctx, input }): Promise<CardDiff> => {
+      const caller = await ctx.findCaller()
+      const refusal = deps.rateLimits.diff.take(caller?.id ?? addressPrefix(ctx.address))
+      if (refusal) throw refusal
+      return diffCards(deps, caller, input)
+    }),
     deprecate: procedureFor('cards:write')
       .input(ById.extend({ successor: AgentId.optional(), note: EndNote.describe(PUBLIC_NOTE).optional() }))
       .mutation(({ ctx, input }): Promise<CardDeprecated> => deprecateCard(deps, ctx.caller, input)),

@@ -63,7 +63,15 @@ const isConnected = () => true
 
 /** Searches published cards. Anonymous callers search public parts; a token needs the scope `discovery:read` and may find more. */
 export const searchCards = (deps: SearchDeps, searcher: Searcher, input: SearchCriteria): Promise<SearchResult> =>
-  withinSearchLimit(deps, searcher, () => searchPages(deps, searcher.caller, input))
+  searchCardsAs(deps, searcher, input, ({ hit }) => hit)
+
+/** Searches like `searchCards`, and makes of each hit what `show` returns, within the same limit. */
+export const searchCardsAs = <T>(deps: SearchDeps, searcher: Searcher, input: SearchCriteria, show: Show<T>): Promise<ResultOf<T>> =>
+  withinSearchLimit(deps, searcher, () => searchPages(deps, searcher.caller, input, show))
+
+/** `summary` is that of the row which the hit was made from. */
+type Show<T> = (found: { readonly hit: Hit; readonly summary: CardSummary }) => T | Promise<T>
+type ResultOf<T> = Omit<SearchResult, 'hits'> & { readonly hits: readonly T[] }
 
 export async function withinSearchLimit<T>(
   { searchLimits, metrics }: Pick<SearchDeps, 'searchLimits' | 'metrics'>,
@@ -81,7 +89,7 @@ export async function withinSearchLimit<T>(
   }
 }
 
-async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: SearchCriteria): Promise<SearchResult> {
+async function searchPages<T>(deps: SearchDeps, caller: Caller | undefined, input: SearchCriteria, show: Show<T>): Promise<ResultOf<T>> {
   const { limit, cursor, ...criteria } = input
   const cursorQuery = { ...criteria, caller: caller?.id ?? null }
   const secrets = deps.keyRing.secret('cursor')
@@ -111,11 +119,12 @@ async function searchPages(deps: SearchDeps, caller: Caller | undefined, input: 
     hasMore = after !== undefined
   }
   const next = hasMore && after && { cursor: await encryptCursor(secrets, cursorQuery, after) }
+  const hits = await Promise.all(standing.map(show))
   const reliesOn = standing.flatMap(({ dependsOn }) => dependsOn)
   if (barrier) await deps.trustLog.requireStillStanding(barrier, reliesOn)
   if (caller) await deps.trustLog.requireStillStanding(caller.barrier, caller.dependencies.handles)
   return {
-    hits: standing.map(({ hit }) => hit),
+    hits,
     total: first?.total ?? 0,
     isTotalExact: first?.isTotalExact ?? true,
     ...(criteria.facets && { facets: facetsOf(criteria, first?.facets ?? {}) }),
@@ -145,6 +154,7 @@ const facetsOf = ({ facets = [], facetValues = FACET_VALUES }: Criteria, found: 
 
 interface StandingHit {
   readonly hit: Hit
+  readonly summary: CardSummary
   readonly dependsOn: readonly Handle[]
 }
 
@@ -174,7 +184,7 @@ async function standingHits(
       const { state, namespace: proved } = hit.verdict
       if ((verdict !== undefined && state !== verdict) || (namespace !== undefined && proved?.name !== namespace.toLowerCase()))
         return undefined
-      return { hit, dependsOn: [...dependsOn, ...proofOf(summary, hit.verdict)] }
+      return { hit, summary, dependsOn: [...dependsOn, ...proofOf(summary, hit.verdict)] }
     }),
   )
   return hits.filter((hit) => hit !== undefined)

@@ -10,7 +10,7 @@ import type { Language } from '../../lib/words/languages.js'
 import { indexedWords, textLanguage, wholeOf } from '../../lib/words/terms.js'
 import { CARD_FIELDS, CARD_PROPERTIES, CARD_TIERS, type CardField, type CardProperty, type CardRow, type CardTier } from './port.js'
 
-/** Raise it with any change of terms, impacts or lists: at the next start each card is indexed again. */
+/** Raise it with any change of terms, impacts, lists or summaries: at the next start each card is indexed again. */
 export const CARD_INDEX_VERSION = 2
 
 export interface CardEntry {

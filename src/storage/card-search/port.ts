@@ -57,6 +57,8 @@ export interface CardSummary {
   readonly versions: readonly Handle[]
   readonly text: { readonly name: string; readonly description: string; readonly version: string }
   readonly skills: readonly { readonly id: string; readonly name: string; readonly tags: readonly string[] }[]
+  /** What the public catalog shows besides, at the public tier: a digest of the public card, when it was published, and requests that it serves. */
+  readonly catalog?: { readonly sha256: string; readonly publishedAt: number; readonly queries: readonly string[] }
 }
 
 export interface CardFilter {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/lib/json.js'
+import { rowsOf } from '../../../src/registry/cards/search-rows/search-rows.js'
+import { CARDS } from '../../../src/registry/cards/store.js'
+import { indexingCard } from '../../../src/storage/storage.js'
 import { proofOf } from '../../oauth/requests.js'
 import { type Actor, type AgentActor, aCard, type Registry, startRegistry } from '../../registry.js'
 import { introduce } from '../../stories/actors.js'
@@ -203,6 +206,19 @@ describe('GET /agents', () => {
     expect(second.items).toEqual([{ ...(await (await lookUp(registry, urnOf(weather))).json()) }])
     const rest = second.pageToken ? await list({ pageSize: '1', pageToken: second.pageToken }) : { items: [] }
     expect(rest.items).toEqual([])
+  })
+
+  test('shows an entry of an earlier release without digest and queries, until its card is indexed again', async () => {
+    const agent = await registry.agent({ registeredBy: acme, name: 'kept row' })
+    await agent.publish({ card: aCard(registry, { name: 'kept row', skills: [skill('kept', ['kept'])] }) })
+    const [row] = rowsOf((await registry.storage.collection(CARDS).get(agent.agentId)) ?? expect.fail())
+    const { catalog, ...summary } = row?.summary ?? expect.fail()
+    expect(catalog).toBeDefined()
+    await registry.storage.commit([indexingCard(agent.agentId, [{ ...(row ?? expect.fail()), summary }])])
+    const { items } = await list({ filter: 'capabilities = kept' })
+    expect(items).toMatchObject([{ displayName: 'kept row' }])
+    expect(items[0].updatedAt).toBeUndefined()
+    await agent.mutate('cards.unpublish', { agentId: agent.agentId })
   })
 
   test.each([

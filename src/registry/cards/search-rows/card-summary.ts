@@ -8,6 +8,10 @@ import { deprecationOf } from '../view.js'
 
 const MAX_TEXT_CHARACTERS = 2048
 const MAX_SKILLS_CHARACTERS = 8192
+/** ARD 0.91 §4.2: an entry has two to five queries, or none. */
+const MIN_QUERIES = 2
+const MAX_QUERIES = 5
+const MAX_QUERY_LENGTH = 512
 
 export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSummary {
   const { skills } = model
@@ -27,7 +31,17 @@ export function summaryOf(card: Card, tier: CardTier, model: CardModel): CardSum
       MAX_SKILLS_CHARACTERS,
       (skill) => JSON.stringify(skill).length,
     ),
+    ...(tier === 'public' && {
+      catalog: { sha256: card.publicCardSha256, publishedAt: card.publishedAt, queries: representativeQueries(skills) },
+    }),
   }
+}
+
+/** The publisher's own examples of requests; the names of the skills if there are fewer than two. */
+function representativeQueries(skills: CardModel['skills']): string[] {
+  const examples = skills.flatMap((skill) => skill.examples).filter((example) => example.length <= MAX_QUERY_LENGTH)
+  const queries = [...new Set([...examples, ...(examples.length < MIN_QUERIES ? skills.map(({ name }) => name) : [])])]
+  return queries.length < MIN_QUERIES ? [] : queries.slice(0, MAX_QUERIES)
 }
 
 /** The first items whose sizes add up to at most `maxSize`. */

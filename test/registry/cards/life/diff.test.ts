@@ -166,4 +166,16 @@ describe('cards.diff', () => {
     expect(one).toEqual(two)
     expect(JSON.stringify(one)).not.toContain('canary')
   })
+
+  test('is refused past a rate, to each client and to anonymous callers for themselves', async () => {
+    await using limited = await startRegistry({ limits: 'on', servers: 1 })
+    const agent = await limited.agent({ registeredBy: await limited.organisation('Acme') })
+    await agent.publish({ card: aCard(limited) })
+    const input = { agentId: agent.agentId, from: 1 }
+    const anonymous = async () => (await limited.fetch(`/trpc/cards.diff?input=${encodeURIComponent(JSON.stringify(input))}`)).status
+    const statuses = await Promise.all(Array.from({ length: 12 }, anonymous))
+    expect([...new Set(statuses)].sort()).toEqual([200, 429])
+    const reasons = await Promise.all(Array.from({ length: 12 }, () => reasonOf(agent.query('cards.diff', input))))
+    expect([...new Set(reasons)].sort()).toEqual(['done', 'rate_limited'])
+  })
 })

@@ -47,6 +47,7 @@ export const REFUSALS = {
   card_unsigned: { http: 400, trpc: 'BAD_REQUEST' },
   card_signature_invalid: { http: 400, trpc: 'BAD_REQUEST' },
   checkpoint_invalid: { http: 400, trpc: 'BAD_REQUEST' },
+  checkpoint_inconsistent: { http: 422, trpc: 'UNPROCESSABLE_CONTENT' }, //      C2SP tlog-witness
   card_version_stale: { http: 409, trpc: 'CONFLICT' },
   card_version_immutable: { http: 409, trpc: 'CONFLICT' },
   card_version_unsupported: { http: 400, trpc: 'BAD_REQUEST' },

@@ -17,6 +17,8 @@ import { TICKETS } from '../revocations/tickets-store.js'
 import { REGISTRY_SECRETS, SIGNING_KEYS } from '../signing-keys/key-store.js'
 import { CONSUMED_IDS } from '../storage/replay-cache.js'
 import { anySpecs, type Storage } from '../storage/storage.js'
+import { COSIGNED_NOTES } from '../trust-log/cosignatures/collect.js'
+import { COSIGNED_TREES } from '../trust-log/cosignatures/witness-endpoint.js'
 import { COSIGNED_LOGS } from '../trust-log/witness/cosigned-logs.js'
 
 /**
@@ -56,6 +58,8 @@ export const COLLECTIONS = anySpecs([
   SIGNING_KEYS,
   REGISTRY_SECRETS,
   COSIGNED_LOGS,
+  COSIGNED_NOTES,
+  COSIGNED_TREES,
   CONSUMED_IDS,
   AGENTS,
   MEMBERS,

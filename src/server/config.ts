@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { readVerifierKey } from '../credentials/cosignature.js'
+import { COSIGNER_KEY, NOTE_KEY } from '../credentials/signed-note.js'
 import { type Fault, Refusal } from '../errors.js'
 import { isAddressRange } from '../http/trusted-proxies.js'
 import { ConfiguredLimits } from '../identity/limits/limits.js'
@@ -39,6 +41,38 @@ const ConfiguredOutgoing = z.preprocess(
     .refine(({ mode, allow }) => mode !== 'off' || allow.length === 0, 'the mode off has no `allow`'),
 )
 
+/** `<url>,<verifier key>`. */
+const CosignerSetting = z
+  .string()
+  .max(2048)
+  .transform((text, context) => {
+    const [url = '', key = ''] = splitAtComma(text)
+    const parsed = readVerifierKey(key, COSIGNER_KEY)
+    const fault = /^https?:\/\/[^?#]+$/.test(url) && URL.canParse(url) ? parsed : 'must be <url>,<verifier key>'
+    if (typeof fault !== 'string') return { url: url.replace(/\/+$/, ''), key: fault }
+    context.addIssue({ code: 'custom', message: fault })
+    return z.NEVER
+  })
+
+/** `<verifier key>` or `<origin>,<verifier key>`. */
+const CosignedOriginSetting = z
+  .string()
+  .max(1024)
+  .transform((text, context) => {
+    const [origin, key = text] = splitAtComma(text)
+    const parsed = readVerifierKey(key, NOTE_KEY)
+    const fault =
+      origin === undefined || (origin !== '' && origin.length <= 256) ? parsed : 'must be <verifier key> or <origin>,<verifier key>'
+    if (typeof fault !== 'string') return { origin: origin ?? fault.name, key: fault }
+    context.addIssue({ code: 'custom', message: fault })
+    return z.NEVER
+  })
+
+const splitAtComma = (text: string): readonly [string, string] | readonly [] => {
+  const at = text.indexOf(',')
+  return at < 0 ? [] : [text.slice(0, at), text.slice(at + 1)]
+}
+
 /** True if a witness is another registry (a URL), false if it is a file. */
 export const isUrl = (text: string): boolean => /^https?:\/\//.test(text)
 
@@ -64,6 +98,10 @@ export const Config = z
       .optional(),
     /** Issuers of the registries whose witness this registry is. */
     witnessFor: z.array(Issuer).max(64).default([]),
+    /** Witnesses that cosign the checkpoints of this registry's log (C2SP tlog-witness): a URL and a verifier key, joined by a comma. */
+    cosigners: z.array(CosignerSetting).max(8).default([]),
+    /** Logs whose checkpoints this registry cosigns: the verifier key, preceded by the origin and a comma if its name differs. */
+    cosignFor: z.array(CosignedOriginSetting).max(64).default([]),
     /** Public URL of the registry. Required unless `dev` is set; in development mode, the default is the URL that the server listens on. */
     issuer: Issuer.optional(),
     host: z.string().min(1).max(255).default('127.0.0.1'),
@@ -100,13 +138,22 @@ export const Config = z
   })
   .superRefine((config, context) => {
     const registries = [...(typeof config.witness === 'string' && isUrl(config.witness) ? [config.witness] : []), ...config.witnessFor]
-    const insecure = registries.find((url) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname)))
+    const isInsecure = (url: string) => !url.startsWith('https://') && !(config.dev && isLoopback(new URL(url).hostname))
+    const insecure = registries.find(isInsecure)
     if (insecure !== undefined)
       context.addIssue({
         code: 'custom',
         path: [insecure === config.witness ? 'witness' : 'witnessFor'],
         message: 'must be an https URL (http only on loopback, in development mode)',
       })
+    config.cosigners.forEach(({ url }, i) => {
+      if (isInsecure(url))
+        context.addIssue({
+          code: 'custom',
+          path: ['cosigners', i],
+          message: 'must be an https URL (http only on loopback, in development mode)',
+        })
+    })
     if (config.freshness === 'daily' && (config.outgoing?.mode ?? (config.dev ? 'public' : 'off')) === 'off')
       context.addIssue({ code: 'custom', path: ['freshness'], message: 'daily needs outgoing requests (setting `outgoing`)' })
     if (config.dev) {

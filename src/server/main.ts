@@ -27,7 +27,8 @@ export async function serve(config: Config): Promise<Registry> {
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
-    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, limits, outgoing, freshness } = config
+    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, cosigners, cosignFor, limits, outgoing, freshness } =
+      config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
       storage,
@@ -47,6 +48,8 @@ export async function serve(config: Config): Promise<Registry> {
       freshness,
       ...(witness && { witness }),
       witnessFor,
+      cosigners,
+      cosignFor,
     })
     backups = holdFile && (await answerBackups({ dataDirectory: config.dataDirectory, holdFile, log }))
     log.info('the registry is listening', { issuer, port: server.port, dev })

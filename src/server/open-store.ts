@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { logOrigin } from '../credentials/signed-note.js'
+import { logOrigin } from '../credentials/checkpoint.js'
 import { refuse } from '../errors.js'
 import { systemClock } from '../lib/clock.js'
 import type { Log } from '../lib/log.js'

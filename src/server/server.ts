@@ -1,3 +1,4 @@
+import { cosignerNameOf } from '../credentials/checkpoint.js'
 import { runMatching } from '../delegation/introductions/capability/match.js'
 import { refuse } from '../errors.js'
 import type { Caller } from '../http/caller.js'
@@ -24,6 +25,7 @@ import { runFreshnessChecks } from '../registry/cards/freshness/schedule.js'
 import { reindexOutdatedCards } from '../registry/cards/search-rows/reindex.js'
 import { serveFeed } from '../revocations/feed-socket.js'
 import { jwksEndpoint } from '../signing-keys/jwks-endpoint.js'
+import { type CosignedOrigin, cosignEndpoints } from '../trust-log/cosignatures/witness-endpoint.js'
 import { logEndpoints } from '../trust-log/proofs/log-endpoints.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
 import { witnessRoutes } from '../trust-log/witness/serve.js'
@@ -42,6 +44,8 @@ interface ServerDeps extends ServiceDeps {
   readonly freshness?: 'off' | 'daily'
   /** Issuers of the registries whose witness this registry is. */
   readonly witnessFor?: readonly string[]
+  /** The logs whose checkpoints this registry cosigns (C2SP tlog-witness). */
+  readonly cosignFor?: readonly CosignedOrigin[]
 }
 
 export interface RunningServer {
@@ -139,6 +143,12 @@ async function serveCallers(
     ...ardEndpoints(services),
     ...logEndpoints(services),
     ...witnessRoutes(deps),
+    ...cosignEndpoints({
+      ...deps,
+      name: cosignerNameOf(issuer),
+      signer: () => services.keyRing.signer('witness'),
+      origins: deps.cosignFor ?? [],
+    }),
   ]
   const http = await startHttp({
     issuer,

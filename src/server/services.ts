@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { newAudit, type RunningAudit } from '../audit/audit-log.js'
-import { logOrigin } from '../credentials/signed-note.js'
+import { logOrigin } from '../credentials/checkpoint.js'
 import { inboxStore } from '../delegation/inbox/store.js'
 import { capabilityStore } from '../delegation/introductions/capability/store.js'
 import { notifyOfChanges, notifyOfRefusal } from '../delegation/introductions/decide/needs-approval.js'
@@ -59,6 +59,7 @@ import { newKeyVersions } from '../signing-keys/key-versions.js'
 import { newReplayCache } from '../storage/replay-cache.js'
 import type { CardTier, Storage } from '../storage/storage.js'
 import type { ClockMode } from '../trust-log/clock-rule.js'
+import { type Cosigner, collectCosignatures, newCosignedCheckpoints } from '../trust-log/cosignatures/collect.js'
 import { newTrustLog } from '../trust-log/new-trust-log.js'
 import { updateWitness, type WitnessStore, type WitnessUpdates } from '../trust-log/witness/witness.js'
 import { AUDIT_ACTIONS } from './api/procedures.js'
@@ -85,6 +86,8 @@ export interface ServiceDeps {
   /** Remembers the head of the log outside the store. Without it, the registry cannot notice that the store was restored from a backup. */
   readonly witness?: WitnessStore
   readonly metrics?: Metrics
+  /** Witnesses that cosign the checkpoints of the log (C2SP tlog-witness). */
+  readonly cosigners?: readonly Cosigner[]
 }
 
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string } // our own package.json
@@ -93,12 +96,13 @@ export type Services = Awaited<ReturnType<typeof startServices>>
 
 /** Constructs all features and starts those that run in the background. If one fails to start, those that have started are closed. */
 export async function startServices(deps: ServiceDeps) {
-  const { clock, log, witness } = deps
+  const { clock, log, witness, cosigners = [] } = deps
   const base = newBase(deps)
   const { trustLog, keyRing, audit } = base
   const stores = newStores(base)
   const clients = newClients(trustLog, { member: (id) => readMemberClient(stores, id), agent: (id) => readAgentClient(stores, id) })
   const services = { ...stores, ...newFinders(stores), findClient: clients.find, clients, tokenKeys: newTokenKeys({ keyRing, clock }) }
+  const cosigned = newCosignedCheckpoints(base)
   const closers: (() => Promise<void>)[] = []
   let updates: WitnessUpdates | undefined
   const start = async (service: { start(): Promise<void>; close(): Promise<void> }) => {
@@ -116,6 +120,7 @@ export async function startServices(deps: ServiceDeps) {
     }
     await start(keyRing)
     await start(audit)
+    if (cosigners.length > 0) closers.unshift(collectCosignatures({ ...base, cosigners }))
   } catch (error) {
     await close()
     throw error
@@ -123,6 +128,7 @@ export async function startServices(deps: ServiceDeps) {
   return {
     ...services,
     witnessState: () => updates?.state(),
+    cosigned: cosigners.length > 0 ? cosigned : undefined,
     authenticate: (request: HttpRequest) => authenticateRequest(services, request),
     auditActions: AUDIT_ACTIONS,
     isCalledFor: (agentId: AgentId, taskId: TaskId) => isCalledFor(services, agentId, taskId),
@@ -148,19 +154,9 @@ function newBase(deps: ServiceDeps) {
     metrics = newMetrics(),
   } = deps
   const writer = random.token(8)
-  const origin = logOrigin(issuer)
-  const trustLog = newTrustLog({
-    storage,
-    clock,
-    random,
-    log,
-    writer,
-    origin,
-    logSigner: () => keyRing.signer('log'),
-    witness,
-    clockMode,
-    metrics,
-  })
+  const name = logOrigin(issuer)
+  const logSigners = () => Promise.all([keyRing.signer('log'), keyRing.signer('log-ed25519')])
+  const trustLog = newTrustLog({ storage, clock, random, log, writer, name, logSigners, witness, clockMode, metrics })
   const keyVersions = newKeyVersions({ storage, trustLog })
   const keyRing = newKeyRing({ storage, keyVersions, trustLog, clock, random, log })
   const replayCache = newReplayCache(storage)

@@ -3,7 +3,7 @@ import { thumbprint } from '../credentials/jose/jwk.js'
 import { signerFromJwk } from '../credentials/jose/sign.js'
 import { utf8 } from '../lib/bytes.js'
 import { handleOfRegistryKey } from '../protocol/handles.js'
-import type { SigningKey } from './key-store.js'
+import { algOf, type SigningKey } from './key-store.js'
 
 const SAMPLE = utf8('credence')
 
@@ -11,10 +11,11 @@ const SAMPLE = utf8('credence')
 export async function signingKeyFault({ kid, handle, publicJwk, d }: SigningKey): Promise<string | undefined> {
   if (thumbprint(publicJwk) !== kid || handleOfRegistryKey(kid) !== handle) return 'its id is not that of its public key'
   if (d === undefined) return undefined
+  const alg = algOf(publicJwk)
   const fault = 'its private key does not belong to its public key'
   try {
-    const signer = await signerFromJwk({ ...publicJwk, d, alg: 'ES256' })
-    const isOwn = await verifySignature('ES256', await importPublicKey(publicJwk, 'ES256'), await signer.sign(SAMPLE), SAMPLE)
+    const signer = await signerFromJwk({ ...publicJwk, d, alg })
+    const isOwn = await verifySignature(alg, await importPublicKey(publicJwk, alg), await signer.sign(SAMPLE), SAMPLE)
     return isOwn ? undefined : fault
   } catch {
     return fault

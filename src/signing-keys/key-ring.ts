@@ -9,7 +9,7 @@ import { MAX_TOKEN_SECONDS } from '../protocol/rights.js'
 import type { Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
 import { signingKeyFault } from './changed-key.js'
-import { KEY_USES, type KeyUse, type SigningKey } from './key-store.js'
+import { algOf, KEY_USES, type KeyUse, type SigningKey } from './key-store.js'
 import { findSigningKey, type KeyVersions, MAX_TRIES, nextActivation } from './key-versions.js'
 import { newSecrets, type SecretPurpose, type Secrets } from './secrets.js'
 
@@ -19,13 +19,9 @@ interface RegistrySigner extends Signer {
   readonly handle: Handle
 }
 
-interface RegistryJwk {
-  readonly kty: 'EC'
-  readonly crv: 'P-256'
-  readonly x: string
-  readonly y: string
+type RegistryJwk = SigningKey['publicJwk'] & {
   readonly kid: string
-  readonly alg: 'ES256'
+  readonly alg: 'ES256' | 'EdDSA'
   readonly use: 'sig'
   readonly credence_use: KeyUse
 }
@@ -155,13 +151,13 @@ async function registrySigner(key: SigningKey): Promise<RegistrySigner> {
   const { kid, handle, publicJwk, d } = key
   const fault = await signingKeyFault(key)
   if (fault !== undefined) throw new DamagedStore(`the registry's signing key ${kid} is damaged: ${fault}`)
-  return { ...(await signerFromJwk({ ...publicJwk, d, alg: 'ES256' })), kid, handle }
+  return { ...(await signerFromJwk({ ...publicJwk, d, alg: algOf(publicJwk) })), kid, handle }
 }
 
 const registryJwk = ({ kid, use, publicJwk }: SigningKey): RegistryJwk => ({
   ...publicJwk,
   kid,
-  alg: 'ES256',
+  alg: algOf(publicJwk),
   use: 'sig',
   credence_use: use,
 })

@@ -2,13 +2,21 @@ import { z } from 'zod'
 import { Handle } from '../protocol/handles.js'
 import type { Collection, OwnedSpec, Storage } from '../storage/storage.js'
 
-/** Each use has its own keys, so that a signature made for one use is never valid for another. */
-export const KEY_USES = ['token', 'card', 'log'] as const
+/**
+ * Each use has its own keys, so that a signature made for one use is never valid for another. `log` and `log-ed25519` both sign checkpoints:
+ * witnesses and tools of C2SP know only Ed25519. `witness` cosigns the checkpoints of other logs.
+ */
+export const KEY_USES = ['token', 'card', 'log', 'log-ed25519', 'witness'] as const
 export const KeyUse = z.enum(KEY_USES)
 export type KeyUse = z.infer<typeof KeyUse>
 
+/** The uses whose keys are Ed25519 keys; all others are P-256 keys. */
+export const ED25519_USES: ReadonlySet<KeyUse> = new Set(['log-ed25519', 'witness'])
+
 const Coordinate = z.string().length(43)
 const EcPublicJwk = z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: Coordinate, y: Coordinate })
+
+const OkpPublicJwk = z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: Coordinate })
 
 export const SigningKey = z.strictObject({
   /** RFC 7638 thumbprint. */
@@ -17,7 +25,7 @@ export const SigningKey = z.strictObject({
   /** Version within its use. Unique, so that only one of several instances that create a version at the same time succeeds. */
   version: z.int().min(1),
   handle: Handle,
-  publicJwk: EcPublicJwk,
+  publicJwk: z.discriminatedUnion('kty', [EcPublicJwk, OkpPublicJwk]),
   /** The private key. Removed once the key no longer signs. */
   d: Coordinate.optional(),
   createdAt: z.int().min(0),
@@ -52,3 +60,5 @@ export const REGISTRY_SECRETS: OwnedSpec<StoredSecret> = {
 
 /** Secrets of nonces and cursors. The key is `<purpose> <period>`. */
 export const secretsIn = (storage: Storage): Collection<StoredSecret> => storage.collection(REGISTRY_SECRETS)
+
+export const algOf = ({ kty }: SigningKey['publicJwk']): 'ES256' | 'EdDSA' => (kty === 'OKP' ? 'EdDSA' : 'ES256')

@@ -7,7 +7,7 @@ import { handleOfRegistryKey } from '../protocol/handles.js'
 import { validate } from '../storage/document.js'
 import { anySpec, type Cursor, type Operation, type Storage } from '../storage/storage.js'
 import type { TrustLog } from '../trust-log/trust-log.js'
-import { type KeyUse, SIGNING_KEYS, type SigningKey, signingKeysIn } from './key-store.js'
+import { ED25519_USES, type KeyUse, SIGNING_KEYS, type SigningKey, signingKeysIn } from './key-store.js'
 
 export interface KeyVersions {
   /** All stored versions, newest first, also those that have ended. */
@@ -76,9 +76,10 @@ function requireForm(key: SigningKey): SigningKey {
 }
 
 async function newSigningKey(use: KeyUse, version: number): Promise<Omit<SigningKey, 'createdAt' | 'signsFrom'>> {
-  const { d, x, y } = await newPrivateJwk('ES256')
-  if (x === undefined || y === undefined || d === undefined) throw new Error('the platform generated an incomplete P-256 key')
-  const publicJwk = { kty: 'EC', crv: 'P-256', x, y } as const
+  const isEd25519 = ED25519_USES.has(use)
+  const { d, x, y } = await newPrivateJwk(isEd25519 ? 'EdDSA' : 'ES256')
+  if (x === undefined || d === undefined || (y === undefined && !isEd25519)) throw new Error('the platform generated an incomplete key')
+  const publicJwk = y === undefined ? ({ kty: 'OKP', crv: 'Ed25519', x } as const) : ({ kty: 'EC', crv: 'P-256', x, y } as const)
   const kid = thumbprint(publicJwk)
   return { kid, use, version, handle: handleOfRegistryKey(kid), publicJwk, d }
 }

@@ -30,9 +30,9 @@ export interface TrustLogDeps {
   /** Names this instance in the blocks that it writes. Unique among instances. */
   readonly writer: string
   /** Names the log in its checkpoints. Must contain neither spaces nor plus signs. */
-  readonly origin: string
-  /** The registry's log key, which signs checkpoints. A function, because the key ring is created after the log. */
-  readonly logSigner: () => Promise<Signer>
+  readonly name: string
+  /** The registry's log keys, which sign checkpoints. A function, because the key ring is created after the log. */
+  readonly logSigners: () => Promise<readonly Signer[]>
   readonly times?: Partial<TrustLogTimes>
   /** If given, the log must contain the head that the witness remembers. */
   readonly witness?: WitnessStore | undefined
@@ -85,7 +85,7 @@ export function newTrustLog(deps: TrustLogDeps): ServedTrustLog {
     freshMs: times.freshMs,
     metrics,
   })
-  const checkpoint = newCheckpoints({ applied, clock, origin: deps.origin, logSigner: deps.logSigner })
+  const checkpoint = newCheckpoints({ applied, clock, name: deps.name, logSigners: deps.logSigners })
   const closing = new AbortController()
   const loops: Promise<void>[] = []
   let unlisten = () => {}

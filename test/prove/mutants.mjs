@@ -334,7 +334,7 @@ export const MUTANTS = [
     'rawHeaders.length < 0',
     ['test/http/websocket.test.ts'],
   ],
-  ['an epoch starts once', 'src/client/log.ts', 'if (isFirst && started === epoch)', 'if (false)', ['test/client/log.test.ts']],
+  ['an epoch starts once', 'src/client/log/log.ts', 'if (isFirst && started === epoch)', 'if (false)', ['test/client/log/log.test.ts']],
   [
     'a path has one spelling',
     'src/http/handler/request.ts',
@@ -961,10 +961,10 @@ export const MUTANTS = [
   ],
   [
     'a reader of the log accepts an entry only in the form that its leaf hashes',
-    'src/client/log.ts',
+    'src/client/log/log.ts',
     'return isStrict && canonical(entry) === text\n',
     'return isStrict\n',
-    ['test/client/log.test.ts'],
+    ['test/client/log/log.test.ts'],
   ],
   [
     'the log shows no entry that this instance has not applied',

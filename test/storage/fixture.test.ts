@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { createAgent, fetchRegistryKeys, verifyWholeLog } from '../../src/client/index.js'
+import { createAgent, fetchRegistryKeys, isConsistent, verifyWholeLog } from '../../src/client/index.js'
 import { signerFromJwk } from '../../src/credentials/jose/sign.js'
 import { silentLog } from '../../src/lib/log.js'
 import { systemRandom } from '../../src/lib/random.js'
@@ -60,14 +60,15 @@ test.each(FORMATS)('a store of %s is opened, and all is as it was', async (forma
       })
     const [planner, suspended, admin] = [await as('planner'), await as('suspended'), await as('administrator')]
 
-    const { hashes = [] } = (await server.trustLog.consistency(Number(facts.checkpoint[1]))) ?? {}
-    const text = await (await fetch(here(`${issuer}/log/checkpoint`))).text()
-    expect(text.split('\n').slice(0, 4)).toEqual(facts.checkpoint)
-    expect(hashes).toEqual([])
-
     const reached = (input: string | URL | Request, init?: RequestInit) => fetch(here(String(input)), init)
     const keys = await fetchRegistryKeys(issuer, 'log', reached)
-    expect((await verifyWholeLog({ issuer, keys, fetch: reached })).entries).toBe(Number(facts.checkpoint[1]))
+    const source = { issuer, keys, fetch: reached }
+    const [, size, root = ''] = facts.checkpoint
+    const { checkpoint } = await verifyWholeLog(source)
+    // A newer release may have added keys; what was written before is unchanged
+    expect(facts.checkpoint.join('\n')).toContain(checkpoint.epoch)
+    const written = { ...checkpoint, size: Number(size), root: Buffer.from(root, 'base64').toString('base64url') }
+    expect(await isConsistent(source, written, checkpoint)).toBe(true)
 
     expect((await planner.introductions.get(facts.granted)).state).toBe('granted')
     expect(await reasonOf(planner.exchange({ audience: facts.audience }))).toBe('done')

@@ -39,8 +39,8 @@ export async function openLogs(): Promise<Logs> {
         random: systemRandom,
         log: silentLog,
         writer: systemRandom.token(8),
-        origin: 'registry.test',
-        logSigner: () => logSigner,
+        name: 'registry.test',
+        logSigners: async () => [await logSigner],
         ...options,
       })
       await log.start()

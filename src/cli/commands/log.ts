@@ -7,12 +7,14 @@ import {
   newLogCopy,
   parseCheckpoint,
   readCheckpoint,
+  readCosignedCheckpoint,
+  readVerifierKeys,
   verifyWholeLog,
 } from '../../client/index.js'
 import { refuse } from '../../errors.js'
 import { clientClock } from '../../lib/clock.js'
 import { mirrorFile } from '../../trust-log/recovery/mirror-file.js'
-import { type CommonFlags, textOfFile } from '../context.js'
+import { type CommonFlags, collect, textOfFile } from '../context.js'
 import { print } from '../output.js'
 
 interface LogFlags extends CommonFlags {
@@ -37,7 +39,12 @@ export function logCommands(program: Command, common: (command: Command) => Comm
     .description('read every entry and recompute the root; with --since, also check that the log continues that checkpoint')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .option('--since <file>', 'earlier checkpoint, saved by `log checkpoint --save`')
+    .option('--cosigner <key>', 'verifier key of a witness that must have cosigned the log (repeatable)', collect)
     .action(verify)
+  common(log.command('keys'))
+    .description('print the origin and the verifier keys, for the configuration of witnesses (C2SP)')
+    .requiredOption('--registry <url>', 'issuer URL of the registry')
+    .action(async (flags: LogFlags) => print(flags, await readVerifierKeys(await sourceOf(flags))))
 }
 
 /** The registry's log keys are fetched for each use, because they rotate. */
@@ -62,7 +69,7 @@ async function mirror(flags: LogFlags & { readonly to: string; readonly once?: b
   }
 }
 
-async function verify(flags: LogFlags & { readonly since?: string }): Promise<void> {
+async function verify(flags: LogFlags & { readonly since?: string; readonly cosigner?: readonly string[] }): Promise<void> {
   const source = await sourceOf(flags)
   const { checkpoint: newest, entries } = await verifyWholeLog(source)
   if (flags.since) {
@@ -70,5 +77,14 @@ async function verify(flags: LogFlags & { readonly since?: string }): Promise<vo
     if (!(await isConsistent(source, earlier, newest)))
       refuse('checkpoint_invalid', `the log does not continue the checkpoint in ${flags.since}: the registry shows a different history`)
   }
-  print(flags, { verified: true, entries, root: newest.root, epoch: newest.epoch })
+  const cosigned = flags.cosigner && (await readCosignedCheckpoint(source, flags.cosigner))
+  if (cosigned && !(await isConsistent(source, cosigned, newest)))
+    refuse('checkpoint_invalid', 'the log does not continue the cosigned checkpoint: the witness was shown a different history')
+  print(flags, {
+    verified: true,
+    entries,
+    root: newest.root,
+    epoch: newest.epoch,
+    ...(cosigned && { cosigned: { entries: cosigned.size, by: cosigned.cosignatures } }),
+  })
 }

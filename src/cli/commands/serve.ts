@@ -9,6 +9,8 @@ interface ServeFlags {
   readonly store?: string
   readonly witness?: string | false
   readonly witnessFor?: readonly string[]
+  readonly cosigners?: readonly string[]
+  readonly cosignFor?: readonly string[]
   readonly issuer?: string
   readonly host?: string
   readonly port?: string
@@ -36,6 +38,8 @@ export function serveCommand(program: Command): void {
     )
     .option('--no-witness', 'serve without a witness: an old copy of the data is served unnoticed')
     .option('--witness-for <url>', 'issuer of a registry that this one is a witness for (repeatable)', collect)
+    .option('--cosigners <url,key>', 'witness that cosigns the checkpoints of the log: URL and verifier key (repeatable)', collect)
+    .option('--cosign-for <key>', 'verifier key of a log whose checkpoints this registry cosigns (repeatable)', collect)
     .option('--issuer <url>', 'public URL of the registry: an https origin without a path')
     .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'port to listen on (default: 4000)')

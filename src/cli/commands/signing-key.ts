@@ -9,7 +9,7 @@ export function signingKeyCommands(program: Command, common: (command: Command) 
     .action((flags: CommonFlags) => call(flags, 'query', 'signingKeys.list', {}))
   common(key.command('rotate <use>'))
     .description(
-      'publish a new key for token, card or log; it signs after two minutes, and the old key ends once nothing that it signed is valid',
+      'publish a new key for token, card, log or witness; it signs after two minutes, and the old key ends once nothing that it signed is valid',
     )
     .action((use: string, flags: CommonFlags) => call(flags, 'mutate', 'signingKeys.rotate', { use }))
   endingOptions(common(key.command('revoke <kid>')))

@@ -16,14 +16,25 @@ const MAX_BYTES = 1_048_576
  * Refuses with `unavailable` if the response takes longer than TIMEOUT_MS, is larger than MAX_BYTES, or is not JSON.
  */
 export async function fetchJson(clock: Clock, url: string, init: RequestInit = {}): Promise<FetchedJson> {
+  const { status, body } = await fetchBytes(clock, url, init)
+  const json = readJson(body, { maxBytes: MAX_BYTES })
+  return 'fault' in json
+    ? refuse('unavailable', `cannot fetch ${url}: the response is not JSON (status ${status}): ${json.fault}`)
+    : { status, value: json.value }
+}
+
+/** Like `fetchJson`, for a response that is not JSON. */
+export async function fetchBytes(
+  clock: Clock,
+  url: string,
+  init: RequestInit = {},
+): Promise<{ readonly status: number; readonly body: Uint8Array }> {
   const timeout = new AbortController()
   const done = new AbortController()
   void clock.after(TIMEOUT_MS, done.signal).then(() => timeout.abort())
   try {
     const response = await fetch(url, { redirect: 'error', ...init, signal: timeout.signal })
-    const json = readJson(await bodyOf(response), { maxBytes: MAX_BYTES })
-    if ('fault' in json) return refuse('unavailable', `the response is not JSON (status ${response.status}): ${json.fault}`)
-    return { status: response.status, value: json.value }
+    return { status: response.status, body: await bodyOf(response) }
   } catch (error) {
     return refuse('unavailable', `cannot fetch ${url}: ${error instanceof Error ? causeOf(error) : 'unknown cause'}`)
   } finally {

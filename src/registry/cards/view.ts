@@ -11,10 +11,10 @@
 // MAX_SD_JWT_BYTES), one signature. Limit: a view that would depend on more than MAX_STANDING_HANDLES handles is refused.
 
 import { factsDigest } from '../../credentials/agent-card/card-view.js'
+import { parseCheckpoint } from '../../credentials/checkpoint.js'
 import { digestOfText } from '../../credentials/jose/digest.js'
 import { signJwt } from '../../credentials/jose/sign.js'
 import { CARD_VIEW_TYP, type CardViewClaims } from '../../credentials/jose/token-types.js'
-import { parseCheckpointText } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import type { Caller } from '../../http/caller.js'
 import { statementOf } from '../../identity/keys/find.js'
@@ -156,7 +156,7 @@ async function registrationProof({ registeredKeys, trustLog }: ViewDeps, { signe
   const entry = registeredKey && (await trustLog.find(registeredKey.entry))
   if (!registeredKey || !entry) return undefined
   const checkpoint = await trustLog.checkpoint()
-  const size = parseCheckpointText(checkpoint.slice(0, checkpoint.lastIndexOf('\n\n') + 1))?.size
+  const size = parseCheckpoint(checkpoint)?.size
   const inclusion = size === undefined ? undefined : await trustLog.inclusion(entry.seq, size)
   return (
     inclusion && { statement: statementOf(registeredKey), entry, inclusion: { ...inclusion, hashes: [...inclusion.hashes] }, checkpoint }

@@ -1,6 +1,6 @@
 import { sha256 } from '#crypto'
+import { signCheckpoint } from '../../credentials/checkpoint.js'
 import type { Signer } from '../../credentials/jose/sign.js'
-import { signCheckpoint } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import { base64url } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
@@ -13,16 +13,16 @@ interface CheckpointDeps {
   readonly applied: AppliedLog
   readonly clock: Clock
   /** Names the log in its checkpoints. */
-  readonly origin: string
-  /** The registry's current log key. */
-  readonly logSigner: () => Promise<Signer>
+  readonly name: string
+  /** The registry's current log keys. */
+  readonly logSigners: () => Promise<readonly Signer[]>
 }
 
 /** A checkpoint is signed again after this time, so that its signature does not outlive a rotated key by more. */
 const CACHE_SECONDS = 30
 
 /** Returns the signed checkpoint of the applied log. All callers at the same tree size share one signature. */
-export function newCheckpoints({ applied, clock, origin, logSigner }: CheckpointDeps): LogProofs['checkpoint'] {
+export function newCheckpoints({ applied, clock, name, logSigners }: CheckpointDeps): LogProofs['checkpoint'] {
   let cached: { readonly size: number; readonly epoch: Handle; readonly expiresAt: number; readonly note: Promise<string> } | undefined
   return () => {
     const { epoch } = applied
@@ -31,7 +31,7 @@ export function newCheckpoints({ applied, clock, origin, logSigner }: Checkpoint
     if (epoch === undefined) return refuse('standing_unknown', 'the log is empty', { retryAfterSeconds: 1 })
     if (cached?.size === size && cached.epoch === epoch && now < cached.expiresAt) return cached.note
     const root = base64url(rootOfFrontier(sha256, applied.frontier))
-    const note = logSigner().then((signer) => signCheckpoint({ origin, size, root, epoch }, signer))
+    const note = logSigners().then((signers) => signCheckpoint({ log: name, size, root, epoch }, ...signers))
     const signed = { size, epoch, expiresAt: now + CACHE_SECONDS, note }
     cached = signed
     note.catch(() => {

@@ -2,20 +2,27 @@ import { refuse } from '../../errors.js'
 import { type HttpRequest, json, jsonText, type Route } from '../../http/route.js'
 import { concatBytes, utf8 } from '../../lib/bytes.js'
 import type { Position } from '../../protocol/log/entry.js'
+import type { CosignedCheckpoints } from '../cosignatures/collect.js'
 import type { ServedTrustLog } from '../trust-log.js'
+
+interface LogEndpointsDeps {
+  readonly trustLog: ServedTrustLog
+  /** Absent without configured witnesses. */
+  readonly cosigned?: CosignedCheckpoints | undefined
+}
 
 /** A larger `limit` is lowered to this. */
 const MAX_ENTRIES = 1000
 
 /** Public endpoints of the trust log. They need no token, because the log contains nothing private. */
-export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }): Route[] => [
+export const logEndpoints = ({ trustLog, cosigned }: LogEndpointsDeps): Route[] => [
   {
     method: 'GET',
     path: '/log/checkpoint',
-    endpoint: async () => ({
+    endpoint: async (request) => ({
       status: 200,
       headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
-      body: await trustLog.checkpoint(),
+      body: isCosignedWanted(request) ? await newestCosigned(cosigned) : await newest(trustLog, cosigned),
     }),
   },
   {
@@ -55,6 +62,23 @@ export const logEndpoints = ({ trustLog }: { readonly trustLog: ServedTrustLog }
     },
   },
 ]
+
+async function newest(trustLog: ServedTrustLog, cosigned: CosignedCheckpoints | undefined): Promise<string> {
+  const note = await trustLog.checkpoint()
+  return cosigned ? cosigned.withCosignatures(note) : note
+}
+
+const newestCosigned = async (cosigned: CosignedCheckpoints | undefined): Promise<string> =>
+  (await cosigned?.newest()) ?? refuse('not_found', 'no witness has cosigned a checkpoint of this log')
+
+function isCosignedWanted({ query }: HttpRequest): boolean {
+  const values = query.getAll('cosigned')
+  return values.length === 0 || (values.length === 1 && values[0] === 'true')
+    ? values.length > 0
+    : refuse('bad_input', 'cosigned is not true', {
+        faults: [{ pointer: '/cosigned', hint: 'true, or no parameter for the newest checkpoint' }],
+      })
+}
 
 /** Each entry is on a line of its own, so that a client can hash the line instead of making the text again. */
 function pageOf(texts: readonly Uint8Array[], asOf: Position): Uint8Array {

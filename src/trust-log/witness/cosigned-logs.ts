@@ -8,8 +8,8 @@
 // Cost. One signature and two proofs of at most 64 hashes per submission; one stored document per log.
 import { z } from 'zod'
 import { sha256 } from '#crypto'
+import { type Checkpoint, verifyCheckpoint } from '../../credentials/checkpoint.js'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
-import { type Checkpoint, verifyCheckpoint } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import { base64url, fromBase64url } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'

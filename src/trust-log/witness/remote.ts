@@ -4,7 +4,7 @@
 // A restore, or a load into another store, must replace the witness's head while no log is served that could prove a new one. It writes the
 // new head to a local file, as the pending head. The pending head is used as long as the witness still has the head that it replaces.
 import { z } from 'zod'
-import { parseCheckpointText } from '../../credentials/signed-note.js'
+import { parseCheckpoint } from '../../credentials/checkpoint.js'
 import { refuse } from '../../errors.js'
 import type { Clock } from '../../lib/clock.js'
 import { readAtomicFile, writeAtomicFile } from '../../lib/io/atomic-file.js'
@@ -80,7 +80,7 @@ async function newSubmission(
   evidence: Evidence,
 ): Promise<WitnessSubmission | undefined> {
   const note = await evidence.checkpoint()
-  const checkpoint = parseCheckpointText(note.slice(0, note.lastIndexOf('\n\n') + 1))
+  const checkpoint = parseCheckpoint(note)
   const head = await evidence.inclusion(seq)
   if (checkpoint === undefined || head === undefined) return undefined
   const { size, epoch } = checkpoint

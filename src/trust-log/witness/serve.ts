@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { logOrigin } from '../../credentials/checkpoint.js'
 import type { VerificationKey } from '../../credentials/jose/jwk.js'
-import { logOrigin } from '../../credentials/signed-note.js'
 import { refuse } from '../../errors.js'
 import type { Route } from '../../http/route.js'
 import type { Clock } from '../../lib/clock.js'

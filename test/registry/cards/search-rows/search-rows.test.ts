@@ -29,8 +29,8 @@ test('an outdated card is indexed again, one that was unpublished gets no rows, 
     random: systemRandom,
     log: silentLog,
     writer: 'reader',
-    origin: 'registry.test',
-    logSigner: () => newEs256Signer(),
+    name: 'registry.test',
+    logSigners: async () => [await newEs256Signer()],
   })
   await trustLog.start()
   const base = { storage: registry.storage, trustLog }

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { sha256 } from '#crypto'
-import { canonical } from '../credentials/jose/canonical-json.js'
-import type { VerificationKey } from '../credentials/jose/jwk.js'
-import { type Checkpoint, logOrigin, verifyCheckpoint } from '../credentials/signed-note.js'
-import { refuse } from '../errors.js'
-import { base64url, decodeUtf8, fromBase64url, utf8 } from '../lib/bytes.js'
-import { readJson } from '../lib/json.js'
-import { Entry, epochStartedBy } from '../protocol/log/entry.js'
-import { headOfEntryText } from '../protocol/log/entry-text.js'
+import { type Checkpoint, logOrigin, verifyCheckpoint } from '../../credentials/checkpoint.js'
+import { canonical } from '../../credentials/jose/canonical-json.js'
+import type { VerificationKey } from '../../credentials/jose/jwk.js'
+import { refuse } from '../../errors.js'
+import { base64url, decodeUtf8, fromBase64url, utf8 } from '../../lib/bytes.js'
+import { readJson } from '../../lib/json.js'
+import { Entry, epochStartedBy } from '../../protocol/log/entry.js'
+import { headOfEntryText } from '../../protocol/log/entry-text.js'
 import {
   appendToFrontier,
   EMPTY_FRONTIER,
@@ -16,11 +16,11 @@ import {
   rootOfFrontier,
   verifyConsistency,
   verifyInclusion,
-} from '../protocol/log/merkle.js'
-import { causeOf, MAX_RESPONSE_BYTES, MAX_RESPONSE_VALUES, parseResponse, readBounded } from './http.js'
+} from '../../protocol/log/merkle.js'
+import { causeOf, MAX_RESPONSE_BYTES, MAX_RESPONSE_VALUES, parseResponse, readBounded } from '../http.js'
 
 /** The registry whose log is read, and the keys that may sign its checkpoints. */
-interface LogSource {
+export interface LogSource {
   readonly issuer: string
   readonly keys: readonly VerificationKey[]
   readonly fetch?: typeof globalThis.fetch
@@ -31,9 +31,12 @@ const Hashes = z.array(z.string().length(43)).max(64)
 const Inclusion = z.object({ seq: z.int(), index: z.int(), size: z.int(), hashes: Hashes })
 const Consistency = z.object({ from: z.int(), to: z.int(), hashes: Hashes })
 
-/** Reads the newest checkpoint. Throws unless one of the keys signed it. */
-export async function readCheckpoint(source: LogSource): Promise<Checkpoint & { readonly note: string }> {
-  const note = await read(source, '/log/checkpoint')
+/** Reads the newest checkpoint, or the newest that a witness has cosigned. Throws unless one of the keys signed it. */
+export async function readCheckpoint(
+  source: LogSource,
+  { isCosigned = false }: { readonly isCosigned?: boolean } = {},
+): Promise<Checkpoint & { readonly note: string }> {
+  const note = await read(source, isCosigned ? '/log/checkpoint?cosigned=true' : '/log/checkpoint')
   return { ...(await parseCheckpoint(note, source)), note }
 }
 

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sha256 } from '#crypto'
-import { fetchRegistryKeys, newLogCopy, readCheckpoint, verifyWholeLog } from '../../src/client/index.js'
-import { canonical } from '../../src/credentials/jose/canonical-json.js'
-import { newEs256Signer } from '../../src/credentials/jose/sign.js'
-import { signCheckpoint } from '../../src/credentials/signed-note.js'
-import { base64url, utf8 } from '../../src/lib/bytes.js'
-import { systemRandom } from '../../src/lib/random.js'
-import { Handle, newHandle } from '../../src/protocol/handles.js'
-import { type Entry, MAX_ENDINGS } from '../../src/protocol/log/entry.js'
-import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier } from '../../src/protocol/log/merkle.js'
-import { type Registry, startRegistry } from '../registry.js'
-import { reasonOf } from '../stories/actors.js'
+import { fetchRegistryKeys, newLogCopy, readCheckpoint, verifyWholeLog } from '../../../src/client/index.js'
+import { signCheckpoint } from '../../../src/credentials/checkpoint.js'
+import { canonical } from '../../../src/credentials/jose/canonical-json.js'
+import { newEs256Signer } from '../../../src/credentials/jose/sign.js'
+import { base64url, utf8 } from '../../../src/lib/bytes.js'
+import { systemRandom } from '../../../src/lib/random.js'
+import { Handle, newHandle } from '../../../src/protocol/handles.js'
+import { type Entry, MAX_ENDINGS } from '../../../src/protocol/log/entry.js'
+import { appendToFrontier, EMPTY_FRONTIER, hashLeaf, rootOfFrontier } from '../../../src/protocol/log/merkle.js'
+import { type Registry, startRegistry } from '../../registry.js'
+import { reasonOf } from '../../stories/actors.js'
 
 let registry: Registry
 let entries: Entry[]
@@ -113,7 +113,7 @@ describe('a log whose own tree has a text that is not the RFC 8785 form of its e
     const signer = await newEs256Signer()
     const frontier = [start, text].reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, utf8(leaf))), EMPTY_FRONTIER)
     const root = base64url(rootOfFrontier(sha256, frontier))
-    const note = await signCheckpoint({ origin: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
+    const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
     const respond = async (input: unknown) =>
       new Response(String(input).endsWith('/log/checkpoint') ? note : `{"entries":[\n${start},\n${text}\n],"asOf":"x"}`)
     const verified = verifyWholeLog({
@@ -132,7 +132,7 @@ test('an epoch that starts again under its own id is refused', async () => {
   const texts = [entryOf(0, 'A', 'epoch.started'), entryOf(1, 'B', 'agent.revoked'), ...again]
   const frontier = again.reduce((grown, leaf) => appendToFrontier(sha256, grown, hashLeaf(sha256, utf8(leaf))), EMPTY_FRONTIER)
   const root = base64url(rootOfFrontier(sha256, frontier))
-  const note = await signCheckpoint({ origin: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
+  const note = await signCheckpoint({ log: 'registry.test', size: 2, root, epoch: Handle.parse(`epo:${'A'.repeat(22)}`) }, signer)
   const fetch = async (input: unknown) =>
     new Response(String(input).endsWith('/log/checkpoint') ? note : `{"entries":[\n${texts.join(',\n')}\n],"asOf":"x"}`)
   const verified = verifyWholeLog({ issuer: 'https://registry.test', keys: [{ jwk: signer.publicJwk, alg: 'ES256' }], fetch })

@@ -5,7 +5,7 @@ import { COLLECTIONS } from '../../../src/operations/collections.js'
 import { allSchemas } from '../../../src/storage/mongo/admin/shard-commands.js'
 import { SCHEMA_VERSION } from '../../../src/storage/mongo/schema-version.js'
 
-const PINNED = { version: 4, digest: 'CWKq_uleG7DylbXv6Yk5P4elW0XeltE4EGeN5icAE4Q' }
+const PINNED = { version: 5, digest: 'EU9MUOtRr2VsLNCa3ChuqnUGPINbVDKbEOJb2O8lGtk' }
 
 const digestOf = (schemas: object): string => createHash('sha256').update(JSON.stringify(schemas)).digest('base64url')
 

@@ -17,6 +17,7 @@ import { serveCommand } from './commands/serve.js'
 import { signingKeyCommands } from './commands/signing-key.js'
 import { taskCommands } from './commands/task.js'
 import { tokenCommands } from './commands/token.js'
+import { doctorCommand } from './doctor/command.js'
 import { printErrorLines, printLines } from './output.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -58,5 +59,6 @@ export function newProgram(): Command {
   ]
   for (const add of groups) add(program, common)
   adminCommands(program)
+  doctorCommand(program)
   return program
 }

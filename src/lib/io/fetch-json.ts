@@ -23,18 +23,18 @@ export async function fetchJson(clock: Clock, url: string, init: RequestInit = {
     : { status, value: json.value }
 }
 
-/** Like `fetchJson`, for a response that is not JSON. */
+/** Like `fetchJson`, for a response of any type. */
 export async function fetchBytes(
   clock: Clock,
   url: string,
   init: RequestInit = {},
-): Promise<{ readonly status: number; readonly body: Uint8Array }> {
+): Promise<{ readonly status: number; readonly headers: Headers; readonly body: Uint8Array }> {
   const timeout = new AbortController()
   const done = new AbortController()
   void clock.after(TIMEOUT_MS, done.signal).then(() => timeout.abort())
   try {
     const response = await fetch(url, { redirect: 'error', ...init, signal: timeout.signal })
-    return { status: response.status, body: await bodyOf(response) }
+    return { status: response.status, headers: response.headers, body: await bodyOf(response) }
   } catch (error) {
     return refuse('unavailable', `cannot fetch ${url}: ${error instanceof Error ? causeOf(error) : 'unknown cause'}`)
   } finally {

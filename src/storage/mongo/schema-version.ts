@@ -28,7 +28,7 @@ export interface StoredSchema {
 }
 
 /** The schema version of the deployment, or undefined if the database is empty. Refuses the database of an earlier release, before anything is written. */
-async function schemaVersionOf(db: Db): Promise<number | undefined> {
+export async function schemaVersionOf(db: Db): Promise<number | undefined> {
   const schemas: Collection<StoredSchema> = db.collection(SCHEMAS)
   // This release writes the version first, and it is read last here: so an instance that starts at the same time is not taken for an earlier release
   const hasOthers = (await db.collection(EARLIER_SCHEMAS).findOne()) !== null || (await schemas.findOne({ _id: { $gt: '' } })) !== null

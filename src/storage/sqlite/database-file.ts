@@ -10,9 +10,9 @@ import { createPrivateDatabase, type Database, filesOf, openDatabase, SQLITE_FUL
 /** The format of the file (`user_version`). Raise it with any change of SCHEMA. Files of other formats are refused. */
 export const FORMAT = 6
 /** The oldest format that this release can read. Only card search has changed since: its tables are filled again at the first start. */
-const FIRST_FORMAT = 5
+export const FIRST_FORMAT = 5
 /** `application_id`: "Cred". */
-const APPLICATION = 0x43726564
+export const APPLICATION = 0x43726564
 
 /** Enough for the pages that an hour of token exchanges reads repeatedly. Memory is allocated as pages are read. */
 const CACHE_KIB = 65_536

@@ -13,7 +13,7 @@ const pem = (label: string, content: Uint8Array): string =>
   `-----BEGIN ${label}-----\n${Buffer.from(content).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`
 
 /** A new key and a certificate for the names that it signs itself (RFC 5280), so that no key is kept in the repository. */
-export function newCertificate(names: readonly string[]): { readonly key: string; readonly cert: string } {
+export function newCertificate(names: readonly string[], until = '21200101000000Z'): { readonly key: string; readonly cert: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'))
   const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from('test')))))
@@ -27,7 +27,7 @@ export function newCertificate(names: readonly string[]): { readonly key: string
     der(0x02, Buffer.from([1])),
     ecdsaWithSha256,
     name,
-    sequence(der(0x18, Buffer.from('20200101000000Z')), der(0x18, Buffer.from('21200101000000Z'))),
+    sequence(der(0x18, Buffer.from('20200101000000Z')), der(0x18, Buffer.from(until))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, extensions),

@@ -107,6 +107,8 @@ export const Config = z
     host: z.string().min(1).max(255).default('127.0.0.1'),
     port: Port.default(4000),
     adminPort: Port.default(4001),
+    /** Address of the admin port. Another one than loopback is for containers: everyone who reaches it can read it. */
+    adminHost: z.string().min(1).max(255).default('127.0.0.1'),
     dev: z.boolean().default(false),
     /** Starts although the clock is far from log time. For one start, after the operator has checked the clock. */
     acceptClock: z.boolean().default(false),
@@ -226,6 +228,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   CREDENCE_HOST: 'host',
   CREDENCE_PORT: 'port',
   CREDENCE_ADMIN_PORT: 'adminPort',
+  CREDENCE_ADMIN_HOST: 'adminHost',
   CREDENCE_LOG_LEVEL: 'logLevel',
   CREDENCE_WITNESS: 'witness',
   CREDENCE_STORE: 'store',

@@ -27,8 +27,21 @@ export async function serve(config: Config): Promise<Registry> {
   try {
     const port = config.port === 0 ? await freePort(config.host) : config.port
     const issuer = issuerOf({ ...config, port })
-    const { dev, acceptClock, host, adminPort, origins, trustedProxies, witnessFor, cosigners, cosignFor, limits, outgoing, freshness } =
-      config
+    const {
+      dev,
+      acceptClock,
+      host,
+      adminPort,
+      adminHost,
+      origins,
+      trustedProxies,
+      witnessFor,
+      cosigners,
+      cosignFor,
+      limits,
+      outgoing,
+      freshness,
+    } = config
     const witness = openWitness({ ...config, issuer })
     const server = await startServer({
       storage,
@@ -41,6 +54,7 @@ export async function serve(config: Config): Promise<Registry> {
       host,
       port,
       adminPort,
+      adminHost,
       origins,
       trustedProxies,
       limits,

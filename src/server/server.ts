@@ -38,6 +38,8 @@ interface ServerDeps extends ServiceDeps {
   readonly host: string
   readonly port: number
   readonly adminPort: number
+  /** Default: loopback. */
+  readonly adminHost?: string
   readonly origins?: readonly string[]
   readonly trustedProxies?: readonly string[]
   /** `daily` repeats the checks of cards (`cards.checkFreshness`). Default: `off`. */
@@ -75,7 +77,7 @@ export async function startServer(deps: ServerDeps): Promise<RunningServer> {
     if (reindexed > 0) deps.log.info('the cards were indexed again, by the search rules of this release', { cards: reindexed })
     firstCode = await ensureFirstCode(services)
     health = await startHealthServer({
-      host: '127.0.0.1',
+      host: deps.adminHost ?? '127.0.0.1',
       port: deps.adminPort,
       whyNotReady: async () => (isDraining ? 'the server is shutting down' : whyNotReady(services)),
       whyNotAlive: () => whyNotAlive(services),

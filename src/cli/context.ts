@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { type Agent, createAgent } from '../client/index.js'
-import { signerFromJwk } from '../credentials/jose/sign.js'
+import { newPrivateJwk, type Signer, signerFromJwk } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import { requirePrivate } from '../lib/io/private-file.js'
+import { isJsonObject, readJson } from '../lib/json.js'
 import { EndReason } from '../protocol/end-reason.js'
 import { OrgId } from '../protocol/ids.js'
 import { print } from './output.js'
@@ -40,6 +41,28 @@ export const endingOptions = (command: Command): Command =>
     .option('--note <text>', NOTE)
 
 export const profilesOf = (flags: Pick<CommonFlags, 'home'>): Profiles => newProfiles(flags.home)
+
+/** A private key of the command line, and the file that keeps it. */
+interface KeptKey {
+  readonly privateJwk: Readonly<Record<string, unknown>>
+  readonly signer: Signer
+  readonly keyFile: string
+}
+
+/**
+ * Creates a key, or reads the one in `file`, and stores it before the registry hears of it: so a command that is interrupted loses no key, and can be
+ * repeated with `file`.
+ */
+export async function keptKey(flags: Pick<CommonFlags, 'home'>, file?: string): Promise<KeptKey> {
+  const privateJwk = file === undefined ? { ...(await newPrivateJwk('ES256')) } : jwkOf(privateTextOfFile(file), file)
+  const signer = await signerFromJwk(privateJwk)
+  return { privateJwk, signer, keyFile: profilesOf(flags).keepKey(privateJwk) }
+}
+
+function jwkOf(text: string, file: string): Record<string, unknown> {
+  const json = readJson(text)
+  return 'value' in json && isJsonObject(json.value) ? { ...json.value } : refuse('bad_input', `${file}: expected a private key as a JWK`)
+}
 
 /** Creates a client that authenticates with the key of the profile. */
 export async function openAgent(flags: CommonFlags): Promise<{ readonly agent: Agent; readonly profile: Profile }> {

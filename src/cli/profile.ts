@@ -2,22 +2,28 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { publicKeyOf } from '../credentials/jose/sign.js'
 import { refuse } from '../errors.js'
 import { requirePrivate } from '../lib/io/private-file.js'
+
+const PrivateJwk = z.record(z.string(), z.unknown())
+type PrivateJwk = z.infer<typeof PrivateJwk>
 
 /** An identity at one registry. The private key is stored only in this file (mode 0600). */
 export const Profile = z.strictObject({
   registry: z.string().max(256),
   clientId: z.string().max(64),
-  privateJwk: z.record(z.string(), z.unknown()),
+  privateJwk: PrivateJwk,
   /** Publisher key of the organisation, if it was registered from this machine. */
-  publisherJwk: z.record(z.string(), z.unknown()).optional(),
+  publisherJwk: PrivateJwk.optional(),
 })
 export type Profile = z.infer<typeof Profile>
 
 export interface Profiles {
   read(name: string): Profile
-  /** Replaces a profile. A profile of another client is renamed first, because its private key exists only there. */
+  /** Stores a private key as `<home>/keys/<thumbprint>.jwk` and returns the path. Nothing removes it. */
+  keepKey(privateJwk: PrivateJwk): string
+  /** Replaces a profile. A profile of another client is renamed first; private keys that the new profile lacks are kept as `keepKey` does. */
   write(name: string, profile: Profile): { readonly profile: string; readonly previousProfile?: string }
 }
 
@@ -31,7 +37,14 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
     for (let n = 1; ; n++)
       if (readIfThere(path(`${name.slice(0, 48)}-before-${n}`)) === undefined) return `${name.slice(0, 48)}-before-${n}`
   }
+  const keepKey = (privateJwk: PrivateJwk): string => {
+    const file = join(home, 'keys', `${publicKeyOf(privateJwk).jkt}.jwk`)
+    mkdirSync(join(home, 'keys'), { recursive: true, mode: 0o700 })
+    if (readIfThere(file) === undefined) writeFileSync(file, `${JSON.stringify(privateJwk)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+    return file
+  }
   return {
+    keepKey,
     read: (name) => {
       const text = readIfThere(path(name))
       if (text === undefined)
@@ -45,7 +58,9 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
       rmSync(`${file}.new`, { force: true })
       writeFileSync(`${file}.new`, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
       const before = readIfThere(file)
-      const isOther = before !== undefined && profileOf(before)?.clientId !== profile.clientId
+      const previous = before === undefined ? undefined : profileOf(before)
+      const isOther = before !== undefined && previous?.clientId !== profile.clientId
+      if (previous !== undefined && !isOther) keysOf(previous).forEach(keepKey)
       const previousProfile = isOther ? freeName(name) : undefined
       if (previousProfile !== undefined) renameSync(file, path(previousProfile))
       renameSync(`${file}.new`, file)
@@ -53,6 +68,8 @@ export function newProfiles(home: string = join(homedir(), '.credence')): Profil
     },
   }
 }
+
+const keysOf = ({ privateJwk, publisherJwk }: Profile): readonly PrivateJwk[] => [privateJwk, ...(publisherJwk ? [publisherJwk] : [])]
 
 /** Undefined if the text is not a valid profile. */
 function profileOf(text: string): Profile | undefined {

@@ -1,4 +1,5 @@
 import type { Signer } from '../credentials/jose/sign.js'
+import { refuse } from '../errors.js'
 import { type Clock, clientClock } from '../lib/clock.js'
 import { printable } from '../lib/io/printable.js'
 import type { JsonObject } from '../lib/json.js'
@@ -12,6 +13,7 @@ import { type Feed, type FeedDeps, openFeed } from './feed.js'
 import { newFetchAs } from './fetch-as.js'
 import { type Fetch, traced } from './http.js'
 import { type Introductions, newIntroductions } from './introductions/introductions.js'
+import { type KeyRotated, ROTATE_OPTIONS, type RotateOptions, replaceableSigner, requestRotation } from './keys/rotate-key.js'
 import { newPins } from './pins.js'
 import { fetchKeys, fetchMetadata, issuerOf, type RegistryMetadata } from './registry.js'
 import { type LineageNode, type LineageSubject, newTasks, readLineage, type Tasks } from './tasks.js'
@@ -75,6 +77,13 @@ export interface Agent extends Calls, Cards {
   lineage(subject: LineageSubject): Promise<readonly LineageNode[]>
   /** A `fetch` for one peer, which sends a token for that peer with each request. */
   fetchAs(peer: ExchangeOptions): Fetch
+  /**
+   * Replaces the client's key: the old key signs for the new one, and this object uses the new one from then on. Store the new key before the call; if
+   * the response is lost, call again with the same key. A client that signs its own cards, or presents them, publishes its card again.
+   */
+  rotateKey(signer: Signer, options?: RotateOptions): Promise<KeyRotated>
+  /** Replaces the publisher key of the organisation (administrators). Cards that the old key signed must be published again before it retires. */
+  rotatePublisherKey(orgId: string, publisher: Signer, options?: RotateOptions): Promise<KeyRotated>
   /** Follows the revocation feed. */
   subscribe(options?: SubscribeOptions): Promise<Feed>
 }
@@ -82,7 +91,9 @@ export interface Agent extends Calls, Cards {
 /** Creates the client of one agent or member. The client sends nothing until a method is called. */
 export function createAgent(options: AgentOptions): Agent {
   requireOptions('createAgent', options, AGENT_OPTIONS)
-  const { clientId, signer, publisher, onError } = options
+  const { clientId, onError } = options
+  const signer = replaceableSigner(options.signer)
+  const publisher = options.publisher && replaceableSigner(options.publisher)
   const issuer = issuerOf(options.issuer)
   const clock = options.clock ?? clientClock
   const random = options.random ?? systemRandom
@@ -127,6 +138,20 @@ export function createAgent(options: AgentOptions): Agent {
     fetchAs: (peer) => {
       requireOptions('fetchAs', peer, EXCHANGE_OPTIONS)
       return newFetchAs(deps, () => tokens.exchange(peer))
+    },
+    rotateKey: async (to, rotation = {}) => {
+      requireOptions('rotateKey', rotation, ROTATE_OPTIONS)
+      const rotated = await requestRotation(deps, calls, { owner: clientId, from: signer, to }, rotation)
+      signer.replace(to)
+      tokens.discardRootTokens()
+      return rotated
+    },
+    rotatePublisherKey: async (orgId, to, rotation = {}) => {
+      requireOptions('rotatePublisherKey', rotation, ROTATE_OPTIONS)
+      const from = publisher ?? refuse('bad_input', 'publisher: rotating a publisher key needs the old one, which signs for the new one')
+      const rotated = await requestRotation(deps, calls, { owner: orgId, from, to }, rotation)
+      from.replace(to)
+      return rotated
     },
     subscribe: async (feedOptions = {}) => {
       requireOptions('subscribe', feedOptions, SUBSCRIBE_OPTIONS)

@@ -19,10 +19,14 @@ interface Attempt {
  */
 export function newFetchAs(deps: TokenDeps, exchange: () => Promise<AccessToken>): Fetch {
   let token: Promise<AccessToken> | undefined
+  /** The key that the token is bound to. The client may have replaced its key since. */
+  let tokenJwk: object | undefined
   let nonce: string | undefined
   const current = async (): Promise<AccessToken> => {
     const cached = await token?.catch(() => undefined)
-    if (cached && cached.expiresAt - EARLY_SECONDS > deps.clock.now()) return cached
+    const isBound = tokenJwk === deps.signer.publicJwk
+    if (cached && isBound && cached.expiresAt - EARLY_SECONDS > deps.clock.now()) return cached
+    tokenJwk = deps.signer.publicJwk
     token = exchange()
     return token
   }

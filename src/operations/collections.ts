@@ -4,7 +4,7 @@ import { CAPABILITY_ASKS, CAPABILITY_JOBS, CAPABILITY_REQUESTS } from '../delega
 import { INTRODUCTIONS, REQUEST_SLOTS } from '../delegation/introductions/store.js'
 import { TASKS } from '../delegation/tasks/store.js'
 import { AGENT_NAMES, AGENT_REGISTRATIONS, AGENTS, CARDS_TO_INDEX } from '../identity/agents/store.js'
-import { KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
+import { KEY_CODES, KEY_SLOTS, REGISTERED_KEYS } from '../identity/keys/store.js'
 import { QUOTAS } from '../identity/limits/quotas-store.js'
 import { LIMITS } from '../identity/limits/store.js'
 import { INVITATIONS, MEMBERS } from '../identity/members/store.js'
@@ -45,6 +45,7 @@ export const COLLECTIONS = anySpecs([
   FRESHNESS,
   REGISTERED_KEYS,
   KEY_SLOTS,
+  KEY_CODES,
   REQUEST_SLOTS,
   NAMESPACES,
   NAMESPACE_CLAIMS,

@@ -24,6 +24,7 @@ const FUNCTIONS: Record<string, Call> = {
   createAgent: (more) => client.createAgent({ ...base, clientId: 'agt_x', ...more }),
   joinRegistry: (more) => client.joinRegistry({ ...base, code: 'x', name: 'x', ...more }),
   confirmAgent: (more) => client.confirmAgent({ ...base, agentId: 'agt_x', registrationToken: 'x', ...more }),
+  redeemKeyCode: (more) => client.redeemKeyCode({ ...base, code: 'x', ...more }),
   verifyCardViewBundle: (more) => client.verifyCardViewBundle({}, { issuer: ISSUER, keys: [] }, { ...view, ...more }),
   createVerifier: newVerifier,
   guard: (more) => verifier.guard(newVerifier(), { scope: 'x', ...more }),
@@ -53,6 +54,9 @@ const METHODS: Record<string, Call> = {
   introduce: (more) => agent.introduce({ to: 'x', purpose: 'x', scopes: [], ...more }),
   lineage: (more) => agent.lineage({ taskId: 'x', ...more }),
   fetchAs: (more) => agent.fetchAs({ audience: 'x', ...more }),
+  rotateKey: (more) => agent.rotateKey(signer, more),
+  rotatePublisherKey: (more) =>
+    client.createAgent({ ...base, clientId: 'agt_x', publisher: signer }).rotatePublisherKey('org_x', signer, more),
   subscribe: (more) => agent.subscribe(more),
   'introductions.request': (more) => agent.introductions.request({ to: 'x', purpose: 'x', scopes: [], ...more }),
   'introductions.introduce': (more) => agent.introductions.introduce({ to: 'x', purpose: 'x', scopes: [], ...more }),

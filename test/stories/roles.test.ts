@@ -1,7 +1,8 @@
 // Makes every call of the table of roles in SECURITY.md, in every column.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
+import { thumbprint } from '../../src/credentials/jose/jwk.js'
+import { endorseKey, newEs256Signer, proveKey } from '../../src/credentials/jose/sign.js'
 import { systemRandom as random } from '../../src/lib/random.js'
 import { PROCEDURES } from '../../src/server/api/procedures.js'
 import { testDns } from '../dns.js'
@@ -23,6 +24,7 @@ const WITHOUT_ROLE = [
   'discovery.search',
   'discovery.suggest',
   'introductions.watch',
+  'keys.redeemCode',
   'members.join',
   'revocations.watch',
   'system.info',
@@ -119,6 +121,14 @@ async function inputOf(path: string, note: string, agent: AgentActor): Promise<o
     }
     case 'keys.register':
       return note === 'for the agent' ? aKey(agentId, 'client') : aKey(orgId, 'publisher')
+    case 'keys.rotate': {
+      const key = await aKey(agentId, 'client')
+      const successor = { issuer: registry.issuer, owner: agentId, jkt: thumbprint(key.jwk) }
+      const { use: _, ...offered } = key
+      return { ...offered, endorsement: await endorseKey({ signer: agent.signer, clock: registry.clock }, successor) }
+    }
+    case 'keys.issueCode':
+      return { clientId: agentId }
     case 'keys.list':
       return { owner: agentId }
     case 'keys.retire':

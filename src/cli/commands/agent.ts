@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { confirmAgent, issuerOf } from '../../client/index.js'
-import { newPrivateJwk, signerFromJwk } from '../../credentials/jose/sign.js'
 import { refuse } from '../../errors.js'
-import { type CommonFlags, call, collect, endingOptions, listOptions, profilesOf, rightOf } from '../context.js'
+import { type CommonFlags, call, collect, endingOptions, keptKey, listOptions, profilesOf, rightOf } from '../context.js'
 import { print } from '../output.js'
 
 interface TermsFlags {
@@ -41,6 +40,7 @@ export function agentCommands(program: Command, common: (command: Command) => Co
     .description('create the key of the agent on this machine and confirm its registration; --profile names the new profile')
     .requiredOption('--registry <url>', 'issuer URL of the registry')
     .requiredOption('--token <token>', 'registration token that `agent register` printed')
+    .option('--jwk <file>', 'private JWK of the key to register; - reads standard input (default: a new key)')
     .action(confirm)
   listOptions(common(agent.command('list')))
     .description('list the agents that the profile may see')
@@ -106,14 +106,9 @@ const changesOf = ({ name, addCall, removeCall }: ChangeFlags): object => ({
   ...(removeCall && { removeRights: removeCall.map(rightOf) }),
 })
 
-async function confirm(agentId: string, flags: CommonFlags & { registry: string; token: string }): Promise<void> {
-  const privateJwk = await newPrivateJwk('ES256')
-  const signer = await signerFromJwk(privateJwk)
+async function confirm(agentId: string, flags: CommonFlags & { registry: string; token: string; jwk?: string }): Promise<void> {
+  const { privateJwk, signer, keyFile } = await keptKey(flags, flags.jwk)
   const confirmed = await confirmAgent({ issuer: flags.registry, agentId, registrationToken: flags.token, signer })
-  const written = profilesOf(flags).write(flags.profile, {
-    registry: issuerOf(flags.registry),
-    clientId: agentId,
-    privateJwk: { ...privateJwk },
-  })
-  print(flags, { ...confirmed, ...written })
+  const written = profilesOf(flags).write(flags.profile, { registry: issuerOf(flags.registry), clientId: agentId, privateJwk })
+  print(flags, { ...confirmed, keyFile, ...written })
 }

@@ -6,10 +6,10 @@ import { base64url, utf8 } from '../../lib/bytes.js'
 import type { Clock } from '../../lib/clock.js'
 import type { Random } from '../../lib/random.js'
 import { digestOfText } from './digest.js'
-import { parsePublicJwk, thumbprint } from './jwk.js'
+import { type ParsedKey, parsePublicJwk, thumbprint } from './jwk.js'
 import type { EncodedJws } from './jws.js'
 import type { PublicJwk } from './public-jwk.js'
-import { KEY_PROOF_TYP } from './token-types.js'
+import { KEY_PROOF_TYP, KEY_ROTATION_TYP } from './token-types.js'
 
 /** A private key in memory, in a keystore or on a device. `sign` returns the signature in JOSE form (r‖s for ECDSA). */
 export interface Signer {
@@ -52,10 +52,8 @@ export async function newEs256Signer(): Promise<Signer> {
 /** Makes a signer for a private JWK. An RSA key works with two algorithms: its `alg` decides, and without `alg` it is PS256. */
 export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>> | JsonWebKey): Promise<Signer> {
   const jwk: JsonWebKey = { ...privateJwk }
-  const publicKey = Object.fromEntries(
-    Object.entries(jwk).filter(([name]) => ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use'].includes(name)),
-  )
-  const { alg } = parsePublicJwk(publicKey)
+  const publicKey = publicPartOf(jwk)
+  const { alg } = publicKeyOf(jwk)
   const privateKey = Object.fromEntries(Object.entries(jwk).filter(([name]) => !['alg', 'use', 'key_ops', 'ext', 'kid'].includes(name)))
   const key = await importJWK(privateKey, alg, { extractable: true }).catch((error: unknown) =>
     refuse('key_invalid', `not a private JWK: ${(error as Error).message}`),
@@ -63,6 +61,14 @@ export async function signerFromJwk(privateJwk: Readonly<Record<string, unknown>
   if (key instanceof Uint8Array || key.type !== 'private') return refuse('key_invalid', 'a private JWK is needed to sign')
   return signerOf(key, publicKey, alg)
 }
+
+/** The public key of a private JWK, with its algorithm and thumbprint. */
+export const publicKeyOf = (privateJwk: Readonly<Record<string, unknown>> | JsonWebKey): ParsedKey =>
+  parsePublicJwk(publicPartOf(privateJwk))
+
+const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use']
+const publicPartOf = (privateJwk: object): object =>
+  Object.fromEntries(Object.entries(privateJwk).filter(([name]) => PUBLIC_MEMBERS.includes(name)))
 
 function signerOf(key: CryptoKey, publicKey: object, alg: SignatureAlgorithm): Signer {
   return { alg, publicJwk: parsePublicJwk(publicKey, [alg]).jwk, sign: (data) => signData(alg, key, data) }
@@ -113,4 +119,14 @@ export function proveKey(deps: ProofDeps, registration: { readonly issuer: strin
   const iat = deps.clock.now()
   const claims = { aud: registration.issuer, iat, exp: iat + 120, jti: deps.random.token(16), owner: registration.owner }
   return signJwt({ typ: KEY_PROOF_TYP, kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
+}
+
+/** Makes the statement by which the key of `deps.signer` names its successor, the key with the thumbprint `jkt`. It expires after 120 s. */
+export function endorseKey(
+  deps: Pick<ProofDeps, 'signer' | 'clock'>,
+  rotation: { readonly issuer: string; readonly owner: string; readonly jkt: string },
+): Promise<string> {
+  const iat = deps.clock.now()
+  const claims = { aud: rotation.issuer, iat, exp: iat + 120, owner: rotation.owner, jkt: rotation.jkt }
+  return signJwt({ typ: KEY_ROTATION_TYP, kid: thumbprint(deps.signer.publicJwk) }, claims, deps.signer)
 }

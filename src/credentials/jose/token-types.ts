@@ -168,6 +168,42 @@ export async function verifyKeyProof(
   return { jkt: key.jkt, alg: key.alg, jti: claims.jti, exp: claims.exp }
 }
 
+/** `typ` of the statement by which a key names the key that replaces it. */
+export const KEY_ROTATION_TYP = 'credence-key-rotation+jwt'
+const KEY_ROTATION: JwtKind<{ aud: string; iat: number; exp: number; owner: string; jkt: string }> = {
+  name: 'key rotation',
+  reason: 'key_invalid',
+  maxBytes: 4096,
+  algs: SIGNATURE_ALGORITHMS,
+  typ: [KEY_ROTATION_TYP],
+  claims: z.strictObject({ aud: Text, iat: NumericDate, exp: NumericDate, owner: Text, jkt: Text }),
+}
+
+/**
+ * Verifies that one of `keys` names the key with the thumbprint `jkt` as its successor, and returns the thumbprint of the signing key. The statement
+ * needs no replay check: only the holder of the new key can use it, and the proof of possession that comes with it is consumed.
+ */
+export async function verifyKeyRotation(
+  statement: unknown,
+  expected: {
+    readonly keys: readonly VerificationKey[]
+    readonly issuer: string
+    readonly owner: string
+    readonly jkt: Jkt
+    readonly now: number
+    readonly madeFrom?: number
+  },
+): Promise<Jkt> {
+  const { claims, times, key } = await verifyJwt(statement, KEY_ROTATION, () => expected.keys)
+  requireAll(KEY_ROTATION, [
+    claims.aud !== expected.issuer && '`aud` is not exactly this issuer',
+    claims.owner !== expected.owner && '`owner` is not the owner of the keys',
+    claims.jkt !== expected.jkt && '`jkt` is not the thumbprint of the new key',
+    timeFault(times, expected.now, MAX_PROOF_SECONDS, expected.madeFrom),
+  ])
+  return key.jkt
+}
+
 export const RELEASE_TYP = 'credence-release+jwt'
 export const MAX_RELEASE_POLICY_BYTES = 131_072
 const RELEASE_POLICY: JwtKind<ReleasePolicy> = {

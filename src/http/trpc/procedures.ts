@@ -33,8 +33,8 @@ export interface TrpcContext {
 
 /** The requirements of a procedure on its caller, as docs/API.md and schemas/openapi.json show them. */
 export interface ProcedureMeta {
-  /** Scope that the root token must have; absent for procedures that anonymous callers may use. */
-  readonly scope?: RegistryScope
+  /** Scope that the root token must have (`any`: a root token suffices); absent for procedures that anonymous callers may use. */
+  readonly scope?: RegistryScope | 'any'
   /** True if the input may be larger than other bodies. Such a body is parsed only after its caller was authenticated. */
   readonly isLarge?: boolean
   /** Roles that may call the procedure; absent if every role may. */
@@ -85,12 +85,12 @@ export const publicProcedure = t.procedure.use(async ({ ctx, path, type, next })
   return result
 })
 
-/** A procedure for callers whose root token has `scope` and whose role is one of `roles` (default: any role). The caller is `ctx.caller`. */
-export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
+/** A procedure for callers whose root token has `scope` (`any`: every root token) and whose role is one of `roles` (default: any role). The caller is `ctx.caller`. */
+export const procedureFor = (scope: RegistryScope | 'any', roles?: readonly Role[]) =>
   publicProcedure.meta({ scope, ...(roles && { roles }) }).use(async ({ ctx, path, type, next }) => {
     const caller = await ctx.findCaller()
     if (!caller) refuse('invalid_token', 'this call needs a root token')
-    if (!caller.scopes.some((granted) => granted === scope)) {
+    if (scope !== 'any' && !caller.scopes.some((granted) => granted === scope)) {
       return refuseAndRecord(ctx, caller, path, new Refusal('insufficient_scope', `this call needs the scope ${scope}`))
     }
     if (roles && !roles.includes(caller.role))
@@ -103,7 +103,7 @@ export const procedureFor = (scope: RegistryScope, roles?: readonly Role[]) =>
   })
 
 /** Like `procedureFor`, for creations (docs/OPERATIONS.md lists them). Their rate is limited. */
-export const creationFor = (scope: RegistryScope, roles?: readonly Role[]) =>
+export const creationFor = (scope: RegistryScope | 'any', roles?: readonly Role[]) =>
   procedureFor(scope, roles).use(async ({ ctx, next }) => {
     await ctx.requireCreationRate(ctx.caller)
     return next()

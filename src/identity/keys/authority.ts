@@ -1,5 +1,5 @@
 import { refuse } from '../../errors.js'
-import { type Caller, isAdminOf, mayOversee, maySee } from '../../http/caller.js'
+import { type Caller, isAdminOf, mayOversee, maySee, type Principal } from '../../http/caller.js'
 import type { OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner } from '../../protocol/key-statement.js'
 import type { RegisteredKey, RegisteredKeysStore } from './store.js'
@@ -9,7 +9,7 @@ export interface OwnerDeps {
   readonly orgOfOwner: (owner: KeyOwner) => Promise<OrgId | undefined>
 }
 
-/** `register` gives the owner's identity to the holder of a key; `revoke`, retiring and declaring a key compromised take it away. */
+/** `register` gives the owner's identity to the holder of a key, also by rotation or a one-time code; `revoke`, retiring and declaring a key compromised take it away. */
 type KeyAction = 'see' | 'register' | 'revoke'
 
 /**
@@ -19,11 +19,16 @@ type KeyAction = 'see' | 'register' | 'revoke'
 function requireMayManage(caller: Caller, owner: KeyOwner, orgId: OrgId | undefined, action: KeyAction): OrgId | undefined {
   if (orgId === undefined || !(caller.id === owner || maySee(caller, orgId))) return undefined
   if (action === 'see' || caller.id === owner) return orgId
-  return (action === 'register' ? isAdminOf : mayOversee)(caller, orgId)
+  return (action === 'register' ? mayRegister(caller, owner, orgId) : mayOversee(caller, orgId))
     ? orgId
     : refuse('forbidden', `only the owner of the key and administrators of its organisation may ${action} it`)
 }
 
+/** The part of the rule that the issuer of a one-time code must still meet when the code is redeemed. */
+export const mayRegister = (caller: Principal & Pick<Caller, 'id'>, owner: KeyOwner, orgId: OrgId): boolean =>
+  caller.id === owner || isAdminOf(caller, orgId)
+
+/** Returns the organisation of the owner to a caller that may act on the owner's keys. */
 export async function requireOwner(deps: OwnerDeps, caller: Caller, owner: KeyOwner, action: KeyAction): Promise<OrgId> {
   return requireMayManage(caller, owner, await deps.orgOfOwner(owner), action) ?? refuse('not_found', 'no such key owner')
 }

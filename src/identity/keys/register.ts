@@ -13,6 +13,7 @@ import type { Random } from '../../lib/random.js'
 import { type Handle, identitiesOf, newHandle } from '../../protocol/handles.js'
 import { type ClientId, type Jkt, newId, OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
 import type { KeyOwner, KeyPurpose, KeyStatement } from '../../protocol/key-statement.js'
+import type { Ending } from '../../protocol/log/entry.js'
 import type { ReplayCache } from '../../storage/replay-cache.js'
 import type { Operation } from '../../storage/storage.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
@@ -125,13 +126,18 @@ export interface KeyRegistered {
 }
 
 /**
- * Writes a registered key and reserves its quota slots. `dependsOn` names handles that must stand when the key is registered.
+ * Writes a registered key and reserves its quota slots. `dependsOn` names handles that must stand when the key is registered; `ends` names handles
+ * that end with the registration.
  * Returns undefined if an operation of `also` failed. If a concurrent registration took the slots, the function tries the next free ones.
  */
 export async function saveRegisteredKey(
   deps: RegisterKeyDeps,
   registration: KeyRegistration,
-  { dependsOn, also }: { readonly dependsOn: readonly Handle[]; readonly also: readonly Operation[] },
+  {
+    dependsOn,
+    also,
+    ends = [],
+  }: { readonly dependsOn: readonly Handle[]; readonly also: readonly Operation[]; readonly ends?: readonly Ending[] },
 ): Promise<KeyRegistered | undefined> {
   const { owner, key } = registration
   for (let slots = await requireSlots(deps, owner, key.jkt); ; ) {
@@ -140,6 +146,7 @@ export async function saveRegisteredKey(
       id: registeredKey.entry,
       type: 'key.registered',
       dependsOn,
+      ends,
       digest,
       operations: [deps.registeredKeys.inserting(registeredKey), ...reservingSlots(deps.registeredKeys, slots, registeredKey), ...also],
     })

@@ -4,10 +4,10 @@ import { SKEW_SECONDS } from '../../protocol/claims.js'
 import { identitiesOf } from '../../protocol/handles.js'
 import type { RegisteredKeyId } from '../../protocol/ids.js'
 import { MAX_TOKEN_SECONDS } from '../../protocol/rights.js'
-import type { Cursor, Page } from '../../storage/storage.js'
+import type { Cursor, Operation, Page } from '../../storage/storage.js'
 import { requireRegisteredKey } from './authority.js'
 import { keyAuditDraft, type RevokeKeyDeps, requireNotEnded } from './revoke.js'
-import type { RegisteredKey } from './store.js'
+import type { RegisteredKey, RegisteredKeysStore } from './store.js'
 
 /** Cursor before the first retired key: keys without `endsAt`, which were never retired, come first in the index. */
 const BEFORE_RETIRED: Cursor = [0, '']
@@ -27,13 +27,12 @@ export async function retireKey(
   const registeredKey = await requireRegisteredKey(deps, caller, id)
   requireNotEnded(deps, registeredKey)
   const retiresAt = Math.min(now + overlapSeconds, registeredKey.retiresAt ?? Number.POSITIVE_INFINITY)
-  const guard = registeredKey.retiresAt === undefined ? null : registeredKey.retiresAt
   // No handle ends yet; the entry makes every instance drop its cached copy of the client.
   const { outcome } = await deps.trustLog.commit({
     type: 'record.changed',
     dependsOn: [registeredKey.handle, ...identitiesOf(caller.dependencies.handles)],
     operations: [
-      deps.registeredKeys.changing(id, { retiresAt: guard }, { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS }),
+      retiring(deps.registeredKeys, registeredKey, retiresAt),
       deps.audit.recording(keyAuditDraft(caller, 'keys.retire', registeredKey)),
     ],
   })
@@ -41,6 +40,14 @@ export async function retireKey(
     ? { retiresAt }
     : refuse('conflict', 'the key was changed or revoked concurrently, or your own access was revoked; read it and try again')
 }
+
+/** The operation that retires a key. It fails if the key was retired concurrently. */
+export const retiring = (registeredKeys: RegisteredKeysStore, key: RegisteredKey, retiresAt: number): Operation =>
+  registeredKeys.changing(
+    key.id,
+    { retiresAt: key.retiresAt === undefined ? null : key.retiresAt },
+    { retiresAt, endsAt: retiresAt + MAX_TOKEN_SECONDS + SKEW_SECONDS },
+  )
 
 /** Ends the handles of retired keys whose `endsAt` has passed. Called by a timer. */
 export async function endRetiredKeys({ registeredKeys, trustLog }: Pick<RevokeKeyDeps, 'registeredKeys' | 'trustLog'>): Promise<void> {

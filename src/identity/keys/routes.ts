@@ -1,22 +1,29 @@
 import { z } from 'zod'
-import { creationFor, procedureFor, router } from '../../http/trpc/procedures.js'
+import { creationFor, procedureFor, publicProcedure, router } from '../../http/trpc/procedures.js'
 import { REVOCATION_INPUT } from '../../protocol/end-reason.js'
-import { RegisteredKeyId } from '../../protocol/ids.js'
+import { ClientId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyPurpose } from '../../protocol/key-statement.js'
 import type { OwnerDeps } from './authority.js'
 import { compromiseKey } from './compromise.js'
+import { issueKeyCode, type KeyCodeDeps } from './issue-code.js'
 import { listRegisteredKeys, type RegisteredKeyList } from './list.js'
-import { type RegisterKeyDeps, registerKey } from './register.js'
+import { type KeyCodeRedeemed, redeemKeyCode } from './redeem-code.js'
+import { registerKey } from './register.js'
 import { retireKey } from './retire.js'
 import { type RevokeKeyDeps, revokeKey } from './revoke.js'
+import { type KeyRotated, rotateKey } from './rotate.js'
 
 const ById = z.strictObject({ keyId: RegisteredKeyId })
 
 /** A public key in a request; `requireOfferedKey` checks its content and names the fault. */
 export const OfferedJwk = z.record(z.string().max(32), z.unknown())
 export const OfferedProof = z.string().min(1).max(4096)
+const OverlapSeconds = z
+  .int()
+  .min(0)
+  .max(90 * 86_400)
 
-export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & OwnerDeps) =>
+export const registeredKeysRoutes = (deps: KeyCodeDeps & RevokeKeyDeps & OwnerDeps) =>
   router({
     register: creationFor('agents:write')
       .input(z.strictObject({ owner: KeyOwner, use: KeyPurpose, jwk: OfferedJwk, proof: OfferedProof }))
@@ -25,16 +32,25 @@ export const registeredKeysRoutes = (deps: RegisterKeyDeps & RevokeKeyDeps & Own
       .input(z.strictObject({ owner: KeyOwner }))
       .query(({ ctx, input }): Promise<RegisteredKeyList> => listRegisteredKeys(deps, ctx.caller, input.owner)),
     retire: procedureFor('agents:write')
+      .input(ById.extend({ overlapSeconds: OverlapSeconds.optional() }))
+      .mutation(({ ctx, input }) => retireKey(deps, ctx.caller, input.keyId, input.overlapSeconds)),
+    rotate: creationFor('any')
       .input(
-        ById.extend({
-          overlapSeconds: z
-            .int()
-            .min(0)
-            .max(90 * 86_400)
-            .optional(),
+        z.strictObject({
+          owner: KeyOwner,
+          jwk: OfferedJwk,
+          proof: OfferedProof,
+          endorsement: OfferedProof,
+          overlapSeconds: OverlapSeconds.optional(),
         }),
       )
-      .mutation(({ ctx, input }) => retireKey(deps, ctx.caller, input.keyId, input.overlapSeconds)),
+      .mutation(({ ctx, input }): Promise<KeyRotated> => rotateKey(deps, ctx.caller, input)),
+    issueCode: creationFor('agents:write')
+      .input(z.strictObject({ clientId: ClientId, revokeOthers: z.boolean().default(false) }))
+      .mutation(({ ctx, input }) => issueKeyCode(deps, ctx.caller, input)),
+    redeemCode: publicProcedure
+      .input(z.strictObject({ code: z.string().min(1).max(128), jwk: OfferedJwk, proof: OfferedProof }))
+      .mutation(({ input }): Promise<KeyCodeRedeemed> => redeemKeyCode(deps, input)),
     revoke: procedureFor('agents:write')
       .input(ById.extend(REVOCATION_INPUT))
       .mutation(({ ctx, input: { keyId, ...because } }) => revokeKey(deps, ctx.caller, keyId, because)),

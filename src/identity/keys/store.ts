@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Handle } from '../../protocol/handles.js'
-import { EntryId, RegisteredKeyId } from '../../protocol/ids.js'
+import { ClientId, EntryId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
 import { KeyOwner, KeyStatement } from '../../protocol/key-statement.js'
 import type { Collection, OwnedSpec, Storage } from '../../storage/storage.js'
 
@@ -29,8 +29,26 @@ export const KeySlot = z.strictObject({
 })
 export type KeySlot = z.infer<typeof KeySlot>
 
+/** A one-time code with which a client registers a further key. Only the digest of the code's secret is stored. */
+export const KeyCode = z.strictObject({
+  id: z.string().regex(/^kcd_[A-Za-z0-9_-]{22}$/),
+  clientId: ClientId,
+  orgId: OrgId,
+  codeHash: z.string().length(43),
+  /** The new key replaces all other keys of the client. */
+  revokeOthers: z.boolean(),
+  /** The client that issued the code. It must still be authorised when the code is redeemed. */
+  issuer: ClientId,
+  grantedBy: z.array(Handle).max(16),
+  /** Identities of the issuer, the client and the epoch. The code is void as soon as one of these handles ends. */
+  dependsOn: z.array(Handle).max(64),
+  expiresAt: z.int(),
+})
+export type KeyCode = z.infer<typeof KeyCode>
+
 export interface RegisteredKeysStore extends Collection<RegisteredKey> {
   readonly slots: Collection<KeySlot>
+  readonly codes: Collection<KeyCode>
 }
 
 export const REGISTERED_KEYS: OwnedSpec<RegisteredKey> = {
@@ -53,7 +71,17 @@ export const KEY_SLOTS: OwnedSpec<KeySlot> = {
   ownedBy: ['owner'],
 }
 
+export const KEY_CODES: OwnedSpec<KeyCode> = {
+  name: 'key-codes',
+  schema: KeyCode,
+  key: 'id',
+  indexes: {},
+  expires: 'expiresAt',
+  ownedBy: ['clientId'],
+}
+
 export const registeredKeysStore = ({ storage }: { readonly storage: Storage }): RegisteredKeysStore => ({
   ...storage.collection(REGISTERED_KEYS),
   slots: storage.collection(KEY_SLOTS),
+  codes: storage.collection(KEY_CODES),
 })

@@ -1,9 +1,7 @@
 import type { Audit } from '../../audit/audit.js'
 import { auditDraft } from '../../audit/audit-draft.js'
-import { digestOfText } from '../../credentials/jose/digest.js'
 import { refuse } from '../../errors.js'
 import { type Caller, type InviterDeps, isAdminOf, isStillAuthorised, type Principal } from '../../http/caller.js'
-import { equalBytes, utf8 } from '../../lib/bytes.js'
 import type { Random } from '../../lib/random.js'
 import type { Handle } from '../../protocol/handles.js'
 import type { ClientId, OrgId } from '../../protocol/ids.js'
@@ -11,6 +9,7 @@ import { type Dependencies, dependenciesOf, stands } from '../../protocol/standi
 import type { Storage } from '../../storage/storage.js'
 import { dependenciesToStore } from '../../trust-log/horizon-rule.js'
 import type { TrustLog } from '../../trust-log/trust-log.js'
+import { denyCode, newOneTimeCode, requireOneTimeCode } from '../keys/one-time-code.js'
 import type { OrganisationsStore } from '../organisations/store.js'
 import { hasAdministrator } from './find.js'
 import type { Invitation, MemberRole, MembersStore } from './store.js'
@@ -25,8 +24,6 @@ export interface InviteDeps {
 }
 
 const INVITATION_SECONDS = 7 * 86_400
-const MAX_ATTEMPTS = 5
-const SECRET_BYTES = 20
 
 /**
  * Administrators invite to their organisation. An operator invites administrators only while the organisation has none: the first one, or a
@@ -74,7 +71,7 @@ export async function inviteMember(
   return { code, expiresAt: invitation.expiresAt }
 }
 
-/** Makes an invitation and its code, `<invitation id>.<secret>`. Only the digest of the secret is stored. */
+/** Makes an invitation and its code. */
 export function newInvitation(
   { random }: Pick<InviteDeps, 'random'>,
   {
@@ -90,36 +87,19 @@ export function newInvitation(
   },
   now: number,
 ): { readonly invitation: Invitation; readonly code: string } {
-  const id = `inv_${random.token(16)}`
-  const secret = random.token(SECRET_BYTES)
-  return {
-    invitation: {
-      ...terms,
-      grantedBy: [...terms.grantedBy],
-      dependsOn: dependenciesToStore(dependencies, { now, expiresAt: terms.expiresAt }),
-      id,
-      codeHash: digestOfText(secret),
-    },
-    code: `${id}.${secret}`,
-  }
+  const { code, ...stored } = newOneTimeCode(random, 'inv')
+  const dependsOn = dependenciesToStore(dependencies, { now, expiresAt: terms.expiresAt })
+  return { invitation: { ...terms, ...stored, grantedBy: [...terms.grantedBy], dependsOn }, code }
 }
 
-/**
- * Returns the invitation that a code belongs to. Every fault in the code gets the same refusal, and an invitation allows MAX_ATTEMPTS
- * attempts, right or wrong. The caller consumes the invitation in the commit that creates the member.
- */
+/** Returns the invitation that a code belongs to, if its inviter may still give it. The caller consumes it in the commit that creates the member. */
 export async function requireInvitation(
   deps: Pick<InviteDeps, 'members' | 'storage' | 'trustLog'> & InviterDeps,
   code: string,
   now: number,
 ): Promise<Invitation> {
-  const deny = () => refuse('code_invalid', 'the code is wrong, used or expired')
-  const [id = '', secret = '', ...rest] = code.split('.')
-  const invitation = rest.length === 0 && /^inv_[A-Za-z0-9_-]{22}$/.test(id) ? await deps.members.invitations.get(id) : undefined
-  if (!invitation || invitation.expiresAt <= now) return deny()
-  if ((await deps.storage.count(`code ${id}`, 1, MAX_ATTEMPTS, invitation.expiresAt)) === undefined) return deny()
-  const isCorrect = equalBytes(utf8(digestOfText(secret)), utf8(invitation.codeHash))
+  const invitation = await requireOneTimeCode(deps, code, { find: deps.members.invitations.get, now })
   const { inviter } = invitation
   const isAuthorised = inviter === undefined || (await isStillAuthorised(deps, inviter, (client) => mayInvite(deps, client, invitation)))
-  return isCorrect && isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : deny()
+  return isAuthorised && stands(deps.trustLog.ended, invitation.dependsOn) ? invitation : denyCode()
 }

@@ -1,7 +1,7 @@
-import { refuse } from '../../errors.js'
 import type { InviterDeps } from '../../http/caller.js'
 import { newHandle } from '../../protocol/handles.js'
 import { type MemberId, newId, type OrgId, type RegisteredKeyId } from '../../protocol/ids.js'
+import { denyCode } from '../keys/one-time-code.js'
 import { firstSlots, reservingSlots } from '../keys/quota-slots.js'
 import { newRegisteredKey, type RegisterKeyDeps, requireOfferedKey } from '../keys/register.js'
 import { type InviteDeps, requireInvitation } from './invite.js'
@@ -57,6 +57,6 @@ export async function joinOrganisation(
       deps.audit.recording({ orgId, actor: id, action: 'members.join', outcome: 'done', subject: invitation.id, facts: { role } }),
     ],
   })
-  if (outcome !== 'committed') return refuse('code_invalid', 'the code is wrong, used or expired')
+  if (outcome !== 'committed') return denyCode()
   return { memberId: id, orgId, role, keyId: registeredKey.id }
 }

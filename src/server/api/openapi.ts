@@ -127,12 +127,12 @@ function endpointOperation({ path, tag, summary, caller, source, parameters, bod
 }
 
 function procedureOperation({ type, input, scope, roles, summary, caller }: DescribedProcedure) {
-  const security = scope === undefined ? [{}, { dpop: [] }] : [{ dpop: [scope] }]
+  const security = scope === undefined ? [{}, { dpop: [] }] : [{ dpop: scope === 'any' ? [] : [scope] }]
   const schema = input && schemaOf(input)
   return {
     tags: ['tRPC'],
     summary,
-    description: `Callers: ${caller}.${scope ? ` Scope: ${scope}.` : ''}${roles ? ` Roles: ${roles.join(', ')}.` : ''}`,
+    description: `Callers: ${caller}.${scope && scope !== 'any' ? ` Scope: ${scope}.` : ''}${roles ? ` Roles: ${roles.join(', ')}.` : ''}`,
     security,
     ...(schema && type === 'query'
       ? { parameters: [{ name: 'input', in: 'query', description: 'JSON', content: { 'application/json': { schema } } }] }

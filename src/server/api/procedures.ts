@@ -39,6 +39,16 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
     summary: 'Accept no new use of a key after the overlap; tokens already issued stay valid until they expire.',
     caller: 'as keys.register, and operators',
   },
+  'keys.rotate': {
+    summary: 'Replace a key: the old key signs for the new one, and retires after the overlap (KEYS.md).',
+    caller: 'agents and members for their own keys; administrators of the organisation',
+  },
+  'keys.issueCode': {
+    summary:
+      'Issue a one-time code (24 h, five tries) with which an agent or member registers a further key, in place of all others if `revokeOthers` is true.',
+    caller: 'as keys.register',
+  },
+  'keys.redeemCode': { summary: 'Register a key with a one-time code of `keys.issueCode`.', caller: 'anyone with the code' },
   'keys.revoke': {
     summary: 'Revoke a key immediately, with every token that it authenticated.',
     caller: 'as keys.register, and operators',

@@ -1,11 +1,11 @@
-import { proveKey, type Signer } from '../credentials/jose/sign.js'
-import { type Clock, clientClock } from '../lib/clock.js'
-import { isJsonObject } from '../lib/json.js'
-import { systemRandom } from '../lib/random.js'
-import type { Jkt, MemberId, OrgId, RegisteredKeyId } from '../protocol/ids.js'
-import { type OptionNames, requireOptions } from '../protocol/options.js'
-import { errorOf, type Fetch, requestJson } from './http.js'
-import { fetchMetadata, issuerOf } from './registry.js'
+import { proveKey, type Signer } from '../../credentials/jose/sign.js'
+import { type Clock, clientClock } from '../../lib/clock.js'
+import { isJsonObject } from '../../lib/json.js'
+import { systemRandom } from '../../lib/random.js'
+import type { ClientId, Jkt, MemberId, OrgId, RegisteredKeyId } from '../../protocol/ids.js'
+import { type OptionNames, requireOptions } from '../../protocol/options.js'
+import { errorOf, type Fetch, requestJson } from '../http.js'
+import { fetchMetadata, issuerOf } from '../registry.js'
 
 interface RegistrationOptions {
   readonly issuer: string
@@ -20,6 +20,8 @@ interface JoinOptions extends RegistrationOptions {
   readonly name: string
 }
 
+type RedeemOptions = Omit<JoinOptions, 'name'>
+
 interface ConfirmOptions extends RegistrationOptions {
   readonly agentId: string
   readonly registrationToken: string
@@ -27,6 +29,7 @@ interface ConfirmOptions extends RegistrationOptions {
 
 const REGISTRATION_OPTIONS: OptionNames<RegistrationOptions> = { issuer: true, signer: true, clock: true, fetch: true }
 const JOIN_OPTIONS: OptionNames<JoinOptions> = { ...REGISTRATION_OPTIONS, code: true, name: true }
+const REDEEM_OPTIONS: OptionNames<RedeemOptions> = { ...REGISTRATION_OPTIONS, code: true }
 /** The other members of a response of `agents.register`, which callers may spread into the options. */
 interface Registered {
   audience?: unknown
@@ -58,6 +61,15 @@ export async function confirmAgent(options: ConfirmOptions): Promise<{ keyId: Re
   return register(options, agentId, 'agents.confirm', { agentId, registrationToken })
 }
 
+/** Redeems a one-time code of `credence key code`: the client registers this key, on a second machine or after it lost its key. */
+export async function redeemKeyCode(
+  options: RedeemOptions,
+): Promise<{ clientId: ClientId; keyId: RegisteredKeyId; jkt: Jkt; revokedCount: number }> {
+  requireOptions('redeemKeyCode', options, REDEEM_OPTIONS)
+  const [codeId = ''] = options.code.split('.')
+  return register(options, codeId, 'keys.redeemCode', { code: options.code })
+}
+
 async function register<T>(
   { issuer: given, signer, clock = clientClock, fetch = globalThis.fetch }: RegistrationOptions,
   owner: string,
@@ -74,5 +86,5 @@ async function register<T>(
   })
   const { result } = body
   if (!response.ok || !isJsonObject(result)) throw errorOf(response, body)
-  return result.data as T // both callers name the type of the procedure's output
+  return result.data as T // the callers name the type of the procedure's output
 }

@@ -1,0 +1,71 @@
+// The key commands, run as users run them. No command drops or overwrites a private key.
+import { execFile } from 'node:child_process'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { publicKeyOf } from '../../../src/credentials/jose/sign.js'
+import { type Registry, startRegistry } from '../../registry.js'
+import { runningClock } from '../../set-clock.js'
+import { tempFolder } from '../../storage/open-store.js'
+
+let registry: Registry
+let folder: Awaited<ReturnType<typeof tempFolder>>
+let orgId: string
+beforeAll(async () => {
+  registry = await startRegistry({ clock: runningClock(), servers: 1 })
+  folder = await tempFolder()
+  const acme = await registry.organisation('Acme')
+  orgId = acme.orgId
+  const { code } = await acme.mutate<{ code: string }>('members.invite', { orgId, role: 'administrator' })
+  await run('login', '--registry', registry.issuer, '--code', code, '--name', 'Ada')
+})
+afterAll(async () => {
+  await folder?.[Symbol.asyncDispose]()
+  await registry?.[Symbol.asyncDispose]()
+})
+
+const run = async (...args: readonly string[]) => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args, '--home', folder.path, '--json'])
+  return JSON.parse(stdout)
+}
+const kept = async () => (await readdir(join(folder.path, 'keys'))).map((file) => file.replace('.jwk', ''))
+const profile = async (name: string) => JSON.parse(await readFile(join(folder.path, `${name}.json`), 'utf8'))
+const states = async (owner: string) => (await run('key', 'list', owner)).items.map(({ state }: { state: string }) => state).sort()
+
+test('key rotate replaces the key of the profile, keeps the old one, and the profile goes on working', async () => {
+  const before = publicKeyOf((await profile('default')).privateJwk).jkt
+  const rotated = await run('key', 'rotate', '--overlap', '10m')
+  const after = publicKeyOf((await profile('default')).privateJwk).jkt
+  expect([rotated.jkt, after === before]).toEqual([after, false])
+  expect(await kept()).toEqual(expect.arrayContaining([before, after]))
+  expect((await stat(rotated.keyFile)).mode & 0o777).toBe(0o600)
+  const { clientId } = await run('whoami')
+  expect(await states(clientId)).toEqual(['active', 'retired'])
+  const repeated = await run('key', 'rotate', '--jwk', rotated.keyFile).catch(({ stderr }) => stderr)
+  expect(repeated, 'the key is in use already').toContain('conflict')
+})
+
+test('a lost key: key code prints a code, login redeems it on the other machine, and the old keys are revoked', async () => {
+  const { agentId, registrationToken } = await run('agent', 'register', 'ocr')
+  await run('agent', 'confirm', agentId, '--registry', registry.issuer, '--token', registrationToken, '--profile', 'ocr')
+  const { code } = await run('key', 'code', agentId, '--revoke-others')
+  const redeemed = await run('login', '--registry', registry.issuer, '--code', code, '--profile', 'ocr-elsewhere')
+  expect(redeemed).toMatchObject({ clientId: agentId, revokedCount: 1 })
+  expect(await states(agentId)).toEqual(['active', 'revoked'])
+  await run('key', 'rotate', '--profile', 'ocr-elsewhere')
+  await expect(run('key', 'rotate', '--profile', 'ocr')).rejects.toMatchObject({ stderr: expect.stringContaining('invalid_client') })
+})
+
+test('key register keeps the private half of every key, and a second publisher key does not displace the first', async () => {
+  const first = await run('key', 'register', orgId)
+  const second = await run('key', 'register', orgId)
+  const { clientId } = await run('whoami')
+  const client = await run('key', 'register', clientId, '--use', 'client')
+  expect(await kept()).toEqual(expect.arrayContaining([first.jkt, second.jkt, client.jkt]))
+  expect(publicKeyOf((await profile('default')).publisherJwk).jkt).toBe(second.jkt)
+  const third = await run('key', 'rotate', orgId)
+  expect(third).toMatchObject({ retiredKeyId: second.keyId })
+  expect(publicKeyOf((await profile('default')).publisherJwk).jkt).toBe(third.jkt)
+  expect(await states(orgId)).toEqual(['active', 'active', 'retired'])
+})

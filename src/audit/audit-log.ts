@@ -49,18 +49,24 @@ export function newAudit(deps: AuditDeps): RunningAudit {
   let nextNumber = 0
   /** Monotonic: a clock that is set forward must not link a row whose commit is still running. */
   const secondNow = () => Math.floor(clock.monotonicMs() / 1000)
-  /** The first row number of each second in which a row was created, as far as these rows are not linked yet. */
-  let firstNumbers: { readonly second: number; readonly number: number }[] = []
+  /** The first row of each second in which a row was created, as far as these rows are not linked yet. */
+  let firstRows: { readonly second: number; readonly number: number; readonly createdAt: number }[] = []
+  /** Times of rows never go back, also if the clock does, so that an export in the order of time misses none. */
+  let latest = 0
+  const timeNow = (): number => {
+    latest = Math.max(latest, clock.now())
+    return latest
+  }
   let renewedAt = 0
   let anchoredAtMs = clock.monotonicMs()
   let linking: Promise<void> = Promise.resolve()
 
   const newRow = (draft: AuditDraft): AuditRow => {
     const { orgId, otherOrgId, ...rest } = draft
-    const createdAt = clock.now()
+    const createdAt = timeNow()
     const number = nextNumber++
     const second = secondNow()
-    if (firstNumbers.at(-1)?.second !== second) firstNumbers.push({ second, number })
+    if (firstRows.at(-1)?.second !== second) firstRows.push({ second, number, createdAt })
     return {
       // Ids sort by number, so that the rows of one writer are adjacent in the collection.
       id: `${writer} ${String(number).padStart(12, '0')}`,
@@ -72,17 +78,21 @@ export function newAudit(deps: AuditDeps): RunningAudit {
       facts: rest.facts && { ...rest.facts },
     }
   }
-  const linkOwnRows = async (): Promise<void> => {
+  /** Returns the time before which every row of this instance is linked. */
+  const linkOwnRows = async (): Promise<number> => {
+    const startedAt = timeNow()
     const lastSecond = secondNow() - LINK_AFTER_SECONDS
-    const tooNew = firstNumbers.findIndex(({ second }) => second > lastSecond)
-    const endNumber = tooNew === -1 ? nextNumber : (firstNumbers[tooNew]?.number ?? nextNumber)
+    const tooNew = firstRows.findIndex(({ second }) => second > lastSecond)
+    const endNumber = tooNew === -1 ? nextNumber : (firstRows[tooNew]?.number ?? nextNumber)
+    const settledUntil = tooNew === -1 ? startedAt : (firstRows[tooNew]?.createdAt ?? startedAt)
     await linkRows(store, writer, endNumber)
-    firstNumbers = tooNew === -1 ? [] : firstNumbers.slice(tooNew)
+    firstRows = tooNew === -1 ? firstRows.filter(({ number }) => number >= endNumber) : firstRows.slice(tooNew)
+    return settledUntil
   }
-  const renewLease = async (): Promise<void> => {
+  const renewLease = async (settledUntil: number): Promise<void> => {
     const now = clock.now()
     if (Math.abs(now - renewedAt) < RENEWAL_SECONDS) return
-    await store.writers.change(writer, {}, { lastSeen: now, hasUnlinkedRows: true })
+    await store.writers.change(writer, {}, { lastSeen: now, settledUntil, hasUnlinkedRows: true })
     renewedAt = now
   }
   const anchorIfDue = async (): Promise<void> => {
@@ -119,7 +129,7 @@ export function newAudit(deps: AuditDeps): RunningAudit {
     start: async () => {
       await linkExpired()
       renewedAt = clock.now()
-      await store.writers.insert({ id: writer, lastSeen: renewedAt, hasUnlinkedRows: true })
+      await store.writers.insert({ id: writer, lastSeen: renewedAt, settledUntil: timeNow(), hasUnlinkedRows: true })
       linking = linkPeriodically()
     },
     close: async () => {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { refuse } from '../errors.js'
-import { mayOversee } from '../http/caller.js'
+import { type Caller, mayOversee } from '../http/caller.js'
 import { PageInput } from '../http/paging.js'
 import { procedureFor, router } from '../http/trpc/procedures.js'
 import { OrgId } from '../protocol/ids.js'
 import type { ServedTrustLog } from '../trust-log/trust-log.js'
+import { exportAudit } from './export.js'
+import { AUDIT_FILTER } from './filter.js'
 import { listAudit } from './list.js'
 import type { AuditStore } from './store.js'
 import { verifyAudit } from './verify.js'
@@ -19,13 +21,30 @@ interface AuditRoutesDeps {
 export const auditRoutes = ({ audit: { store }, trustLog, auditActions }: AuditRoutesDeps) =>
   router({
     list: procedureFor('admin')
-      .input(PageInput.extend({ orgId: OrgId.optional(), action: z.string().max(64).optional() }).prefault({}))
-      .query(async ({ ctx: { caller }, input: { orgId = caller.orgId, ...input } }) => {
-        if (!mayOversee(caller, orgId)) refuse('not_found', 'no such organisation')
-        return listAudit(store, auditActions, { orgId, ...input })
-      }),
+      .input(PageInput.extend({ orgId: OrgId.optional(), ...AUDIT_FILTER }).prefault({}))
+      .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
+        listAudit(store, auditActions, { orgId: requireReadable(caller, orgId), ...input }),
+      ),
+    export: procedureFor('admin')
+      .input(
+        PageInput.extend({
+          limit: z.int().min(1).max(MAX_EXPORTED).default(MAX_EXPORTED),
+          orgId: OrgId.optional(),
+          ...AUDIT_FILTER,
+        }).prefault({}),
+      )
+      .query(({ ctx: { caller }, input: { orgId, ...input } }) =>
+        exportAudit(store, auditActions, { orgId: requireReadable(caller, orgId), ...input }),
+      ),
     /** Checks the hash chains, a bounded number of links per call. `cursor` continues after the last one. */
     verify: procedureFor('admin')
       .input(z.strictObject({ cursor: z.string().max(256).optional() }).prefault({}))
       .query(({ ctx: { caller }, input: { cursor } }) => verifyAudit(store, trustLog, caller, cursor)),
   })
+
+/** Rows in one response of audit.export. */
+const MAX_EXPORTED = 500
+
+/** The organisation whose rows are read; default: the caller's own. */
+const requireReadable = (caller: Caller, orgId = caller.orgId): OrgId =>
+  mayOversee(caller, orgId) ? orgId : refuse('not_found', 'no such organisation')

@@ -80,6 +80,8 @@ const AuditWriter = z.strictObject({
   id: z.string().max(64),
   /** When the instance last renewed its lease. */
   lastSeen: z.int(),
+  /** No row with an earlier `createdAt` is still to be committed by this instance. Absent in documents of earlier builds. */
+  settledUntil: z.int().optional(),
   /** Set while the instance may have rows that no link covers. */
   hasUnlinkedRows: z.literal(true).optional(),
 })
@@ -97,7 +99,17 @@ export const AUDIT_ROWS: OwnedSpec<AuditRow> = {
   name: 'audit-rows',
   schema: AuditRow,
   key: 'id',
-  indexes: { organisation: { fields: ['orgIds', 'createdAt'] }, writer: { fields: ['writer', 'number'] } },
+  indexes: {
+    organisation: { fields: ['orgIds', 'createdAt'] },
+    // One index for each filter of audit.list
+    tokenId: { fields: ['orgIds', 'tokenId', 'createdAt'] },
+    taskId: { fields: ['orgIds', 'taskId', 'createdAt'] },
+    subject: { fields: ['orgIds', 'subject', 'createdAt'] },
+    actor: { fields: ['orgIds', 'actor', 'createdAt'] },
+    action: { fields: ['orgIds', 'action', 'createdAt'] },
+    outcome: { fields: ['orgIds', 'outcome', 'createdAt'] },
+    writer: { fields: ['writer', 'number'] },
+  },
   ownedBy: ['orgIds'],
 }
 

@@ -119,3 +119,13 @@ export function secondsOf(text: string): number {
     ? Number(match[1]) * unit
     : refuse('bad_input', `${text}: not a duration (expected a number and s, m, h or d, such as 90s or 30d)`)
 }
+
+/** Parses a point in time into epoch seconds: a duration before `now`, or an ISO 8601 date (midnight UTC) or time with its zone. */
+export function timeOf(text: string, now: number): number {
+  if (/^\d+[smhd]$/.test(text)) return now - secondsOf(text)
+  const isIso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
+  const ms = isIso ? Date.parse(text) : Number.NaN
+  return ms >= 0
+    ? Math.floor(ms / 1000)
+    : refuse('bad_input', `${text}: not a time (expected a duration such as 2h, or 2026-01-31 or 2026-01-31T12:00:00Z)`)
+}

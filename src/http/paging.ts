@@ -19,7 +19,9 @@ export function cursorOf({ limit, cursor }: PageInput): { readonly limit: number
   return parsed.success ? { limit, after: parsed.data } : refuse('bad_cursor', 'the cursor is not from a response of this list')
 }
 
+export const formatCursor = (cursor: Cursor): string => base64url(utf8(JSON.stringify(cursor)))
+
 /** Converts a storage page to a response. */
 export function pageOf<D extends object, V>(page: Page<D>, view: (doc: D) => V): { readonly items: V[]; readonly cursor?: string } {
-  return { items: page.items.map(view), ...(page.next && { cursor: base64url(utf8(JSON.stringify(page.next))) }) }
+  return { items: page.items.map(view), ...(page.next && { cursor: formatCursor(page.next) }) }
 }

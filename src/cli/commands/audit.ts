@@ -1,31 +1,77 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { VerifiedAudit } from '../../audit/verify.js'
-import { type CommonFlags, call, listOptions, openAgent } from '../context.js'
-import { print } from '../output.js'
+import { systemClock } from '../../lib/clock.js'
+import { type CommonFlags, call, listOptions, openAgent, timeOf } from '../context.js'
+import { print, printLines } from '../output.js'
 
 interface AuditFlags extends CommonFlags {
   readonly org?: string
   readonly action?: string
+  readonly actor?: string
+  readonly subject?: string
+  readonly task?: string
+  readonly token?: string
+  readonly outcome?: string
+  readonly since?: string
+  readonly until?: string
+  readonly after?: string
 }
 
-/** `credence audit` and `credence audit verify`. */
+/** `credence audit`, `credence audit export` and `credence audit verify`. */
 export function auditCommands(program: Command, common: (command: Command) => Command): void {
-  const audit = listOptions(common(program.command('audit')))
+  const audit = filterOptions(listOptions(common(program.command('audit'))))
     .description('list audit events of an organisation, newest first (administrators)')
-    .option('--org <orgId>', 'organisation (default: that of the profile)')
-    .option('--action <action>', 'only this action, such as cards.publish')
-    .action((flags: AuditFlags) =>
-      call(flags, 'query', 'audit.list', {
-        ...(flags.org && { orgId: flags.org }),
-        ...(flags.action && { action: flags.action }),
-      }),
-    )
+    .action((flags: AuditFlags) => call(flags, 'query', 'audit.list', filterOf(flags)))
   // `audit` has the same options, and commander assigns them to that parent command, where optsWithGlobals() finds them.
+  filterOptions(common(audit.command('export')))
+    .description(
+      'print audit events as JSON lines, oldest first and without those of about the last half minute; each line has the cursor with which --after goes on',
+    )
+    .option('--after <cursor>', 'continue after the line with this cursor, the last one of an earlier export')
+    .action((_: AuditFlags, command: Command) => exportEvents(command.optsWithGlobals<AuditFlags>()))
   common(audit.command('verify'))
     .description(
       'verify the hash chains and their anchors in the trust log; exits with code 1 if a row was changed, removed, added or moved',
     )
     .action((_: CommonFlags, command: Command) => verify(command.optsWithGlobals<CommonFlags>()))
+}
+
+const filterOptions = (command: Command): Command =>
+  command
+    .option('--org <orgId>', 'organisation (default: that of the profile)')
+    .option('--action <action>', 'only this action, such as cards.publish')
+    .option('--actor <clientId>', 'only events of this agent or member')
+    .option('--subject <id>', 'only events about this agent, member, key, card or introduction')
+    .option('--task <taskId>', 'only events of this task')
+    .option('--token <tokenId>', 'only events with this token (its jti)')
+    .addOption(new Option('--outcome <outcome>', 'only these outcomes').choices(['done', 'refused']))
+    .option('--since <time>', 'only events since then: a duration such as 2h, a date, or a time such as 2026-01-31T12:00:00Z')
+    .option('--until <time>', 'only events before then')
+
+function filterOf({ org, action, actor, subject, task, token, outcome, since, until }: AuditFlags): object {
+  const now = systemClock.now()
+  return {
+    ...(org && { orgId: org }),
+    ...(action && { action }),
+    ...(actor && { actor }),
+    ...(subject && { subject }),
+    ...(task && { taskId: task }),
+    ...(token && { tokenId: token }),
+    ...(outcome && { outcome }),
+    ...(since && { from: timeOf(since, now) }),
+    ...(until && { until: timeOf(until, now) }),
+  }
+}
+
+async function exportEvents(flags: AuditFlags): Promise<void> {
+  const { agent } = await openAgent(flags)
+  const filter = filterOf(flags)
+  let cursor = flags.after
+  do {
+    const page: { items: object[]; cursor?: string } = await agent.query('audit.export', { ...filter, ...(cursor && { cursor }) })
+    if (page.items.length > 0) printLines(...page.items.map((row) => JSON.stringify(row)))
+    cursor = page.cursor
+  } while (cursor !== undefined)
 }
 
 async function verify(flags: CommonFlags): Promise<void> {

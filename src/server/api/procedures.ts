@@ -204,7 +204,12 @@ export const PROCEDURES: Readonly<Record<string, { readonly summary: string; rea
   'signingKeys.revoke': { summary: 'Revoke a signing key and everything that it signed.', caller: 'operators' },
   'audit.list': {
     summary:
-      'List audit events of an organisation, newest first. A call with `action` reads at most 10,000 events; if older ones remain, it returns a cursor.',
+      'List audit events of an organisation, newest first. All filters must match; `from` and `until` are epoch seconds. A call with several filters reads at most 10,000 events; if older ones remain, it returns a cursor.',
+    caller: 'administrators, operators',
+  },
+  'audit.export': {
+    summary:
+      'The events of `audit.list`, oldest first and each with a `cursor` from which a later call goes on without a gap. Ends about half a minute ago, before the first event that may still be written (`until`).',
     caller: 'administrators, operators',
   },
   'audit.verify': { summary: 'Verify the hash chains of the audit rows, page by page.', caller: 'administrators, operators' },
